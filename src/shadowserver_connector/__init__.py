@@ -1,0 +1,3 @@
+"""Shadowserver reports to STIX 2.1, for OpenCTI."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,77 @@
+"""What can go wrong, grouped by what the caller should do about it.
+
+    ShadowserverConnectorError
+    ├── FatalError              stop: a person must change something
+    │   ├── SettingsError           a setting is missing, wrong or contradicts another
+    │   ├── CredentialsError        the API or OpenCTI refused who we are
+    │   └── CatalogueError          the catalogue's data files contradict themselves
+    ├── RetriableError          the same call may succeed later; nothing is lost meanwhile
+    │   ├── ApiUnavailableError     Shadowserver down, slow, or answering nonsense
+    │   ├── TransferError           a download broke off or does not match its length
+    │   ├── SinkUnavailableError    OpenCTI, its broker or the output folder is out of reach
+    │   └── NotReadyError           the report exists but is still empty
+    └── SkippableError          this report only: name it, go on with the others
+        ├── ReportRefusedError      the API will not give it (gone, bad id, other host)
+        ├── ReportUnreadableError   no header, no table, not text
+        └── ArchiveRejectedError    a zip or gzip beyond the limits, or with nothing inside
+
+Every message is one line that a person can act on, and holds no secret.
+"""
+
+from __future__ import annotations
+
+
+class ShadowserverConnectorError(Exception):
+    """The root of all errors that this package raises on purpose."""
+
+
+class FatalError(ShadowserverConnectorError):
+    """Going on is pointless until a person changes something."""
+
+
+class SettingsError(FatalError):
+    """A setting is missing, wrong, or contradicts another one."""
+
+
+class CredentialsError(FatalError):
+    """The API or OpenCTI refused the key, secret or token."""
+
+
+class CatalogueError(FatalError):
+    """The catalogue's data files contradict themselves or name something unknown."""
+
+
+class RetriableError(ShadowserverConnectorError):
+    """The same call may succeed later."""
+
+
+class ApiUnavailableError(RetriableError):
+    """Shadowserver is down, slow, or answered something that is no answer."""
+
+
+class TransferError(RetriableError):
+    """A download broke off or is not as long as announced."""
+
+
+class SinkUnavailableError(RetriableError):
+    """OpenCTI, its broker or the output folder is out of reach."""
+
+
+class NotReadyError(RetriableError):
+    """The report is listed but its file is still empty."""
+
+
+class SkippableError(ShadowserverConnectorError):
+    """This report cannot be processed; the others can."""
+
+
+class ReportRefusedError(SkippableError):
+    """The API will not give this report: gone, a malformed id, or a link to another host."""
+
+
+class ReportUnreadableError(SkippableError):
+    """The file is no table that can be read."""
+
+
+class ArchiveRejectedError(SkippableError):
+    """An archive is beyond the limits, or holds no report."""
