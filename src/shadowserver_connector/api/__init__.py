@@ -1,0 +1,1 @@
+"""The Reports API: sign, ask, retry, stream a file to disk."""

@@ -1,0 +1,1 @@
+"""Bounded chunks of STIX objects, closed under reference."""

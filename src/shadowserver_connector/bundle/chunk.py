@@ -1,0 +1,37 @@
+"""A chunk: what travels to OpenCTI as one message, or lies on disk as one bundle."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+_BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
+
+
+class Encoded(NamedTuple):
+    """One STIX object, written once."""
+
+    id: str
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """STIX objects in order of dependencies; every reference is inside the chunk."""
+
+    kind: Literal["artifact", "findings"]
+    objects: tuple[Encoded, ...]
+    findings: int
+    """Rows of the report that this chunk completes; 0 for the artifact."""
+
+    def bundle(self, leave_out: Collection[str] = ()) -> bytes:
+        """Return the STIX bundle as UTF-8 JSON, without the objects whose ids are named.
+
+        The bundle's id is derived from the ids inside, so that equal chunks are equal bytes.
+        """
+        kept = [o for o in self.objects if o.id not in leave_out] if leave_out else self.objects
+        name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join(o.id for o in kept))
+        head = b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode()
+        return head + b",".join(o.json for o in kept) + b"]}"

@@ -1,0 +1,1 @@
+"""Knowledge as data: columns and their roles, report types and their meaning."""

@@ -1,0 +1,1 @@
+"""The side that faces OpenCTI: registration, schedule, works."""

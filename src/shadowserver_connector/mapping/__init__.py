@@ -1,0 +1,1 @@
+"""From a header to a plan; from a plan and a row to STIX objects."""

@@ -1,0 +1,1 @@
+"""One report from file to chunks; many reports on an executor."""

@@ -1,0 +1,40 @@
+"""What became of one report: the counts that are shown, logged and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from shadowserver_connector.report.info import ReportInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Counts of one converted report; ``rows == noted + merged + filtered + cut`` always holds."""
+
+    info: ReportInfo
+    severity: str
+    """Highest severity of the findings, ``info`` to ``critical``."""
+    rows: int
+    noted: int
+    """Rows that stand in a Note of their own, or as a line of a host's Note."""
+    merged: int
+    """Rows equal to an earlier one: same Note."""
+    filtered: int
+    """Rows below ``min_severity``, or all rows with ``notes: none``."""
+    cut: int
+    """Rows beyond ``max_findings``."""
+    chunks: int
+    objects: Mapping[str, int]
+    """Objects by STIX type, as sent: each chunk's copy counts."""
+    size: int
+    """Bytes of the original file."""
+    sha256: str
+    """Of the original file."""
+    oddities: Mapping[str, int] = field(default_factory=dict)
+    """Kind of oddity to number of cells or rows."""
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row is accounted for."""
+        return self.rows == self.noted + self.merged + self.filtered + self.cut

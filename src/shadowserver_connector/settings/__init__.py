@@ -1,0 +1,1 @@
+"""Settings: YAML, .env, environment, defaults, in that order."""

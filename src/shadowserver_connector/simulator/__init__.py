@@ -1,0 +1,1 @@
+"""A server that behaves as the Reports API does, with reports made from a seed."""
