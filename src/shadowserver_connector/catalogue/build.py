@@ -1,0 +1,188 @@
+"""Turns the parsed data files into a catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from shadowserver_connector.catalogue.check import check
+from shadowserver_connector.catalogue.entry import Entry
+from shadowserver_connector.catalogue.model import (
+    Catalogue,
+    Column,
+    Family,
+    Meaning,
+    Pattern,
+    ReportType,
+)
+
+PAGES = "https://www.shadowserver.org/what-we-do/network-reporting/"
+SECTION = 1000
+"""Orders kept for one section of columns: far more than there are columns in one."""
+
+
+def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
+    """Return the catalogue that the parsed data files (file name -> content) describe.
+
+    Raises:
+        CatalogueError: an entry is wrong or contradicts another; file and entry are named.
+    """
+    top = {file: Entry(file, "", content) for file, content in documents.items()}
+    sections = list(documents["columns.toml"])
+    columns = _columns(top["columns.toml"])
+    families = {family.name: family for family in map(_family, top["families.toml"].entries())}
+    layouts = _layouts(top["layouts.toml"])
+    types, siblings = _types(top["report_types.toml"], families)
+    settings = Entry("patterns.toml", "settings", documents["patterns.toml"]["settings"])
+    named = Entry("patterns.toml", "patterns", documents["patterns.toml"]["patterns"])
+    catalogue = Catalogue(
+        types=types,
+        meanings={
+            meaning.name: meaning for meaning in map(_meaning, top["meanings.toml"].entries())
+        },
+        families=families,
+        activities=frozenset(top["activities.toml"].texts("activities")),
+        columns=columns,
+        overrides=_overrides(top["overrides.toml"], columns),
+        patterns=tuple(_pattern(entry, sections) for entry in named.entries()),
+        never=settings.texts("never"),
+        prefixes=settings.table("parties"),
+        layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
+        siblings=siblings,
+        last=len(sections) * SECTION,
+    )
+    check(catalogue)
+    for unknown in layouts.keys() - types.keys():
+        raise Entry("layouts.toml", unknown, {}).error("no such type in report_types.toml")
+    return catalogue
+
+
+def _meaning(entry: Entry) -> Meaning:
+    meaning = Meaning(entry.name, entry.text("text"), entry.flag("own"), entry.flag("malicious"))
+    entry.done()
+    return meaning
+
+
+def _family(entry: Entry) -> Family:
+    family = Family(
+        name=entry.name,
+        title=entry.text("title"),
+        about=entry.text("about"),
+        prefixes=entry.texts("prefixes"),
+        severity=entry.text("severity"),
+        primary=entry.text("primary", ""),
+        parties=entry.table("parties"),
+        traffic=entry.text("traffic"),
+    )
+    entry.done()
+    return family
+
+
+def _columns(top: Entry) -> dict[str, Column]:
+    columns: dict[str, Column] = {}
+    for place, section in enumerate(top.entries()):
+        for index, entry in enumerate(section.entries()):
+            name = entry.name.partition(".")[2]
+            if name in columns:
+                raise entry.error("the column is in another section too; keep one")
+            columns[name] = _column(entry, name, place * SECTION + index)
+    return columns
+
+
+def _column(entry: Entry, name: str, order: int, base: Column | None = None) -> Column:
+    column = Column(
+        name=name,
+        role=entry.text("role", base.role if base else None),
+        party=entry.text("party", base.party if base else ""),
+        group=entry.text("group", base.group if base else ""),
+        title=entry.text("title", base.title if base else None),
+        order=order,
+    )
+    entry.done()
+    return column
+
+
+def _overrides(
+    top: Entry, columns: Mapping[str, Column]
+) -> dict[str, tuple[tuple[str, Column], ...]]:
+    overrides = {}
+    for of_column in top.entries():
+        name = of_column.name
+        base = columns.get(name)
+        if base is None:
+            raise of_column.error("no such column in columns.toml")
+        overrides[name] = tuple(
+            (entry.name.partition(".")[2], _column(entry, name, base.order, base))
+            for entry in of_column.entries()
+        )
+    return overrides
+
+
+def _pattern(entry: Entry, sections: list[str]) -> Pattern:
+    section = entry.text("section")
+    if section not in sections:
+        raise entry.error(f"no section {section} in columns.toml")
+    glob = entry.name.partition(".")[2]
+    column = _column(entry, glob, (sections.index(section) + 1) * SECTION - 1)
+    return Pattern(glob, column.role, column.party, column.group, column.title, column.order)
+
+
+def _layouts(top: Entry) -> dict[str, tuple[str, ...]]:
+    blocks = top.table("blocks")
+    layouts = {}
+    for name, text in top.table("layouts").items():
+        layouts[name] = tuple(_expand(text, blocks, top))
+    top.done()
+    return layouts
+
+
+def _expand(text: str, blocks: Mapping[str, str], top: Entry) -> Iterator[str]:
+    for word in text.split():
+        if not word.startswith("@"):
+            yield word
+        elif word[1:] in blocks:
+            yield from _expand(blocks[word[1:]], blocks, top)
+        else:
+            raise top.error(f"no block {word}")
+
+
+def _types(
+    top: Entry, families: Mapping[str, Family]
+) -> tuple[dict[str, ReportType], dict[str, str]]:
+    types: dict[str, ReportType] = {}
+    siblings: dict[str, str] = {}
+    for entry in top.entries():
+        ipv6 = entry.text("ipv6", "")
+        base = _type(entry, families)
+        if base.name in types or ipv6 in types:
+            raise entry.error("the type is given twice, perhaps as another's ipv6")
+        types[base.name] = base
+        if ipv6:
+            types[ipv6] = replace(base, name=ipv6, title=f"IPv6 {base.title}")
+            siblings[ipv6] = base.name
+    return types, siblings
+
+
+def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
+    family = families.get(entry.text("family"))
+    if family is None:
+        raise entry.error("family is not one of families.toml")
+    page = entry.text("page", "")
+    report_type = ReportType(
+        name=entry.name,
+        title=entry.text("title"),
+        severity=entry.text("severity", family.severity),
+        family=family.name,
+        page=PAGES + page if page else "",
+        primary=entry.text("primary", family.primary),
+        parties=entry.table("parties") if entry.has("parties") else family.parties,
+        traffic=entry.text("traffic", family.traffic),
+        application=entry.text("application", ""),
+        known=True,
+        vendor=entry.text("vendor", ""),
+        product=entry.text("product", ""),
+        about=entry.text("about", family.about),
+    )
+    entry.done()
+    return report_type

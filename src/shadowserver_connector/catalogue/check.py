@@ -1,0 +1,146 @@
+"""What must hold in a catalogue as a whole; each breach names its file and entry."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from shadowserver_connector.catalogue.model import (
+    EXCLUSIVE_ROLES,
+    ROLES,
+    SEVERITIES,
+    TRAFFIC,
+    Catalogue,
+    Column,
+    Family,
+    ReportType,
+)
+from shadowserver_connector.errors import CatalogueError
+
+
+def check(catalogue: Catalogue) -> None:
+    """Refuse a catalogue that contradicts itself.
+
+    Raises:
+        CatalogueError: the first breach found.
+    """
+    for find in (_roles, _families, _types, _layouts, _overrides, _patterns):
+        for complaint in find(catalogue):
+            raise CatalogueError(complaint)
+
+
+def _roles(catalogue: Catalogue) -> Iterator[str]:
+    read = [
+        *(("columns.toml", name, column.role) for name, column in catalogue.columns.items()),
+        *(
+            ("overrides.toml", f"{name}.{glob}", column.role)
+            for name, readings in catalogue.overrides.items()
+            for glob, column in readings
+        ),
+        *(("patterns.toml", pattern.glob, pattern.role) for pattern in catalogue.patterns),
+    ]
+    for file, name, role in read:
+        if role not in ROLES:
+            yield f"{file}: {name}: unknown role {role}; see ROLES in catalogue/model.py"
+
+
+def _families(catalogue: Catalogue) -> Iterator[str]:
+    for family in catalogue.families.values():
+        yield from _common("families.toml", family, catalogue)
+    if not any("" in family.prefixes for family in catalogue.families.values()):
+        yield "families.toml: one family must have the prefix '' and take every other type"
+    prefixes = Counter(p for family in catalogue.families.values() for p in family.prefixes)
+    for prefix, times in prefixes.items():
+        if times > 1:
+            yield f"families.toml: prefix '{prefix}' belongs to {times} families; keep one"
+
+
+def _common(file: str, entry: Family | ReportType, catalogue: Catalogue) -> Iterator[str]:
+    where = f"{file}: {entry.name}:"
+    if entry.severity not in SEVERITIES:
+        yield f"{where} severity {entry.severity} is none of {', '.join(SEVERITIES)}"
+    if entry.traffic not in TRAFFIC:
+        yield f"{where} traffic {entry.traffic} is none of {', '.join(TRAFFIC)}"
+    for party, meaning in entry.parties.items():
+        if meaning not in catalogue.meanings:
+            yield f"{where} party {party}: no meaning {meaning} in meanings.toml"
+    if entry.primary and entry.primary not in entry.parties:
+        yield f"{where} primary {entry.primary} is none of its parties"
+
+
+def _types(catalogue: Catalogue) -> Iterator[str]:
+    for report_type in catalogue.types.values():
+        yield from _common("report_types.toml", report_type, catalogue)
+        where = f"report_types.toml: {report_type.name}:"
+        addressed = {
+            column.party
+            for column in _read(catalogue, report_type.name)
+            if column.role in ("ip", "network")
+        }
+        if report_type.primary and report_type.primary not in addressed:
+            yield f"{where} primary {report_type.primary} has no ip column in layouts.toml"
+        for party in report_type.parties.keys() - addressed:
+            yield f"{where} party {party} has no ip column in layouts.toml"
+        for party in addressed - report_type.parties.keys():
+            yield f"{where} nothing says what party {party} is"
+        if report_type.vendor and not report_type.product:
+            yield f"{where} a vendor without a product"
+
+
+def _layouts(catalogue: Catalogue) -> Iterator[str]:
+    for name, layout in catalogue.layouts.items():
+        where = f"layouts.toml: {name}:"
+        if not layout:
+            yield f"{where} the type has no columns"
+        for column_name, times in Counter(layout).items():
+            if column_name not in catalogue.columns:
+                yield f"{where} no column {column_name} in columns.toml"
+            if times > 1:
+                yield f"{where} column {column_name} is there {times} times"
+        taken: dict[tuple[str, str, str], str] = {}
+        for column in _read(catalogue, name):
+            place = (column.role, column.party, column.group)
+            if column.role in EXCLUSIVE_ROLES and place in taken:
+                yield (
+                    f"{where} {taken[place]} and {column.name} are both {column.role} "
+                    f"of party '{column.party}', group '{column.group}'; give one another group"
+                )
+            taken[place] = column.name
+
+
+def _overrides(catalogue: Catalogue) -> Iterator[str]:
+    for name, readings in catalogue.overrides.items():
+        having = [t for t, layout in catalogue.layouts.items() if name in layout]
+        for glob, column in readings:
+            where = f"overrides.toml: {name}.{glob}:"
+            if not any(fnmatchcase(report_type, glob) for report_type in having):
+                yield f"{where} no known report type so named has this column"
+            if column == catalogue.columns[name]:
+                yield f"{where} changes nothing"
+        for report_type in having:
+            globs = [glob for glob, _ in readings if fnmatchcase(report_type, glob)]
+            if len(globs) > 1:
+                yield f"overrides.toml: {name}: {' and '.join(globs)} both claim {report_type}"
+
+
+def _patterns(catalogue: Catalogue) -> Iterator[str]:
+    for pattern in catalogue.patterns:
+        where = f"patterns.toml: {pattern.glob}:"
+        if pattern.glob.count("*") != 1:
+            yield f"{where} a pattern has exactly one *"
+        if "*" in pattern.party and pattern.title.count("*") != 1:
+            yield f"{where} the title needs the * that the party has"
+        sample = pattern.glob.replace("*", "any")
+        first = next(p for p in catalogue.patterns if fnmatchcase(sample, p.glob))
+        if first is not pattern:
+            yield f"{where} never reached: {first.glob} stands before it and matches the same"
+    for glob in catalogue.never:
+        where = f"patterns.toml: never: {glob}:"
+        for name, column in catalogue.columns.items():
+            if fnmatchcase(name, glob) and column.role not in ("text", "internal", "secret"):
+                yield f"{where} contradicts columns.toml, where {name} is {column.role}"
+
+
+def _read(catalogue: Catalogue, report_type: str) -> list[Column]:
+    return [catalogue.column(report_type, name) for name in catalogue.layouts[report_type]]

@@ -1,0 +1,69 @@
+"""One entry of a data file, taken apart field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from shadowserver_connector.errors import CatalogueError
+
+
+class Entry:
+    """A table in a data file; every complaint about it names the file and the entry.
+
+    A field is taken once, and ``done`` refuses those that nobody took: a misspelt field is an
+    error, not a default.
+    """
+
+    def __init__(self, file: str, name: str, fields: object) -> None:
+        if not isinstance(fields, Mapping):
+            raise CatalogueError(f"{file}: {name}: must be a table of fields")
+        self.file = file
+        self.name = name
+        self._fields: dict[str, object] = dict(fields)
+
+    def error(self, complaint: str) -> CatalogueError:
+        """Return the error that makes a complaint about this entry."""
+        return CatalogueError(f"{self.file}: {self.name}: {complaint}")
+
+    def text(self, field: str, default: str | None = None) -> str:
+        """Take a text; without a default it must be there and not be blank."""
+        value = self._fields.pop(field, default)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            raise self.error(f"{field} must be given, as text")
+        return value
+
+    def flag(self, field: str) -> bool:
+        """Take a field that must be true or false."""
+        value = self._fields.pop(field, None)
+        if not isinstance(value, bool):
+            raise self.error(f"{field} must be true or false")
+        return value
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """Take a list of texts; an absent one is empty."""
+        value = self._fields.pop(field, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(f"{field} must be a list of texts")
+        return tuple(value)
+
+    def table(self, field: str) -> dict[str, str]:
+        """Take a table of texts; an absent one is empty."""
+        value = self._fields.pop(field, {})
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise self.error(f"{field} must be a table of texts")
+        return value
+
+    def has(self, field: str) -> bool:
+        """Tell whether a field is there and not yet taken."""
+        return field in self._fields
+
+    def entries(self) -> Iterator[Entry]:
+        """Take the fields as entries of their own, named below this one."""
+        fields, self._fields = self._fields, {}
+        for name, value in fields.items():
+            yield Entry(self.file, f"{self.name}.{name}" if self.name else name, value)
+
+    def done(self) -> None:
+        """Refuse fields that nobody took."""
+        if self._fields:
+            raise self.error(f"unknown field {', '.join(sorted(self._fields))}")

@@ -1,0 +1,246 @@
+"""What the catalogue says of columns and report types, and how a name is looked up.
+
+Nothing here knows a column or a report type by name: that is in ``data/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+RDNS = (
+    "CN",
+    "O",
+    "OU",
+    "C",
+    "ST",
+    "L",
+    "street",
+    "postalCode",
+    "serialNumber",
+    "emailAddress",
+    "GN",
+    "SN",
+    "businessCategory",
+)
+"""The 13 parts of a distinguished name that Shadowserver gives a column each."""
+
+ROLES = frozenset(
+    [
+        *("time", "severity", "tags", "protocol", "application"),
+        *("ip", "network", "port", "asn", "as_name"),
+        *("country", "region", "city", "naics", "sector"),
+        *("hostname", "hostname_source", "domain", "mac"),
+        *("url", "url_part", "user_agent", "email", "account"),
+        *("malware", "activity", "cve", "attack_id"),
+        *(f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512", "name")),
+        *(f"x509.{part}" for part in ("md5", "sha1", "sha256", "sha512", "raw", "version")),
+        *("x509.serial_number", "x509.not_before", "x509.not_after", "x509.self_signed"),
+        *("x509.signature_algorithm", "x509.key_algorithm", "x509.issuer", "x509.subject"),
+        *(f"x509.{side}.{rdn}" for side in ("issuer", "subject") for rdn in RDNS),
+        *("ssh.public_key", "ssh.sha256", "ssh.md5", "ssh.algorithm"),
+        *("software.vendor", "software.product", "software.version", "software.cpe"),
+        *("count", "first_seen", "last_seen"),
+        *("secret", "internal", "text"),
+    ]
+)
+"""Every role a column can have; what each asks of a cell is the mapping's business."""
+
+EXCLUSIVE_ROLES = frozenset(
+    [
+        *("time", "severity", "tags", "protocol"),
+        *("ip", "port", "asn", "as_name", "country", "region", "city", "naics", "sector"),
+        *("hostname_source", "first_seen", "last_seen", "count"),
+        *(role for role in ROLES if role.startswith(("file.", "x509.", "software.", "ssh."))),
+    ]
+)
+"""Roles that one party and group of a row can have only once."""
+
+SEVERITIES = ("info", "low", "medium", "high", "critical")
+"""Severities as Shadowserver writes them, lowest first."""
+
+TRAFFIC = ("service", "flow", "none")
+"""What a row says of network traffic: an endpoint, both ends, or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How one column of one report type is read."""
+
+    name: str
+    """As in the CSV header."""
+    role: str
+    """One of ``ROLES``."""
+    party: str
+    """Whose cell it is: ``asset`` (no prefix), ``src``, ``dst``, ``referer``, ``attack_src``, the
+    prefix of a column known by pattern only, or empty: then it is about the row's primary."""
+    group: str
+    """Cells of one group make one object together (``device``, ``cert``, ...); else empty."""
+    title: str
+    """Readable name for Notes."""
+    order: int = 0
+    """Place in a Note: what, where, when and why first, the long tail after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a party is in a report type."""
+
+    name: str
+    text: str
+    """Readable: ``exposed asset``."""
+    own: bool
+    """It belongs to the subscriber."""
+    malicious: bool
+    """Scores and indicators are allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What report types of one kind have in common, and what an unknown one of them is taken for."""
+
+    name: str
+    title: str
+    about: str
+    """One or two sentences: what such a report is and why it matters."""
+    prefixes: tuple[str, ...]
+    """Unknown report types whose names start so belong here; the longest prefix wins."""
+    severity: str
+    primary: str
+    parties: Mapping[str, str]
+    traffic: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportType:
+    """What a report of one type is."""
+
+    name: str
+    title: str
+    severity: str
+    """Of a row that names none; one of ``SEVERITIES``."""
+    family: str
+    page: str
+    """Shadowserver's page on it, empty where there is none."""
+    primary: str
+    """Party of the primary address, empty where rows have no address."""
+    parties: Mapping[str, str]
+    """Party -> name of its meaning; a party that is missing here is ``other``."""
+    traffic: str
+    """One of ``TRAFFIC``."""
+    application: str
+    """Application protocol that the whole type is about (``mysql``), or empty."""
+    known: bool
+    """False for a type that is not in the catalogue: the general rules of its family hold."""
+    vendor: str = ""
+    """Vendor of ``product``."""
+    product: str = ""
+    """Software that each row's ``software.version`` cell without a product of its own is about."""
+    about: str = ""
+    """One or two sentences: what this report is and why it matters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How an unpublished column is read by the form of its name."""
+
+    glob: str
+    """With one ``*``."""
+    role: str
+    party: str
+    """``*`` stands for what the glob's ``*`` matched."""
+    group: str
+    title: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All that is known beforehand of report types and columns."""
+
+    types: Mapping[str, ReportType]
+    meanings: Mapping[str, Meaning]
+    families: Mapping[str, Family]
+    activities: frozenset[str]
+    """Words in a column of role ``activity`` that name a deed or a list, not a malware."""
+    columns: Mapping[str, Column]
+    """Published columns as read where no override says otherwise."""
+    overrides: Mapping[str, tuple[tuple[str, Column], ...]]
+    """Column name -> (glob over report types, how the column is read there)."""
+    patterns: tuple[Pattern, ...]
+    never: tuple[str, ...]
+    """Globs of names that no pattern may claim."""
+    layouts: Mapping[str, tuple[str, ...]]
+    """Report type -> its columns in published order."""
+    prefixes: Mapping[str, str]
+    """Prefix of a column's name -> party, where they differ (``http_referer`` -> ``referer``)."""
+    siblings: Mapping[str, str]
+    """IPv6 report type -> the IPv4 one that it is derived from."""
+    last: int
+    """Order of a column that nothing is known of."""
+
+    def report_type(self, name: str) -> ReportType:
+        """Return what is known of a report type; by its family's general rules if unknown."""
+        known = self.types.get(name)
+        if known is not None:
+            return known
+        family = self._family_of(name)
+        return ReportType(
+            name=name,
+            title=_readable(name) or "Unnamed report",
+            severity=family.severity,
+            family=family.name,
+            page="",
+            primary=family.primary,
+            parties=family.parties,
+            traffic=family.traffic,
+            application="",
+            known=False,
+            about=family.about,
+        )
+
+    def column(self, report_type: str, name: str) -> Column:
+        """Return how a column is read in a report type.
+
+        The type's override first, then the published column, then a naming pattern; a column that
+        nothing is known of has role ``text``.
+        """
+        aliases = {report_type, self.siblings.get(report_type, report_type)}
+        for glob, column in self.overrides.get(name, ()):
+            if any(fnmatchcase(alias, glob) for alias in aliases):
+                return column
+        published = self.columns.get(name)
+        return published if published is not None else self._by_pattern(name)
+
+    def columns_of(self, report_type: str) -> tuple[str, ...]:
+        """Return a type's columns in published order; none for an unknown type."""
+        return self.layouts.get(report_type, ())
+
+    def _family_of(self, report_type: str) -> Family:
+        matches = [
+            (len(prefix), family)
+            for family in self.families.values()
+            for prefix in family.prefixes
+            if report_type.startswith(prefix)
+        ]
+        return max(matches, key=lambda match: match[0])[1]
+
+    def _by_pattern(self, name: str) -> Column:
+        if not any(fnmatchcase(name, glob) for glob in self.never):
+            for pattern in self.patterns:
+                if fnmatchcase(name, pattern.glob) and len(name) >= len(pattern.glob):
+                    return self._from_pattern(pattern, name)
+        return Column(name, "text", "", "", _readable(name) or name, self.last)
+
+    def _from_pattern(self, pattern: Pattern, name: str) -> Column:
+        before, _, after = pattern.glob.partition("*")
+        matched = name[len(before) : len(name) - len(after)]
+        party = pattern.party.replace("*", self.prefixes.get(matched, matched))
+        title = pattern.title.replace("*", _readable(matched))
+        return Column(name, pattern.role, party, pattern.group, title, pattern.order)
+
+
+def _readable(name: str) -> str:
+    words = name.replace("_", " ").split()
+    return " ".join(words)[:1].upper() + " ".join(words)[1:]
