@@ -1,0 +1,181 @@
+"""Report, case, note and observed-data, which hold the observables of a report together.
+
+They are Shadowserver's own statements, so they carry no confidence: the platform then takes the
+one of the connector's user. All times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they go into the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shadowserver_connector.stix import ids
+from shadowserver_connector.stix.origin import SPEC_VERSION, Origin, StixObject
+
+MAX_NUMBER_OBSERVED = 999_999_999
+"""Upper limit of `number_observed`, STIX 2.1 section 4.14."""
+
+
+def report(
+    origin: Origin,
+    *,
+    name: str,
+    published: str,
+    description: str,
+    object_refs: Sequence[str],
+    file_name: str,
+    labels: Sequence[str] = (),
+    link: str | None = None,
+) -> StixObject:
+    """Return a Report; ``object_refs`` must not be empty.
+
+    Args:
+        origin: author and markings.
+        name: with ``published``, what identifies the report.
+        published: the day covered.
+        description: markdown.
+        object_refs: what this part of the report contains; OpenCTI adds the parts up.
+        file_name: the report file's name, its external reference.
+        labels: of the report.
+        link: download link, only if asked for: it opens the file without credentials.
+    """
+    stix_report: StixObject = {
+        "type": "report",
+        "spec_version": SPEC_VERSION,
+        "id": ids.report(name=name, published=published),
+        "created_by_ref": origin.author,
+        "created": published,
+        "modified": published,
+        "name": name,
+        "description": description,
+        "report_types": ["threat-report"],
+        "published": published,
+        "object_refs": _not_empty("report", object_refs),
+        "external_references": [_file_reference(file_name, link)],
+        "object_marking_refs": origin.markings,
+    }
+    if labels:
+        stix_report["labels"] = list(labels)
+    return stix_report
+
+
+def case_incident(
+    origin: Origin,
+    *,
+    name: str,
+    created: str,
+    description: str,
+    severity: str,
+    priority: str,
+    object_refs: Sequence[str],
+    file_name: str,
+    labels: Sequence[str] = (),
+) -> StixObject:
+    """Return an incident response case, OpenCTI's type.
+
+    Args:
+        origin: author and markings.
+        name: with ``created``, what identifies the case.
+        created: the day covered.
+        description: markdown.
+        severity: low, medium, high or critical.
+        priority: P1 to P4.
+        object_refs: the report, and what it contains; not empty.
+        file_name: the report file's name, its external reference.
+        labels: of the case.
+    """
+    case: StixObject = {
+        "type": "case-incident",
+        "spec_version": SPEC_VERSION,
+        "id": ids.case_incident(name=name, created=created),
+        "created_by_ref": origin.author,
+        "created": created,
+        "modified": created,
+        "name": name,
+        "description": description,
+        "severity": severity,
+        "priority": priority,
+        "object_refs": _not_empty("case", object_refs),
+        "external_references": [_file_reference(file_name, None)],
+        "object_marking_refs": origin.markings,
+    }
+    if labels:
+        case["labels"] = list(labels)
+    return case
+
+
+def note(
+    origin: Origin,
+    *,
+    abstract: str,
+    content: str,
+    created: str,
+    object_refs: Sequence[str],
+    labels: Sequence[str] = (),
+) -> StixObject:
+    """Return a Note on everything in ``object_refs``, which must not be empty.
+
+    Abstract, content and ``created`` identify it. Neither text may start or end with a space or
+    hold a bare `<`: the platform's import would rewrite it, and the id with it.
+    """
+    stix_note: StixObject = {
+        "type": "note",
+        "spec_version": SPEC_VERSION,
+        "id": ids.note(content=content, created=created, abstract=abstract),
+        "created_by_ref": origin.author,
+        "created": created,
+        "modified": created,
+        "abstract": abstract,
+        "content": content,
+        "object_refs": _not_empty("note", object_refs),
+        "object_marking_refs": origin.markings,
+    }
+    if labels:
+        stix_note["labels"] = list(labels)
+    return stix_note
+
+
+def observed_data(
+    origin: Origin,
+    *,
+    first_observed: str,
+    last_observed: str,
+    number_observed: int,
+    object_refs: Sequence[str],
+    labels: Sequence[str] = (),
+) -> StixObject:
+    """Return an Observed-Data of observables, at least one, each named once.
+
+    The set of observables identifies it, on whatever day; ``number_observed`` beyond STIX's limit
+    is cut to `MAX_NUMBER_OBSERVED`.
+    """
+    if not object_refs:
+        raise ValueError("observed-data without observables")
+    observed: StixObject = {
+        "type": "observed-data",
+        "spec_version": SPEC_VERSION,
+        "id": ids.observed_data(object_refs),
+        "created_by_ref": origin.author,
+        "created": first_observed,
+        "modified": last_observed,
+        "first_observed": first_observed,
+        "last_observed": last_observed,
+        "number_observed": min(number_observed, MAX_NUMBER_OBSERVED),
+        "object_refs": sorted(object_refs),
+        "object_marking_refs": origin.markings,
+    }
+    if labels:
+        observed["labels"] = list(labels)
+    return observed
+
+
+def _not_empty(what: str, object_refs: Sequence[str]) -> list[str]:
+    if not object_refs:
+        raise ValueError(f"{what} without references")
+    return list(object_refs)
+
+
+def _file_reference(file_name: str, link: str | None) -> dict[str, str]:
+    reference = {"source_name": "Shadowserver", "external_id": file_name}
+    if link is not None:
+        reference["url"] = link
+    return reference

@@ -1,0 +1,258 @@
+"""STIX ids, equal to the standard ids that OpenCTI computes itself.
+
+OpenCTI derives the id of an object from its identifying fields: a UUIDv5 over their canonical
+JSON (RFC 8785). An id of ours that differs would be kept as an alias and could merge objects that
+have nothing in common, so each function here follows the platform's rule for its type. Network
+traffic is the exception: see `network_traffic`.
+
+Every function is pure, takes values that are already normalised (`mapping.values`), and costs a
+microsecond or two, as some run several times a row. Text must be encodable as UTF-8: a lone
+surrogate raises `UnicodeEncodeError`, which is a `ValueError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha1
+from json.encoder import encode_basestring as _quote
+from typing import Final
+
+NAMESPACE: Final = "00abedb4-aa42-466c-9c01-fed23315a9b7"
+"""The namespace of deterministic ids, set by the STIX 2.1 specification (section 2.9)."""
+
+HASH_ORDER: Final = ("MD5", "SHA-1", "SHA-256", "SHA-512")
+"""The first of these that an object has identifies it; the others do not count."""
+
+_NAMESPACE_BYTES: Final = bytes.fromhex(NAMESPACE.replace("-", ""))
+_VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+# What JavaScript's trim() removes; Python's strip() removes other characters as well.
+_JS_WHITESPACE: Final = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+def _id(stix_type: str, canonical_json: str) -> str:
+    digest = sha1(_NAMESPACE_BYTES + canonical_json.encode(), usedforsecurity=False).hexdigest()
+    return (
+        f"{stix_type}--{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-"
+        f"{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
+    )
+
+
+def _of_value(stix_type: str, value: str) -> str:
+    return _id(stix_type, f'{{"value":{_quote(value)}}}')
+
+
+def _of_fields(stix_type: str, **fields: str | None) -> str:
+    present = [f'"{key}":{_quote(value)}' for key, value in sorted(fields.items()) if value]
+    if not present:
+        raise ValueError(f"{stix_type} without any identifying field")
+    return _id(stix_type, "{" + ",".join(present) + "}")
+
+
+def _of_hashes(stix_type: str, hashes: Mapping[str, str]) -> str:
+    for algorithm in HASH_ORDER:
+        if algorithm in hashes:
+            value = _quote(hashes[algorithm])
+            return _id(stix_type, f'{{"hashes":{{"{algorithm}":{value}}}}}')
+    raise ValueError(f"{stix_type} without a hash of {', '.join(HASH_ORDER)}")
+
+
+def _normal_name(name: str) -> str:
+    return name.lower().strip(_JS_WHITESPACE)
+
+
+def ipv4_addr(value: str) -> str:
+    """Return the id of an IPv4 address or network."""
+    return _of_value("ipv4-addr", value)
+
+
+def ipv6_addr(value: str) -> str:
+    """Return the id of an IPv6 address or network, given compressed and in lower case."""
+    return _of_value("ipv6-addr", value)
+
+
+def mac_addr(value: str) -> str:
+    """Return the id of a MAC address, given in lower case with colons."""
+    return _of_value("mac-addr", value)
+
+
+def url(value: str) -> str:
+    """Return the id of a URL."""
+    return _of_value("url", value)
+
+
+def hostname(value: str) -> str:
+    """Return the id of a hostname (OpenCTI's type for names that are no domain name)."""
+    return _of_value("hostname", value)
+
+
+def user_agent(value: str) -> str:
+    """Return the id of a user agent (OpenCTI's type)."""
+    return _of_value("user-agent", value)
+
+
+def domain_name(value: str) -> str:
+    """Return the id of a domain name; the platform lower-cases it."""
+    return _of_value("domain-name", value.lower())
+
+
+def email_addr(value: str) -> str:
+    """Return the id of an e-mail address; the platform lower-cases it."""
+    return _of_value("email-addr", value.lower())
+
+
+def autonomous_system(number: int) -> str:
+    """Return the id of an autonomous system."""
+    return _id("autonomous-system", f'{{"number":{number:d}}}')
+
+
+def software(
+    name: str,
+    *,
+    cpe: str | None = None,
+    swid: str | None = None,
+    vendor: str | None = None,
+    version: str | None = None,
+) -> str:
+    """Return the id of a software; the name counts in lower case, the other fields as they are."""
+    return _of_fields(
+        "software", name=name.lower(), cpe=cpe, swid=swid, vendor=vendor, version=version
+    )
+
+
+def x509_certificate(hashes: Mapping[str, str]) -> str:
+    """Return the id of a certificate, from the first of its hashes in `HASH_ORDER`.
+
+    Without a hash the platform would take the serial number alone, and unrelated certificates
+    would become one: hence `ValueError`.
+    """
+    return _of_hashes("x509-certificate", hashes)
+
+
+def artifact(hashes: Mapping[str, str]) -> str:
+    """Return the id of an artifact, from the first of its hashes in `HASH_ORDER`."""
+    return _of_hashes("artifact", hashes)
+
+
+def file(*, hashes: Mapping[str, str] | None = None, name: str | None = None) -> str:
+    """Return the id of a file: from its hashes if there are any, else from its name."""
+    if hashes:
+        return _of_hashes("file", hashes)
+    return _of_fields("file", name=name)
+
+
+def user_account(
+    *,
+    account_type: str | None = None,
+    user_id: str | None = None,
+    account_login: str | None = None,
+) -> str:
+    """Return the id of a user account; at least one field is needed."""
+    return _of_fields(
+        "user-account", account_type=account_type, user_id=user_id, account_login=account_login
+    )
+
+
+def ssh_key(fingerprint_sha256: str) -> str:
+    """Return the id of an SSH key (OpenCTI's type)."""
+    return _of_fields("ssh-key", fingerprint_sha256=fingerprint_sha256)
+
+
+def network_traffic(
+    *,
+    protocols: Iterable[str],
+    src_ref: str | None = None,
+    dst_ref: str | None = None,
+    src_port: int | None = None,
+    dst_port: int | None = None,
+) -> str:
+    """Return our own fixed id of a network traffic, the one the `stix2` library would give it.
+
+    The platform hashes the whole stored document of the address, which nobody else can. It keeps
+    this id as an alias, as long as an id never comes with other fields.
+    """
+    fields = []
+    if dst_port is not None:
+        fields.append(f'"dst_port":{dst_port:d}')
+    if dst_ref is not None:
+        fields.append(f'"dst_ref":"{dst_ref}"')
+    quoted = ",".join(map(_quote, protocols))
+    fields.append(f'"protocols":[{quoted}]')
+    if src_port is not None:
+        fields.append(f'"src_port":{src_port:d}')
+    if src_ref is not None:
+        fields.append(f'"src_ref":"{src_ref}"')
+    return _id("network-traffic", "{" + ",".join(fields) + "}")
+
+
+def observed_data(object_refs: Iterable[str]) -> str:
+    """Return the id of an observed-data: of the set of ids that it refers to, in any order."""
+    refs = '","'.join(sorted(object_refs))
+    return _id("observed-data", f'{{"objects":["{refs}"]}}')
+
+
+def note(*, content: str, created: str, abstract: str) -> str:
+    """Return the id of a note; `created` with milliseconds and `Z`."""
+    return _of_fields(
+        "note",
+        attribute_abstract=abstract.strip(_JS_WHITESPACE),
+        content=content.strip(_JS_WHITESPACE),
+        created=created,
+    )
+
+
+def report(*, name: str, published: str) -> str:
+    """Return the id of a report; `published` with milliseconds and `Z`."""
+    return _of_fields("report", name=_normal_name(name), published=published)
+
+
+def case_incident(*, name: str, created: str) -> str:
+    """Return the id of an incident response case; `created` with milliseconds and `Z`."""
+    return _of_fields("case-incident", name=_normal_name(name), created=created)
+
+
+def vulnerability(name: str) -> str:
+    """Return the id of a vulnerability."""
+    return _of_fields("vulnerability", name=_normal_name(name))
+
+
+def malware(name: str) -> str:
+    """Return the id of a malware."""
+    return _of_fields("malware", name=_normal_name(name))
+
+
+def infrastructure(name: str) -> str:
+    """Return the id of an infrastructure."""
+    return _of_fields("infrastructure", name=_normal_name(name))
+
+
+def attack_pattern(mitre_id: str) -> str:
+    """Return the id of an attack pattern known by its ATT&CK id, such as `T1110.001`."""
+    return _of_fields("attack-pattern", x_mitre_id=_normal_name(mitre_id))
+
+
+def identity(name: str, identity_class: str) -> str:
+    """Return the id of an identity; the class of a sector is `class`."""
+    return _of_fields("identity", name=_normal_name(name), identity_class=identity_class)
+
+
+def location(name: str, location_type: str) -> str:
+    """Return the id of a location; `location_type` is OpenCTI's: `Country`, `City`, `Region`."""
+    return _of_fields("location", name=_normal_name(name), x_opencti_location_type=location_type)
+
+
+def indicator(pattern: str) -> str:
+    """Return the id of an indicator."""
+    return _of_fields("indicator", pattern=pattern.strip(_JS_WHITESPACE))
+
+
+def relationship(relationship_type: str, source_ref: str, target_ref: str) -> str:
+    """Return the id of a relationship without times."""
+    return _id(
+        "relationship",
+        f'{{"relationship_type":"{relationship_type}",'
+        f'"source_ref":"{source_ref}","target_ref":"{target_ref}"}}',
+    )

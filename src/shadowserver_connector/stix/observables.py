@@ -1,0 +1,292 @@
+"""Observables (STIX cyber-observable objects) as plain dicts.
+
+Values come normalised from `mapping.values`. OpenCTI reads labels, author, score and description
+of an observable from `x_opencti_...` properties: STIX has none of them there, and its validator
+lets those names pass.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from shadowserver_connector.stix import ids
+from shadowserver_connector.stix.origin import SPEC_VERSION, Origin, StixObject
+
+LABELS: Final = "x_opencti_labels"
+"""The property that holds an observable's labels; other objects have STIX's own `labels`."""
+
+
+def ipv4_addr(
+    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
+) -> StixObject:
+    """Return an IPv4 address, or a network in CIDR notation."""
+    return _described(
+        {
+            "type": "ipv4-addr",
+            "spec_version": SPEC_VERSION,
+            "id": ids.ipv4_addr(value),
+            "value": value,
+            "object_marking_refs": origin.markings,
+            "x_opencti_created_by_ref": origin.author,
+        },
+        labels,
+        score,
+    )
+
+
+def ipv6_addr(
+    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
+) -> StixObject:
+    """Return an IPv6 address, or a network in CIDR notation."""
+    return _described(
+        {
+            "type": "ipv6-addr",
+            "spec_version": SPEC_VERSION,
+            "id": ids.ipv6_addr(value),
+            "value": value,
+            "object_marking_refs": origin.markings,
+            "x_opencti_created_by_ref": origin.author,
+        },
+        labels,
+        score,
+    )
+
+
+def network_traffic(
+    origin: Origin,
+    *,
+    protocols: Sequence[str],
+    src_ref: str | None = None,
+    dst_ref: str | None = None,
+    src_port: int | None = None,
+    dst_port: int | None = None,
+) -> StixObject:
+    """Return a service (`dst_ref` only) or a flow (both ends); one end at least.
+
+    Ends are addresses, domain names or MAC addresses. Nothing is added that could differ between
+    two objects of one id: OpenCTI can neither merge nor update network traffic.
+    """
+    if src_ref is None and dst_ref is None:
+        raise ValueError("network traffic needs an end")
+    traffic: StixObject = {
+        "type": "network-traffic",
+        "spec_version": SPEC_VERSION,
+        "id": ids.network_traffic(
+            protocols=protocols,
+            src_ref=src_ref,
+            dst_ref=dst_ref,
+            src_port=src_port,
+            dst_port=dst_port,
+        ),
+        "protocols": protocols,
+        "object_marking_refs": origin.markings,
+        "x_opencti_created_by_ref": origin.author,
+    }
+    if src_ref is not None:
+        traffic["src_ref"] = src_ref
+    if dst_ref is not None:
+        traffic["dst_ref"] = dst_ref
+    if src_port is not None:
+        traffic["src_port"] = src_port
+    if dst_port is not None:
+        traffic["dst_port"] = dst_port
+    return traffic
+
+
+def domain_name(
+    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
+) -> StixObject:
+    """Return a domain name."""
+    return _observable(origin, ids.domain_name(value), labels, score, value=value)
+
+
+def hostname(
+    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
+) -> StixObject:
+    """Return a hostname, OpenCTI's type for a name that is no domain name."""
+    return _observable(origin, ids.hostname(value), labels, score, value=value)
+
+
+def mac_addr(origin: Origin, value: str, *, labels: Sequence[str] = ()) -> StixObject:
+    """Return a MAC address."""
+    return _observable(origin, ids.mac_addr(value), labels, value=value)
+
+
+def url(
+    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
+) -> StixObject:
+    """Return a URL."""
+    return _observable(origin, ids.url(value), labels, score, value=value)
+
+
+def email_addr(origin: Origin, value: str, *, labels: Sequence[str] = ()) -> StixObject:
+    """Return an e-mail address."""
+    return _observable(origin, ids.email_addr(value), labels, value=value)
+
+
+def user_agent(origin: Origin, value: str, *, labels: Sequence[str] = ()) -> StixObject:
+    """Return a user agent, OpenCTI's type."""
+    return _observable(origin, ids.user_agent(value), labels, value=value)
+
+
+def user_account(
+    origin: Origin,
+    *,
+    account_login: str | None = None,
+    user_id: str | None = None,
+    account_type: str | None = None,
+    labels: Sequence[str] = (),
+) -> StixObject:
+    """Return a user account; `account_type` from STIX's vocabulary, if any."""
+    return _observable(
+        origin,
+        ids.user_account(account_type=account_type, user_id=user_id, account_login=account_login),
+        labels,
+        user_id=user_id,
+        account_login=account_login,
+        account_type=account_type,
+    )
+
+
+def file(
+    origin: Origin,
+    *,
+    hashes: Mapping[str, str] | None = None,
+    name: str | None = None,
+    size: int | None = None,
+    mime_type: str | None = None,
+    labels: Sequence[str] = (),
+    score: int | None = None,
+) -> StixObject:
+    """Return a file known by hashes (keys as in `ids.HASH_ORDER`) or, without any, by name."""
+    return _observable(
+        origin,
+        ids.file(hashes=hashes, name=name),
+        labels,
+        score,
+        hashes=dict(hashes) if hashes else None,
+        size=size,
+        name=name,
+        mime_type=mime_type,
+    )
+
+
+def artifact(
+    origin: Origin,
+    *,
+    hashes: Mapping[str, str],
+    file_name: str,
+    payload: bytes | None,
+    mime_type: str = "text/csv",
+) -> StixObject:
+    """Return a report's file, its bytes unchanged.
+
+    Args:
+        origin: author and markings.
+        hashes: of the payload; the id follows from the first of `ids.HASH_ORDER`.
+        file_name: the name under which OpenCTI stores the file.
+        payload: the bytes; None when they were uploaded before and the object only refers to
+            them. STIX wants a payload or a URL, so its validator objects to the latter.
+        mime_type: of the payload.
+    """
+    return _observable(
+        origin,
+        ids.artifact(hashes),
+        mime_type=mime_type,
+        payload_bin=None if payload is None else b64encode(payload).decode("ascii"),
+        hashes=dict(hashes),
+        x_opencti_additional_names=[file_name],
+    )
+
+
+def x509_certificate(
+    origin: Origin,
+    *,
+    hashes: Mapping[str, str],
+    is_self_signed: bool | None = None,
+    version: str | None = None,
+    serial_number: str | None = None,
+    signature_algorithm: str | None = None,
+    issuer: str | None = None,
+    validity_not_before: str | None = None,
+    validity_not_after: str | None = None,
+    subject: str | None = None,
+    subject_public_key_algorithm: str | None = None,
+    labels: Sequence[str] = (),
+) -> StixObject:
+    """Return a certificate; `ValueError` without a hash (see `ids.x509_certificate`)."""
+    return _observable(
+        origin,
+        ids.x509_certificate(hashes),
+        labels,
+        is_self_signed=is_self_signed,
+        hashes=dict(hashes),
+        version=version,
+        serial_number=serial_number,
+        signature_algorithm=signature_algorithm,
+        issuer=issuer,
+        validity_not_before=validity_not_before,
+        validity_not_after=validity_not_after,
+        subject=subject,
+        subject_public_key_algorithm=subject_public_key_algorithm,
+    )
+
+
+def ssh_key(
+    origin: Origin,
+    *,
+    fingerprint_sha256: str,
+    fingerprint_md5: str | None = None,
+    key_type: str | None = None,
+    public_key: str | None = None,
+    labels: Sequence[str] = (),
+) -> StixObject:
+    """Return an SSH key, OpenCTI's type, which pycti knows since about 6.5.
+
+    Args:
+        origin: author and markings.
+        fingerprint_sha256: lower-case hex.
+        fingerprint_md5: lower-case hex.
+        key_type: one of OpenCTI's vocabulary: rsa, dsa, ecdsa, ed25519.
+        public_key: the key in base64.
+        labels: of the object.
+    """
+    return _observable(
+        origin,
+        ids.ssh_key(fingerprint_sha256),
+        labels,
+        key_type=key_type,
+        public_key=public_key,
+        fingerprint_sha256=fingerprint_sha256,
+        fingerprint_md5=fingerprint_md5,
+    )
+
+
+def _observable(
+    origin: Origin,
+    stix_id: str,
+    labels: Iterable[str] = (),
+    score: int | None = None,
+    **fields: Any,
+) -> StixObject:
+    observable: StixObject = {
+        "type": stix_id.partition("--")[0],
+        "spec_version": SPEC_VERSION,
+        "id": stix_id,
+    }
+    for key, value in fields.items():
+        if value is not None:
+            observable[key] = value
+    observable["object_marking_refs"] = origin.markings
+    observable["x_opencti_created_by_ref"] = origin.author
+    return _described(observable, labels, score)
+
+
+def _described(observable: StixObject, labels: Iterable[str], score: int | None) -> StixObject:
+    if labels:
+        observable[LABELS] = list(labels)
+    if score is not None:
+        observable["x_opencti_score"] = score
+    return observable

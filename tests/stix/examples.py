@@ -1,0 +1,172 @@
+"""One object of every kind that the constructors make, for the tests to look at."""
+
+from __future__ import annotations
+
+import orjson
+
+from shadowserver_connector.stix import ids
+from shadowserver_connector.stix.containers import case_incident, note, observed_data, report
+from shadowserver_connector.stix.indicators import indicator
+from shadowserver_connector.stix.knowledge import (
+    attack_pattern,
+    author,
+    autonomous_system,
+    country,
+    malware,
+    software,
+    vulnerability,
+)
+from shadowserver_connector.stix.markings import AMBER, TLP, tlp_marking
+from shadowserver_connector.stix.observables import (
+    artifact,
+    domain_name,
+    email_addr,
+    file,
+    hostname,
+    ipv4_addr,
+    ipv6_addr,
+    mac_addr,
+    network_traffic,
+    ssh_key,
+    url,
+    user_account,
+    user_agent,
+    x509_certificate,
+)
+from shadowserver_connector.stix.origin import Origin, StixObject
+from shadowserver_connector.stix.relationships import relationship
+
+DAY = "2024-01-31T00:00:00.000Z"
+TIME = "2024-01-31T12:34:56.000Z"
+ORIGIN = Origin(author=author()["id"], markings=(AMBER,))
+HASHES = {
+    "MD5": "d41d8cd98f00b204e9800998ecf8427e",
+    "SHA-1": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    "SHA-256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "SHA-512": "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce"
+    "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
+}
+
+_IP = ipv4_addr(ORIGIN, "192.0.2.1", labels=["exposed"], score=60)
+_IP6 = ipv6_addr(ORIGIN, "2001:db8::1", labels=["exposed"])
+_DOMAIN = domain_name(ORIGIN, "www.example.com", labels=["exposed"])
+_MAC = mac_addr(ORIGIN, "00:00:5e:00:53:01")
+_REPORT = report(
+    ORIGIN,
+    name="Shadowserver Accessible SSL: 2024-01-31-scan_ssl-example",
+    published=DAY,
+    description="# Summary",
+    object_refs=[_IP["id"], _DOMAIN["id"]],
+    file_name="2024-01-31-scan_ssl-example.csv",
+    labels=["shadowserver"],
+)
+
+EXAMPLES: dict[str, StixObject] = {
+    "author": author(),
+    **{name: tlp_marking(name) for name in TLP},
+    "ipv4": _IP,
+    "ipv4 network": ipv4_addr(ORIGIN, "192.0.2.0/24"),
+    "ipv6": _IP6,
+    "domain": _DOMAIN,
+    "mac": _MAC,
+    "hostname": hostname(ORIGIN, "printer-1", labels=["exposed"]),
+    "url": url(ORIGIN, "https://www.example.com/a?b=1", score=80),
+    "email": email_addr(ORIGIN, "someone@example.com"),
+    "user agent": user_agent(ORIGIN, "Mozilla/5.0 (compatible)"),
+    "user account": user_account(ORIGIN, account_login="root"),
+    "file": file(ORIGIN, hashes=HASHES, name="a.exe", size=12, labels=["malware"], score=80),
+    "file by name": file(ORIGIN, name="a.exe"),
+    "artifact": artifact(ORIGIN, hashes=HASHES, file_name="a.csv", payload=b"a,b\r\n"),
+    "artifact without payload": artifact(ORIGIN, hashes=HASHES, file_name="a.csv", payload=None),
+    "certificate": x509_certificate(
+        ORIGIN,
+        hashes=HASHES,
+        is_self_signed=True,
+        version="3",
+        serial_number="00ab",
+        signature_algorithm="sha256WithRSAEncryption",
+        issuer="CN=www.example.com",
+        validity_not_before="2024-01-01T00:00:00.000Z",
+        validity_not_after="2025-01-01T00:00:00.000Z",
+        subject="CN=www.example.com",
+        subject_public_key_algorithm="rsaEncryption",
+        labels=["expired"],
+    ),
+    "ssh key": ssh_key(
+        ORIGIN,
+        fingerprint_sha256=HASHES["SHA-256"],
+        fingerprint_md5=HASHES["MD5"],
+        key_type="rsa",
+        public_key="AAAAB3NzaC1yc2E=",
+    ),
+    "service": network_traffic(
+        ORIGIN, protocols=["ipv4", "tcp", "https"], dst_ref=_IP["id"], dst_port=443
+    ),
+    "flow": network_traffic(
+        ORIGIN,
+        protocols=["ipv6", "udp"],
+        src_ref=_IP6["id"],
+        dst_ref=_IP["id"],
+        src_port=1234,
+        dst_port=53,
+    ),
+    "autonomous system": autonomous_system(ORIGIN, 64496),
+    "software": software(ORIGIN, "Example Server", vendor="Example", version="1.0"),
+    "software with cpe": software(
+        ORIGIN, "Server", cpe="cpe:2.3:a:example:server:1.0:*:*:*:*:*:*:*"
+    ),
+    "vulnerability": vulnerability(ORIGIN, "CVE-2024-12345"),
+    "malware": malware(ORIGIN, "examplebot"),
+    "country": country(ORIGIN, code="NL", name="Netherlands"),
+    "attack pattern": attack_pattern(ORIGIN, "T1110.001"),
+    "indicator": indicator(ORIGIN, _IP, valid_from=DAY, score=80),
+    "indicator with quotes": indicator(
+        ORIGIN, url(ORIGIN, "https://www.example.com/it's\\"), valid_from=DAY
+    ),
+    "relationship": relationship(ORIGIN, "resolves-to", _DOMAIN["id"], _IP["id"], created=DAY),
+    "report": _REPORT,
+    "report with link": {
+        **report(
+            ORIGIN,
+            name="Shadowserver A: b",
+            published=DAY,
+            description="# Summary",
+            object_refs=[_IP["id"]],
+            file_name="b.csv",
+            link="https://dl.example.net/abc",
+        )
+    },
+    "case": case_incident(
+        ORIGIN,
+        name=_REPORT["name"],
+        created=DAY,
+        description="# Summary",
+        severity="high",
+        priority="P2",
+        object_refs=[_REPORT["id"], _IP["id"]],
+        file_name="2024-01-31-scan_ssl-example.csv",
+        labels=["shadowserver"],
+    ),
+    "note": note(
+        ORIGIN,
+        abstract="scan_ssl 192.0.2.1",
+        content="| a | b |",
+        created=TIME,
+        object_refs=[_REPORT["id"], _IP["id"]],
+        labels=["exposed"],
+    ),
+    "observed data": observed_data(
+        ORIGIN,
+        first_observed=TIME,
+        last_observed=TIME,
+        number_observed=1,
+        object_refs=[_IP["id"], ids.autonomous_system(64496)],
+        labels=["exposed"],
+    ),
+}
+
+
+def as_json(stix_object: StixObject) -> StixObject:
+    """Return the object as a reader of its JSON sees it."""
+    read: StixObject = orjson.loads(orjson.dumps(stix_object))
+    return read
