@@ -1,1 +1,1 @@
-"""What has been imported."""
+"""What has been imported, as plain data."""

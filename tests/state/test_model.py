@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.state.digest import report_digest
+from shadowserver_connector.state.model import (
+    State,
+    failures_of,
+    finished,
+    is_content_known,
+    is_done,
+    with_day_closed,
+    with_day_open,
+    with_done,
+    with_failure,
+)
+
+DAY = date(2024, 1, 31)
+INFO = ReportInfo(
+    type="scan_ssl",
+    day=DAY,
+    file="2024-01-31-scan_ssl-example.csv",
+    list="example",
+    id="first-token",
+)
+
+
+def test_nothing_is_done_at_first() -> None:
+    """An empty state knows no report and no content, and is a first run."""
+    state = State()
+    assert state.first_run
+    assert not is_done(state, INFO)
+    assert not is_content_known(state, INFO, "00" * 32)
+
+
+def test_done_report_is_recognised_by_list_type_day_file_and_id() -> None:
+    """A change of any of the five makes it another report."""
+    state = with_done(State(), INFO, "00" * 32, set())
+    assert is_done(state, INFO)
+    for other in (
+        replace(INFO, list="other"),
+        replace(INFO, type="scan_http"),
+        replace(INFO, day=date(2024, 1, 30)),
+        replace(INFO, file="2024-01-31-scan_ssl-example-delayed.csv"),
+        replace(INFO, id="second-token"),
+    ):
+        assert not is_done(state, other)
+
+
+def test_known_content_under_a_new_id_is_recognised() -> None:
+    """The bytes decide whether a file that comes again is news; for another file they do not."""
+    state = with_done(State(), INFO, "00" * 32, set())
+    again = replace(INFO, id="second-token")
+    assert is_content_known(state, again, "00" * 32)
+    assert not is_content_known(state, again, "11" * 32)
+    assert not is_content_known(state, replace(again, list="other"), "00" * 32)
+
+
+def test_id_that_is_listed_no_more_is_forgotten() -> None:
+    """Ids that change with every listing leave one entry for each content."""
+    state = State()
+    for n in range(10):
+        info = replace(INFO, id=f"token-{n}")
+        state = with_done(state, info, "00" * 32, {report_digest(info)})
+    assert len(state.done[DAY]) == 1
+    assert is_done(state, replace(INFO, id="token-9"))
+
+
+def test_two_ids_listed_together_are_both_remembered() -> None:
+    """A file listed twice is not downloaded over and over."""
+    first, second = replace(INFO, id="token-1"), replace(INFO, id="token-2")
+    listed = {report_digest(first), report_digest(second)}
+    state = with_done(State(), first, "00" * 32, listed)
+    state = with_done(state, second, "00" * 32, listed)
+    assert is_done(state, first)
+    assert is_done(state, second)
+
+
+def test_two_contents_of_one_file_are_both_remembered() -> None:
+    """A file that was re-issued with other content keeps the digest of the earlier one."""
+    state = with_done(State(), INFO, "00" * 32, set())
+    state = with_done(state, replace(INFO, id="second-token"), "11" * 32, set())
+    assert is_content_known(state, INFO, "00" * 32)
+    assert is_content_known(state, INFO, "11" * 32)
+
+
+def test_failures_are_counted_over_new_ids_and_forgotten_by_success() -> None:
+    """Failures belong to the file, keep the day open, and end with its import."""
+    state = with_failure(State(), INFO)
+    state = with_failure(state, replace(INFO, id="second-token"))
+    assert failures_of(state, INFO) == 2
+    assert state.open_days == {DAY}
+    state = with_done(state, INFO, "00" * 32, set())
+    assert failures_of(state, INFO) == 0
+    assert not state.failures
+
+
+def test_failure_of_one_report_leaves_another_alone() -> None:
+    """Each report has its own count."""
+    other = replace(INFO, file="2024-01-31-scan_http-example.csv", type="scan_http")
+    state = with_failure(with_failure(State(), INFO), other)
+    state = with_done(state, other, "00" * 32, set())
+    assert failures_of(state, INFO) == 1
+    assert failures_of(state, other) == 0
+
+
+def test_changes_leave_the_old_state_as_it_was() -> None:
+    """A state can be kept while another one is being written."""
+    before = with_done(State(), INFO, "00" * 32, set())
+    with_failure(with_day_open(before, DAY), INFO)
+    assert not before.open_days
+    assert not before.failures
+
+
+def test_days_are_opened_and_closed() -> None:
+    """Closing a day is the opposite of opening it."""
+    state = with_day_open(State(), DAY)
+    assert state.open_days == {DAY}
+    assert not with_day_closed(state, DAY).open_days
+
+
+def test_finished_run_forgets_days_outside_the_window() -> None:
+    """What is older than the oldest day is dropped from every part of the state."""
+    old = replace(INFO, day=date(2023, 12, 1))
+    state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
+    state = with_failure(with_done(state, old, "00" * 32, set()), old)
+    started = datetime(2024, 2, 1, 8, tzinfo=UTC)
+    after = finished(state, started, oldest=date(2024, 1, 2))
+    assert after.last_run == started
+    assert set(after.done) == set(after.failures) == after.open_days == {DAY}
