@@ -1,0 +1,56 @@
+"""Dates and times, all to `YYYY-MM-DDTHH:MM:SS.mmmZ`: the form that goes into ids."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+_OPENSSL: Final = re.compile(
+    r"(?P<month>[A-Z][a-z]{2}) +(?P<day>\d{1,2}) (?P<time>\d\d:\d\d:\d\d) (?P<year>\d{4})"
+    r"(?: GMT| UTC)?",
+    re.ASCII,
+)
+_MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:|\Z)", re.ASCII)
+
+
+def parse_time(text: str) -> str:
+    """Return a time in UTC, cut to milliseconds.
+
+    Taken are `2024-01-31 12:34:56` (UTC, as Shadowserver writes it), ISO 8601 with fractions and
+    zone, a day alone, and OpenSSL's `Jan 31 12:34:56 2024 GMT`.
+    """
+    if (
+        len(text) == 19
+        and text[10] == " "
+        and text[4] == text[7] == "-"
+        and text[13] == text[16] == ":"
+    ):
+        return _from_iso(text).isoformat(timespec="milliseconds") + "Z"
+    openssl = _OPENSSL.fullmatch(text)
+    if openssl is not None:
+        text = _openssl_to_iso(openssl)
+    elif _ISO_DAY.match(text) is None:
+        raise ValueError("not a time")
+    moment = _from_iso(text.removesuffix(" UTC").removesuffix(" GMT"))
+    if moment.tzinfo is not None:
+        try:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            raise ValueError("not a time") from None
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def _from_iso(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("not a time") from None
+
+
+def _openssl_to_iso(match: re.Match[str]) -> str:
+    month, rest = divmod(_MONTHS.find(match["month"]), 3)
+    if rest:
+        raise ValueError("not a time")
+    return f"{match['year']}-{month + 1:02d}-{int(match['day']):02d} {match['time']}"

@@ -1,0 +1,65 @@
+"""Host and domain names."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal, NamedTuple
+
+import idna
+
+# A label as DNS software takes it; OpenCTI refuses a last label of one character.
+_LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)"
+_FQDN: Final = re.compile(rf"(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{0,58}}[a-z0-9])")
+# OpenCTI's rule for a Hostname: no label that starts or ends with anything but a letter or digit.
+_HOST: Final = re.compile(
+    r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?)*"
+)
+_LETTER: Final = re.compile(r"[a-z]")
+_DOTTED_QUAD: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+_NOBODY: Final = frozenset({"localhost", "localhost.localdomain", "localhost6"})
+_MAX_LENGTH: Final = 253
+
+
+class Name(NamedTuple):
+    """A name and the type of object that OpenCTI accepts it as."""
+
+    value: str
+    type: Literal["domain-name", "hostname"]
+
+
+def parse_name(text: str) -> Name:
+    """Return a name in lower case, without trailing dot, its non-ASCII labels as in DNS (IDNA).
+
+    A fully qualified name is a domain name, any other that a host can have is a hostname. Refused
+    are addresses, reverse-lookup names, `localhost`, and wildcards: no host is called like that,
+    and its parent domain was not seen.
+    """
+    name = _ascii(text).removesuffix(".")
+    if len(name) > _MAX_LENGTH:
+        raise ValueError("a name of more than 253 characters")
+    if name in _NOBODY or name.endswith((".in-addr.arpa", ".ip6.arpa")):
+        raise ValueError("a name of no host")
+    if _FQDN.fullmatch(name):
+        return Name(name, "domain-name")
+    if _DOTTED_QUAD.fullmatch(name) or ":" in name:
+        raise ValueError("an address instead of a name")
+    if len(name) < 2 or _LETTER.search(name) is None or _HOST.fullmatch(name) is None:
+        raise ValueError("not a host name")
+    return Name(name, "hostname")
+
+
+def parse_domain(text: str) -> str:
+    """Return a fully qualified domain name, as `parse_name` does."""
+    name = parse_name(text)
+    if name.type != "domain-name":
+        raise ValueError("not a fully qualified domain name")
+    return name.value
+
+
+def _ascii(text: str) -> str:
+    if text.isascii():
+        return text.lower()
+    try:
+        return idna.encode(text, uts46=True).decode("ascii")
+    except UnicodeError:  # the base of idna.IDNAError
+        raise ValueError("not an internationalised name") from None

@@ -1,0 +1,45 @@
+"""Tags, which become labels."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from shadowserver_connector.mapping.values.null import is_null
+
+MAX_LENGTH: Final = 128
+"""OpenCTI cannot filter by labels of more than 512 characters; no tag is half as long as this."""
+
+MAX_NUMBER: Final = 50
+"""Each new label is a read and a write for OpenCTI: a cell full of rubbish must not make many."""
+
+_SEPARATORS: Final = re.compile(r"[;,]")
+_BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+
+
+def split_tags(text: str) -> tuple[str, ...]:
+    """Return the labels in a cell, separated by `;` or `,`, each once, in their order.
+
+    What is null or too long is left out, and so is what comes after `MAX_NUMBER` labels.
+    """
+    labels: dict[str, None] = {}
+    for part in _SEPARATORS.split(text):
+        try:
+            labels[parse_label(part)] = None
+        except ValueError:
+            continue
+        if len(labels) == MAX_NUMBER:
+            break
+    return tuple(labels)
+
+
+def parse_label(text: str) -> str:
+    """Return a label in lower case, its blanks and control characters as single spaces."""
+    # Lower-casing comes first: it can bring forth characters of its own.
+    label = _BLANKS.sub(" ", _LONE_SURROGATES.sub("", text.lower())).strip()
+    if is_null(label):
+        raise ValueError("an empty label")
+    if len(label) > MAX_LENGTH:
+        raise ValueError(f"a label of more than {MAX_LENGTH} characters")
+    return label

@@ -1,0 +1,31 @@
+"""Free text that names something: products, malware, accounts, user agents."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MAX_NAME: Final = 256
+MAX_USER_AGENT: Final = 2048
+
+_BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
+_LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+
+
+def parse_term(text: str) -> str:
+    """Return the name of a product, vendor, malware or algorithm on one line."""
+    return _single_line(text, MAX_NAME)
+
+
+def parse_user_agent(text: str) -> str:
+    """Return a user agent on one line."""
+    return _single_line(text, MAX_USER_AGENT)
+
+
+def _single_line(text: str, longest: int) -> str:
+    line = _BLANKS.sub(" ", _LONE_SURROGATES.sub("", text)).strip()
+    if len(line) < 2:  # OpenCTI refuses shorter names
+        raise ValueError("less than 2 characters")
+    if len(line) > longest:
+        raise ValueError(f"more than {longest} characters")
+    return line

@@ -1,0 +1,88 @@
+"""URLs, whole or put together from the columns that hold their parts."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from shadowserver_connector.mapping.values.addresses import parse_ip
+from shadowserver_connector.mapping.values.names import parse_name
+
+MAX_LENGTH: Final = 4096
+
+_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}")
+_UNWANTED: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
+_REQUEST_LINE: Final = re.compile(r"[A-Z]{3,10} +(?P<target>\S+)(?: +HTTP/[0-9.]+)?")
+_ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
+
+
+def parse_url(text: str) -> str:
+    """Return an absolute URL with scheme and host in lower case, the rest as it is."""
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"a URL of more than {MAX_LENGTH} characters")
+    if _UNWANTED.search(text):
+        raise ValueError("a URL with spaces or control characters")
+    scheme, separator, rest = text.partition("://")
+    if not separator or _SCHEME.fullmatch(scheme.lower()) is None:
+        raise ValueError("not an absolute URL")
+    end = min((i for i in map(rest.find, "/?#\\") if i >= 0), default=len(rest))
+    user, at, place = rest[:end].rpartition("@")
+    return f"{scheme.lower()}://{user}{at}{_place(place)}{rest[end:]}"
+
+
+def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
+    """Return the URL that a request was sent to.
+
+    Args:
+        scheme: `http`, `https`, ...
+        host: a name or an address.
+        port: left out of the URL where it is the scheme's own.
+        target: a path, a request line such as `GET /path HTTP/1.1`, or a whole URL, which is then
+            the answer.
+    """
+    line = _REQUEST_LINE.fullmatch(target)
+    if line is not None:
+        target = line["target"]
+    if _ABSOLUTE.match(target):
+        return parse_url(target)
+    if not target.startswith("/"):
+        raise ValueError("neither a path nor a request line")
+    bracketed = f"[{host}]" if ":" in host else host
+    suffix = "" if port is None or port == _DEFAULT_PORTS.get(scheme.lower()) else f":{port}"
+    return parse_url(f"{scheme}://{bracketed}{suffix}{target}")
+
+
+def url_host(url: str) -> str:
+    """Return the host of a URL that `parse_url` accepted: a name or an address."""
+    host = urlsplit(url).hostname
+    if not host:
+        raise ValueError("a URL without a host")
+    return host
+
+
+def _place(place: str) -> str:
+    """Check host and port of a URL, and return them in lower case."""
+    if place.startswith("["):
+        inside, bracket, rest = place[1:].partition("]")
+        if not bracket or ":" not in inside:
+            raise ValueError("a URL with a bad address")
+        address = parse_ip(inside)
+        host = f"[{address.value}]" if address.version == 6 else address.value
+    else:
+        name, colon, port = place.partition(":")
+        host, rest = _host(name), colon + port
+    if rest and (rest[0] != ":" or not _is_port(rest[1:])):
+        raise ValueError("a URL with a bad port")
+    return host + rest
+
+
+def _host(text: str) -> str:
+    if text.replace(".", "").isdigit():
+        return parse_ip(text).value
+    return parse_name(text).value
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
