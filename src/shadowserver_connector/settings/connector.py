@@ -1,0 +1,107 @@
+"""How the connector appears and behaves in OpenCTI (``CONNECTOR_*``)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from shadowserver_connector.settings.kinds import (
+    ConnectorType,
+    Duration,
+    LogLevel,
+    QueueProtocol,
+    ShortDuration,
+    Texts,
+    short_duration,
+)
+from shadowserver_connector.settings.section import Section
+
+
+class ConnectorSettings(Section):
+    """The connector's registration, schedule and delivery; pycti reads all but `run_every`."""
+
+    id: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Identifier of this connector in OpenCTI, a UUID: its state is kept under it.",
+        json_schema_extra={"needed": True},
+    )
+    type: ConnectorType = Field(
+        default="EXTERNAL_IMPORT", description="Kind of connector; there is nothing to choose."
+    )
+    name: str = Field(
+        default="Shadowserver", min_length=1, description="Name of the connector in OpenCTI."
+    )
+    scope: Texts = Field(
+        default=("stix2",), description="Scope shown in OpenCTI, for information only."
+    )
+    log_level: LogLevel = Field(default="info", description="Least important log lines to write.")
+    duration_period: Duration = Field(
+        default=timedelta(days=1),
+        description="Time from one run to the next, as an ISO 8601 duration of at least a minute.",
+        examples=["P1D", "PT6H"],
+    )
+    run_every: ShortDuration | None = Field(
+        default=None,
+        description="Use CONNECTOR_DURATION_PERIOD instead, which wins if both are set.",
+        examples=["1d", "12h"],
+        json_schema_extra={"deprecated": True},
+    )
+    run_and_terminate: bool = Field(
+        default=False, description="Run once and end, for a scheduler outside."
+    )
+    queue_threshold: float = Field(
+        default=500,
+        gt=0,
+        description="Megabytes in this connector's queue above which it waits before sending more.",
+    )
+    queue_protocol: QueueProtocol | None = Field(
+        default=None,
+        description="Way of bundles to the queue: RabbitMQ (amqp, when empty) or OpenCTI's API.",
+    )
+    validate_before_import: bool = Field(
+        default=False,
+        description="Let a user approve every bundle in OpenCTI before it is imported.",
+    )
+    expose_metrics: bool = Field(default=False, description="Offer Prometheus metrics over HTTP.")
+    metrics_port: int = Field(default=9095, ge=1, le=65535, description="Port of the metrics.")
+    auto_create_service_account: bool = Field(
+        default=False,
+        description="Let the platform make a service account for the connector (OpenCTI 6.8 on).",
+    )
+    auto_create_service_account_confidence_level: int = Field(
+        default=50, ge=0, le=100, description="Highest confidence of that service account."
+    )
+    send_to_queue: bool = Field(default=True, description="Send bundles to OpenCTI's queue.")
+    send_to_directory: bool = Field(
+        default=False, description="Have pycti write each bundle to a directory, too."
+    )
+    send_to_directory_path: str | None = Field(
+        default=None, min_length=1, description="That directory."
+    )
+    send_to_directory_retention: int = Field(
+        default=7, ge=0, description="Days after which pycti deletes bundles there."
+    )
+    send_to_s3: bool = Field(
+        default=False, description="Have pycti write each bundle to an S3 bucket, too."
+    )
+    send_to_s3_bucket: str | None = Field(default=None, min_length=1, description="That bucket.")
+    send_to_s3_folder: str = Field(
+        default="connectors", min_length=1, description="Folder in that bucket."
+    )
+    send_to_s3_retention: int = Field(
+        default=7, ge=0, description="Days after which pycti deletes bundles there."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_run_every(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "duration_period" in data or not data.get("run_every"):
+            return data
+        try:
+            return {**data, "duration_period": short_duration(data["run_every"])}
+        except ValueError:
+            # The field `run_every` reports it under its own name.
+            return data

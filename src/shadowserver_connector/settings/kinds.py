@@ -1,0 +1,162 @@
+"""The kinds of values that settings hold, each read from the text a person writes.
+
+Every source (YAML, ``.env``, environment) yields text or a list of texts, so one spelling means the
+same wherever it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, WithJsonSchema
+
+MARKINGS = ("TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED")
+
+_ISO_DURATION = re.compile(
+    r"P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?",
+    re.IGNORECASE,
+)
+_SHORT_DURATION = re.compile(r"(?P<number>\d+)\s*(?P<unit>[dhms])", re.IGNORECASE)
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+def iso_duration(value: object) -> object:
+    """Read an ISO 8601 duration of weeks, days and times; months and years have no fixed length."""
+    if not isinstance(value, str):
+        return value
+    found = _ISO_DURATION.fullmatch(value.strip())
+    if found is None or not any(found.groupdict().values()):
+        raise ValueError("not an ISO 8601 duration")
+    return timedelta(**{unit: int(number) for unit, number in found.groupdict("0").items()})
+
+
+def short_duration(value: object) -> object:
+    """Read ``1d``, ``12h``, ``30m`` or ``90s``, as ``CONNECTOR_RUN_EVERY`` was written."""
+    if not isinstance(value, str):
+        return value
+    found = _SHORT_DURATION.fullmatch(value.strip())
+    if found is None:
+        raise ValueError("not a number with one of the units d, h, m, s")
+    return timedelta(**{_UNITS[found["unit"].lower()]: int(found["number"])})
+
+
+def _at_least_a_minute(value: timedelta) -> timedelta:
+    if value < timedelta(minutes=1):
+        raise ValueError("shorter than a minute")
+    return value
+
+
+def split_list(value: object) -> object:
+    """Read a list from text with commas, or from a list; blanks and repetitions go."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, list | tuple):
+        texts = [item.strip() if isinstance(item, str) else item for item in value]
+        return tuple(dict.fromkeys(text for text in texts if text != ""))
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _lower_list(value: object) -> object:
+    value = split_list(value)
+    return tuple(map(_lower, value)) if isinstance(value, tuple) else value
+
+
+def _priority(value: object) -> object:
+    text = _upper(value)
+    return "auto" if text == "AUTO" else text
+
+
+def _marking(value: object) -> object:
+    text = _upper(value)
+    if not isinstance(text, str):
+        return text
+    text = "TLP:" + text.removeprefix("TLP:").strip()
+    # TLP 2.0 renamed WHITE to CLEAR; OpenCTI holds one object for both.
+    return "TLP:CLEAR" if text == "TLP:WHITE" else text
+
+
+def _relationships(value: object) -> object:
+    value = _lower_list(value)
+    return value[0] if value in (("all",), ("none",)) else value
+
+
+def _http_url(value: str) -> str:
+    text = value.strip()
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", text):
+        raise ValueError("not a URL of a web server")
+    if parts.query or parts.fragment:
+        raise ValueError("a base URL has no query and no fragment")
+    if parts.port == 0:
+        raise ValueError("not a port")
+    return text.rstrip("/")
+
+
+Severity = Annotated[
+    Literal["info", "low", "medium", "high", "critical"],
+    BeforeValidator(_lower),
+]
+CaseSeverity = Annotated[Literal["low", "medium", "high", "critical"], BeforeValidator(_lower)]
+CasePriority = Annotated[Literal["P1", "P2", "P3", "P4", "auto"], BeforeValidator(_priority)]
+NotesMode = Annotated[Literal["auto", "finding", "host", "none"], BeforeValidator(_lower)]
+LogLevel = Annotated[
+    Literal["debug", "info", "warn", "warning", "error"],
+    BeforeValidator(_lower),
+]
+QueueProtocol = Annotated[Literal["amqp", "api"], BeforeValidator(_lower)]
+ConnectorType = Annotated[Literal["EXTERNAL_IMPORT"], BeforeValidator(_upper)]
+Marking = Annotated[
+    Literal["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"],
+    BeforeValidator(_marking),
+    WithJsonSchema({"type": "string", "enum": [*MARKINGS, "TLP:WHITE"]}),
+]
+
+RelationshipType = Literal[
+    "belongs-to", "communicates-with", "located-at", "related-to", "resolves-to"
+]
+Relationships = Annotated[
+    Literal["all", "none"] | tuple[RelationshipType, ...],
+    BeforeValidator(_relationships),
+]
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(split_list)]
+ReportTypes = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...],
+    BeforeValidator(_lower_list),
+]
+
+HttpUrl = Annotated[
+    str, AfterValidator(_http_url), WithJsonSchema({"type": "string", "format": "uri"})
+]
+Size = Annotated[
+    ByteSize,
+    WithJsonSchema(
+        {"type": "string", "format": "size", "pattern": r"^\d+(\.\d+)?\s*[kKmMgGtT]?[iI]?[bB]?$"}
+    ),
+]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(iso_duration),
+    AfterValidator(_at_least_a_minute),
+    WithJsonSchema({"type": "string", "format": "duration"}),
+]
+ShortDuration = Annotated[
+    timedelta,
+    BeforeValidator(short_duration),
+    AfterValidator(_at_least_a_minute),
+    WithJsonSchema(
+        {"type": "string", "format": "short-duration", "pattern": r"^\d+\s*[dhmsDHMS]$"}
+    ),
+]

@@ -1,0 +1,178 @@
+"""Settings from all their sources: YAML, then ``.env``, then the environment, then defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.problems import refused
+from shadowserver_connector.settings.pycti_names import HANDED_ON
+from shadowserver_connector.settings.sources import (
+    Given,
+    SecretFile,
+    Source,
+    Text,
+    read_dotenv,
+    read_environment,
+    read_yaml,
+)
+from shadowserver_connector.settings.text import as_text
+
+DEFAULT = "default"
+MAX_SECRET_CHARACTERS = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each came from."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+    """Environment variable -> ``config.yml``, ``.env``, ``environment``, ``file <path>`` or
+    ``default``; every setting of the models, and those handed on to pycti that are set."""
+    hidden: Mapping[str, str]
+    """Environment variables without effect -> the file that gives another value."""
+    warnings: tuple[str, ...]
+    """One line each, for the start to log; hidden variables are among them."""
+    handed_on: Mapping[str, SecretStr] = field(repr=False)
+    """Settings that only pycti reads; see `pycti_names`."""
+
+
+def load_settings(
+    *,
+    config_file: Path | None = None,
+    env_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Read, merge and check all settings.
+
+    Files that are not named are looked for as ``config.yml`` and ``.env`` in the working directory
+    (for ``python3 main.py`` in ``src/``: then in its parent), and may be missing. `SettingsError`
+    has a line for each setting that is wrong: its name, its source, and what is allowed.
+    """
+    files, environment = _read_sources(
+        config_file, env_file, os.environ if environ is None else environ
+    )
+    problems = [line for source in (*files, environment) for line in source.problems]
+    values: dict[str, Text] = {}
+    sources = dict.fromkeys(known_settings(), DEFAULT)
+    for name, given, label in _winners((*files, environment)):
+        sources[name] = f"file {given.path}" if isinstance(given, SecretFile) else label
+        try:
+            values[name] = _read_secret(name, given, label)
+        except SettingsError as error:
+            problems.append(str(error))
+    settings = _validate(values, sources, problems)
+    hidden = _hidden(files, environment)
+    warnings = _unencrypted(settings, sources)
+    warnings += [line for source in (*files, environment) for line in source.warnings]
+    warnings += _deprecations(settings, sources)
+    if hidden:
+        warnings.append(
+            "These environment variables have no effect, a file has another value: "
+            + ", ".join(f"{name} ({label})" for name, label in hidden.items())
+        )
+    return Loaded(
+        settings=settings,
+        sources=sources,
+        hidden=hidden,
+        warnings=tuple(warnings),
+        handed_on={
+            name: SecretStr(as_text(value)) for name, value in values.items() if name in HANDED_ON
+        },
+    )
+
+
+def _read_sources(
+    config_file: Path | None, env_file: Path | None, environ: Mapping[str, str]
+) -> tuple[list[Source], Source]:
+    config_file = config_file or _find("config.yml")
+    env_file = env_file or _find(".env")
+    files = [read_yaml(config_file)] if config_file else []
+    files += [read_dotenv(env_file)] if env_file else []
+    return files, read_environment(environ)
+
+
+def _find(name: str) -> Path | None:
+    here = Path.cwd()
+    folders = [here, here.parent] if (here / "main.py").is_file() else [here]
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _winners(by_priority: Sequence[Source]) -> Iterator[tuple[str, Given, str]]:
+    seen: set[str] = set()
+    for source in by_priority:
+        for name, given in source.values.items():
+            if name not in seen:
+                seen.add(name)
+                yield name, given, source.label
+
+
+def _read_secret(name: str, given: Given, label: str) -> Text:
+    if not isinstance(given, SecretFile):
+        return given
+    try:
+        with Path(given.path).open(encoding="utf-8") as file:
+            secret = file.read(MAX_SECRET_CHARACTERS).strip()
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}_FILE ({label}): {given.path} is not UTF-8 text") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise SettingsError(
+            f"{name}_FILE ({label}): {given.path} cannot be read: {reason}"
+        ) from None
+    if not secret:
+        raise SettingsError(f"{name}_FILE ({label}): {given.path} is empty; put the secret into it")
+    return secret
+
+
+def _validate(
+    values: Mapping[str, Text], sources: Mapping[str, str], problems: Sequence[str]
+) -> Settings:
+    data: dict[str, dict[str, Text]] = {section: {} for section in Settings.model_fields}
+    for name, setting in known_settings().items():
+        if name in values:
+            data[setting.section][setting.key] = values[name]
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        raise SettingsError("\n".join([*problems, *refused(error, values, sources)])) from None
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _hidden(files: Sequence[Source], environment: Source) -> dict[str, str]:
+    return {
+        name: label
+        for name, given, label in _winners(files)
+        if name in environment.values and environment.values[name] != given
+    }
+
+
+def _unencrypted(settings: Settings, sources: Mapping[str, str]) -> list[str]:
+    url = urlsplit(settings.shadowserver.api_url)
+    if url.scheme == "https" or url.hostname in ("127.0.0.1", "::1", "localhost"):
+        return []
+    name = "SHADOWSERVER_API_URL"
+    return [f"{name} ({sources[name]}) is not https: the API key travels for all to read"]
+
+
+def _deprecations(settings: Settings, sources: dict[str, str]) -> list[str]:
+    """Say so where `CONNECTOR_RUN_EVERY` is used, and name it as the period's source."""
+    old, new = "CONNECTOR_RUN_EVERY", "CONNECTOR_DURATION_PERIOD"
+    if settings.connector.run_every is None:
+        return []
+    if sources[new] != DEFAULT:
+        return [f"{old} ({sources[old]}) has no effect: {new} ({sources[new]}) is set"]
+    sources[new] = f"{sources[old]} ({old})"
+    period = as_text(settings.connector.duration_period)
+    return [f"{old} ({sources[old]}) is deprecated: write {new}={period} instead"]

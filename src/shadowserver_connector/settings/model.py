@@ -1,0 +1,63 @@
+"""All settings in one immutable value."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import Field, SecretStr
+
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.settings.connector import ConnectorSettings
+from shadowserver_connector.settings.opencti import OpenCTISettings
+from shadowserver_connector.settings.section import Section
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+
+
+class ApiCredentials(NamedTuple):
+    """What signs a request to the Reports API."""
+
+    key: SecretStr
+    secret: SecretStr
+
+
+class Settings(Section):
+    """Every setting, by section; with nothing configured it is enough for work offline."""
+
+    opencti: OpenCTISettings = Field(default_factory=OpenCTISettings)
+    connector: ConnectorSettings = Field(default_factory=ConnectorSettings)
+    shadowserver: ShadowserverSettings = Field(default_factory=ShadowserverSettings)
+
+    def require_api(self) -> ApiCredentials:
+        """Return the Reports API's credentials; `SettingsError` names each that is not set."""
+        key, secret = self.shadowserver.api_key, self.shadowserver.api_secret
+        if key is None or secret is None:
+            raise SettingsError("\n".join(_missing(self.shadowserver, "SHADOWSERVER")))
+        return ApiCredentials(key, secret)
+
+    def require_opencti(self) -> None:
+        """Raise `SettingsError` for everything unset that registering with OpenCTI needs."""
+        lines = [*_missing(self.opencti, "OPENCTI"), *_missing(self.connector, "CONNECTOR")]
+        if lines:
+            raise SettingsError("\n".join(lines))
+
+    def require_run(self) -> ApiCredentials:
+        """Ask for both of the above; what is missing is named all at once."""
+        lines = [
+            *_missing(self.opencti, "OPENCTI"),
+            *_missing(self.connector, "CONNECTOR"),
+            *_missing(self.shadowserver, "SHADOWSERVER"),
+        ]
+        if lines:
+            raise SettingsError("\n".join(lines))
+        return self.require_api()
+
+
+def _missing(section: Section, prefix: str) -> list[str]:
+    return [
+        f"{prefix}_{key.upper()} is not set (ChangeMe does not count): put it into config.yml, "
+        f".env or the environment. It is: {field.description}"
+        for key, field in type(section).model_fields.items()
+        if isinstance(field.json_schema_extra, dict)
+        and field.json_schema_extra.get("needed")
+        and getattr(section, key) is None
+    ]

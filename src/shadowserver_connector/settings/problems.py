@@ -1,0 +1,37 @@
+"""One line for each setting that the models refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from shadowserver_connector.settings.allowed import allowed
+from shadowserver_connector.settings.names import secret_names
+from shadowserver_connector.settings.text import without_password
+
+LONGEST_VALUE = 60
+
+
+def refused(
+    error: ValidationError, values: Mapping[str, object], sources: Mapping[str, str]
+) -> list[str]:
+    """Return lines that name the setting, its source, its value unless secret, and what is allowed.
+
+    `values` and `sources` are by environment variable.
+    """
+    # A list, or a choice between kinds, has an error for each of its parts: one line is enough.
+    names = dict.fromkeys("_".join(map(str, one["loc"][:2])).upper() for one in error.errors())
+    return [
+        f"{name} ({sources[name]}): {_shown(name, values[name])} is not allowed; "
+        f"give {allowed(name)}"
+        for name in names
+    ]
+
+
+def _shown(name: str, value: object) -> str:
+    if name in secret_names():
+        return "its value"
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = without_password(text)
+    return repr(text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "...")

@@ -1,0 +1,161 @@
+"""What to fetch from Shadowserver and what to make of it (``SHADOWSERVER_*``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ByteSize, Field, FilePath, SecretStr
+
+from shadowserver_connector.settings.kinds import (
+    CasePriority,
+    CaseSeverity,
+    HttpUrl,
+    Marking,
+    NotesMode,
+    Relationships,
+    ReportTypes,
+    Severity,
+    Size,
+    Texts,
+)
+from shadowserver_connector.settings.section import Section
+
+MIB = 1024 * 1024
+
+
+class ShadowserverSettings(Section):
+    """The Reports API, the choice of reports, and the shape of what is made of them."""
+
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="Key of the Reports API.",
+        json_schema_extra={"needed": True},
+    )
+    api_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret that signs requests to the Reports API.",
+        json_schema_extra={"needed": True},
+    )
+    api_url: HttpUrl = Field(
+        default="https://transform.shadowserver.org/api2",
+        description="Base URL of the Reports API.",
+    )
+    download_url: HttpUrl = Field(
+        default="https://dl.shadowserver.org",
+        description="Base URL from which report files are downloaded.",
+    )
+    ca_bundle: FilePath | None = Field(
+        default=None,
+        description="PEM file of the authorities to trust for Shadowserver, not the usual ones.",
+        examples=["/etc/ssl/proxy-ca.pem"],
+    )
+
+    report_types: ReportTypes = Field(
+        default=(),
+        description="Report types to import; all that are subscribed when empty.",
+        examples=["scan_http,event4_sinkhole"],
+    )
+    report_names: Texts = Field(
+        default=(),
+        description="Subscriptions (lists of reports) to import; all when empty.",
+    )
+    exclude_types: ReportTypes = Field(
+        default=(), description="Report types to leave out.", examples=["device_id,device_id6"]
+    )
+    initial_lookback: int = Field(
+        default=30, ge=1, le=365, description="Days of reports that the first run imports."
+    )
+    lookback: int = Field(
+        default=3,
+        ge=1,
+        le=365,
+        description="Days that later runs look back, besides those since the last run.",
+    )
+    min_severity: Severity = Field(
+        default="info", description="Leave out findings of a lower severity."
+    )
+    max_findings: int = Field(
+        default=0, ge=0, description="Findings to take of one report; 0 takes all."
+    )
+
+    marking: Marking = Field(
+        default="TLP:CLEAR",
+        description="TLP marking of all that is imported; TLP:WHITE is the old name of TLP:CLEAR.",
+    )
+    labels: Texts = Field(
+        default=(),
+        description="Labels to add to the objects of every report.",
+        examples=["shadowserver,perimeter"],
+    )
+    create_incident: bool = Field(
+        default=False, description="Make a Case Incident of each report, besides the Report."
+    )
+    incident_severity: CaseSeverity = Field(
+        default="low",
+        description="Least severity of a Case Incident, which has the highest of its findings.",
+    )
+    incident_priority: CasePriority = Field(
+        default="P4", description="Priority of a Case Incident; auto derives it from the severity."
+    )
+    notes: NotesMode = Field(
+        default="auto",
+        description=(
+            "Notes: one for each finding, one for each host and report, or none; "
+            "auto is by finding up to 1,000 findings in a report, by host beyond."
+        ),
+    )
+    observed_data: bool = Field(default=True, description="Make an Observed Data of each finding.")
+    network_traffic: bool = Field(
+        default=True, description="Make a Network Traffic of ports and protocols."
+    )
+    relationships: Relationships = Field(
+        default="all", description="Relationships to make: all, none, or a list of types."
+    )
+    create_indicators: bool = Field(
+        default=False,
+        description="Make Indicators of malicious infrastructure, never of your own assets.",
+    )
+    report_max_refs: int = Field(
+        default=5_000,
+        ge=100,
+        le=50_000,
+        description="References a Report holds before it is continued in a further part.",
+    )
+    artifact_max_size: Size = Field(
+        default=ByteSize(100 * MIB),
+        description="Largest original file that is attached as an Artifact.",
+        examples=["100MiB"],
+    )
+    link_download: bool = Field(
+        default=False,
+        description="Add a report's download link to it; it works for anyone who sees it.",
+    )
+
+    max_threads: int = Field(
+        default=8, ge=1, le=32, description="Reports that are downloaded at the same time."
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="Processes that convert reports; one for each processor when empty.",
+    )
+    dask_scheduler: str | None = Field(
+        default=None,
+        pattern=r"^(tcp|tls|ws|wss|ucx)://[^\s/]+$",
+        description="Address of a Dask scheduler whose cluster converts the reports.",
+        examples=["tcp://scheduler:8786"],
+    )
+    chunk_objects: int = Field(
+        default=1_000, ge=10, le=10_000, description="Most objects in one message to OpenCTI."
+    )
+    chunk_bytes: Size = Field(
+        default=ByteSize(4 * MIB),
+        description="Largest message to OpenCTI, the Artifact's aside.",
+        examples=["4MiB"],
+    )
+    archive_dir: Path | None = Field(
+        default=None,
+        description="Directory that keeps the original files; none are kept when empty.",
+        examples=["/var/lib/shadowserver"],
+    )

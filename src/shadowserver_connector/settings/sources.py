@@ -1,0 +1,182 @@
+"""Where settings come from: ``config.yml``, ``.env`` and the environment, each as plain texts.
+
+An empty value, and the samples' ``ChangeMe``, are no value: the next source is asked. YAML scalars
+are taken as written, so that the key ``0123`` never becomes the number 83.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from dotenv.parser import parse_stream
+
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.settings.names import (
+    known_settings,
+    names_in_yaml,
+    nearest,
+    secret_names,
+)
+from shadowserver_connector.settings.pycti_names import HANDED_ON
+
+PLACEHOLDER = "ChangeMe"
+ENVIRONMENT = "environment"
+OUR_PREFIX = "SHADOWSERVER_"
+
+_SECTIONS = frozenset(section for section, _ in names_in_yaml())
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A secret that stands in a file of its own."""
+
+    path: str
+
+
+Text = str | list[str]
+Given = Text | SecretFile
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The known settings that one source holds, and what is wrong or odd about it."""
+
+    label: str
+    values: dict[str, Given] = field(default_factory=dict, repr=False)
+    """By environment variable."""
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def give(self, name: str, text: Text) -> None:
+        """Take over a value; ``<secret>_FILE`` counts as the secret."""
+        if text in ([], PLACEHOLDER) or (isinstance(text, str) and not text.strip()):
+            return
+        target = _target(name)
+        if target in self.values:
+            twice = f", as {target}_FILE too" if target in secret_names() else ""
+            self.problems.append(f"{target} ({self.label}): it is set twice{twice}; keep one")
+        self.values[target] = text if target == name else SecretFile(_one_line(text))
+
+
+def _target(name: str) -> str:
+    secret = name.removesuffix("_FILE")
+    return secret if secret in secret_names() else name
+
+
+def _one_line(text: Text) -> str:
+    return text.strip() if isinstance(text, str) else ",".join(text)
+
+
+def read_environment(environ: Mapping[str, str], label: str = ENVIRONMENT) -> Source:
+    """Pick the settings out of environment variables, or of a ``.env`` file's."""
+    source = Source(label)
+    known = {*known_settings(), *HANDED_ON, *(f"{name}_FILE" for name in secret_names())}
+    for name in sorted(environ):
+        if name in known:
+            source.give(name, environ[name])
+        elif name.startswith(OUR_PREFIX):
+            # Others share the environment (Kubernetes adds variables named after services), so
+            # the name may be none of ours: a warning is enough.
+            hint = nearest(name, known, OUR_PREFIX)
+            source.warnings.append(f"{name} ({label}) is no setting and has no effect{hint}")
+    return source
+
+
+def read_dotenv(path: Path) -> Source:
+    """Read a ``.env`` file; values are literal, ``$`` included. `SettingsError` if it cannot be."""
+    pairs: dict[str, str] = {}
+    for binding in parse_stream(io.StringIO(_read_text(path))):
+        if binding.error:
+            line = binding.original.line
+            raise SettingsError(f"{path.name} line {line}: write it as NAME=value")
+        if binding.key is not None and binding.value is not None:
+            pairs[binding.key] = binding.value
+    return read_environment(pairs, path.name)
+
+
+def read_yaml(path: Path) -> Source:
+    """Read ``config.yml``: sections, each with keys. `SettingsError` if it is no such file."""
+    source = Source(path.name)
+    for section, body in _mapping(_parse(path)) or []:
+        entries = _mapping(body)
+        if entries is None:
+            source.problems.append(
+                f"section {section} ({source.label}): it must hold lines of the form key: value"
+            )
+        elif section not in _SECTIONS:
+            source.warnings.append(
+                f"section {section} ({source.label}) has no effect{nearest(section, _SECTIONS)}"
+            )
+        else:
+            for key, node in entries:
+                _read_entry(source, section, key, node)
+    return source
+
+
+def _parse(path: Path) -> yaml.Node | None:
+    try:
+        root = yaml.compose(_read_text(path), Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise SettingsError(
+            f"{path.name}{line}: this is no YAML; check quotes and indents"
+        ) from None
+    except yaml.YAMLError:
+        raise SettingsError(f"{path.name}: it holds characters that YAML does not allow") from None
+    if _mapping(root) is None:
+        raise SettingsError(f"{path.name}: it must hold sections, such as shadowserver:")
+    return root
+
+
+def _read_entry(source: Source, section: str, key: str, node: yaml.Node) -> None:
+    name = _name_in_yaml(section, key)
+    if name is None:
+        keys = [known for where, known in names_in_yaml() if where == section]
+        line = f"{section}: {key} ({source.label}) is no setting{nearest(key, keys)}"
+        # Old files hold keys in the other sections that OpenCTI no longer reads. This section is
+        # ours alone: an unknown key there is a mistake.
+        (source.problems if section == "shadowserver" else source.warnings).append(line)
+        return
+    text = _text(node)
+    if text is None:
+        source.problems.append(f"{name} ({source.label}): give one value, or a list of values")
+    else:
+        source.give(name, text)
+
+
+def _name_in_yaml(section: str, key: str) -> str | None:
+    names = names_in_yaml()
+    secret = names.get((section, key.removesuffix("_file")))
+    if key.endswith("_file") and secret in secret_names():
+        return f"{secret}_FILE"
+    return names.get((section, key))
+
+
+def _mapping(node: yaml.Node | None) -> list[tuple[str, yaml.Node]] | None:
+    if node is None or node.tag == "tag:yaml.org,2002:null":
+        return []
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    return [(str(key.value), value) for key, value in node.value]
+
+
+def _text(node: yaml.Node) -> Text | None:
+    if isinstance(node, yaml.ScalarNode):
+        return "" if node.tag == "tag:yaml.org,2002:null" else str(node.value)
+    if isinstance(node, yaml.SequenceNode):
+        texts = [item for item in map(_text, node.value) if isinstance(item, str)]
+        return texts if len(texts) == len(node.value) else None
+    return None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: it is not UTF-8 text; save it as UTF-8") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: it cannot be read: {error.strerror}") from None

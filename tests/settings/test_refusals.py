@@ -1,0 +1,262 @@
+"""Wrong settings stop the start, each with one line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.settings.names import known_settings, secret_names
+from tests.settings.conftest import Load
+
+WRONG = {
+    "OPENCTI_URL": "localhost:8080",
+    "OPENCTI_SSL_VERIFY": "maybe",
+    "OPENCTI_JSON_LOGGING": "2",
+    "CONNECTOR_TYPE": "STREAM",
+    "CONNECTOR_LOG_LEVEL": "loud",
+    "CONNECTOR_DURATION_PERIOD": "1 day",
+    "CONNECTOR_RUN_EVERY": "daily",
+    "CONNECTOR_RUN_AND_TERMINATE": "once",
+    "CONNECTOR_QUEUE_THRESHOLD": "0",
+    "CONNECTOR_QUEUE_PROTOCOL": "http",
+    "CONNECTOR_VALIDATE_BEFORE_IMPORT": "x",
+    "CONNECTOR_EXPOSE_METRICS": "x",
+    "CONNECTOR_METRICS_PORT": "70000",
+    "CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT": "x",
+    "CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT_CONFIDENCE_LEVEL": "101",
+    "CONNECTOR_SEND_TO_QUEUE": "x",
+    "CONNECTOR_SEND_TO_DIRECTORY": "x",
+    "CONNECTOR_SEND_TO_DIRECTORY_RETENTION": "-1",
+    "CONNECTOR_SEND_TO_S3": "x",
+    "CONNECTOR_SEND_TO_S3_RETENTION": "week",
+    "SHADOWSERVER_API_URL": "ftp://example.org",
+    "SHADOWSERVER_DOWNLOAD_URL": "https://",
+    "SHADOWSERVER_CA_BUNDLE": "missing.pem",
+    "SHADOWSERVER_REPORT_TYPES": "scan-http",
+    "SHADOWSERVER_EXCLUDE_TYPES": "device id",
+    "SHADOWSERVER_INITIAL_LOOKBACK": "0",
+    "SHADOWSERVER_LOOKBACK": "three",
+    "SHADOWSERVER_MIN_SEVERITY": "severe",
+    "SHADOWSERVER_MAX_FINDINGS": "-5",
+    "SHADOWSERVER_MARKING": "TLP:PURPLE",
+    "SHADOWSERVER_CREATE_INCIDENT": "x",
+    "SHADOWSERVER_INCIDENT_SEVERITY": "info",
+    "SHADOWSERVER_INCIDENT_PRIORITY": "P5",
+    "SHADOWSERVER_NOTES": "row",
+    "SHADOWSERVER_OBSERVED_DATA": "x",
+    "SHADOWSERVER_NETWORK_TRAFFIC": "x",
+    "SHADOWSERVER_RELATIONSHIPS": "uses,resolves-to",
+    "SHADOWSERVER_CREATE_INDICATORS": "x",
+    "SHADOWSERVER_REPORT_MAX_REFS": "5",
+    "SHADOWSERVER_ARTIFACT_MAX_SIZE": "big",
+    "SHADOWSERVER_LINK_DOWNLOAD": "x",
+    "SHADOWSERVER_MAX_THREADS": "99",
+    "SHADOWSERVER_WORKERS": "0",
+    "SHADOWSERVER_DASK_SCHEDULER": "scheduler:8786",
+    "SHADOWSERVER_CHUNK_OBJECTS": "1",
+    "SHADOWSERVER_CHUNK_BYTES": "-1",
+}
+FREE_TEXT = {
+    "OPENCTI_TOKEN",
+    "OPENCTI_CUSTOM_HEADERS",
+    "CONNECTOR_ID",
+    "CONNECTOR_NAME",
+    "CONNECTOR_SCOPE",
+    "CONNECTOR_SEND_TO_DIRECTORY_PATH",
+    "CONNECTOR_SEND_TO_S3_BUCKET",
+    "CONNECTOR_SEND_TO_S3_FOLDER",
+    "SHADOWSERVER_API_KEY",
+    "SHADOWSERVER_API_SECRET",
+    "SHADOWSERVER_REPORT_NAMES",
+    "SHADOWSERVER_LABELS",
+    "SHADOWSERVER_ARCHIVE_DIR",
+}
+
+
+def test_every_setting_is_tried() -> None:
+    """Each setting has a wrong value here, or is text that cannot be wrong."""
+    assert WRONG.keys() | FREE_TEXT == known_settings().keys()
+    assert not WRONG.keys() & FREE_TEXT
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refusal(load: Load, name: str) -> None:
+    """A wrong value gives one line with the setting, its source, the value and what is allowed."""
+    with pytest.raises(SettingsError) as caught:
+        load(environ={name: WRONG[name]})
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith(f"{name} (environment): '{WRONG[name]}' is not allowed; give ")
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        (
+            {"SHADOWSERVER_MARKING": "purple"},
+            "SHADOWSERVER_MARKING (environment): 'purple' is not allowed; give one of TLP:CLEAR, "
+            "TLP:GREEN, TLP:AMBER, TLP:AMBER+STRICT, TLP:RED, TLP:WHITE",
+        ),
+        (
+            {"SHADOWSERVER_MAX_THREADS": "99"},
+            "SHADOWSERVER_MAX_THREADS (environment): '99' is not allowed; "
+            "give a whole number from 1 to 32",
+        ),
+        (
+            {"CONNECTOR_DURATION_PERIOD": "PT5S"},
+            "CONNECTOR_DURATION_PERIOD (environment): 'PT5S' is not allowed; give an ISO 8601 "
+            "duration of weeks, days, hours and minutes, at least a minute, such as P1D or PT6H",
+        ),
+        (
+            {"SHADOWSERVER_RELATIONSHIPS": "uses"},
+            "SHADOWSERVER_RELATIONSHIPS (environment): 'uses' is not allowed; give one of all, "
+            "none, or a list separated by commas of belongs-to, communicates-with, located-at, "
+            "related-to, resolves-to",
+        ),
+        (
+            {"SHADOWSERVER_CHUNK_BYTES": "big"},
+            "SHADOWSERVER_CHUNK_BYTES (environment): 'big' is not allowed; "
+            "give a number of bytes, KiB, MiB or GiB, such as 4MiB",
+        ),
+    ],
+)
+def test_refusal_in_full(load: Load, environ: dict[str, str], line: str) -> None:
+    """The line says in words what is allowed."""
+    with pytest.raises(SettingsError) as caught:
+        load(environ=environ)
+    assert str(caught.value) == line
+
+
+@pytest.mark.parametrize("text", ["P", "PT", "P1M", "P1Y", "-P1D", "P0D", "1d", "24", "P1DT"])
+def test_durations_that_are_none(load: Load, text: str) -> None:
+    """A duration has a fixed, positive length: no months, no years, no zero."""
+    with pytest.raises(SettingsError, match="CONNECTOR_DURATION_PERIOD"):
+        load(environ={"CONNECTOR_DURATION_PERIOD": text})
+
+
+def test_refusals_come_all_at_once(load: Load) -> None:
+    """Several wrong settings give one line each, with the source of each."""
+    with pytest.raises(SettingsError) as caught:
+        load(
+            yaml="shadowserver:\n  notes: row\n  min_severty: low\n",
+            dotenv="SHADOWSERVER_LOOKBACK=x\n",
+            environ={"CONNECTOR_METRICS_PORT": "0", "OPENCTI_TOKEN_FILE": "missing"},
+        )
+    lines = str(caught.value).splitlines()
+    assert sorted(line.split(":")[0] for line in lines) == [
+        "CONNECTOR_METRICS_PORT (environment)",
+        "OPENCTI_TOKEN_FILE (environment)",
+        "SHADOWSERVER_LOOKBACK (.env)",
+        "SHADOWSERVER_NOTES (config.yml)",
+        "shadowserver",
+    ]
+
+
+def test_long_and_odd_values_stay_on_one_line(load: Load) -> None:
+    """A value is cut and quoted, so that it cannot break the line."""
+    with pytest.raises(SettingsError) as caught:
+        load(environ={"SHADOWSERVER_NOTES": "a\nb" + "c" * 500})
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_passwords_in_urls_are_masked(load: Load) -> None:
+    """A refused URL is shown without its user and password."""
+    with pytest.raises(SettingsError) as caught:
+        load(environ={"OPENCTI_URL": "ftp://user:hunter2@example.org"})
+    assert "hunter2" not in str(caught.value)
+    assert "ftp://********@example.org" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("yaml", "line"),
+    [
+        ("a: [", "config.yml line 1: this is no YAML; check quotes and indents"),
+        ("a:\n  b: 1\n c: 2\n", "config.yml line 3: this is no YAML; check quotes and indents"),
+        ("a: \x01", "config.yml: it holds characters that YAML does not allow"),
+        ("just text", "config.yml: it must hold sections, such as shadowserver:"),
+        (
+            "shadowserver: text",
+            "section shadowserver (config.yml): it must hold lines of the form key: value",
+        ),
+        (
+            "shadowserver:\n  notes:\n    mode: host",
+            "SHADOWSERVER_NOTES (config.yml): give one value, or a list of values",
+        ),
+        (
+            "shadowserver:\n  notes: [[host]]",
+            "SHADOWSERVER_NOTES (config.yml): give one value, or a list of values",
+        ),
+        (
+            "shadowserver:\n  notes: host\n  notes: none",
+            "SHADOWSERVER_NOTES (config.yml): it is set twice; keep one",
+        ),
+        (
+            "shadowserver:\n  min_severty: low",
+            "shadowserver: min_severty (config.yml) is no setting; did you mean min_severity?",
+        ),
+        ("shadowserver:\n  zzz: low", "shadowserver: zzz (config.yml) is no setting"),
+    ],
+)
+def test_wrong_yaml(load: Load, yaml: str, line: str) -> None:
+    """A config.yml that cannot be understood is refused with one line that says where and why."""
+    with pytest.raises(SettingsError) as caught:
+        load(yaml=yaml)
+    assert str(caught.value) == line
+
+
+def test_wrong_yaml_shows_no_content(load: Load) -> None:
+    """The line about broken YAML does not quote the file, which may hold secrets."""
+    with pytest.raises(SettingsError) as caught:
+        load(yaml="shadowserver:\n  api_key: 'hunter2\n")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_wrong_dotenv(load: Load) -> None:
+    """A line of .env that is no assignment is named by its number, not quoted."""
+    with pytest.raises(SettingsError) as caught:
+        load(dotenv="CONNECTOR_NAME=Mine\nhunter2 = = '\n'x\n")
+    assert re.fullmatch(r"\.env line \d: write it as NAME=value", str(caught.value))
+
+
+def test_not_utf8(load: Load, tmp_path: Path) -> None:
+    """A file in another encoding is refused by name."""
+    (tmp_path / "config.yml").write_bytes(b"connector:\n  name: \xff\n")
+    with pytest.raises(SettingsError, match=r"config\.yml: it is not UTF-8 text"):
+        load()
+
+
+def test_unknown_names_are_warned_of(load: Load) -> None:
+    """A mistyped SHADOWSERVER_ variable has no effect, and a warning says which was meant."""
+    loaded = load(dotenv="SHADOWSERVER_REPORT_TYPE=x\n", environ={"SHADOWSERVER_PORT_80_TCP": "x"})
+    assert loaded.warnings == (
+        "SHADOWSERVER_REPORT_TYPE (.env) is no setting and has no effect; "
+        "did you mean SHADOWSERVER_REPORT_TYPES?",
+        "SHADOWSERVER_PORT_80_TCP (environment) is no setting and has no effect",
+    )
+
+
+def test_other_software_keeps_its_names(load: Load) -> None:
+    """Unknown variables that are not ours by name are none of our business."""
+    assert load(environ={"PATH": "/bin", "OPENCTI_SERVICE_HOST": "192.0.2.1"}).warnings == ()
+
+
+def test_unknown_keys_of_other_sections_are_warned_of(load: Load) -> None:
+    """Keys that OpenCTI once had, and unknown sections, only give a warning."""
+    loaded = load(yaml="connector:\n  confidence_level: 80\nshadow_server:\n  api_key: x\n")
+    assert loaded.warnings == (
+        "connector: confidence_level (config.yml) is no setting",
+        "section shadow_server (config.yml) has no effect; did you mean shadowserver?",
+    )
+
+
+@pytest.mark.parametrize("name", sorted(secret_names() & known_settings().keys()))
+def test_secrets_have_no_wrong_value(load: Load, name: str) -> None:
+    """A secret given as a list is refused without being shown."""
+    setting = known_settings()[name]
+    with pytest.raises(SettingsError) as caught:
+        load(yaml=f"{setting.section}:\n  {setting.key}: [hunter2, x]\n")
+    assert str(caught.value) == f"{name} (config.yml): its value is not allowed; give text"

@@ -1,0 +1,62 @@
+"""What `run` needs, and what work offline does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.settings import Settings
+from tests.settings.conftest import Load
+
+API = {"SHADOWSERVER_API_KEY": "key", "SHADOWSERVER_API_SECRET": "secret"}
+OPENCTI = {
+    "OPENCTI_URL": "http://localhost:8080",
+    "OPENCTI_TOKEN": "token",
+    "CONNECTOR_ID": "2e4a8b9c-3c1b-4f0e-9d57-6f1a2b3c4d5e",
+}
+
+
+def missing(error: SettingsError) -> list[str]:
+    """Return the names that the error's lines begin with."""
+    return [line.split(" is not set", 1)[0] for line in str(error).splitlines()]
+
+
+def test_defaults_are_enough_offline() -> None:
+    """Settings exist with nothing configured."""
+    assert Settings().shadowserver.api_key is None
+
+
+def test_require_api(load: Load) -> None:
+    """The credentials come back when both are set."""
+    credentials = load(environ=API).settings.require_api()
+    assert credentials.key.get_secret_value() == "key"
+    assert credentials.secret.get_secret_value() == "secret"
+
+
+@pytest.mark.parametrize("name", API)
+def test_require_api_names_what_is_missing(load: Load, name: str) -> None:
+    """One missing credential is one line that names it and says where to put it."""
+    settings = load(environ={**API, name: "ChangeMe"}).settings
+    with pytest.raises(SettingsError) as caught:
+        settings.require_api()
+    assert missing(caught.value) == [name]
+    assert "config.yml, .env or the environment" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", OPENCTI)
+def test_require_opencti_names_what_is_missing(load: Load, name: str) -> None:
+    """One missing setting of OpenCTI is one line that names it."""
+    settings = load(environ={**OPENCTI, name: ""}).settings
+    with pytest.raises(SettingsError) as caught:
+        settings.require_opencti()
+    assert missing(caught.value) == [name]
+
+
+def test_require_run(load: Load) -> None:
+    """`run` names everything that is missing at once, and gives the credentials when nothing is."""
+    with pytest.raises(SettingsError) as caught:
+        load().settings.require_run()
+    assert missing(caught.value) == [*OPENCTI, *API]
+    settings = load(environ={**API, **OPENCTI}).settings
+    settings.require_opencti()
+    assert settings.require_run() == settings.require_api()

@@ -1,0 +1,170 @@
+"""How values are written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from shadowserver_connector.settings import Settings
+from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.text import as_text
+from tests.settings.conftest import Load
+
+
+def value_of(settings: Settings, name: str) -> Any:
+    """Return a setting by its environment variable."""
+    setting = known_settings()[name]
+    return getattr(getattr(settings, setting.section), setting.key)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("SHADOWSERVER_MARKING", "TLP:CLEAR", "TLP:CLEAR"),
+        ("SHADOWSERVER_MARKING", "TLP:WHITE", "TLP:CLEAR"),
+        ("SHADOWSERVER_MARKING", "white", "TLP:CLEAR"),
+        ("SHADOWSERVER_MARKING", "green", "TLP:GREEN"),
+        ("SHADOWSERVER_MARKING", "tlp:amber", "TLP:AMBER"),
+        ("SHADOWSERVER_MARKING", "Amber+Strict", "TLP:AMBER+STRICT"),
+        ("SHADOWSERVER_MARKING", " TLP:RED ", "TLP:RED"),
+        ("SHADOWSERVER_INCIDENT_PRIORITY", "p1", "P1"),
+        ("SHADOWSERVER_INCIDENT_PRIORITY", "AUTO", "auto"),
+        ("SHADOWSERVER_INCIDENT_SEVERITY", "High", "high"),
+        ("SHADOWSERVER_MIN_SEVERITY", "Info", "info"),
+        ("SHADOWSERVER_NOTES", "HOST", "host"),
+        ("SHADOWSERVER_CREATE_INCIDENT", "True", True),
+        ("SHADOWSERVER_CREATE_INCIDENT", "no", False),
+        ("SHADOWSERVER_RELATIONSHIPS", "All", "all"),
+        ("SHADOWSERVER_RELATIONSHIPS", "none", "none"),
+        ("SHADOWSERVER_RELATIONSHIPS", "resolves-to", ("resolves-to",)),
+        ("SHADOWSERVER_RELATIONSHIPS", "resolves-to, Located-At", ("resolves-to", "located-at")),
+        ("SHADOWSERVER_REPORT_TYPES", "scan_http, Scan_SSH,,scan_http", ("scan_http", "scan_ssh")),
+        ("SHADOWSERVER_REPORT_NAMES", "My List,other", ("My List", "other")),
+        ("SHADOWSERVER_API_URL", "https://api.example.org/api2/", "https://api.example.org/api2"),
+        ("SHADOWSERVER_ARTIFACT_MAX_SIZE", "10MiB", 10 * 1024 * 1024),
+        ("SHADOWSERVER_ARTIFACT_MAX_SIZE", "4096", 4096),
+        ("SHADOWSERVER_WORKERS", "2", 2),
+        ("SHADOWSERVER_DASK_SCHEDULER", "tls://scheduler:8786", "tls://scheduler:8786"),
+        ("SHADOWSERVER_ARCHIVE_DIR", "archive", Path("archive")),
+        ("CONNECTOR_DURATION_PERIOD", "P1D", timedelta(days=1)),
+        ("CONNECTOR_DURATION_PERIOD", "P1W", timedelta(weeks=1)),
+        ("CONNECTOR_DURATION_PERIOD", "pt1h30m", timedelta(minutes=90)),
+        ("CONNECTOR_DURATION_PERIOD", "P1DT2H", timedelta(hours=26)),
+        ("CONNECTOR_RUN_EVERY", "90m", timedelta(minutes=90)),
+        ("CONNECTOR_LOG_LEVEL", "ERROR", "error"),
+        ("CONNECTOR_SCOPE", "stix2,report", ("stix2", "report")),
+        ("CONNECTOR_QUEUE_THRESHOLD", "0.5", 0.5),
+        ("CONNECTOR_RUN_AND_TERMINATE", "1", True),
+    ],
+)
+def test_values(load: Load, name: str, text: str, value: object) -> None:
+    """Each spelling is read as meant, in the environment and in YAML alike."""
+    setting = known_settings()[name]
+    assert value_of(load(environ={name: text}).settings, name) == value
+    yaml = f"{setting.section}:\n  {setting.key}: '{text}'\n"
+    assert value_of(load(yaml=yaml).settings, name) == value
+
+
+def test_lists_in_yaml(load: Load) -> None:
+    """YAML may hold a list as a list, in both of its styles."""
+    loaded = load(
+        yaml="shadowserver:\n"
+        "  report_types: [scan_http, scan_ssh]\n"
+        "  exclude_types:\n    - device_id\n    - device_id6\n"
+        "  relationships: [all]\n"
+    )
+    settings = loaded.settings.shadowserver
+    assert settings.report_types == ("scan_http", "scan_ssh")
+    assert settings.exclude_types == ("device_id", "device_id6")
+    assert settings.relationships == "all"
+
+
+def test_yaml_scalars_are_taken_as_written(load: Load) -> None:
+    """YAML's own types change no text: no octal numbers, no booleans out of names."""
+    loaded = load(yaml="shadowserver:\n  api_key: 0123\n  api_secret: 1e3\n  labels: yes\n")
+    settings = loaded.settings.shadowserver
+    assert settings.api_key is not None
+    assert settings.api_secret is not None
+    assert settings.api_key.get_secret_value() == "0123"
+    assert settings.api_secret.get_secret_value() == "1e3"
+    assert settings.labels == ("yes",)
+
+
+def test_dotenv_is_literal(load: Load) -> None:
+    """A dollar sign in a secret is no variable; quotes and comments are understood."""
+    loaded = load(
+        dotenv="# comment\nexport SHADOWSERVER_API_KEY='a${HOME}b$c'\nCONNECTOR_NAME=Mine # name\n"
+    )
+    assert loaded.settings.shadowserver.api_key is not None
+    assert loaded.settings.shadowserver.api_key.get_secret_value() == "a${HOME}b$c"
+    assert loaded.settings.connector.name == "Mine"
+
+
+def test_files_with_a_byte_order_mark(load: Load) -> None:
+    """Files that an editor began with a byte order mark are read all the same."""
+    loaded = load(yaml="\ufeffconnector:\n  name: Mine\n", dotenv="\ufeffCONNECTOR_SCOPE=a\n")
+    assert loaded.settings.connector.name == "Mine"
+    assert loaded.settings.connector.scope == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("old", "period", "text"),
+    [
+        ("1d", timedelta(days=1), "P1D"),
+        ("12h", timedelta(hours=12), "PT12H"),
+        ("30M", timedelta(minutes=30), "PT30M"),
+    ],
+)
+def test_run_every(load: Load, old: str, period: timedelta, text: str) -> None:
+    """The deprecated CONNECTOR_RUN_EVERY sets the period; a warning shows the new form."""
+    loaded = load(environ={"CONNECTOR_RUN_EVERY": old})
+    assert loaded.settings.connector.duration_period == period
+    assert loaded.sources["CONNECTOR_DURATION_PERIOD"] == "environment (CONNECTOR_RUN_EVERY)"
+    assert f"CONNECTOR_DURATION_PERIOD={text}" in loaded.warnings[0]
+
+
+def test_duration_period_beats_run_every(load: Load) -> None:
+    """With both set, even in a source of lower priority, the new setting counts."""
+    loaded = load(
+        yaml="connector:\n  run_every: 1h\n", environ={"CONNECTOR_DURATION_PERIOD": "P2D"}
+    )
+    assert loaded.settings.connector.duration_period == timedelta(days=2)
+    assert loaded.sources["CONNECTOR_DURATION_PERIOD"] == "environment"
+    assert "CONNECTOR_RUN_EVERY (config.yml) has no effect" in loaded.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://api.example.org", True),
+        ("https://api.example.org", False),
+        ("http://127.0.0.1:8000", False),
+        ("http://[::1]:8000", False),
+    ],
+)
+def test_unencrypted_api(load: Load, url: str, warned: bool) -> None:
+    """An API address without TLS is warned of, unless it is this machine."""
+    warnings = load(environ={"SHADOWSERVER_API_URL": url}).warnings
+    assert bool(warnings) is warned
+
+
+def test_settings_are_immutable() -> None:
+    """Nothing changes a setting after the start."""
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.shadowserver.notes = "none"  # type: ignore[misc]
+
+
+def test_text_of_a_setting_reads_back(load: Load) -> None:
+    """What `as_text` writes of each setting is read as the same value."""
+    before = load(environ={"SHADOWSERVER_ARTIFACT_MAX_SIZE": "1500KiB"}).settings
+    environ = {
+        name: as_text(value_of(before, name))
+        for name, setting in known_settings().items()
+        if not setting.deprecated
+    }
+    assert load(environ=environ).settings == before
