@@ -5,6 +5,6 @@ value, or raises `ValueError` with a short reason that says nothing of the cell'
 Normalised means: what OpenCTI accepts, in the form in which it is one id. A value that went
 through a parser comes out of it unchanged.
 
-``find_cves``, ``find_attack_ids`` and ``split_tags`` look for values inside of a cell; finding nothing
-is no error there.
+``find_cves``, ``find_attack_ids`` and ``split_tags`` look for values inside of a cell; finding
+nothing is no error there.
 """

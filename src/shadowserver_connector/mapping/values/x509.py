@@ -21,7 +21,7 @@ _PEM: Final = re.compile(
     r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(?P<body>[A-Za-z0-9+/=\s]+)"
     r"-----END (?:X509 |TRUSTED )?CERTIFICATE-----"
 )
-_ESCAPED: Final = re.compile(r'[",+;<>\\]|^[ #]| $|[\x00-\x1f\x7f]')
+_ESCAPED: Final = re.compile(r'[",+;<>\\]|^[ #]| \Z|[\x00-\x1f\x7f]')
 
 
 def parse_serial_number(text: str) -> str:
