@@ -98,7 +98,7 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What report types of one kind have in common, and what an unknown one of them is taken for."""
+    """What report types of one kind have in common; an unknown one of them is taken for it."""
 
     name: str
     title: str
@@ -146,10 +146,9 @@ class Pattern:
     """How an unpublished column is read by the form of its name."""
 
     glob: str
-    """With one ``*``."""
+    """With one ``*`` at most; ``*`` in the other fields is what it stood for."""
     role: str
     party: str
-    """``*`` stands for what the glob's ``*`` matched."""
     group: str
     title: str
     order: int
@@ -236,9 +235,14 @@ class Catalogue:
     def _from_pattern(self, pattern: Pattern, name: str) -> Column:
         before, _, after = pattern.glob.partition("*")
         matched = name[len(before) : len(name) - len(after)]
-        party = pattern.party.replace("*", self.prefixes.get(matched, matched))
-        title = pattern.title.replace("*", _readable(matched))
-        return Column(name, pattern.role, party, pattern.group, title, pattern.order)
+        return Column(
+            name=name,
+            role=pattern.role,
+            party=pattern.party.replace("*", self.prefixes.get(matched, matched)),
+            group=pattern.group.replace("*", matched),
+            title=_readable(pattern.title.replace("*", matched)),
+            order=pattern.order,
+        )
 
 
 def _readable(name: str) -> str:
