@@ -1,0 +1,78 @@
+"""Text from hostile cells, made safe to stand in a markdown table.
+
+A Note shows cells exactly, and nothing in a cell may act: no markup, no HTML, no link, no
+image, no line break out of the table. ``<`` is always escaped, so that the markdown pass of
+OpenCTI's worker leaves the text, and with it the Note's id, as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+MAX_CELL: Final = 2_000
+"""Characters of one cell that are shown; the Artifact holds the rest."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9 .,:;/+=%()'\"-]*\Z")
+# GitHub's markdown makes links of these although nothing marks them; a word joiner behind stops it.
+_AUTOLINK: Final = re.compile(r"(?i)://|www(?=\.)|mailto:|xmpp:|@")
+_MARKUP: Final = re.compile(r"[\\`*_{}\[\]#!|~$^&>@]")
+_LINE_BREAKS: Final = re.compile("[ \t]*(?:\r\n|[\n\r\x0b\x0c\x85\u2028\u2029])[ \t]*")
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
+    "\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+_BACKTICKS: Final = re.compile("`+")
+
+
+def cell(text: str) -> str:
+    """Return ``text`` as the content of one cell of a markdown table, on one line.
+
+    Control, bidirectional and invisible characters become U+FFFD, line breaks ``⏎``.
+    Longer texts than ``MAX_CELL`` end with a note of their length.
+    """
+    if len(text) < 200:
+        return _cached_cell(text)
+    return _cell(text)
+
+
+def is_long(text: str) -> bool:
+    """Tell whether ``cell`` shows only the beginning of ``text``."""
+    return len(text) > MAX_CELL
+
+
+def _cell(text: str) -> str:
+    if len(text) > MAX_CELL:
+        return f"{_cell(text[:MAX_CELL])} … ({len(text)} characters)"
+    text = text.strip()
+    if _PLAIN.match(text) and not _AUTOLINK.search(text):
+        return text
+    text = _UNSEEN.sub("\ufffd", _LINE_BREAKS.sub(" ⏎ ", text)).replace("\t", " ").strip()
+    if "<" in text:
+        return _escaped(text)
+    return _quoted(text)
+
+
+_cached_cell: Final = lru_cache(maxsize=16_384)(_cell)
+
+
+def _quoted(text: str) -> str:
+    """Return a code span: what stands in it is shown as it is."""
+    if not text:
+        return text
+    if "\\|" in text or text.endswith("\\"):
+        # A pipe needs a backslash before it even in a code span, or it ends the cell; a
+        # backslash that is there already would take that one's place.
+        return _escaped(text)
+    longest = max((len(run) for run in _BACKTICKS.findall(text)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if text[0] == "`" or text[-1] == "`" else ""
+    return f"{fence}{pad}{text.replace('|', chr(92) + '|')}{pad}{fence}"
+
+
+def _escaped(text: str) -> str:
+    """Return the text with each character that could act written as a character reference."""
+    text = _AUTOLINK.sub(lambda found: f"{found[0]}\u2060", text)
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", text).replace("<", "&lt;")

@@ -1,0 +1,47 @@
+"""What a conversion depends on besides the report: plain values, picklable, no secrets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+NotesMode = Literal["auto", "finding", "host", "none"]
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How reports become STIX; the defaults are those of the settings."""
+
+    marking: str = "TLP:CLEAR"
+    create_incident: bool = False
+    incident_severity: str = "low"
+    """Floor of the Case's severity."""
+    incident_priority: str = "P4"
+    """``P1`` to ``P4``, or ``auto``: derived from the Case's severity."""
+    min_severity: str = "info"
+    max_findings: int = 0
+    """Findings taken of one report; 0 takes all."""
+    notes: NotesMode = "auto"
+    observed_data: bool = True
+    network_traffic: bool = True
+    relationships: frozenset[str] | None = None
+    """Relationship types to make; ``None`` makes all."""
+    create_indicators: bool = False
+    labels: tuple[str, ...] = ()
+    """Labels added to those that every object of a report gets."""
+    score_exposed: int | None = None
+    """Score of the subscriber's own exposed assets; ``None`` gives none."""
+    report_max_refs: int = 5_000
+    artifact_max_size: int = 100 * MIB
+    """Bytes; a larger original file is described in the Report, not carried."""
+    link_download: bool = False
+    download_url: str = ""
+    """Needed with ``link_download`` only."""
+    chunk_objects: int = 1_000
+    chunk_bytes: int = 4 * MIB
+
+    def relates(self, relationship_type: str) -> bool:
+        """Tell whether relationships of this type are wanted."""
+        return self.relationships is None or relationship_type in self.relationships

@@ -1,0 +1,96 @@
+"""What the cells of each role must be, and what they are read as."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network
+from shadowserver_connector.mapping.values.asn import parse_asn
+from shadowserver_connector.mapping.values.attack import find_attack_ids
+from shadowserver_connector.mapping.values.booleans import parse_boolean
+from shadowserver_connector.mapping.values.countries import parse_country
+from shadowserver_connector.mapping.values.counts import parse_count
+from shadowserver_connector.mapping.values.cve import find_cves
+from shadowserver_connector.mapping.values.dates import parse_time
+from shadowserver_connector.mapping.values.emails import parse_email
+from shadowserver_connector.mapping.values.hashes import parse_hash
+from shadowserver_connector.mapping.values.mac import parse_mac
+from shadowserver_connector.mapping.values.names import parse_name
+from shadowserver_connector.mapping.values.null import is_null, is_null_number
+from shadowserver_connector.mapping.values.ports import parse_port
+from shadowserver_connector.mapping.values.protocols import parse_application, parse_protocol
+from shadowserver_connector.mapping.values.severity import parse_severity
+from shadowserver_connector.mapping.values.ssh import (
+    parse_ssh_key,
+    parse_ssh_key_type,
+    parse_ssh_md5,
+    parse_ssh_sha256,
+)
+from shadowserver_connector.mapping.values.texts import parse_term, parse_user_agent
+from shadowserver_connector.mapping.values.urls import parse_url
+from shadowserver_connector.mapping.values.x509 import parse_pem, parse_serial_number
+
+Parser = Callable[[str], Any]
+"""Takes a cell without outer space that is not null; raises ``ValueError`` with a short reason."""
+
+PARSERS: Final[Mapping[str, Parser]] = {
+    "time": parse_time,
+    "severity": parse_severity,
+    "tags": find_cves,
+    "protocol": parse_protocol,
+    "application": parse_application,
+    "ip": parse_ip,
+    "network": parse_network,
+    "port": parse_port,
+    "asn": parse_asn,
+    "country": parse_country,
+    "hostname": parse_name,
+    "domain": parse_name,
+    "mac": parse_mac,
+    "url": parse_url,
+    "user_agent": parse_user_agent,
+    "email": parse_email,
+    "account": parse_term,
+    "malware": parse_term,
+    "activity": parse_term,
+    "cve": find_cves,
+    "attack_id": find_attack_ids,
+    "file.md5": partial(parse_hash, "MD5"),
+    "file.sha1": partial(parse_hash, "SHA-1"),
+    "file.sha256": partial(parse_hash, "SHA-256"),
+    "file.sha512": partial(parse_hash, "SHA-512"),
+    "file.name": parse_term,
+    "x509.md5": partial(parse_hash, "MD5"),
+    "x509.sha1": partial(parse_hash, "SHA-1"),
+    "x509.sha256": partial(parse_hash, "SHA-256"),
+    "x509.sha512": partial(parse_hash, "SHA-512"),
+    "x509.raw": parse_pem,
+    "x509.serial_number": parse_serial_number,
+    "x509.not_before": parse_time,
+    "x509.not_after": parse_time,
+    "x509.signature_algorithm": parse_term,
+    "x509.key_algorithm": parse_term,
+    "x509.self_signed": parse_boolean,
+    "x509.version": parse_term,
+    "x509.issuer": parse_term,
+    "x509.subject": parse_term,
+    "ssh.public_key": parse_ssh_key,
+    "ssh.sha256": parse_ssh_sha256,
+    "ssh.md5": parse_ssh_md5,
+    "ssh.algorithm": parse_ssh_key_type,
+    "software.vendor": parse_term,
+    "software.product": parse_term,
+    "software.version": parse_term,
+    "software.cpe": parse_term,
+    "count": parse_count,
+}
+"""Role -> parser. Roles that are missing here are read as text, and only by Notes."""
+
+_NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics"])
+
+
+def is_empty(role: str, cell: str) -> bool:
+    """Tell whether a cell of this role says that there is no value."""
+    return is_null_number(cell) if role in _NUMBERS_FROM_ONE else is_null(cell)

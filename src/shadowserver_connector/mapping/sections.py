@@ -1,0 +1,129 @@
+"""Which cells belong together, and what is built of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from typing import Final, Literal, NamedTuple
+
+from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.mapping.part import Builder, Context, Part, PartMaker
+from shadowserver_connector.mapping.parties import build_party
+from shadowserver_connector.mapping.things import (
+    build_accounts,
+    build_attack_patterns,
+    build_certificate,
+    build_file,
+    build_malware,
+    build_software,
+    build_ssh_key,
+    build_url,
+    build_user_agent,
+    build_vulnerabilities,
+)
+from shadowserver_connector.mapping.traffic import build_flow, build_service
+
+CACHED_PARTS: Final = 2_048
+"""Different combinations of cells that a section remembers; then it forgets all of them."""
+
+Cells = tuple[str, ...]
+
+
+class Rule(NamedTuple):
+    """Cells with these roles are built together if they share a party, a group, or nothing more."""
+
+    build: Builder
+    roles: tuple[str, ...]
+    """Names of roles, or the beginning of several, ending with a dot."""
+    together: Literal["party", "group", "column"]
+
+
+RULES: Final = (
+    Rule(build_party, ("ip", "network", "hostname", "domain", "mac", "asn", "country"), "party"),
+    Rule(build_accounts, ("email", "account"), "column"),
+    Rule(build_url, ("url",), "column"),
+    Rule(build_vulnerabilities, ("tags", "cve"), "column"),
+    Rule(build_malware, ("malware", "activity"), "column"),
+    Rule(build_attack_patterns, ("attack_id",), "column"),
+    Rule(build_software, ("software.",), "group"),
+    Rule(build_certificate, ("x509.",), "group"),
+    Rule(build_file, ("file.",), "group"),
+    Rule(build_ssh_key, ("ssh.",), "group"),
+    Rule(build_user_agent, ("user_agent",), "column"),
+)
+
+TRAFFIC_ROLES: Final = ("ip", "port", "protocol", "application")
+TRAFFIC: Final = {"service": build_service, "flow": build_flow}
+
+
+class Section(NamedTuple):
+    """Some columns of a header, and the function that makes a part of a row's cells."""
+
+    columns: tuple[Column, ...]
+    pick: Callable[[list[str]], Cells]
+    make: Callable[[Cells], Part]
+
+
+def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Section, ...]:
+    """Return the sections that the header calls for, the primary party's first."""
+    numbered = list(enumerate(columns))
+    found = [
+        _section(members, build, party, context)
+        for build, party, members in _groups(numbered, context)
+    ]
+    build = TRAFFIC.get(context.report_type.traffic)
+    if build is not None and context.options.network_traffic:
+        members = [item for item in numbered if item[1].role in TRAFFIC_ROLES]
+        if any(column.role == "port" for _, column in members):
+            found.append(_section(members, build, "", context))
+    return tuple(found)
+
+
+Member = tuple[int, Column]
+
+
+def _groups(
+    numbered: Sequence[Member], context: Context
+) -> Iterator[tuple[Builder, str, list[Member]]]:
+    primary = context.report_type.primary
+    for rule in RULES:
+        groups: dict[str, list[Member]] = {}
+        for index, column in numbered:
+            if _matches(column.role, rule.roles):
+                key = column.name if rule.together == "column" else getattr(column, rule.together)
+                groups.setdefault(key, []).append((index, column))
+        for key in sorted(groups, key=lambda name: name != primary):
+            members = groups[key]
+            party = members[0][1].party
+            if rule.together == "party" and context.meaning(party).malicious:
+                members = [*members, *(item for item in numbered if item[1].role == "severity")]
+            yield rule.build, party, members
+
+
+def _matches(role: str, wanted: tuple[str, ...]) -> bool:
+    return any(role == name or (name.endswith(".") and role.startswith(name)) for name in wanted)
+
+
+def _section(members: Sequence[Member], build: Builder, party: str, context: Context) -> Section:
+    columns = tuple(column for _, column in members)
+    known: dict[Cells, Part] = {}
+
+    def make(cells: Cells) -> Part:
+        part = known.get(cells)
+        if part is None:
+            maker = PartMaker(context, party, columns, cells)
+            build(maker)
+            part = maker.part()
+            if len(known) >= CACHED_PARTS:
+                known.clear()
+            known[cells] = part
+        return part
+
+    return Section(columns, _picker([index for index, _ in members]), make)
+
+
+def _picker(indices: Sequence[int]) -> Callable[[list[str]], Cells]:
+    if len(indices) == 1:
+        (only,) = indices
+        return lambda row: (row[only],)
+    return itemgetter(*indices)

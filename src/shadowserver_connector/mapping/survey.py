@@ -1,0 +1,74 @@
+"""The first pass over a report: what must be known before the first object is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shadowserver_connector.mapping.plan import Plan
+from shadowserver_connector.mapping.selection import Selection
+from shadowserver_connector.mapping.values.severity import RANK
+
+MAX_DISTINCT: Final = 50_000
+"""Different hosts, or cells of one column, that are counted exactly; memory stays bounded."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """Counts over the rows that will be converted, and over those that will not."""
+
+    rows: int = 0
+    filtered: int = 0
+    cut: int = 0
+    severities: Counter[str] = field(default_factory=Counter)
+    hosts: dict[str, str] = field(default_factory=dict)
+    """Cell of the primary address -> highest severity seen there."""
+    hosts_complete: bool = True
+    """False when there are more than ``MAX_DISTINCT`` hosts."""
+    tops: Mapping[str, Counter[str]] = field(default_factory=dict)
+    """Role of a column -> its non-empty cells as they are in the file, counted."""
+
+    @property
+    def highest(self) -> str:
+        """Highest severity of the rows that will be converted; ``info`` where there is none."""
+        return max(self.severities, key=RANK.__getitem__, default="info")
+
+    @property
+    def kept(self) -> int:
+        """Rows that will be converted."""
+        return self.severities.total()
+
+
+def take_survey(rows: Iterable[tuple[int, list[str]]], plan: Plan) -> Survey:
+    """Read all rows once and count."""
+    selection = Selection(plan)
+    survey = Survey(tops={role: Counter() for role in plan.survey.tops})
+    host_at = plan.survey.host
+    tops = [(survey.tops[role], index) for role, index in plan.survey.tops.items()]
+    for _, row in rows:
+        survey.rows += 1
+        severity = selection.keep(row)
+        if severity is None:
+            continue
+        survey.severities[severity] += 1
+        if host_at is not None:
+            _count_host(survey, row[host_at], severity)
+        for counter, index in tops:
+            cell = row[index]
+            if cell and (cell in counter or len(counter) < MAX_DISTINCT):
+                counter[cell] += 1
+    survey.filtered, survey.cut = selection.filtered, selection.cut
+    return survey
+
+
+def _count_host(survey: Survey, host: str, severity: str) -> None:
+    known = survey.hosts.get(host)
+    if known is None:
+        if len(survey.hosts) >= MAX_DISTINCT:
+            survey.hosts_complete = False
+        elif host:
+            survey.hosts[host] = severity
+    elif RANK[severity] > RANK[known]:
+        survey.hosts[host] = severity

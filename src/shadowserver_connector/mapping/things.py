@@ -1,0 +1,152 @@
+"""What a row says of its primary address besides who it is: weaknesses, software, keys, files.
+
+Each function builds from the cells of one section (see ``sections``) and offers what it made as
+a ``thing``, which the row relates to its primary object.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shadowserver_connector.catalogue.model import RDNS
+from shadowserver_connector.mapping.part import PartMaker
+from shadowserver_connector.mapping.values.x509 import distinguished_name
+from shadowserver_connector.stix import knowledge, observables
+
+_HASHES: Final = (
+    ("md5", "MD5"),
+    ("sha1", "SHA-1"),
+    ("sha256", "SHA-256"),
+    ("sha512", "SHA-512"),
+)
+
+
+def build_vulnerabilities(make: PartMaker) -> None:
+    """Make a Vulnerability of each CVE that tags or a vulnerability column name."""
+    for cves in make.values("tags", "cve"):
+        for cve in cves:
+            make.offer("thing", make.shared(knowledge.vulnerability(make.context.origin, cve)))
+
+
+def build_malware(make: PartMaker) -> None:
+    """Make the Malware that a cell names; activities and tag lists are no names."""
+    for name in make.values("malware", "activity"):
+        if name.lower() in make.context.activities:
+            continue
+        malware = make.shared(knowledge.malware(make.context.origin, name))
+        make.offer("thing", malware)
+        make.offer("malware", malware)
+
+
+def build_attack_patterns(make: PartMaker) -> None:
+    """Make an Attack Pattern of each ATT&CK id."""
+    for techniques in make.values("attack_id"):
+        for technique in techniques:
+            pattern = knowledge.attack_pattern(make.context.origin, technique)
+            make.offer("thing", make.shared(pattern))
+
+
+def build_software(make: PartMaker) -> None:
+    """Make one Software of a product cell, its vendor and its version."""
+    report_type = make.context.report_type
+    version = make.text("software.version") or None
+    name = make.value("software.product")
+    vendor = make.value("software.vendor")
+    if name is None and version is not None and report_type.product:
+        name, vendor = report_type.product, vendor or report_type.vendor or None
+    if name is None:
+        return
+    software = knowledge.software(
+        make.context.origin,
+        name,
+        vendor=vendor,
+        version=version,
+        cpe=make.value("software.cpe"),
+    )
+    make.offer("thing", make.observable(software, noted=False, tagged=False))
+
+
+def build_certificate(make: PartMaker) -> None:
+    """Make an X.509 certificate; without a hash nothing tells which one it is, so none."""
+    hashes = {name: value for part, name in _HASHES if (value := make.value(f"x509.{part}"))}
+    hashes = hashes or make.value("x509.raw")
+    if not hashes:
+        return
+    certificate = observables.x509_certificate(
+        make.context.origin,
+        hashes=hashes,
+        is_self_signed=make.value("x509.self_signed"),
+        version=make.value("x509.version"),
+        serial_number=make.value("x509.serial_number"),
+        signature_algorithm=make.value("x509.signature_algorithm"),
+        issuer=_name(make, "issuer"),
+        validity_not_before=make.value("x509.not_before"),
+        validity_not_after=make.value("x509.not_after"),
+        subject=_name(make, "subject"),
+        subject_public_key_algorithm=make.value("x509.key_algorithm"),
+    )
+    make.offer("thing", make.observable(certificate))
+
+
+def _name(make: PartMaker, side: str) -> str | None:
+    whole = make.text(f"x509.{side}")
+    if whole:
+        return whole
+    parts = {rdn: text for rdn in RDNS if (text := make.text(f"x509.{side}.{rdn}"))}
+    return distinguished_name(parts) or None
+
+
+def build_file(make: PartMaker) -> None:
+    """Make a file of the hashes of one group, with its name where one is given."""
+    hashes = {name: value for part, name in _HASHES if (value := make.value(f"file.{part}"))}
+    if not hashes:
+        return
+    file = observables.file(make.context.origin, hashes=hashes, name=make.text("file.name") or None)
+    make.offer("thing", make.observable(file))
+
+
+def build_ssh_key(make: PartMaker) -> None:
+    """Make an SSH key of a public key, or of its SHA-256 fingerprint alone."""
+    key = make.value("ssh.public_key")
+    sha256 = key.sha256 if key else make.value("ssh.sha256")
+    if sha256 is None:
+        return
+    stix = observables.ssh_key(
+        make.context.origin,
+        fingerprint_sha256=sha256,
+        fingerprint_md5=key.md5 if key else make.value("ssh.md5"),
+        key_type=key.type if key else make.value("ssh.algorithm"),
+        public_key=key.text if key else None,
+    )
+    make.offer("thing", make.observable(stix))
+
+
+def build_url(make: PartMaker) -> None:
+    """Make the URLs of absolute URL cells."""
+    for value in make.values("url"):
+        url = make.observable(observables.url(make.context.origin, value))
+        make.offer("thing", url)
+        make.offer("subject", url)
+        make.about(value)
+
+
+def build_accounts(make: PartMaker) -> None:
+    """Make the e-mail addresses and accounts that a row is about."""
+    origin = make.context.origin
+    for value in make.values("email"):
+        email = make.observable(observables.email_addr(origin, value))
+        make.offer("thing", email)
+        make.offer("subject", email)
+        make.about(value)
+    for login in make.values("account"):
+        account = make.observable(observables.user_account(origin, account_login=login))
+        make.offer("thing", account)
+        make.offer("subject", account)
+        make.about(login)
+
+
+def build_user_agent(make: PartMaker) -> None:
+    """Make the user agents that clients named themselves."""
+    for value in make.values("user_agent"):
+        agent = observables.user_agent(make.context.origin, value)
+        make.offer("thing", make.observable(agent, noted=False, tagged=False))

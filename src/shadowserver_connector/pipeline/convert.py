@@ -1,0 +1,197 @@
+"""One report: from a file to chunks of STIX objects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from shadowserver_connector.bundle.builder import ChunkBuilder
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.finding import Finding
+from shadowserver_connector.bundle.made import make
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.containers import ReportContainers
+from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_note, host_note
+from shadowserver_connector.mapping.options import MIB, Options
+from shadowserver_connector.mapping.part import Context
+from shadowserver_connector.mapping.plan import Plan, compile_plan
+from shadowserver_connector.mapping.rows import NumberedRow, RowMapper
+from shadowserver_connector.mapping.selection import Selection
+from shadowserver_connector.mapping.summary import summary
+from shadowserver_connector.mapping.survey import Survey, take_survey
+from shadowserver_connector.pipeline.hosts import grouped_by_host
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.hashing import FileFacts, fingerprint
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.table import open_table
+from shadowserver_connector.stix import knowledge, markings, observables
+from shadowserver_connector.stix.origin import Origin
+
+AUTO_FINDING_NOTES: Final = 1_000
+"""With ``notes: auto``, reports of more findings have a Note a host."""
+
+ARTIFACT_INLINE: Final = 8 * MIB
+"""Bytes up to which a file travels in its Artifact; a sink brings in larger ones itself."""
+
+
+def convert_report(
+    path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+) -> Outcome:
+    """Convert a report file and hand its chunks to ``emit``, in order.
+
+    The first chunk holds the Artifact, those after it the findings; every reference is inside its
+    chunk. The same file, info and options give the same bytes. An Artifact of more than
+    ``ARTIFACT_INLINE`` bytes has its hashes but no payload.
+
+    Raises ``ReportUnreadableError`` for a file that is no table, ``NotReadyError`` for an empty
+    one, ``OSError`` where disk or file fail.
+    """
+    facts = fingerprint(path)
+    oddities = Oddities(info.file)
+    tally = _Tally(emit)
+    with open_table(path, oddities) as table:
+        plan = _plan(table.header, info, options)
+        survey = take_survey(table.rows(), plan)
+        containers = _containers(info, facts, plan, survey, oddities)
+        artifact = _artifact(path, info, facts, plan)
+        tally.emit(_first_chunk(artifact, containers))
+        builder = ChunkBuilder(
+            containers,
+            tally.emit,
+            max_objects=options.chunk_objects,
+            max_bytes=options.chunk_bytes,
+            max_refs=options.report_max_refs,
+            first_refs=[artifact.id] if artifact else [],
+        )
+        for finding in _findings(table.rows(), plan, survey, oddities):
+            builder.add(finding)
+        builder.close()
+    return Outcome(
+        info=info,
+        severity=survey.highest,
+        rows=survey.rows,
+        noted=survey.kept - builder.merged,
+        merged=builder.merged,
+        filtered=survey.filtered,
+        cut=survey.cut,
+        chunks=tally.chunks,
+        objects=dict(sorted(tally.objects.items())),
+        size=facts.size,
+        sha256=facts.sha256,
+        oddities=oddities.counts(),
+    )
+
+
+class _Tally:
+    """Counts what is emitted."""
+
+    def __init__(self, emit: Callable[[Chunk], None]) -> None:
+        self._emit = emit
+        self.chunks = 0
+        self.objects: Counter[str] = Counter()
+
+    def emit(self, chunk: Chunk) -> None:
+        self.chunks += 1
+        self.objects.update(encoded.id.partition("--")[0] for encoded in chunk.objects)
+        self._emit(chunk)
+
+
+def _plan(header: Sequence[str], info: ReportInfo, options: Options) -> Plan:
+    catalogue = load_catalogue()
+    context = Context(
+        origin=Origin(knowledge.author()["id"], (markings.TLP[options.marking],)),
+        day=f"{info.day.isoformat()}T00:00:00.000Z",
+        report_type=catalogue.report_type(info.type),
+        meanings=catalogue.meanings,
+        activities=catalogue.activities,
+        options=options,
+    )
+    return compile_plan([catalogue.column(info.type, name) for name in header], context)
+
+
+def _containers(
+    info: ReportInfo, facts: FileFacts, plan: Plan, survey: Survey, oddities: Oddities
+) -> ReportContainers:
+    context = plan.context
+    options = context.options
+    return ReportContainers(
+        origin=context.origin,
+        preamble=(make(markings.tlp_marking(options.marking)), make(knowledge.author())),
+        name=f"Shadowserver {context.report_type.title}: {info.file.removesuffix('.csv')}",
+        day=context.day,
+        description=summary(info, context.report_type, survey, facts, oddities.lines(), options),
+        file_name=info.file,
+        labels=plan.labels.base,
+        severity=survey.highest,
+        options=options,
+        link=f"{options.download_url}{info.id}" if options.link_download and info.id else None,
+    )
+
+
+def _artifact(path: Path, info: ReportInfo, facts: FileFacts, plan: Plan) -> Encoded | None:
+    if facts.size > plan.context.options.artifact_max_size:
+        return None
+    stix = observables.artifact(
+        plan.context.origin,
+        hashes={
+            "MD5": facts.md5,
+            "SHA-1": facts.sha1,
+            "SHA-256": facts.sha256,
+            "SHA-512": facts.sha512,
+        },
+        file_name=info.file,
+        payload=path.read_bytes() if facts.size <= ARTIFACT_INLINE else None,
+    )
+    return Encoded(stix["id"], orjson.dumps(stix))
+
+
+def _first_chunk(artifact: Encoded | None, containers: ReportContainers) -> Chunk:
+    preamble = tuple(Encoded(made.id, made.body + b"}") for made in containers.preamble)
+    carried = (artifact,) if artifact else ()
+    report = containers.report(1, [encoded.id for encoded in carried])
+    return Chunk("artifact", (*preamble, *carried, report), 0)
+
+
+def _findings(
+    rows: Iterator[NumberedRow], plan: Plan, survey: Survey, oddities: Oddities
+) -> Iterator[Finding]:
+    options = plan.context.options
+    mapper = RowMapper(plan, oddities)
+    kept = _kept(rows, Selection(plan))
+    mode = options.notes
+    if mode == "auto":
+        mode = "finding" if survey.kept <= AUTO_FINDING_NOTES else "host"
+    if mode == "host":
+        for group in grouped_by_host(kept, _host_reader(plan), HOST_ROWS):
+            yield mapper.finding(group, lambda several: host_note(plan.notes, several))
+        return
+    for numbered in kept:
+        yield mapper.finding([numbered], _single_note(plan) if mode == "finding" else _no_note)
+
+
+def _kept(rows: Iterable[NumberedRow], selection: Selection) -> Iterator[NumberedRow]:
+    return ((number, row) for number, row in rows if selection.keep(row) is not None)
+
+
+def _single_note(plan: Plan) -> Callable[[Sequence[Row]], str]:
+    return lambda rows: finding_note(plan.notes, rows[0])
+
+
+def _no_note(_: Sequence[Row]) -> str:
+    return ""
+
+
+def _host_reader(plan: Plan) -> Callable[[int, list[str]], str]:
+    """Return the key by which rows are grouped; a row without an address stands alone."""
+    at = plan.survey.host
+
+    def host_of(number: int, row: list[str]) -> str:
+        host = row[at].strip().lower() if at is not None else ""
+        return host or f"~{number:012d}"
+
+    return host_of
