@@ -1,0 +1,208 @@
+"""The OpenCTI sink: a report day's chunks, delivered in one work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.errors import SkippableError
+from shadowserver_connector.sink import works
+from shadowserver_connector.sink.artifact import is_for_the_queue, upload, without_payload
+from shadowserver_connector.sink.platform import (
+    OPENCTI,
+    QUEUE,
+    Abilities,
+    is_too_large,
+    unavailable,
+)
+from shadowserver_connector.sink.queue import await_room
+from shadowserver_connector.sink.sent import SentObjects
+from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.works import WorkDeletedError
+
+
+class Delivery:
+    """A batch of reports on its way into OpenCTI, shown there as one work.
+
+    The work is opened by the first chunk. `send` returns when the broker has confirmed the
+    chunk; until OpenCTI and its queue can be reached and have room it waits. Every method
+    raises Stopping when the process is asked to stop.
+    """
+
+    def __init__(self, helper: Any, can: Abilities, waiter: Waiter, name: str) -> None:
+        """Prepare a delivery; ``name`` is what the work is called. Nothing is sent yet."""
+        self._helper = helper
+        self._can = can
+        self._waiter = waiter
+        self._name = name
+        self._work_id: str | None = None
+        self._sent = SentObjects()
+        self._announced = 0
+        self._in_doubt = False
+        self._messages = 0
+        self.is_open = False
+        self.objects = 0
+        """Objects sent so far, each chunk's copy counted."""
+
+    def send(self, chunk: Chunk, original: Path) -> None:
+        """Deliver a chunk of the report whose file is ``original``.
+
+        Raises SkippableError when OpenCTI will not take it at all: too large a message, or the
+        work was deleted by a person.
+        """
+        await_room(self._helper, self._waiter)
+        self.open()
+        try:
+            if chunk.kind == "artifact":
+                self._send_artifact(chunk, original)
+            else:
+                self._send(chunk, original)
+        except WorkDeletedError:
+            self._forget_work()
+            raise
+
+    def open(self) -> None:
+        """Open the work, if it is not open yet."""
+        if self.is_open:
+            return
+        self._work_id = self._waiter.until(
+            OPENCTI, lambda: works.open_work(self._helper, self._can, self._name)
+        )
+        self.is_open = True
+
+    def close(self, message: str, *, in_error: bool) -> None:
+        """Close the work with a message, if one was opened."""
+        if self._work_id is not None:
+            self._waiter.until(OPENCTI, lambda: self._close(message, in_error=in_error))
+        self._forget_work()
+
+    def close_at_once(self, message: str) -> None:
+        """Close the work with one attempt, on the way out; raises SinkUnavailableError."""
+        work_id, self._work_id = self._work_id, None
+        if work_id is not None:
+            works.close_work(self._helper, work_id, message, in_error=False)
+
+    def _close(self, message: str, *, in_error: bool) -> None:
+        if self._work_id is None:
+            return
+        try:
+            self._take_back_undelivered()
+        except WorkDeletedError:
+            return
+        works.close_work(self._helper, self._work_id, message, in_error=in_error)
+
+    def _forget_work(self) -> None:
+        self._work_id = None
+        self.is_open = False
+        self._sent.clear()
+        self._announced = 0
+        self._in_doubt = False
+
+    def _send_artifact(self, chunk: Chunk, original: Path) -> None:
+        try:
+            if is_for_the_queue(original) or not self._helper.bundle_send_to_queue:
+                self._send(chunk, original)
+            else:
+                self._upload_artifact(chunk, original)
+        except WorkDeletedError:
+            raise
+        except SkippableError as error:
+            # The Report names the file with its size and hashes all the same.
+            self._waiter.log.warning(
+                "The original file is not attached", {"file": original.name, "reason": str(error)}
+            )
+
+    def _upload_artifact(self, chunk: Chunk, original: Path) -> None:
+        if self._helper.connect_validate_before_import:
+            raise SkippableError("an upload would not wait for the validation that is asked for")
+        self._copy(chunk.bundle().decode(), original)
+        described, artifact = without_payload(chunk)
+        upload(self._helper, self._waiter, artifact, original)
+        self._enqueue(described, original, frozenset())
+
+    def _send(self, chunk: Chunk, original: Path) -> None:
+        leave_out = self._taken_in(chunk)
+        self._copy(chunk.bundle(leave_out).decode(), original)
+        self._enqueue(chunk, original, leave_out)
+
+    def _copy(self, bundle: str, original: Path) -> None:
+        """Have pycti write its copy once, however often the queue must be tried afterwards."""
+        if self._has_copies():
+            self._publish(bundle, original, send_to_queue=False)
+
+    def _enqueue(self, chunk: Chunk, original: Path, leave_out: frozenset[str]) -> None:
+        kwargs = {"send_to_directory": False, "send_to_s3": False} if self._has_copies() else {}
+        messages = self._publish(chunk.bundle(leave_out).decode(), original, **kwargs)
+        count = len(chunk.objects) - len(leave_out)
+        self._count(messages, count)
+        self._sent.add(chunk.objects)
+        self.objects += count
+
+    def _has_copies(self) -> bool:
+        helper = self._helper
+        copied = helper.bundle_send_to_directory or getattr(helper, "bundle_send_to_s3", False)
+        # What waits for validation is not copied by pycti, and must be handed over once only.
+        validated = helper.connect_validate_before_import
+        return bool(copied and helper.bundle_send_to_queue and not validated)
+
+    def _taken_in(self, chunk: Chunk) -> frozenset[str]:
+        work_id = self._work_id
+        if work_id is None or not self._is_counted() or self._announced == 0:
+            return frozenset()
+        done = self._waiter.until(OPENCTI, lambda: works.progress(self._helper, work_id))
+        # More than announced means that a message was imported twice, and proves nothing.
+        if done.processed == self._announced:
+            self._sent.settle()
+        return self._sent.known(chunk.objects)
+
+    def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
+        """Hand a bundle to pycti, again until it is through; return the number of messages."""
+        if self._can.whole_messages:
+            kwargs["no_split"] = True
+        self._messages += 1
+        # Used where bundles wait for a person's validation: each needs a name of its own.
+        file_name = f"{original.stem}-{self._messages}.json"
+
+        def attempt() -> int:
+            self._take_back_undelivered()
+            try:
+                with self._waiter.noticing(QUEUE):
+                    sent = self._helper.send_stix2_bundle(
+                        bundle, work_id=self._work_id, file_name=file_name, **kwargs
+                    )
+            except Exception as error:
+                self._in_doubt = True
+                if is_too_large(error):
+                    raise SkippableError(
+                        f"{original.name}: a message of {len(bundle)} bytes is too large for "
+                        "OpenCTI's queue; lower SHADOWSERVER_CHUNK_BYTES"
+                    ) from None
+                raise unavailable(error) from None
+            return len(sent)
+
+        return self._waiter.until(QUEUE, attempt)
+
+    def _count(self, messages: int, objects: int) -> None:
+        """Make OpenCTI expect as many objects as were sent; pycti announced the messages."""
+        work_id = self._work_id
+        if work_id is None or messages == 0 or not self._is_counted():
+            return
+        self._announced += messages
+        if self._can.whole_messages and objects > 1:
+            self._waiter.until(OPENCTI, lambda: works.announce(self._helper, work_id, objects - 1))
+            self._announced += objects - 1
+
+    def _is_counted(self) -> bool:
+        # By the "api" protocol it is OpenCTI's worker that splits and announces.
+        return getattr(self._helper, "queue_protocol", "amqp") == "amqp"
+
+    def _take_back_undelivered(self) -> None:
+        """After a failed attempt, stop OpenCTI from expecting what pycti announced before it."""
+        if not self._in_doubt:
+            return
+        if self._work_id is not None and self._is_counted():
+            expected = works.progress(self._helper, self._work_id).expected
+            if expected > self._announced:
+                works.announce(self._helper, self._work_id, self._announced - expected)
+        self._in_doubt = False

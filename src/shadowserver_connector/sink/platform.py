@@ -1,0 +1,86 @@
+"""Calls to OpenCTI through pycti's helper, with what can go wrong made plain."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from shadowserver_connector.errors import SinkUnavailableError
+
+T = TypeVar("T")
+
+OPENCTI = "OpenCTI"
+QUEUE = "OpenCTI's message queue"
+# AMQP 0-9-1: content-too-large; RabbitMQ says precondition-failed to a message above its limit.
+_TOO_LARGE = frozenset({311, 406})
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What the installed pycti can do; asked, never derived from its version."""
+
+    whole_messages: bool
+    """A bundle can travel as one message that one worker imports in order (``no_split``)."""
+    multipart_works: bool
+    """A work can stay open between several bundles."""
+
+
+def abilities(helper: Any) -> Abilities:
+    """Ask pycti what it can do."""
+    return Abilities(
+        whole_messages=_takes(helper.send_stix2_bundle, "no_split"),
+        multipart_works=_takes(helper.api.work.initiate_work, "is_multipart"),
+    )
+
+
+def _takes(method: Callable[..., Any], keyword: str) -> bool:
+    if keyword in inspect.signature(method).parameters:
+        return True
+    # pycti takes ``**kwargs`` and looks its keywords up by name.
+    function = inspect.unwrap(getattr(method, "__func__", method))
+    return keyword in function.__code__.co_consts
+
+
+def ask(call: Callable[[], T]) -> T:
+    """Run a call to the platform; raises SinkUnavailableError for whatever pycti raises."""
+    try:
+        return call()
+    except Exception as error:
+        raise unavailable(error) from None
+
+
+def unavailable(error: BaseException) -> SinkUnavailableError:
+    """Turn an error of pycti into ours, to be raised ``from None``.
+
+    The chain must be cut: errors of the HTTP library quote requests, which hold the token.
+    """
+    return SinkUnavailableError(f"OpenCTI did not do as asked: {reason(error)}")
+
+
+def error_name(error: BaseException) -> str:
+    """Return the name that OpenCTI gave to an error in its answer, or an empty text."""
+    said = error.args[0] if isinstance(error, ValueError) and error.args else None
+    return str(said.get("name", "")) if isinstance(said, dict) else ""
+
+
+def is_too_large(error: BaseException) -> bool:
+    """Tell whether RabbitMQ, the platform or a proxy refused something for its size."""
+    if getattr(error, "reply_code", None) in _TOO_LARGE:
+        return True
+    # pycti gives the body of an answer only, not its status; proxies write the status there.
+    return isinstance(error, ValueError) and "413 " in str(error)[:500]
+
+
+def reason(error: BaseException) -> str:
+    """Describe an error of pycti in a few words that cannot hold a secret."""
+    name = error_name(error)
+    if name in ("AUTH_REQUIRED", "FORBIDDEN_ACCESS"):
+        return f"{name}; check OPENCTI_TOKEN and the rights of its user"
+    if name:
+        return name[:100]
+    if isinstance(error, ValueError):
+        return "an answer that is none; the platform may be starting"
+    code = getattr(error, "reply_code", None)
+    return type(error).__name__ if code is None else f"{type(error).__name__} {code}"

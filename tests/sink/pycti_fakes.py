@@ -1,0 +1,187 @@
+"""Stand-ins for pycti's helper, of a new and an old kind, which keep what they are given."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+
+class FakeLog:
+    """Keeps log lines as (level, message, meta)."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, Any]]] = []
+
+    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Keep a line."""
+        self.lines.append(("debug", message, meta or {}))
+
+    def info(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Keep a line."""
+        self.lines.append(("info", message, meta or {}))
+
+    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Keep a line."""
+        self.lines.append(("warning", message, meta or {}))
+
+    def error(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Keep a line."""
+        self.lines.append(("error", message, meta or {}))
+
+    def messages(self, level: str) -> list[str]:
+        """Return the messages of a level."""
+        return [message for each, message, _ in self.lines if each == level]
+
+    def text(self) -> str:
+        """Return everything that was logged."""
+        return json.dumps(self.lines, default=str)
+
+
+class FakeWorks:
+    """pycti's ``api.work`` over a dict of works."""
+
+    def __init__(self) -> None:
+        self.works: dict[str, dict[str, Any]] = {}
+        self.failures: list[BaseException] = []
+
+    def initiate_work(
+        self, connector_id: str, friendly_name: str, is_multipart: bool = False
+    ) -> str:
+        """Open a work."""
+        self._fail()
+        work_id = f"work-{len(self.works) + 1}"
+        self.works[work_id] = {
+            "id": work_id,
+            "name": friendly_name,
+            "multipart": is_multipart,
+            "status": "wait",
+            "processed_time": None,
+            "expected": 0,
+            "processed": 0,
+        }
+        return work_id
+
+    def to_processed(self, work_id: str, message: str, in_error: bool = False) -> None:
+        """Close a work."""
+        self._fail()
+        self.works[work_id] |= {"processed_time": "now", "message": message, "in_error": in_error}
+
+    def get_work(self, work_id: str) -> dict[str, Any] | None:
+        """Return a work as pycti does."""
+        self._fail()
+        work = self.works.get(work_id)
+        if work is None:
+            return None
+        numbers = {
+            "import_expected_number": work["expected"],
+            "import_processed_number": work["processed"],
+        }
+        return {**work, "tracking": numbers}
+
+    def get_connector_works(self, connector_id: str) -> list[dict[str, Any]]:
+        """Return all works."""
+        self._fail()
+        return [self.get_work(work_id) or {} for work_id in self.works]
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+@dataclass
+class FakeHelper:
+    """pycti 7: whole messages and multipart works."""
+
+    connect_id: str = "connector-id"
+    connector_id: str = "connector-id"
+    connect_queue_threshold: str | int = 500
+    connect_validate_before_import: bool = False
+    bundle_send_to_queue: bool = True
+    bundle_send_to_directory: bool = False
+    queue_protocol: str = "amqp"
+    queue_sizes: list[int] = field(default_factory=list)
+    """Bytes that the queue holds at each look; empty at the end."""
+    sending_failures: list[BaseException] = field(default_factory=list)
+    messages: list[tuple[str | None, dict[str, Any]]] = field(default_factory=list)
+    copies: list[dict[str, Any]] = field(default_factory=list)
+    uploads: list[dict[str, Any]] = field(default_factory=list)
+    upload_answer: Any = None
+
+    def __post_init__(self) -> None:
+        self.connector_info = SimpleNamespace(
+            buffering=False, queue_threshold=0.0, queue_messages_size=0.0
+        )
+        self.connector_logger = FakeLog()
+        self.api = SimpleNamespace(
+            work=FakeWorks(),
+            query=self._query,
+            connector=SimpleNamespace(read=self._read),
+            stix_cyber_observable=SimpleNamespace(upload_artifact=self._upload),
+        )
+
+    def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
+        """Queue a bundle, as a whole or object by object."""
+        no_split = kwargs.get("no_split", False)
+        stix = json.loads(bundle)
+        if self.bundle_send_to_directory and kwargs.get("send_to_directory", True):
+            self.copies.append(stix)
+        parts = [stix] if no_split else [{**stix, "objects": [each]} for each in stix["objects"]]
+        if not (self.bundle_send_to_queue and kwargs.get("send_to_queue", True)):
+            return [json.dumps(part) for part in parts]
+        work_id = kwargs.get("work_id")
+        if self.queue_protocol == "amqp" and work_id:
+            self.api.work.works[work_id]["expected"] += len(parts)
+        if self.sending_failures:
+            raise self.sending_failures.pop(0)
+        self.messages.extend((work_id, part) for part in parts)
+        return [json.dumps(part) for part in parts]
+
+    def import_all(self, work_id: str) -> None:
+        """Do what OpenCTI's workers do: process what was announced."""
+        work = self.api.work.works[work_id]
+        work["processed"] = work["expected"]
+
+    def sent_ids(self) -> Counter[str]:
+        """Return how often each object was sent."""
+        return Counter(each["id"] for _, stix in self.messages for each in stix["objects"])
+
+    def _query(self, query: str, variables: dict[str, Any]) -> None:
+        if variables["id"] not in self.api.work.works:
+            raise ValueError({"name": "WORK_NOT_ALIVE", "error_message": "no work"})
+        self.api.work.works[variables["id"]]["expected"] += variables["expectations"]
+
+    def _read(self, connector_id: str) -> dict[str, Any]:
+        size = self.queue_sizes.pop(0) if self.queue_sizes else 0
+        return {"connector_queue_details": {"messages_number": 0, "messages_size": size}}
+
+    def _upload(self, **kwargs: Any) -> dict[str, Any]:
+        kwargs["data"] = kwargs["data"].read()
+        self.uploads.append(kwargs)
+        if isinstance(self.upload_answer, BaseException):
+            raise self.upload_answer
+        return {"standard_id": self.upload_answer}
+
+
+class OldWorks(FakeWorks):
+    """pycti 6.2: no multipart works."""
+
+    def initiate_work(self, connector_id: str, friendly_name: str) -> str:  # type: ignore[override]
+        """Open a work."""
+        return super().initiate_work(connector_id, friendly_name)
+
+
+class OldHelper(FakeHelper):
+    """pycti 6.2: splits every bundle itself."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.api.work = OldWorks()
+
+    def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
+        """Queue a bundle object by object."""
+        return super().send_stix2_bundle(
+            bundle, **{key: value for key, value in kwargs.items() if not key.startswith("no_")}
+        )

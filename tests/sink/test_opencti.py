@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
+
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.errors import SkippableError
+from shadowserver_connector.sink import artifact as artifact_module
+from shadowserver_connector.sink.opencti import Delivery
+from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.sink.works import WorkDeletedError
+from tests.sink.pycti_fakes import FakeHelper, OldHelper
+
+AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
+MARKING = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
+ARTIFACT = "artifact--00000000-0000-5000-8000-00000000000a"
+
+
+def encoded(stix_id: str, **fields: Any) -> Encoded:
+    """Return an object that has a type and an id."""
+    stix = {"type": stix_id.split("--")[0], "id": stix_id, **fields}
+    return Encoded(stix_id, json.dumps(stix).encode())
+
+
+def findings(*ids: str, report_refs: int = 0) -> Chunk:
+    """Return a chunk of author, marking and the objects named."""
+    report = encoded("report--00000000-0000-5000-8000-00000000000b", part=report_refs)
+    objects = [encoded(AUTHOR), encoded(MARKING), *(encoded(each) for each in ids), report]
+    return Chunk("findings", tuple(objects), len(ids))
+
+
+def artifact_chunk(content: bytes) -> Chunk:
+    """Return an artifact chunk as the conversion makes it."""
+    artifact = encoded(
+        ARTIFACT,
+        payload_bin=base64.b64encode(content).decode(),
+        mime_type="text/csv",
+        object_marking_refs=[MARKING],
+        x_opencti_additional_names=["2024-01-31-scan_ssl-example.csv"],
+    )
+    return Chunk("artifact", (encoded(AUTHOR), encoded(MARKING), artifact), 0)
+
+
+def waiter(helper: FakeHelper) -> Waiter:
+    """Return a waiter that hardly waits."""
+    return Waiter(threading.Event(), helper.connector_logger, first_pause=0.001, longest_pause=0.01)
+
+
+def delivery(helper: FakeHelper, waits: Waiter | None = None) -> Delivery:
+    """Return a delivery over a fake helper."""
+    return Delivery(helper, abilities(helper), waits or waiter(helper), "reports of 2024-01-31")
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    """Return a small report file."""
+    path = tmp_path / "2024-01-31-scan_ssl-example.csv"
+    path.write_bytes(b"timestamp,ip\n")
+    return path
+
+
+IP = "ipv4-addr--00000000-0000-5000-8000-0000000000%02d"
+
+
+def test_nothing_is_opened_when_nothing_is_sent() -> None:
+    """A delivery that is closed without a chunk leaves no work."""
+    helper = FakeHelper()
+    delivery(helper).close("nothing", in_error=False)
+    assert helper.api.work.works == {}
+
+
+def test_chunk_is_one_message_with_exact_expectations(original: Path) -> None:
+    """pycti announces the message; the rest of its objects is announced by us."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, IP % 2), original)
+    batch.send(findings(IP % 3, report_refs=1), original)
+    batch.close("done", in_error=False)
+    assert [len(stix["objects"]) for _, stix in helper.messages] == [5, 4]
+    work = helper.api.work.works["work-1"]
+    assert work["expected"] == 9 == batch.objects
+    assert work["multipart"] is True
+    assert (work["message"], work["in_error"]) == ("done", False)
+
+
+def test_old_pycti_splits_and_counts_itself(original: Path) -> None:
+    """Without ``no_split`` and multipart works, pycti's own way is used."""
+    helper = OldHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, IP % 2), original)
+    batch.close("done", in_error=True)
+    assert [len(stix["objects"]) for _, stix in helper.messages] == [1] * 5
+    work = helper.api.work.works["work-1"]
+    assert work["expected"] == 5
+    assert work["multipart"] is False
+    assert work["in_error"] is True
+
+
+def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
+    """Over the platform's API the worker splits and announces; we must not count as well."""
+    helper = FakeHelper(queue_protocol="api")
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    batch.send(findings(IP % 1, report_refs=1), original)
+    assert helper.api.work.works["work-1"]["expected"] == 0
+    assert helper.sent_ids()[IP % 1] == 2
+
+
+@pytest.mark.parametrize("kind", [FakeHelper, OldHelper])
+def test_broker_that_comes_back_leaves_exact_expectations(
+    kind: type[FakeHelper], original: Path
+) -> None:
+    """What pycti announced before each failed attempt is taken back; it is said once."""
+    helper = kind(sending_failures=[AMQPConnectionError(), OSError("no"), AMQPConnectionError()])
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, IP % 2), original)
+    assert helper.api.work.works["work-1"]["expected"] == 5
+    assert helper.sent_ids()[IP % 1] == 1
+    assert helper.connector_logger.messages("warning") == ["Waiting"]
+    assert helper.connector_logger.messages("info") == ["Going on"]
+
+
+def test_platform_that_comes_back_is_waited_for(original: Path) -> None:
+    """Opening and closing a work is repeated until OpenCTI answers."""
+    helper = FakeHelper()
+    down = requests.ConnectionError("token-in-a-request")
+    helper.api.work.failures = [down, ValueError("<html>502"), ValueError({"name": "DB"})]
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.api.work.failures = [down]
+    batch.close("done", in_error=False)
+    assert helper.api.work.works["work-1"]["message"] == "done"
+    assert "token-in-a-request" not in helper.connector_logger.text()
+
+
+def test_message_that_is_too_large_is_refused_not_repeated(original: Path) -> None:
+    """RabbitMQ closes the channel over a message above its limit; waiting would be for ever."""
+    helper = FakeHelper(sending_failures=[ChannelClosedByBroker(406, "PRECONDITION_FAILED")])
+    batch = delivery(helper)
+    with pytest.raises(SkippableError, match="too large"):
+        batch.send(findings(IP % 1), original)
+    batch.close("done", in_error=True)
+    assert helper.api.work.works["work-1"]["expected"] == 0
+
+
+def test_object_is_left_out_only_when_platform_has_it(original: Path) -> None:
+    """Another worker may overtake a message that is merely confirmed by the broker."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    batch.send(findings(IP % 1, report_refs=1), original)
+    assert helper.sent_ids()[IP % 1] == 2
+    helper.import_all("work-1")
+    batch.send(findings(IP % 1, IP % 2, report_refs=2), original)
+    assert helper.sent_ids()[IP % 1] == 2
+    assert helper.sent_ids()[IP % 2] == 1
+    assert helper.sent_ids()[AUTHOR] == helper.sent_ids()[MARKING] == 3
+    assert helper.api.work.works["work-1"]["expected"] == sum(helper.sent_ids().values())
+
+
+def test_changed_object_is_sent_again(original: Path) -> None:
+    """Only identical content is left out."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.import_all("work-1")
+    changed = Chunk("findings", (encoded(AUTHOR), encoded(IP % 1, x_opencti_score=10)), 1)
+    batch.send(changed, original)
+    assert helper.sent_ids()[IP % 1] == 2
+
+
+def test_message_imported_twice_proves_nothing(original: Path) -> None:
+    """More processed than announced: a worker died and its message came again."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.api.work.works["work-1"]["processed"] = 99
+    batch.send(findings(IP % 1, report_refs=1), original)
+    assert helper.sent_ids()[IP % 1] == 2
+
+
+def test_objects_are_not_left_out_of_another_work(original: Path) -> None:
+    """After a work is closed, everything is sent again."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.import_all("work-1")
+    batch.close("done", in_error=False)
+    batch.send(findings(IP % 1), original)
+    assert helper.sent_ids()[IP % 1] == 2
+    assert set(helper.api.work.works) == {"work-1", "work-2"}
+
+
+def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threshold counts before every chunk; the pause is said once."""
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: None)
+    helper = FakeHelper(connect_queue_threshold="1", queue_sizes=[0, 1_000_000, 2_000_000, 999_999])
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    batch.send(findings(IP % 2), original)
+    assert helper.queue_sizes == []
+    assert helper.connector_logger.messages("info") == [
+        "The queue is full, pausing",
+        "The queue has room again, going on",
+    ]
+    assert helper.connector_info.buffering is False
+    assert helper.connector_info.queue_messages_size == pytest.approx(0.999999)
+
+
+def test_small_artifact_travels_in_the_queue(original: Path) -> None:
+    """Its content is in the message."""
+    helper = FakeHelper()
+    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
+    [(_, stix)] = helper.messages
+    assert base64.b64decode(stix["objects"][-1]["payload_bin"]) == original.read_bytes()
+    assert helper.uploads == []
+
+
+@pytest.fixture
+def _small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifact_module, "QUEUED_LIMIT", 4)
+
+
+@pytest.mark.usefixtures("_small_limit")
+def test_large_artifact_is_uploaded_and_described_in_the_queue(original: Path) -> None:
+    """The file goes by the API, marked; author and markings follow in a message without it."""
+    helper = FakeHelper(upload_answer=ARTIFACT)
+    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
+    [upload] = helper.uploads
+    assert upload["data"] == original.read_bytes()
+    assert upload["file_name"] == original.name
+    assert upload["objectMarking"] == [MARKING]
+    [(_, stix)] = helper.messages
+    assert "payload_bin" not in stix["objects"][-1]
+    assert helper.connector_logger.messages("warning") == []
+
+
+@pytest.mark.usefixtures("_small_limit")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "artifact--ffffffff-0000-5000-8000-00000000000a",
+        ValueError({"name": "FORBIDDEN_ACCESS", "error_message": "no"}),
+        ValueError("<title>413 Request Entity Too Large</title>"),
+    ],
+)
+def test_refused_artifact_is_left_out_with_a_warning(answer: Any, original: Path) -> None:
+    """The report goes on without its file: another id, no right to upload, too large a body."""
+    helper = FakeHelper(upload_answer=answer)
+    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
+    assert helper.messages == []
+    assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
+
+
+@pytest.mark.usefixtures("_small_limit")
+def test_large_artifact_waits_for_no_validation(original: Path) -> None:
+    """Where a person must approve every bundle, nothing goes round the approval."""
+    helper = FakeHelper(connect_validate_before_import=True, upload_answer=ARTIFACT)
+    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
+    assert helper.uploads == []
+    assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
+
+
+def test_copy_for_the_directory_is_made_once(original: Path) -> None:
+    """However often the queue must be tried, pycti's own copy is not written again."""
+    helper = FakeHelper(bundle_send_to_directory=True, sending_failures=[AMQPConnectionError()] * 3)
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    assert len(helper.copies) == 1
+    assert helper.sent_ids()[IP % 1] == 1
+    assert helper.api.work.works["work-1"]["expected"] == 4
+
+
+def test_directory_alone_needs_no_work(original: Path) -> None:
+    """With the queue switched off, pycti writes its copies and no work is counted."""
+    helper = FakeHelper(bundle_send_to_directory=True, bundle_send_to_queue=False)
+    helper.api.work.initiate_work = lambda *args, is_multipart: None
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    batch.close("done", in_error=False)
+    assert len(helper.copies) == 1
+    assert helper.messages == []
+
+
+def test_deleted_work_fails_the_report_and_opens_another(original: Path) -> None:
+    """OpenCTI ignores messages of a deleted work: the report must go again, in a new one."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.api.work.works.pop("work-1")
+    with pytest.raises(WorkDeletedError):
+        batch.send(findings(IP % 2), original)
+    helper.api.work.works["other"] = {}
+    batch.send(findings(IP % 2), original)
+    assert helper.messages[-1][0] == "work-2"
+
+
+def test_stop_is_heard_while_waiting_for_the_broker(original: Path) -> None:
+    """Asked to stop, a send that waits gives up at once; the work can still be closed."""
+    helper = FakeHelper(sending_failures=[AMQPConnectionError()] * 1000)
+    waits = waiter(helper)
+    batch = delivery(helper, waits)
+    batch.open()
+    waits.stop.set()
+    with pytest.raises(Stopping):
+        batch.send(findings(IP % 1), original)
+    batch.close_at_once("stopped")
+    assert helper.api.work.works["work-1"]["message"] == "stopped"

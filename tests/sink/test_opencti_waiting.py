@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from shadowserver_connector.errors import ApiUnavailableError, SkippableError
+from shadowserver_connector.sink.waiting import Stopping, Waiter
+from tests.sink.pycti_fakes import FakeLog
+
+
+def failing(times: int) -> list[Exception]:
+    """Return as many errors that waiting may cure."""
+    return [ApiUnavailableError(f"down {n}") for n in range(times)]
+
+
+def calls(errors: list[Exception]) -> str:
+    """Raise the errors one by one, then answer."""
+    if errors:
+        raise errors.pop(0)
+    return "answer"
+
+
+def test_waiting_is_said_once_and_its_end_too() -> None:
+    """Five failures make two log lines, with the first reason."""
+    log = FakeLog()
+    waiter = Waiter(threading.Event(), log, first_pause=0.0)
+    errors = failing(5)
+    assert waiter.until("Shadowserver", lambda: calls(errors)) == "answer"
+    assert log.lines == [
+        ("warning", "Waiting", {"for": "Shadowserver", "reason": "down 0"}),
+        ("info", "Going on", {"after waiting for": "Shadowserver"}),
+    ]
+
+
+def test_pauses_grow_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pause is twice the one before."""
+    pauses: list[float] = []
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: pauses.append(seconds))
+    errors = failing(5)
+    Waiter(threading.Event(), FakeLog(), 1.0, 5.0).until("it", lambda: calls(errors))
+    assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+def test_patience_ends_with_the_last_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wait with an end raises what it waited out."""
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: None)
+    errors = failing(3)
+    with pytest.raises(ApiUnavailableError, match="down 0"):
+        Waiter(threading.Event(), FakeLog()).until("it", lambda: calls(errors), patience=0.5)
+
+
+def test_other_errors_are_not_waited_out() -> None:
+    """What waiting cannot cure is raised at once."""
+    log = FakeLog()
+    with pytest.raises(SkippableError):
+        Waiter(threading.Event(), log).until("it", lambda: calls([SkippableError("bad")]))
+    assert log.lines == []
+
+
+def test_stop_ends_a_wait() -> None:
+    """A long pause ends as soon as the process is asked to stop."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopping):
+        Waiter(stop, FakeLog(), first_pause=3600).until("it", lambda: calls(failing(1)))
+
+
+def test_silent_wait_is_noticed_once() -> None:
+    """A call that hangs is named in the log while it hangs."""
+    log = FakeLog()
+    said = threading.Event()
+    log.warning = lambda *line: said.set()  # type: ignore[method-assign]
+    with Waiter(threading.Event(), log, slow_after=0.0).noticing("the queue"):
+        assert said.wait(10)
+
+
+def test_quick_call_is_not_noticed() -> None:
+    """Nothing is said of a call that returns in time."""
+    log = FakeLog()
+    with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
+        pass
+    assert log.lines == []
