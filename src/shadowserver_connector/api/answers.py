@@ -1,0 +1,180 @@
+"""Validation of the Reports API's answers.
+
+An answer is foreign data: each function either returns exactly the promised shape or raises
+`AnswerError`. Nothing is skipped, since a report left out would look like one that never was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+import orjson
+
+from shadowserver_connector.report.info import ReportInfo
+
+_MAX_TEXT = 1000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_MARKUP = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
+# Report ids have about 50 characters; the longest names of report types stay below 36.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{36,}")
+# The wording of Shadowserver's refusals is not published; these words have no other use there.
+_CREDENTIALS = re.compile(
+    r"\b(api ?key|hmac2?|unauthori[sz]ed|not authori[sz]ed|forbidden|access denied|credentials?"
+    r"|permission)\b",
+    re.IGNORECASE,
+)
+
+
+class AnswerError(ValueError):
+    """The answer is not what the API promises. The message quotes nothing of it."""
+
+
+class DayEvents(NamedTuple):
+    """One row of ``reports/stats``: how many rows to expect of a type on a day."""
+
+    day: date
+    type: str
+    events: int
+
+
+def parse(body: bytes) -> object:
+    """Decode a JSON body; depth is bounded by orjson, size by the caller."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise AnswerError("the answer is no JSON") from None
+
+
+def error_text(answer: object) -> str | None:
+    """Return what an ``{"error": ...}`` object says, or None where the answer is none."""
+    if isinstance(answer, Mapping) and answer.get("error"):
+        return str(answer["error"])
+    return None
+
+
+def is_about_credentials(text: str) -> bool:
+    """Tell whether an error's text says that the key or secret was refused."""
+    return bool(_CREDENTIALS.search(text))
+
+
+def quotable(text: str, secrets: Sequence[str]) -> str:
+    """Make a server's text fit for a message: one short line, no secret, no page."""
+    if _MARKUP.search(text):
+        return "a web page"
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    text = _TOKEN.sub("***", _CONTROL.sub(" ", text[:_MAX_TEXT]))
+    text = " ".join(text.split())
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def pong(answer: object) -> str:
+    """Read ``test/ping``."""
+    return _text(_object(answer, "the answer"), "pong", "the answer")
+
+
+def key_details(answer: object, secrets: Sequence[str]) -> dict[str, object]:
+    """Read ``key/info`` without the fields in which it echoes the key or secret."""
+    found = _object(answer, "the answer")
+    return {
+        name: value
+        for name, value in found.items()
+        if not any(secret in orjson.dumps(value).decode() for secret in secrets if secret)
+    }
+
+
+def names(answer: object) -> list[str]:
+    """Read a list of names, as of ``reports/subscribed`` and ``reports/types``; sorted."""
+    found = set()
+    for number, name in enumerate(_array(answer, "the answer"), start=1):
+        if not isinstance(name, str) or not name or not _is_line(name):
+            raise AnswerError(f"entry {number} is no name")
+        found.add(name)
+    return sorted(found)
+
+
+def report_infos(answer: object) -> list[ReportInfo]:
+    """Read ``reports/list``, in the API's order."""
+    return [
+        _report_info(entry, f"entry {number}")
+        for number, entry in enumerate(_array(answer, "the answer"), start=1)
+    ]
+
+
+def day_events(answer: object) -> list[DayEvents]:
+    """Read ``reports/stats``: a header row, then ``[date, type, events]``."""
+    rows = _array(answer, "the answer")
+    if rows and not _is_header(rows[0]):
+        raise AnswerError("row 1 is no header")
+    return [_day_events(row, f"row {number}") for number, row in enumerate(rows[1:], start=2)]
+
+
+def _report_info(entry: object, where: str) -> ReportInfo:
+    fields = _object(entry, where)
+    return ReportInfo(
+        type=_text(fields, "type", where),
+        day=_day(fields.get("timestamp"), where),
+        file=_text(fields, "file", where),
+        list=_optional_text(fields, "report", where),
+        id=_text(fields, "id", where),
+        url=_optional_text(fields, "url", where),
+    )
+
+
+def _day_events(row: object, where: str) -> DayEvents:
+    cells = _array(row, where)
+    if len(cells) < 3 or not isinstance(cells[1], str) or not _is_line(cells[1]):
+        raise AnswerError(f"{where} is not [date, type, events]")
+    events = cells[2]
+    if isinstance(events, str) and events.isascii() and events.isdigit() and len(events) < 19:
+        events = int(events)
+    if not isinstance(events, int) or isinstance(events, bool) or events < 0:
+        raise AnswerError(f"{where} has no number of events")
+    return DayEvents(_day(cells[0], where), cells[1], events)
+
+
+def _is_header(row: object) -> bool:
+    return (
+        isinstance(row, list)
+        and len(row) >= 3
+        and all(isinstance(cell, str) and not cell[:1].isdigit() for cell in row)
+    )
+
+
+def _array(value: object, where: str) -> list[object]:
+    if not isinstance(value, list):
+        raise AnswerError(f"{where} is no list")
+    return value
+
+
+def _object(value: object, where: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise AnswerError(f"{where} is no object")
+    return value
+
+
+def _text(fields: Mapping[str, object], name: str, where: str) -> str:
+    value = fields.get(name)
+    if not isinstance(value, str) or not value or not _is_line(value):
+        raise AnswerError(f"{where} has no {name!r}")
+    return value
+
+
+def _optional_text(fields: Mapping[str, object], name: str, where: str) -> str:
+    return "" if fields.get(name) in (None, "") else _text(fields, name, where)
+
+
+def _is_line(text: str) -> bool:
+    return len(text) <= _MAX_TEXT and not _CONTROL.search(text)
+
+
+def _day(value: object, where: str) -> date:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value[:10])
+        except ValueError:
+            pass
+    raise AnswerError(f"{where} has no date")

@@ -1,0 +1,249 @@
+"""The Reports API, as methods that return checked values or raise.
+
+Source: Shadowserver's API documentation (github.com/The-Shadowserver-Foundation/api_utils/wiki).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from operator import attrgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+import orjson
+
+from shadowserver_connector.api import answers
+from shadowserver_connector.api.answers import AnswerError, DayEvents
+from shadowserver_connector.api.connection import (
+    base_url,
+    failure,
+    open_client,
+    read_bounded,
+    tls_context,
+)
+from shadowserver_connector.api.download import Downloaded, fetch, report_url, target_path
+from shadowserver_connector.api.pacing import Pacer
+from shadowserver_connector.api.quiet import unlogged
+from shadowserver_connector.api.retry import (
+    RetryLaterError,
+    RetryPolicy,
+    call,
+    is_transient,
+    retry_after_seconds,
+)
+from shadowserver_connector.api.signing import sign
+from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
+from shadowserver_connector.report.info import ReportInfo
+
+T = TypeVar("T")
+
+API_URL = "https://transform.shadowserver.org/api2/"
+DOWNLOAD_URL = "https://dl.shadowserver.org/"
+MAX_REPORT_BYTES = 8 * 1024**3
+# A full list of 1,000 reports has about 400 KB.
+_MAX_ANSWER_BYTES = 32 * 1024**2
+
+
+class ReportsApi:
+    """A client of the Reports API; safe to share between threads, to be closed after use.
+
+    Calls raise CredentialsError when the key or secret is refused, and ApiUnavailableError when
+    no usable answer came after all attempts: an empty list means that there is nothing.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        secret: str,
+        *,
+        api_url: str = API_URL,
+        download_url: str = DOWNLOAD_URL,
+        transport: httpx.BaseTransport | None = None,
+        ca_bundle: Path | None = None,
+        connections: int = 8,
+        timeout: float = 45.0,
+        requests_per_second: float = 9.0,
+        max_bytes: int = MAX_REPORT_BYTES,
+        retry: RetryPolicy | None = None,
+    ) -> None:
+        """Open the pools; nothing is sent yet.
+
+        ``timeout`` is in seconds, for each read or write. ``ca_bundle`` (PEM) replaces the usual
+        certificates. Reports above ``max_bytes`` are refused. ``transport`` replaces network and
+        proxies in tests. Raises SettingsError for an URL, proxy or CA file that cannot be used.
+        """
+        self._key = api_key
+        self._secret = secret
+        self._api_url = base_url(api_url, "SHADOWSERVER_API_URL")
+        self._download_url = base_url(download_url, "SHADOWSERVER_DOWNLOAD_URL")
+        self._max_bytes = max_bytes
+        self._retry = retry or RetryPolicy()
+        self._pacer = Pacer(requests_per_second)
+        context = tls_context(ca_bundle)
+
+        def client(url: str) -> httpx.Client:
+            return open_client(
+                url, context=context, connections=connections, timeout=timeout, transport=transport
+            )
+
+        # Two clients, so that nothing of the API's (cookies, headers) can reach the other host.
+        self._api = client(self._api_url)
+        self._files = client(self._download_url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with unlogged():
+            self._api.close()
+            self._files.close()
+
+    def ping(self) -> str:
+        """Check URL, key and secret; return the API's greeting."""
+        return self._ask("test/ping", answers.pong)
+
+    def key_info(self) -> dict[str, object]:
+        """Return what the API knows of the key, without the key. Not for logs."""
+        secrets = self._secrets()
+        return self._ask("key/info", lambda answer: answers.key_details(answer, secrets))
+
+    def subscriptions(self) -> list[str]:
+        """Return the names of the subscriber's report lists; empty if nothing is subscribed."""
+        return self._ask("reports/subscribed", answers.names)
+
+    def types(self) -> list[str]:
+        """Return the report types that the subscriber can get; empty if nothing is subscribed."""
+        return self._ask("reports/types", answers.names)
+
+    def list_reports(
+        self,
+        day: date,
+        *,
+        lists: Sequence[str] = (),
+        types: Sequence[str] = (),
+        limit: int = 1000,
+    ) -> list[ReportInfo]:
+        """Return all reports that cover a day, sorted by type, list and file.
+
+        ``lists`` and ``types`` narrow it down; empty means all. The API cuts an answer at
+        ``limit``: a day with as many is asked type by type. Raises ApiUnavailableError when a
+        single type reaches the limit as well, since its list may be incomplete.
+        """
+        found = self._list(day, lists, types, limit)
+        if len(found) >= limit:
+            wanted = set(types or self.types()) | {report.type for report in found}
+            found = [
+                report
+                for name in sorted(wanted)
+                for report in self._list_type(day, lists, name, limit)
+            ]
+        return sorted(set(found), key=attrgetter("type", "list", "file", "id"))
+
+    def stats(self, first: date, last: date) -> list[DayEvents]:
+        """Return how many events the API counts per day and type, first and last day included."""
+        return self._ask("reports/stats", answers.day_events, date=f"{first}:{last}")
+
+    def download(self, report: ReportInfo, into: Path) -> Downloaded:
+        """Stream a report to ``into / report.file``, which appears only when it is whole.
+
+        Two reports with the same file name need different folders. Besides the errors of every
+        call, raises TransferError (broke off at each attempt), NotReadyError (0 bytes),
+        ReportRefusedError (gone, unusable id or name, bigger than ``max_bytes``, on another
+        host) and SinkUnavailableError (``into`` cannot be written).
+        """
+        path = target_path(into, report)
+        url = report_url(self._download_url, report)
+
+        def attempt() -> Downloaded:
+            self._pacer.wait()
+            with unlogged():
+                return fetch(self._files, url, path, max_bytes=self._max_bytes)
+
+        return call(self._retry, f"download of {report.file}", attempt)
+
+    def _list_type(
+        self, day: date, lists: Sequence[str], name: str, limit: int
+    ) -> list[ReportInfo]:
+        found = self._list(day, lists, (name,), limit)
+        if len(found) >= limit:
+            raise ApiUnavailableError(
+                f"reports/list: {day} has {limit} reports or more of type {name}, as many as one "
+                "answer holds; narrow it down with SHADOWSERVER_REPORT_NAMES"
+            )
+        return found
+
+    def _list(
+        self, day: date, lists: Sequence[str], types: Sequence[str], limit: int
+    ) -> list[ReportInfo]:
+        fields: dict[str, object] = {"date": day.isoformat(), "limit": limit}
+        if lists:
+            fields["reports"] = list(lists)
+        if types:
+            fields["types"] = list(types)
+        return self._ask("reports/list", answers.report_infos, **fields)
+
+    def _ask(self, method: str, read: Callable[[object], T], **fields: object) -> T:
+        body = orjson.dumps({**fields, "apikey": self._key})
+
+        def attempt() -> T:
+            self._pacer.wait()
+            with unlogged():
+                return self._ask_once(method, body, read)
+
+        return call(self._retry, method, attempt)
+
+    def _ask_once(self, method: str, body: bytes, read: Callable[[object], T]) -> T:
+        headers = {"HMAC2": sign(body, self._secret), "Content-Type": "application/json"}
+        try:
+            with self._api.stream(
+                "POST", self._api_url + method, content=body, headers=headers
+            ) as response:
+                content = read_bounded(response, _MAX_ANSWER_BYTES, time.monotonic)
+        except httpx.HTTPError as error:
+            raise failure(error) from None
+        try:
+            answer = answers.parse(content)
+            self._refuse(method, response, answers.error_text(answer))
+            return read(answer)
+        except AnswerError as error:
+            if response.status_code != 200:
+                self._refuse(method, response, content.decode(errors="replace"))
+            raise RetryLaterError(f"the answer is not what it should be: {error}") from None
+
+    def _refuse(self, method: str, response: httpx.Response, said: str | None) -> None:
+        """Raise what a status other than 200, or an ``error`` sent with 200, stands for."""
+        status = response.status_code
+        if status == 200 and said is None:
+            return
+        text = answers.quotable(said or "no reason given", self._secrets())
+        if status in (401, 403) or (
+            status in (200, 400) and said and answers.is_about_credentials(text)
+        ):
+            raise CredentialsError(
+                f"{method}: Shadowserver refused the key or secret (status {status}: {text}); "
+                "check SHADOWSERVER_API_KEY and SHADOWSERVER_API_SECRET"
+            )
+        reason = f"status {status}: {text}"
+        # Outages have shown as 404 too, and no method that we call can be missing.
+        if status in (200, 404) or is_transient(status):
+            wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+            raise RetryLaterError(reason, retry_after=wait)
+        if response.has_redirect_location:
+            reason = f"status {status}, a redirect, which is never followed"
+        raise ApiUnavailableError(f"{method}: {reason}; check SHADOWSERVER_API_URL")
+
+    def _secrets(self) -> tuple[str, str]:
+        return self._key, self._secret

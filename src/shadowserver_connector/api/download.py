@@ -1,0 +1,191 @@
+"""One report file from its id to the disk, hashed on the way, in constant memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import httpx
+
+from shadowserver_connector.api.connection import failure, is_too_slow
+from shadowserver_connector.api.retry import RetryLaterError, is_transient, retry_after_seconds
+from shadowserver_connector.errors import (
+    NotReadyError,
+    ReportRefusedError,
+    SinkUnavailableError,
+    TransferError,
+)
+from shadowserver_connector.report.info import ReportInfo
+
+_ID = re.compile(r"[A-Za-z0-9_.:?=&-]+")
+_MAX_REDIRECTS = 5
+_HASHES = ("md5", "sha1", "sha256", "sha512")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A report file on disk, whole, with its size in bytes and its hashes in hex."""
+
+    path: Path
+    size: int
+    md5: str
+    sha1: str
+    sha256: str
+    sha512: str
+
+
+def report_url(download_url: str, report: ReportInfo) -> httpx.URL:
+    """Concatenate host and id; joining would take ``test:x`` or ``//host`` for other places.
+
+    Raises ReportRefusedError for an id outside of ``[A-Za-z0-9_.:?=&-]+``, and for one that an
+    HTTP client would rewrite (``..``).
+    """
+    if _ID.fullmatch(report.id):
+        url = httpx.URL(download_url + report.id)
+        if str(url) == download_url + report.id:
+            return url
+    raise ReportRefusedError(f"{report.file}: the API lists it with an id that is none; skipped")
+
+
+def target_path(into: Path, report: ReportInfo) -> Path:
+    """Return the file's path in ``into``. Raises ReportRefusedError for a name with a folder."""
+    name = report.file
+    is_plain = name == Path(name).name and name.strip(". ") and not {"\\", "\0"} & set(name)
+    if not is_plain or len(name.encode()) > 200:
+        raise ReportRefusedError(f"{name[:200]!r} is no file name; the report is skipped")
+    return into / name
+
+
+def fetch(
+    client: httpx.Client,
+    url: httpx.URL,
+    path: Path,
+    *,
+    max_bytes: int,
+    clock: Callable[[], float] = time.monotonic,
+) -> Downloaded:
+    """Try once to get ``url`` into ``path``, which appears only when it is whole and on disk.
+
+    Raises RetryLaterError (broken off, too slow, host in trouble), NotReadyError (0 bytes),
+    ReportRefusedError (gone, too big, elsewhere) and SinkUnavailableError (cannot write).
+    """
+    try:
+        with _opened(client, url) as response, _part_of(path) as part:
+            _check_status(response)
+            size, hashes = _copy(response, part, max_bytes=max_bytes, clock=clock)
+            _check_whole(response, size)
+            if size == 0:
+                raise NotReadyError("the file is still empty; it is asked for again")
+            _check_is_report(part)
+            _publish(part, path)
+    except (NotReadyError, ReportRefusedError) as error:
+        raise type(error)(f"{path.name}: {error}") from None
+    except httpx.HTTPError as error:
+        raise failure(error, TransferError) from None
+    except OSError as error:
+        raise SinkUnavailableError(f"cannot write to {path.parent}: {error.strerror}") from error
+    return Downloaded(path, size, **hashes)
+
+
+@contextmanager
+def _opened(client: httpx.Client, url: httpx.URL) -> Iterator[httpx.Response]:
+    request = client.build_request("GET", url)
+    for _ in range(_MAX_REDIRECTS + 1):
+        response = client.send(request, stream=True)
+        try:
+            if response.next_request is None:
+                yield response
+                return
+        finally:
+            response.close()
+        if _origin(response.next_request.url) != _origin(url):
+            raise ReportRefusedError("the download host points to another host; not followed")
+        request = response.next_request
+    raise ReportRefusedError("the download host redirects in circles")
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+def _check_status(response: httpx.Response) -> None:
+    status = response.status_code
+    if status == 200:
+        return
+    if is_transient(status):
+        wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+        raise RetryLaterError(f"the download host answered {status}", retry_after=wait)
+    raise ReportRefusedError(f"the download host will not give it (status {status})")
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[BinaryIO]:
+    """Open a file next to ``path`` that is gone afterwards, unless it was renamed meanwhile."""
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part", delete=False
+    ) as part:
+        try:
+            yield cast(BinaryIO, part)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+
+
+def _copy(
+    response: httpx.Response, part: BinaryIO, *, max_bytes: int, clock: Callable[[], float]
+) -> tuple[int, dict[str, str]]:
+    if (_announced(response) or 0) > max_bytes:
+        raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in _HASHES}
+    started = clock()
+    size = 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > max_bytes:
+            raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
+        if is_too_slow(clock() - started, size):
+            raise RetryLaterError("the file comes too slowly", kind=TransferError)
+        for each in hashes.values():
+            each.update(chunk)
+        part.write(chunk)
+    return size, {name: each.hexdigest() for name, each in hashes.items()}
+
+
+def _announced(response: httpx.Response) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
+
+
+def _check_whole(response: httpx.Response, size: int) -> None:
+    announced = _announced(response)
+    # The length counts the bytes on the wire, which differ from ours if they came compressed.
+    received = response.num_bytes_downloaded if "Content-Encoding" in response.headers else size
+    if announced is not None and announced != received:
+        raise RetryLaterError(f"{received} bytes came of {announced} announced", kind=TransferError)
+
+
+def _check_is_report(part: BinaryIO) -> None:
+    """Refuse a page or a JSON error sent with status 200; no CSV header starts like these."""
+    part.seek(0)
+    if part.read(256).removeprefix(_BOM).lstrip().startswith((b"<", b"{")):
+        raise RetryLaterError("the download host sent a page or a message instead of the file")
+
+
+def _publish(part: BinaryIO, path: Path) -> None:
+    part.flush()
+    os.fsync(part.fileno())
+    Path(part.name).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

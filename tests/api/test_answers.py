@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from shadowserver_connector.api import answers
+from shadowserver_connector.api.answers import AnswerError, DayEvents
+from shadowserver_connector.report.info import ReportInfo
+
+ENTRY: dict[str, object] = {
+    "id": "AbC",
+    "type": "scan_ssl",
+    "file": "2024-01-31-scan_ssl-example.csv",
+    "report": "example",
+    "timestamp": "2024-01-31",
+    "url": "https://reports.example/scan_ssl",
+}
+
+
+def test_a_list_entry_becomes_a_report_info() -> None:
+    """``timestamp`` is the day covered, ``report`` the name of the list."""
+    assert answers.report_infos([ENTRY]) == [
+        ReportInfo(
+            type="scan_ssl",
+            day=date(2024, 1, 31),
+            file="2024-01-31-scan_ssl-example.csv",
+            list="example",
+            id="AbC",
+            url="https://reports.example/scan_ssl",
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["url", "report"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_page_and_list_may_be_missing(name: str, value: object) -> None:
+    """An entry without documentation page or list name is whole."""
+    (report,) = answers.report_infos([{**ENTRY, name: value}])
+    assert "" in (report.url, report.list)
+    without = {key: value for key, value in ENTRY.items() if key != name}
+    assert answers.report_infos([without]) == [report]
+
+
+@pytest.mark.parametrize("timestamp", ["2024-01-31 00:00:00", "2024-01-31T00:00:00Z"])
+def test_the_day_may_carry_a_time(timestamp: str) -> None:
+    """Only the date of a timestamp counts."""
+    (report,) = answers.report_infos([{**ENTRY, "timestamp": timestamp}])
+    assert report.day == date(2024, 1, 31)
+
+
+@pytest.mark.parametrize("name", ["id", "type", "file", "timestamp"])
+@pytest.mark.parametrize("value", [None, "", 7, [], {}, "a\nb", "x" * 2000])
+def test_an_incomplete_entry_spoils_the_answer(name: str, value: object) -> None:
+    """No entry is skipped; the error names it and the field, but no value."""
+    with pytest.raises(AnswerError, match=r"^entry 2 has no") as caught:
+        answers.report_infos([ENTRY, {**ENTRY, name: value}])
+    assert "AbC" not in str(caught.value)
+
+
+@pytest.mark.parametrize("answer", [None, {}, "x", 1, True, {"error": "x"}, [[]], ["x"], [None]])
+def test_another_shape_is_no_list_of_reports(answer: object) -> None:
+    """Anything but a list of objects is refused."""
+    with pytest.raises(AnswerError):
+        answers.report_infos(answer)
+
+
+def test_names_are_sorted_and_unique() -> None:
+    """Lists of names have one order, whatever the API's."""
+    assert answers.names(["b", "a", "b"]) == ["a", "b"]
+    assert answers.names([]) == []
+
+
+@pytest.mark.parametrize("answer", [None, {}, "ab", [1], [""], [None], [["a"]], ["a\r\nb"]])
+def test_another_shape_is_no_list_of_names(answer: object) -> None:
+    """Anything but a list of one-line texts is refused."""
+    with pytest.raises(AnswerError):
+        answers.names(answer)
+
+
+def test_stats_lose_their_header() -> None:
+    """The first row is the header; numbers may come as text."""
+    table = [["date", "type", "events"], ["2024-01-31", "scan_ssl", 5], ["2024-01-31", "b", "7"]]
+    assert answers.day_events(table) == [
+        DayEvents(date(2024, 1, 31), "scan_ssl", 5),
+        DayEvents(date(2024, 1, 31), "b", 7),
+    ]
+    assert answers.day_events([]) == []
+
+
+@pytest.mark.parametrize("row", [["2024-01-31", "a", 1], ["2024-01-31", "a", "1"], [], {}, "x"])
+def test_stats_without_header_are_refused(row: object) -> None:
+    """A first row that may be data is not taken for the header, and so not lost."""
+    with pytest.raises(AnswerError, match="row 1"):
+        answers.day_events([row])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [[], {}, "x", ["2024-01-31", "a"], ["x", "a", 1], ["2024-01-31", 1, 1]]
+    + [["2024-01-31", "a", value] for value in (-1, 1.5, True, None, "x", "9" * 30)],
+)
+def test_a_malformed_row_spoils_the_stats(row: object) -> None:
+    """No row is skipped."""
+    with pytest.raises(AnswerError, match=r"^row 2 "):
+        answers.day_events([["date", "type", "events"], row])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[", b'{"a":', b"[NaN]", b'"\xff"', b"[" * 100_000 + b"]" * 100_000],
+    ids=["empty", "html", "cut", "cut object", "nan", "not utf-8", "deep"],
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    """Every kind of broken body gives the same clean error."""
+    with pytest.raises(AnswerError, match="no JSON"):
+        answers.parse(body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"error": "busy"}, "busy"),
+        ({"error": {"code": 1}}, "{'code': 1}"),
+        ({"error": None}, None),
+        ({"error": ""}, None),
+        ({"pong": "x"}, None),
+        ([], None),
+        (["error"], None),
+    ],
+)
+def test_error_objects_are_recognised(answer: object, text: str | None) -> None:
+    """An object with something under ``error`` is an error, whatever the status."""
+    assert answers.error_text(answer) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("invalid apikey", True),
+        ("Invalid API key", True),
+        ("HMAC2 mismatch", True),
+        ("Unauthorized", True),
+        ("internal error", False),
+        ("unknown type compromised_credentials", False),
+        ("no monkeys", False),
+    ],
+)
+def test_errors_on_credentials_are_told_apart(text: str, result: bool) -> None:
+    """Only whole words count."""
+    assert answers.is_about_credentials(text) is result
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("busy", "busy"),
+        ("no key k3y here", "no key *** here"),
+        ("two\nlines\x1b[31m\u2028", "two lines [31m"),
+        ("token " + "a1" * 25, "token ***"),
+        ("event4_honeypot_ddos_target unknown", "event4_honeypot_ddos_target unknown"),
+        ("<!DOCTYPE html><p>x", "a web page"),
+        ("<HTML lang=en>", "a web page"),
+        ("word " * 100, ("word " * 100)[:199] + "…"),
+    ],
+)
+def test_a_servers_text_is_quoted_safely(text: str, quoted: str) -> None:
+    """One short line without secrets, tokens, control characters and pages."""
+    assert answers.quotable(text, ("k3y", "")) == quoted
+
+
+def test_key_info_is_returned_without_the_key() -> None:
+    """Fields that echo the key or secret are dropped, however deep."""
+    answer = {"apikey": "k3y", "deep": {"x": ["s3cret!"]}, "name": "Example", "limit": 5}
+    assert answers.key_details(answer, ("k3y", "s3cret!")) == {"name": "Example", "limit": 5}

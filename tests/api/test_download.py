@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shadowserver_connector.api import Downloaded, ReportsApi, RetryPolicy
+from shadowserver_connector.api.connection import is_too_slow
+from shadowserver_connector.api.download import fetch, report_url, target_path
+from shadowserver_connector.api.retry import RetryLaterError
+from shadowserver_connector.errors import (
+    ApiUnavailableError,
+    NotReadyError,
+    ReportRefusedError,
+    SinkUnavailableError,
+    TransferError,
+)
+from shadowserver_connector.report.info import ReportInfo
+from tests.api.memory import DAY, csv
+
+ID = "Zy9" * 16
+NAME = "2024-01-31-scan_ssl-example.csv"
+BODY = csv(500)
+
+
+def report(id: str = ID, file: str = NAME) -> ReportInfo:
+    """Return a report to ask for."""
+    return ReportInfo(type="scan_ssl", day=DAY, file=file, list="example", id=id)
+
+
+def download(
+    into: Path, *replies: httpx.Response | Exception, max_bytes: int = 10**6
+) -> tuple[Downloaded, int]:
+    """Download against these replies, one an attempt; return also the number of attempts."""
+    left = list(replies)
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        reply = left.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    retry = RetryPolicy(attempts=len(replies), sleep=lambda _: None)
+    with ReportsApi(
+        "k",
+        "s",
+        transport=httpx.MockTransport(handler),
+        retry=retry,
+        max_bytes=max_bytes,
+        requests_per_second=1e6,
+    ) as api:
+        done = api.download(report(), into)
+    return done, len(replies) - len(left)
+
+
+def test_a_file_is_stored_unchanged_with_its_hashes(tmp_path: Path) -> None:
+    """Bytes, size and the four hashes are those of what was sent."""
+    body = b"\xef\xbb\xbf" + BODY + b"\r\n\x00\xff"
+    done, _ = download(tmp_path, httpx.Response(200, content=body))
+    assert done.path == tmp_path / NAME
+    assert done.path.read_bytes() == body
+    assert done == Downloaded(
+        tmp_path / NAME,
+        len(body),
+        hashlib.md5(body).hexdigest(),
+        hashlib.sha1(body).hexdigest(),
+        hashlib.sha256(body).hexdigest(),
+        hashlib.sha512(body).hexdigest(),
+    )
+    assert os.listdir(tmp_path) == [NAME]
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    """Up to the last byte there is only a hidden part file, and an older file stays."""
+    seen: list[tuple[bool, bytes]] = []
+    (tmp_path / NAME).write_bytes(b"old")
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in (b"ip\n", b"192.0.2.1\n"):
+            yield chunk
+            parts = [name for name in os.listdir(tmp_path) if name.endswith(".part")]
+            hidden = len(parts) == 1 and parts[0].startswith(".")
+            seen.append((hidden, (tmp_path / NAME).read_bytes()))
+
+    download(tmp_path, httpx.Response(200, content=chunks()))
+    assert seen == [(True, b"old")] * 2
+    assert (tmp_path / NAME).read_bytes() == b"ip\n192.0.2.1\n"
+    assert os.listdir(tmp_path) == [NAME]
+
+
+def broken() -> Iterator[bytes]:
+    """Yield some bytes, then fail."""
+    yield b"ip\n"
+    raise httpx.ReadError("reset")
+
+
+TRANSFERS: dict[str, Callable[[], httpx.Response | Exception]] = {
+    "too short": lambda: httpx.Response(200, headers={"Content-Length": "99"}, content=[b"ip\n"]),
+    "too long": lambda: httpx.Response(200, headers={"Content-Length": "1"}, content=[b"ip\n"]),
+    "reset": lambda: httpx.Response(200, content=broken()),
+    "no gzip": lambda: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=[b"ip"]),
+    "read time-out": lambda: httpx.ReadTimeout("timed out"),
+    "refused": lambda: httpx.ConnectError("refused"),
+}
+TROUBLES: dict[str, Callable[[], httpx.Response]] = {
+    "500": lambda: httpx.Response(500, content=BODY),
+    "503": lambda: httpx.Response(503),
+    "429": lambda: httpx.Response(429),
+    "page": lambda: httpx.Response(200, html="\n<!DOCTYPE html><html>Maintenance</html>"),
+    "error": lambda: httpx.Response(200, json={"error": "try later"}),
+    "page with BOM": lambda: httpx.Response(200, content=b"\xef\xbb\xbf<html></html>"),
+}
+
+
+@pytest.mark.parametrize("name", [*TRANSFERS, *TROUBLES])
+def test_a_failed_transfer_is_repeated(tmp_path: Path, name: str) -> None:
+    """The next attempt starts anew and leaves exactly the file."""
+    make = {**TRANSFERS, **TROUBLES}[name]
+    done, attempts = download(tmp_path, make(), make(), httpx.Response(200, content=BODY))
+    assert attempts == 3
+    assert done.sha256 == hashlib.sha256(BODY).hexdigest()
+    assert done.path.read_bytes() == BODY
+    assert os.listdir(tmp_path) == [NAME]
+
+
+@pytest.mark.parametrize("name", [*TRANSFERS, *TROUBLES])
+def test_a_transfer_that_fails_always_leaves_nothing(tmp_path: Path, name: str) -> None:
+    """Broken transfers and troubles of the host are different errors; both name the file."""
+    make = {**TRANSFERS, **TROUBLES}[name]
+    kind = TransferError if name in TRANSFERS else ApiUnavailableError
+    with pytest.raises(kind, match=NAME) as caught:
+        download(tmp_path, make(), make())
+    assert ID not in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [204, 206, 304, 400, 401, 403, 404, 410, 451])
+def test_a_file_that_is_not_given_is_refused_at_once(tmp_path: Path, status: int) -> None:
+    """It costs this report only; the error names file and status, not the id."""
+    with pytest.raises(ReportRefusedError, match=f"{NAME}: .*{status}") as caught:
+        download(tmp_path, httpx.Response(status, text=f"no {ID}"), httpx.Response(200))
+    assert ID not in str(caught.value)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "0"}, {}])
+def test_an_empty_file_is_not_ready(tmp_path: Path, headers: dict[str, str]) -> None:
+    """0 bytes are no report and leave no file; they are not asked for again at once."""
+    reply = httpx.Response(200, headers=headers, content=iter([b""]))
+    with pytest.raises(NotReadyError, match=NAME):
+        download(tmp_path, reply, httpx.Response(200, content=BODY))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_file_above_the_cap_is_refused(tmp_path: Path, announced: bool) -> None:
+    """By its announced length before the body, else as soon as it is passed."""
+    read: list[int] = []
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(1000):
+            read.append(number)
+            yield b"x" * 1000
+
+    headers = {"Content-Length": "1000000"} if announced else {}
+    reply = httpx.Response(200, headers=headers, content=chunks())
+    with pytest.raises(ReportRefusedError, match="bigger than 2500 bytes"):
+        download(tmp_path, reply, max_bytes=2500)
+    assert len(read) <= (0 if announced else 3)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_file_of_exactly_the_cap_is_taken(tmp_path: Path) -> None:
+    """The cap is the largest size allowed."""
+    done, _ = download(tmp_path, httpx.Response(200, content=BODY), max_bytes=len(BODY))
+    assert done.size == len(BODY)
+
+
+def test_a_file_that_comes_compressed_is_stored_as_it_was(tmp_path: Path) -> None:
+    """A proxy that compresses does not change the bytes; the length on the wire is checked."""
+    packed = gzip.compress(BODY)
+    headers = {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}
+    done, _ = download(tmp_path, httpx.Response(200, headers=headers, content=iter([packed])))
+    assert done.path.read_bytes() == BODY
+
+
+def test_a_redirect_on_the_same_host_is_followed(tmp_path: Path) -> None:
+    """The host may move a file within itself."""
+    moved = httpx.Response(302, headers={"Location": "/elsewhere?x=1"})
+    done, _ = download(tmp_path, moved, httpx.Response(200, content=BODY))
+    assert done.path.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://evil.example/a",
+        "//evil.example/a",
+        "http://dl.shadowserver.org/a",
+        "https://dl.shadowserver.org:8443/a",
+        "https://dl.shadowserver.org.evil.example/a",
+        "https://dl.shadowserver.org@evil.example/a",
+        "file:///etc/passwd",
+    ],
+)
+def test_a_redirect_to_another_place_is_refused(tmp_path: Path, location: str) -> None:
+    """Another host, port or scheme is never asked."""
+    moved = httpx.Response(307, headers={"Location": location})
+    with pytest.raises(ReportRefusedError, match="another host"):
+        download(tmp_path, moved, httpx.Response(200, content=BODY))
+    assert os.listdir(tmp_path) == []
+
+
+def test_redirects_in_circles_end(tmp_path: Path) -> None:
+    """Only a few redirects are followed."""
+    moved = [httpx.Response(302, headers={"Location": "/again"}) for _ in range(20)]
+    with pytest.raises(ReportRefusedError, match="circles"):
+        download(tmp_path, *moved)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """The disk's trouble is not the API's."""
+    with pytest.raises(SinkUnavailableError, match="missing: No such file"):
+        download(tmp_path / "missing", httpx.Response(200, content=BODY))
+
+
+@pytest.mark.parametrize(
+    "id", ["test:scan_vnc", "a", "A-b_c.d", "x?y=1&z=a:b", "a?b?c", "a..b", "..."]
+)
+def test_an_id_is_put_behind_the_host_unchanged(id: str) -> None:
+    """Neither the colon nor the question mark is taken for more, or quoted."""
+    url = report_url("https://dl.example/", report(id))
+    assert url.raw_path == f"/{id}".encode()
+    assert url.host == "dl.example"
+    assert str(url) == f"https://dl.example/{id}"
+
+
+OTHER_PLACES = [".", "..", "..?x", "../x", "//evil.example", "/x", "https://evil.example/"]
+OTHER_CHARACTERS = ["a b", "a\n", "a#b", "a%2e", "a\\b", "@evil.example", "ä", "a;b", "a\0", "a,b"]
+
+
+@pytest.mark.parametrize("id", ["", *OTHER_PLACES, *OTHER_CHARACTERS])
+def test_other_ids_are_refused(id: str) -> None:
+    """What could lead to another place is never asked; the error names the file only."""
+    with pytest.raises(ReportRefusedError, match=NAME):
+        report_url("https://dl.example/", report(id))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../x.csv", "/etc/x", "a/b.csv", "..", ".", "a\\b.csv", "a\0.csv", "...", " ", "x" * 300],
+)
+def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
+    """The API's file name never leaves the folder."""
+    with pytest.raises(ReportRefusedError, match="is no file name") as caught:
+        target_path(tmp_path, report(file=name))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
+    """A transfer that would never end is broken off although each read is in time."""
+    ticks = iter(range(0, 10_000, 100))
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=iter([b"x"] * 1000))
+
+    with httpx.Client(transport=httpx.MockTransport(handler)) as http:
+        url = httpx.URL("https://dl.example/x")
+        with pytest.raises(RetryLaterError, match="slowly") as caught:
+            fetch(http, url, tmp_path / NAME, max_bytes=10**6, clock=lambda: next(ticks))
+    assert caught.value.kind is TransferError
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_long_transfer_at_a_fair_speed_goes_on() -> None:
+    """Hours are fine as long as enough bytes come."""
+    assert not is_too_slow(60, 0)
+    assert is_too_slow(600, 1000)
+    assert not is_too_slow(7200, 5 * 1024**3)
