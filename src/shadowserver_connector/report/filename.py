@@ -1,0 +1,85 @@
+"""What a report's file name tells: day, type and list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import date
+
+from shadowserver_connector.errors import ReportUnreadableError
+from shadowserver_connector.report.info import ReportInfo
+
+NAME_CHARACTERS = 200
+"""Longest file name kept: file systems stop at 255 bytes, and suffixes are added later."""
+
+_EXTENSION = re.compile(r"(\.(csv|tsv|txt|gz|zip))+$", re.IGNORECASE)
+_DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})-")
+_UNSAFE = re.compile(r"[^\w.,=@+()\[\]-]+")
+_DUPLICATE_MARK = re.compile(r"[ _]?\(\d+\)$")
+
+
+def safe_name(name: str) -> str:
+    """Return the last part of a path-like name as a harmless file name.
+
+    Folders, control characters, leading dots and anything that a shell or a terminal would
+    interpret are gone; an overlong name is cut but keeps its extension. Never empty.
+    """
+    base = re.split(r"[/\\]", name)[-1]
+    base = _UNSAFE.sub("_", base).lstrip(".-").rstrip(". ")
+    if len(base.encode()) > NAME_CHARACTERS:
+        extension = match.group() if (match := _EXTENSION.search(base)) else ""
+        kept = base.encode()[: NAME_CHARACTERS - len(extension)].decode(errors="ignore")
+        base = kept + extension
+    return base or "report.csv"
+
+
+def info_from_filename(
+    name: str, known_types: Collection[str], fallback_day: date | None = None
+) -> ReportInfo:
+    """Read day, type and list from a name as Shadowserver gives it.
+
+    Names are ``2024-01-31-scan_ssl-example_org.csv`` or ``2024-01-31-scan_ssl-1234-example.csv``,
+    also with ``.csv.gz`` or ``.zip``. The longest known type that fits wins; an unknown type is
+    the part up to the next hyphen. A name without a day, such as ``scan_ssh.csv``, gets
+    ``fallback_day``.
+
+    Raises ``ReportUnreadableError`` where no day can be told, or no type.
+    """
+    file = safe_name(name)
+    stem = _DUPLICATE_MARK.sub("", _EXTENSION.sub("", file))
+    day, rest = _day_and_rest(stem)
+    day = day or fallback_day
+    if day is None:
+        raise ReportUnreadableError(
+            f"{file}: the name has no day; name the file YYYY-MM-DD-<type>-<list>.csv"
+        )
+    report_type = _longest_known(rest, known_types) or rest.split("-")[0].lower()
+    if not report_type:
+        raise ReportUnreadableError(
+            f"{file}: the name has no report type; name the file YYYY-MM-DD-<type>-<list>.csv"
+        )
+    listed = re.sub(r"^\d+-", "", rest[len(report_type) :].lstrip("-"))
+    return ReportInfo(type=report_type, day=day, file=file, list=listed)
+
+
+def has_day(name: str) -> bool:
+    """Tell whether a file name starts with a real day."""
+    return _day_and_rest(safe_name(name))[0] is not None
+
+
+def _day_and_rest(stem: str) -> tuple[date | None, str]:
+    match = _DAY.match(stem)
+    if match is None:
+        return None, stem
+    try:
+        return date.fromisoformat(match.group(1)), stem[match.end() :]
+    except ValueError:
+        return None, stem
+
+
+def _longest_known(rest: str, known_types: Collection[str]) -> str:
+    lowered = rest.lower()
+    fitting = (
+        known for known in known_types if lowered == known or lowered.startswith(f"{known}-")
+    )
+    return max(fitting, key=len, default="")

@@ -1,0 +1,162 @@
+"""How a report file is written: encoding, quoting and line lengths, told from its content."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import BinaryIO
+
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
+
+_CHUNK = 1 << 20
+
+LONGEST_LINE = 16 << 20
+"""Characters of one line that are read; the rest of a longer line is dropped and counted."""
+
+_BOMS = (
+    (b"\xef\xbb\xbf", "utf-8", 3),
+    (b"\xff\xfe\x00\x00", "utf-32-le", 4),
+    (b"\x00\x00\xfe\xff", "utf-32-be", 4),
+    (b"\xff\xfe", "utf-16-le", 2),
+    (b"\xfe\xff", "utf-16-be", 2),
+)
+
+# One token for each way in which a backslash can stand in a file. Read from the left, so that
+# a pair of backslashes is never taken for half of something else.
+_BACKSLASH = re.compile(
+    r"""(?P<doubled_quote>\\"\\")  # an inner quote doubled, then each half escaped
+      | (?P<pair>\\\\)             # an escaped backslash, or two backslashes
+      | (?P<quote>\\"(?=[^",;\t\r\n]))  # an escaped quote inside of a cell
+      | (?P<edge>\\")              # either an escaped quote or a cell that ends in a backslash
+      | (?P<plain>\\)              # a backslash that nothing escapes""",
+    re.VERBOSE,
+)
+_PAIR_IN_WORD = re.compile(r"[\w.:$)%]\\\\")
+
+
+class Quoting(Enum):
+    """How quotes and backslashes inside of a cell are written."""
+
+    STANDARD = "standard"
+    """Inner quotes doubled, backslashes as they are (RFC 4180)."""
+    ESCAPED = "escaped"
+    """A backslash before every inner quote and backslash."""
+    DOUBLED_ESCAPED = "doubled and escaped"
+    r"""Inner quotes doubled and each half escaped, ``\"\"``; backslashes doubled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a reader must know before the first row."""
+
+    encoding: str
+    start: int
+    """Bytes of byte order mark in front of the header."""
+    quoting: Quoting
+    clean: bool
+    """Nothing but ASCII, and no NUL: cells need no repair."""
+    long_lines: bool
+    """A line is longer than ``LONGEST_LINE`` characters."""
+
+
+def survey(file: BinaryIO, name: str) -> Layout:
+    """Read the file once, in chunks, and tell how it is written.
+
+    The whole file is looked at, since the one row that shows its quoting can be the last.
+    Raises ``NotReadyError`` for a file without content, ``ReportUnreadableError`` for one that
+    is no text.
+    """
+    file.seek(0)
+    head = file.read(4096)
+    if not head:
+        raise NotReadyError(f"{name}: the file is still empty; fetch it again later")
+    encoding, start = _encoding(head, name)
+    backslashes: Counter[str] = Counter()
+    clean = True
+    blank = True
+    run = longest = 0
+    file.seek(start)
+    for chunk in _chunks(file, encoding):
+        clean = clean and chunk.isascii() and "\0" not in chunk
+        blank = blank and not chunk.strip()
+        run, longest = _longest_line(chunk, run, longest)
+        if "\\" in chunk:
+            _count_backslashes(chunk, backslashes)
+    if blank:
+        raise NotReadyError(f"{name}: the file holds only blank lines; fetch it again later")
+    return Layout(encoding, start, _quoting(backslashes), clean, longest > LONGEST_LINE)
+
+
+def _encoding(head: bytes, name: str) -> tuple[str, int]:
+    for mark, encoding, length in _BOMS:
+        if head.startswith(mark):
+            return encoding, length
+    # UTF-16 without a mark: every other byte of an ASCII header is zero.
+    if head[1:40:2].count(0) == len(head[1:40:2]) > 1:
+        return "utf-16-le", 0
+    if head[:40:2].count(0) == len(head[:40:2]) > 1:
+        return "utf-16-be", 0
+    first_line = head.lstrip().split(b"\n")[0]
+    control = sum(byte < 32 and byte not in b"\t\r" for byte in first_line)
+    if control > len(first_line) // 10 or head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+        raise ReportUnreadableError(f"{name}: the file is binary, not CSV text")
+    return "utf-8", 0
+
+
+def _chunks(file: BinaryIO, encoding: str) -> Iterator[str]:
+    """Yield the text in chunks that end with a line, where lines are not enormous.
+
+    Every byte of UTF-8 is read as one character: the survey only looks for ASCII, and this
+    cannot fail.
+    """
+    wide = encoding != "utf-8"
+    while block := file.read(_CHUNK):
+        if block[-1:] != b"\n":
+            block += file.readline(_CHUNK)
+        if wide:
+            # Lines of wide encodings end inside of a character; what a cut one becomes does
+            # not matter here.
+            width = 4 if encoding.startswith("utf-32") else 2
+            block += file.read(-len(block) % width)
+            yield block.decode(encoding, errors="replace")
+        else:
+            yield block.decode("latin-1")
+
+
+def _longest_line(chunk: str, run: int, longest: int) -> tuple[int, int]:
+    """Return the length of the line still open, and the longest seen so far.
+
+    Lines inside of a chunk are shorter than the chunk, so only those that span chunks matter.
+    """
+    first = chunk.find("\n")
+    if first < 0:
+        run += len(chunk)
+        return run, max(longest, run)
+    longest = max(longest, run + first)
+    return len(chunk) - chunk.rfind("\n") - 1, longest
+
+
+def _count_backslashes(chunk: str, seen: Counter[str]) -> None:
+    seen.update(str(match.lastgroup) for match in _BACKSLASH.finditer(chunk))
+    if _PAIR_IN_WORD.search(chunk):
+        seen["pair in word"] += 1
+
+
+def _quoting(seen: Counter[str]) -> Quoting:
+    r"""Tell the quoting from how backslashes were used in the whole file.
+
+    ``\"`` before anything but a quote or the end of a cell cannot stand in a file that doubles
+    its quotes, nor can ``\"\"``: one is proof enough. Without inner quotes, doubled backslashes
+    are taken for escaped ones only if none stands alone and one stands inside of a word, where
+    a UNC path has none.
+    """
+    if seen["quote"]:
+        return Quoting.ESCAPED
+    if seen["doubled_quote"]:
+        return Quoting.DOUBLED_ESCAPED
+    if seen["pair in word"] and not seen["plain"] and not seen["edge"]:
+        return Quoting.ESCAPED
+    return Quoting.STANDARD

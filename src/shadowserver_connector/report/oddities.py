@@ -1,0 +1,97 @@
+"""What was odd in a report file: counted, and named with file, row and column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PLACES_KEPT = 3
+"""Places remembered for each kind and column; further ones are only counted."""
+
+KEYS_KEPT = 500
+"""Different kinds and columns kept apart; beyond that the column is dropped, never the count."""
+
+DETAIL_CHARACTERS = 60
+"""How much of a cell a message shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an oddity was seen. ``row`` is the data row, from 1; 0 for the header or the file."""
+
+    row: int
+    detail: str
+
+
+@dataclass(slots=True)
+class _Seen:
+    count: int = 0
+    places: list[Place] = field(default_factory=list)
+
+
+class Oddities:
+    """The oddities of one file, in bounded memory.
+
+    A kind is a short phrase that completes "``<file>``: ", such as ``"short row, padded"`` or
+    ``"not an IP address"``. Kinds are few and fixed; what differs goes into ``detail``.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self._seen: dict[tuple[str, str], _Seen] = {}
+
+    def add(self, kind: str, row: int, column: str = "", detail: str = "") -> bool:
+        """Count one oddity; return whether it is the first of its kind in its column.
+
+        ``detail`` is a piece of the file; it is cut and made printable before it is shown. The
+        caller leaves it empty for a column whose cells are secrets.
+        """
+        seen = self._seen.get((kind, column))
+        first = seen is None
+        if seen is None:
+            if len(self._seen) >= KEYS_KEPT and column:
+                return self.add(kind, row, "", detail)
+            seen = self._seen[(kind, column)] = _Seen()
+        seen.count += 1
+        if len(seen.places) < PLACES_KEPT:
+            seen.places.append(Place(row, printable(detail)))
+        return first
+
+    def counts(self) -> dict[str, int]:
+        """Return how often each kind was seen, over all columns, in order of first sight."""
+        counts: dict[str, int] = {}
+        for (kind, _), seen in self._seen.items():
+            counts[kind] = counts.get(kind, 0) + seen.count
+        return counts
+
+    def places(self, kind: str, column: str = "") -> tuple[Place, ...]:
+        """Return the first few places where ``kind`` was seen in ``column``."""
+        seen = self._seen.get((kind, column))
+        return tuple(seen.places) if seen else ()
+
+    def lines(self) -> list[str]:
+        """Return one sentence for each kind and column, for the log and the summary."""
+        return [
+            _sentence(self.file, kind, column, seen) for (kind, column), seen in self._seen.items()
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self._seen)
+
+
+def printable(text: str, limit: int = DETAIL_CHARACTERS) -> str:
+    """Return the start of ``text`` with everything unprintable escaped, on one line."""
+    shown = "".join(
+        character if character.isprintable() else ascii(character)[1:-1]
+        for character in text[:limit]
+    )
+    return shown + "..." if len(text) > limit else shown
+
+
+def _sentence(file: str, kind: str, column: str, seen: _Seen) -> str:
+    where = f", column {printable(column)}" if column else ""
+    times = "once" if seen.count == 1 else f"{seen.count} times"
+    rows = [place.row for place in seen.places if place.row]
+    place = f", row {', '.join(map(str, rows))}" if rows else ""
+    more = ", ..." if rows and seen.count > len(seen.places) else ""
+    detail = next((f": {place.detail!r}" for place in seen.places if place.detail), "")
+    return f"{printable(file, 200)}{where}{place}{more}: {kind}, {times}{detail}"

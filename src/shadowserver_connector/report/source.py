@@ -1,0 +1,202 @@
+"""Report files on disk: plain, gzipped, zipped, or in folders."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import logging
+import lzma
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shadowserver_connector.errors import ArchiveRejectedError
+from shadowserver_connector.report.filename import safe_name
+
+MEMBERS = 10_000
+"""Members of one archive."""
+UNPACKED_BYTES = 32 << 30
+"""Bytes that one archive may unpack to."""
+RATIO = 200
+"""Bytes out for each byte in; CSV reports compress about 10 to 40 times."""
+RATIO_FLOOR = 16 << 20
+"""The ratio does not count below this size: a small file of equal rows compresses very well."""
+
+_CHUNK = 1 << 20
+_NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A report's CSV on disk."""
+
+    path: Path
+    """Where its bytes are; inside of the work folder for a member of an archive."""
+    name: str
+    """Safe file name, to read day and type from."""
+    original: str
+    """What the user named it by, ``reports.zip/2024-01-31-scan_ssl-x.csv``, for messages."""
+
+
+def find_reports(
+    paths: Iterable[Path],
+    workdir: Path,
+    rejected: Callable[[ArchiveRejectedError], None] | None = None,
+) -> Iterator[ReportFile]:
+    """Yield the reports at ``paths`` one by one: ``.csv``, ``.csv.gz``, ``.zip``, and folders.
+
+    Folders are walked in sorted order, without following links. Archives are unpacked member by
+    member into ``workdir``, when it is their turn; the caller removes what it has read. An
+    archive beyond the limits, encrypted, damaged or without a report is given to ``rejected``
+    (logged as an error by default), and the others go on. Raises ``FileNotFoundError`` for a
+    path that does not exist.
+    """
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such file or folder")
+        for file in _files(path):
+            try:
+                yield from _reports_in(file, workdir)
+            except ArchiveRejectedError as error:
+                if rejected is None:
+                    _log.error("%s", error)
+                else:
+                    rejected(error)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for entry in sorted(path.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _files(entry)
+        elif entry.is_file() and entry.name.lower().endswith((".csv", ".csv.gz", ".zip")):
+            yield entry
+
+
+def _reports_in(file: Path, workdir: Path) -> Iterator[ReportFile]:
+    name = file.name.lower()
+    if name.endswith(".zip"):
+        yield from _members(file, workdir)
+    elif name.endswith(".gz"):
+        yield _gunzipped(file, workdir)
+    else:
+        yield ReportFile(file, safe_name(file.name), str(file))
+
+
+def _gunzipped(file: Path, workdir: Path) -> ReportFile:
+    name = safe_name(file.name)[: -len(".gz")]
+    if name.lower().endswith(_NESTED):
+        raise ArchiveRejectedError(f"{file}: an archive inside of an archive is not opened")
+    target = _free(workdir, name)
+    budget = _Budget(str(file), file.stat().st_size)
+    with _damage_rejected(file), gzip.open(file, "rb") as source:
+        _unpack(source.read, target, budget)
+    return ReportFile(target, name, str(file))
+
+
+def _members(file: Path, workdir: Path) -> Iterator[ReportFile]:
+    with _damage_rejected(file), zipfile.ZipFile(file) as archive:
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if len(members) > MEMBERS:
+            raise ArchiveRejectedError(
+                f"{file}: {len(members)} members, more than {MEMBERS}; split the archive"
+            )
+        reports = [member for member in members if _is_report(file, member)]
+        if not reports:
+            raise ArchiveRejectedError(f"{file}: no .csv file inside")
+        budget = _Budget(str(file), file.stat().st_size)
+        for member in reports:
+            name = safe_name(member.filename)
+            target = _free(workdir, name)
+            with archive.open(member) as source:
+                _unpack(source.read, target, budget)
+            yield ReportFile(target, name, f"{file}/{name}")
+
+
+@contextmanager
+def _damage_rejected(file: Path) -> Iterator[None]:
+    """Turn what a damaged archive makes the readers raise into ``ArchiveRejectedError``."""
+    try:
+        yield
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        struct.error,
+        NotImplementedError,
+        ValueError,
+    ) as error:
+        raise ArchiveRejectedError(f"{file}: cannot be unpacked: {error}") from error
+    except OSError as error:
+        # No error number: gzip found damage. EINVAL: an offset points outside of the file.
+        # Anything else, such as a full disk, is not the archive's fault.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise ArchiveRejectedError(f"{file}: cannot be unpacked: {error}") from error
+
+
+def _is_report(file: Path, member: zipfile.ZipInfo) -> bool:
+    name = member.filename.lower()
+    if member.flag_bits & 0x1:
+        raise ArchiveRejectedError(f"{file}: encrypted; unpack it and give the .csv files")
+    if name.endswith(_NESTED):
+        raise ArchiveRejectedError(f"{file}: an archive inside of an archive is not opened")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise ArchiveRejectedError(f"{file}: holds a symbolic link")
+    # macOS adds a shadow of each file, with binary content and the same ending.
+    return name.endswith(".csv") and not name.startswith("__macosx/")
+
+
+class _Budget:
+    """Counts what one archive has unpacked to, by bytes written, never by what it claims."""
+
+    def __init__(self, name: str, packed: int) -> None:
+        self._name = name
+        self._packed = max(packed, 1)
+        self._unpacked = 0
+
+    def spend(self, size: int) -> None:
+        """Add ``size`` bytes; raise ``ArchiveRejectedError`` where that is too much."""
+        self._unpacked += size
+        if self._unpacked > UNPACKED_BYTES:
+            raise ArchiveRejectedError(
+                f"{self._name}: unpacks to more than {UNPACKED_BYTES >> 30} GiB; "
+                "give the .csv files themselves"
+            )
+        if self._unpacked > max(RATIO_FLOOR, RATIO * self._packed):
+            raise ArchiveRejectedError(
+                f"{self._name}: unpacks to more than {RATIO} times its size, like a zip bomb; "
+                "give the .csv files themselves"
+            )
+
+
+def _unpack(read: Callable[[int], bytes], target: Path, budget: _Budget) -> None:
+    try:
+        with target.open("xb") as file:
+            while chunk := read(_CHUNK):
+                budget.spend(len(chunk))
+                file.write(chunk)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _free(workdir: Path, name: str) -> Path:
+    """Return a path in ``workdir`` that does not exist yet, ending in ``name``."""
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / name
+    number = 1
+    while path.exists():
+        path = workdir / f"{number}-{name}"
+        number += 1
+    return path

@@ -1,0 +1,194 @@
+"""A report file as rows: streamed, in constant memory, tolerant, and open about it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from shadowserver_connector.report.header import (
+    SURPLUS,
+    column_names,
+    delimiter_of,
+    read_header,
+)
+from shadowserver_connector.report.layout import LONGEST_LINE, Layout, Quoting, survey
+from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.records import RecordReader
+
+_BUFFER = 1 << 18
+_ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")
+
+
+@contextmanager
+def open_table(path: Path, oddities: Oddities) -> Iterator[Table]:
+    """Open a CSV report on disk for as many passes over its rows as needed.
+
+    Raises ``NotReadyError`` for a file without content, ``ReportUnreadableError`` for one that
+    is no table, both naming ``oddities.file``, and ``OSError`` where it cannot be read.
+    """
+    with path.open("rb", buffering=_BUFFER) as file:
+        table = Table(file, survey(file, oddities.file), oddities)
+        try:
+            yield table
+        finally:
+            table.close()
+
+
+class Table:
+    """The rows of a report.
+
+    ``header`` holds the names of the columns, each once. Its last name is always ``_surplus``:
+    a virtual column, empty but for rows that are longer than the file's header; then it holds
+    their surplus cells as one line of CSV, so that no cell is lost.
+    """
+
+    header: tuple[str, ...]
+
+    def __init__(self, file: BinaryIO, layout: Layout, oddities: Oddities) -> None:
+        self._file = file
+        self._layout = layout
+        self._oddities = oddities
+        self._rows: Generator[tuple[int, list[str]], None, None] | None = None
+        self._reported = 0
+        with self._text() as text:
+            first = _header_line(text)
+        self._delimiter = delimiter_of(first)
+        self._cells = read_header(first, self._delimiter, oddities.file)
+        self.header = (*column_names(self._cells, oddities), SURPLUS)
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Return an iterator over the data rows with their numbers, from the first row on.
+
+        Numbers count the data rows, from 1; blank lines and repeated headers are none. A row
+        has exactly as many cells as ``header``; what is missing is empty. Cells hold neither NUL
+        nor lone surrogates. It can be called again for another pass, which ends the iterator
+        before; an oddity is counted once, however often its row is read.
+        """
+        self.close()
+        self._rows = self._read()
+        return self._rows
+
+    def close(self) -> None:
+        """End the iterator handed out last."""
+        if self._rows is not None:
+            self._rows.close()
+            self._rows = None
+
+    def _read(self) -> Generator[tuple[int, list[str]], None, None]:
+        cells = self._cells
+        width = len(cells)
+        clean = self._layout.clean
+        escaped = self._layout.quoting is not Quoting.STANDARD
+        doubled = self._layout.quoting is Quoting.DOUBLED_ESCAPED
+        number = 0
+
+        def cut() -> None:
+            self._odd("line longer than 16 Mi characters, cut", number + 1)
+
+        with self._text() as text:
+            lines = _capped(text, cut) if self._layout.long_lines else text
+            _header_line(lines)
+            reader = RecordReader(lines, self._delimiter, escaped, width)
+            try:
+                for row in reader:
+                    if len(row) < 2 and not "".join(row).strip("\0 \t"):
+                        continue
+                    if row == cells:
+                        self._odd("header repeated between the rows, left out", number + 1)
+                        continue
+                    number += 1
+                    if reader.repair:
+                        self._odd(reader.repair, number)
+                    if not clean:
+                        self._clean(number, row)
+                    if doubled:
+                        row = [cell.replace('""', '"') for cell in row]
+                    if len(row) == width:
+                        row.append("")
+                    else:
+                        self._fit(number, row)
+                    yield number, row
+            finally:
+                self._reported = max(self._reported, number)
+
+    def _clean(self, number: int, row: list[str]) -> None:
+        """Take NULs out, and give bytes that are no UTF-8 the meaning they have in Windows-1252."""
+        joined = "".join(row)
+        if joined.isascii() and "\0" not in joined:
+            return
+        for index, cell in enumerate(row):
+            if "\0" in cell:
+                self._odd("NUL characters, taken out", number, self._name(index))
+                cell = cell.replace("\0", "")
+            if not cell.isascii() and _ESCAPED_BYTE.search(cell):
+                self._odd("not UTF-8, read as Windows-1252", number, self._name(index))
+                cell = _ESCAPED_BYTE.sub(_windows_1252, cell)
+            row[index] = cell
+
+    def _fit(self, number: int, row: list[str]) -> None:
+        width = len(self._cells)
+        surplus = row[width:]
+        if len(row) < width:
+            self._odd("row shorter than the header, padded", number)
+            row.extend([""] * (width - len(row)))
+        else:
+            self._odd(f"row longer than the header, rest kept in {SURPLUS}", number)
+        row[width:] = [_csv_line(surplus) if any(surplus) else ""]
+
+    def _odd(self, kind: str, number: int, column: str = "") -> None:
+        if number > self._reported:
+            self._oddities.add(kind, number, column)
+
+    def _name(self, index: int) -> str:
+        return self.header[min(index, len(self._cells))]
+
+    @contextmanager
+    def _text(self) -> Iterator[io.TextIOWrapper]:
+        """Read the file's text from its start; the file stays open afterwards."""
+        self._file.seek(self._layout.start)
+        utf8 = self._layout.encoding == "utf-8"
+        text = io.TextIOWrapper(
+            self._file,
+            encoding=self._layout.encoding,
+            errors="surrogateescape" if utf8 else "replace",
+            newline="",
+        )
+        try:
+            yield text
+        finally:
+            text.detach()
+
+
+def _header_line(lines: Iterable[str]) -> str:
+    """Read lines up to the first that is not blank, and return it."""
+    return next((line for line in lines if line.strip("\0 \t\r\n")), "")
+
+
+def _capped(text: io.TextIOWrapper, cut: Callable[[], None]) -> Iterator[str]:
+    """Yield lines of bounded length; what is cut off inside of quotes gets its closing quote."""
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and line[-1] not in "\r\n":
+            cut()
+            while (rest := text.readline(LONGEST_LINE)) and rest[-1] not in "\r\n":
+                pass
+            line += '"\n' if line.count('"') % 2 else "\n"
+        yield line
+
+
+def _windows_1252(match: re.Match[str]) -> str:
+    byte = bytes([ord(match.group()) - 0xDC00])
+    try:
+        return byte.decode("cp1252")
+    except UnicodeDecodeError:
+        return byte.decode("latin-1")
+
+
+def _csv_line(cells: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()

@@ -1,0 +1,49 @@
+"""The hostile files, read."""
+
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
+from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.table import open_table
+from tests.hostile import corpus
+
+
+def _read(tmp_path: Path, content: bytes) -> tuple[tuple[str, ...], list[list[str]], Oddities]:
+    path = tmp_path / "hostile.csv"
+    path.write_bytes(content)
+    oddities = Oddities(path.name)
+    with open_table(path, oddities) as table:
+        return table.header, [row for _, row in table.rows()], oddities
+
+
+@pytest.mark.parametrize("name", corpus.TABLES)
+def test_hostile_table_gives_whole_rows(tmp_path: Path, name: str) -> None:
+    """Rows fit the header, can be written as UTF-8, and messages stay on their line."""
+    header, rows, oddities = _read(tmp_path, corpus.TABLES[name])
+    assert len(set(header)) == len(header)
+    assert rows
+    for row in rows:
+        assert len(row) == len(header)
+        assert "\0" not in "".join(row)
+        "".join(row).encode()
+    for line in oddities.lines():
+        assert line.isprintable()
+        assert line.startswith("hostile.csv")
+
+
+@pytest.mark.parametrize("name", corpus.CELLS)
+def test_hostile_cell_is_read_as_it_is(tmp_path: Path, name: str) -> None:
+    """Reading changes no cell: making it harmless is for those who show it."""
+    _, rows, oddities = _read(tmp_path, corpus.TABLES[f"cell_{name}"])
+    assert rows[-1][:-1] == [corpus.CELLS[name]] * len(corpus.HEADER)
+    assert not oddities
+
+
+@pytest.mark.parametrize("name", corpus.NO_TABLES)
+def test_what_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
+    """The refusal names the file, on one line."""
+    with pytest.raises((NotReadyError, ReportUnreadableError), match=r"^hostile\.csv: ") as caught:
+        _read(tmp_path, corpus.NO_TABLES[name])
+    assert str(caught.value).isprintable()

@@ -1,0 +1,87 @@
+"""Day, type and list from a file name; hostile names become harmless."""
+
+from datetime import date
+
+import pytest
+
+from shadowserver_connector.errors import ReportUnreadableError
+from shadowserver_connector.report.filename import has_day, info_from_filename, safe_name
+
+KNOWN = ("scan_ssl", "scan_ssl_poodle", "scan_http", "event4_sinkhole", "special")
+
+
+@pytest.mark.parametrize(
+    ("name", "report_type", "listed"),
+    [
+        ("2024-01-31-scan_ssl-example_org.csv", "scan_ssl", "example_org"),
+        ("2024-01-31-scan_ssl_poodle-example.csv", "scan_ssl_poodle", "example"),
+        ("2024-01-31-scan_ssl-1234-example.csv", "scan_ssl", "example"),
+        ("2024-01-31-scan_ssl-example-at-asn.csv", "scan_ssl", "example-at-asn"),
+        ("2024-01-31-scan_ssl-example-delayed.csv", "scan_ssl", "example-delayed"),
+        ("2024-01-31-scan_brand_new-example.csv", "scan_brand_new", "example"),
+        ("2024-01-31-scan_ssl.csv.gz", "scan_ssl", ""),
+        ("2024-01-31-scan_ssl-example.csv.zip", "scan_ssl", "example"),
+        ("2024-01-31-scan_ssl-example (2).csv", "scan_ssl", "example"),
+        ("2024-01-31-SCAN_SSL-Example.CSV", "scan_ssl", "Example"),
+        ("incoming/new/2024-01-31-special-example.csv", "special", "example"),
+    ],
+)
+def test_name_tells_day_type_and_list(name: str, report_type: str, listed: str) -> None:
+    """The longest known type wins; an unknown one ends at the next hyphen."""
+    info = info_from_filename(name, KNOWN)
+    assert (info.day, info.type, info.list) == (date(2024, 1, 31), report_type, listed)
+    assert "/" not in info.file
+
+
+def test_name_without_a_day_needs_one() -> None:
+    """A sample is named by its type; its day comes from the caller."""
+    info = info_from_filename("scan_http.csv", KNOWN, date(2024, 1, 31))
+    assert (info.type, info.day) == ("scan_http", date(2024, 1, 31))
+    with pytest.raises(ReportUnreadableError, match=r"^scan_http\.csv: the name has no day"):
+        info_from_filename("scan_http.csv", KNOWN)
+
+
+@pytest.mark.parametrize("name", ["2024-13-31-scan_ssl.csv", "2024-02-30-scan_ssl-x.csv"])
+def test_impossible_day_is_no_day(name: str) -> None:
+    """A date that does not exist is not guessed at."""
+    assert not has_day(name)
+    with pytest.raises(ReportUnreadableError):
+        info_from_filename(name, KNOWN)
+
+
+def test_name_without_a_type_is_refused() -> None:
+    """A day alone does not say what the file holds."""
+    with pytest.raises(ReportUnreadableError, match="no report type"):
+        info_from_filename("2024-01-31-.csv", KNOWN)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "..\\..\\windows\\system32\\x.csv",
+        "/etc/cron.d/x.csv",
+        "a\x00b\x1b[31m\n.csv",
+        "....",
+        "",
+        ".hidden.csv",
+        "-rf.csv",
+        "$(reboot);`id`|x.csv",
+        "\u202egpj.csv",
+        "x" * 5000 + ".csv",
+        "é" * 300 + ".csv.gz",
+        "CON:\ud800.csv",
+    ],
+)
+def test_hostile_name_becomes_a_plain_file_name(name: str) -> None:
+    """No folder, control character, leading dot or dash survives; the length is bounded."""
+    safe = safe_name(name)
+    assert safe.isprintable()
+    assert 0 < len(safe.encode()) <= 200
+    assert safe[0] not in ".-"
+    assert not set(safe) & set("/\\\0$`|;<>:\"'* ")
+
+
+def test_overlong_name_keeps_its_extension() -> None:
+    """What kind of file it is stays known."""
+    assert safe_name("x" * 5000 + ".csv").endswith("x.csv")

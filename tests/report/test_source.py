@@ -1,0 +1,160 @@
+"""Reports on disk: folders and archives, and archives that are traps."""
+
+import gzip
+import logging
+import os
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.errors import ArchiveRejectedError
+from shadowserver_connector.report import source
+from shadowserver_connector.report.source import ReportFile, find_reports
+
+CONTENT = b"ip,tag\n192.0.2.1,ssl\n"
+
+
+def _found(*paths: Path, workdir: Path) -> tuple[list[ReportFile], list[str]]:
+    rejected: list[ArchiveRejectedError] = []
+    reports = list(find_reports(paths, workdir, rejected.append))
+    return reports, [str(error) for error in rejected]
+
+
+def _zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_folder_is_walked_in_order(tmp_path: Path) -> None:
+    """Every report below a folder is found, in sorted order, other files are not."""
+    top = tmp_path / "in"
+    (top / "b").mkdir(parents=True)
+    (top / "b" / "2.csv").write_bytes(CONTENT)
+    (top / "a.csv").write_bytes(CONTENT)
+    (top / "readme.txt").write_bytes(b"no report")
+    (top / "c.csv.gz").write_bytes(gzip.compress(CONTENT))
+    _zipped(top / "d.zip", {"e.csv": CONTENT, "notes.txt": b"no report"})
+    (top / "loop").symlink_to(top)
+    reports, rejected = _found(top, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["a.csv", "2.csv", "c.csv", "e.csv"]
+    assert [report.path.read_bytes() for report in reports] == [CONTENT] * 4
+    assert not rejected
+
+
+def test_plain_file_is_read_where_it_lies(tmp_path: Path) -> None:
+    """A CSV is not copied."""
+    path = tmp_path / "2024-01-31-scan_ssl-example.csv"
+    path.write_bytes(CONTENT)
+    reports, _ = _found(path, workdir=tmp_path / "work")
+    assert reports == [ReportFile(path, path.name, str(path))]
+    assert not (tmp_path / "work").exists()
+
+
+def test_missing_path_is_named(tmp_path: Path) -> None:
+    """A typing error does not look like an empty folder."""
+    with pytest.raises(FileNotFoundError, match="nowhere: no such file or folder"):
+        list(find_reports([tmp_path / "nowhere"], tmp_path))
+
+
+def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:
+    """Absolute names, parent folders and equal names all end up inside, each by itself."""
+    names = ["../../escaped.csv", "/tmp/absolute.csv", "a/same.csv", "b/same.csv", "..\\up.csv"]
+    path = _zipped(tmp_path / "x.zip", {name: name.encode() for name in names})
+    work = tmp_path / "deep" / "work"
+    reports, rejected = _found(path, workdir=work)
+    assert not rejected
+    assert [report.name for report in reports] == [
+        "escaped.csv",
+        "absolute.csv",
+        "same.csv",
+        "same.csv",
+        "up.csv",
+    ]
+    assert {report.path.parent for report in reports} == {work}
+    assert [report.path.read_bytes().decode() for report in reports] == names
+
+
+def test_bad_archive_does_not_stop_the_others(tmp_path: Path) -> None:
+    """Each bad archive is rejected by name; what comes after is read."""
+    damaged = tmp_path / "a.zip"
+    damaged.write_bytes(b"PK\x03\x04 no zip")
+    empty = _zipped(tmp_path / "b.zip", {"readme.txt": b""})
+    nested = _zipped(tmp_path / "c.zip", {"x.csv": CONTENT, "inner.zip": b"PK"})
+    cut = tmp_path / "d.csv.gz"
+    cut.write_bytes(gzip.compress(os.urandom(5000))[:-1000])
+    no_gzip = tmp_path / "e.csv.gz"
+    no_gzip.write_bytes(b"plain")
+    tar = tmp_path / "f.tar.gz"
+    tar.write_bytes(gzip.compress(b"x"))
+    good = tmp_path / "g.csv"
+    good.write_bytes(CONTENT)
+    paths = (damaged, empty, nested, cut, no_gzip, tar, good)
+    reports, rejected = _found(*paths, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["g.csv"]
+    assert [message.split(":")[0] for message in rejected] == [str(path) for path in paths[:-1]]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_encrypted_archive_is_rejected(tmp_path: Path) -> None:
+    """There is nobody to ask for a password; the message says what to do."""
+    path = _zipped(tmp_path / "x.zip", {"x.csv": CONTENT})
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    struct.pack_into("<H", content, directory + 8, 1)
+    struct.pack_into("<H", content, 6, 1)
+    path.write_bytes(content)
+    _, rejected = _found(path, workdir=tmp_path / "work")
+    assert rejected == [f"{path}: encrypted; unpack it and give the .csv files"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "gz"])
+def test_bomb_is_stopped_by_what_it_writes(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that unpacks to far more than its size is given up, and leaves nothing."""
+    monkeypatch.setattr(source, "RATIO_FLOOR", 1 << 20)
+    zeros = b"0" * (20 << 20)
+    if kind == "zip":
+        path = _zipped(tmp_path / "x.zip", {"x.csv": zeros})
+    else:
+        path = tmp_path / "x.csv.gz"
+        path.write_bytes(gzip.compress(zeros))
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert reports == []
+    assert "zip bomb" in rejected[0]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_total_size_is_bounded_over_all_members(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many members that are each small enough still have a common limit."""
+    monkeypatch.setattr(source, "UNPACKED_BYTES", 1000)
+    path = _zipped(tmp_path / "x.zip", {f"{n}.csv": os.urandom(400) for n in range(3)})
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["0.csv", "1.csv"]
+    assert "unpacks to more than" in rejected[0]
+
+
+def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive of countless members is not unpacked at all."""
+    monkeypatch.setattr(source, "MEMBERS", 3)
+    path = _zipped(tmp_path / "x.zip", {f"{n}.csv": CONTENT for n in range(4)})
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert reports == []
+    assert "4 members, more than 3" in rejected[0]
+
+
+def test_rejections_are_logged_unless_collected(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a collector a rejected archive still does not go unnoticed."""
+    path = tmp_path / "x.zip"
+    path.write_bytes(b"no zip")
+    with caplog.at_level(logging.ERROR):
+        assert list(find_reports([path], tmp_path / "work")) == []
+    assert str(path) in caplog.text

@@ -1,0 +1,335 @@
+"""Reading a file as rows: what is odd is repaired, counted and named."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
+from shadowserver_connector.report import layout
+from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.table import open_table
+from tests.report.conftest import Read
+
+Reading = Callable[[bytes | str], Read]
+
+WELL_FORMED = '"timestamp","ip","tag"\n"2024-01-31 00:00:00",192.0.2.1,"ssl;vpn"\n'
+
+
+def test_well_formed_file_has_rows_and_no_oddity(read: Reading) -> None:
+    """A plain report gives its cells, numbered from 1, and nothing to remark."""
+    result = read(WELL_FORMED + '"2024-01-31 00:00:01",192.0.2.2,""\n')
+    assert result.header == ("timestamp", "ip", "tag", "_surplus")
+    assert list(zip(result.numbers, result.rows, strict=True)) == [
+        (1, ["2024-01-31 00:00:00", "192.0.2.1", "ssl;vpn", ""]),
+        (2, ["2024-01-31 00:00:01", "192.0.2.2", "", ""]),
+    ]
+    assert not result.oddities
+
+
+def test_header_alone_is_a_report_without_rows(read: Reading) -> None:
+    """A report that found nothing has a header and no rows."""
+    assert read('"timestamp","ip"\n').rows == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n\r\n  \n"])
+def test_file_without_content_is_not_ready(read: Reading, content: bytes) -> None:
+    """A file without content may be complete later."""
+    with pytest.raises(NotReadyError, match=r"^2024-01-31-scan_ssl-example\.csv: "):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"<!DOCTYPE html><html><body>503, try again</body></html>", "HTML"),
+        (b'{"error": "unknown report", "code": 404}', "JSON"),
+        (b'[{"ip": "192.0.2.1", "port": 443}]', "JSON"),
+        (b"Report not found\n", "no CSV header"),
+        (b"PK\x03\x04" + bytes(range(256)), "binary"),
+        (b"\x00\x01\x02\x03\x04\x05,\x06\x07\x08\x0e\x0f\n", "binary"),
+        (b'"2024-01-31 00:00:00",192.0.2.1,tcp\n', "header is missing"),
+        (b"192.0.2.1,tcp\n", "header is missing"),
+        (b",".join(b"c%d" % n for n in range(6000)) + b"\n", "6000 columns"),
+    ],
+)
+def test_file_that_is_no_table_is_refused_by_name(read: Reading, content: bytes, why: str) -> None:
+    """An error page or a binary is refused in one line that names file and reason."""
+    with pytest.raises(ReportUnreadableError) as caught:
+        read(content)
+    message = str(caught.value)
+    assert message.startswith("2024-01-31-scan_ssl-example.csv: ")
+    assert why in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encoding_is_detected(read: Reading, encoding: str) -> None:
+    """Byte order marks, and UTF-16 without one, are understood and leave no trace."""
+    content = WELL_FORMED + '"2024-01-31 00:00:01",192.0.2.2,"Zürich"\n'
+    result = read(content.encode(encoding))
+    assert result.header[0] == "timestamp"
+    assert result.cells[1] == ["2024-01-31 00:00:01", "192.0.2.2", "Zürich"]
+    assert not result.oddities
+
+
+def test_bytes_that_are_not_utf_8_are_read_as_windows_1252(read: Reading) -> None:
+    """Bad bytes become characters of Windows-1252; good UTF-8 in the same file stays."""
+    result = read(b'ip,city,region\n192.0.2.1,"Z\xfcrich \x80\x81","Z\xc3\xbcrich"\n')
+    assert result.cells == [["192.0.2.1", "Zürich €\x81", "Zürich"]]
+    assert result.oddities.lines() == [
+        "2024-01-31-scan_ssl-example.csv, column city, row 1: not UTF-8, read as Windows-1252, once"
+    ]
+
+
+def test_no_lone_surrogate_comes_out(read: Reading) -> None:
+    """Bytes that encode a surrogate do not become one."""
+    result = read(b"ip,tag\n192.0.2.1,\xed\xa0\x80\n")
+    result.cells[0][1].encode("utf-8")
+    assert result.oddities
+
+
+def test_nul_is_taken_out_and_counted(read: Reading) -> None:
+    """A NUL in a cell disappears, the rest of the cell stays."""
+    result = read(b"ip,tag,banner\n192.0.2.1,ssl,a\0b\0\n192.0.2.2,s\0sl,\n")
+    assert result.cells == [["192.0.2.1", "ssl", "ab"], ["192.0.2.2", "ssl", ""]]
+    assert result.oddities.counts() == {"NUL characters, taken out": 2}
+    assert result.oddities.places("NUL characters, taken out", "banner")[0].row == 1
+    assert result.oddities.places("NUL characters, taken out", "tag")[0].row == 2
+
+
+def test_line_ends_may_be_mixed(read: Reading) -> None:
+    """LF, CRLF and CR end a line, in one file."""
+    result = read("ip,tag\n192.0.2.1,a\r\n192.0.2.2,b\r192.0.2.3,c")
+    assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+    assert not result.oddities
+
+
+def test_unusual_line_separators_stay_in_their_cell(read: Reading) -> None:
+    """Characters that only Unicode takes for line ends are content."""
+    cell = "a\x0bb\x0cc\x1cd\x85e\u2028f"
+    assert read(f"ip,banner\n192.0.2.1,{cell}\n").cells == [["192.0.2.1", cell]]
+
+
+def test_cell_may_span_lines(read: Reading) -> None:
+    """A PEM certificate keeps its lines, and the next row starts where it should."""
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\nAAAA\n-----END CERTIFICATE-----"
+    result = read(f'ip,raw_cert,tag\n192.0.2.1,"{pem}",a\n192.0.2.2,"{pem}",b\n')
+    assert result.cells == [["192.0.2.1", pem, "a"], ["192.0.2.2", pem, "b"]]
+    assert not result.oddities
+
+
+def test_cell_of_megabytes_is_read_whole(read: Reading) -> None:
+    """A cell far beyond the csv module's own limit is kept."""
+    cell = "x," * 1_000_000
+    assert read(f'ip,body\n192.0.2.1,"{cell}"\n').cells == [["192.0.2.1", cell]]
+
+
+def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line beyond the limit costs its own end, not the rows after it."""
+    monkeypatch.setattr(layout, "LONGEST_LINE", 1000)
+    monkeypatch.setattr("shadowserver_connector.report.table.LONGEST_LINE", 1000)
+    monkeypatch.setattr(layout, "_CHUNK", 100)
+    result = read('ip,body,tag\n192.0.2.1,"' + "x" * 5000 + '",a\n192.0.2.2,y,b\n')
+    assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
+    assert set(result.cells[0][1]) == {"x"}
+    kind = "line longer than 16 Mi characters, cut"
+    assert result.oddities.places(kind)[0].row == 1
+
+
+def test_short_row_is_padded_and_counted(read: Reading) -> None:
+    """A row with cells missing at its end has them empty."""
+    result = read("ip,port,tag\n192.0.2.1,443\n192.0.2.2,443,b\n")
+    assert result.cells[0] == ["192.0.2.1", "443", ""]
+    assert result.oddities.places("row shorter than the header, padded")[0].row == 1
+
+
+def test_surplus_cells_are_kept(read: Reading) -> None:
+    """Cells beyond the header go to the virtual last column, as CSV that can be split again."""
+    result = read('ip,tag\n192.0.2.1,a,"b,c",,d\n192.0.2.2,e,,\n')
+    assert result.cells == [["192.0.2.1", "a"], ["192.0.2.2", "e"]]
+    assert result.surplus == ['"b,c",,d', ""]
+    assert sum(result.oddities.counts().values()) == 2
+
+
+def test_every_row_is_as_long_as_the_header(read: Reading) -> None:
+    """Whatever the row, its list has one cell for each name."""
+    result = read("a,b,c\n\n1\n1,2\n1,2,3\n1,2,3,4\n,,\n")
+    assert [len(row) for row in result.rows] == [len(result.header)] * 5
+
+
+def test_blank_lines_are_no_rows(read: Reading) -> None:
+    """Blank lines, also in front of the header, are passed over."""
+    assert read("\n\nip,tag\n\n192.0.2.1,a\n   \n\n192.0.2.2,b\n\n").numbers == [1, 2]
+
+
+def test_repeated_header_is_left_out_and_counted(read: Reading) -> None:
+    """Files put together from several keep only their findings."""
+    result = read("ip,tag\n192.0.2.1,a\nip,tag\n192.0.2.2,b\n")
+    assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
+    assert result.oddities.counts() == {"header repeated between the rows, left out": 1}
+
+
+def test_doubled_and_missing_names_become_unique(read: Reading) -> None:
+    """Each column has a name of its own, and no cell is lost."""
+    result = read(" IP ,tag,TAG,,tag_2\n192.0.2.1,a,b,c,d\n")
+    assert result.header == ("ip", "tag", "tag_2", "column_4", "tag_2_2", "_surplus")
+    assert result.cells == [["192.0.2.1", "a", "b", "c", "d"]]
+    assert result.oddities.counts() == {"column name used twice": 2, "column without a name": 1}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiter_is_told_by_the_header(read: Reading, delimiter: str) -> None:
+    """A header without commas but with semicolons or tabs decides for the file."""
+    result = read(f"ip{delimiter}tag{delimiter}port\n192.0.2.1{delimiter}a,b{delimiter}443\n")
+    assert result.cells == [["192.0.2.1", "a,b", "443"]]
+
+
+def test_inner_quotes_doubled(read: Reading) -> None:
+    """Standard quoting: backslashes are content, also at the end of a cell."""
+    result = read('ip,path,realm\n192.0.2.1,"C:\\dir\\","say ""hi"""\n192.0.2.2,"\\\\srv\\x",\n')
+    assert result.cells == [
+        ["192.0.2.1", "C:\\dir\\", 'say "hi"'],
+        ["192.0.2.2", "\\\\srv\\x", ""],
+    ]
+
+
+def test_inner_quotes_doubled_and_escaped(read: Reading) -> None:
+    r"""``\"\"`` stands for one quote, ``\\`` for one backslash, even if only seen at the end."""
+    filler = "192.0.2.9,,\n" * 1000
+    result = read(
+        f'ip,realm,path\n{filler}192.0.2.1,"Basic realm=\\"\\"a,b\\"\\"","C:\\\\dir\\\\x"\n'
+    )
+    assert result.cells[-1] == ["192.0.2.1", 'Basic realm="a,b"', "C:\\dir\\x"]
+    assert not result.oddities
+
+
+def test_inner_quotes_escaped(read: Reading) -> None:
+    r"""``\"`` stands for one quote where quotes are not doubled."""
+    result = read('ip,realm,tag\n192.0.2.1,"say \\"hi\\", then \\"go\\"",a\n')
+    assert result.cells == [["192.0.2.1", 'say "hi", then "go"', "a"]]
+
+
+def test_backslashes_doubled_without_any_inner_quote(read: Reading) -> None:
+    """Paths whose every backslash is doubled were escaped."""
+    result = read('ip,pipe\n192.0.2.1,"\\\\\\\\HOST\\\\pipe\\\\sql"\n')
+    assert result.cells == [["192.0.2.1", "\\\\HOST\\pipe\\sql"]]
+
+
+def test_unclosed_quote_costs_one_row(read: Reading) -> None:
+    """A quote that is never closed does not swallow the rows after it."""
+    rows = "".join(f"192.0.2.{n},b,c\n" for n in range(2, 250)) * 100
+    result = read(f'ip,tag,banner\n192.0.2.1,a,"oops\n{rows}')
+    assert result.cells[0] == ["192.0.2.1", "a", '"oops']
+    assert len(result.rows) == 1 + 248 * 100
+    assert result.cells[1:] == [line.split(",") for line in rows.splitlines()]
+    kind = "quote never closed, row read by itself"
+    assert [place.row for place in result.oddities.places(kind)] == [1]
+
+
+def test_unclosed_quote_before_quoted_rows_costs_one_row(read: Reading) -> None:
+    """The same where the next row has a quote in the same column."""
+    rows = "".join(f'192.0.2.{n},"b","c"\n' for n in range(2, 50))
+    result = read(f'ip,tag,banner\n192.0.2.1,a,"oops\n{rows}')
+    assert result.cells[0] == ["192.0.2.1", "a", '"oops']
+    assert result.cells[1:] == [[f"192.0.2.{n}", "b", "c"] for n in range(2, 50)]
+
+
+def test_two_stray_quotes_do_not_join_their_rows(read: Reading) -> None:
+    """Where a stray quote happens to be closed by another row's, both rows stay apart."""
+    result = read('ip,tag,banner\n192.0.2.1,a,"b\n",x,y\n192.0.2.3,c,d\n')
+    assert result.cells == [["192.0.2.1", "a", '"b'], ['"', "x", "y"], ["192.0.2.3", "c", "d"]]
+
+
+def test_unescaped_inner_quotes_keep_the_columns(read: Reading) -> None:
+    """Quotes that should have been doubled stay in the cell."""
+    result = read('ip,realm,tag\n192.0.2.1,"Basic realm="Router, new"",a\n192.0.2.2,x,y\n')
+    assert result.cells == [
+        ["192.0.2.1", 'Basic realm="Router, new"', "a"],
+        ["192.0.2.2", "x", "y"],
+    ]
+    assert sum(result.oddities.counts().values()) == 1
+
+
+def test_stray_quote_does_not_tear_a_certificate_apart(read: Reading) -> None:
+    """A row with a stray quote and a cell of many lines stays one row."""
+    result = read('ip,realm,raw_cert\n192.0.2.1,"a "b" c","BEGIN\nMIIB\nEND"\n192.0.2.2,x,y\n')
+    assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
+    assert result.cells[0][2] == "BEGIN\nMIIB\nEND"
+
+
+def test_file_cut_off_inside_of_a_cell_keeps_what_there_is(read: Reading) -> None:
+    """A last cell without its closing quote is kept as far as it goes."""
+    result = read('ip,tag,raw_cert\n192.0.2.1,a,"BEGIN\nMI\nEND"\n192.0.2.2,b,"BEGIN\nMI')
+    assert [row[:2] for row in result.cells[:2]] == [["192.0.2.1", "a"], ["192.0.2.2", "b"]]
+    assert result.oddities
+
+
+def test_second_pass_gives_the_same_rows_and_counts_nothing_again(tmp_path: Path) -> None:
+    """Rows can be read as often as needed; an oddity is counted once."""
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"ip,tag\n192.0.2.1\n192.0.2.2,\xff\nip,tag\n192.0.2.3,c,d\n")
+    oddities = Oddities("x.csv")
+    with open_table(path, oddities) as table:
+        begun = table.rows()
+        next(begun)
+        first = list(table.rows())
+        counted = oddities.counts()
+        assert list(table.rows()) == first
+        assert list(begun) == []
+    assert len(first) == 3
+    assert oddities.counts() == counted
+    assert all(count == 1 for count in counted.values())
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\\"), max_size=20)
+
+
+@given(st.lists(st.lists(TEXT, min_size=3, max_size=3), max_size=8), st.sampled_from([0, 1]))
+def test_what_csv_writes_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], quoting: int
+) -> None:
+    """Any table that a CSV writer wrote is read back cell by cell, with no oddity."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=(csv.QUOTE_MINIMAL, csv.QUOTE_ALL)[quoting])
+    writer.writerow(["ip", "tag", "banner"])
+    writer.writerows([["192.0.2.1", *row] for row in [r[1:] for r in rows]])
+    path = tmp_path_factory.getbasetemp() / "written.csv"
+    path.write_bytes(text.getvalue().encode())
+    result = Read(path)
+    assert result.cells == [["192.0.2.1", *row[1:]] for row in rows]
+    assert not result.oddities
+
+
+@given(st.lists(st.text(st.sampled_from('ab\\",;\n '), max_size=12), max_size=8))
+def test_backslashes_of_a_csv_writer_come_back(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[str]
+) -> None:
+    """Backslashes next to quotes are content in a file that has one in a plain place."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerows([["ip", "path"], ["192.0.2.1", "C:\\x"], *([c, "x"] for c in cells)])
+    path = tmp_path_factory.getbasetemp() / "backslashes.csv"
+    path.write_bytes(text.getvalue().encode())
+    assert Read(path).cells[1:] == [[cell, "x"] for cell in cells]
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_give_rows_or_a_refusal(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    """No content makes the reader fail in any other way, or give text that is no UTF-8."""
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(b'ip,"tag",banner\n' + content)
+    try:
+        result = Read(path)
+    except (NotReadyError, ReportUnreadableError):
+        return
+    for row in result.rows:
+        assert len(row) == len(result.header)
+        "".join(row).encode()
+        assert "\0" not in "".join(row)
