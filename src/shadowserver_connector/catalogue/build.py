@@ -52,10 +52,27 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         siblings=siblings,
         last=len(sections) * SECTION,
     )
+    catalogue = replace(catalogue, types=_narrowed(catalogue))
     check(catalogue)
     for unknown in layouts.keys() - types.keys():
         raise Entry("layouts.toml", unknown, {}).error("no such type in report_types.toml")
     return catalogue
+
+
+def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
+    """Leave a type only those of its family's parties that its columns have an address of."""
+    return {
+        name: replace(
+            report_type,
+            parties={
+                party: meaning
+                for party, meaning in report_type.parties.items()
+                if party in catalogue.addressed(name)
+                or report_type.parties is not catalogue.families[report_type.family].parties
+            },
+        )
+        for name, report_type in catalogue.types.items()
+    }
 
 
 def _meaning(entry: Entry) -> Meaning:
@@ -182,6 +199,7 @@ def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
         known=True,
         vendor=entry.text("vendor", ""),
         product=entry.text("product", ""),
+        variants=entry.table("variants"),
         about=entry.text("about", family.about),
     )
     entry.done()

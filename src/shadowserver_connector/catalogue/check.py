@@ -73,19 +73,20 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
     for report_type in catalogue.types.values():
         yield from _common("report_types.toml", report_type, catalogue)
         where = f"report_types.toml: {report_type.name}:"
-        addressed = {
-            column.party
-            for column in _read(catalogue, report_type.name)
-            if column.role in ("ip", "network")
-        }
+        addressed = catalogue.addressed(report_type.name)
         if report_type.primary and report_type.primary not in addressed:
             yield f"{where} primary {report_type.primary} has no ip column in layouts.toml"
         for party in report_type.parties.keys() - addressed:
             yield f"{where} party {party} has no ip column in layouts.toml"
         for party in addressed - report_type.parties.keys():
             yield f"{where} nothing says what party {party} is"
-        if report_type.vendor and not report_type.product:
-            yield f"{where} a vendor without a product"
+        services = [
+            column.role
+            for column in _read(catalogue, report_type.name)
+            if column.group == "service"
+        ]
+        if (report_type.vendor or report_type.product) and not services:
+            yield f"{where} vendor or product, but no column of group service to go with it"
 
 
 def _layouts(catalogue: Catalogue) -> Iterator[str]:

@@ -6,7 +6,7 @@ Nothing here knows a column or a report type by name: that is in ``data/``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 RDNS = (
@@ -56,6 +56,9 @@ EXCLUSIVE_ROLES = frozenset(
     ]
 )
 """Roles that one party and group of a row can have only once."""
+
+ADDRESS_ROLES = frozenset(["ip", "network"])
+"""Roles whose cells are the address of a party."""
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 """Severities as Shadowserver writes them, lowest first."""
@@ -134,11 +137,21 @@ class ReportType:
     known: bool
     """False for a type that is not in the catalogue: the general rules of its family hold."""
     vendor: str = ""
-    """Vendor of ``product``."""
+    """Vendor of the software of group ``service``, where no cell names one."""
     product: str = ""
-    """Software that each row's ``software.version`` cell without a product of its own is about."""
+    """Software of group ``service``, where no cell names one; see ``product_of``."""
+    variants: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case text in a version cell -> the product that the cell is then about."""
     about: str = ""
     """One or two sentences: what this report is and why it matters."""
+
+    def product_of(self, version: str) -> str:
+        """Return the product that a version cell of group ``service`` is about; may be empty.
+
+        A fork answers as what it was forked from; only its version tells: ``10.3-MariaDB``.
+        """
+        lowered = version.lower()
+        return next((name for text, name in self.variants.items() if text in lowered), self.product)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +228,11 @@ class Catalogue:
     def columns_of(self, report_type: str) -> tuple[str, ...]:
         """Return a type's columns in published order; none for an unknown type."""
         return self.layouts.get(report_type, ())
+
+    def addressed(self, report_type: str) -> frozenset[str]:
+        """Return the parties of which a known type has an address column."""
+        columns = (self.column(report_type, name) for name in self.columns_of(report_type))
+        return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
 
     def _family_of(self, report_type: str) -> Family:
         matches = [
