@@ -12,7 +12,6 @@ from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.sink import artifact as artifact_module
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
@@ -21,6 +20,7 @@ from tests.sink.pycti_fakes import FakeHelper, OldHelper
 
 AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
 MARKING = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
+REPORT = "report--00000000-0000-5000-8000-00000000000b"
 ARTIFACT = "artifact--00000000-0000-5000-8000-00000000000a"
 
 
@@ -32,21 +32,23 @@ def encoded(stix_id: str, **fields: Any) -> Encoded:
 
 def findings(*ids: str, report_refs: int = 0) -> Chunk:
     """Return a chunk of author, marking and the objects named."""
-    report = encoded("report--00000000-0000-5000-8000-00000000000b", part=report_refs)
+    report = encoded(REPORT, part=report_refs)
     objects = [encoded(AUTHOR), encoded(MARKING), *(encoded(each) for each in ids), report]
     return Chunk("findings", tuple(objects), len(ids))
 
 
-def artifact_chunk(content: bytes) -> Chunk:
-    """Return an artifact chunk as the conversion makes it."""
+def artifact_chunk(content: bytes | None) -> Chunk:
+    """Return a first chunk as the conversion makes it; without content for a large file."""
+    payload = {} if content is None else {"payload_bin": base64.b64encode(content).decode()}
     artifact = encoded(
         ARTIFACT,
-        payload_bin=base64.b64encode(content).decode(),
         mime_type="text/csv",
         object_marking_refs=[MARKING],
         x_opencti_additional_names=["2024-01-31-scan_ssl-example.csv"],
+        **payload,
     )
-    return Chunk("artifact", (encoded(AUTHOR), encoded(MARKING), artifact), 0)
+    report = encoded(REPORT, object_refs=[ARTIFACT])
+    return Chunk("artifact", (encoded(AUTHOR), encoded(MARKING), artifact, report), 0)
 
 
 def waiter(helper: FakeHelper) -> Waiter:
@@ -220,30 +222,22 @@ def test_small_artifact_travels_in_the_queue(original: Path) -> None:
     helper = FakeHelper()
     delivery(helper).send(artifact_chunk(original.read_bytes()), original)
     [(_, stix)] = helper.messages
-    assert base64.b64decode(stix["objects"][-1]["payload_bin"]) == original.read_bytes()
+    assert base64.b64decode(stix["objects"][2]["payload_bin"]) == original.read_bytes()
     assert helper.uploads == []
 
 
-@pytest.fixture
-def _small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(artifact_module, "QUEUED_LIMIT", 4)
-
-
-@pytest.mark.usefixtures("_small_limit")
-def test_large_artifact_is_uploaded_and_described_in_the_queue(original: Path) -> None:
-    """The file goes by the API, marked; author and markings follow in a message without it."""
+def test_large_artifact_is_uploaded_then_described_in_the_queue(original: Path) -> None:
+    """The file goes by the API, marked; author and labels follow in a message without it."""
     helper = FakeHelper(upload_answer=ARTIFACT)
-    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
+    delivery(helper).send(artifact_chunk(None), original)
     [upload] = helper.uploads
     assert upload["data"] == original.read_bytes()
     assert upload["file_name"] == original.name
     assert upload["objectMarking"] == [MARKING]
-    [(_, stix)] = helper.messages
-    assert "payload_bin" not in stix["objects"][-1]
+    assert helper.sent_ids()[ARTIFACT] == 1
     assert helper.connector_logger.messages("warning") == []
 
 
-@pytest.mark.usefixtures("_small_limit")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -253,18 +247,28 @@ def test_large_artifact_is_uploaded_and_described_in_the_queue(original: Path) -
     ],
 )
 def test_refused_artifact_is_left_out_with_a_warning(answer: Any, original: Path) -> None:
-    """The report goes on without its file: another id, no right to upload, too large a body."""
+    """The Report goes on without its file: another id, no right to upload, too large a body."""
     helper = FakeHelper(upload_answer=answer)
-    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
-    assert helper.messages == []
+    batch = delivery(helper)
+    batch.send(artifact_chunk(None), original)
+    assert helper.sent_ids() == {AUTHOR: 1, MARKING: 1, REPORT: 1}
+    assert helper.messages[0][1]["objects"][-1]["object_refs"] == []
     assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
+    assert helper.api.work.works["work-1"]["expected"] == 3
 
 
-@pytest.mark.usefixtures("_small_limit")
+def test_artifact_that_the_queue_refuses_is_left_out(original: Path) -> None:
+    """A broker with a lower limit costs the file, not the report."""
+    helper = FakeHelper(sending_failures=[ChannelClosedByBroker(406, "PRECONDITION_FAILED")])
+    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
+    assert helper.sent_ids() == {AUTHOR: 1, MARKING: 1, REPORT: 1}
+    assert helper.api.work.works["work-1"]["expected"] == 3
+
+
 def test_large_artifact_waits_for_no_validation(original: Path) -> None:
     """Where a person must approve every bundle, nothing goes round the approval."""
     helper = FakeHelper(connect_validate_before_import=True, upload_answer=ARTIFACT)
-    delivery(helper).send(artifact_chunk(original.read_bytes()), original)
+    delivery(helper).send(artifact_chunk(None), original)
     assert helper.uploads == []
     assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
 
@@ -290,9 +294,10 @@ def test_directory_alone_needs_no_work(original: Path) -> None:
     assert helper.messages == []
 
 
-def test_deleted_work_fails_the_report_and_opens_another(original: Path) -> None:
+@pytest.mark.parametrize("protocol", ["amqp", "api"])
+def test_deleted_work_fails_the_report_and_opens_another(protocol: str, original: Path) -> None:
     """OpenCTI ignores messages of a deleted work: the report must go again, in a new one."""
-    helper = FakeHelper()
+    helper = FakeHelper(queue_protocol=protocol)
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     helper.api.work.works.pop("work-1")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,38 +14,34 @@ from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.platform import OPENCTI, error_name, is_too_large, unavailable
 from shadowserver_connector.sink.waiting import Waiter
 
-# In base64 twice over, as it travels, this is 14.3 MiB; RabbitMQ refuses more than 16 MiB.
-QUEUED_LIMIT: Final = 8 * 1024 * 1024
 _PATIENCE: Final = 300.0
 
 
-def is_for_the_queue(original: Path) -> bool:
-    """Tell whether a file is small enough to travel in a message."""
-    return original.stat().st_size <= QUEUED_LIMIT
+def artifact_to_upload(chunk: Chunk) -> dict[str, Any] | None:
+    """Return the Artifact that the conversion left without content, being too large for a queue.
 
-
-def without_payload(chunk: Chunk) -> tuple[Chunk, dict[str, Any]]:
-    """Return the chunk with its Artifact's content taken out, and that Artifact.
-
-    Sent after an upload, it gives the platform's Artifact our author, labels and markings.
+    ``None`` where the content is inside, or where there is no Artifact.
     """
-    objects: list[Encoded] = []
-    artifact: dict[str, Any] = {}
-    for each in chunk.objects:
-        if each.id.startswith("artifact--"):
-            artifact = orjson.loads(each.json)
-            artifact.pop("payload_bin", None)
-            objects.append(Encoded(each.id, orjson.dumps(artifact)))
-        else:
-            objects.append(each)
-    return Chunk(chunk.kind, tuple(objects), chunk.findings), artifact
+    for each in _artifacts(chunk):
+        if b'"payload_bin"' not in each.json:
+            artifact: dict[str, Any] = orjson.loads(each.json)
+            return artifact
+    return None
+
+
+def without_artifact(chunk: Chunk) -> Chunk:
+    """Return the chunk without its Artifact and without references to it."""
+    gone = {each.id for each in _artifacts(chunk)}
+    kept = tuple(_without_refs(each, gone) for each in chunk.objects if each.id not in gone)
+    return replace(chunk, objects=kept)
 
 
 def upload(helper: Any, waiter: Waiter, artifact: Mapping[str, Any], original: Path) -> None:
     """Upload a file through OpenCTI's API as the Artifact described.
 
-    Waits while OpenCTI is out of reach; raises SkippableError when it refuses the file, or
-    stores it under another id than ours, and Stopping.
+    Author and labels come with the Artifact's own message afterwards; the marking is there from
+    the start, as it decides who sees the file. Waits while OpenCTI is out of reach; raises
+    SkippableError when it refuses the file or stores it under another id than ours, and Stopping.
     """
     stored = waiter.until(OPENCTI, lambda: _upload_once(helper, artifact, original), _PATIENCE)
     if stored != artifact["id"]:
@@ -55,11 +52,11 @@ def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> st
     with original.open("rb") as content:
         try:
             answer = helper.api.stix_cyber_observable.upload_artifact(
-                file_name=artifact.get("x_opencti_additional_names", [original.name])[0],
+                file_name=artifact["x_opencti_additional_names"][0],
                 data=content,
-                mime_type=artifact.get("mime_type", "text/csv"),
+                mime_type=artifact["mime_type"],
                 x_opencti_description=artifact.get("x_opencti_description", ""),
-                objectMarking=artifact.get("object_marking_refs", []),
+                objectMarking=artifact["object_marking_refs"],
             )
         except Exception as error:
             if is_too_large(error) or error_name(error):
@@ -67,3 +64,15 @@ def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> st
                 raise SkippableError(f"{original.name}: OpenCTI refuses the file: {said}") from None
             raise unavailable(error) from None
     return str(answer["standard_id"])
+
+
+def _artifacts(chunk: Chunk) -> Iterator[Encoded]:
+    return (each for each in chunk.objects if each.id.startswith("artifact--"))
+
+
+def _without_refs(encoded: Encoded, gone: set[str]) -> Encoded:
+    if not any(each.encode() in encoded.json for each in gone):
+        return encoded
+    stix = orjson.loads(encoded.json)
+    stix["object_refs"] = [ref for ref in stix.get("object_refs", []) if ref not in gone]
+    return Encoded(encoded.id, orjson.dumps(stix))

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.errors import SkippableError
+from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
-from shadowserver_connector.sink.artifact import is_for_the_queue, upload, without_payload
+from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
 from shadowserver_connector.sink.platform import (
     OPENCTI,
     QUEUE,
@@ -101,25 +101,23 @@ class Delivery:
 
     def _send_artifact(self, chunk: Chunk, original: Path) -> None:
         try:
-            if is_for_the_queue(original) or not self._helper.bundle_send_to_queue:
-                self._send(chunk, original)
-            else:
-                self._upload_artifact(chunk, original)
+            artifact = artifact_to_upload(chunk)
+            if artifact is not None and self._helper.bundle_send_to_queue:
+                self._upload(artifact, original)
+            self._send(chunk, original)
         except WorkDeletedError:
             raise
-        except SkippableError as error:
+        except (SkippableError, SinkUnavailableError) as error:
             # The Report names the file with its size and hashes all the same.
             self._waiter.log.warning(
                 "The original file is not attached", {"file": original.name, "reason": str(error)}
             )
+            self._send(without_artifact(chunk), original)
 
-    def _upload_artifact(self, chunk: Chunk, original: Path) -> None:
+    def _upload(self, artifact: dict[str, Any], original: Path) -> None:
         if self._helper.connect_validate_before_import:
             raise SkippableError("an upload would not wait for the validation that is asked for")
-        self._copy(chunk.bundle().decode(), original)
-        described, artifact = without_payload(chunk)
         upload(self._helper, self._waiter, artifact, original)
-        self._enqueue(described, original, frozenset())
 
     def _send(self, chunk: Chunk, original: Path) -> None:
         leave_out = self._taken_in(chunk)
@@ -147,12 +145,13 @@ class Delivery:
         return bool(copied and helper.bundle_send_to_queue and not validated)
 
     def _taken_in(self, chunk: Chunk) -> frozenset[str]:
+        """Return what need not be sent; raises WorkDeletedError."""
         work_id = self._work_id
-        if work_id is None or not self._is_counted() or self._announced == 0:
+        if work_id is None or self._messages == 0:
             return frozenset()
         done = self._waiter.until(OPENCTI, lambda: works.progress(self._helper, work_id))
         # More than announced means that a message was imported twice, and proves nothing.
-        if done.processed == self._announced:
+        if self._announced and done.processed == self._announced:
             self._sent.settle()
         return self._sent.known(chunk.objects)
 
