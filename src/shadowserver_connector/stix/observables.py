@@ -257,6 +257,8 @@ def ssh_key(
         origin,
         ids.ssh_key(fingerprint_sha256),
         labels,
+        # Nothing but the class that pycti registers with the stix2 library asks for a value.
+        value=fingerprint_sha256,
         key_type=key_type,
         public_key=public_key,
         fingerprint_sha256=fingerprint_sha256,

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import base64
+import json
+
+import pycti  # noqa: F401 - it registers OpenCTI's types with the stix2 library
+import pytest
+import stix2
+
+from shadowserver_connector.stix import ids
+from shadowserver_connector.stix.containers import (
+    MAX_NUMBER_OBSERVED,
+    case_incident,
+    note,
+    observed_data,
+    report,
+)
+from shadowserver_connector.stix.indicators import indicator
+from shadowserver_connector.stix.knowledge import AUTHOR_NAME, author
+from shadowserver_connector.stix.markings import TLP, tlp_marking
+from shadowserver_connector.stix.observables import ipv4_addr, mac_addr, network_traffic
+from shadowserver_connector.stix.origin import SHARED_CONFIDENCE, UNDATED
+from shadowserver_connector.stix.relationships import relationship
+from tests.stix.examples import DAY, EXAMPLES, ORIGIN, TIME, as_json
+from tests.stix.exceptions import complaints
+
+# STIX wants a payload or a URL, as the validator says too: see exceptions.py.
+PARSED_BY_STIX2 = sorted(EXAMPLES.keys() - {"artifact without payload"})
+SHARED = ["vulnerability", "malware", "country", "attack pattern", "autonomous system", "software"]
+OBSERVABLE_TYPES = {
+    *("ipv4-addr", "ipv6-addr", "mac-addr", "domain-name", "hostname", "url", "email-addr"),
+    *("user-agent", "user-account", "file", "artifact", "x509-certificate", "ssh-key"),
+    *("network-traffic", "autonomous-system", "software"),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_oasis_validator_has_nothing_against_it(name: str) -> None:
+    """Every object passes, but for what `exceptions.py` lists."""
+    assert complaints(as_json(EXAMPLES[name])) == []
+
+
+def test_the_validator_is_really_asked() -> None:
+    """An object with a fault of its own is not excused."""
+    broken = {**as_json(EXAMPLES["report"]), "object_refs": []}
+    assert complaints(broken)
+    assert complaints({**as_json(EXAMPLES["country"]), "unknown_property": 1})
+
+
+@pytest.mark.parametrize("name", PARSED_BY_STIX2)
+def test_the_stix2_library_reads_it_back_unchanged(name: str) -> None:
+    """What the library makes of an object says the same as the object."""
+    written = as_json(EXAMPLES[name])
+    parsed = stix2.parse(json.dumps(written), allow_custom=True)
+    read = json.loads(parsed.serialize()) if hasattr(parsed, "serialize") else parsed
+    defaults = {"revoked": False, "pattern_version": "2.1"}
+    assert {k: v for k, v in read.items() if defaults.get(k) != v} == {
+        key: value if key in ("created", "modified") else _without_milliseconds(value)
+        for key, value in written.items()
+    }
+
+
+def _without_milliseconds(value: object) -> object:
+    """Return a whole second as the library writes it where it may."""
+    if isinstance(value, str) and value.endswith(".000Z"):
+        return value.removesuffix(".000Z") + "Z"
+    return value
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_author_marking_and_labels_stand_where_opencti_reads_them(name: str) -> None:
+    """Observables have OpenCTI's own names for what STIX does not give them."""
+    stix_object = EXAMPLES[name]
+    if stix_object["type"] in ("identity", "marking-definition"):
+        return
+    if stix_object["type"] in OBSERVABLE_TYPES:
+        assert stix_object["x_opencti_created_by_ref"] == ORIGIN.author
+        assert not stix_object.keys() & {"created_by_ref", "labels", "confidence"}
+    else:
+        assert stix_object["created_by_ref"] == ORIGIN.author
+        assert not [key for key in stix_object if key.startswith("x_opencti_labels")]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_only_shared_knowledge_is_without_the_reports_marking(name: str) -> None:
+    """A restricted marking on a country or a CVE would hide it from everyone else."""
+    stix_object = EXAMPLES[name]
+    if stix_object["type"] in ("identity", "marking-definition"):
+        return
+    is_shared = name in (*SHARED, "software with cpe")
+    assert ("object_marking_refs" not in stix_object) == is_shared
+
+
+@pytest.mark.parametrize("name", ["vulnerability", "malware", "country", "attack pattern"])
+def test_shared_knowledge_is_the_same_object_in_every_report(name: str) -> None:
+    """Its times and confidence are constants, so that equal ids are equal objects."""
+    stix_object = EXAMPLES[name]
+    assert stix_object["created"] == stix_object["modified"] == UNDATED
+    assert stix_object["confidence"] == SHARED_CONFIDENCE
+    assert not stix_object.keys() & {"aliases", "x_opencti_aliases", "labels"}
+
+
+@pytest.mark.parametrize("name", ["report", "case", "note", "observed data"])
+def test_own_statements_carry_no_confidence(name: str) -> None:
+    """The connector's user decides; a low one would block updates of the references."""
+    assert "confidence" not in EXAMPLES[name]
+
+
+@pytest.mark.parametrize("name", TLP)
+def test_pycti_reads_the_tlp_that_is_meant(name: str) -> None:
+    """OpenCTI's own properties win; else it is `TLP:` and the upper-case definition."""
+    marking = tlp_marking(name)
+    if "x_opencti_definition" in marking:
+        read = marking["x_opencti_definition"]
+        assert marking["x_opencti_definition_type"] == "TLP"
+    else:
+        read = f"TLP:{marking['definition']['tlp'].upper()}"
+    assert read == name.replace("WHITE", "CLEAR")
+    assert marking["id"] == TLP[name]
+
+
+def test_stix_own_tlp_markings_are_the_fixed_ones() -> None:
+    """GREEN, AMBER and RED are objects of the STIX specification."""
+    for theirs in (stix2.TLP_GREEN, stix2.TLP_AMBER, stix2.TLP_RED):
+        assert json.loads(
+            stix2.v21.MarkingDefinition(**tlp_marking(_name(theirs))).serialize()
+        ) == ({**json.loads(theirs.serialize()), "spec_version": "2.1", "name": _name(theirs)})
+
+
+def _name(marking: stix2.v20.MarkingDefinition) -> str:
+    return f"TLP:{marking.definition.tlp.upper()}"
+
+
+def test_the_author_is_the_foundation() -> None:
+    """One constant identity creates everything."""
+    assert author()["name"] == AUTHOR_NAME == "The Shadowserver Foundation"
+    assert author()["id"] == ORIGIN.author
+    assert author() == author()
+
+
+def test_an_artifact_carries_the_bytes_unchanged() -> None:
+    """The payload decodes to what was given, under its file name."""
+    artifact = EXAMPLES["artifact"]
+    assert base64.b64decode(artifact["payload_bin"]) == b"a,b\r\n"
+    assert artifact["x_opencti_additional_names"] == ["a.csv"]
+    assert EXAMPLES["artifact without payload"]["id"] == artifact["id"]
+    assert "payload_bin" not in EXAMPLES["artifact without payload"]
+
+
+def test_network_traffic_carries_nothing_that_can_differ_under_one_id() -> None:
+    """OpenCTI cannot update it: everything in it but author and marking makes its id."""
+    assert EXAMPLES["flow"].keys() == {
+        *("type", "spec_version", "id", "protocols", "src_ref", "dst_ref", "src_port", "dst_port"),
+        *("object_marking_refs", "x_opencti_created_by_ref"),
+    }
+
+
+def test_observed_data_has_its_references_in_order_and_bounds_its_number() -> None:
+    """The order in which a row named its observables does not count."""
+    one, two = ipv4_addr(ORIGIN, "192.0.2.1")["id"], mac_addr(ORIGIN, "00:00:5e:00:53:01")["id"]
+    observed = [
+        observed_data(
+            ORIGIN,
+            first_observed=DAY,
+            last_observed=TIME,
+            number_observed=10**10,
+            object_refs=refs,
+        )
+        for refs in ([one, two], [two, one])
+    ]
+    assert observed[0] == observed[1]
+    assert observed[0]["number_observed"] == MAX_NUMBER_OBSERVED
+    assert observed[0]["created"] == DAY
+    assert observed[0]["modified"] == TIME
+
+
+def test_a_report_names_its_link_only_if_asked() -> None:
+    """A download link works without credentials."""
+    assert "url" not in EXAMPLES["report"]["external_references"][0]
+    assert EXAMPLES["report with link"]["external_references"][0]["url"].startswith("https://")
+
+
+def test_an_indicator_escapes_the_value() -> None:
+    """Quotes and backslashes cannot end the pattern's string."""
+    assert EXAMPLES["indicator with quotes"]["pattern"] == (
+        r"[url:value = 'https://www.example.com/it\'s\\']"
+    )
+    assert EXAMPLES["indicator"]["x_opencti_main_observable_type"] == "IPv4-Addr"
+
+
+def test_an_indicator_of_another_kind_is_refused() -> None:
+    """Only addresses, domain names and URLs are infrastructure."""
+    with pytest.raises(KeyError):
+        indicator(ORIGIN, mac_addr(ORIGIN, "00:00:5e:00:53:01"), valid_from=DAY)
+
+
+def test_a_relationship_to_itself_is_refused() -> None:
+    """OpenCTI refuses it; so does the constructor, before anything is sent."""
+    ip = ids.ipv4_addr("192.0.2.1")
+    with pytest.raises(ValueError, match="to itself"):
+        relationship(ORIGIN, "related-to", ip, ip, created=DAY)
+
+
+def test_containers_of_nothing_are_refused() -> None:
+    """STIX forbids empty references."""
+    with pytest.raises(ValueError, match="without"):
+        report(ORIGIN, name="A", published=DAY, description="", object_refs=[], file_name="a.csv")
+    with pytest.raises(ValueError, match="without"):
+        case_incident(
+            ORIGIN,
+            name="A",
+            created=DAY,
+            description="",
+            severity="low",
+            priority="P4",
+            object_refs=[],
+            file_name="a.csv",
+        )
+    with pytest.raises(ValueError, match="without"):
+        note(ORIGIN, abstract="a", content="b", created=TIME, object_refs=[])
+    with pytest.raises(ValueError, match="without"):
+        observed_data(
+            ORIGIN, first_observed=DAY, last_observed=DAY, number_observed=1, object_refs=[]
+        )
+    with pytest.raises(ValueError, match="needs an end"):
+        network_traffic(ORIGIN, protocols=["tcp"])
