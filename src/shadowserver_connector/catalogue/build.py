@@ -61,18 +61,13 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
 
 def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
     """Leave a type only those of its family's parties that its columns have an address of."""
-    return {
-        name: replace(
-            report_type,
-            parties={
-                party: meaning
-                for party, meaning in report_type.parties.items()
-                if party in catalogue.addressed(name)
-                or report_type.parties is not catalogue.families[report_type.family].parties
-            },
-        )
-        for name, report_type in catalogue.types.items()
-    }
+    types = dict(catalogue.types)
+    for name, report_type in types.items():
+        if report_type.parties is catalogue.families[report_type.family].parties:
+            addressed = catalogue.addressed(name)
+            kept = {p: meaning for p, meaning in report_type.parties.items() if p in addressed}
+            types[name] = replace(report_type, parties=kept)
+    return types
 
 
 def _meaning(entry: Entry) -> Meaning:

@@ -70,7 +70,7 @@ def _common(file: str, entry: Family | ReportType, catalogue: Catalogue) -> Iter
 
 
 def _types(catalogue: Catalogue) -> Iterator[str]:
-    for report_type in catalogue.types.values():
+    for report_type in _bases(catalogue):
         yield from _common("report_types.toml", report_type, catalogue)
         where = f"report_types.toml: {report_type.name}:"
         addressed = catalogue.addressed(report_type.name)
@@ -90,7 +90,8 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _layouts(catalogue: Catalogue) -> Iterator[str]:
-    for name, layout in catalogue.layouts.items():
+    for report_type in _bases(catalogue):
+        name, layout = report_type.name, catalogue.layouts[report_type.name]
         where = f"layouts.toml: {name}:"
         if not layout:
             yield f"{where} the type has no columns"
@@ -112,7 +113,7 @@ def _layouts(catalogue: Catalogue) -> Iterator[str]:
 
 def _overrides(catalogue: Catalogue) -> Iterator[str]:
     for name, readings in catalogue.overrides.items():
-        having = [t for t, layout in catalogue.layouts.items() if name in layout]
+        having = [t.name for t in _bases(catalogue) if name in catalogue.layouts[t.name]]
         for glob, column in readings:
             where = f"overrides.toml: {name}.{glob}:"
             if not any(fnmatchcase(report_type, glob) for report_type in having):
@@ -141,6 +142,11 @@ def _patterns(catalogue: Catalogue) -> Iterator[str]:
         for name, column in catalogue.columns.items():
             if fnmatchcase(name, glob) and column.role not in ("text", "internal", "secret"):
                 yield f"{where} contradicts columns.toml, where {name} is {column.role}"
+
+
+def _bases(catalogue: Catalogue) -> list[ReportType]:
+    """Return all types but the IPv6 ones: these differ in nothing that is checked."""
+    return [t for name, t in catalogue.types.items() if name not in catalogue.siblings]
 
 
 def _read(catalogue: Catalogue, report_type: str) -> list[Column]:

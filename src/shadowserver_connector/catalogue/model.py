@@ -49,8 +49,19 @@ ROLES = frozenset(
 
 EXCLUSIVE_ROLES = frozenset(
     [
-        *("time", "severity", "tags", "protocol"),
-        *("ip", "port", "asn", "as_name", "country", "region", "city", "naics", "sector"),
+        *("time", "severity", "tags", "protocol", "application"),
+        *(
+            "ip",
+            "network",
+            "port",
+            "asn",
+            "as_name",
+            "country",
+            "region",
+            "city",
+            "naics",
+            "sector",
+        ),
         *("hostname_source", "first_seen", "last_seen", "count"),
         *(role for role in ROLES if role.startswith(("file.", "x509.", "software.", "ssh."))),
     ]
