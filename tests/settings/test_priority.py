@@ -112,7 +112,7 @@ def test_named_files(tmp_path: Path) -> None:
 def test_named_file_must_exist(tmp_path: Path, kind: str) -> None:
     """A file that was asked for and is not there is an error that names it."""
     with pytest.raises(SettingsError, match=r"nowhere: it cannot be read: No such file"):
-        load_settings(**{kind: tmp_path / "nowhere"}, environ={})  # type: ignore[arg-type]
+        load_settings(**{kind: tmp_path / "nowhere"}, environ={})
 
 
 def test_files_beside_src(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ class ConnectorSettings(Section):
     metrics_port: int = Field(default=9095, ge=1, le=65535, description="Port of the metrics.")
     auto_create_service_account: bool = Field(
         default=False,
-        description="Let the platform make a service account for the connector (OpenCTI 6.8 on).",
+        description="Let the platform make a service account for the connector, where it can.",
     )
     auto_create_service_account_confidence_level: int = Field(
         default=50, ge=0, le=100, description="Highest confidence of that service account."
@@ -79,20 +79,22 @@ class ConnectorSettings(Section):
         default=False, description="Have pycti write each bundle to a directory, too."
     )
     send_to_directory_path: str | None = Field(
-        default=None, min_length=1, description="That directory."
+        default=None, min_length=1, description="Directory for send_to_directory."
     )
     send_to_directory_retention: int = Field(
-        default=7, ge=0, description="Days after which pycti deletes bundles there."
+        default=7, ge=0, description="Days after which pycti deletes bundles in that directory."
     )
     send_to_s3: bool = Field(
         default=False, description="Have pycti write each bundle to an S3 bucket, too."
     )
-    send_to_s3_bucket: str | None = Field(default=None, min_length=1, description="That bucket.")
+    send_to_s3_bucket: str | None = Field(
+        default=None, min_length=1, description="Bucket for send_to_s3."
+    )
     send_to_s3_folder: str = Field(
         default="connectors", min_length=1, description="Folder in that bucket."
     )
     send_to_s3_retention: int = Field(
-        default=7, ge=0, description="Days after which pycti deletes bundles there."
+        default=7, ge=0, description="Days after which pycti deletes bundles in that folder."
     )
 
     @model_validator(mode="before")

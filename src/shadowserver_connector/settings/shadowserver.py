@@ -99,10 +99,7 @@ class ShadowserverSettings(Section):
     )
     notes: NotesMode = Field(
         default="auto",
-        description=(
-            "Notes: one for each finding, one for each host and report, or none; "
-            "auto is by finding up to 1,000 findings in a report, by host beyond."
-        ),
+        description="A Note by finding, by host, or none; auto is by host beyond 1,000 findings.",
     )
     observed_data: bool = Field(default=True, description="Make an Observed Data of each finding.")
     network_traffic: bool = Field(

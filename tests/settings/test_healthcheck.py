@@ -1,0 +1,122 @@
+"""The image's health check, against a platform that answers as OpenCTI does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.integration
+
+
+class Platform(ThreadingHTTPServer):
+    """Answers every request with the same status and body, and keeps the last request."""
+
+    status = 200
+    body: Any = None
+    headers: dict[str, str]
+    request_body: Any = None
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers for `Platform`."""
+
+    server: Platform
+
+    def do_POST(self) -> None:
+        """Keep the request and answer."""
+        self.server.headers = dict(self.headers)
+        self.server.request_body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = json.dumps(self.server.body).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """A platform on a free port of the loopback interface."""
+    with Platform(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def health(tmp_path: Path, url: str, **environ: str) -> tuple[int, str]:
+    """Run the check as Docker does; return its exit code and its line."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "src" / "healthcheck.py")],
+        cwd=tmp_path,
+        env={
+            "PATH": os.environ["PATH"],
+            "OPENCTI_URL": url,
+            "OPENCTI_TOKEN": "token",
+            "CONNECTOR_ID": "my-id",
+            **environ,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "line"),
+    [
+        (200, {"data": {"connector": {"active": True}}}, 0, "OpenCTI hears from"),
+        (200, {"data": {"connector": {"active": False}}}, 1, "OpenCTI has not heard from"),
+        (200, {"data": {"connector": None}}, 1, "OpenCTI has not heard from"),
+        (200, {"errors": [{"message": "down"}], "data": None}, 0, "OpenCTI does not answer"),
+        (200, ["odd"], 0, "OpenCTI does not answer"),
+        (503, {}, 0, "OpenCTI does not answer"),
+    ],
+)
+def test_health(
+    platform: Platform, tmp_path: Path, status: int, body: object, code: int, line: str
+) -> None:
+    """Unhealthy is a connector that an answering OpenCTI does not hear from, and nothing else."""
+    platform.status, platform.body = status, body
+    found = health(
+        tmp_path,
+        f"http://127.0.0.1:{platform.server_port}",
+        OPENCTI_CUSTOM_HEADERS="X-First:1; X-Second : two",
+    )
+    assert found[0] == code
+    assert found[1].startswith(line)
+    assert platform.request_body["variables"] == {"id": "my-id"}
+    assert platform.headers["Authorization"] == "Bearer token"
+    assert platform.headers["X-First"] == "1"
+    assert platform.headers["X-Second"] == "two"
+
+
+def test_health_without_a_platform(platform: Platform, tmp_path: Path) -> None:
+    """A platform that cannot be reached says nothing against the connector."""
+    url = f"http://127.0.0.1:{platform.server_port}"
+    platform.server_close()
+    assert health(tmp_path, url)[0] == 0
+
+
+def test_health_with_wrong_settings(tmp_path: Path) -> None:
+    """Without usable settings the check fails with the line that says why."""
+    code, line = health(tmp_path, "ChangeMe")
+    assert code == 1
+    assert line.startswith("OPENCTI_URL is not set")
