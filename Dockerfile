@@ -1,0 +1,49 @@
+# syntax=docker/dockerfile:1
+FROM python:3.12-slim AS build
+
+ENV PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1
+
+RUN python -m venv /opt/venv
+COPY requirements/runtime.txt /tmp/runtime.txt
+RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/runtime.txt
+
+# pycti should be of the platform's version: docker build --build-arg PYCTI_VERSION=6.9.3 .
+ARG PYCTI_VERSION=""
+RUN if [ -n "$PYCTI_VERSION" ]; then /opt/venv/bin/pip install "pycti==$PYCTI_VERSION"; fi
+
+COPY src /opt/connector/src
+RUN python -m compileall -q /opt/connector/src
+
+
+FROM python:3.12-slim
+
+LABEL org.opencontainers.image.title="OpenCTI connector for Shadowserver" \
+      org.opencontainers.image.licenses="Apache-2.0"
+
+# libmagic: pycti before 7 asks it for the type of a file.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libmagic1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --user-group --home-dir /nonexistent connector \
+    && install -d -o connector -g connector /var/tmp/shadowserver
+
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /opt/connector /opt/connector
+
+# Reports are downloaded to TMPDIR; as a volume it is writable though the root may be read-only.
+ENV CONNECTOR_TYPE=EXTERNAL_IMPORT \
+    PATH=/opt/venv/bin:$PATH \
+    PYTHONPATH=/opt/connector/src \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    TMPDIR=/var/tmp/shadowserver
+VOLUME /var/tmp/shadowserver
+
+WORKDIR /opt/connector/src
+USER connector
+
+HEALTHCHECK --interval=2m --timeout=30s --start-period=5m --retries=3 \
+    CMD ["python", "healthcheck.py"]
+
+ENTRYPOINT ["python", "main.py"]

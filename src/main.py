@@ -1,0 +1,18 @@
+"""Start the connector: what OpenCTI's images and manual installations run."""
+
+import sys
+import traceback
+
+from shadowserver_connector.errors import SettingsError
+
+if __name__ == "__main__":
+    try:
+        # Imported here so that a broken installation ends as any failure does.
+        from shadowserver_connector.connector.main import run
+
+        run()
+    except SettingsError as error:
+        sys.exit(str(error))
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
