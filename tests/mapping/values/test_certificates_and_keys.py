@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+
+import pytest
+
+from shadowserver_connector.mapping.values.hashes import LENGTHS, parse_hash
+from shadowserver_connector.mapping.values.ssh import (
+    parse_ssh_key,
+    parse_ssh_key_type,
+    parse_ssh_md5,
+    parse_ssh_sha256,
+)
+from shadowserver_connector.mapping.values.x509 import (
+    RDN_ORDER,
+    distinguished_name,
+    parse_pem,
+    parse_serial_number,
+)
+
+DER = b"\x30\x82\x01\x00" + bytes(range(256))
+
+
+@pytest.mark.parametrize("algorithm", LENGTHS)
+def test_a_hash_is_plain_lower_case_hex(algorithm: str) -> None:
+    """Shadowserver writes certificate hashes in upper case with colons."""
+    digits = "0A" * (LENGTHS[algorithm] // 2)
+    colons = ":".join(["0A"] * (LENGTHS[algorithm] // 2))
+    assert parse_hash(algorithm, digits) == parse_hash(algorithm, colons) == digits.lower()
+
+
+@pytest.mark.parametrize("cell", ["", "ab", "g" * 32, "0" * 32, "a" * 31, "a" * 33, "٣" * 32])
+def test_what_is_no_hash_is_refused(cell: str) -> None:
+    """OpenCTI refuses the whole object for a hash of the wrong length."""
+    with pytest.raises(ValueError, match="hash"):
+        parse_hash("MD5", cell)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["0", "2", "00ab", "-7F", "085699743A23114C", "0a:0b:0c", "0x1f", "12345678901234567890"],
+)
+def test_a_serial_number_stays_the_text_it_is(cell: str) -> None:
+    """Sign and leading zeros count."""
+    assert parse_serial_number(cell) == cell
+
+
+@pytest.mark.parametrize("cell", ["", "xyz", "0a:", "1 2", "a" * 129, "--1"])
+def test_what_is_no_serial_number_is_refused(cell: str) -> None:
+    """Hex digits only."""
+    with pytest.raises(ValueError, match="serial"):
+        parse_serial_number(cell)
+
+
+def test_a_name_goes_from_the_most_specific_part_to_the_least() -> None:
+    """As RFC 4514 writes names; empty parts are left out."""
+    parts = {"C": "NL", "O": "Example", "OU": "", "CN": "www.example.com"}
+    assert distinguished_name(parts) == "CN=www.example.com,O=Example,C=NL"
+    assert distinguished_name({}) == ""
+    assert len(RDN_ORDER) == 13
+
+
+@pytest.mark.parametrize(
+    ("value", "escaped"),
+    [
+        ('a,b+c"d\\e<f>g;h', r"a\,b\+c\"d\\e\<f\>g\;h"),
+        ("#a#", r"\#a#"),
+        (" a b ", r"\ a b\ "),
+        (" ", r"\ "),
+        ("a\x00b\nc", r"a\00b\0Ac"),
+        ("ü=x", "ü=x"),
+    ],
+)
+def test_special_characters_in_a_name_are_escaped(value: str, escaped: str) -> None:
+    """RFC 4514, section 2.4."""
+    assert distinguished_name({"CN": value}) == f"CN={escaped}"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", " "])
+def test_a_certificate_in_pem_is_hashed(newline: str) -> None:
+    """The hashes are of the DER inside, whatever became of its line breaks."""
+    body = newline.join([base64.b64encode(DER).decode()[i : i + 64] for i in range(0, 344, 64)])
+    pem = f"-----BEGIN CERTIFICATE-----{newline}{body}{newline}-----END CERTIFICATE-----{newline}"
+    assert parse_pem(pem) == {
+        "MD5": hashlib.md5(DER).hexdigest(),
+        "SHA-1": hashlib.sha1(DER).hexdigest(),
+        "SHA-256": hashlib.sha256(DER).hexdigest(),
+        "SHA-512": hashlib.sha512(DER).hexdigest(),
+    }
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "",
+        "MIIB",
+        "-----BEGIN CERTIFICATE-----MII-----END CERTIFICATE-----",
+        "-----BEGIN CERTIFICATE-----AAAA-----END CERTIFICATE-----",
+        "-----BEGIN RSA PRIVATE KEY-----MIIB-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_what_is_no_certificate_is_refused(cell: str) -> None:
+    """Neither bare base64, nor broken, nor something else."""
+    with pytest.raises(ValueError, match=r"certificate|base64"):
+        parse_pem(cell)
+
+
+def _key(name: str) -> bytes:
+    return struct.pack(">I", len(name)) + name.encode() + b"\x00\x00\x00\x01x"
+
+
+@pytest.mark.parametrize(
+    ("name", "key_type"),
+    [
+        ("ssh-rsa", "rsa"),
+        ("ssh-dss", "dsa"),
+        ("ecdsa-sha2-nistp256", "ecdsa"),
+        ("ssh-ed25519", "ed25519"),
+        ("ssh-ed25519-cert-v01@openssh.com", "ed25519"),
+    ],
+)
+def test_a_public_key_tells_its_type_and_fingerprints(name: str, key_type: str) -> None:
+    """Both fingerprints are those of `ssh-keygen -l`, in hex."""
+    blob = _key(name)
+    text = base64.b64encode(blob).decode()
+    key = parse_ssh_key(text)
+    assert key.type == key_type
+    assert key.text == text
+    assert key.sha256 == hashlib.sha256(blob).hexdigest()
+    assert key.md5 == hashlib.md5(blob).hexdigest()
+    assert parse_ssh_key(f"ssh-rsa {text} comment") == key
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "AAAA", "!!!", base64.b64encode(_key("x509v3-ssh-rsa")).decode(), "AAAAB3Nz"]
+)
+def test_what_is_no_public_key_is_refused(cell: str) -> None:
+    """Broken base64, no type, or one that OpenCTI has no word for."""
+    with pytest.raises(ValueError, match=r"key|base64"):
+        parse_ssh_key(cell)
+
+
+def test_fingerprints_are_hex_however_they_are_written() -> None:
+    """OpenSSH writes SHA-256 in base64 and MD5 with colons."""
+    digest = hashlib.sha256(b"key").digest()
+    encoded = base64.b64encode(digest).decode().rstrip("=")
+    assert parse_ssh_sha256(f"SHA256:{encoded}") == digest.hex()
+    assert parse_ssh_sha256(encoded + "=") == digest.hex()
+    assert parse_ssh_sha256(digest.hex().upper()) == digest.hex()
+    assert parse_ssh_md5("MD5:" + ":".join(["AB"] * 16)) == "ab" * 16
+    assert parse_ssh_key_type("RSA") == "rsa"

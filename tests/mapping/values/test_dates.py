@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowserver_connector.mapping.values.dates import parse_time
+from tests.mapping.values.platform import TIME
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("2024-01-31 12:34:56", "2024-01-31T12:34:56.000Z"),
+        ("2024-01-31 12:34:56Z", "2024-01-31T12:34:56.000Z"),
+        ("2024-01-31T12:34:56Z", "2024-01-31T12:34:56.000Z"),
+        ("2024-01-31T12:34:56.987654Z", "2024-01-31T12:34:56.987Z"),
+        ("2024-01-31 12:34:56.987654", "2024-01-31T12:34:56.987Z"),
+        ("2024-01-31 12:34:56 UTC", "2024-01-31T12:34:56.000Z"),
+        ("2024-01-31T00:34:56+02:00", "2024-01-30T22:34:56.000Z"),
+        ("2024-01-31 12:34+01", "2024-01-31T11:34:00.000Z"),
+        ("2024-01-31", "2024-01-31T00:00:00.000Z"),
+        ("Jan 01 00:00:00 2010 GMT", "2010-01-01T00:00:00.000Z"),
+        ("Dec  9 23:59:59 2010 GMT", "2010-12-09T23:59:59.000Z"),
+        ("9999-12-31 23:59:59", "9999-12-31T23:59:59.000Z"),
+    ],
+)
+def test_a_time_is_in_utc_with_milliseconds(cell: str, value: str) -> None:
+    """The form that goes into ids, whatever the report's."""
+    assert parse_time(cell) == value
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("", "0000-00-00 00:00:00", "2024-02-30 00:00:00", "2023-02-29", "2024-01-31 25:00:00"),
+        *("2024-01-31 12:34:60", "2024-13-01 00:00:00", "20240131", "2024-W05-3T12:34:56"),
+        *("1706704496", "31.01.2024 12:34:56", "Foo 01 00:00:00 2010 GMT", "anF 01 00:00:00 2010"),
+        *("Feb 30 00:00:00 2010 GMT", "0001-01-01T00:00:00+02:00", "2024-01-31x12:34:56"),
+        *("2024-01-31 123456.7", "2024-01-31 12:34:5٣", "12:34:56", "2024-01-31 12"),
+    ],
+)
+def test_what_is_no_time_is_refused(cell: str) -> None:
+    """Impossible dates, bare numbers and other forms."""
+    with pytest.raises(ValueError, match="not a time"):
+        parse_time(cell)
+
+
+@given(
+    st.datetimes(
+        min_value=datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+        max_value=datetime(9998, 12, 31),  # noqa: DTZ001
+        timezones=st.integers(-1439, 1439).map(lambda m: timezone(timedelta(minutes=m))),
+    )
+)
+def test_any_time_is_itself(moment: datetime) -> None:
+    """What comes out is the same moment, cut to milliseconds."""
+    value = parse_time(moment.isoformat())
+    assert TIME.fullmatch(value)
+    cut = moment.astimezone(UTC)
+    assert datetime.fromisoformat(value) == cut.replace(microsecond=cut.microsecond // 1000 * 1000)

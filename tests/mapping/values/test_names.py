@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowserver_connector.mapping.values.emails import parse_email
+from shadowserver_connector.mapping.values.names import parse_domain, parse_name
+from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("www.example.com", "www.example.com"),
+        ("WWW.Example.COM.", "www.example.com"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example.", "xn--bcher-kva.example"),
+        ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
+        ("_dmarc.example.com", "_dmarc.example.com"),
+        ("1.2.0.192.static.example.net", "1.2.0.192.static.example.net"),
+        ("server.local", "server.local"),
+    ],
+)
+def test_a_fully_qualified_name_is_a_domain_name(cell: str, value: str) -> None:
+    """In lower case, without the root's dot, as DNS writes it."""
+    assert parse_name(cell) == (value, "domain-name")
+    assert parse_domain(cell) == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("PRINTER-1", "printer-1"), ("srv_2", "srv_2"), ("host.a", "host.a"), ("a.b.c1", "a.b.c1")],
+)
+def test_any_other_host_name_is_a_hostname(cell: str, value: str) -> None:
+    """OpenCTI refuses it as a domain name and takes it as a Hostname."""
+    assert parse_name(cell) == (value, "hostname")
+    with pytest.raises(ValueError, match="fully qualified"):
+        parse_domain(cell)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("*.example.com", "192.0.2.1", "2001:db8::1", "www.example.com:443", "a b", "a/b", "."),
+        *("", "a", "..", "-a.example", "a-", "_a", "1.2.0.192.in-addr.arpa", "localhost", "7"),
+        *("8.b.d.0.1.0.0.2.ip6.arpa", "http://www.example.com", "1.2.3", "x@example.com"),
+        *("a" * 64, ".".join(["a" * 60] * 5), "www.example.com..", "a..example.com", "\ud800.com"),
+    ],
+)
+def test_what_names_no_host_is_refused(cell: str) -> None:
+    """Wildcards, addresses, reverse names, `localhost`, and what DNS does not allow."""
+    with pytest.raises(ValueError, match=r"name|address"):
+        parse_name(cell)
+
+
+@given(st.from_regex(r"\A[a-zA-Z0-9_.\-]{1,100}\Z") | st.text(max_size=30))
+def test_opencti_accepts_every_name(cell: str) -> None:
+    """A name that came through is one for the platform, as the type that is said."""
+    try:
+        name = parse_name(cell)
+    except ValueError:
+        return
+    assert (DOMAIN if name.type == "domain-name" else HOSTNAME).fullmatch(name.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("Someone@Example.COM", "someone@example.com"),
+        ("a.b+c@mail.example.", "a.b+c@mail.example"),
+        ("a@bücher.example", "a@xn--bcher-kva.example"),
+    ],
+)
+def test_an_email_address_is_normalised(cell: str, value: str) -> None:
+    """OpenCTI keeps it in lower case."""
+    assert parse_email(cell) == value
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "someone",
+            "@example.com",
+            "a@",
+            "a@b",
+            "a b@example.com",
+            "a@b@example.com",
+            "ü@b.example",
+        ),
+        *("a@192.0.2.1", "a@_b.example.com", "<a@example.com>"),
+    ],
+)
+def test_what_is_no_email_address_is_refused(cell: str) -> None:
+    """A local part of plain characters, at a domain."""
+    with pytest.raises(ValueError, match=r"mail|name|address"):
+        parse_email(cell)
+
+
+@given(st.emails() | st.from_regex(r"\A[a-z.!'+\-]{1,10}@[a-z0-9._\-]{1,30}\Z"))
+def test_opencti_accepts_every_email_address(cell: str) -> None:
+    """An address that came through is one for the platform."""
+    try:
+        value = parse_email(cell)
+    except ValueError:
+        return
+    assert EMAIL.fullmatch(value)

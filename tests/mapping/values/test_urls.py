@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from shadowserver_connector.mapping.values.urls import MAX_LENGTH, build_url, parse_url, url_host
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("http://www.example.com/", "http://www.example.com/"),
+        (
+            "HTTP://WWW.Example.COM:8080/A?B=HTTP://C#D",
+            "http://www.example.com:8080/A?B=HTTP://C#D",
+        ),
+        ("https://[2001:0DB8::1]:443/x", "https://[2001:db8::1]:443/x"),
+        ("http://192.0.2.1", "http://192.0.2.1"),
+        ("http://[::ffff:192.0.2.1]/", "http://192.0.2.1/"),
+        ("ftp://User:Pass@files.example.com/", "ftp://User:Pass@files.example.com/"),
+        ("http://router/login", "http://router/login"),
+        ("http://bücher.example/ü", "http://xn--bcher-kva.example/ü"),
+        ("http://www.example.com?x", "http://www.example.com?x"),
+    ],
+)
+def test_an_absolute_url_is_normalised(cell: str, value: str) -> None:
+    """Scheme and host in lower case; path, query and user as they are."""
+    assert parse_url(cell) == value
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "",
+            "www.example.com/a",
+            "/a",
+            "//www.example.com/a",
+            "GET / HTTP/1.1",
+            "http://",
+            "://a",
+        ),
+        *("http:///a", "http://a b.example/", "http://www.example.com/\n", "javascript:alert(1)"),
+        *("http://127.0.0.1/", "http://1.2.3/", "http://[2001:db8::1", "http://[192.0.2.1]/"),
+        *("http://www.example.com:port/", "http://www.example.com:99999/", "http://a.example:²/"),
+        *("http://*.example.com/", "http://[2001:db8::1]x/", "http://a.example/\ud800"),
+        "http://www.example.com/" + "a" * MAX_LENGTH,
+    ],
+)
+def test_what_is_no_absolute_url_is_refused(cell: str) -> None:
+    """A URL has a scheme and a host that can be one, and no blanks."""
+    with pytest.raises(ValueError, match=r"URL|name|address"):
+        parse_url(cell)
+
+
+@pytest.mark.parametrize(
+    ("target", "port", "url"),
+    [
+        ("/a?b=http://c", 80, "http://www.example.com/a?b=http://c"),
+        ("GET /a HTTP/1.1", 8080, "http://www.example.com:8080/a"),
+        ("POST  /a", None, "http://www.example.com/a"),
+        ("GET http://other.example/x HTTP/1.0", 80, "http://other.example/x"),
+        ("HTTP://other.example/x", 80, "http://other.example/x"),
+    ],
+)
+def test_a_url_is_put_together_from_its_parts(target: str, port: int | None, url: str) -> None:
+    """Of a path, a request line or a whole URL; the scheme's own port is left out."""
+    assert build_url(scheme="http", host="www.example.com", port=port, target=target) == url
+
+
+def test_an_ipv6_host_stands_in_brackets() -> None:
+    """RFC 3986 wants it so."""
+    built = build_url(scheme="https", host="2001:db8::1", port=8443, target="/")
+    assert built == "https://[2001:db8::1]:8443/"
+    assert url_host(built) == "2001:db8::1"
+
+
+@pytest.mark.parametrize("target", ["OPTIONS * HTTP/1.1", "a.php", "", "CONNECT a.example:443"])
+def test_parts_that_make_no_url_are_refused(target: str) -> None:
+    """Nothing is made up."""
+    with pytest.raises(ValueError, match="neither a path nor a request line"):
+        build_url(scheme="http", host="www.example.com", port=80, target=target)

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import pycountry
+import pytest
+
+from shadowserver_connector.mapping.values.asn import MAX_ASN, parse_asn
+from shadowserver_connector.mapping.values.attack import find_attack_ids
+from shadowserver_connector.mapping.values.booleans import parse_boolean
+from shadowserver_connector.mapping.values.countries import parse_country
+from shadowserver_connector.mapping.values.counts import MAX_COUNT, parse_count
+from shadowserver_connector.mapping.values.cve import find_cves
+from shadowserver_connector.mapping.values.mac import parse_mac
+from shadowserver_connector.mapping.values.null import is_null, is_null_number
+from shadowserver_connector.mapping.values.ports import parse_port
+from shadowserver_connector.mapping.values.protocols import (
+    parse_application,
+    parse_protocol,
+    protocol_stack,
+)
+from shadowserver_connector.mapping.values.severity import SEVERITIES, highest, parse_severity
+from shadowserver_connector.mapping.values.tags import (
+    MAX_LENGTH,
+    MAX_NUMBER,
+    parse_label,
+    split_tags,
+)
+from shadowserver_connector.mapping.values.texts import MAX_NAME, parse_term, parse_user_agent
+from tests.mapping.values.platform import MAC
+
+
+@pytest.mark.parametrize("cell", ["", " ", "-", "null", "NULL", "Unknown", "??", "N/A", "none"])
+def test_a_null_says_nothing(cell: str) -> None:
+    """Shadowserver's ways to say that there is no value."""
+    assert is_null(cell)
+    assert is_null_number(cell)
+
+
+def test_zero_is_a_null_only_where_nothing_has_the_number_0() -> None:
+    """There is no AS 0 and no NAICS 0; elsewhere 0 is a value."""
+    assert is_null_number("0")
+    assert not is_null("0")
+    assert not is_null_number("00")
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("64496", 64496), ("AS64496", 64496), ("as 64496", 64496), (str(MAX_ASN), MAX_ASN)],
+)
+def test_an_as_number(cell: str, number: int) -> None:
+    """With or without its prefix."""
+    assert parse_asn(cell) == number
+
+
+@pytest.mark.parametrize(
+    "cell", ["0", "2147483648", "4294967295", "-1", "1.10", "AS", "64 496", "٣", "1e3"]
+)
+def test_what_is_no_as_number_is_refused(cell: str) -> None:
+    """Above 2147483647 OpenCTI refuses the object."""
+    with pytest.raises(ValueError, match="AS number"):
+        parse_asn(cell)
+
+
+def test_a_port_is_between_1_and_65535() -> None:
+    """0 is no port that a service answers on."""
+    assert parse_port("443") == 443
+    assert parse_port("65535") == 65535
+    for cell in ("0", "65536", "-1", "443/tcp", "²", "", "1000000"):
+        with pytest.raises(ValueError, match="port"):
+            parse_port(cell)
+
+
+def test_a_count_is_positive_and_bounded() -> None:
+    """STIX bounds the number of an observed-data."""
+    assert parse_count("17") == 17
+    assert parse_count(str(MAX_COUNT)) == MAX_COUNT
+    for cell in ("0", str(MAX_COUNT + 1), "1.5", "-1", ""):
+        with pytest.raises(ValueError, match="count"):
+            parse_count(cell)
+
+
+@pytest.mark.parametrize(
+    "cell", ["00:00:5E:00:53:AF", "00-00-5e-00-53-af", "0000.5e00.53af", "00005E0053AF"]
+)
+def test_a_mac_address_is_normalised(cell: str) -> None:
+    """Whatever the separator."""
+    assert parse_mac(cell) == "00:00:5e:00:53:af"
+    assert MAC.fullmatch(parse_mac(cell))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "00:00-5e:00:53:af", "00005e0053a", "0000.5e0053af"],
+)
+def test_what_is_no_mac_address_is_refused(cell: str) -> None:
+    """Nor the ones that no device has."""
+    with pytest.raises(ValueError, match="MAC"):
+        parse_mac(cell)
+
+
+def test_cves_are_found_in_either_case_each_once() -> None:
+    """In their order, in upper case, not as a part of something else."""
+    cell = (
+        "vpn;cve-2024-12345,CVE-2023-0001;CVE-2024-12345;xcve-2020-1111;cve-2020-123;cve-1998-1234"
+    )
+    assert find_cves(cell) == ("CVE-2024-12345", "CVE-2023-0001")
+    assert find_cves("no") == ()
+
+
+def test_techniques_are_found_in_either_case_each_once() -> None:
+    """With their sub-technique, not as a part of something else."""
+    assert find_attack_ids("t1110.001;T1059, T1110.001 XT1000 T1234.5 T12345 cve-t1234") == (
+        "T1110.001",
+        "T1059",
+    )
+
+
+def test_tags_become_labels() -> None:
+    """Split at `;` and `,`, cleaned, each once, in their order."""
+    assert split_tags("SSL; self-signed,ssl;;unknown;a\x00\u2028 b") == (
+        "ssl",
+        "self-signed",
+        "a b",
+    )
+    assert split_tags("-") == ()
+
+
+def test_labels_are_bounded_in_length_and_number() -> None:
+    """Rubbish in one cell must not fill the platform with labels."""
+    assert split_tags("x" * (MAX_LENGTH + 1) + ";y") == ("y",)
+    assert len(split_tags(";".join(map(str, range(1000))))) == MAX_NUMBER
+    with pytest.raises(ValueError, match="empty"):
+        parse_label("\x00 ")
+
+
+def test_severities_have_an_order() -> None:
+    """From info to critical, in any case."""
+    assert parse_severity("HIGH") == "high"
+    assert highest(["low", "critical", "info"]) == "critical"
+    assert highest(reversed(SEVERITIES)) == SEVERITIES[-1]
+    with pytest.raises(ValueError, match="severity"):
+        parse_severity("severe")
+
+
+def test_truth_values() -> None:
+    """In all the spellings that occur."""
+    assert all(parse_boolean(cell) for cell in ("Y", "yes", "True", "1"))
+    assert not any(parse_boolean(cell) for cell in ("N", "no", "False", "0"))
+    with pytest.raises(ValueError, match="neither"):
+        parse_boolean("2")
+
+
+@pytest.mark.parametrize(
+    ("cell", "code", "name"),
+    [
+        ("nl", "NL", "Netherlands"),
+        ("UK", "GB", "United Kingdom of Great Britain and Northern Ireland"),
+        ("US", "US", "United States of America"),
+        ("KR", "KR", "Republic of Korea"),
+        ("CI", "CI", "Côte d’Ivoire"),
+    ],
+)
+def test_a_country_has_the_name_that_opencti_gives_it(cell: str, code: str, name: str) -> None:
+    """Another name would be another country, or rename the platform's."""
+    assert parse_country(cell) == (code, name)
+
+
+@pytest.mark.parametrize("cell", ["ZZ", "XX", "AA", "EU", "AP", "A1", "NLD", "Netherlands", ""])
+def test_a_code_of_no_country_is_refused(cell: str) -> None:
+    """Regions and placeholders are no countries."""
+    with pytest.raises(ValueError, match="country"):
+        parse_country(cell)
+
+
+def test_every_country_of_iso_3166_has_one_name() -> None:
+    """The table is complete, and no two countries share a name."""
+    countries = [parse_country(country.alpha_2) for country in pycountry.countries]
+    assert len({country.name.lower() for country in countries}) == len(countries) >= 249
+
+
+def test_protocols_go_from_the_outer_to_the_inner() -> None:
+    """Their order and spelling are part of the traffic's id."""
+    assert protocol_stack(version=4, transport=parse_protocol("TCP"), application="https") == (
+        "ipv4",
+        "tcp",
+        "https",
+    )
+    assert protocol_stack(version=6, transport="udp", application=None) == ("ipv6", "udp")
+    assert protocol_stack(version=None, transport="icmp", application="icmp") == ("icmp",)
+    assert parse_application("MQTT") == "mqtt"
+    with pytest.raises(ValueError, match="no protocol"):
+        protocol_stack(version=None, transport=None, application="")
+    with pytest.raises(ValueError, match="transport"):
+        parse_protocol("http")
+    with pytest.raises(ValueError, match="application"):
+        parse_application("a b")
+
+
+def test_terms_are_single_lines_of_2_characters_and_more() -> None:
+    """OpenCTI refuses shorter names."""
+    assert parse_term(" Example\n\x00 Server ") == "Example Server"
+    assert parse_user_agent("Mozilla/5.0 " + "x" * MAX_NAME).startswith("Mozilla/5.0")
+    for cell in ("x", "", "\x00", "x" * (MAX_NAME + 1)):
+        with pytest.raises(ValueError, match="characters"):
+            parse_term(cell)
