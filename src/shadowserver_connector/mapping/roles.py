@@ -89,8 +89,12 @@ PARSERS: Final[Mapping[str, Parser]] = {
 """Role -> parser. Roles that are missing here are read as text, and only by Notes."""
 
 _NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics"])
+_NO_COUNTRY: Final = frozenset(["AA", "AP", "EU", "XX", "ZZ"])
+"""Codes that stand in a country column for "unknown" or for a region."""
 
 
 def is_empty(role: str, cell: str) -> bool:
     """Tell whether a cell of this role says that there is no value."""
-    return is_null_number(cell) if role in _NUMBERS_FROM_ONE else is_null(cell)
+    if role in _NUMBERS_FROM_ONE:
+        return is_null_number(cell)
+    return is_null(cell) or (role == "country" and cell.strip().upper() in _NO_COUNTRY)

@@ -10,7 +10,6 @@ import orjson
 from shadowserver_connector.bundle.finding import Finding, Labels, NoteDraft, Observed
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.mapping.notes import Row
-from shadowserver_connector.mapping.part import Part
 from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.report.oddities import Oddities
@@ -65,12 +64,12 @@ class RowMapper:
         observables: dict[str, None] = {}
         noted: dict[str, None] = {}
         slots: dict[str, list[str]] = {}
+        bad: dict[str, str] = {}
         labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
         subject = ""
         for section in plan.sections:
             part = section.make(section.pick(row))
-            if part.bad:
-                self._count_bad(part, number)
+            bad.update(part.bad)
             if not part.objects:
                 continue
             for stix_id, made in part.objects.items():
@@ -83,6 +82,8 @@ class RowMapper:
             for slot, stix_id in part.slots:
                 slots.setdefault(slot, []).append(stix_id)
             subject = subject or part.subject
+        for column, why in bad.items():
+            self._oddities.add(why, number, column)
         self._relate(objects, slots)
         time = self._time(number, row)
         if observables and plan.context.options.observed_data:
@@ -124,7 +125,7 @@ class RowMapper:
             return parse_time(row[at])
         except ValueError as error:
             if row[at]:
-                self._oddities.add("bad cell", number, self._plan.columns[at].name, str(error))
+                self._oddities.add(str(error), number, self._plan.columns[at].name)
             return self._plan.context.day
 
     def _observe(
@@ -144,10 +145,6 @@ class RowMapper:
         at = self._plan.count
         text = row[at] if at is not None else ""
         return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-
-    def _count_bad(self, part: Part, number: int) -> None:
-        for column, why in part.bad:
-            self._oddities.add("bad cell", number, column, why)
 
     def _add_note(
         self,

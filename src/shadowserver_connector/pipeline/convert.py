@@ -55,7 +55,7 @@ def convert_report(
     oddities = Oddities(info.file)
     tally = _Tally(emit)
     with open_table(path, oddities) as table:
-        plan = _plan(table.header, info, options)
+        plan = compile_for(table.header, info, options)
         survey = take_survey(table.rows(), plan)
         containers = _containers(info, facts, plan, survey, oddities)
         artifact = _artifact(path, info, facts, plan)
@@ -84,6 +84,7 @@ def convert_report(
         size=facts.size,
         sha256=facts.sha256,
         oddities=oddities.counts(),
+        remarks=tuple(oddities.lines()),
     )
 
 
@@ -101,7 +102,8 @@ class _Tally:
         self._emit(chunk)
 
 
-def _plan(header: Sequence[str], info: ReportInfo, options: Options) -> Plan:
+def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Plan:
+    """Compile the plan for a report with this header."""
     catalogue = load_catalogue()
     context = Context(
         origin=Origin(knowledge.author()["id"], (markings.TLP[options.marking],)),

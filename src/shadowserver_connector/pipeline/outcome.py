@@ -33,6 +33,8 @@ class Outcome:
     """Of the original file."""
     oddities: Mapping[str, int] = field(default_factory=dict)
     """Kind of oddity to number of cells or rows."""
+    remarks: tuple[str, ...] = ()
+    """A sentence for each kind and column, with file, rows and column."""
 
     @property
     def balanced(self) -> bool:

@@ -1,0 +1,178 @@
+"""All commands, their arguments and help."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shadowserver_connector import __version__
+from shadowserver_connector.cli.exits import run
+from shadowserver_connector.errors import SettingsError
+
+if TYPE_CHECKING:
+    from shadowserver_connector.settings import Loaded
+
+app = typer.Typer(
+    name="shadowserver-connector",
+    help="Brings The Shadowserver Foundation's reports into OpenCTI as STIX 2.1.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "Exit codes: 0 done, 1 some reports failed, 2 usage, 3 settings, 4 credentials, "
+        "5 Shadowserver, OpenCTI or a disk is out of reach, 130 interrupted."
+    ),
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Settings file; config.yml is looked for by default.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Report files (.csv, .csv.gz, .zip) or folders of them.", exists=True),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"shadowserver-connector {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the option that all commands share."""
+
+
+@app.command(epilog="Example: shadowserver-connector convert reports/ -o bundles/")
+def convert(
+    files: Files,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundles.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes; one a processor by default.")
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Convert report files on disk into STIX 2.1 bundles."""
+    from shadowserver_connector.cli.files import convert as command
+    from shadowserver_connector.pipeline.options import conversion_options
+
+    def work() -> int:
+        settings = _loaded(config).settings.shadowserver
+        return command(
+            files,
+            output,
+            conversion_options(settings),
+            workers or settings.workers,
+            as_json=as_json,
+        )
+
+    run(work)
+
+
+@app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")
+def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
+    """Show how each column of a file is read, what is made of it, and which cells are bad."""
+    from shadowserver_connector.cli.files import explain as command
+    from shadowserver_connector.pipeline.options import conversion_options
+
+    def work() -> int:
+        options = conversion_options(_loaded(config).settings.shadowserver)
+        return command(files, options, as_json=as_json)
+
+    run(work)
+
+
+@app.command(epilog="Example: shadowserver-connector demo -o demo-output")
+def demo(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundles.")] = Path(
+        "demo-output"
+    ),
+    days: Annotated[int, typer.Option(min=1, max=31, help="Days of reports.")] = 3,
+    seed: Annotated[int, typer.Option(help="Other reports for another number.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Run the whole pipeline against a simulated Shadowserver, without account or OpenCTI."""
+    from shadowserver_connector.cli.demo import demo as command
+
+    run(lambda: command(output, days, seed, as_json=as_json))
+
+
+@app.command(epilog="Example: shadowserver-connector check --config config.yml")
+def check(config: Config = None, as_json: Json = False) -> None:
+    """Show every setting with its value and source, and try the connection to Shadowserver."""
+    from shadowserver_connector.cli.remote import check as command
+
+    run(lambda: command(_loaded(config), as_json=as_json))
+
+
+@app.command(epilog="Example: shadowserver-connector types --subscribed")
+def types(
+    subscribed: Annotated[
+        bool, typer.Option("--subscribed", help="Ask Shadowserver which ones are subscribed.")
+    ] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """List the report types that the catalogue knows, or those that are subscribed."""
+    from shadowserver_connector.cli.remote import types as command
+
+    run(lambda: command(_loaded(config).settings if subscribed else None, as_json=as_json))
+
+
+@app.command(epilog="Example: shadowserver-connector subscriptions --json")
+def subscriptions(config: Config = None, as_json: Json = False) -> None:
+    """List the report lists that are subscribed."""
+    from shadowserver_connector.cli.remote import subscriptions as command
+
+    run(lambda: command(_loaded(config).settings, as_json=as_json))
+
+
+@app.command(epilog="Example: shadowserver-connector reports --from 2024-01-29 --to 2024-01-31")
+def reports(
+    first: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], help="First day; three days ago by default."),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today by default."),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """List the reports that Shadowserver has for some days."""
+    from shadowserver_connector.cli.remote import reports as command
+
+    def work() -> int:
+        to = last.date() if last else datetime.now(UTC).date()
+        since = first.date() if first else to - timedelta(days=3)
+        if since > to:
+            raise SettingsError(f"--from {since} is after --to {to}; swap them")
+        return command(_loaded(config).settings, since, to, as_json=as_json)
+
+    run(work)
+
+
+def _loaded(config: Path | None) -> Loaded:
+    """Read the settings; imported late, as ``--help`` must not wait for pydantic."""
+    from shadowserver_connector.settings import load_settings
+
+    return load_settings(config_file=config)

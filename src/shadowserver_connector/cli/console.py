@@ -1,0 +1,60 @@
+"""Where the command line writes: tables and JSON to stdout, progress and errors to stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+SEVERITY_STYLES = {
+    "critical": "bold red",
+    "high": "red",
+    "medium": "yellow",
+    "low": "cyan",
+    "info": "dim",
+}
+
+
+def progress() -> Progress:
+    """Return a progress bar with a count and the time; silent where stderr is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        transient=True,
+    )
+
+
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None
+) -> None:
+    """Print rows as a table; cells are plain text, numbers stand on the right."""
+    table = Table(title=title, title_justify="left")
+    for at, heading in enumerate(headings):
+        numbers = bool(rows) and all(isinstance(row[at], int) for row in rows)
+        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print a value as JSON, for scripts."""
+    out.print(
+        orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), soft_wrap=True, markup=False
+    )
+
+
+def _cell(value: object) -> Text:
+    text = f"{value:,}" if isinstance(value, int) else str(value)
+    return Text(text, style=SEVERITY_STYLES.get(text, ""))

@@ -1,0 +1,172 @@
+"""``convert`` and ``explain``: report files on disk, without Shadowserver and OpenCTI."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+
+from rich.text import Text
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
+from shadowserver_connector.cli.exits import OK, SOME_FAILED
+from shadowserver_connector.cli.outcomes import show
+from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.mapping.explain import explain_columns
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.convert import compile_for, convert_report
+from shadowserver_connector.pipeline.jobs import job_of
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.source import find_reports
+from shadowserver_connector.report.table import open_table
+from shadowserver_connector.sink.directory import report_folder
+
+_NO_DAY: Final = date.min
+
+
+def executor_for(workers: int) -> Executor:
+    """Return processes, or one thread of this process where one worker is enough."""
+    if workers == 1:
+        return ThreadPoolExecutor(1)
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def convert(
+    paths: Sequence[Path], folder: Path, options: Options, workers: int | None, *, as_json: bool
+) -> int:
+    """Convert files, folders and archives into ``folder``; return the exit code."""
+    workers = workers or os.cpu_count() or 1
+    failures: list[Outcome | Failure] = []
+    results: list[Outcome | Failure] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+        task = bar.add_task("converting", total=None)
+        jobs = _jobs(paths, Path(work), folder, failures.append)
+
+        def release(job: Job) -> None:
+            bar.advance(task)
+            if job[0].is_relative_to(work):
+                job[0].unlink(missing_ok=True)
+
+        with executor_for(workers) as executor:
+            results.extend(
+                convert_all(jobs, folder, options, executor, ahead=2 * workers, done=release)
+            )
+    if not results and not failures:
+        failures.append(Failure(_unnamed(""), "no report among the given files and folders"))
+    return show([*results, *failures], folder, as_json=as_json)
+
+
+def _jobs(
+    paths: Sequence[Path], work: Path, out_folder: Path, failed: Callable[[Failure], None]
+) -> Iterator[Job]:
+    taken: dict[Path, str] = {}
+
+    def reject(error: Exception, name: str = "") -> None:
+        failed(Failure(_unnamed(name), str(error)))
+
+    for file in find_reports(paths, work, reject):
+        try:
+            job = job_of(file)
+        except (SkippableError, NotReadyError) as error:
+            reject(error, file.original)
+            continue
+        target = report_folder(out_folder, job[1])
+        if target in taken:
+            message = f"{file.original}: same day and name as {taken[target]}; rename one of them"
+            reject(SkippableError(message), file.original)
+            continue
+        taken[target] = file.original
+        yield job
+
+
+def _unnamed(name: str) -> ReportInfo:
+    """Return what is known of a file that could not even be opened."""
+    return ReportInfo(type="", day=_NO_DAY, file=name)
+
+
+def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
+    """Show how the columns of files are read and what becomes of them; return the exit code."""
+    failed = False
+    explained: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work:
+        for file in find_reports(paths, Path(work)):
+            try:
+                explained.append(_explain(job_of(file), options))
+            except (SkippableError, NotReadyError) as error:
+                failed = True
+                err.print(Text(f"error: {error}", style="bold red"), soft_wrap=True)
+                continue
+            if not as_json:
+                _print_explained(explained[-1])
+    if as_json:
+        print_json(explained)
+    return SOME_FAILED if failed or not explained else OK
+
+
+def _explain(job: Job, options: Options) -> dict[str, Any]:
+    path, info = job
+    oddities = Oddities(info.file)
+    with open_table(path, oddities) as table:
+        plan = compile_for(table.header, info, options)
+        columns = list(explain_columns(table.rows(), plan.columns, plan.context))
+    objects: Counter[str] = Counter()
+
+    def count(chunk: Chunk) -> None:
+        objects.update({encoded.id for encoded in chunk.objects})
+
+    outcome = convert_report(path, info, options, count)
+    by_type = Counter(stix_id.partition("--")[0] for stix_id in objects)
+    report_type = plan.context.report_type
+    return {
+        "file": info.file,
+        "type": info.type,
+        "title": report_type.title,
+        "known": report_type.known,
+        "rows": outcome.rows,
+        "severity": outcome.severity,
+        "parties": {
+            party: plan.context.meaning(party).text for party in sorted(report_type.parties)
+        },
+        "columns": [asdict(column) for column in columns],
+        "objects": dict(sorted(by_type.items())),
+        "oddities": oddities.lines(),
+    }
+
+
+def _print_explained(explained: dict[str, Any]) -> None:
+    known = "" if explained["known"] else ", a type that the catalogue does not know"
+    out.print(
+        Text(
+            f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
+            f"{explained['rows']} rows, worst severity {explained['severity']}"
+        )
+    )
+    print_table(
+        ("Column", "Role", "Whose", "Filled", "Bad", "Becomes"),
+        [
+            (
+                column["name"],
+                column["role"],
+                column["party"],
+                column["filled"],
+                column["bad"],
+                f"{column['becomes']} ({column['reason']})" if column["bad"] else column["becomes"],
+            )
+            for column in explained["columns"]
+        ],
+    )
+    print_table(("Object", "Different ones"), list(explained["objects"].items()))
+    for line in explained["oddities"]:
+        out.print(Text(f"odd: {line}"), soft_wrap=True)
+    out.print()

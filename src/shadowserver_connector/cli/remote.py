@@ -1,0 +1,122 @@
+"""``types``, ``subscriptions``, ``reports`` and ``check``: what Shadowserver says."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from rich.text import Text
+
+from shadowserver_connector.api.connect import connect
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.cli.check import setting_rows
+from shadowserver_connector.cli.console import err, out, print_json, print_table
+from shadowserver_connector.cli.exits import OK, SETTINGS
+from shadowserver_connector.errors import ShadowserverConnectorError
+from shadowserver_connector.settings import Loaded
+from shadowserver_connector.settings.model import Settings
+
+
+def types(settings: Settings | None, *, as_json: bool) -> int:
+    """List report types: those subscribed, or without settings all that the catalogue knows."""
+    catalogue = load_catalogue()
+    names = sorted(catalogue.types)
+    if settings is not None:
+        with connect(settings) as api:
+            names = sorted(api.types())
+        if not names:
+            err.print("Shadowserver knows the key, but no report type is subscribed.")
+    found = [catalogue.report_type(name) for name in names]
+    if as_json:
+        print_json(
+            [
+                {
+                    "type": one.name,
+                    "title": one.title,
+                    "severity": one.severity,
+                    "family": one.family,
+                    "page": one.page,
+                    "known": one.known,
+                }
+                for one in found
+            ]
+        )
+    else:
+        print_table(
+            ("Type", "Title", "Severity", "Family"),
+            [(one.name, one.title, one.severity, one.family) for one in found],
+        )
+    return OK
+
+
+def subscriptions(settings: Settings, *, as_json: bool) -> int:
+    """List the subscriber's report lists."""
+    with connect(settings) as api:
+        names = sorted(api.subscriptions())
+    if as_json:
+        print_json(names)
+    elif names:
+        for name in names:
+            out.print(Text(name))
+    else:
+        err.print("Shadowserver knows the key, but nothing is subscribed.")
+    return OK
+
+
+def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> int:
+    """List the reports of some days, as the settings choose them."""
+    chosen = settings.shadowserver
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    with connect(settings) as api:
+        found = [
+            report
+            for day in days
+            for report in api.list_reports(
+                day, lists=chosen.report_names, types=chosen.report_types
+            )
+            if report.type not in chosen.exclude_types
+        ]
+    if as_json:
+        print_json(
+            [
+                {"day": r.day.isoformat(), "type": r.type, "list": r.list, "file": r.file}
+                for r in found
+            ]
+        )
+    else:
+        print_table(
+            ("Date", "Type", "List", "File"),
+            [(r.day.isoformat(), r.type, r.list, r.file) for r in found],
+        )
+    return OK
+
+
+def check(loaded: Loaded, *, as_json: bool) -> int:
+    """Show all settings with their sources, and try the Reports API where it is configured."""
+    rows = setting_rows(loaded)
+    found = _try_api(loaded.settings)
+    if as_json:
+        print_json(
+            {
+                "settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows],
+                "warnings": loaded.warnings,
+                "shadowserver": found,
+            }
+        )
+    else:
+        print_table(("Setting", "Value", "Source"), [(r.name, r.value, r.source) for r in rows])
+        for warning in loaded.warnings:
+            err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+        out.print(Text(f"Shadowserver: {found}"), soft_wrap=True)
+    return OK if found.startswith("ok") else SETTINGS
+
+
+def _try_api(settings: Settings) -> str:
+    try:
+        with connect(settings) as api:
+            api.ping()
+            lists, types_ = api.subscriptions(), api.types()
+    except ShadowserverConnectorError as error:
+        return "; ".join(str(error).splitlines())
+    if not lists and not types_:
+        return "ok, but the key has nothing subscribed"
+    return f"ok, {len(lists)} lists with {len(types_)} report types"

@@ -1,0 +1,41 @@
+"""From files on disk to jobs: type and day by name, or day by the first row that has a time."""
+
+from __future__ import annotations
+
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.values.dates import parse_time
+from shadowserver_connector.pipeline.batch import Job
+from shadowserver_connector.report.filename import has_day, info_from_filename
+from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.source import ReportFile
+from shadowserver_connector.report.table import open_table
+
+_ROWS_SEARCHED: Final = 1_000
+
+
+def job_of(file: ReportFile) -> Job:
+    """Return what to convert; the day of a file without one in its name is its first row's.
+
+    Raises ``ReportUnreadableError`` or ``NotReadyError`` where neither tells, or ``OSError``.
+    """
+    known = load_catalogue().types
+    day = None if has_day(file.name) else _first_day(file.path, file.name)
+    return file.path, info_from_filename(file.name, known, day)
+
+
+def _first_day(path: Path, name: str) -> date | None:
+    with open_table(path, Oddities(name)) as table:
+        if "timestamp" not in table.header:
+            return None
+        at = table.header.index("timestamp")
+        for _, row in islice(table.rows(), _ROWS_SEARCHED):
+            try:
+                return date.fromisoformat(parse_time(row[at].strip())[:10])
+            except ValueError:
+                continue
+    return None
