@@ -63,6 +63,7 @@ def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
     """Leave a type only those of its family's parties that its columns have an address of."""
     types = dict(catalogue.types)
     for name, report_type in types.items():
+        # The very same object: it was not stated for this type but taken from the family.
         if report_type.parties is catalogue.families[report_type.family].parties:
             addressed = catalogue.addressed(name)
             kept = {p: meaning for p, meaning in report_type.parties.items() if p in addressed}
@@ -144,19 +145,19 @@ def _layouts(top: Entry) -> dict[str, tuple[str, ...]]:
     blocks = top.table("blocks")
     layouts = {}
     for name, text in top.table("layouts").items():
-        layouts[name] = tuple(_expand(text, blocks, top))
+        layouts[name] = tuple(_expand(text, blocks, Entry(top.file, name, {})))
     top.done()
     return layouts
 
 
-def _expand(text: str, blocks: Mapping[str, str], top: Entry) -> Iterator[str]:
+def _expand(text: str, blocks: Mapping[str, str], entry: Entry) -> Iterator[str]:
     for word in text.split():
         if not word.startswith("@"):
             yield word
         elif word[1:] in blocks:
-            yield from _expand(blocks[word[1:]], blocks, top)
+            yield from _expand(blocks[word[1:]], blocks, entry)
         else:
-            raise top.error(f"no block {word}")
+            raise entry.error(f"no block {word}")
 
 
 def _types(

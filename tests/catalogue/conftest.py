@@ -1,0 +1,96 @@
+"""A catalogue small enough to break on purpose."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.catalogue.loader import FILES, parse
+
+SMALL = {
+    "meanings.toml": """
+        [exposed]
+        text = "exposed asset"
+        own = true
+        malicious = false
+    """,
+    "families.toml": """
+        [scan]
+        title = "Scan"
+        about = "What answers."
+        prefixes = ["scan_"]
+        severity = "medium"
+        primary = "asset"
+        parties = { asset = "exposed", src = "exposed" }
+        traffic = "service"
+
+        [general]
+        title = "Other"
+        about = "Unknown."
+        prefixes = [""]
+        severity = "low"
+        primary = "asset"
+        parties = { asset = "exposed" }
+        traffic = "none"
+    """,
+    "activities.toml": 'activities = ["ddos"]',
+    "columns.toml": """
+        [where]
+        ip = { role = "ip", party = "asset", title = "IP" }
+        port = { role = "port", party = "asset", title = "Port" }
+
+        [what]
+        version = { role = "text", title = "Version" }
+        mapped_address = { role = "text", title = "Mapped address" }
+    """,
+    "overrides.toml": """
+        [version]
+        scan_redis = { role = "software.version", group = "service" }
+    """,
+    "patterns.toml": """
+        [settings]
+        parties = { http_referer = "referer" }
+        never = ["mapped_*"]
+
+        [patterns]
+        "*_ip" = { role = "ip", party = "*", title = "* IP", section = "where" }
+        "*_cpe" = { role = "software.cpe", group = "*", title = "* CPE", section = "what" }
+    """,
+    "layouts.toml": """
+        [blocks]
+        service = "ip port"
+
+        [layouts]
+        scan_redis = "@service version"
+        scan_ntp = "@service version mapped_address"
+    """,
+    "report_types.toml": """
+        [scan_redis]
+        title = "Open Redis Server"
+        family = "scan"
+        severity = "high"
+        page = "open-redis-report/"
+        ipv6 = "scan6_redis"
+        application = "redis"
+        product = "Redis"
+        variants = { valkey = "Valkey" }
+
+        [scan_ntp]
+        title = "NTP Version"
+        family = "scan"
+    """,
+}
+
+
+@pytest.fixture(scope="session")
+def _small() -> dict[str, Any]:
+    assert set(SMALL) == set(FILES)
+    return {name: parse(name, text) for name, text in SMALL.items()}
+
+
+@pytest.fixture
+def documents(_small: dict[str, Any]) -> dict[str, Any]:
+    """The parsed data files of a catalogue that is right."""
+    return deepcopy(_small)

@@ -1,0 +1,265 @@
+"""A catalogue is built from its files, or refused with the file and the entry that are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.catalogue.build import build
+from shadowserver_connector.catalogue.loader import parse
+from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.errors import CatalogueError
+
+Documents = dict[str, Any]
+TYPES, COLUMNS, FAMILIES = "report_types.toml", "columns.toml", "families.toml"
+LAYOUTS, OVERRIDES, PATTERNS = "layouts.toml", "overrides.toml", "patterns.toml"
+
+
+def test_a_type_takes_from_its_family_what_it_does_not_say(documents: Documents) -> None:
+    """Severity, primary and traffic come from the family, where the type is silent."""
+    ntp = build(documents).types["scan_ntp"]
+    assert (ntp.severity, ntp.primary, ntp.traffic) == ("medium", "asset", "service")
+    assert ntp.about == "What answers."
+    assert ntp.known
+
+
+def test_a_type_keeps_only_the_parties_it_has_an_address_of(documents: Documents) -> None:
+    """The family knows a source, but this type has no source address."""
+    assert build(documents).types["scan_ntp"].parties == {"asset": "exposed"}
+
+
+def test_an_ipv6_type_is_its_sibling_under_another_name(documents: Documents) -> None:
+    """Title, columns, overrides and all else follow the IPv4 type."""
+    catalogue = build(documents)
+    redis = catalogue.types["scan6_redis"]
+    assert (redis.name, redis.title) == ("scan6_redis", "IPv6 Open Redis Server")
+    assert (redis.severity, redis.application, redis.product) == ("high", "redis", "Redis")
+    assert redis.page.endswith("/network-reporting/open-redis-report/")
+    assert catalogue.columns_of("scan6_redis") == ("ip", "port", "version")
+    assert catalogue.column("scan6_redis", "version").role == "software.version"
+
+
+def test_a_block_stands_for_its_columns_in_place(documents: Documents) -> None:
+    """A layout names blocks and columns in published order."""
+    assert build(documents).columns_of("scan_ntp") == ("ip", "port", "version", "mapped_address")
+
+
+def test_columns_are_ordered_as_the_file_has_them(documents: Documents) -> None:
+    """A Note shows columns in the order of columns.toml, section by section."""
+    columns = build(documents).columns
+    assert sorted(columns, key=lambda name: columns[name].order) == list(columns)
+
+
+def test_an_override_changes_only_what_it_says(documents: Documents) -> None:
+    """Title and place stay as published; role and group are the override's."""
+    catalogue = build(documents)
+    base = catalogue.columns["version"]
+    assert catalogue.column("scan_redis", "version") == Column(
+        "version", "software.version", "", "service", base.title, base.order
+    )
+    assert catalogue.column("scan_ntp", "version") == base
+
+
+def broken(*path: str, to: object) -> Callable[[Documents], None]:
+    """Return a change of the documents that sets the value at a path; ``...`` removes it."""
+
+    def change(documents: Documents) -> None:
+        place = documents
+        for step in path[:-1]:
+            place = place[step]
+        if to is ...:
+            del place[path[-1]]
+        else:
+            place[path[-1]] = to
+
+    return change
+
+
+IP = {"role": "ip", "party": "asset", "title": "IP"}
+
+BREACHES = {
+    "unknown role": (
+        broken(COLUMNS, "where", "ip", "role", to="address"),
+        "columns.toml: ip: unknown role address",
+    ),
+    "unknown role in an override": (
+        broken(OVERRIDES, "version", "scan_redis", "role", to="softwear"),
+        "overrides.toml: version.scan_redis: unknown role",
+    ),
+    "unknown role in a pattern": (
+        broken(PATTERNS, "patterns", "*_ip", "role", to="address"),
+        r"patterns.toml: \*_ip: unknown role",
+    ),
+    "missing title of a column": (
+        broken(COLUMNS, "where", "ip", "title", to=...),
+        "columns.toml: where.ip: title must be given",
+    ),
+    "missing role": (
+        broken(COLUMNS, "where", "ip", "role", to=...),
+        "columns.toml: where.ip: role must be given",
+    ),
+    "misspelt field": (
+        broken(COLUMNS, "where", "ip", "partey", to="asset"),
+        "columns.toml: where.ip: unknown field partey",
+    ),
+    "column that is no table": (
+        broken(COLUMNS, "where", "ip", to="ip"),
+        "columns.toml: where.ip: must be a table",
+    ),
+    "column in two sections": (
+        broken(COLUMNS, "what", "ip", to=IP),
+        "columns.toml: what.ip: the column is in another section",
+    ),
+    "missing title of a type": (
+        broken(TYPES, "scan_ntp", "title", to=" "),
+        "report_types.toml: scan_ntp: title must be given",
+    ),
+    "bad severity": (
+        broken(TYPES, "scan_redis", "severity", to="urgent"),
+        "report_types.toml: scan_redis: severity urgent",
+    ),
+    "bad severity of a family": (
+        broken(FAMILIES, "scan", "severity", to="none"),
+        "families.toml: scan: severity none",
+    ),
+    "bad traffic": (
+        broken(TYPES, "scan_redis", "traffic", to="some"),
+        "report_types.toml: scan_redis: traffic some",
+    ),
+    "unknown family": (
+        broken(TYPES, "scan_redis", "family", to="scam"),
+        "report_types.toml: scan_redis: family is not",
+    ),
+    "unknown meaning": (
+        broken(TYPES, "scan_redis", "parties", to={"asset": "exposd"}),
+        "report_types.toml: scan_redis: party asset: no meaning exposd",
+    ),
+    "parties that are no table": (
+        broken(TYPES, "scan_redis", "parties", to="asset"),
+        "report_types.toml: scan_redis: parties must be a table",
+    ),
+    "primary that is no party": (
+        broken(TYPES, "scan_redis", "primary", to="dst"),
+        "report_types.toml: scan_redis: primary dst is none of its parties",
+    ),
+    "primary without an address": (
+        broken(LAYOUTS, "layouts", "scan_redis", to="port version"),
+        "report_types.toml: scan_redis: primary asset is none of its parties",
+    ),
+    "stated party without an address": (
+        broken(TYPES, "scan_redis", "parties", to={"asset": "exposed", "dst": "exposed"}),
+        "report_types.toml: scan_redis: party dst has no ip column",
+    ),
+    "address that nobody explains": (
+        broken(COLUMNS, "where", "ip", "party", to="cc"),
+        "report_types.toml: scan_redis: ",
+    ),
+    "product that no column needs": (
+        broken(TYPES, "scan_ntp", "product", to="ntpd"),
+        "report_types.toml: scan_ntp: vendor or product",
+    ),
+    "type given twice": (
+        broken(TYPES, "scan_ntp", "ipv6", to="scan_redis"),
+        "report_types.toml: scan_ntp: the type is given twice",
+    ),
+    "type without columns": (
+        broken(LAYOUTS, "layouts", "scan_ntp", to=...),
+        "report_types.toml: scan_ntp: primary asset is none of its parties",
+    ),
+    "columns of no type": (
+        broken(LAYOUTS, "layouts", "scan_new", to="ip"),
+        "layouts.toml: scan_new: no such type",
+    ),
+    "unknown block": (
+        broken(LAYOUTS, "layouts", "scan_ntp", to="@servise"),
+        "layouts.toml: scan_ntp: no block @servise",
+    ),
+    "unknown column in a layout": (
+        broken(LAYOUTS, "layouts", "scan_ntp", to="@service refid"),
+        "layouts.toml: scan_ntp: no column refid",
+    ),
+    "column twice in a layout": (
+        broken(LAYOUTS, "layouts", "scan_ntp", to="@service ip"),
+        "layouts.toml: scan_ntp: column ip is there 2 times",
+    ),
+    "two ports of one party": (
+        broken(OVERRIDES, "version", "scan_ntp", to={"role": "port", "party": "asset"}),
+        "layouts.toml: scan_ntp: port and version are both port of party 'asset'",
+    ),
+    "override of an unknown column": (
+        broken(OVERRIDES, "colour", to={"scan_ntp": {"title": "Colour"}}),
+        "overrides.toml: colour: no such column",
+    ),
+    "override for an unknown type": (
+        broken(OVERRIDES, "version", "scan_nothing*", to={"title": "V"}),
+        r"overrides.toml: version.scan_nothing\*: no known report type",
+    ),
+    "override for a type that lacks the column": (
+        broken(OVERRIDES, "mapped_address", to={"scan_redis": {"title": "M"}}),
+        "overrides.toml: mapped_address.scan_redis: no known report type",
+    ),
+    "override that changes nothing": (
+        broken(OVERRIDES, "version", "scan_ntp", to={"title": "Version"}),
+        "overrides.toml: version.scan_ntp: changes nothing",
+    ),
+    "two overrides for one type": (
+        broken(OVERRIDES, "version", "scan_*", to={"title": "V"}),
+        r"overrides.toml: version: scan_redis and scan_\* both claim scan_redis",
+    ),
+    "excluded name that has an identifying role": (
+        broken(COLUMNS, "what", "mapped_address", "role", to="domain"),
+        r"patterns.toml: never: mapped_\*: contradicts columns.toml, where mapped_address is",
+    ),
+    "pattern that is never reached": (
+        broken(PATTERNS, "patterns", "cc_ip", to={**IP, "section": "where"}),
+        r"patterns.toml: cc_ip: never reached: \*_ip",
+    ),
+    "pattern with two stars": (
+        broken(PATTERNS, "patterns", "*_x_*", to={**IP, "section": "where"}),
+        r"patterns.toml: \*_x_\*: a pattern has one \* at most",
+    ),
+    "star that stands for nothing": (
+        broken(PATTERNS, "patterns", "cve", to={**IP, "party": "*", "section": "where"}),
+        r"patterns.toml: cve: a \* that stands for nothing",
+    ),
+    "pattern for an unknown section": (
+        broken(PATTERNS, "patterns", "*_ip", "section", to="there"),
+        r"patterns.toml: patterns.\*_ip: no section there",
+    ),
+    "meaning without own": (
+        broken("meanings.toml", "exposed", "own", to=...),
+        "meanings.toml: exposed: own must be true or false",
+    ),
+    "no family for the rest": (
+        broken(FAMILIES, "general", "prefixes", to=["other_"]),
+        "families.toml: one family must have the prefix ''",
+    ),
+    "prefix of two families": (
+        broken(FAMILIES, "general", "prefixes", to=["", "scan_"]),
+        "families.toml: prefix 'scan_' belongs to 2 families",
+    ),
+    "prefixes that are no list": (
+        broken(FAMILIES, "general", "prefixes", to="scan_"),
+        "families.toml: general: prefixes must be a list",
+    ),
+}
+
+
+@pytest.mark.parametrize("breach", BREACHES)
+def test_a_contradiction_is_refused_with_its_file_and_entry(
+    documents: Documents, breach: str
+) -> None:
+    """Each way in which the data can be wrong stops the start with one line that says where."""
+    change, complaint = BREACHES[breach]
+    change(documents)
+    with pytest.raises(CatalogueError, match=complaint) as caught:
+        build(documents)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_given_twice_is_refused() -> None:
+    """TOML itself refuses a doubled name; the error says in which file."""
+    with pytest.raises(CatalogueError, match=r"columns\.toml: .*line 3"):
+        parse("columns.toml", '[a]\nip = { role = "ip" }\nip = { role = "ip" }\n')

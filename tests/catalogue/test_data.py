@@ -1,0 +1,180 @@
+"""What the package's own data says, where a slip would show analysts nonsense."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.catalogue.model import Catalogue
+
+IDENTIFYING = ("ip", "network", "hostname", "domain", "url", "mac", "email", "account")
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    """The catalogue of the package."""
+    return load_catalogue()
+
+
+def test_every_type_has_its_own_sentence(catalogue: Catalogue) -> None:
+    """What a report is and why it matters is said of each, in plain text of at most 320 letters."""
+    bases = [t for name, t in catalogue.types.items() if name not in catalogue.siblings]
+    assert len({t.about for t in bases}) == len(bases)
+    for report_type in bases:
+        assert report_type.about != catalogue.families[report_type.family].about
+        assert re.fullmatch(r"[A-Z][^\n<>|`*_]{40,310}\.", report_type.about), report_type.name
+
+
+def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
+    """Two columns that a type has with values of one kind are not called the same."""
+    for name in catalogue.types:
+        titles: dict[str, str] = {}
+        for column in map(lambda n, t=name: catalogue.column(t, n), catalogue.columns_of(name)):
+            other = titles.setdefault(column.title, column.name)
+            assert other == column.name, f"{name}: {other} and {column.name}: {column.title}"
+
+
+def test_what_is_exposed_is_never_malicious(catalogue: Catalogue) -> None:
+    """A subscriber's exposed, infected or attacked assets get no score and no indicator."""
+    for name in ("exposed", "infected", "compromised", "listed", "victim", "spoofing", "resolver"):
+        assert catalogue.meanings[name].own
+        assert not catalogue.meanings[name].malicious
+
+
+def test_harmless_third_parties_are_never_malicious(catalogue: Catalogue) -> None:
+    """Sinkholes, sensors and targets are neither ours nor evil."""
+    for name in ("sinkhole", "sensor", "target", "claimed", "other"):
+        assert not catalogue.meanings[name].own
+        assert not catalogue.meanings[name].malicious
+
+
+@pytest.mark.parametrize(
+    ("report_type", "parties"),
+    [
+        ("event4_honeypot_ddos_amp", {"src": "victim", "dst": "sensor"}),
+        ("event4_sinkhole_dns", {"src": "resolver"}),
+        ("event4_sinkhole_http_referer", {"referer": "compromised", "dst": "sinkhole"}),
+        ("event6_sinkhole", {"src": "infected", "dst": "sinkhole"}),
+        ("event4_honeypot_brute_force", {"src": "attacker", "dst": "sensor"}),
+        ("spam_url", {"asset": "spam_host", "src": "relay"}),
+        ("malware_url", {"asset": "malware_host"}),
+        ("scan_post_exploitation_framework", {"asset": "c2"}),
+        ("compromised_website6", {"asset": "compromised"}),
+        ("blocklist", {"asset": "listed"}),
+        ("ransomware_victim", {}),
+        ("compromised_account", {}),
+    ],
+)
+def test_whose_address_is_whose(
+    catalogue: Catalogue, report_type: str, parties: dict[str, str]
+) -> None:
+    """The meaning of each party decides scores, labels and indicators."""
+    assert catalogue.types[report_type].parties == parties
+
+
+def test_the_target_of_a_botnet_is_the_primary(catalogue: Catalogue) -> None:
+    """In event4_honeypot_ddos_target the subscriber's own address is the destination."""
+    target = catalogue.types["event4_honeypot_ddos_target"]
+    assert (target.primary, target.parties["dst"], target.parties["src"]) == ("dst", "victim", "c2")
+
+
+@pytest.mark.parametrize("name", ["password", "community", "badsecret_secret", "badsecret_product"])
+def test_found_secrets_are_secret(catalogue: Catalogue, name: str) -> None:
+    """They become no object and are masked in Notes."""
+    assert catalogue.columns[name].role == "secret"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("mapped_address", "xor_mapped_address", "bgp_identifier", "refid", "host", "peer"),
+        *("network_address", "gcip", "external_ip", "ipv4_address", "ipv6_link_local"),
+        *("mdns_ipv4", "namenodeaddress", "forwarded_by", "machine_name", "workgroup", "sysname"),
+        *("server_name", "servername", "dns_host_name", "default_naming_context", "location"),
+        *("available_mac", "selected_mac", "hassh", "jarm", "git_sha1", "page_sha256fp"),
+        *("visible_databases", "exports", "module", "nodes", "contact", "dst_netmask"),
+    ],
+)
+def test_what_identifies_nothing_is_not_read_as_if_it_did(catalogue: Catalogue, name: str) -> None:
+    """In no report type do these columns yield an object."""
+    for report_type in catalogue.types:
+        assert catalogue.column(report_type, name).role in ("text", "internal")
+
+
+@pytest.mark.parametrize(
+    ("report_type", "name", "role"),
+    [
+        ("spam_url", "subject", "text"),
+        ("sandbox_dns", "request", "domain"),
+        ("sandbox_dns", "response", "ip"),
+        ("scan_coap", "response", "text"),
+        ("event4_honeypot_ics_scan", "request", "text"),
+        ("blocklist", "ip", "network"),
+        ("event4_ip_spoofer", "network", "network"),
+        ("population_ntrip", "network", "text"),
+        ("compromised_website", "url", "url_part"),
+        ("compromised_website6", "http_host", "hostname"),
+        ("malware_url", "url", "url"),
+        ("event6_sinkhole_http", "http_host", "domain"),
+        ("compromised_account", "username", "account"),
+        ("event4_honeypot_brute_force", "username", "text"),
+        ("scan_netbios", "username", "internal"),
+        ("scan6_mongodb", "version", "software.version"),
+        ("scan_snmp", "version", "text"),
+        ("scan_ssdp", "server", "text"),
+        ("scan_http", "server", "software.product"),
+        ("scan_hadoop", "server_type", "text"),
+        ("scan_redis", "os", "software.product"),
+    ],
+)
+def test_one_name_means_different_things(
+    catalogue: Catalogue, report_type: str, name: str, role: str
+) -> None:
+    """Where a name is used twice, the type decides."""
+    assert catalogue.column(report_type, name).role == role
+
+
+def test_only_published_types_with_a_software_of_their_own_name_one(catalogue: Catalogue) -> None:
+    """A type with a product has a version column that is read as that product's."""
+    for report_type in catalogue.types.values():
+        if report_type.product:
+            roles = {
+                (column.role, column.group)
+                for column in (
+                    catalogue.column(report_type.name, name)
+                    for name in catalogue.columns_of(report_type.name)
+                )
+            }
+            assert ("software.version", "service") in roles, report_type.name
+
+
+def test_a_note_begins_with_what_where_when_and_why(catalogue: Catalogue) -> None:
+    """The cells that a reader looks for first stand first."""
+    first = ["severity", "tag", "ip", "port", "timestamp", "status", "raw_cert", "refid"]
+    orders = [catalogue.columns[name].order for name in first]
+    assert orders == sorted(orders)
+
+
+def test_activities_are_written_as_they_are_compared(catalogue: Catalogue) -> None:
+    """Lower case, words joined by hyphens; a malware's name is not among them."""
+    assert {"ssh-brute-force", "http-scan", "ddos", "ddos-amplification"} <= catalogue.activities
+    assert "ip-spoofer" in catalogue.activities
+    for activity in catalogue.activities:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", activity)
+    assert not {"mirai", "andromeda", "zeroaccess", "virut"} & catalogue.activities
+
+
+def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
+    """A type that has a vendor or version cell of a group can name the product."""
+    for report_type in catalogue.types.values():
+        columns = [
+            catalogue.column(report_type.name, name)
+            for name in catalogue.columns_of(report_type.name)
+        ]
+        groups = {c.group for c in columns if c.role.startswith("software.")}
+        products = {c.group for c in columns if c.role == "software.product"}
+        if report_type.product:
+            products.add("service")
+        assert groups <= products, report_type.name
