@@ -425,6 +425,23 @@ def test_no_credentials_reach_the_download_host(tmp_path: Path) -> None:
     assert KEY not in str(sent.headers)
 
 
+def test_every_request_keeps_the_pace(tmp_path: Path) -> None:
+    """Calls, downloads and repeated attempts are spaced alike."""
+    slept: list[float] = []
+    answers = Answers([entry()], httpx.Response(503), httpx.Response(200, content=b"ip\n"))
+    with ReportsApi(
+        KEY,
+        SECRET,
+        transport=httpx.MockTransport(answers),
+        requests_per_second=0.001,
+        retry=RetryPolicy(attempts=2, sleep=slept.append),
+    ) as api:
+        (report,) = api.list_reports(DAY)
+        api.download(report, tmp_path)
+    paced = [seconds for seconds in slept if seconds > 900]
+    assert len(paced) == len(answers.requests) - 1 == 2
+
+
 def test_an_id_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
     """A hostile id costs this report and reaches no host."""
     answers = Answers(b"")

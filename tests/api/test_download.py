@@ -93,6 +93,23 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == [NAME]
 
 
+def test_a_file_is_on_disk_before_it_appears(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All bytes are synced under the hidden name, then the folder with the final name."""
+    synced: list[tuple[int, bool]] = []
+    fsync = os.fsync
+
+    def watch(handle: int) -> None:
+        synced.append((os.fstat(handle).st_size, (tmp_path / NAME).exists()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    download(tmp_path, httpx.Response(200, content=BODY))
+    assert synced[0] == (len(BODY), False)
+    assert synced[1][1]
+
+
 def broken() -> Iterator[bytes]:
     """Yield some bytes, then fail."""
     yield b"ip\n"

@@ -72,9 +72,10 @@ class ReportsApi:
     ) -> None:
         """Open the pools; nothing is sent yet.
 
-        ``timeout`` is in seconds, for each read or write. ``ca_bundle`` (PEM) replaces the usual
-        certificates. Reports above ``max_bytes`` are refused. ``transport`` replaces network and
-        proxies in tests. Raises SettingsError for an URL, proxy or CA file that cannot be used.
+        ``timeout`` is in seconds, for each read or write. All threads together stay below
+        ``requests_per_second``; waits for it use the policy's ``sleep`` too. ``ca_bundle`` (PEM)
+        replaces the usual certificates. Reports above ``max_bytes`` are refused. ``transport``
+        replaces network, proxies and TLS. Raises SettingsError for an URL, proxy or CA file that cannot be used.
         """
         self._key = api_key
         self._secret = secret
@@ -82,8 +83,9 @@ class ReportsApi:
         self._download_url = base_url(download_url, "SHADOWSERVER_DOWNLOAD_URL")
         self._max_bytes = max_bytes
         self._retry = retry or RetryPolicy()
-        self._pacer = Pacer(requests_per_second)
-        context = tls_context(ca_bundle)
+        self._pacer = Pacer(requests_per_second, sleep=self._retry.sleep)
+        # A transport from outside brings its own TLS.
+        context = tls_context(ca_bundle) if transport is None else None
 
         def client(url: str) -> httpx.Client:
             return open_client(

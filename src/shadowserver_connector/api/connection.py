@@ -71,7 +71,7 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
 def open_client(
     url: str,
     *,
-    context: ssl.SSLContext,
+    context: ssl.SSLContext | None,
     connections: int,
     timeout: float,
     transport: httpx.BaseTransport | None,
@@ -83,7 +83,7 @@ def open_client(
     """
     try:
         return httpx.Client(
-            verify=context,
+            verify=context or True,
             transport=transport,
             trust_env=not is_loopback(httpx.URL(url).host),
             # No limit on the wait for a free connection: each one in use has its own.

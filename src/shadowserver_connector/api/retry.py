@@ -70,7 +70,7 @@ class RetryPolicy:
 
     Waits are random, up to ``first_wait`` after the first failure and up to twice as much after
     each further one, never above ``longest_wait``. A server's ``Retry-After`` comes first, cut
-    at ``longest_retry_after``. ``sleep`` may raise to give up early, on shutdown.
+    at ``longest_retry_after``. ``sleep`` may raise to end a wait early, on shutdown.
     """
 
     attempts: int = 5

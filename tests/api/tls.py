@@ -1,0 +1,115 @@
+"""A certificate authority of the test's own, and a proxy that leads every host to one server."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name(issuer))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def certificates(folder: Path, *hosts: str) -> tuple[Path, ssl.SSLContext]:
+    """Make a CA and a server certificate for ``hosts``; return the CA's file and a server's TLS."""
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    usage = {"digital_signature": True, "key_cert_sign": True, "crl_sign": True}
+    others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    usage |= dict.fromkeys((*others, "encipher_only", "decipher_only"), False)
+    ca = (
+        _builder("Test CA", "Test CA", ca_key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
+    certificate = (
+        _builder(hosts[0], "Test CA", key)
+        .add_extension(names, critical=False)
+        .add_extension(issuer, critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    ca_file, server_file = folder / "ca.pem", folder / "server.pem"
+    ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    server_file.write_bytes(
+        certificate.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server_file)
+    return ca_file, context
+
+
+@contextmanager
+def proxy(port: int) -> Iterator[tuple[str, list[str]]]:
+    """Run a CONNECT proxy whose every tunnel ends at ``port``; yield its URL and what was asked."""
+    asked: list[str] = []
+    threads: list[threading.Thread] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def tunnel(client: socket.socket) -> None:
+        with (
+            contextlib.suppress(ConnectionError),
+            client,
+            socket.create_connection(("127.0.0.1", port)) as server,
+        ):
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += client.recv(4096)
+            asked.append(head.decode().splitlines()[0])
+            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            other = {client: server, server: client}
+            while True:
+                for ready in select.select([client, server], [], [], 30)[0] or [client]:
+                    data = ready.recv(65536)
+                    if not data:
+                        return
+                    other[ready].sendall(data)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                thread = threading.Thread(target=tunnel, args=(listener.accept()[0],))
+                thread.start()
+                threads.append(thread)
+
+    accepting = threading.Thread(target=serve)
+    accepting.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for thread in (accepting, *threads):
+            thread.join()
