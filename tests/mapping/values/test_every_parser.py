@@ -17,6 +17,7 @@ from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.booleans import parse_boolean
 from shadowserver_connector.mapping.values.countries import parse_country
 from shadowserver_connector.mapping.values.counts import parse_count
+from shadowserver_connector.mapping.values.cpe import parse_cpe
 from shadowserver_connector.mapping.values.cve import find_cves
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.mapping.values.emails import parse_email
@@ -34,7 +35,7 @@ from shadowserver_connector.mapping.values.ssh import (
     parse_ssh_sha256,
 )
 from shadowserver_connector.mapping.values.tags import parse_label, split_tags
-from shadowserver_connector.mapping.values.texts import parse_term, parse_user_agent
+from shadowserver_connector.mapping.values.texts import parse_term, parse_user_agent, parse_version
 from shadowserver_connector.mapping.values.urls import parse_url
 from shadowserver_connector.mapping.values.x509 import parse_pem, parse_serial_number
 
@@ -45,7 +46,8 @@ PARSERS: dict[str, Callable[[str], Any]] = {
         *(parse_name, parse_domain, parse_email, parse_url, parse_time, parse_country),
         *(parse_boolean, parse_severity, parse_protocol, parse_application),
         *(parse_ssh_key, parse_ssh_key_type, parse_ssh_md5, parse_ssh_sha256),
-        *(parse_label, parse_term, parse_user_agent, parse_pem, parse_serial_number),
+        *(parse_label, parse_term, parse_user_agent, parse_version, parse_cpe, parse_pem),
+        parse_serial_number,
     )
 } | {f"parse_hash {name}": partial(parse_hash, name) for name in LENGTHS}
 

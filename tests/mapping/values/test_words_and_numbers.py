@@ -8,6 +8,7 @@ from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.booleans import parse_boolean
 from shadowserver_connector.mapping.values.countries import parse_country
 from shadowserver_connector.mapping.values.counts import MAX_COUNT, parse_count
+from shadowserver_connector.mapping.values.cpe import parse_cpe
 from shadowserver_connector.mapping.values.cve import find_cves
 from shadowserver_connector.mapping.values.mac import parse_mac
 from shadowserver_connector.mapping.values.null import is_null, is_null_number
@@ -24,7 +25,12 @@ from shadowserver_connector.mapping.values.tags import (
     parse_label,
     split_tags,
 )
-from shadowserver_connector.mapping.values.texts import MAX_NAME, parse_term, parse_user_agent
+from shadowserver_connector.mapping.values.texts import (
+    MAX_NAME,
+    parse_term,
+    parse_user_agent,
+    parse_version,
+)
 from tests.mapping.values.platform import MAC
 
 
@@ -202,3 +208,25 @@ def test_terms_are_single_lines_of_2_characters_and_more() -> None:
     for cell in ("x", "", "\x00", "x" * (MAX_NAME + 1)):
         with pytest.raises(ValueError, match="characters"):
             parse_term(cell)
+
+
+def test_a_version_may_have_one_character() -> None:
+    """Products and certificates have versions such as 2."""
+    assert parse_version("2") == "2"
+    with pytest.raises(ValueError, match="less than 1"):
+        parse_version("\x00")
+
+
+def test_a_cpe_is_one_of_version_2_3() -> None:
+    """The OASIS validator refuses a Software with any other."""
+    cpe = r"cpe:2.3:o:example:os:1.0\(2\):*:*:*:*:*:*:-"
+    assert parse_cpe(cpe) == cpe
+    for cell in (
+        "cpe:/o:example:os",
+        "cpe:2.3:o:example",
+        "example",
+        cpe + ":*",
+        "cpe:2.3:x" + ":*" * 10,
+    ):
+        with pytest.raises(ValueError, match="CPE"):
+            parse_cpe(cell)

@@ -22,10 +22,16 @@ def parse_user_agent(text: str) -> str:
     return _single_line(text, MAX_USER_AGENT)
 
 
-def _single_line(text: str, longest: int) -> str:
+def parse_version(text: str) -> str:
+    """Return the version of a product or certificate on one line; one character is enough."""
+    return _single_line(text, MAX_NAME, shortest=1)
+
+
+def _single_line(text: str, longest: int, shortest: int = 2) -> str:
+    # OpenCTI refuses names of one character.
     line = _BLANKS.sub(" ", _LONE_SURROGATES.sub("", text)).strip()
-    if len(line) < 2:  # OpenCTI refuses shorter names
-        raise ValueError("less than 2 characters")
+    if len(line) < shortest:
+        raise ValueError(f"less than {shortest} characters")
     if len(line) > longest:
         raise ValueError(f"more than {longest} characters")
     return line
