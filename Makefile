@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint format typecheck lock clean
+.PHONY: help demo test check-shared lint format typecheck generated lock clean system-packages
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -22,7 +22,7 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	$(PIP_INSTALL) --no-deps --editable .
-	@touch $@
+	@touch $@ $(VENV)/.runtime
 
 lint: $(VENV)/.dev ## ruff, format check
 	$(BIN)/ruff check .
@@ -35,8 +35,21 @@ format: $(VENV)/.dev ## rewrite the sources in the project's format
 typecheck: $(VENV)/.dev ## mypy --strict on the package
 	$(BIN)/mypy
 
-test: $(VENV)/.dev ## all tests that a fresh machine can run
-	$(BIN)/pytest
+demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, in one command
+	$(BIN)/shadowserver-connector demo -o demo-output
+
+test: $(VENV)/.dev system-packages ## all tests that a fresh machine can run
+	$(BIN)/pytest -q -n auto -m "not integration and not shared"
+	$(BIN)/pytest -q -m "integration and not shared"
+
+check-shared: $(VENV)/.dev ## compare with Shadowserver's schema and samples in ../shared
+	$(BIN)/pytest -q -n auto -m shared
+
+system-packages:
+	sh scripts/install-system-packages.sh
+
+generated: $(VENV)/.dev ## fail if a generated file is stale
+	$(BIN)/python scripts/generate_metadata.py --check
 
 lock: $(VENV)/.dev ## write requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra opencti pyproject.toml -o requirements/runtime.txt
