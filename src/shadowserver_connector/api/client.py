@@ -75,7 +75,9 @@ class ReportsApi:
         ``timeout`` is in seconds, for each read or write. All threads together stay below
         ``requests_per_second``; waits for it use the policy's ``sleep`` too. ``ca_bundle`` (PEM)
         replaces the usual certificates. Reports above ``max_bytes`` are refused. ``transport``
-        replaces network, proxies and TLS. Raises SettingsError for an URL, proxy or CA file that cannot be used.
+        replaces network, proxies and TLS.
+
+        Raises SettingsError for an URL, proxy or CA file that cannot be used.
         """
         self._key = api_key
         self._secret = secret
