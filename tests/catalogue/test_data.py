@@ -9,8 +9,6 @@ import pytest
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.catalogue.model import Catalogue
 
-IDENTIFYING = ("ip", "network", "hostname", "domain", "url", "mac", "email", "account")
-
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
@@ -78,6 +76,14 @@ def test_the_target_of_a_botnet_is_the_primary(catalogue: Catalogue) -> None:
     """In event4_honeypot_ddos_target the subscriber's own address is the destination."""
     target = catalogue.types["event4_honeypot_ddos_target"]
     assert (target.primary, target.parties["dst"], target.parties["src"]) == ("dst", "victim", "c2")
+
+
+def test_traffic_is_a_service_only_where_the_primary_listens(catalogue: Catalogue) -> None:
+    """A source port is no service; the port of a referring web site is one."""
+    for report_type in catalogue.types.values():
+        assert not (report_type.primary == "src" and report_type.traffic == "service")
+    assert catalogue.types["event4_sinkhole_dns"].traffic == "flow"
+    assert catalogue.types["event4_sinkhole_http_referer"].traffic == "service"
 
 
 @pytest.mark.parametrize("name", ["password", "community", "badsecret_secret", "badsecret_product"])
