@@ -55,6 +55,25 @@ def test_an_unknown_type_is_titled_after_its_name(catalogue: Catalogue) -> None:
     assert catalogue.report_type("___").title == "Unnamed report"
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "primary"),
+    [
+        ("botnet_drone", ("timestamp", "ip", "port", "cc_ip"), "asset"),
+        ("event4_sinkhole_new", ("timestamp", "dst_ip", "src_ip"), "src"),
+        ("event4_sinkhole", ("timestamp", "src_ip", "dst_ip"), "src"),
+        ("event4_new", ("timestamp", "dst_ip"), "dst"),
+        ("scan_new", ("timestamp", "src_ip"), "asset"),
+        ("compromised_account", ("timestamp", "ip"), ""),
+        ("scan_redis", ("timestamp", "port"), "asset"),
+    ],
+)
+def test_the_primary_is_one_that_the_file_has(
+    catalogue: Catalogue, name: str, header: tuple[str, ...], primary: str
+) -> None:
+    """A party of the family stands in for the usual primary when only it has an address."""
+    assert catalogue.report_type(name, header).primary == primary
+
+
 def test_a_known_type_is_known(catalogue: Catalogue) -> None:
     """A published type comes with its own title, page, severity and product."""
     redis = catalogue.report_type("scan_redis")

@@ -5,8 +5,8 @@ Nothing here knows a column or a report type by name: that is in ``data/``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 RDNS = (
@@ -203,11 +203,21 @@ class Catalogue:
     last: int
     """Order of a column that nothing is known of."""
 
-    def report_type(self, name: str) -> ReportType:
-        """Return what is known of a report type; by its family's general rules if unknown."""
-        known = self.types.get(name)
-        if known is not None:
-            return known
+    def report_type(self, name: str, header: Sequence[str] = ()) -> ReportType:
+        """Return what is known of a report type; by its family's general rules if unknown.
+
+        Given a file's header, the primary is a party that has an address in it: files of earlier
+        years call an infected asset ``ip``, where today's call it ``src_ip``.
+        """
+        report_type = self.types.get(name) or self._unknown(name)
+        columns = [self.column(name, column) for column in header]
+        addressed = [column.party for column in columns if column.role in ADDRESS_ROLES]
+        candidates = [party for party in report_type.parties if party in addressed]
+        if report_type.primary in addressed or not (report_type.primary and candidates):
+            return report_type
+        return replace(report_type, primary=candidates[0])
+
+    def _unknown(self, name: str) -> ReportType:
         family = self._family_of(name)
         return ReportType(
             name=name,
