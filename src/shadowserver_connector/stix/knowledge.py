@@ -41,7 +41,7 @@ def author() -> StixObject:
             "and to national CERTs."
         ),
         "identity_class": "organization",
-        "contact_information": "https://www.shadowserver.org/contact/",
+        "contact_information": "https://www.shadowserver.org/",
         "confidence": SHARED_CONFIDENCE,
     }
 

@@ -7,7 +7,7 @@ from shadowserver_connector.mapping.values.asn import MAX_ASN, parse_asn
 from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.booleans import parse_boolean
 from shadowserver_connector.mapping.values.countries import parse_country
-from shadowserver_connector.mapping.values.counts import MAX_COUNT, parse_count
+from shadowserver_connector.mapping.values.counts import parse_count
 from shadowserver_connector.mapping.values.cpe import parse_cpe
 from shadowserver_connector.mapping.values.cve import find_cves
 from shadowserver_connector.mapping.values.mac import parse_mac
@@ -31,6 +31,7 @@ from shadowserver_connector.mapping.values.texts import (
     parse_user_agent,
     parse_version,
 )
+from shadowserver_connector.stix.containers import MAX_NUMBER_OBSERVED
 from tests.mapping.values.platform import MAC
 
 
@@ -78,8 +79,8 @@ def test_a_port_is_between_1_and_65535() -> None:
 def test_a_count_is_positive_and_bounded() -> None:
     """STIX bounds the number of an observed-data."""
     assert parse_count("17") == 17
-    assert parse_count(str(MAX_COUNT)) == MAX_COUNT
-    for cell in ("0", str(MAX_COUNT + 1), "1.5", "-1", ""):
+    assert parse_count(str(MAX_NUMBER_OBSERVED)) == MAX_NUMBER_OBSERVED
+    for cell in ("0", str(MAX_NUMBER_OBSERVED + 1), "1.5", "-1", ""):
         with pytest.raises(ValueError, match="count"):
             parse_count(cell)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 from shadowserver_connector.mapping.values.addresses import parse_ip
 from shadowserver_connector.mapping.values.names import parse_name
@@ -52,14 +51,6 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
     bracketed = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == _DEFAULT_PORTS.get(scheme.lower()) else f":{port}"
     return parse_url(f"{scheme}://{bracketed}{suffix}{target}")
-
-
-def url_host(url: str) -> str:
-    """Return the host of a URL that `parse_url` accepted: a name or an address."""
-    host = urlsplit(url).hostname
-    if not host:
-        raise ValueError("a URL without a host")
-    return host
 
 
 def _place(place: str) -> str:
