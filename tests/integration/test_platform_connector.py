@@ -1,0 +1,268 @@
+"""The stand-in treats connectors, works and faults as the platform does, seen through pycti."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import requests
+from pycti import OpenCTIApiClient, OpenCTIConnectorHelper
+
+from tests.integration.conftest import Connect
+from tests.platform import samples
+from tests.platform.errors import PlatformError
+from tests.platform.opencti import Fault, OpenCTI
+from tests.platform.queues import push_queue
+from tests.platform.rabbitmq import RabbitMQ
+from tests.platform.worker import Workers
+
+pytestmark = pytest.mark.integration
+
+HAS_API_PROTOCOL = hasattr(OpenCTIApiClient, "send_bundle_to_api")
+HAS_MULTIPART = (
+    "is_multipart"
+    in inspect.signature(
+        OpenCTIApiClient("http://127.0.0.1", "none", perform_health_check=False).work.initiate_work
+    ).parameters
+)
+
+
+def ping(helper: OpenCTIConnectorHelper) -> Any:
+    """Ping by hand, with the helper's state, and return the state that the platform answers."""
+    answer = helper.api.connector.ping(
+        helper.connector_id, helper.get_state(), helper.connector_info.all_details
+    )
+    return answer["connector_state"]
+
+
+@pytest.fixture
+def helper(platform: OpenCTI, connect: Connect) -> OpenCTIConnectorHelper:
+    """Return a registered connector whose own pings are over, so that they do not interfere."""
+    registered = connect(platform)
+    registered.ping.stop()
+    registered.ping.join(30)
+    return registered
+
+
+def test_a_wrong_token_is_refused(platform: OpenCTI) -> None:
+    """Every request but those with the platform's token gets its AUTH error."""
+    with pytest.raises(ValueError, match="not reachable"):
+        OpenCTIApiClient(platform.url, "wrong", log_level="critical")
+    answer = requests.post(
+        f"{platform.url}/graphql",
+        json={"query": "query { about { version } }"},
+        headers={"Authorization": "Bearer wrong"},
+        timeout=10,
+    ).json()
+    assert answer["errors"][0]["name"] == "AUTH_REQUIRED"
+    assert not any(seen.authenticated for seen in platform.requests)
+
+
+def test_the_state_is_kept_and_given_back(
+    platform: OpenCTI, helper: OpenCTIConnectorHelper, connect: Connect
+) -> None:
+    """A state reaches the platform with a ping, and the same connector finds it at its start."""
+    assert helper.get_state() is None
+    helper.set_state({"version": 1})
+    helper.force_ping()
+    assert platform.state(helper.connector_id) == {"version": 1}
+    assert connect(platform, id=helper.connector_id).get_state() == {"version": 1}
+
+
+def test_a_reset_empties_state_and_queue(
+    platform: OpenCTI, rabbitmq: RabbitMQ, helper: OpenCTIConnectorHelper
+) -> None:
+    """After a reset the next ping answers with no state, and the queue is empty."""
+    helper.set_state({"version": 1})
+    ping(helper)
+    helper.send_stix2_bundle(samples.bundle_of([samples.author()]))
+    platform.reset(helper.connector_id)
+    assert rabbitmq.ready(push_queue(helper.connector_id)) == 0
+    assert platform.state(helper.connector_id) is None
+    assert ping(helper) == ""
+    assert platform.state(helper.connector_id) is None
+    ping(helper)
+    assert platform.state(helper.connector_id) == {"version": 1}
+
+
+def test_force_ping_pushes_the_old_state_over_a_reset(
+    platform: OpenCTI, helper: OpenCTIConnectorHelper
+) -> None:
+    """What pycti does on its own undoes a reset: a connector has to look before it pings."""
+    helper.set_state({"version": 1})
+    helper.force_ping()
+    platform.reset(helper.connector_id)
+    helper.force_ping()
+    assert platform.state(helper.connector_id) == {"version": 1}
+
+
+def test_the_queue_is_told_in_messages_and_bytes(
+    platform: OpenCTI, rabbitmq: RabbitMQ, helper: OpenCTIConnectorHelper
+) -> None:
+    """What a connector reads before it runs is what lies in RabbitMQ."""
+    helper.send_stix2_bundle(samples.bundle_of([samples.author()]))
+    details = helper.api.connector.read(helper.connector_id)["connector_queue_details"]
+    messages, size = rabbitmq.size(push_queue(helper.connector_id))
+    assert details == {"messages_number": messages, "messages_size": size}
+    assert messages == 1
+    assert size > len(samples.bundle_of([samples.author()]))
+
+
+def test_stop_unregisters_and_deletes_the_queue(
+    platform: OpenCTI, connect: Connect, rabbitmq: RabbitMQ
+) -> None:
+    """pycti's own `stop` is no shutdown: the connector and what it sent are gone."""
+    helper = connect(platform)
+    helper.send_stix2_bundle(samples.bundle_of([samples.author()]))
+    helper.stop()
+    assert platform.connectors.all() == []
+    with pytest.raises(RuntimeError, match="knows no queue"):
+        rabbitmq.size(push_queue(helper.connector_id))
+
+
+def test_a_work_is_complete_when_all_is_reported(
+    platform: OpenCTI, helper: OpenCTIConnectorHelper
+) -> None:
+    """Without multipart a work completes as soon as its reports reach the number announced."""
+    work = helper.api.work
+    work_id = work.initiate_work(helper.connector_id, "day")
+    work.add_expectations(work_id, 2)
+    work.report_expectation(work_id, None)
+    assert work.get_work(work_id)["status"] == "progress"
+    work.report_expectation(work_id, {"error": "no", "source": "{}"})
+    shown = work.get_work(work_id)
+    assert shown["status"] == "complete"
+    assert shown["tracking"] == {"import_expected_number": 2, "import_processed_number": 2}
+    assert [error["message"] for error in shown["errors"]] == ["no"]
+    assert [one["id"] for one in work.get_connector_works(helper.connector_id)] == [work_id]
+
+
+@pytest.mark.skipif(not HAS_MULTIPART, reason="this pycti has no multipart works")
+def test_a_multipart_work_waits_to_be_closed(
+    platform: OpenCTI, helper: OpenCTIConnectorHelper
+) -> None:
+    """Between two sends a multipart work stays open, and closed early it waits for the reports."""
+    work = helper.api.work
+    work_id = work.initiate_work(helper.connector_id, "day", is_multipart=True)
+    work.add_expectations(work_id, 1)
+    work.report_expectation(work_id, None)
+    assert work.get_work(work_id)["status"] == "progress"
+    work.add_expectations(work_id, 1)
+    work.to_processed(work_id, "two parts")
+    assert work.get_work(work_id)["status"] == "progress"
+    work.report_expectation(work_id, None)
+    shown = work.get_work(work_id)
+    assert shown["status"] == "complete"
+    assert [message["message"] for message in shown["messages"]] == ["two parts"]
+
+
+def test_a_work_closed_in_error_says_why(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
+    """The closing message stands among the errors."""
+    work_id = helper.api.work.initiate_work(helper.connector_id, "day")
+    helper.api.work.to_processed(work_id, "1 failed", in_error=True)
+    (work,) = platform.works.of(helper.connector_id)
+    assert work.plain()["errors"] == ["1 failed"]
+    assert work.status == "complete"
+
+
+def test_a_deleted_work_is_gone(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
+    """What is reported to a deleted work is ignored, as on the platform."""
+    work_id = helper.api.work.initiate_work(helper.connector_id, "day")
+    helper.api.work.delete_work(work_id)
+    helper.api.work.add_expectations(work_id, 1)
+    helper.api.work.to_processed(work_id, "done")
+    assert helper.api.work.get_work(work_id) is None
+    assert platform.works.of() == []
+
+
+@pytest.mark.skipif(not HAS_API_PROTOCOL, reason="this pycti has no queue protocol `api`")
+def test_the_api_protocol_ends_in_the_same_queue(
+    platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
+) -> None:
+    """A bundle pushed through the API is split and announced by the platform, then imported."""
+    helper = connect(platform, queue_protocol="api")
+    objects = samples.everything()
+    work_id = helper.api.work.initiate_work(helper.connector_id, "pushed")
+    helper.send_stix2_bundle(samples.bundle_of(objects), work_id=work_id)
+    assert platform.count("StixBundlePush") == 1
+    assert platform.count("addExpectations") == 0
+    with Workers(platform, rabbitmq, helper.connector_id, number=2) as workers:
+        workers.wait_idle()
+    work = platform.works.wait_complete(work_id)
+    assert (work.expected, work.processed) == (len(objects), len(objects))
+    assert platform.store.oddities.dropped == []
+
+
+def test_faults_are_what_pycti_sees(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
+    """Each fault shows once, for its operation only, as the error that pycti makes of it."""
+    work = helper.api.work
+    platform.inject(
+        Fault(502, "workAdd"),
+        Fault(PlatformError("LOCK_ERROR", "busy"), "workAdd"),
+        Fault("cut", "workAdd"),
+    )
+    with pytest.raises(ValueError, match="Bad Gateway"):
+        work.initiate_work(helper.connector_id, "1")
+    with pytest.raises(ValueError, match="LOCK_ERROR"):
+        work.initiate_work(helper.connector_id, "2")
+    with pytest.raises(requests.ConnectionError):
+        work.initiate_work(helper.connector_id, "3")
+    assert platform.works.of() == []
+    assert work.initiate_work(helper.connector_id, "4")
+
+
+def test_a_lost_answer_has_taken_effect(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
+    """A request can be carried out although the client never hears of it."""
+    platform.inject(Fault("cut", "workAdd", done=True))
+    with pytest.raises(requests.ConnectionError):
+        helper.api.work.initiate_work(helper.connector_id, "lost")
+    assert [work.name for work in platform.works.of()] == ["lost"]
+
+
+def test_a_hanging_request_ends_with_the_client_or_the_release(
+    platform: OpenCTI, helper: OpenCTIConnectorHelper
+) -> None:
+    """A platform that does not answer is left by the client's time-out; others go on."""
+    platform.inject(Fault("hang", "workAdd"))
+    helper.api.session_requests_timeout = 0.3
+    with pytest.raises(requests.Timeout):
+        helper.api.work.initiate_work(helper.connector_id, "hangs")
+    platform.release()
+    assert helper.api.work.initiate_work(helper.connector_id, "answers")
+
+
+def test_a_stopped_platform_refuses_and_keeps_everything(
+    platform: OpenCTI, helper: OpenCTIConnectorHelper
+) -> None:
+    """Stopped, nobody can connect, not even on an open connection; started, all is there."""
+    helper.set_state({"version": 1})
+    ping(helper)
+    work_id = helper.api.work.initiate_work(helper.connector_id, "day")
+    platform.stop()
+    with pytest.raises(requests.ConnectionError):
+        ping(helper)
+    platform.start()
+    assert platform.state(helper.connector_id) == {"version": 1}
+    assert helper.api.work.get_work(work_id)["name"] == "day"
+    ping(helper)
+
+
+def test_a_platform_without_its_broker_answers_with_an_error(
+    platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
+) -> None:
+    """Registration needs the queues; when RabbitMQ is away it fails and can be tried again."""
+    rabbitmq.stop()
+    with pytest.raises(ValueError, match="RabbitMQ is not available"):
+        connect(platform)
+    rabbitmq.start()
+    assert connect(platform).get_state() is None
+
+
+def test_an_unknown_field_is_an_error_that_tests_see(platform: OpenCTI) -> None:
+    """A query that the stand-in has no answer to fails, and is noted."""
+    api = OpenCTIApiClient(platform.url, platform.token, log_level="critical")
+    with pytest.raises(ValueError, match="Cannot query field"):
+        api.query("query Sectors { sectors { edges { node { id } } } }")
+    assert platform.unknown == ['Cannot query field "sectors"']
+    platform.unknown.clear()
