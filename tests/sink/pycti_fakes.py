@@ -109,16 +109,22 @@ class FakeHelper:
     copies: list[dict[str, Any]] = field(default_factory=list)
     uploads: list[dict[str, Any]] = field(default_factory=list)
     upload_answer: Any = None
+    stored: str = ""
+    """The state that the platform holds, as JSON."""
+    was_reset: bool = False
+    ping_failures: list[BaseException] = field(default_factory=list)
+    pings: int = 0
 
     def __post_init__(self) -> None:
         self.connector_info = SimpleNamespace(
-            buffering=False, queue_threshold=0.0, queue_messages_size=0.0
+            buffering=False, queue_threshold=0.0, queue_messages_size=0.0, all_details={}
         )
+        self._state = self.stored
         self.connector_logger = FakeLog()
         self.api = SimpleNamespace(
             work=FakeWorks(),
             query=self._query,
-            connector=SimpleNamespace(read=self._read),
+            connector=SimpleNamespace(read=self._read, ping=self._ping),
             stix_cyber_observable=SimpleNamespace(upload_artifact=self._upload),
         )
 
@@ -138,6 +144,37 @@ class FakeHelper:
             raise self.sending_failures.pop(0)
         self.messages.extend((work_id, part) for part in parts)
         return [json.dumps(part) for part in parts]
+
+    def get_state(self) -> dict[str, Any] | None:
+        """Return the state that the helper holds."""
+        state = json.loads(self._state or "null")
+        return state if isinstance(state, dict) and state else None
+
+    def set_state(self, state: dict[str, Any] | None) -> None:
+        """Hold a state until the next ping."""
+        self._state = json.dumps(state) if isinstance(state, dict) else ""
+
+    def last_run_datetime(self) -> None:
+        """Note the time."""
+
+    def next_run_datetime(self, duration_period_in_seconds: float) -> None:
+        """Note the time."""
+
+    def reset(self) -> None:
+        """Do what the platform's reset button does."""
+        self.stored, self.was_reset = "", True
+
+    def _ping(
+        self, connector_id: str, connector_state: Any, connector_info: dict[str, Any]
+    ) -> dict[str, Any]:
+        self.pings += 1
+        if self.ping_failures:
+            raise self.ping_failures.pop(0)
+        if self.was_reset:
+            self.was_reset = False
+        else:
+            self.stored = json.dumps(connector_state)
+        return {"connector_state": self.stored}
 
     def import_all(self, work_id: str) -> None:
         """Do what OpenCTI's workers do: process what was announced."""

@@ -1,1 +1,1 @@
-"""The side that faces OpenCTI: registration, schedule, works."""
+"""OpenCTI's side: registration, schedule, works, state."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from shadowserver_connector.errors import RetriableError
+from shadowserver_connector.errors import NotReadyError, RetriableError
 
 T = TypeVar("T")
 
@@ -53,7 +53,8 @@ class Waiter:
         """Return what ``call`` returns, repeating it while it raises a RetriableError.
 
         ``what`` is what the log says it waits for: once when the wait begins, once when it is
-        over. Raises the last error when ``patience`` is used up, and Stopping.
+        over. Raises the last error when ``patience`` is used up, and Stopping. A NotReadyError is
+        raised at once: what is not ready is for another run.
         """
         started = time.monotonic()
         pause = self.first_pause
@@ -61,6 +62,8 @@ class Waiter:
         while True:
             try:
                 result = call()
+            except NotReadyError:
+                raise
             except RetriableError as error:
                 if time.monotonic() - started + pause > patience:
                     raise

@@ -1,0 +1,208 @@
+"""The reports of one day: downloaded, converted, sent, remembered, one after the other."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import traceback
+from collections.abc import Collection, Sequence
+from concurrent.futures import wait
+from datetime import date
+from enum import Enum, auto
+from pathlib import Path
+from typing import Final
+
+from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.connector.downloads import Fetched, downloads
+from shadowserver_connector.connector.importer import Importer, Patience
+from shadowserver_connector.connector.memory import StateResetError
+from shadowserver_connector.connector.tally import Failure, Tally
+from shadowserver_connector.errors import (
+    NotReadyError,
+    ShadowserverConnectorError,
+    SinkUnavailableError,
+)
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.opencti import Delivery
+from shadowserver_connector.sink.waiting import Stopping
+from shadowserver_connector.state.digest import report_digest
+from shadowserver_connector.state.model import (
+    State,
+    failures_of,
+    is_content_known,
+    is_done,
+    with_day_closed,
+    with_day_open,
+    with_done,
+    with_failure,
+)
+
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+# Seconds after which a wait for a download looks up whether to stop.
+_LOOK_UP: Final = 0.5
+
+
+class Ending(Enum):
+    """How the import of one report ended."""
+
+    DONE = auto()
+    NOT_READY = auto()
+    FAILED = auto()
+
+
+def import_day(
+    parts: Importer, patience: Patience, state: State, day: date, reports: Sequence[ReportInfo]
+) -> State:
+    """Import what the API lists for a day and is not done; return the state afterwards.
+
+    The state is stored after each report. Failures of a report are counted in it and named in
+    the day's work. Raises StateResetError and Stopping, with the work closed.
+    """
+    todo = [report for report in reports if not is_done(state, report)]
+    if not todo:
+        return with_day_closed(state, day)
+    listed = {report_digest(report) for report in reports}
+    tally = Tally(day)
+    delivery = Delivery(parts.helper, parts.can, parts.waiter, f"Shadowserver reports of {day}")
+    parts.delivery = delivery
+    all_ready = True
+    try:
+        for fetched in downloads(
+            todo,
+            parts.api.download,
+            parts.workspace / "downloads",
+            threads=parts.settings.max_threads,
+        ):
+            state, ending = _import_report(parts, patience, state, fetched, listed, tally, delivery)
+            all_ready = all_ready and ending is not Ending.NOT_READY
+        if tally.persistent:
+            delivery.open()
+        delivery.close(tally.message(delivery.objects), in_error=bool(tally.failures))
+    except StateResetError:
+        _close_on_the_way_out(parts, tally, "interrupted, as the state was reset in OpenCTI")
+        raise
+    except Stopping:
+        _close_on_the_way_out(parts, tally, "interrupted by a shutdown; the next run goes on")
+        raise
+    finally:
+        parts.delivery = None
+    parts.log.info("Day imported", {"day": str(day), "result": tally.message(delivery.objects)})
+    if all_ready and not tally.failures:
+        return with_day_closed(state, day)
+    return with_day_open(state, day)
+
+
+def _import_report(
+    parts: Importer,
+    patience: Patience,
+    state: State,
+    fetched: Fetched,
+    listed: Collection[str],
+    tally: Tally,
+    delivery: Delivery,
+) -> tuple[State, Ending]:
+    report = fetched.report
+    try:
+        downloaded = _downloaded(parts, patience, fetched)
+        if is_content_known(state, report, downloaded.sha256):
+            parts.log.info("Known under another id, nothing to send", {"file": report.file})
+            tally.skipped += 1
+        else:
+            tally.add(_convert_and_send(parts, patience, report, downloaded.path, delivery))
+        _archive(parts, report, downloaded.path)
+        state, ending = with_done(state, report, downloaded.sha256, listed), Ending.DONE
+    except NotReadyError:
+        parts.log.info("Still empty, asked for again by the next run", {"file": report.file})
+        tally.skipped += 1
+        return state, Ending.NOT_READY
+    except StateResetError:
+        raise
+    except Exception as error:
+        state, ending = with_failure(state, report), Ending.FAILED
+        failure = Failure(report.file, describe(error), failures_of(state, report))
+        tally.failures.append(failure)
+    if ending is Ending.FAILED:
+        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        parts.log.error("Report failed", tally.failures[-1]._asdict())
+    parts.memory.write(state)
+    return state, ending
+
+
+def _downloaded(parts: Importer, patience: Patience, fetched: Fetched) -> Downloaded:
+    """Return the download made ahead; if that failed in a way that time may cure, another one."""
+    ahead = [fetched.download]
+
+    def call() -> Downloaded:
+        if not ahead:
+            return parts.api.download(fetched.report, fetched.folder)
+        download = ahead.pop()
+        while not download.done():
+            wait([download], timeout=_LOOK_UP)
+            parts.waiter.pause(0)
+        return download.result()
+
+    return patience.until(f"the download of {fetched.report.file}", call)
+
+
+def _convert_and_send(
+    parts: Importer,
+    patience: Patience,
+    report: ReportInfo,
+    path: Path,
+    delivery: Delivery,
+) -> Outcome:
+    def call() -> Outcome:
+        try:
+            return parts.convert(
+                path, report, parts.options, lambda chunk: delivery.send(chunk, path)
+            )
+        except OSError as error:
+            if error.errno in _DISK_FULL:
+                raise SinkUnavailableError("no space is left on the disk; free some") from None
+            raise
+
+    return patience.until("room on the disk", call)
+
+
+def _archive(parts: Importer, report: ReportInfo, path: Path) -> None:
+    """Keep the original file, if that is asked for; a full archive stops nothing."""
+    directory = parts.settings.archive_dir
+    if directory is None:
+        return
+    target = directory / report.day.isoformat() / safe_name(f"{report.list}-{path.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.part")
+        shutil.copyfile(path, part)
+        part.replace(target)
+    except OSError as error:
+        parts.log.warning(
+            "The original file is not archived",
+            {"file": path.name, "directory": str(directory), "reason": error.strerror},
+        )
+
+
+def describe(error: Exception) -> str:
+    """Say what went wrong, in one line without secrets.
+
+    Errors of our own are made for that; of others only kind and place are told.
+    """
+    if isinstance(error, ShadowserverConnectorError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "shadowserver_connector" in frame.filename]
+    place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return f"unexpected {type(error).__name__}{place}; please report it"
+
+
+def _close_on_the_way_out(parts: Importer, tally: Tally, ending: str) -> None:
+    delivery = parts.delivery
+    if delivery is None:
+        return
+    try:
+        delivery.close_at_once(tally.message(delivery.objects, ending))
+    except SinkUnavailableError:
+        # The next run closes it.
+        parts.log.warning("The work could not be closed", {"day": str(tally.day)})

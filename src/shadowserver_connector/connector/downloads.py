@@ -1,0 +1,70 @@
+"""Report files, downloaded ahead of their conversion, within bounds."""
+
+from __future__ import annotations
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.report.info import ReportInfo
+
+MAX_BYTES_AHEAD: Final = 1024**3
+"""Bytes on disk above which no further download is begun."""
+
+Download = Callable[[ReportInfo, Path], Downloaded]
+
+
+class Fetched(NamedTuple):
+    """A report with its download, under way or done."""
+
+    report: ReportInfo
+    folder: Path
+    """Where the file is or will be, alone."""
+    download: Future[Downloaded]
+
+
+def downloads(
+    reports: Sequence[ReportInfo],
+    download: Download,
+    workspace: Path,
+    *,
+    threads: int,
+    max_bytes: int = MAX_BYTES_AHEAD,
+) -> Iterator[Fetched]:
+    """Yield the reports in order, downloading up to ``threads`` of them at the same time.
+
+    A report's folder is deleted when the next one is asked for, or when the iterator is closed,
+    which abandons downloads under way without waiting for them.
+    """
+    waiting = deque(enumerate(reports))
+    under_way: deque[Fetched] = deque()
+    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="download")
+    try:
+        while waiting or under_way:
+            while waiting and _has_room(under_way, threads, max_bytes):
+                number, report = waiting.popleft()
+                folder = workspace / f"{report.day}-{number}"
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                under_way.append(Fetched(report, folder, pool.submit(download, report, folder)))
+            fetched = under_way.popleft()
+            yield fetched
+            shutil.rmtree(fetched.folder, ignore_errors=True)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        shutil.rmtree(workspace, ignore_errors=True)
+
+
+def _has_room(under_way: Sequence[Fetched], threads: int, max_bytes: int) -> bool:
+    if not under_way:
+        return True
+    on_disk = sum(
+        each.download.result().size
+        for each in under_way
+        if each.download.done() and each.download.exception() is None
+    )
+    return len(under_way) < threads and on_disk < max_bytes

@@ -1,0 +1,81 @@
+"""What a run works with: the API, OpenCTI, the memory, and how to convert and to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.errors import RetriableError
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.sink.opencti import Delivery
+from shadowserver_connector.sink.platform import Abilities
+from shadowserver_connector.sink.waiting import Log, Waiter
+
+T = TypeVar("T")
+
+PATIENCE: Final = 900.0
+"""Seconds that a run waits for Shadowserver before it leaves a day or report to the next run."""
+
+Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
+
+
+def now() -> datetime:
+    """Return the time, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Patience:
+    """How long to wait for Shadowserver: once it was in vain, not again until it answers."""
+
+    waiter: Waiter
+    seconds: float = PATIENCE
+    exhausted: bool = False
+
+    def until(self, what: str, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, waiting while it raises a RetriableError.
+
+        Raises the last error when patience is used up.
+        """
+        try:
+            result = self.waiter.until(what, call, 0.0 if self.exhausted else self.seconds)
+        except RetriableError:
+            self.exhausted = True
+            raise
+        self.exhausted = False
+        return result
+
+
+@dataclass
+class Importer:
+    """Everything that a run needs; only ``delivery`` changes."""
+
+    settings: ShadowserverSettings
+    options: Options
+    api: ReportsApi
+    helper: Any
+    can: Abilities
+    memory: Memory
+    waiter: Waiter
+    workspace: Path
+    """A directory of this connector's own, for downloads."""
+    convert: Convert = convert_report
+    now: Callable[[], datetime] = now
+    patience: float = PATIENCE
+    delivery: Delivery | None = field(default=None, init=False)
+    """The delivery under way, for whoever has to close it on the way out."""
+
+    @property
+    def log(self) -> Log:
+        """The connector's logger."""
+        return self.waiter.log

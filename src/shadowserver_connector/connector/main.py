@@ -1,0 +1,192 @@
+"""The connector as a process: started, supervised, and stopped in time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.api.retry import Retry, RetryPolicy
+from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.helper import connect, pycti_log
+from shadowserver_connector.connector.importer import Importer
+from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.connector.run import run_window
+from shadowserver_connector.connector.schedule import run_for_ever, run_guarded
+from shadowserver_connector.connector.selection import warn_of_unknown_names
+from shadowserver_connector.errors import SettingsError, SinkUnavailableError
+from shadowserver_connector.pipeline.options import conversion_options
+from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.settings.load import Loaded
+from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.waiting import Log, Stopping, Waiter
+
+# Seconds. Docker kills ten seconds after it asked to stop.
+GRACE: Final = 6.0
+_LAST_CALL: Final = 2.0
+_LOOK_UP: Final = 0.5
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+Body = Callable[["Process"], int]
+
+
+def run(loaded: Loaded) -> int:
+    """Run as OpenCTI's connector until asked to stop; return the exit code.
+
+    With ``CONNECTOR_RUN_AND_TERMINATE`` as `run_once`. Raises SettingsError before anything is
+    contacted when a setting is missing.
+    """
+    if loaded.settings.connector.run_and_terminate:
+        return run_once(loaded)
+    return _supervised(loaded, _for_ever)
+
+
+def run_once(loaded: Loaded) -> int:
+    """Run once and return the exit code: 1 when not every day could be asked for."""
+    return _supervised(loaded, _once)
+
+
+class Process:
+    """The parts of a running connector, as far as they exist."""
+
+    def __init__(self, loaded: Loaded, log: Log) -> None:
+        self.loaded = loaded
+        self.waiter = Waiter(threading.Event(), log)
+        self.importer: Importer | None = None
+        self.exit_code = 1
+
+    def assemble(self) -> Importer:
+        """Connect to OpenCTI and build everything; raises Stopping and SettingsError."""
+        settings = self.loaded.settings
+        helper = connect(self.loaded, self.waiter)
+        self.importer = Importer(
+            settings=settings.shadowserver,
+            options=conversion_options(settings.shadowserver),
+            api=_reports_api(self.loaded, self.waiter),
+            helper=helper,
+            can=abilities(helper),
+            memory=Memory(helper, self.waiter),
+            waiter=self.waiter,
+            workspace=_workspace(settings.connector.id or ""),
+        )
+        warn_of_unknown_names(self.importer.api, settings.shadowserver, self.waiter.log)
+        return self.importer
+
+
+def _for_ever(process: Process) -> int:
+    parts = process.assemble()
+    period = process.loaded.settings.connector.duration_period
+    run_for_ever(lambda: run_window(parts), parts.helper, parts.waiter, period)
+    return 0
+
+
+def _once(process: Process) -> int:
+    parts = process.assemble()
+    complete = run_guarded(lambda: run_window(parts), parts.waiter)
+    parts.helper.last_run_datetime()
+    return 0 if complete else 1
+
+
+def _supervised(loaded: Loaded, body: Body) -> int:
+    """Run ``body`` in a thread, so that a signal is heard whatever the body is waiting for."""
+    loaded.settings.require_run()
+    log = pycti_log(loaded)
+    for warning in loaded.warnings:
+        log.warning(warning)
+    process = Process(loaded, log)
+    thread = threading.Thread(target=_guarded, args=(process, body), name="connector", daemon=True)
+    with _stopping_on_signals(process.waiter.stop):
+        thread.start()
+        while thread.is_alive() and not process.waiter.stop.is_set():
+            thread.join(_LOOK_UP)
+        if process.waiter.stop.is_set():
+            _leave(process, thread)
+    return process.exit_code
+
+
+@contextmanager
+def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _guarded(process: Process, body: Body) -> None:
+    reason = None
+    try:
+        process.exit_code = body(process)
+    except Stopping:
+        process.exit_code = 0
+    except Exception as error:
+        reason = describe(error)
+    if reason is not None:
+        process.waiter.log.error("The connector ends", {"reason": reason})
+
+
+def _leave(process: Process, thread: threading.Thread) -> NoReturn:
+    """End the process in time: what is in flight is finished or released, its work closed."""
+    process.waiter.log.info("Stopping")
+    thread.join(GRACE)
+    if thread.is_alive():
+        closing = threading.Thread(target=_close_work, args=(process,), daemon=True)
+        closing.start()
+        closing.join(_LAST_CALL)
+    process.waiter.log.info("Stopped")
+    logging.shutdown()
+    # An ordinary exit would wait for downloads under way; the connector stays registered.
+    os._exit(process.exit_code if not thread.is_alive() else 0)
+
+
+def _close_work(process: Process) -> None:
+    delivery = process.importer.delivery if process.importer else None
+    if delivery is not None:
+        with suppress(SinkUnavailableError):
+            delivery.close_at_once("Interrupted by a shutdown; the next run goes on")
+
+
+def _reports_api(loaded: Loaded, waiter: Waiter) -> ReportsApi:
+    settings = loaded.settings.shadowserver
+    credentials = loaded.settings.require_api()
+
+    def on_retry(retry: Retry) -> None:
+        waiter.log.debug("Shadowserver is asked again", asdict(retry))
+
+    return ReportsApi(
+        credentials.key.get_secret_value(),
+        credentials.secret.get_secret_value(),
+        api_url=settings.api_url,
+        download_url=settings.download_url,
+        ca_bundle=settings.ca_bundle,
+        connections=settings.max_threads,
+        retry=RetryPolicy(sleep=waiter.pause, on_retry=on_retry),
+    )
+
+
+def _workspace(connector_id: str) -> Path:
+    """Return an empty directory of this connector's own; what a killed process left is deleted."""
+    path = Path(tempfile.gettempdir()) / safe_name(f"shadowserver-{connector_id}")
+    try:
+        if path.exists():
+            shutil.rmtree(path)
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be made anew: {error.strerror}; let TMPDIR name another directory"
+        ) from None
+    return path

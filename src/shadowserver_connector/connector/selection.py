@@ -1,0 +1,36 @@
+"""Whether the report types and lists that are configured exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.errors import CredentialsError, RetriableError
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.sink.waiting import Log
+
+
+def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: Log) -> None:
+    """Log a warning for each setting that names types or lists which the API does not have.
+
+    Asks nothing where nothing is configured.
+    """
+    types = (*settings.report_types, *settings.exclude_types)
+    _warn(log, "SHADOWSERVER_REPORT_TYPES or _EXCLUDE_TYPES", types, api.types)
+    _warn(log, "SHADOWSERVER_REPORT_NAMES", settings.report_names, api.subscriptions)
+
+
+def _warn(log: Log, setting: str, named: Sequence[str], ask: Callable[[], list[str]]) -> None:
+    if not named:
+        return
+    try:
+        known = ask()
+    except (RetriableError, CredentialsError):
+        # The run will meet it, too, and say so.
+        return
+    unknown = sorted(set(named) - set(known))
+    if unknown:
+        log.warning(
+            "Shadowserver does not know these names",
+            {"setting": setting, "unknown": unknown, "known": sorted(known)},
+        )

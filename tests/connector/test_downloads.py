@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.connector.downloads import downloads
+from shadowserver_connector.errors import TransferError
+from shadowserver_connector.report.info import ReportInfo
+
+REPORTS = [
+    ReportInfo(type="t", day=date(2024, 1, 31), file="same-name.csv", id=f"id-{n}")
+    for n in range(10)
+]
+
+
+class Source:
+    """Downloads files of a size, and counts them."""
+
+    def __init__(self, size: int = 3) -> None:
+        self.size = size
+        self.begun: list[str] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, report: ReportInfo, folder: Path) -> Downloaded:
+        """Write a file that holds the report's id."""
+        with self._lock:
+            self.begun.append(report.id)
+        path = folder / report.file
+        path.write_text(report.id)
+        return Downloaded(path, self.size, "", "", "", "")
+
+
+def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
+    """Two reports with one file name do not meet."""
+    found = [
+        each.download.result().path.read_text()
+        for each in downloads(REPORTS, Source(), tmp_path / "w", threads=3)
+    ]
+    assert found == [report.id for report in REPORTS]
+
+
+def test_files_are_gone_afterwards(tmp_path: Path) -> None:
+    """Each file goes when the next report is asked for, the folder at the end."""
+    before: Path | None = None
+    for each in downloads(REPORTS, Source(), tmp_path / "w", threads=2):
+        assert before is None or not before.exists()
+        before = each.download.result().path
+        assert before.exists()
+    assert not (tmp_path / "w").exists()
+
+
+def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
+    """While one report is in hand, no more than ``threads`` others are fetched."""
+    source = Source()
+    for handled, each in enumerate(downloads(REPORTS, source, tmp_path / "w", threads=3)):
+        each.download.result()
+        assert len(source.begun) <= handled + 1 + 3
+
+
+def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
+    """A file above the limit keeps the next one from being fetched."""
+    source = Source(size=100)
+    reports = downloads(REPORTS, source, tmp_path / "w", threads=8, max_bytes=50)
+    first = next(reports)
+    first.download.result()
+    begun = len(source.begun)
+    # All of the first batch were begun before any size was known.
+    for each in reports:
+        each.download.result()
+    assert begun <= 8
+    assert len(source.begun) == len(REPORTS)
+
+
+def test_error_stays_with_its_report(tmp_path: Path) -> None:
+    """A download that fails says so where its report is handled; the others go on."""
+
+    def fail_third(report: ReportInfo, folder: Path) -> Downloaded:
+        if report.id == "id-2":
+            raise TransferError("broke off")
+        return Source()(report, folder)
+
+    failed = [
+        each.report.id
+        for each in downloads(REPORTS, fail_third, tmp_path / "w", threads=4)
+        if each.download.exception()
+    ]
+    assert failed == ["id-2"]
+
+
+def test_closing_abandons_what_is_under_way(tmp_path: Path) -> None:
+    """On shutdown nobody waits for a slow download; what is not begun never is."""
+    release = threading.Event()
+    begun: list[str] = []
+
+    def slow(report: ReportInfo, folder: Path) -> Downloaded:
+        begun.append(report.id)
+        release.wait(60)
+        return Source()(report, folder)
+
+    reports: Iterator[object] = downloads(REPORTS, slow, tmp_path / "w", threads=2)
+    next(reports)
+    try:
+        reports.close()  # type: ignore[attr-defined]
+    finally:
+        release.set()
+    assert len(begun) <= 2
+
+
+@pytest.mark.parametrize("reports", [[], REPORTS[:1]])
+def test_few_reports_need_no_more_than_themselves(
+    reports: list[ReportInfo], tmp_path: Path
+) -> None:
+    """None and one are nothing special."""
+    assert len(list(downloads(reports, Source(), tmp_path / "w", threads=8))) == len(reports)
