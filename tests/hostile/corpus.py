@@ -10,29 +10,9 @@ from __future__ import annotations
 import csv
 import io
 
-HEADER = ("timestamp", "ip", "tag", "hostname", "banner")
+from shadowserver_connector.simulator.hostile import CELLS
 
-CELLS = {
-    "markdown": "| a | b |\n|---|---|\n# title\n```\n[x](javascript:alert(1))\n\\| **b** ~~~",
-    "html": "<script>alert(1)</script><img src=x onerror=alert(1)>&lt;b&gt;</td></table>",
-    "formula": "=cmd|'/C calc'!A0,+1+1,-1,@SUM(A1),=HYPERLINK(\"http://example.org\")",
-    "control": "\x01\x02\x07\x08\x0b\x0c\x1b[2J\x1b]0;title\x07\x7f\x85\x9b31m",
-    "bidi": "\u202egnp.exe\u202c \u2066x\u2069 \u200b\u200d\ufeff\u061c",
-    "separators": "a\u2028b\u2029c\x1cd\x1de\x1ef",
-    "combining": "Z" + "\u0300" * 500,
-    "astral": "\U0001f600\U0010ffff\ufdd0\uffff",
-    "json": '{"type":"bundle","id":"bundle--x","objects":[{"__proto__":1}]}\\u0000\\ud800',
-    "template": "{{7*7}} ${7*7} %s %(x)s {0} {x.__class__}",
-    "path": "../../../../etc/passwd\\..\\..\\x",
-    "quotes": '"\'`""\'\'``\\"\\\\',
-    "newlines": "a\r\nb\rc\n\n\nd",
-    "blank": " \t\u00a0\u3000 ",
-    "long": "A" * 1_100_000,
-    "long_unbroken": "x|" * 50_000,
-    "number": "0x7f000001 1e309 NaN -0 00001 ٣٤",
-    "stix": "[ipv4-addr:value = '192.0.2.1'] AND 'x",
-}
-"""One hostile cell each, as text that a CSV writer can write."""
+HEADER = ("timestamp", "ip", "tag", "hostname", "banner")
 
 
 def table(rows: list[tuple[str, ...]], header: tuple[str, ...] = HEADER) -> bytes:

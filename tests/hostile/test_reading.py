@@ -7,6 +7,7 @@ import pytest
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.report.oddities import Oddities
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.simulator.hostile import CELLS
 from tests.hostile import corpus
 
 
@@ -33,11 +34,11 @@ def test_hostile_table_gives_whole_rows(tmp_path: Path, name: str) -> None:
         assert line.startswith("hostile.csv")
 
 
-@pytest.mark.parametrize("name", corpus.CELLS)
+@pytest.mark.parametrize("name", CELLS)
 def test_hostile_cell_is_read_as_it_is(tmp_path: Path, name: str) -> None:
     """Reading changes no cell: making it harmless is for those who show it."""
     _, rows, oddities = _read(tmp_path, corpus.TABLES[f"cell_{name}"])
-    assert rows[-1][:-1] == [corpus.CELLS[name]] * len(corpus.HEADER)
+    assert rows[-1][:-1] == [CELLS[name]] * len(corpus.HEADER)
     assert not oddities
 
 

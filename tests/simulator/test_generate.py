@@ -1,0 +1,216 @@
+"""Generated reports: like real ones, of any type and size, the same from the same seed."""
+
+import base64
+import hashlib
+import io
+import ipaddress
+import itertools
+import re
+import tracemalloc
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.table import open_table
+from shadowserver_connector.simulator import hostile
+from shadowserver_connector.simulator.generate import report_chunks, write_report
+
+DAY = date(2024, 1, 31)
+RESERVED = [
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.2.0/24",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "198.18.0.0/15",
+        "2001:db8::/32",
+    )
+]
+
+
+def _bytes(report_type: str, rows: int, seed: int = 1, hosts: int | None = None) -> bytes:
+    return b"".join(report_chunks(report_type, DAY, rows, seed=seed, hosts=hosts))
+
+
+def _table(tmp_path: Path, content: bytes) -> tuple[list[dict[str, str]], Oddities]:
+    path = tmp_path / "generated.csv"
+    path.write_bytes(content)
+    oddities = Oddities(path.name)
+    with open_table(path, oddities) as table:
+        return [dict(zip(table.header, row, strict=True)) for _, row in table.rows()], oddities
+
+
+@pytest.mark.parametrize("report_type", load_catalogue().types)
+def test_every_type_is_generated_in_its_published_columns(tmp_path: Path, report_type: str) -> None:
+    """A report of each known type reads back row by row without an oddity."""
+    rows, oddities = _table(tmp_path, _bytes(report_type, 20))
+    assert len(rows) == 20
+    assert not oddities.lines()
+    assert tuple(rows[0])[:-1] == load_catalogue().columns_of(report_type)
+    primary = [
+        column.name
+        for column in map(
+            load_catalogue().column, itertools.repeat(report_type), tuple(rows[0])[:-1]
+        )
+        if column.role == "ip" and column.party == load_catalogue().report_type(report_type).primary
+    ]
+    for name in primary:
+        for row in rows:
+            address = ipaddress.ip_address(row[name])
+            assert any(address in network for network in RESERVED)
+
+
+def test_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
+    """A report is a function of seed, type, day and size."""
+    assert _bytes("scan_ssl", 50, seed=7) == _bytes("scan_ssl", 50, seed=7)
+    assert _bytes("scan_ssl", 50, seed=7) != _bytes("scan_ssl", 50, seed=8)
+
+
+def test_hosts_stay_from_day_to_day(tmp_path: Path) -> None:
+    """What was found today was mostly there yesterday, and not everything stays."""
+    hosts = []
+    for day in (date(2024, 1, 30), DAY):
+        rows, _ = _table(tmp_path, b"".join(report_chunks("scan_ssl", day, 100)))
+        hosts.append({row["ip"] for row in rows})
+    assert len(hosts[0] & hosts[1]) > len(hosts[0]) * 0.9
+    assert hosts[0] != hosts[1]
+
+
+def test_some_hosts_have_several_findings(tmp_path: Path) -> None:
+    """There are fewer hosts than rows, and each host has its own facts."""
+    rows, _ = _table(tmp_path, _bytes("scan_ssl", 300))
+    hosts = Counter(row["ip"] for row in rows)
+    assert 150 < len(hosts) < 250
+    assert hosts.most_common(1)[0][1] > 3
+    for fact in ("hostname", "asn", "geo", "city", "sha1_fingerprint"):
+        assert len({(row["ip"], row[fact]) for row in rows}) == len(hosts)
+
+
+def test_times_are_within_the_day_and_in_order(tmp_path: Path) -> None:
+    """Timestamps have the form of real ones and the day that the report covers."""
+    rows, _ = _table(tmp_path, _bytes("event4_sinkhole", 500))
+    times = [row["timestamp"] for row in rows]
+    assert times == sorted(times)
+    assert all(re.fullmatch(r"2024-01-31 \d\d:\d\d:\d\d", time) for time in times)
+    assert times[-1] > "2024-01-31 23:50"
+
+
+def test_certificate_cells_fit_each_other(tmp_path: Path) -> None:
+    """Fingerprints are those of the raw certificate; odd serial numbers and dates occur."""
+    content = b"".join(
+        report_chunks(
+            "scan_kubernetes",
+            DAY,
+            200,
+            columns=(
+                *("ip", "cert_serial_number", "cert_issue_date", "md5_fingerprint"),
+                *("sha1_fingerprint", "sha256_fingerprint", "sha512_fingerprint", "raw_cert"),
+            ),
+        )
+    )
+    rows, _ = _table(tmp_path, content)
+    for row in rows:
+        body = base64.b64decode("".join(row["raw_cert"].splitlines()[1:-1]))
+        for name in ("md5", "sha1", "sha256", "sha512"):
+            digest = row[f"{name}_fingerprint"].replace(":", "").lower()
+            assert digest == hashlib.new(name, body).hexdigest()
+    serials = [row["cert_serial_number"] for row in rows]
+    assert any(serial.startswith("00") for serial in serials)
+    assert any(serial.startswith("-") for serial in serials)
+    assert {row["cert_issue_date"].endswith("GMT") for row in rows} == {True, False}
+
+
+def test_ssh_key_cells_fit_each_other(tmp_path: Path) -> None:
+    """The fingerprint is that of the key, and the key says its own algorithm."""
+    rows, _ = _table(tmp_path, _bytes("scan_ssh", 60))
+    assert len({row["algorithm"] for row in rows}) == 3
+    for row in rows:
+        blob = base64.b64decode(row["server_host_key"])
+        assert hashlib.sha256(blob).hexdigest() == row["server_host_key_sha256"]
+        assert blob[4 : 4 + blob[3]].decode() == row["algorithm"]
+
+
+def test_infections_are_malware_in_sinkholes_and_deeds_in_honeypots(tmp_path: Path) -> None:
+    """What a column holds depends on the type of the report."""
+    sinkhole, _ = _table(tmp_path, _bytes("event4_sinkhole", 60))
+    honeypot, _ = _table(tmp_path, _bytes("event4_honeypot_brute_force", 60))
+    activities = load_catalogue().activities
+    assert not {row["infection"] for row in sinkhole} & activities
+    assert {row["infection"] for row in honeypot} <= activities
+
+
+def test_cells_vary_as_in_real_reports(tmp_path: Path) -> None:
+    """Tags carry CVEs of either case, cells are empty now and then, IPv6 comes in two forms."""
+    rows, _ = _table(tmp_path, _bytes("scan_exchange", 200))
+    tags = " ".join(row["tag"] for row in rows)
+    assert "cve-2021-26855" in tags
+    assert "CVE-2024-21410" in tags
+    assert {row["hostname"] == "" for row in rows} == {True, False}
+    assert all(bool(row["hostname"]) == bool(row["hostname_source"]) for row in rows)
+    assert len({row["severity"] for row in rows}) > 1
+    ipv6, _ = _table(tmp_path, _bytes("scan6_ssh", 50))
+    assert {":0000:" in row["ip"] for row in ipv6} == {True, False}
+    listed, _ = _table(tmp_path, _bytes("blocklist", 50))
+    assert {"/" in row["ip"] for row in listed} == {True, False}
+
+
+def test_columns_can_be_chosen_and_unknown_ones_are_filled(tmp_path: Path) -> None:
+    """Shuffled and new columns make reports that Shadowserver may send tomorrow."""
+    columns = ("tag", "brand_new_ip", "ip", "brand_new", "timestamp")
+    rows, _ = _table(tmp_path, b"".join(report_chunks("scan_ssl", DAY, 30, columns=columns)))
+    assert tuple(rows[0])[:-1] == columns
+    assert any(row["brand_new"] for row in rows)
+    unknown, _ = _table(tmp_path, _bytes("scan_not_yet_known", 5))
+    assert len(unknown) == 5
+
+
+def test_number_of_hosts_can_be_chosen(tmp_path: Path) -> None:
+    """A large network has many addresses, a small one few."""
+    few, _ = _table(tmp_path, _bytes("scan_telnet", 500, hosts=3))
+    assert len({row["ip"] for row in few}) == 3
+    many, _ = _table(tmp_path, _bytes("scan_telnet", 5000, hosts=5000))
+    assert len({row["ip"] for row in many}) > 4000
+
+
+def test_hostile_cells_reach_every_column(tmp_path: Path) -> None:
+    """Each kind of hostile cell occurs, in all columns, and every row is still one row."""
+    columns = ("timestamp", "ip", "tag", "hostname", "banner")
+    content = b"".join(
+        report_chunks("scan_telnet", DAY, 400, columns=columns, with_hostile_cells=True)
+    )
+    rows, oddities = _table(tmp_path, content)
+    assert len(rows) == 400
+    for column in columns:
+        seen = {row[column] for row in rows}
+        for name in ("markdown", "formula", "bidi", "newlines", "control"):
+            assert hostile.CELLS[name] in seen
+    assert max(len(cell) for row in rows for cell in row.values()) > 1_000_000
+    assert {kind.split(",")[0] for kind in oddities.counts()} == {"NUL characters", "not UTF-8"}
+
+
+def test_report_is_written_to_files_and_streams(tmp_path: Path) -> None:
+    """Both ways of writing give the bytes that are streamed, and tell their number."""
+    stream = io.BytesIO()
+    size = write_report(stream, "scan_ssl", DAY, 1200)
+    assert write_report(tmp_path / "x.csv", "scan_ssl", DAY, 1200) == size
+    assert stream.getvalue() == (tmp_path / "x.csv").read_bytes() == _bytes("scan_ssl", 1200)
+
+
+def test_memory_does_not_grow_with_the_report() -> None:
+    """Ten times the rows need no more memory, plus 10 %."""
+
+    def peak(rows: int) -> int:
+        tracemalloc.start()
+        try:
+            for _ in report_chunks("scan_telnet", DAY, rows, hosts=rows):
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)
+    assert peak(30_000) < peak(3_000) * 1.1
