@@ -150,7 +150,7 @@ def _leave(process: Process, thread: threading.Thread) -> NoReturn:
     process.waiter.log.info("Stopped")
     logging.shutdown()
     # An ordinary exit would wait for downloads under way; the connector stays registered.
-    os._exit(process.exit_code if not thread.is_alive() else 0)
+    os._exit(0)
 
 
 def _close_work(process: Process) -> None:

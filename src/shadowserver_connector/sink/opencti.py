@@ -51,6 +51,7 @@ class Delivery:
         Raises SkippableError when OpenCTI will not take it at all: too large a message, or the
         work was deleted by a person.
         """
+        self._waiter.pause(0)
         await_room(self._helper, self._waiter)
         self.open()
         try:

@@ -1,0 +1,156 @@
+"""From Shadowserver's files to OpenCTI's objects, through every part that is between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.simulator.server import Simulator
+from tests.connector.world import KEY, REPORT_ID, SECRET, TODAY, Reports, World, csv, small_month
+from tests.platform.opencti import OpenCTI
+from tests.platform.rabbitmq import RabbitMQ
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def store() -> Reports:
+    """Return the reports of two days."""
+    return small_month()
+
+
+@pytest.fixture
+def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[World]:
+    """Return simulator, platform and broker."""
+    with Simulator(store, key=KEY, secret=SECRET) as simulator:
+        yield World(platform, rabbitmq, simulator, tmp_path)
+
+
+def test_import_is_complete_and_exact(world: World, store: Reports) -> None:
+    """What the platform holds afterwards is what the files said, and no work is left open."""
+    assert world.run() == 0, world.logs()[-3000:]
+    workers = world.import_all()
+    assert workers.rejected == []
+    assert workers.failed == []
+    oddities = world.platform.store.oddities
+    assert oddities.dropped == []
+    assert oddities.rewritten == []
+    assert oddities.merged == []
+    assert oddities.refused == []
+    for work in world.works():
+        assert work.status == "complete", work.plain()
+        assert work.processed == work.expected > 0
+        assert work.errors == []
+    kinds = [thing["type"] for thing in world.objects().values()]
+    assert kinds.count("Report") == kinds.count("Artifact") == len(store.files) == 4
+    assert kinds.count("Note") == kinds.count("Observed-Data") == 4 * 12
+    assert [work.messages[-1]["message"] for work in world.works()] == [
+        f"{TODAY - timedelta(days=back)}: 2 reports, 24 findings, "
+        f"{work.expected} objects sent, 0 skipped, 0 failed"
+        for back, work in zip((1, 2), world.works(), strict=True)
+    ]
+
+
+def test_second_run_changes_nothing(world: World) -> None:
+    """It makes the list calls only, opens no work and sends nothing."""
+    world.run()
+    world.import_all()
+    before, works = world.objects(), len(world.works())
+    world.simulator.requests.clear()
+    assert world.run() == 0
+    assert {each.path for each in world.simulator.requests.matching()} == {"/api2/reports/list"}
+    assert world.queued() == 0
+    assert world.objects() == before
+    assert len(world.works()) == works
+
+
+def test_import_from_nothing_twice_changes_nothing(world: World) -> None:
+    """After a reset everything is sent again, and OpenCTI is as it was."""
+    world.run()
+    world.import_all()
+    before = world.objects()
+    world.platform.reset("5c1b9f0e-0000-4000-8000-00000000c0de")
+    assert world.run() == 0
+    assert world.queued() > 0
+    world.import_all()
+    assert world.objects() == before
+    assert world.platform.store.oddities.rewritten == []
+
+
+def test_large_file_is_uploaded_and_is_the_same_artifact(world: World, store: Reports) -> None:
+    """A file above the queue's limit arrives whole, under our id, with author and marking."""
+    content = csv(7, 20) + b"x" * 9 * 1024 * 1024 + b"\n"
+    report = store.add(TODAY - timedelta(days=1), "scan_ssh", content, 21)
+    assert world.run(shadowserver_report_types="scan_ssh") == 0, world.logs()[-3000:]
+    world.import_all()
+    [artifact] = [each for each in world.objects().values() if each["type"] == "Artifact"]
+    assert list(artifact["files"]) == [report.file]
+    assert artifact["created_by"]
+    assert artifact["markings"]
+    assert world.platform.store.oddities.rewritten == []
+    assert "not attached" not in world.logs()
+
+
+def test_queue_protocol_api(world: World) -> None:
+    """Through the platform's API the same objects arrive, without a connection to the broker."""
+    assert world.run(connector_queue_protocol="api", mq_port=1) == 0, world.logs()[-3000:]
+    world.import_all()
+    assert all(work.status == "complete" for work in world.works())
+    assert world.platform.store.oddities.dropped == []
+    through_api = world.objects()
+    world.platform.reset("5c1b9f0e-0000-4000-8000-00000000c0de")
+    world.run()
+    world.import_all()
+    assert world.objects() == through_api
+
+
+def test_secrets_are_nowhere(world: World, store: Reports) -> None:
+    """Not in the log at debug level, the state, the works, or what is sent; also not on errors."""
+    store.add(TODAY - timedelta(days=1), "scan_ssh", b"\x00\x01 no table", 1)
+    world.run()
+    seen = world.logs() + str(world.state()) + str(world.bundles())
+    seen += str([work.plain() for work in world.works()])
+    for secret in (KEY, SECRET, REPORT_ID, world.platform.token, world.simulator.download_url):
+        assert secret not in seen
+
+
+def test_schedule_survives_and_stops_in_time(world: World) -> None:
+    """The connector stays up after its run, tells OpenCTI of the next, and stops when asked."""
+    with world.connector("run") as process:
+        world.until(lambda: "last_run" in (world.state() or {}))
+        world.until(lambda: "Schedule next run" in world.logs())
+        assert process.terminate(10) == 0
+    assert "deleteConnector" not in {
+        field for seen in world.platform.requests for field in seen.fields
+    }
+
+
+def test_stop_in_the_middle_closes_the_work(world: World, store: Reports) -> None:
+    """The report in flight is released, its work closed with a message, within ten seconds."""
+    store.add(TODAY, "scan_ssh", csv(3, 400), 400)
+    with world.connector("run", shadowserver_chunk_objects=20) as process:
+        world.until(lambda: world.queued() >= 3)
+        assert process.terminate(10) == 0
+    [work] = world.works()
+    assert work.closed
+    assert "interrupted by a shutdown" in work.messages[-1]["message"]
+    assert world.run() == 0
+    assert world.done() == 5
+
+
+def test_reset_during_a_run_leads_to_a_full_import(world: World, store: Reports) -> None:
+    """The run that meets the reset starts over; the state is that of the second start only."""
+    with world.connector("run") as process:
+        world.until(lambda: world.done() >= 1)
+        world.platform.reset("5c1b9f0e-0000-4000-8000-00000000c0de")
+        world.until(lambda: "last_run" in (world.state() or {}))
+        assert process.terminate(10) == 0
+    assert "The state was reset in OpenCTI" in world.logs()
+    assert world.done() == len(store.files)
+    assert set(world.sends()) == {report.file for report in store.files}
+    world.import_all()
+    kinds = [thing["type"] for thing in world.objects().values()]
+    assert kinds.count("Report") == len(store.files)
