@@ -269,6 +269,15 @@ def test_file_cut_off_inside_of_a_cell_keeps_what_there_is(read: Reading) -> Non
     assert result.oddities
 
 
+def test_file_of_nothing_but_bad_quotes_is_still_read_row_by_row(
+    read: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row is read by itself, also after repair has been given up."""
+    monkeypatch.setattr("shadowserver_connector.report.records.FAILED_REPAIRS", 5)
+    result = read("ip,tag,port,banner\n" + '192.0.2.1,"oops\n' * 50)
+    assert result.cells == [["192.0.2.1", '"oops', "", ""]] * 50
+
+
 def test_second_pass_gives_the_same_rows_and_counts_nothing_again(tmp_path: Path) -> None:
     """Rows can be read as often as needed; an oddity is counted once."""
     path = tmp_path / "x.csv"

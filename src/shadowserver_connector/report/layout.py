@@ -25,16 +25,19 @@ _BOMS = (
 )
 
 # One token for each way in which a backslash can stand in a file. Read from the left, so that
-# a pair of backslashes is never taken for half of something else.
+# a pair of backslashes is never taken for half of something else. Each pattern begins with a
+# plain backslash: the search then runs at the speed of memchr.
 _BACKSLASH = re.compile(
-    r"""(?P<doubled_quote>\\"\\")  # an inner quote doubled, then each half escaped
-      | (?P<pair>\\\\)             # an escaped backslash, or two backslashes
-      | (?P<quote>\\"(?=[^",;\t\r\n]))  # an escaped quote inside of a cell
-      | (?P<edge>\\")              # either an escaped quote or a cell that ends in a backslash
-      | (?P<plain>\\)              # a backslash that nothing escapes""",
+    r"""\\(?:
+        (?P<doubled_quote>"\\")       # an inner quote doubled, then each half escaped
+      | (?P<pair>\\)                  # an escaped backslash, or two backslashes
+      | (?P<quote>"(?=[^",;\t\r\n]))  # an escaped quote inside of a cell
+      | (?P<edge>")                   # an escaped quote, or a cell that ends in a backslash
+      | (?P<plain>)                   # a backslash that nothing escapes
+    )""",
     re.VERBOSE,
 )
-_PAIR_IN_WORD = re.compile(r"[\w.:$)%]\\\\")
+_PAIR_IN_WORD = re.compile(r"\\\\(?<=[\w.:$)%]\\\\)")
 
 
 class Quoting(Enum):

@@ -20,6 +20,10 @@ REPAIRED_LINES = 200
 REPAIR_ATTEMPTS = 8
 """Ends of such a record that are tried."""
 
+FAILED_REPAIRS = 1_000
+"""Records that could not be put together from their lines before it is no longer tried: a file
+of nothing but bad quotes must not take hours."""
+
 # The limit of the csv module is one for the whole process, and too small for a certificate
 # chain or a request body. Lines are bounded by LONGEST_LINE, records by RECORD_LINES.
 csv.field_size_limit(1 << 30)
@@ -42,6 +46,7 @@ class RecordReader:
         self._pending: list[str] = []
         self._back: deque[str] = deque()
         self._ran_dry = False
+        self._failed_repairs = 0
 
     def __iter__(self) -> Iterator[list[str]]:
         pending = self._pending
@@ -96,8 +101,10 @@ class RecordReader:
         first = self._pending[0]
         self._give_back(self._pending[1:])
         cells, is_open = split_loosely(first, self._delimiter, self._escape)
-        if is_open and (spanning := self._spanning(first)):
-            return spanning, "stray quote, kept in its cell"
+        if is_open and self._failed_repairs < FAILED_REPAIRS:
+            if spanning := self._spanning(first):
+                return spanning, "stray quote, kept in its cell"
+            self._failed_repairs += 1
         if is_open:
             return cells, "quote never closed, row read by itself"
         return cells, "stray quote, kept in its cell"
