@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from typing import Final, Protocol
 
 import orjson
@@ -25,6 +26,9 @@ _OVERHEAD: Final = 160
 _OBSERVED_SIZE: Final = 700
 _REF_SIZE: Final = 64
 
+HELD_BYTES: Final = 32 * 1024 * 1024
+"""Size of the chunks that wait for the end of the first part."""
+
 
 class Containers(Protocol):
     """The Report in its parts, and the Case, as seen by one chunk."""
@@ -42,8 +46,8 @@ class Containers(Protocol):
     def note_refs(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that a Note of this part is attached to."""
 
-    def observed(self, seen: Observed) -> bytes:
-        """Return the JSON of an Observed-Data without labels and the closing brace."""
+    def observed(self, seen: Observed) -> Made:
+        """Return an Observed-Data, without labels."""
 
 
 class _Open:
@@ -53,7 +57,7 @@ class _Open:
         self.part = part
         self.objects: dict[str, Made] = {made.id: made for made in preamble}
         self.labels: dict[str, set[Labels]] = {}
-        self.observed: dict[str, Observed] = {}
+        self.observed: dict[tuple[str, ...], Observed] = {}
         self.notes: dict[str, NoteDraft] = {}
         self.rows = 0
         self.size = sum(len(made.body) for made in preamble)
@@ -61,43 +65,64 @@ class _Open:
     def __len__(self) -> int:
         return len(self.objects) + len(self.observed) + len(self.notes)
 
-    def add(self, finding: Finding) -> None:
+    def add(self, finding: Finding, fresh: Sequence[Made]) -> None:
+        """Add a finding; ``fresh`` are its objects that are not here yet."""
         self.rows += finding.rows
-        objects = self.objects
+        self.size += _size(finding, fresh)
+        if len(fresh) < len(finding.objects):
+            self._raise_scores(finding)
+        self.objects.update((made.id, made) for made in fresh)
+        labels = self.labels
+        for tagged, new in finding.tags:
+            for stix_id in tagged:
+                known = labels.get(stix_id)
+                if known is None:
+                    labels[stix_id] = {new}
+                else:
+                    known.add(new)
+        for seen in finding.observed:
+            earlier = self.observed.get(seen.refs)
+            self.observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
+        self.notes.update((note.id, note) for note in finding.notes)
+
+    def _raise_scores(self, finding: Finding) -> None:
         for stix_id, made in finding.objects.items():
-            known = objects.get(stix_id)
-            if known is None:
-                objects[stix_id] = made
-                self.size += len(made.body) + _OVERHEAD
-            elif (made.score or -1) > (known.score or -1):
-                objects[stix_id] = known._replace(score=made.score)
-        for stix_id, sets in finding.labels.items():
-            labels = self.labels.setdefault(stix_id, set())
-            self.size += sum(len(label) + 3 for new in sets - labels for label in new)
-            labels |= sets
-        for stix_id, seen in finding.observed.items():
-            earlier = self.observed.get(stix_id)
-            self.observed[stix_id] = seen if earlier is None else merge_observed(earlier, seen)
-        self.notes.update(finding.notes)
-        self.size += _size_of_records(finding)
+            if made.score is not None and stix_id in self.objects:
+                known = self.objects[stix_id]
+                if known.score is None or known.score < made.score:
+                    self.objects[stix_id] = made
 
 
-def _size_of_records(finding: Finding) -> int:
-    observed = sum(
-        _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE for seen in finding.observed.values()
-    )
-    notes = sum(
-        len(note.body) + _OVERHEAD + len(note.refs) * _REF_SIZE for note in finding.notes.values()
-    )
-    return observed + notes
+def _size(finding: Finding, fresh: Sequence[Made]) -> int:
+    """Return about how many bytes a finding adds to a chunk, rather too many than too few."""
+    size = sum([len(made.body) for made in fresh]) + _OVERHEAD * len(fresh)
+    for tagged, labels in finding.tags:
+        size += len(tagged) * _length(labels)
+    for seen in finding.observed:
+        size += _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE
+    for note in finding.notes:
+        size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
+    return size
+
+
+def _size_of_texts(containers: Containers) -> int:
+    """Return the bytes of Report and Case without what they refer to."""
+    case = containers.case(1, (), only_part=True)
+    return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
+
+
+@lru_cache(maxsize=4_096)
+def _length(labels: Labels) -> int:
+    return len(orjson.dumps(labels))
 
 
 class ChunkBuilder:
     """Takes findings one by one and emits a chunk whenever the next would not fit.
 
     The chunks of the first part are held back until it is known whether a second one comes,
-    since a Case holds the objects themselves only if the Report has a single part. A part is
-    bounded by ``max_refs``, and so is what is held.
+    since a Case holds the objects themselves only if the Report has a single part. Beyond
+    ``HELD_BYTES`` (countless Notes on few objects) nothing is held, and the Case holds the Report
+    alone.
     """
 
     def __init__(
@@ -113,10 +138,13 @@ class ChunkBuilder:
         self._containers = containers
         self._emit = emit
         self._max_objects = max_objects - 2  # the Report and the Case come on top
-        self._max_bytes = max_bytes
+        self._max_bytes = max_bytes - _size_of_texts(containers)
         self._max_refs = max_refs
         self._part_refs: set[str] = set(first_refs)
+        self._observed_in_part = 0
+        self._findings_in_part = 0
         self._held: list[_Open] = []
+        self._single = True
         self._open = _Open(1, containers.preamble)
         self.parts = 1
         self.merged = 0
@@ -124,22 +152,32 @@ class ChunkBuilder:
 
     def add(self, finding: Finding) -> None:
         """Add a finding, whole, to the chunk that is open or to a new one."""
-        new_refs = {
-            stix_id
-            for stix_id, made in finding.objects.items()
-            if made.layer >= _FIRST_REFERENCED and stix_id not in self._part_refs
-        }
-        new_refs.update(stix_id for stix_id in finding.observed if stix_id not in self._part_refs)
-        if self._part_refs and len(self._part_refs) + len(new_refs) > self._max_refs:
+        known = self._open.objects
+        fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
+        refs = self._new_refs(fresh)
+        added = len(refs) + len(finding.observed)
+        if self._findings_in_part and self._refs_held + added > self._max_refs:
             self._next_part()
-            new_refs = {i for i, m in finding.objects.items() if m.layer >= _FIRST_REFERENCED}
-            new_refs.update(finding.observed)
-        elif not self._fits(finding):
+            fresh = list(finding.objects.values())
+            refs = self._new_refs(fresh)
+        elif not self._fits(finding, fresh):
             self._next_chunk()
-        self._part_refs |= new_refs
-        if finding.notes and finding.notes.keys() <= self._open.notes.keys():
+            fresh = list(finding.objects.values())
+        self._part_refs.update(refs)
+        self._observed_in_part += len(finding.observed)
+        self._findings_in_part += 1
+        if finding.notes and all(note.id in self._open.notes for note in finding.notes):
             self.merged += finding.rows
-        self._open.add(finding)
+        self._open.add(finding, fresh)
+
+    @property
+    def _refs_held(self) -> int:
+        """References of the part so far; Observed-Data that will be merged count each time."""
+        return len(self._part_refs) + self._observed_in_part
+
+    def _new_refs(self, fresh: Sequence[Made]) -> list[str]:
+        known = self._part_refs
+        return [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
 
     def close(self) -> None:
         """Emit what is left."""
@@ -147,34 +185,33 @@ class ChunkBuilder:
             self._held.append(self._open)
         self._release()
 
-    def _fits(self, finding: Finding) -> bool:
+    def _fits(self, finding: Finding, fresh: Sequence[Made]) -> bool:
         now = self._open
         if not now.rows:
             return True
-        added = sum(1 for stix_id in finding.objects if stix_id not in now.objects)
-        added += len(finding.observed) + len(finding.notes)
+        added = len(fresh) + len(finding.observed) + len(finding.notes)
         if len(now) + added > self._max_objects:
             return False
-        new = (made for i, made in finding.objects.items() if i not in now.objects)
-        size = sum(len(made.body) + _OVERHEAD for made in new)
-        labels = sum(len(x) + 3 for sets in finding.labels.values() for some in sets for x in some)
-        return now.size + size + labels + _size_of_records(finding) <= self._max_bytes
+        return now.size + _size(finding, fresh) <= self._max_bytes
 
     def _next_chunk(self) -> None:
         if self._open.rows:
             self._held.append(self._open)
-        if self.parts > 1:
+        if self.parts > 1 or sum(content.size for content in self._held) > HELD_BYTES:
+            self._single = False
             self._release()
         self._open = _Open(self.parts, self._containers.preamble)
 
     def _next_part(self) -> None:
         self.parts += 1
         self._part_refs = set()
+        self._observed_in_part = 0
+        self._findings_in_part = 0
         self._next_chunk()
 
     def _release(self) -> None:
         for content in self._held:
-            self._emit(_closed(content, self._containers, only_part=self.parts == 1))
+            self._emit(_closed(content, self._containers, only_part=self._single))
         self._held = []
 
 
@@ -184,9 +221,8 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
     for made in content.objects.values():
         layers[made.layer].append(_complete(made, encode_labels(content.labels.get(made.id))))
     for seen in content.observed.values():
-        labels = encode_labels.plain(content.labels.get(seen.id))
-        body = containers.observed(seen)
-        layers[LAYER["observed-data"]].append(Encoded(seen.id, body + labels + b"}"))
+        made = containers.observed(seen)
+        layers[made.layer].append(_complete(made, encode_labels.plain(seen.labels)))
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     case = containers.case(content.part, refs, only_part=only_part)
@@ -206,22 +242,22 @@ def _complete(made: Made, labels: bytes) -> Encoded:
 
 
 class _LabelWriter:
-    """Writes label sets as JSON, each different union once; few differ within a chunk."""
+    """Writes label sets as JSON, each different one once; few differ within a chunk."""
 
     def __init__(self) -> None:
-        self._written: dict[frozenset[Labels], bytes] = {}
+        self._written: dict[Labels | frozenset[Labels], bytes] = {}
 
-    def _list(self, sets: set[Labels]) -> bytes:
-        key = frozenset(sets)
-        written = self._written.get(key)
-        if written is None:
-            written = self._written[key] = orjson.dumps(unite(key))
-        return written
-
-    def __call__(self, sets: set[Labels] | None) -> bytes:
+    def __call__(self, sets: Collection[Labels] | None) -> bytes:
         """Return the member as observables carry it."""
         return b',"x_opencti_labels":' + self._list(sets) if sets else b""
 
-    def plain(self, sets: set[Labels] | None) -> bytes:
+    def plain(self, sets: Collection[Labels] | None) -> bytes:
         """Return the member as domain objects carry it."""
         return b',"labels":' + self._list(sets) if sets else b""
+
+    def _list(self, sets: Collection[Labels]) -> bytes:
+        key = next(iter(sets)) if len(sets) == 1 else frozenset(sets)
+        written = self._written.get(key)
+        if written is None:
+            written = self._written[key] = orjson.dumps(unite(sets))
+        return written

@@ -15,12 +15,12 @@ Labels = tuple[str, ...]
 class Observed(NamedTuple):
     """An Observed-Data before merging: one row's, or several with the same observables."""
 
-    id: str
     refs: tuple[str, ...]
-    """Ids of observables, sorted."""
+    """Ids of observables, sorted; they identify it."""
     first: str
     last: str
     number: int
+    labels: frozenset[Labels]
 
 
 class NoteDraft(NamedTuple):
@@ -38,31 +38,19 @@ class Finding:
     """Objects of one finding, closed under reference but for author, markings and containers."""
 
     objects: dict[str, Made] = field(default_factory=dict)
-    labels: dict[str, set[Labels]] = field(default_factory=dict)
-    """Object id to the label sets of the rows that tag it."""
-    observed: dict[str, Observed] = field(default_factory=dict)
-    notes: dict[str, NoteDraft] = field(default_factory=dict)
+    tags: list[tuple[Sequence[str], Labels]] = field(default_factory=list)
+    """Ids of objects, and the labels of a row that are put on them."""
+    observed: list[Observed] = field(default_factory=list)
+    """One a row; those of the same observables are merged later."""
+    notes: list[NoteDraft] = field(default_factory=list)
     rows: int = 0
-
-    def tag(self, ids: Iterable[str], labels: Labels) -> None:
-        """Put a row's labels on objects of that row."""
-        for stix_id in ids:
-            known = self.labels.get(stix_id)
-            if known is None:
-                self.labels[stix_id] = {labels}
-            else:
-                known.add(labels)
-
-    def observe(self, seen: Observed) -> None:
-        """Add an Observed-Data, merged with one of the same observables."""
-        known = self.observed.get(seen.id)
-        self.observed[seen.id] = seen if known is None else merge_observed(known, seen)
 
 
 def merge_observed(one: Observed, other: Observed) -> Observed:
     """Return the Observed-Data that covers both; they have the same observables."""
     first, last = min(one.first, other.first), max(one.last, other.last)
-    return Observed(one.id, one.refs, first, last, one.number + other.number)
+    labels = one.labels | other.labels
+    return Observed(one.refs, first, last, one.number + other.number, labels)
 
 
 def unite(labels: Iterable[Labels]) -> Sequence[str]:

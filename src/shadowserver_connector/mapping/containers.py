@@ -10,7 +10,7 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Encoded
 from shadowserver_connector.bundle.finding import Labels, Observed
-from shadowserver_connector.bundle.made import Made
+from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.stix import containers, ids
 from shadowserver_connector.stix.origin import Origin
@@ -88,16 +88,17 @@ class ReportContainers:
             return (report,)
         return (report, ids.case_incident(name=self.name, created=self.day))
 
-    def observed(self, seen: Observed) -> bytes:
-        """Return the JSON of an Observed-Data without labels and the closing brace."""
-        stix = containers.observed_data(
-            self.origin,
-            first_observed=seen.first,
-            last_observed=seen.last,
-            number_observed=seen.number,
-            object_refs=seen.refs,
+    def observed(self, seen: Observed) -> Made:
+        """Return an Observed-Data, without labels."""
+        return make(
+            containers.observed_data(
+                self.origin,
+                first_observed=seen.first,
+                last_observed=seen.last,
+                number_observed=seen.number,
+                object_refs=seen.refs,
+            )
         )
-        return orjson.dumps(stix)[:-1]
 
     def _part_name(self, part: int) -> str:
         return self.name if part == 1 else f"{self.name} (part {part})"

@@ -8,7 +8,6 @@ OpenCTI's worker leaves the text, and with it the Note's id, as it is.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 MAX_CELL: Final = 2_000
@@ -33,19 +32,8 @@ def cell(text: str) -> str:
     Control, bidirectional and invisible characters become U+FFFD, line breaks ``⏎``.
     Longer texts than ``MAX_CELL`` end with a note of their length.
     """
-    if len(text) < 200:
-        return _cached_cell(text)
-    return _cell(text)
-
-
-def is_long(text: str) -> bool:
-    """Tell whether ``cell`` shows only the beginning of ``text``."""
-    return len(text) > MAX_CELL
-
-
-def _cell(text: str) -> str:
     if len(text) > MAX_CELL:
-        return f"{_cell(text[:MAX_CELL])} … ({len(text)} characters)"
+        return f"{cell(text[:MAX_CELL])} … ({len(text)} characters)"
     text = text.strip()
     if _PLAIN.match(text) and not _AUTOLINK.search(text):
         return text
@@ -53,9 +41,6 @@ def _cell(text: str) -> str:
     if "<" in text:
         return _escaped(text)
     return _quoted(text)
-
-
-_cached_cell: Final = lru_cache(maxsize=16_384)(_cell)
 
 
 def _quoted(text: str) -> str:

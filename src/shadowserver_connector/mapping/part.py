@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.catalogue.model import Column, Meaning, ReportType
@@ -44,10 +44,15 @@ class Part(NamedTuple):
     """The row's labels are put on these."""
     slots: tuple[tuple[str, str], ...]
     """(Slot, id): ends of relationships with objects of other parts."""
+    scored: bool
+    """Whether an object has a score."""
     bad: tuple[tuple[str, str], ...]
     """(Column, why): cells that no object could be made of."""
     subject: str
     """What a row with these cells is about, in a word; empty where they do not tell."""
+
+
+NOTHING: Final = Part({}, (), (), (), (), False, (), "")
 
 
 class PartMaker:
@@ -79,16 +84,6 @@ class PartMaker:
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
         return next(self.values(*roles), None)
-
-    def by_party(self, role: str) -> dict[str, Any]:
-        """Return the parsed cells of a role that several parties may have, by party."""
-        found: dict[str, Any] = {}
-        for column, cell in self._cells:
-            if column.role == role:
-                value = self._parse(column, cell)
-                if value is not None:
-                    found.setdefault(column.party, value)
-        return found
 
     def _parse(self, column: Column, cell: str) -> Any:
         if is_empty(column.role, cell):
@@ -159,6 +154,7 @@ class PartMaker:
             tuple(self._noted),
             tuple(self._tagged),
             tuple(self._slots),
+            any(made.score is not None for made in self._objects.values()),
             tuple(self._bad),
             self._subject,
         )

@@ -7,13 +7,13 @@ from typing import Final
 from shadowserver_connector.mapping.part import PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
 from shadowserver_connector.mapping.values.names import Name
-from shadowserver_connector.stix import indicators, knowledge, observables
+from shadowserver_connector.stix import ids, indicators, knowledge, observables
 from shadowserver_connector.stix.origin import StixObject
 
 MALICIOUS_SCORES: Final = {"info": 10, "low": 25, "medium": 50, "high": 75, "critical": 90}
 
 # Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
-_CROWDED: Final = frozenset(["sinkhole", "sensor", "scanner"])
+_CROWDED: Final = frozenset(["sinkhole", "sensor"])
 _CONTROLLERS: Final = frozenset(["c2", "sinkhole"])
 
 
@@ -43,7 +43,7 @@ def build_party(make: PartMaker) -> None:
             make.relate(name_id, "resolves-to", ip)
         else:
             make.offer("thing", name_id)
-        if controls:
+        if controls and name.type == "domain-name":  # OpenCTI relates no malware to a hostname
             make.offer("controller", name_id)
     if ip:
         _describe(make, ip)
@@ -53,6 +53,11 @@ def address(make: PartMaker, value: Address) -> StixObject:
     """Return the observable of an address or network."""
     build = observables.ipv4_addr if value.version == 4 else observables.ipv6_addr
     return build(make.context.origin, value.value)
+
+
+def address_id(value: Address) -> str:
+    """Return the id of the observable of an address or network."""
+    return (ids.ipv4_addr if value.version == 4 else ids.ipv6_addr)(value.value)
 
 
 def _named(make: PartMaker, name: Name) -> StixObject:

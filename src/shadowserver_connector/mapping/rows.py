@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
 
 import orjson
 
 from shadowserver_connector.bundle.finding import Finding, Labels, NoteDraft, Observed
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.mapping.notes import Row
+from shadowserver_connector.mapping.part import Part
 from shadowserver_connector.mapping.plan import Plan
+from shadowserver_connector.mapping.sections import picker
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.report.oddities import Oddities
-from shadowserver_connector.stix import containers, ids
+from shadowserver_connector.stix import containers
 from shadowserver_connector.stix.relationships import relationship
 
 NumberedRow = tuple[int, Row]
@@ -25,7 +27,17 @@ RELATIONSHIPS: Final = (
 )
 """(Source slot, type, target slot): relationships between objects of different sections."""
 
-_REMEMBERED: Final = 8_192
+_REMEMBERED: Final = 2_048
+"""Combinations of cells whose parts are kept assembled; rows of one host share them."""
+
+
+class _Added(NamedTuple):
+    """What the Note of a finding must know of one of its rows."""
+
+    time: str
+    labels: Labels
+    subject: str
+    noted: Sequence[str]
 
 
 class RowMapper:
@@ -34,88 +46,98 @@ class RowMapper:
     def __init__(self, plan: Plan, oddities: Oddities) -> None:
         self._plan = plan
         self._oddities = oddities
-        self._relations: dict[tuple[str, str, str], Made] = {}
+        self._known: dict[tuple[str, ...], Part] = {}
+        read = {at for section in plan.sections for at in section.places}
+        self._pick = picker(sorted(read)) if read else _no_cells
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
     def finding(self, rows: Sequence[NumberedRow], note: Callable[[Sequence[Row]], str]) -> Finding:
         """Return the finding of some rows of one host, with one Note, or without if it is empty."""
-        finding = Finding()
-        times, subjects, noted = [], [], dict[str, None]()
-        all_labels: set[Labels] = set()
-        for number, row in rows:
-            time, labels, about, refs = self._add(finding, number, row)
-            times.append(time)
-            subjects.append(about)
-            noted.update(refs)
-            all_labels.add(labels)
+        finding = Finding(rows=len(rows))
+        added = [self._add(finding, number, row) for number, row in rows]
         text = note([row for _, row in rows])
         if text:
-            about = next(filter(None, subjects), "")
-            self._add_note(finding, text, about, min(times), tuple(noted), all_labels)
+            noted = tuple(dict.fromkeys([ref for one in added for ref in one.noted]))
+            subject = next((one.subject for one in added if one.subject), "")
+            created = min([one.time for one in added])
+            draft = self._note(text, subject, created, noted)
+            finding.notes.append(draft)
+            finding.tags.extend(((draft.id,), labels) for labels in {one.labels for one in added})
         return finding
 
-    def _add(
-        self, finding: Finding, number: int, row: Row
-    ) -> tuple[str, Labels, str, dict[str, None]]:
-        """Add one row's objects; return its time, labels, subject, and what a Note is about."""
+    def _add(self, finding: Finding, number: int, row: Row) -> _Added:
+        """Add one row's objects; return what its Note needs to know."""
         plan = self._plan
-        objects = finding.objects
-        observables: dict[str, None] = {}
-        noted: dict[str, None] = {}
-        slots: dict[str, list[str]] = {}
-        bad: dict[str, str] = {}
+        part = self._parts(row)
+        _update(finding.objects, part)
+        observables, tagged, bad = part.observables, part.tagged, part.bad
+        if plan.traffic is not None:
+            traffic = plan.traffic.make(plan.traffic.pick(row))
+            finding.objects.update(traffic.objects)
+            observables += traffic.observables
+            tagged += traffic.tagged
+            bad += traffic.bad
+        for column, why in dict.fromkeys(bad):
+            self._oddities.add(why, number, column)
+        time = self._time(number, row)
         labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
-        subject = ""
-        for section in plan.sections:
-            part = section.make(section.pick(row))
-            bad.update(part.bad)
-            if not part.objects:
-                continue
-            for stix_id, made in part.objects.items():
-                known = objects.get(stix_id)
-                if known is None or (made.score or -1) > (known.score or -1):
-                    objects[stix_id] = made
-            observables.update(dict.fromkeys(part.observables))
-            noted.update(dict.fromkeys(part.noted))
-            finding.tag(part.tagged, labels)
+        finding.tags.append((tagged, labels))
+        if observables and plan.context.options.observed_data:
+            refs = tuple(sorted(observables))
+            finding.observed.append(
+                Observed(refs, time, time, self._number(row), frozenset((labels,)))
+            )
+        return _Added(time, labels, part.subject, part.noted)
+
+    def _parts(self, row: Row) -> Part:
+        """Return the parts of all sections as one, with the relationships between them."""
+        cells = self._pick(row)
+        whole = self._known.get(cells)
+        if whole is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            whole = self._known[cells] = self._assemble(row)
+        return whole
+
+    def _assemble(self, row: Row) -> Part:
+        parts = [section.make(section.pick(row)) for section in self._plan.sections]
+        objects: dict[str, Made] = {}
+        slots: dict[str, list[str]] = {}
+        for part in parts:
+            _update(objects, part)
             for slot, stix_id in part.slots:
                 slots.setdefault(slot, []).append(stix_id)
-            subject = subject or part.subject
-        for column, why in bad.items():
-            self._oddities.add(why, number, column)
         self._relate(objects, slots)
-        time = self._time(number, row)
-        if observables and plan.context.options.observed_data:
-            self._observe(finding, observables, time, row, labels)
-        finding.rows += 1
-        return time, labels, subject, noted
+        return Part(
+            objects=objects,
+            observables=_joined(part.observables for part in parts),
+            noted=_joined(part.noted for part in parts),
+            tagged=_joined(part.tagged for part in parts),
+            slots=(),
+            scored=any(part.scored for part in parts),
+            bad=tuple(bad for part in parts for bad in part.bad),
+            subject=next((part.subject for part in parts if part.subject), ""),
+        )
 
     def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:
         if "primary" not in slots and "subject" in slots:
             slots["primary"] = slots["subject"][:1]
+        context = self._plan.context
         for source_slot, relationship_type, target_slot in self._rules:
-            targets = slots.get(target_slot)
-            if not targets:
-                continue
             for source in slots.get(source_slot, ()):
-                for target in targets:
+                for target in slots.get(target_slot, ()):
                     if source != target:
-                        made = self._relation(source, relationship_type, target)
+                        made = make(
+                            relationship(
+                                context.origin,
+                                relationship_type,
+                                source,
+                                target,
+                                created=context.day,
+                            )
+                        )
                         objects[made.id] = made
-
-    def _relation(self, source: str, relationship_type: str, target: str) -> Made:
-        key = (source, relationship_type, target)
-        made = self._relations.get(key)
-        if made is None:
-            if len(self._relations) >= _REMEMBERED:
-                self._relations.clear()
-            context = self._plan.context
-            stix = relationship(
-                context.origin, relationship_type, source, target, created=context.day
-            )
-            made = self._relations[key] = make(stix)
-        return made
 
     def _time(self, number: int, row: Row) -> str:
         at = self._plan.time
@@ -128,38 +150,36 @@ class RowMapper:
                 self._oddities.add(str(error), number, self._plan.columns[at].name)
             return self._plan.context.day
 
-    def _observe(
-        self,
-        finding: Finding,
-        observables: dict[str, None],
-        time: str,
-        row: Row,
-        labels: Labels,
-    ) -> None:
-        refs = tuple(sorted(observables))
-        seen = Observed(ids.observed_data(refs), refs, time, time, self._number(row))
-        finding.observe(seen)
-        finding.tag((seen.id,), labels)
-
     def _number(self, row: Row) -> int:
         at = self._plan.count
         text = row[at] if at is not None else ""
         return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
-    def _add_note(
-        self,
-        finding: Finding,
-        text: str,
-        subject: str,
-        created: str,
-        refs: tuple[str, ...],
-        labels: set[Labels],
-    ) -> None:
+    def _note(self, text: str, subject: str, created: str, refs: tuple[str, ...]) -> NoteDraft:
         context = self._plan.context
         abstract = f"{context.report_type.name} {subject}".strip().replace("<", "&lt;")
         stix = containers.note(
             context.origin, abstract=abstract, content=text, created=created, object_refs=("",)
         )
         del stix["object_refs"]
-        finding.notes[stix["id"]] = NoteDraft(stix["id"], orjson.dumps(stix)[:-1], refs)
-        finding.labels[stix["id"]] = labels
+        return NoteDraft(stix["id"], orjson.dumps(stix)[:-1], refs)
+
+
+def _update(objects: dict[str, Made], part: Part) -> None:
+    """Add the objects of a part; of two with the same id the one with the higher score stays."""
+    if not part.scored:
+        for stix_id, made in part.objects.items():
+            objects.setdefault(stix_id, made)
+        return
+    for stix_id, made in part.objects.items():
+        known = objects.get(stix_id)
+        if known is None or known.score is None or (made.score or 0) > known.score:
+            objects[stix_id] = made
+
+
+def _no_cells(_: Row) -> tuple[str, ...]:
+    return ()
+
+
+def _joined(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(stix_id for group in groups for stix_id in group))

@@ -21,7 +21,7 @@ from shadowserver_connector.mapping.things import (
     build_user_agent,
     build_vulnerabilities,
 )
-from shadowserver_connector.mapping.traffic import build_flow, build_service
+from shadowserver_connector.mapping.traffic import TRAFFIC_ROLES, traffic_maker
 
 CACHED_PARTS: Final = 2_048
 """Different combinations of cells that a section remembers; then it forgets all of them."""
@@ -52,14 +52,13 @@ RULES: Final = (
     Rule(build_user_agent, ("user_agent",), "column"),
 )
 
-TRAFFIC_ROLES: Final = ("ip", "port", "protocol", "application")
-TRAFFIC: Final = {"service": build_service, "flow": build_flow}
-
 
 class Section(NamedTuple):
     """Some columns of a header, and the function that makes a part of a row's cells."""
 
     columns: tuple[Column, ...]
+    places: tuple[int, ...]
+    """Indices of the columns in a row."""
     pick: Callable[[list[str]], Cells]
     make: Callable[[Cells], Part]
 
@@ -67,16 +66,20 @@ class Section(NamedTuple):
 def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Section, ...]:
     """Return the sections that the header calls for, the primary party's first."""
     numbered = list(enumerate(columns))
-    found = [
+    return tuple(
         _section(members, build, party, context)
         for build, party, members in _groups(numbered, context)
-    ]
-    build = TRAFFIC.get(context.report_type.traffic)
-    if build is not None and context.options.network_traffic:
-        members = [item for item in numbered if item[1].role in TRAFFIC_ROLES]
-        if any(column.role == "port" for _, column in members):
-            found.append(_section(members, build, "", context))
-    return tuple(found)
+    )
+
+
+def compile_traffic(columns: Sequence[Column], context: Context) -> Section | None:
+    """Return the section that makes network traffic, where the report tells of any."""
+    members = [(at, column) for at, column in enumerate(columns) if column.role in TRAFFIC_ROLES]
+    chosen = tuple(column for _, column in members)
+    make = traffic_maker(chosen, context) if context.options.network_traffic else None
+    if make is None:
+        return None
+    return _picked(members, make)
 
 
 Member = tuple[int, Column]
@@ -119,10 +122,16 @@ def _section(members: Sequence[Member], build: Builder, party: str, context: Con
             known[cells] = part
         return part
 
-    return Section(columns, _picker([index for index, _ in members]), make)
+    return _picked(members, make)
 
 
-def _picker(indices: Sequence[int]) -> Callable[[list[str]], Cells]:
+def _picked(members: Sequence[Member], make: Callable[[Cells], Part]) -> Section:
+    places = tuple(at for at, _ in members)
+    return Section(tuple(column for _, column in members), places, picker(places), make)
+
+
+def picker(indices: Sequence[int]) -> Callable[[list[str]], Cells]:
+    """Return what takes the cells at these places, at least one, out of a row."""
     if len(indices) == 1:
         (only,) = indices
         return lambda row: (row[only],)

@@ -1,57 +1,119 @@
-"""Network traffic: a service on the asset, or a flow between two parties."""
+"""Network traffic: a service on the asset, or a flow between two parties.
+
+Nearly every row has other ports, so what is remembered here are the readings of single cells and
+not, as in other sections, the parts made of them.
+"""
 
 from __future__ import annotations
 
-from shadowserver_connector.mapping.part import PartMaker
-from shadowserver_connector.mapping.parties import address
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from shadowserver_connector.bundle.made import make
+from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.mapping.part import NOTHING, Context, Part
+from shadowserver_connector.mapping.parties import address_id
+from shadowserver_connector.mapping.roles import PARSERS, is_empty
 from shadowserver_connector.mapping.values.addresses import Address
 from shadowserver_connector.mapping.values.protocols import protocol_stack
 from shadowserver_connector.stix import observables
 
+TRAFFIC_ROLES: Final = ("ip", "port", "protocol", "application")
 
-def build_service(make: PartMaker) -> None:
-    """Make the traffic to the port on which the primary address answers."""
-    party = make.context.report_type.primary
-    address, port = make.by_party("ip").get(party), make.by_party("port").get(party)
-    if address is not None and port is not None:
-        _add(make, src=None, dst=address, dst_port=port)
+_REMEMBERED: Final = 4_096
 
 
-def build_flow(make: PartMaker) -> None:
-    """Make the traffic from ``src`` to ``dst``; one end is enough, with its port."""
-    addresses, ports = make.by_party("ip"), make.by_party("port")
-    src, dst = addresses.get("src"), addresses.get("dst")
-    src_port = ports.get("src") if src else None
-    dst_port = ports.get("dst") if dst else None
-    if src_port is not None or dst_port is not None:
-        _add(make, src=src, src_port=src_port, dst=dst, dst_port=dst_port)
+class _Reading(NamedTuple):
+    value: Any
+    bad: str
+    """Why the cell is bad; empty for a good or an empty one."""
 
 
-def _add(
-    make: PartMaker,
-    *,
-    src: Address | None,
-    dst: Address | None,
-    src_port: int | None = None,
-    dst_port: int | None = None,
-) -> None:
-    end = dst or src
-    if end is None:
-        return
-    refs = {
-        f"{side}_ref": make.observable(address(make, value), noted=False, tagged=False)
-        for side, value in (("src", src), ("dst", dst))
-        if value is not None
-    }
-    traffic = observables.network_traffic(
-        make.context.origin,
-        protocols=protocol_stack(
-            version=end.version,
-            transport=make.value("protocol") or "",
-            application=make.value("application") or make.context.report_type.application,
-        ),
-        src_port=src_port,
-        dst_port=dst_port,
-        **refs,
-    )
-    make.observable(traffic, noted=False)
+class _End(NamedTuple):
+    ref: str
+    version: int
+
+
+def traffic_maker(
+    columns: Sequence[Column], context: Context
+) -> Callable[[tuple[str, ...]], Part] | None:
+    """Return what makes a traffic of the cells of these columns; ``None`` where it never would.
+
+    A service goes to the port on which the primary address answers. A flow goes from ``src`` to
+    ``dst``; one address is enough, with its port.
+    """
+    places = {(column.role, column.party): at for at, column in reversed(list(enumerate(columns)))}
+    kind = context.report_type.traffic
+    source, target = {
+        "service": ("", context.report_type.primary),
+        "flow": ("src", "dst"),
+    }.get(kind, ("", ""))
+    ends = [(places.get(("ip", p)), places.get(("port", p))) for p in (source, target)]
+    if all(address is None or port is None for address, port in ends):
+        return None
+    (src_at, src_port_at), (dst_at, dst_port_at) = ends
+    protocol_at = next((at for at, c in enumerate(columns) if c.role == "protocol"), None)
+    application_at = next((at for at, c in enumerate(columns) if c.role == "application"), None)
+    readers = tuple(_reader(column) for column in columns)
+
+    def make_part(cells: tuple[str, ...]) -> Part:
+        bad: list[tuple[str, str]] = []
+
+        def read(at: int | None) -> Any:
+            if at is None:
+                return None
+            value, why = readers[at](cells[at])
+            if why:
+                bad.append((columns[at].name, why))
+            return value
+
+        src, dst = read(src_at), read(dst_at)
+        src_port = read(src_port_at) if src else None
+        dst_port = read(dst_port_at) if dst else None
+        if src_port is None and dst_port is None:
+            return NOTHING._replace(bad=tuple(bad)) if bad else NOTHING
+        stack = _stack(
+            (dst or src).version,
+            read(protocol_at) or "",
+            read(application_at) or context.report_type.application,
+        )
+        traffic = make(
+            observables.network_traffic(
+                context.origin,
+                protocols=stack,
+                src_ref=src and src.ref,
+                dst_ref=dst and dst.ref,
+                src_port=src_port,
+                dst_port=dst_port,
+            )
+        )
+        ref = (traffic.id,)
+        return Part({traffic.id: traffic}, ref, (), ref, (), False, tuple(bad), "")
+
+    return make_part
+
+
+def _reader(column: Column) -> Callable[[str], _Reading]:
+    parse = PARSERS[column.role]
+
+    def read(cell: str) -> _Reading:
+        if is_empty(column.role, cell):
+            return _Reading(None, "")
+        try:
+            value = parse(cell.strip())
+        except ValueError as error:
+            # The section of the party complains of a bad address already.
+            return _Reading(None, "" if column.role == "ip" else str(error))
+        return _Reading(_end(value) if column.role == "ip" else value, "")
+
+    return lru_cache(maxsize=_REMEMBERED)(read)
+
+
+def _end(address: Address) -> _End:
+    return _End(address_id(address), address.version)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _stack(version: int, transport: str, application: str) -> tuple[str, ...]:
+    return protocol_stack(version=version, transport=transport, application=application)

@@ -108,7 +108,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     context = Context(
         origin=Origin(knowledge.author()["id"], (markings.TLP[options.marking],)),
         day=f"{info.day.isoformat()}T00:00:00.000Z",
-        report_type=catalogue.report_type(info.type),
+        report_type=catalogue.report_type(info.type, header),
         meanings=catalogue.meanings,
         activities=catalogue.activities,
         options=options,

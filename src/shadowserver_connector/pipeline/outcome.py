@@ -17,11 +17,14 @@ class Outcome:
     """Highest severity of the findings, ``info`` to ``critical``."""
     rows: int
     noted: int
-    """Rows that stand in a Note of their own, or as a line of a host's Note."""
+    """Rows that stand in a Note of their own, or as a line of a host's Note.
+
+    With ``notes: none``, rows that would.
+    """
     merged: int
     """Rows equal to an earlier one: same Note."""
     filtered: int
-    """Rows below ``min_severity``, or all rows with ``notes: none``."""
+    """Rows below ``min_severity``."""
     cut: int
     """Rows beyond ``max_findings``."""
     chunks: int
