@@ -135,7 +135,7 @@ MALWARE = (
     ("downadup", "conficker"),
     ("victorygate.b", "victorygate"),
     ("necurs", "necurs"),
-    ("b68-zeroaccess-2-32bit", "zeroaccess"),
+    ("zeroaccess-32bit", "zeroaccess"),
     ("qakbot", "qakbot"),
     ("ghost-push", ""),
 )
@@ -190,7 +190,7 @@ PRODUCTS: Mapping[str, Words] = {
     "opensslversion": ("OpenSSL 1.0.1f 6 Jan 2014", "OpenSSL 1.1.1k  25 Mar 2021"),
     "serverid_software": ("OpenSSH_7.4", "OpenSSH_8.9p1", "dropbear_2019.78"),
     "software": ("Coturn-4.5.1.1 'dan Eider'", "restund v0.4.12 (amd64/linux)"),
-    "machine_type": ("TimeCapsule8,119", "Netatalk3.1.12"),
+    "machine_type": ("ExampleCapsule2,1", "Netatalk3.1.12"),
     "platform": ("Erlang/OTP 24.2", "Java"),
     "productname": ("iDRAC7", "Integrated Lights-Out"),
     "modelfull": ("NanoStation Loco M5", "PowerBeam M5 400"),
@@ -281,7 +281,11 @@ TEXTS: Mapping[str, Words] = {
     ),
     "cert_length": ("1024", "2048", "4096"),
     "validation_level": ("DV", "OV", "unknown"),
-    "browser_error": ("", "x509: unknown error", "x509: certificate has expired"),
+    "browser_error": (
+        "",
+        "x509: certificate signed by unknown authority",
+        "x509: certificate has expired",
+    ),
     "raw_response": ("RXhhbXBsZSByZXNwb25zZQ==", "ff00a5"),
     "dns_version": ("dnsmasq-2.80", "9.16.1-Ubuntu", ""),
     "quote": ("An example a day, he said,\nkeeps the standards body away.", '"Oh!"'),
@@ -330,7 +334,7 @@ TEXTS: Mapping[str, Words] = {
     "device_id": ("EX0000000042",),
     "usernames": ("yes", "no"),
     "service": ("ssh", "login.example.com"),
-    "request": ("Standard query 0x002a ANY example.com", "DAYTIME Request"),
+    "request": ("Standard query 0x002a ANY example.com", "Standard query 0x0007 TXT example.net"),
 }
 """Cells of columns without a role of their own, by name; others are made by the name's form."""
 
@@ -347,7 +351,7 @@ NAME_PARTS: tuple[tuple[Words, Words], ...] = (
     (("version", "_major", "_minor", "firmware"), OTHER_VERSIONS),
     (("_name", "name", "host"), ("node17", "EXAMPLE-PC", "srv-01.example.com")),
     (("address", "_ip", "ipv4", "gateway"), ("192.0.2.77", "192.168.0.10", "")),
-    (("ipv6", "link_local"), ("fe80::3ac4:e8ff:fe03:b3e2", "")),
+    (("ipv6", "link_local"), ("fe80::200:5eff:fe00:5301", "")),
     (("_asn", "sender"), ("64500",)),
     (
         ("_key", "_raw", "_data", "base64", "_value", "prime", "modulus"),
