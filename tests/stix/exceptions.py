@@ -23,6 +23,10 @@ _EXCUSED: Final = tuple(
         r"^Custom object type '(?:case-incident|hostname|user-agent|ssh-key)' should be impl",
         # A service has no source port.
         r"^The Network Traffic object '.*' should contain both the 'src_port' and 'dst_port'",
+        # OpenCTI's own relationships, which STIX does not suggest.
+        r"'(?:hostname|ipv[46]-addr|located-at)' is permitted, but not a suggested relationship ",
+        # STIX only recommends IANA's names, which lack protocols that Shadowserver scans (`vnc`).
+        r"^The 'protocols' property of object '.*' contains a value \('[^']*'\) not in IANA ",
         # A download link, only if asked for; the hashes are on the Artifact.
         r"^External reference 'Shadowserver' has a URL but no hash\.$",
     )

@@ -1,0 +1,222 @@
+"""Chunks of whole reports: bounded, ordered, closed, and whole after pycti's splitter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bundle.checks import assert_closed_and_ordered, assert_splitter_keeps_references
+from tests.mapping.conversion import Converted, Stix, convert
+from tests.mapping.rows import rows_of
+
+HEADER = ("timestamp", "severity", "ip", "port", "protocol", "hostname", "tag", "asn", "geo")
+
+
+def rows(count: int, *, banner: str = "") -> list[tuple[str, ...]]:
+    """Return findings on hosts of their own."""
+    return [
+        (
+            f"2024-01-31 00:{n // 60 % 60:02}:{n % 60:02}",
+            "medium",
+            f"198.51.{100 + n // 250}.{n % 250 + 1}",
+            "443",
+            "tcp",
+            f"host-{n}.example.com",
+            f"ssl{banner}",
+            "64496",
+            "DE",
+        )
+        for n in range(count)
+    ]
+
+
+def findings(converted: Converted) -> list[list[Stix]]:
+    """Return the objects of the chunks that hold findings."""
+    assert [chunk.kind for chunk in converted.chunks[:1]] == ["artifact"]
+    assert {chunk.kind for chunk in converted.chunks[1:]} <= {"findings"}
+    return converted.bundles[1:]
+
+
+def of_type(objects: list[Stix], stix_type: str) -> list[Stix]:
+    """Return the objects of a chunk that have this type."""
+    return [stix for stix in objects if stix["type"] == stix_type]
+
+
+@pytest.mark.parametrize("chunk_objects", [10, 33, 200])
+def test_number_of_objects_is_bounded(tmp_path: Path, chunk_objects: int) -> None:
+    """No chunk has more objects than asked for, unless one finding alone has."""
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, rows(60), chunk_objects=chunk_objects, create_incident=True
+    )
+    for chunk, objects in zip(converted.chunks[1:], findings(converted), strict=True):
+        assert len(objects) <= chunk_objects or chunk.findings == 1
+    assert sum(chunk.findings for chunk in converted.chunks) == 60
+
+
+@pytest.mark.parametrize("chunk_bytes", [20_000, 60_000])
+def test_bytes_are_bounded(tmp_path: Path, chunk_bytes: int) -> None:
+    """No chunk has more bytes than asked for, unless one finding alone has."""
+    several = [
+        (*row[:5], row[5], ";".join(f"tag-{at}-{n}" for n in range(20)), *row[7:])
+        for at, row in enumerate(rows(60))
+    ]
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, several, chunk_bytes=chunk_bytes, create_incident=True
+    )
+    assert len(converted.chunks) > 3
+    for chunk in converted.chunks[1:]:
+        assert len(chunk.bundle()) <= chunk_bytes or chunk.findings == 1
+
+
+def test_bytes_are_bounded_where_texts_are_long(tmp_path: Path) -> None:
+    """The texts of Report and Case, and of Notes, count as well."""
+    header = (*HEADER, "odd1", "odd2")
+    several = [(*row, "*" * 1500, f"{row[2]}<" * 20) for row in rows(60)]
+    converted = convert(
+        tmp_path, "scan_ssl", header, several, chunk_bytes=30_000, create_incident=True
+    )
+    assert len(converted.chunks) > 5
+    for chunk in converted.chunks[1:]:
+        assert len(chunk.bundle()) <= 30_000 or chunk.findings == 1
+
+
+def test_one_host_with_many_labels_is_bounded_too(tmp_path: Path) -> None:
+    """Rows that put ever more labels on one address do not outgrow a chunk."""
+    several = [
+        ("", "", "192.0.2.1", "443", "tcp", "", ";".join(f"{at}-{n}" for n in range(50)), "", "")
+        for at in range(100)
+    ]
+    converted = convert(tmp_path, "scan_ssl", HEADER, several, chunk_bytes=30_000)
+    for chunk in converted.chunks[1:]:
+        assert len(chunk.bundle()) <= 30_000 or chunk.findings == 1
+
+
+def test_oversize_finding_has_a_chunk_of_its_own(tmp_path: Path) -> None:
+    """A finding that is larger than a chunk may be is kept whole, alone."""
+    large = [*rows(2), ("x" * 1900, *rows(1)[0][1:]), *rows(4)[2:]]
+    converted = convert(tmp_path, "scan_ssl", HEADER, large, chunk_bytes=2_000)
+    assert [chunk.findings for chunk in converted.chunks] == [0, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("report_type", ["scan_ssl", "event4_sinkhole_http", "device_id"])
+@pytest.mark.parametrize("notes", ["finding", "host", "none"])
+@pytest.mark.parametrize("create_incident", [True, False])
+def test_chunks_are_closed_ordered_and_survive_the_splitter(
+    tmp_path: Path, report_type: str, notes: str, create_incident: bool
+) -> None:
+    """Each reference is inside its chunk, earlier, and pycti's splitter keeps it."""
+    header, several = rows_of(report_type, 80)
+    converted = convert(
+        tmp_path,
+        report_type,
+        header,
+        several,
+        notes=notes,
+        create_incident=create_incident,
+        create_indicators=True,
+        chunk_objects=150,
+        report_max_refs=200,
+    )
+    assert len(converted.chunks) > 3
+    for chunk, objects in zip(converted.chunks, converted.bundles, strict=True):
+        assert_closed_and_ordered(objects)
+        assert_splitter_keeps_references(chunk, objects)
+
+
+def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) -> None:
+    """Report and Case of each chunk name all of its objects but Notes, author and marking."""
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, rows(30), create_incident=True, chunk_objects=80
+    )
+    assert len(converted.chunks) > 2
+    for objects in findings(converted):
+        (report,) = of_type(objects, "report")
+        (case,) = of_type(objects, "case-incident")
+        content = {
+            stix["id"]
+            for stix in objects
+            if stix["type"]
+            not in ("identity", "marking-definition", "report", "case-incident", "note")
+        }
+        assert set(report["object_refs"]) == content
+        assert set(case["object_refs"]) == content | {report["id"]}
+        for note in of_type(objects, "note"):
+            assert {report["id"], case["id"]} < set(note["object_refs"])
+    assert len(converted.of("report")) == len(converted.of("case-incident")) == 1
+
+
+def test_report_in_parts(tmp_path: Path) -> None:
+    """Each part is bounded, the Case holds just the parts, Notes are on their own part."""
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, rows(60), create_incident=True, report_max_refs=100
+    )
+    assert len(converted.of("report")) > 2
+    (case_id,) = {case["id"] for case in converted.of("case-incident")}
+    refs: dict[str, set[str]] = {}
+    for objects in findings(converted):
+        (report,) = of_type(objects, "report")
+        (case,) = of_type(objects, "case-incident")
+        assert case["object_refs"] == [report["id"]]
+        refs.setdefault(report["id"], set()).update(report["object_refs"])
+        for note in of_type(objects, "note"):
+            assert {report["id"], case_id} < set(note["object_refs"])
+    assert all(len(part) <= 100 for part in refs.values())
+    names = [report["name"] for report in converted.of("report")]
+    first = names[0]
+    assert names[1:] == [f"{first} (part {n})" for n in range(2, len(names) + 1)]
+    externals = [
+        report["external_references"][0]["external_id"] for report in converted.of("report")
+    ]
+    assert len(set(externals)) == len(externals)
+
+
+def test_every_part_is_in_the_case(tmp_path: Path) -> None:
+    """The part that holds the Artifact takes a finding, however large, and is in the Case."""
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, rows(2), create_incident=True, report_max_refs=3
+    )
+    assert len(converted.of("report")) == 2
+    in_case = {
+        ref
+        for objects in findings(converted)
+        for case in of_type(objects, "case-incident")
+        for ref in case["object_refs"]
+        if ref.startswith("report--")
+    }
+    assert in_case == {report["id"] for report in converted.of("report")}
+
+
+def test_no_object_is_sent_twice_within_a_chunk_though_many_rows_name_it(tmp_path: Path) -> None:
+    """Objects that rows share stand once in a chunk, and so does a Note of equal rows."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [rows(1)[0]] * 5)
+    (objects,) = findings(converted)
+    assert len(of_type(objects, "ipv4-addr")) == 1
+    assert len(of_type(objects, "note")) == 1
+    (observed,) = of_type(objects, "observed-data")
+    assert observed["number_observed"] == 5
+    assert converted.outcome.noted == 1
+    assert converted.outcome.merged == 4
+
+
+def test_artifact_comes_first_in_a_chunk_of_its_own(tmp_path: Path) -> None:
+    """The first chunk has author, marking, Artifact and a Report that contains it."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows(3))
+    objects = converted.bundles[0]
+    assert [stix["type"] for stix in objects] == [
+        "marking-definition",
+        "identity",
+        "artifact",
+        "report",
+    ]
+    assert objects[3]["object_refs"] == [objects[2]["id"]]
+    assert_closed_and_ordered(objects)
+
+
+def test_equal_chunks_are_equal_bytes_and_others_have_other_ids(tmp_path: Path) -> None:
+    """A bundle's id follows from what is in it."""
+    one = convert(tmp_path, "scan_ssl", HEADER, rows(3))
+    same = convert(tmp_path, "scan_ssl", HEADER, rows(3))
+    other = convert(tmp_path, "scan_ssl", HEADER, rows(4))
+    assert [c.bundle() for c in one.chunks] == [c.bundle() for c in same.chunks]
+    assert one.chunks[1].bundle()[:70] != other.chunks[1].bundle()[:70]

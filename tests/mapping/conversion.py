@@ -1,0 +1,120 @@
+"""Small reports made on the spot, converted by the real pipeline, and read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+
+DAY = date(2024, 1, 31)
+
+Stix = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion emitted and counted."""
+
+    path: Path
+    outcome: Outcome
+    chunks: tuple[Chunk, ...]
+
+    @property
+    def bundles(self) -> list[list[Stix]]:
+        """The objects of each chunk, read from its bundle's JSON."""
+        return [orjson.loads(chunk.bundle())["objects"] for chunk in self.chunks]
+
+    def everything(self) -> Iterator[Stix]:
+        """Yield every copy of every object, in order."""
+        for bundle in self.bundles:
+            yield from bundle
+
+    def of(self, *types: str) -> list[Stix]:
+        """Return the objects of some types, each id once: its first copy."""
+        found: dict[str, Stix] = {}
+        for stix in self.everything():
+            if stix["type"] in types:
+                found.setdefault(stix["id"], stix)
+        return list(found.values())
+
+    def one(self, stix_type: str) -> Stix:
+        """Return the only object of a type."""
+        (stix,) = self.of(stix_type)
+        return stix
+
+    def where(self, stix_type: str, **fields: Any) -> Stix:
+        """Return the only object of a type that has these values."""
+        (stix,) = (
+            stix
+            for stix in self.of(stix_type)
+            if all(stix.get(name) == value for name, value in fields.items())
+        )
+        return stix
+
+    def relationships(self) -> set[tuple[str, str, str]]:
+        """Return (type of source, relationship type, type of target) of all relationships."""
+        return {
+            (
+                stix["source_ref"].partition("--")[0],
+                stix["relationship_type"],
+                stix["target_ref"].partition("--")[0],
+            )
+            for stix in self.of("relationship")
+        }
+
+
+def csv_bytes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """Write a report as Shadowserver does: every cell quoted, one line a row."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([header, *rows])
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+def info_of(report_type: str, *, list: str = "example", day: date = DAY) -> ReportInfo:
+    """Return what is known of a report of this type before it is opened."""
+    return ReportInfo(report_type, day, f"{day}-{report_type}-{list}.csv", list)
+
+
+def convert_bytes(
+    folder: Path, report_type: str, content: bytes, options: Options | None = None
+) -> Converted:
+    """Convert a report of these bytes, written to ``folder``."""
+    info = info_of(report_type)
+    path = folder / info.file
+    path.write_bytes(content)
+    chunks: list[Chunk] = []
+    outcome = convert_report(path, info, options or Options(), chunks.append)
+    return Converted(path, outcome, tuple(chunks))
+
+
+def convert(
+    folder: Path,
+    report_type: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    **options: Any,
+) -> Converted:
+    """Convert a report of these rows; ``options`` are fields of ``Options``."""
+    return convert_bytes(folder, report_type, csv_bytes(header, rows), Options(**options))
+
+
+def references(stix: Stix) -> Iterator[str]:
+    """Yield every id that an object refers to."""
+    for name, value in stix.items():
+        if name.endswith("_ref") and value:
+            yield value
+        elif name.endswith("_refs"):
+            yield from value

@@ -1,0 +1,221 @@
+"""Promises of a conversion: the Artifact is the file, every row is accounted for, same bytes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from hashlib import md5, sha1, sha256, sha512
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.convert import convert_report
+from tests.mapping.conversion import convert, convert_bytes, csv_bytes, info_of
+from tests.mapping.rows import rows_of
+
+HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag")
+
+
+def row(n: int, severity: str = "medium") -> tuple[str, ...]:
+    """Return a finding on a host of its own."""
+    return (f"2024-01-31 00:00:{n % 60:02}", severity, f"192.0.2.{n + 1}", "443", "tcp", "ssl")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        csv_bytes(HEADER, [row(0)]),
+        b"\xef\xbb\xbftimestamp,ip\r\n2024-01-31 00:00:00,192.0.2.1\r\n",
+        b"timestamp,ip\n\xff\xfe\x00\xed\xa0\x80,192.0.2.1\n\n\n",
+        b"timestamp,ip",
+    ],
+    ids=["usual", "BOM and CRLF", "not text", "no rows, no end of line"],
+)
+def test_artifact_is_the_file(tmp_path: Path, content: bytes) -> None:
+    """Its payload is the file byte for byte, and its hashes are the file's."""
+    artifact = convert_bytes(tmp_path, "scan_ssl", content).one("artifact")
+    assert b64decode(artifact["payload_bin"], validate=True) == content
+    assert artifact["hashes"] == {
+        "MD5": md5(content).hexdigest(),
+        "SHA-1": sha1(content).hexdigest(),
+        "SHA-256": sha256(content).hexdigest(),
+        "SHA-512": sha512(content).hexdigest(),
+    }
+    assert artifact["x_opencti_additional_names"] == ["2024-01-31-scan_ssl-example.csv"]
+    assert artifact["mime_type"] == "text/csv"
+
+
+def test_file_that_is_too_large_has_no_artifact(tmp_path: Path) -> None:
+    """Its name, size and hashes stand in the Report instead."""
+    content = csv_bytes(HEADER, [row(0)])
+    converted = convert_bytes(
+        tmp_path, "scan_ssl", content, Options(artifact_max_size=len(content) - 1)
+    )
+    assert converted.of("artifact") == []
+    (report,) = converted.of("report")
+    for fact in (
+        "2024-01-31-scan_ssl-example.csv",
+        f"{len(content)} bytes",
+        md5(content).hexdigest(),
+        sha1(content).hexdigest(),
+        sha256(content).hexdigest(),
+        sha512(content).hexdigest(),
+    ):
+        assert fact in report["description"]
+
+
+def test_file_just_small_enough_has_an_artifact(tmp_path: Path) -> None:
+    """The limit itself is allowed, and the Report says nothing of a missing Artifact."""
+    content = csv_bytes(HEADER, [row(0)])
+    converted = convert_bytes(
+        tmp_path, "scan_ssl", content, Options(artifact_max_size=len(content))
+    )
+    assert len(converted.of("artifact")) == 1
+    assert "no Artifact" not in converted.of("report")[0]["description"]
+
+
+@pytest.mark.parametrize("notes", ["auto", "finding", "host", "none"])
+@pytest.mark.parametrize("min_severity", ["info", "medium", "critical"])
+@pytest.mark.parametrize("max_findings", [0, 3, 100])
+def test_every_row_is_accounted_for(
+    tmp_path: Path, notes: str, min_severity: str, max_findings: int
+) -> None:
+    """Rows read = noted + merged + filtered + cut, whatever is left out."""
+    severities = ("info", "low", "medium", "high", "critical")
+    rows = [row(n % 4, severities[n % 5]) for n in range(20)] + [row(0, "info")] * 3
+    converted = convert(
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows,
+        notes=notes,
+        min_severity=min_severity,
+        max_findings=max_findings,
+    )
+    outcome = converted.outcome
+    assert outcome.rows == len(rows)
+    assert outcome.balanced
+    kept = [r for r in rows if severities.index(r[1]) >= severities.index(min_severity)]
+    cut = max(0, len(kept) - max_findings) if max_findings else 0
+    assert outcome.cut == cut
+    assert outcome.filtered == len(rows) - len(kept)
+    assert bool(converted.of("note")) == (notes != "none")
+    assert sum(chunk.findings for chunk in converted.chunks) == len(kept) - cut
+    if notes in ("auto", "finding"):
+        assert outcome.noted == sum(s["type"] == "note" for s in converted.everything())
+
+
+def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
+    """What is cut are the last rows of those that are severe enough."""
+    rows = [row(0, "low"), row(1, "high"), row(2, "high"), row(3, "critical")]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, min_severity="medium", max_findings=2)
+    assert {stix["value"] for stix in converted.of("ipv4-addr")} == {"192.0.2.2", "192.0.2.3"}
+    assert (converted.outcome.filtered, converted.outcome.cut) == (1, 1)
+    assert converted.outcome.severity == "high"
+
+
+def test_auto_notes_are_by_finding_up_to_a_thousand(tmp_path: Path) -> None:
+    """A thousand findings have a Note each; one more, and each host has one."""
+    rows = [
+        (f"2024-01-31 00:{n // 60:02}:{n % 60:02}", "", f"192.0.2.{n % 10}", str(n + 1), "tcp", "")
+        for n in range(1_001)
+    ]
+    few = convert(tmp_path, "scan_ssl", HEADER, rows[:1_000])
+    assert len(few.of("note")) == 1_000
+    many = convert(tmp_path, "scan_ssl", HEADER, rows)
+    assert len(many.of("note")) == 10
+    assert many.outcome.noted == 1_001
+
+
+def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
+    """It raises what says so, and emits nothing."""
+    emitted: list[object] = []
+    info = info_of("scan_ssl")
+    path = tmp_path / info.file
+    path.write_bytes(b"<html>502 Bad Gateway</html>")
+    with pytest.raises(ReportUnreadableError, match=r"2024-01-31-scan_ssl-example\.csv"):
+        convert_report(path, info, Options(), emitted.append)
+    path.write_bytes(b"")
+    with pytest.raises(NotReadyError, match=r"2024-01-31-scan_ssl-example\.csv"):
+        convert_report(path, info, Options(), emitted.append)
+    assert emitted == []
+
+
+def test_report_without_rows_is_a_report(tmp_path: Path) -> None:
+    """A header alone gives Report and Artifact, and says that there is no finding."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [])
+    assert converted.outcome.rows == 0
+    assert converted.outcome.balanced
+    assert [chunk.kind for chunk in converted.chunks] == ["artifact"]
+    assert "No findings." in converted.one("report")["description"]
+
+
+def test_outcome_counts_what_was_emitted(tmp_path: Path) -> None:
+    """Chunks and objects by type are those that were handed over; the facts are the file's."""
+    header, rows = rows_of("event4_sinkhole_http", 30)
+    converted = convert(tmp_path, "event4_sinkhole_http", header, rows, chunk_objects=100)
+    outcome = converted.outcome
+    counted: dict[str, int] = {}
+    for stix in converted.everything():
+        counted[stix["type"]] = counted.get(stix["type"], 0) + 1
+    assert outcome.objects == counted
+    assert outcome.chunks == len(converted.chunks)
+    content = converted.path.read_bytes()
+    assert (outcome.size, outcome.sha256) == (len(content), sha256(content).hexdigest())
+
+
+def test_bad_cells_are_named_and_cost_that_object_only(tmp_path: Path) -> None:
+    """A cell that is not what its column asks for is counted, named, and kept in the Note."""
+    rows = [
+        row(0),
+        ("yesterday", "medium", "192.0.2.300", "70000", "carrier pigeon", "ssl"),
+        ("", "odd", "192.0.2.9", "", "", ""),
+    ]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows)
+    assert {stix["value"] for stix in converted.of("ipv4-addr")} == {"192.0.2.1", "192.0.2.9"}
+    remarks = "\n".join(converted.outcome.remarks)
+    for column in ("timestamp", "ip"):
+        assert f"2024-01-31-scan_ssl-example.csv, column {column}, row 2" in remarks
+    note = next(stix for stix in converted.of("note") if "192.0.2.300" in stix["content"])
+    for cell in ("yesterday", "70000", "carrier pigeon"):
+        assert cell in note["content"]
+
+
+_SCRIPT = """
+import sys
+from pathlib import Path
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.convert import convert_report
+from tests.mapping.conversion import info_of
+options = Options(
+    notes=sys.argv[2], create_incident=True, create_indicators=True, chunk_objects=120,
+    report_max_refs=300,
+)
+def emit(chunk):
+    sys.stdout.buffer.write(chunk.bundle())
+convert_report(Path(sys.argv[1]), info_of("event4_sinkhole_http"), options, emit)
+"""
+
+
+@pytest.mark.parametrize("notes", ["finding", "host"])
+def test_same_file_gives_the_same_bytes_in_any_process(tmp_path: Path, notes: str) -> None:
+    """Two processes whose hashes of strings differ write the same bundles."""
+    header, rows = rows_of("event4_sinkhole_http", 80)
+    path = tmp_path / "report.csv"
+    path.write_bytes(csv_bytes(header, rows))
+    written = [
+        subprocess.run(
+            [sys.executable, "-c", _SCRIPT, str(path), notes],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2024")
+    ]
+    assert written[0] == written[1]
+    assert written[0].count(b'"type":"bundle"') > 3
