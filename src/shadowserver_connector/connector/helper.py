@@ -34,6 +34,8 @@ def connect(loaded: Loaded, waiter: Waiter) -> Any:
     """
     export_for_pycti(loaded, os.environ)
     helper = waiter.until(OPENCTI, _build)
+    # Each attempt to reach a broker that is down makes a dozen lines; the wait is said by us.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
     _set_time_out(helper)
     return helper
 
