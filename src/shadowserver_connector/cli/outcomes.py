@@ -13,7 +13,7 @@ from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.sink.directory import report_folder
 
-HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Bundles")
+HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
 
 
 def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> int:
@@ -30,6 +30,7 @@ def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> i
     else:
         outcomes.sort(key=lambda outcome: (outcome.info.day, outcome.info.type, outcome.info.file))
         print_table(HEADINGS, [_row(outcome, out) for outcome in outcomes])
+        err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
         _print_notes(outcomes, failures)
     return SOME_FAILED if failures else OK
 
@@ -42,7 +43,7 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
         outcome.severity,
         outcome.rows,
         sum(outcome.objects.values()),
-        folder,
+        folder.name,
     )
 
 

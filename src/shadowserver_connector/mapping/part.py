@@ -63,6 +63,7 @@ class PartMaker:
     ) -> None:
         self.context = context
         self.party = party
+        self.group = columns[0].group
         self._cells = tuple(zip(columns, cells, strict=True))
         self._objects: dict[str, Made] = {}
         self._observables: dict[str, None] = {}

@@ -38,6 +38,8 @@ def build_party(make: PartMaker) -> None:
         if meaning.malicious and context.options.create_indicators:
             _indicate(make, stix, score)
     for name in make.values("hostname", "domain"):
+        if isinstance(name, Address):
+            continue  # a request that was sent to the bare address, which has its own column
         name_id = make.observable(_named(make, name), noted=own_page, tagged=own_page)
         if ip:
             make.relate(name_id, "resolves-to", ip)

@@ -12,10 +12,12 @@ from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.booleans import parse_boolean
 from shadowserver_connector.mapping.values.countries import parse_country
 from shadowserver_connector.mapping.values.counts import parse_count
+from shadowserver_connector.mapping.values.cpe import parse_cpe
 from shadowserver_connector.mapping.values.cve import find_cves
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.mapping.values.emails import parse_email
 from shadowserver_connector.mapping.values.hashes import parse_hash
+from shadowserver_connector.mapping.values.hosts import parse_host
 from shadowserver_connector.mapping.values.mac import parse_mac
 from shadowserver_connector.mapping.values.names import parse_name
 from shadowserver_connector.mapping.values.null import is_null, is_null_number
@@ -28,8 +30,8 @@ from shadowserver_connector.mapping.values.ssh import (
     parse_ssh_md5,
     parse_ssh_sha256,
 )
-from shadowserver_connector.mapping.values.texts import parse_term, parse_user_agent
-from shadowserver_connector.mapping.values.urls import parse_url
+from shadowserver_connector.mapping.values.texts import parse_term, parse_user_agent, parse_version
+from shadowserver_connector.mapping.values.urls import parse_target, parse_url
 from shadowserver_connector.mapping.values.x509 import parse_pem, parse_serial_number
 
 Parser = Callable[[str], Any]
@@ -47,9 +49,10 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "asn": parse_asn,
     "country": parse_country,
     "hostname": parse_name,
-    "domain": parse_name,
+    "domain": parse_host,
     "mac": parse_mac,
     "url": parse_url,
+    "url_part": parse_target,
     "user_agent": parse_user_agent,
     "email": parse_email,
     "account": parse_term,
@@ -73,7 +76,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "x509.signature_algorithm": parse_term,
     "x509.key_algorithm": parse_term,
     "x509.self_signed": parse_boolean,
-    "x509.version": parse_term,
+    "x509.version": parse_version,
     "x509.issuer": parse_term,
     "x509.subject": parse_term,
     "ssh.public_key": parse_ssh_key,
@@ -82,8 +85,8 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "ssh.algorithm": parse_ssh_key_type,
     "software.vendor": parse_term,
     "software.product": parse_term,
-    "software.version": parse_term,
-    "software.cpe": parse_term,
+    "software.version": parse_version,
+    "software.cpe": parse_cpe,
     "count": parse_count,
 }
 """Role -> parser. Roles that are missing here are read as text, and only by Notes."""

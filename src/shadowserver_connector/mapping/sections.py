@@ -15,9 +15,10 @@ from shadowserver_connector.mapping.things import (
     build_certificate,
     build_file,
     build_malware,
+    build_request,
     build_software,
     build_ssh_key,
-    build_url,
+    build_urls,
     build_user_agent,
     build_vulnerabilities,
 )
@@ -36,12 +37,20 @@ class Rule(NamedTuple):
     roles: tuple[str, ...]
     """Names of roles, or the beginning of several, ending with a dot."""
     together: Literal["party", "group", "column"]
+    beside: tuple[str, ...] = ()
+    """Roles of cells of the same party, or of the row, that the builder looks at as well."""
 
 
 RULES: Final = (
-    Rule(build_party, ("ip", "network", "hostname", "domain", "mac", "asn", "country"), "party"),
+    Rule(
+        build_party,
+        ("ip", "network", "hostname", "domain", "mac", "asn", "country"),
+        "party",
+        beside=("severity",),
+    ),
+    Rule(build_request, ("url_part",), "party", beside=("domain", "ip", "port", "application")),
     Rule(build_accounts, ("email", "account"), "column"),
-    Rule(build_url, ("url",), "column"),
+    Rule(build_urls, ("url",), "column"),
     Rule(build_vulnerabilities, ("tags", "cve"), "column"),
     Rule(build_malware, ("malware", "activity"), "column"),
     Rule(build_attack_patterns, ("attack_id",), "column"),
@@ -98,8 +107,11 @@ def _groups(
         for key in sorted(groups, key=lambda name: name != primary):
             members = groups[key]
             party = members[0][1].party
-            if rule.together == "party" and context.meaning(party).malicious:
-                members = [*members, *(item for item in numbered if item[1].role == "severity")]
+            members += [
+                (at, column)
+                for at, column in numbered
+                if column.role in rule.beside and column.party in ("", party)
+            ]
             yield rule.build, party, members
 
 

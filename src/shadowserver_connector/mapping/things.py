@@ -10,8 +10,15 @@ from typing import Final
 
 from shadowserver_connector.catalogue.model import RDNS
 from shadowserver_connector.mapping.part import PartMaker
+from shadowserver_connector.mapping.values.urls import build_url
 from shadowserver_connector.mapping.values.x509 import distinguished_name
 from shadowserver_connector.stix import knowledge, observables
+
+_WEB: Final = frozenset(["http", "https"])
+_TLS_PORTS: Final = frozenset([443, 4443, 8443])
+
+SERVICE: Final = "service"
+"""Group of the cells about the software that answers on the scanned port."""
 
 _HASHES: Final = (
     ("md5", "MD5"),
@@ -47,19 +54,23 @@ def build_attack_patterns(make: PartMaker) -> None:
 
 
 def build_software(make: PartMaker) -> None:
-    """Make one Software of a product cell, its vendor and its version."""
+    """Make one Software of a product cell, its vendor and its version.
+
+    A version of the service itself, without a product beside it, is one of the product that the
+    whole report type is about.
+    """
     report_type = make.context.report_type
-    version = make.text("software.version") or None
+    version = make.value("software.version")
     name = make.value("software.product")
     vendor = make.value("software.vendor")
-    if name is None and version is not None and report_type.product:
-        name, vendor = report_type.product, vendor or report_type.vendor or None
-    if name is None:
+    if name is None and version is not None and make.group == SERVICE:
+        name = report_type.product_of(version)
+    if not name:
         return
     software = knowledge.software(
         make.context.origin,
         name,
-        vendor=vendor,
+        vendor=vendor or (report_type.vendor if make.group == SERVICE else "") or None,
         version=version,
         cpe=make.value("software.cpe"),
     )
@@ -121,13 +132,27 @@ def build_ssh_key(make: PartMaker) -> None:
     make.offer("thing", make.observable(stix))
 
 
-def build_url(make: PartMaker) -> None:
+def build_urls(make: PartMaker) -> None:
     """Make the URLs of absolute URL cells."""
     for value in make.values("url"):
         url = make.observable(observables.url(make.context.origin, value))
         make.offer("thing", url)
         make.offer("subject", url)
         make.about(value)
+
+
+def build_request(make: PartMaker) -> None:
+    """Make the URL of a request, where host and target are both known."""
+    target = make.value("url_part")
+    host = make.value("domain") or make.value("ip")
+    if target is None or host is None:
+        return
+    port = make.value("port")
+    scheme = make.text("application").lower()
+    if scheme not in _WEB:
+        scheme = "https" if port in _TLS_PORTS else "http"
+    url = build_url(scheme=scheme, host=host.value, port=port, target=target)
+    make.offer("thing", make.observable(observables.url(make.context.origin, url)))
 
 
 def build_accounts(make: PartMaker) -> None:

@@ -31,6 +31,12 @@ def parse_url(text: str) -> str:
     return f"{scheme.lower()}://{user}{at}{_place(place)}{rest[end:]}"
 
 
+def parse_target(text: str) -> str:
+    """Return a path, a request line or a whole URL, as `build_url` takes it."""
+    build_url(scheme="http", host="example.com", port=None, target=text)
+    return text
+
+
 def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
     """Return the URL that a request was sent to.
 
