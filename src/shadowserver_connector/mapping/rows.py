@@ -144,7 +144,7 @@ class RowMapper:
         if at is None:
             return self._plan.context.day
         try:
-            return parse_time(row[at])
+            return parse_time(row[at].strip())
         except ValueError as error:
             if row[at]:
                 self._oddities.add(str(error), number, self._plan.columns[at].name)

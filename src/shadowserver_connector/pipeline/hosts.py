@@ -13,6 +13,9 @@ import orjson
 
 NumberedRow = tuple[int, list[str]]
 
+GROUP_BYTES: Final = 256 * 1024
+"""Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
+
 _CACHE_KIB: Final = 16_384
 
 
@@ -21,8 +24,8 @@ def grouped_by_host(
 ) -> Iterator[list[NumberedRow]]:
     """Yield the rows of each host together, hosts in order of their text, rows as in the file.
 
-    A group has at most ``most`` rows; a host with more comes in several groups, one after the
-    other. SQLite sorts, in files of its own in the temporary folder. Raises ``OSError`` when
+    A group has at most ``most`` rows, and fewer where their cells are long; a host with more comes
+    in several groups, one after the other. SQLite sorts, in files of its own in the temporary folder. Raises ``OSError`` when
     that folder is full.
     """
     with (
@@ -54,12 +57,15 @@ def _sorted_groups(
     database.execute("COMMIT")
     group: list[NumberedRow] = []
     current = ""
+    size = 0
     for host, number, cells in database.execute(
         "SELECT host, number, cells FROM rows ORDER BY host, number"
     ):
-        if group and (host != current or len(group) >= most):
+        size += len(cells)
+        if group and (host != current or len(group) >= most or size > GROUP_BYTES):
             yield group
             group = []
+            size = len(cells)
         current = host
         group.append((number, orjson.loads(cells)))
     if group:

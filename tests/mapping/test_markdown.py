@@ -1,0 +1,154 @@
+"""Hostile cells in a markdown table: what is shown is the text, and nothing acts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shadowserver_connector.mapping.markdown import MAX_CELL, cell
+from tests.hostile.corpus import CELLS
+from tests.mapping.gfm import blocks, tables
+
+HOSTILE = {
+    **{name: text for name, text in CELLS.items() if not name.startswith("long")},
+    "pipe": "a|b",
+    "escaped pipe": r"a\|b",
+    "doubly escaped pipe": r"a\\|b",
+    "three backslashes and a pipe": r"\\\|",
+    "pipes only": "|||",
+    "trailing backslash": "C:\\",
+    "two trailing backslashes": "\\\\",
+    "backslashes": r"\\srv\share\*",
+    "backtick": "`",
+    "backticks": "``` `` `",
+    "backtick at the ends": "`a`",
+    "open code span": "a `b",
+    "code and pipe": "`a|b`",
+    "code and backslash": "`a\\`",
+    "html": "<b>bold</b>",
+    "html comment": "<!-- -->",
+    "open html": "<div",
+    "code element": "<code>x</code>",
+    "entity": "&lt;script&gt;&amp;amp;&#60;&#x3c;",
+    "link": "[text](http://example.com)",
+    "reference": "[text][1]",
+    "image": "![x](http://example.com/x.png)",
+    "data image": "![x](data:image/png;base64,AAAA)",
+    "footnote": "[^1]: x",
+    "angle autolink": "<http://example.com>",
+    "angle mail": "<user@example.com>",
+    "angle and links": "a<b www.example.com mailto:user@example.com ftp://example.com",
+    "autolink": "http://example.com/?a=b",
+    "autolink in words": "see HTTPS://example.com, or ftp://example.com.",
+    "www": "www.example.com",
+    "www in brackets": "(www.example.com)",
+    "mail": "user@example.com",
+    "mailto": "mailto:user@example.com",
+    "emphasis": "*a* _b_ **c** __d__ ~~e~~ ~f~",
+    "heading": "# title",
+    "rule": "---",
+    "list": "- [ ] item",
+    "quote": "> quote",
+    "math": "$a$ $$b$$",
+    "mention": "@user #1",
+    "delimiter row": "| --- | --- |",
+    "line feed": "a\nb",
+    "blank line": "a\n\n| x | y |\n| --- | --- |",
+    "carriage return": "a\rb\r\nc",
+    "hard break": "a  \nb",
+    "tab": "a\tb",
+}
+
+
+def table_of(*texts: str) -> str:
+    """Return a table of two columns with a row for each text."""
+    lines = ["| Field | Value |", "| --- | --- |", *(f"| x | {cell(text)} |" for text in texts)]
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """Return what must be the same in a cell and on the page, whatever stands for what."""
+    return "".join(
+        char
+        for char in re.sub(r"\s+", "", text)
+        if unicodedata.category(char) not in ("Cc", "Cf", "Cn", "Co", "Mn", "Zl", "Zp")
+        and char not in "⏎\ufffd\u115f\u1160\u3164\uffa0\ufffc"
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_cell_stays_a_cell(text: str) -> None:
+    """It gives one cell of one table, shows its text, and is no link, image, HTML or markup."""
+    markdown = f"{table_of(text, 'after')}\n\nEnd"
+    assert blocks(markdown) == ["table_open", "paragraph_open"]
+    (table,) = tables(markdown)
+    assert table.width == 2
+    assert len(table.rows) == 3
+    assert plain(table.rows[1][1]) == plain(text)
+    assert table.rows[2] == ("x", "after")
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.text(
+            st.one_of(
+                st.sampled_from("\\|`<>&;#[]()!*_~$@:/.w\n\r\t -"),
+                st.characters(exclude_categories=["Cs"]),
+            ),
+            max_size=30,
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_any_cells_stay_cells(texts: list[str]) -> None:
+    """Whatever the texts, each is one cell that shows it."""
+    (table,) = tables(table_of(*texts))
+    assert table.width == 2
+    assert [plain(row[1]) for row in table.rows[1:]] == [plain(text) for text in texts]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_no_bare_angle_bracket_is_left(text: str) -> None:
+    """OpenCTI's import rewrites HTML elements, and the id of the Note with them."""
+    assert "<" not in cell(text)
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_cell_is_one_printable_line(text: str) -> None:
+    """No control, bidirectional or invisible character, no line break, no outer space."""
+    shown = cell(text)
+    assert shown == shown.strip()
+    assert len(shown.splitlines()) <= 1
+    hidden = set("\u200b\u200c\u200d\u200e\u200f\ufeff\u202a\u202b\u202c\u202d\u202e\u061c")
+    hidden |= set("\u2066\u2067\u2068\u2069\u00ad")
+    assert not [
+        char for char in shown if char in hidden or unicodedata.category(char) in ("Cc", "Cs")
+    ]
+
+
+def test_plain_values_are_shown_as_they_are() -> None:
+    """What most cells hold costs no code span and no character reference."""
+    for text in ("192.0.2.1", "2024-01-31 00:00:00", "Example, Inc. (DE)", "AS64496", "50%"):
+        assert cell(text) == text
+
+
+@pytest.mark.parametrize("text", [CELLS["long"], CELLS["long_unbroken"], "<" * 1_000_000])
+def test_long_cell_is_cut_and_says_so(text: str) -> None:
+    """A cell of a megabyte shows its beginning and its length."""
+    shown = cell(text)
+    assert len(shown) < 8 * MAX_CELL
+    (table,) = tables(table_of(text))
+    assert f"({len(text)} characters)" in table.rows[1][1]
+    assert plain(table.rows[1][1]).startswith(plain(text[: MAX_CELL - 1]))
+
+
+def test_cell_of_the_longest_length_is_whole() -> None:
+    """The limit itself is shown in full."""
+    text = "x" * MAX_CELL
+    assert cell(text) == text
