@@ -65,10 +65,10 @@ class _Open:
     def __len__(self) -> int:
         return len(self.objects) + len(self.observed) + len(self.notes)
 
-    def add(self, finding: Finding, fresh: Sequence[Made]) -> None:
-        """Add a finding; ``fresh`` are its objects that are not here yet."""
+    def add(self, finding: Finding, fresh: Sequence[Made], size: int) -> None:
+        """Add a finding of ``size`` bytes; ``fresh`` are its objects that are not here yet."""
         self.rows += finding.rows
-        self.size += _size(finding, fresh)
+        self.size += size
         if len(fresh) < len(finding.objects):
             self._raise_scores(finding)
         self.objects.update((made.id, made) for made in fresh)
@@ -156,19 +156,22 @@ class ChunkBuilder:
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
         refs = self._new_refs(fresh)
         added = len(refs) + len(finding.observed)
+        size = _size(finding, fresh)
         if self._findings_in_part and self._refs_held + added > self._max_refs:
             self._next_part()
             fresh = list(finding.objects.values())
             refs = self._new_refs(fresh)
-        elif not self._fits(finding, fresh):
+            size = _size(finding, fresh)
+        elif not self._fits(finding, len(fresh), size):
             self._next_chunk()
             fresh = list(finding.objects.values())
+            size = _size(finding, fresh)
         self._part_refs.update(refs)
         self._observed_in_part += len(finding.observed)
         self._findings_in_part += 1
         if finding.notes and all(note.id in self._open.notes for note in finding.notes):
             self.merged += finding.rows
-        self._open.add(finding, fresh)
+        self._open.add(finding, fresh, size)
 
     @property
     def _refs_held(self) -> int:
@@ -185,14 +188,12 @@ class ChunkBuilder:
             self._held.append(self._open)
         self._release()
 
-    def _fits(self, finding: Finding, fresh: Sequence[Made]) -> bool:
+    def _fits(self, finding: Finding, fresh: int, size: int) -> bool:
         now = self._open
         if not now.rows:
             return True
-        added = len(fresh) + len(finding.observed) + len(finding.notes)
-        if len(now) + added > self._max_objects:
-            return False
-        return now.size + _size(finding, fresh) <= self._max_bytes
+        objects = len(now) + fresh + len(finding.observed) + len(finding.notes)
+        return objects <= self._max_objects and now.size + size <= self._max_bytes
 
     def _next_chunk(self) -> None:
         if self._open.rows:
@@ -218,8 +219,14 @@ class ChunkBuilder:
 def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk:
     layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
     encode_labels = _LabelWriter()
-    for made in content.objects.values():
-        layers[made.layer].append(_complete(made, encode_labels(content.labels.get(made.id))))
+    labels = content.labels
+    for stix_id, made in content.objects.items():
+        sets = labels.get(stix_id)
+        if sets is None and made.score is None:
+            encoded = Encoded(stix_id, made.body + b"}")
+        else:
+            encoded = _complete(made, encode_labels(sets))
+        layers[made.layer].append(encoded)
     for seen in content.observed.values():
         made = containers.observed(seen)
         layers[made.layer].append(_complete(made, encode_labels.plain(seen.labels)))
@@ -231,8 +238,8 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
     attached = containers.note_refs(content.part)
     for note in content.notes.values():
         tail = b',"object_refs":' + orjson.dumps([*attached, *note.refs])
-        labels = encode_labels.plain(content.labels.get(note.id))
-        layers[LAYER["note"]].append(Encoded(note.id, note.body + tail + labels + b"}"))
+        tail += encode_labels.plain(labels.get(note.id)) + b"}"
+        layers[LAYER["note"]].append(Encoded(note.id, note.body + tail))
     return Chunk("findings", tuple(o for layer in layers for o in layer), content.rows)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.catalogue.model import Column, Meaning, ReportType
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.roles import PARSERS, is_empty
+from shadowserver_connector.mapping.readers import Reader, column_reader
+from shadowserver_connector.mapping.roles import is_empty
 from shadowserver_connector.stix.origin import Origin, StixObject
 from shadowserver_connector.stix.relationships import relationship
 
@@ -55,50 +56,65 @@ class Part(NamedTuple):
 NOTHING: Final = Part({}, (), (), (), (), False, (), "")
 
 
+class Shape(NamedTuple):
+    """What the cells of a section are, the same for every row."""
+
+    party: str
+    group: str
+    columns: tuple[Column, ...]
+    readers: tuple[Reader, ...]
+    places: Mapping[str, tuple[int, ...]]
+    """Role -> which of the cells have it."""
+
+
+def shape_of(party: str, columns: Sequence[Column]) -> Shape:
+    """Return the shape of cells of these columns, of which there is at least one."""
+    places: dict[str, tuple[int, ...]] = {}
+    for at, column in enumerate(columns):
+        places[column.role] = (*places.get(column.role, ()), at)
+    readers = tuple(column_reader(column) for column in columns)
+    return Shape(party, columns[0].group, tuple(columns), readers, places)
+
+
 class PartMaker:
     """Collects the objects of some cells; the builders in this package call it."""
 
-    def __init__(
-        self, context: Context, party: str, columns: Sequence[Column], cells: Sequence[str]
-    ) -> None:
+    def __init__(self, context: Context, shape: Shape, cells: Sequence[str]) -> None:
         self.context = context
-        self.party = party
-        self.group = columns[0].group
-        self._cells = tuple(zip(columns, cells, strict=True))
+        self.party = shape.party
+        self.group = shape.group
+        self._shape = shape
+        self._cells = cells
         self._objects: dict[str, Made] = {}
-        self._observables: dict[str, None] = {}
-        self._noted: dict[str, None] = {}
-        self._tagged: dict[str, None] = {}
-        self._slots: dict[tuple[str, str], None] = {}
+        self._observables: list[str] = []
+        self._noted: list[str] = []
+        self._tagged: list[str] = []
+        self._slots: list[tuple[str, str]] = []
         self._bad: list[tuple[str, str]] = []
         self._subject = ""
 
     def values(self, *roles: str) -> Iterator[Any]:
         """Yield the parsed cells of the given roles; a bad cell is noted and left out."""
+        shape = self._shape
         for role in roles:
-            for column, cell in self._cells:
-                if column.role == role:
-                    value = self._parse(column, cell)
-                    if value is not None:
-                        yield value
+            for at in shape.places.get(role, ()):
+                value, bad = shape.readers[at](self._cells[at])
+                if bad:
+                    self._bad.append((shape.columns[at].name, bad))
+                elif value is not None:
+                    yield value
 
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
-        return next(self.values(*roles), None)
-
-    def _parse(self, column: Column, cell: str) -> Any:
-        if is_empty(column.role, cell):
-            return None
-        try:
-            return PARSERS[column.role](cell.strip())
-        except ValueError as error:
-            self._bad.append((column.name, str(error)))
-            return None
+        for value in self.values(*roles):
+            return value
+        return None
 
     def text(self, role: str) -> str:
         """Return the first cell of the role as it is, without outer space; empty where null."""
-        for column, cell in self._cells:
-            if column.role == role and not is_empty(role, cell):
+        for at in self._shape.places.get(role, ()):
+            cell = self._cells[at]
+            if not is_empty(role, cell):
                 return cell.strip()
         return ""
 
@@ -111,19 +127,24 @@ class PartMaker:
         tagged: bool = True,
     ) -> str:
         """Add an observable of the row; return its id."""
-        stix_id = self.shared(stix, score=score)
-        self._observables[stix_id] = None
-        if noted:
-            self._noted[stix_id] = None
-        if tagged:
-            self._tagged[stix_id] = None
-        return stix_id
+        return self.add(make(stix, score), seen=True, noted=noted, tagged=tagged)
 
     def shared(self, stix: StixObject, *, score: int | None = None) -> str:
         """Add an object that is not the row's own, such as a vulnerability; return its id."""
-        stix_id: str = stix["id"]
-        if stix_id not in self._objects:
-            self._objects[stix_id] = make(stix, score)
+        return self.add(make(stix, score))
+
+    def add(
+        self, made: Made, *, seen: bool = False, noted: bool = False, tagged: bool = False
+    ) -> str:
+        """Add an object that is made already; return its id."""
+        stix_id = made.id
+        self._objects.setdefault(stix_id, made)
+        if seen:
+            self._observables.append(stix_id)
+        if noted:
+            self._noted.append(stix_id)
+        if tagged:
+            self._tagged.append(stix_id)
         return stix_id
 
     def relate(self, source: str, relationship_type: str, target: str) -> None:
@@ -141,7 +162,7 @@ class PartMaker:
 
     def offer(self, slot: str, stix_id: str) -> None:
         """Offer an object as an end of relationships with other parts of the row."""
-        self._slots[slot, stix_id] = None
+        self._slots.append((slot, stix_id))
 
     def about(self, subject: str) -> None:
         """Say what the row is about; the first to say so is heard."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
+from shadowserver_connector.bundle.made import Made
+from shadowserver_connector.bundle.made import make as encode
 from shadowserver_connector.mapping.part import PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
+from shadowserver_connector.mapping.values.countries import Country
 from shadowserver_connector.mapping.values.names import Name
 from shadowserver_connector.stix import ids, indicators, knowledge, observables
-from shadowserver_connector.stix.origin import StixObject
+from shadowserver_connector.stix.origin import Origin, StixObject
 
 MALICIOUS_SCORES: Final = {"info": 10, "low": 25, "medium": 50, "high": 75, "critical": 90}
 
@@ -74,14 +78,20 @@ def _describe(make: PartMaker, ip: str) -> None:
         make.relate(ip, "resolves-to", make.observable(observables.mac_addr(origin, mac)))
     number = make.value("asn")
     if number is not None and make.context.options.relates("belongs-to"):
-        system = knowledge.autonomous_system(origin, number)
-        system_id = make.observable(system, noted=False, tagged=False)
-        make.relate(ip, "belongs-to", system_id)
+        make.relate(ip, "belongs-to", make.add(_system(origin, number), seen=True))
     country = make.value("country")
     if country is not None and make.context.options.relates("located-at"):
-        code, name = country
-        country_id = make.shared(knowledge.country(origin, code=code, name=name))
-        make.relate(ip, "located-at", country_id)
+        make.relate(ip, "located-at", make.add(_country(origin, country)))
+
+
+@lru_cache(maxsize=1_024)
+def _system(origin: Origin, number: int) -> Made:
+    return encode(knowledge.autonomous_system(origin, number))
+
+
+@lru_cache(maxsize=256)
+def _country(origin: Origin, country: Country) -> Made:
+    return encode(knowledge.country(origin, code=country.code, name=country.name))
 
 
 def _score(make: PartMaker) -> int | None:

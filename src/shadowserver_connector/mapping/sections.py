@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
 from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.part import Builder, Context, Part, PartMaker
+from shadowserver_connector.mapping.part import Builder, Context, Part, PartMaker, shape_of
 from shadowserver_connector.mapping.parties import build_party
 from shadowserver_connector.mapping.things import (
     build_accounts,
@@ -120,13 +120,13 @@ def _matches(role: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _section(members: Sequence[Member], build: Builder, party: str, context: Context) -> Section:
-    columns = tuple(column for _, column in members)
+    shape = shape_of(party, [column for _, column in members])
     known: dict[Cells, Part] = {}
 
     def make(cells: Cells) -> Part:
         part = known.get(cells)
         if part is None:
-            maker = PartMaker(context, party, columns, cells)
+            maker = PartMaker(context, shape, cells)
             build(maker)
             part = maker.part()
             if len(known) >= CACHED_PARTS:

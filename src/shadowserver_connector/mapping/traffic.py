@@ -14,20 +14,13 @@ from shadowserver_connector.bundle.made import make
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.part import NOTHING, Context, Part
 from shadowserver_connector.mapping.parties import address_id
-from shadowserver_connector.mapping.roles import PARSERS, is_empty
-from shadowserver_connector.mapping.values.addresses import Address
+from shadowserver_connector.mapping.readers import Reader, Reading, column_reader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
 from shadowserver_connector.stix import observables
 
 TRAFFIC_ROLES: Final = ("ip", "port", "protocol", "application")
 
 _REMEMBERED: Final = 4_096
-
-
-class _Reading(NamedTuple):
-    value: Any
-    bad: str
-    """Why the cell is bad; empty for a good or an empty one."""
 
 
 class _End(NamedTuple):
@@ -94,24 +87,17 @@ def traffic_maker(
     return make_part
 
 
-def _reader(column: Column) -> Callable[[str], _Reading]:
-    parse = PARSERS[column.role]
+def _reader(column: Column) -> Reader:
+    if column.role != "ip":
+        return column_reader(column)
+    read = column_reader(column)
 
-    def read(cell: str) -> _Reading:
-        if is_empty(column.role, cell):
-            return _Reading(None, "")
-        try:
-            value = parse(cell.strip())
-        except ValueError as error:
-            # The section of the party complains of a bad address already.
-            return _Reading(None, "" if column.role == "ip" else str(error))
-        return _Reading(_end(value) if column.role == "ip" else value, "")
+    def read_end(cell: str) -> Reading:
+        # The section of the party complains of a bad address already.
+        address = read(cell).value
+        return Reading(address and _End(address_id(address), address.version), "")
 
-    return lru_cache(maxsize=_REMEMBERED)(read)
-
-
-def _end(address: Address) -> _End:
-    return _End(address_id(address), address.version)
+    return lru_cache(maxsize=_REMEMBERED)(read_end)
 
 
 @lru_cache(maxsize=_REMEMBERED)
