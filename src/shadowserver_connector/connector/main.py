@@ -27,7 +27,7 @@ from shadowserver_connector.connector.selection import warn_of_unknown_names
 from shadowserver_connector.errors import SettingsError, SinkUnavailableError
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.report.filename import safe_name
-from shadowserver_connector.settings.load import Loaded
+from shadowserver_connector.settings.load import Loaded, load_settings
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Log, Stopping, Waiter
 
@@ -40,20 +40,25 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 Body = Callable[["Process"], int]
 
 
-def run(loaded: Loaded) -> int:
+def run(loaded: Loaded | None = None) -> int:
     """Run as OpenCTI's connector until asked to stop; return the exit code.
 
-    With ``CONNECTOR_RUN_AND_TERMINATE`` as `run_once`. Raises SettingsError before anything is
-    contacted when a setting is missing.
+    Without ``loaded`` the settings are read from their usual places. With
+    ``CONNECTOR_RUN_AND_TERMINATE`` it is `run_once`. When asked to stop, it ends the process with
+    code 0 instead of returning. Raises SettingsError before anything is contacted.
     """
+    loaded = loaded or load_settings()
     if loaded.settings.connector.run_and_terminate:
         return run_once(loaded)
     return _supervised(loaded, _for_ever)
 
 
-def run_once(loaded: Loaded) -> int:
-    """Run once and return the exit code: 1 when not every day could be asked for."""
-    return _supervised(loaded, _once)
+def run_once(loaded: Loaded | None = None) -> int:
+    """Run once and return the exit code: 1 when not every day could be asked for.
+
+    Otherwise as `run`.
+    """
+    return _supervised(loaded or load_settings(), _once)
 
 
 class Process:
