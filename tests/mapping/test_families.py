@@ -1,0 +1,133 @@
+"""A report of every family: its objects are valid, known by the platform's ids, and allowed."""
+
+from __future__ import annotations
+
+import pytest
+import stix2
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from tests.bundle.checks import assert_closed_and_ordered, assert_splitter_keeps_references
+from tests.mapping.conversion import Converted, convert
+from tests.mapping.platform_ids import expected_id
+from tests.mapping.rows import rows_of
+from tests.stix.exceptions import complaints
+
+TYPES = sorted({known.family: known.name for known in load_catalogue().types.values()}.values())
+
+_IP = ("ipv4-addr", "ipv6-addr")
+ALLOWED = {
+    *((ip, "belongs-to", "autonomous-system") for ip in _IP),
+    *((ip, "located-at", "location") for ip in _IP),
+    *((ip, "resolves-to", "mac-addr") for ip in _IP),
+    *((name, "resolves-to", ip) for name in ("domain-name", "hostname") for ip in _IP),
+    *(("malware", "communicates-with", end) for end in (*_IP, "domain-name", "url")),
+    ("ipv4-addr", "communicates-with", "ipv4-addr"),
+    *(("indicator", "based-on", end) for end in (*_IP, "domain-name", "url")),
+}
+"""What OpenCTI allows besides ``related-to``, of what we make."""
+
+OBSERVABLES = {
+    *("ipv4-addr", "ipv6-addr", "domain-name", "hostname", "mac-addr", "autonomous-system"),
+    *("network-traffic", "url", "email-addr", "user-account", "file", "x509-certificate"),
+    *("ssh-key", "software", "user-agent"),
+}
+
+
+@pytest.fixture(scope="module", params=TYPES)
+def converted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Converted:
+    """Return a report of 7 rows of each family, with all that can be made."""
+    header, rows = rows_of(request.param, 7)
+    return convert(
+        tmp_path_factory.mktemp("family"),
+        request.param,
+        header,
+        rows,
+        marking="TLP:AMBER+STRICT",
+        create_incident=True,
+        create_indicators=True,
+        score_exposed=20,
+        labels=("perimeter",),
+    )
+
+
+def test_every_object_is_valid(converted: Converted) -> None:
+    """The OASIS validator has no complaint but those that are listed, and stix2 reads all."""
+    for stix in {stix["id"]: stix for stix in converted.everything()}.values():
+        assert complaints(stix) == []
+        stix2.parse(stix, allow_custom=True)
+
+
+def test_every_bundle_is_read_by_stix2(converted: Converted) -> None:
+    """Also as a whole."""
+    for chunk in converted.chunks:
+        stix2.parse(chunk.bundle(), allow_custom=True)
+
+
+def test_ids_are_the_platforms(converted: Converted) -> None:
+    """Each id follows from the object as it is sent."""
+    for stix in converted.everything():
+        assert stix["id"] == expected_id(stix)
+
+
+def test_chunks_are_closed_and_split_whole(converted: Converted) -> None:
+    """References are inside, in order, and survive pycti's splitter."""
+    for chunk, objects in zip(converted.chunks, converted.bundles, strict=True):
+        assert_closed_and_ordered(objects)
+        assert_splitter_keeps_references(chunk, objects)
+
+
+def test_relationships_are_those_that_opencti_allows(converted: Converted) -> None:
+    """Others are refused, and the object is lost."""
+    for pair in converted.relationships():
+        assert pair in ALLOWED or pair[1] == "related-to"
+
+
+def test_relationships_have_no_times_and_no_references(converted: Converted) -> None:
+    """They would give other ids, and dates guessed from references."""
+    for stix in converted.of("relationship"):
+        assert stix["source_ref"] != stix["target_ref"]
+        assert not {"start_time", "stop_time", "external_references"} & stix.keys()
+
+
+def test_all_rows_are_noted_and_observed(converted: Converted) -> None:
+    """A Note each, and an Observed-Data of the observables."""
+    outcome = converted.outcome
+    assert outcome.balanced
+    assert outcome.noted == len(converted.of("note")) == 7
+    seen = {ref for stix in converted.of("observed-data") for ref in stix["object_refs"]}
+    assert seen == {stix["id"] for stix in converted.of(*OBSERVABLES)}
+
+
+def test_everything_is_by_shadowserver_and_marked(converted: Converted) -> None:
+    """Author everywhere; marking on all but what is not Shadowserver's to restrict."""
+    author = converted.one("identity")
+    marking = converted.one("marking-definition")
+    assert author["name"] == "The Shadowserver Foundation"
+    for stix in converted.everything():
+        if stix["type"] in ("identity", "marking-definition"):
+            continue
+        by = stix.get("created_by_ref") or stix.get("x_opencti_created_by_ref")
+        assert by == author["id"]
+        if stix["type"] in ("report", "note", "ipv4-addr", "observed-data", "relationship"):
+            assert stix["object_marking_refs"] == [marking["id"]]
+
+
+def test_shared_knowledge_has_a_low_constant_confidence(converted: Converted) -> None:
+    """So that nobody's curated entry is renamed; what is ours has none."""
+    for stix in converted.of("vulnerability", "malware", "location", "attack-pattern"):
+        assert stix["confidence"] <= 25
+        assert not {"aliases", "labels", "external_references"} & stix.keys()
+    for stix in converted.of("report", "case-incident", "note"):
+        assert "confidence" not in stix
+
+
+def test_own_assets_have_no_indicator(converted: Converted) -> None:
+    """Indicators are for malicious infrastructure only."""
+    catalogue = load_catalogue()
+    known = catalogue.types[converted.outcome.info.type]
+    malicious = any(catalogue.meanings[name].malicious for name in known.parties.values())
+    assert bool(converted.of("indicator")) <= malicious
+    for stix in converted.of(*_IP):
+        assert 0 <= stix.get("x_opencti_score", 0) <= 100

@@ -1,0 +1,205 @@
+"""Severity of the Case, its priority, and which labels stand on which object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.mapping.values.tags import MAX_NUMBER
+from tests.mapping.conversion import Converted, convert
+
+HEADER = ("timestamp", "severity", "ip", "port", "protocol", "hostname", "tag", "asn", "geo")
+
+
+def row(n: int, severity: str = "low", tag: str = "", **cells: str) -> tuple[str, ...]:
+    """Return a finding on a host of its own, with its name, system and country."""
+    plain = {
+        "timestamp": "2024-01-31 00:00:00",
+        "severity": severity,
+        "ip": f"192.0.2.{n + 1}",
+        "port": "443",
+        "protocol": "tcp",
+        "hostname": f"host-{n}.example.com",
+        "tag": tag,
+        "asn": "64496",
+        "geo": "DE",
+    }
+    return tuple((plain | cells)[name] for name in HEADER)
+
+
+def labels(converted: Converted, stix_type: str, **fields: str) -> set[str]:
+    """Return the labels of the only object of a type with these values."""
+    stix = converted.where(stix_type, **fields)
+    return set(stix.get("labels", ())) | set(stix.get("x_opencti_labels", ()))
+
+
+@pytest.mark.parametrize("at", [0, 10, 59])
+@pytest.mark.parametrize("notes", ["finding", "host", "none"])
+def test_case_has_the_highest_severity_wherever_it_stands(
+    tmp_path: Path, at: int, notes: str
+) -> None:
+    """First, in the middle or last: every copy of the Case has it, in every chunk."""
+    rows = [row(n, "critical" if n == at else "low") for n in range(60)]
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, rows, create_incident=True, notes=notes, chunk_objects=60
+    )
+    cases = [stix for stix in converted.everything() if stix["type"] == "case-incident"]
+    assert len(cases) > 3
+    assert {case["severity"] for case in cases} == {"critical"}
+    assert converted.outcome.severity == "critical"
+
+
+@pytest.mark.parametrize(
+    ("highest", "floor", "expected"),
+    [
+        ("info", "low", "low"),
+        ("medium", "low", "medium"),
+        ("medium", "high", "high"),
+        ("critical", "high", "critical"),
+        ("INFO", "medium", "medium"),
+        ("Critical", "low", "critical"),
+    ],
+)
+def test_case_is_at_least_as_severe_as_the_floor(
+    tmp_path: Path, highest: str, floor: str, expected: str
+) -> None:
+    """The configured severity is the least one; ``info`` is none of OpenCTI's."""
+    rows = [row(0, "info"), row(1, highest)]
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, rows, create_incident=True, incident_severity=floor
+    )
+    assert converted.one("case-incident")["severity"] == expected
+
+
+def test_rows_that_are_left_out_do_not_count(tmp_path: Path) -> None:
+    """Neither those below the severity nor those beyond the number wanted."""
+    rows = [row(0, "medium"), row(1, "low"), row(2, "critical")]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, create_incident=True, max_findings=2)
+    assert converted.one("case-incident")["severity"] == "medium"
+    assert converted.outcome.severity == "medium"
+
+
+def test_row_without_severity_has_that_of_its_type(tmp_path: Path) -> None:
+    """Which is the catalogue's for the report type."""
+    from shadowserver_connector.catalogue.loader import load_catalogue
+
+    for report_type in ("scan_ssl", "compromised_website"):
+        converted = convert(tmp_path, report_type, HEADER, [row(0, "")])
+        assert converted.outcome.severity == load_catalogue().types[report_type].severity
+
+
+@pytest.mark.parametrize(
+    ("priority", "severity", "expected"),
+    [
+        ("P1", "low", "P1"),
+        ("P4", "critical", "P4"),
+        ("auto", "info", "P4"),
+        ("auto", "low", "P4"),
+        ("auto", "medium", "P3"),
+        ("auto", "high", "P2"),
+        ("auto", "critical", "P1"),
+    ],
+)
+def test_priority_is_configured_or_follows_from_severity(
+    tmp_path: Path, priority: str, severity: str, expected: str
+) -> None:
+    """``auto`` derives it from the severity of the Case."""
+    converted = convert(
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        [row(0, severity)],
+        create_incident=True,
+        incident_priority=priority,
+    )
+    assert converted.one("case-incident")["priority"] == expected
+
+
+def test_no_case_unless_asked_for(tmp_path: Path) -> None:
+    """By default there is a Report only, and Notes refer to no Case."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0)])
+    assert converted.of("case-incident") == []
+
+
+@pytest.mark.parametrize("notes", ["finding", "host"])
+def test_labels_of_a_row_are_on_its_own_objects_only(tmp_path: Path, notes: str) -> None:
+    """Address, name, Note, Observed-Data: each has the tags of its rows, and no others."""
+    rows = [row(0, tag="ssl;first"), row(1, tag="second"), row(2), row(3, tag="ssl;first")]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes)
+    base = {"shadowserver", "scan_ssl"}
+    expected = [{"ssl", "first"}, {"second"}, set(), {"ssl", "first"}]
+    for n, own in enumerate(expected):
+        address = converted.where("ipv4-addr", value=f"192.0.2.{n + 1}")
+        assert labels(converted, "ipv4-addr", value=address["value"]) == base | own
+        assert labels(converted, "domain-name", value=f"host-{n}.example.com") == base | own
+        assert labels(converted, "note", abstract=f"scan_ssl {address['value']}") == base | own
+        (observed,) = (
+            stix for stix in converted.of("observed-data") if address["id"] in stix["object_refs"]
+        )
+        assert set(observed["labels"]) == base | own
+
+
+def test_objects_that_rows_share_have_the_labels_of_all_of_them(tmp_path: Path) -> None:
+    """An address that two rows name has the tags of both, wherever they stand in a chunk."""
+    rows = [
+        row(0, tag="one", hostname="a.example.com"),
+        row(1),
+        row(0, tag="two", hostname="b.example.com"),
+    ]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes="finding")
+    base = {"shadowserver", "scan_ssl"}
+    assert labels(converted, "ipv4-addr", value="192.0.2.1") == base | {"one", "two"}
+    assert labels(converted, "domain-name", value="a.example.com") == base | {"one"}
+    assert labels(converted, "domain-name", value="b.example.com") == base | {"two"}
+
+
+def test_knowledge_and_relationships_have_no_labels_of_a_report(tmp_path: Path) -> None:
+    """Countries, systems, vulnerabilities and what links them belong to everyone."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag="ssl;cve-2024-1000")])
+    shared = ("location", "autonomous-system", "vulnerability", "relationship", "identity")
+    assert {stix["type"] for stix in converted.of(*shared)} == set(shared)
+    for stix in converted.of(*shared):
+        assert not {"labels", "x_opencti_labels"} & stix.keys()
+
+
+def test_report_and_case_have_the_labels_of_the_report_only(tmp_path: Path) -> None:
+    """No tag of a row, but those that are configured."""
+    converted = convert(
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        [row(0, tag="ssl")],
+        create_incident=True,
+        labels=("perimeter",),
+    )
+    expected = {"shadowserver", "scan_ssl", "perimeter"}
+    for stix in (*converted.of("report"), converted.one("case-incident")):
+        assert set(stix["labels"]) == expected
+    assert labels(converted, "ipv4-addr", value="192.0.2.1") == expected | {"ssl"}
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        ";".join(f"t{n}" for n in range(1_000)),
+        "x" * 1_000_000,
+        ";".join("y" * 2_000 for _ in range(100)),
+        ",;,;" * 1_000,
+        "\n;\x00;\u202e;\ufeff",
+    ],
+    ids=["many", "long", "many long", "separators", "invisible"],
+)
+def test_tags_are_bounded(tmp_path: Path, tag: str) -> None:
+    """A cell full of rubbish makes few and short labels, none of them blank."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag=tag)])
+    found = labels(converted, "ipv4-addr", value="192.0.2.1") - {"shadowserver", "scan_ssl"}
+    assert len(found) <= MAX_NUMBER
+    assert all(0 < len(label) <= 128 and label.isprintable() for label in found)
+
+
+def test_equal_labels_in_other_spellings_are_one(tmp_path: Path) -> None:
+    """OpenCTI knows a label without regard to case."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag="SSL;ssl; Ssl ,IoT")])
+    found = labels(converted, "ipv4-addr", value="192.0.2.1")
+    assert found == {"shadowserver", "scan_ssl", "ssl", "iot"}
