@@ -164,6 +164,16 @@ def test_a_word_of_no_vocabulary_is_left_out_and_told(store: Store) -> None:
     assert store.oddities.emptied == [{"type": "Note", "field": "note_types", "value": "low"}]
 
 
+def test_a_reference_of_one_value_is_set_once(store: Store) -> None:
+    """What pycti 6.2 does for the ends of Network-Traffic fails when it is sent again."""
+    traffic = store.put("Network-Traffic", {"stix_id": "network-traffic--1"}, None)
+    given = {"relationship_type": "dst", "fromId": traffic.internal_id, "toId": address(store)}
+    store.link(given)
+    assert store.snapshot()[traffic.standard_id]["dst"] == address(store)
+    with pytest.raises(PlatformError, match="has a value already"):
+        store.link(given)
+
+
 def test_an_attached_file_replaces_the_one_of_its_name(store: Store) -> None:
     """New names are added, the same name is overwritten."""
     identifier = address(store)

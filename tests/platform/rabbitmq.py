@@ -185,7 +185,7 @@ class RabbitMQ:
 
     def take(self, queue: str) -> list[dict[str, Any]]:
         """Take all waiting messages off the queue and return them as decoded JSON, in order."""
-        messages = []
+        messages: list[dict[str, Any]] = []
         with pika.BlockingConnection(self.parameters()) as connection:
             channel = connection.channel()
             while True:
@@ -258,6 +258,9 @@ class RabbitMQ:
         self._server = None
 
     def _answers(self) -> bool:
+        # pika logs a page for each refused connection.
+        if not _listening(self.port):
+            return False
         try:
             pika.BlockingConnection(self.parameters()).close()
         except (AMQPError, OSError):

@@ -10,7 +10,8 @@ from typing import Any
 from tests.platform.connectors import Connectors
 from tests.platform.errors import PlatformError, bad_input, functional
 from tests.platform.graphql import Field
-from tests.platform.store import Store, Thing
+from tests.platform.store import Store
+from tests.platform.things import Thing
 from tests.platform.vocabularies import categories
 from tests.platform.works import Works
 
@@ -70,6 +71,8 @@ def resolve(platform: Platform, field: Field, retry: int | None) -> Any:
         return _shown(_observable(platform.store, given, retry))
     if name == "stixCoreRelationshipAdd":
         return _shown(platform.store.relate(given["input"], retry))
+    if name == "stixRefRelationshipAdd":
+        return _shown(platform.store.link(given["input"]))
     if name == "artifactImport":
         return _shown(_import_artifact(platform.store, given))
     if name == "workEdit":
@@ -151,7 +154,7 @@ def _works(platform: Platform, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _work(platform: Platform, given: Mapping[str, Any]) -> dict[str, Any] | None:
     work = platform.works.get(given["id"])
-    return work and work.answer()
+    return work.answer() if work else None
 
 
 def _connector(platform: Platform, given: Mapping[str, Any]) -> dict[str, Any]:

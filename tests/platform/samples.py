@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import json
 import uuid
 from typing import Any
@@ -44,7 +45,7 @@ def note(number: int, refs: list[str]) -> dict[str, Any]:
     return {
         "type": "note",
         "spec_version": "2.1",
-        "id": pycti.Note.generate_id(DAY, content, f"finding {number}"),
+        "id": _note_id(content, f"finding {number}"),
         "created": DAY,
         "abstract": f"finding {number}",
         "content": content,
@@ -155,7 +156,7 @@ def everything() -> list[dict[str, Any]]:
         {
             "type": "attack-pattern",
             "spec_version": "2.1",
-            "id": pycti.AttackPattern.generate_id("Brute Force", "T1110"),
+            "id": pycti.AttackPattern.generate_id("Brute Force", "t1110"),
             "name": "Brute Force",
             "x_mitre_id": "T1110",
         },
@@ -267,6 +268,14 @@ def _ssh_key() -> dict[str, Any]:
     }
 
 
+def _note_id(content: str, abstract: str) -> str:
+    if "abstract" in inspect.signature(pycti.Note.generate_id).parameters:
+        return str(pycti.Note.generate_id(DAY, content, abstract))
+    # An older pycti leaves the abstract out, as its platform did.
+    return _id_of("note", {"attribute_abstract": abstract, "content": content, "created": DAY})
+
+
 def _id_of(kind: str, identifying: dict[str, Any]) -> str:
     namespace = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
-    return f"{kind}--{uuid.uuid5(namespace, json.dumps(identifying, separators=(',', ':')))}"
+    canonical = json.dumps(identifying, separators=(",", ":"))
+    return f"{kind}--{uuid.uuid5(namespace, canonical)}"

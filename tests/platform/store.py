@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from tests.platform import refusals, standard_ids
 from tests.platform.errors import functional, missing_reference
+from tests.platform.things import FULL_CONFIDENCE, Oddities, Thing, add, attach
 from tests.platform.vocabularies import BUILT_IN, category_of
 
 # Missing references are refused at the retries 0, 1 and 2, then accepted without them.
@@ -29,41 +28,6 @@ _CONTROL = {
     "embedded", "createIndicator", "upsertOperations", "confidence", "modified", "type",
     "customFieldValues", "x_opencti_modified_at", "x_opencti_workflow_id",
 }  # fmt: skip
-# What lower confidence blocks is everything but these.
-_ALWAYS_ADDED = {"labels", "external_references"}
-_NEVER_CHANGED = {"Report": {"published", "created"}, "Case-Incident": {"created"}}
-_OWNED_BY_NOBODY = 100
-
-
-@dataclass(slots=True)
-class Thing:
-    """An object of the platform; references are internal ids."""
-
-    internal_id: str
-    standard_id: str
-    entity_type: str
-    attributes: dict[str, Any] = field(default_factory=dict)
-    one: dict[str, str] = field(default_factory=dict)
-    many: dict[str, set[str]] = field(default_factory=dict)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    aliases: set[str] = field(default_factory=set)
-    confidence: int = _OWNED_BY_NOBODY
-
-
-@dataclass(slots=True)
-class Oddities:
-    """What a test wants to be empty."""
-
-    dropped: list[dict[str, str]] = field(default_factory=list)
-    """References that were left out as their target never came: object, reference, missing."""
-    rewritten: list[dict[str, str]] = field(default_factory=list)
-    """Objects whose sent id is not the platform's: type, sent, standard."""
-    merged: list[dict[str, str]] = field(default_factory=list)
-    """Look-ups that hit two objects: type, sent, standard."""
-    refused: list[dict[str, str]] = field(default_factory=list)
-    """Objects or relationships that were refused for their values: type, id, reason."""
-    emptied: list[dict[str, str]] = field(default_factory=list)
-    """Vocabulary values left out as the vocabulary has no such word: type, field, value."""
 
 
 class Store:
@@ -115,13 +79,7 @@ class Store:
     def relate(self, given: Mapping[str, Any], retry: int | None) -> Thing:
         """Create the relationship or add to it. Both ends must be there, at every attempt."""
         with self._lock:
-            ends = [self.find(given["fromId"]), self.find(given["toId"])]
-            absent = [
-                given[key] for key, end in zip(("fromId", "toId"), ends, strict=True) if end is None
-            ]
-            if absent:
-                raise missing_reference(absent)
-            source, target = (end for end in ends if end is not None)
+            source, target = self._ends(given)
             kind = given["relationship_type"]
             try:
                 refusals.check_relationship(
@@ -142,13 +100,26 @@ class Store:
             self._compare("relationship", given.get("stix_id"), identifier)
             return self._upsert("relationship", identifier, given, attributes, one, many)
 
+    def link(self, given: Mapping[str, Any]) -> Thing:
+        """Set a reference of its own call, as pycti 6.2 sends those of Network-Traffic.
+
+        Such a reference has one value: a second time is an error, also with the same value.
+        """
+        with self._lock:
+            thing, target = self._ends(given)
+            name = given["relationship_type"]
+            if name in thing.one:
+                raise functional(f"{name} of {thing.entity_type} has a value already")
+            thing.one[name] = target.internal_id
+            return thing
+
     def attach(self, identifier: str, name: str, content: bytes, mime: str) -> Thing:
         """Attach a file to an object; the same name again replaces it."""
         with self._lock:
             thing = self.find(identifier)
             if thing is None:
                 raise functional("Cant find element to attach a file to", id=identifier)
-            _attach(thing, name, content, mime)
+            attach(thing, name, content, mime)
             return thing
 
     def snapshot(self) -> dict[str, dict[str, Any]]:
@@ -159,6 +130,13 @@ class Store:
                 for thing in sorted(self._things.values(), key=lambda thing: thing.standard_id)
                 if thing.entity_type != "Vocabulary"
             }
+
+    def _ends(self, given: Mapping[str, Any]) -> tuple[Thing, Thing]:
+        source, target = self.find(given["fromId"]), self.find(given["toId"])
+        if source is None or target is None:
+            ends = {given["fromId"]: source, given["toId"]: target}
+            raise missing_reference([identifier for identifier, end in ends.items() if not end])
+        return source, target
 
     def _attributes(self, entity_type: str, given: Mapping[str, Any]) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
@@ -270,7 +248,7 @@ class Store:
     ) -> Thing:
         sent = given.get("stix_id")
         confidence = given.get("confidence")
-        confidence = _OWNED_BY_NOBODY if confidence is None else confidence
+        confidence = FULL_CONFIDENCE if confidence is None else confidence
         thing = self.find(identifier) or (self.find(sent) if sent else None)
         if thing is None:
             thing = Thing(
@@ -279,12 +257,12 @@ class Store:
             )  # fmt: skip
             self._keep(thing)
         else:
-            _add(thing, attributes, one, many, confidence)
+            add(thing, attributes, one, many, confidence)
         if sent and sent != thing.standard_id:
             thing.aliases.add(sent)
             self._by_id[sent] = thing.internal_id
         for file in given.get("files") or []:
-            _attach(thing, file["name"], file["content"], file["mime"])
+            attach(thing, file["name"], file["content"], file["mime"])
         return thing
 
     def _keep(self, thing: Thing) -> None:
@@ -311,45 +289,3 @@ class Store:
 
     def _names(self, internals: Iterable[str]) -> list[str]:
         return sorted(self._name(internal) for internal in internals)
-
-
-def _add(
-    thing: Thing,
-    attributes: dict[str, Any],
-    one: dict[str, str],
-    many: dict[str, set[str]],
-    confidence: int,
-) -> None:
-    outranked = confidence < thing.confidence
-    if not outranked:
-        if thing.entity_type == "Observed-Data":
-            attributes = _widened(thing.attributes, attributes)
-        fixed = _NEVER_CHANGED.get(thing.entity_type, set())
-        thing.attributes |= {key: value for key, value in attributes.items() if key not in fixed}
-        author = {"created_by"} if confidence == thing.confidence else set()
-        thing.one |= {
-            name: internal
-            for name, internal in one.items()
-            if name not in author or name not in thing.one
-        }
-        thing.confidence = confidence
-    for name, internals in many.items():
-        if not outranked or name in _ALWAYS_ADDED:
-            thing.many.setdefault(name, set()).update(internals)
-
-
-def _widened(known: Mapping[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    first = min(known["first_observed"], new["first_observed"])
-    last = max(known["last_observed"], new["last_observed"])
-    number = new.get("number_observed", 1)
-    if (first, last) != (known["first_observed"], known["last_observed"]):
-        number += known.get("number_observed", 1)
-    return new | {"first_observed": first, "last_observed": last, "number_observed": number}
-
-
-def _attach(thing: Thing, name: str, content: bytes, mime: str) -> None:
-    thing.files[name] = {
-        "size": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "mime": mime,
-    }
