@@ -46,13 +46,26 @@ def write_report(
         writer = _Writer(partial, path)
         result = convert(writer.write)
         shutil.copyfile(path, partial / folder.name)
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.rename(folder)
+        _put_in_place(partial, folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
     return result
+
+
+def _put_in_place(partial: Path, folder: Path) -> None:
+    """Move a whole folder to its place; the one that was there is given up only then."""
+    if not folder.exists():
+        partial.rename(folder)
+        return
+    earlier = partial.with_suffix(".earlier")
+    folder.rename(earlier)
+    try:
+        partial.rename(folder)
+    except BaseException:
+        earlier.rename(folder)
+        raise
+    shutil.rmtree(earlier, ignore_errors=True)
 
 
 class _Writer:

@@ -1,0 +1,185 @@
+"""Bundles in a directory: whole or not at all, closed, with the original beside them."""
+
+from __future__ import annotations
+
+import shutil
+from base64 import b64decode
+from collections.abc import Callable
+from hashlib import md5
+from pathlib import Path
+
+import orjson
+import pytest
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.convert import ARTIFACT_INLINE, convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.directory import report_folder, write_report
+from tests.bundle.checks import assert_closed_and_ordered
+from tests.mapping.conversion import DAY, csv_bytes, info_of
+from tests.mapping.rows import rows_of
+
+INFO = info_of("scan_ssl")
+
+
+def converting(path: Path, **options: object) -> Callable[[Callable[[Chunk], None]], Outcome]:
+    """Return the conversion of a file."""
+    return lambda emit: convert_report(path, INFO, Options(**options), emit)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """Return a small report file."""
+    path = tmp_path / "in" / INFO.file
+    path.parent.mkdir()
+    path.write_bytes(csv_bytes(*rows_of("scan_ssl", 30)))
+    return path
+
+
+def listed(out: Path) -> list[str]:
+    """Return all files and folders below a folder."""
+    return sorted(str(path.relative_to(out)) for path in out.rglob("*"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder with their bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_bundles_lie_in_a_folder_a_report(tmp_path: Path, report: Path) -> None:
+    """``OUT/<day>/<file>/<n>.json``, and the original file."""
+    out = tmp_path / "out"
+    outcome = write_report(out, report, INFO, converting(report, chunk_objects=100))
+    folder = f"{DAY}/{INFO.file}"
+    assert listed(out) == [
+        str(DAY),
+        folder,
+        *(f"{folder}/{n:04d}.json" for n in range(1, outcome.chunks + 1)),
+        f"{folder}/{INFO.file}",
+    ]
+    assert outcome.chunks > 2
+    assert (out / folder / INFO.file).read_bytes() == report.read_bytes()
+
+
+def test_each_bundle_is_closed(tmp_path: Path, report: Path) -> None:
+    """So that each can be imported by itself."""
+    write_report(tmp_path, report, INFO, converting(report, chunk_objects=100))
+    bundles = sorted(report_folder(tmp_path, INFO).glob("*.json"))
+    for path in bundles:
+        bundle = orjson.loads(path.read_bytes())
+        assert bundle["type"] == "bundle"
+        assert_closed_and_ordered(bundle["objects"])
+
+
+def test_large_file_is_streamed_into_its_artifact(tmp_path: Path) -> None:
+    """A file that no message could carry still lies in its bundle, byte for byte."""
+    header, (first, *_) = rows_of("scan_ssl", 1)
+    row = csv_bytes(header, [first]).splitlines(keepends=True)
+    path = tmp_path / INFO.file
+    with path.open("wb") as file:
+        file.write(row[0])
+        while file.tell() <= ARTIFACT_INLINE + 5:
+            file.write(row[1])
+    outcome = write_report(tmp_path / "out", path, INFO, converting(path, max_findings=1))
+    assert outcome.size > ARTIFACT_INLINE
+    bundle = orjson.loads((report_folder(tmp_path / "out", INFO) / "0001.json").read_bytes())
+    (artifact,) = (stix for stix in bundle["objects"] if stix["type"] == "artifact")
+    payload = b64decode(artifact["payload_bin"], validate=True)
+    assert payload == path.read_bytes()
+    assert artifact["hashes"]["MD5"] == md5(payload).hexdigest()
+    assert_closed_and_ordered(bundle["objects"])
+
+
+def test_report_again_replaces_the_folder(tmp_path: Path, report: Path) -> None:
+    """Nothing of the earlier bundles is left, and nothing lies beside the folder."""
+    write_report(tmp_path / "out", report, INFO, converting(report, chunk_objects=50))
+    many = listed(tmp_path / "out")
+    outcome = write_report(tmp_path / "out", report, INFO, converting(report))
+    assert len(listed(tmp_path / "out")) == 2 + outcome.chunks + 1 < len(many)
+
+
+def test_converting_twice_gives_the_same_bytes(tmp_path: Path, report: Path) -> None:
+    """In another folder, at another time."""
+    for out in ("one", "two"):
+        write_report(tmp_path / out, report, INFO, converting(report))
+    one, two = (contents(report_folder(tmp_path / out, INFO)) for out in ("one", "two"))
+    assert one == two
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt(), OSError("full")])
+def test_failure_in_the_middle_leaves_the_earlier_folder(
+    tmp_path: Path, report: Path, error: BaseException
+) -> None:
+    """And no part of the new one."""
+    out = tmp_path / "out"
+    write_report(out, report, INFO, converting(report))
+    before, bytes_before = listed(out), contents(report_folder(out, INFO))
+
+    def broken(emit: Callable[[Chunk], None]) -> Outcome:
+        def once(chunk: Chunk) -> None:
+            emit(chunk)
+            raise error
+
+        return convert_report(report, INFO, Options(), once)
+
+    with pytest.raises(type(error)):
+        write_report(out, report, INFO, broken)
+    assert listed(out) == before
+    assert contents(report_folder(out, INFO)) == bytes_before
+
+
+def test_failure_at_the_first_time_leaves_no_folder(tmp_path: Path, report: Path) -> None:
+    """A folder that is there is whole."""
+
+    def broken(emit: Callable[[Chunk], None]) -> Outcome:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError):
+        write_report(tmp_path / "out", report, INFO, broken)
+    assert not report_folder(tmp_path / "out", INFO).exists()
+    assert list((tmp_path / "out" / str(DAY)).iterdir()) == []
+
+
+def test_new_folder_that_cannot_be_moved_leaves_the_earlier_one(
+    tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the new folder stands in its place, the earlier one is not given up."""
+    out = tmp_path / "out"
+    write_report(out, report, INFO, converting(report))
+    before = contents(report_folder(out, INFO))
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if self.name.endswith(".partial") and target == report_folder(out, INFO):
+            raise OSError("the disk is gone")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(OSError, match="the disk is gone"):
+        write_report(out, report, INFO, converting(report))
+    assert contents(report_folder(out, INFO)) == before
+    assert listed(out) == [
+        str(DAY),
+        f"{DAY}/{INFO.file}",
+        *(f"{DAY}/{INFO.file}/{name}" for name in sorted(before)),
+    ]
+
+
+@pytest.mark.parametrize("file", ["../../etc/passwd.csv", "/abs/x.csv", "..", ".", "a\nb.csv"])
+def test_no_file_name_leads_out_of_the_directory(tmp_path: Path, file: str) -> None:
+    """Names come from the API, or from an archive."""
+    folder = report_folder(tmp_path, ReportInfo("scan_ssl", DAY, file))
+    assert folder.parent == tmp_path / str(DAY)
+    assert folder.resolve().is_relative_to(tmp_path.resolve() / str(DAY))
+    assert folder.name not in ("", ".", "..")
+
+
+def test_original_and_output_may_lie_together(tmp_path: Path, report: Path) -> None:
+    """Writing into the folder of the reports does not touch them."""
+    before = report.read_bytes()
+    write_report(report.parent, report, INFO, converting(report))
+    assert report.read_bytes() == before
+    shutil.rmtree(report_folder(report.parent, INFO))
+    assert report.read_bytes() == before
