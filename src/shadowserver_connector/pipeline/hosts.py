@@ -25,8 +25,8 @@ def grouped_by_host(
     """Yield the rows of each host together, hosts in order of their text, rows as in the file.
 
     A group has at most ``most`` rows, and fewer where their cells are long; a host with more comes
-    in several groups, one after the other. SQLite sorts, in files of its own in the temporary folder. Raises ``OSError`` when
-    that folder is full.
+    in several groups, one after the other. SQLite sorts, in files of its own in the temporary
+    folder. Raises ``OSError`` when that folder is full.
     """
     with (
         tempfile.TemporaryDirectory(prefix="shadowserver-") as folder,

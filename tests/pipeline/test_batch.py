@@ -1,0 +1,150 @@
+"""Many reports: in order, none in the way of another, on any executor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.ahead import in_order
+from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.outcome import Outcome
+from tests.mapping.conversion import csv_bytes, info_of
+from tests.mapping.rows import rows_of
+
+TYPES = ("scan_ssl", "device_id", "event4_sinkhole_http", "malware_url", "blocklist")
+
+
+def jobs(folder: Path) -> list[Job]:
+    """Write a report of several types and return what to do."""
+    made = []
+    for report_type in TYPES:
+        info = info_of(report_type)
+        path = folder / info.file
+        path.write_bytes(csv_bytes(*rows_of(report_type, 10)))
+        made.append((path, info))
+    return made
+
+
+def written(out: Path) -> dict[str, bytes]:
+    """Return all files below a folder with their bytes."""
+    return {
+        str(path.relative_to(out)): path.read_bytes() for path in out.rglob("*") if path.is_file()
+    }
+
+
+def test_results_come_in_the_order_of_the_jobs(tmp_path: Path) -> None:
+    """However long each takes."""
+    todo = jobs(tmp_path)
+    with ThreadPoolExecutor(3) as pool:
+        results = list(convert_all(todo, tmp_path / "out", Options(), pool, ahead=4))
+    assert [result.info for result in results] == [info for _, info in todo]
+    assert all(isinstance(result, Outcome) and result.balanced for result in results)
+
+
+def test_one_bad_report_does_not_stop_the_others(tmp_path: Path) -> None:
+    """No table, an empty file, one that is gone: each is a failure of its own, with its reason."""
+    todo = jobs(tmp_path)
+    todo[0][0].write_bytes(b"<html>502 Bad Gateway</html>")
+    todo[2][0].write_bytes(b"")
+    todo[3][0].unlink()
+    with ThreadPoolExecutor(2) as pool:
+        results = list(convert_all(todo, tmp_path / "out", Options(), pool, ahead=2))
+    kinds = [type(result) for result in results]
+    assert kinds == [Failure, Outcome, Failure, Failure, Outcome]
+    for result in results:
+        if isinstance(result, Failure):
+            assert result.info.file in result.reason
+            assert "\n" not in result.reason
+    folders = {path.name for path in (tmp_path / "out").glob("*/*")}
+    assert folders == {info.file for _, info in (todo[1], todo[4])}
+
+
+def test_disk_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    """It would fail for every report."""
+    (tmp_path / "out").write_bytes(b"a file, no folder")
+    with ThreadPoolExecutor(1) as pool, pytest.raises(OSError, match="out"):
+        list(convert_all(jobs(tmp_path), tmp_path / "out", Options(), pool, ahead=1))
+
+
+def processes() -> Executor:
+    """Return two processes that share nothing with this one."""
+    return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+
+
+def test_threads_and_processes_write_the_same(tmp_path: Path) -> None:
+    """Jobs, options and outcomes travel to another process and back."""
+    todo = jobs(tmp_path)
+    options = Options(create_incident=True, labels=("perimeter",))
+    results = {}
+    for name, make in (("threads", lambda: ThreadPoolExecutor(2)), ("processes", processes)):
+        with make() as pool:
+            results[name] = list(convert_all(todo, tmp_path / name, options, pool, ahead=2))
+    assert results["threads"] == results["processes"]
+    assert written(tmp_path / "threads") == written(tmp_path / "processes") != {}
+
+
+def test_done_is_called_once_a_report_in_order(tmp_path: Path) -> None:
+    """Also for one that failed: its file is not needed any more."""
+    todo = jobs(tmp_path)
+    todo[1][0].write_bytes(b"")
+    done: list[Job] = []
+    with ThreadPoolExecutor(2) as pool:
+        for n, _ in enumerate(
+            convert_all(todo, tmp_path / "out", Options(), pool, ahead=3, done=done.append)
+        ):
+            assert done == todo[: n + 1]
+    assert done == todo
+
+
+@pytest.mark.parametrize("ahead", [1, 2, 5])
+def test_no_more_is_taken_ahead_than_asked_for(ahead: int) -> None:
+    """Downloads and unpacked archives must not pile up."""
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        while taken < 10:
+            taken += 1
+            yield taken
+
+    with ThreadPoolExecutor(1) as pool:
+        yielded = 0
+        for item, future in in_order(partial(pool.submit, str), items(), ahead=ahead):
+            yielded += 1
+            assert (item, future.result()) == (yielded, str(yielded))
+            assert taken - yielded <= ahead
+    assert yielded == 10
+
+
+def test_errors_of_work_stay_with_their_item() -> None:
+    """The future carries them; the order goes on."""
+
+    def work(item: int) -> float:
+        return 1 / item
+
+    with ThreadPoolExecutor(2) as pool:
+        futures = in_order(partial(pool.submit, work), [1, 0, 2], ahead=2)
+        found = [(item, type(future.exception())) for item, future in futures]
+    assert found == [(1, type(None)), (0, ZeroDivisionError), (2, type(None))]
+
+
+def test_work_goes_on_while_the_first_is_slow() -> None:
+    """The second item is done though the first is not yet."""
+    second = Event()
+
+    def work(item: int) -> bool:
+        if item == 1:
+            return second.wait(30)
+        second.set()
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        start = partial(pool.submit, work)
+        assert all(future.result() for _, future in in_order(start, [1, 2], ahead=2))
