@@ -23,6 +23,23 @@ _REMEMBERED: Final = 2_048
 Row = list[str]
 
 
+class Shown(dict[str, str]):
+    """Cells of one column as Notes show them; few differ in most columns, so they are kept."""
+
+    def __init__(self, render: Callable[[str], str]) -> None:
+        super().__init__()
+        self._render = render
+
+    def __missing__(self, value: str) -> str:
+        """Render a cell that was not met lately."""
+        shown = self._render(value)
+        if len(value) <= _SHORT:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[value] = shown
+        return shown
+
+
 class NoteColumn(NamedTuple):
     """A column as Notes show it."""
 
@@ -30,9 +47,7 @@ class NoteColumn(NamedTuple):
     heading: str
     prefix: str
     """Start of the column's line in a table of fields and values."""
-    shown: dict[str, str]
-    """Cells that were rendered already; few differ in most columns."""
-    render: Callable[[str], str]
+    shown: Shown
 
 
 def note_columns(columns: Sequence[Column]) -> tuple[NoteColumn, ...]:
@@ -44,34 +59,16 @@ def note_columns(columns: Sequence[Column]) -> tuple[NoteColumn, ...]:
 def _note_column(at: int, column: Column) -> NoteColumn:
     heading = markdown.cell(column.title or column.name)
     render = _mask if column.role == "secret" else markdown.cell
-    return NoteColumn(at, heading, f"| {heading} | ", {"": ""}, render)
+    return NoteColumn(at, heading, f"| {heading} | ", Shown(render))
 
 
 def _mask(value: str) -> str:
     return MASK if value else ""
 
 
-def _shown(column: NoteColumn, value: str) -> str:
-    shown = column.render(value)
-    if len(value) <= _SHORT:
-        if len(column.shown) >= _REMEMBERED:
-            column.shown.clear()
-        column.shown[value] = shown
-    return shown
-
-
 def finding_note(columns: Sequence[NoteColumn], row: Row) -> str:
     """Return the non-empty cells of a row as a table of fields and values."""
-    lines = []
-    for column in columns:
-        at, _, prefix, known, _ = column
-        value = row[at]
-        if value:
-            shown = known.get(value)
-            if shown is None:
-                shown = _shown(column, value)
-            if shown:
-                lines.append(prefix + shown)
+    lines = [prefix + shown[row[at]] for at, _, prefix, shown in columns if row[at]]
     return f"{_FACTS_HEAD}{_LINE_END.join(lines)} |" if lines else "(no cells)"
 
 
@@ -90,7 +87,7 @@ def host_note(columns: Sequence[NoteColumn], rows: Sequence[Row]) -> str:
     lines = [
         [column.heading for column in varying],
         ["---"] * len(varying),
-        *([_shown(column, row[column.at]) for column in varying] for row in rows),
+        *([column.shown[row[column.at]] for column in varying] for row in rows),
     ]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{facts}\n\n**{len(rows)} findings**\n\n{table}"

@@ -170,6 +170,8 @@ class PartMaker:
 
     def part(self) -> Part:
         """Return what was collected."""
+        if not (self._objects or self._bad):
+            return NOTHING
         return Part(
             self._objects,
             tuple(self._observables),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 import orjson
@@ -10,7 +11,7 @@ import orjson
 from shadowserver_connector.bundle.finding import Finding, Labels, NoteDraft, Observed
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.mapping.notes import Row
-from shadowserver_connector.mapping.part import Part
+from shadowserver_connector.mapping.part import NOTHING, Part
 from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.sections import picker
 from shadowserver_connector.mapping.values.dates import parse_time
@@ -101,7 +102,8 @@ class RowMapper:
         return whole
 
     def _assemble(self, row: Row) -> Part:
-        parts = [section.make(section.pick(row)) for section in self._plan.sections]
+        made = [section.make(section.pick(row)) for section in self._plan.sections]
+        parts = [part for part in made if part is not NOTHING]
         objects: dict[str, Made] = {}
         slots: dict[str, list[str]] = {}
         for part in parts:
@@ -111,9 +113,9 @@ class RowMapper:
         self._relate(objects, slots)
         return Part(
             objects=objects,
-            observables=_joined(part.observables for part in parts),
-            noted=_joined(part.noted for part in parts),
-            tagged=_joined(part.tagged for part in parts),
+            observables=_joined([part.observables for part in parts]),
+            noted=_joined([part.noted for part in parts]),
+            tagged=_joined([part.tagged for part in parts]),
             slots=(),
             scored=any(part.scored for part in parts),
             bad=tuple(bad for part in parts for bad in part.bad),
@@ -182,4 +184,4 @@ def _no_cells(_: Row) -> tuple[str, ...]:
 
 
 def _joined(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(stix_id for group in groups for stix_id in group))
+    return tuple(dict.fromkeys(chain.from_iterable(groups)))
