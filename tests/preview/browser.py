@@ -1,0 +1,156 @@
+"""A real Chromium, driven by Debian's chromedriver; nothing is downloaded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+_ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--window-size=1440,900",
+)
+
+_PATIENCE = 60
+
+# Where a node of the graph stands in the window: its place in the plot's own units, converted.
+_PLACE_OF_NODE = """
+const plot = document.getElementById("graph");
+const {xaxis, yaxis} = plot._fullLayout;
+const box = plot.getBoundingClientRect();
+for (const trace of plot.data) {
+  const at = (trace.customdata || []).indexOf(arguments[0]);
+  if (at >= 0) {
+    return [box.left + xaxis._offset + xaxis.l2p(trace.x[at]),
+            box.top + yaxis._offset + yaxis.l2p(trace.y[at])].map(Math.round);
+  }
+}
+return null;
+"""
+
+
+class Page:
+    """A page open in the browser, as a person would use it."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def open(self, path: Path) -> None:
+        """Open a file and wait until it says that it is ready."""
+        self.requests()
+        self.driver.get(path.as_uri())
+        self.wait("document.body.dataset.ready === 'yes'")
+
+    def wait(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true."""
+        WebDriverWait(self.driver, _PATIENCE).until(
+            lambda driver: driver.execute_script(f"return {condition}"), condition
+        )
+
+    def evaluate(self, expression: str) -> Any:
+        """Return the value of a JavaScript expression."""
+        return self.driver.execute_script(f"return {expression}")
+
+    def one(self, selector: str) -> WebElement:
+        """Return the first element that matches."""
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector: str) -> list[WebElement]:
+        """Return all elements that match."""
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """Return the texts of all elements that match, in one call."""
+        texts: list[str] = self.driver.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)",
+            selector,
+        )
+        return texts
+
+    def click(self, selector: str) -> None:
+        """Click the first element that matches."""
+        self.one(selector).click()
+
+    def type(self, selector: str, text: str) -> None:
+        """Type into a field in place of what is there."""
+        field = self.one(selector)
+        field.clear()
+        field.send_keys(text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys wherever the focus is."""
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def click_node(self, stix_id: str) -> None:
+        """Click where the graph draws an object."""
+        place = self.driver.execute_script(_PLACE_OF_NODE, stix_id)
+        assert place is not None, f"{stix_id} is not drawn"
+        move = ActionChains(self.driver)
+        move.w3c_actions.pointer_action.move_to_location(*place)
+        move.perform()
+        self.wait(
+            "(document.getElementById('graph')._hoverdata || [])"
+            f".some((point) => point.customdata === '{stix_id}')"
+        )
+        ActionChains(self.driver).click().perform()
+
+    def facts(self, panel: str) -> dict[str, str]:
+        """Return names and values in a panel of details."""
+        names = self.texts(f"{panel} dt")
+        return dict(zip(names, self.texts(f"{panel} dd"), strict=True))
+
+    def requests(self) -> list[str]:
+        """Return the addresses that pages asked for since the last call.
+
+        The browser's own first page, which is still loading when a test begins, does not count.
+        """
+        messages = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
+        return [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+            and not message["params"]["documentURL"].startswith("chrome:")
+        ]
+
+    def complaints(self) -> list[str]:
+        """Return what the browser's console says since the last call."""
+        return [entry["message"] for entry in self._log("browser")]
+
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = self.driver.get_log(kind)
+        return entries
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[Page]:
+    """Start a browser with a profile of its own; it ends with the block."""
+    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert browser, "install Debian's chromium"
+    assert driver, "install Debian's chromium-driver"
+    options = ChromeOptions()
+    options.binary_location = browser
+    for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    chrome = Chrome(options=options, service=Service(driver))
+    try:
+        yield Page(chrome)
+    finally:
+        chrome.quit()
