@@ -54,9 +54,8 @@ def print_table(
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print a value as JSON, for scripts."""
-    out.print(
-        orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), soft_wrap=True, markup=False
-    )
+    # Not print(): it would put emoji in the place of their names, such as :key:.
+    out.out(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), highlight=False)
 
 
 def _cell(value: object) -> Text:

@@ -37,6 +37,11 @@ _CODES: Final = (
 )
 
 
+def code_of(error: Exception) -> int:
+    """Return the exit code of a known error; ``StopIteration`` for another one."""
+    return next(code for kind, code in _CODES if isinstance(error, kind))
+
+
 def run(command: Callable[[], object]) -> None:
     """Run a command and exit with its code; known errors are printed as one line each."""
     try:
@@ -44,7 +49,7 @@ def run(command: Callable[[], object]) -> None:
     except tuple(kind for kind, _ in _CODES) as error:
         for line in str(error).splitlines() or [type(error).__name__]:
             err.print(Text(f"error: {line}", style="bold red"), soft_wrap=True)
-        sys.exit(next(code for kind, code in _CODES if isinstance(error, kind)))
+        sys.exit(code_of(error))
     except KeyboardInterrupt:
         err.print("interrupted")
         sys.exit(INTERRUPTED)

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
+
 from shadowserver_connector.cli.console import err, print_json, print_table
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.pipeline.batch import Failure
@@ -53,9 +55,9 @@ def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> No
     err.print(f"{len(outcomes)} reports, {rows:,} findings, {objects:,} objects.")
     for outcome in outcomes:
         for remark in outcome.remarks:
-            err.print(f"odd: {remark}", markup=False, soft_wrap=True)
+            err.print(Text(f"odd: {remark}"), soft_wrap=True)
     for failure in failures:
-        err.print(f"failed: {failure.reason}", markup=False, soft_wrap=True, style="red")
+        err.print(Text(f"failed: {failure.reason}", style="red"), soft_wrap=True)
 
 
 def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:

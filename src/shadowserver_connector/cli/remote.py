@@ -10,7 +10,7 @@ from shadowserver_connector.api.connect import connect
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.cli.check import setting_rows
 from shadowserver_connector.cli.console import err, out, print_json, print_table
-from shadowserver_connector.cli.exits import OK, SETTINGS
+from shadowserver_connector.cli.exits import OK, code_of
 from shadowserver_connector.errors import ShadowserverConnectorError
 from shadowserver_connector.settings import Loaded
 from shadowserver_connector.settings.model import Settings
@@ -93,7 +93,7 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
 def check(loaded: Loaded, *, as_json: bool) -> int:
     """Show all settings with their sources, and try the Reports API where it is configured."""
     rows = setting_rows(loaded)
-    found = _try_api(loaded.settings)
+    found, code = _try_api(loaded.settings)
     if as_json:
         print_json(
             {
@@ -107,16 +107,16 @@ def check(loaded: Loaded, *, as_json: bool) -> int:
         for warning in loaded.warnings:
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
         out.print(Text(f"Shadowserver: {found}"), soft_wrap=True)
-    return OK if found.startswith("ok") else SETTINGS
+    return code
 
 
-def _try_api(settings: Settings) -> str:
+def _try_api(settings: Settings) -> tuple[str, int]:
     try:
         with connect(settings) as api:
             api.ping()
             lists, types_ = api.subscriptions(), api.types()
     except ShadowserverConnectorError as error:
-        return "; ".join(str(error).splitlines())
+        return "; ".join(str(error).splitlines()), code_of(error)
     if not lists and not types_:
-        return "ok, but the key has nothing subscribed"
-    return f"ok, {len(lists)} lists with {len(types_)} report types"
+        return "ok, but the key has nothing subscribed", OK
+    return f"ok, {len(lists)} lists with {len(types_)} report types", OK

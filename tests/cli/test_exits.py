@@ -1,0 +1,79 @@
+"""Exit codes: errors become one line and a code."""
+
+from __future__ import annotations
+
+import pytest
+
+from shadowserver_connector import __version__
+from shadowserver_connector.cli import exits
+from shadowserver_connector.errors import (
+    ApiUnavailableError,
+    ArchiveRejectedError,
+    CatalogueError,
+    CredentialsError,
+    NotReadyError,
+    ReportUnreadableError,
+    SettingsError,
+    SinkUnavailableError,
+)
+from tests.cli.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SettingsError("a: [b] is no :key:"), 3),
+        (CatalogueError("a"), 3),
+        (CredentialsError("a"), 4),
+        (ApiUnavailableError("a"), 5),
+        (SinkUnavailableError("a"), 5),
+        (NotReadyError("a"), 5),
+        (ReportUnreadableError("a"), 1),
+        (ArchiveRejectedError("a"), 1),
+        (OSError(28, "No space left on device", "/x"), 5),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_each_kind_of_error_has_its_code(
+    error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is one line on stderr, as it is."""
+
+    def command() -> int:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        exits.run(command)
+    assert ended.value.code == code
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) == 1
+    if code != 130:
+        assert said.err == f"error: {error}\n"
+
+
+def test_unknown_errors_are_not_hidden() -> None:
+    """A bug keeps its traceback."""
+
+    def command() -> int:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError):
+        exits.run(command)
+
+
+def test_codes_of_commands_are_exit_codes() -> None:
+    """What a command returns is how the process ends; nothing means that all is well."""
+    for returned, code in ((0, 0), (1, 1), (None, 0)):
+        with pytest.raises(SystemExit) as ended:
+            exits.run(lambda returned=returned: returned)
+        assert ended.value.code == code
+
+
+def test_version_and_help(run: Run) -> None:
+    """Both say what they are asked for, without settings."""
+    assert __version__ in run("--version").stdout
+    shown = run("--help").stdout
+    for command in ("convert", "explain", "types", "check", "reports", "subscriptions", "demo"):
+        assert command in shown
+    assert "Exit codes" in shown

@@ -1,0 +1,265 @@
+"""``convert`` and ``explain``."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import Result
+
+from tests.mapping.conversion import csv_bytes, info_of
+from tests.mapping.rows import rows_of
+
+Run = Callable[..., Result]
+RunJson = Callable[..., tuple[Any, int]]
+
+SSL = info_of("scan_ssl").file
+SINKHOLE = info_of("event4_sinkhole_http").file
+
+
+def write(folder: Path, report_type: str, rows: int = 5) -> Path:
+    """Write a report and return its path."""
+    folder.mkdir(exist_ok=True)
+    path = folder / info_of(report_type).file
+    path.write_bytes(csv_bytes(*rows_of(report_type, rows)))
+    return path
+
+
+def bundles(folder: Path) -> list[str]:
+    """Return the names of the files below a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.json"))
+
+
+def test_convert_files(run_json: RunJson, tmp_path: Path) -> None:
+    """Each file becomes a folder of bundles; the counts are told as JSON."""
+    write(tmp_path / "in", "scan_ssl")
+    write(tmp_path / "in", "event4_sinkhole_http")
+    told, code = run_json("convert", "in", "-o", "out", "--workers", 1)
+    assert code == 0
+    assert told["failed"] == []
+    by_type = {report["type"]: report for report in told["reports"]}
+    assert set(by_type) == {"scan_ssl", "event4_sinkhole_http"}
+    report = by_type["scan_ssl"]
+    assert report["day"] == "2024-01-31"
+    assert report["file"] == SSL
+    assert report["rows"] == report["noted"] == 5
+    assert report["filtered"] == report["cut"] == report["merged"] == 0
+    assert sum(report["objects"].values()) == sum(
+        len(orjson.loads(path.read_bytes())["objects"])
+        for path in Path(report["folder"]).glob("*.json")
+    )
+    assert bundles(tmp_path / "out") == [
+        f"2024-01-31/{name}/{n:04d}.json" for name in (SINKHOLE, SSL) for n in (1, 2)
+    ]
+
+
+def test_convert_shows_a_table(run: Run, tmp_path: Path) -> None:
+    """Date, type, severity and counts; the sums on stderr."""
+    write(tmp_path, "scan_ssl")
+    result = run("convert", SSL, "-o", "out", "--workers", 1)
+    assert result.exit_code == 0
+    for word in ("Date", "2024-01-31", "scan_ssl", "critical"):
+        assert word in result.stdout
+    assert "1 reports, 5 findings" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_convert_archives(run_json: RunJson, tmp_path: Path, kind: str) -> None:
+    """A report in a .csv.gz or .zip gives the bundles of the plain file."""
+    plain = write(tmp_path / "in", "scan_ssl")
+    if kind == "gz":
+        archive = tmp_path / f"{SSL}.gz"
+        archive.write_bytes(gzip.compress(plain.read_bytes()))
+    else:
+        archive = tmp_path / "reports.zip"
+        with zipfile.ZipFile(archive, "w") as file:
+            file.write(plain, f"some/folder/{SSL}")
+    told, code = run_json("convert", archive, "-o", "packed", "--workers", 1)
+    assert (code, len(told["reports"])) == (0, 1)
+    run_json("convert", plain, "-o", "plain", "--workers", 1)
+    name = f"2024-01-31/{SSL}/0002.json"
+    assert (tmp_path / "packed" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
+
+
+def test_convert_by_processes_gives_the_same(run_json: RunJson, tmp_path: Path) -> None:
+    """Several workers write what one does."""
+    write(tmp_path / "in", "scan_ssl")
+    write(tmp_path / "in", "blocklist")
+    told = {}
+    for workers in (1, 2):
+        told[workers], code = run_json("convert", "in", "-o", f"out{workers}", "--workers", workers)
+        assert code == 0
+    assert bundles(tmp_path / "out1") == bundles(tmp_path / "out2")
+    for name in bundles(tmp_path / "out1"):
+        assert (tmp_path / "out1" / name).read_bytes() == (tmp_path / "out2" / name).read_bytes()
+
+
+def test_bad_files_do_not_stop_the_others(run_json: RunJson, tmp_path: Path) -> None:
+    """Each is named with its reason, the others are converted, and the exit code is 1."""
+    folder = tmp_path / "in"
+    write(folder, "scan_ssl")
+    (folder / "2024-01-30-scan_ssl-example.csv").write_bytes(b"<html></html>")
+    (folder / "2024-01-29-scan_ssl-example.csv").write_bytes(b"")
+    (folder / "scan_vnc.csv").write_bytes(b"ip,port\n192.0.2.1,1\n")
+    (folder / "broken.zip").write_bytes(b"PK\x03\x04")
+    told, code = run_json("convert", folder, "-o", "out", "--workers", 1)
+    assert code == 1
+    assert [report["file"] for report in told["reports"]] == [SSL]
+    reasons = [failed["reason"] for failed in told["failed"]]
+    assert len(reasons) == 4
+    for name in ("2024-01-30-", "2024-01-29-", "scan_vnc.csv", "broken.zip"):
+        assert sum(name in reason for reason in reasons) == 1
+    assert all("\n" not in reason for reason in reasons)
+
+
+def test_same_report_twice_is_refused(run_json: RunJson, tmp_path: Path) -> None:
+    """One folder cannot hold two reports; the second is named with the first."""
+    one, two = write(tmp_path / "a", "scan_ssl"), write(tmp_path / "b", "scan_ssl", 3)
+    told, code = run_json("convert", one, two, "-o", "out", "--workers", 1)
+    assert code == 1
+    assert [report["rows"] for report in told["reports"]] == [5]
+    assert str(one) in told["failed"][0]["reason"]
+    assert str(two) in told["failed"][0]["reason"]
+
+
+def test_nothing_to_convert_is_a_failure(run_json: RunJson, tmp_path: Path) -> None:
+    """A folder without reports is most likely the wrong one."""
+    (tmp_path / "empty").mkdir()
+    told, code = run_json("convert", "empty", "-o", "out")
+    assert code == 1
+    assert told["reports"] == []
+    assert told["failed"][0]["reason"]
+
+
+def test_file_without_a_day_in_its_name_is_dated_by_its_rows(
+    run_json: RunJson, tmp_path: Path
+) -> None:
+    """The first row that has a time tells the day."""
+    write(tmp_path, "scan_ssl").rename(tmp_path / "scan_ssl.csv")
+    told, code = run_json("convert", "scan_ssl.csv", "-o", "out", "--workers", 1)
+    assert (code, told["reports"][0]["day"]) == (0, "2024-01-31")
+
+
+def test_settings_shape_the_conversion(run_json: RunJson, tmp_path: Path) -> None:
+    """From the environment, and from the file that is named."""
+    write(tmp_path, "scan_ssl")
+    told, _ = run_json(
+        "convert", SSL, "-o", "out", "--workers", 1, SHADOWSERVER_CREATE_INCIDENT="true"
+    )
+    assert "case-incident" in told["reports"][0]["objects"]
+    (tmp_path / "other.yml").write_text("shadowserver:\n  max_findings: 2\n  notes: none\n")
+    told, _ = run_json("convert", SSL, "-o", "out", "--workers", 1, "--config", "other.yml")
+    report = told["reports"][0]
+    assert (report["noted"], report["cut"]) == (2, 3)
+    assert "note" not in report["objects"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "code", "said"),
+    [
+        (["convert"], {}, 2, "Missing"),
+        (["convert", "missing.csv", "-o", "out"], {}, 2, "missing.csv"),
+        (["convert", "in"], {}, 2, "output"),
+        (["unheard-of"], {}, 2, "unheard-of"),
+        (["convert", "in", "-o", "out", "--config", "missing.yml"], {}, 2, "missing.yml"),
+        (["convert", "in", "-o", "out"], {"SHADOWSERVER_NOTES": "few"}, 3, "SHADOWSERVER_NOTES"),
+        (["convert", "in", "-o", "taken/out"], {}, 5, "taken"),
+        (["explain", "empty"], {}, 1, ""),
+    ],
+)
+def test_mistakes_have_a_code_and_are_said_without_a_traceback(
+    run: Run, tmp_path: Path, arguments: list[str], environ: dict[str, str], code: int, said: str
+) -> None:
+    """2 for usage, 3 for settings, 5 for a disk, 1 where no report was there."""
+    write(tmp_path / "in", "scan_ssl")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "taken").write_bytes(b"no folder")
+    result = run(*arguments, **environ)
+    assert result.exit_code == code
+    assert said in result.output
+    assert "Traceback" not in result.output
+
+
+def test_explain(run_json: RunJson, tmp_path: Path) -> None:
+    """How each column is read, what comes of it, and which cells are bad."""
+    header = ("timestamp", "ip", "port", "brand_new", "other_ip", ":key:")
+    rows = [
+        ("2024-01-31 00:00:00", "192.0.2.1", "443", "x", "192.0.2.9", "[b]"),
+        ("2024-01-31 00:00:00", "192.0.2.300", "", "", "", ""),
+    ]
+    (tmp_path / SSL).write_bytes(csv_bytes(header, rows))
+    (told,), code = run_json("explain", SSL)
+    assert code == 0
+    assert (told["file"], told["type"], told["known"], told["rows"]) == (SSL, "scan_ssl", True, 2)
+    columns = {column["name"]: column for column in told["columns"]}
+    assert list(columns)[: len(header)] == list(header)
+    assert columns["ip"]["role"] == "ip"
+    assert (columns["ip"]["filled"], columns["ip"]["bad"]) == (2, 1)
+    assert columns["ip"]["reason"]
+    assert columns["other_ip"]["role"] == "ip"
+    assert columns["brand_new"] | {"reason": ""} == {
+        "name": "brand_new",
+        "role": "text",
+        "party": "",
+        "becomes": "Note only",
+        "filled": 1,
+        "bad": 0,
+        "reason": "",
+    }
+    assert told["objects"]["note"] == 2
+    assert told["objects"]["ipv4-addr"] == 2
+
+
+def test_explain_shows_tables(run: Run, tmp_path: Path) -> None:
+    """For people, and for all files given; a bad one costs the exit code."""
+    write(tmp_path / "in", "scan_ssl")
+    (tmp_path / "in" / "2024-01-30-scan_ssl-example.csv").write_bytes(b"<html></html>")
+    result = run("explain", "in")
+    assert result.exit_code == 1
+    assert SSL in result.stdout
+    assert "Becomes" in result.stdout
+    assert "2024-01-30-scan_ssl-example.csv" in result.stderr
+
+
+def test_real_process(tmp_path: Path) -> None:
+    """``python -m shadowserver_connector`` converts, and its stdout is JSON alone."""
+    write(tmp_path, "scan_ssl")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-W", "error", "-m", "shadowserver_connector", "convert", SSL),
+            *("-o", "out", "--workers", "2", "--json"),
+        ],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert orjson.loads(done.stdout)["reports"][0]["file"] == SSL
+    assert b"Traceback" not in done.stderr
+    assert b"Warning" not in done.stderr
+
+
+def test_real_process_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
+    """On stderr, with the exit code of settings."""
+    write(tmp_path, "scan_ssl")
+    done = subprocess.run(
+        [sys.executable, "-m", "shadowserver_connector", "convert", SSL, "-o", "out"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "SHADOWSERVER_MAX_FINDINGS": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 3
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert "SHADOWSERVER_MAX_FINDINGS" in line

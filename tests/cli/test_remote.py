@@ -1,0 +1,116 @@
+"""``types``, ``subscriptions``, ``reports`` and ``check`` against the simulated API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from tests.api.memory import KEY, SECRET
+
+Run = Callable[..., Result]
+RunJson = Callable[..., tuple[Any, int]]
+
+
+def test_types_of_the_catalogue(run_json: RunJson) -> None:
+    """Without an account: all that are known."""
+    told, code = run_json("types")
+    assert code == 0
+    assert [one["type"] for one in told] == sorted(load_catalogue().types)
+    assert all(one["known"] and one["title"] for one in told)
+
+
+def test_types_subscribed(run_json: RunJson, account: dict[str, str]) -> None:
+    """With one: those that the API names."""
+    told, code = run_json("types", "--subscribed", **account)
+    assert code == 0
+    assert [one["type"] for one in told] == ["scan_ssl", "scan_vnc"]
+
+
+def test_subscriptions(run: Run, run_json: RunJson, account: dict[str, str]) -> None:
+    """One list a line, or JSON."""
+    assert run_json("subscriptions", **account) == (["example-net", "other"], 0)
+    assert run("subscriptions", **account).stdout.split() == ["example-net", "other"]
+
+
+def test_reports(run_json: RunJson, account: dict[str, str]) -> None:
+    """Those of the days asked for, without their ids: they are secrets."""
+    told, code = run_json("reports", "--from", "2024-01-30", "--to", "2024-01-31", **account)
+    assert code == 0
+    assert sorted(told, key=lambda report: report["type"]) == [
+        {
+            "day": "2024-01-31",
+            "type": report_type,
+            "list": report_list,
+            "file": f"2024-01-31-{report_type}-{report_list}.csv",
+        }
+        for report_type, report_list in (("scan_ssl", "example-net"), ("scan_vnc", "other"))
+    ]
+    assert "id-scan_ssl" not in str(told)
+
+
+def test_reports_as_settings_choose_them(run_json: RunJson, account: dict[str, str]) -> None:
+    """Types and lists that are not wanted are not shown."""
+    days = ("--from", "2024-01-31", "--to", "2024-01-31")
+    told, _ = run_json("reports", *days, **account, SHADOWSERVER_EXCLUDE_TYPES="scan_ssl")
+    assert [report["type"] for report in told] == ["scan_vnc"]
+    told, _ = run_json("reports", *days, **account, SHADOWSERVER_REPORT_NAMES="example-net")
+    assert [report["type"] for report in told] == ["scan_ssl"]
+
+
+def test_reports_of_days_the_wrong_way_round(run: Run, account: dict[str, str]) -> None:
+    """Is a mistake that is said."""
+    result = run("reports", "--from", "2024-02-01", "--to", "2024-01-31", **account)
+    assert result.exit_code == 3
+    assert "swap" in result.stderr
+
+
+def test_check(run_json: RunJson, account: dict[str, str]) -> None:
+    """Every setting with its source, secrets masked, and whether the API answers."""
+    told, code = run_json("check", **account)
+    assert code == 0
+    assert told["shadowserver"] == "ok, 2 lists with 2 report types"
+    settings = {setting["name"]: setting for setting in told["settings"]}
+    assert settings["SHADOWSERVER_API_URL"] == {
+        "name": "SHADOWSERVER_API_URL",
+        "value": account["SHADOWSERVER_API_URL"].rstrip("/"),
+        "source": "environment",
+    }
+    assert settings["SHADOWSERVER_NOTES"]["source"] == "default"
+    assert KEY not in str(told)
+    assert SECRET not in str(told)
+
+
+def test_check_shows_a_table(run: Run, account: dict[str, str]) -> None:
+    """For people."""
+    result = run("check", **account)
+    assert result.exit_code == 0
+    assert "SHADOWSERVER_API_KEY" in result.stdout
+    assert "Shadowserver: ok" in result.stdout
+    assert KEY not in result.output
+    assert SECRET not in result.output
+
+
+@pytest.mark.parametrize("command", ["check", "subscriptions", "reports", "types"])
+def test_wrong_secret_is_a_matter_of_credentials(
+    run: Run, account: dict[str, str], command: str
+) -> None:
+    """Exit code 4, whichever command meets it, and the secret is not said."""
+    wrong = account | {"SHADOWSERVER_API_SECRET": "wrong-0123456789"}
+    extra = ["--subscribed"] if command == "types" else []
+    result = run(command, *extra, **wrong)
+    assert result.exit_code == 4
+    assert "wrong-0123456789" not in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", ["check", "subscriptions", "reports"])
+def test_no_account_is_a_matter_of_settings(run: Run, command: str) -> None:
+    """Exit code 3, and what to set is named."""
+    result = run(command)
+    assert result.exit_code == 3
+    assert "SHADOWSERVER_API_KEY" in result.output
+    assert "Traceback" not in result.output
