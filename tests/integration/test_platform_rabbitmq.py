@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+import time
 import uuid
 from pathlib import Path
 
@@ -79,6 +83,34 @@ def test_closing_leaves_nothing_behind() -> None:
     assert len(processes) == 2
     assert not node.home.exists()
     assert not any(_alive(pid) for pid in processes)
+
+
+def test_a_node_ends_with_the_process_that_started_it() -> None:
+    """Not even a killed test run leaves a broker behind."""
+    code = (
+        "from tests.platform.rabbitmq import RabbitMQ\n"
+        "node = RabbitMQ()\n"
+        "node.start()\n"
+        "print(node.home, *node.processes(), flush=True)\n"
+        "input()\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None
+    home, *processes = run.stdout.readline().split()
+    run.kill()
+    run.communicate()
+    deadline = time.monotonic() + 30
+    while any(_alive(int(pid)) for pid in processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    shutil.rmtree(home)
+    assert len(processes) == 2
+    assert not any(_alive(int(pid)) for pid in processes)
 
 
 def _fail_inside(node: RabbitMQ, processes: list[int]) -> None:

@@ -95,7 +95,7 @@ class Connectors:
     def push(self, identifier: str, bundle: str, work_id: str | None) -> bool:
         """Split a bundle, announce its objects and queue them, as the platform does for pushes."""
         self.get(identifier)
-        _, _, parts = OpenCTIStix2Splitter().split_bundle_with_expectations(bundle)
+        *_, parts = OpenCTIStix2Splitter().split_bundle_with_expectations(bundle)
         if work_id:
             self._works.expect(work_id, len(parts))
         for number, part in enumerate(parts, start=1):

@@ -19,7 +19,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import pika
@@ -71,6 +70,7 @@ class RabbitMQ:
         self.vhost = "/"
         self._epmd_port = free_port()
         self._node = f"tests-{secrets.token_hex(4)}@localhost"
+        self._guards: dict[int, subprocess.Popen[bytes]] = {}
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -82,12 +82,7 @@ class RabbitMQ:
             raise
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -95,7 +90,7 @@ class RabbitMQ:
         self.kill()
         if self._epmd is not None:
             self._epmd.kill()
-            self._epmd.wait(STOP_TIMEOUT)
+            self._reap(self._epmd)
             self._epmd = None
         shutil.rmtree(self.home, ignore_errors=True)
 
@@ -164,8 +159,9 @@ class RabbitMQ:
             f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{self.vhost}">>, queue, '
             f'<<"{queue}">>)), rabbit_amqqueue:info(Q, [messages, message_bytes]).\n'
         )
+        cookie = (self.home / ".erlang.cookie").read_text()
         answer = subprocess.run(
-            ["erl_call", "-sname", self._node, "-c", self._cookie(), "-e"],
+            ["erl_call", "-sname", self._node, "-c", cookie, "-e"],
             input=asked,
             env=self._environment(),
             capture_output=True,
@@ -204,14 +200,11 @@ class RabbitMQ:
             cookie.write_text(secrets.token_hex(16))
             cookie.chmod(0o400)
 
-    def _cookie(self) -> str:
-        return (self.home / ".erlang.cookie").read_text()
-
     def _environment(self) -> dict[str, str]:
-        home = str(self.home)
+        home = self.home
         return {
             "PATH": os.environ.get("PATH", "") + ":/usr/bin:/bin",
-            "HOME": home,
+            "HOME": f"{home}",
             "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
@@ -228,15 +221,15 @@ class RabbitMQ:
             "RABBITMQ_LOG_BASE": f"{home}/log",
             "RABBITMQ_PID_FILE": f"{home}/pid",
             "RABBITMQ_GENERATED_CONFIG_DIR": f"{home}/generated",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                "-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none"
-            ),
+            # For every Erlang process: RabbitMQ starts short-lived ones besides the server.
+            "ERL_AFLAGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
         }
 
     def _spawn(self, command: list[str], output: str) -> subprocess.Popen[bytes]:
         with (self.home / output).open("ab") as sink:
             # A session of its own: Ctrl-C in the terminal is for pytest, which then stops the node.
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 env=self._environment(),
                 cwd=self.home,
@@ -245,16 +238,25 @@ class RabbitMQ:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self._guards[process.pid] = _guard(process.pid)
+        return process
+
+    def _reap(self, process: subprocess.Popen[bytes]) -> None:
+        """Wait for the end of a process that was told to end; kill it if it does not."""
+        try:
+            process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_TIMEOUT)
+        guard = self._guards.pop(process.pid)
+        guard.kill()
+        guard.communicate()
 
     def _end(self, how: signal.Signals) -> None:
         if self._server is None:
             return
         self._server.send_signal(how)
-        try:
-            self._server.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait(STOP_TIMEOUT)
+        self._reap(self._server)
         self._server = None
 
     def _answers(self) -> bool:
@@ -270,6 +272,15 @@ class RabbitMQ:
     def _output(self) -> str:
         parts = [*self.home.glob("*.out"), *self.home.glob("log/*.log")]
         return "\n".join(f"{part.name}: {part.read_text()[-2000:]}" for part in parts)
+
+
+def _guard(pid: int) -> subprocess.Popen[bytes]:
+    """Start a process that kills another one as soon as this one is gone, however it ends."""
+    # The guard's input ends when the last holder of the pipe does, and that is only this process.
+    command = ["sh", "-c", 'read -r _; kill -KILL "$1"', "guard", str(pid)]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    )
 
 
 def _listening(port: int) -> bool:
