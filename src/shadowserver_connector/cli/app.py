@@ -80,7 +80,8 @@ def convert(
             files,
             output,
             conversion_options(settings),
-            workers or settings.workers,
+            workers=workers or settings.workers,
+            dask_scheduler=settings.dask_scheduler,
             as_json=as_json,
         )
 

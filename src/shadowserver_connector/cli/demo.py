@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Final
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.cli.console import progress
-from shadowserver_connector.cli.files import executor_for
 from shadowserver_connector.cli.outcomes import show
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.fetch import fetch_all
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
@@ -45,7 +44,6 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
 
 def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome | Failure]:
     results: list[Outcome | Failure] = []
-    workers = os.cpu_count() or 1
     options = Options(create_incident=True)
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         listing = bar.add_task("listing days", total=len(store.days()))
@@ -65,13 +63,13 @@ def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome
             job[0].unlink()
 
         jobs = fetch_all(api, reports, Path(work), threads=_THREADS, failed=results.append)
-        with executor_for(workers) as executor:
+        with open_executor(None) as executor:
             results += convert_all(
                 map(count_download, jobs),
                 folder,
                 options,
                 executor,
-                ahead=2 * workers,
+                ahead=2 * capacity(executor),
                 done=release,
             )
     return results

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +21,7 @@ from shadowserver_connector.mapping.explain import explain_columns
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
+from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.jobs import job_of
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -35,18 +33,16 @@ from shadowserver_connector.sink.directory import report_folder
 _NO_DAY: Final = date.min
 
 
-def executor_for(workers: int) -> Executor:
-    """Return processes, or one thread of this process where one worker is enough."""
-    if workers == 1:
-        return ThreadPoolExecutor(1)
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-
-
 def convert(
-    paths: Sequence[Path], folder: Path, options: Options, workers: int | None, *, as_json: bool
+    paths: Sequence[Path],
+    folder: Path,
+    options: Options,
+    *,
+    workers: int | None,
+    dask_scheduler: str | None,
+    as_json: bool,
 ) -> int:
     """Convert files, folders and archives into ``folder``; return the exit code."""
-    workers = workers or os.cpu_count() or 1
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
@@ -58,10 +54,9 @@ def convert(
             if job[0].is_relative_to(work):
                 job[0].unlink(missing_ok=True)
 
-        with executor_for(workers) as executor:
-            results.extend(
-                convert_all(jobs, folder, options, executor, ahead=2 * workers, done=release)
-            )
+        with open_executor(workers, dask_scheduler) as executor:
+            ahead = 2 * capacity(executor)
+            results.extend(convert_all(jobs, folder, options, executor, ahead=ahead, done=release))
     if not results and not failures:
         failures.append(Failure(_unnamed(""), "no report among the given files and folders"))
     return show([*results, *failures], folder, as_json=as_json)

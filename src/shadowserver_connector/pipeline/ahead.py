@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from itertools import islice
 from typing import TypeVar
 
@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 
 
 def in_order(
-    executor: Executor, work: Callable[[Item], Result], items: Iterable[Item], *, ahead: int
+    start: Callable[[Item], Future[Result]], items: Iterable[Item], *, ahead: int
 ) -> Iterator[tuple[Item, Future[Result]]]:
-    """Yield each item with the future of ``work(item)``, in the order of ``items``.
+    """Yield each item with the future that ``start`` returns for it, in the order of ``items``.
 
     Never more than ``ahead`` items are taken beyond the one that was yielded last.
     """
@@ -23,7 +23,7 @@ def in_order(
     waiting: deque[tuple[Item, Future[Result]]] = deque()
 
     def take(most: int) -> None:
-        waiting.extend((item, executor.submit(work, item)) for item in islice(upcoming, most))
+        waiting.extend((item, start(item)) for item in islice(upcoming, most))
 
     take(ahead)
     while waiting:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,10 @@ from pathlib import Path
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.ahead import in_order
+from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
+from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.lost import WorkerLostError
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.directory import write_report
@@ -27,15 +31,6 @@ class Failure:
     reason: str
 
 
-def convert_into(out: Path, options: Options, job: Job) -> Outcome | Failure:
-    """Convert one report into a directory; what is wrong with the report is returned."""
-    path, info = job
-    try:
-        return write_report(out, path, info, lambda emit: convert_report(path, info, options, emit))
-    except (SkippableError, NotReadyError) as error:
-        return Failure(info, str(error))
-
-
 def convert_all(
     jobs: Iterable[Job],
     out: Path,
@@ -49,10 +44,59 @@ def convert_all(
 
     At most ``ahead`` reports are taken from ``jobs`` before the first of them is finished.
     ``done`` is called when a report's file is not needed any more. Raises ``OSError`` where a
-    disk fails.
+    disk fails, other than for the report's own file.
     """
-    convert = partial(convert_into, out, options)
-    for job, future in in_order(executor, convert, jobs, ahead=ahead):
-        result = future.result()
+    convert = _converted_elsewhere if isinstance(executor, ClusterExecutor) else _converted
+    for job, finish in convert(jobs, out, options, executor, ahead=ahead):
+        result: Outcome | Failure
+        try:
+            result = finish()
+        except WorkerLostError as error:
+            result = Failure(job[1], f"{job[1].file}: {error}")
+        except (SkippableError, NotReadyError) as error:
+            result = Failure(job[1], str(error))
+        except OSError as error:
+            if error.filename != str(job[0]):
+                raise
+            result = Failure(job[1], f"{job[1].file}: cannot be read: {error.strerror}")
         done(job)
         yield result
+
+
+Finish = Callable[[], Outcome]
+"""Waits for a report and has its folder written; raises what is wrong with it."""
+
+
+def _converted(
+    jobs: Iterable[Job], out: Path, options: Options, executor: Executor, *, ahead: int
+) -> Iterator[tuple[Job, Finish]]:
+    """Have the workers write the folders: they are on this machine."""
+
+    def start(job: Job) -> Future[Outcome]:
+        return executor.submit(_convert_into, out, options, job)
+
+    for job, future in in_order(start, jobs, ahead=ahead):
+        yield job, future.result
+
+
+def _convert_into(out: Path, options: Options, job: Job) -> Outcome:
+    path, info = job
+    return write_report(out, path, info, lambda emit: convert_report(path, info, options, emit))
+
+
+def _converted_elsewhere(
+    jobs: Iterable[Job], out: Path, options: Options, executor: Executor, *, ahead: int
+) -> Iterator[tuple[Job, Finish]]:
+    """Write the folders here, of what comes back from other machines."""
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as spool:
+
+        def start(job: Job) -> Future[Conversion]:
+            return convert_anywhere(executor, *job, options, Path(spool))
+
+        for job, future in in_order(start, jobs, ahead=ahead):
+            yield job, partial(_write, out, job, future)
+
+
+def _write(out: Path, job: Job, future: Future[Conversion]) -> Outcome:
+    conversion = future.result()
+    return write_report(out, *job, conversion.replay)

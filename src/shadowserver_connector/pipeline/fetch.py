@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from shadowserver_connector.api.client import ReportsApi
@@ -33,7 +33,11 @@ def fetch_all(
         return api.download(report, Path(tempfile.mkdtemp(dir=folder)))
 
     with ThreadPoolExecutor(threads, thread_name_prefix="download") as pool:
-        for report, future in in_order(pool, fetch, reports, ahead=threads):
+
+        def start(report: ReportInfo) -> Future[Downloaded]:
+            return pool.submit(fetch, report)
+
+        for report, future in in_order(start, reports, ahead=threads):
             try:
                 downloaded = future.result()
             except (RetriableError, SkippableError) as error:

@@ -1,0 +1,102 @@
+"""One report converted on any executor, with its chunks coming back to whoever asked.
+
+Processes of this machine read the report's file and leave the chunks in another one. A cluster
+shares no disk with us: the file travels there with the task, and the chunks travel back, both
+compressed. That takes memory in proportion to the file, so a file above ``MOST_CARRIED`` is
+converted here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from shadowserver_connector import __version__
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.mapping.options import MIB, Options
+from shadowserver_connector.pipeline.cluster import ClusterExecutor
+from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.packed import pack, read_spool, spool_to, unpack
+from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.report.info import ReportInfo
+
+MOST_CARRIED: Final = 64 * MIB
+"""Bytes of a report file that still travels to a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A conversion whose chunks are in a file on this machine."""
+
+    outcome: Outcome
+    path: Path
+
+    def replay(self, emit: Callable[[Chunk], None]) -> Outcome:
+        """Hand the chunks to ``emit``, in order, and delete the file."""
+        for chunk in read_spool(self.path):
+            emit(chunk)
+        self.path.unlink()
+        return self.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A conversion whose chunks came back from another machine."""
+
+    outcome: Outcome
+    chunks: tuple[bytes, ...]
+
+    def replay(self, emit: Callable[[Chunk], None]) -> Outcome:
+        """Hand the chunks to ``emit``, in order."""
+        for packed in self.chunks:
+            emit(unpack(packed))
+        return self.outcome
+
+
+Conversion = Spooled | Carried
+
+
+def convert_anywhere(
+    executor: Executor, path: Path, info: ReportInfo, options: Options, spool: Path
+) -> Future[Conversion]:
+    """Start to convert a report; what comes back gives the same chunks on every executor.
+
+    ``spool`` is a folder for chunks that are not kept in memory. The future raises what
+    ``convert_report`` raises, and SkippableError where workers died of this report.
+    """
+    if not isinstance(executor, ClusterExecutor):
+        return executor.submit(_convert_to_spool, path, info, options, spool)
+    if path.stat().st_size > MOST_CARRIED:
+        return executor.here.submit(_convert_to_spool, path, info, options, spool)
+    content = zlib.compress(path.read_bytes(), 1)
+    return executor.submit(_convert_carried, content, info, options, __version__)
+
+
+def _convert_to_spool(path: Path, info: ReportInfo, options: Options, spool: Path) -> Conversion:
+    # Another attempt at the same report may have left a file behind.
+    target = spool / f"{uuid.uuid4().hex}.chunks"
+    with target.open("xb") as file:
+        outcome = convert_report(path, info, options, spool_to(file))
+    return Spooled(outcome, target)
+
+
+def _convert_carried(content: bytes, info: ReportInfo, options: Options, ours: str) -> Conversion:
+    if __version__ != ours:
+        raise SettingsError(
+            f"a Dask worker has shadowserver-connector {__version__} and not {ours}; "
+            "install the same version on all machines"
+        )
+    chunks: list[bytes] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
+        path = Path(folder) / safe_name(info.file)
+        path.write_bytes(zlib.decompress(content))
+        outcome = convert_report(path, info, options, lambda chunk: chunks.append(pack(chunk)))
+    return Carried(outcome, tuple(chunks))

@@ -1,0 +1,31 @@
+"""Where conversions run: in this process, in processes of this machine, or on a cluster."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+from shadowserver_connector.pipeline.cluster import ClusterExecutor, open_cluster
+from shadowserver_connector.pipeline.processes import ProcessExecutor
+
+
+def open_executor(
+    workers: int | None, dask_scheduler: str | None = None
+) -> AbstractContextManager[Executor]:
+    """Return the executor of some settings, to be used in a ``with`` statement.
+
+    With ``dask_scheduler`` it is the cluster of that scheduler, and ``workers`` does not count.
+    Otherwise it has so many processes, one for each processor by default; a single worker is a
+    thread of this process. Raises SettingsError where Dask is needed and not installed, and
+    RetriableError where its scheduler does not answer.
+    """
+    if dask_scheduler:
+        return open_cluster(dask_scheduler)
+    workers = workers or os.cpu_count() or 1
+    return ThreadPoolExecutor(1) if workers == 1 else ProcessExecutor(workers)
+
+
+def capacity(executor: Executor) -> int:
+    """Return how many reports an executor converts at the same time."""
+    return executor.workers if isinstance(executor, ProcessExecutor | ClusterExecutor) else 1

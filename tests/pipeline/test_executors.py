@@ -1,0 +1,261 @@
+"""Where conversions run, and what becomes of them when a process dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.errors import (
+    ReportUnreadableError,
+    RetriableError,
+    SettingsError,
+)
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline import cluster
+from shadowserver_connector.pipeline.anywhere import convert_anywhere
+from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.executors import capacity, open_executor
+from shadowserver_connector.pipeline.lost import WorkerLostError
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.packed import pack, read_spool, spool_to, unpack
+from shadowserver_connector.pipeline.processes import ProcessExecutor
+from shadowserver_connector.simulator.generate import write_report
+from tests.mapping.conversion import DAY, info_of
+from tests.platform.rabbitmq import free_port
+
+TYPES = ("scan_ssl", "event4_sinkhole", "device_id")
+
+
+def reports(folder: Path, types: Sequence[str] = TYPES, rows: int = 60) -> list[Job]:
+    """Write a generated report of each type; return the jobs."""
+    jobs = []
+    for name in types:
+        info = info_of(name)
+        write_report(folder / info.file, name, DAY, rows)
+        jobs.append((folder / info.file, info))
+    return jobs
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def converted(
+    jobs: Sequence[Job], out: Path, executor: Executor
+) -> tuple[list[Outcome | Failure], dict[str, bytes]]:
+    """Convert into a directory; return the results and all files written."""
+    results = list(convert_all(jobs, out, Options(), executor, ahead=4))
+    return results, files(out)
+
+
+def die() -> None:
+    """End the process as the kernel does when memory is short."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(marker: Path) -> str:
+    """End the process the first time, return something the second."""
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return "done"
+    die()
+    raise AssertionError("unreachable")
+
+
+def slowly(value: int) -> int:
+    """Return the value, after a while in which others die."""
+    time.sleep(0.2)
+    return value
+
+
+def refuse() -> None:
+    """Raise what is raised for a report that cannot be read."""
+    raise ReportUnreadableError("x.csv: not a table")
+
+
+def test_one_worker_is_a_thread_of_this_process() -> None:
+    """Nothing is started for a single worker."""
+    with open_executor(1) as executor:
+        assert executor.submit(os.getpid).result() == os.getpid()
+        assert capacity(executor) == 1
+
+
+@pytest.mark.integration
+def test_several_workers_are_processes() -> None:
+    """Functions run outside of this process, and errors come back as they are."""
+    with open_executor(2) as executor:
+        assert capacity(executor) == 2
+        assert executor.submit(os.getpid).result() != os.getpid()
+        with pytest.raises(ReportUnreadableError, match="not a table"):
+            executor.submit(refuse).result()
+
+
+@pytest.mark.integration
+def test_work_of_a_process_that_died_is_done_again(tmp_path: Path) -> None:
+    """One death costs nobody anything, not even what was waiting."""
+    with open_executor(2) as executor:
+        others = [executor.submit(slowly, value) for value in range(4)]
+        unlucky = executor.submit(die_once, tmp_path / "marker")
+        assert unlucky.result() == "done"
+        assert [future.result() for future in others] == [0, 1, 2, 3]
+
+
+@pytest.mark.integration
+def test_only_what_kills_its_process_each_time_fails() -> None:
+    """Others that were under way, and those that come later, are done."""
+    with open_executor(2) as executor:
+        before = [executor.submit(slowly, value) for value in range(3)]
+        poison = executor.submit(die)
+        with pytest.raises(WorkerLostError):
+            poison.result()
+        assert [future.result() for future in before] == [0, 1, 2]
+        assert executor.submit(slowly, 7).result() == 7
+
+
+@pytest.mark.integration
+def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    """Nothing is left behind that would wait for work for ever."""
+    program = (
+        "import os, sys, time\n"
+        "from shadowserver_connector.pipeline.processes import ProcessExecutor\n"
+        "if __name__ == '__main__':\n"
+        "    executor = ProcessExecutor(2)\n"
+        "    print(executor.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text(program)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while _is_running(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    # A process that has ended may wait to be collected.
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.integration
+def test_processes_write_what_one_thread_writes(tmp_path: Path) -> None:
+    """Results come in the order of the jobs, and every file has the same bytes."""
+    jobs = reports(tmp_path)
+    with open_executor(1) as alone, open_executor(2) as several:
+        expected = converted(jobs, tmp_path / "alone", alone)
+        assert converted(jobs, tmp_path / "several", several) == expected
+
+
+def test_missing_dask_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error says which setting needs it and how to install it."""
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(SettingsError, match=r"SHADOWSERVER_DASK_SCHEDULER.*pip install .*\[dask\]"),
+        open_executor(None, "tcp://127.0.0.1:8786"),
+    ):
+        pass
+
+
+@pytest.mark.integration
+def test_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be there later, so the error can be retried."""
+    monkeypatch.setattr(cluster, "_CONNECT", 0.3)
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with (
+        pytest.raises(RetriableError, match=f"{address}; check SHADOWSERVER_DASK_SCHEDULER"),
+        open_executor(None, address),
+    ):
+        pass
+
+
+CHUNKS = (
+    Chunk("artifact", (Encoded("artifact--1", b'{"a":"\\n"}'),), 0),
+    Chunk("findings", (Encoded("note--1", "{\"ä\":1}".encode()), Encoded("note--2", b"{}")), 2),
+    Chunk("findings", (), 0),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("chunk", CHUNKS)
+def test_packed_chunk_comes_back_equal(chunk: Chunk) -> None:
+    """Kind, ids, bytes, order and count survive."""
+    assert unpack(pack(chunk)) == chunk
+
+
+def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
+    """A file holds any number of chunks, also none."""
+    path = tmp_path / "spool"
+    path.touch()
+    assert list(read_spool(path)) == []
+    with path.open("wb") as file:
+        for chunk in CHUNKS:
+            spool_to(file)(chunk)
+    assert tuple(read_spool(path)) == CHUNKS
+
+
+@pytest.mark.parametrize("kind", [
+    pytest.param(lambda: ThreadPoolExecutor(1), id="thread"),
+    pytest.param(lambda: ProcessExecutor(2), id="processes", marks=pytest.mark.integration),
+])  # fmt: skip
+def test_chunks_of_a_worker_are_those_of_a_direct_conversion(
+    tmp_path: Path, kind: Callable[[], Executor]
+) -> None:
+    """Replayed chunks and outcome are equal, and the spool is empty afterwards."""
+    ((path, info),) = reports(tmp_path, ["scan_ssl"], rows=700)
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    direct: list[Chunk] = []
+    outcome = convert_report(path, info, Options(), direct.append)
+    replayed: list[Chunk] = []
+    with kind() as executor:
+        conversion = convert_anywhere(executor, path, info, Options(), spool).result()
+    assert conversion.replay(replayed.append) == outcome
+    assert replayed == direct
+    assert list(spool.iterdir()) == []
+
+
+class _Dying(ThreadPoolExecutor):
+    """An executor whose first function is lost with its worker."""
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        if not self._threads:
+            super().submit(int).result()
+            fn, args = self._lose, ()
+        return super().submit(fn, *args, **kwargs)
+
+    @staticmethod
+    def _lose() -> None:
+        raise WorkerLostError
+
+
+def test_report_whose_worker_is_lost_fails_alone(tmp_path: Path) -> None:
+    """It is named, and the others are converted."""
+    jobs = reports(tmp_path)
+    with _Dying(1) as executor:
+        results, _ = converted(jobs, tmp_path / "out", executor)
+    failure, *others = results
+    assert isinstance(failure, Failure)
+    assert failure.reason.startswith(f"{jobs[0][1].file}: each process")
+    assert all(isinstance(other, Outcome) for other in others)
