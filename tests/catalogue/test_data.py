@@ -55,11 +55,14 @@ def test_harmless_third_parties_are_never_malicious(catalogue: Catalogue) -> Non
         ("event4_sinkhole_dns", {"src": "resolver"}),
         ("event4_sinkhole_http_referer", {"referer": "compromised", "dst": "sinkhole"}),
         ("event6_sinkhole", {"src": "infected", "dst": "sinkhole"}),
-        ("event4_honeypot_brute_force", {"src": "attacker", "dst": "sensor"}),
+        (
+            "event4_honeypot_brute_force",
+            {"src": "attacker", "dst": "sensor", "payload": "payload_host"},
+        ),
         ("spam_url", {"asset": "spam_host", "src": "relay"}),
         ("malware_url", {"asset": "malware_host"}),
         ("scan_post_exploitation_framework", {"asset": "c2"}),
-        ("compromised_website6", {"asset": "compromised"}),
+        ("compromised_website6", {"asset": "compromised", "cc": "controller"}),
         ("blocklist", {"asset": "listed"}),
         ("ransomware_victim", {}),
         ("compromised_account", {}),
@@ -79,9 +82,15 @@ def test_the_target_of_a_botnet_is_the_primary(catalogue: Catalogue) -> None:
 
 
 def test_traffic_is_a_service_only_where_the_primary_listens(catalogue: Catalogue) -> None:
-    """A source port is no service; the port of a referring web site is one."""
-    for report_type in catalogue.types.values():
-        assert not (report_type.primary == "src" and report_type.traffic == "service")
+    """A source port is no service, but a controller's, which commands came from; the port of a
+    referring web site is one."""
+    services = {
+        name
+        for name, report_type in catalogue.types.items()
+        if report_type.primary == "src" and report_type.traffic == "service"
+    }
+    assert services == {"event4_honeypot_ddos"}
+    assert catalogue.types["event4_honeypot_ddos_target"].traffic == "none"
     assert catalogue.types["event4_sinkhole_dns"].traffic == "flow"
     assert catalogue.types["event4_sinkhole_http_referer"].traffic == "service"
 
@@ -121,7 +130,7 @@ def test_what_identifies_nothing_is_not_read_as_if_it_did(catalogue: Catalogue, 
         ("event4_ip_spoofer", "network", "network"),
         ("population_ntrip", "network", "text"),
         ("compromised_website", "url", "url_part"),
-        ("compromised_website6", "http_host", "hostname"),
+        ("compromised_website6", "http_host", "domain"),
         ("malware_url", "url", "url"),
         ("event6_sinkhole_http", "http_host", "domain"),
         ("compromised_account", "username", "account"),

@@ -87,6 +87,7 @@ def _family(entry: Entry) -> Family:
         primary=entry.text("primary", ""),
         parties=entry.table("parties"),
         traffic=entry.text("traffic"),
+        earlier=entry.texts("earlier"),
     )
     entry.done()
     return family

@@ -76,8 +76,8 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
         addressed = catalogue.addressed(report_type.name)
         if report_type.primary and report_type.primary not in addressed:
             yield f"{where} primary {report_type.primary} has no ip column in layouts.toml"
-        for party in report_type.parties.keys() - addressed:
-            yield f"{where} party {party} has no ip column in layouts.toml"
+        for party in report_type.parties.keys() - catalogue.located(report_type.name):
+            yield f"{where} party {party} has no ip or url column in layouts.toml"
         for party in addressed - report_type.parties.keys():
             yield f"{where} nothing says what party {party} is"
         services = [
@@ -112,11 +112,12 @@ def _layouts(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _overrides(catalogue: Catalogue) -> Iterator[str]:
+    earlier = [name for family in catalogue.families.values() for name in family.earlier]
     for name, readings in catalogue.overrides.items():
         having = [t.name for t in _bases(catalogue) if name in catalogue.layouts[t.name]]
         for glob, column in readings:
             where = f"overrides.toml: {name}.{glob}:"
-            if not any(fnmatchcase(report_type, glob) for report_type in having):
+            if not any(fnmatchcase(report_type, glob) for report_type in [*having, *earlier]):
                 yield f"{where} no known report type so named has this column"
             if column == catalogue.columns[name]:
                 yield f"{where} changes nothing"

@@ -71,6 +71,9 @@ EXCLUSIVE_ROLES = frozenset(
 ADDRESS_ROLES = frozenset(["ip", "network"])
 """Roles whose cells are the address of a party."""
 
+LOCATING_ROLES = frozenset([*ADDRESS_ROLES, "url"])
+"""Roles whose cells tell where a party is."""
+
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 """Severities as Shadowserver writes them, lowest first."""
 
@@ -124,6 +127,8 @@ class Family:
     primary: str
     parties: Mapping[str, str]
     traffic: str
+    earlier: tuple[str, ...] = ()
+    """Names that report types of this family had in earlier years, where overrides need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +259,11 @@ class Catalogue:
         """Return the parties of which a known type has an address column."""
         columns = (self.column(report_type, name) for name in self.columns_of(report_type))
         return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
+
+    def located(self, report_type: str) -> frozenset[str]:
+        """Return the parties of which a known type has an address or a URL."""
+        columns = (self.column(report_type, name) for name in self.columns_of(report_type))
+        return frozenset(column.party for column in columns if column.role in LOCATING_ROLES)
 
     def _family_of(self, report_type: str) -> Family:
         matches = [

@@ -104,6 +104,10 @@ class PartMaker:
                 elif value is not None:
                     yield value
 
+    def reads(self, *roles: str) -> bool:
+        """Tell whether there is a column of one of the roles, whatever its cell holds."""
+        return any(role in self._shape.places for role in roles)
+
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
         for value in self.values(*roles):

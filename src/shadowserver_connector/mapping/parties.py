@@ -2,55 +2,37 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
-from shadowserver_connector.bundle.made import Made
-from shadowserver_connector.bundle.made import make as encode
-from shadowserver_connector.mapping.part import PartMaker
+from shadowserver_connector.catalogue.model import ADDRESS_ROLES
+from shadowserver_connector.mapping.malice import indicate, malicious_score
+from shadowserver_connector.mapping.part import Context, PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
-from shadowserver_connector.mapping.values.countries import Country
 from shadowserver_connector.mapping.values.names import Name
-from shadowserver_connector.stix import ids, indicators, knowledge, observables
-from shadowserver_connector.stix.origin import Origin, StixObject
-
-MALICIOUS_SCORES: Final = {"info": 10, "low": 25, "medium": 50, "high": 75, "critical": 90}
+from shadowserver_connector.stix import ids, knowledge, observables
+from shadowserver_connector.stix.origin import StixObject
 
 # Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
 _CROWDED: Final = frozenset(["sinkhole", "sensor"])
-_CONTROLLERS: Final = frozenset(["c2", "sinkhole"])
+CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkhole"])
+"""Meanings of parties that the malware of a row talks to."""
+
+_SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 
 
 def build_party(make: PartMaker) -> None:
     """Make the observables of one party and relate them to each other."""
-    context = make.context
-    meaning = context.meaning(make.party)
-    own_page = meaning.name not in _CROWDED
-    controls = meaning.name in _CONTROLLERS
-    ip = ""
-    value = make.value("ip", "network")
-    if value is not None:
-        stix = address(make, value)
-        score = _score(make)
-        ip = make.observable(stix, score=score, noted=own_page, tagged=own_page)
-        if make.party == context.report_type.primary:
-            make.offer("primary", ip)
-            make.about(value.value)
-        make.offer(f"{make.party} {stix['type']}", ip)
-        if controls:
-            make.offer("controller", ip)
-        if meaning.malicious and context.options.create_indicators:
-            _indicate(make, stix, score)
-    for name in make.values("hostname", "domain"):
-        if isinstance(name, Address):
-            continue  # a request that was sent to the bare address, which has its own column
-        name_id = make.observable(_named(make, name), noted=own_page, tagged=own_page)
-        if ip:
-            make.relate(name_id, "resolves-to", ip)
-        else:
-            make.offer("thing", name_id)
-        if controls and name.type == "domain-name":  # OpenCTI relates no malware to a hostname
-            make.offer("controller", name_id)
+    value = make.value(*ADDRESS_ROLES)
+    names = list(make.values("domain"))
+    if value is None and not make.reads(*ADDRESS_ROLES):
+        value = next((name for name in names if isinstance(name, Address)), None)
+    ip = _build_address(make, value) if value is not None else ""
+    for name in make.values("hostname"):
+        _build_name(make, name, ip)
+    for name in names:
+        # An address here is a request that was sent to it, and it has its own column.
+        if isinstance(name, Name):
+            _offer_domain(make, name, _build_name(make, name, ip))
     if ip:
         _describe(make, ip)
 
@@ -66,9 +48,73 @@ def address_id(value: Address) -> str:
     return (ids.ipv4_addr if value.version == 4 else ids.ipv6_addr)(value.value)
 
 
-def _named(make: PartMaker, name: Name) -> StixObject:
+def sandboxed(context: Context) -> bool:
+    """Tell whether rows are about what malware did in a sandbox."""
+    return not _SANDBOXED.isdisjoint(context.report_type.parties.values())
+
+
+def _build_address(make: PartMaker, value: Address) -> str:
+    context, party = make.context, make.party
+    meaning = context.meaning(party)
+    stix = address(make, value)
+    score = malicious_score(make)
+    shown = context.options.score_exposed if score is None and meaning.own else score
+    own_page = meaning.name not in _CROWDED
+    ip = make.observable(stix, score=shown, noted=own_page, tagged=own_page)
+    indicate(make, stix, score)
+    end = _end_of_flow(context, party)
+    if end:
+        make.offer(f"{end} {stix['type']}", ip)
+    if party == context.report_type.primary:
+        make.offer("primary", ip)
+        make.about(value.value)
+        if meaning.name in _SANDBOXED:
+            make.offer("contacted", ip)
+    elif context.report_type.primary and own_page and not (end and value.version == 4):
+        make.offer("thing", ip)
+    if meaning.name in CONTROLLERS:
+        make.offer("controller", ip)
+    return ip
+
+
+def _end_of_flow(context: Context, party: str) -> str:
+    """Return which end of a connection the party is, empty where none was seen of it.
+
+    The source of an amplification attack is its victim, in whose name others sent packets.
+    """
+    report_type = context.report_type
+    primary = report_type.primary
+    if report_type.traffic != "flow" or context.meaning(primary).name == "victim":
+        return ""
+    if party == primary:
+        return "source"
+    return "target" if party in ("dst", "cc") else ""
+
+
+def _build_name(make: PartMaker, name: Name, ip: str) -> str:
+    own_page = make.context.meaning(make.party).name not in _CROWDED
     build = observables.domain_name if name.type == "domain-name" else observables.hostname
-    return build(make.context.origin, name.value)
+    name_id = make.observable(
+        build(make.context.origin, name.value), noted=own_page, tagged=own_page
+    )
+    if ip:
+        make.relate(name_id, "resolves-to", ip)
+    else:
+        make.offer("thing", name_id)
+    return name_id
+
+
+def _offer_domain(make: PartMaker, name: Name, name_id: str) -> None:
+    """Offer a name that was asked for, unlike one that an address has in reverse DNS."""
+    meaning = make.context.meaning(make.party).name
+    if not make.context.report_type.primary:
+        make.offer("subject", name_id)
+        make.about(name.value)
+    if name.type == "domain-name":  # OpenCTI relates neither malware nor files to a hostname
+        if meaning in CONTROLLERS:
+            make.offer("controller", name_id)
+        if meaning in _SANDBOXED:
+            make.offer("contacted", name_id)
 
 
 def _describe(make: PartMaker, ip: str) -> None:
@@ -78,32 +124,11 @@ def _describe(make: PartMaker, ip: str) -> None:
         make.relate(ip, "resolves-to", make.observable(observables.mac_addr(origin, mac)))
     number = make.value("asn")
     if number is not None and make.context.options.relates("belongs-to"):
-        make.relate(ip, "belongs-to", make.add(_system(origin, number), seen=True))
+        system = knowledge.autonomous_system(origin, number)
+        system_id = make.observable(system, noted=False, tagged=False)
+        make.relate(ip, "belongs-to", system_id)
     country = make.value("country")
     if country is not None and make.context.options.relates("located-at"):
-        make.relate(ip, "located-at", make.add(_country(origin, country)))
-
-
-@lru_cache(maxsize=1_024)
-def _system(origin: Origin, number: int) -> Made:
-    return encode(knowledge.autonomous_system(origin, number))
-
-
-@lru_cache(maxsize=256)
-def _country(origin: Origin, country: Country) -> Made:
-    return encode(knowledge.country(origin, code=country.code, name=country.name))
-
-
-def _score(make: PartMaker) -> int | None:
-    meaning = make.context.meaning(make.party)
-    if meaning.malicious:
-        severity = make.value("severity") or make.context.report_type.severity
-        return MALICIOUS_SCORES[severity]
-    return make.context.options.score_exposed if meaning.own else None
-
-
-def _indicate(make: PartMaker, stix: StixObject, score: int | None) -> None:
-    indicator = indicators.indicator(
-        make.context.origin, stix, valid_from=make.context.day, score=score
-    )
-    make.relate(make.shared(indicator), "based-on", stix["id"])
+        code, name = country
+        country_id = make.shared(knowledge.country(origin, code=code, name=name))
+        make.relate(ip, "located-at", country_id)

@@ -24,7 +24,8 @@ NumberedRow = tuple[int, Row]
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
     ("malware", "communicates-with", "controller"),
-    ("src ipv4-addr", "communicates-with", "dst ipv4-addr"),
+    ("source ipv4-addr", "communicates-with", "target ipv4-addr"),
+    ("sample", "communicates-with", "contacted"),
 )
 """(Source slot, type, target slot): relationships between objects of different sections."""
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from shadowserver_connector.catalogue.model import RDNS
+from shadowserver_connector.mapping.malice import indicate, malicious_score
 from shadowserver_connector.mapping.part import PartMaker
+from shadowserver_connector.mapping.parties import CONTROLLERS, sandboxed
+from shadowserver_connector.mapping.values.products import Product, cpe_of, split_products
 from shadowserver_connector.mapping.values.urls import build_url
 from shadowserver_connector.mapping.values.x509 import distinguished_name
 from shadowserver_connector.stix import knowledge, observables
@@ -36,13 +39,20 @@ def build_vulnerabilities(make: PartMaker) -> None:
 
 
 def build_malware(make: PartMaker) -> None:
-    """Make the Malware that a cell names; activities and tag lists are no names."""
-    for name in make.values("malware", "activity"):
-        if name.lower() in make.context.activities:
+    """Make the Malware that a row names, which a column that may hold an activity does as well.
+
+    Where the family is named, such a column only says its variant or what it did. The victim of an
+    attack has nothing to do with the malware of its attacker.
+    """
+    context = make.context
+    names = list(make.values("malware")) or list(make.values("activity"))
+    for name in names:
+        if name.lower() in context.activities:
             continue
-        malware = make.shared(knowledge.malware(make.context.origin, name))
-        make.offer("thing", malware)
+        malware = make.shared(knowledge.malware(context.origin, name))
         make.offer("malware", malware)
+        if context.meaning(context.report_type.primary).name != "victim":
+            make.offer("thing", malware)
 
 
 def build_attack_patterns(make: PartMaker) -> None:
@@ -57,7 +67,7 @@ def build_software(make: PartMaker) -> None:
     """Make one Software of a product cell, its vendor and its version.
 
     A version of the service itself, without a product beside it, is one of the product that the
-    whole report type is about.
+    whole report type is about. A product cell without a version may name several of each.
     """
     report_type = make.context.report_type
     version = make.value("software.version")
@@ -67,14 +77,16 @@ def build_software(make: PartMaker) -> None:
         name = report_type.product_of(version)
     if not name:
         return
-    software = knowledge.software(
-        make.context.origin,
-        name,
-        vendor=vendor or (report_type.vendor if make.group == SERVICE else "") or None,
-        version=version,
-        cpe=make.value("software.cpe"),
-    )
-    make.offer("thing", make.observable(software, noted=False, tagged=False))
+    alone = version is None and vendor is None
+    for product in split_products(name) if alone else (Product(name, version),):
+        software = knowledge.software(
+            make.context.origin,
+            product.name,
+            vendor=vendor or (report_type.vendor if make.group == SERVICE else "") or None,
+            version=product.version,
+            cpe=make.value("software.cpe") or cpe_of(*product),
+        )
+        make.offer("thing", make.observable(software, noted=False, tagged=False))
 
 
 def build_certificate(make: PartMaker) -> None:
@@ -113,7 +125,8 @@ def build_file(make: PartMaker) -> None:
     if not hashes:
         return
     file = observables.file(make.context.origin, hashes=hashes, name=make.text("file.name") or None)
-    make.offer("thing", make.observable(file))
+    # A sample that ran in a sandbox is what contacted the hosts of its rows.
+    make.offer("sample" if sandboxed(make.context) else "thing", make.observable(file))
 
 
 def build_ssh_key(make: PartMaker) -> None:
@@ -135,9 +148,10 @@ def build_ssh_key(make: PartMaker) -> None:
 def build_urls(make: PartMaker) -> None:
     """Make the URLs of absolute URL cells."""
     for value in make.values("url"):
-        url = make.observable(observables.url(make.context.origin, value))
-        make.offer("thing", url)
+        url = _url(make, value)
         make.offer("subject", url)
+        if make.context.meaning(make.party).name in CONTROLLERS:
+            make.offer("controller", url)
         make.about(value)
 
 
@@ -151,8 +165,16 @@ def build_request(make: PartMaker) -> None:
     scheme = make.text("application").lower()
     if scheme not in _WEB:
         scheme = "https" if port in _TLS_PORTS else "http"
-    url = build_url(scheme=scheme, host=host.value, port=port, target=target)
-    make.offer("thing", make.observable(observables.url(make.context.origin, url)))
+    _url(make, build_url(scheme=scheme, host=host.value, port=port, target=target))
+
+
+def _url(make: PartMaker, value: str) -> str:
+    stix = observables.url(make.context.origin, value)
+    score = malicious_score(make)
+    url = make.observable(stix, score=score)
+    indicate(make, stix, score)
+    make.offer("thing", url)
+    return url
 
 
 def build_accounts(make: PartMaker) -> None:

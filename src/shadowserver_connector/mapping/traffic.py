@@ -6,7 +6,7 @@ not, as in other sections, the parts made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -37,11 +37,7 @@ def traffic_maker(
     ``dst``; one address is enough, with its port.
     """
     places = {(column.role, column.party): at for at, column in reversed(list(enumerate(columns)))}
-    kind = context.report_type.traffic
-    source, target = {
-        "service": ("", context.report_type.primary),
-        "flow": ("src", "dst"),
-    }.get(kind, ("", ""))
+    source, target = _parties_of_traffic(context, places)
     ends = [(places.get(("ip", p)), places.get(("port", p))) for p in (source, target)]
     if all(address is None or port is None for address, port in ends):
         return None
@@ -85,6 +81,17 @@ def traffic_maker(
         return Part({traffic.id: traffic}, ref, (), ref, (), False, tuple(bad), "")
 
     return make_part
+
+
+def _parties_of_traffic(context: Context, places: Mapping[tuple[str, str], int]) -> tuple[str, str]:
+    kind, primary = context.report_type.traffic, context.report_type.primary
+    if kind == "service":
+        return "", primary
+    if kind == "flow":
+        # Files of earlier years call the source ``ip``, and a controller ``cc_ip``.
+        source = "src" if ("ip", "src") in places else primary
+        return source, "dst" if ("ip", "dst") in places else "cc"
+    return "", ""
 
 
 def _reader(column: Column) -> Reader:
