@@ -130,6 +130,16 @@ def test_broker_that_comes_back_leaves_exact_expectations(
     assert helper.connector_logger.messages("info") == ["Going on"]
 
 
+def test_announcement_that_pycti_lost_is_made_up_for(original: Path) -> None:
+    """pycti sends also when it could not announce; the work counts exactly in the end."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, IP % 2), original)
+    helper.api.work.works["work-1"]["expected"] -= 1
+    batch.close("done", in_error=False)
+    assert helper.api.work.works["work-1"]["expected"] == 5
+
+
 def test_platform_that_comes_back_is_waited_for(original: Path) -> None:
     """Opening and closing a work is repeated until OpenCTI answers."""
     helper = FakeHelper()

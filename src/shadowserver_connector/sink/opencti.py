@@ -88,7 +88,7 @@ class Delivery:
         if self._work_id is None:
             return
         try:
-            self._take_back_undelivered()
+            self._balance()
         except WorkDeletedError:
             return
         works.close_work(self._helper, self._work_id, message, in_error=in_error)
@@ -165,7 +165,8 @@ class Delivery:
         file_name = f"{original.stem}-{self._messages}.json"
 
         def attempt() -> int:
-            self._take_back_undelivered()
+            if self._in_doubt:
+                self._balance()
             try:
                 with self._waiter.noticing(QUEUE):
                     sent = self._helper.send_stix2_bundle(
@@ -197,12 +198,16 @@ class Delivery:
         # By the "api" protocol it is OpenCTI's worker that splits and announces.
         return getattr(self._helper, "queue_protocol", "amqp") == "amqp"
 
-    def _take_back_undelivered(self) -> None:
-        """After a failed attempt, stop OpenCTI from expecting what pycti announced before it."""
-        if not self._in_doubt:
-            return
+    def _balance(self) -> None:
+        """Make OpenCTI expect what was sent, no more and no less.
+
+        pycti announces before it sends, so a failed attempt leaves too much; and it goes on when
+        it cannot announce, which leaves too little.
+        """
         if self._work_id is not None and self._is_counted():
             expected = works.progress(self._helper, self._work_id).expected
-            if expected > self._announced:
-                works.announce(self._helper, self._work_id, self._announced - expected)
+            missing = self._announced - expected
+            # An old platform forgets its count when a work is complete between two messages.
+            if missing < 0 or (missing > 0 and self._can.multipart_works):
+                works.announce(self._helper, self._work_id, missing)
         self._in_doubt = False
