@@ -77,8 +77,8 @@ function drawTime(box, { unit, keys, series }, choose) {
     barmode: "stack",
     bargap: 0.15,
     showlegend: true,
-    legend: { orientation: "h", y: 1.14, x: 0, traceorder: "reversed" },
-    margin: { t: 20, r: 12, b: 32, l: 44 },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "reversed" },
+    margin: { t: 30, r: 12, b: 40, l: 48, autoexpand: false },
     xaxis: { fixedrange: true, type: unit === "hour" || unit === "day" ? "date" : "category" },
     yaxis: { fixedrange: true, gridcolor: colour("line"), rangemode: "tozero" },
   });

@@ -3,6 +3,7 @@
 const FIRST = 14;
 const MORE = 30;
 const MOST = 260;
+const MOST_NAMED = 12;
 const HITS = 30;
 
 const graph = { places: new Map(), chosen: null, past: [], drawn: false };
@@ -82,9 +83,10 @@ function select(id, { keepPast = false } = {}) {
 
 function showGraph() {
   const links = drawnLinks();
-  settle(graph.places, links, null);
-  drawGraph(links);
+  settle(graph.places, links);
+  // The details first: they take their room from the graph.
   showObject(graph.chosen);
+  drawGraph(links);
   byId("back").disabled = !graph.past.length;
   byId("expand").disabled = byId("only").disabled = !graph.chosen;
   byId("graph-size").textContent =
@@ -99,7 +101,7 @@ function drawGraph(links) {
     showlegend: true,
     legend: { x: 0, y: 0, yanchor: "bottom", bgcolor: colour("veil"), font: { size: 11 }, itemclick: false, itemdoubleclick: false },
     xaxis: { visible: false },
-    yaxis: { visible: false, scaleanchor: "x" },
+    yaxis: { visible: false },
   });
   const traces = [...linkTraces(links), chosenTrace(), ...nodeTraces()];
   Plotly.react(byId("graph"), traces, layout, { ...CONFIG, scrollZoom: true, doubleClick: "reset" });
@@ -116,19 +118,21 @@ function linkTraces(links) {
   const x = [];
   const y = [];
   const size = [];
+  const touches = (link) => link[2] !== "object" && [link[0], link[1], link[3]].includes(graph.chosen);
+  const named = links.filter(touches).length <= MOST_NAMED;
   const middles = { x: [], y: [], ids: [], hover: [], text: [] };
-  for (const [source, target, kind, via] of links) {
+  for (const link of links) {
+    const [source, target, kind, via] = link;
     const a = graph.places.get(source);
     const b = graph.places.get(target);
     x.push(a.x, b.x, null);
     y.push(a.y, b.y, null);
     size.push(0, 8, 0);
-    const near = kind !== "object" && [source, target, via].includes(graph.chosen);
     middles.x.push((a.x + b.x) / 2);
     middles.y.push((a.y + b.y) / 2);
     middles.ids.push(via ?? "");
     middles.hover.push(label(kind));
-    middles.text.push(near ? label(kind) : "");
+    middles.text.push(named && touches(link) ? label(kind) : "");
   }
   const faint = colour("faint");
   return [

@@ -1,10 +1,11 @@
 // Places the nodes of a small graph: they push each other away, edges pull. The same graph and
 // start give the same places.
 
-const REPULSION = 1.2;
-const SPRING = 0.05;
-const GRAVITY = 0.012;
-const ROUNDS = 160;
+const REPULSION = 3;
+const SPRING = 0.12;
+const REST = 1.5;
+const GRAVITY = 0.01;
+const ROUNDS = 240;
 
 // A sunflower around a point: no two places are equal.
 function around(center, index, reach = 1) {
@@ -13,15 +14,9 @@ function around(center, index, reach = 1) {
   return { x: center.x + radius * Math.cos(angle), y: center.y + radius * Math.sin(angle) };
 }
 
-function settle(places, links, fixed) {
+function settle(places, links) {
   const nodes = [...places.values()];
   const springs = links.map(([source, target]) => [places.get(source), places.get(target)]);
-  const degrees = new Map(nodes.map((node) => [node, 1]));
-  for (const [a, b] of springs) {
-    degrees.set(a, degrees.get(a) + 1);
-    degrees.set(b, degrees.get(b) + 1);
-  }
-  const anchor = places.get(fixed);
   for (let round = 0; round < ROUNDS; round += 1) {
     const heat = 1.5 * (1 - round / ROUNDS);
     for (const node of nodes) {
@@ -29,9 +24,8 @@ function settle(places, links, fixed) {
       node.fy = -node.y * GRAVITY;
     }
     push(nodes);
-    pull(springs, degrees);
+    pull(springs);
     for (const node of nodes) {
-      if (node === anchor) continue;
       const force = Math.hypot(node.fx, node.fy) || 1;
       const step = Math.min(force, heat) / force;
       node.x += node.fx * step;
@@ -56,11 +50,12 @@ function push(nodes) {
   }
 }
 
-function pull(springs, degrees) {
+function pull(springs) {
   for (const [a, b] of springs) {
-    const strength = SPRING + 0.5 / Math.min(degrees.get(a), degrees.get(b));
-    const dx = (b.x - a.x) * strength * 0.3;
-    const dy = (b.y - a.y) * strength * 0.3;
+    const length = Math.hypot(b.x - a.x, b.y - a.y) || 0.01;
+    const force = (SPRING * (length - REST)) / length;
+    const dx = (b.x - a.x) * force;
+    const dy = (b.y - a.y) * force;
     a.fx += dx;
     a.fy += dy;
     b.fx -= dx;
