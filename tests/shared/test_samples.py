@@ -1,0 +1,56 @@
+"""Every sample that Shadowserver and others have published, converted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.jobs import job_of
+from shadowserver_connector.report.source import ReportFile
+from tests.shared.checks import Checker
+
+SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
+FILES = sorted(SAMPLES.glob("*.csv"))
+
+pytestmark = [
+    pytest.mark.shared,
+    pytest.mark.skipif(not FILES, reason="no published samples beside the repository"),
+]
+
+OPTIONS = {
+    "finding": Options(notes="finding", create_incident=True, create_indicators=True),
+    "host": Options(notes="host", chunk_objects=60, report_max_refs=100, create_incident=True),
+}
+
+
+@pytest.fixture(scope="module")
+def checker() -> Checker:
+    """Return what checks all files of this module."""
+    return Checker()
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_sample_is_converted(checker: Checker, path: Path, options: Options) -> None:
+    """Balanced, valid, closed, whole after pycti's splitter; something was seen in each."""
+    job = job_of(ReportFile(path, path.name, path.name))
+    converted = checker.convert(*job, options)
+    assert converted.outcome.rows > 0
+    assert converted.of("observed-data") != []
+    if options.notes == "finding":
+        notes = [stix for stix in converted.everything() if stix["type"] == "note"]
+        assert len(notes) == converted.outcome.noted
+
+
+def test_most_cells_of_the_samples_are_good() -> None:
+    """A parser that is too strict would show here: few of all rows have a bad cell."""
+    rows = bad = 0
+    for path in FILES:
+        job = job_of(ReportFile(path, path.name, path.name))
+        outcome = convert_report(*job, Options(), lambda chunk: None)
+        rows += outcome.rows
+        bad += sum(outcome.oddities.values())
+    assert bad < rows / 4
