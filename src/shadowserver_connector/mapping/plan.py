@@ -13,7 +13,7 @@ from shadowserver_connector.mapping.part import Context
 from shadowserver_connector.mapping.sections import Section, compile_sections, compile_traffic
 from shadowserver_connector.mapping.values.severity import parse_severity
 
-TOPS: Final = ("asn", "country", "sector", "tags")
+TOPS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
 """Roles whose most frequent values the Report shows."""
 
 

@@ -9,7 +9,9 @@ from typing import Final
 from shadowserver_connector.catalogue.model import ReportType
 from shadowserver_connector.mapping.markdown import cell
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.roles import is_empty
 from shadowserver_connector.mapping.survey import Survey
+from shadowserver_connector.mapping.values.addresses import parse_network
 from shadowserver_connector.mapping.values.asn import parse_asn
 from shadowserver_connector.mapping.values.countries import parse_country
 from shadowserver_connector.mapping.values.cve import find_cves
@@ -37,6 +39,7 @@ def summary(
         _severities(survey),
         *_tops(survey),
         _left_out(survey, options),
+        _unread(survey),
         _oddities(oddities),
         _file(info, facts, options),
     ]
@@ -57,40 +60,54 @@ def _severities(survey: Survey) -> str:
         for severity in reversed(SEVERITIES)
         if survey.severities[severity]
     ]
+    total = _number(survey.kept, "finding")
     if survey.hosts:
         more = "" if survey.hosts_complete else "more than "
-        total = f"{survey.kept} findings on {more}{len(survey.hosts)} hosts."
-    else:
-        total = f"{survey.kept} findings."
+        total = f"{total} on {more}{_number(len(survey.hosts), 'host')}"
+    total += "."
     headings = ("Severity", "Findings", "Hosts, by their worst finding")
     if not survey.hosts_complete or not survey.hosts:
         return f"{total}\n\n{_table(headings[:2], [row[:2] for row in rows])}"
     return f"{total}\n\n{_table(headings, rows)}"
 
 
+_READERS: Final[Mapping[str, tuple[str, Callable[[str], Iterable[str]]]]] = {
+    "asn": ("Autonomous system", lambda text: (f"AS{parse_asn(text)}",)),
+    "country": ("Country", lambda text: (parse_country(text)[1],)),
+    "sector": ("Sector", lambda text: (text,)),
+    "activity": ("Infection or activity", lambda text: (text,)),
+    "tags": ("Tag", split_tags),
+}
+"""Role of a column whose cells were counted -> heading, and what is counted of a cell."""
+
+
 def _tops(survey: Survey) -> Iterable[str]:
-    readers: Mapping[str, tuple[str, Callable[[str], Iterable[str]]]] = {
-        "asn": ("Autonomous system", lambda text: (f"AS{parse_asn(text)}",)),
-        "country": ("Country", lambda text: (parse_country(text)[1],)),
-        "sector": ("Sector", lambda text: (text,)),
-        "tags": ("Tag", split_tags),
-    }
-    for role, cells in survey.tops.items():
-        heading, read = readers[role]
-        yield _top(heading, _recount(cells, read))
-    yield _top("Vulnerability", _recount(survey.tops.get("tags", Counter()), find_cves))
+    for role, (heading, read) in _READERS.items():
+        if role in survey.tops:
+            yield _top(heading, _recount(role, survey.tops[role], read)[0])
+    cves: Counter[str] = Counter()
+    for role in ("tags", "cve"):
+        cves += _recount(role, survey.tops.get(role, Counter()), find_cves)[0]
+    yield _top("Vulnerability", cves)
 
 
-def _recount(cells: Counter[str], read: Callable[[str], Iterable[str]]) -> Counter[str]:
+def _recount(
+    role: str, cells: Counter[str], read: Callable[[str], Iterable[str]]
+) -> tuple[Counter[str], int]:
+    """Return the values in some cells, counted, and the number of cells that hold none."""
     counted: Counter[str] = Counter()
+    unread = 0
     for text, number in cells.items():
+        if is_empty(role, text):
+            continue
         try:
             values = tuple(read(text.strip()))
         except ValueError:
+            unread += number
             continue
         for value in values:
             counted[value] += number
-    return counted
+    return counted, unread
 
 
 def _top(heading: str, counted: Counter[str]) -> str:
@@ -106,10 +123,37 @@ def _top(heading: str, counted: Counter[str]) -> str:
 def _left_out(survey: Survey, options: Options) -> str:
     lines = []
     if survey.filtered:
-        lines.append(f"- {survey.filtered} findings below severity {options.min_severity}")
+        below = _number(survey.filtered, "finding")
+        lines.append(f"- {below} below severity {options.min_severity}")
     if survey.cut:
-        lines.append(f"- {survey.cut} findings beyond the first {options.max_findings}")
+        beyond = _number(survey.cut, "finding")
+        lines.append(f"- {beyond} beyond the first {options.max_findings}")
     return "Left out, as configured:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _unread(survey: Survey) -> str:
+    """Return what is known before any object is made; the log names the rows."""
+    lines = []
+    hosts = sum(not _is_address(host) for host in survey.hosts)
+    if hosts:
+        lines.append(f"- addresses of {_number(hosts, 'host')}")
+    for role, (heading, read) in _READERS.items():
+        _, unread = _recount(role, survey.tops.get(role, Counter()), read)
+        if unread:
+            lines.append(f"- {heading.lower()} of {_number(unread, 'finding')}")
+    return "Could not be read and stands in Notes only:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parse_network(text.strip())
+    except ValueError:
+        return is_empty("ip", text)
+    return True
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _oddities(lines: Sequence[str]) -> str:

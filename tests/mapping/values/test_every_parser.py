@@ -23,7 +23,7 @@ from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.mapping.values.emails import parse_email
 from shadowserver_connector.mapping.values.hashes import LENGTHS, parse_hash
 from shadowserver_connector.mapping.values.mac import parse_mac
-from shadowserver_connector.mapping.values.names import parse_domain, parse_name
+from shadowserver_connector.mapping.values.names import parse_name
 from shadowserver_connector.mapping.values.null import is_null, is_null_number
 from shadowserver_connector.mapping.values.ports import parse_port
 from shadowserver_connector.mapping.values.protocols import parse_application, parse_protocol
@@ -43,7 +43,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     parser.__name__: parser
     for parser in (
         *(parse_ip, parse_network, parse_asn, parse_port, parse_count, parse_mac),
-        *(parse_name, parse_domain, parse_email, parse_url, parse_time, parse_country),
+        *(parse_name, parse_email, parse_url, parse_time, parse_country),
         *(parse_boolean, parse_severity, parse_protocol, parse_application),
         *(parse_ssh_key, parse_ssh_key_type, parse_ssh_md5, parse_ssh_sha256),
         *(parse_label, parse_term, parse_user_agent, parse_version, parse_cpe, parse_pem),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.mapping.values.emails import parse_email
-from shadowserver_connector.mapping.values.names import parse_domain, parse_name
+from shadowserver_connector.mapping.values.names import parse_name
 from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
 
 
@@ -19,24 +19,28 @@ from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
         ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
         ("_dmarc.example.com", "_dmarc.example.com"),
         ("1.2.0.192.static.example.net", "1.2.0.192.static.example.net"),
-        ("server.local", "server.local"),
     ],
 )
 def test_a_fully_qualified_name_is_a_domain_name(cell: str, value: str) -> None:
     """In lower case, without the root's dot, as DNS writes it."""
     assert parse_name(cell) == (value, "domain-name")
-    assert parse_domain(cell) == value
 
 
 @pytest.mark.parametrize(
     ("cell", "value"),
-    [("PRINTER-1", "printer-1"), ("srv_2", "srv_2"), ("host.a", "host.a"), ("a.b.c1", "a.b.c1")],
+    [
+        ("PRINTER-1", "printer-1"),
+        ("srv_2", "srv_2"),
+        ("host.a", "host.a"),
+        ("a.b.c1", "a.b.c1"),
+        ("Server.local", "server.local"),
+        ("nas.lan.", "nas.lan"),
+        ("gw.corp.internal", "gw.corp.internal"),
+    ],
 )
 def test_any_other_host_name_is_a_hostname(cell: str, value: str) -> None:
     """OpenCTI refuses it as a domain name and takes it as a Hostname."""
     assert parse_name(cell) == (value, "hostname")
-    with pytest.raises(ValueError, match="fully qualified"):
-        parse_domain(cell)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ def test_what_is_no_absolute_url_is_refused(cell: str) -> None:
         ("POST  /a", None, "http://www.example.com/a"),
         ("GET http://other.example/x HTTP/1.0", 80, "http://other.example/x"),
         ("HTTP://other.example/x", 80, "http://other.example/x"),
+        ("other.example", 80, "http://other.example/"),
+        ("192.0.2.1:81/x", 80, "http://192.0.2.1:81/x"),
     ],
 )
 def test_a_url_is_put_together_from_its_parts(target: str, port: int | None, url: str) -> None:
@@ -73,7 +75,9 @@ def test_an_ipv6_host_stands_in_brackets() -> None:
     assert built == "https://[2001:db8::1]:8443/"
 
 
-@pytest.mark.parametrize("target", ["OPTIONS * HTTP/1.1", "a.php", "", "CONNECT a.example:443"])
+@pytest.mark.parametrize(
+    "target", ["OPTIONS * HTTP/1.1", "a.php", "word", "word/path", "", "CONNECT a.example:443"]
+)
 def test_parts_that_make_no_url_are_refused(target: str) -> None:
     """Nothing is made up."""
     with pytest.raises(ValueError, match="neither a path nor a request line"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from shadowserver_connector.mapping.values.names import parse_domain
+from shadowserver_connector.mapping.values.names import PRIVATE, parse_name
 
 _LOCAL_PART: Final = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
 
@@ -15,7 +15,7 @@ def parse_email(text: str) -> str:
     local, at, domain = text.rpartition("@")
     if not at or not local.isascii() or _LOCAL_PART.fullmatch(local.lower()) is None:
         raise ValueError("not an e-mail address")
-    domain = parse_domain(domain)
-    if "_" in domain:
+    name = parse_name(domain)
+    if "_" in name.value or (name.type != "domain-name" and not name.value.endswith(PRIVATE)):
         raise ValueError("not a mail domain")
-    return f"{local.lower()}@{domain}"
+    return f"{local.lower()}@{name.value}"

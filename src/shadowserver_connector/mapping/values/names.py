@@ -18,6 +18,12 @@ _LETTER: Final = re.compile(r"[a-z]")
 _DOTTED_QUAD: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _NOBODY: Final = frozenset({"localhost", "localhost.localdomain", "localhost6"})
 _MAX_LENGTH: Final = 253
+# Reserved for private networks (RFC 6762 and 8375, `internal` by ICANN), or never delegated because
+# so many use them there (RFC 6762, appendix G): the same name is another host elsewhere.
+PRIVATE: Final = (
+    *(".local", ".internal", ".home.arpa", ".localdomain", ".localhost", ".invalid"),
+    *(".lan", ".home", ".corp", ".intranet", ".private"),
+)
 
 
 class Name(NamedTuple):
@@ -30,7 +36,8 @@ class Name(NamedTuple):
 def parse_name(text: str) -> Name:
     """Return a name in lower case, without trailing dot, its non-ASCII labels as in DNS (IDNA).
 
-    A fully qualified name is a domain name, any other that a host can have is a hostname. Refused
+    A fully qualified name is a domain name, any other that a host can have, also one of a private
+    network, is a hostname. Refused
     are addresses, reverse-lookup names, `localhost`, and wildcards: no host is called like that,
     and its parent domain was not seen.
     """
@@ -39,21 +46,13 @@ def parse_name(text: str) -> Name:
         raise ValueError("a name of more than 253 characters")
     if name in _NOBODY or name.endswith((".in-addr.arpa", ".ip6.arpa")):
         raise ValueError("a name of no host")
-    if _FQDN.fullmatch(name):
+    if _FQDN.fullmatch(name) and not name.endswith(PRIVATE):
         return Name(name, "domain-name")
     if _DOTTED_QUAD.fullmatch(name) or ":" in name:
         raise ValueError("an address instead of a name")
     if len(name) < 2 or _LETTER.search(name) is None or _HOST.fullmatch(name) is None:
         raise ValueError("not a host name")
     return Name(name, "hostname")
-
-
-def parse_domain(text: str) -> str:
-    """Return a fully qualified domain name, as `parse_name` does."""
-    name = parse_name(text)
-    if name.type != "domain-name":
-        raise ValueError("not a fully qualified domain name")
-    return name.value
 
 
 def _ascii(text: str) -> str:

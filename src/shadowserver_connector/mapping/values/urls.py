@@ -14,6 +14,9 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}")
 _UNWANTED: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
 _REQUEST_LINE: Final = re.compile(r"[A-Z]{3,10} +(?P<target>\S+)(?: +HTTP/[0-9.]+)?")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_FILE_NAME: Final = re.compile(
+    r"(?i)\.(?:aspx?|bin|cgi|css|dat|dll|exe|gif|html?|ico|jpe?g|js|json|jsp|php[0-9]?|png|txt|xml)\Z"
+)
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
 
 
@@ -44,8 +47,8 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
         scheme: `http`, `https`, ...
         host: a name or an address.
         port: left out of the URL where it is the scheme's own.
-        target: a path, a request line such as `GET /path HTTP/1.1`, or a whole URL, which is then
-            the answer.
+        target: a path, a request line such as `GET /path HTTP/1.1`, a bare host, perhaps with a
+            path, which then takes the place of `host`, or a whole URL, which is then the answer.
     """
     line = _REQUEST_LINE.fullmatch(target)
     if line is not None:
@@ -53,10 +56,18 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
     if _ABSOLUTE.match(target):
         return parse_url(target)
     if not target.startswith("/"):
+        if line is None and _starts_with_host(target):
+            return parse_url(f"{scheme}://{target}{'' if '/' in target else '/'}")
         raise ValueError("neither a path nor a request line")
     bracketed = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == _DEFAULT_PORTS.get(scheme.lower()) else f":{port}"
     return parse_url(f"{scheme}://{bracketed}{suffix}{target}")
+
+
+def _starts_with_host(text: str) -> bool:
+    """Tell whether a text is a host, perhaps with a path, and neither a word nor a file's name."""
+    place, slash, _ = text.partition("/")
+    return "." in place and (bool(slash) or _FILE_NAME.search(place) is None)
 
 
 def _place(place: str) -> str:
