@@ -125,7 +125,7 @@ def test_results_are_those_without_dask_when_a_worker_is_killed(
     tmp_path: Path, cluster: Cluster
 ) -> None:
     """Of two workers one is killed in the middle; outcomes and every file are the same."""
-    jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"), rows=4_000)
+    jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"), rows=2_000)
     with ThreadPoolExecutor(1) as alone:
         expected = converted(jobs, tmp_path / "alone", alone)
     with open_executor(None, cluster.address) as executor:

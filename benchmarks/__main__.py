@@ -1,0 +1,82 @@
+"""Run the benchmarks: ``python -m benchmarks [--quick] [--only NAME]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import conversion, delivery, growth, objects, parallel, running
+from benchmarks.chart import draw
+from benchmarks.measure import ROOT
+from benchmarks.results import Result
+
+DOCS = ROOT / "docs"
+Measure = Callable[..., Result | list[Result]]
+
+BENCHMARKS: Mapping[str, Measure] = {
+    "conversion": conversion.measure,
+    "parallel": parallel.measure,
+    "delivery": delivery.measure,
+    "objects": objects.measure,
+    "running": running.measure,
+    "growth": growth.measure,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print a table for each benchmark; write the numbers, and the growth as a chart."""
+    options = _parser().parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    measures = dict(BENCHMARKS)
+    measures["growth"] = partial(growth.measure, largest=options.largest)
+    results: dict[str, list[Result]] = {}
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        for name in options.only or measures:
+            found = measures[name](Path(folder), quick=options.quick)
+            results[name] = found if isinstance(found, list) else [found]
+            for result in results[name]:
+                result.show(console, with_goals=not options.quick)
+    if options.output:
+        _write(results, options.output)
+        if "growth" in results:
+            draw(results["growth"][0], options.output.with_name("growth.svg"))
+    return 0
+
+
+def _write(results: Mapping[str, Sequence[Result]], target: Path) -> None:
+    """Write the numbers; benchmarks that were not run keep the ones they had."""
+    known = json.loads(target.read_text())["results"] if target.exists() else {}
+    known |= {name: [result.plain() for result in some] for name, some in results.items()}
+    machine = {"python": platform.python_version(), "processors": os.cpu_count()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps({"machine": machine, "results": known}, indent=1) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="small and once: shows that all of it works"
+    )
+    parser.add_argument("--only", action="append", choices=BENCHMARKS, help="can be repeated")
+    parser.add_argument(
+        "--largest", type=int, default=5_000_000, help="rows of the largest report (growth)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help=f"JSON file to write, with growth.svg beside it; such as {DOCS.name}/benchmark.json",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Time and memory as the report grows, in every notes mode; each in a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.measure import in_child
+from benchmarks.reports import USUAL, report
+from benchmarks.results import Result
+
+HEADINGS = ("notes", "rows", "rows/s", "CPU s", "objects a row", "peak MB")
+MODES = ("finding", "host", "none")
+SIZES = (10_000, 50_000, 100_000, 1_000_000, 5_000_000)
+QUICK_SIZES = (500, 2_000)
+COMPARED = 50_000
+MOST_MB = 200
+
+
+def measure(folder: Path, *, quick: bool, largest: int = SIZES[-1]) -> Result:
+    """Convert reports of growing size; ``largest`` leaves out those beyond."""
+    sizes = QUICK_SIZES if quick else tuple(size for size in SIZES if size <= largest)
+    result = Result("Growth: time and memory by rows (rows a second of CPU)", HEADINGS)
+    for size in sizes:
+        given = report(folder, USUAL, size)
+        for notes in MODES:
+            found = in_child("convert_once", str(given.path), USUAL, notes)
+            result.rows.append((
+                notes, size, size / found["cpu"], found["cpu"], found["objects"] / size,
+                found["peak_kib"] * 1024 / 1e6,
+            ))  # fmt: skip
+        given.path.unlink()
+    for notes in MODES:
+        _judge(result, notes)
+    return result
+
+
+def _judge(result: Result, notes: str) -> None:
+    of_mode = [row for row in result.rows if row[0] == notes]
+    few = next((row for row in of_mode if row[1] == COMPARED), of_mode[0])
+    most = of_mode[-1]
+    megabytes, growth = most[5], most[5] / few[5] - 1
+    result.goal(
+        f"notes: {notes}, {most[1]:,} rows in {MOST_MB} MB",
+        f"{megabytes:.0f} MB",
+        met=megabytes <= MOST_MB,
+    )
+    result.goal(
+        f"notes: {notes}, at most 10 % above {few[1]:,} rows", f"{growth:+.1%}", met=growth <= 0.1
+    )

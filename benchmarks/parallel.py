@@ -1,0 +1,52 @@
+"""Two processes on two reports beside one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.measure import compete
+from benchmarks.reports import USUAL, report
+from benchmarks.results import Result
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.processes import ProcessExecutor
+
+
+def measure(folder: Path, *, quick: bool) -> Result:
+    """Convert two equally large reports into a directory by one process and by two."""
+    rows, rounds = (300, 1) if quick else (20_000, 3)
+    jobs = [_job(folder, rows, seed) for seed in (1, 2)]
+    warm = [_job(folder, 50, seed) for seed in (3, 4)]
+    out = folder / "out"
+
+    def convert(executor: ProcessExecutor, some: list[Job]) -> None:
+        for outcome in convert_all(some, out, Options(notes="finding"), executor, ahead=2):
+            if isinstance(outcome, Failure):
+                raise RuntimeError(outcome.reason)
+
+    with ProcessExecutor(1) as one, ProcessExecutor(2) as two:
+
+        def work(executor: ProcessExecutor) -> Callable[[], None]:
+            convert(executor, warm)
+            return lambda: convert(executor, jobs)
+
+        alone, together = compete(rounds, work(one), work(two))
+    shutil.rmtree(out)
+    ratio = alone.wall / together.wall
+    load = os.getloadavg()[0]
+    result = Result(
+        f"Two reports of {rows:,} rows (seconds by the clock; load of the machine {load:.1f} "
+        f"on {os.cpu_count()} processors)",
+        ("processes", "seconds", "rows/s"),
+        [(1, alone.wall, 2 * rows / alone.wall), (2, together.wall, 2 * rows / together.wall)],
+    )
+    result.goal("two processes 1.8 times one", f"{ratio:.2f}", met=ratio >= 1.8)
+    return result
+
+
+def _job(folder: Path, rows: int, seed: int) -> Job:
+    given = report(folder, USUAL, rows, seed=seed)
+    return given.path, given.info

@@ -1,0 +1,42 @@
+"""Run the connector's import twice in one process and print what the second run took.
+
+After the first run it prints a line and waits for one. Settings come from the environment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+
+from benchmarks.measure import timed
+from shadowserver_connector.connector.helper import pycti_log
+from shadowserver_connector.connector.main import Process
+from shadowserver_connector.connector.run import run_window
+from shadowserver_connector.settings.load import load_settings
+from shadowserver_connector.state.window import window
+
+
+def main() -> None:
+    """Run, wait, run again, print one line of JSON."""
+    loaded = load_settings()
+    parts = Process(loaded, pycti_log(loaded)).assemble()
+    run_window(parts)
+    sys.stdout.write("first\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    settings = parts.settings
+    days = window(
+        parts.memory.read(), datetime.now(UTC).date(), settings.initial_lookback, settings.lookback
+    )
+    took = timed(lambda: run_window(parts))
+    found = {"days": len(days), "wall": took.wall, "cpu": took.cpu}
+    sys.stdout.write(json.dumps(found) + "\n")
+    sys.stdout.flush()
+    # pycti's ping thread would go on.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
