@@ -2,44 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.mapping.becomes import becomes
 from shadowserver_connector.mapping.part import Context
 from shadowserver_connector.mapping.roles import PARSERS, is_empty
-
-BECOMES: Final[Mapping[str, str]] = {
-    "time": "time of Note and Observed-Data",
-    "severity": "severity of the finding, of Report and Case; score of malicious hosts",
-    "tags": "labels; a Vulnerability for each CVE",
-    "protocol": "protocol of the Network-Traffic",
-    "application": "protocol of the Network-Traffic",
-    "ip": "IPv4-Addr or IPv6-Addr",
-    "network": "IPv4-Addr or IPv6-Addr, also of a network",
-    "port": "port of the Network-Traffic",
-    "asn": "Autonomous-System, ip belongs-to it",
-    "country": "Location, ip located-at it",
-    "hostname": "Domain-Name or Hostname, resolves-to the ip",
-    "domain": "Domain-Name or Hostname, resolves-to the ip",
-    "mac": "MAC-Addr, ip resolves-to it",
-    "url": "Url",
-    "user_agent": "User-Agent",
-    "email": "Email-Addr",
-    "account": "User-Account",
-    "malware": "Malware",
-    "activity": "Malware, unless the cell names an activity",
-    "cve": "Vulnerability",
-    "attack_id": "Attack-Pattern",
-    "file": "File, with the other cells of its group",
-    "x509": "X509-Certificate, with the other cells of its group",
-    "ssh": "SSH-Key, with the other cells of its group",
-    "software": "Software, with the other cells of its group",
-    "count": "number observed of the Observed-Data",
-    "secret": "masked in the Note, no object",
-}
-"""Role, or the part of it before the dot -> what its cells become, besides a line in the Note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +26,6 @@ class ColumnReading:
     """Filled cells that are not what the role asks for; they stay in the Note."""
     reason: str
     """Why the first bad one is bad, empty where there is none."""
-
-
-def becomes(role: str) -> str:
-    """Return what cells of a role become; only a line in the Note for roles without objects."""
-    return BECOMES.get(role) or BECOMES.get(role.partition(".")[0]) or "Note only"
 
 
 def explain_columns(
@@ -89,7 +53,7 @@ def explain_columns(
             name=column.name,
             role=column.role,
             party=context.meaning(column.party).text if column.party else "",
-            becomes=becomes(column.role),
+            becomes=becomes(column, columns, context.report_type, context.meanings),
             filled=filled[at],
             bad=bad[at],
             reason=reasons[at],

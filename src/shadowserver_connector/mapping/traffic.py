@@ -6,12 +6,12 @@ not, as in other sections, the parts made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from shadowserver_connector.bundle.made import make
-from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.catalogue.model import Column, ReportType
 from shadowserver_connector.mapping.part import NOTHING, Context, Part
 from shadowserver_connector.mapping.parties import address_id
 from shadowserver_connector.mapping.readers import Reader, Reading, column_reader
@@ -37,7 +37,8 @@ def traffic_maker(
     ``dst``; one address is enough, with its port.
     """
     places = {(column.role, column.party): at for at, column in reversed(list(enumerate(columns)))}
-    source, target = _parties_of_traffic(context, places)
+    addressed = {party for role, party in places if role == "ip"}
+    source, target = parties_of_traffic(context.report_type, addressed)
     ends = [(places.get(("ip", p)), places.get(("port", p))) for p in (source, target)]
     if all(address is None or port is None for address, port in ends):
         return None
@@ -83,14 +84,18 @@ def traffic_maker(
     return make_part
 
 
-def _parties_of_traffic(context: Context, places: Mapping[tuple[str, str], int]) -> tuple[str, str]:
-    kind, primary = context.report_type.traffic, context.report_type.primary
+def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> tuple[str, str]:
+    """Return the parties at source and target; empty where there is none.
+
+    ``addressed`` are those of which the file has an IP column.
+    """
+    kind, primary = report_type.traffic, report_type.primary
     if kind == "service":
         return "", primary
     if kind == "flow":
         # Files of earlier years call the source ``ip``, and a controller ``cc_ip``.
-        source = "src" if ("ip", "src") in places else primary
-        return source, "dst" if ("ip", "dst") in places else "cc"
+        source = "src" if "src" in addressed else primary
+        return source, "dst" if "dst" in addressed else "cc"
     return "", ""
 
 

@@ -1,0 +1,94 @@
+"""What becomes of the cells of a column, besides a line in the Note."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from shadowserver_connector.catalogue.model import ADDRESS_ROLES, Column, Meaning, ReportType
+from shadowserver_connector.mapping.things import SERVICE
+from shadowserver_connector.mapping.traffic import parties_of_traffic
+
+NOTE_ONLY: Final = "Note only"
+
+_ALWAYS: Final[Mapping[str, str]] = {
+    "time": "time of Note and Observed-Data",
+    "severity": "severity of the finding, of Report and Case; score of malicious hosts",
+    "tags": "labels; a Vulnerability for each CVE",
+    "ip": "IPv4-Addr or IPv6-Addr",
+    "network": "IPv4-Addr or IPv6-Addr, also of a network",
+    "url": "Url",
+    "user_agent": "User-Agent",
+    "email": "Email-Addr",
+    "account": "User-Account",
+    "malware": "Malware",
+    "activity": "Malware, unless the cell names an activity or the row a family",
+    "cve": "Vulnerability",
+    "attack_id": "Attack-Pattern",
+    "count": "number observed of the Observed-Data",
+    "secret": "masked in the Note, no object",
+}
+"""Role -> what its cells become wherever the column stands."""
+
+_WITH_ADDRESS: Final[Mapping[str, str]] = {
+    "asn": "Autonomous-System, the address belongs-to it",
+    "country": "Location, the address is located-at it",
+    "mac": "MAC-Addr, the address resolves-to it",
+}
+"""Role -> what its cells become where the party has an address."""
+
+_TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "file": ("File", frozenset(f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512"))),
+    "x509": (
+        "X509-Certificate",
+        frozenset(f"x509.{part}" for part in ("md5", "sha1", "sha256", "sha512", "raw")),
+    ),
+    "ssh": ("SSH-Key", frozenset(["ssh.public_key", "ssh.sha256"])),
+    "software": ("Software", frozenset(["software.product"])),
+}
+"""Part of a role before its dot -> the object of its group, and the roles one of which it needs."""
+
+
+def becomes(
+    column: Column,
+    columns: Sequence[Column],
+    report_type: ReportType,
+    meanings: Mapping[str, Meaning],
+) -> str:
+    """Return what a column's cells become in a file of these columns."""
+    role = column.role
+    kind = role.partition(".")[0]
+    mates = {mate.role for mate in columns if mate.party == column.party}
+    if role in _ALWAYS:
+        meaning = meanings[report_type.parties.get(column.party, "other")]
+        score = "; scored, an Indicator if wanted" if meaning.malicious else ""
+        return _ALWAYS[role] + (score if role in ("ip", "network", "url") else "")
+    if role in _WITH_ADDRESS:
+        return _WITH_ADDRESS[role] if mates & ADDRESS_ROLES else NOTE_ONLY
+    if role in ("hostname", "domain"):
+        end = ", resolves-to the address" if mates & ADDRESS_ROLES else ""
+        return f"Domain-Name or Hostname{end}"
+    if role == "url_part":
+        return "Url, with host and port" if mates & {*ADDRESS_ROLES, "domain"} else NOTE_ONLY
+    if role in ("port", "protocol", "application"):
+        return _of_traffic(column, columns, report_type)
+    if kind in _TOGETHER:
+        name, needed = _TOGETHER[kind]
+        group = {mate.role for mate in columns if mate.group == column.group}
+        named = kind == "software" and column.group == SERVICE and report_type.product
+        versioned = named and "software.version" in group
+        return f"{name}, with its group" if group & needed or versioned else NOTE_ONLY
+    return NOTE_ONLY
+
+
+def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportType) -> str:
+    roles = {(mate.role, mate.party) for mate in columns}
+    addressed: Collection[str] = {party for role, party in roles if role == "ip"}
+    ends = [
+        party
+        for party in parties_of_traffic(report_type, addressed)
+        if party in addressed and ("port", party) in roles
+    ]
+    if not ends or (column.role == "port" and column.party not in ends):
+        return NOTE_ONLY
+    return f"{column.role if column.role == 'port' else 'protocol'} of the Network-Traffic"
