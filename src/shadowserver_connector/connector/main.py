@@ -74,6 +74,8 @@ class Process:
         """Connect to OpenCTI and build everything; raises Stopping and SettingsError."""
         settings = self.loaded.settings
         helper = connect(self.loaded, self.waiter)
+        if settings.connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
+            self.waiter.log.warning("CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti")
         self.importer = Importer(
             settings=settings.shadowserver,
             options=conversion_options(settings.shadowserver),
