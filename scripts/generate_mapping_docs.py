@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -168,7 +169,7 @@ def _table(lines: dict[str, Line]) -> str:
         (_names(names), line.role, line.party, line.becomes) for line, names in together.items()
     ]
     rows += [
-        (_names(sum(roles.values(), [])), ", ".join(roles), party, NOTE_ONLY)
+        (_names(chain.from_iterable(roles.values())), ", ".join(roles), party, NOTE_ONLY)
         for party, roles in noted.items()
     ]
     return _markdown([("Columns", "Role", "Party", "Becomes"), ("---",) * 4, *rows])

@@ -1,0 +1,331 @@
+"""Whose address is whose: relationships, scores and Indicators of each kind of report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.mapping.conversion import Converted, Stix, convert
+
+Row = dict[str, str]
+
+SINKHOLE: Row = {
+    "src_ip": "192.0.2.1",
+    "src_port": "50000",
+    "dst_ip": "198.51.100.1",
+    "dst_port": "80",
+    "src_hostname": "pc.example.com",
+    "dst_hostname": "ptr.example.net",
+    "http_host": "c2.example.org",
+    "http_url": "POST /gate HTTP/1.1",
+    "infection": "examplebot-variant",
+    "family": "examplebot",
+    "tag": "examplebot-tag",
+}
+
+
+def made(folder: Path, report_type: str, row: Row, **options: Any) -> Converted:
+    """Convert a report of one row."""
+    return convert(folder, report_type, tuple(row), [tuple(row.values())], **options)
+
+
+def related(converted: Converted) -> set[tuple[str, str, str]]:
+    """Return all relationships by names and values of their ends."""
+    names = {stix["id"]: _named(stix) for stix in converted.everything()}
+    return {
+        (names[stix["source_ref"]], stix["relationship_type"], names[stix["target_ref"]])
+        for stix in converted.of("relationship")
+    }
+
+
+def _named(stix: Stix) -> str:
+    names = (stix.get(key) for key in ("name", "value", "account_login"))
+    first = next((name for name in names if name), "")
+    if stix["type"] == "indicator":
+        return f"indicator {first}"
+    return first or next(iter(stix.get("hashes", {"": stix["type"]}).values()))
+
+
+def scores(converted: Converted) -> dict[str, int]:
+    """Return value and score of all objects that have one."""
+    return {
+        _named(stix): stix["x_opencti_score"]
+        for stix in converted.everything()
+        if "x_opencti_score" in stix
+    }
+
+
+def test_infected_asset_runs_the_malware_that_talks_to_the_sinkhole(tmp_path: Path) -> None:
+    """One malware, that of the family; the name that was asked for, not the one in reverse DNS."""
+    converted = made(tmp_path, "event4_sinkhole_http", SINKHOLE)
+    assert related(converted) == {
+        ("192.0.2.1", "communicates-with", "198.51.100.1"),
+        ("192.0.2.1", "related-to", "examplebot"),
+        ("192.0.2.1", "related-to", "http://c2.example.org/gate"),
+        ("pc.example.com", "resolves-to", "192.0.2.1"),
+        ("ptr.example.net", "resolves-to", "198.51.100.1"),
+        ("c2.example.org", "resolves-to", "198.51.100.1"),
+        ("examplebot", "communicates-with", "198.51.100.1"),
+        ("examplebot", "communicates-with", "c2.example.org"),
+    }
+    assert scores(converted) == {}
+
+
+def test_sinkholes_are_not_buried_in_notes_and_labels(tmp_path: Path) -> None:
+    """Thousands of rows name the same one."""
+    converted = made(tmp_path, "event4_sinkhole_http", SINKHOLE)
+    sinkhole = converted.where("ipv4-addr", value="198.51.100.1")
+    assert "x_opencti_labels" not in sinkhole
+    assert sinkhole["id"] not in converted.one("note")["object_refs"]
+    assert sinkhole["id"] in converted.one("observed-data")["object_refs"]
+
+
+@pytest.mark.parametrize("infection", ["ssh-brute-force", "http-scan", "DDoS", "data-leak"])
+def test_an_activity_is_no_malware(tmp_path: Path, infection: str) -> None:
+    """Neither is a tag, even where the row has nothing else."""
+    row = {"src_ip": "192.0.2.1", "infection": infection, "tag": "mirai;botnet"}
+    assert not made(tmp_path, "event4_honeypot_brute_force", row).of("malware")
+
+
+def test_controller_is_no_end_of_the_attack_that_it_orders(tmp_path: Path) -> None:
+    """Its port is where it serves its bots; the target is attacked by these."""
+    row = {
+        "src_ip": "192.0.2.1",
+        "src_port": "61234",
+        "dst_ip": "198.51.100.1",
+        "dst_port": "80",
+        "dst_network": "203.0.113.0/24",
+        "protocol": "tcp",
+        "application": "mirai",
+        "family": "mirai",
+        "infection": "ddos",
+        "severity": "critical",
+    }
+    converted = made(tmp_path, "event4_honeypot_ddos", row)
+    assert related(converted) == {
+        ("192.0.2.1", "related-to", "198.51.100.1"),
+        ("192.0.2.1", "related-to", "203.0.113.0/24"),
+        ("192.0.2.1", "related-to", "mirai"),
+        ("mirai", "communicates-with", "192.0.2.1"),
+    }
+    traffic = converted.one("network-traffic")
+    controller = converted.where("ipv4-addr", value="192.0.2.1")
+    assert (traffic["dst_ref"], traffic["dst_port"]) == (controller["id"], 61234)
+    assert traffic["protocols"] == ["ipv4", "tcp", "mirai"]
+    assert "src_ref" not in traffic
+    assert scores(converted) == {"192.0.2.1": 90}
+
+
+def test_victim_has_nothing_to_do_with_the_malware_of_its_attacker(tmp_path: Path) -> None:
+    """It belongs to the controller, which is scored; the victim is not."""
+    row = {"src_ip": "198.51.100.1", "dst_ip": "192.0.2.1", "dst_port": "80", "family": "mirai"}
+    converted = made(
+        tmp_path, "event4_honeypot_ddos_target", {**row, "severity": "high"}, create_indicators=True
+    )
+    assert related(converted) == {
+        ("192.0.2.1", "related-to", "198.51.100.1"),
+        ("mirai", "communicates-with", "198.51.100.1"),
+        ("indicator 198.51.100.1", "based-on", "198.51.100.1"),
+    }
+    assert scores(converted) == {"198.51.100.1": 75, "indicator 198.51.100.1": 75}
+    assert converted.one("note")["abstract"] == "event4_honeypot_ddos_target 192.0.2.1"
+
+
+def test_source_of_an_amplification_attack_is_its_victim(tmp_path: Path) -> None:
+    """It did not contact the honeypot: others did, in its name."""
+    row = {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1", "dst_port": "389"}
+    converted = made(tmp_path, "event4_honeypot_ddos_amp", row, create_indicators=True)
+    assert related(converted) == set()
+    assert scores(converted) == {}
+    assert not converted.of("indicator")
+
+
+def test_attacker_is_scored_by_severity_and_indicated_if_asked_for(tmp_path: Path) -> None:
+    """The honeypot is not; nor is anything without the setting."""
+    row = {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1", "severity": "medium"}
+    converted = made(tmp_path, "event4_honeypot_rdp_scan", row)
+    assert scores(converted) == {"192.0.2.1": 50}
+    assert not converted.of("indicator")
+    indicated = made(tmp_path, "event4_honeypot_rdp_scan", row, create_indicators=True)
+    assert [stix["name"] for stix in indicated.of("indicator")] == ["192.0.2.1"]
+
+
+@pytest.mark.parametrize(
+    "report_type",
+    ["scan_redis", "device_id", "blocklist", "compromised_iot", "population_bgp", "special"],
+)
+def test_own_assets_have_no_indicator_and_only_the_configured_score(
+    tmp_path: Path, report_type: str
+) -> None:
+    """What is merely exposed, infected or listed is nobody's infrastructure of attack."""
+    row = {"ip": "192.0.2.1", "port": "80", "severity": "critical"}
+    plain = made(tmp_path, report_type, row, create_indicators=True)
+    assert scores(plain) == {}
+    assert not plain.of("indicator")
+    configured = made(tmp_path, report_type, row, create_indicators=True, score_exposed=20)
+    expected = {} if report_type == "special" else {"192.0.2.1": 20}
+    assert scores(configured) == expected
+    assert not configured.of("indicator")
+
+
+def test_malicious_url_is_scored_and_indicated_like_its_host(tmp_path: Path) -> None:
+    """It is what a subscriber wants to block."""
+    row = {
+        "url": "http://files.example.com/a.sh",
+        "ip": "192.0.2.1",
+        "severity": "high",
+        "sha256": "ab" * 32,
+        "hostname": "files.example.com",
+    }
+    converted = made(tmp_path, "malware_url", row, create_indicators=True)
+    assert scores(converted) == {
+        "192.0.2.1": 75,
+        "indicator 192.0.2.1": 75,
+        "http://files.example.com/a.sh": 75,
+        "indicator http://files.example.com/a.sh": 75,
+    }
+    assert ("192.0.2.1", "related-to", "ab" * 32) in related(converted)
+
+
+def test_payload_of_an_attacker_comes_from_somebody_else(tmp_path: Path) -> None:
+    """The URL that a honeypot was told to fetch from is malicious; so is the attacker."""
+    row = {"src_ip": "192.0.2.1", "payload_url": "http://192.0.2.99/x", "severity": "critical"}
+    converted = made(tmp_path, "event4_honeypot_brute_force", row)
+    assert scores(converted) == {"192.0.2.1": 90, "http://192.0.2.99/x": 90}
+    assert ("192.0.2.1", "related-to", "http://192.0.2.99/x") in related(converted)
+
+
+def test_compromised_web_site_obeys_its_controller(tmp_path: Path) -> None:
+    """The malware talks to the URL; the path is one of the site, under its own name."""
+    row = {
+        "ip": "192.0.2.1",
+        "port": "443",
+        "http_host": "www.example.com",
+        "url": "/x.php",
+        "cc_url": "http://c2.example.org/gate",
+        "family": "examplebot",
+        "severity": "high",
+        "hostname": "ptr.example.net",
+    }
+    converted = made(tmp_path, "compromised_website", row)
+    found = related(converted)
+    assert ("examplebot", "communicates-with", "http://c2.example.org/gate") in found
+    assert ("192.0.2.1", "related-to", "https://www.example.com/x.php") in found
+    assert scores(converted) == {"http://c2.example.org/gate": 75}
+
+
+def test_sample_communicates_with_what_it_contacted(tmp_path: Path) -> None:
+    """Harmless hosts are among them, so nothing is scored."""
+    row = {"ip": "192.0.2.1", "port": "80", "md5": "ab" * 16, "severity": "critical"}
+    converted = made(tmp_path, "sandbox_conn", row, create_indicators=True)
+    assert related(converted) == {("ab" * 16, "communicates-with", "192.0.2.1")}
+    assert scores(converted) == {}
+
+
+def test_sandbox_query_is_about_the_name(tmp_path: Path) -> None:
+    """The sample looked it up; the answer is where it resolves to."""
+    row = {
+        "md5": "ab" * 16,
+        "request": "c2.example.org",
+        "response": "192.0.2.1",
+        "family": "bot-x",
+    }
+    converted = made(tmp_path, "sandbox_dns", row)
+    assert related(converted) == {
+        ("ab" * 16, "communicates-with", "c2.example.org"),
+        ("c2.example.org", "resolves-to", "192.0.2.1"),
+        ("c2.example.org", "related-to", "bot-x"),
+    }
+    assert converted.one("note")["abstract"] == "sandbox_dns c2.example.org"
+
+
+def test_ransomware_victim_is_about_its_web_site(tmp_path: Path) -> None:
+    """Not about the leak site, which is the attackers'."""
+    row = {
+        "website": "www.example.com",
+        "leak_site_url": "http://leaks.example.org/1",
+        "entity_name": "Example AG",
+        "ransomware": "examplelocker",
+    }
+    converted = made(tmp_path, "ransomware_victim", row)
+    assert related(converted) == {
+        ("www.example.com", "related-to", "http://leaks.example.org/1"),
+        ("www.example.com", "related-to", "examplelocker"),
+    }
+    assert converted.one("note")["abstract"] == "ransomware_victim www.example.com"
+
+
+def test_spam_names_its_host_and_its_relay(tmp_path: Path) -> None:
+    """Both are scored; the relay is somebody else."""
+    row = {
+        "ip": "192.0.2.1",
+        "src_ip": "198.51.100.1",
+        "url": "http://a.example.com/",
+        "port": "80",
+    }
+    converted = made(tmp_path, "spam_url", {**row, "severity": "low"})
+    assert scores(converted) == {"192.0.2.1": 25, "198.51.100.1": 25, "http://a.example.com/": 25}
+    assert ("192.0.2.1", "related-to", "198.51.100.1") in related(converted)
+
+
+def test_ipv6_flows_are_related_only_where_opencti_allows_it(tmp_path: Path) -> None:
+    """It has no IPv6 address that communicates with another; the traffic tells."""
+    row = {"src_ip": "2001:db8::1", "src_port": "50000", "dst_ip": "2001:db8::2", "dst_port": "80"}
+    converted = made(tmp_path, "event6_sinkhole", row)
+    assert related(converted) == set()
+    assert converted.one("network-traffic")["protocols"] == ["ipv6"]
+
+
+def test_software_of_a_header_is_taken_apart(tmp_path: Path) -> None:
+    """Each product with its version; a CPE name only for a release that has one for sure."""
+    row = {"ip": "192.0.2.1", "server": "nginx/1.18.0 (Ubuntu) PHP/7.4.3-4ubuntu2"}
+    converted = made(tmp_path, "scan_http", row)
+    assert {(s["name"], s.get("version"), s.get("cpe")) for s in converted.of("software")} == {
+        ("nginx", "1.18.0", "cpe:2.3:a:f5:nginx:1.18.0:*:*:*:*:*:*:*"),
+        ("PHP", "7.4.3-4ubuntu2", None),
+    }
+
+
+def test_shifted_row_makes_no_certificate(tmp_path: Path) -> None:
+    """Values under the wrong columns identify nothing."""
+    header = (
+        "ip",
+        "cert_serial_number",
+        "sha1_fingerprint",
+        "sha256_fingerprint",
+        "md5_fingerprint",
+    )
+    row = ("192.0.2.1", "sha256WithRSAEncryption", "1EF2B37AF850", "Y", "rsaEncryption")
+    converted = convert(tmp_path, "scan_ssl", header, [row])
+    assert not converted.of("x509-certificate")
+    assert sum(converted.outcome.oddities.values()) == 3
+
+
+def test_files_of_earlier_years_mean_the_same(tmp_path: Path) -> None:
+    """Their infected asset is ``ip``, its controller ``cc_ip``, the request a ``url``."""
+    row = {
+        "ip": "192.0.2.1",
+        "port": "50000",
+        "type": "tcp",
+        "infection": "examplebot",
+        "cc_ip": "198.51.100.1",
+        "cc_port": "80",
+        "cc_dns": "c2.example.org",
+        "url": "GET /a",
+    }
+    converted = made(tmp_path, "botnet_drone", row)
+    found = related(converted)
+    assert ("192.0.2.1", "communicates-with", "198.51.100.1") in found
+    assert ("examplebot", "communicates-with", "c2.example.org") in found
+    assert ("192.0.2.1", "related-to", "http://c2.example.org/a") in found
+    assert converted.one("network-traffic")["src_port"] == 50000
+    assert scores(converted) == {}, "it may be a sinkhole"
+
+
+def test_beacon_host_may_be_an_address(tmp_path: Path) -> None:
+    """There is no other column that it could stand in."""
+    row = {"ip": "192.0.2.1", "beacon_host": "198.51.100.9", "beacon_port": "443"}
+    converted = made(tmp_path, "scan_post_exploitation_framework", row)
+    assert ("192.0.2.1", "related-to", "198.51.100.9") in related(converted)
