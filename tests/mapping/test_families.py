@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import stix2
 
@@ -10,7 +13,7 @@ from tests.bundle.checks import assert_closed_and_ordered, assert_splitter_keeps
 from tests.mapping.conversion import Converted, convert
 from tests.mapping.platform_ids import expected_id
 from tests.mapping.relationships import is_allowed
-from tests.mapping.rows import rows_of
+from tests.mapping.rows import header_of, row_of, rows_of
 from tests.stix.exceptions import complaints
 
 TYPES = sorted({known.family: known.name for known in load_catalogue().types.values()}.values())
@@ -119,3 +122,24 @@ def test_own_assets_have_no_indicator(converted: Converted) -> None:
     assert bool(converted.of("indicator")) <= malicious
     for stix in converted.of("ipv4-addr", "ipv6-addr"):
         assert 0 <= stix.get("x_opencti_score", 0) <= 100
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["A" * 20_000, "a.b " * 5_000, "x\x01\n\t\u2028y" * 3],
+    ids=["long", "long words", "control characters"],
+)
+@pytest.mark.parametrize("report_type", ["scan_ssl", "event4_sinkhole_http", "malware_url"])
+def test_no_cell_makes_an_object_too_large_or_unprintable(
+    tmp_path: Path, report_type: str, cell: str
+) -> None:
+    """Such a cell stays in the Note, shortened; the other cells of the row become objects."""
+    header = header_of(report_type)
+    plain = row_of(report_type, header, 1)
+    rows = [[*plain[:at], cell, *plain[at + 1 :]] for at in range(len(header))]
+    converted = convert(tmp_path, report_type, header, rows, notes="finding")
+    for stix in converted.everything():
+        if stix["type"] in OBSERVABLES | {"malware", "vulnerability", "location"}:
+            texts = [value for value in stix.values() if isinstance(value, str)]
+            assert max(map(len, texts)) < 5_000
+            assert not re.search("[\x00-\x1f\u2028]", "".join(texts))

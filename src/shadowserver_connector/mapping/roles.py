@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from shadowserver_connector.catalogue.model import RDNS
 from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network
 from shadowserver_connector.mapping.values.asn import parse_asn
 from shadowserver_connector.mapping.values.attack import find_attack_ids
@@ -30,7 +31,12 @@ from shadowserver_connector.mapping.values.ssh import (
     parse_ssh_md5,
     parse_ssh_sha256,
 )
-from shadowserver_connector.mapping.values.texts import parse_term, parse_user_agent, parse_version
+from shadowserver_connector.mapping.values.texts import (
+    parse_directory_text,
+    parse_term,
+    parse_user_agent,
+    parse_version,
+)
 from shadowserver_connector.mapping.values.urls import parse_target, parse_url
 from shadowserver_connector.mapping.values.x509 import parse_pem, parse_serial_number
 
@@ -77,8 +83,10 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "x509.key_algorithm": parse_term,
     "x509.self_signed": parse_boolean,
     "x509.version": parse_version,
-    "x509.issuer": parse_term,
-    "x509.subject": parse_term,
+    "x509.issuer": parse_directory_text,
+    "x509.subject": parse_directory_text,
+    **{f"x509.issuer.{rdn}": parse_directory_text for rdn in RDNS},
+    **{f"x509.subject.{rdn}": parse_directory_text for rdn in RDNS},
     "ssh.public_key": parse_ssh_key,
     "ssh.sha256": parse_ssh_sha256,
     "ssh.md5": parse_ssh_md5,

@@ -112,10 +112,10 @@ def build_certificate(make: PartMaker) -> None:
 
 
 def _name(make: PartMaker, side: str) -> str | None:
-    whole = make.text(f"x509.{side}")
+    whole: str | None = make.value(f"x509.{side}")
     if whole:
         return whole
-    parts = {rdn: text for rdn in RDNS if (text := make.text(f"x509.{side}.{rdn}"))}
+    parts = {rdn: text for rdn in RDNS if (text := make.value(f"x509.{side}.{rdn}"))}
     return distinguished_name(parts) or None
 
 
@@ -124,7 +124,7 @@ def build_file(make: PartMaker) -> None:
     hashes = {name: value for part, name in _HASHES if (value := make.value(f"file.{part}"))}
     if not hashes:
         return
-    file = observables.file(make.context.origin, hashes=hashes, name=make.text("file.name") or None)
+    file = observables.file(make.context.origin, hashes=hashes, name=make.value("file.name"))
     # A sample that ran in a sandbox is what contacted the hosts of its rows.
     make.offer("sample" if sandboxed(make.context) else "thing", make.observable(file))
 

@@ -7,6 +7,7 @@ from typing import Final
 
 MAX_NAME: Final = 256
 MAX_USER_AGENT: Final = 2048
+MAX_DIRECTORY_TEXT: Final = 1024
 
 _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
 _LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
@@ -25,6 +26,11 @@ def parse_user_agent(text: str) -> str:
 def parse_version(text: str) -> str:
     """Return the version of a product or certificate on one line; one character is enough."""
     return _single_line(text, MAX_NAME, shortest=1)
+
+
+def parse_directory_text(text: str) -> str:
+    """Return a distinguished name, or a part of one, on one line."""
+    return _single_line(text, MAX_DIRECTORY_TEXT, shortest=1)
 
 
 def _single_line(text: str, longest: int, shortest: int = 2) -> str:
