@@ -10,6 +10,7 @@ _ALLOWED = {
     *((name, "resolves-to", ip) for name in ("domain-name", "hostname") for ip in _IP),
     *(("malware", "communicates-with", end) for end in (*_IP, "domain-name", "url")),
     ("ipv4-addr", "communicates-with", "ipv4-addr"),
+    ("software", "has", "vulnerability"),
     *(("file", "communicates-with", end) for end in (*_IP, "domain-name")),
     *(("indicator", "based-on", end) for end in (*_IP, "domain-name", "url", "file")),
 }

@@ -329,3 +329,27 @@ def test_beacon_host_may_be_an_address(tmp_path: Path) -> None:
     row = {"ip": "192.0.2.1", "beacon_host": "198.51.100.9", "beacon_port": "443"}
     converted = made(tmp_path, "scan_post_exploitation_framework", row)
     assert ("192.0.2.1", "related-to", "198.51.100.9") in related(converted)
+
+
+def test_attacker_does_not_run_what_it_attacks(tmp_path: Path) -> None:
+    """The product has the vulnerability that the attacker was after."""
+    row = {
+        "src_ip": "192.0.2.1",
+        "vulnerability_id": "CVE-2020-14882",
+        "target_vendor": "Oracle",
+        "target_product": "WebLogic Server",
+        "threat_technique_id": "T1190",
+    }
+    assert related(made(tmp_path, "event4_honeypot_http_scan", row)) == {
+        ("WebLogic Server", "has", "CVE-2020-14882"),
+        ("192.0.2.1", "related-to", "CVE-2020-14882"),
+        ("192.0.2.1", "related-to", "T1190"),
+    }
+
+
+def test_vulnerability_column_may_hold_a_technique(tmp_path: Path) -> None:
+    """It is no vulnerability then."""
+    row = {"src_ip": "192.0.2.1", "vulnerability_id": "t1190"}
+    converted = made(tmp_path, "event4_honeypot_http_scan", row)
+    assert converted.one("attack-pattern")["x_mitre_id"] == "T1190"
+    assert not converted.of("vulnerability")

@@ -23,7 +23,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "account": "User-Account",
     "malware": "Malware",
     "activity": "Malware, unless the cell names an activity or the row a family",
-    "cve": "Vulnerability",
+    "cve": "Vulnerability, or Attack-Pattern of an ATT&CK id",
     "attack_id": "Attack-Pattern",
     "count": "number observed of the Observed-Data",
     "secret": "masked in the Note, no object",

@@ -99,8 +99,10 @@ PARSERS: Final[Mapping[str, Parser]] = {
 }
 """Role -> parser. Roles that are missing here are read as text, and only by Notes."""
 
-_NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics"])
-_NO_COUNTRY: Final = frozenset(["AA", "AP", "EU", "XX", "ZZ"])
+_NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics", "sector"])
+"""Roles of which 0 says that there is nothing, as in files whose sectors are missing."""
+
+_NO_COUNTRY: Final = frozenset(["AA", "AP", "EU", "XX", "ZZ", "**", "--"])
 """Codes that stand in a country column for "unknown" or for a region."""
 
 

@@ -26,6 +26,7 @@ RELATIONSHIPS: Final = (
     ("malware", "communicates-with", "controller"),
     ("source ipv4-addr", "communicates-with", "target ipv4-addr"),
     ("sample", "communicates-with", "contacted"),
+    ("attacked", "has", "weakness"),
 )
 """(Source slot, type, target slot): relationships between objects of different sections."""
 

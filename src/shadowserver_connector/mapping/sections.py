@@ -58,7 +58,7 @@ RULES: Final = (
     Rule(build_urls, ("url",), "column", beside=("severity",)),
     Rule(build_vulnerabilities, ("tags", "cve"), "column"),
     Rule(build_malware, ("malware", "activity"), "group"),
-    Rule(build_attack_patterns, ("attack_id",), "column"),
+    Rule(build_attack_patterns, ("attack_id", "cve"), "column"),
     Rule(build_software, ("software.",), "group"),
     Rule(build_certificate, ("x509.",), "group"),
     Rule(build_file, ("file.",), "group"),

@@ -12,6 +12,7 @@ from shadowserver_connector.catalogue.model import RDNS
 from shadowserver_connector.mapping.malice import indicate, malicious_score
 from shadowserver_connector.mapping.part import PartMaker
 from shadowserver_connector.mapping.parties import CONTROLLERS, sandboxed
+from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.products import Product, cpe_of, split_products
 from shadowserver_connector.mapping.values.urls import build_url
 from shadowserver_connector.mapping.values.x509 import distinguished_name
@@ -22,6 +23,9 @@ _TLS_PORTS: Final = frozenset([443, 4443, 8443])
 
 SERVICE: Final = "service"
 """Group of the cells about the software that answers on the scanned port."""
+
+TARGET: Final = "target"
+"""Group of the cells about the software that an attacker was after, and does not run itself."""
 
 _HASHES: Final = (
     ("md5", "MD5"),
@@ -35,7 +39,9 @@ def build_vulnerabilities(make: PartMaker) -> None:
     """Make a Vulnerability of each CVE that tags or a vulnerability column name."""
     for cves in make.values("tags", "cve"):
         for cve in cves:
-            make.offer("thing", make.shared(knowledge.vulnerability(make.context.origin, cve)))
+            vulnerability = make.shared(knowledge.vulnerability(make.context.origin, cve))
+            make.offer("thing", vulnerability)
+            make.offer("weakness", vulnerability)
 
 
 def build_malware(make: PartMaker) -> None:
@@ -56,11 +62,11 @@ def build_malware(make: PartMaker) -> None:
 
 
 def build_attack_patterns(make: PartMaker) -> None:
-    """Make an Attack Pattern of each ATT&CK id."""
-    for techniques in make.values("attack_id"):
-        for technique in techniques:
-            pattern = knowledge.attack_pattern(make.context.origin, technique)
-            make.offer("thing", make.shared(pattern))
+    """Make an Attack Pattern of each ATT&CK id, which stand in vulnerability columns too."""
+    techniques = [technique for found in make.values("attack_id") for technique in found]
+    for technique in (*techniques, *find_attack_ids(make.text("cve"))):
+        pattern = knowledge.attack_pattern(make.context.origin, technique)
+        make.offer("thing", make.shared(pattern))
 
 
 def build_software(make: PartMaker) -> None:
@@ -86,7 +92,8 @@ def build_software(make: PartMaker) -> None:
             version=product.version,
             cpe=make.value("software.cpe") or cpe_of(*product),
         )
-        make.offer("thing", make.observable(software, noted=False, tagged=False))
+        made = make.observable(software, noted=False, tagged=False)
+        make.offer("attacked" if make.group == TARGET else "thing", made)
 
 
 def build_certificate(make: PartMaker) -> None:

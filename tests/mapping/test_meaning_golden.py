@@ -1,0 +1,120 @@
+"""One small report of each family against what was read and approved: ``tests/golden``.
+
+``UPDATE_GOLDEN=1 pytest tests/mapping/test_meaning_golden.py`` writes the files anew; read the
+difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import orjson
+import pytest
+
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.simulator.generate import write_report
+from tests.mapping.conversion import Converted, Stix, convert_bytes
+from tests.mapping.expectation import CATALOGUE
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+DAY = date(2024, 1, 31)
+
+TYPES = (
+    *("scan_ssl", "scan6_ssh", "scan_post_exploitation_framework"),
+    *("population_http_proxy", "device_id"),
+    *("event4_sinkhole_http", "event4_sinkhole_http_referer"),
+    *("event4_honeypot_brute_force", "event4_honeypot_http_scan"),
+    *("event4_ddos_participant", "event4_honeypot_ddos", "event4_honeypot_ddos_target"),
+    *("event4_honeypot_ddos_amp", "event4_ip_spoofer"),
+    *("compromised_website", "compromised_account"),
+    *("malware_url", "spam_url", "sandbox_dns", "sandbox_url"),
+    *("blocklist", "ransomware_victim", "special"),
+)
+
+_LEFT_OUT = frozenset(
+    [
+        *("spec_version", "created_by_ref", "x_opencti_created_by_ref", "object_marking_refs"),
+        *("payload_bin", "modified"),
+    ]
+)
+"""The same everywhere, or not to be read by eye; other tests look at them."""
+
+
+def test_every_family_has_its_golden_report() -> None:
+    """But the general one, which no known type belongs to."""
+    families = {CATALOGUE.types[name].family for name in TYPES}
+    assert families == {t.family for t in CATALOGUE.types.values()}
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(TYPES)
+
+
+@pytest.mark.parametrize("report_type", TYPES)
+def test_report_becomes_what_was_approved(tmp_path: Path, report_type: str) -> None:
+    """One row, with everything that can be made of it."""
+    path = tmp_path / "generated.csv"
+    write_report(path, report_type, DAY, 1, seed=18)
+    options = Options(create_indicators=True, notes="finding")
+    converted = convert_bytes(tmp_path, report_type, path.read_bytes(), options)
+    text = _readable(converted)
+    golden = GOLDEN / f"{report_type}.json"
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.mkdir(exist_ok=True)
+        golden.write_bytes(text)
+    assert text == golden.read_bytes()
+
+
+def _readable(converted: Converted) -> bytes:
+    """Return the objects by type and name, references by name, as JSON for people."""
+    objects: dict[str, Stix] = {}
+    for stix in converted.everything():
+        known = objects.setdefault(stix["id"], stix)
+        if known is not stix and "object_refs" in stix:
+            refs = dict.fromkeys([*known["object_refs"], *stix["object_refs"]])
+            objects[stix["id"]] = {**known, "object_refs": list(refs)}
+    names: dict[str, str] = {}
+    for stix in sorted(objects.values(), key=lambda one: _LAST.get(one["type"], 0)):
+        names[stix["id"]] = _name(stix, names)
+    shown = [_shown(stix, names) for stix in objects.values()]
+    shown.sort(key=lambda one: (one["type"], orjson.dumps(one)))
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+_LAST = {"network-traffic": 1, "relationship": 2}
+"""Types that are named after others."""
+
+
+def _name(stix: Stix, names: dict[str, str]) -> str:
+    keys = ("pattern", "name", "value", "abstract", "account_login", "subject")
+    text = next((str(stix[key]) for key in keys if stix.get(key)), "")
+    if stix["type"] == "network-traffic":
+        ends = [
+            f"{names.get(stix.get(f'{end}_ref', ''), '')}:{stix.get(f'{end}_port', '')}"
+            for end in ("src", "dst")
+        ]
+        text = " to ".join(end for end in ends if end != ":")
+    if stix["type"] == "relationship":
+        return (
+            f"{names[stix['source_ref']]} {stix['relationship_type']} {names[stix['target_ref']]}"
+        )
+    if stix["type"] == "software":
+        text = " ".join(filter(None, [stix.get("vendor"), text, stix.get("version")]))
+    if not text and "hashes" in stix:
+        text = next(iter(stix["hashes"].values()))
+    return f"{stix['type']} {text}".strip()
+
+
+def _shown(stix: Stix, names: dict[str, str]) -> Stix:
+    shown: Stix = {"type": stix["type"]}
+    for key, value in stix.items():
+        if key in _LEFT_OUT or key == "type" or (key == "id" and stix["type"] == "relationship"):
+            continue
+        if key.endswith("_ref"):
+            shown[key] = names[value]
+        elif key.endswith("_refs"):
+            shown[key] = sorted(names[ref] for ref in value)
+        elif key in ("content", "description") and "\n" in value:
+            shown[key] = value.split("\n")
+        else:
+            shown[key] = value
+    return shown
