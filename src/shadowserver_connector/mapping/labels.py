@@ -8,6 +8,7 @@ from shadowserver_connector.bundle.finding import Labels
 from shadowserver_connector.mapping.values.tags import split_tags
 
 _REMEMBERED = 4_096
+_LONGEST = 1_000
 
 
 class LabelMaker:
@@ -23,5 +24,7 @@ class LabelMaker:
         if labels is None:
             if len(self._known) > _REMEMBERED:
                 self._known = {"": self.base}
-            labels = self._known[tags] = tuple(sorted({*self.base, *split_tags(tags)}))
+            labels = tuple(sorted({*self.base, *split_tags(tags)}))
+            if len(tags) <= _LONGEST:
+                self._known[tags] = labels
         return labels

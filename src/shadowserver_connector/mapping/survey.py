@@ -14,6 +14,9 @@ from shadowserver_connector.mapping.values.severity import RANK
 MAX_DISTINCT: Final = 50_000
 """Different hosts, or cells of one column, that are counted exactly; memory stays bounded."""
 
+LONGEST: Final = 1_000
+"""Characters of a cell that is counted: no address, tag list or sector has more."""
+
 
 @dataclass(slots=True)
 class Survey:
@@ -57,7 +60,7 @@ def take_survey(rows: Iterable[tuple[int, list[str]]], plan: Plan) -> Survey:
             _count_host(survey, row[host_at], severity)
         for counter, index in tops:
             cell = row[index]
-            if cell and (cell in counter or len(counter) < MAX_DISTINCT):
+            if cell and len(cell) <= LONGEST and (cell in counter or len(counter) < MAX_DISTINCT):
                 counter[cell] += 1
     survey.filtered, survey.cut = selection.filtered, selection.cut
     return survey
@@ -68,7 +71,7 @@ def _count_host(survey: Survey, host: str, severity: str) -> None:
     if known is None:
         if len(survey.hosts) >= MAX_DISTINCT:
             survey.hosts_complete = False
-        elif host:
+        elif host and len(host) <= LONGEST:
             survey.hosts[host] = severity
     elif RANK[severity] > RANK[known]:
         survey.hosts[host] = severity

@@ -1,0 +1,56 @@
+"""The first pass counts in bounded memory, whatever cells hold."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+
+from shadowserver_connector.mapping.labels import LabelMaker
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.survey import take_survey
+from shadowserver_connector.pipeline.convert import compile_for
+from tests.mapping.conversion import info_of
+
+HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
+
+
+def test_huge_cells_are_not_kept() -> None:
+    """Rows full of different cells of 100 KB take no more memory than one of them."""
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        for n in range(300):
+            yield n, ["high", *(f"{n}{'x' * 100_000}" for _ in HEADER[1:])]
+
+    plan = compile_for(HEADER, info_of("scan_ssl"), Options())
+    tracemalloc.start()
+    survey = take_survey(rows(), plan)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert survey.kept == survey.rows == 300
+    assert peak < 5_000_000
+
+
+def test_labels_of_huge_cells_are_not_remembered() -> None:
+    """The same cell again gives the same labels, remembered or not."""
+    maker = LabelMaker(("shadowserver",))
+    tracemalloc.start()
+    for n in range(200):
+        assert maker.of(f"tag{n};{'x' * 100_000}") == ("shadowserver", f"tag{n}")
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 1_000_000
+    assert maker.of("ssl;vpn") == maker.of("ssl;vpn") == ("shadowserver", "ssl", "vpn")
+
+
+def test_hosts_count_by_their_worst_finding() -> None:
+    """In whatever order the findings come."""
+    rows = [
+        (n, [severity, ip, "", "", "", ""])
+        for n, (severity, ip) in enumerate(
+            [("low", "192.0.2.1"), ("high", "192.0.2.1"), ("info", "192.0.2.1"), ("low", "")]
+        )
+    ]
+    survey = take_survey(rows, compile_for(HEADER, info_of("scan_ssl"), Options()))
+    assert survey.hosts == {"192.0.2.1": "high"}
+    assert survey.severities == {"low": 2, "high": 1, "info": 1}
+    assert survey.highest == "high"
