@@ -19,6 +19,9 @@ from shadowserver_connector.bundle.finding import (
 )
 from shadowserver_connector.bundle.made import LAYER, LAYERS, Made
 
+# NamedTuples are made by a function in Python; this is what it calls.
+_tuple: Final = tuple.__new__
+
 _FIRST_REFERENCED: Final = LAYER["location"]
 
 # What an object adds to a chunk beside its body: its references in Report and Case, its score.
@@ -223,7 +226,7 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
     for stix_id, made in content.objects.items():
         sets = labels.get(stix_id)
         if sets is None and made.score is None:
-            encoded = Encoded(stix_id, made.body + b"}")
+            encoded = _tuple(Encoded, (stix_id, made.body + b"}"))
         else:
             encoded = _complete(made, encode_labels(sets))
         layers[made.layer].append(encoded)
@@ -239,13 +242,13 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
     for note in content.notes.values():
         tail = b',"object_refs":' + orjson.dumps([*attached, *note.refs])
         tail += encode_labels.plain(labels.get(note.id)) + b"}"
-        layers[LAYER["note"]].append(Encoded(note.id, note.body + tail))
+        layers[LAYER["note"]].append(_tuple(Encoded, (note.id, note.body + tail)))
     return Chunk("findings", tuple(o for layer in layers for o in layer), content.rows)
 
 
 def _complete(made: Made, labels: bytes) -> Encoded:
     score = b"" if made.score is None else b',"x_opencti_score":%d' % made.score
-    return Encoded(made.id, made.body + score + labels + b"}")
+    return _tuple(Encoded, (made.id, made.body + score + labels + b"}"))
 
 
 class _LabelWriter:

@@ -10,7 +10,8 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Encoded
 from shadowserver_connector.bundle.finding import Labels, Observed
-from shadowserver_connector.bundle.made import Made, make
+from shadowserver_connector.bundle.made import Made
+from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.stix import containers, ids
 from shadowserver_connector.stix.origin import Origin
@@ -45,6 +46,7 @@ class ReportContainers:
     severity: str
     """Highest of the findings."""
     options: Options
+    encode: Encoders
     link: str | None = None
     """Download link, only where the subscriber asked for it."""
 
@@ -90,15 +92,7 @@ class ReportContainers:
 
     def observed(self, seen: Observed) -> Made:
         """Return an Observed-Data, without labels."""
-        return make(
-            containers.observed_data(
-                self.origin,
-                first_observed=seen.first,
-                last_observed=seen.last,
-                number_observed=seen.number,
-                object_refs=seen.refs,
-            )
-        )
+        return self.encode.observed(seen)
 
     def _part_name(self, part: int) -> str:
         return self.name if part == 1 else f"{self.name} (part {part})"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.catalogue.model import Column, Meaning, ReportType
+from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.readers import Reader, column_reader
 from shadowserver_connector.mapping.roles import is_empty
 from shadowserver_connector.stix.origin import Origin, StixObject
-from shadowserver_connector.stix.relationships import relationship
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Context:
     activities: frozenset[str]
     """Cells of a malware column that name an activity."""
     options: Options
+    encode: Encoders
 
     def meaning(self, party: str) -> Meaning:
         """Return what a party is in this report."""
@@ -61,19 +62,30 @@ class Shape(NamedTuple):
 
     party: str
     group: str
+    meaning: Meaning
+    """What the party is."""
+    is_primary: bool
     columns: tuple[Column, ...]
     readers: tuple[Reader, ...]
     places: Mapping[str, tuple[int, ...]]
     """Role -> which of the cells have it."""
 
 
-def shape_of(party: str, columns: Sequence[Column]) -> Shape:
+def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
     """Return the shape of cells of these columns, of which there is at least one."""
     places: dict[str, tuple[int, ...]] = {}
     for at, column in enumerate(columns):
         places[column.role] = (*places.get(column.role, ()), at)
     readers = tuple(column_reader(column) for column in columns)
-    return Shape(party, columns[0].group, tuple(columns), readers, places)
+    return Shape(
+        party=party,
+        group=columns[0].group,
+        meaning=context.meaning(party),
+        is_primary=party == context.report_type.primary,
+        columns=tuple(columns),
+        readers=readers,
+        places=places,
+    )
 
 
 class PartMaker:
@@ -81,9 +93,9 @@ class PartMaker:
 
     def __init__(self, context: Context, shape: Shape, cells: Sequence[str]) -> None:
         self.context = context
+        self.shape = shape
         self.party = shape.party
         self.group = shape.group
-        self._shape = shape
         self._cells = cells
         self._objects: dict[str, Made] = {}
         self._observables: list[str] = []
@@ -91,32 +103,34 @@ class PartMaker:
         self._tagged: list[str] = []
         self._slots: list[tuple[str, str]] = []
         self._bad: list[tuple[str, str]] = []
+        self._scored = False
         self._subject = ""
 
-    def values(self, *roles: str) -> Iterator[Any]:
-        """Yield the parsed cells of the given roles; a bad cell is noted and left out."""
-        shape = self._shape
+    def values(self, *roles: str) -> list[Any]:
+        """Return the parsed cells of the given roles; a bad cell is noted and left out."""
+        shape = self.shape
+        found = []
         for role in roles:
             for at in shape.places.get(role, ()):
                 value, bad = shape.readers[at](self._cells[at])
                 if bad:
                     self._bad.append((shape.columns[at].name, bad))
                 elif value is not None:
-                    yield value
+                    found.append(value)
+        return found
 
     def reads(self, *roles: str) -> bool:
         """Tell whether there is a column of one of the roles, whatever its cell holds."""
-        return any(role in self._shape.places for role in roles)
+        return any(role in self.shape.places for role in roles)
 
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
-        for value in self.values(*roles):
-            return value
-        return None
+        found = self.values(*roles)
+        return found[0] if found else None
 
     def text(self, role: str) -> str:
         """Return the first cell of the role as it is, without outer space; empty where null."""
-        for at in self._shape.places.get(role, ()):
+        for at in self.shape.places.get(role, ()):
             cell = self._cells[at]
             if not is_empty(role, cell):
                 return cell.strip()
@@ -142,7 +156,9 @@ class PartMaker:
     ) -> str:
         """Add an object that is made already; return its id."""
         stix_id = made.id
-        self._objects.setdefault(stix_id, made)
+        if stix_id not in self._objects:
+            self._objects[stix_id] = made
+            self._scored = self._scored or made.score is not None
         if seen:
             self._observables.append(stix_id)
         if noted:
@@ -154,15 +170,8 @@ class PartMaker:
     def relate(self, source: str, relationship_type: str, target: str) -> None:
         """Relate two objects of this part, where such relationships are wanted."""
         if self.context.options.relates(relationship_type) and source != target:
-            self.shared(
-                relationship(
-                    self.context.origin,
-                    relationship_type,
-                    source,
-                    target,
-                    created=self.context.day,
-                )
-            )
+            made = self.context.encode.relationship(source, relationship_type, target)
+            self._objects[made.id] = made
 
     def offer(self, slot: str, stix_id: str) -> None:
         """Offer an object as an end of relationships with other parts of the row."""
@@ -182,7 +191,7 @@ class PartMaker:
             tuple(self._noted),
             tuple(self._tagged),
             tuple(self._slots),
-            any(made.score is not None for made in self._objects.values()),
+            self._scored,
             tuple(self._bad),
             self._subject,
         )

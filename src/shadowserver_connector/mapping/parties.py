@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
+from shadowserver_connector.bundle.made import Made
+from shadowserver_connector.bundle.made import make as encode
 from shadowserver_connector.catalogue.model import ADDRESS_ROLES
 from shadowserver_connector.mapping.malice import indicate, malicious_score
 from shadowserver_connector.mapping.part import Context, PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
+from shadowserver_connector.mapping.values.countries import Country
 from shadowserver_connector.mapping.values.names import Name
 from shadowserver_connector.stix import ids, knowledge, observables
-from shadowserver_connector.stix.origin import StixObject
+from shadowserver_connector.stix.origin import Origin, StixObject
 
 # Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
 _CROWDED: Final = frozenset(["sinkhole", "sensor"])
@@ -55,16 +59,17 @@ def sandboxed(context: Context) -> bool:
 
 def _build_address(make: PartMaker, value: Address) -> str:
     context, party = make.context, make.party
-    meaning = context.meaning(party)
-    stix = address(make, value)
+    meaning = make.shape.meaning
     score = malicious_score(make)
     shown = context.options.score_exposed if score is None and meaning.own else score
     own_page = meaning.name not in _CROWDED
-    ip = make.observable(stix, score=shown, noted=own_page, tagged=own_page)
-    indicate(make, stix, score)
+    made = context.encode.address(value, shown)
+    ip = make.add(made, seen=True, noted=own_page, tagged=own_page)
+    if score is not None:
+        indicate(make, address(make, value), score)
     end = _end_of_flow(context, party)
     if end:
-        make.offer(f"{end} {stix['type']}", ip)
+        make.offer(f"{end} ipv{value.version}", ip)
     if party == context.report_type.primary:
         make.offer("primary", ip)
         make.about(value.value)
@@ -92,11 +97,9 @@ def _end_of_flow(context: Context, party: str) -> str:
 
 
 def _build_name(make: PartMaker, name: Name, ip: str) -> str:
-    own_page = make.context.meaning(make.party).name not in _CROWDED
-    build = observables.domain_name if name.type == "domain-name" else observables.hostname
-    name_id = make.observable(
-        build(make.context.origin, name.value), noted=own_page, tagged=own_page
-    )
+    own_page = make.shape.meaning.name not in _CROWDED
+    made = make.context.encode.name(name)
+    name_id = make.add(made, seen=True, noted=own_page, tagged=own_page)
     if ip:
         make.relate(name_id, "resolves-to", ip)
     else:
@@ -106,7 +109,7 @@ def _build_name(make: PartMaker, name: Name, ip: str) -> str:
 
 def _offer_domain(make: PartMaker, name: Name, name_id: str) -> None:
     """Offer a name that was asked for, unlike one that an address has in reverse DNS."""
-    meaning = make.context.meaning(make.party).name
+    meaning = make.shape.meaning.name
     if not make.context.report_type.primary:
         make.offer("subject", name_id)
         make.about(name.value)
@@ -124,11 +127,17 @@ def _describe(make: PartMaker, ip: str) -> None:
         make.relate(ip, "resolves-to", make.observable(observables.mac_addr(origin, mac)))
     number = make.value("asn")
     if number is not None and make.context.options.relates("belongs-to"):
-        system = knowledge.autonomous_system(origin, number)
-        system_id = make.observable(system, noted=False, tagged=False)
-        make.relate(ip, "belongs-to", system_id)
+        make.relate(ip, "belongs-to", make.add(_system(origin, number), seen=True))
     country = make.value("country")
     if country is not None and make.context.options.relates("located-at"):
-        code, name = country
-        country_id = make.shared(knowledge.country(origin, code=code, name=name))
-        make.relate(ip, "located-at", country_id)
+        make.relate(ip, "located-at", make.add(_country(origin, country)))
+
+
+@lru_cache(maxsize=1_024)
+def _system(origin: Origin, number: int) -> Made:
+    return encode(knowledge.autonomous_system(origin, number))
+
+
+@lru_cache(maxsize=256)
+def _country(origin: Origin, country: Country) -> Made:
+    return encode(knowledge.country(origin, code=country.code, name=country.name))

@@ -6,25 +6,21 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-import orjson
-
 from shadowserver_connector.bundle.finding import Finding, Labels, NoteDraft, Observed
-from shadowserver_connector.bundle.made import Made, make
+from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.mapping.notes import Row
 from shadowserver_connector.mapping.part import NOTHING, Part
 from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.sections import picker
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.report.oddities import Oddities
-from shadowserver_connector.stix import containers
-from shadowserver_connector.stix.relationships import relationship
 
 NumberedRow = tuple[int, Row]
 
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
     ("malware", "communicates-with", "controller"),
-    ("source ipv4-addr", "communicates-with", "target ipv4-addr"),
+    ("source ipv4", "communicates-with", "target ipv4"),
     ("sample", "communicates-with", "contacted"),
     ("attacked", "has", "weakness"),
 )
@@ -40,7 +36,7 @@ class _Added(NamedTuple):
     time: str
     labels: Labels
     subject: str
-    noted: Sequence[str]
+    noted: tuple[str, ...]
 
 
 class RowMapper:
@@ -61,12 +57,10 @@ class RowMapper:
         added = [self._add(finding, number, row) for number, row in rows]
         text = note([row for _, row in rows])
         if text:
-            noted = tuple(dict.fromkeys([ref for one in added for ref in one.noted]))
-            subject = next((one.subject for one in added if one.subject), "")
-            created = min([one.time for one in added])
-            draft = self._note(text, subject, created, noted)
+            one = added[0] if len(added) == 1 else _together(added)
+            draft = self._note(text, one)
             finding.notes.append(draft)
-            finding.tags.extend(((draft.id,), labels) for labels in {one.labels for one in added})
+            finding.tags.extend(((draft.id,), labels) for labels in {each.labels for each in added})
         return finding
 
     def _add(self, finding: Finding, number: int, row: Row) -> _Added:
@@ -127,20 +121,12 @@ class RowMapper:
     def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:
         if "primary" not in slots and "subject" in slots:
             slots["primary"] = slots["subject"][:1]
-        context = self._plan.context
+        encode = self._plan.context.encode.relationship
         for source_slot, relationship_type, target_slot in self._rules:
             for source in slots.get(source_slot, ()):
                 for target in slots.get(target_slot, ()):
                     if source != target:
-                        made = make(
-                            relationship(
-                                context.origin,
-                                relationship_type,
-                                source,
-                                target,
-                                created=context.day,
-                            )
-                        )
+                        made = encode(source, relationship_type, target)
                         objects[made.id] = made
 
     def _time(self, number: int, row: Row) -> str:
@@ -159,14 +145,20 @@ class RowMapper:
         text = row[at] if at is not None else ""
         return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
 
-    def _note(self, text: str, subject: str, created: str, refs: tuple[str, ...]) -> NoteDraft:
+    def _note(self, text: str, about: _Added) -> NoteDraft:
         context = self._plan.context
-        abstract = f"{context.report_type.name} {subject}".strip().replace("<", "&lt;")
-        stix = containers.note(
-            context.origin, abstract=abstract, content=text, created=created, object_refs=("",)
-        )
-        del stix["object_refs"]
-        return NoteDraft(stix["id"], orjson.dumps(stix)[:-1], refs)
+        abstract = f"{context.report_type.name} {about.subject}".strip().replace("<", "&lt;")
+        return context.encode.note(abstract, text, about.time, about.noted)
+
+
+def _together(added: Sequence[_Added]) -> _Added:
+    """Return what the one Note of several rows must know: the earliest time, the first subject."""
+    return _Added(
+        time=min(one.time for one in added),
+        labels=added[0].labels,
+        subject=next((one.subject for one in added if one.subject), ""),
+        noted=_joined([one.noted for one in added]),
+    )
 
 
 def _update(objects: dict[str, Made], part: Part) -> None:

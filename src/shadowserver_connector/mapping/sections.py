@@ -125,7 +125,7 @@ def _matches(role: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _section(members: Sequence[Member], build: Builder, party: str, context: Context) -> Section:
-    shape = shape_of(party, [column for _, column in members])
+    shape = shape_of(context, party, [column for _, column in members])
     known: dict[Cells, Part] = {}
 
     def make(cells: Cells) -> Part:

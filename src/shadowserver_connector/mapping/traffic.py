@@ -10,13 +10,11 @@ from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from shadowserver_connector.bundle.made import make
 from shadowserver_connector.catalogue.model import Column, ReportType
 from shadowserver_connector.mapping.part import NOTHING, Context, Part
 from shadowserver_connector.mapping.parties import address_id
 from shadowserver_connector.mapping.readers import Reader, Reading, column_reader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
-from shadowserver_connector.stix import observables
 
 TRAFFIC_ROLES: Final = ("ip", "port", "protocol", "application")
 
@@ -68,15 +66,8 @@ def traffic_maker(
             read(protocol_at) or "",
             read(application_at) or context.report_type.application,
         )
-        traffic = make(
-            observables.network_traffic(
-                context.origin,
-                protocols=stack,
-                src_ref=src and src.ref,
-                dst_ref=dst and dst.ref,
-                src_port=src_port,
-                dst_port=dst_port,
-            )
+        traffic = context.encode.network_traffic(
+            stack, src and src.ref, dst and dst.ref, src_port, dst_port
         )
         ref = (traffic.id,)
         return Part({traffic.id: traffic}, ref, (), ref, (), False, tuple(bad), "")

@@ -15,6 +15,7 @@ from shadowserver_connector.bundle.finding import Finding
 from shadowserver_connector.bundle.made import make
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.containers import ReportContainers
+from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_note, host_note
 from shadowserver_connector.mapping.options import MIB, Options
 from shadowserver_connector.mapping.part import Context
@@ -105,13 +106,16 @@ class _Tally:
 def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Plan:
     """Compile the plan for a report with this header."""
     catalogue = load_catalogue()
+    origin = Origin(knowledge.author()["id"], (markings.TLP[options.marking],))
+    day = f"{info.day.isoformat()}T00:00:00.000Z"
     context = Context(
-        origin=Origin(knowledge.author()["id"], (markings.TLP[options.marking],)),
-        day=f"{info.day.isoformat()}T00:00:00.000Z",
+        origin=origin,
+        day=day,
         report_type=catalogue.report_type(info.type, header),
         meanings=catalogue.meanings,
         activities=catalogue.activities,
         options=options,
+        encode=Encoders(origin, day),
     )
     return compile_plan([catalogue.column(info.type, name) for name in header], context)
 
@@ -131,6 +135,7 @@ def _containers(
         labels=plan.labels.base,
         severity=survey.highest,
         options=options,
+        encode=context.encode,
         link=f"{options.download_url}{info.id}" if options.link_download and info.id else None,
     )
 
