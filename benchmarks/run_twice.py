@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from benchmarks.measure import timed
 from shadowserver_connector.connector.helper import pycti_log
+from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.main import Process
 from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.settings.load import load_settings
@@ -21,7 +22,11 @@ from shadowserver_connector.state.window import window
 def main() -> None:
     """Run, wait, run again, print one line of JSON."""
     loaded = load_settings()
-    parts = Process(loaded, pycti_log(loaded)).assemble()
+    with Process(loaded, pycti_log(loaded)).assembled() as parts:
+        _run_twice(parts)
+
+
+def _run_twice(parts: Importer) -> None:
     run_window(parts)
     sys.stdout.write("first\n")
     sys.stdout.flush()

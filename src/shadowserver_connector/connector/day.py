@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.connector.downloads import Fetched, downloads
-from shadowserver_connector.connector.importer import Importer, Patience
+from shadowserver_connector.connector.downloads import Download, Fetched, downloads
+from shadowserver_connector.connector.importer import Convert, Importer, Patience
 from shadowserver_connector.connector.memory import StateResetError
 from shadowserver_connector.connector.tally import Failure, Tally
 from shadowserver_connector.errors import (
@@ -22,6 +22,7 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
+from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.report.info import ReportInfo
@@ -67,15 +68,18 @@ def import_day(
     tally = Tally(day)
     delivery = Delivery(parts.helper, parts.can, parts.waiter, f"Shadowserver reports of {day}")
     parts.delivery = delivery
+    download, convert = _means(parts)
     all_ready = True
     try:
         for fetched in downloads(
             todo,
-            parts.api.download,
+            download,
             parts.workspace / "downloads",
             threads=parts.settings.max_threads,
         ):
-            state, ending = _import_report(parts, patience, state, fetched, listed, tally, delivery)
+            state, ending = _import_report(
+                parts, patience, state, fetched, listed, tally, delivery, convert
+            )
             all_ready = all_ready and ending is not Ending.NOT_READY
         if tally.persistent:
             delivery.open()
@@ -94,6 +98,14 @@ def import_day(
     return with_day_open(state, day)
 
 
+def _means(parts: Importer) -> tuple[Download, Convert]:
+    """Return how to download and how to convert: one by one, or ahead on an executor."""
+    if parts.executor is None:
+        return parts.api.download, parts.convert
+    conversions = Conversions(parts.executor)
+    return conversions.after(parts.api.download, parts.options), conversions.convert
+
+
 def _import_report(
     parts: Importer,
     patience: Patience,
@@ -102,6 +114,7 @@ def _import_report(
     listed: Collection[str],
     tally: Tally,
     delivery: Delivery,
+    convert: Convert,
 ) -> tuple[State, Ending]:
     report = fetched.report
     try:
@@ -110,7 +123,9 @@ def _import_report(
             parts.log.info("Known under another id, nothing to send", {"file": report.file})
             tally.skipped += 1
         else:
-            tally.add(_convert_and_send(parts, patience, report, downloaded.path, delivery))
+            tally.add(
+                _convert_and_send(parts, patience, report, downloaded.path, delivery, convert)
+            )
         _archive(parts, report, downloaded.path)
         state, ending = with_done(state, report, downloaded.sha256, listed), Ending.DONE
     except NotReadyError:
@@ -152,12 +167,11 @@ def _convert_and_send(
     report: ReportInfo,
     path: Path,
     delivery: Delivery,
+    convert: Convert,
 ) -> Outcome:
     def call() -> Outcome:
         try:
-            return parts.convert(
-                path, report, parts.options, lambda chunk: delivery.send(chunk, path)
-            )
+            return convert(path, report, parts.options, lambda chunk: delivery.send(chunk, path))
         except OSError as error:
             if error.errno in _DISK_FULL:
                 raise SinkUnavailableError("no space is left on the disk; free some") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,6 +71,8 @@ class Importer:
     workspace: Path
     """A directory of this connector's own, for downloads."""
     convert: Convert = convert_report
+    executor: Executor | None = None
+    """Where reports are converted ahead of their turn; without it ``convert`` does it, in turn."""
     now: Callable[[], datetime] = now
     patience: float = PATIENCE
     delivery: Delivery | None = field(default=None, init=False)

@@ -9,7 +9,8 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -25,6 +26,7 @@ from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.connector.schedule import run_for_ever, run_guarded
 from shadowserver_connector.connector.selection import warn_of_unknown_names
 from shadowserver_connector.errors import SettingsError, SinkUnavailableError
+from shadowserver_connector.pipeline.executors import open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.settings.load import Loaded, load_settings
@@ -70,8 +72,20 @@ class Process:
         self.importer: Importer | None = None
         self.exit_code = 1
 
-    def assemble(self) -> Importer:
+    @contextmanager
+    def assembled(self) -> Iterator[Importer]:
         """Connect to OpenCTI and build everything; raises Stopping and SettingsError."""
+        settings = self.loaded.settings.shadowserver
+        with ExitStack() as stack:
+            executor = self.waiter.until(
+                "the Dask scheduler",
+                lambda: stack.enter_context(
+                    open_executor(settings.workers, settings.dask_scheduler)
+                ),
+            )
+            yield self._assemble(executor)
+
+    def _assemble(self, executor: Executor) -> Importer:
         settings = self.loaded.settings
         helper = connect(self.loaded, self.waiter)
         if settings.connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
@@ -85,22 +99,24 @@ class Process:
             memory=Memory(helper, self.waiter),
             waiter=self.waiter,
             workspace=_workspace(settings.connector.id or ""),
+            # A single worker would only write to disk what can be sent at once.
+            executor=None if isinstance(executor, ThreadPoolExecutor) else executor,
         )
         warn_of_unknown_names(self.importer.api, settings.shadowserver, self.waiter.log)
         return self.importer
 
 
 def _for_ever(process: Process) -> int:
-    parts = process.assemble()
     period = process.loaded.settings.connector.duration_period
-    run_for_ever(lambda: run_window(parts), parts.helper, parts.waiter, period)
+    with process.assembled() as parts:
+        run_for_ever(lambda: run_window(parts), parts.helper, parts.waiter, period)
     return 0
 
 
 def _once(process: Process) -> int:
-    parts = process.assemble()
-    complete = run_guarded(lambda: run_window(parts), parts.waiter)
-    parts.helper.last_run_datetime()
+    with process.assembled() as parts:
+        complete = run_guarded(lambda: run_window(parts), parts.waiter)
+        parts.helper.last_run_datetime()
     return 0 if complete else 1
 
 
