@@ -102,7 +102,7 @@ def test_any_cells_in_any_columns(
         assert 1 <= len(observed) <= outcome.rows
 
 
-@settings(_QUICK, max_examples=100)
+@settings(_QUICK, max_examples=60)
 @given(role=st.sampled_from(sorted(BY_ROLE)), cell=_CELL)
 def test_any_cell_in_a_column_of_each_role(role: str, cell: str) -> None:
     """The OASIS validator has nothing against what becomes of the cell."""
