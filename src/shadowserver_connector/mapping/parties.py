@@ -26,7 +26,7 @@ _SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 
 def build_party(make: PartMaker) -> None:
     """Make the observables of one party and relate them to each other."""
-    value = make.value(*ADDRESS_ROLES)
+    value = make.value("ip", "network")
     names = list(make.values("domain"))
     if value is None and not make.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
