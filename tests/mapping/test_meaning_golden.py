@@ -76,10 +76,11 @@ def _readable(converted: Converted) -> bytes:
     for stix in sorted(objects.values(), key=lambda one: _LAST.get(one["type"], 0)):
         names[stix["id"]] = _name(stix, names)
     shown = [_shown(stix, names) for stix in objects.values()]
-    shown.sort(key=lambda one: (one["type"], orjson.dumps(one)))
-    return orjson.dumps(shown, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    shown.sort(key=lambda one: (one["type"], orjson.dumps(one, option=orjson.OPT_SORT_KEYS)))
+    return orjson.dumps(shown, option=_PRETTY)
 
 
+_PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
 _LAST = {"network-traffic": 1, "relationship": 2}
 """Types that are named after others."""
 
