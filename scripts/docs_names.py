@@ -121,8 +121,8 @@ def _in_command(rest: str) -> Iterator[str]:
 
 
 def _in_path(word: str, document: Path, *, alone: bool) -> Iterator[str]:
-    """Check a word that looks like a path of the repository; others may be the user's."""
-    if not _PATH.fullmatch(word) or word in _MADE:
+    """Check a word that looks like a path in the repository; others are the user's."""
+    if not _PATH.fullmatch(word) or word in _MADE or word.startswith(".."):
         return
     name, _, test = word.partition("::")
     folders = (ROOT, document.parent, PACKAGE, PACKAGE / "catalogue" / "data")
