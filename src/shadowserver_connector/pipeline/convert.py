@@ -167,18 +167,19 @@ def _first_chunk(artifact: Encoded | None, containers: ReportContainers) -> Chun
 def _findings(
     rows: Iterator[NumberedRow], plan: Plan, survey: Survey, oddities: Oddities
 ) -> Iterator[Finding]:
-    options = plan.context.options
     mapper = RowMapper(plan, oddities)
     kept = _kept(rows, Selection(plan))
-    mode = options.notes
+    mode = plan.context.options.notes
     if mode == "auto":
         mode = "finding" if survey.kept <= AUTO_FINDING_NOTES else "host"
-    if mode == "host":
-        for group in grouped_by_host(kept, _host_reader(plan), HOST_ROWS):
+    # In each mode the rows of a host stand together: what they share is then in one chunk, and
+    # need not be sent again with another.
+    for group in grouped_by_host(kept, _host_reader(plan), HOST_ROWS):
+        if mode == "host":
             yield mapper.finding(group, lambda several: host_note(plan.notes, several))
-        return
-    for numbered in kept:
-        yield mapper.finding([numbered], _single_note(plan) if mode == "finding" else _no_note)
+            continue
+        for numbered in group:
+            yield mapper.finding([numbered], _single_note(plan) if mode == "finding" else _no_note)
 
 
 def _kept(rows: Iterable[NumberedRow], selection: Selection) -> Iterator[NumberedRow]:
