@@ -27,9 +27,9 @@ def test_host_is_in_one_chunk(tmp_path: Path, notes: str) -> None:
         for visit in range(VISITS)
         for host in range(HOSTS)
     ]
-    converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes, chunk_objects=100)
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes, chunk_objects=60)
     copies = Counter(stix["id"] for stix in converted.everything() if "value" in stix)
-    assert len(converted.chunks) > 4
+    assert len(converted.chunks) > 3
     assert len(copies) == 2 * HOSTS
     # A host whose rows do not fit into what is left of a chunk goes on in the next.
     assert sum(copies.values()) - len(copies) <= 2 * len(converted.chunks)
