@@ -10,9 +10,10 @@ if __name__ == "__main__":
         # Imported here so that a broken installation ends as any failure does.
         from shadowserver_connector.connector.main import run
 
-        run()
+        code = run()
     except SettingsError as error:
         sys.exit(str(error))
     except Exception:
         traceback.print_exc()
         sys.exit(1)
+    sys.exit(code)

@@ -72,7 +72,6 @@ class RowMapper:
         if plan.traffic is not None:
             traffic = plan.traffic.make(plan.traffic.pick(row))
             finding.objects.update(traffic.objects)
-            observables += traffic.observables
             tagged += traffic.tagged
             bad += traffic.bad
         for column, why in dict.fromkeys(bad):

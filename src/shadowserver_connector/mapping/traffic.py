@@ -70,7 +70,9 @@ def traffic_maker(
             stack, src and src.ref, dst and dst.ref, src_port, dst_port
         )
         ref = (traffic.id,)
-        return Part({traffic.id: traffic}, ref, (), ref, (), False, tuple(bad), "")
+        # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
+        # Observed-Data with one could not have the platform's id either.
+        return Part({traffic.id: traffic}, (), (), ref, (), False, tuple(bad), "")
 
     return make_part
 
