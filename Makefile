@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check-shared lint format typecheck generated lock clean system-packages
+.PHONY: help demo test test-full check-shared lint format typecheck generated bench lock clean \
+	system-packages
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -24,6 +25,10 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(PIP_INSTALL) --no-deps --editable .
 	@touch $@ $(VENV)/.runtime
 
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	$(PIP_INSTALL) --require-hashes -r requirements/bench.txt
+	@touch $@
+
 lint: $(VENV)/.dev ## ruff, format check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,6 +47,9 @@ test: $(VENV)/.dev system-packages ## all tests that a fresh machine can run
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
 	$(BIN)/pytest -q -m "integration and not shared"
 
+test-full: export TEST_FULL = 1
+test-full: test ## the same with the whole crash matrix and fault table; takes long
+
 check-shared: $(VENV)/.dev ## compare with Shadowserver's schema and samples in ../shared
 	$(BIN)/pytest -q -n auto -m shared
 
@@ -50,10 +58,20 @@ system-packages:
 
 generated: $(VENV)/.dev ## fail if a generated file is stale
 	$(BIN)/python scripts/generate_metadata.py --check
+	$(BIN)/python scripts/generate_mapping_docs.py --check
+	$(BIN)/python scripts/check_docs.py --check
+
+bench: $(VENV)/.bench system-packages ## ratios against the usual way; 5 million rows take long
+	$(BIN)/python -m benchmarks --output docs/benchmark.json
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url pyproject.toml
 
 lock: $(VENV)/.dev ## write requirements/*.txt anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra opencti pyproject.toml -o requirements/runtime.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra opencti --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --extra opencti --extra preview -o requirements/runtime.txt
+	$(COMPILE) --extra opencti --extra preview --extra dask --group dev -o requirements/dev.txt
+	$(COMPILE) --extra opencti --extra preview --extra dask --group dev --group bench \
+		-o requirements/bench.txt
 
 clean: ## remove what the commands above made
 	rm -rf .venv .venv-* demo-output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,12 +2,16 @@
 # Installs, from Debian's packages, what the tests need beyond Python:
 #   rabbitmq-server   the integration tests start it as a node of their own
 #   libmagic1         pycti reads file types with it
+#   chromium, chromium-driver, fonts-dejavu-core   the preview page is tested in a real browser
 # Nothing is started or enabled: the package's own service stays off.
 set -eu
 
 missing=""
 [ -x /usr/sbin/rabbitmq-server ] || missing="$missing rabbitmq-server"
 ls /usr/lib/*/libmagic.so.1 /lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1"
+[ -x /usr/bin/chromium ] || missing="$missing chromium"
+[ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
+[ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
 missing="${missing# }"
 [ -n "$missing" ] || exit 0
 

@@ -101,6 +101,27 @@ def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
     run(work)
 
 
+@app.command(epilog="Example: shadowserver-connector preview reports/ --html page.html")
+def preview(
+    files: Files,
+    page: Annotated[Path, typer.Option("--html", help="Page to write; it needs no network.")],
+    most: Annotated[
+        int, typer.Option("--max-findings", min=1, help="Findings in its table and graph.")
+    ] = 10_000,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Write one HTML page: charts, a table of findings, and the STIX graph to click through."""
+    from shadowserver_connector.cli.preview import preview as command
+    from shadowserver_connector.pipeline.options import conversion_options
+
+    def work() -> int:
+        options = conversion_options(_loaded(config).settings.shadowserver)
+        return command(files, page, options, most=most, as_json=as_json)
+
+    run(work)
+
+
 @app.command(epilog="Example: shadowserver-connector demo -o demo-output")
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundles.")] = Path(

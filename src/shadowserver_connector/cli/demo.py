@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.cli.console import progress
+from shadowserver_connector.cli.console import err, progress
 from shadowserver_connector.cli.outcomes import show
+from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
 from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.fetch import fetch_all
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.preview.page import write_page
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
 from shadowserver_connector.simulator.server import Simulator
+from shadowserver_connector.sink.directory import original_file
 
 _KEY: Final = "simulated-key"
 _SECRET: Final = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
 _THREADS: Final = 8
+_SHOWN: Final = 2_000
+_OPTIONS: Final = Options(create_incident=True)
 
 
 def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
@@ -39,12 +45,28 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
         ) as api,
     ):
         results = _run(api, store, folder)
-    return show(results, folder, as_json=as_json)
+    code = show(results, folder, as_json=as_json)
+    try:
+        found = f"A page to look at: {_preview(results, folder)}"
+    except SettingsError as error:  # the demonstration is whole without its page
+        found = f"No page to look at: {error}"
+    err.print(found, markup=False, soft_wrap=True)
+    return code
+
+
+def _preview(results: Sequence[Outcome | Failure], folder: Path) -> Path:
+    """Write the page of the reports that were converted; return its path."""
+    page = folder / "preview.html"
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    jobs = [(original_file(folder, outcome.info), outcome.info) for outcome in outcomes]
+    with progress() as bar:
+        task = bar.add_task("drawing the preview", total=2 * len(jobs))
+        write_page(jobs, page, _OPTIONS, most=_SHOWN, advance=lambda: bar.advance(task))
+    return page
 
 
 def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome | Failure]:
     results: list[Outcome | Failure] = []
-    options = Options(create_incident=True)
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         listing = bar.add_task("listing days", total=len(store.days()))
         reports = []
@@ -67,7 +89,7 @@ def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome
             results += convert_all(
                 map(count_download, jobs),
                 folder,
-                options,
+                _OPTIONS,
                 executor,
                 ahead=2 * capacity(executor),
                 done=release,

@@ -28,6 +28,12 @@ def report_folder(out: Path, info: ReportInfo) -> Path:
     return out / info.day.isoformat() / safe_name(info.file)
 
 
+def original_file(out: Path, info: ReportInfo) -> Path:
+    """Return where the copy of a report's own file lies."""
+    folder = report_folder(out, info)
+    return folder / folder.name
+
+
 def write_report(
     out: Path,
     path: Path,
