@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from shadowserver_connector import __version__
+from shadowserver_connector.cli import operations
+from shadowserver_connector.cli.arguments import (
+    Config,
+    Files,
+    Json,
+    days_between,
+    loaded_settings,
+)
 from shadowserver_connector.cli.exits import run
-from shadowserver_connector.errors import SettingsError
-
-if TYPE_CHECKING:
-    from shadowserver_connector.settings import Loaded
 
 app = typer.Typer(
     name="shadowserver-connector",
@@ -28,26 +32,14 @@ app = typer.Typer(
     ),
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        help="Settings file; config.yml is looked for by default.",
-        exists=True,
-        dir_okay=False,
-    ),
-]
-Files = Annotated[
-    list[Path],
-    typer.Argument(help="Report files (.csv, .csv.gz, .zip) or folders of them.", exists=True),
-]
-
 
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"shadowserver-connector {__version__}")
         raise typer.Exit
+
+
+app.add_typer(operations.app)
 
 
 @app.callback()
@@ -75,7 +67,7 @@ def convert(
     from shadowserver_connector.pipeline.options import conversion_options
 
     def work() -> int:
-        settings = _loaded(config).settings.shadowserver
+        settings = loaded_settings(config).settings.shadowserver
         return command(
             files,
             output,
@@ -95,7 +87,7 @@ def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
     from shadowserver_connector.pipeline.options import conversion_options
 
     def work() -> int:
-        options = conversion_options(_loaded(config).settings.shadowserver)
+        options = conversion_options(loaded_settings(config).settings.shadowserver)
         return command(files, options, as_json=as_json)
 
     run(work)
@@ -116,7 +108,7 @@ def preview(
     from shadowserver_connector.pipeline.options import conversion_options
 
     def work() -> int:
-        options = conversion_options(_loaded(config).settings.shadowserver)
+        options = conversion_options(loaded_settings(config).settings.shadowserver)
         return command(files, page, options, most=most, as_json=as_json)
 
     run(work)
@@ -142,7 +134,7 @@ def check(config: Config = None, as_json: Json = False) -> None:
     """Show every setting with its value and source, and try the connection to Shadowserver."""
     from shadowserver_connector.cli.remote import check as command
 
-    run(lambda: command(_loaded(config), as_json=as_json))
+    run(lambda: command(loaded_settings(config), as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector types --subscribed")
@@ -156,7 +148,7 @@ def types(
     """List the report types that the catalogue knows, or those that are subscribed."""
     from shadowserver_connector.cli.remote import types as command
 
-    run(lambda: command(_loaded(config).settings if subscribed else None, as_json=as_json))
+    run(lambda: command(loaded_settings(config).settings if subscribed else None, as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector subscriptions --json")
@@ -164,7 +156,7 @@ def subscriptions(config: Config = None, as_json: Json = False) -> None:
     """List the report lists that are subscribed."""
     from shadowserver_connector.cli.remote import subscriptions as command
 
-    run(lambda: command(_loaded(config).settings, as_json=as_json))
+    run(lambda: command(loaded_settings(config).settings, as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector reports --from 2024-01-29 --to 2024-01-31")
@@ -184,17 +176,8 @@ def reports(
     from shadowserver_connector.cli.remote import reports as command
 
     def work() -> int:
-        to = last.date() if last else datetime.now(UTC).date()
-        since = first.date() if first else to - timedelta(days=3)
-        if since > to:
-            raise SettingsError(f"--from {since} is after --to {to}; swap them")
-        return command(_loaded(config).settings, since, to, as_json=as_json)
+        until = last or datetime.now(UTC)
+        since, to = days_between(first or until - timedelta(days=3), until)
+        return command(loaded_settings(config).settings, since, to, as_json=as_json)
 
     run(work)
-
-
-def _loaded(config: Path | None) -> Loaded:
-    """Read the settings; imported late, as ``--help`` must not wait for pydantic."""
-    from shadowserver_connector.settings import load_settings
-
-    return load_settings(config_file=config)

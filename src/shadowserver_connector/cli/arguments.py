@@ -1,0 +1,44 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shadowserver_connector.errors import SettingsError
+
+if TYPE_CHECKING:
+    from shadowserver_connector.settings import Loaded
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        help="Settings file; config.yml is looked for by default.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Report files (.csv, .csv.gz, .zip) or folders of them.", exists=True),
+]
+
+
+def loaded_settings(config: Path | None) -> Loaded:
+    """Read the settings; imported late, as ``--help`` must not wait for pydantic."""
+    from shadowserver_connector.settings import load_settings
+
+    return load_settings(config_file=config)
+
+
+def days_between(first: datetime | date, last: datetime | date) -> tuple[date, date]:
+    """Return two days as given by ``--from`` and ``--to``; SettingsError in the wrong order."""
+    since, to = (each.date() if isinstance(each, datetime) else each for each in (first, last))
+    if since > to:
+        raise SettingsError(f"--from {since} is after --to {to}; swap them")
+    return since, to
