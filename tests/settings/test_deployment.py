@@ -20,6 +20,8 @@ from tests.settings.conftest import Load
 
 ROOT = Path(__file__).resolve().parents[2]
 
+Start = Callable[[Callable[[], int]], None]
+
 
 def compose() -> dict[str, object]:
     """Return the one service of docker-compose.yml."""
@@ -77,10 +79,10 @@ def test_manifest() -> None:
 
 
 @pytest.fixture
-def start(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
+def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     """Run src/main.py as a script, with another connector behind it."""
 
-    def start(run: Callable[[], None]) -> None:
+    def start(run: Callable[[], int]) -> None:
         module = ModuleType("shadowserver_connector.connector.main")
         module.run = run  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -89,19 +91,25 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], Non
     return start
 
 
-def test_main_runs_the_connector(start: Callable[[Callable[[], None]], None]) -> None:
-    """main.py runs the connector, and ends without an error when that ends."""
+@pytest.mark.parametrize("code", [0, 1])
+def test_main_runs_the_connector(code: int, start: Start) -> None:
+    """main.py runs the connector once, and ends with the exit code that it returns."""
     runs: list[int] = []
-    start(lambda: runs.append(1))
-    assert runs == [1]
+
+    def run() -> int:
+        runs.append(code)
+        return code
+
+    with pytest.raises(SystemExit) as caught:
+        start(run)
+    assert caught.value.code == code
+    assert runs == [code]
 
 
-def test_main_fails_with_a_traceback(
-    start: Callable[[Callable[[], None]], None], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_main_fails_with_a_traceback(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
     """A failure is a traceback and the exit code 1."""
 
-    def run() -> None:
+    def run() -> int:
         raise RuntimeError("broken")
 
     with pytest.raises(SystemExit) as caught:
@@ -110,10 +118,10 @@ def test_main_fails_with_a_traceback(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_main_names_wrong_settings(start: Callable[[Callable[[], None]], None]) -> None:
+def test_main_names_wrong_settings(start: Start) -> None:
     """Wrong settings are their lines alone; text as the exit status makes Python exit with 1."""
 
-    def run() -> None:
+    def run() -> int:
         raise SettingsError("SHADOWSERVER_NOTES (.env): wrong")
 
     with pytest.raises(SystemExit) as caught:

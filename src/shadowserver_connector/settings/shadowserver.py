@@ -163,3 +163,19 @@ class ShadowserverSettings(Section):
         description="Directory that keeps the original files; none are kept when empty.",
         examples=["/var/lib/shadowserver"],
     )
+    drop_dir: Path | None = Field(
+        default=None,
+        description="Directory whose .csv, .gz and .zip files are imported once; with it the "
+        "connector also runs without an API key.",
+        examples=["/var/lib/shadowserver/drop"],
+    )
+    disk_floor: Size = Field(
+        default=ByteSize(500 * MIB),
+        description="Free space below which no further report is downloaded; 0 for no floor.",
+        examples=["500MiB"],
+    )
+    status_file: Path | None = Field(
+        default=None,
+        description="File that says how the last run went; in the temporary directory when empty.",
+        examples=["/run/shadowserver/status.json"],
+    )
