@@ -1,17 +1,41 @@
 from __future__ import annotations
 
+import itertools
+import json
 import threading
 from datetime import timedelta
 
 import pytest
 
-from shadowserver_connector.connector.memory import StateResetError
-from shadowserver_connector.connector.schedule import RETRY_AFTER, run_for_ever, run_guarded
+from shadowserver_connector.connector import schedule
+from shadowserver_connector.connector.memory import Memory, StateResetError
+from shadowserver_connector.connector.schedule import (
+    RESET,
+    RETRY_AFTER,
+    run_for_ever,
+    run_guarded,
+)
 from shadowserver_connector.errors import CredentialsError
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 DAY = timedelta(days=1)
+
+
+class Clock:
+    """A monotonic clock that goes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time, in seconds."""
+        return self.now
+
+    def advance(self, seconds: float) -> float:
+        """Let time pass, and return what it then is."""
+        self.now += seconds
+        return self.now
 
 
 class Runs:
@@ -31,12 +55,53 @@ class Runs:
 
 
 def pauses_of(runs: Runs, monkeypatch: pytest.MonkeyPatch, period: timedelta = DAY) -> list[float]:
-    """Return how long the schedule pauses between the runs, in hours."""
+    """Return how long after each other the runs begin, in hours."""
     pauses: list[float] = []
-    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: pauses.append(round(seconds / 3600)))
+    clock = Clock()
+    monkeypatch.setattr(schedule, "time", clock)
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
+
+    def run() -> bool:
+        pauses.append(round(clock.now / 3600))
+        return runs()
+
+    helper = FakeHelper()
+    waiter = Waiter(threading.Event(), FakeLog())
     with pytest.raises(Stopping):
-        run_for_ever(runs, FakeHelper(), Waiter(threading.Event(), FakeLog()), period)
-    return pauses
+        run_for_ever(run, helper, Memory(helper, waiter), waiter, period)
+    return [after - before for before, after in itertools.pairwise(pauses)]
+
+
+def test_reset_during_a_pause_starts_over_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause ends within a minute after pycti's pings have met the reset; it is said."""
+    clock = Clock()
+    monkeypatch.setattr(schedule, "time", clock)
+    helper = FakeHelper(stored=json.dumps({"last_run": "2024-01-31"}))
+    waiter = Waiter(threading.Event(), helper.connector_logger)
+    memory = Memory(helper, waiter)
+
+    def pause(_waiter: Waiter, seconds: float) -> None:
+        before, after = clock.now, clock.advance(seconds)
+        if before < 3600 <= after:
+            # What pycti's thread does when it has met a reset.
+            helper.set_state(None)
+
+    monkeypatch.setattr(Waiter, "pause", pause)
+    began: list[float] = []
+    first: list[bool] = []
+
+    def run() -> bool:
+        if len(began) == 2:
+            raise Stopping
+        began.append(clock.now)
+        first.append(memory.read().first_run)
+        return True
+
+    with pytest.raises(Stopping):
+        run_for_ever(run, helper, memory, waiter, DAY)
+    assert first == [False, True]
+    assert 3600 <= began[1] <= 3660
+    assert helper.connector_logger.messages("warning") == [RESET]
 
 
 def test_runs_follow_each_other_by_the_period(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,9 +126,7 @@ def test_reset_starts_over_at_once() -> None:
     runs = Runs(StateResetError("reset"), True)
     assert run_guarded(runs, Waiter(threading.Event(), log))
     assert runs.steps == []
-    assert log.messages("warning") == [
-        "The state was reset in OpenCTI: everything is imported again"
-    ]
+    assert log.messages("warning") == [RESET]
 
 
 def test_failure_is_logged_in_one_line_that_says_what_to_do() -> None:

@@ -125,21 +125,29 @@ class FakeHelper:
             work=FakeWorks(),
             query=self._query,
             connector=SimpleNamespace(read=self._read, ping=self._ping),
-            stix_cyber_observable=SimpleNamespace(upload_artifact=self._upload),
+            stix_cyber_observable=SimpleNamespace(
+                upload_artifact=self._upload, create=self._create
+            ),
         )
 
     def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
-        """Queue a bundle, as a whole or object by object."""
+        """Queue a bundle, as a whole or object by object; announce the messages."""
         no_split = kwargs.get("no_split", False)
+        return self.queue(bundle, no_split, 1 if no_split else None, **kwargs)
+
+    def queue(
+        self, bundle: str, whole: bool, announced: int | None = None, **kwargs: Any
+    ) -> list[str]:
+        """Queue a bundle; announce so many objects, by default all."""
         stix = json.loads(bundle)
         if self.bundle_send_to_directory and kwargs.get("send_to_directory", True):
             self.copies.append(stix)
-        parts = [stix] if no_split else [{**stix, "objects": [each]} for each in stix["objects"]]
+        parts = [stix] if whole else [{**stix, "objects": [each]} for each in stix["objects"]]
         if not (self.bundle_send_to_queue and kwargs.get("send_to_queue", True)):
             return [json.dumps(part) for part in parts]
         work_id = kwargs.get("work_id")
         if self.queue_protocol == "amqp" and work_id:
-            self.api.work.works[work_id]["expected"] += len(parts)
+            self.api.work.works[work_id]["expected"] += announced or len(stix["objects"])
         if self.sending_failures:
             raise self.sending_failures.pop(0)
         self.messages.extend((work_id, part) for part in parts)
@@ -194,6 +202,9 @@ class FakeHelper:
         size = self.queue_sizes.pop(0) if self.queue_sizes else 0
         return {"connector_queue_details": {"messages_number": 0, "messages_size": size}}
 
+    def _create(self, **kwargs: Any) -> dict[str, Any]:
+        return {"types": ("SSH-Key",), "networkSrc": None, "networkDst": None}
+
     def _upload(self, **kwargs: Any) -> dict[str, Any]:
         kwargs["data"] = kwargs["data"].read()
         self.uploads.append(kwargs)
@@ -211,14 +222,24 @@ class OldWorks(FakeWorks):
 
 
 class OldHelper(FakeHelper):
-    """pycti 6.2: splits every bundle itself."""
+    """pycti between 6.2 and 7: splits every bundle itself."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.api.work = OldWorks()
+        self.api.stix_cyber_observable.create = self._create_less
 
     def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
         """Queue a bundle object by object."""
-        return super().send_stix2_bundle(
-            bundle, **{key: value for key, value in kwargs.items() if not key.startswith("no_")}
-        )
+        return self.queue(bundle, False, **kwargs)
+
+    def _create_less(self, **kwargs: Any) -> dict[str, Any]:
+        return {}
+
+
+class OldestHelper(OldHelper):
+    """pycti 6.2: whole messages by another keyword, announced object by object."""
+
+    def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
+        """Queue a bundle, as a whole or object by object."""
+        return self.queue(bundle, kwargs.get("bypass_split", False), **kwargs)

@@ -16,7 +16,7 @@ from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import WorkDeletedError
-from tests.sink.pycti_fakes import FakeHelper, OldHelper
+from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
 
 AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
 MARKING = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
@@ -106,6 +106,19 @@ def test_old_pycti_splits_and_counts_itself(original: Path) -> None:
     assert work["in_error"] is True
 
 
+def test_oldest_pycti_sends_whole_messages_by_another_keyword(original: Path) -> None:
+    """It announces every object of the message, so we must not announce any."""
+    helper = OldestHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, IP % 2), original)
+    batch.send(findings(IP % 3, report_refs=1), original)
+    helper.api.work.works["work-1"]["processed"] = 9
+    batch.send(findings(IP % 3, report_refs=2), original)
+    batch.close("done", in_error=False)
+    assert [len(stix["objects"]) for _, stix in helper.messages] == [5, 4, 3]
+    assert helper.api.work.works["work-1"]["expected"] == 12 == batch.objects
+
+
 def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
     """Over the platform's API the worker splits and announces; we must not count as well."""
     helper = FakeHelper(queue_protocol="api")
@@ -116,7 +129,7 @@ def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
     assert helper.sent_ids()[IP % 1] == 2
 
 
-@pytest.mark.parametrize("kind", [FakeHelper, OldHelper])
+@pytest.mark.parametrize("kind", [FakeHelper, OldHelper, OldestHelper])
 def test_broker_that_comes_back_leaves_exact_expectations(
     kind: type[FakeHelper], original: Path
 ) -> None:

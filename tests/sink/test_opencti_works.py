@@ -2,21 +2,31 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from pycti import OpenCTIApiWork, OpenCTIConnectorHelper, __version__
+from pycti import OpenCTIApiWork, OpenCTIConnectorHelper, StixCyberObservable, __version__
 
 from shadowserver_connector.bundle.chunk import Encoded
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.sent import SentObjects
 from shadowserver_connector.sink.works import close_orphans
-from tests.sink.pycti_fakes import FakeHelper, OldHelper
+from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
 
 
 def test_abilities_are_asked_of_pycti() -> None:
-    """A keyword in the signature counts, and one that is looked up in ``**kwargs``."""
-    assert abilities(FakeHelper()).whole_messages
-    assert abilities(FakeHelper()).multipart_works
-    assert not abilities(OldHelper()).whole_messages
-    assert not abilities(OldHelper()).multipart_works
+    """A keyword in the signature counts, and a word that a method looks up or writes."""
+    assert abilities(FakeHelper()) == Abilities("no_split", True, True, True)
+    assert abilities(OldHelper()) == Abilities(None, False, False, False)
+    assert abilities(OldestHelper()) == Abilities("bypass_split", False, False, False)
+
+
+def test_conversion_makes_what_pycti_can_import() -> None:
+    """What the importer does not know is not made; what a user switched off stays off."""
+    assert within(Options(), abilities(FakeHelper())) == Options()
+    assert within(Options(), abilities(OldHelper())) == Options(
+        ssh_keys=False, network_traffic=False
+    )
+    off = Options(network_traffic=False)
+    assert within(off, abilities(FakeHelper())) == off
 
 
 def test_works_left_open_are_closed_never_deleted() -> None:
@@ -46,10 +56,13 @@ def test_memory_of_sent_objects_is_bounded() -> None:
 
 
 def test_installed_pycti_can_be_asked() -> None:
-    """The newest pycti has whole messages and multipart works, and says so."""
+    """The newest pycti can do everything, and says so; the oldest that we support does not."""
     helper = OpenCTIConnectorHelper.__new__(OpenCTIConnectorHelper)
-    helper.api = SimpleNamespace(work=OpenCTIApiWork(None))
-    can = abilities(helper)
-    newest = tuple(int(part) for part in __version__.split(".")[:1]) >= (7,)
-    assert can.whole_messages is newest
-    assert can.multipart_works is newest
+    observables = StixCyberObservable.__new__(StixCyberObservable)
+    helper.api = SimpleNamespace(work=OpenCTIApiWork(None), stix_cyber_observable=observables)
+    known = {
+        "6.2": Abilities("bypass_split", False, False, False),
+        "7": Abilities("no_split", True, True, True),
+    }
+    version = ".".join(__version__.split(".")[: 2 if __version__.startswith("6.") else 1])
+    assert abilities(helper) == known[version]

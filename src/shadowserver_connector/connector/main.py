@@ -30,7 +30,7 @@ from shadowserver_connector.pipeline.executors import open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.settings.load import Loaded, load_settings
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.waiting import Log, Stopping, Waiter
 
 # Seconds. Docker kills ten seconds after it asked to stop.
@@ -90,12 +90,14 @@ class Process:
         helper = connect(self.loaded, self.waiter)
         if settings.connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
             self.waiter.log.warning("CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti")
+        can = abilities(helper)
+        say_what_pycti_lacks(can, self.waiter.log)
         self.importer = Importer(
             settings=settings.shadowserver,
-            options=conversion_options(settings.shadowserver),
+            options=within(conversion_options(settings.shadowserver), can),
             api=_reports_api(self.loaded, self.waiter),
             helper=helper,
-            can=abilities(helper),
+            can=can,
             memory=Memory(helper, self.waiter),
             waiter=self.waiter,
             workspace=_workspace(settings.connector.id or ""),
@@ -106,10 +108,26 @@ class Process:
         return self.importer
 
 
+def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
+    """Log in one line what is done without, as the installed pycti is not the newest."""
+    lacking = [
+        lack
+        for has, lack in (
+            (can.whole_messages, "whole messages: it splits bundles into objects"),
+            (can.multipart_works, "multipart works: a work may look complete too early"),
+            (can.ssh_keys, "SSH-Key: left out"),
+            (can.network_traffic, "ends of Network-Traffic: it is left out"),
+        )
+        if not has
+    ]
+    if lacking:
+        log.info("The installed pycti is an older one", {"lacks": lacking})
+
+
 def _for_ever(process: Process) -> int:
     period = process.loaded.settings.connector.duration_period
     with process.assembled() as parts:
-        run_for_ever(lambda: run_window(parts), parts.helper, parts.waiter, period)
+        run_for_ever(lambda: run_window(parts), parts.helper, parts.memory, parts.waiter, period)
     return 0
 
 

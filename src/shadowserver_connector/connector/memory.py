@@ -31,6 +31,13 @@ class Memory:
         self._waiter = waiter
         self._held: dict[str, Any] | None = None
 
+    def was_reset(self) -> bool:
+        """Tell whether pycti's ping thread has met a reset since the last read or write.
+
+        Contacts nothing: that thread pings every 40 seconds.
+        """
+        return bool(self._helper.get_state() != self._held)
+
     def read(self) -> State:
         """Return the state, once OpenCTI has confirmed or replaced it."""
         held = self._helper.get_state()
@@ -42,7 +49,7 @@ class Memory:
 
     def write(self, state: State) -> None:
         """Store a state. Raises StateResetError, with nothing written, when OpenCTI's is gone."""
-        if self._helper.get_state() != self._held:
+        if self.was_reset():
             raise StateResetError("the state was reset in OpenCTI")
         new = dump(state)
         self._helper.set_state(new)

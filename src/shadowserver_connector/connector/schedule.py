@@ -8,17 +8,20 @@ from datetime import timedelta
 from typing import Any, Final
 
 from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.memory import StateResetError
+from shadowserver_connector.connector.memory import Memory, StateResetError
 from shadowserver_connector.sink.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)
 """The next run after one that Shadowserver or a defect kept from finishing."""
+RESET: Final = "The state was reset in OpenCTI: everything is imported again"
+# Seconds after which a pause between two runs looks whether the state was reset.
+_LOOK_UP: Final = 10.0
 
 Run = Callable[[], bool]
 
 
-def run_for_ever(run: Run, helper: Any, waiter: Waiter, period: timedelta) -> None:
-    """Run now and every ``period``; ends with Stopping only.
+def run_for_ever(run: Run, helper: Any, memory: Memory, waiter: Waiter, period: timedelta) -> None:
+    """Run now, every ``period``, and soon after a reset; ends with Stopping only.
 
     pycti's own scheduler is not used: when OpenCTI does not answer, it ends the process.
     """
@@ -29,7 +32,18 @@ def run_for_ever(run: Run, helper: Any, waiter: Waiter, period: timedelta) -> No
         pause = period if complete else min(period, RETRY_AFTER)
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
         helper.next_run_datetime(left)
-        waiter.pause(left)
+        if _pause_until_reset(memory, waiter, left):
+            waiter.log.warning(RESET)
+
+
+def _pause_until_reset(memory: Memory, waiter: Waiter, seconds: float) -> bool:
+    """Pause; return early, and whether it was so, when the state was reset in OpenCTI."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        waiter.pause(min(left, _LOOK_UP))
+        if memory.was_reset():
+            return True
+    return False
 
 
 def run_guarded(run: Run, waiter: Waiter) -> bool:
@@ -48,4 +62,4 @@ def run_guarded(run: Run, waiter: Waiter) -> bool:
         if reason is not None:
             waiter.log.error("The run failed", {"reason": reason})
             return False
-        waiter.log.warning("The state was reset in OpenCTI: everything is imported again")
+        waiter.log.warning(RESET)

@@ -26,6 +26,8 @@ class Options:
     notes: NotesMode = "auto"
     observed_data: bool = True
     network_traffic: bool = True
+    ssh_keys: bool = True
+    """No setting: off where the platform's importer does not know them."""
     relationships: frozenset[str] | None = None
     """Relationship types to make; ``None`` makes all."""
     create_indicators: bool = False

@@ -104,6 +104,8 @@ def _groups(
 ) -> Iterator[tuple[Builder, str, list[Member]]]:
     primary = context.report_type.primary
     for rule in RULES:
+        if rule.build is build_ssh_key and not context.options.ssh_keys:
+            continue
         groups: dict[str, list[Member]] = {}
         for index, column in numbered:
             if _matches(column.role, rule.roles):

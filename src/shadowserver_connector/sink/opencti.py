@@ -159,7 +159,7 @@ class Delivery:
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
         """Hand a bundle to pycti, again until it is through; return the number of messages."""
         if self._can.whole_messages:
-            kwargs["no_split"] = True
+            kwargs[self._can.whole_messages] = True
         self._messages += 1
         # Used where bundles wait for a person's validation: each needs a name of its own.
         file_name = f"{original.stem}-{self._messages}.json"
@@ -185,14 +185,16 @@ class Delivery:
         return self._waiter.until(QUEUE, attempt)
 
     def _count(self, messages: int, objects: int) -> None:
-        """Make OpenCTI expect as many objects as were sent; pycti announced the messages."""
+        """Make OpenCTI expect as many objects as were sent, where pycti announced the message."""
         work_id = self._work_id
         if work_id is None or messages == 0 or not self._is_counted():
             return
-        self._announced += messages
-        if self._can.whole_messages and objects > 1:
+        if self._can.whole_messages == "no_split" and objects > 1:
+            self._announced += 1
             self._waiter.until(OPENCTI, lambda: works.announce(self._helper, work_id, objects - 1))
             self._announced += objects - 1
+        else:
+            self._announced += objects if messages == 1 else messages
 
     def _is_counted(self) -> bool:
         # By the "api" protocol it is OpenCTI's worker that splits and announces.

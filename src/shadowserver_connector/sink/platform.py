@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.mapping.options import Options
 
 T = TypeVar("T")
 
@@ -21,26 +22,64 @@ _TOO_LARGE = frozenset({311, 406})
 class Abilities:
     """What the installed pycti can do; asked, never derived from its version."""
 
-    whole_messages: bool
-    """A bundle can travel as one message that one worker imports in order (``no_split``)."""
+    whole_messages: Literal["no_split", "bypass_split"] | None
+    """Keyword by which a bundle travels as one message that one worker imports in order.
+
+    With ``no_split`` pycti announces one object whatever the message holds, with ``bypass_split``
+    as many as it holds. The workers of OpenCTI 6.2, whose pycti has the latter, import every
+    message whole; versions in between take the keyword and split all the same.
+    """
     multipart_works: bool
     """A work can stay open between several bundles."""
+    ssh_keys: bool
+    """The importer knows SSH-Key."""
+    network_traffic: bool
+    """The importer creates Network-Traffic together with its ends.
+
+    An older one relates the ends afterwards, which OpenCTI refuses when the object comes again.
+    """
 
 
 def abilities(helper: Any) -> Abilities:
     """Ask pycti what it can do."""
+    send = helper.send_stix2_bundle
+    create_observable = helper.api.stix_cyber_observable.create
     return Abilities(
-        whole_messages=_takes(helper.send_stix2_bundle, "no_split"),
-        multipart_works=_takes(helper.api.work.initiate_work, "is_multipart"),
+        whole_messages=(
+            "no_split"
+            if _mentions(send, "no_split")
+            else "bypass_split"
+            if _mentions(send, "bypass_split")
+            else None
+        ),
+        multipart_works=_mentions(helper.api.work.initiate_work, "is_multipart"),
+        ssh_keys=_mentions(create_observable, "SSH-Key"),
+        network_traffic=_mentions(create_observable, "networkSrc"),
     )
 
 
-def _takes(method: Callable[..., Any], keyword: str) -> bool:
-    if keyword in inspect.signature(method).parameters:
+def within(options: Options, can: Abilities) -> Options:
+    """Return conversion options without what the installed pycti could not import."""
+    return replace(
+        options,
+        ssh_keys=options.ssh_keys and can.ssh_keys,
+        network_traffic=options.network_traffic and can.network_traffic,
+    )
+
+
+def _mentions(method: Callable[..., Any], word: str) -> bool:
+    """Tell whether a method has a parameter of this name, or uses the word as a constant.
+
+    Most of pycti takes ``**kwargs`` and looks its keywords up by name.
+    """
+    if word in inspect.signature(method).parameters:
         return True
-    # pycti takes ``**kwargs`` and looks its keywords up by name.
     function = inspect.unwrap(getattr(method, "__func__", method))
-    return keyword in function.__code__.co_consts
+    # The keys of a dict display are one constant.
+    return any(
+        constant == word or (isinstance(constant, tuple) and word in constant)
+        for constant in function.__code__.co_consts
+    )
 
 
 def ask(call: Callable[[], T]) -> T:

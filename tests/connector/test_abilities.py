@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.connector.main import say_what_pycti_lacks
+from shadowserver_connector.sink.platform import abilities
+from tests.mapping.conversion import convert
+from tests.sink.pycti_fakes import FakeHelper, FakeLog, OldestHelper, OldHelper
+
+FINGERPRINT = base64.b64encode(hashlib.sha256(b"key").digest()).decode()
+HEADER = ("timestamp", "severity", "ip", "protocol", "port", "server_host_key_sha256")
+ROW = ("2024-01-31 08:00:00", "low", "192.0.2.7", "tcp", "22", FINGERPRINT)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_ssh_keys_are_left_out_where_the_importer_does_not_know_them(
+    known: bool, tmp_path: Path
+) -> None:
+    """No object and no reference is left of the key; the Note has its cell all the same."""
+    converted = convert(tmp_path, "scan_ssh", HEADER, [ROW], ssh_keys=known)
+    assert len(converted.of("ssh-key")) == known
+    assert FINGERPRINT in converted.one("note")["content"]
+    refs = [
+        ref for stix in converted.of("note", "report") for ref in stix["object_refs"]
+    ] + converted.one("observed-data")["object_refs"]
+    assert any(ref.startswith("ssh-key--") for ref in refs) is known
+
+
+@pytest.mark.parametrize(
+    ("helper", "said"),
+    [
+        (FakeHelper(), []),
+        (OldHelper(), ["whole messages", "multipart works", "SSH-Key", "Network-Traffic"]),
+        (OldestHelper(), ["multipart works", "SSH-Key", "Network-Traffic"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_pycti_lacks_is_said_in_one_line(helper: FakeHelper, said: list[str]) -> None:
+    """The start tells what is done without; with the newest pycti there is nothing to tell."""
+    log = FakeLog()
+    say_what_pycti_lacks(abilities(helper), log)
+    assert len(log.lines) == bool(said)
+    for word in said:
+        assert word in log.text()
