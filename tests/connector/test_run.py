@@ -410,15 +410,16 @@ def test_key_without_subscriptions_is_said(helper: FakeHelper, tmp_path: Path) -
 
 
 def test_originals_are_archived_when_asked_for(helper: FakeHelper, tmp_path: Path) -> None:
-    """The bytes lie in a folder of the day, also when their content was known."""
+    """The bytes lie in the day's folder, with their hash beside them."""
     archive = tmp_path / "archive"
     parts = importer(
         helper, FakeApi(report()), tmp_path / "w", settings={"archive_dir": str(archive)}
     )
     run_window(parts)
-    [kept] = [path for path in archive.rglob("*") if path.is_file()]
-    assert kept.parent.name == str(YESTERDAY)
+    [kept] = archive.rglob("*.csv")
+    assert kept == archive / f"{YESTERDAY:%Y/%m/%d}" / report().file
     assert kept.read_bytes() == f"content of {report().file}".encode()
+    assert (kept.parent / "SHA256SUMS").read_text().endswith(f"  {kept.name}\n")
 
 
 def test_no_secret_is_logged_or_stored(helper: FakeHelper, tmp_path: Path) -> None:

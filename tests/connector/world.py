@@ -154,6 +154,16 @@ class World:
         with self.connector(**settings) as process:
             return process.wait()
 
+    def command(
+        self, *arguments: object, given: str = "", **settings: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of the command line to its end; ``given`` is typed into it."""
+        command = [sys.executable, "-W", "ignore", "-m", "shadowserver_connector"]
+        return subprocess.run(
+            [*command, *map(str, arguments)], env=self._environment(settings), cwd=self.folder,
+            input=given, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
     def until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until something has happened. Raises TimeoutError, with the log's end."""
         deadline = time.monotonic() + seconds

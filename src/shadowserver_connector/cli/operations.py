@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from shadowserver_connector.cli.arguments import Config, loaded_settings
+from shadowserver_connector.cli.arguments import (
+    Config,
+    Files,
+    Json,
+    days_between,
+    loaded_settings,
+)
 from shadowserver_connector.cli.exits import run as run_command
+from shadowserver_connector.errors import SettingsError
 
 app = typer.Typer()
+
+From = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
+To = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today by default.")
+]
 
 
 @app.command(epilog="Example: shadowserver-connector run --once")
@@ -22,3 +36,36 @@ def run(
 
     entry = main.run_once if once else main.run
     run_command(lambda: entry(loaded_settings(config)))
+
+
+@app.command("import", epilog="Example: shadowserver-connector import reports/")
+def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
+    """Bring report files on disk into OpenCTI, in one work for each day."""
+    from shadowserver_connector.cli.imports import import_ as command
+
+    run_command(lambda: command(loaded_settings(config), files, as_json=as_json))
+
+
+@app.command(epilog="Example: shadowserver-connector fetch --from 2024-01-01 -o archive/")
+def fetch(
+    first: From,
+    last: To = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Archive folder; SHADOWSERVER_ARCHIVE_DIR by default."),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Download original files into an archive folder, none of them twice."""
+    from shadowserver_connector.cli.imports import fetch as command
+
+    def work() -> int:
+        since, to = days_between(first, last or datetime.now(UTC))
+        loaded = loaded_settings(config)
+        archive = output or loaded.settings.shadowserver.archive_dir
+        if archive is None:
+            raise SettingsError("name the archive folder: -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
+        return command(loaded, archive, since, to, as_json=as_json)
+
+    run_command(work)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import traceback
 from collections.abc import Collection, Sequence
 from concurrent.futures import wait
@@ -22,9 +21,9 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
+from shadowserver_connector.operations.archive import keep
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.outcome import Outcome
-from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.waiting import Stopping
@@ -126,7 +125,7 @@ def _import_report(
             tally.add(
                 _convert_and_send(parts, patience, report, downloaded.path, delivery, convert)
             )
-        _archive(parts, report, downloaded.path)
+        _archive(parts, report, downloaded)
         state, ending = with_done(state, report, downloaded.sha256, listed), Ending.DONE
     except NotReadyError:
         parts.log.info("Still empty, asked for again by the next run", {"file": report.file})
@@ -180,21 +179,17 @@ def _convert_and_send(
     return patience.until("room on the disk", call)
 
 
-def _archive(parts: Importer, report: ReportInfo, path: Path) -> None:
+def _archive(parts: Importer, report: ReportInfo, downloaded: Downloaded) -> None:
     """Keep the original file, if that is asked for; a full archive stops nothing."""
     directory = parts.settings.archive_dir
     if directory is None:
         return
-    target = directory / report.day.isoformat() / safe_name(f"{report.list}-{path.name}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.part")
-        shutil.copyfile(path, part)
-        part.replace(target)
+        keep(directory, report, downloaded.path, downloaded.sha256)
     except OSError as error:
         parts.log.warning(
             "The original file is not archived",
-            {"file": path.name, "directory": str(directory), "reason": error.strerror},
+            {"file": report.file, "directory": str(directory), "reason": error.strerror},
         )
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from shadowserver_connector.connector.day import import_day
 from shadowserver_connector.connector.estimate import estimate
 from shadowserver_connector.connector.importer import Importer, Patience
+from shadowserver_connector.connector.selection import is_wanted
 from shadowserver_connector.errors import RetriableError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.platform import OPENCTI
@@ -57,16 +58,7 @@ def _list_day(parts: Importer, patience: Patience, day: date) -> list[ReportInfo
     except RetriableError as error:
         parts.log.warning("Day left to the next run", {"day": str(day), "reason": str(error)})
         return None
-    return [report for report in reports if _is_wanted(parts, report)]
-
-
-def _is_wanted(parts: Importer, report: ReportInfo) -> bool:
-    settings = parts.settings
-    return (
-        (not settings.report_types or report.type in settings.report_types)
-        and (not settings.report_names or report.list in settings.report_names)
-        and report.type not in settings.exclude_types
-    )
+    return [report for report in reports if is_wanted(settings, report)]
 
 
 def _close_orphans(parts: Importer) -> None:

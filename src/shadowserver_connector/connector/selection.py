@@ -1,4 +1,4 @@
-"""Whether the report types and lists that are configured exist."""
+"""Which reports the settings choose, and whether what they name exists."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ from collections.abc import Callable, Sequence
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.errors import CredentialsError, RetriableError
+from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Log
+
+
+def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
+    """Tell whether the settings choose a report: by type and list, less what is excluded."""
+    return (
+        (not settings.report_types or report.type in settings.report_types)
+        and (not settings.report_names or report.list in settings.report_names)
+        and report.type not in settings.exclude_types
+    )
 
 
 def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: Log) -> None:

@@ -1,0 +1,120 @@
+"""``import``, ``backfill`` and ``fetch``: reports brought in by hand."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from rich.text import Text
+
+from shadowserver_connector.api.connect import connect
+from shadowserver_connector.cli.console import err, print_json, print_table, progress
+from shadowserver_connector.cli.exits import OK, SOME_FAILED
+from shadowserver_connector.cli.log import ConsoleLog
+from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
+from shadowserver_connector.operations.importing import Result, import_files, unread
+from shadowserver_connector.operations.intake import Intake
+from shadowserver_connector.operations.session import open_session
+from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.options import conversion_options
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.settings import Loaded
+from shadowserver_connector.sink.platform import abilities, within
+
+
+def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
+    """Bring files, folders and archives into OpenCTI; return the exit code."""
+    helper, waiter = open_session(loaded, ConsoleLog())
+    can = abilities(helper)
+    options = within(conversion_options(loaded.settings.shadowserver), can)
+    intake = Intake(helper, can, waiter, options)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+        task = bar.add_task("importing", total=None)
+        for result in import_files(intake, paths, Path(work)):
+            results.append(result)
+            bar.advance(task)
+    if not results:
+        results.append(unread("", ValueError("no report among the given files and folders")))
+    return _show(results, as_json=as_json)
+
+
+def _show(results: Sequence[Result], *, as_json: bool) -> int:
+    sent = [result for result in results if isinstance(result, Outcome)]
+    failed = [result for result in results if not isinstance(result, Outcome)]
+    if as_json:
+        print_json(
+            {
+                "reports": [
+                    {
+                        "file": each.info.file,
+                        "day": each.info.day.isoformat(),
+                        "type": each.info.type,
+                        "severity": each.severity,
+                        "rows": each.rows,
+                        "objects": dict(each.objects),
+                    }
+                    for each in sent
+                ],
+                "failed": [{"file": each.info.file, "reason": each.reason} for each in failed],
+            }
+        )
+    else:
+        print_table(
+            ("Date", "Type", "Severity", "Findings", "Objects", "File"),
+            [
+                (
+                    each.info.day.isoformat(),
+                    each.info.type,
+                    each.severity,
+                    each.rows,
+                    sum(each.objects.values()),
+                    each.info.file,
+                )
+                for each in sent
+            ],
+        )
+        _print_failures(failed)
+    return SOME_FAILED if failed else OK
+
+
+def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bool) -> int:
+    """Download the originals of some days into an archive folder; return the exit code."""
+    settings = loaded.settings.shadowserver
+    failures: list[Failure] = []
+    with connect(loaded.settings) as api, progress() as bar:
+        reports = list(listed(api, settings, days_of(first, last)))
+        task = bar.add_task("downloading", total=None)
+        kept = []
+        for each in fetch_into(
+            api, archive, reports, threads=settings.max_threads, failed=failures.append
+        ):
+            kept.append(each)
+            bar.advance(task)
+    there = len(reports) - len(kept) - len(failures)
+    if as_json:
+        print_json(
+            {
+                "fetched": [
+                    {"file": str(each.path), "bytes": each.size, "sha256": each.sha256}
+                    for each in kept
+                ],
+                "already_there": there,
+                "failed": [{"file": each.info.file, "reason": each.reason} for each in failures],
+            }
+        )
+    else:
+        print_table(
+            ("Date", "Bytes", "File"),
+            [(each.report.day.isoformat(), each.size, str(each.path)) for each in kept],
+        )
+        err.print(f"{len(kept)} fetched, {there} already there, {len(failures)} failed.")
+        _print_failures(failures)
+    return SOME_FAILED if failures else OK
+
+
+def _print_failures(failures: Sequence[Failure]) -> None:
+    for failure in failures:
+        err.print(Text(f"failed: {failure.reason}", style="red"), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""What whoever runs the connector needs: imports by hand, archive, drop folder, status, metrics."""

@@ -1,0 +1,91 @@
+"""The archive of original files: ``YEAR/MONTH/DAY/<file>``, with their SHA-256 beside them.
+
+A day's folder also holds ``SHA256SUMS``, as ``sha256sum -c`` reads it, and ``.reports``, which
+says of which listed reports the files are, by digest: what is there need not be fetched again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.report.hashing import fingerprint
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.state.digest import report_digest
+
+SUMS: Final = "SHA256SUMS"
+_REPORTS: Final = ".reports"
+
+
+def day_folder(archive: Path, report: ReportInfo) -> Path:
+    """Return the folder of a report's day."""
+    return archive / f"{report.day:%Y}" / f"{report.day:%m}" / f"{report.day:%d}"
+
+
+def is_kept(archive: Path, report: ReportInfo) -> bool:
+    """Tell whether the file of a report as listed, under this id, is in the archive."""
+    folder = day_folder(archive, report)
+    wanted = report_digest(report)
+    return any(
+        digest == wanted and name and (folder / name).is_file()
+        for digest, _, name in (line.partition("  ") for line in _lines(folder / _REPORTS))
+    )
+
+
+def keep(archive: Path, report: ReportInfo, path: Path, sha256: str) -> Path:
+    """Copy a report's file into the archive and return where it is.
+
+    A file that has the same content already is left as it is; one that has another content is
+    never overwritten: the new one gets a name with the begin of its SHA-256. Raises ``OSError``.
+    """
+    folder = day_folder(archive, report)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = _place(folder, safe_name(report.file), sha256)
+    if not target.exists():
+        _copy(path, target)
+    _note(folder / SUMS, f"{sha256}  {target.name}")
+    _note(folder / _REPORTS, f"{report_digest(report)}  {target.name}")
+    return target
+
+
+def _place(folder: Path, name: str, sha256: str) -> Path:
+    """Return where a file with this content is, or may be."""
+    first = folder / name
+    if name != SUMS and (not first.exists() or fingerprint(first).sha256 == sha256):
+        return first
+    return first.with_name(f"{first.stem}.{sha256[:16]}{first.suffix}")
+
+
+def _copy(path: Path, target: Path) -> None:
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        shutil.copyfile(path, part)
+        # mkstemp makes files for the owner only; an archive is read by others, as umask allows.
+        part.chmod(path.stat().st_mode & 0o644)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _note(file: Path, line: str) -> None:
+    if line in _lines(file):
+        return
+    # One short write at the end: two processes at the same archive do not lose lines.
+    with file.open("a", encoding="utf-8") as notes:
+        notes.write(f"{line}\n")
+
+
+def _lines(file: Path) -> Iterator[str]:
+    try:
+        with file.open(encoding="utf-8") as notes:
+            for line in notes:
+                yield line.rstrip("\n")
+    except FileNotFoundError:
+        return

@@ -1,0 +1,70 @@
+"""Original files from Shadowserver into an archive folder, without OpenCTI."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.connector.selection import is_wanted
+from shadowserver_connector.operations.archive import is_kept, keep
+from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.fetch import fetch_all
+from shadowserver_connector.report.hashing import fingerprint
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+
+
+class Kept(NamedTuple):
+    """A report whose file is in the archive now."""
+
+    report: ReportInfo
+    path: Path
+    size: int
+    sha256: str
+
+
+def days_of(first: date, last: date) -> list[date]:
+    """Return all days from ``first`` to ``last``, newest first."""
+    return [last - timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def listed(
+    api: ReportsApi, settings: ShadowserverSettings, days: Sequence[date]
+) -> Iterator[ReportInfo]:
+    """Yield the reports of some days that the settings choose.
+
+    Raises CredentialsError and ApiUnavailableError.
+    """
+    for day in days:
+        for report in api.list_reports(
+            day, lists=settings.report_names, types=settings.report_types
+        ):
+            if is_wanted(settings, report):
+                yield report
+
+
+def fetch_into(
+    api: ReportsApi,
+    archive: Path,
+    reports: Sequence[ReportInfo],
+    *,
+    threads: int,
+    failed: Callable[[Failure], None],
+) -> Iterator[Kept]:
+    """Download reports into the archive, those that are there already left out; yield each.
+
+    One that fails is given to ``failed``, and the others go on. Raises ``OSError`` where the
+    archive cannot be written.
+    """
+    archive.mkdir(parents=True, exist_ok=True)
+    missing = [report for report in reports if not is_kept(archive, report)]
+    # Inside of the archive, whose disk has room for the files anyway.
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=archive) as work:
+        for path, report in fetch_all(api, missing, Path(work), threads=threads, failed=failed):
+            facts = fingerprint(path)
+            yield Kept(report, keep(archive, report, path, facts.sha256), facts.size, facts.sha256)
+            path.unlink()

@@ -1,0 +1,94 @@
+"""Reports that are on disk, delivered to OpenCTI in one work for each day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.importer import Convert
+from shadowserver_connector.connector.tally import Failure, Tally
+from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline import batch
+from shadowserver_connector.pipeline.batch import Job
+from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.sink.opencti import Delivery
+from shadowserver_connector.sink.platform import Abilities
+from shadowserver_connector.sink.waiting import Waiter
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What it takes to bring a report into OpenCTI."""
+
+    helper: Any
+    """pycti's ``OpenCTIConnectorHelper``."""
+    can: Abilities
+    waiter: Waiter
+    options: Options
+    convert: Convert = convert_report
+
+
+class DayWorks:
+    """Works under way, one for each day that a report was delivered of.
+
+    Leaving the ``with`` statement closes them all, each with a message that counts; after an
+    interruption with one attempt.
+    """
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
+        self._days: dict[date, tuple[Delivery, Tally]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for delivery, tally in self._days.values():
+            if kind is None:
+                delivery.close(tally.message(delivery.objects), in_error=bool(tally.failures))
+                continue
+            with suppress(SinkUnavailableError):
+                delivery.close_at_once(tally.message(delivery.objects, "interrupted"))
+
+    def deliver(self, job: Job) -> Outcome | batch.Failure:
+        """Convert a report and send what it becomes; waits for OpenCTI where that is needed.
+
+        What is wrong with the report comes back as a failure. Raises Stopping.
+        """
+        path, info = job
+        delivery, tally = self._work_of(info.day)
+        emit = _sender(delivery, path)
+        try:
+            outcome = self._intake.convert(path, info, self._intake.options, emit)
+        except Exception as error:
+            reason = describe(error)
+        else:
+            tally.add(outcome)
+            return outcome
+        tally.failures.append(Failure(info.file, reason, 1))
+        return batch.Failure(info, reason)
+
+    def _work_of(self, day: date) -> tuple[Delivery, Tally]:
+        if day not in self._days:
+            parts = self._intake
+            name = f"Shadowserver reports of {day}"
+            self._days[day] = (Delivery(parts.helper, parts.can, parts.waiter, name), Tally(day))
+        return self._days[day]
+
+
+def _sender(delivery: Delivery, path: Path) -> Callable[[Chunk], None]:
+    return lambda chunk: delivery.send(chunk, path)

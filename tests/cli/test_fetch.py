@@ -1,0 +1,64 @@
+"""``fetch``: originals into an archive, from the simulated API."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from click.testing import Result
+
+from tests.api.memory import KEY, SECRET, csv
+
+Run = Callable[..., Result]
+RunJson = Callable[..., tuple[Any, int]]
+DAYS = ("--from", "2024-01-30", "--to", "2024-01-31")
+
+
+def test_fetch_fills_the_archive_once(
+    run_json: RunJson, account: dict[str, str], tmp_path: Path
+) -> None:
+    """Every report of the days, with its hash; the second time nothing is downloaded."""
+    told, code = run_json("fetch", *DAYS, "-o", "archive", **account)
+    assert code == 0
+    names = {f"2024-01-31-scan_{kind}.csv" for kind in ("ssl-example-net", "vnc-other")}
+    assert {Path(each["file"]).name for each in told["fetched"]} == names
+    kept = tmp_path / "archive/2024/01/31/2024-01-31-scan_ssl-example-net.csv"
+    assert kept.read_bytes() == csv(3)
+    digests = {each["sha256"] for each in told["fetched"]}
+    assert hashlib.sha256(csv(3)).hexdigest() in digests
+    again, code = run_json("fetch", *DAYS, "-o", "archive", **account)
+    assert code == 0
+    assert again == {"fetched": [], "already_there": 2, "failed": []}
+    assert not list((tmp_path / "archive").glob(".fetch-*"))
+
+
+def test_fetch_takes_what_the_settings_choose(run_json: RunJson, account: dict[str, str]) -> None:
+    """Into the configured archive, without the types that are excluded."""
+    chosen = account | {
+        "SHADOWSERVER_ARCHIVE_DIR": "kept",
+        "SHADOWSERVER_EXCLUDE_TYPES": "scan_vnc",
+    }
+    told, code = run_json("fetch", *DAYS, **chosen)
+    assert code == 0
+    assert [each["file"] for each in told["fetched"]] == [
+        "kept/2024/01/31/2024-01-31-scan_ssl-example-net.csv"
+    ]
+
+
+def test_fetch_needs_a_folder(run: Run, account: dict[str, str]) -> None:
+    """Where to put the files must be said."""
+    result = run("fetch", *DAYS, **account)
+    assert result.exit_code == 3
+    assert "SHADOWSERVER_ARCHIVE_DIR" in result.stderr
+
+
+def test_fetch_shows_a_table(run: Run, account: dict[str, str]) -> None:
+    """For people, without secrets."""
+    result = run("fetch", *DAYS, "-o", "archive", **account)
+    assert result.exit_code == 0
+    assert "2 fetched, 0 already there, 0 failed" in result.stderr
+    assert "id-scan_ssl" not in result.output
+    assert KEY not in result.output
+    assert SECRET not in result.output

@@ -1,0 +1,138 @@
+"""What an operator does by hand, against platform, broker and simulator."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.simulator.server import Simulator
+from tests.connector.world import (
+    CONNECTOR,
+    KEY,
+    REPORT_ID,
+    SECRET,
+    TODAY,
+    Reports,
+    World,
+    csv,
+    small_month,
+)
+from tests.platform.opencti import OpenCTI
+from tests.platform.rabbitmq import RabbitMQ
+
+pytestmark = pytest.mark.integration
+
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture
+def store() -> Reports:
+    """Return the reports of two days."""
+    return small_month()
+
+
+@pytest.fixture
+def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[World]:
+    """Return simulator, platform and broker."""
+    with Simulator(store, key=KEY, secret=SECRET) as simulator:
+        yield World(platform, rabbitmq, simulator, tmp_path)
+
+
+def files_of(store: Reports, folder: Path) -> list[Path]:
+    """Write the store's reports to disk: one plain, one gzipped, the others in one archive."""
+    folder.mkdir()
+    plain, packed, *others = store.files.items()
+    first = folder / plain[0].file
+    first.write_bytes(plain[1])
+    second = folder / f"{packed[0].file}.gz"
+    second.write_bytes(gzip.compress(packed[1]))
+    archive = folder / "mail.zip"
+    with zipfile.ZipFile(archive, "w") as members:
+        for report, content in others:
+            members.writestr(report.file, content)
+    return [first, second, archive]
+
+
+def test_import_brings_files_into_opencti(world: World, store: Reports, tmp_path: Path) -> None:
+    """The same objects as by the connector, in one closed work a day, without Shadowserver."""
+    files = files_of(store, tmp_path / "files")
+    done = world.command("import", *files, "--json", shadowserver_api_key="")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert sorted(each["file"] for each in told["reports"]) == sorted(
+        report.file for report in store.files
+    )
+    assert told["failed"] == []
+    world.import_all()
+    assert sorted(work.name for work in world.works()) == [
+        f"Shadowserver reports of {TODAY - timedelta(days=back)}" for back in (2, 1)
+    ]
+    assert all(work.status == "complete" for work in world.works())
+    assert all("2 reports, 24 findings" in work.messages[-1]["message"] for work in world.works())
+    imported = world.objects()
+    world.platform.reset(CONNECTOR)
+    assert world.run() == 0
+    world.import_all()
+    assert {name for name in world.objects() if name not in imported} == set()
+
+
+def test_import_leaves_the_state_alone(world: World, store: Reports, tmp_path: Path) -> None:
+    """A connector under the same id goes on where it was."""
+    assert world.run() == 0
+    before = world.state()
+    folder = tmp_path / "files"
+    files_of(store, folder)
+    assert world.command("import", folder).returncode == 0
+    assert world.state() == before
+
+
+def test_import_names_what_fails(world: World, tmp_path: Path) -> None:
+    """The others are imported; exit code 1; the work is in error and names the file."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / f"{YESTERDAY}-scan_http-example.csv").write_bytes(csv(1, 3))
+    (folder / f"{YESTERDAY}-scan_ssl-example.csv").write_bytes(b"\x00\x01 no table")
+    (folder / "broken.zip").write_bytes(b"PK no archive")
+    done = world.command("import", folder)
+    assert done.returncode == 1
+    assert f"{YESTERDAY}-scan_http-example.csv" in done.stdout
+    assert "broken.zip" in done.stderr
+    [work] = world.works()
+    [error] = work.errors
+    assert "1 reports, 3 findings" in error["message"]
+    assert f"failed: {YESTERDAY}-scan_ssl-example.csv" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "named"),
+    [
+        ({"opencti_token": "wrong-token"}, 4, "OPENCTI_TOKEN"),
+        ({"opencti_url": "http://127.0.0.1:9"}, 5, "OPENCTI_URL"),
+        ({"opencti_url": ""}, 3, "OPENCTI_URL"),
+    ],
+)
+def test_import_does_not_wait_for_an_opencti_that_is_not_there(
+    world: World, store: Reports, tmp_path: Path, settings: dict[str, str], code: int, named: str
+) -> None:
+    """A person sits in front of it: the error comes at once, in a line that says what to do."""
+    files = files_of(store, tmp_path / "files")
+    done = world.command("import", *files, **settings)
+    assert done.returncode == code
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "wrong-token" not in done.stdout + done.stderr
+
+
+def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
+    """Is the connector, with its exit code, and no secret in what it writes."""
+    done = world.command("run", "--once")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert world.done() == len(store.files)
+    for secret in (KEY, SECRET, REPORT_ID, world.platform.token):
+        assert secret not in done.stdout + done.stderr
