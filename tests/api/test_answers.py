@@ -157,6 +157,7 @@ def test_errors_on_credentials_are_told_apart(text: str, result: bool) -> None:
         ("busy", "busy"),
         ("no key k3y here", "no key *** here"),
         ("two\nlines\x1b[31m\u2028", "two lines [31m"),
+        ("a\u202egnp.exe", "a gnp.exe"),
         ("token " + "a1" * 25, "token ***"),
         ("event4_honeypot_ddos_target unknown", "event4_honeypot_ddos_target unknown"),
         ("<!DOCTYPE html><p>x", "a web page"),
@@ -171,5 +172,6 @@ def test_a_servers_text_is_quoted_safely(text: str, quoted: str) -> None:
 
 def test_key_info_is_returned_without_the_key() -> None:
     """Fields that echo the key or secret are dropped, however deep."""
-    answer = {"apikey": "k3y", "deep": {"x": ["s3cret!"]}, "name": "Example", "limit": 5}
+    deep = {"x": ["s3cret!"]}
+    answer = {"apikey": "k3y", "deep": deep, "k3y": "active", "name": "Example", "limit": 5}
     assert answers.key_details(answer, ("k3y", "s3cret!")) == {"name": "Example", "limit": 5}

@@ -205,6 +205,7 @@ PASSING = {
     "write": httpx.WriteError("broken pipe"),
     "protocol": httpx.RemoteProtocolError("peer closed connection"),
     "proxy": httpx.ProxyError("503 Service Unavailable"),
+    "redirect to no URL": httpx.Response(302, headers={"Location": "a:0"}),
 }
 
 

@@ -123,6 +123,7 @@ TRANSFERS: dict[str, Callable[[], httpx.Response | Exception]] = {
     "no gzip": lambda: httpx.Response(200, headers={"Content-Encoding": "gzip"}, content=[b"ip"]),
     "read time-out": lambda: httpx.ReadTimeout("timed out"),
     "refused": lambda: httpx.ConnectError("refused"),
+    "redirect to no URL": lambda: httpx.Response(302, headers={"Location": "a:0"}),
 }
 TROUBLES: dict[str, Callable[[], httpx.Response]] = {
     "500": lambda: httpx.Response(500, content=BODY),
@@ -270,7 +271,10 @@ def test_other_ids_are_refused(id: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../x.csv", "/etc/x", "a/b.csv", "..", ".", "a\\b.csv", "a\0.csv", "...", " ", "x" * 300],
+    [
+        *("../x.csv", "/etc/x", "a/b.csv", "..", ".", "a\\b.csv", "...", " ", "x" * 300),
+        *("a\0.csv", "a\n.csv", "\u202egpj.csv", "a\x1b[31m.csv"),
+    ],
 )
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
     """The API's file name never leaves the folder."""

@@ -141,6 +141,21 @@ def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.Monk
     assert result.oddities.places(kind)[0].row == 1
 
 
+def test_cut_line_that_is_no_row_is_counted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A header, or an endless blank line at the end, is cut in each pass over the file."""
+    monkeypatch.setattr(layout, "LONGEST_LINE", 20)
+    monkeypatch.setattr("shadowserver_connector.report.table.LONGEST_LINE", 20)
+    monkeypatch.setattr(layout, "_CHUNK", 10)
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"ip,tag\n192.0.2.1,a\n" + b" " * 50)
+    oddities = Oddities("x.csv")
+    with open_table(path, oddities) as table:
+        assert list(table.rows()) == list(table.rows())
+    assert oddities.counts() == {"line longer than 16 Mi characters, cut": 1}
+
+
 def test_short_row_is_padded_and_counted(read: Reading) -> None:
     """A row with cells missing at its end has them empty."""
     result = read("ip,port,tag\n192.0.2.1,443\n192.0.2.2,443,b\n")

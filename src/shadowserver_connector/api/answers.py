@@ -66,8 +66,8 @@ def quotable(text: str, secrets: Sequence[str]) -> str:
         return "a web page"
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    text = _TOKEN.sub("***", _CONTROL.sub(" ", text[:_MAX_TEXT]))
-    text = " ".join(text.split())
+    shown = (character if character.isprintable() else " " for character in text[:_MAX_TEXT])
+    text = " ".join(_TOKEN.sub("***", "".join(shown)).split())
     return text if len(text) <= 200 else text[:199] + "…"
 
 
@@ -82,7 +82,7 @@ def key_details(answer: object, secrets: Sequence[str]) -> dict[str, object]:
     return {
         name: value
         for name, value in found.items()
-        if not any(secret in orjson.dumps(value).decode() for secret in secrets if secret)
+        if not any(secret in orjson.dumps([name, value]).decode() for secret in secrets if secret)
     }
 
 

@@ -216,7 +216,7 @@ class ReportsApi:
                 "POST", self._api_url + method, content=body, headers=headers
             ) as response:
                 content = read_bounded(response, _MAX_ANSWER_BYTES, time.monotonic)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise failure(error) from None
         try:
             answer = answers.parse(content)

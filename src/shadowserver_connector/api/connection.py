@@ -108,7 +108,9 @@ def open_client(
         ) from None
 
 
-def failure(error: httpx.HTTPError, kind: type[RetriableError] = ApiUnavailableError) -> Exception:
+def failure(
+    error: httpx.HTTPError | httpx.InvalidURL, kind: type[RetriableError] = ApiUnavailableError
+) -> Exception:
     """Turn the HTTP library's error into ours, without the request that it may quote.
 
     Returns RetryLaterError, or ApiUnavailableError where trying again at once is pointless.
@@ -119,6 +121,9 @@ def failure(error: httpx.HTTPError, kind: type[RetriableError] = ApiUnavailableE
             f"the server's certificate is not trusted ({text}); "
             "name your CA's file in SHADOWSERVER_CA_BUNDLE"
         )
+    if isinstance(error, httpx.InvalidURL):
+        # The library reads a redirect's target even where it is not followed.
+        return RetryLaterError("the answer redirects to what is no URL", kind=kind)
     if isinstance(error, httpx.ConnectTimeout):
         return RetryLaterError("no connection in time", kind=kind)
     if isinstance(error, httpx.TimeoutException):

@@ -58,10 +58,13 @@ def report_url(download_url: str, report: ReportInfo) -> httpx.URL:
 
 
 def target_path(into: Path, report: ReportInfo) -> Path:
-    """Return the file's path in ``into``. Raises ReportRefusedError for a name with a folder."""
+    """Return the file's path in ``into``.
+
+    Raises ReportRefusedError for a name with a folder, and for one that is no printable line.
+    """
     name = report.file
-    is_plain = name == Path(name).name and name.strip(". ") and not {"\\", "\0"} & set(name)
-    if not is_plain or len(name.encode()) > 200:
+    is_plain = name == Path(name).name and name.strip(". ") and "\\" not in name
+    if not is_plain or not name.isprintable() or len(name.encode()) > 200:
         raise ReportRefusedError(f"{name[:200]!r} is no file name; the report is skipped")
     return into / name
 
@@ -90,7 +93,7 @@ def fetch(
             _publish(part, path)
     except (NotReadyError, ReportRefusedError) as error:
         raise type(error)(f"{path.name}: {error}") from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise failure(error, TransferError) from None
     except OSError as error:
         raise SinkUnavailableError(f"cannot write to {path.parent}: {error.strerror}") from error

@@ -55,6 +55,7 @@ class Table:
         self._oddities = oddities
         self._rows: Generator[tuple[int, list[str]], None, None] | None = None
         self._reported = 0
+        self._reported_cuts = 0
         with self._text() as text:
             first = _header_line(text)
         self._delimiter = delimiter_of(first)
@@ -87,8 +88,15 @@ class Table:
         doubled = self._layout.quoting is Quoting.DOUBLED_ESCAPED
         number = 0
 
+        cuts = 0
+
         def cut() -> None:
-            self._odd("line longer than 16 Mi characters, cut", number + 1)
+            # By its own count: a cut line may be the header, or blank, and then is no row.
+            nonlocal cuts
+            cuts += 1
+            if cuts > self._reported_cuts:
+                self._reported_cuts = cuts
+                self._oddities.add("line longer than 16 Mi characters, cut", number + 1)
 
         with self._text() as text:
             lines = _capped(text, cut) if self._layout.long_lines else text
