@@ -1,0 +1,91 @@
+"""The note renderer on any cells: tables of exactly these cells, in which nothing acts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.mapping.markdown import cell
+from shadowserver_connector.mapping.notes import MASK, finding_note, host_note, note_columns
+from tests.fuzz import texts
+from tests.fuzz.effort import EFFORT
+from tests.mapping.gfm import Table, blocks, tables
+from tests.mapping.test_markdown import plain
+
+_CELLS: Final = st.one_of(texts.active, texts.cells)
+_NAMES: Final = ("first", "second", "third", "password")
+_ROWS: Final = st.lists(_CELLS, min_size=len(_NAMES), max_size=len(_NAMES))
+
+
+def _columns(names: list[str]) -> list[Column]:
+    """Return columns of these names; the last holds secrets."""
+    return [
+        Column(name, "secret" if name == names[-1] else "text", "", "", name, order)
+        for order, name in enumerate(names)
+    ]
+
+
+def _same(table: Table, rows: list[list[str]]) -> None:
+    assert [[plain(shown) for shown in row] for row in table.rows] == [
+        [plain(text) for text in row] for row in rows
+    ]
+
+
+def _masked(row: list[str]) -> list[str]:
+    return [*row[:-1], MASK if row[-1] else ""]
+
+
+@EFFORT
+@given(text=_CELLS)
+def test_a_cell_is_one_line_of_text(text: str) -> None:
+    """No line break, no control character, and no angle bracket that the worker would rewrite."""
+    shown = cell(text)
+    assert len(shown.splitlines()) <= 1
+    assert not any(character < " " or "\x7f" <= character <= "\x9f" for character in shown)
+    assert "<" not in shown
+    shown.encode()
+
+
+@EFFORT
+@given(row=_ROWS)
+def test_a_finding_is_one_table(row: list[str]) -> None:
+    """It has a line for each cell that is not empty, and secrets show not even their length."""
+    note = finding_note(note_columns(_columns(list(_NAMES))), row)
+    if not any(row):
+        assert note == "(no cells)"
+        return
+    assert blocks(note) == ["table_open"]
+    (table,) = tables(note)
+    lines = zip(_NAMES, _masked(row), row, strict=True)
+    _same(table, [["Field", "Value"], *([name, shown] for name, shown, cell in lines if cell)])
+
+
+@EFFORT
+@given(names=st.lists(_CELLS, min_size=4, max_size=4), row=_ROWS)
+def test_names_of_columns_are_cells_too(names: list[str], row: list[str]) -> None:
+    """Whatever a header holds, the table has two columns and nothing stands outside of it."""
+    note = finding_note(note_columns(_columns(names)), row)
+    if any(row):
+        assert blocks(note) == ["table_open"]
+        (table,) = tables(note)
+        assert table.width == 2
+        assert len(table.rows) == 1 + sum(map(bool, row))
+
+
+@EFFORT
+@given(rows=st.lists(_ROWS, min_size=2, max_size=4))
+def test_a_host_is_two_tables(rows: list[list[str]]) -> None:
+    """What all rows share stands in the first, what differs in the second: every cell is shown."""
+    note = host_note(note_columns(_columns(list(_NAMES))), rows)
+    varying = [at for at in range(len(_NAMES)) if len({row[at] for row in rows}) > 1]
+    if not varying:
+        assert note == finding_note(note_columns(_columns(list(_NAMES))), rows[0])
+        return
+    second = tables(note)[-1]
+    heading = [_NAMES[at] for at in varying]
+    _same(second, [heading, *([_masked(row)[at] for at in varying] for row in rows)])
+    assert blocks(note)[-2:] == ["paragraph_open", "table_open"]
+    assert len(blocks(note)) == 3
