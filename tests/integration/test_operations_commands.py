@@ -130,9 +130,20 @@ def test_import_does_not_wait_for_an_opencti_that_is_not_there(
 
 
 def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
-    """Is the connector, with its exit code, and no secret in what it writes."""
+    """Is the connector, with its exit code; the status tells of it, and no secret is written."""
+    store.add(YESTERDAY, "scan_ssh", b"\x00\x01 no table", 1)
+    assert world.command("status").returncode == 5
     done = world.command("run", "--once")
     assert done.returncode == 0, done.stderr[-3000:]
-    assert world.done() == len(store.files)
+    assert world.done() == len(store.files) - 1
+    status = world.command("status", "--json")
+    assert status.returncode == 1
+    told = json.loads(status.stdout)
+    assert told["problems"] == ["1 reports of the last run failed"]
+    run = told["last_run"]
+    assert (run["new"], run["done"], run["failed"], run["findings"]) == (5, 4, 1, 48)
+    assert run["failures"][0]["file"].endswith("scan_ssh-example-4.csv")
+    assert told["newest_day"] == str(YESTERDAY)
+    done.stdout += status.stdout
     for secret in (KEY, SECRET, REPORT_ID, world.platform.token):
         assert secret not in done.stdout + done.stderr

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from shadowserver_connector.operations.status import Status
+from shadowserver_connector.operations.statusfile import write_status
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,6 +110,20 @@ def test_health(
     assert platform.headers["Authorization"] == "Bearer token"
     assert platform.headers["X-First"] == "1"
     assert platform.headers["X-Second"] == "two"
+
+
+@pytest.mark.parametrize(("minutes", "code"), [(1, 0), (6, 1)])
+def test_health_by_the_signs_of_life(
+    platform: Platform, tmp_path: Path, minutes: int, code: int
+) -> None:
+    """A process that hangs is unhealthy, though pycti's thread still pings for it."""
+    platform.body = {"data": {"connector": {"active": True}}}
+    file = tmp_path / "status.json"
+    write_status(file, Status(datetime.now(UTC) - timedelta(minutes=minutes)))
+    url = f"http://127.0.0.1:{platform.server_port}"
+    found = health(tmp_path, url, SHADOWSERVER_STATUS_FILE=str(file))
+    assert found[0] == code
+    assert ("no sign of life" in found[1]) == bool(code)
 
 
 def test_health_without_a_platform(platform: Platform, tmp_path: Path) -> None:

@@ -38,6 +38,16 @@ def run(
     run_command(lambda: entry(loaded_settings(config)))
 
 
+@app.command(epilog="Example: shadowserver-connector status --json")
+def status(config: Config = None, as_json: Json = False) -> None:
+    """Show the last run, what failed and why, the queue and the next run."""
+    from shadowserver_connector.cli.status import status as command
+
+    run_command(
+        lambda: command(loaded_settings(config).settings, datetime.now(UTC), in_json=as_json)
+    )
+
+
 @app.command("import", epilog="Example: shadowserver-connector import reports/")
 def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
     """Bring report files on disk into OpenCTI, in one work for each day."""

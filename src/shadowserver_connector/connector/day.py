@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 import traceback
 from collections.abc import Collection, Sequence
 from concurrent.futures import wait
@@ -13,6 +14,7 @@ from typing import Final
 
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.connector.downloads import Download, Fetched, downloads
+from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.connector.importer import Convert, Importer, Patience
 from shadowserver_connector.connector.memory import StateResetError
 from shadowserver_connector.connector.tally import Failure, Tally
@@ -116,20 +118,25 @@ def _import_report(
     convert: Convert,
 ) -> tuple[State, Ending]:
     report = fetched.report
+    began = time.monotonic()
     try:
         downloaded = _downloaded(parts, patience, fetched)
         if is_content_known(state, report, downloaded.sha256):
             parts.log.info("Known under another id, nothing to send", {"file": report.file})
             tally.skipped += 1
+            parts.observe(ReportSkipped(report.file))
         else:
-            tally.add(
-                _convert_and_send(parts, patience, report, downloaded.path, delivery, convert)
-            )
+            outcome = _convert_and_send(parts, patience, report, downloaded.path, delivery, convert)
+            tally.add(outcome)
+            seconds = time.monotonic() - began
+            parts.log.info("Report imported", _counts(outcome, seconds))
+            parts.observe(ReportDone(outcome, seconds))
         _archive(parts, report, downloaded)
         state, ending = with_done(state, report, downloaded.sha256, listed), Ending.DONE
     except NotReadyError:
         parts.log.info("Still empty, asked for again by the next run", {"file": report.file})
         tally.skipped += 1
+        parts.observe(ReportSkipped(report.file))
         return state, Ending.NOT_READY
     except StateResetError:
         raise
@@ -137,6 +144,7 @@ def _import_report(
         state, ending = with_failure(state, report), Ending.FAILED
         failure = Failure(report.file, describe(error), failures_of(state, report))
         tally.failures.append(failure)
+        parts.observe(ReportFailed(*failure[:2], type(error).__name__, failure.times))
     if ending is Ending.FAILED:
         # Outside of the handler: pycti logs the traceback of the error that is being handled.
         parts.log.error("Report failed", tally.failures[-1]._asdict())
@@ -177,6 +185,18 @@ def _convert_and_send(
             raise
 
     return patience.until("room on the disk", call)
+
+
+def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
+    return {
+        "file": outcome.info.file,
+        "severity": outcome.severity,
+        "rows": outcome.rows,
+        "objects": sum(outcome.objects.values()),
+        "odd": sum(outcome.oddities.values()),
+        "bytes": outcome.size,
+        "seconds": round(seconds, 1),
+    }
 
 
 def _archive(parts: Importer, report: ReportInfo, downloaded: Downloaded) -> None:

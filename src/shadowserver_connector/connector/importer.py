@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.connector.events import Observe, ignore
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.errors import RetriableError
 from shadowserver_connector.mapping.options import Options
@@ -75,6 +76,8 @@ class Importer:
     """Where reports are converted ahead of their turn; without it ``convert`` does it, in turn."""
     now: Callable[[], datetime] = now
     patience: float = PATIENCE
+    observe: Observe = ignore
+    """Told what happens, for status and metrics."""
     delivery: Delivery | None = field(default=None, init=False)
     """The delivery under way, for whoever has to close it on the way out."""
 

@@ -19,6 +19,7 @@ from typing import Final, NoReturn
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.retry import Retry, RetryPolicy
 from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.events import Observe, Retried
 from shadowserver_connector.connector.helper import connect, pycti_log
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.memory import Memory
@@ -26,6 +27,8 @@ from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.connector.schedule import run_for_ever, run_guarded
 from shadowserver_connector.connector.selection import warn_of_unknown_names
 from shadowserver_connector.errors import SettingsError, SinkUnavailableError
+from shadowserver_connector.operations.statusfile import status_path
+from shadowserver_connector.operations.watch import Watch, watched
 from shadowserver_connector.pipeline.executors import open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.report.filename import safe_name
@@ -69,6 +72,7 @@ class Process:
     def __init__(self, loaded: Loaded, log: Log) -> None:
         self.loaded = loaded
         self.waiter = Waiter(threading.Event(), log)
+        self.watch = Watch(status_path(loaded.settings), log)
         self.importer: Importer | None = None
         self.exit_code = 1
 
@@ -88,6 +92,7 @@ class Process:
     def _assemble(self, executor: Executor) -> Importer:
         settings = self.loaded.settings
         helper = connect(self.loaded, self.waiter)
+        self.watch.look_at(helper)
         if settings.connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
             self.waiter.log.warning("CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti")
         can = abilities(helper)
@@ -95,7 +100,7 @@ class Process:
         self.importer = Importer(
             settings=settings.shadowserver,
             options=within(conversion_options(settings.shadowserver), can),
-            api=_reports_api(self.loaded, self.waiter),
+            api=_reports_api(self.loaded, self.waiter, self.watch.observe),
             helper=helper,
             can=can,
             memory=Memory(helper, self.waiter),
@@ -103,6 +108,7 @@ class Process:
             workspace=_workspace(settings.connector.id or ""),
             # A single worker would only write to disk what can be sent at once.
             executor=None if isinstance(executor, ThreadPoolExecutor) else executor,
+            observe=self.watch.observe,
         )
         warn_of_unknown_names(self.importer.api, settings.shadowserver, self.waiter.log)
         return self.importer
@@ -127,13 +133,14 @@ def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
 def _for_ever(process: Process) -> int:
     period = process.loaded.settings.connector.duration_period
     with process.assembled() as parts:
-        run_for_ever(lambda: run_window(parts), parts.helper, parts.memory, parts.waiter, period)
+        run = watched(lambda: run_window(parts), parts.observe)
+        run_for_ever(run, parts.helper, parts.memory, parts.waiter, period)
     return 0
 
 
 def _once(process: Process) -> int:
     with process.assembled() as parts:
-        complete = run_guarded(lambda: run_window(parts), parts.waiter)
+        complete = run_guarded(watched(lambda: run_window(parts), parts.observe), parts.waiter)
         parts.helper.last_run_datetime()
     return 0 if complete else 1
 
@@ -150,6 +157,7 @@ def _supervised(loaded: Loaded, body: Body) -> int:
         thread.start()
         while thread.is_alive() and not process.waiter.stop.is_set():
             thread.join(_LOOK_UP)
+            process.watch.beat()
         if process.waiter.stop.is_set():
             _leave(process, thread)
     return process.exit_code
@@ -201,12 +209,13 @@ def _close_work(process: Process) -> None:
             delivery.close_at_once("Interrupted by a shutdown; the next run goes on")
 
 
-def _reports_api(loaded: Loaded, waiter: Waiter) -> ReportsApi:
+def _reports_api(loaded: Loaded, waiter: Waiter, observe: Observe) -> ReportsApi:
     settings = loaded.settings.shadowserver
     credentials = loaded.settings.require_api()
 
     def on_retry(retry: Retry) -> None:
         waiter.log.debug("Shadowserver is asked again", asdict(retry))
+        observe(Retried(retry.what.partition(" of ")[0]))
 
     return ReportsApi(
         credentials.key.get_secret_value(),

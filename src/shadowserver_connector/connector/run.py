@@ -7,6 +7,7 @@ from datetime import date
 
 from shadowserver_connector.connector.day import import_day
 from shadowserver_connector.connector.estimate import estimate
+from shadowserver_connector.connector.events import Listed
 from shadowserver_connector.connector.importer import Importer, Patience
 from shadowserver_connector.connector.selection import is_wanted
 from shadowserver_connector.errors import RetriableError
@@ -71,6 +72,8 @@ def _announce(parts: Importer, state: State, found: Mapping[date, Sequence[Repor
     todo = [
         report for reports in found.values() for report in reports if not is_done(state, report)
     ]
+    newest = max((day for day, reports in found.items() if reports), default=None)
+    parts.observe(Listed(len(todo), newest))
     if not state.first_run:
         parts.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return

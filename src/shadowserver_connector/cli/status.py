@@ -1,0 +1,75 @@
+"""``status``: how the connector on this machine is doing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from shadowserver_connector.cli.console import err, out, print_json, print_table
+from shadowserver_connector.cli.exits import OK, SOME_FAILED
+from shadowserver_connector.operations.status import Run, Status, as_json, problems
+from shadowserver_connector.operations.statusfile import read_status, status_path
+from shadowserver_connector.settings.model import Settings
+
+
+def status(settings: Settings, now: datetime, *, in_json: bool) -> int:
+    """Show the status file; return 1 where a person should look at something.
+
+    Raises SinkUnavailableError where there is no status file.
+    """
+    found = read_status(status_path(settings))
+    wrong = problems(found, now)
+    if in_json:
+        print_json({**as_json(found), "problems": wrong})
+    else:
+        print_table(("What", "How"), _rows(found))
+        for failure in _failures(found):
+            out.print(Text(f"failed: {failure}"), soft_wrap=True)
+        for line in wrong:
+            err.print(Text(line, style="bold red"), soft_wrap=True)
+    return SOME_FAILED if wrong else OK
+
+
+def _rows(found: Status) -> list[tuple[str, str]]:
+    queue = found.queue_megabytes
+    rows = [
+        ("version", found.version),
+        ("last sign of life", _time(found.alive)),
+        ("run under way", _run(found.current)),
+        ("last run", _run(found.last)),
+        ("next run", _time(found.next_run)),
+        ("newest day at Shadowserver", found.newest_day or "unknown"),
+        ("queue in OpenCTI", "unknown" if queue is None else f"{queue:,.1f} MB"),
+    ]
+    if found.dropped or found.drop_failures:
+        failed = len(found.drop_failures)
+        rows.append(("drop folder", f"{found.dropped:,} files imported, {failed} failed"))
+    return rows
+
+
+def _run(run: Run | None) -> str:
+    if run is None:
+        return "none"
+    ended = f" to {_time(run.ended)}" if run.ended else ""
+    of = "" if run.new is None else f" of {run.new:,}"
+    return (
+        f"{_time(run.started)}{ended}: {run.done:,}{of} reports done, {run.skipped:,} skipped, "
+        f"{run.failed:,} failed; {run.findings:,} findings, {run.objects:,} objects"
+    )
+
+
+def _failures(found: Status) -> list[str]:
+    runs = [run for run in (found.current, found.last) if run is not None]
+    return [
+        *(
+            f"{each.file} ({each.times} in a row): {each.reason}"
+            for run in runs
+            for each in run.failures
+        ),
+        *(f"{each.file} (drop folder): {each.reason}" for each in found.drop_failures),
+    ]
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "not known"

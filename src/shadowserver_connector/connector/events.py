@@ -1,0 +1,93 @@
+"""What happens in a running connector, for whoever keeps count of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from shadowserver_connector.pipeline.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Shadowserver has said what there is for the days of a run."""
+
+    new: int
+    """Reports that are not imported yet."""
+    newest: date | None
+    """Newest day that has a report; ``None`` where no day has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDone:
+    """A report is in OpenCTI's queue."""
+
+    outcome: Outcome
+    seconds: float
+    """From the download that was waited for to the last confirmed chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSkipped:
+    """A report needs nothing: it is still empty, or its content is known."""
+
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFailed:
+    """A report could not be imported."""
+
+    file: str
+    reason: str
+    """One line, without secrets."""
+    cause: str
+    """Name of the kind of error."""
+    times: int
+    """Failures in a row, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Shadowserver is asked again."""
+
+    method: str
+    """``reports/list``, ``download``, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A file of the drop folder is dealt with."""
+
+    file: str
+    reason: str
+    """Why it could not be imported; empty when it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A run is over."""
+
+    at: datetime
+    complete: bool
+    """Every day of the window could be asked for."""
+    reason: str
+    """Why it could not go on, in one line; empty when it went through."""
+
+
+Event = (
+    RunStarted | Listed | ReportDone | ReportSkipped | ReportFailed | Retried | Dropped | RunEnded
+)
+Observe = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Observe nothing."""

@@ -1,0 +1,227 @@
+"""How the connector is doing: plain data, made of events, judged against the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from shadowserver_connector import __version__
+from shadowserver_connector.connector.events import (
+    Dropped,
+    Event,
+    Listed,
+    ReportDone,
+    ReportFailed,
+    ReportSkipped,
+    RunEnded,
+    RunStarted,
+)
+
+SILENCE: Final = timedelta(minutes=5)
+"""Time without a sign of life after which a connector counts as dead."""
+LATE: Final = timedelta(minutes=15)
+"""Time after which a run that has not begun is overdue."""
+_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A report or file that could not be imported, and why."""
+
+    file: str
+    reason: str
+    times: int = 1
+    """Failures in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, under way or over."""
+
+    started: datetime
+    ended: datetime | None = None
+    complete: bool = False
+    reason: str = ""
+    """Why it did not go through; empty when it did."""
+    new: int | None = None
+    """Reports that were to be imported; ``None`` until Shadowserver has said."""
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+    findings: int = 0
+    objects: int = 0
+    failures: tuple[Failed, ...] = ()
+    """The first twenty of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that the status file says. Times are UTC."""
+
+    alive: datetime
+    """Last sign of life."""
+    version: str = __version__
+    current: Run | None = None
+    last: Run | None = None
+    next_run: datetime | None = None
+    queue_megabytes: float | None = None
+    """What waited in OpenCTI's queue when it was last looked at."""
+    newest_day: str | None = None
+    """Newest day for which Shadowserver has a report."""
+    dropped: int = 0
+    """Files of the drop folder imported since the start."""
+    drop_failures: tuple[Failed, ...] = ()
+    """The last twenty files of the drop folder that failed since the start."""
+
+
+def after(status: Status, event: Event) -> Status:
+    """Return the status after an event."""
+    match event:
+        case RunStarted():
+            return replace(status, current=Run(event.at), next_run=None)
+        case RunEnded() if status.current is not None:
+            run = replace(
+                status.current, ended=event.at, complete=event.complete, reason=event.reason
+            )
+            return replace(status, current=None, last=run)
+        case Dropped(reason=""):
+            return replace(status, dropped=status.dropped + 1)
+        case Dropped():
+            failures = (*status.drop_failures, Failed(event.file, event.reason))
+            return replace(status, drop_failures=failures[-_NAMED:])
+        case Listed():
+            newest = str(event.newest) if event.newest else None
+            return _in_run(replace(status, newest_day=newest), event)
+        case _:
+            return _in_run(status, event)
+
+
+def _in_run(status: Status, event: Event) -> Status:
+    run = status.current
+    # Files of the drop folder are imported between runs.
+    return status if run is None else replace(status, current=_counted(run, event))
+
+
+def _counted(run: Run, event: Event) -> Run:
+    match event:
+        case Listed():
+            return replace(run, new=event.new)
+        case ReportDone():
+            return replace(
+                run,
+                done=run.done + 1,
+                findings=run.findings + event.outcome.noted + event.outcome.merged,
+                objects=run.objects + sum(event.outcome.objects.values()),
+            )
+        case ReportSkipped():
+            return replace(run, skipped=run.skipped + 1)
+        case ReportFailed():
+            failures = (*run.failures, Failed(event.file, event.reason, event.times))
+            return replace(run, failed=run.failed + 1, failures=failures[:_NAMED])
+        case _:
+            return run
+
+
+def problems(status: Status, now: datetime) -> list[str]:
+    """Return what a person should look at, one line each; empty when all is well."""
+    found = []
+    silent = now - status.alive > SILENCE
+    if status.current is not None and silent:
+        found.append(f"the connector ended in the middle of a run, last seen {_ago(status, now)}")
+    elif status.next_run is not None and now - status.next_run > LATE:
+        found.append(f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue")
+    elif status.next_run is not None and silent:
+        found.append(f"the connector does not run, last seen {_ago(status, now)}")
+    last = status.last
+    if last is not None and not last.complete:
+        reason = last.reason or "some days could not be asked for"
+        found.append(f"the last run did not go through: {reason}")
+    if last is not None and last.failed:
+        found.append(f"{last.failed:,} reports of the last run failed")
+    if status.drop_failures:
+        found.append(f"{len(status.drop_failures)} files of the drop folder failed")
+    return found
+
+
+def _ago(status: Status, now: datetime) -> str:
+    return f"{round((now - status.alive).total_seconds() / 60):,} minutes ago"
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """Return the status as plain JSON values."""
+    return {
+        "version": status.version,
+        "alive": _text(status.alive),
+        "next_run": _text(status.next_run),
+        "queue_megabytes": status.queue_megabytes,
+        "newest_day": status.newest_day,
+        "current_run": _run_as_json(status.current),
+        "last_run": _run_as_json(status.last),
+        "drop_folder": {
+            "done": status.dropped,
+            "failures": [_failed_as_json(each) for each in status.drop_failures],
+        },
+    }
+
+
+def from_json(stored: Mapping[str, Any]) -> Status:
+    """Read a status back; raises ``LookupError``, ``TypeError`` or ``ValueError`` if it is none."""
+    return Status(
+        version=str(stored["version"]),
+        alive=datetime.fromisoformat(stored["alive"]),
+        next_run=_moment(stored["next_run"]),
+        queue_megabytes=stored["queue_megabytes"],
+        newest_day=stored["newest_day"],
+        current=_run_from_json(stored["current_run"]),
+        last=_run_from_json(stored["last_run"]),
+        dropped=int(stored["drop_folder"]["done"]),
+        drop_failures=_failures_from_json(stored["drop_folder"]["failures"]),
+    )
+
+
+def _run_as_json(run: Run | None) -> dict[str, Any] | None:
+    if run is None:
+        return None
+    return {
+        "started": _text(run.started),
+        "ended": _text(run.ended),
+        "complete": run.complete,
+        "reason": run.reason,
+        "new": run.new,
+        "done": run.done,
+        "skipped": run.skipped,
+        "failed": run.failed,
+        "findings": run.findings,
+        "objects": run.objects,
+        "failures": [_failed_as_json(each) for each in run.failures],
+    }
+
+
+def _run_from_json(stored: Mapping[str, Any] | None) -> Run | None:
+    if stored is None:
+        return None
+    plain = {
+        **stored,
+        "started": datetime.fromisoformat(stored["started"]),
+        "ended": _moment(stored["ended"]),
+        "failures": _failures_from_json(stored["failures"]),
+    }
+    return Run(**plain)
+
+
+def _failed_as_json(failed: Failed) -> dict[str, Any]:
+    return {"file": failed.file, "reason": failed.reason, "times": failed.times}
+
+
+def _failures_from_json(stored: Any) -> tuple[Failed, ...]:
+    return tuple(Failed(each["file"], each["reason"], each["times"]) for each in stored)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

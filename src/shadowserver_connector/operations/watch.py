@@ -1,0 +1,118 @@
+"""Keeps the status file up to date while the connector runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.events import Event, Observe, RunEnded, RunStarted
+from shadowserver_connector.connector.importer import now as utc_now
+from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.operations.status import Status, after
+from shadowserver_connector.operations.statusfile import read_status, write_status
+from shadowserver_connector.sink.waiting import Log
+
+BEAT: Final = timedelta(seconds=30)
+"""Time between two signs of life while nothing happens."""
+
+
+class Watch:
+    """An observer that writes the status file at each event, and at each `beat` when it is time.
+
+    Safe to use from several threads. A file that cannot be written is logged once and stops
+    nothing.
+    """
+
+    def __init__(self, path: Path, log: Log, now: Callable[[], datetime] = utc_now) -> None:
+        self._path = path
+        self._log = log
+        self._now = now
+        self._lock = threading.Lock()
+        self._writable = True
+        self._status = Status(now(), last=_last_run(path))
+        self._info: Any = None
+
+    def look_at(self, helper: Any) -> None:
+        """Take the size of the queue and the time of the next run from pycti's helper."""
+        self._info = helper.connector_info
+
+    def observe(self, event: Event) -> None:
+        """Take note of an event."""
+        with self._lock:
+            self._status = after(self._status, event)
+            self._write()
+
+    def beat(self) -> None:
+        """Give a sign of life, if the last one is a while ago; cheap otherwise."""
+        with self._lock:
+            if self._now() - self._status.alive >= BEAT:
+                self._write()
+
+    def _write(self) -> None:
+        queue, next_run = self._seen()
+        self._status = replace(
+            self._status,
+            alive=self._now(),
+            queue_megabytes=queue,
+            next_run=next_run if self._is_ahead(next_run) else None,
+        )
+        try:
+            write_status(self._path, self._status)
+        except OSError as error:
+            if self._writable:
+                details = {"file": str(self._path), "reason": error.strerror}
+                self._log.warning("The status file cannot be written", details)
+            self._writable = False
+        else:
+            self._writable = True
+
+    def _is_ahead(self, next_run: datetime | None) -> bool:
+        """Tell whether this run is still to come, and not the one that is going on or over."""
+        current, last = self._status.current, self._status.last
+        if next_run is None or current is not None:
+            return False
+        return last is None or last.ended is None or next_run > last.ended
+
+    def _seen(self) -> tuple[float | None, datetime | None]:
+        if self._info is None:
+            return None, None
+        return self._info.queue_messages_size, _moment(self._info.next_run_datetime)
+
+
+def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
+    """Return a run whose begin and end are observed."""
+
+    def observed() -> bool:
+        observe(RunStarted(utc_now()))
+        complete, reason = False, "interrupted by a shutdown"
+        try:
+            complete, reason = run(), ""
+        except Exception as error:
+            reason = describe(error)
+            raise
+        finally:
+            observe(RunEnded(utc_now(), complete, reason))
+        return complete
+
+    return observed
+
+
+def _last_run(path: Path) -> Any:
+    """Return the last run that the file of an earlier process tells of."""
+    try:
+        return read_status(path).last
+    except SinkUnavailableError:
+        return None
+
+
+def _moment(text: object) -> datetime | None:
+    """Read a time as pycti writes it."""
+    try:
+        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None

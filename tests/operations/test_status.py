@@ -1,0 +1,291 @@
+"""The status: made of events, kept in a file, judged against the clock."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from shadowserver_connector.connector.events import (
+    Dropped,
+    Event,
+    Listed,
+    ReportDone,
+    ReportFailed,
+    ReportSkipped,
+    Retried,
+    RunEnded,
+    RunStarted,
+)
+from shadowserver_connector.errors import CredentialsError, SinkUnavailableError
+from shadowserver_connector.operations.status import (
+    Failed,
+    Status,
+    after,
+    as_json,
+    from_json,
+    problems,
+)
+from shadowserver_connector.operations.statusfile import read_status, status_path, write_status
+from shadowserver_connector.operations.watch import Watch, watched
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.sink.waiting import Stopping
+from tests.sink.pycti_fakes import FakeLog
+
+NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=10)
+INFO = ReportInfo("scan_ssl", date(2024, 3, 9), "2024-03-09-scan_ssl-x.csv", id="capability")
+DONE = ReportDone(
+    Outcome(
+        INFO, "high", rows=12, noted=9, merged=1, filtered=2, cut=0, chunks=1,
+        objects={"note": 9, "report": 1}, size=1000, sha256="",
+    ),
+    2.5,
+)  # fmt: skip
+FAILED = ReportFailed("bad.csv", "bad.csv: no header", "ReportUnreadableError", 2)
+
+
+def status_after(*events: Event) -> Status:
+    """Return the status of a connector to which this happened."""
+    status = Status(NOON)
+    for event in events:
+        status = after(status, event)
+    return status
+
+
+FULL = status_after(
+    RunStarted(NOON), Listed(3, date(2024, 3, 9)), DONE, ReportSkipped("empty.csv"), FAILED,
+    Retried("reports/list"), RunEnded(LATER, complete=True, reason=""), Dropped("mail.zip", ""),
+    Dropped("other.zip", "other.zip: encrypted"), DONE, RunStarted(LATER),
+)  # fmt: skip
+
+
+def test_a_run_is_counted() -> None:
+    """Reports done, skipped and failed, with reasons; findings without those left out."""
+    run = FULL.last
+    assert run is not None
+    assert (run.new, run.done, run.skipped, run.failed) == (3, 1, 1, 1)
+    assert (run.findings, run.objects) == (10, 10)
+    assert run.failures == (Failed("bad.csv", "bad.csv: no header", 2),)
+    assert (run.started, run.ended, run.complete) == (NOON, LATER, True)
+    assert FULL.newest_day == "2024-03-09"
+
+
+def test_the_last_run_stays_while_the_next_is_under_way() -> None:
+    """Both are told, and what is dropped between runs counts for neither."""
+    assert FULL.current is not None
+    assert FULL.current.started == LATER
+    assert FULL.current.done == 0
+    assert FULL.dropped == 1
+    assert FULL.drop_failures == (Failed("other.zip", "other.zip: encrypted"),)
+
+
+def test_failures_are_named_up_to_a_bound() -> None:
+    """A run in which everything fails makes no large file."""
+    status = status_after(RunStarted(NOON), *[FAILED] * 1000)
+    assert status.current is not None
+    assert status.current.failed == 1000
+    assert len(status.current.failures) == 20
+
+
+def test_json_and_back() -> None:
+    """Nothing is lost on the way."""
+    assert from_json(json.loads(json.dumps(as_json(FULL)))) == FULL
+    assert from_json(as_json(Status(NOON))) == Status(NOON)
+
+
+NEXT = NOON + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "now", "said"),
+    [
+        (Status(NOON), NOON, ""),
+        (Status(NOON, next_run=NEXT), LATER - timedelta(minutes=6), ""),
+        (Status(NEXT, next_run=NEXT), NEXT + timedelta(minutes=4), ""),
+        (Status(NOON, next_run=NEXT), LATER, "does not run, last seen 10 minutes ago"),
+        (Status(NEXT, next_run=NEXT), NEXT + timedelta(minutes=16), "is overdue"),
+        (status_after(RunStarted(NOON)), LATER, "ended in the middle of a run"),
+        (status_after(RunStarted(NOON)), NOON + timedelta(minutes=4), ""),
+        (
+            status_after(RunStarted(NOON), RunEnded(NOON, complete=True, reason="")),
+            NOON + timedelta(days=9),
+            "",
+        ),
+        (
+            status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="refused")),
+            NOON,
+            "did not go through: refused",
+        ),
+        (
+            status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="")),
+            NOON,
+            "some days could not be asked for",
+        ),
+        (
+            status_after(RunStarted(NOON), FAILED, RunEnded(NOON, complete=True, reason="")),
+            NOON,
+            "1 reports of the last run failed",
+        ),
+        (status_after(Dropped("x.zip", "why")), NOON, "1 files of the drop folder failed"),
+    ],
+)
+def test_what_a_person_should_look_at(status: Status, now: datetime, said: str) -> None:
+    """A dead or late connector, and a run that failed; run from outside it is never late."""
+    found = problems(status, now)
+    assert len(found) == (1 if said else 0)
+    assert said in "".join(found)
+
+
+def test_the_file_is_written_whole(tmp_path: Path) -> None:
+    """A temporary file is renamed, and gone; others may read it."""
+    path = tmp_path / "new" / "status.json"
+    write_status(path, FULL)
+    assert read_status(path) == FULL
+    assert os.listdir(path.parent) == ["status.json"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_link_in_its_place_is_replaced(tmp_path: Path) -> None:
+    """Someone who may write to the temporary directory cannot make us write elsewhere."""
+    target = tmp_path / "target"
+    target.write_text("precious")
+    path = tmp_path / "status.json"
+    path.symlink_to(target)
+    write_status(path, FULL)
+    assert target.read_text() == "precious"
+    assert not path.is_symlink()
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"version": 1, "alive": 7}'])
+def test_what_is_no_status_is_said(tmp_path: Path, content: str | None) -> None:
+    """In one line that names the file."""
+    path = tmp_path / "status.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SinkUnavailableError, match=r"status\.json: "):
+        read_status(path)
+
+
+def test_where_the_file_is(tmp_path: Path) -> None:
+    """As configured, else in the temporary directory, by the connector's id."""
+    settings = Settings.model_validate({"connector": {"id": "my/id"}})
+    assert status_path(settings) == Path(tempfile.gettempdir()) / "shadowserver-id.status.json"
+    configured = {"shadowserver": {"status_file": str(tmp_path / "s.json")}}
+    assert status_path(Settings.model_validate(configured)) == tmp_path / "s.json"
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self.time
+
+
+def helper(next_run: str | None = None) -> SimpleNamespace:
+    """Return what the watch looks at."""
+    info = SimpleNamespace(queue_messages_size=1.5, next_run_datetime=next_run)
+    return SimpleNamespace(connector_info=info)
+
+
+def test_the_watch_writes_what_happens(tmp_path: Path) -> None:
+    """Queue and next run come from pycti's helper; the report's id is nowhere."""
+    path = tmp_path / "status.json"
+    watch = Watch(path, FakeLog(), Clock())
+    watch.look_at(helper("2024-03-11T12:00:00Z"))
+    for event in (RunStarted(NOON), DONE, RunEnded(LATER, complete=True, reason="")):
+        watch.observe(event)
+    status = read_status(path)
+    assert status.queue_megabytes == 1.5
+    assert status.next_run == NOON + timedelta(days=1)
+    assert status.last is not None
+    assert status.last.done == 1
+    assert "capability" not in path.read_text()
+
+
+def test_the_time_of_a_run_that_is_over_is_no_next_run(tmp_path: Path) -> None:
+    """pycti's helper keeps it until the schedule gives another one."""
+    path = tmp_path / "status.json"
+    watch = Watch(path, FakeLog(), Clock())
+    watch.look_at(helper("2024-03-10T12:00:00Z"))
+    watch.observe(RunStarted(NOON))
+    assert read_status(path).next_run is None
+    watch.observe(RunEnded(LATER, complete=True, reason=""))
+    assert read_status(path).next_run is None
+
+
+def test_signs_of_life(tmp_path: Path) -> None:
+    """Now and then while nothing happens, not at each look."""
+    path, clock = tmp_path / "status.json", Clock()
+    watch = Watch(path, FakeLog(), clock)
+    watch.beat()
+    assert not path.exists()
+    clock.time += timedelta(minutes=1)
+    watch.beat()
+    assert read_status(path).alive == clock.time
+
+
+def test_the_last_run_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    """A new process tells of the run before it."""
+    path = tmp_path / "status.json"
+    write_status(path, FULL)
+    Watch(path, FakeLog(), Clock()).observe(RunStarted(NOON))
+    assert read_status(path).last == FULL.last
+
+
+def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    """It is said once."""
+    (tmp_path / "file").touch()
+    log = FakeLog()
+    watch = Watch(tmp_path / "file" / "status.json", log, Clock())
+    for _ in range(3):
+        watch.observe(RunStarted(NOON))
+    assert log.messages("warning") == ["The status file cannot be written"]
+
+
+def raising(error: BaseException) -> Callable[[], bool]:
+    """Return a run that raises."""
+
+    def run() -> bool:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "complete", "reason"),
+    [
+        (lambda: True, True, ""),
+        (lambda: False, False, ""),
+        (raising(CredentialsError("check the key")), False, "check the key"),
+        (raising(KeyError("secret")), False, "unexpected KeyError at "),
+        (raising(Stopping()), False, "interrupted by a shutdown"),
+    ],
+)
+def test_how_a_run_ended(run: Callable[[], bool], complete: bool, reason: str) -> None:
+    """Whatever it raises goes on its way."""
+    events: list[Event] = []
+    raised = False
+    try:
+        watched(run, events.append)()
+    except BaseException:
+        raised = True
+    started, ended = events
+    assert isinstance(started, RunStarted)
+    assert isinstance(ended, RunEnded)
+    assert ended.complete == complete
+    assert ended.reason.startswith(reason)
+    assert "secret" not in ended.reason
+    assert raised == bool(reason)
