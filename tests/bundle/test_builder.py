@@ -52,7 +52,7 @@ def address(score: int | None = None) -> Made:
 
 def finding(made: Made, note: bytes = b"") -> Finding:
     """Return a finding on one address."""
-    notes = [NoteDraft(f"note--{len(note)}-{hash(note)}", note, (made.id,))] if note else []
+    notes = [NoteDraft(f"note--{len(note)}-{hash(note)}", note, (made.id,), 1)] if note else []
     return Finding(objects={made.id: made}, notes=notes, rows=1)
 
 

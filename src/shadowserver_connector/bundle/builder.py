@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Final, Protocol
 
 import orjson
@@ -59,7 +60,8 @@ class _Open:
     def __init__(self, part: int, preamble: Sequence[Made]) -> None:
         self.part = part
         self.objects: dict[str, Made] = {made.id: made for made in preamble}
-        self.labels: dict[str, set[Labels]] = {}
+        self.labels: dict[str, Labels | set[Labels]] = {}
+        """Most objects have the same labels in every row; a set is for those that do not."""
         self.observed: dict[tuple[str, ...], Observed] = {}
         self.notes: dict[str, NoteDraft] = {}
         self.rows = 0
@@ -74,19 +76,21 @@ class _Open:
         self.size += size
         if len(fresh) < len(finding.objects):
             self._raise_scores(finding)
-        self.objects.update((made.id, made) for made in fresh)
-        labels = self.labels
+        objects, labels, observed = self.objects, self.labels, self.observed
+        for made in fresh:
+            objects[made.id] = made
         for tagged, new in finding.tags:
             for stix_id in tagged:
                 known = labels.get(stix_id)
                 if known is None:
-                    labels[stix_id] = {new}
-                else:
-                    known.add(new)
+                    labels[stix_id] = new
+                elif known is not new:
+                    labels[stix_id] = {*_sets(known), new}
         for seen in finding.observed:
-            earlier = self.observed.get(seen.refs)
-            self.observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
-        self.notes.update((note.id, note) for note in finding.notes)
+            earlier = observed.get(seen.refs)
+            observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
+        for note in finding.notes:
+            self.notes[note.id] = note
 
     def _raise_scores(self, finding: Finding) -> None:
         for stix_id, made in finding.objects.items():
@@ -94,6 +98,10 @@ class _Open:
                 known = self.objects[stix_id]
                 if known.score is None or known.score < made.score:
                     self.objects[stix_id] = made
+
+
+def _sets(labels: Labels | set[Labels]) -> set[Labels]:
+    return labels if isinstance(labels, set) else {labels}
 
 
 def _size(finding: Finding, fresh: Sequence[Made]) -> int:
@@ -172,8 +180,7 @@ class ChunkBuilder:
         self._part_refs.update(refs)
         self._observed_in_part += len(finding.observed)
         self._findings_in_part += 1
-        if finding.notes and all(note.id in self._open.notes for note in finding.notes):
-            self.merged += finding.rows
+        self.merged += _repeated(finding, self._open.notes)
         self._open.add(finding, fresh, size)
 
     @property
@@ -219,6 +226,17 @@ class ChunkBuilder:
         self._held = []
 
 
+def _repeated(finding: Finding, notes: Container[str]) -> int:
+    """Return how many rows have a Note that equals an earlier one."""
+    repeated = 0
+    met = set()
+    for note in finding.notes:
+        if note.id in notes or note.id in met:
+            repeated += note.rows
+        met.add(note.id)
+    return repeated
+
+
 def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk:
     layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
     encode_labels = _LabelWriter()
@@ -243,7 +261,7 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
         tail = b',"object_refs":' + orjson.dumps([*attached, *note.refs])
         tail += encode_labels.plain(labels.get(note.id)) + b"}"
         layers[LAYER["note"]].append(_tuple(Encoded, (note.id, note.body + tail)))
-    return Chunk("findings", tuple(o for layer in layers for o in layer), content.rows)
+    return Chunk("findings", tuple(chain.from_iterable(layers)), content.rows)
 
 
 def _complete(made: Made, labels: bytes) -> Encoded:
@@ -255,19 +273,26 @@ class _LabelWriter:
     """Writes label sets as JSON, each different one once; few differ within a chunk."""
 
     def __init__(self) -> None:
-        self._written: dict[Labels | frozenset[Labels], bytes] = {}
+        self._observable: dict[Labels | frozenset[Labels], bytes] = {}
+        self._domain: dict[Labels | frozenset[Labels], bytes] = {}
 
-    def __call__(self, sets: Collection[Labels] | None) -> bytes:
+    def __call__(self, labels: Labels | set[Labels] | None) -> bytes:
         """Return the member as observables carry it."""
-        return b',"x_opencti_labels":' + self._list(sets) if sets else b""
+        return _written(self._observable, b',"x_opencti_labels":', labels) if labels else b""
 
-    def plain(self, sets: Collection[Labels] | None) -> bytes:
+    def plain(self, labels: Labels | set[Labels] | frozenset[Labels] | None) -> bytes:
         """Return the member as domain objects carry it."""
-        return b',"labels":' + self._list(sets) if sets else b""
+        return _written(self._domain, b',"labels":', labels) if labels else b""
 
-    def _list(self, sets: Collection[Labels]) -> bytes:
-        key = next(iter(sets)) if len(sets) == 1 else frozenset(sets)
-        written = self._written.get(key)
-        if written is None:
-            written = self._written[key] = orjson.dumps(unite(sets))
-        return written
+
+def _written(
+    known: dict[Labels | frozenset[Labels], bytes],
+    member: bytes,
+    labels: Labels | set[Labels] | frozenset[Labels],
+) -> bytes:
+    key = frozenset(labels) if isinstance(labels, set) else labels
+    written = known.get(key)
+    if written is None:
+        sets = (labels,) if isinstance(labels, tuple) else labels
+        written = known[key] = member + orjson.dumps(unite(sets))
+    return written

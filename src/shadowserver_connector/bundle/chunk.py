@@ -32,6 +32,6 @@ class Chunk:
         The bundle's id is derived from the ids inside, so that equal chunks are equal bytes.
         """
         kept = [o for o in self.objects if o.id not in leave_out] if leave_out else self.objects
-        name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join(o.id for o in kept))
+        name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join([o.id for o in kept]))
         head = b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode()
-        return head + b",".join(o.json for o in kept) + b"]}"
+        return head + b",".join([o.json for o in kept]) + b"]}"

@@ -31,6 +31,8 @@ class NoteDraft(NamedTuple):
     """JSON without ``object_refs``, labels and the closing brace."""
     refs: tuple[str, ...]
     """Observables that it is about."""
+    rows: int
+    """Rows of the report that stand in it."""
 
 
 @dataclass(slots=True)

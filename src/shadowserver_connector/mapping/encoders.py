@@ -76,12 +76,14 @@ class Encoders:
         body = (self._values[name.type] % (stix_id, name.value)).encode()
         return _tuple(Made, (stix_id, _NAME, body, None))
 
-    def note(self, abstract: str, content: str, created: str, refs: tuple[str, ...]) -> NoteDraft:
-        """Return a Note without its references to containers, as `stix.containers` makes it."""
+    def note(
+        self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int
+    ) -> NoteDraft:
+        """Return a Note of some rows without its containers, as `stix.containers` makes it."""
         stix_id = ids.note(content=content, created=created, abstract=abstract)
         texts = orjson.dumps(abstract).decode(), orjson.dumps(content).decode()
         body = self._note % (stix_id, created, created, *texts)
-        return _tuple(NoteDraft, (stix_id, body.encode(), refs))
+        return _tuple(NoteDraft, (stix_id, body.encode(), refs, rows))
 
     def observed(self, seen: Observed) -> Made:
         """Return an Observed-Data without labels, as `stix.containers` makes it."""

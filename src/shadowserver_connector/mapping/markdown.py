@@ -35,6 +35,8 @@ def cell(text: str) -> str:
     if len(text) > MAX_CELL:
         return f"{cell(text[:MAX_CELL])} … ({len(text)} characters)"
     text = text.strip()
+    if text.isalnum() and text.isascii():
+        return text
     if _PLAIN.match(text) and not _AUTOLINK.search(text):
         return text
     text = _UNSEEN.sub("\ufffd", _LINE_BREAKS.sub(" ⏎ ", text)).replace("\t", " ").strip()

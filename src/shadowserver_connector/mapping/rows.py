@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from shadowserver_connector.bundle.finding import Finding, Labels, NoteDraft, Observed
+from shadowserver_connector.bundle.finding import Finding, Labels, Observed
 from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.mapping.notes import Row
 from shadowserver_connector.mapping.part import NOTHING, Part
@@ -51,40 +51,66 @@ class RowMapper:
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
-    def finding(self, rows: Sequence[NumberedRow], note: Callable[[Sequence[Row]], str]) -> Finding:
-        """Return the finding of some rows of one host, with one Note, or without if it is empty."""
+    def finding(
+        self, rows: Sequence[NumberedRow], texts: Callable[[Sequence[Row]], Sequence[str]]
+    ) -> Finding:
+        """Return the finding of some rows of one host.
+
+        ``texts`` returns the text of a Note for each row, of one for all, or of none.
+        """
         finding = Finding(rows=len(rows))
-        added = [self._add(finding, number, row) for number, row in rows]
-        text = note([row for _, row in rows])
-        if text:
-            one = added[0] if len(added) == 1 else _together(added)
-            draft = self._note(text, one)
-            finding.notes.append(draft)
-            finding.tags.extend(((draft.id,), labels) for labels in {each.labels for each in added})
+        added = self._add(finding, rows)
+        notes = texts([row for _, row in rows])
+        if len(notes) == 1 < len(rows):
+            labels = {one.labels for one in added}
+            self._add_note(finding, notes[0], _together(added), labels, len(rows))
+            return finding
+        for text, one in zip(notes, added, strict=False):
+            self._add_note(finding, text, one, (one.labels,), 1)
         return finding
 
-    def _add(self, finding: Finding, number: int, row: Row) -> _Added:
-        """Add one row's objects; return what its Note needs to know."""
+    def _add_note(
+        self, finding: Finding, text: str, about: _Added, labels: Iterable[Labels], rows: int
+    ) -> None:
+        context = self._plan.context
+        abstract = f"{context.report_type.name} {about.subject}".strip().replace("<", "&lt;")
+        draft = context.encode.note(abstract, text, about.time, about.noted, rows)
+        finding.notes.append(draft)
+        finding.tags.extend(((draft.id,), each) for each in labels)
+
+    def _add(self, finding: Finding, rows: Sequence[NumberedRow]) -> list[_Added]:
+        """Add the rows' objects; return what their Notes need to know."""
         plan = self._plan
-        part = self._parts(row)
-        _update(finding.objects, part)
-        observables, tagged, bad = part.observables, part.tagged, part.bad
-        if plan.traffic is not None:
-            traffic = plan.traffic.make(plan.traffic.pick(row))
-            finding.objects.update(traffic.objects)
-            tagged += traffic.tagged
-            bad += traffic.bad
-        for column, why in dict.fromkeys(bad):
-            self._oddities.add(why, number, column)
-        time = self._time(number, row)
-        labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
-        finding.tags.append((tagged, labels))
-        if observables and plan.context.options.observed_data:
-            refs = tuple(sorted(observables))
-            finding.observed.append(
-                Observed(refs, time, time, self._number(row), frozenset((labels,)))
-            )
-        return _Added(time, labels, part.subject, part.noted)
+        observing = plan.context.options.observed_data
+        traffic = plan.traffic
+        added = []
+        last: Part | None = None
+        last_labels: Labels | None = None
+        for number, row in rows:
+            part = self._parts(row)
+            labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
+            # The rows of a host mostly say the same of it.
+            if part is not last or labels is not last_labels:
+                _update(finding.objects, part)
+                finding.tags.append((part.tagged, labels))
+                last, last_labels = part, labels
+            bad = part.bad
+            if traffic is not None:
+                seen = traffic.make(traffic.pick(row))
+                finding.objects.update(seen.objects)
+                finding.tags.append((seen.tagged, labels))
+                bad += seen.bad
+            if bad:
+                for column, why in dict.fromkeys(bad):
+                    self._oddities.add(why, number, column)
+            time = self._time(number, row)
+            if observing and part.observables:
+                refs = part.observables
+                finding.observed.append(
+                    Observed(refs, time, time, self._number(row), frozenset((labels,)))
+                )
+            added.append(_Added(time, labels, part.subject, part.noted))
+        return added
 
     def _parts(self, row: Row) -> Part:
         """Return the parts of all sections as one, with the relationships between them."""
@@ -108,7 +134,7 @@ class RowMapper:
         self._relate(objects, slots)
         return Part(
             objects=objects,
-            observables=_joined([part.observables for part in parts]),
+            observables=tuple(sorted(_joined([part.observables for part in parts]))),
             noted=_joined([part.noted for part in parts]),
             tagged=_joined([part.tagged for part in parts]),
             slots=(),
@@ -143,11 +169,6 @@ class RowMapper:
         at = self._plan.count
         text = row[at] if at is not None else ""
         return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
-
-    def _note(self, text: str, about: _Added) -> NoteDraft:
-        context = self._plan.context
-        abstract = f"{context.report_type.name} {about.subject}".strip().replace("<", "&lt;")
-        return context.encode.note(abstract, text, about.time, about.noted)
 
 
 def _together(added: Sequence[_Added]) -> _Added:

@@ -17,13 +17,14 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.containers import ReportContainers
 from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_note, host_note
-from shadowserver_connector.mapping.options import MIB, Options
+from shadowserver_connector.mapping.options import MIB, NotesMode, Options
 from shadowserver_connector.mapping.part import Context
 from shadowserver_connector.mapping.plan import Plan, compile_plan
 from shadowserver_connector.mapping.rows import NumberedRow, RowMapper
 from shadowserver_connector.mapping.selection import Selection
 from shadowserver_connector.mapping.summary import summary
 from shadowserver_connector.mapping.survey import Survey, take_survey
+from shadowserver_connector.pipeline.collecting import seldom_collected
 from shadowserver_connector.pipeline.hosts import grouped_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.hashing import FileFacts, fingerprint
@@ -35,6 +36,10 @@ from shadowserver_connector.stix.origin import Origin
 
 AUTO_FINDING_NOTES: Final = 1_000
 """With ``notes: auto``, reports of more findings have a Note a host."""
+
+FINDING_ROWS: Final = 16
+"""Rows of a host that are converted together where each has a Note of its own."""
+_ROOMY: Final = 500
 
 ARTIFACT_INLINE: Final = 8 * MIB
 """Bytes up to which a file travels in its Artifact; a sink brings in larger ones itself."""
@@ -55,7 +60,7 @@ def convert_report(
     facts = fingerprint(path)
     oddities = Oddities(info.file)
     tally = _Tally(emit)
-    with open_table(path, oddities) as table:
+    with seldom_collected(), open_table(path, oddities) as table:
         plan = compile_for(table.header, info, options)
         survey = take_survey(table.rows(), plan)
         containers = _containers(info, facts, plan, survey, oddities)
@@ -99,7 +104,7 @@ class _Tally:
 
     def emit(self, chunk: Chunk) -> None:
         self.chunks += 1
-        self.objects.update(encoded.id.partition("--")[0] for encoded in chunk.objects)
+        self.objects.update([encoded.id.partition("--")[0] for encoded in chunk.objects])
         self._emit(chunk)
 
 
@@ -172,26 +177,34 @@ def _findings(
     mode = plan.context.options.notes
     if mode == "auto":
         mode = "finding" if survey.kept <= AUTO_FINDING_NOTES else "host"
+    texts, most = _note_texts(mode, plan)
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
-    for group in grouped_by_host(kept, _host_reader(plan), HOST_ROWS):
-        if mode == "host":
-            yield mapper.finding(group, lambda several: host_note(plan.notes, several))
-            continue
-        for numbered in group:
-            yield mapper.finding([numbered], _single_note(plan) if mode == "finding" else _no_note)
+    for group in grouped_by_host(kept, _host_reader(plan), most):
+        yield mapper.finding(group, texts)
+
+
+def _note_texts(
+    mode: NotesMode, plan: Plan
+) -> tuple[Callable[[Sequence[Row]], Sequence[str]], int]:
+    """Return what writes the Notes of a host's rows, and how many rows it takes at once."""
+    columns, options = plan.notes, plan.context.options
+    if mode == "host":
+        return lambda rows: [host_note(columns, rows)], HOST_ROWS
+    # A finding is never divided: small limits leave room for the objects of one row only.
+    roomy = (
+        options.chunk_objects >= _ROOMY
+        and options.report_max_refs >= _ROOMY
+        and options.chunk_bytes >= MIB
+    )
+    most = FINDING_ROWS if roomy else 1
+    if mode == "none":
+        return lambda _: [], most
+    return lambda rows: [finding_note(columns, row) for row in rows], most
 
 
 def _kept(rows: Iterable[NumberedRow], selection: Selection) -> Iterator[NumberedRow]:
     return ((number, row) for number, row in rows if selection.keep(row) is not None)
-
-
-def _single_note(plan: Plan) -> Callable[[Sequence[Row]], str]:
-    return lambda rows: finding_note(plan.notes, rows[0])
-
-
-def _no_note(_: Sequence[Row]) -> str:
-    return ""
 
 
 def _host_reader(plan: Plan) -> Callable[[int, list[str]], str]:
