@@ -164,6 +164,14 @@ class World:
             input=given, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
+    def start_by_hand(self, **settings: Any) -> subprocess.CompletedProcess[str]:
+        """Start the connector as a manual installation does, and wait for its end."""
+        source = Path(__file__).resolve().parents[2] / "src"
+        return subprocess.run(
+            [sys.executable, "main.py"], env=self._environment(settings), cwd=source,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
     def until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until something has happened. Raises TimeoutError, with the log's end."""
         deadline = time.monotonic() + seconds

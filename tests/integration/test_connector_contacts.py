@@ -73,6 +73,21 @@ def test_only_the_configured_hosts_are_contacted(world: World, tmp_path: Path) -
     assert {args[0] for event, *args in seen if event != "socket.connect"} <= {"127.0.0.1"}
 
 
+def test_wrong_setting_is_told_before_anything_is_contacted(world: World, tmp_path: Path) -> None:
+    """One line names the setting, where it comes from and what is allowed; nobody is asked."""
+    (tmp_path / "sitecustomize.py").write_text(_WITNESS)
+    witness = tmp_path / "witness.jsonl"
+    ended = world.start_by_hand(
+        pythonpath=tmp_path, witness=witness, shadowserver_notes="sometimes"
+    )
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    for word in ("SHADOWSERVER_NOTES", "environment", "finding", "host", "none", "auto"):
+        assert word in line
+    assert not witness.exists()
+    assert world.platform.requests == []
+
+
 class Stranger(NamedTuple):
     """A server with a certificate of its own making."""
 

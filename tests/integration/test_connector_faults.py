@@ -124,6 +124,14 @@ def opencti_failing(world: World) -> Iterator[None]:
     world.platform.release()
 
 
+@contextmanager
+def shadowserver_down(world: World) -> Iterator[None]:
+    """Have Shadowserver answer everything with an error, and recover."""
+    world.simulator.faults.add(Fault(FaultKind.STATUS, times=None))
+    yield
+    world.simulator.faults.clear()
+
+
 Outage = Callable[[World], AbstractContextManager[None]]
 OUTAGES: list[Outage] = [
     broker_down,
@@ -131,13 +139,14 @@ OUTAGES: list[Outage] = [
     broker_killed,
     broker_refusing,
     opencti_failing,
+    shadowserver_down,
 ]
 
 
 @pytest.mark.parametrize("when", MOMENTS)
 @pytest.mark.parametrize("outage", OUTAGES if FULL else OUTAGES[:2])
 def test_outage_is_waited_out(outage: Outage, when: str, world: World, store: Reports) -> None:
-    """A broker or platform that goes and comes back costs time only; a line or two say so."""
+    """Whoever goes away and comes back costs time only; a line or two say so."""
     with ExitStack() as running:
         if when != "before":
             process = running.enter_context(world.connector())

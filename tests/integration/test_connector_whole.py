@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -107,6 +108,23 @@ def test_large_file_is_uploaded_and_is_the_same_artifact(world: World, store: Re
     assert artifact["markings"]
     assert world.platform.store.oddities.rewritten == []
     assert "not attached" not in world.logs()
+
+
+def test_copies_in_a_directory_beside_the_queue(world: World, tmp_path: Path) -> None:
+    """pycti's own option keeps working: each message lies there once, and everything arrives."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    settings = {"connector_send_to_directory": "true", "connector_send_to_directory_path": copies}
+    assert world.run(**settings) == 0, world.logs()[-3000:]
+    sent = sorted(each["id"] for bundle in world.bundles() for each in bundle["objects"])
+    copied = sorted(
+        each["id"]
+        for path in copies.rglob("*.json")
+        for each in json.loads(path.read_text())["bundle"]["objects"]
+    )
+    assert copied == sent
+    world.import_all()
+    assert all(work.status == "complete" for work in world.works())
 
 
 def test_queue_protocol_api(world: World, store: Reports) -> None:
