@@ -38,24 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     measures = dict(BENCHMARKS)
     measures["growth"] = partial(growth.measure, largest=options.largest)
-    results: dict[str, list[Result]] = {}
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         for name in options.only or measures:
             found = measures[name](Path(folder), quick=options.quick)
-            results[name] = found if isinstance(found, list) else [found]
-            for result in results[name]:
+            results = found if isinstance(found, list) else [found]
+            for result in results:
                 result.show(console, with_goals=not options.quick)
-    if options.output:
-        _write(results, options.output)
-        if "growth" in results:
-            draw(results["growth"][0], options.output.with_name("growth.svg"))
+            if options.output:
+                _write(name, results, options.output)
     return 0
 
 
-def _write(results: Mapping[str, Sequence[Result]], target: Path) -> None:
-    """Write the numbers; benchmarks that were not run keep the ones they had."""
+def _write(name: str, results: Sequence[Result], target: Path) -> None:
+    """Write the numbers of a benchmark, and the chart of the growth; others keep theirs."""
     known = json.loads(target.read_text())["results"] if target.exists() else {}
-    known |= {name: [result.plain() for result in some] for name, some in results.items()}
+    known[name] = [result.plain() for result in results]
+    if name == "growth":
+        draw(results[0], target.with_name("growth.svg"))
     machine = {"python": platform.python_version(), "processors": os.cpu_count()}
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps({"machine": machine, "results": known}, indent=1) + "\n")

@@ -11,11 +11,10 @@ import sys
 from datetime import UTC, datetime
 
 from benchmarks.measure import timed
+from shadowserver_connector.connector.assembly import Connector, Process
 from shadowserver_connector.connector.helper import pycti_log
-from shadowserver_connector.connector.importer import Importer
-from shadowserver_connector.connector.main import Process
-from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.settings.load import load_settings
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.window import window
 
 
@@ -23,19 +22,18 @@ def main() -> None:
     """Run, wait, run again, print one line of JSON."""
     loaded = load_settings()
     with Process(loaded, pycti_log(loaded)).assembled() as parts:
-        _run_twice(parts)
+        _run_twice(parts, loaded.settings.shadowserver)
 
 
-def _run_twice(parts: Importer) -> None:
-    run_window(parts)
+def _run_twice(parts: Connector, settings: ShadowserverSettings) -> None:
+    parts.run()
     sys.stdout.write("first\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    settings = parts.settings
     days = window(
         parts.memory.read(), datetime.now(UTC).date(), settings.initial_lookback, settings.lookback
     )
-    took = timed(lambda: run_window(parts))
+    took = timed(parts.run)
     found = {"days": len(days), "wall": took.wall, "cpu": took.cpu}
     sys.stdout.write(json.dumps(found) + "\n")
     sys.stdout.flush()
