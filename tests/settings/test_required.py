@@ -60,3 +60,14 @@ def test_require_run(load: Load) -> None:
     settings = load(environ={**API, **OPENCTI}).settings
     settings.require_opencti()
     assert settings.require_run() == settings.require_api()
+
+
+def test_require_run_with_a_drop_folder(load: Load) -> None:
+    """Credentials are not needed then, but half of them is a mistake."""
+    by_mail = {**OPENCTI, "SHADOWSERVER_DROP_DIR": "drop"}
+    assert load(environ=by_mail).settings.require_run() is None
+    both = load(environ={**API, **by_mail}).settings
+    assert both.require_run() == both.require_api()
+    with pytest.raises(SettingsError) as caught:
+        load(environ={**by_mail, "SHADOWSERVER_API_KEY": "key"}).settings.require_run()
+    assert missing(caught.value) == ["SHADOWSERVER_API_SECRET"]

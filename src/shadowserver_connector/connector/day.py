@@ -41,7 +41,7 @@ from shadowserver_connector.state.model import (
     with_failure,
 )
 
-_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 # Seconds after which a wait for a download looks up whether to stop.
 _LOOK_UP: Final = 0.5
 
@@ -180,7 +180,7 @@ def _convert_and_send(
         try:
             return convert(path, report, parts.options, lambda chunk: delivery.send(chunk, path))
         except OSError as error:
-            if error.errno in _DISK_FULL:
+            if error.errno in DISK_FULL:
                 raise SinkUnavailableError("no space is left on the disk; free some") from None
             raise
 

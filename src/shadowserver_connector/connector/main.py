@@ -4,37 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
-from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.api.retry import Retry, RetryPolicy
+from shadowserver_connector.connector.assembly import Process
 from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.events import Observe, Retried
-from shadowserver_connector.connector.helper import connect, pycti_log
-from shadowserver_connector.connector.importer import Importer
-from shadowserver_connector.connector.memory import Memory
-from shadowserver_connector.connector.run import run_window
+from shadowserver_connector.connector.helper import pycti_log
 from shadowserver_connector.connector.schedule import run_for_ever, run_guarded
-from shadowserver_connector.connector.selection import warn_of_unknown_names
-from shadowserver_connector.errors import SettingsError, SinkUnavailableError
-from shadowserver_connector.operations.statusfile import status_path
-from shadowserver_connector.operations.watch import Watch, watched
-from shadowserver_connector.pipeline.executors import open_executor
-from shadowserver_connector.pipeline.options import conversion_options
-from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.operations.drop import SETTLED
 from shadowserver_connector.settings.load import Loaded, load_settings
-from shadowserver_connector.sink.platform import Abilities, abilities, within
-from shadowserver_connector.sink.waiting import Log, Stopping, Waiter
+from shadowserver_connector.sink.waiting import Stopping
 
 # Seconds. Docker kills ten seconds after it asked to stop.
 GRACE: Final = 6.0
@@ -42,7 +26,7 @@ _LAST_CALL: Final = 2.0
 _LOOK_UP: Final = 0.5
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
-Body = Callable[["Process"], int]
+Body = Callable[[Process], int]
 
 
 def run(loaded: Loaded | None = None) -> int:
@@ -66,82 +50,23 @@ def run_once(loaded: Loaded | None = None) -> int:
     return _supervised(loaded or load_settings(), _once)
 
 
-class Process:
-    """The parts of a running connector, as far as they exist."""
-
-    def __init__(self, loaded: Loaded, log: Log) -> None:
-        self.loaded = loaded
-        self.waiter = Waiter(threading.Event(), log)
-        self.watch = Watch(status_path(loaded.settings), log)
-        self.importer: Importer | None = None
-        self.exit_code = 1
-
-    @contextmanager
-    def assembled(self) -> Iterator[Importer]:
-        """Connect to OpenCTI and build everything; raises Stopping and SettingsError."""
-        settings = self.loaded.settings.shadowserver
-        with ExitStack() as stack:
-            executor = self.waiter.until(
-                "the Dask scheduler",
-                lambda: stack.enter_context(
-                    open_executor(settings.workers, settings.dask_scheduler)
-                ),
-            )
-            yield self._assemble(executor)
-
-    def _assemble(self, executor: Executor) -> Importer:
-        settings = self.loaded.settings
-        helper = connect(self.loaded, self.waiter)
-        self.watch.look_at(helper)
-        if settings.connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
-            self.waiter.log.warning("CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti")
-        can = abilities(helper)
-        say_what_pycti_lacks(can, self.waiter.log)
-        self.importer = Importer(
-            settings=settings.shadowserver,
-            options=within(conversion_options(settings.shadowserver), can),
-            api=_reports_api(self.loaded, self.waiter, self.watch.observe),
-            helper=helper,
-            can=can,
-            memory=Memory(helper, self.waiter),
-            waiter=self.waiter,
-            workspace=_workspace(settings.connector.id or ""),
-            # A single worker would only write to disk what can be sent at once.
-            executor=None if isinstance(executor, ThreadPoolExecutor) else executor,
-            observe=self.watch.observe,
-        )
-        warn_of_unknown_names(self.importer.api, settings.shadowserver, self.waiter.log)
-        return self.importer
-
-
-def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
-    """Log in one line what is done without, as the installed pycti is not the newest."""
-    lacking = [
-        lack
-        for has, lack in (
-            (can.whole_messages, "whole messages: it splits bundles into objects"),
-            (can.multipart_works, "multipart works: a work may look complete too early"),
-            (can.ssh_keys, "SSH-Key: left out"),
-            (can.network_traffic, "ends of Network-Traffic: it is left out"),
-        )
-        if not has
-    ]
-    if lacking:
-        log.info("The installed pycti is an older one", {"lacks": lacking})
-
-
 def _for_ever(process: Process) -> int:
     period = process.loaded.settings.connector.duration_period
     with process.assembled() as parts:
-        run = watched(lambda: run_window(parts), parts.observe)
-        run_for_ever(run, parts.helper, parts.memory, parts.waiter, period)
+        run_for_ever(
+            parts.run, parts.helper, parts.memory, process.waiter, period, between=parts.look
+        )
     return 0
 
 
 def _once(process: Process) -> int:
     with process.assembled() as parts:
-        complete = run_guarded(watched(lambda: run_window(parts), parts.observe), parts.waiter)
+        complete = run_guarded(parts.run, process.waiter)
         parts.helper.last_run_datetime()
+        # Twice: what has not changed in between is whole.
+        parts.look()
+        process.waiter.pause(SETTLED if parts.drops else 0)
+        parts.look()
     return 0 if complete else 1
 
 
@@ -207,36 +132,3 @@ def _close_work(process: Process) -> None:
     if delivery is not None:
         with suppress(SinkUnavailableError):
             delivery.close_at_once("Interrupted by a shutdown; the next run goes on")
-
-
-def _reports_api(loaded: Loaded, waiter: Waiter, observe: Observe) -> ReportsApi:
-    settings = loaded.settings.shadowserver
-    credentials = loaded.settings.require_api()
-
-    def on_retry(retry: Retry) -> None:
-        waiter.log.debug("Shadowserver is asked again", asdict(retry))
-        observe(Retried(retry.what.partition(" of ")[0]))
-
-    return ReportsApi(
-        credentials.key.get_secret_value(),
-        credentials.secret.get_secret_value(),
-        api_url=settings.api_url,
-        download_url=settings.download_url,
-        ca_bundle=settings.ca_bundle,
-        connections=settings.max_threads,
-        retry=RetryPolicy(sleep=waiter.pause, on_retry=on_retry),
-    )
-
-
-def _workspace(connector_id: str) -> Path:
-    """Return an empty directory of this connector's own; what a killed process left is deleted."""
-    path = Path(tempfile.gettempdir()) / safe_name(f"shadowserver-{connector_id}")
-    try:
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir(mode=0o700)
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be made anew: {error.strerror}; let TMPDIR name another directory"
-        ) from None
-    return path

@@ -38,6 +38,10 @@ class Memory:
         """
         return bool(self._helper.get_state() != self._held)
 
+    def held(self) -> State:
+        """Return the state as it was last read or written; contacts nothing."""
+        return load(self._held)
+
     def read(self) -> State:
         """Return the state, once OpenCTI has confirmed or replaced it."""
         held = self._helper.get_state()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any
 
 from shadowserver_connector.connector.day import import_day
 from shadowserver_connector.connector.estimate import estimate
 from shadowserver_connector.connector.events import Listed
-from shadowserver_connector.connector.importer import Importer, Patience
+from shadowserver_connector.connector.importer import Importer, Patience, now
+from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.connector.selection import is_wanted
 from shadowserver_connector.errors import RetriableError
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.platform import OPENCTI
+from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.sink.works import close_orphans
-from shadowserver_connector.state.model import State, finished, is_done, with_day_open
+from shadowserver_connector.state.model import State, finished, is_done, since, with_day_open
 from shadowserver_connector.state.window import oldest_day, window
 
 _ORPHANED = "Interrupted: the connector ended while it sent. The next run sends what is missing."
@@ -28,7 +32,7 @@ def run_window(parts: Importer) -> bool:
     """
     started = parts.now()
     state = parts.memory.read()
-    _close_orphans(parts)
+    close_left_open(parts.helper, parts.waiter)
     settings = parts.settings
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
     patience = Patience(parts.waiter, parts.patience)
@@ -62,9 +66,23 @@ def _list_day(parts: Importer, patience: Patience, day: date) -> list[ReportInfo
     return [report for report in reports if is_wanted(settings, report)]
 
 
-def _close_orphans(parts: Importer) -> None:
-    for name in parts.waiter.until(OPENCTI, lambda: close_orphans(parts.helper, _ORPHANED)):
-        parts.log.warning("Closed a work that was left open", {"work": name})
+def run_without_api(
+    memory: Memory, helper: Any, waiter: Waiter, settings: ShadowserverSettings
+) -> bool:
+    """Do what a run does besides asking Shadowserver: close works, and forget what is old.
+
+    For a connector that lives on its drop folder alone. Raises Stopping and StateResetError.
+    """
+    state = memory.read()
+    close_left_open(helper, waiter)
+    memory.write(since(state, oldest_day(now().date(), settings.initial_lookback, 0)))
+    return True
+
+
+def close_left_open(helper: Any, waiter: Waiter) -> None:
+    """Close the works that a killed process left open."""
+    for name in waiter.until(OPENCTI, lambda: close_orphans(helper, _ORPHANED)):
+        waiter.log.warning("Closed a work that was left open", {"work": name})
 
 
 def _announce(parts: Importer, state: State, found: Mapping[date, Sequence[ReportInfo]]) -> None:

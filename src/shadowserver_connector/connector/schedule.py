@@ -20,8 +20,21 @@ _LOOK_UP: Final = 10.0
 Run = Callable[[], bool]
 
 
-def run_for_ever(run: Run, helper: Any, memory: Memory, waiter: Waiter, period: timedelta) -> None:
+def do_nothing() -> None:
+    """Do nothing between two runs."""
+
+
+def run_for_ever(
+    run: Run,
+    helper: Any,
+    memory: Memory,
+    waiter: Waiter,
+    period: timedelta,
+    between: Callable[[], None] = do_nothing,
+) -> None:
     """Run now, every ``period``, and soon after a reset; ends with Stopping only.
+
+    ``between`` is called every ten seconds while it waits for the next run.
 
     pycti's own scheduler is not used: when OpenCTI does not answer, it ends the process.
     """
@@ -32,15 +45,18 @@ def run_for_ever(run: Run, helper: Any, memory: Memory, waiter: Waiter, period: 
         pause = period if complete else min(period, RETRY_AFTER)
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
         helper.next_run_datetime(left)
-        if _pause_until_reset(memory, waiter, left):
+        if _pause_until_reset(memory, waiter, left, between):
             waiter.log.warning(RESET)
 
 
-def _pause_until_reset(memory: Memory, waiter: Waiter, seconds: float) -> bool:
+def _pause_until_reset(
+    memory: Memory, waiter: Waiter, seconds: float, between: Callable[[], None]
+) -> bool:
     """Pause; return early, and whether it was so, when the state was reset in OpenCTI."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         waiter.pause(min(left, _LOOK_UP))
+        between()
         if memory.was_reset():
             return True
     return False

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.day import DISK_FULL, describe
 from shadowserver_connector.connector.importer import Convert
 from shadowserver_connector.connector.tally import Failure, Tally
 from shadowserver_connector.errors import SinkUnavailableError
@@ -67,7 +67,8 @@ class DayWorks:
     def deliver(self, job: Job) -> Outcome | batch.Failure:
         """Convert a report and send what it becomes; waits for OpenCTI where that is needed.
 
-        What is wrong with the report comes back as a failure. Raises Stopping.
+        What is wrong with the report comes back as a failure. Raises Stopping, and ``OSError``
+        where a disk is full.
         """
         path, info = job
         delivery, tally = self._work_of(info.day)
@@ -75,6 +76,8 @@ class DayWorks:
         try:
             outcome = self._intake.convert(path, info, self._intake.options, emit)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
+                raise
             reason = describe(error)
         else:
             tally.add(outcome)

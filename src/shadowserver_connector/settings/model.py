@@ -40,16 +40,19 @@ class Settings(Section):
         if lines:
             raise SettingsError("\n".join(lines))
 
-    def require_run(self) -> ApiCredentials:
-        """Ask for both of the above; what is missing is named all at once."""
-        lines = [
-            *_missing(self.opencti, "OPENCTI"),
-            *_missing(self.connector, "CONNECTOR"),
-            *_missing(self.shadowserver, "SHADOWSERVER"),
-        ]
+    def require_run(self) -> ApiCredentials | None:
+        """Ask for both of the above; what is missing is named all at once.
+
+        With a drop folder it goes without credentials, too: ``None`` where none are set.
+        """
+        lines = [*_missing(self.opencti, "OPENCTI"), *_missing(self.connector, "CONNECTOR")]
+        missing = _missing(self.shadowserver, "SHADOWSERVER")
+        by_drop_folder_alone = self.shadowserver.drop_dir is not None and len(missing) == 2
+        if not by_drop_folder_alone:
+            lines += missing
         if lines:
             raise SettingsError("\n".join(lines))
-        return self.require_api()
+        return None if by_drop_folder_alone else self.require_api()
 
 
 def _missing(section: Section, prefix: str) -> list[str]:

@@ -112,9 +112,13 @@ def with_day_closed(state: State, day: date) -> State:
 
 def finished(state: State, started: datetime, oldest: date) -> State:
     """Return the state after a run through the whole window, without days before ``oldest``."""
+    return replace(since(state, oldest), last_run=started)
+
+
+def since(state: State, oldest: date) -> State:
+    """Forget what was before a day."""
     return replace(
         state,
-        last_run=started,
         done=MappingProxyType(dict(_since(state.done, oldest))),
         open_days=frozenset(day for day in state.open_days if day >= oldest),
         failures=MappingProxyType(dict(_since(state.failures, oldest))),

@@ -1,0 +1,185 @@
+"""The connector, put together: what runs, and what it looks at between two runs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.api.retry import Retry, RetryPolicy
+from shadowserver_connector.connector.events import Observe, Retried
+from shadowserver_connector.connector.helper import connect
+from shadowserver_connector.connector.importer import Importer
+from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.connector.run import run_window, run_without_api
+from shadowserver_connector.connector.schedule import Run, do_nothing
+from shadowserver_connector.connector.selection import warn_of_unknown_names
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.operations.drop import DropFolder
+from shadowserver_connector.operations.intake import Intake
+from shadowserver_connector.operations.statusfile import status_path
+from shadowserver_connector.operations.watch import Watch, watched
+from shadowserver_connector.pipeline.executors import open_executor
+from shadowserver_connector.pipeline.options import conversion_options
+from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.settings.load import Loaded
+from shadowserver_connector.settings.model import ApiCredentials
+from shadowserver_connector.sink.platform import Abilities, abilities, within
+from shadowserver_connector.sink.waiting import Log, Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """What the schedule needs of a connector that is put together."""
+
+    helper: Any
+    memory: Memory
+    run: Run
+    look: Callable[[], None]
+    """Look into the drop folder, where there is one."""
+    drops: bool
+    """Whether there is a drop folder."""
+
+
+class Process:
+    """The parts of a running connector, as far as they exist."""
+
+    def __init__(self, loaded: Loaded, log: Log) -> None:
+        self.loaded = loaded
+        self.waiter = Waiter(threading.Event(), log)
+        self.watch = Watch(status_path(loaded.settings), log)
+        self.importer: Importer | None = None
+        self.exit_code = 1
+
+    @contextmanager
+    def assembled(self) -> Iterator[Connector]:
+        """Connect to OpenCTI and build everything; raises Stopping and SettingsError."""
+        settings = self.loaded.settings.shadowserver
+        with ExitStack() as stack:
+            executor = self.waiter.until(
+                "the Dask scheduler",
+                lambda: stack.enter_context(
+                    open_executor(settings.workers, settings.dask_scheduler)
+                ),
+            )
+            yield self._assemble(executor)
+
+    def _assemble(self, executor: Executor) -> Connector:
+        settings = self.loaded.settings
+        chosen = settings.shadowserver
+        helper = connect(self.loaded, self.waiter)
+        self.watch.look_at(helper)
+        if settings.connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
+            self.waiter.log.warning("CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti")
+        can = abilities(helper)
+        say_what_pycti_lacks(can, self.waiter.log)
+        memory = Memory(helper, self.waiter)
+        workspace = _workspace(settings.connector.id or "")
+        options = within(conversion_options(chosen), can)
+        intake = Intake(helper, can, self.waiter, options)
+        look = do_nothing
+        if chosen.drop_dir is not None:
+            folder = _drop_folder(chosen.drop_dir)
+            observe = self.watch.observe
+            look = DropFolder(folder, chosen, intake, memory, workspace / "drop", observe).look
+        run: Run = partial(run_without_api, memory, helper, self.waiter, chosen)
+        credentials = settings.require_run()
+        if credentials is not None:
+            # A single worker would only write to disk what can be sent at once.
+            ahead = None if isinstance(executor, ThreadPoolExecutor) else executor
+            run = self._importing(credentials, intake, memory, workspace, ahead)
+        return Connector(
+            helper, memory, watched(run, self.watch.observe), look, chosen.drop_dir is not None
+        )
+
+    def _importing(
+        self,
+        credentials: ApiCredentials,
+        intake: Intake,
+        memory: Memory,
+        workspace: Path,
+        executor: Executor | None,
+    ) -> Run:
+        settings = self.loaded.settings.shadowserver
+        self.importer = Importer(
+            settings=settings,
+            options=intake.options,
+            api=_reports_api(self.loaded, credentials, self.waiter, self.watch.observe),
+            helper=intake.helper,
+            can=intake.can,
+            memory=memory,
+            waiter=self.waiter,
+            workspace=workspace,
+            executor=executor,
+            observe=self.watch.observe,
+        )
+        warn_of_unknown_names(self.importer.api, settings, self.waiter.log)
+        return partial(run_window, self.importer)
+
+
+def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
+    """Log in one line what is done without, as the installed pycti is not the newest."""
+    lacking = [
+        lack
+        for has, lack in (
+            (can.whole_messages, "whole messages: it splits bundles into objects"),
+            (can.multipart_works, "multipart works: a work may look complete too early"),
+            (can.ssh_keys, "SSH-Key: left out"),
+            (can.network_traffic, "ends of Network-Traffic: it is left out"),
+        )
+        if not has
+    ]
+    if lacking:
+        log.info("The installed pycti is an older one", {"lacks": lacking})
+
+
+def _reports_api(
+    loaded: Loaded, credentials: ApiCredentials, waiter: Waiter, observe: Observe
+) -> ReportsApi:
+    settings = loaded.settings.shadowserver
+
+    def on_retry(retry: Retry) -> None:
+        waiter.log.debug("Shadowserver is asked again", asdict(retry))
+        observe(Retried(retry.what.partition(" of ")[0]))
+
+    return ReportsApi(
+        credentials.key.get_secret_value(),
+        credentials.secret.get_secret_value(),
+        api_url=settings.api_url,
+        download_url=settings.download_url,
+        ca_bundle=settings.ca_bundle,
+        connections=settings.max_threads,
+        retry=RetryPolicy(sleep=waiter.pause, on_retry=on_retry),
+    )
+
+
+def _workspace(connector_id: str) -> Path:
+    """Return an empty directory of this connector's own; what a killed process left is deleted."""
+    path = Path(tempfile.gettempdir()) / safe_name(f"shadowserver-{connector_id}")
+    try:
+        if path.exists():
+            shutil.rmtree(path)
+        path.mkdir(mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be made anew: {error.strerror}; let TMPDIR name another directory"
+        ) from None
+    return path
+
+
+def _drop_folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"SHADOWSERVER_DROP_DIR: {path} cannot be made: {error.strerror}; name another folder"
+        ) from None
+    return path

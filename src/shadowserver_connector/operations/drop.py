@@ -1,0 +1,213 @@
+"""The drop folder: report files as they come by mail, imported once and put away.
+
+A file is left alone until two looks have found it with the same size and time, so that a copy
+under way is not taken for a whole file. Then it goes to ``done/``, or to ``failed/`` with its
+reason beside it. What has been imported is known by its content, whatever its name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from shadowserver_connector.connector.events import (
+    Dropped,
+    Observe,
+    ReportDone,
+    ReportFailed,
+    ReportSkipped,
+)
+from shadowserver_connector.connector.memory import Memory, StateResetError
+from shadowserver_connector.operations.archive import keep
+from shadowserver_connector.operations.importing import jobs_in, release
+from shadowserver_connector.operations.intake import DayWorks, Intake
+from shadowserver_connector.pipeline.batch import Failure, Job
+from shadowserver_connector.report.hashing import fingerprint
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.state.model import State, is_content_known, is_done, with_done
+
+SETTLED: Final = 10.0
+"""Seconds between two looks that find a file unchanged, after which it counts as whole."""
+_ENDINGS: Final = (".csv", ".gz", ".zip")
+
+
+class Look(NamedTuple):
+    """What tells whether a file is still being written."""
+
+    size: int
+    mtime_ns: int
+
+
+def files_in(folder: Path) -> dict[Path, Look]:
+    """Return the report files in a folder, by name: no links, nothing hidden, nothing empty."""
+    return dict(sorted(_files_in(folder)))
+
+
+def _files_in(folder: Path) -> Iterator[tuple[Path, Look]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.lower().endswith(_ENDINGS):
+                continue
+            if not entry.is_file(follow_symlinks=False):
+                continue
+            facts = entry.stat(follow_symlinks=False)
+            if facts.st_size:
+                yield folder / entry.name, Look(facts.st_size, facts.st_mtime_ns)
+
+
+class DropFolder:
+    """A folder that is looked into now and then, from one thread."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: ShadowserverSettings,
+        intake: Intake,
+        memory: Memory,
+        workdir: Path,
+        observe: Observe,
+    ) -> None:
+        """``workdir`` is where archives are unpacked."""
+        self._folder = folder
+        self._settings = settings
+        self._intake = intake
+        self._memory = memory
+        self._workdir = workdir
+        self._observe = observe
+        self._before: Mapping[Path, Look] = {}
+        self._stuck: dict[Path, Look] = {}
+        self._usable = True
+
+    def look(self) -> None:
+        """Import what is whole, that is unchanged since the look before; raises Stopping.
+
+        Files that cannot be put away, and a folder that cannot be read, are logged once.
+        """
+        try:
+            now = files_in(self._folder)
+            ready = [
+                path
+                for path, look in now.items()
+                if self._before.get(path) == look and self._stuck.get(path) != look
+            ]
+            self._before = now
+            if ready:
+                self._import(ready)
+        except StateResetError:
+            # Whoever waits for the next run notices, too; the files are still there.
+            return
+        except OSError as error:
+            if self._usable:
+                self._say(self._folder, error)
+            self._usable = False
+        else:
+            self._usable = True
+
+    def _import(self, paths: list[Path]) -> None:
+        with DayWorks(self._intake) as works:
+            for path in paths:
+                reasons = self._import_file(works, path)
+                try:
+                    put_away(path, reasons)
+                except OSError as error:
+                    self._stuck[path] = self._before[path]
+                    self._say(path, error)
+                    continue
+                self._tell(path, reasons)
+
+    def _import_file(self, works: DayWorks, path: Path) -> list[str]:
+        """Import all reports of a file; return what is wrong with it."""
+        failures: list[Failure] = []
+        known: dict[str, None] = {}
+        for job in jobs_in([path], self._workdir, failures.append):
+            try:
+                result = self._import_report(works, job)
+            finally:
+                release(job, self._workdir)
+            if result is not None:
+                known[result] = None
+        return [*known, *(failure.reason for failure in failures)]
+
+    def _import_report(self, works: DayWorks, job: Job) -> str | None:
+        """Import a report, unless it is known or not wanted; return what is wrong with it."""
+        path, info = job
+        sha256 = fingerprint(path).sha256
+        state = self._memory.held()
+        if not self._is_wanted(info) or _is_known(state, info, sha256):
+            self._intake.waiter.log.info("Not wanted or known, nothing to send", _named(info))
+            self._observe(ReportSkipped(info.file))
+            return None
+        result = works.deliver(job)
+        if isinstance(result, Failure):
+            self._observe(ReportFailed(info.file, result.reason, "drop", 1))
+            return result.reason
+        self._observe(ReportDone(result, 0.0))
+        self._memory.write(_with_known(state, info, sha256))
+        if self._settings.archive_dir is not None:
+            keep(self._settings.archive_dir, info, path, sha256)
+        return None
+
+    def _is_wanted(self, info: ReportInfo) -> bool:
+        """Tell whether the settings choose the type; the name of a list may not be told."""
+        types = self._settings.report_types
+        chosen = not types or info.type in types
+        return chosen and info.type not in self._settings.exclude_types
+
+    def _tell(self, path: Path, reasons: list[str]) -> None:
+        log = self._intake.waiter.log
+        if reasons:
+            log.error("Dropped file failed", {"file": path.name, "reasons": reasons})
+        else:
+            log.info("Dropped file imported", {"file": path.name})
+        self._observe(Dropped(path.name, "; ".join(reasons)))
+
+    def _say(self, path: Path, error: OSError) -> None:
+        self._intake.waiter.log.error(
+            "The drop folder cannot be used",
+            {"path": str(path), "reason": error.strerror or type(error).__name__},
+        )
+
+
+def put_away(path: Path, reasons: list[str]) -> Path:
+    """Move a file to ``done/``, or with reasons to ``failed/``; return where it is.
+
+    Nothing there is overwritten. Raises ``OSError``.
+    """
+    folder = path.parent / ("failed" if reasons else "done")
+    folder.mkdir(exist_ok=True)
+    target = _free(folder, path.name)
+    path.rename(target)
+    if reasons:
+        text = "".join(f"{reason}\n" for reason in reasons)
+        target.with_name(f"{target.name}.reason").write_text(text, encoding="utf-8")
+    return target
+
+
+def _free(folder: Path, name: str) -> Path:
+    target, number = folder / name, 1
+    while target.exists():
+        target = folder / f"{number}-{name}"
+        number += 1
+    return target
+
+
+def _by_content(info: ReportInfo, sha256: str) -> ReportInfo:
+    """Return a stand-in that is the same for each copy of a report, whatever its name."""
+    return replace(info, file="", list="", id=sha256)
+
+
+def _is_known(state: State, info: ReportInfo, sha256: str) -> bool:
+    return is_content_known(state, info, sha256) or is_done(state, _by_content(info, sha256))
+
+
+def _with_known(state: State, info: ReportInfo, sha256: str) -> State:
+    """Remember a report under its name, so that the API's copy is known too, and by content."""
+    return with_done(with_done(state, info, sha256, ()), _by_content(info, sha256), sha256, ())
+
+
+def _named(info: ReportInfo) -> dict[str, str]:
+    return {"file": info.file}

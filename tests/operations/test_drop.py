@@ -1,0 +1,282 @@
+"""The drop folder."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.connector.events import Dropped, Event
+from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.state.digest import content_digest
+from shadowserver_connector.state.storage import load
+from tests.operations.world import intake_of, sent
+from tests.sink.pycti_fakes import FakeHelper
+
+NAME = "2024-01-31-scan_ssl-example.csv"
+
+
+class Drop:
+    """A drop folder and everything around it."""
+
+    def __init__(self, tmp_path: Path, **settings: Any) -> None:
+        self.folder = tmp_path / "drop"
+        self.folder.mkdir()
+        self.helper = FakeHelper()
+        self.events: list[Event] = []
+        self.work = tmp_path / "work"
+        self.settings = ShadowserverSettings.model_validate(settings)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin as a new process does, with the state that the platform has."""
+        intake = intake_of(self.helper)
+        self.memory = Memory(self.helper, intake.waiter)
+        self.memory.read()
+        self.drop = DropFolder(
+            self.folder, self.settings, intake, self.memory, self.work, self.events.append
+        )
+
+    def put(self, name: str, content: bytes) -> Path:
+        """Put a file into the folder."""
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+    def look(self, times: int = 2) -> None:
+        """Look into the folder; twice is enough for what does not change."""
+        for _ in range(times):
+            self.drop.look()
+
+    def files(self) -> set[str]:
+        """Return what the folder holds, with its subfolders."""
+        return {
+            str(path.relative_to(self.folder))
+            for path in self.folder.rglob("*")
+            if path.is_file() or path.is_symlink()
+        }
+
+    def text(self) -> str:
+        """Return everything that was logged."""
+        return self.helper.connector_logger.text()
+
+
+@pytest.fixture
+def drop(tmp_path: Path) -> Drop:
+    """Return an empty drop folder."""
+    return Drop(tmp_path)
+
+
+def zipped(path: Path, **members: bytes) -> None:
+    """Write an archive of reports, named by type."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for kind, content in members.items():
+            archive.writestr(f"2024-01-31-{kind}-example.csv", content)
+
+
+def test_files_are_imported_once_and_put_away(drop: Drop) -> None:
+    """Plain, gzipped and zipped, in one work of the day."""
+    drop.put(NAME, b"one")
+    drop.put("2024-01-31-scan_vnc-example.csv.gz", gzip.compress(b"two"))
+    zipped(drop.folder / "mail.zip", scan_rdp=b"three", scan_ftp=b"four")
+    drop.look()
+    kinds = ("ssl", "vnc", "rdp", "ftp")
+    assert sorted(sent(drop.helper)) == sorted(f"2024-01-31-scan_{k}-example.csv" for k in kinds)
+    assert drop.files() == {
+        f"done/{name}" for name in (NAME, "2024-01-31-scan_vnc-example.csv.gz", "mail.zip")
+    }
+    [work] = drop.helper.api.work.works.values()
+    assert work["message"] == (
+        "2024-01-31: 4 reports, 40 findings, 4 objects sent, 0 skipped, 0 failed"
+    )
+    assert [event for event in drop.events if isinstance(event, Dropped)] == [
+        Dropped(name, "") for name in (NAME, "2024-01-31-scan_vnc-example.csv.gz", "mail.zip")
+    ]
+    assert not any(drop.work.rglob("*.csv"))
+    drop.look()
+    assert len(drop.helper.messages) == 4
+
+
+def test_a_file_that_is_being_written_is_left_alone(drop: Drop) -> None:
+    """Until two looks find it unchanged."""
+    path = drop.put(NAME, b"be")
+    drop.look(1)
+    path.write_bytes(b"begin and")
+    drop.look(1)
+    assert sent(drop.helper) == []
+    with path.open("ab") as file:
+        file.write(b" end")
+    os.utime(path, ns=(0, 0))
+    drop.look(1)
+    assert sent(drop.helper) == []
+    drop.look(1)
+    assert sent(drop.helper) == [NAME]
+    assert (drop.folder / "done" / NAME).read_bytes() == b"begin and end"
+
+
+def test_what_is_no_report_file_is_left_alone(drop: Drop, tmp_path: Path) -> None:
+    """Hidden, empty, linked, of another kind, or a folder."""
+    drop.put(".2024-01-31-scan_ssl-hidden.csv", b"x")
+    drop.put("2024-01-31-scan_ssl-empty.csv", b"")
+    drop.put("mail.txt", b"x")
+    (drop.folder / "folder.csv").mkdir()
+    outside = tmp_path / "outside.csv"
+    outside.write_bytes(b"secret")
+    (drop.folder / "link.csv").symlink_to(outside)
+    before = drop.files()
+    drop.look(3)
+    assert files_in(drop.folder) == {}
+    assert drop.files() == before
+    assert sent(drop.helper) == []
+    assert outside.read_bytes() == b"secret"
+
+
+@pytest.mark.parametrize("name", [NAME, "2024-01-31-scan_ssl-example (1).csv", "other.zip"])
+def test_the_same_content_again_is_not_sent_again(drop: Drop, name: str) -> None:
+    """Whatever its name, also after a restart; it is put away beside the first."""
+    drop.put(NAME, b"one")
+    drop.look()
+    drop.restart()
+    if name.endswith(".zip"):
+        zipped(drop.folder / name, scan_ssl=b"one")
+    else:
+        drop.put(name, b"one")
+    drop.look()
+    assert sent(drop.helper) == [NAME]
+    assert len(drop.files()) == 2
+    assert all(file.startswith("done/") for file in drop.files())
+
+
+def test_another_content_under_the_same_name_is_sent(drop: Drop) -> None:
+    """Shadowserver corrects a report now and then; nothing in done/ is overwritten."""
+    drop.put(NAME, b"one")
+    drop.look()
+    drop.put(NAME, b"corrected")
+    drop.look()
+    assert sent(drop.helper) == [NAME, NAME]
+    assert (drop.folder / "done" / NAME).read_bytes() == b"one"
+    assert (drop.folder / "done" / f"1-{NAME}").read_bytes() == b"corrected"
+
+
+def test_the_api_would_know_it_too(drop: Drop) -> None:
+    """The state holds the digest of list, type, day, file and content, as for the API's files."""
+    drop.put(NAME, b"one")
+    drop.look()
+    state = load(drop.memory._held)
+    [day] = state.done.values()
+    digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+    [event] = [event for event in drop.events if hasattr(event, "outcome")]
+    assert content_digest(event.outcome.info, digest) in {done.content for done in day}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        (NAME, b"poison", "no header"),
+        ("broken.zip", b"PK nothing", "cannot be unpacked"),
+        ("2024-01-31-scan_ssl-x.csv.gz", b"no gzip", "cannot be unpacked"),
+        ("unnamed.csv", b"a,b\n1,2\n", "has no day"),
+    ],
+)
+def test_what_fails_is_put_away_with_its_reason(
+    drop: Drop, name: str, content: bytes, reason: str
+) -> None:
+    """In failed/, and the others are imported."""
+    drop.put(name, content)
+    drop.put("2024-01-31-scan_vnc-good.csv", b"good")
+    drop.look()
+    assert drop.files() == {
+        f"failed/{name}", f"failed/{name}.reason", "done/2024-01-31-scan_vnc-good.csv",
+    }  # fmt: skip
+    assert reason in (drop.folder / "failed" / f"{name}.reason").read_text()
+    assert drop.helper.connector_logger.messages("error") == ["Dropped file failed"]
+    assert sent(drop.helper) == ["2024-01-31-scan_vnc-good.csv"]
+
+
+def test_an_archive_of_which_a_part_fails(drop: Drop) -> None:
+    """Fails; what could be imported is known when it is dropped again."""
+    zipped(drop.folder / "mail.zip", scan_ssl=b"good", scan_vnc=b"poison")
+    drop.look()
+    assert drop.files() == {"failed/mail.zip", "failed/mail.zip.reason"}
+    (drop.folder / "failed" / "mail.zip").rename(drop.folder / "mail.zip")
+    drop.look()
+    assert sent(drop.helper) == [NAME]
+
+
+def test_types_that_are_not_wanted(tmp_path: Path) -> None:
+    """Are put away without being sent."""
+    drop = Drop(tmp_path, exclude_types="scan_vnc")
+    zipped(drop.folder / "mail.zip", scan_ssl=b"one", scan_vnc=b"two")
+    drop.look()
+    assert sent(drop.helper) == [NAME]
+    assert drop.files() == {"done/mail.zip"}
+
+
+def test_originals_are_archived(tmp_path: Path) -> None:
+    """As those of the API are."""
+    drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
+    zipped(drop.folder / "mail.zip", scan_ssl=b"one")
+    drop.look()
+    assert (tmp_path / "archive/2024/01/31" / NAME).read_bytes() == b"one"
+
+
+def test_names_inside_of_an_archive_never_leave_the_folder(drop: Drop, tmp_path: Path) -> None:
+    """A member is unpacked under a harmless name, in the folder for that."""
+    with zipfile.ZipFile(drop.folder / "mail.zip", "w") as archive:
+        archive.writestr("../../2024-01-31-scan_ssl-escape.csv", b"one")
+    before = set(tmp_path.rglob("*escape*"))
+    drop.look()
+    assert sent(drop.helper) == ["2024-01-31-scan_ssl-escape.csv"]
+    assert set(tmp_path.rglob("*escape*")) == before
+
+
+def test_putting_away_never_overwrites(tmp_path: Path) -> None:
+    """Each gets a name of its own, its reason beside it."""
+    for number in range(3):
+        path = tmp_path / "x.csv"
+        path.write_text(str(number))
+        put_away(path, ["why"])
+    names = {path.name for path in (tmp_path / "failed").iterdir()}
+    assert names == {f"{n}x.csv{r}" for n in ("", "1-", "2-") for r in ("", ".reason")}
+
+
+def test_a_folder_that_is_gone_is_said_once(drop: Drop) -> None:
+    """The connector goes on, and so does the import when the folder is back."""
+    drop.folder.rmdir()
+    drop.look(3)
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    drop.folder.mkdir()
+    drop.put(NAME, b"one")
+    drop.look()
+    assert sent(drop.helper) == [NAME]
+
+
+def test_a_file_that_cannot_be_put_away_is_said_once(drop: Drop) -> None:
+    """It is imported once all the same."""
+    (drop.folder / "done").write_text("in the way")
+    drop.put(NAME, b"one")
+    drop.look(4)
+    assert sent(drop.helper) == [NAME]
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+
+
+def test_a_reset_leaves_the_files_for_the_next_look(drop: Drop) -> None:
+    """Nothing is written over the reset; whoever waits for the next run sees it."""
+    drop.put("2024-01-31-scan_vnc-first.csv", b"first")
+    drop.look()
+    drop.put(NAME, b"one")
+    drop.look(1)
+    drop.helper.reset()
+    drop.look(1)
+    assert drop.files() == {"done/2024-01-31-scan_vnc-first.csv", NAME}
+    assert drop.memory.was_reset()
+    assert drop.helper.stored == ""
+    drop.restart()
+    drop.look()
+    assert drop.files() == {"done/2024-01-31-scan_vnc-first.csv", f"done/{NAME}"}

@@ -1,0 +1,46 @@
+"""What a connector works with, in memory."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.errors import ReportUnreadableError
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.operations.intake import Intake
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.waiting import Waiter
+from tests.sink.pycti_fakes import FakeHelper
+
+
+def convert_simply(
+    path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+) -> Outcome:
+    """Make one object that tells the file."""
+    content = path.read_bytes()
+    if content == b"poison":
+        raise ReportUnreadableError(f"{info.file}: no header")
+    stix_id = f"note--{info.file}"
+    stix = json.dumps({"type": "note", "id": stix_id}).encode()
+    emit(Chunk("findings", (Encoded(stix_id, stix),), 5))
+    return Outcome(
+        info, "low", rows=10, noted=9, merged=1, filtered=0, cut=0, chunks=1,
+        objects={"note": 1}, size=len(content), sha256="",
+    )  # fmt: skip
+
+
+def intake_of(helper: FakeHelper) -> Intake:
+    """Return what brings reports to this helper, and hardly waits."""
+    waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
+    return Intake(helper, abilities(helper), waiter, Options(), convert_simply)
+
+
+def sent(helper: FakeHelper) -> list[str]:
+    """Return the files whose object was sent, in order."""
+    ids = [each["id"] for _, stix in helper.messages for each in stix["objects"]]
+    return [stix_id.removeprefix("note--") for stix_id in ids]
