@@ -1,0 +1,153 @@
+"""What is in the wheel, and that it works where the sources are not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from shadowserver_connector import __version__
+from tests.packaging.conftest import ROOT, UV, execute
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+
+PACKAGE: Final = "shadowserver_connector"
+REPORT: Final = "2024-01-31-scan_ssl-example.csv"
+ROWS: Final = (
+    "timestamp,severity,ip,protocol,port,hostname,tag,asn,geo\n"
+    "2024-01-31 00:00:00,medium,192.0.2.1,tcp,443,www.example.com,ssl,64496,NL\n"
+)
+
+
+def _sources() -> set[str]:
+    folder = ROOT / "src"
+    return {
+        str(path.relative_to(folder))
+        for path in (folder / PACKAGE).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    """All modules, all data files, the mark of types and the licence; no tests, no settings."""
+    info = f"{PACKAGE}-{__version__}.dist-info"
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert {name for name in names if not name.startswith(info)} == _sources()
+    assert {name for name in names if name.startswith(info)} == {
+        f"{info}/{name}"
+        for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
+    }
+    kinds = {Path(name).suffix for name in names}
+    assert kinds >= {".toml", ".tsv", ".js", ".css", ".html", ".typed"}
+
+
+def test_the_source_distribution_can_be_tested(dist: Path) -> None:
+    """It has the tests and what they need, and nothing that was made on the way."""
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"pyproject.toml", "LICENSE", "Makefile", "requirements/dev.txt"} <= names
+    assert {str(path.relative_to(ROOT)) for path in Path(__file__).parent.glob("*.py")} <= names
+    made = (".venv", "dist", "build", ".git", "demo-output", ".hypothesis")
+    assert not [name for name in names if name.split("/")[0] in made or "__pycache__" in name]
+
+
+def _with_pip(wheel: Path, pins: Path, folder: Path) -> Path:
+    execute(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
+    pip = (folder / "venv" / "bin" / "python", "-m", "pip", "install", "--quiet")
+    execute(*pip, "--constraint", pins, wheel, cwd=folder)
+    return folder / "venv" / "bin"
+
+
+def _with_uv(wheel: Path, pins: Path, folder: Path) -> Path:
+    execute(*UV, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    python = folder / "venv" / "bin" / "python"
+    install = (*UV, "pip", "install", "--quiet", "--python", python)
+    execute(*install, "--constraints", pins, wheel, cwd=folder)
+    return python.parent
+
+
+def _with_pipx(wheel: Path, pins: Path, folder: Path) -> Path:
+    execute(
+        *(sys.executable, "-m", "pipx", "install", "--python", sys.executable, wheel),
+        cwd=folder,
+        PIPX_HOME=str(folder / "home"),
+        PIPX_BIN_DIR=str(folder / "bin"),
+        PIPX_MAN_DIR=str(folder / "man"),
+        PIPX_COMPLETION_DIR=str(folder / "completion"),
+        PIP_CONSTRAINT=str(pins),
+        UV_CONSTRAINT=str(pins),
+    )
+    return folder / "bin"
+
+
+_INSTALLERS: Final[dict[str, Callable[[Path, Path, Path], Path]]] = {
+    "pip": _with_pip,
+    "uv": _with_uv,
+    "pipx": _with_pipx,
+}
+
+
+@pytest.fixture(scope="module", params=_INSTALLERS)
+def installed(
+    request: pytest.FixtureRequest,
+    wheel: Path,
+    pins: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Install the wheel with each installer; return the folder of its commands."""
+    return _INSTALLERS[request.param](wheel, pins, tmp_path_factory.mktemp(request.param))
+
+
+def _command(installed: Path) -> Path:
+    return installed / "shadowserver-connector"
+
+
+def test_the_installed_command_tells_its_version(installed: Path, tmp_path: Path) -> None:
+    """That of the package."""
+    done = execute(_command(installed), "--version", cwd=tmp_path)
+    assert done.stdout == f"shadowserver-connector {__version__}\n"
+
+
+def test_the_installed_command_converts(installed: Path, tmp_path: Path) -> None:
+    """It finds its own data in an empty folder, without OpenCTI's client."""
+    (tmp_path / REPORT).write_text(ROWS)
+    execute(_command(installed), "convert", REPORT, "-o", "bundles", cwd=tmp_path)
+    bundles = [path.read_text() for path in (tmp_path / "bundles").rglob("*.json")]
+    assert any("192.0.2.1" in bundle for bundle in bundles)
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, pins: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the interpreter of an environment with the wheel."""
+    return _with_uv(wheel, pins, tmp_path_factory.mktemp("python")) / "python"
+
+
+def test_the_module_is_the_command(python: Path, tmp_path: Path) -> None:
+    """``python -m shadowserver_connector`` is for those whose PATH lacks the command."""
+    done = execute(python, "-m", PACKAGE, "--version", cwd=tmp_path)
+    assert done.stdout == f"shadowserver-connector {__version__}\n"
+    usage = execute(python, "-m", PACKAGE, "--help", cwd=tmp_path).stdout
+    assert "__main__" not in usage
+
+
+def _mypy(python: Path, folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    (folder / "consumer.py").write_text(text)
+    command = (sys.executable, "-m", "mypy", "--strict", "--python-executable", python)
+    return execute(*command, "consumer.py", cwd=folder, check=False)
+
+
+def test_its_types_are_seen_by_others(python: Path, tmp_path: Path) -> None:
+    """mypy believes ``py.typed``: right use passes, wrong use does not."""
+    line = f"from {PACKAGE}.report.filename import safe_name\n"
+    right = _mypy(python, tmp_path, f'{line}name: str = safe_name("x.csv")\n')
+    assert right.returncode == 0, right.stdout
+    wrong = _mypy(python, tmp_path, f'{line}name: int = safe_name("x.csv")\n')
+    assert 'expression has type "str"' in wrong.stdout
