@@ -1,4 +1,8 @@
-"""How long the fuzz tests look: seconds by default, for hours with ``HYPOTHESIS_PROFILE=fuzz``."""
+"""How long the fuzz tests look.
+
+Some seconds by default; with ``HYPOTHESIS_PROFILE=fuzz`` for ``FUZZ_EXAMPLES`` examples of each,
+20,000 if that is not given, which takes hours.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,8 @@ _PATIENT: Final = settings(
 
 # A run before each change must not fail by luck; a long one must look somewhere else each time.
 settings.register_profile("short", _PATIENT, max_examples=100, derandomize=True, database=None)
-settings.register_profile("fuzz", _PATIENT, max_examples=20_000)
+_MANY: Final = int(os.environ.get("FUZZ_EXAMPLES", "20000"))
+settings.register_profile("fuzz", _PATIENT, max_examples=_MANY)
 
 EFFORT: Final = settings(settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "short")))
 """Decorates each test of this package, and only these: the profile is not loaded for others."""
