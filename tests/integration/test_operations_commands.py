@@ -147,3 +147,44 @@ def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
     done.stdout += status.stdout
     for secret in (KEY, SECRET, REPORT_ID, world.platform.token):
         assert secret not in done.stdout + done.stderr
+
+
+DAYS = ("--from", TODAY - timedelta(days=9), "--to", TODAY)
+
+
+def test_backfill_estimates_asks_and_imports(world: World, store: Reports) -> None:
+    """Days beyond the window, in a closed work each, newest first; the state is left alone."""
+    old = TODAY - timedelta(days=9)
+    store.add(old, "scan_ssl", csv(77, 5), 5)
+    assert world.run() == 0
+    before, works = world.state(), len(world.works())
+    refused = world.command("backfill", *DAYS, given="n\n")
+    assert refused.returncode == 0
+    assert "1 reports with about 5 findings" in refused.stderr
+    assert "25 objects a second" in refused.stderr
+    assert "Nothing is imported" in refused.stderr
+    assert len(world.works()) == works
+    done = world.command("backfill", *DAYS, given="y\n")
+    assert done.returncode == 0, done.stderr
+    assert str(old) in done.stdout
+    world.import_all()
+    assert [work.name for work in world.works()][works:] == [f"Shadowserver reports of {old}"]
+    assert all(work.status == "complete" for work in world.works())
+    assert world.state() == before
+
+
+def test_backfill_without_a_question(world: World, store: Reports) -> None:
+    """For scripts: JSON, exit code 1 where a report failed; its work is in error."""
+    store.add(YESTERDAY, "scan_ssh", b"\x00\x01 no table", 1)
+    assert world.command("backfill", *DAYS, "--json").returncode == 3
+    done = world.command("backfill", *DAYS, "--json", "--yes")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert len(told["reports"]) == 4
+    assert [each["file"] for each in told["failed"]] == [f"{YESTERDAY}-scan_ssh-example-4.csv"]
+    assert {work.name[-10:]: len(work.errors) for work in world.works()} == {
+        str(YESTERDAY): 1,
+        str(YESTERDAY - timedelta(days=1)): 0,
+    }
+    for secret in (KEY, SECRET, REPORT_ID, world.platform.token):
+        assert secret not in done.stdout + done.stderr

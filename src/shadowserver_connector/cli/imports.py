@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
 from rich.text import Text
 
+from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.connect import connect
 from shadowserver_connector.cli.console import err, print_json, print_table, progress
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.cli.log import ConsoleLog
+from shadowserver_connector.connector.estimate import OBJECTS_PER_SECOND, estimate
+from shadowserver_connector.operations.backfill import backfill as import_days
 from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
 from shadowserver_connector.operations.importing import Result, import_files, unread
 from shadowserver_connector.operations.intake import Intake
@@ -20,16 +23,17 @@ from shadowserver_connector.operations.session import open_session
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings import Loaded
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities, within
+from shadowserver_connector.state.model import is_done
+from shadowserver_connector.state.storage import load
 
 
 def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
     """Bring files, folders and archives into OpenCTI; return the exit code."""
-    helper, waiter = open_session(loaded, ConsoleLog())
-    can = abilities(helper)
-    options = within(conversion_options(loaded.settings.shadowserver), can)
-    intake = Intake(helper, can, waiter, options)
+    intake = _intake(loaded)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         task = bar.add_task("importing", total=None)
@@ -39,6 +43,60 @@ def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
     if not results:
         results.append(unread("", ValueError("no report among the given files and folders")))
     return _show(results, as_json=as_json)
+
+
+def backfill(
+    loaded: Loaded, first: date, last: date, *, confirm: Callable[[str], bool], as_json: bool
+) -> int:
+    """Import what Shadowserver has for some days, once ``confirm`` agrees; return the exit code."""
+    settings = loaded.settings.shadowserver
+    loaded.settings.require_run()
+    intake = _intake(loaded)
+    with connect(loaded.settings) as api:
+        state = load(intake.helper.get_state())
+        reports = [
+            report
+            for report in listed(api, settings, days_of(first, last))
+            if not is_done(state, report)
+        ]
+        expected = estimate(reports, api.stats(first, last), intake.options)
+        question = (
+            f"{expected.reports:,} reports with about {expected.findings:,} findings make about "
+            f"{expected.objects:,} objects, {expected.hours:,.1f} hours of work for OpenCTI at "
+            f"{OBJECTS_PER_SECOND} objects a second."
+        )
+        if not reports or not confirm(question):
+            err.print("Nothing new." if not reports else "Nothing is imported.")
+            return _show([], as_json=as_json)
+        results = _backfilled(intake, api, settings, reports)
+    return _show(results, as_json=as_json)
+
+
+def _backfilled(
+    intake: Intake,
+    api: ReportsApi,
+    settings: ShadowserverSettings,
+    reports: Sequence[ReportInfo],
+) -> list[Result]:
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+        task = bar.add_task("importing", total=len(reports))
+        try:
+            for result in import_days(intake, api, settings, reports, Path(work)):
+                results.append(result)
+                bar.advance(task)
+        except KeyboardInterrupt:
+            day = reports[len(results)].day if len(results) < len(reports) else reports[-1].day
+            err.print(f"To go on: the same command with --to {day}.")
+            raise
+    return results
+
+
+def _intake(loaded: Loaded) -> Intake:
+    helper, waiter = open_session(loaded, ConsoleLog())
+    can = abilities(helper)
+    options = within(conversion_options(loaded.settings.shadowserver), can)
+    return Intake(helper, can, waiter, options)
 
 
 def _show(results: Sequence[Result], *, as_json: bool) -> int:

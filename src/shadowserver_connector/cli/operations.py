@@ -56,6 +56,30 @@ def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
     run_command(lambda: command(loaded_settings(config), files, as_json=as_json))
 
 
+@app.command(epilog="Example: shadowserver-connector backfill --from 2024-01-01 --to 2024-01-31")
+def backfill(
+    first: From,
+    last: To = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the import.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Import past days into OpenCTI, after an estimate of what it will cost."""
+    from shadowserver_connector.cli.imports import backfill as command
+
+    def confirm(estimate: str) -> bool:
+        typer.echo(estimate, err=True)
+        return yes or typer.confirm("Import them?", err=True)
+
+    def work() -> int:
+        since, to = days_between(first, last or datetime.now(UTC))
+        if as_json and not yes:
+            raise SettingsError("--json asks no question; give --yes with it")
+        return command(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
+
+    run_command(work)
+
+
 @app.command(epilog="Example: shadowserver-connector fetch --from 2024-01-01 -o archive/")
 def fetch(
     first: From,

@@ -82,8 +82,14 @@ class DayWorks:
         else:
             tally.add(outcome)
             return outcome
-        tally.failures.append(Failure(info.file, reason, 1))
-        return batch.Failure(info, reason)
+        failure = batch.Failure(info, reason)
+        self.fail(failure)
+        return failure
+
+    def fail(self, failure: batch.Failure) -> None:
+        """Count a report that could not even be delivered."""
+        _, tally = self._work_of(failure.info.day)
+        tally.failures.append(Failure(failure.info.file, failure.reason, 1))
 
     def _work_of(self, day: date) -> tuple[Delivery, Tally]:
         if day not in self._days:

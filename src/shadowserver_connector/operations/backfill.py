@@ -1,0 +1,50 @@
+"""Days that the connector's window does not reach, into OpenCTI by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+
+from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.operations.archive import keep
+from shadowserver_connector.operations.importing import Result
+from shadowserver_connector.operations.intake import DayWorks, Intake
+from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.fetch import fetch_all
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+
+
+def backfill(
+    intake: Intake,
+    api: ReportsApi,
+    settings: ShadowserverSettings,
+    reports: Sequence[ReportInfo],
+    workdir: Path,
+) -> Iterator[Result]:
+    """Download and import reports, day by day in their order; yield what became of each.
+
+    The reports of a day are in one work, closed with the day. The state of the connector is not
+    written. Raises CredentialsError, and ``OSError`` where a disk fails.
+    """
+    for _, of_day in groupby(reports, key=attrgetter("day")):
+        failures: list[Failure] = []
+        with DayWorks(intake) as works:
+            for path, report in fetch_all(
+                api,
+                list(of_day),
+                workdir,
+                threads=settings.max_threads,
+                failed=failures.append,
+            ):
+                result = works.deliver((path, report))
+                if settings.archive_dir is not None and isinstance(result, Outcome):
+                    keep(settings.archive_dir, report, path, result.sha256)
+                path.unlink()
+                yield result
+            for failure in failures:
+                works.fail(failure)
+                yield failure
