@@ -174,6 +174,17 @@ def test_schedule_survives_and_stops_in_time(world: World) -> None:
     }
 
 
+def test_run_and_terminate(world: World) -> None:
+    """With pycti's own setting the connector ends after its run, and stays registered."""
+    settings = {"connector_run_and_terminate": "true", "shadowserver_report_types": "scan_ssl"}
+    with world.connector("run", **settings) as process:
+        assert process.wait() == 0, world.logs()[-3000:]
+    assert world.done() == 2
+    assert "deleteConnector" not in {
+        field for seen in world.platform.requests for field in seen.fields
+    }
+
+
 def test_stop_in_the_middle_closes_the_work(world: World, store: Reports) -> None:
     """The report in flight is released, its work closed with a message, within ten seconds."""
     store.add(TODAY, "scan_ssh", csv(3, 150), 150)

@@ -29,7 +29,7 @@ class Memory:
     def __init__(self, helper: Any, waiter: Waiter) -> None:
         self._helper = helper
         self._waiter = waiter
-        self._held: dict[str, Any] | None = None
+        self._held: dict[str, Any] | None = helper.get_state()
 
     def was_reset(self) -> bool:
         """Tell whether pycti's ping thread has met a reset since the last read or write.
