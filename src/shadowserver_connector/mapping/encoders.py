@@ -80,9 +80,9 @@ class Encoders:
         self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int
     ) -> NoteDraft:
         """Return a Note of some rows without its containers, as `stix.containers` makes it."""
-        stix_id = ids.note(content=content, created=created, abstract=abstract)
-        texts = orjson.dumps(abstract).decode(), orjson.dumps(content).decode()
-        body = self._note % (stix_id, created, created, *texts)
+        about, text = orjson.dumps(abstract).decode(), orjson.dumps(content).decode()
+        stix_id = ids.note_of_json(content=text, created=created, abstract=about)
+        body = self._note % (stix_id, created, created, about, text)
         return _tuple(NoteDraft, (stix_id, body.encode(), refs, rows))
 
     def observed(self, seen: Observed) -> Made:

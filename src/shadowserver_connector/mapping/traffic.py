@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from shadowserver_connector.catalogue.model import Column, ReportType
 from shadowserver_connector.mapping.part import NOTHING, Context, Part
@@ -44,35 +44,33 @@ def traffic_maker(
     protocol_at = next((at for at, c in enumerate(columns) if c.role == "protocol"), None)
     application_at = next((at for at, c in enumerate(columns) if c.role == "application"), None)
     readers = tuple(_reader(column) for column in columns)
+    default = context.report_type.application
+    encode = context.encode.network_traffic
 
     def make_part(cells: tuple[str, ...]) -> Part:
-        bad: list[tuple[str, str]] = []
-
-        def read(at: int | None) -> Any:
-            if at is None:
-                return None
-            value, why = readers[at](cells[at])
-            if why:
-                bad.append((columns[at].name, why))
-            return value
-
-        src, dst = read(src_at), read(dst_at)
-        src_port = read(src_port_at) if src else None
-        dst_port = read(dst_port_at) if dst else None
-        if src_port is None and dst_port is None:
-            return NOTHING._replace(bad=tuple(bad)) if bad else NOTHING
-        stack = _stack(
-            (dst or src).version,
-            read(protocol_at) or "",
-            read(application_at) or context.report_type.application,
+        readings = [read(cell) for read, cell in zip(readers, cells, strict=True)]
+        src = readings[src_at].value if src_at is not None else None
+        dst = readings[dst_at].value if dst_at is not None else None
+        src_port = readings[src_port_at].value if src and src_port_at is not None else None
+        dst_port = readings[dst_port_at].value if dst and dst_port_at is not None else None
+        bad = tuple(
+            [(c.name, one.bad) for c, one in zip(columns, readings, strict=True) if one.bad]
         )
-        traffic = context.encode.network_traffic(
-            stack, src and src.ref, dst and dst.ref, src_port, dst_port
+        end = dst or src
+        if end is None or (src_port is None and dst_port is None):
+            return NOTHING._replace(bad=bad) if bad else NOTHING
+        transport = readings[protocol_at].value if protocol_at is not None else ""
+        application = readings[application_at].value if application_at is not None else ""
+        traffic = encode(
+            _stack(end.version, transport or "", application or default),
+            src.ref if src else None,
+            dst.ref if dst else None,
+            src_port,
+            dst_port,
         )
-        ref = (traffic.id,)
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
-        return Part({traffic.id: traffic}, (), (), ref, (), False, tuple(bad), "")
+        return Part({traffic.id: traffic}, (), (), (traffic.id,), (), False, bad, "")
 
     return make_part
 

@@ -204,6 +204,13 @@ def note(*, content: str, created: str, abstract: str) -> str:
     )
 
 
+def note_of_json(*, content: str, created: str, abstract: str) -> str:
+    """Return the id of a note whose texts are given as JSON, without space at their ends."""
+    return _id(
+        "note", f'{{"attribute_abstract":{abstract},"content":{content},"created":"{created}"}}'
+    )
+
+
 def report(*, name: str, published: str) -> str:
     """Return the id of a report; `published` with milliseconds and `Z`."""
     return _of_fields("report", name=_normal_name(name), published=published)
