@@ -131,7 +131,7 @@ def demo(
 
 @app.command(epilog="Example: shadowserver-connector check --config config.yml")
 def check(config: Config = None, as_json: Json = False) -> None:
-    """Show every setting with its value and source, and try the connection to Shadowserver."""
+    """Show every setting with its value and source, and try both connections and the clock."""
     from shadowserver_connector.cli.remote import check as command
 
     run(lambda: command(loaded_settings(config), as_json=as_json))

@@ -11,7 +11,7 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.cli.check import setting_rows
 from shadowserver_connector.cli.console import err, out, print_json, print_table
 from shadowserver_connector.cli.exits import OK, code_of
-from shadowserver_connector.errors import ShadowserverConnectorError
+from shadowserver_connector.operations.connections import Side, try_opencti, try_shadowserver
 from shadowserver_connector.settings import Loaded
 from shadowserver_connector.settings.model import Settings
 
@@ -91,32 +91,34 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
 
 
 def check(loaded: Loaded, *, as_json: bool) -> int:
-    """Show all settings with their sources, and try the Reports API where it is configured."""
+    """Show all settings with their sources, and try both sides where they are configured."""
+    settings = loaded.settings
     rows = setting_rows(loaded)
-    found, code = _try_api(loaded.settings)
+    sides = {"shadowserver": Side("not configured"), "opencti": Side("not configured")}
+    if not _lives_on_drop_folder(settings):
+        sides["shadowserver"] = try_shadowserver(settings)
+    if settings.opencti.url is not None:
+        sides["opencti"] = try_opencti(settings)
+    clock = [side.clock for side in sides.values() if side.clock]
     if as_json:
         print_json(
             {
                 "settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows],
                 "warnings": loaded.warnings,
-                "shadowserver": found,
+                "clock": clock,
+                **{name: side.text for name, side in sides.items()},
             }
         )
     else:
         print_table(("Setting", "Value", "Source"), [(r.name, r.value, r.source) for r in rows])
-        for warning in loaded.warnings:
+        for warning in (*loaded.warnings, *clock):
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
-        out.print(Text(f"Shadowserver: {found}"), soft_wrap=True)
-    return code
+        out.print(Text(f"OpenCTI: {sides['opencti'].text}"), soft_wrap=True)
+        out.print(Text(f"Shadowserver: {sides['shadowserver'].text}"), soft_wrap=True)
+    return next((code_of(side.error) for side in sides.values() if side.error), OK)
 
 
-def _try_api(settings: Settings) -> tuple[str, int]:
-    try:
-        with connect(settings) as api:
-            api.ping()
-            lists, types_ = api.subscriptions(), api.types()
-    except ShadowserverConnectorError as error:
-        return "; ".join(str(error).splitlines()), code_of(error)
-    if not lists and not types_:
-        return "ok, but the key has nothing subscribed", OK
-    return f"ok, {len(lists)} lists with {len(types_)} report types", OK
+def _lives_on_drop_folder(settings: Settings) -> bool:
+    shadowserver = settings.shadowserver
+    credentials = (shadowserver.api_key, shadowserver.api_secret)
+    return shadowserver.drop_dir is not None and credentials == (None, None)

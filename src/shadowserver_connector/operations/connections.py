@@ -1,0 +1,82 @@
+"""Whether both sides answer, take the credentials, and agree with this machine's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import httpx
+
+from shadowserver_connector.api.connect import connect
+from shadowserver_connector.api.connection import open_client, tls_context
+from shadowserver_connector.errors import ShadowserverConnectorError
+from shadowserver_connector.operations.clock import skew, time_of
+from shadowserver_connector.operations.platform import reach
+from shadowserver_connector.settings.model import Settings
+
+_TIMEOUT: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one side said."""
+
+    text: str
+    """One line: what it has, or what is wrong."""
+    error: ShadowserverConnectorError | None = None
+    clock: str | None = None
+    """What is wrong with this machine's clock, in its eyes."""
+
+
+def try_shadowserver(settings: Settings) -> Side:
+    """Ask the Reports API what is subscribed."""
+
+    def ask() -> Side:
+        with connect(settings) as api:
+            api.ping()
+            lists, types = api.subscriptions(), api.types()
+        nothing = "ok, but the key has nothing subscribed"
+        text = f"ok, {len(lists)} lists with {len(types)} report types"
+        clock = _clock("Shadowserver", _shadowserver_time(settings))
+        return Side(text if lists or types else nothing, clock=clock)
+
+    return _tried(ask)
+
+
+def try_opencti(settings: Settings) -> Side:
+    """Ask OpenCTI for its version."""
+
+    def ask() -> Side:
+        platform = reach(settings)
+        return Side(f"ok, version {platform.version}", clock=_clock("OpenCTI", platform.time))
+
+    return _tried(ask)
+
+
+def _tried(ask: Callable[[], Side]) -> Side:
+    try:
+        return ask()
+    except ShadowserverConnectorError as error:
+        return Side("; ".join(str(error).splitlines()), error)
+
+
+def _clock(server: str, theirs: datetime | None) -> str | None:
+    return None if theirs is None else skew(server, theirs, datetime.now(UTC))
+
+
+def _shadowserver_time(settings: Settings) -> datetime | None:
+    """Return the time of the API's host, from an answer whose content does not matter."""
+    shadowserver = settings.shadowserver
+    try:
+        with open_client(
+            shadowserver.api_url,
+            context=tls_context(shadowserver.ca_bundle),
+            connections=1,
+            timeout=_TIMEOUT,
+            transport=None,
+        ) as client:
+            return time_of(client.head(shadowserver.api_url).headers)
+    except httpx.HTTPError:
+        return None

@@ -1,0 +1,132 @@
+"""``check``, as far as it asks OpenCTI, against a server that answers as one does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+RunJson = Callable[..., tuple[Any, int]]
+TOKEN = "opencti-token-0123456789"
+
+
+class Platform(ThreadingHTTPServer):
+    """Answers every request alike."""
+
+    body: Any = None
+    date: str | None = None
+    token = ""
+
+    @property
+    def account(self) -> dict[str, str]:
+        """Return the environment that leads here."""
+        return {
+            "OPENCTI_URL": f"http://127.0.0.1:{self.server_port}",
+            "OPENCTI_TOKEN": TOKEN,
+            "CONNECTOR_ID": "my-id",
+        }
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers for `Platform`."""
+
+    server: Platform
+
+    def do_POST(self) -> None:
+        """Answer."""
+        self.server.token = self.headers["Authorization"]
+        self.rfile.read(int(self.headers["Content-Length"]))
+        answer = json.dumps(self.server.body).encode()
+        self.send_response_only(200)
+        self.send_header("Content-Length", str(len(answer)))
+        if self.server.date:
+            self.send_header("Date", self.server.date)
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture
+def platform() -> Iterator[Platform]:
+    """Serve on a free port of the loopback interface."""
+    with Platform(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_opencti_answers(run_json: RunJson, account: dict[str, str], platform: Platform) -> None:
+    """Its version is told, and nothing of the clock where both agree."""
+    platform.body = {"data": {"about": {"version": "7.1.0"}}}
+    platform.date = formatdate(usegmt=True)
+    told, code = run_json("check", **account, **platform.account)
+    assert code == 0
+    assert told["opencti"] == "ok, version 7.1.0"
+    assert told["clock"] == []
+    assert platform.token == f"Bearer {TOKEN}"
+
+
+def test_a_wrong_clock_is_a_warning(
+    run_json: RunJson, account: dict[str, str], platform: Platform
+) -> None:
+    """With the exit code of what works."""
+    platform.body = {"data": {"about": {"version": "7.1.0"}}}
+    platform.date = "Sun, 10 Mar 2024 12:00:00 GMT"
+    told, code = run_json("check", **account, **platform.account)
+    assert code == 0
+    [line] = told["clock"]
+    assert "ahead of OpenCTI's" in line
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ({"errors": [{"name": "AUTH_REQUIRED", "message": "x"}], "data": None}, 4, "refuses"),
+        (
+            {"errors": [{"message": "x", "extensions": {"code": "AUTH_REQUIRED"}}], "data": None},
+            4,
+            "refuses",
+        ),
+        ({"errors": [{"message": "x"}], "data": None}, 5, "answer is none"),
+        (["odd"], 5, "answer is none"),
+        ({"data": {}}, 5, "answer is none"),
+    ],
+)
+def test_opencti_says_no(
+    run_json: RunJson, account: dict[str, str], platform: Platform, body: Any, code: int, said: str
+) -> None:
+    """A refused token is a matter of credentials, and is not repeated."""
+    platform.body = body
+    told, found = run_json("check", **account, **platform.account)
+    assert found == code
+    assert said in told["opencti"]
+    assert told["shadowserver"].startswith("ok")
+    assert TOKEN not in json.dumps(told)
+
+
+def test_opencti_is_not_there(
+    run_json: RunJson, account: dict[str, str], platform: Platform
+) -> None:
+    """Exit code 5."""
+    there = platform.account
+    platform.server_close()
+    told, code = run_json("check", **account, **there)
+    assert code == 5
+    assert "does not answer" in told["opencti"]
+
+
+def test_a_drop_folder_alone(run_json: RunJson, platform: Platform) -> None:
+    """Needs no account with Shadowserver."""
+    platform.body = {"data": {"about": {"version": "7.1.0"}}}
+    told, code = run_json("check", **platform.account, SHADOWSERVER_DROP_DIR="drop")
+    assert code == 0
+    assert told["shadowserver"] == "not configured"

@@ -1,0 +1,39 @@
+"""This machine's clock, compared with a server's."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shadowserver_connector.operations.clock import skew, time_of
+
+NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
+
+
+def test_a_server_tells_its_time() -> None:
+    """By the header of every answer."""
+    assert time_of({"Date": "Sun, 10 Mar 2024 12:00:00 GMT"}) == NOON
+
+
+@pytest.mark.parametrize("headers", [{}, {"Date": ""}, {"Date": "noon"}, {"Date": "99 Foo 2024"}])
+def test_a_server_that_does_not_tell(headers: dict[str, str]) -> None:
+    """Is no reason to fail."""
+    assert time_of(headers) is None
+
+
+@pytest.mark.parametrize("seconds", [-60, -1, 0, 60])
+def test_a_clock_that_agrees(seconds: int) -> None:
+    """Within a minute nobody is bothered."""
+    assert skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds)) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(61, "61 seconds ahead of OpenCTI's"), (-7200, "7,200 seconds behind")]
+)
+def test_a_clock_that_is_wrong(seconds: int, said: str) -> None:
+    """By how much, in which direction, and what to do."""
+    text = skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds))
+    assert text is not None
+    assert said in text
+    assert "NTP" in text
