@@ -1,0 +1,123 @@
+"""Objects written from templates are those that the constructors make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowserver_connector.bundle.finding import Observed
+from shadowserver_connector.bundle.made import LAYER, Made
+from shadowserver_connector.bundle.template import json_mark, template, text_mark
+from shadowserver_connector.mapping.encoders import Encoders
+from shadowserver_connector.mapping.values.addresses import Address
+from shadowserver_connector.mapping.values.names import Name
+from shadowserver_connector.stix import containers, markings, observables
+from shadowserver_connector.stix.origin import Origin
+from shadowserver_connector.stix.relationships import relationship
+
+DAY = "2024-01-31T00:00:00.000Z"
+ORIGIN = Origin("identity--fa48d1ee-26e8-56bd-9eab-a1295dc1a8e8", (markings.GREEN,))
+ENCODE = Encoders(ORIGIN, DAY)
+V4 = observables.ipv4_addr(ORIGIN, "192.0.2.1")["id"]
+V6 = observables.ipv6_addr(ORIGIN, "2001:db8::1")["id"]
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: f"|{text}|")
+
+
+def same(made: Made, stix: dict[str, Any]) -> None:
+    """Fail unless the bytes are those that the constructor's object is encoded as."""
+    assert made.body + b"}" == orjson.dumps(stix)
+    assert made.id == stix["id"]
+    assert made.layer == LAYER[stix["type"]]
+
+
+def test_relationship() -> None:
+    """A relationship from the template is the constructor's, to the byte."""
+    made = ENCODE.relationship(V4, "related-to", V6)
+    same(made, relationship(ORIGIN, "related-to", V4, V6, created=DAY))
+
+
+@pytest.mark.parametrize("score", [None, 75])
+def test_addresses(score: int | None) -> None:
+    """Addresses and networks of both versions are the constructor's; the score stays apart."""
+    made = ENCODE.address(Address("198.51.100.0/24", 4), score)
+    same(made, observables.ipv4_addr(ORIGIN, "198.51.100.0/24"))
+    assert made.score == score
+    same(
+        ENCODE.address(Address("2001:db8::1", 6), None),
+        observables.ipv6_addr(ORIGIN, "2001:db8::1"),
+    )
+
+
+def test_names() -> None:
+    """Domain names and hostnames are the constructor's."""
+    made = ENCODE.name(Name("www.example.com", "domain-name"))
+    same(made, observables.domain_name(ORIGIN, "www.example.com"))
+    same(ENCODE.name(Name("printer-1", "hostname")), observables.hostname(ORIGIN, "printer-1"))
+
+
+@pytest.mark.parametrize(
+    ("src", "dst", "src_port", "dst_port"),
+    [
+        (None, V4, None, 443),
+        (V4, None, 1234, None),
+        (V4, V6, 1234, 80),
+        (V4, V6, None, 80),
+        (V4, V6, 1234, None),
+    ],
+)
+def test_network_traffic(
+    src: str | None, dst: str | None, src_port: int | None, dst_port: int | None
+) -> None:
+    """Whatever ends and ports are known, a traffic says what the constructor's says."""
+    protocols = ("ipv4", "tcp", "https")
+    made = ENCODE.network_traffic(protocols, src, dst, src_port, dst_port)
+    stix = observables.network_traffic(
+        ORIGIN,
+        protocols=protocols,
+        src_ref=src,
+        dst_ref=dst,
+        src_port=src_port,
+        dst_port=dst_port,
+    )
+    same(made, stix)
+
+
+@given(content=TEXTS, abstract=TEXTS)
+def test_note(content: str, abstract: str) -> None:
+    """A Note of any text is the constructor's, its id included, but for its references."""
+    draft = ENCODE.note(abstract, content, DAY, (V4,), 3)
+    stix = containers.note(
+        ORIGIN, abstract=abstract, content=content, created=DAY, object_refs=(V4,)
+    )
+    del stix["object_refs"]
+    assert draft.body + b"}" == orjson.dumps(stix)
+    assert (draft.id, draft.refs, draft.rows) == (stix["id"], (V4,), 3)
+
+
+@given(number=st.integers(1, 2_000_000_000))
+def test_observed_data(number: int) -> None:
+    """An Observed-Data is the constructor's, up to STIX's largest number."""
+    last = "2024-01-31T23:59:59.000Z"
+    refs = tuple(sorted((V4, V6)))
+    made = ENCODE.observed(Observed(refs, DAY, last, number, frozenset()))
+    stix = containers.observed_data(
+        ORIGIN, first_observed=DAY, last_observed=last, number_observed=number, object_refs=refs
+    )
+    same(made, stix)
+
+
+def test_template_keeps_percent_signs() -> None:
+    """What stands in the example beside the marks is kept, percent signs too."""
+    text = template({"a": "100 %", "b": text_mark("one"), "c": json_mark("two")}, "one", "two")
+    assert text % ("x", 7) + "}" == '{"a":"100 %","b":"x","c":7}'
+
+
+def test_template_knows_its_marks() -> None:
+    """Marks that are missing, or in another order, are an error where the template is made."""
+    with pytest.raises(ValueError, match="has the marks"):
+        template({"b": text_mark("one"), "c": json_mark("two")}, "two", "one")
