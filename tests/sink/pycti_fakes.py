@@ -64,6 +64,12 @@ class FakeWorks:
         }
         return work_id
 
+    def add_expectations(self, work_id: str, expectations: int) -> bool:
+        """Announce objects; a work that is gone is passed over."""
+        if work_id in self.works:
+            self.works[work_id]["expected"] += expectations
+        return True
+
     def to_processed(self, work_id: str, message: str, in_error: bool = False) -> None:
         """Close a work."""
         self._fail()
@@ -113,6 +119,7 @@ class FakeHelper:
     """The state that the platform holds, as JSON."""
     was_reset: bool = False
     ping_failures: list[BaseException] = field(default_factory=list)
+    query_failures: list[BaseException] = field(default_factory=list)
     pings: int = 0
 
     def __post_init__(self) -> None:
@@ -147,7 +154,7 @@ class FakeHelper:
             return [json.dumps(part) for part in parts]
         work_id = kwargs.get("work_id")
         if self.queue_protocol == "amqp" and work_id:
-            self.api.work.works[work_id]["expected"] += announced or len(stix["objects"])
+            self.api.work.add_expectations(work_id, announced or len(stix["objects"]))
         if self.sending_failures:
             raise self.sending_failures.pop(0)
         self.messages.extend((work_id, part) for part in parts)
@@ -194,6 +201,8 @@ class FakeHelper:
         return Counter(each["id"] for _, stix in self.messages for each in stix["objects"])
 
     def _query(self, query: str, variables: dict[str, Any]) -> None:
+        if self.query_failures:
+            raise self.query_failures.pop(0)
         if variables["id"] not in self.api.work.works:
             raise ValueError({"name": "WORK_NOT_ALIVE", "error_message": "no work"})
         self.api.work.works[variables["id"]]["expected"] += variables["expectations"]

@@ -15,7 +15,7 @@ from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
-from shadowserver_connector.sink.works import WorkDeletedError
+from shadowserver_connector.sink.works import WorkDeletedError, announce_or_fail
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
 
 AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
@@ -151,6 +151,34 @@ def test_announcement_that_pycti_lost_is_made_up_for(original: Path) -> None:
     helper.api.work.works["work-1"]["expected"] -= 1
     batch.close("done", in_error=False)
     assert helper.api.work.works["work-1"]["expected"] == 5
+
+
+@pytest.mark.parametrize("kind", [FakeHelper, OldHelper, OldestHelper])
+def test_nothing_is_sent_that_could_not_be_announced(
+    kind: type[FakeHelper], original: Path
+) -> None:
+    """Where OpenCTI is away and its queue is not, the message waits; it is counted exactly."""
+    helper = kind()
+    announce_or_fail(helper)
+    batch = delivery(helper)
+    batch.open()
+    helper.query_failures = [requests.ConnectionError(), ValueError("<html>502")]
+    batch.send(findings(IP % 1, IP % 2), original)
+    assert helper.sent_ids()[IP % 1] == 1
+    assert helper.api.work.works["work-1"]["expected"] == 5
+    assert helper.connector_logger.messages("warning") == ["Waiting"]
+
+
+def test_deleted_work_is_met_by_the_announcement(original: Path) -> None:
+    """It fails the report at once, as where the work's progress tells of it."""
+    helper = FakeHelper()
+    announce_or_fail(helper)
+    batch = delivery(helper)
+    batch.open()
+    helper.api.work.works.clear()
+    with pytest.raises(WorkDeletedError):
+        batch.send(findings(IP % 1), original)
+    assert helper.messages == []
 
 
 def test_platform_that_comes_back_is_waited_for(original: Path) -> None:

@@ -13,6 +13,7 @@ from shadowserver_connector.settings.export import export_for_pycti
 from shadowserver_connector.settings.load import Loaded
 from shadowserver_connector.sink.platform import OPENCTI, unavailable
 from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.sink.works import announce_or_fail
 
 _TIMEOUT: Final = 300.0
 
@@ -37,6 +38,7 @@ def connect(loaded: Loaded, waiter: Waiter) -> Any:
     # Each attempt to reach a broker that is down makes a dozen lines; the wait is said by us.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     _set_time_out(helper)
+    announce_or_fail(helper)
     return helper
 
 

@@ -172,8 +172,12 @@ class Delivery:
                     sent = self._helper.send_stix2_bundle(
                         bundle, work_id=self._work_id, file_name=file_name, **kwargs
                     )
+            except WorkDeletedError:
+                raise
             except Exception as error:
                 self._in_doubt = True
+                if isinstance(error, SinkUnavailableError):
+                    raise
                 if is_too_large(error):
                     raise SkippableError(
                         f"{original.name}: a message of {len(bundle)} bytes is too large for "

@@ -56,6 +56,20 @@ def announce(helper: Any, work_id: str, count: int) -> None:
         raise unavailable(error) from None
 
 
+def announce_or_fail(helper: Any) -> None:
+    """Have pycti announce as `announce` does.
+
+    Left alone it logs that it could not announce a bundle, and sends it all the same: the work
+    would count more objects than it expects.
+    """
+
+    def add_expectations(work_id: str, expectations: int) -> bool:
+        announce(helper, work_id, expectations)
+        return True
+
+    helper.api.work.add_expectations = add_expectations
+
+
 def progress(helper: Any, work_id: str) -> Progress:
     """Return how far OpenCTI is with a work. Raises SinkUnavailableError, WorkDeletedError."""
     work = ask(lambda: helper.api.work.get_work(work_id))
