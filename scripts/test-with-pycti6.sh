@@ -19,9 +19,14 @@ fi
 if [ "$#" -gt 0 ]; then
     exec "$venv/bin/pytest" -q "$@"
 fi
-"$venv/bin/pytest" -q -m "not integration and not shared" tests/sink tests/connector tests/state tests/settings
+unit="tests/sink tests/connector tests/state tests/settings"
 if [ -n "${TEST_FULL:-}" ]; then
-    exec "$venv/bin/pytest" -q -m integration tests/integration/test_connector_*.py tests/integration/test_platform_*.py
+    integration="$(echo tests/integration/test_connector_*.py tests/integration/test_platform_*.py)"
+else
+    integration="
+        tests/integration/test_connector_whole.py::test_import_is_complete_and_exact
+        tests/integration/test_connector_exact.py::test_opencti_holds_what_the_rows_say"
 fi
-exec "$venv/bin/pytest" -q -m integration \
-    "tests/integration/test_connector_whole.py::test_import_is_complete_and_exact"
+# One run of all, so that RabbitMQ is started once; unquoted, to be split into words.
+# shellcheck disable=SC2086
+exec "$venv/bin/pytest" -q -m "not shared" $unit $integration
