@@ -61,8 +61,9 @@ def status_after(*events: Event) -> Status:
     return status
 
 
+LISTED = Listed(INFO.day, dict.fromkeys("abc", INFO.day))
 FULL = status_after(
-    RunStarted(NOON), Listed(3, date(2024, 3, 9)), DONE, ReportSkipped("empty.csv"), FAILED,
+    RunStarted(NOON), LISTED, DONE, ReportSkipped("empty.csv"), FAILED,
     Retried("reports/list"), RunEnded(LATER, complete=True, reason=""), Dropped("mail.zip", ""),
     Dropped("other.zip", "other.zip: encrypted"), DONE, RunStarted(LATER),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.retry import Retry, RetryPolicy
-from shadowserver_connector.connector.events import Observe, Retried
+from shadowserver_connector.connector.events import Observe, Retried, both
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.memory import Memory
@@ -56,6 +56,7 @@ class Process:
         self.loaded = loaded
         self.waiter = Waiter(threading.Event(), log)
         self.watch = Watch(status_path(loaded.settings), log)
+        self.observe = _observer(loaded, self.watch)
         self.importer: Importer | None = None
         self.exit_code = 1
 
@@ -88,8 +89,8 @@ class Process:
         look = do_nothing
         if chosen.drop_dir is not None:
             folder = _drop_folder(chosen.drop_dir)
-            observe = self.watch.observe
-            look = DropFolder(folder, chosen, intake, memory, workspace / "drop", observe).look
+            drop = DropFolder(folder, chosen, intake, memory, workspace / "drop", self.observe)
+            look = drop.look
         run: Run = partial(run_without_api, memory, helper, self.waiter, chosen)
         credentials = settings.require_run()
         if credentials is not None:
@@ -97,7 +98,7 @@ class Process:
             ahead = None if isinstance(executor, ThreadPoolExecutor) else executor
             run = self._importing(credentials, intake, memory, workspace, ahead)
         return Connector(
-            helper, memory, watched(run, self.watch.observe), look, chosen.drop_dir is not None
+            helper, memory, watched(run, self.observe), look, chosen.drop_dir is not None
         )
 
     def _importing(
@@ -112,17 +113,25 @@ class Process:
         self.importer = Importer(
             settings=settings,
             options=intake.options,
-            api=_reports_api(self.loaded, credentials, self.waiter, self.watch.observe),
+            api=_reports_api(self.loaded, credentials, self.waiter, self.observe),
             helper=intake.helper,
             can=intake.can,
             memory=memory,
             waiter=self.waiter,
             workspace=workspace,
             executor=executor,
-            observe=self.watch.observe,
+            observe=self.observe,
         )
         warn_of_unknown_names(self.importer.api, settings, self.waiter.log)
         return partial(run_window, self.importer)
+
+
+def _observer(loaded: Loaded, watch: Watch) -> Observe:
+    if not loaded.settings.connector.expose_metrics:
+        return watch.observe
+    from shadowserver_connector.operations.metrics import Metrics
+
+    return both(watch.observe, Metrics().observe)
 
 
 def say_what_pycti_lacks(can: Abilities, log: Log) -> None:

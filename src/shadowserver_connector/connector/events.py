@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -20,10 +20,10 @@ class RunStarted:
 class Listed:
     """Shadowserver has said what there is for the days of a run."""
 
-    new: int
-    """Reports that are not imported yet."""
     newest: date | None
     """Newest day that has a report; ``None`` where no day has one."""
+    outstanding: Mapping[str, date]
+    """Files that are not imported yet, and their days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +91,13 @@ Observe = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """Observe nothing."""
+
+
+def both(first: Observe, second: Observe) -> Observe:
+    """Return an observer that tells two others."""
+
+    def observe(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return observe

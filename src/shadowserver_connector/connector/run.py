@@ -91,7 +91,7 @@ def _announce(parts: Importer, state: State, found: Mapping[date, Sequence[Repor
         report for reports in found.values() for report in reports if not is_done(state, report)
     ]
     newest = max((day for day, reports in found.items() if reports), default=None)
-    parts.observe(Listed(len(todo), newest))
+    parts.observe(Listed(newest, {report.file: report.day for report in todo}))
     if not state.first_run:
         parts.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return

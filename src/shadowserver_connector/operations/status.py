@@ -107,7 +107,7 @@ def _in_run(status: Status, event: Event) -> Status:
 def _counted(run: Run, event: Event) -> Run:
     match event:
         case Listed():
-            return replace(run, new=event.new)
+            return replace(run, new=len(event.outstanding))
         case ReportDone():
             return replace(
                 run,
