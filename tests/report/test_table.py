@@ -296,7 +296,7 @@ def test_file_of_nothing_but_bad_quotes_is_still_read_row_by_row(
 def test_second_pass_gives_the_same_rows_and_counts_nothing_again(tmp_path: Path) -> None:
     """Rows can be read as often as needed; an oddity is counted once."""
     path = tmp_path / "x.csv"
-    path.write_bytes(b"ip,tag\n192.0.2.1\n192.0.2.2,\xff\nip,tag\n192.0.2.3,c,d\n")
+    path.write_bytes(b"ip,tag\n192.0.2.1\n192.0.2.2,\xff\n192.0.2.3,c,d\nip,tag\n")
     oddities = Oddities("x.csv")
     with open_table(path, oddities) as table:
         begun = table.rows()

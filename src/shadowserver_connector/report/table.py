@@ -55,7 +55,7 @@ class Table:
         self._oddities = oddities
         self._rows: Generator[tuple[int, list[str]], None, None] | None = None
         self._reported = 0
-        self._reported_cuts = 0
+        self._reported_between = 0
         with self._text() as text:
             first = _header_line(text)
         self._delimiter = delimiter_of(first)
@@ -86,17 +86,18 @@ class Table:
         clean = self._layout.clean
         escaped = self._layout.quoting is not Quoting.STANDARD
         doubled = self._layout.quoting is Quoting.DOUBLED_ESCAPED
-        number = 0
+        number = between = 0
 
-        cuts = 0
+        def odd_between_rows(kind: str) -> None:
+            # By a count of its own: no row may follow whose number could tell the passes apart.
+            nonlocal between
+            between += 1
+            if between > self._reported_between:
+                self._reported_between = between
+                self._oddities.add(kind, number + 1)
 
         def cut() -> None:
-            # By its own count: a cut line may be the header, or blank, and then is no row.
-            nonlocal cuts
-            cuts += 1
-            if cuts > self._reported_cuts:
-                self._reported_cuts = cuts
-                self._oddities.add("line longer than 16 Mi characters, cut", number + 1)
+            odd_between_rows("line longer than 16 Mi characters, cut")
 
         with self._text() as text:
             lines = _capped(text, cut) if self._layout.long_lines else text
@@ -107,7 +108,7 @@ class Table:
                     if len(row) < 2 and not "".join(row).strip("\0 \t"):
                         continue
                     if row == cells:
-                        self._odd("header repeated between the rows, left out", number + 1)
+                        odd_between_rows("header repeated between the rows, left out")
                         continue
                     number += 1
                     if reader.repair:
