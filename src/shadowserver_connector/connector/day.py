@@ -24,6 +24,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
 )
 from shadowserver_connector.operations.archive import keep
+from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -77,6 +78,7 @@ def import_day(
             download,
             parts.workspace / "downloads",
             threads=parts.settings.max_threads,
+            floor=DiskFloor(parts.workspace, parts.settings.disk_floor, parts.waiter),
         ):
             state, ending = _import_report(
                 parts, patience, state, fetched, listed, tally, delivery, convert

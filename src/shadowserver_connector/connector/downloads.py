@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.report.info import ReportInfo
 
 MAX_BYTES_AHEAD: Final = 1024**3
@@ -34,18 +35,22 @@ def downloads(
     *,
     threads: int,
     max_bytes: int = MAX_BYTES_AHEAD,
+    floor: DiskFloor | None = None,
 ) -> Iterator[Fetched]:
     """Yield the reports in order, downloading up to ``threads`` of them at the same time.
 
     A report's folder is deleted when the next one is asked for, or when the iterator is closed,
-    which abandons downloads under way without waiting for them.
+    which abandons downloads under way without waiting for them. Below ``floor`` no download is
+    begun: first what is on disk is given away, then it waits, and raises Stopping.
     """
     waiting = deque(enumerate(reports))
     under_way: deque[Fetched] = deque()
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="download")
     try:
         while waiting or under_way:
-            while waiting and _has_room(under_way, threads, max_bytes):
+            if floor is not None and not under_way:
+                floor.wait()
+            while waiting and _has_room(under_way, threads, max_bytes, floor):
                 number, report = waiting.popleft()
                 folder = workspace / f"{report.day}-{number}"
                 shutil.rmtree(folder, ignore_errors=True)
@@ -59,9 +64,13 @@ def downloads(
         shutil.rmtree(workspace, ignore_errors=True)
 
 
-def _has_room(under_way: Sequence[Fetched], threads: int, max_bytes: int) -> bool:
+def _has_room(
+    under_way: Sequence[Fetched], threads: int, max_bytes: int, floor: DiskFloor | None
+) -> bool:
     if not under_way:
         return True
+    if floor is not None and not floor.is_kept():
+        return False
     on_disk = sum(
         each.download.result().size
         for each in under_way

@@ -1,0 +1,99 @@
+"""The floor of free disk space."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.connector.downloads import downloads
+from shadowserver_connector.operations.disk import DiskFloor
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.waiting import Stopping, Waiter
+from tests.sink.pycti_fakes import FakeLog
+
+FLOOR = 100 * 1024 * 1024
+REPORTS = [ReportInfo("t", date(2024, 1, 31), "x.csv", id=f"id-{n}") for n in range(4)]
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
+    """Let the disk have these numbers of bytes free, one at each look, the last one for ever."""
+
+    def set_free(*numbers: int) -> list[int]:
+        left = list(numbers)
+
+        def usage(folder: Path) -> SimpleNamespace:
+            return SimpleNamespace(free=left.pop(0) if len(left) > 1 else left[0])
+
+        monkeypatch.setattr(shutil, "disk_usage", usage)
+        return left
+
+    return set_free
+
+
+def floor(tmp_path: Path, log: FakeLog, stop: threading.Event | None = None) -> DiskFloor:
+    """Return a floor that hardly waits."""
+    return DiskFloor(tmp_path, FLOOR, Waiter(stop or threading.Event(), log), pause=0.001)
+
+
+def test_enough_space_is_not_mentioned(tmp_path: Path, free: Callable[..., list[int]]) -> None:
+    """Nor waited for."""
+    free(FLOOR)
+    log = FakeLog()
+    floor(tmp_path, log).wait()
+    assert log.lines == []
+
+
+def test_waits_below_and_says_so_once(tmp_path: Path, free: Callable[..., list[int]]) -> None:
+    """One line when it begins, one when it is over."""
+    free(*[FLOOR - 1] * 6, FLOOR)
+    log = FakeLog()
+    floor(tmp_path, log).wait()
+    assert [(level, message) for level, message, _ in log.lines] == [
+        ("warning", "Downloads pause, the disk is nearly full"),
+        ("info", "Downloads go on, the disk has room again"),
+    ]
+    assert log.lines[0][2]["SHADOWSERVER_DISK_FLOOR MiB"] == 100
+
+
+def test_a_wait_ends_when_the_process_is_asked_to_stop(
+    tmp_path: Path, free: Callable[..., list[int]]
+) -> None:
+    """As every wait does."""
+    free(0)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopping):
+        floor(tmp_path, FakeLog(), stop).wait()
+
+
+def test_no_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
+    """With 0 a full disk is met by whoever writes."""
+    free(0)
+    assert DiskFloor(tmp_path, 0, Waiter(threading.Event(), FakeLog())).is_kept()
+
+
+def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
+    """Those ahead are not begun, and what is on disk is given away before anyone waits."""
+    left = free(FLOOR, 0)
+    begun: list[str] = []
+
+    def download(report: ReportInfo, folder: Path) -> Downloaded:
+        begun.append(report.id)
+        return Downloaded(folder / "x", 1, "", "", "", "")
+
+    log = FakeLog()
+    found = downloads(REPORTS, download, tmp_path / "w", threads=4, floor=floor(tmp_path, log))
+    next(found).download.result()
+    assert begun == ["id-0"]
+    assert log.lines == []
+    left[:] = [0, 0, FLOOR]
+    assert [each.report.id for each in found] == ["id-1", "id-2", "id-3"]
+    assert log.messages("warning") == ["Downloads pause, the disk is nearly full"]
