@@ -188,3 +188,15 @@ def test_backfill_without_a_question(world: World, store: Reports) -> None:
     }
     for secret in (KEY, SECRET, REPORT_ID, world.platform.token):
         assert secret not in done.stdout + done.stderr
+
+
+def test_one_line_a_report(world: World, store: Reports) -> None:
+    """At the usual log level the log grows with reports, not with messages."""
+    assert world.run(connector_log_level="info", shadowserver_chunk_objects=10) == 0
+    lines = [json.loads(line) for line in world.logs().splitlines() if line.startswith("{")]
+    told = [line["message"] for line in lines]
+    assert told.count("Report imported") == len(store.files)
+    assert len(told) < 20, told
+    [first, *_] = [line for line in lines if line["message"] == "Report imported"]
+    assert first["attributes"]["rows"] == 12
+    assert first["attributes"]["objects"] > 100

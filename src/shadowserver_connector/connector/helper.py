@@ -8,6 +8,7 @@ import os
 import sys
 from typing import Any, Final, cast
 
+from shadowserver_connector.connector.noise import quiet_pycti
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.settings.export import export_for_pycti
 from shadowserver_connector.settings.load import Loaded
@@ -37,6 +38,8 @@ def connect(loaded: Loaded, waiter: Waiter) -> Any:
     helper = waiter.until(OPENCTI, _build)
     # Each attempt to reach a broker that is down makes a dozen lines; the wait is said by us.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
+    connector = loaded.settings.connector
+    quiet_pycti(connector.name, connector.log_level)
     _set_time_out(helper)
     announce_or_fail(helper)
     return helper

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from shadowserver_connector.connector.noise import quiet_pycti
+
+NAME = "A connector under test"
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    """Leave pycti's loggers as they were."""
+    yield
+    logging.getLogger("api").setLevel(logging.NOTSET)
+    for each in list(logging.getLogger(NAME).filters):
+        logging.getLogger(NAME).removeFilter(each)
+
+
+def lines(caplog: pytest.LogCaptureFixture, log_level: str) -> list[str]:
+    """Return which of pycti's and our lines come through."""
+    caplog.set_level(logging.INFO)
+    quiet_pycti(NAME, log_level)
+    logging.getLogger("api").info("Getting connector details ...")
+    logging.getLogger("api").error("broken")
+    text = f"{NAME} sending bundle to queue"
+    logging.getLogger(NAME).info(text)
+    logging.getLogger(NAME).info("Report imported")
+    return caplog.messages
+
+
+def test_one_line_a_report_at_info(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing for each message, but every error."""
+    assert lines(caplog, "info") == ["broken", "Report imported"]
+
+
+def test_everything_at_debug(caplog: pytest.LogCaptureFixture) -> None:
+    """For whoever asks for it."""
+    assert len(lines(caplog, "debug")) == 4
