@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 import orjson
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from shadowserver_connector.api import ReportsApi, RetryPolicy, answers
@@ -215,6 +215,8 @@ def test_any_download_gives_the_whole_file_or_an_error_of_ours(
     name: str,
 ) -> None:
     """What is not whole leaves no file behind."""
+    # The message names the file, and a server that knew our secret would have no need to trick.
+    assume(KEY not in name and SECRET not in name)
     folder = tmp_path_factory.getbasetemp() / "downloads"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
