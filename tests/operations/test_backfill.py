@@ -1,0 +1,77 @@
+"""Past days from the simulated API into a helper that keeps what it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.api.retry import RetryPolicy
+from shadowserver_connector.operations.backfill import backfill
+from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
+from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.simulator.server import Simulator
+from tests.api.memory import DAY, DAY_BEFORE, KEY, SECRET, MemoryStore, csv, stored
+from tests.operations.world import intake_of, sent
+from tests.sink.pycti_fakes import FakeHelper
+
+GONE = stored("scan_rdp")
+
+
+@pytest.fixture
+def api() -> Iterator[ReportsApi]:
+    """Return a client of an API with three reports, of which one cannot be downloaded."""
+    files = {
+        stored("scan_ssl"): csv(3),
+        stored("scan_vnc", day=DAY_BEFORE): csv(2),
+        GONE: b"",
+    }
+    with (
+        Simulator(MemoryStore(dict(files)), key=KEY, secret=SECRET) as simulator,
+        ReportsApi(
+            KEY,
+            SECRET,
+            api_url=simulator.api_url,
+            download_url=simulator.download_url,
+            requests_per_second=1_000,
+            retry=RetryPolicy(sleep=lambda seconds: None),
+        ) as client,
+    ):
+        yield client
+
+
+def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) -> None:
+    """Newest first, each in a closed work, with what failed; files are gone, or archived."""
+    helper = FakeHelper()
+    archive = tmp_path / "archive"
+    settings = ShadowserverSettings(archive_dir=archive)
+    work = tmp_path / "work"
+    work.mkdir()
+    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY)))
+    results = list(backfill(intake_of(helper), api, settings, reports, work))
+    assert sent(helper) == [
+        "2024-01-31-scan_ssl-example-net.csv",
+        "2024-01-30-scan_vnc-example-net.csv",
+    ]
+    assert [each.reason for each in results if isinstance(each, Failure)]
+    newest, older = helper.api.work.works.values()
+    assert newest["in_error"]
+    assert f"failed: {GONE.file}" in newest["message"]
+    assert not older["in_error"]
+    assert "2024-01-30: 1 reports" in older["message"]
+    assert not list(work.rglob("*.csv"))
+    assert {path.name for path in archive.rglob("*.csv")} == set(sent(helper))
+    assert helper.stored == ""
+
+
+def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
+    """And keeps the others."""
+    failures: list[Failure] = []
+    reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY)))
+    kept = list(fetch_into(api, tmp_path, reports, threads=2, failed=failures.append))
+    assert len(kept) == 2
+    assert [failure.info.file for failure in failures] == [GONE.file]
+    assert all(each.path.stat().st_size == each.size for each in kept)

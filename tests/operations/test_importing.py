@@ -1,0 +1,129 @@
+"""Report files from disk into OpenCTI, with a helper that keeps what it is given."""
+
+from __future__ import annotations
+
+import errno
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.operations.importing import import_files
+from shadowserver_connector.operations.intake import DayWorks
+from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.waiting import Stopping
+from tests.operations.world import convert_simply, intake_of, sent
+from tests.sink.pycti_fakes import FakeHelper
+
+
+@pytest.fixture
+def helper() -> FakeHelper:
+    """Return a platform."""
+    return FakeHelper()
+
+
+def report(folder: Path, day: int, kind: str, content: bytes = b"x") -> Path:
+    """Write a report of a day in January."""
+    path = folder / f"2024-01-{day:02}-{kind}-example.csv"
+    path.write_bytes(content)
+    return path
+
+
+def works(helper: FakeHelper) -> dict[str, str]:
+    """Return the messages of the works, by name; each is closed once."""
+    return {work["name"]: work["message"] for work in helper.api.work.works.values()}
+
+
+def test_one_work_a_day_whatever_the_order(helper: FakeHelper, tmp_path: Path) -> None:
+    """Files of two days that alternate do not make four works."""
+    files = [report(tmp_path, day, kind) for kind in ("scan_ssl", "scan_vnc") for day in (30, 31)]
+    results = list(import_files(intake_of(helper), files, tmp_path / "work"))
+    assert [type(each) for each in results] == [Outcome] * 4
+    assert sent(helper) == [file.name for file in files]
+    assert works(helper) == {
+        f"Shadowserver reports of 2024-01-{day}": (
+            f"2024-01-{day}: 2 reports, 20 findings, 2 objects sent, 0 skipped, 0 failed"
+        )
+        for day in (30, 31)
+    }
+
+
+def test_what_was_unpacked_is_deleted_and_what_was_given_is_not(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Member by member, so that a large archive takes no more than its largest member."""
+    plain = report(tmp_path, 31, "scan_ssl")
+    archive = tmp_path / "mail.zip"
+    with zipfile.ZipFile(archive, "w") as members:
+        for kind in ("scan_vnc", "scan_rdp"):
+            members.writestr(f"2024-01-31-{kind}-example.csv", b"x")
+    work = tmp_path / "work"
+    seen = [
+        len(list(work.rglob("*.csv"))) if work.exists() else 0
+        for _ in import_files(intake_of(helper), [plain, archive], work)
+    ]
+    assert seen == [0, 1, 1]
+    assert not list(work.rglob("*.csv"))
+    assert plain.exists()
+    assert archive.exists()
+
+
+def test_failures_stop_nothing(helper: FakeHelper, tmp_path: Path) -> None:
+    """A bad report is in its day's work, which is in error; a bad archive belongs to no day."""
+    bad = report(tmp_path, 31, "scan_ssl", b"poison")
+    good = report(tmp_path, 31, "scan_vnc")
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK")
+    results = list(import_files(intake_of(helper), [bad, broken, good], tmp_path / "work"))
+    failures = [each for each in results if isinstance(each, Failure)]
+    assert len(results) == 3
+    assert [failure.reason.partition(":")[0] for failure in failures] == [bad.name, str(broken)]
+    assert sent(helper) == [good.name]
+    [work] = helper.api.work.works.values()
+    assert work["in_error"]
+    assert f"failed: {bad.name}" in work["message"]
+
+
+@pytest.mark.parametrize("error", [Stopping(), KeyboardInterrupt()])
+def test_an_interruption_closes_the_works(
+    helper: FakeHelper, tmp_path: Path, error: BaseException
+) -> None:
+    """With what was done until then."""
+    job = (report(tmp_path, 31, "scan_ssl"), ReportInfo("scan_ssl", _day(), "a.csv"))
+
+    def interrupted() -> None:
+        with DayWorks(intake_of(helper)) as open_works:
+            open_works.deliver(job)
+            raise error
+
+    with pytest.raises(type(error)):
+        interrupted()
+    [message] = works(helper).values()
+    assert message.startswith("2024-01-31: 1 reports")
+    assert message.endswith("interrupted")
+
+
+def test_a_full_disk_is_not_the_reports_fault(helper: FakeHelper, tmp_path: Path) -> None:
+    """It is raised, so that the report is tried again."""
+
+    def no_space(
+        path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+    ) -> Outcome:
+        convert_simply(path, info, options, emit)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    intake = replace(intake_of(helper), convert=no_space)
+    job = (report(tmp_path, 31, "scan_ssl"), ReportInfo("scan_ssl", _day(), "a.csv"))
+    with pytest.raises(OSError, match="No space left"), DayWorks(intake) as open_works:
+        open_works.deliver(job)
+
+
+def _day() -> date:
+    return date(2024, 1, 31)
