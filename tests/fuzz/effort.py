@@ -19,7 +19,7 @@ _PATIENT: Final = settings(
 )
 
 # A run before each change must not fail by luck; a long one must look somewhere else each time.
-settings.register_profile("short", _PATIENT, max_examples=100, derandomize=True, database=None)
+settings.register_profile("short", _PATIENT, max_examples=60, derandomize=True, database=None)
 _MANY: Final = int(os.environ.get("FUZZ_EXAMPLES", "20000"))
 settings.register_profile("fuzz", _PATIENT, max_examples=_MANY)
 

@@ -13,7 +13,7 @@ import pytest
 
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
-from tests.connector.world import KEY, SECRET, World, csv, small_month
+from tests.connector.world import CONNECTOR, KEY, SECRET, World, csv, small_month
 from tests.integration.read_only import read_only_but
 from tests.platform.opencti import OpenCTI
 from tests.platform.rabbitmq import RabbitMQ
@@ -100,3 +100,16 @@ def test_reports_on_disk_are_nobody_elses(world: World, tmp_path: Path) -> None:
     with world.connector():
         world.until(lambda: any(folder.rglob("*.part") for folder in folders()))
         assert [stat.S_IMODE(folder.stat().st_mode) for folder in folders()] == [0o700]
+
+
+def test_a_link_in_place_of_the_folder_is_not_followed(world: World, tmp_path: Path) -> None:
+    """Who may write to a common TMPDIR cannot have our files written, or others deleted."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "file").write_text("content")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    (temporary / f"shadowserver-{CONNECTOR}").symlink_to(theirs)
+    assert world.run() != 0
+    assert "TMPDIR" in world.logs()
+    assert [path.read_text() for path in theirs.iterdir()] == ["content"]
