@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 from shadowserver_connector.connector.events import Dropped, Event
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
+from shadowserver_connector.report.hashing import fingerprint
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.digest import content_digest
 from shadowserver_connector.state.storage import load
@@ -280,3 +282,55 @@ def test_a_reset_leaves_the_files_for_the_next_look(drop: Drop) -> None:
     drop.restart()
     drop.look()
     assert drop.files() == {"done/2024-01-31-scan_vnc-first.csv", f"done/{NAME}"}
+
+
+def test_a_file_that_cannot_be_read_stops_no_other(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once, with its name, and left where it is until it changes."""
+    secret = drop.put("2024-01-31-scan_ftp-secret.csv", b"secret")
+    drop.put(NAME, b"one")
+
+    def refuse(path: Path) -> Any:
+        if path == secret:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return fingerprint(path)
+
+    monkeypatch.setattr("shadowserver_connector.operations.drop.fingerprint", refuse)
+    drop.look(4)
+    assert sent(drop.helper) == [NAME]
+    assert drop.files() == {secret.name, f"done/{NAME}"}
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert secret.name in drop.text()
+    monkeypatch.undo()
+    os.utime(secret, ns=(0, 0))
+    drop.look()
+    assert sent(drop.helper) == [NAME, secret.name]
+
+
+def test_a_full_disk_leaves_the_files_for_later(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once, and they are imported when there is room."""
+
+    def refuse(path: Path) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    drop.put(NAME, b"one")
+    monkeypatch.setattr("shadowserver_connector.operations.drop.fingerprint", refuse)
+    drop.look(4)
+    assert drop.files() == {NAME}
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    monkeypatch.undo()
+    drop.look(1)
+    assert sent(drop.helper) == [NAME]
+
+
+def test_a_full_archive_stops_nothing(tmp_path: Path) -> None:
+    """The report is imported, and the file put away."""
+    (tmp_path / "archive").write_text("in the way")
+    drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
+    drop.put(NAME, b"one")
+    drop.look()
+    assert drop.files() == {f"done/{NAME}"}
+    assert drop.helper.connector_logger.messages("warning") == ["The original file is not archived"]

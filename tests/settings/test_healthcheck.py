@@ -116,7 +116,7 @@ def test_health(
 def test_health_by_the_signs_of_life(
     platform: Platform, tmp_path: Path, minutes: int, code: int
 ) -> None:
-    """A process that hangs is unhealthy, though pycti's thread still pings for it."""
+    """A process that is gone or stuck is unhealthy, even if OpenCTI has not noticed yet."""
     platform.body = {"data": {"connector": {"active": True}}}
     file = tmp_path / "status.json"
     write_status(file, Status(datetime.now(UTC) - timedelta(minutes=minutes)))

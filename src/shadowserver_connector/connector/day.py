@@ -23,7 +23,7 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
-from shadowserver_connector.operations.archive import keep
+from shadowserver_connector.operations.archive import keep_if_wanted
 from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.outcome import Outcome
@@ -133,7 +133,8 @@ def _import_report(
             seconds = time.monotonic() - began
             parts.log.info("Report imported", _counts(outcome, seconds))
             parts.observe(ReportDone(outcome, seconds))
-        _archive(parts, report, downloaded)
+        archive = parts.settings.archive_dir
+        keep_if_wanted(archive, report, downloaded.path, downloaded.sha256, parts.log)
         state, ending = with_done(state, report, downloaded.sha256, listed), Ending.DONE
     except NotReadyError:
         parts.log.info("Still empty, asked for again by the next run", {"file": report.file})
@@ -199,20 +200,6 @@ def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
         "bytes": outcome.size,
         "seconds": round(seconds, 1),
     }
-
-
-def _archive(parts: Importer, report: ReportInfo, downloaded: Downloaded) -> None:
-    """Keep the original file, if that is asked for; a full archive stops nothing."""
-    directory = parts.settings.archive_dir
-    if directory is None:
-        return
-    try:
-        keep(directory, report, downloaded.path, downloaded.sha256)
-    except OSError as error:
-        parts.log.warning(
-            "The original file is not archived",
-            {"file": report.file, "directory": str(directory), "reason": error.strerror},
-        )
 
 
 def describe(error: Exception) -> str:

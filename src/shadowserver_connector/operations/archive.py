@@ -16,6 +16,7 @@ from typing import Final
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.report.hashing import fingerprint
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.waiting import Log
 from shadowserver_connector.state.digest import report_digest
 
 SUMS: Final = "SHA256SUMS"
@@ -51,6 +52,21 @@ def keep(archive: Path, report: ReportInfo, path: Path, sha256: str) -> Path:
     _note(folder / SUMS, f"{sha256}  {target.name}")
     _note(folder / _REPORTS, f"{report_digest(report)}  {target.name}")
     return target
+
+
+def keep_if_wanted(
+    archive: Path | None, report: ReportInfo, path: Path, sha256: str, log: Log
+) -> None:
+    """Copy a report's file into the archive, where there is one; a full archive stops nothing."""
+    if archive is None:
+        return
+    try:
+        keep(archive, report, path, sha256)
+    except OSError as error:
+        log.warning(
+            "The original file is not archived",
+            {"file": report.file, "directory": str(archive), "reason": error.strerror},
+        )
 
 
 def _place(folder: Path, name: str, sha256: str) -> Path:

@@ -8,7 +8,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.operations.archive import keep
+from shadowserver_connector.operations.archive import keep_if_wanted
 from shadowserver_connector.operations.importing import Result
 from shadowserver_connector.operations.intake import DayWorks, Intake
 from shadowserver_connector.pipeline.batch import Failure
@@ -41,8 +41,10 @@ def backfill(
                 failed=failures.append,
             ):
                 result = works.deliver((path, report))
-                if settings.archive_dir is not None and isinstance(result, Outcome):
-                    keep(settings.archive_dir, report, path, result.sha256)
+                if isinstance(result, Outcome):
+                    keep_if_wanted(
+                        settings.archive_dir, report, path, result.sha256, intake.waiter.log
+                    )
                 path.unlink()
                 yield result
             for failure in failures:

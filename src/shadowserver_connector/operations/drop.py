@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from shadowserver_connector.connector.day import DISK_FULL
 from shadowserver_connector.connector.events import (
     Dropped,
     Observe,
@@ -21,7 +22,7 @@ from shadowserver_connector.connector.events import (
     ReportSkipped,
 )
 from shadowserver_connector.connector.memory import Memory, StateResetError
-from shadowserver_connector.operations.archive import keep
+from shadowserver_connector.operations.archive import keep_if_wanted
 from shadowserver_connector.operations.importing import jobs_in, release
 from shadowserver_connector.operations.intake import DayWorks, Intake
 from shadowserver_connector.pipeline.batch import Failure, Job
@@ -85,7 +86,7 @@ class DropFolder:
     def look(self) -> None:
         """Import what is whole, that is unchanged since the look before; raises Stopping.
 
-        Files that cannot be put away, and a folder that cannot be read, are logged once.
+        Files that cannot be read or put away, and a folder that cannot be used, are logged once.
         """
         try:
             now = files_in(self._folder)
@@ -110,10 +111,12 @@ class DropFolder:
     def _import(self, paths: list[Path]) -> None:
         with DayWorks(self._intake) as works:
             for path in paths:
-                reasons = self._import_file(works, path)
                 try:
+                    reasons = self._import_file(works, path)
                     put_away(path, reasons)
                 except OSError as error:
+                    if error.errno in DISK_FULL:
+                        raise
                     self._stuck[path] = self._before[path]
                     self._say(path, error)
                     continue
@@ -147,8 +150,8 @@ class DropFolder:
             return result.reason
         self._observe(ReportDone(result, 0.0))
         self._memory.write(_with_known(state, info, sha256))
-        if self._settings.archive_dir is not None:
-            keep(self._settings.archive_dir, info, path, sha256)
+        log = self._intake.waiter.log
+        keep_if_wanted(self._settings.archive_dir, info, path, sha256, log)
         return None
 
     def _is_wanted(self, info: ReportInfo) -> bool:
