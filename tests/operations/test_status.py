@@ -26,6 +26,7 @@ from shadowserver_connector.connector.events import (
 from shadowserver_connector.errors import CredentialsError, SinkUnavailableError
 from shadowserver_connector.operations.status import (
     Failed,
+    Run,
     Status,
     after,
     as_json,
@@ -55,7 +56,7 @@ FAILED = ReportFailed("bad.csv", "bad.csv: no header", "ReportUnreadableError", 
 
 def status_after(*events: Event) -> Status:
     """Return the status of a connector to which this happened."""
-    status = Status(NOON)
+    status = Status(NOON, NOON)
     for event in events:
         status = after(status, event)
     return status
@@ -100,7 +101,7 @@ def test_failures_are_named_up_to_a_bound() -> None:
 def test_json_and_back() -> None:
     """Nothing is lost on the way."""
     assert from_json(json.loads(json.dumps(as_json(FULL)))) == FULL
-    assert from_json(as_json(Status(NOON))) == Status(NOON)
+    assert from_json(as_json(Status(NOON, NOON))) == Status(NOON, NOON)
 
 
 NEXT = NOON + timedelta(hours=1)
@@ -109,11 +110,18 @@ NEXT = NOON + timedelta(hours=1)
 @pytest.mark.parametrize(
     ("status", "now", "said"),
     [
-        (Status(NOON), NOON, ""),
-        (Status(NOON, next_run=NEXT), LATER - timedelta(minutes=6), ""),
-        (Status(NEXT, next_run=NEXT), NEXT + timedelta(minutes=4), ""),
-        (Status(NOON, next_run=NEXT), LATER, "does not run, last seen 10 minutes ago"),
-        (Status(NEXT, next_run=NEXT), NEXT + timedelta(minutes=16), "is overdue"),
+        (Status(NOON, NOON), NOON, ""),
+        (Status(NOON, NOON, next_run=NEXT), LATER - timedelta(minutes=6), ""),
+        (Status(NOON, NEXT, next_run=NEXT), NEXT + timedelta(minutes=4), ""),
+        (Status(NOON, NOON, next_run=NEXT), LATER, "does not run, last seen 10 minutes ago"),
+        (Status(NOON, NEXT, next_run=NEXT), NEXT + timedelta(minutes=16), "is overdue"),
+        (Status(NOON, NEXT), NEXT, "no run has begun since the start 60 minutes ago"),
+        (Status(NOON, LATER), LATER, ""),
+        (
+            Status(NOON, NEXT, last=Run(NOON - timedelta(days=1), NOON, complete=True)),
+            NEXT,
+            "no run has begun",
+        ),
         (status_after(RunStarted(NOON)), LATER, "ended in the middle of a run"),
         (status_after(RunStarted(NOON)), NOON + timedelta(minutes=4), ""),
         (
@@ -231,11 +239,11 @@ def test_signs_of_life(tmp_path: Path) -> None:
     """Now and then while nothing happens, not at each look."""
     path, clock = tmp_path / "status.json", Clock()
     watch = Watch(path, FakeLog(), clock)
-    watch.beat()
-    assert not path.exists()
-    clock.time += timedelta(minutes=1)
-    watch.beat()
-    assert read_status(path).alive == clock.time
+    for seconds, alive in ((0, 0), (29, 0), (31, 31), (45, 31), (62, 62)):
+        clock.time = NOON + timedelta(seconds=seconds)
+        watch.beat()
+        assert read_status(path).alive == NOON + timedelta(seconds=alive)
+    assert read_status(path).started == NOON
 
 
 def test_the_last_run_is_remembered_over_a_restart(tmp_path: Path) -> None:

@@ -119,7 +119,8 @@ def test_health_by_the_signs_of_life(
     """A process that is gone or stuck is unhealthy, even if OpenCTI has not noticed yet."""
     platform.body = {"data": {"connector": {"active": True}}}
     file = tmp_path / "status.json"
-    write_status(file, Status(datetime.now(UTC) - timedelta(minutes=minutes)))
+    then = datetime.now(UTC) - timedelta(minutes=minutes)
+    write_status(file, Status(then, then))
     url = f"http://127.0.0.1:{platform.server_port}"
     found = health(tmp_path, url, SHADOWSERVER_STATUS_FILE=str(file))
     assert found[0] == code

@@ -35,6 +35,7 @@ def _rows(found: Status) -> list[tuple[str, str]]:
     queue = found.queue_megabytes
     rows = [
         ("version", found.version),
+        ("started", _time(found.started)),
         ("last sign of life", _time(found.alive)),
         ("run under way", _run(found.current)),
         ("last run", _run(found.last)),

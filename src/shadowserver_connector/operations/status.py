@@ -60,6 +60,8 @@ class Run:
 class Status:
     """Everything that the status file says. Times are UTC."""
 
+    started: datetime
+    """Start of the process."""
     alive: datetime
     """Last sign of life."""
     version: str = __version__
@@ -126,14 +128,7 @@ def _counted(run: Run, event: Event) -> Run:
 
 def problems(status: Status, now: datetime) -> list[str]:
     """Return what a person should look at, one line each; empty when all is well."""
-    found = []
-    silent = now - status.alive > SILENCE
-    if status.current is not None and silent:
-        found.append(f"the connector ended in the middle of a run, last seen {_ago(status, now)}")
-    elif status.next_run is not None and now - status.next_run > LATE:
-        found.append(f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue")
-    elif status.next_run is not None and silent:
-        found.append(f"the connector does not run, last seen {_ago(status, now)}")
+    found = [line for line in (_lateness(status, now),) if line]
     last = status.last
     if last is not None and not last.complete:
         reason = last.reason or "some days could not be asked for"
@@ -145,14 +140,38 @@ def problems(status: Status, now: datetime) -> list[str]:
     return found
 
 
+def _lateness(status: Status, now: datetime) -> str | None:
+    """Say what should have happened by now and has not."""
+    silent = now - status.alive > SILENCE
+    if status.current is not None:
+        ended = f"the connector ended in the middle of a run, last seen {_ago(status, now)}"
+        return ended if silent else None
+    if status.next_run is not None:
+        if now - status.next_run > LATE:
+            return f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue"
+        return f"the connector does not run, last seen {_ago(status, now)}" if silent else None
+    begun = status.last is not None and status.last.started >= status.started
+    if begun or now - status.started <= LATE:
+        return None
+    return (
+        f"no run has begun since the start {_minutes(now - status.started)} ago; "
+        "the log says what it waits for"
+    )
+
+
 def _ago(status: Status, now: datetime) -> str:
-    return f"{round((now - status.alive).total_seconds() / 60):,} minutes ago"
+    return f"{_minutes(now - status.alive)} ago"
+
+
+def _minutes(time: timedelta) -> str:
+    return f"{round(time.total_seconds() / 60):,} minutes"
 
 
 def as_json(status: Status) -> dict[str, Any]:
     """Return the status as plain JSON values."""
     return {
         "version": status.version,
+        "started": _text(status.started),
         "alive": _text(status.alive),
         "next_run": _text(status.next_run),
         "queue_megabytes": status.queue_megabytes,
@@ -170,6 +189,7 @@ def from_json(stored: Mapping[str, Any]) -> Status:
     """Read a status back; raises ``LookupError``, ``TypeError`` or ``ValueError`` if it is none."""
     return Status(
         version=str(stored["version"]),
+        started=datetime.fromisoformat(stored["started"]),
         alive=datetime.fromisoformat(stored["alive"]),
         next_run=_moment(stored["next_run"]),
         queue_megabytes=stored["queue_megabytes"],

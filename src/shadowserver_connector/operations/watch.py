@@ -34,7 +34,8 @@ class Watch:
         self._now = now
         self._lock = threading.Lock()
         self._writable = True
-        self._status = Status(now(), last=_last_run(path))
+        self._status = Status(now(), now(), last=_last_run(path))
+        self._due = now()
         self._info: Any = None
 
     def look_at(self, helper: Any) -> None:
@@ -50,10 +51,11 @@ class Watch:
     def beat(self) -> None:
         """Give a sign of life, if the last one is a while ago; cheap otherwise."""
         with self._lock:
-            if self._now() - self._status.alive >= BEAT:
+            if self._now() >= self._due:
                 self._write()
 
     def _write(self) -> None:
+        self._due = self._now() + BEAT
         queue, next_run = self._seen()
         self._status = replace(
             self._status,
