@@ -51,6 +51,7 @@ def backfill(
     """Import what Shadowserver has for some days, once ``confirm`` agrees; return the exit code."""
     settings = loaded.settings.shadowserver
     loaded.settings.require_run()
+    loaded.settings.require_api()
     intake = _intake(loaded)
     with connect(loaded.settings) as api:
         state = load(intake.helper.get_state())
