@@ -30,4 +30,5 @@ fi
 # Unquoted, to be split into words. The generated files are those of the newest pydantic, which
 # pycti 6.2 does not allow.
 # shellcheck disable=SC2086
-exec "$venv/bin/pytest" -q --ignore tests/settings/test_generated.py $unit $integration
+exec "$venv/bin/pytest" -q -n auto --dist loadfile --ignore tests/settings/test_generated.py \
+    $unit $integration
