@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-full check-shared lint format typecheck generated bench lock clean \
+.PHONY: help demo test test-full check-shared lint format typecheck generated fuzz audit sbom bench lock clean \
 	system-packages
 .DEFAULT_GOAL := help
 
@@ -45,7 +45,8 @@ demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, i
 
 test: $(VENV)/.dev system-packages ## all tests that a fresh machine can run
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
-	$(BIN)/pytest -q -m "integration and not shared"
+	$(BIN)/pytest -q -n auto --dist loadfile -m "integration and not shared"
+	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh
 
 test-full: export TEST_FULL = 1
 test-full: test ## the same with the whole crash matrix and fault table; takes long
@@ -61,6 +62,17 @@ generated: $(VENV)/.dev ## fail if a generated file is stale
 	$(BIN)/python scripts/generate_mapping_docs.py --check
 	$(BIN)/python scripts/check_docs.py --check
 
+fuzz: $(VENV)/.dev ## look for input that breaks a reader; takes hours
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -n auto --timeout=0 tests/fuzz
+
+# 75 means that the service could not audit everything, and the output says so.
+audit: $(VENV)/.dev ## licences and known vulnerabilities of the dependencies
+	$(BIN)/python scripts/check_licences.py
+	$(BIN)/python scripts/audit.py requirements/*.txt || [ $$? -eq 75 ]
+
+sbom: $(VENV)/.dev ## dist/sbom.json: what the package depends on, in CycloneDX
+	sh scripts/sbom.sh
+
 bench: $(VENV)/.bench system-packages ## ratios against the usual way; 5 million rows take long
 	$(BIN)/python -m benchmarks --output docs/benchmark.json
 
@@ -74,4 +86,4 @@ lock: $(VENV)/.dev ## write requirements/*.txt anew from pyproject.toml
 		-o requirements/bench.txt
 
 clean: ## remove what the commands above made
-	rm -rf .venv .venv-* demo-output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-pycti6 demo-output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
