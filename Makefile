@@ -84,6 +84,7 @@ lock: $(VENV)/.dev ## write requirements/*.txt anew from pyproject.toml
 	$(COMPILE) --extra opencti --extra preview --extra dask --group dev -o requirements/dev.txt
 	$(COMPILE) --extra opencti --extra preview --extra dask --group dev --group bench \
 		-o requirements/bench.txt
+	$(COMPILE) requirements/pycti6.in -o requirements/pycti6.txt
 
 clean: ## remove what the commands above made
 	rm -rf .venv .venv-pycti6 demo-output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
