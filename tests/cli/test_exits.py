@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from shadowserver_connector import __version__
@@ -30,7 +32,7 @@ from tests.cli.conftest import Run
         (NotReadyError("a"), 5),
         (ReportUnreadableError("a"), 1),
         (ArchiveRejectedError("a"), 1),
-        (OSError(28, "No space left on device", "/x"), 5),
+        (OSError("the disk is full"), 5),
         (KeyboardInterrupt(), 130),
     ],
 )
@@ -50,6 +52,21 @@ def test_each_kind_of_error_has_its_code(
     assert len(said.err.strip().splitlines()) == 1
     if code != 130:
         assert said.err == f"error: {error}\n"
+
+
+def test_an_error_of_the_system_is_said_without_its_number(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Path and reason, if there is a path; numbers help nobody."""
+
+    def command(error: OSError) -> int:
+        raise error
+
+    for error in (OSError(28, "No space left on device", "/x"), OSError(28, "No space")):
+        with pytest.raises(SystemExit):
+            exits.run(partial(command, error))
+    said = capsys.readouterr().err
+    assert said == "error: /x: No space left on device\nerror: No space\n"
 
 
 def test_unknown_errors_are_not_hidden() -> None:

@@ -67,7 +67,7 @@ def test_convert_shows_a_table(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 0
     for word in ("Date", "2024-01-31", "scan_ssl", "critical"):
         assert word in result.stdout
-    assert "1 reports, 5 findings" in result.stderr
+    assert "1 report, 5 findings" in result.stderr
 
 
 @pytest.mark.parametrize("kind", ["gz", "zip"])
@@ -263,3 +263,42 @@ def test_real_process_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error: ")
     assert "SHADOWSERVER_MAX_FINDINGS" in line
+
+
+@pytest.mark.parametrize("place", ["taken", "taken/below"])
+def test_a_file_in_the_place_of_the_output_folder(run: Run, tmp_path: Path, place: str) -> None:
+    """It is named, in one line, as the user wrote it, before anything is converted."""
+    write(tmp_path, "scan_ssl")
+    (tmp_path / "taken").touch()
+    result = run("convert", SSL, "-o", place, "--workers", 1)
+    assert result.exit_code == 5
+    assert result.stderr == f"error: {place} cannot be a folder: a file is in the way\n"
+
+
+@pytest.mark.parametrize("command", [("convert", "-o", "out"), ("explain",)])
+def test_a_folder_without_reports_is_told(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """One line says so; no empty table is shown."""
+    (tmp_path / "empty").mkdir()
+    result = run(command[0], "empty", *command[1:])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("failed: no report among the given files and folders\n")
+    assert "Date" not in result.stderr
+
+
+def test_explain_names_archives_that_cannot_be_unpacked(run: Run, tmp_path: Path) -> None:
+    """They fail like any other file, and the others are explained."""
+    write(tmp_path, "scan_ssl")
+    (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04")
+    result = run("explain", "broken.zip", SSL)
+    assert result.exit_code == 1
+    assert "5 rows" in result.stdout
+    assert "failed: broken.zip" in result.stderr
+
+
+def test_no_progress_in_a_file(run: Run, tmp_path: Path) -> None:
+    """Where stderr is no terminal, the progress bar leaves nothing there, not even a line."""
+    write(tmp_path, "scan_ssl")
+    result = run("convert", SSL, "-o", "out", "--workers", 1)
+    assert result.stderr.startswith("The folders are in out/<date>/.\n1 report, ")

@@ -105,7 +105,7 @@ def test_import_names_what_fails(world: World, tmp_path: Path) -> None:
     assert "broken.zip" in done.stderr
     [work] = world.works()
     [error] = work.errors
-    assert "1 reports, 3 findings" in error["message"]
+    assert "1 report, 3 findings" in error["message"]
     assert f"failed: {YESTERDAY}-scan_ssl-example.csv" in error["message"]
 
 
@@ -139,7 +139,7 @@ def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
     status = world.command("status", "--json")
     assert status.returncode == 1
     told = json.loads(status.stdout)
-    assert told["problems"] == ["1 reports of the last run failed"]
+    assert told["problems"] == ["1 report of the last run failed"]
     run = told["last_run"]
     assert (run["new"], run["done"], run["failed"], run["findings"]) == (5, 4, 1, 48)
     assert run["failures"][0]["file"].endswith("scan_ssh-example-4.csv")
@@ -160,7 +160,7 @@ def test_backfill_estimates_asks_and_imports(world: World, store: Reports) -> No
     before, works = world.state(), len(world.works())
     refused = world.command("backfill", *DAYS, given="n\n")
     assert refused.returncode == 0
-    assert "1 reports with about 5 findings" in refused.stderr
+    assert "1 report with about 5 findings" in refused.stderr
     assert "25 objects a second" in refused.stderr
     assert "Nothing is imported" in refused.stderr
     assert len(world.works()) == works

@@ -61,7 +61,7 @@ def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) 
     assert newest["in_error"]
     assert f"failed: {GONE.file}" in newest["message"]
     assert not older["in_error"]
-    assert "2024-01-30: 1 reports" in older["message"]
+    assert "2024-01-30: 1 report," in older["message"]
     assert not list(work.rglob("*.csv"))
     assert {path.name for path in archive.rglob("*.csv")} == set(sent(helper))
     assert helper.stored == ""

@@ -106,7 +106,7 @@ def test_an_interruption_closes_the_works(
     with pytest.raises(type(error)):
         interrupted()
     [message] = works(helper).values()
-    assert message.startswith("2024-01-31: 1 reports")
+    assert message.startswith("2024-01-31: 1 report,")
     assert message.endswith("interrupted")
 
 

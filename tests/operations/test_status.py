@@ -142,9 +142,9 @@ NEXT = NOON + timedelta(hours=1)
         (
             status_after(RunStarted(NOON), FAILED, RunEnded(NOON, complete=True, reason="")),
             NOON,
-            "1 reports of the last run failed",
+            "1 report of the last run failed",
         ),
-        (status_after(Dropped("x.zip", "why")), NOON, "1 files of the drop folder failed"),
+        (status_after(Dropped("x.zip", "why")), NOON, "1 file of the drop folder failed"),
     ],
 )
 def test_what_a_person_should_look_at(status: Status, now: datetime, said: str) -> None:

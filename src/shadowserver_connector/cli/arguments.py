@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.errors import SettingsError, SinkUnavailableError
 
 if TYPE_CHECKING:
     from shadowserver_connector.settings import Loaded
@@ -34,6 +34,14 @@ def loaded_settings(config: Path | None) -> Loaded:
     from shadowserver_connector.settings import load_settings
 
     return load_settings(config_file=config)
+
+
+def made_folder(path: Path) -> None:
+    """Make a folder for results, with those above it; SinkUnavailableError if a file is there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SinkUnavailableError(f"{path} cannot be a folder: a file is in the way") from error
 
 
 def days_between(first: datetime | date, last: datetime | date) -> tuple[date, date]:

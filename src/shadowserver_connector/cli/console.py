@@ -28,7 +28,7 @@ SEVERITY_STYLES = {
 
 
 def progress() -> Progress:
-    """Return a progress bar with a count and the time; silent where stderr is no terminal."""
+    """Return a progress bar with a count and the time; nothing where stderr is no terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -36,6 +36,7 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        disable=not err.is_terminal,  # it would leave an empty line in a file
     )
 
 

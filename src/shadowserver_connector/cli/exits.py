@@ -42,12 +42,19 @@ def code_of(error: Exception) -> int:
     return next(code for kind, code in _CODES if isinstance(error, kind))
 
 
+def _message(error: Exception) -> str:
+    """Return what the error says, without the number that the system has for it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
 def run(command: Callable[[], object]) -> None:
     """Run a command and exit with its code; known errors are printed as one line each."""
     try:
         code = command()
     except tuple(kind for kind, _ in _CODES) as error:
-        for line in str(error).splitlines() or [type(error).__name__]:
+        for line in _message(error).splitlines() or [type(error).__name__]:
             err.print(Text(f"error: {line}", style="bold red"), soft_wrap=True)
         sys.exit(code_of(error))
     except KeyboardInterrupt:

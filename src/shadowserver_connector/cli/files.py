@@ -13,10 +13,11 @@ from typing import Any, Final
 from rich.text import Text
 
 from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.cli.outcomes import show
-from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
 from shadowserver_connector.mapping.explain import explain_columns
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
@@ -24,6 +25,7 @@ from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.jobs import job_of
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.oddities import Oddities
 from shadowserver_connector.report.source import find_reports
@@ -31,6 +33,7 @@ from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import report_folder
 
 _NO_DAY: Final = date.min
+_NOTHING: Final = "no report among the given files and folders"
 
 
 def convert(
@@ -43,6 +46,7 @@ def convert(
     as_json: bool,
 ) -> int:
     """Convert files, folders and archives into ``folder``; return the exit code."""
+    made_folder(folder)
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
@@ -58,7 +62,7 @@ def convert(
             ahead = 2 * capacity(executor)
             results.extend(convert_all(jobs, folder, options, executor, ahead=ahead, done=release))
     if not results and not failures:
-        failures.append(Failure(_unnamed(""), "no report among the given files and folders"))
+        failures.append(Failure(_unnamed(""), _NOTHING))
     return show([*results, *failures], folder, as_json=as_json)
 
 
@@ -92,21 +96,24 @@ def _unnamed(name: str) -> ReportInfo:
 
 def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
     """Show how the columns of files are read and what becomes of them; return the exit code."""
-    failed = False
+    failed: list[Exception] = []
     explained: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work:
-        for file in find_reports(paths, Path(work)):
+        for file in find_reports(paths, Path(work), failed.append):
             try:
                 explained.append(_explain(job_of(file), options))
             except (SkippableError, NotReadyError) as error:
-                failed = True
-                err.print(Text(f"error: {error}", style="bold red"), soft_wrap=True)
+                failed.append(error)
                 continue
             if not as_json:
                 _print_explained(explained[-1])
     if as_json:
         print_json(explained)
-    return SOME_FAILED if failed or not explained else OK
+    if not explained and not failed:
+        failed.append(ReportUnreadableError(_NOTHING))
+    for problem in failed:
+        err.print(Text(f"failed: {problem}", style="red"), soft_wrap=True)
+    return SOME_FAILED if failed else OK
 
 
 def _explain(job: Job, options: Options) -> dict[str, Any]:
@@ -144,7 +151,7 @@ def _print_explained(explained: dict[str, Any]) -> None:
     out.print(
         Text(
             f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
-            f"{explained['rows']} rows, worst severity {explained['severity']}"
+            f"{counted(explained['rows'], 'row')}, worst severity {explained['severity']}"
         )
     )
     print_table(

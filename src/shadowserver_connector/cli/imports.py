@@ -11,6 +11,7 @@ from rich.text import Text
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.connect import connect
+from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, print_json, print_table, progress
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.cli.log import ConsoleLog
@@ -23,6 +24,7 @@ from shadowserver_connector.operations.session import open_session
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings import Loaded
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
@@ -62,8 +64,10 @@ def backfill(
         ]
         expected = estimate(reports, api.stats(first, last), intake.options)
         question = (
-            f"{expected.reports:,} reports with about {expected.findings:,} findings make about "
-            f"{expected.objects:,} objects, {expected.hours:,.1f} hours of work for OpenCTI at "
+            f"{counted(expected.reports, 'report')} with about "
+            f"{counted(expected.findings, 'finding')} make about "
+            f"{counted(expected.objects, 'object')}, "
+            f"{expected.hours:,.1f} hours of work for OpenCTI at "
             f"{OBJECTS_PER_SECOND} objects a second."
         )
         if not reports or not confirm(question):
@@ -143,6 +147,7 @@ def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bo
     """Download the originals of some days into an archive folder; return the exit code."""
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
+    made_folder(archive)
     with connect(loaded.settings) as api, progress() as bar:
         reports = list(listed(api, settings, days_of(first, last)))
         task = bar.add_task("downloading", total=None)
@@ -165,10 +170,11 @@ def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bo
             }
         )
     else:
-        print_table(
-            ("Date", "Bytes", "File"),
-            [(each.report.day.isoformat(), each.size, str(each.path)) for each in kept],
-        )
+        if kept:
+            print_table(
+                ("Date", "Bytes", "File"),
+                [(each.report.day.isoformat(), each.size, str(each.path)) for each in kept],
+            )
         err.print(f"{len(kept)} fetched, {there} already there, {len(failures)} failed.")
         _print_failures(failures)
     return SOME_FAILED if failures else OK

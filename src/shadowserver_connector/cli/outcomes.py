@@ -13,6 +13,7 @@ from shadowserver_connector.cli.console import err, print_json, print_table
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.plural import counted
 from shadowserver_connector.sink.directory import report_folder
 
 HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
@@ -31,8 +32,9 @@ def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> i
         )
     else:
         outcomes.sort(key=lambda outcome: (outcome.info.day, outcome.info.type, outcome.info.file))
-        print_table(HEADINGS, [_row(outcome, out) for outcome in outcomes])
-        err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
+        if outcomes:
+            print_table(HEADINGS, [_row(outcome, out) for outcome in outcomes])
+            err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
         _print_notes(outcomes, failures)
     return SOME_FAILED if failures else OK
 
@@ -52,7 +54,8 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
 def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> None:
     rows = sum(outcome.rows for outcome in outcomes)
     objects = sum(sum(outcome.objects.values()) for outcome in outcomes)
-    err.print(f"{len(outcomes)} reports, {rows:,} findings, {objects:,} objects.")
+    sums = ((len(outcomes), "report"), (rows, "finding"), (objects, "object"))
+    err.print(f"{', '.join(counted(*each) for each in sums)}.")
     for outcome in outcomes:
         for remark in outcome.remarks:
             err.print(Text(f"odd: {remark}"), soft_wrap=True)

@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, progress
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.errors import NotReadyError, SettingsError, SkippableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.pipeline.jobs import job_of
+from shadowserver_connector.plural import counted
 from shadowserver_connector.preview.model import MAX_FINDINGS
 from shadowserver_connector.preview.page import Written, write_page
 from shadowserver_connector.report.source import find_reports
@@ -34,6 +36,7 @@ def preview(
     """
     if page.is_dir():
         raise SettingsError(f"{page} is a folder; name the page to write, such as {page}/page.html")
+    made_folder(page.parent)
     failed: list[Failed] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         jobs = _jobs(paths, Path(work), failed)
@@ -80,8 +83,8 @@ def _show(written: Written, failed: Sequence[Failed], *, as_json: bool) -> None:
         cut = f", {written.shown:,} of them shown" if written.shown < written.findings else ""
         out.print(page, markup=False, soft_wrap=True)
         err.print(
-            f"{written.reports:,} reports, {written.findings:,} findings{cut}, "
-            f"{written.objects:,} objects, {written.size / 1e6:.1f} MB."
+            f"{counted(written.reports, 'report')}, {counted(written.findings, 'finding')}{cut}, "
+            f"{counted(written.objects, 'object')}, {written.size / 1e6:.1f} MB."
         )
     for failure in failed:
         err.print(f"failed: {failure['reason']}", markup=False, soft_wrap=True, style="red")

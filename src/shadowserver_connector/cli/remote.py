@@ -87,6 +87,8 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
             ("Date", "Type", "List", "File"),
             [(r.day.isoformat(), r.type, r.list, r.file) for r in found],
         )
+        if not found:
+            err.print("Shadowserver has no report for these days and settings.")
     return OK
 
 

@@ -10,6 +10,7 @@ from shadowserver_connector.cli.console import err, out, print_json, print_table
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.operations.status import Run, Status, as_json, problems
 from shadowserver_connector.operations.statusfile import read_status, status_path
+from shadowserver_connector.plural import counted
 from shadowserver_connector.settings.model import Settings
 
 
@@ -45,7 +46,7 @@ def _rows(found: Status) -> list[tuple[str, str]]:
     ]
     if found.dropped or found.drop_failures:
         failed = len(found.drop_failures)
-        rows.append(("drop folder", f"{found.dropped:,} files imported, {failed} failed"))
+        rows.append(("drop folder", f"{counted(found.dropped, 'file')} imported, {failed} failed"))
     return rows
 
 
@@ -56,7 +57,8 @@ def _run(run: Run | None) -> str:
     of = "" if run.new is None else f" of {run.new:,}"
     return (
         f"{_time(run.started)}{ended}: {run.done:,}{of} reports done, {run.skipped:,} skipped, "
-        f"{run.failed:,} failed; {run.findings:,} findings, {run.objects:,} objects"
+        f"{run.failed:,} failed; {counted(run.findings, 'finding')}, "
+        f"{counted(run.objects, 'object')}"
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.plural import counted
 
 PERSISTENT: Final = 3
 """Failures in a row from which a report is named in OpenCTI even if nothing else is new."""
@@ -46,8 +47,9 @@ class Tally:
     def message(self, objects: int, ending: str = "") -> str:
         """Return the line that closes the day's work; ``objects`` is how many were sent."""
         counts = (
-            f"{self.day}: {self.imported:,} reports, {self.findings:,} findings, "
-            f"{objects:,} objects sent, {self.skipped:,} skipped, {len(self.failures):,} failed"
+            f"{self.day}: {counted(self.imported, 'report')}, {counted(self.findings, 'finding')}, "
+            f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
+            f"{len(self.failures):,} failed"
         )
         named = [_line(failure) for failure in self.failures[:_NAMED]]
         if len(self.failures) > _NAMED:

@@ -14,6 +14,7 @@ from shadowserver_connector.api.connection import open_client, tls_context
 from shadowserver_connector.errors import ShadowserverConnectorError
 from shadowserver_connector.operations.clock import skew, time_of
 from shadowserver_connector.operations.platform import reach
+from shadowserver_connector.plural import counted
 from shadowserver_connector.settings.model import Settings
 
 _TIMEOUT: Final = 10.0
@@ -38,7 +39,7 @@ def try_shadowserver(settings: Settings) -> Side:
             api.ping()
             lists, types = api.subscriptions(), api.types()
         nothing = "ok, but the key has nothing subscribed"
-        text = f"ok, {len(lists)} lists with {len(types)} report types"
+        text = f"ok, {counted(len(lists), 'list')} with {counted(len(types), 'report type')}"
         clock = _clock("Shadowserver", _shadowserver_time(settings))
         return Side(text if lists or types else nothing, clock=clock)
 

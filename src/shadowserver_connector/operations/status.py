@@ -18,6 +18,7 @@ from shadowserver_connector.connector.events import (
     RunEnded,
     RunStarted,
 )
+from shadowserver_connector.plural import counted
 
 SILENCE: Final = timedelta(minutes=5)
 """Time without a sign of life after which a connector counts as dead."""
@@ -134,9 +135,9 @@ def problems(status: Status, now: datetime) -> list[str]:
         reason = last.reason or "some days could not be asked for"
         found.append(f"the last run did not go through: {reason}")
     if last is not None and last.failed:
-        found.append(f"{last.failed:,} reports of the last run failed")
+        found.append(f"{counted(last.failed, 'report')} of the last run failed")
     if status.drop_failures:
-        found.append(f"{len(status.drop_failures)} files of the drop folder failed")
+        found.append(f"{counted(len(status.drop_failures), 'file')} of the drop folder failed")
     return found
 
 

@@ -46,8 +46,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve generated reports as Shadowserver's Reports API does, on 127.0.0.1.",
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
-    parser.add_argument("--key", default="simulated-key", help="API key to expect")
-    parser.add_argument("--secret", default="simulated-secret", help="secret to expect")
+    parser.add_argument(
+        "--key", default="simulated-key", help="API key to expect (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--secret", default="simulated-secret", help="secret to expect (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="same seed, same reports")
     parser.add_argument("--days", type=_days, default=3, help="how many days have reports")
     parser.add_argument(
