@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.mapping.values.emails import parse_email
+from shadowserver_connector.mapping.values.hosts import parse_host
 from shadowserver_connector.mapping.values.names import parse_name
+from shadowserver_connector.stix import observables
 from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
+from tests.stix.examples import ORIGIN
+from tests.stix.exceptions import complaints
 
 
 @pytest.mark.parametrize(
@@ -17,7 +23,8 @@ from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
         ("bücher.example", "xn--bcher-kva.example"),
         ("BÜCHER.example.", "xn--bcher-kva.example"),
         ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
-        ("_dmarc.example.com", "_dmarc.example.com"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("a.static--host.example.com", "a.static--host.example.com"),
         ("1.2.0.192.static.example.net", "1.2.0.192.static.example.net"),
     ],
 )
@@ -36,10 +43,13 @@ def test_a_fully_qualified_name_is_a_domain_name(cell: str, value: str) -> None:
         ("Server.local", "server.local"),
         ("nas.lan.", "nas.lan"),
         ("gw.corp.internal", "gw.corp.internal"),
+        ("my_host.Example.com", "my_host.example.com"),
+        ("r3---sn.example.com", "r3---sn.example.com"),
+        ("xn--zzzz.example.com", "xn--zzzz.example.com"),
     ],
 )
 def test_any_other_host_name_is_a_hostname(cell: str, value: str) -> None:
-    """OpenCTI refuses it as a domain name and takes it as a Hostname."""
+    """OpenCTI or STIX refuses it as a domain name; OpenCTI takes it as a Hostname."""
     assert parse_name(cell) == (value, "hostname")
 
 
@@ -49,6 +59,7 @@ def test_any_other_host_name_is_a_hostname(cell: str, value: str) -> None:
         *("*.example.com", "192.0.2.1", "2001:db8::1", "www.example.com:443", "a b", "a/b", "."),
         *("", "a", "..", "-a.example", "a-", "_a", "1.2.0.192.in-addr.arpa", "localhost", "7"),
         *("8.b.d.0.1.0.0.2.ip6.arpa", "http://www.example.com", "1.2.3", "x@example.com"),
+        *("_dmarc.example.com", "-x.example.com", "x-.example.com"),
         *("a" * 64, ".".join(["a" * 60] * 5), "www.example.com..", "a..example.com", "\ud800.com"),
     ],
 )
@@ -56,6 +67,16 @@ def test_what_names_no_host_is_refused(cell: str) -> None:
     """Wildcards, addresses, reverse names, `localhost`, and what DNS does not allow."""
     with pytest.raises(ValueError, match=r"name|address"):
         parse_name(cell)
+
+
+@pytest.mark.parametrize(
+    "cell", ["my_host.example.com", "r3---sn.example.com", "xn--zzzz.example.com", "bücher.example"]
+)
+def test_the_validator_accepts_every_name(cell: str) -> None:
+    """STIX takes as a Domain-Name only what conforms to RFC 5890."""
+    name = parse_name(cell)
+    make = observables.domain_name if name.type == "domain-name" else observables.hostname
+    assert complaints(json.loads(json.dumps(make(ORIGIN, name.value)))) == []
 
 
 @given(st.from_regex(r"\A[a-zA-Z0-9_.\-]{1,100}\Z") | st.text(max_size=30))
@@ -66,6 +87,27 @@ def test_opencti_accepts_every_name(cell: str) -> None:
     except ValueError:
         return
     assert (DOMAIN if name.type == "domain-name" else HOSTNAME).fullmatch(name.value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("https://www.example.com/about?x=1", "www.example.com"),
+        ("http://WWW.example.com:8080", "www.example.com"),
+        ("https://192.0.2.1/", "192.0.2.1"),
+        ("https://[2001:DB8::1]:8443/", "2001:db8::1"),
+    ],
+)
+def test_a_host_may_be_given_as_a_url(cell: str, value: str) -> None:
+    """A victim's web site is a name in some rows and a URL in others."""
+    assert parse_host(cell).value == value
+
+
+def test_a_url_without_a_host_is_no_host() -> None:
+    """The reason does not speak of addresses."""
+    for cell in ("http://", "https:///path", "://www.example.com"):
+        with pytest.raises(ValueError, match=r"name|URL"):
+            parse_host(cell)
 
 
 @pytest.mark.parametrize(
