@@ -206,7 +206,7 @@ def test_terms_are_single_lines_of_2_characters_and_more() -> None:
     """OpenCTI refuses shorter names."""
     assert parse_term(" Example\n\x00 Server ") == "Example Server"
     assert parse_user_agent("Mozilla/5.0 " + "x" * MAX_NAME).startswith("Mozilla/5.0")
-    for cell in ("x", "", "\x00", "x" * (MAX_NAME + 1)):
+    for cell in ("x", "", "\x00", "\u202e\u200b", "x" * (MAX_NAME + 1)):
         with pytest.raises(ValueError, match="characters"):
             parse_term(cell)
 

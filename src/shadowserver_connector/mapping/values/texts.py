@@ -36,7 +36,8 @@ def parse_directory_text(text: str) -> str:
 def _single_line(text: str, longest: int, shortest: int = 2) -> str:
     # OpenCTI refuses names of one character.
     line = _BLANKS.sub(" ", _LONE_SURROGATES.sub("", text)).strip()
-    if len(line) < shortest:
+    # A name of invisible characters only would be an object without a name.
+    if len(line) < shortest or not any(map(str.isprintable, line)):
         raise ValueError(f"less than {shortest} characters")
     if len(line) > longest:
         raise ValueError(f"more than {longest} characters")
