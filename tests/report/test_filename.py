@@ -33,6 +33,12 @@ def test_name_tells_day_type_and_list(name: str, report_type: str, listed: str) 
     assert "/" not in info.file
 
 
+def test_a_free_name_is_a_special_report() -> None:
+    """No type is called like a number."""
+    info = info_from_filename("2024-01-31-2023-12-scan-example.csv", KNOWN)
+    assert (info.type, info.list) == ("special", "2023-12-scan-example")
+
+
 def test_name_without_a_day_needs_one() -> None:
     """A sample is named by its type; its day comes from the caller."""
     info = info_from_filename("scan_http.csv", KNOWN, date(2024, 1, 31))

@@ -12,6 +12,9 @@ from shadowserver_connector.report.info import ReportInfo
 NAME_CHARACTERS = 200
 """Longest file name kept: file systems stop at 255 bytes, and suffixes are added later."""
 
+_SPECIAL = "special"
+"""Shadowserver's type for reports that are issued once, and whose files are named freely."""
+
 _EXTENSION = re.compile(r"(\.(csv|tsv|txt|gz|zip))+$", re.IGNORECASE)
 _DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})-")
 _UNSAFE = re.compile(r"[^\w.,=@+()\[\]-]+")
@@ -40,8 +43,9 @@ def info_from_filename(
 
     Names are ``2024-01-31-scan_ssl-example_org.csv`` or ``2024-01-31-scan_ssl-1234-example.csv``,
     also with ``.csv.gz`` or ``.zip``. The longest known type that fits wins; an unknown type is
-    the part up to the next hyphen. A name without a day, such as ``scan_ssh.csv``, gets
-    ``fallback_day``.
+    the part up to the next hyphen. Where that is a number, the name is a free one, such as
+    ``2024-01-31-2023-12-scan-example.csv``: a special report's. A name without a day, such as
+    ``scan_ssh.csv``, gets ``fallback_day``.
 
     Raises ``ReportUnreadableError`` where no day can be told, or no type.
     """
@@ -58,6 +62,8 @@ def info_from_filename(
         raise ReportUnreadableError(
             f"{file}: the name has no report type; name the file YYYY-MM-DD-<type>-<list>.csv"
         )
+    if report_type.isdecimal():
+        return ReportInfo(type=_SPECIAL, day=day, file=file, list=rest)
     listed = re.sub(r"^\d+-", "", rest[len(report_type) :].lstrip("-"))
     return ReportInfo(type=report_type, day=day, file=file, list=listed)
 
