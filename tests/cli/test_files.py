@@ -302,3 +302,23 @@ def test_no_progress_in_a_file(run: Run, tmp_path: Path) -> None:
     write(tmp_path, "scan_ssl")
     result = run("convert", SSL, "-o", "out", "--workers", 1)
     assert result.stderr.startswith("The folders are in out/<date>/.\n1 report, ")
+
+
+@pytest.mark.parametrize(
+    "command", [("convert", "-o", "out", "--workers", 1), ("explain",), ("preview", "--html", "p")]
+)
+def test_a_file_that_may_not_be_read_stops_no_other(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """In a folder, one without a day in its name is opened to find the day."""
+    write(tmp_path / "in", "scan_ssl")
+    (tmp_path / "in" / "a.csv").write_bytes(b"timestamp,ip\n")
+
+    def refuse(path: Path, oddities: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("shadowserver_connector.pipeline.jobs.open_table", refuse)
+    result = run(command[0], "in", *command[1:])
+    assert result.exit_code == 1
+    assert result.stderr.endswith("failed: in/a.csv: cannot be read: Permission denied\n")
+    assert result.stdout

@@ -28,7 +28,7 @@ from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.oddities import Oddities
-from shadowserver_connector.report.source import find_reports
+from shadowserver_connector.report.source import ReportFile, find_reports
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import report_folder
 
@@ -80,6 +80,9 @@ def _jobs(
         except (SkippableError, NotReadyError) as error:
             reject(error, file.original)
             continue
+        except OSError as error:
+            reject(_unreadable(file, error), file.original)
+            continue
         target = report_folder(out_folder, job[1])
         if target in taken:
             message = f"{file.original}: same day and name as {taken[target]}; rename one of them"
@@ -87,6 +90,10 @@ def _jobs(
             continue
         taken[target] = file.original
         yield job
+
+
+def _unreadable(file: ReportFile, error: OSError) -> ReportUnreadableError:
+    return ReportUnreadableError(f"{file.original}: cannot be read: {error.strerror}")
 
 
 def _unnamed(name: str) -> ReportInfo:
@@ -104,6 +111,11 @@ def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
                 explained.append(_explain(job_of(file), options))
             except (SkippableError, NotReadyError) as error:
                 failed.append(error)
+                continue
+            except OSError as error:
+                if error.filename != str(file.path):
+                    raise
+                failed.append(_unreadable(file, error))
                 continue
             if not as_json:
                 _print_explained(explained[-1])
