@@ -322,3 +322,16 @@ def test_a_file_that_may_not_be_read_stops_no_other(
     assert result.exit_code == 1
     assert result.stderr.endswith("failed: in/a.csv: cannot be read: Permission denied\n")
     assert result.stdout
+
+
+def test_explain_shows_cells_beyond_the_header_where_there_are_some(
+    run_json: RunJson, tmp_path: Path
+) -> None:
+    """The column that holds them is in no file, so it is not shown for a file without them."""
+    write(tmp_path, "scan_ssl")
+    longer = tmp_path / "2024-01-31-scan_vnc-example.csv"
+    longer.write_bytes(b"timestamp,ip\n2024-01-31 00:00:00,192.0.2.1,more\n")
+    told, _ = run_json("explain", SSL, longer)
+    names = [[column["name"] for column in file["columns"]] for file in told]
+    assert "_surplus" not in names[0]
+    assert names[1] == ["timestamp", "ip", "_surplus"]

@@ -29,7 +29,7 @@ def test_line_names_file_column_and_rows() -> None:
     for row in range(7, 12):
         oddities.add("not an IP address", row, "ip", f"bad{row}")
     assert oddities.lines() == [
-        "x.csv, column ip, row 7, 8, 9, ...: not an IP address, 5 times: 'bad7'"
+        "x.csv, column ip, rows 7, 8, 9, ...: not an IP address, 5 times: 'bad7'"
     ]
 
 

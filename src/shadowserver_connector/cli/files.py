@@ -26,6 +26,7 @@ from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.jobs import job_of
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.plural import counted
+from shadowserver_connector.report.header import SURPLUS
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.oddities import Oddities
 from shadowserver_connector.report.source import ReportFile, find_reports
@@ -133,7 +134,11 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
     oddities = Oddities(info.file)
     with open_table(path, oddities) as table:
         plan = compile_for(table.header, info, options)
-        columns = list(explain_columns(table.rows(), plan.columns, plan.context))
+        columns = [
+            column
+            for column in explain_columns(table.rows(), plan.columns, plan.context)
+            if column.name != SURPLUS or column.filled
+        ]
     objects: Counter[str] = Counter()
 
     def count(chunk: Chunk) -> None:

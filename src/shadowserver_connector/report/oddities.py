@@ -91,7 +91,8 @@ def _sentence(file: str, kind: str, column: str, seen: _Seen) -> str:
     where = f", column {printable(column)}" if column else ""
     times = "once" if seen.count == 1 else f"{seen.count} times"
     rows = [place.row for place in seen.places if place.row]
-    place = f", row {', '.join(map(str, rows))}" if rows else ""
+    noun = "row" if len(rows) == 1 else "rows"
+    place = f", {noun} {', '.join(map(str, rows))}" if rows else ""
     more = ", ..." if rows and seen.count > len(seen.places) else ""
     detail = next((f": {place.detail!r}" for place in seen.places if place.detail), "")
     return f"{printable(file, 200)}{where}{place}{more}: {kind}, {times}{detail}"

@@ -154,7 +154,7 @@ function showTotals() {
     ["Findings", all],
     ["High or critical", severe],
     ["Report types", types],
-    ["STIX objects", objects],
+    ["STIX objects in the graph", objects],
     ...(failed.length ? [["Reports that failed", failed.length]] : []),
   ];
   byId("totals").append(
