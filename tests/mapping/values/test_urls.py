@@ -1,8 +1,27 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from shadowserver_connector.mapping.values.urls import MAX_LENGTH, build_url, parse_url
+from shadowserver_connector.stix import observables
+from tests.stix.examples import ORIGIN
+from tests.stix.exceptions import complaints
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("http://example.com/?q=${x}|<a>%zz", "http://example.com/?q=$%7Bx%7D%7C%3Ca%3E%25zz"),
+        ("http://example.com/a%20b[1]#x#y", "http://example.com/a%20b%5B1%5D#x%23y"),
+        ("http://u[@example.com/\\", "http://u%5B@example.com/%5C"),
+    ],
+)
+def test_what_no_url_holds_is_percent_encoded(cell: str, value: str) -> None:
+    """STIX takes only a URL by RFC 3986; what is encoded already stays."""
+    assert parse_url(cell) == parse_url(value) == value
+    assert complaints(json.loads(json.dumps(observables.url(ORIGIN, value)))) == []
 
 
 @pytest.mark.parametrize(
@@ -18,7 +37,7 @@ from shadowserver_connector.mapping.values.urls import MAX_LENGTH, build_url, pa
         ("http://[::ffff:192.0.2.1]/", "http://192.0.2.1/"),
         ("ftp://User:Pass@files.example.com/", "ftp://User:Pass@files.example.com/"),
         ("http://router/login", "http://router/login"),
-        ("http://bücher.example/ü", "http://xn--bcher-kva.example/ü"),
+        ("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC"),
         ("http://www.example.com?x", "http://www.example.com?x"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from shadowserver_connector.mapping.values.addresses import parse_ip
 from shadowserver_connector.mapping.values.names import parse_name
@@ -17,11 +18,16 @@ _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _FILE_NAME: Final = re.compile(
     r"(?i)\.(?:aspx?|bin|cgi|css|dat|dll|exe|gif|html?|ico|jpe?g|js|json|jsp|php[0-9]?|png|txt|xml)\Z"
 )
+# What a URL cannot hold as it is (RFC 3986, as STIX 2.1 demands): an attacker's `{`, `|`, `<`.
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._~:/?@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
 
 
 def parse_url(text: str) -> str:
-    """Return an absolute URL with scheme and host in lower case, the rest as it is."""
+    """Return an absolute URL with scheme and host in lower case.
+
+    The rest stays as it is, but for characters that no URL has, which are percent-encoded.
+    """
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a URL of more than {MAX_LENGTH} characters")
     if _UNWANTED.search(text):
@@ -30,8 +36,16 @@ def parse_url(text: str) -> str:
     if not separator or _SCHEME.fullmatch(scheme.lower()) is None:
         raise ValueError("not an absolute URL")
     end = min((i for i in map(rest.find, "/?#\\") if i >= 0), default=len(rest))
+    if rest[end : end + 1] == "\\":
+        raise ValueError("a URL with a backslash behind its host")
     user, at, place = rest[:end].rpartition("@")
-    return f"{scheme.lower()}://{user}{at}{_place(place)}{rest[end:]}"
+    before, hash_sign, fragment = rest[end:].partition("#")
+    tail = f"{_escaped(before)}{hash_sign}{_escaped(fragment)}"
+    return f"{scheme.lower()}://{_escaped(user)}{at}{_place(place)}{tail}"
+
+
+def _escaped(text: str) -> str:
+    return _UNSAFE.sub(lambda match: quote(match[0], safe=""), text)
 
 
 def parse_target(text: str) -> str:
