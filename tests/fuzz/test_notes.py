@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.markdown import cell
-from shadowserver_connector.mapping.notes import MASK, finding_note, host_note, note_columns
+from shadowserver_connector.mapping.markdown import MASK, cell
+from shadowserver_connector.mapping.notes import finding_note, host_note, note_columns
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.mapping.gfm import Table, blocks, tables

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.markdown import MAX_CELL, cell
+from shadowserver_connector.mapping.markdown import MASK, MAX_CELL, cell
 from tests.hostile.corpus import CELLS
 from tests.mapping.gfm import blocks, tables
 
@@ -152,3 +152,11 @@ def test_cell_of_the_longest_length_is_whole() -> None:
     """The limit itself is shown in full."""
     text = "x" * MAX_CELL
     assert cell(text) == text
+
+
+def test_password_in_a_url_is_masked() -> None:
+    """The password of a URL does not stand in a Note, wherever in the cell the URL is."""
+    shown = cell("seen at https://user:s3cret@www.example.com/login and ftp://a:b@example.org")
+    assert "s3cret" not in shown
+    assert f"https://user:{MASK}@www.example.com/login" in shown
+    assert f"ftp://a:{MASK}@example.org" in shown

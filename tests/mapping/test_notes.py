@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.mapping.notes import HOST_ROWS, MASK
+from shadowserver_connector.mapping.markdown import MASK
+from shadowserver_connector.mapping.notes import HOST_ROWS
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert
 from tests.mapping.gfm import blocks, tables

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.notes import MASK
+from shadowserver_connector.mapping.markdown import MASK
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.preview.findings import MAX_CELL

@@ -13,6 +13,9 @@ from typing import Final
 MAX_CELL: Final = 2_000
 """Characters of one cell that are shown; the Artifact holds the rest."""
 
+MASK: Final = "••••••••"
+"""Stands for a secret of the victim, whatever its length."""
+
 _PLAIN: Final = re.compile(r"[A-Za-z0-9 .,:;/+=%()'\"-]*\Z")
 # GitHub's markdown makes links of these although nothing marks them; a word joiner behind stops it.
 _AUTOLINK: Final = re.compile(r"(?i)://|www(?=\.)|mailto:|xmpp:|@")
@@ -23,6 +26,7 @@ _UNSEEN: Final = re.compile(
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
     "\U000e0000-\U000e0fff\ud800-\udfff]"
 )
+_PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 _BACKTICKS: Final = re.compile("`+")
 
 
@@ -30,7 +34,7 @@ def cell(text: str) -> str:
     """Return ``text`` as the content of one cell of a markdown table, on one line.
 
     Control, bidirectional and invisible characters become U+FFFD, line breaks ``⏎``.
-    Longer texts than ``MAX_CELL`` end with a note of their length.
+    The password in a URL is masked. Longer texts than ``MAX_CELL`` end with a note of their length.
     """
     if len(text) > MAX_CELL:
         return f"{cell(text[:MAX_CELL])} … ({len(text)} characters)"
@@ -39,6 +43,7 @@ def cell(text: str) -> str:
         return text
     if _PLAIN.match(text) and not _AUTOLINK.search(text):
         return text
+    text = _PASSWORD.sub(rf"\1{MASK}", text)
     text = _UNSEEN.sub("\ufffd", _LINE_BREAKS.sub(" ⏎ ", text)).replace("\t", " ").strip()
     if "<" in text:
         return _escaped(text)

@@ -8,9 +8,6 @@ from typing import Final, NamedTuple
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping import markdown
 
-MASK: Final = "••••••••"
-"""Stands for a secret of the victim, whatever its length."""
-
 HOST_ROWS: Final = 200
 """Findings in one Note of a host; a host with more gets further Notes."""
 
@@ -63,7 +60,7 @@ def _note_column(at: int, column: Column) -> NoteColumn:
 
 
 def _mask(value: str) -> str:
-    return MASK if value else ""
+    return markdown.MASK if value else ""
 
 
 def finding_note(columns: Sequence[NoteColumn], row: Row) -> str:

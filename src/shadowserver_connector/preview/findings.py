@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from shadowserver_connector.mapping.notes import MASK
+from shadowserver_connector.mapping.markdown import MASK
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.selection import Selection

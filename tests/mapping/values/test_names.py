@@ -136,6 +136,7 @@ def test_an_email_address_is_normalised(cell: str, value: str) -> None:
             "ü@b.example",
         ),
         *("a@192.0.2.1", "a@_b.example.com", "<a@example.com>"),
+        *("o'neil@example.com", "a!b@example.com", "a%b@example.com"),
     ],
 )
 def test_what_is_no_email_address_is_refused(cell: str) -> None:

@@ -35,7 +35,7 @@ def test_what_no_url_holds_is_percent_encoded(cell: str, value: str) -> None:
         ("https://[2001:0DB8::1]:443/x", "https://[2001:db8::1]:443/x"),
         ("http://192.0.2.1", "http://192.0.2.1"),
         ("http://[::ffff:192.0.2.1]/", "http://192.0.2.1/"),
-        ("ftp://User:Pass@files.example.com/", "ftp://User:Pass@files.example.com/"),
+        ("ftp://User:Pass@files.example.com/", "ftp://User@files.example.com/"),
         ("http://router/login", "http://router/login"),
         ("http://bücher.example/ü", "http://xn--bcher-kva.example/%C3%BC"),
         ("http://www.example.com?x", "http://www.example.com?x"),

@@ -7,7 +7,8 @@ from typing import Final
 
 from shadowserver_connector.mapping.values.names import PRIVATE, parse_name
 
-_LOCAL_PART: Final = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
+# RFC 5322 allows more characters, but the OASIS validator takes an address with them for none.
+_LOCAL_PART: Final = re.compile(r"[a-z0-9._+-]{1,64}")
 
 
 def parse_email(text: str) -> str:

@@ -26,7 +26,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
 def parse_url(text: str) -> str:
     """Return an absolute URL with scheme and host in lower case.
 
-    The rest stays as it is, but for characters that no URL has, which are percent-encoded.
+    The rest stays as it is, but for characters that no URL has, which are percent-encoded, and a
+    password, which is left out.
     """
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a URL of more than {MAX_LENGTH} characters")
@@ -38,7 +39,8 @@ def parse_url(text: str) -> str:
     end = min((i for i in map(rest.find, "/?#\\") if i >= 0), default=len(rest))
     if rest[end : end + 1] == "\\":
         raise ValueError("a URL with a backslash behind its host")
-    user, at, place = rest[:end].rpartition("@")
+    credentials, at, place = rest[:end].rpartition("@")
+    user = credentials.partition(":")[0]
     before, hash_sign, fragment = rest[end:].partition("#")
     tail = f"{_escaped(before)}{hash_sign}{_escaped(fragment)}"
     return f"{scheme.lower()}://{_escaped(user)}{at}{_place(place)}{tail}"
