@@ -16,7 +16,7 @@ def seldom_collected() -> Iterator[None]:
     """Let the collector run seldom inside of the block.
 
     A conversion makes tuples, dicts and strings by the million and no cycles: nothing is freed by
-    collecting often, which costs time where rows are wide (`docs/performance.md` has figures).
+    collecting often, which costs time where rows are wide.
     Reference counts free what is done with.
     """
     before = gc.get_threshold()
