@@ -24,6 +24,7 @@ from tests.cli.conftest import Run
 @pytest.mark.parametrize(
     ("error", "code"),
     [
+        (exits.UsageError("a"), 2),
         (SettingsError("a: [b] is no :key:"), 3),
         (CatalogueError("a"), 3),
         (CredentialsError("a"), 4),

@@ -50,8 +50,24 @@ def test_fetch_takes_what_the_settings_choose(run_json: RunJson, account: dict[s
 def test_fetch_needs_a_folder(run: Run, account: dict[str, str]) -> None:
     """Where to put the files must be said."""
     result = run("fetch", *DAYS, **account)
-    assert result.exit_code == 3
+    assert result.exit_code == 2
     assert "SHADOWSERVER_ARCHIVE_DIR" in result.stderr
+
+
+def test_fetch_leaves_nothing_without_credentials(run: Run, tmp_path: Path) -> None:
+    """No folder is made before Shadowserver has answered."""
+    result = run("fetch", *DAYS, "-o", "archive")
+    assert result.exit_code == 3
+    assert "SHADOWSERVER_API_KEY" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fetch_keeps_the_floor(run: Run, account: dict[str, str], tmp_path: Path) -> None:
+    """On a disk that is nearly full nothing is downloaded, and the line says what to do."""
+    result = run("fetch", *DAYS, "-o", "archive", SHADOWSERVER_DISK_FLOOR="1PiB", **account)
+    assert result.exit_code == 5
+    assert "SHADOWSERVER_DISK_FLOOR" in result.stderr
+    assert not list(tmp_path.rglob("*.csv"))
 
 
 def test_fetch_shows_a_table(run: Run, account: dict[str, str]) -> None:

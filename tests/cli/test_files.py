@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import subprocess
 import sys
 import zipfile
@@ -302,6 +303,41 @@ def test_no_progress_in_a_file(run: Run, tmp_path: Path) -> None:
     write(tmp_path, "scan_ssl")
     result = run("convert", SSL, "-o", "out", "--workers", 1)
     assert result.stderr.startswith("The folders are in out/<date>/.\n1 report, ")
+
+
+@pytest.mark.parametrize(
+    "command", [("convert", "-o", "out", "--workers", 1), ("explain",), ("preview", "--html", "p")]
+)
+def test_an_archive_or_folder_that_may_not_be_read_stops_no_other(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    """Each is named, the others are read, and the code is that of a report that failed."""
+    write(tmp_path / "in", "scan_ssl")
+    (tmp_path / "in" / "a.zip").write_bytes(b"PK")
+    (tmp_path / "in" / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if str(path) in ("in/a.zip", "in/locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("shadowserver_connector.report.source.os.scandir", refuse)
+    monkeypatch.setattr("shadowserver_connector.report.source.zipfile.ZipFile", refuse)
+    result = run(command[0], "in", *command[1:])
+    assert result.exit_code == 1
+    for name in ("a.zip", "locked"):
+        assert f"failed: in/{name}: cannot be read: Permission denied\n" in result.stderr
+    assert result.stdout
+
+
+def test_nothing_converted_is_not_counted(run: Run, tmp_path: Path) -> None:
+    """Where all failed there is a reason for each, and no sum of nothing."""
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    result = run("convert", "a.zip", "-o", "out", "--workers", 1)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "failed: a.zip: cannot be unpacked: File is not a zip file\n"
 
 
 @pytest.mark.parametrize(

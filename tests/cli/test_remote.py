@@ -64,7 +64,7 @@ def test_reports_as_settings_choose_them(run_json: RunJson, account: dict[str, s
 def test_reports_of_days_the_wrong_way_round(run: Run, account: dict[str, str]) -> None:
     """Is a mistake that is said."""
     result = run("reports", "--from", "2024-02-01", "--to", "2024-01-31", **account)
-    assert result.exit_code == 3
+    assert result.exit_code == 2
     assert "swap" in result.stderr
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.errors import ArchiveRejectedError
+from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.report.source import find_reports
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
@@ -65,7 +65,7 @@ def test_a_spoiled_archive_gives_files_or_a_rejection(
     file = base / f"2024-01-31-scan_ssl-example{ending}"
     file.write_bytes(content)
     work = base / "work"
-    rejected: list[ArchiveRejectedError] = []
+    rejected: list[SkippableError] = []
 
     reports = list(find_reports([file], work, rejected.append))
 
@@ -92,7 +92,7 @@ def test_any_bytes_as_an_archive(
     base.mkdir(exist_ok=True)
     file = base / f"any{ending}"
     file.write_bytes(content)
-    rejected: list[ArchiveRejectedError] = []
+    rejected: list[SkippableError] = []
     reports = list(find_reports([file], base / "work", rejected.append))
     for report in reports:
         report.path.unlink()

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.retry import RetryPolicy
+from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.backfill import backfill
+from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.simulator.server import Simulator
+from shadowserver_connector.sink.waiting import Waiter
 from tests.api.memory import DAY, DAY_BEFORE, KEY, SECRET, MemoryStore, csv, stored
 from tests.operations.world import intake_of, sent
-from tests.sink.pycti_fakes import FakeHelper
+from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 GONE = stored("scan_rdp")
 
@@ -67,11 +74,59 @@ def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) 
     assert helper.stored == ""
 
 
+def no_floor(folder: Path) -> DiskFloor:
+    """Return a floor that any disk keeps."""
+    return DiskFloor(folder, 0, Waiter(threading.Event(), FakeLog()))
+
+
+def test_a_backfill_pauses_while_the_disk_is_nearly_full(
+    api: ReportsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says so once, and goes on where it was when there is room."""
+    looks = count(1)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 if next(looks) < 9 else 1 << 40)
+    )
+    helper = FakeHelper()
+    settings = ShadowserverSettings()
+    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY)))
+    results = list(backfill(intake_of(helper), api, settings, reports, tmp_path))
+    assert len(results) == 3
+    assert len(sent(helper)) == 2
+    assert len(helper.api.work.works) == 2
+    warnings = helper.connector_logger.messages("warning")
+    assert warnings.count("Downloads pause, the disk is nearly full") == 1
+
+
+def test_fetch_stops_before_the_disk_is_full(
+    api: ReportsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was begun is kept; the rest is fetched by the same command later."""
+    reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY)))
+    wanted = [report for report in reports if report.file != GONE.file]
+    room = iter([True, True, False, False])
+    monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: next(room))
+    floor = DiskFloor(tmp_path, 1 << 30, Waiter(threading.Event(), FakeLog()))
+    begun = fetch_into(api, tmp_path, wanted, threads=2, floor=floor, failed=print)
+    kept = next(begun)
+    with pytest.raises(SinkUnavailableError, match="SHADOWSERVER_DISK_FLOOR"):
+        next(begun)
+    assert kept.report == wanted[0]
+    assert kept.path.is_file()
+    monkeypatch.undo()
+    again = fetch_into(api, tmp_path, wanted, threads=2, floor=no_floor(tmp_path), failed=print)
+    assert [each.report for each in again] == wanted[1:]
+
+
 def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
     """And keeps the others."""
     failures: list[Failure] = []
     reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY)))
-    kept = list(fetch_into(api, tmp_path, reports, threads=2, failed=failures.append))
+    kept = list(
+        fetch_into(
+            api, tmp_path, reports, threads=2, floor=no_floor(tmp_path), failed=failures.append
+        )
+    )
     assert len(kept) == 2
     assert [failure.info.file for failure in failures] == [GONE.file]
     assert all(each.path.stat().st_size == each.size for each in kept)

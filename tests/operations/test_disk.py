@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections import deque
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.connector.downloads import downloads
+from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Stopping, Waiter
@@ -78,6 +80,25 @@ def test_no_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
     """With 0 a full disk is met by whoever writes."""
     free(0)
     assert DiskFloor(tmp_path, 0, Waiter(threading.Event(), FakeLog())).is_kept()
+
+
+def test_a_command_is_told_what_is_missing(tmp_path: Path, free: Callable[..., list[int]]) -> None:
+    """In one line that names folder, space and setting."""
+    free(FLOOR - 1)
+    with pytest.raises(SinkUnavailableError) as caught:
+        floor(tmp_path, FakeLog()).require()
+    assert str(caught.value) == (
+        f"{tmp_path}: 99 MiB are free, less than SHADOWSERVER_DISK_FLOOR (100 MiB); "
+        "make room and give the same command again"
+    )
+
+
+def test_taking_ends_at_the_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
+    """What was not taken still waits."""
+    free(FLOOR, FLOOR, FLOOR - 1)
+    waiting = deque("abcd")
+    assert list(floor(tmp_path, FakeLog()).while_kept(waiting)) == ["a", "b"]
+    assert list(waiting) == ["c", "d"]
 
 
 def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:

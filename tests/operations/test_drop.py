@@ -334,3 +334,59 @@ def test_a_full_archive_stops_nothing(tmp_path: Path) -> None:
     drop.look()
     assert drop.files() == {f"done/{NAME}"}
     assert drop.helper.connector_logger.messages("warning") == ["The original file is not archived"]
+
+
+@pytest.mark.parametrize("name", ["mail.zip", "2024-01-31-scan_ftp-secret.csv.gz"])
+def test_an_archive_that_may_not_be_read_waits_for_its_rights(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is no failed report: said once, imported as soon as it was given other rights."""
+    zipped(drop.folder / "mail.zip", scan_ftp=b"two")
+    secret = drop.folder / name
+    if not secret.exists():
+        (drop.folder / "mail.zip").unlink()
+        secret.write_bytes(gzip.compress(b"two"))
+    drop.put(NAME, b"one")
+    opened = Path.open
+
+    def refuse(path: Path, *more: Any, **named: Any) -> Any:
+        if path == secret:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *more, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    drop.look(4)
+    assert sent(drop.helper) == [NAME]
+    assert drop.files() == {name, f"done/{NAME}"}
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    monkeypatch.undo()
+    secret.chmod(0o640)
+    drop.look()
+    assert len(sent(drop.helper)) == 2
+    assert drop.files() == {f"done/{name}", f"done/{NAME}"}
+
+
+@pytest.mark.parametrize("ending", [".zip", ".csv.gz"])
+def test_no_room_to_unpack_leaves_the_archive_for_later(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    """It is not moved to failed/, but imported when there is room."""
+    name = f"2024-01-31-scan_ssl-example{ending}"
+    if ending == ".zip":
+        zipped(drop.folder / name, scan_ssl=b"one")
+    else:
+        drop.put(name, gzip.compress(b"one"))
+    opened = Path.open
+
+    def full(path: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        if mode == "xb":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return opened(path, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", full)
+    drop.look(4)
+    assert drop.files() == {name}
+    monkeypatch.undo()
+    drop.look(1)
+    assert sent(drop.helper) == [NAME]
+    assert drop.files() == {f"done/{name}"}

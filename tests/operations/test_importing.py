@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,6 +90,40 @@ def test_failures_stop_nothing(helper: FakeHelper, tmp_path: Path) -> None:
     [work] = helper.api.work.works.values()
     assert work["in_error"]
     assert f"failed: {bad.name}" in work["message"]
+
+
+def test_what_may_not_be_read_stops_nothing(
+    helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A locked archive, a report without a day in its name, and one with, each by its name."""
+    good = report(tmp_path, 31, "scan_vnc")
+    late = report(tmp_path, 31, "scan_ftp")
+    locked = tmp_path / "locked.zip"
+    with zipfile.ZipFile(locked, "w") as members:
+        members.writestr("2024-01-31-scan_rdp-example.csv", b"x")
+    nameless = tmp_path / "scan_ssl.csv"
+    nameless.write_bytes(b"timestamp,ip,port\n")
+    opened, zip_opened = Path.open, zipfile.ZipFile
+
+    def refuse(path: Path, *more: Any, **named: Any) -> Any:
+        if path in (late, nameless, locked):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return zip_opened(path, *more) if path.suffix == ".zip" else opened(path, *more, **named)
+
+    def read(path: Path) -> bytes:
+        with path.open("rb") as file:
+            return bytes(file.read())
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(zipfile, "ZipFile", refuse)
+    monkeypatch.setattr(Path, "read_bytes", read)
+    given = [locked, nameless, late, good]
+    results = list(import_files(intake_of(helper), given, tmp_path / "work"))
+    reasons = [each.reason for each in results if isinstance(each, Failure)]
+    assert sorted(reasons) == sorted(
+        f"{each}: cannot be read: Permission denied" for each in (late.name, locked, nameless)
+    )
+    assert sent(helper) == [good.name]
 
 
 @pytest.mark.parametrize("error", [Stopping(), KeyboardInterrupt()])

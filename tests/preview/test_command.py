@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.cli.exits import OK, SOME_FAILED
+from shadowserver_connector.cli.exits import OK, SOME_FAILED, UsageError
 from shadowserver_connector.cli.preview import preview
-from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from tests.preview.conftest import MakeJob
 
@@ -68,5 +67,5 @@ def test_what_is_cut_is_said(
 
 def test_a_folder_is_no_page(tmp_path: Path) -> None:
     """A folder as the page is refused before anything is read."""
-    with pytest.raises(SettingsError, match="is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         preview([tmp_path / "missing.csv"], tmp_path, Options(), as_json=False)

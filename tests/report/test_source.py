@@ -1,15 +1,18 @@
 """Reports on disk: folders and archives, and archives that are traps."""
 
+import errno
 import gzip
 import logging
 import os
 import struct
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shadowserver_connector.errors import ArchiveRejectedError
+from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.report import source
 from shadowserver_connector.report.source import ReportFile, find_reports
 
@@ -17,7 +20,7 @@ CONTENT = b"ip,tag\n192.0.2.1,ssl\n"
 
 
 def _found(*paths: Path, workdir: Path) -> tuple[list[ReportFile], list[str]]:
-    rejected: list[ArchiveRejectedError] = []
+    rejected: list[SkippableError] = []
     reports = list(find_reports(paths, workdir, rejected.append))
     return reports, [str(error) for error in rejected]
 
@@ -147,6 +150,72 @@ def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert reports == []
     assert "4 members, more than 3" in rejected[0]
+
+
+def _refuse(name: str, opener: Callable[..., Any]) -> Callable[..., Any]:
+    """Return an opener that may not open what has this name; rights would not stop root."""
+
+    def open_it(path: Path, *more: Any) -> Any:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opener(path, *more)
+
+    return open_it
+
+
+def test_what_may_not_be_read_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A locked folder and locked archives are rejected by name."""
+    top = tmp_path / "in"
+    (top / "b").mkdir(parents=True)
+    (top / "a.csv.gz").write_bytes(gzip.compress(CONTENT))
+    (top / "b" / "lost.csv").write_bytes(CONTENT)
+    _zipped(top / "c.zip", {"lost.csv": CONTENT})
+    (top / "d.csv").write_bytes(CONTENT)
+    monkeypatch.setattr(source.os, "scandir", _refuse("b", os.scandir))
+    monkeypatch.setattr(source.gzip, "GzipFile", _refuse("a.csv.gz", gzip.GzipFile))
+    monkeypatch.setattr(source.zipfile, "ZipFile", _refuse("c.zip", zipfile.ZipFile))
+    reports, rejected = _found(top, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["d.csv"]
+    assert rejected == [
+        f"{top / name}: cannot be read: Permission denied" for name in ("a.csv.gz", "b", "c.zip")
+    ]
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.csv.gz"])
+def test_a_disk_that_cannot_be_read_is_not_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An error in the middle of an archive tells what the system says, and leaves nothing."""
+    _zipped(tmp_path / "x.zip", {"x.csv": CONTENT})
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(CONTENT))
+
+    def broken(self: object, size: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    kind = zipfile.ZipExtFile if name.endswith(".zip") else gzip.GzipFile
+    monkeypatch.setattr(kind, "read", broken)
+    reports, rejected = _found(tmp_path / name, workdir=tmp_path / "work")
+    assert reports == []
+    assert rejected == [f"{tmp_path / name}: cannot be read: Input/output error"]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.csv.gz"])
+def test_a_work_folder_without_room_is_not_the_archives_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It ends the walk: the next archive would fare no better."""
+    _zipped(tmp_path / "x.zip", {"x.csv": CONTENT})
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(CONTENT))
+
+    def full(path: Path, mode: str) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        _found(tmp_path / name, workdir=tmp_path / "work")
 
 
 def test_rejections_are_logged_unless_collected(

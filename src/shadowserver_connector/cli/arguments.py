@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shadowserver_connector.errors import SettingsError, SinkUnavailableError
+from shadowserver_connector.cli.exits import UsageError
+from shadowserver_connector.errors import SinkUnavailableError
 
 if TYPE_CHECKING:
     from shadowserver_connector.settings import Loaded
@@ -25,7 +26,11 @@ Config = Annotated[
 ]
 Files = Annotated[
     list[Path],
-    typer.Argument(help="Report files (.csv, .csv.gz, .zip) or folders of them.", exists=True),
+    typer.Argument(
+        help="Report files (.csv, .csv.gz, .zip) or folders of them.",
+        exists=True,
+        readable=False,  # one that may not be read fails by itself, as others do
+    ),
 ]
 
 
@@ -45,8 +50,8 @@ def made_folder(path: Path) -> None:
 
 
 def days_between(first: datetime | date, last: datetime | date) -> tuple[date, date]:
-    """Return two days as given by ``--from`` and ``--to``; SettingsError in the wrong order."""
+    """Return two days as given by ``--from`` and ``--to``; UsageError in the wrong order."""
     since, to = (each.date() if isinstance(each, datetime) else each for each in (first, last))
     if since > to:
-        raise SettingsError(f"--from {since} is after --to {to}; swap them")
+        raise UsageError(f"--from {since} is after --to {to}; swap them")
     return since, to

@@ -27,7 +27,13 @@ UNAVAILABLE: Final = 5
 """Shadowserver, OpenCTI or a disk did not do its part; the same command may work later."""
 INTERRUPTED: Final = 130
 
+
+class UsageError(Exception):
+    """What was given on the command line does not fit together."""
+
+
 _CODES: Final = (
+    (UsageError, USAGE),
     (SettingsError, SETTINGS),
     (CredentialsError, CREDENTIALS),
     (FatalError, SETTINGS),

@@ -29,7 +29,7 @@ from shadowserver_connector.plural import counted
 from shadowserver_connector.report.header import SURPLUS
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.oddities import Oddities
-from shadowserver_connector.report.source import ReportFile, find_reports
+from shadowserver_connector.report.source import find_reports, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import report_folder
 
@@ -81,9 +81,6 @@ def _jobs(
         except (SkippableError, NotReadyError) as error:
             reject(error, file.original)
             continue
-        except OSError as error:
-            reject(_unreadable(file, error), file.original)
-            continue
         target = report_folder(out_folder, job[1])
         if target in taken:
             message = f"{file.original}: same day and name as {taken[target]}; rename one of them"
@@ -91,10 +88,6 @@ def _jobs(
             continue
         taken[target] = file.original
         yield job
-
-
-def _unreadable(file: ReportFile, error: OSError) -> ReportUnreadableError:
-    return ReportUnreadableError(f"{file.original}: cannot be read: {error.strerror}")
 
 
 def _unnamed(name: str) -> ReportInfo:
@@ -116,7 +109,7 @@ def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
             except OSError as error:
                 if error.filename != str(file.path):
                     raise
-                failed.append(_unreadable(file, error))
+                failed.append(unreadable(file.original, error))
                 continue
             if not as_json:
                 _print_explained(explained[-1])

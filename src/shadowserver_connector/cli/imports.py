@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from threading import Event
+from typing import Final
 
 from rich.text import Text
 
@@ -17,6 +19,7 @@ from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.cli.log import ConsoleLog
 from shadowserver_connector.connector.estimate import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.operations.backfill import backfill as import_days
+from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
 from shadowserver_connector.operations.importing import Result, import_files, unread
 from shadowserver_connector.operations.intake import Intake
@@ -29,8 +32,11 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings import Loaded
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities, within
+from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.model import is_done
 from shadowserver_connector.state.storage import load
+
+HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 
 def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
@@ -125,35 +131,39 @@ def _show(results: Sequence[Result], *, as_json: bool) -> int:
             }
         )
     else:
-        print_table(
-            ("Date", "Type", "Severity", "Findings", "Objects", "File"),
-            [
-                (
-                    each.info.day.isoformat(),
-                    each.info.type,
-                    each.severity,
-                    each.rows,
-                    sum(each.objects.values()),
-                    each.info.file,
-                )
-                for each in sent
-            ],
-        )
+        if sent:
+            print_table(HEADINGS, [_row(each) for each in sent])
         _print_failures(failed)
     return SOME_FAILED if failed else OK
+
+
+def _row(sent: Outcome) -> tuple[object, ...]:
+    return (
+        sent.info.day.isoformat(),
+        sent.info.type,
+        sent.severity,
+        sent.rows,
+        sum(sent.objects.values()),
+        sent.info.file,
+    )
 
 
 def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bool) -> int:
     """Download the originals of some days into an archive folder; return the exit code."""
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
-    made_folder(archive)
     with connect(loaded.settings) as api, progress() as bar:
         reports = list(listed(api, settings, days_of(first, last)))
+        made_folder(archive)
         task = bar.add_task("downloading", total=None)
         kept = []
         for each in fetch_into(
-            api, archive, reports, threads=settings.max_threads, failed=failures.append
+            api,
+            archive,
+            reports,
+            threads=settings.max_threads,
+            floor=DiskFloor(archive, settings.disk_floor, Waiter(Event(), ConsoleLog())),
+            failed=failures.append,
         ):
             kept.append(each)
             bar.advance(task)

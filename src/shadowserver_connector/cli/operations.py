@@ -15,8 +15,8 @@ from shadowserver_connector.cli.arguments import (
     days_between,
     loaded_settings,
 )
+from shadowserver_connector.cli.exits import UsageError
 from shadowserver_connector.cli.exits import run as run_command
-from shadowserver_connector.errors import SettingsError
 
 app = typer.Typer()
 
@@ -74,7 +74,7 @@ def backfill(
     def work() -> int:
         since, to = days_between(first, last or datetime.now(UTC))
         if as_json and not yes:
-            raise SettingsError("--json asks no question; give --yes with it")
+            raise UsageError("--json asks no question; give --yes with it")
         return command(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
 
     run_command(work)
@@ -99,7 +99,7 @@ def fetch(
         loaded = loaded_settings(config)
         archive = output or loaded.settings.shadowserver.archive_dir
         if archive is None:
-            raise SettingsError("name the archive folder: -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
+            raise UsageError("name the archive folder: -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
         return command(loaded, archive, since, to, as_json=as_json)
 
     run_command(work)

@@ -35,6 +35,7 @@ def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> i
         if outcomes:
             print_table(HEADINGS, [_row(outcome, out) for outcome in outcomes])
             err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
+            _print_sums(outcomes)
         _print_notes(outcomes, failures)
     return SOME_FAILED if failures else OK
 
@@ -51,11 +52,14 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
     )
 
 
-def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> None:
+def _print_sums(outcomes: Sequence[Outcome]) -> None:
     rows = sum(outcome.rows for outcome in outcomes)
     objects = sum(sum(outcome.objects.values()) for outcome in outcomes)
     sums = ((len(outcomes), "report"), (rows, "finding"), (objects, "object"))
     err.print(f"{', '.join(counted(*each) for each in sums)}.")
+
+
+def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> None:
     for outcome in outcomes:
         for remark in outcome.remarks:
             err.print(Text(f"odd: {remark}"), soft_wrap=True)

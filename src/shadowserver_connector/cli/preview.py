@@ -8,13 +8,8 @@ from pathlib import Path
 
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, progress
-from shadowserver_connector.cli.exits import OK, SOME_FAILED
-from shadowserver_connector.errors import (
-    NotReadyError,
-    ReportUnreadableError,
-    SettingsError,
-    SkippableError,
-)
+from shadowserver_connector.cli.exits import OK, SOME_FAILED, UsageError
+from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.pipeline.jobs import job_of
@@ -40,7 +35,7 @@ def preview(
     report that can be read.
     """
     if page.is_dir():
-        raise SettingsError(f"{page} is a folder; name the page to write, such as {page}/page.html")
+        raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
     made_folder(page.parent)
     failed: list[Failed] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
@@ -66,9 +61,6 @@ def _jobs(paths: Sequence[Path], work: Path, failed: list[Failed]) -> list[Job]:
             jobs.append(job_of(file))
         except (SkippableError, NotReadyError) as error:
             reject(file.original)(error)
-        except OSError as error:
-            message = f"{file.original}: cannot be read: {error.strerror}"
-            reject(file.original)(ReportUnreadableError(message))
     return jobs
 
 

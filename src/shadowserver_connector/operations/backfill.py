@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.operations.archive import keep_if_wanted
+from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.operations.importing import Result
 from shadowserver_connector.operations.intake import DayWorks, Intake
 from shadowserver_connector.pipeline.batch import Failure
@@ -28,25 +30,29 @@ def backfill(
     """Download and import reports, day by day in their order; yield what became of each.
 
     The reports of a day are in one work, closed with the day. The state of the connector is not
-    written. Raises CredentialsError, and ``OSError`` where a disk fails.
+    written. While the disk of ``workdir`` is nearly full, no download is begun. Raises
+    CredentialsError, and ``OSError`` where a disk fails.
     """
+    floor = DiskFloor(workdir, settings.disk_floor, intake.waiter)
+    log = intake.waiter.log
     for _, of_day in groupby(reports, key=attrgetter("day")):
         failures: list[Failure] = []
+        waiting = deque(of_day)
         with DayWorks(intake) as works:
-            for path, report in fetch_all(
-                api,
-                list(of_day),
-                workdir,
-                threads=settings.max_threads,
-                failed=failures.append,
-            ):
-                result = works.deliver((path, report))
-                if isinstance(result, Outcome):
-                    keep_if_wanted(
-                        settings.archive_dir, report, path, result.sha256, intake.waiter.log
-                    )
-                path.unlink()
-                yield result
+            while waiting:
+                floor.wait()
+                for path, report in fetch_all(
+                    api,
+                    floor.while_kept(waiting),
+                    workdir,
+                    threads=settings.max_threads,
+                    failed=failures.append,
+                ):
+                    result = works.deliver((path, report))
+                    if isinstance(result, Outcome):
+                        keep_if_wanted(settings.archive_dir, report, path, result.sha256, log)
+                    path.unlink()
+                    yield result
             for failure in failures:
                 works.fail(failure)
                 yield failure

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
+from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.sink.waiting import Waiter
 
 _PAUSE: Final = 10.0
 _MIB: Final = 1024 * 1024
+
+T = TypeVar("T")
 
 
 class DiskFloor:
@@ -34,6 +39,20 @@ class DiskFloor:
         while not self.is_kept():
             self._waiter.pause(self._pause)
         self._waiter.log.info("Downloads go on, the disk has room again", self._sizes())
+
+    def require(self) -> None:
+        """Raise SinkUnavailableError where there is less space than the floor."""
+        if not self.is_kept():
+            free, floor = self._free() // _MIB, self._floor // _MIB
+            raise SinkUnavailableError(
+                f"{self._folder}: {free:,} MiB are free, less than SHADOWSERVER_DISK_FLOOR "
+                f"({floor:,} MiB); make room and give the same command again"
+            )
+
+    def while_kept(self, waiting: deque[T]) -> Iterator[T]:
+        """Take from what waits, first come first served, while there is more than the floor."""
+        while waiting and self.is_kept():
+            yield waiting.popleft()
 
     def _free(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)

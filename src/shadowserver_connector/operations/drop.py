@@ -37,10 +37,11 @@ _ENDINGS: Final = (".csv", ".gz", ".zip")
 
 
 class Look(NamedTuple):
-    """What tells whether a file is still being written."""
+    """What tells whether a file is still being written, or was given other rights since."""
 
     size: int
     mtime_ns: int
+    ctime_ns: int
 
 
 def files_in(folder: Path) -> dict[Path, Look]:
@@ -57,7 +58,7 @@ def _files_in(folder: Path) -> Iterator[tuple[Path, Look]]:
                 continue
             facts = entry.stat(follow_symlinks=False)
             if facts.st_size:
-                yield folder / entry.name, Look(facts.st_size, facts.st_mtime_ns)
+                yield folder / entry.name, Look(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 class DropFolder:
@@ -123,7 +124,11 @@ class DropFolder:
                 self._tell(path, reasons)
 
     def _import_file(self, works: DayWorks, path: Path) -> list[str]:
-        """Import all reports of a file; return what is wrong with it."""
+        """Import all reports of a file; return what is wrong with it.
+
+        Raises ``OSError`` where the file may not be read: that is no fault of what it holds.
+        """
+        path.open("rb").close()
         failures: list[Failure] = []
         known: dict[str, None] = {}
         for job in jobs_in([path], self._workdir, failures.append):

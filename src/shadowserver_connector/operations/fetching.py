@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.selection import is_wanted
 from shadowserver_connector.operations.archive import is_kept, keep
+from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.fetch import fetch_all
 from shadowserver_connector.report.hashing import fingerprint
@@ -53,18 +55,24 @@ def fetch_into(
     reports: Sequence[ReportInfo],
     *,
     threads: int,
+    floor: DiskFloor,
     failed: Callable[[Failure], None],
 ) -> Iterator[Kept]:
     """Download reports into the archive, those that are there already left out; yield each.
 
-    One that fails is given to ``failed``, and the others go on. Raises ``OSError`` where the
+    One that fails is given to ``failed``, and the others go on. Raises SinkUnavailableError
+    before the disk is full, with what was under way in the archive, and ``OSError`` where the
     archive cannot be written.
     """
     archive.mkdir(parents=True, exist_ok=True)
-    missing = [report for report in reports if not is_kept(archive, report)]
+    missing = deque(report for report in reports if not is_kept(archive, report))
     # Inside of the archive, whose disk has room for the files anyway.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=archive) as work:
-        for path, report in fetch_all(api, missing, Path(work), threads=threads, failed=failed):
-            facts = fingerprint(path)
-            yield Kept(report, keep(archive, report, path, facts.sha256), facts.size, facts.sha256)
-            path.unlink()
+        while missing:
+            floor.require()
+            begun = floor.while_kept(missing)
+            for path, report in fetch_all(api, begun, Path(work), threads=threads, failed=failed):
+                facts = fingerprint(path)
+                kept = keep(archive, report, path, facts.sha256)
+                yield Kept(report, kept, facts.size, facts.sha256)
+                path.unlink()

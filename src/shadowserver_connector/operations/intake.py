@@ -20,6 +20,7 @@ from shadowserver_connector.pipeline import batch
 from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.source import unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
 from shadowserver_connector.sink.waiting import Waiter
@@ -78,7 +79,7 @@ class DayWorks:
         except Exception as error:
             if isinstance(error, OSError) and error.errno in DISK_FULL:
                 raise
-            reason = describe(error)
+            reason = _reason(error, job)
         else:
             tally.add(outcome)
             return outcome
@@ -97,6 +98,13 @@ class DayWorks:
             name = f"Shadowserver reports of {day}"
             self._days[day] = (Delivery(parts.helper, parts.can, parts.waiter, name), Tally(day))
         return self._days[day]
+
+
+def _reason(error: Exception, job: Job) -> str:
+    path, info = job
+    if isinstance(error, OSError) and error.filename == str(path):
+        return str(unreadable(info.file, error))
+    return describe(error)
 
 
 def _sender(delivery: Delivery, path: Path) -> Callable[[Chunk], None]:

@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.report.filename import has_day, info_from_filename
 from shadowserver_connector.report.oddities import Oddities
-from shadowserver_connector.report.source import ReportFile
+from shadowserver_connector.report.source import ReportFile, unreadable
 from shadowserver_connector.report.table import open_table
 
 _ROWS_SEARCHED: Final = 1_000
@@ -21,10 +21,13 @@ _ROWS_SEARCHED: Final = 1_000
 def job_of(file: ReportFile) -> Job:
     """Return what to convert; the day of a file without one in its name is its first row's.
 
-    Raises ``ReportUnreadableError`` or ``NotReadyError`` where neither tells, or ``OSError``.
+    Raises ``ReportUnreadableError`` or ``NotReadyError`` where neither tells.
     """
     known = load_catalogue().types
-    day = None if has_day(file.name) else _first_day(file.path, file.name)
+    try:
+        day = None if has_day(file.name) else _first_day(file.path, file.name)
+    except OSError as error:
+        raise unreadable(file.original, error) from error
     return file.path, info_from_filename(file.name, known, day)
 
 

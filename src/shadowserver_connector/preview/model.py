@@ -16,6 +16,7 @@ from shadowserver_connector.preview.counts import Counts, ReportCounts, count_re
 from shadowserver_connector.preview.findings import read_findings
 from shadowserver_connector.preview.objects import Objects
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.source import unreadable
 
 MAX_FINDINGS: Final = 10_000
 """Findings in the page's table and graph; its charts count all."""
@@ -105,6 +106,11 @@ def _counted(
             counted.append((path, info, count_report(path, info, options, counts)))
         except (SkippableError, NotReadyError) as error:
             failures.append(Failure(info, str(error)))
+            advance()
+        except OSError as error:
+            if error.filename != str(path):
+                raise
+            failures.append(Failure(info, str(unreadable(info.file, error))))
             advance()
         advance()
     return counted, failures

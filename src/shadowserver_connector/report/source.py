@@ -6,6 +6,7 @@ import errno
 import gzip
 import logging
 import lzma
+import os
 import stat
 import struct
 import zipfile
@@ -15,7 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shadowserver_connector.errors import ArchiveRejectedError
+from shadowserver_connector.errors import (
+    ArchiveRejectedError,
+    ReportUnreadableError,
+    SkippableError,
+)
 from shadowserver_connector.report.filename import safe_name
 
 MEMBERS = 10_000
@@ -27,6 +32,7 @@ RATIO = 200
 RATIO_FLOOR = 16 << 20
 """The ratio does not count below this size: a small file of equal rows compresses very well."""
 
+_ENDINGS = (".csv", ".csv.gz", ".zip")
 _CHUNK = 1 << 20
 _NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
 
@@ -48,38 +54,57 @@ class ReportFile:
 def find_reports(
     paths: Iterable[Path],
     workdir: Path,
-    rejected: Callable[[ArchiveRejectedError], None] | None = None,
+    rejected: Callable[[SkippableError], None] | None = None,
 ) -> Iterator[ReportFile]:
     """Yield the reports at ``paths`` one by one: ``.csv``, ``.csv.gz``, ``.zip``, and folders.
 
     Folders are walked in sorted order, without following links. Archives are unpacked member by
-    member into ``workdir``, when it is their turn; the caller removes what it has read. An
-    archive beyond the limits, encrypted, damaged or without a report is given to ``rejected``
-    (logged as an error by default), and the others go on. Raises ``FileNotFoundError`` for a
-    path that does not exist.
+    member into ``workdir``, when it is their turn; the caller removes what it has read. A folder
+    or an archive that cannot be read, and an archive beyond the limits, encrypted, damaged or
+    without a report, is given to ``rejected`` (logged as an error by default), and the others go
+    on. Raises ``FileNotFoundError`` for a path that does not exist, and ``OSError`` where
+    ``workdir`` cannot be written.
     """
+    reject = rejected or _logged
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such file or folder")
-        for file in _files(path):
+        for file in _files_in(path, reject) if path.is_dir() else (path,):
             try:
                 yield from _reports_in(file, workdir)
-            except ArchiveRejectedError as error:
-                if rejected is None:
-                    _log.error("%s", error)
-                else:
-                    rejected(error)
+            except SkippableError as error:
+                reject(error)
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if not path.is_dir():
-        yield path
+def unreadable(name: str, error: OSError) -> ReportUnreadableError:
+    """Return what to say of a file or folder that the system does not let us read."""
+    return ReportUnreadableError(f"{name}: cannot be read: {error.strerror}")
+
+
+def _logged(error: SkippableError) -> None:
+    _log.error("%s", error)
+
+
+def _files_in(folder: Path, reject: Callable[[SkippableError], None]) -> Iterator[Path]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        reject(unreadable(str(folder), error))
         return
-    for entry in sorted(path.iterdir()):
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _files(entry)
-        elif entry.is_file() and entry.name.lower().endswith((".csv", ".csv.gz", ".zip")):
-            yield entry
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_in(folder / entry.name, reject)
+        elif entry.name.lower().endswith(_ENDINGS) and _is_file(entry):
+            yield folder / entry.name
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        # A link that may not be followed: whoever opens it says why.
+        return True
 
 
 def _reports_in(file: Path, workdir: Path) -> Iterator[ReportFile]:
@@ -97,14 +122,17 @@ def _gunzipped(file: Path, workdir: Path) -> ReportFile:
     if name.lower().endswith(_NESTED):
         raise ArchiveRejectedError(f"{file}: an archive inside of an archive is not opened")
     target = _free(workdir, name)
-    budget = _Budget(str(file), file.stat().st_size)
-    with _damage_rejected(file), gzip.open(file, "rb") as source:
-        _unpack(source.read, target, budget)
+    with _reading(file):
+        source = gzip.GzipFile(file)
+    with source:
+        _unpack(file, source.read, target, _budget(file))
     return ReportFile(target, name, str(file))
 
 
 def _members(file: Path, workdir: Path) -> Iterator[ReportFile]:
-    with _damage_rejected(file), zipfile.ZipFile(file) as archive:
+    with _reading(file):
+        archive = zipfile.ZipFile(file)
+    with archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MEMBERS:
             raise ArchiveRejectedError(
@@ -113,18 +141,20 @@ def _members(file: Path, workdir: Path) -> Iterator[ReportFile]:
         reports = [member for member in members if _is_report(file, member)]
         if not reports:
             raise ArchiveRejectedError(f"{file}: no .csv file inside")
-        budget = _Budget(str(file), file.stat().st_size)
+        budget = _budget(file)
         for member in reports:
             name = safe_name(member.filename)
             target = _free(workdir, name)
-            with archive.open(member) as source:
-                _unpack(source.read, target, budget)
+            with _reading(file):
+                source = archive.open(member)
+            with source:
+                _unpack(file, source.read, target, budget)
             yield ReportFile(target, name, f"{file}/{name}")
 
 
 @contextmanager
-def _damage_rejected(file: Path) -> Iterator[None]:
-    """Turn what a damaged archive makes the readers raise into ``ArchiveRejectedError``."""
+def _reading(file: Path) -> Iterator[None]:
+    """Turn what reading an archive raises into an error that names it, the others going on."""
     try:
         yield
     except (
@@ -139,10 +169,9 @@ def _damage_rejected(file: Path) -> Iterator[None]:
         raise ArchiveRejectedError(f"{file}: cannot be unpacked: {error}") from error
     except OSError as error:
         # No error number: gzip found damage. EINVAL: an offset points outside of the file.
-        # Anything else, such as a full disk, is not the archive's fault.
-        if error.errno not in (None, errno.EINVAL):
-            raise
-        raise ArchiveRejectedError(f"{file}: cannot be unpacked: {error}") from error
+        if error.errno in (None, errno.EINVAL):
+            raise ArchiveRejectedError(f"{file}: cannot be unpacked: {error}") from error
+        raise unreadable(str(file), error) from error
 
 
 def _is_report(file: Path, member: zipfile.ZipInfo) -> bool:
@@ -180,15 +209,26 @@ class _Budget:
             )
 
 
-def _unpack(read: Callable[[int], bytes], target: Path, budget: _Budget) -> None:
+def _budget(file: Path) -> _Budget:
+    with _reading(file):
+        return _Budget(str(file), file.stat().st_size)
+
+
+def _unpack(file: Path, read: Callable[[int], bytes], target: Path, budget: _Budget) -> None:
+    """Write what ``read`` gives of an archive; only the errors of reading are the archive's."""
     try:
-        with target.open("xb") as file:
-            while chunk := read(_CHUNK):
+        with target.open("xb") as unpacked:
+            while chunk := _read(file, read):
                 budget.spend(len(chunk))
-                file.write(chunk)
+                unpacked.write(chunk)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def _read(file: Path, read: Callable[[int], bytes]) -> bytes:
+    with _reading(file):
+        return read(_CHUNK)
 
 
 def _free(workdir: Path, name: str) -> Path:
