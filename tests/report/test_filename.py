@@ -19,6 +19,7 @@ KNOWN = ("scan_ssl", "scan_ssl_poodle", "scan_http", "event4_sinkhole", "special
         ("2024-01-31-scan_ssl-example-at-asn.csv", "scan_ssl", "example-at-asn"),
         ("2024-01-31-scan_ssl-example-delayed.csv", "scan_ssl", "example-delayed"),
         ("2024-01-31-scan_brand_new-example.csv", "scan_brand_new", "example"),
+        ("2024-01-31-scan__brand new-17-example.csv", "scan_brand_new", "example"),
         ("2024-01-31-scan_ssl.csv.gz", "scan_ssl", ""),
         ("2024-01-31-scan_ssl-example.csv.zip", "scan_ssl", "example"),
         ("2024-01-31-scan_ssl-example (2).csv", "scan_ssl", "example"),
@@ -45,6 +46,27 @@ def test_name_without_a_day_needs_one() -> None:
     assert (info.type, info.day) == ("scan_http", date(2024, 1, 31))
     with pytest.raises(ReportUnreadableError, match=r"^scan_http\.csv: the name has no day"):
         info_from_filename("scan_http.csv", KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("name", "report_type"),
+    [
+        ("Open-IPMI.csv", "open_ipmi"),
+        ("no-date-at-all.csv", "no_date_at_all"),
+        ("2024_01 -- my  file.csv.gz", "2024_01_my_file"),
+        ("x" * 150 + ".csv", "x" * 64),
+    ],
+)
+def test_a_name_of_another_form_is_the_type_as_a_whole(name: str, report_type: str) -> None:
+    """Without a day nothing says where the type ends, so a part of the name is not taken for it."""
+    info = info_from_filename(name, KNOWN, date(2024, 1, 31))
+    assert (info.type, info.list) == (report_type, "")
+
+
+def test_a_known_type_is_found_in_a_name_without_a_day() -> None:
+    """What follows it is the list."""
+    info = info_from_filename("scan_http-example.csv", KNOWN, date(2024, 1, 31))
+    assert (info.type, info.list) == ("scan_http", "example")
 
 
 @pytest.mark.parametrize("name", ["2024-13-31-scan_ssl.csv", "2024-02-30-scan_ssl-x.csv"])

@@ -12,11 +12,15 @@ from shadowserver_connector.report.info import ReportInfo
 NAME_CHARACTERS = 200
 """Longest file name kept: file systems stop at 255 bytes, and suffixes are added later."""
 
+TYPE_CHARACTERS = 64
+"""Longest type that a name gives; Shadowserver's have 40 at most."""
+
 _SPECIAL = "special"
 """Shadowserver's type for reports that are issued once, and whose files are named freely."""
 
 _EXTENSION = re.compile(r"(\.(csv|tsv|txt|gz|zip))+$", re.IGNORECASE)
 _DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})-")
+_NO_TYPE = re.compile(r"[\W_]+")
 _UNSAFE = re.compile(r"[^\w.,=@+()\[\]-]+")
 _DUPLICATE_MARK = re.compile(r"[ _]?\(\d+\)$")
 
@@ -45,27 +49,36 @@ def info_from_filename(
     also with ``.csv.gz`` or ``.zip``. The longest known type that fits wins; an unknown type is
     the part up to the next hyphen. Where that is a number, the name is a free one, such as
     ``2024-01-31-2023-12-scan-example.csv``: a special report's. A name without a day, such as
-    ``scan_ssh.csv``, gets ``fallback_day``.
+    ``scan_ssh.csv``, gets ``fallback_day``; unless it begins with a known type, nothing says where
+    its type ends, and the whole of it is the type: ``Open-IPMI.csv`` is ``open_ipmi``.
 
     Raises ``ReportUnreadableError`` where no day can be told, or no type.
     """
     file = safe_name(name)
     stem = _DUPLICATE_MARK.sub("", _EXTENSION.sub("", file))
-    day, rest = _day_and_rest(stem)
-    day = day or fallback_day
+    named_day, rest = _day_and_rest(stem)
+    day = named_day or fallback_day
     if day is None:
         raise ReportUnreadableError(
             f"{file}: the name has no day; name the file YYYY-MM-DD-<type>-<list>.csv"
         )
-    report_type = _longest_known(rest, known_types) or rest.split("-")[0].lower()
+    known = _longest_known(rest, known_types)
+    first = rest.partition("-")[0]
+    if not known and first.isdecimal():
+        return ReportInfo(type=_SPECIAL, day=day, file=file, list=rest)
+    named = known or (first if named_day else rest)
+    report_type = known or _type_name(named)
     if not report_type:
         raise ReportUnreadableError(
             f"{file}: the name has no report type; name the file YYYY-MM-DD-<type>-<list>.csv"
         )
-    if report_type.isdecimal():
-        return ReportInfo(type=_SPECIAL, day=day, file=file, list=rest)
-    listed = re.sub(r"^\d+-", "", rest[len(report_type) :].lstrip("-"))
+    listed = re.sub(r"^\d+-", "", rest[len(named) :].lstrip("-"))
     return ReportInfo(type=report_type, day=day, file=file, list=listed)
+
+
+def _type_name(text: str) -> str:
+    """Return a text in the form that Shadowserver's types have."""
+    return _NO_TYPE.sub("_", text.lower()).strip("_")[:TYPE_CHARACTERS].rstrip("_")
 
 
 def has_day(name: str) -> bool:
