@@ -144,7 +144,7 @@ def test_long_cell_is_cut_and_says_so(text: str) -> None:
     shown = cell(text)
     assert len(shown) < 8 * MAX_CELL
     (table,) = tables(table_of(text))
-    assert f"({len(text)} characters)" in table.rows[1][1]
+    assert f"({len(text):,} characters)" in table.rows[1][1]
     assert plain(table.rows[1][1]).startswith(plain(text[: MAX_CELL - 1]))
 
 

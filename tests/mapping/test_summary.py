@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,17 @@ def test_severities_are_counted_by_finding_and_by_host(tmp_path: Path) -> None:
         ("high", "1", "1"),
         ("low", "2", "1"),
     ]
+
+
+def test_large_numbers_are_readable(tmp_path: Path) -> None:
+    """Thousands are set apart wherever the text counts."""
+    rows = [row(n % 3, asn=str(64496 + n % 2)) for n in range(2_401)]
+    text = description(tmp_path, rows, max_findings=1_200)
+    assert "1,200 findings on 3 hosts." in text
+    assert "- 1,201 findings beyond the first 1,200" in text
+    assert table(text, "Severity") == [("low", "1,200", "3")]
+    assert table(text, "Autonomous system") == [("AS64496", "600"), ("AS64497", "600")]
+    assert re.search(r", \d{3},\d{3} bytes, SHA-256 ", text)
 
 
 def test_most_frequent_values_are_named(tmp_path: Path) -> None:

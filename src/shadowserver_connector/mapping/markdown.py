@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from shadowserver_connector.mapping.values.characters import INVISIBLE, JOINERS
+
 MAX_CELL: Final = 2_000
 """Characters of one cell that are shown; the Artifact holds the rest."""
 
@@ -21,11 +23,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9 .,:;/+=%()'\"-]*\Z")
 _AUTOLINK: Final = re.compile(r"(?i)://|www(?=\.)|mailto:|xmpp:|@")
 _MARKUP: Final = re.compile(r"[\\`*_{}\[\]#!|~$^&>@]")
 _LINE_BREAKS: Final = re.compile("[ \t]*(?:\r\n|[\n\r\x0b\x0c\x85\u2028\u2029])[ \t]*")
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
-    "\U000e0000-\U000e0fff\ud800-\udfff]"
-)
+_UNSEEN: Final = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{JOINERS}{INVISIBLE}]")
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 _BACKTICKS: Final = re.compile("`+")
 
@@ -37,7 +35,7 @@ def cell(text: str) -> str:
     The password in a URL is masked. Longer texts than ``MAX_CELL`` end with a note of their length.
     """
     if len(text) > MAX_CELL:
-        return f"{cell(text[:MAX_CELL])} … ({len(text)} characters)"
+        return f"{cell(text[:MAX_CELL])} … ({len(text):,} characters)"
     text = text.strip()
     if text.isalnum() and text.isascii():
         return text

@@ -56,7 +56,11 @@ def _severities(survey: Survey) -> str:
         return "No findings."
     hosts = Counter(survey.hosts.values())
     rows = [
-        (severity, str(survey.severities[severity]), str(hosts[severity]) if hosts else "")
+        (
+            severity,
+            f"{survey.severities[severity]:,}",
+            f"{hosts[severity]:,}" if hosts else "",
+        )
         for severity in reversed(SEVERITIES)
         if survey.severities[severity]
     ]
@@ -114,9 +118,10 @@ def _top(heading: str, counted: Counter[str]) -> str:
     if not counted:
         return ""
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    rows = [(cell(value), str(number)) for value, number in ordered[:TOP]]
+    rows = [(cell(value), f"{number:,}") for value, number in ordered[:TOP]]
     if len(ordered) > TOP:
-        rows.append((f"{len(ordered) - TOP} more", str(sum(n for _, n in ordered[TOP:]))))
+        rest = sum(number for _, number in ordered[TOP:])
+        rows.append((f"{len(ordered) - TOP:,} more", f"{rest:,}"))
     return _table((heading, "Findings"), rows)
 
 
@@ -127,7 +132,7 @@ def _left_out(survey: Survey, options: Options) -> str:
         lines.append(f"- {below} below severity {options.min_severity}")
     if survey.cut:
         beyond = _number(survey.cut, "finding")
-        lines.append(f"- {beyond} beyond the first {options.max_findings}")
+        lines.append(f"- {beyond} beyond the first {options.max_findings:,}")
     return "Left out, as configured:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -153,7 +158,7 @@ def _is_address(text: str) -> bool:
 
 
 def _number(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _oddities(lines: Sequence[str]) -> str:
@@ -161,17 +166,17 @@ def _oddities(lines: Sequence[str]) -> str:
         return ""
     shown = [f"- {cell(line)}" for line in lines[:TOP]]
     if len(lines) > TOP:
-        shown.append(f"- and {len(lines) - TOP} more kinds")
+        shown.append(f"- and {len(lines) - TOP:,} more kinds")
     return "Odd in the file:\n\n" + "\n".join(shown)
 
 
 def _file(info: ReportInfo, facts: FileFacts, options: Options) -> str:
-    text = f"File {cell(info.file)}, {facts.size} bytes, SHA-256 {facts.sha256}."
+    text = f"File {cell(info.file)}, {facts.size:,} bytes, SHA-256 {facts.sha256}."
     if facts.size <= options.artifact_max_size:
         return text
     return (
         f"{text} It is larger than the largest file that is imported "
-        f"({options.artifact_max_size} bytes), so there is no Artifact. "
+        f"({options.artifact_max_size:,} bytes), so there is no Artifact. "
         f"MD5 {facts.md5}, SHA-1 {facts.sha1}, SHA-512 {facts.sha512}."
     )
 

@@ -89,7 +89,7 @@ def printable(text: str, limit: int = DETAIL_CHARACTERS) -> str:
 
 def _sentence(file: str, kind: str, column: str, seen: _Seen) -> str:
     where = f", column {printable(column)}" if column else ""
-    times = "once" if seen.count == 1 else f"{seen.count} times"
+    times = "once" if seen.count == 1 else f"{seen.count:,} times"
     rows = [place.row for place in seen.places if place.row]
     noun = "row" if len(rows) == 1 else "rows"
     place = f", {noun} {', '.join(map(str, rows))}" if rows else ""

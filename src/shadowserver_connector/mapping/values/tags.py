@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from shadowserver_connector.mapping.values.characters import one_line
 from shadowserver_connector.mapping.values.null import is_null
 
 MAX_LENGTH: Final = 128
@@ -14,8 +15,6 @@ MAX_NUMBER: Final = 50
 """Each new label is a read and a write for OpenCTI: a cell full of rubbish must not make many."""
 
 _SEPARATORS: Final = re.compile(r"[;,]")
-_BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
-_LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def split_tags(text: str) -> tuple[str, ...]:
@@ -35,9 +34,9 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 
 def parse_label(text: str) -> str:
-    """Return a label in lower case, its blanks and control characters as single spaces."""
+    """Return a label in lower case, on one line, without characters that are not seen."""
     # Lower-casing comes first: it can bring forth characters of its own.
-    label = _BLANKS.sub(" ", _LONE_SURROGATES.sub("", text.lower())).strip()
+    label = one_line(text.lower())
     if is_null(label):
         raise ValueError("an empty label")
     if len(label) > MAX_LENGTH:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from shadowserver_connector.mapping.values.characters import one_line
 
 MAX_NAME: Final = 256
 MAX_USER_AGENT: Final = 2048
 MAX_DIRECTORY_TEXT: Final = 1024
-
-_BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
-_LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def parse_term(text: str) -> str:
@@ -35,7 +33,7 @@ def parse_directory_text(text: str) -> str:
 
 def _single_line(text: str, longest: int, shortest: int = 2) -> str:
     # OpenCTI refuses names of one character.
-    line = _BLANKS.sub(" ", _LONE_SURROGATES.sub("", text)).strip()
+    line = one_line(text)
     # A name of invisible characters only would be an object without a name.
     if len(line) < shortest or not any(map(str.isprintable, line)):
         raise ValueError(f"less than {shortest} characters")
