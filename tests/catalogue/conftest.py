@@ -53,6 +53,11 @@ SMALL = {
         [settings]
         parties = { http_referer = "referer" }
         never = ["mapped_*"]
+        acronyms = ["IP", "NTP"]
+
+        [secrets]
+        section = "what"
+        names = ["*_token_*"]
 
         [patterns]
         "*_ip" = { role = "ip", party = "*", title = "* IP", section = "where" }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from stix2validator.v21.enums import protocols
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.catalogue.model import Catalogue
+from shadowserver_connector.mapping.values.protocols import parse_application
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,16 @@ def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
         for column in map(lambda n, t=name: catalogue.column(t, n), catalogue.columns_of(name)):
             other = titles.setdefault(column.title, column.name)
             assert other == column.name, f"{name}: {other} and {column.name}: {column.title}"
+
+
+def test_application_protocols_have_the_names_that_iana_registered(catalogue: Catalogue) -> None:
+    """But for those that have none there, each for a reason in report_types.toml."""
+    applications = {t.application for t in catalogue.types.values() if t.application}
+    assert applications - set(protocols()) == {
+        *("adb", "gtp", "ike", "ipmi", "msrpc", "nat-pmp", "net-assistant", "ntrip", "openwire"),
+        *("quic", "rdpeudp", "rocketmq", "ubiquiti-discovery"),
+    }
+    assert {parse_application(name) for name in applications} == applications
 
 
 def test_what_is_exposed_is_never_malicious(catalogue: Catalogue) -> None:

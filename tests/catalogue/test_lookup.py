@@ -104,7 +104,7 @@ def test_a_fork_is_told_by_its_version(catalogue: Catalogue, version: str, produ
 @pytest.mark.parametrize(
     ("name", "role", "party", "group", "title"),
     [
-        ("relay_ip", "ip", "relay", "", "Relay IP"),
+        ("relay_ip", "public_address", "relay", "", "Relay IP"),
         ("relay_port", "port", "relay", "", "Relay port"),
         ("relay_asn", "asn", "relay", "", "Relay ASN"),
         ("relay_geo", "country", "relay", "", "Relay country"),
@@ -112,7 +112,7 @@ def test_a_fork_is_told_by_its_version(catalogue: Catalogue, version: str, produ
         ("relay_hostname_source", "hostname_source", "relay", "", "Relay host name from"),
         ("relay_mac", "mac", "relay", "", "Relay MAC address"),
         ("relay_as_name", "as_name", "relay", "", "Relay AS name"),
-        ("http_referer_mac", "mac", "referer", "", "Http referer MAC address"),
+        ("http_referer_mac", "mac", "referer", "", "HTTP referer MAC address"),
         ("loader_sha256", "file.sha256", "", "loader", "Loader SHA-256"),
         ("loader_md5", "file.md5", "", "loader", "Loader MD5"),
         ("loader_url", "url", "", "", "Loader URL"),
@@ -122,12 +122,12 @@ def test_a_fork_is_told_by_its_version(catalogue: Catalogue, version: str, produ
         ("admin_password", "secret", "", "", "Admin password"),
         ("private_key", "secret", "", "", "Private key"),
         ("password_2", "secret", "", "", "Password 2"),
-        ("community_string", "secret", "", "", "Community"),
-        ("wifi_psk", "secret", "", "", "Wifi pre-shared key"),
-        ("http_authorization", "secret", "", "", "Http authorization"),
-        ("gateway_ip", "internal", "", "", "Gateway ip"),
+        ("community_string", "secret", "", "", "Community string"),
+        ("wifi_psk", "secret", "", "", "Wifi PSK"),
+        ("http_authorization", "secret", "", "", "HTTP authorization"),
+        ("gateway_ip", "internal", "", "", "Gateway IP"),
         ("vulnerabilities", "cve", "", "", "Vulnerabilities"),
-        ("internal_ip", "internal", "", "", "Internal ip"),
+        ("internal_ip", "internal", "", "", "Internal IP"),
         ("router_local_ip", "internal", "", "", "Router local IP"),
     ],
 )
@@ -155,6 +155,90 @@ def test_a_name_that_only_looks_like_a_pattern_identifies_nothing(
 ) -> None:
     """What holds no address, file or domain of the row's parties stays in the Note."""
     assert catalogue.column("scan_never_seen", name).role in ("text", "internal")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("pass", "passwd", "password_hash", "userpassword", "ftp_password_2", "admin pass"),
+        *(
+            "session_cookie",
+            "cookie",
+            "http_cookie_2",
+            "ntlm_hash",
+            "nt_hash",
+            "token",
+            "api-token",
+        ),
+        *("secret", "clientsecret", "api_key", "apikey", "x-api-key", "private_key", "community"),
+        *("snmp_community", "credentials", "session.id", "wpa_key", "jwt", "Password"),
+        # Names that no other pattern may claim.
+        *("ad_password", "netbios_password", "build_token", "page_cookie", "external_api_key"),
+    ],
+)
+def test_an_unpublished_column_whose_name_says_secret_is_one(
+    catalogue: Catalogue, name: str
+) -> None:
+    """Nobody but the owner may see such cells, whatever report brings them."""
+    column = catalogue.column("compromised_never_seen", name)
+    assert (column.name, column.role, column.party, column.group) == (name, "secret", "", "")
+    assert column.title
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("hash", "file_hash", "passive", "compass", "bypass_method", "passed", "compassion"),
+        *("key", "keyboard", "communities_of_practice", "spinning", "host_key_sha256"),
+    ],
+)
+def test_a_word_that_only_resembles_a_secret_is_none(catalogue: Catalogue, name: str) -> None:
+    """A hash is shown: it may be of a file or a page, which is what the row is about."""
+    assert catalogue.column("scan_never_seen", name).role != "secret"
+
+
+def test_published_columns_keep_their_meaning_though_their_names_say_secret(
+    catalogue: Catalogue,
+) -> None:
+    """What is known of a column counts for more than its name."""
+    shown = {
+        name: column.role
+        for name, column in catalogue.columns.items()
+        if column.role != "secret" and catalogue.column("", f"{name}_2").role == "secret"
+    }
+    assert shown == {
+        "badsecret_location": "text",
+        "badsecret_module": "text",
+        "badsecret_type": "text",
+        "client_can_handle_expired_passwords": "text",
+        "client_long_password": "text",
+        "has_password": "text",
+        "magic_cookie": "text",
+        "server_cookie": "text",
+        "set_cookie": "text",
+    }
+
+
+def test_a_cookie_is_secret_but_for_the_one_that_an_attacker_sent(catalogue: Catalogue) -> None:
+    """To a honeypot it names the user that is tried; elsewhere it opens somebody's session."""
+    assert catalogue.column("event4_honeypot_rdp_scan", "cookie").role == "text"
+    assert catalogue.column("compromised_account_new", "cookie").role == "secret"
+
+
+def test_a_tactic_is_text_and_a_technique_an_id(catalogue: Catalogue) -> None:
+    """OpenCTI knows techniques as objects, and tactics only as phases of its own techniques."""
+    for name in ("threat_tactic_id", "attack_tactic_id", "tactic"):
+        assert catalogue.column("event4_honeypot_new", name).role == "text"
+    for name in ("threat_technique_id", "technique_id", "mitre_attack_id", "attack_technique"):
+        assert catalogue.column("event4_honeypot_new", name).role == "attack_id"
+
+
+def test_titles_write_acronyms_as_people_do(catalogue: Catalogue) -> None:
+    """Of report types and columns that nobody published, as in the published ones."""
+    assert catalogue.report_type("scan_ftp_foo").title == "Scan FTP foo"
+    assert catalogue.report_type("scan_ipv6_mdns").title == "Scan IPv6 mDNS"
+    assert catalogue.column("scan_new", "mdns_ttl").title == "mDNS TTL"
+    assert catalogue.column("scan_new", "http_server_url").title == "HTTP server URL"
 
 
 def test_a_published_column_is_known_in_unknown_types(catalogue: Catalogue) -> None:

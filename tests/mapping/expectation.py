@@ -27,6 +27,7 @@ OWN: Mapping[str, Callable[[int], str]] = {
     "application": lambda n: "telnets",
     "ip": lambda n: f"198.51.100.{n % 250 + 1}",
     "network": lambda n: f"203.0.113.{n % 250 + 1}",
+    "public_address": lambda n: f"192.0.2.{n % 250 + 1}",
     "port": lambda n: str(20_000 + n),
     "asn": lambda n: str(64496 + n % 16),
     "country": lambda n: ("DE", "US", "NL", "KR")[n % 4],
@@ -85,6 +86,8 @@ def _is_shown(column: Column, text: str, columns: Sequence[Column], converted: C
     if kind == "ssh":
         return bool(converted.of("ssh-key"))
     if kind == "software":
+        if part == "short_name" and any(c.role == "software.product" for c in columns):
+            return True  # the full name is there, and better
         return any(text in _texts(stix) for stix in converted.of("software"))
     raise AssertionError(f"nothing is known to expect of {column.role}")
 
@@ -160,6 +163,7 @@ _SHOWN: Mapping[str, Callable[[str, Converted], bool]] = {
     "secret": lambda text, c: text not in c.one("note")["content"],
     "ip": _valued("ipv4-addr", "ipv6-addr"),
     "network": _valued("ipv4-addr", "ipv6-addr"),
+    "public_address": _valued("ipv4-addr", "ipv6-addr"),
     "hostname": _valued("domain-name", "hostname"),
     "domain": _valued("domain-name", "hostname"),
     "url": _valued("url"),

@@ -27,6 +27,7 @@ VALUES: dict[str, Callable[[int], str]] = {
     "application": lambda n: ("https", "http", "ssh")[n % 3],
     "ip": lambda n: f"2001:db8::{n:x}" if n % 5 == 4 else f"198.51.100.{n % 250 + 1}",
     "network": lambda n: ("192.0.2.0/24", "203.0.113.7", "2001:db8::/48")[n % 3],
+    "public_address": lambda n: ("203.0.113.7", "10.0.0.7", "2001:db8::/48")[n % 3],
     "port": lambda n: str(1 + n % 65535),
     "asn": lambda n: str(64496 + n % 16),
     "as_name": lambda n: f"EXAMPLE-{n}",

@@ -347,6 +347,51 @@ def test_attacker_does_not_run_what_it_attacks(tmp_path: Path) -> None:
     }
 
 
+def test_tactic_stands_in_the_note_only(tmp_path: Path) -> None:
+    """OpenCTI has no object for it; the technique beside it becomes one."""
+    row = {"src_ip": "192.0.2.1", "threat_tactic_id": "TA0001", "threat_technique_id": "T1190"}
+    converted = made(tmp_path, "event4_honeypot_http_scan", row)
+    assert converted.one("attack-pattern")["x_mitre_id"] == "T1190"
+    assert "| MITRE tactic | TA0001 |" in converted.one("note")["content"]
+
+
+def test_address_of_a_party_that_nobody_knows_is_seen_but_related_to_nothing(
+    tmp_path: Path,
+) -> None:
+    """The name of a column does not say what its address has to do with the asset."""
+    row = {"ip": "192.0.2.1", "upstream_ip": "198.51.100.7", "upstream_geo": "NL"}
+    converted = made(tmp_path, "scan_never_seen", row, score_exposed=50, create_indicators=True)
+    assert {stix["value"] for stix in converted.of("ipv4-addr")} == {"192.0.2.1", "198.51.100.7"}
+    assert related(converted) == {("198.51.100.7", "located-at", "Netherlands")}
+    assert scores(converted) == {"192.0.2.1": 50}
+    assert not converted.of("indicator")
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.7", "172.31.255.1", "192.168.1.0/24", "100.64.3.2", "fd12:3456::1"]
+)
+def test_private_address_of_a_party_that_nobody_knows_stays_in_the_note(
+    tmp_path: Path, address: str
+) -> None:
+    """It is another host in every network."""
+    row = {"ip": "192.0.2.1", "server_ip": address, "home_network": address}
+    converted = made(tmp_path, "scan_never_seen", row)
+    assert [stix["value"] for stix in converted.of("ipv4-addr", "ipv6-addr")] == ["192.0.2.1"]
+    assert f"| Server IP | {address} |" in converted.one("note")["content"]
+
+
+def test_short_name_of_a_model_stands_in_for_the_full_one(tmp_path: Path) -> None:
+    """Row by row, as not every device tells both."""
+    header = ("ip", "modelshort", "modelfull")
+    rows = [
+        ("192.0.2.1", "LM5", "NanoStation Loco M5"),
+        ("192.0.2.2", "NS5", ""),
+        ("192.0.2.3", "", ""),
+    ]
+    converted = convert(tmp_path, "scan_ubiquiti", header, rows)
+    assert {stix["name"] for stix in converted.of("software")} == {"NanoStation Loco M5", "NS5"}
+
+
 def test_vulnerability_column_may_hold_a_technique(tmp_path: Path) -> None:
     """It is no vulnerability then."""
     row = {"src_ip": "192.0.2.1", "vulnerability_id": "t1190"}

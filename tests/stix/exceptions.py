@@ -25,7 +25,7 @@ _EXCUSED: Final = tuple(
         r"^The Network Traffic object '.*' should contain both the 'src_port' and 'dst_port'",
         # OpenCTI's own relationships, which STIX does not suggest.
         r"'(?:hostname|ipv[46]-addr|located-at|communicates-with|url|file|software)' is permitted,",
-        # STIX only recommends IANA's names, which lack protocols that Shadowserver scans (`vnc`).
+        # STIX only recommends IANA's names, which lack protocols that Shadowserver scans (`adb`).
         r"^The 'protocols' property of object '.*' contains a value \('[^']*'\) not in IANA ",
         # A download link, only if asked for; the hashes are on the Artifact.
         r"^External reference 'Shadowserver' has a URL but no hash\.$",

@@ -35,6 +35,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
     layouts = _layouts(top["layouts.toml"])
     types, siblings = _types(top["report_types.toml"], families)
     settings = Entry("patterns.toml", "settings", documents["patterns.toml"]["settings"])
+    secrets = Entry("patterns.toml", "secrets", documents["patterns.toml"]["secrets"])
     named = Entry("patterns.toml", "patterns", documents["patterns.toml"]["patterns"])
     catalogue = Catalogue(
         types=types,
@@ -47,6 +48,9 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         overrides=_overrides(top["overrides.toml"], columns),
         patterns=tuple(_pattern(entry, sections) for entry in named.entries()),
         never=settings.texts("never"),
+        secrets=secrets.texts("names"),
+        secrets_order=_end_of_section(secrets, sections),
+        acronyms={word.lower(): word for word in settings.texts("acronyms")},
         prefixes=settings.table("parties"),
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
         siblings=siblings,
@@ -134,12 +138,17 @@ def _overrides(
 
 
 def _pattern(entry: Entry, sections: list[str]) -> Pattern:
+    order = _end_of_section(entry, sections)
+    glob = entry.name.partition(".")[2]
+    column = _column(entry, glob, order)
+    return Pattern(glob, column.role, column.party, column.group, column.title, column.order)
+
+
+def _end_of_section(entry: Entry, sections: list[str]) -> int:
     section = entry.text("section")
     if section not in sections:
         raise entry.error(f"no section {section} in columns.toml")
-    glob = entry.name.partition(".")[2]
-    column = _column(entry, glob, (sections.index(section) + 1) * SECTION - 1)
-    return Pattern(glob, column.role, column.party, column.group, column.title, column.order)
+    return (sections.index(section) + 1) * SECTION - 1
 
 
 def _layouts(top: Entry) -> dict[str, tuple[str, ...]]:

@@ -5,31 +5,23 @@ Nothing here knows a column or a report type by name: that is in ``data/``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
+_NO_WORD = re.compile(r"[\W_]+")
+
 RDNS = (
-    "CN",
-    "O",
-    "OU",
-    "C",
-    "ST",
-    "L",
-    "street",
-    "postalCode",
-    "serialNumber",
-    "emailAddress",
-    "GN",
-    "SN",
-    "businessCategory",
+    *("CN", "O", "OU", "C", "ST", "L", "street", "postalCode", "serialNumber", "emailAddress"),
+    *("GN", "SN", "businessCategory"),
 )
 """The 13 parts of a distinguished name that Shadowserver gives a column each."""
 
 ROLES = frozenset(
     [
         *("time", "severity", "tags", "protocol", "application"),
-        *("ip", "network", "port", "asn", "as_name"),
+        *("ip", "network", "public_address", "port", "asn", "as_name"),
         *("country", "region", "city", "naics", "sector"),
         *("hostname", "hostname_source", "domain", "mac"),
         *("url", "url_part", "user_agent", "email", "account"),
@@ -40,7 +32,8 @@ ROLES = frozenset(
         *("x509.signature_algorithm", "x509.key_algorithm", "x509.issuer", "x509.subject"),
         *(f"x509.{side}.{rdn}" for side in ("issuer", "subject") for rdn in RDNS),
         *("ssh.public_key", "ssh.sha256", "ssh.md5", "ssh.algorithm"),
-        *("software.vendor", "software.product", "software.version", "software.cpe"),
+        *("software.vendor", "software.product", "software.short_name", "software.version"),
+        "software.cpe",
         *("count", "first_seen", "last_seen"),
         *("secret", "internal", "text"),
     ]
@@ -50,25 +43,15 @@ ROLES = frozenset(
 EXCLUSIVE_ROLES = frozenset(
     [
         *("time", "severity", "tags", "protocol", "application"),
-        *(
-            "ip",
-            "network",
-            "port",
-            "asn",
-            "as_name",
-            "country",
-            "region",
-            "city",
-            "naics",
-            "sector",
-        ),
+        *("ip", "network", "public_address", "port", "asn", "as_name"),
+        *("country", "region", "city", "naics", "sector"),
         *("hostname_source", "first_seen", "last_seen", "count"),
         *(role for role in ROLES if role.startswith(("file.", "x509.", "software.", "ssh."))),
     ]
 )
 """Roles that one party and group of a row can have only once."""
 
-ADDRESS_ROLES = frozenset(["ip", "network"])
+ADDRESS_ROLES = frozenset(["ip", "network", "public_address"])
 """Roles whose cells are the address of a party."""
 
 LOCATING_ROLES = frozenset([*ADDRESS_ROLES, "url"])
@@ -199,6 +182,12 @@ class Catalogue:
     patterns: tuple[Pattern, ...]
     never: tuple[str, ...]
     """Globs of names that no pattern may claim."""
+    secrets: tuple[str, ...]
+    """Globs of unpublished names that hold secrets, against the name between two underscores."""
+    secrets_order: int
+    """Place of such a column in a Note."""
+    acronyms: Mapping[str, str]
+    """Lower-case word -> as it is written in a title."""
     layouts: Mapping[str, tuple[str, ...]]
     """Report type -> its columns in published order."""
     prefixes: Mapping[str, str]
@@ -226,7 +215,7 @@ class Catalogue:
         family = self._family_of(name)
         return ReportType(
             name=name,
-            title=_readable(name) or "Unnamed report",
+            title=self._readable(name) or "Unnamed report",
             severity=family.severity,
             family=family.name,
             page="",
@@ -241,8 +230,8 @@ class Catalogue:
     def column(self, report_type: str, name: str) -> Column:
         """Return how a column is read in a report type.
 
-        The type's override first, then the published column, then a naming pattern; a column that
-        nothing is known of has role ``text``.
+        The type's override first, then the published column, then a name that says secret, then a
+        naming pattern; a column that nothing is known of has role ``text``.
         """
         aliases = {report_type, self.siblings.get(report_type, report_type)}
         for glob, column in self.overrides.get(name, ()):
@@ -275,11 +264,14 @@ class Catalogue:
         return max(matches, key=lambda match: match[0])[1]
 
     def _by_pattern(self, name: str) -> Column:
+        words = f"_{_NO_WORD.sub('_', name.lower())}_"
+        if any(fnmatchcase(words, glob) for glob in self.secrets):
+            return Column(name, "secret", "", "", self._readable(name), self.secrets_order)
         if not any(fnmatchcase(name, glob) for glob in self.never):
             for pattern in self.patterns:
                 if fnmatchcase(name, pattern.glob) and len(name) >= len(pattern.glob):
                     return self._from_pattern(pattern, name)
-        return Column(name, "text", "", "", _readable(name) or name, self.last)
+        return Column(name, "text", "", "", self._readable(name) or name, self.last)
 
     def _from_pattern(self, pattern: Pattern, name: str) -> Column:
         before, _, after = pattern.glob.partition("*")
@@ -289,11 +281,12 @@ class Catalogue:
             role=pattern.role,
             party=pattern.party.replace("*", self.prefixes.get(matched, matched)),
             group=pattern.group.replace("*", matched),
-            title=_readable(pattern.title.replace("*", matched)),
+            title=self._readable(pattern.title.replace("*", matched)),
             order=pattern.order,
         )
 
-
-def _readable(name: str) -> str:
-    words = name.replace("_", " ").split()
-    return " ".join(words)[:1].upper() + " ".join(words)[1:]
+    def _readable(self, name: str) -> str:
+        words = [self.acronyms.get(word, word) for word in name.replace("_", " ").split()]
+        if words and words[0].islower():
+            words[0] = words[0][0].upper() + words[0][1:]
+        return " ".join(words)

@@ -17,6 +17,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "tags": "labels; a Vulnerability for each CVE",
     "ip": "IPv4-Addr or IPv6-Addr",
     "network": "IPv4-Addr or IPv6-Addr, also of a network",
+    "public_address": "IPv4-Addr or IPv6-Addr where public; not related to the row's primary",
     "url": "Url",
     "user_agent": "User-Agent",
     "email": "Email-Addr",
@@ -44,7 +45,7 @@ _TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
         frozenset(f"x509.{part}" for part in ("md5", "sha1", "sha256", "sha512", "raw")),
     ),
     "ssh": ("SSH-Key", frozenset(["ssh.public_key", "ssh.sha256"])),
-    "software": ("Software", frozenset(["software.product"])),
+    "software": ("Software", frozenset(["software.product", "software.short_name"])),
 }
 """Part of a role before its dot -> the object of its group, and the roles one of which it needs."""
 
@@ -76,6 +77,8 @@ def becomes(
         name, needed = _TOGETHER[kind]
         group = {mate.role for mate in columns if mate.group == column.group}
         named = kind == "software" and column.group == SERVICE and report_type.product
+        if role == "software.short_name" and "software.product" in group:
+            return f"{name}, with its group, where no product is named"
         versioned = named and "software.version" in group
         return f"{name}, with its group" if group & needed or versioned else NOTE_ONLY
     return NOTE_ONLY

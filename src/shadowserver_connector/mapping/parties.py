@@ -26,7 +26,7 @@ _SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 
 def build_party(make: PartMaker) -> None:
     """Make the observables of one party and relate them to each other."""
-    value = make.value("ip", "network")
+    value = make.value("ip", "network", "public_address")
     names = list(make.values("domain"))
     if value is None and not make.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
@@ -75,11 +75,18 @@ def _build_address(make: PartMaker, value: Address) -> str:
         make.about(value.value)
         if meaning.name in _SANDBOXED:
             make.offer("contacted", ip)
-    elif context.report_type.primary and own_page and not (end and value.version == 4):
+    elif own_page and not _is_stranger(make) and not (end and value.version == 4):
         make.offer("thing", ip)
     if meaning.name in CONTROLLERS:
         make.offer("controller", ip)
     return ip
+
+
+def _is_stranger(make: PartMaker) -> bool:
+    """Tell whether the name of a column is all that says of an address what it does here."""
+    report_type = make.context.report_type
+    guessed = make.reads("public_address") and make.party not in report_type.parties
+    return guessed or not report_type.primary
 
 
 def _end_of_flow(context: Context, party: str) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from shadowserver_connector.catalogue.model import RDNS
-from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network
+from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network, parse_public
 from shadowserver_connector.mapping.values.asn import parse_asn
 from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.booleans import parse_boolean
@@ -51,6 +51,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "application": parse_application,
     "ip": parse_ip,
     "network": parse_network,
+    "public_address": parse_public,
     "port": parse_port,
     "asn": parse_asn,
     "country": parse_country,
@@ -93,6 +94,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "ssh.algorithm": parse_ssh_key_type,
     "software.vendor": parse_term,
     "software.product": parse_term,
+    "software.short_name": parse_term,
     "software.version": parse_version,
     "software.cpe": parse_cpe,
     "count": parse_count,

@@ -44,7 +44,7 @@ class Rule(NamedTuple):
 RULES: Final = (
     Rule(
         build_party,
-        ("ip", "network", "hostname", "domain", "mac", "asn", "country"),
+        ("ip", "network", "public_address", "hostname", "domain", "mac", "asn", "country"),
         "party",
         beside=("severity",),
     ),

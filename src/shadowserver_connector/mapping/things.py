@@ -77,7 +77,7 @@ def build_software(make: PartMaker) -> None:
     """
     report_type = make.context.report_type
     version = make.value("software.version")
-    name = make.value("software.product")
+    name = make.value("software.product", "software.short_name")
     vendor = make.value("software.vendor")
     if name is None and version is not None and make.group == SERVICE:
         name = report_type.product_of(version)

@@ -171,8 +171,7 @@ def _vulnerability(column: Column, scene: Scene) -> Maker:
 
 
 def _attack(column: Column, scene: Scene) -> Maker:
-    words = ("TA0001", "TA0002", "") if "tactic" in column.name else ("T1190", "T1059.004", "")
-    return _words(words, "attack")
+    return _words(("T1190", "T1059.004", ""), "attack")
 
 
 def _user_agent(column: Column, scene: Scene) -> Maker:

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.values.addresses import Address, parse_ip, parse_network
+from shadowserver_connector.mapping.values.addresses import (
+    Address,
+    parse_ip,
+    parse_network,
+    parse_public,
+)
 from tests.mapping.values.platform import IPV4
 
 
@@ -87,6 +92,24 @@ def test_what_is_no_network_is_refused(cell: str) -> None:
     """Neither netmasks, nor everything, nor networks of nobody."""
     with pytest.raises(ValueError, match=r"network|Internet|address"):
         parse_network(cell)
+
+
+def test_a_public_address_is_nobodys_inside() -> None:
+    """Private and shared addresses are other hosts in every network."""
+    assert parse_public("198.51.100.7") == Address("198.51.100.7", 4)
+    assert parse_public("2001:DB8::/48") == Address("2001:db8::/48", 6)
+    for cell in (
+        "10.1.2.3",
+        "172.16.0.0/12",
+        "192.0.0.0/8",
+        "100.64.0.1",
+        "fd00::1",
+        "::ffff:a00:1",
+    ):
+        with pytest.raises(ValueError, match="private"):
+            parse_public(cell)
+    with pytest.raises(ValueError, match="loopback"):
+        parse_public("127.0.0.1")
 
 
 @given(st.ip_addresses())

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network
+from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network, parse_public
 from shadowserver_connector.mapping.values.asn import parse_asn
 from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.booleans import parse_boolean
@@ -42,7 +42,7 @@ from shadowserver_connector.mapping.values.x509 import parse_pem, parse_serial_n
 PARSERS: dict[str, Callable[[str], Any]] = {
     parser.__name__: parser
     for parser in (
-        *(parse_ip, parse_network, parse_asn, parse_port, parse_count, parse_mac),
+        *(parse_ip, parse_network, parse_public, parse_asn, parse_port, parse_count, parse_mac),
         *(parse_name, parse_email, parse_url, parse_time, parse_country),
         *(parse_boolean, parse_severity, parse_protocol, parse_application),
         *(parse_ssh_key, parse_ssh_key_type, parse_ssh_md5, parse_ssh_sha256),

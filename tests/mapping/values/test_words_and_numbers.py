@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import re
+import sys
+from collections.abc import Callable
+from unicodedata import category
+
 import pycountry
 import pytest
 
@@ -193,13 +198,49 @@ def test_protocols_go_from_the_outer_to_the_inner() -> None:
     )
     assert protocol_stack(version=6, transport="udp", application=None) == ("ipv6", "udp")
     assert protocol_stack(version=None, transport="icmp", application="icmp") == ("icmp",)
-    assert parse_application("MQTT") == "mqtt"
     with pytest.raises(ValueError, match="no protocol"):
         protocol_stack(version=None, transport=None, application="")
     with pytest.raises(ValueError, match="transport"):
         parse_protocol("http")
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        *(("MQTT", "mqtt"), ("https", "https"), ("ms-sql-s", "ms-sql-s"), ("x11", "x11")),
+        # Services by the names that IANA registered them under.
+        *(("vnc", "rfb"), ("mssql", "ms-sql-s"), ("slp", "svrloc"), ("Memcached", "memcache")),
+    ],
+)
+def test_an_application_protocol_goes_by_its_service_name(cell: str, name: str) -> None:
+    """The same protocol is the same in every traffic."""
+    assert parse_application(cell) == name
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "1",
+            "0",
+            "0x00",
+            "443",
+            "4sics",
+            "a",
+            "a b",
+            "-",
+            "http-",
+            "-http",
+            "http--x",
+            "http/1.1",
+        ),
+        *("http:", "x" * 25, "\uff48ttp", "http\n", "a" + "." * 20),
+    ],
+)
+def test_what_is_no_name_of_a_protocol_is_refused(cell: str) -> None:
+    """Numbers, paths and lone letters stand in such columns too."""
     with pytest.raises(ValueError, match="application"):
-        parse_application("a b")
+        parse_application(cell)
 
 
 def test_terms_are_single_lines_of_2_characters_and_more() -> None:
@@ -209,6 +250,30 @@ def test_terms_are_single_lines_of_2_characters_and_more() -> None:
     for cell in ("x", "", "\x00", "\u202e\u200b", "x" * (MAX_NAME + 1)):
         with pytest.raises(ValueError, match="characters"):
             parse_term(cell)
+
+
+SEEN_SIGNS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+"""Format characters that are seen: signs around Arabic, Syriac and Kaithi numbers."""
+
+
+@pytest.mark.parametrize("parse", [parse_term, parse_user_agent, parse_version, parse_label])
+def test_names_hold_no_character_that_acts_unseen(parse: Callable[[str], str]) -> None:
+    """Whoever reads `invoicexcod.exe` must not be shown another order of its letters."""
+    assert parse("invoice\u202excod.exe") == "invoicexcod.exe"
+    for code in range(sys.maxunicode + 1):
+        character = chr(code)
+        if category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            continue
+        if re.match(f"[{SEEN_SIGNS}]", character):
+            continue
+        assert parse(f"ab{character}cd") in ("ab cd", "abcd"), hex(code)
+
+
+def test_joiners_stay_where_a_script_needs_them() -> None:
+    """Persian is written with them; between Latin letters they only make two names of one."""
+    assert parse_term("می\u200cخواهم") == "می\u200cخواهم"
+    assert parse_term("exam\u200cple \u200dbot\u200d") == "example bot"
+    assert parse_term("می\u200c\u200dخواهم") == "میخواهم"
 
 
 def test_a_version_may_have_one_character() -> None:

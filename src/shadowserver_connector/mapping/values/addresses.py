@@ -9,12 +9,17 @@ accepted: a report that names such an address means one host of one subscriber.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final, Literal, NamedTuple
 
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4: Final = re.compile(rf"({_OCTET})\.({_OCTET})(?:\.{_OCTET}){{2}}")
 _PREFIX_LENGTH: Final = re.compile(r"[0-9]{1,3}")
+_NOT_PUBLIC: Final = tuple(
+    ip_network(prefix)
+    for prefix in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""RFC 1918, 6598 and 4193."""
 
 
 class Address(NamedTuple):
@@ -52,6 +57,18 @@ def parse_network(text: str) -> Address:
     if first.version != network.version:
         raise ValueError("an IPv4-mapped network")
     return Address(str(network), first.version)
+
+
+def parse_public(text: str) -> Address:
+    """Return an address or network, as `parse_network` does, that is one for everybody.
+
+    Refused is what every site has for itself: private and shared address space.
+    """
+    found = parse_network(text)
+    network = ip_network(found.value)
+    if any(network.version == own.version and network.overlaps(own) for own in _NOT_PUBLIC):
+        raise ValueError("a private address")
+    return found
 
 
 def _parse_v4(text: str) -> Address:

@@ -10,7 +10,27 @@ TRANSPORTS: Final = frozenset(
 )
 """What Shadowserver's `protocol` can mean, with the names of IANA's registry."""
 
-_APPLICATION: Final = re.compile(r"[a-z0-9][a-z0-9+._-]{0,30}")
+MAX_APPLICATION: Final = 24
+"""Characters; IANA's service names have 15 at most (RFC 6335), those that it lacks few more."""
+
+_APPLICATION: Final = re.compile(r"[a-z][a-z0-9]*(?:[+._-][a-z0-9]+)*")
+
+_SERVICE_NAMES: Final = {
+    "afp": "afpovertcp",
+    "memcached": "memcache",
+    "mssql": "ms-sql-s",
+    "portmap": "sunrpc",
+    "portmapper": "sunrpc",
+    "postgres": "postgresql",
+    "radmin": "radmin-port",
+    "rpcbind": "sunrpc",
+    "slp": "svrloc",
+    "vnc": "rfb",
+}
+"""What people call a protocol -> its service name in IANA's registry, of the very same protocol.
+
+``slp`` is registered as well, but for the Salutation Protocol.
+"""
 
 
 def parse_protocol(text: str) -> str:
@@ -22,11 +42,15 @@ def parse_protocol(text: str) -> str:
 
 
 def parse_application(text: str) -> str:
-    """Return the name of an application protocol in lower case."""
-    application = text.lower()
-    if _APPLICATION.fullmatch(application) is None:
+    """Return the name of an application protocol: IANA's service name where it has one.
+
+    STIX recommends these names (2.1, section 6.12). Numbers and single letters are no name.
+    """
+    name = text.lower()
+    plausible = 2 <= len(name) <= MAX_APPLICATION and _APPLICATION.fullmatch(name)
+    if not plausible:
         raise ValueError("not an application protocol")
-    return application
+    return _SERVICE_NAMES.get(name, name)
 
 
 def protocol_stack(
