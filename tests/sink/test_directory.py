@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Callable
 from hashlib import md5
@@ -165,6 +167,49 @@ def test_new_folder_that_cannot_be_moved_leaves_the_earlier_one(
         f"{DAY}/{INFO.file}",
         *(f"{DAY}/{INFO.file}/{name}" for name in sorted(before)),
     ]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path, report: Path) -> None:
+    """Of the same report, by the next write; what others write or belongs to others stays."""
+    out = tmp_path / "out"
+    write_report(out, report, INFO, converting(report))
+    whole = listed(out)
+    day = out / str(DAY)
+    for name in (f".{INFO.file}.0a1b2c3d.partial", f".{INFO.file}.0a1b2c3d.earlier"):
+        (day / name).mkdir()
+        (day / name / "0001.json").write_text("{}")
+    other = day / ".other.csv.0a1b2c3d.partial"
+    other.mkdir()
+    write_report(out, report, INFO, converting(report))
+    assert listed(out) == sorted([*whole, f"{DAY}/{other.name}"])
+
+
+@pytest.mark.integration
+def test_a_folder_that_another_process_writes_is_left_alone(tmp_path: Path, report: Path) -> None:
+    """Until that process ends, in whatever way."""
+    out = tmp_path / "out"
+    folder = report_folder(out, INFO)
+    code = (
+        "import pathlib, sys\n"
+        "from shadowserver_connector.sink.partial import partial_folder\n"
+        "with partial_folder(pathlib.Path(sys.argv[1])) as partial:\n"
+        "    print(partial, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        assert writer.stdout
+        partial = Path(writer.stdout.readline().strip())
+        write_report(out, report, INFO, converting(report))
+        assert partial.is_dir()
+        writer.kill()
+    assert partial.is_dir()
+    write_report(out, report, INFO, converting(report))
+    assert not partial.exists()
 
 
 @pytest.mark.parametrize("file", ["../../etc/passwd.csv", "/abs/x.csv", "..", ".", "a\nb.csv"])

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import base64
 import shutil
-import uuid
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.partial import partial_folder
 
 # A multiple of 3, so that pieces of base64 can be joined.
 _PIECE: Final = 3 * 256 * 1024
+_EARLIER: Final = ".earlier"
 
 Result = TypeVar("Result")
 
@@ -43,35 +45,32 @@ def write_report(
     """Write what ``convert`` emits, and a copy of the file at ``path``, as the report's folder.
 
     The folder appears whole, in place of an earlier one, or not at all. Returns what ``convert``
-    returns; raises what it raises, and ``OSError`` where the directory cannot be written.
+    returns; raises what it raises, and ``OSError`` where the directory cannot be written. What a
+    killed process left of the same report is removed.
     """
     folder = report_folder(out, info)
-    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
-    partial.mkdir(parents=True)
-    try:
+    with partial_folder(folder) as partial:
         writer = _Writer(partial, path)
         result = convert(writer.write)
         shutil.copyfile(path, partial / folder.name)
         _put_in_place(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    for earlier in folder.parent.glob(f".{escape(folder.name)}.*{_EARLIER}"):
+        shutil.rmtree(earlier, ignore_errors=True)
     return result
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
-    """Move a whole folder to its place; the one that was there is given up only then."""
+    """Move a whole folder to its place; the one that was there is set aside until then."""
     if not folder.exists():
         partial.rename(folder)
         return
-    earlier = partial.with_suffix(".earlier")
+    earlier = partial.with_suffix(_EARLIER)
     folder.rename(earlier)
     try:
         partial.rename(folder)
     except BaseException:
         earlier.rename(folder)
         raise
-    shutil.rmtree(earlier, ignore_errors=True)
 
 
 class _Writer:
