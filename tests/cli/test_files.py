@@ -204,7 +204,7 @@ def test_explain(run_json: RunJson, tmp_path: Path) -> None:
     assert columns["ip"]["role"] == "ip"
     assert (columns["ip"]["filled"], columns["ip"]["bad"]) == (2, 1)
     assert columns["ip"]["reason"]
-    assert columns["other_ip"]["role"] == "ip"
+    assert columns["other_ip"]["role"] == "public_address"
     assert columns["brand_new"] | {"reason": ""} == {
         "name": "brand_new",
         "role": "text",

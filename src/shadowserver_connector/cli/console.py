@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -17,6 +18,9 @@ _WIDE = None if sys.stdout.isatty() else 200
 
 out = Console(highlight=False, width=_WIDE)
 err = Console(stderr=True, highlight=False)
+
+# Characters that a column needs to be read, if it has as many.
+_NARROWEST: Final = 12
 
 SEVERITY_STYLES = {
     "critical": "bold red",
@@ -40,17 +44,36 @@ def progress() -> Progress:
     )
 
 
-def print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None
-) -> None:
-    """Print rows as a table; cells are plain text, numbers stand on the right."""
-    table = Table(title=title, title_justify="left")
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows as a table; cells are plain text, numbers stand on the right.
+
+    Where columns would be too narrow to be read, each row is a list of headings and cells.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    columns = zip(headings, *cells, strict=True)
+    widths = [max(cell_len(str(cell)) for cell in column) for column in columns]
+    frame = 3 * len(widths) + 1
+    if sum(min(width, _NARROWEST) for width in widths) + frame > out.width:
+        _print_lists(headings, cells)
+        return
+    table = Table()
     for at, heading in enumerate(headings):
         numbers = bool(rows) and all(isinstance(row[at], int) for row in rows)
         table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+    for row in cells:
+        table.add_row(*row)
     out.print(table)
+
+
+def _print_lists(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
+    for row in rows:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="bold", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for heading, cell in zip(headings, row, strict=True):
+            grid.add_row(heading, cell)
+        out.print(grid)
+        out.print()
 
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
