@@ -134,10 +134,10 @@ def test_a_click_on_a_node_shows_its_properties(show: Show) -> None:
     page = show("scan_ssl", PLAIN, HEADER)
     page.click("#tab-graph")
     assert page.facts("#object")["type"] == "report"
-    address = page.evaluate(
-        "JSON.parse(document.getElementById('data-objects').textContent)"
-        ".find((stix) => stix.value === '192.0.2.10').id"
-    )
+    page.type("#jump", "192.0.2.10")
+    page.press(Keys.ENTER)
+    address = page.facts("#object")["id"]
+    page.click("#back")
     page.click_node(address)
     page.wait(f"document.querySelector('#object').textContent.includes('{address}')")
     assert page.facts("#object")["value"] == "192.0.2.10"

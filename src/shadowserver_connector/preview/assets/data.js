@@ -16,6 +16,22 @@ function read(name) {
   return JSON.parse(document.getElementById(`data-${name}`).textContent);
 }
 
+// What is large is packed in the page: name -> JSON, until it is read.
+const unpacked = new Map();
+
+async function unpack(name) {
+  const letters = atob(document.getElementById(`data-${name}`).textContent);
+  const bytes = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  unpacked.set(name, await new Response(stream).text());
+}
+
+function readUnpacked(name) {
+  const value = JSON.parse(unpacked.get(name));
+  unpacked.delete(name);
+  return value;
+}
+
 function once(make) {
   let made;
   return () => (made ??= make());
@@ -25,7 +41,7 @@ const overview = read("overview");
 
 // One flat object a finding: what the table shows, sorts and searches.
 const findings = once(() =>
-  read("findings").flatMap((report, index) => {
+  readUnpacked("findings").flatMap((report, index) => {
     const { file, type, title } = overview.reports[index];
     const { columns, at, rows } = report;
     return rows.map(([number, severity, time, asn, country, tags, cves, cells]) => ({

@@ -39,7 +39,7 @@ function typeColour(type) {
   return (TYPES[type] ?? OTHER_TYPE)[0];
 }
 
-const objects = once(() => new Map(read("objects").map((stix) => [stix.id, stix])));
+const objects = once(() => new Map(readUnpacked("objects").map((stix) => [stix.id, stix])));
 
 function nameOf(stix) {
   const name =

@@ -46,16 +46,26 @@ function drawOverview() {
   drawCharts(filterBy);
 }
 
-showTotals();
-showNotice();
-showReports(filterBy);
-startTabs();
-startTable();
-startGraph();
-drawOverview();
-document.body.dataset.view = "overview";
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+async function start() {
+  await Promise.all(["findings", "objects"].map(unpack));
+  showTotals();
+  showNotice();
+  showReports(filterBy);
+  startTabs();
+  startTable();
+  startGraph();
   drawOverview();
-  if (graph.drawn) drawGraph(drawnLinks());
-});
-document.body.dataset.ready = "yes";
+  document.body.dataset.view = "overview";
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    drawOverview();
+    if (graph.drawn) drawGraph(drawnLinks());
+  });
+  document.body.dataset.ready = "yes";
+}
+
+if ("DecompressionStream" in window) {
+  start();
+} else {
+  byId("notice").hidden = false;
+  byId("notice").textContent = "This browser is too old for this page; open it in one of 2023 or later.";
+}
