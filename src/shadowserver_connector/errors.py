@@ -9,6 +9,7 @@
     │   ├── ApiUnavailableError     Shadowserver down, slow, or answering nonsense
     │   ├── TransferError           a download broke off or does not match its length
     │   ├── SinkUnavailableError    OpenCTI, its broker or the output folder is out of reach
+    │   │   └── DiskFullError           no space is left where files are written
     │   └── NotReadyError           the report exists but is still empty
     └── SkippableError          this report only: name it, go on with the others
         ├── ReportRefusedError      the API will not give it (gone, bad id, other host)
@@ -19,6 +20,12 @@ Every message is one line that a person can act on, and holds no secret.
 """
 
 from __future__ import annotations
+
+import errno
+from typing import Final
+
+DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+"""Numbers of an ``OSError`` that says that no space is left."""
 
 
 class ShadowserverConnectorError(Exception):
@@ -55,6 +62,10 @@ class TransferError(RetriableError):
 
 class SinkUnavailableError(RetriableError):
     """OpenCTI, its broker or the output folder is out of reach."""
+
+
+class DiskFullError(SinkUnavailableError):
+    """No space is left where files are written; every report would meet the same."""
 
 
 class NotReadyError(RetriableError):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
@@ -15,6 +16,7 @@ from shadowserver_connector.api.download import fetch, report_url, target_path
 from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.errors import (
     ApiUnavailableError,
+    DiskFullError,
     NotReadyError,
     ReportRefusedError,
     SinkUnavailableError,
@@ -245,6 +247,18 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """The disk's trouble is not the API's."""
     with pytest.raises(SinkUnavailableError, match="missing: No such file"):
         download(tmp_path / "missing", httpx.Response(200, content=BODY))
+
+
+def test_a_full_disk_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited out for longer than other trouble; what was written is gone."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskFullError, match="No space left"):
+        download(tmp_path, httpx.Response(200, content=BODY))
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from shadowserver_connector.connector.memory import Memory, StateResetError
 from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.errors import (
     ApiUnavailableError,
+    DiskFullError,
     NotReadyError,
     ReportUnreadableError,
     TransferError,
@@ -309,18 +310,29 @@ def test_broken_download_is_tried_again_within_the_run(helper: FakeHelper, tmp_p
 
 
 def test_full_disk_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:
-    """A conversion that finds no space is begun again when there is some."""
-    full = [OSError(errno.ENOSPC, "No space left on device")]
+    """Conversion and download begin again, however long it takes; nothing is sent twice."""
+    full = [OSError(errno.ENOSPC, "No space left on device")] * 5
+    api = FakeApi(report())
+    content = api.content[report()]
+    api.content[report()] = DiskFullError("cannot write")
 
     def convert(*args: Any) -> Outcome:
+        outcome = convert_simply(*args)
         if full:
             raise full.pop()
-        return convert_simply(*args)
+        return outcome
 
-    parts = importer(helper, FakeApi(report()), tmp_path, convert=convert, patience=60.0)
+    parts = importer(helper, api, tmp_path, convert=convert, patience=0.0)
+    warn = parts.waiter.log.warning
+
+    def heal(message: str, meta: dict[str, Any] | None = None) -> None:
+        api.content[report()] = content
+        warn(message, meta)
+
+    parts.waiter.log.warning = heal  # type: ignore[method-assign]
     run_window(parts)
     assert len(helper.messages) == 2
-    assert helper.connector_logger.messages("warning") == ["Waiting"]
+    assert helper.connector_logger.messages("warning") == ["Waiting", "Waiting"]
 
 
 def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -> None:

@@ -122,6 +122,8 @@ class World:
         self.broker = broker
         self.simulator = simulator
         self.folder = folder
+        self.prefix: Sequence[str] = ()
+        """What the command of each connector starts with."""
         self.queue = push_queue(CONNECTOR)
         self._logs: list[Path] = []
         # An earlier test may have left something in the queue.
@@ -136,7 +138,8 @@ class World:
         """
         log = self.folder / f"connector-{len(self._logs)}.log"
         self._logs.append(log)
-        command = [sys.executable, "-W", "ignore", "-c", _PROGRAM.format(entry=entry)]
+        program = _PROGRAM.format(entry=entry)
+        command = [*self.prefix, sys.executable, "-W", "ignore", "-c", program]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, env=self._environment(settings), cwd=self.folder, stdout=output,
@@ -252,3 +255,31 @@ class World:
         }
         given = {name.upper(): str(value) for name, value in settings.items()}
         return kept | defaults | given
+
+
+def repeated(world: World) -> int:
+    """Return how many objects wait in messages that are in the queue a second time.
+
+    A broker that goes away between keeping a message and confirming it gets it again: at least
+    once is the promise, and the work then counts these objects twice.
+    """
+    messages = Counter(json.dumps(bundle["objects"]) for bundle in world.bundles())
+    return sum((count - 1) * len(json.loads(each)) for each, count in messages.items())
+
+
+def check_complete(world: World, store: Reports) -> None:
+    """Check that everything arrived and every work counts exactly."""
+    surplus = repeated(world)
+    workers = world.import_all()
+    assert workers.rejected == []
+    assert workers.failed == []
+    assert world.platform.store.oddities.dropped == []
+    kinds = [thing["type"] for thing in world.objects().values()]
+    assert kinds.count("Report") == len(store.files)
+    assert world.done() == len(store.files)
+    for work in world.works():
+        assert work.closed
+        assert work.errors == []
+        assert work.status == "complete"
+        assert work.processed >= work.expected
+    assert sum(work.processed - work.expected for work in world.works()) == surplus

@@ -5,22 +5,18 @@ Every case is run with TEST_FULL set, as ``make test-full`` does; else those tha
 
 from __future__ import annotations
 
-import json
 import os
-import resource
 import socket
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
-from tests.connector.world import KEY, SECRET, TODAY, Reports, World, csv, small_month
+from tests.connector.world import KEY, SECRET, Reports, World, check_complete, small_month
 from tests.platform.errors import PlatformError
 from tests.platform.opencti import Fault as PlatformFault
 from tests.platform.opencti import OpenCTI
@@ -43,34 +39,6 @@ def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path)
     """Return simulator, platform and broker."""
     with Simulator(store, key=KEY, secret=SECRET) as simulator:
         yield World(platform, rabbitmq, simulator, tmp_path)
-
-
-def repeated(world: World) -> int:
-    """Return how many objects wait in messages that are in the queue a second time.
-
-    A broker that goes away between keeping a message and confirming it gets it again: at least
-    once is the promise, and the work then counts these objects twice.
-    """
-    messages = Counter(json.dumps(bundle["objects"]) for bundle in world.bundles())
-    return sum((count - 1) * len(json.loads(each)) for each, count in messages.items())
-
-
-def check_complete(world: World, store: Reports) -> None:
-    """Check that everything arrived and every work counts exactly."""
-    surplus = repeated(world)
-    workers = world.import_all()
-    assert workers.rejected == []
-    assert workers.failed == []
-    assert world.platform.store.oddities.dropped == []
-    kinds = [thing["type"] for thing in world.objects().values()]
-    assert kinds.count("Report") == len(store.files)
-    assert world.done() == len(store.files)
-    for work in world.works():
-        assert work.closed
-        assert work.errors == []
-        assert work.status == "complete"
-        assert work.processed >= work.expected
-    assert sum(work.processed - work.expected for work in world.works()) == surplus
 
 
 def moment(world: World, when: str) -> None:
@@ -218,19 +186,6 @@ def test_refused_key_is_said_and_sends_nothing(world: World) -> None:
         assert process.terminate(10) == 0
     assert world.works() == []
     assert "last_run" not in (world.state() or {})
-
-
-def test_full_disk_is_waited_out(world: World, store: Reports) -> None:
-    """Files that cannot be written are fetched again when they can."""
-    world.simulator.faults.add(Fault(FaultKind.HANG, "/api2/reports/list", times=1, seconds=1))
-    store.add(TODAY - timedelta(days=1), "scan_ssh", csv(9, 8000), 8000)
-    settings = {"connector_log_level": "warning", "shadowserver_report_types": "scan_ssh"}
-    with world.connector(**settings, shadowserver_chunk_objects=5000) as process:
-        resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (200_000, -1))
-        world.until(lambda: "cannot write" in world.logs())
-        resource.prlimit(process.process.pid, resource.RLIMIT_FSIZE, (-1, -1))
-        assert process.wait() == 0, world.logs()[-3000:]
-    assert world.done() == 1
 
 
 @pytest.mark.parametrize(

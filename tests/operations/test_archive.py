@@ -104,3 +104,13 @@ def test_no_report_id_is_written(tmp_path: Path) -> None:
     put(archive, report(), b"content", tmp_path)
     for path in archive.rglob("*"):
         assert not path.is_file() or b"capability" not in path.read_bytes()
+
+
+def test_line_that_a_full_disk_cut_off_spoils_no_other(tmp_path: Path) -> None:
+    """The next one begins a line of its own."""
+    archive = tmp_path / "archive"
+    sums = put(archive, report(), b"content", tmp_path).parent / "SHA256SUMS"
+    sums.write_text(sums.read_text()[:40])
+    kept = put(archive, report("other.csv", "another"), b"other", tmp_path)
+    digest = hashlib.sha256(b"other").hexdigest()
+    assert sums.read_text().splitlines()[1:] == [f"{digest}  {kept.name}"]

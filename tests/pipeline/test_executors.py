@@ -215,6 +215,19 @@ def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
     assert tuple(read_spool(path)) == CHUNKS
 
 
+def test_conversion_that_fails_leaves_no_spool(tmp_path: Path) -> None:
+    """It would take the room of the next attempt, where a full disk was the reason."""
+    [(path, info)] = reports(tmp_path, TYPES[:1])
+    path.write_bytes(b"\x00\x01 no table")
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    with ThreadPoolExecutor(1) as pool:
+        future = convert_anywhere(pool, path, info, Options(), spool)
+        with pytest.raises(ReportUnreadableError):
+            future.result()
+    assert list(spool.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", [
     pytest.param(lambda: ThreadPoolExecutor(1), id="thread"),
     pytest.param(lambda: ProcessExecutor(2), id="processes", marks=pytest.mark.integration),

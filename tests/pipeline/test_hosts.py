@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
-import tempfile
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -59,7 +61,7 @@ def test_row_longer_than_a_group_may_be_stands_alone() -> None:
 
 def test_nothing_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither after the last group, nor when nobody takes the rest."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     rows = [(n, [f"192.0.2.{n}"]) for n in range(5)]
     list(grouped_by_host(rows, host_of, 2))
     assert list(tmp_path.iterdir()) == []
@@ -69,4 +71,22 @@ def test_nothing_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     started.close()
     del started
     gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_is_told_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it can be waited out; nothing is left on it."""
+    connect = sqlite3.connect
+
+    def connect_to_little(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        database = connect(*args, **kwargs)
+        database.execute("PRAGMA max_page_count = 4")
+        return database
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(sqlite3, "connect", connect_to_little)
+    rows = [(n, [f"192.0.2.{n}", "x" * 1000]) for n in range(99)]
+    with pytest.raises(OSError, match="No space left") as raised:
+        list(grouped_by_host(rows, host_of, 2))
+    assert raised.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []

@@ -19,6 +19,8 @@ import httpx
 from shadowserver_connector.api.connection import failure, is_too_slow
 from shadowserver_connector.api.retry import RetryLaterError, is_transient, retry_after_seconds
 from shadowserver_connector.errors import (
+    DISK_FULL,
+    DiskFullError,
     NotReadyError,
     ReportRefusedError,
     SinkUnavailableError,
@@ -80,7 +82,8 @@ def fetch(
     """Try once to get ``url`` into ``path``, which appears only when it is whole and on disk.
 
     Raises RetryLaterError (broken off, too slow, host in trouble), NotReadyError (0 bytes),
-    ReportRefusedError (gone, too big, elsewhere) and SinkUnavailableError (cannot write).
+    ReportRefusedError (gone, too big, elsewhere), DiskFullError and, where ``path`` cannot be
+    written for another reason, SinkUnavailableError.
     """
     try:
         with _opened(client, url) as response, _part_of(path) as part:
@@ -96,7 +99,8 @@ def fetch(
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise failure(error, TransferError) from None
     except OSError as error:
-        raise SinkUnavailableError(f"cannot write to {path.parent}: {error.strerror}") from error
+        kind = DiskFullError if error.errno in DISK_FULL else SinkUnavailableError
+        raise kind(f"cannot write to {path.parent}: {error.strerror}") from error
     return Downloaded(path, size, **hashes)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -22,18 +21,22 @@ from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.connector.schedule import Run, do_nothing
 from shadowserver_connector.connector.selection import warn_of_unknown_names
-from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
 from shadowserver_connector.operations.intake import Intake
+from shadowserver_connector.operations.room import converting_with_room, with_room
 from shadowserver_connector.operations.statusfile import status_path
 from shadowserver_connector.operations.watch import Watch, watched
+from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.executors import open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.settings.connector import ConnectorSettings
 from shadowserver_connector.settings.load import Loaded
 from shadowserver_connector.settings.model import ApiCredentials
 from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.temporary import temporary_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,15 @@ class Process:
         chosen = settings.shadowserver
         helper = connect(self.loaded, self.waiter)
         self.watch.look_at(helper)
-        if settings.connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
-            self.waiter.log.warning("CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti")
+        for warning in without_effect(settings.connector, helper):
+            self.waiter.log.warning(warning)
         can = abilities(helper)
         say_what_pycti_lacks(can, self.waiter.log)
         memory = Memory(helper, self.waiter)
-        workspace = _workspace(settings.connector.id or "")
+        workspace = with_room(self.waiter, lambda: _workspace(settings.connector.id or ""))
         options = within(conversion_options(chosen), can)
-        intake = Intake(helper, can, self.waiter, options)
+        convert = converting_with_room(self.waiter, convert_report)
+        intake = Intake(helper, can, self.waiter, options, convert)
         look = do_nothing
         if chosen.drop_dir is not None:
             folder = _drop_folder(chosen.drop_dir)
@@ -134,6 +138,14 @@ def _observer(loaded: Loaded, watch: Watch) -> Observe:
     return both(watch.observe, Metrics().observe)
 
 
+def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
+    """Yield what to say of settings that ask for what the installed pycti does not know."""
+    if connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
+        yield "CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti"
+    if connector.send_to_s3 and not hasattr(helper, "bundle_send_to_s3"):
+        yield "CONNECTOR_SEND_TO_S3 has no effect with this pycti"
+
+
 def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
     """Log in one line what is done without, as the installed pycti is not the newest."""
     lacking = [
@@ -171,13 +183,18 @@ def _reports_api(
 
 
 def _workspace(connector_id: str) -> Path:
-    """Return an empty directory of this connector's own; what a killed process left is deleted."""
-    path = Path(tempfile.gettempdir()) / safe_name(f"shadowserver-{connector_id}")
+    """Return an empty directory of this connector's own; what a killed process left is deleted.
+
+    Raises ``OSError`` where no space is left, and SettingsError where it cannot be made otherwise.
+    """
+    path = temporary_directory() / safe_name(f"shadowserver-{connector_id}")
     try:
         if path.exists():
             shutil.rmtree(path)
         path.mkdir(mode=0o700)
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
         raise SettingsError(
             f"{path}: cannot be made anew: {error.strerror}; let TMPDIR name another directory"
         ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 import traceback
 from collections.abc import Collection, Sequence
@@ -13,7 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.connector.downloads import Download, Fetched, downloads
+from shadowserver_connector.connector.downloads import (
+    Download,
+    Fetched,
+    download_into,
+    downloads,
+)
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.connector.importer import Convert, Importer, Patience
 from shadowserver_connector.connector.memory import StateResetError
@@ -25,6 +29,7 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.operations.archive import keep_if_wanted
 from shadowserver_connector.operations.disk import DiskFloor
+from shadowserver_connector.operations.room import converting_with_room, with_room
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -42,7 +47,6 @@ from shadowserver_connector.state.model import (
     with_failure,
 )
 
-DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 # Seconds after which a wait for a download looks up whether to stop.
 _LOOK_UP: Final = 0.5
 
@@ -161,14 +165,16 @@ def _downloaded(parts: Importer, patience: Patience, fetched: Fetched) -> Downlo
 
     def call() -> Downloaded:
         if not ahead:
-            return parts.api.download(fetched.report, fetched.folder)
+            return download_into(parts.api.download, fetched.report, fetched.folder)
         download = ahead.pop()
         while not download.done():
             wait([download], timeout=_LOOK_UP)
             parts.waiter.pause(0)
         return download.result()
 
-    return patience.until(f"the download of {fetched.report.file}", call)
+    return patience.until(
+        f"the download of {fetched.report.file}", lambda: with_room(parts.waiter, call)
+    )
 
 
 def _convert_and_send(
@@ -179,15 +185,12 @@ def _convert_and_send(
     delivery: Delivery,
     convert: Convert,
 ) -> Outcome:
-    def call() -> Outcome:
-        try:
-            return convert(path, report, parts.options, lambda chunk: delivery.send(chunk, path))
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                raise SinkUnavailableError("no space is left on the disk; free some") from None
-            raise
+    patiently = converting_with_room(parts.waiter, convert)
 
-    return patience.until("room on the disk", call)
+    def call() -> Outcome:
+        return patiently(path, report, parts.options, lambda chunk: delivery.send(chunk, path))
+
+    return patience.until(f"the conversion of {report.file}", call)
 
 
 def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:

@@ -54,14 +54,20 @@ def downloads(
                 number, report = waiting.popleft()
                 folder = workspace / f"{report.day}-{number}"
                 shutil.rmtree(folder, ignore_errors=True)
-                folder.mkdir(parents=True)
-                under_way.append(Fetched(report, folder, pool.submit(download, report, folder)))
+                future = pool.submit(download_into, download, report, folder)
+                under_way.append(Fetched(report, folder, future))
             fetched = under_way.popleft()
             yield fetched
             shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         shutil.rmtree(workspace, ignore_errors=True)
+
+
+def download_into(download: Download, report: ReportInfo, folder: Path) -> Downloaded:
+    """Download a report into a folder that is made for it. Raises ``OSError`` where that fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return download(report, folder)
 
 
 def _has_room(

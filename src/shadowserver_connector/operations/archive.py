@@ -95,7 +95,16 @@ def _note(file: Path, line: str) -> None:
         return
     # One short write at the end: two processes at the same archive do not lose lines.
     with file.open("a", encoding="utf-8") as notes:
-        notes.write(f"{line}\n")
+        notes.write(f"{_rest(file)}{line}\n")
+
+
+def _rest(file: Path) -> str:
+    """Return what ends a line that a full disk cut off."""
+    with file.open("rb") as notes:
+        if notes.seek(0, os.SEEK_END):
+            notes.seek(-1, os.SEEK_END)
+            return "" if notes.read(1) == b"\n" else "\n"
+    return ""
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shadowserver_connector.connector.day import DISK_FULL
 from shadowserver_connector.connector.events import (
     Dropped,
     Observe,
@@ -22,6 +21,7 @@ from shadowserver_connector.connector.events import (
     ReportSkipped,
 )
 from shadowserver_connector.connector.memory import Memory, StateResetError
+from shadowserver_connector.errors import DISK_FULL
 from shadowserver_connector.operations.archive import keep_if_wanted
 from shadowserver_connector.operations.importing import jobs_in, release
 from shadowserver_connector.operations.intake import DayWorks, Intake

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.connector.day import DISK_FULL, describe
+from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.importer import Convert
 from shadowserver_connector.connector.tally import Failure, Tally
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.errors import DISK_FULL, SinkUnavailableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import batch
 from shadowserver_connector.pipeline.batch import Job

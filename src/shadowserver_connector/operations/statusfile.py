@@ -12,13 +12,14 @@ from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.status import Status, as_json, from_json
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.temporary import temporary_directory
 
 
 def status_path(settings: Settings) -> Path:
     """Return where the status file is: as configured, else in the temporary directory."""
     configured = settings.shadowserver.status_file
     name = f"shadowserver-{safe_name(settings.connector.id or '')}.status.json"
-    return configured or Path(tempfile.gettempdir()) / name
+    return configured or temporary_directory() / name
 
 
 def write_status(path: Path, status: Status) -> None:

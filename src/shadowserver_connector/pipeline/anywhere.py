@@ -83,8 +83,13 @@ def convert_anywhere(
 def _convert_to_spool(path: Path, info: ReportInfo, options: Options, spool: Path) -> Conversion:
     # Another attempt at the same report may have left a file behind.
     target = spool / f"{uuid.uuid4().hex}.chunks"
-    with target.open("xb") as file:
-        outcome = convert_report(path, info, options, spool_to(file))
+    try:
+        with target.open("xb") as file:
+            outcome = convert_report(path, info, options, spool_to(file))
+    except BaseException:
+        # On a full disk it would take the room that the next attempt needs.
+        target.unlink(missing_ok=True)
+        raise
     return Spooled(outcome, target)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +13,19 @@ from typing import Final
 
 import orjson
 
+from shadowserver_connector.temporary import temporary_directory
+
 NumberedRow = tuple[int, list[str]]
 
 GROUP_BYTES: Final = 256 * 1024
 """Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
 
 _CACHE_KIB: Final = 16_384
+# SQLite has no word of its own for a quota that is used up.
+_NO_ROOM: Final = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_IOERR_WRITE: errno.EDQUOT,
+}
 
 
 def grouped_by_host(
@@ -26,16 +35,17 @@ def grouped_by_host(
 
     A group has at most ``most`` rows, and fewer where their cells are long; a host with more comes
     in several groups, one after the other. SQLite sorts, in files of its own in the temporary
-    folder. Raises ``OSError`` when that folder is full.
+    folder. Raises ``OSError`` when that fails, with a number of ``DISK_FULL`` when it is full.
     """
     with (
-        tempfile.TemporaryDirectory(prefix="shadowserver-") as folder,
+        tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder,
         closing(sqlite3.connect(Path(folder, "rows.db"), isolation_level=None)) as database,
     ):
         try:
             yield from _sorted_groups(database, rows, host_of, most)
         except sqlite3.OperationalError as error:
-            raise OSError(f"sorting the report by host failed: {error}") from error
+            number = _NO_ROOM.get(error.sqlite_errorcode, errno.EIO)
+            raise OSError(number, os.strerror(number), folder) from error
 
 
 def _sorted_groups(

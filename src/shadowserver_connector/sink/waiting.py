@@ -49,8 +49,14 @@ class Waiter:
         if self.stop.wait(seconds):
             raise Stopping
 
-    def until(self, what: str, call: Callable[[], T], patience: float = float("inf")) -> T:
-        """Return what ``call`` returns, repeating it while it raises a RetriableError.
+    def until(
+        self,
+        what: str,
+        call: Callable[[], T],
+        patience: float = float("inf"),
+        retried: type[RetriableError] = RetriableError,
+    ) -> T:
+        """Return what ``call`` returns, repeating it while it raises an error that is ``retried``.
 
         ``what`` is what the log says it waits for: once when the wait begins, once when it is
         over. Raises the last error when ``patience`` is used up, and Stopping. A NotReadyError is
@@ -64,7 +70,7 @@ class Waiter:
                 result = call()
             except NotReadyError:
                 raise
-            except RetriableError as error:
+            except retried as error:
                 if time.monotonic() - started + pause > patience:
                     raise
                 reason = str(error)

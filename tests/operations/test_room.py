@@ -1,0 +1,76 @@
+"""Waiting for room on the disk."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.errors import TransferError
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.operations.room import converting_with_room, with_room
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.waiting import Waiter
+from tests.sink.pycti_fakes import FakeLog
+
+INFO = ReportInfo("scan_ssl", date(2024, 1, 31), "a.csv")
+CHUNKS = [Chunk("findings", (), number) for number in range(4)]
+
+
+def waiter(log: FakeLog) -> Waiter:
+    """Return one that hardly waits."""
+    return Waiter(threading.Event(), log, first_pause=0.001, longest_pause=0.001)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_waits_as_long_as_it_takes_and_says_so_once(number: int) -> None:
+    """Whether the disk is full or a quota is used up."""
+    log, left = FakeLog(), [number] * 50
+
+    def call() -> str:
+        if left:
+            raise OSError(left.pop(), "full")
+        return "done"
+
+    assert with_room(waiter(log), call) == "done"
+    assert log.messages("warning") == ["Waiting"]
+    assert log.messages("info") == ["Going on"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EACCES, "no"), TransferError("broke off")])
+def test_other_errors_are_not_waited_out(error: Exception) -> None:
+    """They come as they are."""
+
+    def call() -> None:
+        raise error
+
+    log = FakeLog()
+    with pytest.raises(type(error)) as raised:
+        with_room(waiter(log), call)
+    assert raised.value is error
+    assert log.lines == []
+
+
+def test_chunks_are_emitted_once_however_often_a_conversion_begins() -> None:
+    """A further attempt goes on behind those that are out."""
+    stops = [1, 1, 3]
+
+    def convert(_: Path, __: ReportInfo, ___: Options, emit: Callable[[Chunk], None]) -> Any:
+        end = stops.pop(0) if stops else len(CHUNKS)
+        for chunk in CHUNKS[:end]:
+            emit(chunk)
+        if end < len(CHUNKS):
+            raise OSError(errno.ENOSPC, "full")
+        return "outcome"
+
+    emitted: list[Chunk] = []
+    patiently = converting_with_room(waiter(FakeLog()), convert)
+    outcome: Any = patiently(Path("a.csv"), INFO, Options(), emitted.append)
+    assert outcome == "outcome"
+    assert emitted == CHUNKS
