@@ -14,7 +14,8 @@ NAME = "A connector under test"
 def restored() -> Iterator[None]:
     """Leave pycti's loggers as they were."""
     yield
-    logging.getLogger("api").setLevel(logging.NOTSET)
+    for library in ("api", "botocore"):
+        logging.getLogger(library).setLevel(logging.NOTSET)
     for each in list(logging.getLogger(NAME).filters):
         logging.getLogger(NAME).removeFilter(each)
 
@@ -39,3 +40,11 @@ def test_one_line_a_report_at_info(caplog: pytest.LogCaptureFixture) -> None:
 def test_everything_at_debug(caplog: pytest.LogCaptureFixture) -> None:
     """For whoever asks for it."""
     assert len(lines(caplog, "debug")) == 4
+
+
+def test_requests_to_s3_are_never_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """They are logged with the access key."""
+    caplog.set_level(logging.DEBUG)
+    quiet_pycti(NAME, "debug")
+    logging.getLogger("botocore.auth").debug("Credential=sentinel")
+    assert caplog.messages == []

@@ -1,4 +1,4 @@
-"""What pycti logs for each message, which tells an operator nothing."""
+"""What pycti and its libraries log for each message: it tells nothing, or too much."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ _FOR_EACH_MESSAGE: Final = " sending bundle to queue"
 def quiet_pycti(name: str, log_level: str) -> None:
     """Leave pycti's lines on every call and message to the log level ``debug``.
 
-    ``name`` is the connector's: its logger is the helper's, too.
+    What signs requests for S3 logs them there with the access key: never. ``name`` is the
+    connector's: its logger is the helper's, too.
     """
+    logging.getLogger("botocore").setLevel(logging.INFO)
     if log_level == "debug":
         return
     logging.getLogger("api").setLevel(logging.WARNING)

@@ -10,10 +10,12 @@ from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
 from shadowserver_connector.sink.platform import (
+    COPIES,
     OPENCTI,
     QUEUE,
     Abilities,
     is_too_large,
+    reason,
     unavailable,
 )
 from shadowserver_connector.sink.queue import await_room
@@ -161,6 +163,8 @@ class Delivery:
         if self._can.whole_messages:
             kwargs[self._can.whole_messages] = True
         self._messages += 1
+        queued = kwargs.get("send_to_queue", self._helper.bundle_send_to_queue)
+        target = QUEUE if queued else COPIES
         # Used where bundles wait for a person's validation: each needs a name of its own.
         file_name = f"{original.stem}-{self._messages}.json"
 
@@ -168,7 +172,7 @@ class Delivery:
             if self._in_doubt:
                 self._balance()
             try:
-                with self._waiter.noticing(QUEUE):
+                with self._waiter.noticing(target):
                     sent = self._helper.send_stix2_bundle(
                         bundle, work_id=self._work_id, file_name=file_name, **kwargs
                     )
@@ -183,10 +187,12 @@ class Delivery:
                         f"{original.name}: a message of {len(bundle)} bytes is too large for "
                         "OpenCTI's queue; lower SHADOWSERVER_CHUNK_BYTES"
                     ) from None
+                if not queued:
+                    raise SinkUnavailableError(f"no copy: {reason(error)}") from None
                 raise unavailable(error) from None
             return len(sent)
 
-        return self._waiter.until(QUEUE, attempt)
+        return self._waiter.until(target, attempt)
 
     def _count(self, messages: int, objects: int) -> None:
         """Make OpenCTI expect as many objects as were sent, where pycti announced the message."""

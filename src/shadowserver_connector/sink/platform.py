@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
@@ -14,6 +15,7 @@ T = TypeVar("T")
 
 OPENCTI = "OpenCTI"
 QUEUE = "OpenCTI's message queue"
+COPIES = "where pycti writes bundles to"
 # AMQP 0-9-1: content-too-large; RabbitMQ says precondition-failed to a message above its limit.
 _TOO_LARGE = frozenset({311, 406})
 
@@ -121,5 +123,7 @@ def reason(error: BaseException) -> str:
         return name[:100]
     if isinstance(error, ValueError):
         return "an answer that is none; the platform may be starting"
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
     code = getattr(error, "reply_code", None)
     return type(error).__name__ if code is None else f"{type(error).__name__} {code}"

@@ -1,0 +1,111 @@
+"""The copies of bundles that pycti writes beside the queue, where it is told to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pycti import OpenCTIConnectorHelper
+
+from shadowserver_connector.simulator.server import Simulator
+from tests.connector.world import KEY, SECRET, World, check_complete, small_month
+from tests.platform.opencti import OpenCTI
+from tests.platform.rabbitmq import RabbitMQ
+from tests.platform.s3 import ACCESS_KEY, SECRET_KEY, Bucket
+
+pytestmark = pytest.mark.integration
+
+REPORTS = small_month(days=1)
+HAS_S3 = hasattr(OpenCTIConnectorHelper, "_send_bundle_to_s3")
+
+
+@pytest.fixture
+def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[World]:
+    """Return simulator, platform and broker."""
+    with Simulator(REPORTS, key=KEY, secret=SECRET) as simulator:
+        yield World(platform, rabbitmq, simulator, tmp_path)
+
+
+def in_bucket(bucket: Bucket) -> dict[str, Any]:
+    """Return the settings that have bundles copied into a bucket."""
+    return {
+        "connector_send_to_s3": "true",
+        "connector_send_to_s3_bucket": bucket.name,
+        "connector_send_to_s3_folder": "copies",
+        "connector_send_to_s3_retention": 7,
+        "s3_endpoint": "127.0.0.1",
+        "s3_port": bucket.port,
+        "s3_access_key": ACCESS_KEY,
+        "s3_secret_key": SECRET_KEY,
+        "s3_use_ssl": "false",
+        "s3_bucket_region": "us-east-1",
+    }
+
+
+def sent_objects(world: World) -> list[str]:
+    """Return the ids of what was sent, each as often as it was."""
+    return sorted(each["id"] for bundle in world.bundles() for each in bundle["objects"])
+
+
+def test_copies_in_a_directory_beside_the_queue(world: World, tmp_path: Path) -> None:
+    """pycti's own option keeps working: each message lies there once, and everything arrives."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    settings = {"connector_send_to_directory": "true", "connector_send_to_directory_path": copies}
+    assert world.run(**settings) == 0, world.logs()[-3000:]
+    copied = sorted(
+        each["id"]
+        for path in copies.rglob("*.json")
+        for each in json.loads(path.read_text())["bundle"]["objects"]
+    )
+    assert copied == sent_objects(world)
+    check_complete(world, REPORTS)
+
+
+def test_missing_directory_is_waited_for(world: World, tmp_path: Path) -> None:
+    """As when its disk is not mounted: the log names it, and the run goes on when it is there."""
+    copies = tmp_path / "copies"
+    settings: dict[str, Any] = {
+        "connector_send_to_directory": "true",
+        "connector_send_to_directory_path": copies,
+    }
+    with world.connector(**settings) as process:
+        world.until(lambda: "where pycti writes bundles to" in world.logs())
+        assert "No such file or directory" in world.logs()
+        copies.mkdir()
+        assert process.wait() == 0, world.logs()[-3000:]
+    assert world.logs().count('"Waiting"') == 1
+    assert list(copies.rglob("*.json"))
+    check_complete(world, REPORTS)
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_copies_in_a_bucket_beside_the_queue(refused: int, world: World) -> None:
+    """Each message is there once, also when the bucket is not ready at first; old ones go.
+
+    An old pycti knows no buckets, which the start says.
+    """
+    with Bucket("bundles") as bucket:
+        # What pycti wrote days ago, and something that is not its own.
+        for name in ("copies/shadowserver-old.json", "copies/other.json"):
+            bucket.objects[name] = b'{"bundle": {"objects": []}}'
+            bucket.ages[name] = datetime.now(UTC) - timedelta(days=8)
+        bucket.refused = refused
+        settings = in_bucket(bucket) | {"connector_name": "Shadowserver"}
+        assert world.run(**settings) == 0, world.logs()[-3000:]
+    for secret in (ACCESS_KEY, SECRET_KEY):
+        assert secret not in world.logs()
+    if HAS_S3:
+        assert world.logs().count('"Waiting"') == refused
+        assert set(bucket.objects) >= {"copies/other.json"}
+        assert "copies/shadowserver-old.json" not in bucket.objects
+        copied = [json.loads(content)["bundle"] for content in bucket.objects.values()]
+        ids = sorted(one["id"] for bundle in copied for one in bundle["objects"])
+        assert ids == sent_objects(world)
+    else:
+        assert "CONNECTOR_SEND_TO_S3 has no effect" in world.logs()
+    check_complete(world, REPORTS)
