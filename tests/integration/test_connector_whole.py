@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -20,6 +19,7 @@ from tests.connector.world import (
     TODAY,
     Reports,
     World,
+    check_complete,
     csv,
     small_month,
 )
@@ -110,21 +110,27 @@ def test_large_file_is_uploaded_and_is_the_same_artifact(world: World, store: Re
     assert "not attached" not in world.logs()
 
 
-def test_copies_in_a_directory_beside_the_queue(world: World, tmp_path: Path) -> None:
-    """pycti's own option keeps working: each message lies there once, and everything arrives."""
-    copies = tmp_path / "copies"
-    copies.mkdir()
-    settings = {"connector_send_to_directory": "true", "connector_send_to_directory_path": copies}
-    assert world.run(**settings) == 0, world.logs()[-3000:]
-    sent = sorted(each["id"] for bundle in world.bundles() for each in bundle["objects"])
-    copied = sorted(
-        each["id"]
-        for path in copies.rglob("*.json")
-        for each in json.loads(path.read_text())["bundle"]["objects"]
-    )
-    assert copied == sent
-    world.import_all()
-    assert all(work.status == "complete" for work in world.works())
+def test_full_queue_pauses_the_run(world: World, store: Reports) -> None:
+    """In the middle of a report nothing more is sent until OpenCTI's workers have made room."""
+    store.files.clear()
+    store.add(TODAY - timedelta(days=1), "scan_http", csv(1, 24), 24)
+    # A little more than half of what is sent: after the pause the rest fits in.
+    threshold = 0.12
+    with world.connector(connector_queue_threshold=threshold) as process:
+        world.until(lambda: "The queue is full, pausing" in world.logs())
+        messages, size = world.broker.size(world.queue)
+        assert size >= threshold * 1_000_000
+        looks = world.platform.count("GetConnector")
+        world.until(lambda: world.platform.count("GetConnector") > looks)
+        assert world.queued() == messages
+        assert world.done() == 0
+        assert world.import_all().messages == messages
+        assert process.wait() == 0, world.logs()[-3000:]
+    assert world.queued() > 0
+    assert world.logs().count("The queue is full, pausing") == 1
+    assert world.logs().count("The queue has room again, going on") == 1
+    assert '"Waiting"' not in world.logs()
+    check_complete(world, store)
 
 
 def test_queue_protocol_api(world: World, store: Reports) -> None:
