@@ -200,6 +200,14 @@ BREACHES = {
         broken(OVERRIDES, "mapped_address", to={"scan_redis": {"title": "M"}}),
         "overrides.toml: mapped_address.scan_redis: no known report type",
     ),
+    "override for an unknown section": (
+        broken(OVERRIDES, "version", "scan_redis", "section", to="nowhere"),
+        "overrides.toml: version.scan_redis: no section nowhere",
+    ),
+    "secrets for an unknown section": (
+        broken(PATTERNS, "secrets", "section", to="nowhere"),
+        "patterns.toml: secrets: no section nowhere",
+    ),
     "override that changes nothing": (
         broken(OVERRIDES, "version", "scan_ntp", to={"title": "Version"}),
         "overrides.toml: version.scan_ntp: changes nothing",

@@ -233,10 +233,17 @@ def test_a_tactic_is_text_and_a_technique_an_id(catalogue: Catalogue) -> None:
         assert catalogue.column("event4_honeypot_new", name).role == "attack_id"
 
 
+def test_an_infection_stands_first_whatever_its_column_is_called(catalogue: Catalogue) -> None:
+    """Files of earlier years call it type, which is nothing special elsewhere."""
+    infection = catalogue.column("sinkhole_http_drone", "type")
+    assert infection.order < catalogue.columns["ip"].order < catalogue.columns["type"].order
+
+
 def test_titles_write_acronyms_as_people_do(catalogue: Catalogue) -> None:
     """Of report types and columns that nobody published, as in the published ones."""
     assert catalogue.report_type("scan_ftp_foo").title == "Scan FTP foo"
-    assert catalogue.report_type("scan_ipv6_mdns").title == "Scan IPv6 mDNS"
+    assert catalogue.report_type("scan6_mdns_new").title == "IPv6 scan mDNS new"
+    assert catalogue.report_type("event4_honeypot_new").title == "Event honeypot new"
     assert catalogue.column("scan_new", "mdns_ttl").title == "mDNS TTL"
     assert catalogue.column("scan_new", "http_server_url").title == "HTTP server URL"
 

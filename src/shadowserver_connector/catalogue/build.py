@@ -45,12 +45,12 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         families=families,
         activities=frozenset(top["activities.toml"].texts("activities")),
         columns=columns,
-        overrides=_overrides(top["overrides.toml"], columns),
+        overrides=_overrides(top["overrides.toml"], columns, sections),
         patterns=tuple(_pattern(entry, sections) for entry in named.entries()),
         never=settings.texts("never"),
         secrets=secrets.texts("names"),
         secrets_order=_end_of_section(secrets, sections),
-        acronyms={word.lower(): word for word in settings.texts("acronyms")},
+        words={word.lower(): word for word in settings.texts("acronyms")} | settings.table("words"),
         prefixes=settings.table("parties"),
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
         siblings=siblings,
@@ -122,7 +122,7 @@ def _column(entry: Entry, name: str, order: int, base: Column | None = None) -> 
 
 
 def _overrides(
-    top: Entry, columns: Mapping[str, Column]
+    top: Entry, columns: Mapping[str, Column], sections: list[str]
 ) -> dict[str, tuple[tuple[str, Column], ...]]:
     overrides = {}
     for of_column in top.entries():
@@ -131,10 +131,15 @@ def _overrides(
         if base is None:
             raise of_column.error("no such column in columns.toml")
         overrides[name] = tuple(
-            (entry.name.partition(".")[2], _column(entry, name, base.order, base))
+            (entry.name.partition(".")[2], _override(entry, base, sections))
             for entry in of_column.entries()
         )
     return overrides
+
+
+def _override(entry: Entry, base: Column, sections: list[str]) -> Column:
+    order = _end_of_section(entry, sections) if entry.has("section") else base.order
+    return _column(entry, base.name, order, base)
 
 
 def _pattern(entry: Entry, sections: list[str]) -> Pattern:

@@ -186,8 +186,8 @@ class Catalogue:
     """Globs of unpublished names that hold secrets, against the name between two underscores."""
     secrets_order: int
     """Place of such a column in a Note."""
-    acronyms: Mapping[str, str]
-    """Lower-case word -> as it is written in a title."""
+    words: Mapping[str, str]
+    """Lower-case word of a name -> as it is written in a title."""
     layouts: Mapping[str, tuple[str, ...]]
     """Report type -> its columns in published order."""
     prefixes: Mapping[str, str]
@@ -286,7 +286,7 @@ class Catalogue:
         )
 
     def _readable(self, name: str) -> str:
-        words = [self.acronyms.get(word, word) for word in name.replace("_", " ").split()]
+        words = [self.words.get(word, word) for word in name.replace("_", " ").split()]
         if words and words[0].islower():
             words[0] = words[0][0].upper() + words[0][1:]
         return " ".join(words)

@@ -103,6 +103,13 @@ def test_a_host_may_be_given_as_a_url(cell: str, value: str) -> None:
     assert parse_host(cell).value == value
 
 
+@pytest.mark.parametrize("cell", ["default", "wpad:80", "http://router/", "sinkhole"])
+def test_a_host_that_was_asked_for_has_a_domain(cell: str) -> None:
+    """A single word names another host in every network."""
+    with pytest.raises(ValueError, match="without a domain"):
+        parse_host(cell)
+
+
 def test_a_url_without_a_host_is_no_host() -> None:
     """The reason does not speak of addresses."""
     for cell in ("http://", "https:///path", "://www.example.com"):

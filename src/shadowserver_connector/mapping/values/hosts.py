@@ -31,4 +31,8 @@ def parse_host(text: str) -> Name | Address:
     host = with_port[1] if with_port is not None else text
     if ":" in host or _ADDRESS.fullmatch(host):
         return parse_ip(host)
-    return parse_name(host)
+    name = parse_name(host)
+    if "." not in name.value:
+        # Nobody asks the Internet for `default` or `wpad`: it is another host in every network.
+        raise ValueError("a host name without a domain")
+    return name
