@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from click.testing import Result
+
+from shadowserver_connector.operations import status
+from shadowserver_connector.operations.status import Failed, Status
+from shadowserver_connector.operations.statusfile import write_status
 
 Run = Callable[..., Result]
 
@@ -48,3 +54,32 @@ def test_status_without_a_connector(run: Run) -> None:
     result = run("status", SHADOWSERVER_STATUS_FILE="nowhere.json")
     assert result.exit_code == 5
     assert "nowhere.json" in result.stderr
+
+
+def test_status_of_nobody(run: Run) -> None:
+    """Without the connector's id there is no file to look for: a matter of settings."""
+    result = run("status")
+    assert result.exit_code == 3
+    assert "CONNECTOR_ID" in result.stderr
+
+
+def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:
+    """Each once with its reason, and how often if more than once; a person should look."""
+    now = datetime.now(UTC)
+    reason = "a.csv: no header"
+    failures = (Failed("a.csv", reason, 3), Failed("b.csv", "gone"))
+    last = status.Run(now, now, complete=True, new=2, failed=2, failures=failures)
+    dropped = (Failed("c.zip", "c.zip: encrypted"),)
+    found = Status(now, now, last=last, next_run=now + timedelta(days=1), drop_failures=dropped)
+    write_status(tmp_path / "status.json", found)
+    result = run("status", SHADOWSERVER_STATUS_FILE="status.json")
+    assert result.exit_code == 1
+    assert [line for line in result.stdout.splitlines() if line.startswith("failed")] == [
+        "failed: a.csv: no header (3 runs in a row)",
+        "failed: b.csv: gone",
+        "failed: c.zip: encrypted (drop folder)",
+    ]
+    assert result.stderr.splitlines() == [
+        "2 reports of the last run failed",
+        "1 file of the drop folder failed",
+    ]

@@ -1,7 +1,7 @@
 """How long the fuzz tests look.
 
 Some seconds by default; with ``HYPOTHESIS_PROFILE=fuzz`` for ``FUZZ_EXAMPLES`` examples of each,
-20,000 if that is not given, which takes hours.
+5,000 if that is not given.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _PATIENT: Final = settings(
 
 # A run before each change must not fail by luck; a long one must look somewhere else each time.
 settings.register_profile("short", _PATIENT, max_examples=60, derandomize=True, database=None)
-_MANY: Final = int(os.environ.get("FUZZ_EXAMPLES", "20000"))
+_MANY: Final = int(os.environ.get("FUZZ_EXAMPLES", "5000"))
 settings.register_profile("fuzz", _PATIENT, max_examples=_MANY)
 
 EFFORT: Final = settings(settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "short")))

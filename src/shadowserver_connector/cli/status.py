@@ -8,7 +8,8 @@ from rich.text import Text
 
 from shadowserver_connector.cli.console import err, out, print_json, print_table
 from shadowserver_connector.cli.exits import OK, SOME_FAILED
-from shadowserver_connector.operations.status import Run, Status, as_json, problems
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.operations.status import Failed, Run, Status, as_json, problems
 from shadowserver_connector.operations.statusfile import read_status, status_path
 from shadowserver_connector.plural import counted
 from shadowserver_connector.settings.model import Settings
@@ -17,8 +18,14 @@ from shadowserver_connector.settings.model import Settings
 def status(settings: Settings, now: datetime, *, in_json: bool) -> int:
     """Show the status file; return 1 where a person should look at something.
 
-    Raises SinkUnavailableError where there is no status file.
+    Raises SettingsError where it is not known which one, and SinkUnavailableError where there is
+    none.
     """
+    if settings.shadowserver.status_file is None and not settings.connector.id:
+        raise SettingsError(
+            "the status file is named after CONNECTOR_ID, which is not set; give the connector's "
+            "settings, or SHADOWSERVER_STATUS_FILE alone"
+        )
     found = read_status(status_path(settings))
     wrong = problems(found, now)
     if in_json:
@@ -65,13 +72,16 @@ def _run(run: Run | None) -> str:
 def _failures(found: Status) -> list[str]:
     runs = [run for run in (found.current, found.last) if run is not None]
     return [
-        *(
-            f"{each.file} ({each.times} in a row): {each.reason}"
-            for run in runs
-            for each in run.failures
-        ),
-        *(f"{each.file} (drop folder): {each.reason}" for each in found.drop_failures),
+        *(_failure(each) for run in runs for each in run.failures),
+        *(f"{_failure(each)} (drop folder)" for each in found.drop_failures),
     ]
+
+
+def _failure(failed: Failed) -> str:
+    reason = failed.reason
+    # Most reasons name the file themselves.
+    text = reason if reason.startswith(failed.file) else f"{failed.file}: {reason}"
+    return f"{text} ({failed.times} runs in a row)" if failed.times > 1 else text
 
 
 def _time(moment: datetime | None) -> str:
