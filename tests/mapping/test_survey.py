@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from shadowserver_connector.mapping.labels import LabelMaker
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.survey import take_survey
+from shadowserver_connector.mapping.plan import Plan
+from shadowserver_connector.mapping.survey import NumberedRow, Survey, surveyed
 from shadowserver_connector.pipeline.convert import compile_for
 from tests.mapping.conversion import info_of
 
 HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
+
+
+def survey_of(rows: Iterable[NumberedRow], plan: Plan) -> Survey:
+    """Return the counts over some rows."""
+    survey = Survey()
+    for _ in surveyed(rows, plan, survey):
+        pass
+    return survey
 
 
 def test_huge_cells_are_not_kept() -> None:
@@ -23,7 +32,7 @@ def test_huge_cells_are_not_kept() -> None:
 
     plan = compile_for(HEADER, info_of("scan_ssl"), Options())
     tracemalloc.start()
-    survey = take_survey(rows(), plan)
+    survey = survey_of(rows(), plan)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert survey.kept == survey.rows == 300
@@ -50,7 +59,7 @@ def test_hosts_count_by_their_worst_finding() -> None:
             [("low", "192.0.2.1"), ("high", "192.0.2.1"), ("info", "192.0.2.1"), ("low", "")]
         )
     ]
-    survey = take_survey(rows, compile_for(HEADER, info_of("scan_ssl"), Options()))
+    survey = survey_of(rows, compile_for(HEADER, info_of("scan_ssl"), Options()))
     assert survey.hosts == {"192.0.2.1": "high"}
     assert survey.severities == {"low": 2, "high": 1, "info": 1}
     assert survey.highest == "high"

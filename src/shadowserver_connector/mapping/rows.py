@@ -15,7 +15,8 @@ from shadowserver_connector.mapping.sections import picker
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.report.oddities import Oddities
 
-NumberedRow = tuple[int, Row]
+CountedRow = tuple[int, Row, int]
+"""Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
 
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
@@ -52,15 +53,15 @@ class RowMapper:
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
     def finding(
-        self, rows: Sequence[NumberedRow], texts: Callable[[Sequence[Row]], Sequence[str]]
+        self, rows: Sequence[CountedRow], texts: Callable[[Sequence[Row]], Sequence[str]]
     ) -> Finding:
         """Return the finding of some rows of one host.
 
         ``texts`` returns the text of a Note for each row, of one for all, or of none.
         """
-        finding = Finding(rows=len(rows))
+        finding = Finding(rows=sum([times for _, _, times in rows]))
         added = self._add(finding, rows)
-        notes = texts([row for _, row in rows])
+        notes = texts([row for _, row, _ in rows])
         if len(notes) == 1 < len(rows):
             labels = {one.labels for one in added}
             self._add_note(finding, notes[0], _together(added), labels, len(rows))
@@ -78,7 +79,7 @@ class RowMapper:
         finding.notes.append(draft)
         finding.tags.extend(((draft.id,), each) for each in labels)
 
-    def _add(self, finding: Finding, rows: Sequence[NumberedRow]) -> list[_Added]:
+    def _add(self, finding: Finding, rows: Sequence[CountedRow]) -> list[_Added]:
         """Add the rows' objects; return what their Notes need to know."""
         plan = self._plan
         observing = plan.context.options.observed_data
@@ -86,7 +87,7 @@ class RowMapper:
         added = []
         last: Part | None = None
         last_labels: Labels | None = None
-        for number, row in rows:
+        for number, row, times in rows:
             part = self._parts(row)
             labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
             # The rows of a host mostly say the same of it.
@@ -102,12 +103,12 @@ class RowMapper:
                 bad += seen.bad
             if bad:
                 for column, why in dict.fromkeys(bad):
-                    self._oddities.add(why, number, column)
-            time = self._time(number, row)
+                    self._oddities.add(why, number, column, times=times)
+            time = self._time(number, row, times)
             if observing and part.observables:
                 refs = part.observables
                 finding.observed.append(
-                    Observed(refs, time, time, self._number(row), frozenset((labels,)))
+                    Observed(refs, time, time, times * self._number(row), frozenset((labels,)))
                 )
             added.append(_Added(time, labels, part.subject, part.noted))
         return added
@@ -154,7 +155,7 @@ class RowMapper:
                         made = encode(source, relationship_type, target)
                         objects[made.id] = made
 
-    def _time(self, number: int, row: Row) -> str:
+    def _time(self, number: int, row: Row, times: int) -> str:
         at = self._plan.time
         if at is None:
             return self._plan.context.day
@@ -162,7 +163,8 @@ class RowMapper:
             return parse_time(row[at].strip())
         except ValueError as error:
             if row[at]:
-                self._oddities.add(str(error), number, self._plan.columns[at].name)
+                column = self._plan.columns[at].name
+                self._oddities.add(str(error), number, column, times=times)
             return self._plan.context.day
 
     def _number(self, row: Row) -> int:

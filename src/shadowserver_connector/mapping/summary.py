@@ -39,6 +39,7 @@ def summary(
         _severities(survey),
         *_tops(survey),
         _left_out(survey, options),
+        _repeated(survey),
         _unread(survey),
         _oddities(oddities),
         _file(info, facts, options),
@@ -134,6 +135,13 @@ def _left_out(survey: Survey, options: Options) -> str:
         beyond = _number(survey.cut, "finding")
         lines.append(f"- {beyond} beyond the first {options.max_findings:,}")
     return "Left out, as configured:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _repeated(survey: Survey) -> str:
+    if not survey.repeated:
+        return ""
+    rows = _number(survey.repeated, "finding")
+    return f"Merged: {rows} equal to another, cell by cell; each is shown once."
 
 
 def _unread(survey: Survey) -> str:

@@ -1,9 +1,9 @@
-"""The first pass over a report: what must be known before the first object is made."""
+"""The first look at the rows: what must be known before the first object is made."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,9 @@ MAX_DISTINCT: Final = 50_000
 LONGEST: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
 
+NumberedRow = tuple[int, list[str]]
+"""Number of a data row in its file, from 1, and its cells."""
+
 
 @dataclass(slots=True)
 class Survey:
@@ -25,6 +28,8 @@ class Survey:
     rows: int = 0
     filtered: int = 0
     cut: int = 0
+    repeated: int = 0
+    """Rows to be converted that are equal, cell by cell, to another one."""
     severities: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, str] = field(default_factory=dict)
     """Cell of the primary address -> highest severity seen there."""
@@ -44,30 +49,36 @@ class Survey:
         return self.severities.total()
 
 
-def take_survey(rows: Iterable[tuple[int, list[str]]], plan: Plan) -> Survey:
-    """Read all rows once and count."""
+def surveyed(rows: Iterable[NumberedRow], plan: Plan, survey: Survey) -> Iterator[NumberedRow]:
+    """Yield the rows that will be converted; count them, and those that will not, on the way."""
     selection = Selection(plan)
-    survey = Survey(tops={role: Counter() for role in plan.survey.tops})
+    survey.tops = {role: Counter() for role in plan.survey.tops}
     host_at = plan.survey.host
     tops = [(survey.tops[role], index) for role, index in plan.survey.tops.items()]
-    for _, row in rows:
-        survey.rows += 1
+    severities = survey.severities
+    for numbered in rows:
+        row = numbered[1]
         severity = selection.keep(row)
         if severity is None:
             continue
-        survey.severities[severity] += 1
+        severities[severity] += 1
         if host_at is not None:
             _count_host(survey, row[host_at], severity)
         for counter, index in tops:
             cell = row[index]
-            if cell and len(cell) <= LONGEST and (cell in counter or len(counter) < MAX_DISTINCT):
+            if cell in counter:
                 counter[cell] += 1
+            elif cell and len(cell) <= LONGEST and len(counter) < MAX_DISTINCT:
+                counter[cell] = 1
+        yield numbered
+    survey.rows = selection.kept + selection.filtered + selection.cut
     survey.filtered, survey.cut = selection.filtered, selection.cut
-    return survey
 
 
 def _count_host(survey: Survey, host: str, severity: str) -> None:
     known = survey.hosts.get(host)
+    if known == severity:
+        return
     if known is None:
         if len(survey.hosts) >= MAX_DISTINCT:
             survey.hosts_complete = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +20,11 @@ from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_note, h
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
 from shadowserver_connector.mapping.part import Context
 from shadowserver_connector.mapping.plan import Plan, compile_plan
-from shadowserver_connector.mapping.rows import NumberedRow, RowMapper
-from shadowserver_connector.mapping.selection import Selection
+from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.mapping.summary import summary
-from shadowserver_connector.mapping.survey import Survey, take_survey
+from shadowserver_connector.mapping.survey import Survey, surveyed
 from shadowserver_connector.pipeline.collecting import seldom_collected
-from shadowserver_connector.pipeline.hosts import grouped_by_host
+from shadowserver_connector.pipeline.hosts import HostSort, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.hashing import FileFacts, fingerprint
 from shadowserver_connector.report.info import ReportInfo
@@ -60,9 +59,11 @@ def convert_report(
     facts = fingerprint(path)
     oddities = Oddities(info.file)
     tally = _Tally(emit)
-    with seldom_collected(), open_table(path, oddities) as table:
+    with seldom_collected(), open_table(path, oddities) as table, sorted_by_host() as rows:
         plan = compile_for(table.header, info, options)
-        survey = take_survey(table.rows(), plan)
+        survey = Survey()
+        rows.fill(surveyed(table.rows(), plan, survey), _host_reader(plan))
+        survey.repeated = survey.kept - rows.different()
         containers = _containers(info, facts, plan, survey, oddities)
         artifact = _artifact(path, info, facts, plan)
         tally.emit(_first_chunk(artifact, containers))
@@ -74,15 +75,16 @@ def convert_report(
             max_refs=options.report_max_refs,
             first_refs=[artifact.id] if artifact else [],
         )
-        for finding in _findings(table.rows(), plan, survey, oddities):
+        for finding in _findings(rows, plan, survey, oddities):
             builder.add(finding)
         builder.close()
+    merged = survey.repeated + builder.merged
     return Outcome(
         info=info,
         severity=survey.highest,
         rows=survey.rows,
-        noted=survey.kept - builder.merged,
-        merged=builder.merged,
+        noted=survey.kept - merged,
+        merged=merged,
         filtered=survey.filtered,
         cut=survey.cut,
         chunks=tally.chunks,
@@ -169,18 +171,15 @@ def _first_chunk(artifact: Encoded | None, containers: ReportContainers) -> Chun
     return Chunk("artifact", (*preamble, *carried, report), 0)
 
 
-def _findings(
-    rows: Iterator[NumberedRow], plan: Plan, survey: Survey, oddities: Oddities
-) -> Iterator[Finding]:
+def _findings(rows: HostSort, plan: Plan, survey: Survey, oddities: Oddities) -> Iterator[Finding]:
     mapper = RowMapper(plan, oddities)
-    kept = _kept(rows, Selection(plan))
     mode = plan.context.options.notes
     if mode == "auto":
         mode = "finding" if survey.kept <= AUTO_FINDING_NOTES else "host"
     texts, most = _note_texts(mode, plan)
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
-    for group in grouped_by_host(kept, _host_reader(plan), most):
+    for group in rows.groups(most):
         yield mapper.finding(group, texts)
 
 
@@ -201,10 +200,6 @@ def _note_texts(
     if mode == "none":
         return lambda _: [], most
     return lambda rows: [finding_note(columns, row) for row in rows], most
-
-
-def _kept(rows: Iterable[NumberedRow], selection: Selection) -> Iterator[NumberedRow]:
-    return ((number, row) for number, row in rows if selection.keep(row) is not None)
 
 
 def _host_reader(plan: Plan) -> Callable[[int, list[str]], str]:

@@ -7,15 +7,15 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 import orjson
 
+from shadowserver_connector.mapping.rows import CountedRow
+from shadowserver_connector.mapping.survey import NumberedRow
 from shadowserver_connector.temporary import temporary_directory
-
-NumberedRow = tuple[int, list[str]]
 
 GROUP_BYTES: Final = 256 * 1024
 """Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
@@ -27,56 +27,84 @@ _NO_ROOM: Final = {
     sqlite3.SQLITE_IOERR_WRITE: errno.EDQUOT,
 }
 
+# Rows that are equal cell by cell are one, with the number of the first.
+_SORTED: Final = (
+    "SELECT host, MIN(number), cells, COUNT(*) FROM rows GROUP BY host, cells ORDER BY host, cells"
+)
+_DIFFERENT: Final = "SELECT COUNT(*) FROM (SELECT 1 FROM rows GROUP BY host, cells)"
 
-def grouped_by_host(
-    rows: Iterable[NumberedRow], host_of: Callable[[int, list[str]], str], most: int
-) -> Iterator[list[NumberedRow]]:
-    """Yield the rows of each host together, hosts in order of their text, rows as in the file.
 
-    A group has at most ``most`` rows, and fewer where their cells are long; a host with more comes
-    in several groups, one after the other. SQLite sorts, in files of its own in the temporary
-    folder. Raises ``OSError`` when that fails, with a number of ``DISK_FULL`` when it is full.
+class HostSort:
+    """Rows on disk, to be read again host by host; `sorted_by_host` makes one.
+
+    Each method raises ``OSError`` when the disk fails, with a number of ``DISK_FULL`` when it is
+    full.
     """
-    with (
-        tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder,
-        closing(sqlite3.connect(Path(folder, "rows.db"), isolation_level=None)) as database,
-    ):
-        try:
-            yield from _sorted_groups(database, rows, host_of, most)
-        except sqlite3.OperationalError as error:
-            number = _NO_ROOM.get(error.sqlite_errorcode, errno.EIO)
-            raise OSError(number, os.strerror(number), folder) from error
 
+    def __init__(self, database: sqlite3.Connection, folder: str) -> None:
+        self._database = database
+        self._folder = folder
 
-def _sorted_groups(
-    database: sqlite3.Connection,
-    rows: Iterable[NumberedRow],
-    host_of: Callable[[int, list[str]], str],
-    most: int,
-) -> Iterator[list[NumberedRow]]:
-    # Nothing here must survive a crash: the report is converted again from its file.
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-    database.execute("CREATE TABLE rows (host TEXT, number INTEGER, cells BLOB)")
-    database.execute("BEGIN")
-    database.executemany(
-        "INSERT INTO rows VALUES (?, ?, ?)",
-        ((host_of(number, row), number, orjson.dumps(row)) for number, row in rows),
-    )
-    database.execute("COMMIT")
-    group: list[NumberedRow] = []
-    current = ""
-    size = 0
-    for host, number, cells in database.execute(
-        "SELECT host, number, cells FROM rows ORDER BY host, number"
-    ):
-        size += len(cells)
-        if group and (host != current or len(group) >= most or size > GROUP_BYTES):
+    def fill(self, rows: Iterable[NumberedRow], host_of: Callable[[int, list[str]], str]) -> None:
+        """Take all rows."""
+        with _disk_errors(self._folder):
+            self._database.execute("BEGIN")
+            self._database.executemany(
+                "INSERT INTO rows VALUES (?, ?, ?)",
+                ((host_of(number, row), number, orjson.dumps(row)) for number, row in rows),
+            )
+            self._database.execute("COMMIT")
+
+    def different(self) -> int:
+        """Return how many rows there are, those that are equal cell by cell counted once."""
+        with _disk_errors(self._folder):
+            return int(self._database.execute(_DIFFERENT).fetchone()[0])
+
+    def groups(self, most: int) -> Iterator[list[CountedRow]]:
+        """Yield the rows of each host together, hosts and their rows in order of their text.
+
+        A group has at most ``most`` rows, and fewer where their cells are long; a host with more
+        comes in several groups, one after the other. Rows that are equal come as one.
+        """
+        group: list[CountedRow] = []
+        current = ""
+        size = 0
+        with _disk_errors(self._folder):
+            for host, number, cells, times in self._database.execute(_SORTED):
+                size += len(cells)
+                if group and (host != current or len(group) >= most or size > GROUP_BYTES):
+                    yield group
+                    group = []
+                    size = len(cells)
+                current = host
+                group.append((number, orjson.loads(cells), times))
+        if group:
             yield group
-            group = []
-            size = len(cells)
-        current = host
-        group.append((number, orjson.loads(cells)))
-    if group:
-        yield group
+
+
+@contextmanager
+def sorted_by_host() -> Iterator[HostSort]:
+    """Make an empty sort, in files of its own in the temporary folder, removed at the end.
+
+    SQLite sorts. Raises ``OSError`` as the sort's methods do.
+    """
+    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
+        with _disk_errors(folder):
+            database = sqlite3.connect(Path(folder, "rows.db"), isolation_level=None)
+        with closing(database):
+            with _disk_errors(folder):
+                # Nothing here must survive a crash: the report is converted again from its file.
+                database.execute("PRAGMA journal_mode = OFF")
+                database.execute("PRAGMA synchronous = OFF")
+                database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+                database.execute("CREATE TABLE rows (host TEXT, number INTEGER, cells BLOB)")
+            yield HostSort(database, folder)
+
+
+@contextmanager
+def _disk_errors(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        number = _NO_ROOM.get(error.sqlite_errorcode, errno.EIO)
+        raise OSError(number, os.strerror(number), folder) from error

@@ -22,7 +22,7 @@ class Outcome:
     With ``notes: none``, rows that would.
     """
     merged: int
-    """Rows equal to an earlier one: same Note."""
+    """Rows equal to another one, or with a Note equal to that of another: shown once."""
     filtered: int
     """Rows below ``min_severity``."""
     cut: int

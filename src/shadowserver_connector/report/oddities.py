@@ -39,9 +39,12 @@ class Oddities:
         self.file = file
         self._seen: dict[tuple[str, str], _Seen] = {}
 
-    def add(self, kind: str, row: int, column: str = "", detail: str = "") -> bool:
-        """Count one oddity; return whether it is the first of its kind in its column.
+    def add(
+        self, kind: str, row: int, column: str = "", detail: str = "", *, times: int = 1
+    ) -> bool:
+        """Count an oddity; return whether it is the first of its kind in its column.
 
+        It counts ``times`` times, for so many equal rows of which ``row`` is the first.
         ``detail`` is a piece of the file; it is cut and made printable before it is shown. The
         caller leaves it empty for a column whose cells are secrets.
         """
@@ -49,9 +52,9 @@ class Oddities:
         first = seen is None
         if seen is None:
             if len(self._seen) >= KEYS_KEPT and column:
-                return self.add(kind, row, "", detail)
+                return self.add(kind, row, "", detail, times=times)
             seen = self._seen[(kind, column)] = _Seen()
-        seen.count += 1
+        seen.count += times
         if len(seen.places) < PLACES_KEPT:
             seen.places.append(Place(row, printable(detail)))
         return first
