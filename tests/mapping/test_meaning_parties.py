@@ -367,6 +367,16 @@ def test_address_of_a_party_that_nobody_knows_is_seen_but_related_to_nothing(
     assert not converted.of("indicator")
 
 
+def test_address_of_a_known_party_in_an_unpublished_column_means_what_the_party_is(
+    tmp_path: Path,
+) -> None:
+    """A type that has a payload's host says what it is, whatever column names its address."""
+    row = {"src_ip": "192.0.2.1", "payload_ip": "198.51.100.7", "severity": "high"}
+    converted = made(tmp_path, "event4_honeypot_brute_force", row)
+    assert ("192.0.2.1", "related-to", "198.51.100.7") in related(converted)
+    assert scores(converted)["198.51.100.7"] == 75
+
+
 @pytest.mark.parametrize(
     "address", ["10.0.0.7", "172.31.255.1", "192.168.1.0/24", "100.64.3.2", "fd12:3456::1"]
 )

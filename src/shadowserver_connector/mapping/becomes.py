@@ -17,7 +17,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "tags": "labels; a Vulnerability for each CVE",
     "ip": "IPv4-Addr or IPv6-Addr",
     "network": "IPv4-Addr or IPv6-Addr, also of a network",
-    "public_address": "IPv4-Addr or IPv6-Addr where public; not related to the row's primary",
+    "public_address": "IPv4-Addr or IPv6-Addr where public",
     "url": "Url",
     "user_agent": "User-Agent",
     "email": "Email-Addr",
@@ -30,6 +30,8 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "secret": "masked in the Note, no object",
 }
 """Role -> what its cells become wherever the column stands."""
+
+_SCORED: Final = frozenset([*ADDRESS_ROLES, "url"])
 
 _WITH_ADDRESS: Final[Mapping[str, str]] = {
     "asn": "Autonomous-System, the address belongs-to it",
@@ -63,7 +65,9 @@ def becomes(
     if role in _ALWAYS:
         meaning = meanings[report_type.parties.get(column.party, "other")]
         score = "; scored, an Indicator if wanted" if meaning.malicious else ""
-        return _ALWAYS[role] + (score if role in ("ip", "network", "url") else "")
+        if role == "public_address" and column.party not in report_type.parties:
+            return f"{_ALWAYS[role]}, related to nothing"
+        return _ALWAYS[role] + (score if role in _SCORED else "")
     if role in _WITH_ADDRESS:
         return _WITH_ADDRESS[role] if mates & ADDRESS_ROLES else NOTE_ONLY
     if role in ("hostname", "domain"):
