@@ -272,3 +272,16 @@ def test_report_whose_worker_is_lost_fails_alone(tmp_path: Path) -> None:
     assert isinstance(failure, Failure)
     assert failure.reason.startswith(f"{jobs[0][1].file}: each process")
     assert all(isinstance(other, Outcome) for other in others)
+
+
+def blocked() -> set[int]:
+    """Return the signals that wait."""
+    return {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])}
+
+
+def test_ctrl_c_is_the_parents_alone() -> None:
+    """A process never meets it, not even while it starts; here it comes through as before."""
+    before = blocked()
+    with ProcessExecutor(1) as executor:
+        assert signal.SIGINT in executor.submit(blocked).result()
+    assert blocked() == before

@@ -59,12 +59,12 @@ class ProcessExecutor(Executor):
     def _start(self, work: Callable[[], T]) -> Future[T]:
         with self._lock:
             try:
-                return self._pool.submit(work)
+                return _submitted(self._pool, work)
             except BrokenProcessPool:
                 # Waiting is short, all processes are dead, and lets the old futures finish.
                 self._pool.shutdown()
                 self._pool = _pool(self.workers)
-                return self._pool.submit(work)
+                return _submitted(self._pool, work)
 
     def _finish(self, work: Callable[[], T], future: Future[T], done: Future[T]) -> None:
         if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
@@ -76,7 +76,7 @@ class ProcessExecutor(Executor):
 def _repeat(work: Callable[[], T], future: Future[T]) -> None:
     for _ in range(ATTEMPTS_ALONE):
         with _pool(1) as pool:
-            done = pool.submit(work)
+            done = _submitted(pool, work)
             if not isinstance(done.exception(), BrokenProcessPool):
                 _settle(future, done.result)
                 return
@@ -90,6 +90,18 @@ def _settle(future: Future[T], result: Callable[[], T]) -> None:
         future.set_exception(error)
     else:
         future.set_result(value)
+
+
+def _submitted(pool: ProcessPoolExecutor, work: Callable[[], T]) -> Future[T]:
+    """Submit work, which may start processes: none of them is ever interrupted by Ctrl-C."""
+    if not hasattr(signal, "pthread_sigmask"):
+        return pool.submit(work)
+    # What is blocked here is blocked in a process from its first moment, before `_prepare` runs.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(work)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
