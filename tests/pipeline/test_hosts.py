@@ -28,7 +28,12 @@ def groups_of(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
     """Sort on disk."""
     with sorted_by_host() as sort:
         sort.fill(rows, host_of)
-        groups = list(sort.groups(most))
+        groups = list(sort.by_host(most))
+        in_turn = list(sort.in_turn(most))
+        assert [row for group in in_turn for row in group] == [
+            row for group in groups for row in group
+        ]
+
         assert sort.different() == sum(map(len, groups))
     return groups
 
@@ -59,6 +64,14 @@ def test_groups_are_those_of_memory(cells: list[list[str]], most: int) -> None:
     assert groups_of(rows, most) == in_memory(rows, most)
 
 
+def test_hosts_with_few_rows_share_a_group_where_wanted() -> None:
+    """All groups but the last are as large as they may be."""
+    with sorted_by_host() as sort:
+        sort.fill([(n, [f"192.0.2.{n % 3}", f"{n}"]) for n in range(7)], host_of)
+        assert [len(group) for group in sort.in_turn(2)] == [2, 2, 2, 1]
+        assert [len(group) for group in sort.by_host(2)] == [2, 1, 2, 2]
+
+
 def test_group_of_long_cells_is_cut(tmp_path: Path) -> None:
     """Its Note must be small enough to be sent; no row is lost."""
     rows = [(n, ["192.0.2.1", f"{n}{'x' * (GROUP_BYTES // 3)}"]) for n in range(10)]
@@ -78,7 +91,7 @@ def test_nothing_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with sorted_by_host() as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
-        next(sort.groups(2))
+        next(sort.by_host(2))
         assert list(tmp_path.iterdir()) != []
     assert list(tmp_path.iterdir()) == []
 

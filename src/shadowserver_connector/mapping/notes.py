@@ -37,14 +37,15 @@ class Shown(dict[str, str]):
         return shown
 
 
+Fact = tuple[int, str, Shown]
+"""Index of a column, start of its line in a table of fields and values, its cells as shown."""
+
+
 class NoteColumn(NamedTuple):
     """A column as Notes show it."""
 
-    at: int
     heading: str
-    prefix: str
-    """Start of the column's line in a table of fields and values."""
-    shown: Shown
+    fact: Fact
 
 
 def note_columns(columns: Sequence[Column]) -> tuple[NoteColumn, ...]:
@@ -56,16 +57,16 @@ def note_columns(columns: Sequence[Column]) -> tuple[NoteColumn, ...]:
 def _note_column(at: int, column: Column) -> NoteColumn:
     heading = markdown.cell(column.title or column.name)
     render = _mask if column.role == "secret" else markdown.cell
-    return NoteColumn(at, heading, f"| {heading} | ", Shown(render))
+    return NoteColumn(heading, (at, f"| {heading} | ", Shown(render)))
 
 
 def _mask(value: str) -> str:
     return markdown.MASK if value else ""
 
 
-def finding_note(columns: Sequence[NoteColumn], row: Row) -> str:
+def finding_note(facts: Sequence[Fact], row: Row) -> str:
     """Return the non-empty cells of a row as a table of fields and values."""
-    lines = [prefix + shown[row[at]] for at, _, prefix, shown in columns if row[at]]
+    lines = [start + shown[row[at]] for at, start, shown in facts if row[at]]
     return f"{_FACTS_HEAD}{_LINE_END.join(lines)} |" if lines else "(no cells)"
 
 
@@ -75,16 +76,16 @@ def host_note(columns: Sequence[NoteColumn], rows: Sequence[Row]) -> str:
     shared: list[NoteColumn] = []
     varying: list[NoteColumn] = []
     for column in columns:
-        at = column.at
+        at = column.fact[0]
         same = all(row[at] == first[at] for row in rows)
         (shared if same else varying).append(column)
-    facts = finding_note(shared, first)
+    facts = finding_note([column.fact for column in shared], first)
     if not varying:
         return facts
     lines = [
         [column.heading for column in varying],
         ["---"] * len(varying),
-        *([column.shown[row[column.at]] for column in varying] for row in rows),
+        *([shown[row[at]] for _, (at, _, shown) in varying] for row in rows),
     ]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{facts}\n\n**{len(rows)} findings**\n\n{table}"

@@ -18,6 +18,9 @@ from shadowserver_connector.report.oddities import Oddities
 CountedRow = tuple[int, Row, int]
 """Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
 
+# NamedTuples are made by a function in Python; this is what it calls.
+_tuple: Final = tuple.__new__
+
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
     ("malware", "communicates-with", "controller"),
@@ -107,10 +110,11 @@ class RowMapper:
             time = self._time(number, row, times)
             if observing and part.observables:
                 refs = part.observables
+                seen_times = times * self._number(row)
                 finding.observed.append(
-                    Observed(refs, time, time, times * self._number(row), frozenset((labels,)))
+                    _tuple(Observed, (refs, time, time, seen_times, frozenset((labels,))))
                 )
-            added.append(_Added(time, labels, part.subject, part.noted))
+            added.append(_tuple(_Added, (time, labels, part.subject, part.noted)))
         return added
 
     def _parts(self, row: Row) -> Part:
@@ -124,25 +128,30 @@ class RowMapper:
         return whole
 
     def _assemble(self, row: Row) -> Part:
-        made = [section.make(section.pick(row)) for section in self._plan.sections]
-        parts = [part for part in made if part is not NOTHING]
         objects: dict[str, Made] = {}
+        observables: dict[str, None] = {}
+        noted: dict[str, None] = {}
+        tagged: dict[str, None] = {}
         slots: dict[str, list[str]] = {}
-        for part in parts:
+        scored = False
+        bad: tuple[tuple[str, str], ...] = ()
+        subject = ""
+        for section in self._plan.sections:
+            part = section.make(section.pick(row))
+            if part is NOTHING:
+                continue
             _update(objects, part)
+            observables.update(dict.fromkeys(part.observables))
+            noted.update(dict.fromkeys(part.noted))
+            tagged.update(dict.fromkeys(part.tagged))
             for slot, stix_id in part.slots:
                 slots.setdefault(slot, []).append(stix_id)
+            scored = scored or part.scored
+            bad += part.bad
+            subject = subject or part.subject
         self._relate(objects, slots)
-        return Part(
-            objects=objects,
-            observables=tuple(sorted(_joined([part.observables for part in parts]))),
-            noted=_joined([part.noted for part in parts]),
-            tagged=_joined([part.tagged for part in parts]),
-            slots=(),
-            scored=any(part.scored for part in parts),
-            bad=tuple(bad for part in parts for bad in part.bad),
-            subject=next((part.subject for part in parts if part.subject), ""),
-        )
+        seen = tuple(sorted(observables))
+        return Part(objects, seen, tuple(noted), tuple(tagged), (), scored, bad, subject)
 
     def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:
         if "primary" not in slots and "subject" in slots:

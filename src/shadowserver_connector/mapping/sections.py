@@ -117,7 +117,10 @@ def _groups(
             members += [
                 (at, column)
                 for at, column in numbered
-                if column.role in rule.beside and column.party in ("", party)
+                if column.role in rule.beside
+                and column.party in ("", party)
+                # A harmless party has no score: its part is the same whatever the severity.
+                and (column.role != "severity" or context.meaning(party).malicious)
             ]
             yield rule.build, party, members
 

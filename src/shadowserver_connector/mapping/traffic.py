@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
+from operator import call
 from typing import Final, NamedTuple
 
 from shadowserver_connector.catalogue.model import Column, ReportType
@@ -48,14 +49,12 @@ def traffic_maker(
     encode = context.encode.network_traffic
 
     def make_part(cells: tuple[str, ...]) -> Part:
-        readings = [read(cell) for read, cell in zip(readers, cells, strict=True)]
+        readings = list(map(call, readers, cells))
         src = readings[src_at].value if src_at is not None else None
         dst = readings[dst_at].value if dst_at is not None else None
         src_port = readings[src_port_at].value if src and src_port_at is not None else None
         dst_port = readings[dst_port_at].value if dst and dst_port_at is not None else None
-        bad = tuple(
-            [(c.name, one.bad) for c, one in zip(columns, readings, strict=True) if one.bad]
-        )
+        bad = tuple([(c.name, why) for c, (_, why) in zip(columns, readings, strict=True) if why])
         end = dst or src
         if end is None or (src_port is None and dst_port is None):
             return NOTHING._replace(bad=bad) if bad else NOTHING

@@ -37,7 +37,7 @@ AUTO_FINDING_NOTES: Final = 1_000
 """With ``notes: auto``, reports of more findings have a Note a host."""
 
 FINDING_ROWS: Final = 16
-"""Rows of a host that are converted together where each has a Note of its own."""
+"""Rows that are converted together where each has a Note of its own, or none."""
 _ROOMY: Final = 500
 
 ARTIFACT_INLINE: Final = 8 * MIB
@@ -96,6 +96,10 @@ def convert_report(
     )
 
 
+# A STIX id is its object's type, two dashes and a UUID.
+_TYPE: Final = -len("--00000000-0000-0000-0000-000000000000")
+
+
 class _Tally:
     """Counts what is emitted."""
 
@@ -106,7 +110,7 @@ class _Tally:
 
     def emit(self, chunk: Chunk) -> None:
         self.chunks += 1
-        self.objects.update([encoded.id.partition("--")[0] for encoded in chunk.objects])
+        self.objects.update([encoded.id[:_TYPE] for encoded in chunk.objects])
         self._emit(chunk)
 
 
@@ -176,30 +180,33 @@ def _findings(rows: HostSort, plan: Plan, survey: Survey, oddities: Oddities) ->
     mode = plan.context.options.notes
     if mode == "auto":
         mode = "finding" if survey.kept <= AUTO_FINDING_NOTES else "host"
-    texts, most = _note_texts(mode, plan)
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
-    for group in rows.groups(most):
-        yield mapper.finding(group, texts)
+    groups = rows.by_host(HOST_ROWS) if mode == "host" else rows.in_turn(_rows_at_once(plan))
+    texts = _note_texts(mode, plan)
+    return (mapper.finding(group, texts) for group in groups)
 
 
-def _note_texts(
-    mode: NotesMode, plan: Plan
-) -> tuple[Callable[[Sequence[Row]], Sequence[str]], int]:
-    """Return what writes the Notes of a host's rows, and how many rows it takes at once."""
-    columns, options = plan.notes, plan.context.options
+def _note_texts(mode: NotesMode, plan: Plan) -> Callable[[Sequence[Row]], Sequence[str]]:
+    """Return what writes the Notes of a group of rows."""
+    columns = plan.notes
     if mode == "host":
-        return lambda rows: [host_note(columns, rows)], HOST_ROWS
+        return lambda rows: [host_note(columns, rows)]
+    if mode == "none":
+        return lambda _: []
+    facts = [column.fact for column in columns]
+    return lambda rows: [finding_note(facts, row) for row in rows]
+
+
+def _rows_at_once(plan: Plan) -> int:
+    options = plan.context.options
     # A finding is never divided: small limits leave room for the objects of one row only.
     roomy = (
         options.chunk_objects >= _ROOMY
         and options.report_max_refs >= _ROOMY
         and options.chunk_bytes >= MIB
     )
-    most = FINDING_ROWS if roomy else 1
-    if mode == "none":
-        return lambda _: [], most
-    return lambda rows: [finding_note(columns, row) for row in rows], most
+    return FINDING_ROWS if roomy else 1
 
 
 def _host_reader(plan: Plan) -> Callable[[int, list[str]], str]:

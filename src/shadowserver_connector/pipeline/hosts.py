@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import operator
 import os
 import sqlite3
 import tempfile
@@ -60,19 +61,27 @@ class HostSort:
         with _disk_errors(self._folder):
             return int(self._database.execute(_DIFFERENT).fetchone()[0])
 
-    def groups(self, most: int) -> Iterator[list[CountedRow]]:
+    def by_host(self, most: int) -> Iterator[list[CountedRow]]:
         """Yield the rows of each host together, hosts and their rows in order of their text.
 
         A group has at most ``most`` rows, and fewer where their cells are long; a host with more
         comes in several groups, one after the other. Rows that are equal come as one.
         """
+        return self._groups(most, operator.ne)
+
+    def in_turn(self, most: int) -> Iterator[list[CountedRow]]:
+        """Yield the same rows in the same order, hosts with few rows several in a group."""
+        return self._groups(most, lambda _, __: False)
+
+    def _groups(self, most: int, apart: Callable[[str, str], bool]) -> Iterator[list[CountedRow]]:
         group: list[CountedRow] = []
         current = ""
         size = 0
         with _disk_errors(self._folder):
             for host, number, cells, times in self._database.execute(_SORTED):
                 size += len(cells)
-                if group and (host != current or len(group) >= most or size > GROUP_BYTES):
+                full = len(group) >= most or size > GROUP_BYTES
+                if group and (full or apart(host, current)):
                     yield group
                     group = []
                     size = len(cells)
