@@ -31,7 +31,18 @@ def test_fetch_fills_the_archive_once(
     again, code = run_json("fetch", *DAYS, "-o", "archive", **account)
     assert code == 0
     assert again == {"fetched": [], "already_there": 2, "failed": []}
-    assert not list((tmp_path / "archive").glob(".fetch-*"))
+    assert not list((tmp_path / "archive").glob(".*"))
+
+
+def test_fetch_removes_what_a_killed_one_left(
+    run: Run, account: dict[str, str], tmp_path: Path
+) -> None:
+    """Downloads that no process will finish do not stay in the archive."""
+    left = tmp_path / "archive" / ".fetch.0a1b2c3d.partial"
+    left.mkdir(parents=True)
+    (left / "half.csv").write_bytes(b"half")
+    assert run("fetch", *DAYS, "-o", "archive", **account).exit_code == 0
+    assert not left.exists()
 
 
 def test_fetch_takes_what_the_settings_choose(run_json: RunJson, account: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -18,6 +18,7 @@ from shadowserver_connector.pipeline.fetch import fetch_all
 from shadowserver_connector.report.hashing import fingerprint
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.sink.partial import partial_folder
 
 
 class Kept(NamedTuple):
@@ -67,12 +68,13 @@ def fetch_into(
     archive.mkdir(parents=True, exist_ok=True)
     missing = deque(report for report in reports if not is_kept(archive, report))
     # Inside of the archive, whose disk has room for the files anyway.
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=archive) as work:
+    with partial_folder(archive / "fetch") as work:
         while missing:
             floor.require()
             begun = floor.while_kept(missing)
-            for path, report in fetch_all(api, begun, Path(work), threads=threads, failed=failed):
+            for path, report in fetch_all(api, begun, work, threads=threads, failed=failed):
                 facts = fingerprint(path)
                 kept = keep(archive, report, path, facts.sha256)
                 yield Kept(report, kept, facts.size, facts.sha256)
                 path.unlink()
+        shutil.rmtree(work)
