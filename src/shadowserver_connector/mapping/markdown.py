@@ -35,17 +35,22 @@ def cell(text: str) -> str:
     The password in a URL is masked. Longer texts than ``MAX_CELL`` end with a note of their length.
     """
     if len(text) > MAX_CELL:
-        return f"{cell(text[:MAX_CELL])} … ({len(text):,} characters)"
+        # Masked first: the cut may take away the @ that tells a password.
+        return f"{cell(_masked(text)[:MAX_CELL])} … ({len(text):,} characters)"
     text = text.strip()
     if text.isalnum() and text.isascii():
         return text
     if _PLAIN.match(text) and not _AUTOLINK.search(text):
         return text
-    text = _PASSWORD.sub(rf"\1{MASK}", text)
+    text = _masked(text)
     text = _UNSEEN.sub("\ufffd", _LINE_BREAKS.sub(" ⏎ ", text)).replace("\t", " ").strip()
     if "<" in text:
         return _escaped(text)
     return _quoted(text)
+
+
+def _masked(text: str) -> str:
+    return _PASSWORD.sub(rf"\1{MASK}", text)
 
 
 def _quoted(text: str) -> str:
