@@ -42,11 +42,11 @@ An IPv6 type (`scan6_...`, `event6_...`) is like its IPv4 sibling, and shown wit
 that are not listed are read by the rules of the family whose name theirs starts with, columns that
 are not listed by their name (`*_ip`, `*_port`, `*_asn`, ...), and their cells by what they hold.
 
-Such an unlisted `*_ip` or `*_network` column becomes an observable only where its address is public,
-since nobody knows whether it is of the asset's inside; it gets no score, and no relationship to the
-primary address, since the name alone does not say what the two have to do with each other. Unlisted
-columns whose name says that they hold a secret (`*password*`, `*token*`, `*cookie*`, `*api_key*`,
-`ntlm_hash`, ...) are masked in Notes and become nothing.
+Such an unlisted `*_ip` or `*_network` column becomes an observable only where its address is
+public, since nobody knows whether it is of the asset's inside; it gets no score, and no
+relationship to the primary address, since the name alone does not say what the two have to do with
+each other. Unlisted columns whose name says that they hold a secret (`*password*`, `*token*`,
+`*cookie*`, `*api_key*`, `ntlm_hash`, ...) are masked in Notes and become nothing.
 
 """
 
