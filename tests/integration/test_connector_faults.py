@@ -82,9 +82,11 @@ def broker_refusing(world: World) -> Iterator[None]:
 
         thread = threading.Thread(target=hang_up)
         thread.start()
-        yield
-        ended.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
     world.broker.start()
 
 
