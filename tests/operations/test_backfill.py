@@ -90,10 +90,13 @@ def test_a_backfill_pauses_while_the_disk_is_nearly_full(
     helper = FakeHelper()
     settings = ShadowserverSettings()
     reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY)))
+    pauses: list[float] = []
+    monkeypatch.setattr(Waiter, "pause", lambda waiter, seconds: pauses.append(seconds))
     results = list(backfill(intake_of(helper), api, settings, reports, tmp_path))
     assert len(results) == 3
     assert len(sent(helper)) == 2
     assert len(helper.api.work.works) == 2
+    assert any(pauses)
     warnings = helper.connector_logger.messages("warning")
     assert warnings.count("Downloads pause, the disk is nearly full") == 1
 
