@@ -26,6 +26,12 @@ _TRAFFIC: Final = LAYER["network-traffic"]
 _OBSERVED: Final = LAYER["observed-data"]
 
 
+@lru_cache(maxsize=4_096)
+def address_id(address: Address) -> str:
+    """Return the id of an address or network; it is soon asked for again, by its traffic."""
+    return (ids.ipv4_addr if address.version == 4 else ids.ipv6_addr)(address.value)
+
+
 class Encoders:
     """Writes the frequent objects of one report."""
 
@@ -61,12 +67,8 @@ class Encoders:
 
     def address(self, address: Address, score: int | None) -> Made:
         """Return an address or network as `stix.observables` makes it."""
-        if address.version == 4:
-            stix_id = ids.ipv4_addr(address.value)
-            text = self._values["ipv4-addr"]
-        else:
-            stix_id = ids.ipv6_addr(address.value)
-            text = self._values["ipv6-addr"]
+        stix_id = address_id(address)
+        text = self._values["ipv4-addr" if address.version == 4 else "ipv6-addr"]
         return _tuple(Made, (stix_id, _ADDRESS, (text % (stix_id, address.value)).encode(), score))
 
     def name(self, name: Name) -> Made:

@@ -37,8 +37,8 @@ class Shown(dict[str, str]):
         return shown
 
 
-Fact = tuple[int, str, Shown]
-"""Index of a column, start of its line in a table of fields and values, its cells as shown."""
+Fact = tuple[int, Shown]
+"""Index of a column, and the lines of its cells in a table of fields and values."""
 
 
 class NoteColumn(NamedTuple):
@@ -46,6 +46,8 @@ class NoteColumn(NamedTuple):
 
     heading: str
     fact: Fact
+    shown: Shown
+    """Its cells in a table of findings."""
 
 
 def note_columns(columns: Sequence[Column]) -> tuple[NoteColumn, ...]:
@@ -57,7 +59,12 @@ def note_columns(columns: Sequence[Column]) -> tuple[NoteColumn, ...]:
 def _note_column(at: int, column: Column) -> NoteColumn:
     heading = markdown.cell(column.title or column.name)
     render = _mask if column.role == "secret" else markdown.cell
-    return NoteColumn(heading, (at, f"| {heading} | ", Shown(render)))
+    shown = Shown(render)
+
+    def line(value: str) -> str:
+        return f"| {heading} | {shown[value]}"
+
+    return NoteColumn(heading, (at, Shown(line)), shown)
 
 
 def _mask(value: str) -> str:
@@ -66,7 +73,7 @@ def _mask(value: str) -> str:
 
 def finding_note(facts: Sequence[Fact], row: Row) -> str:
     """Return the non-empty cells of a row as a table of fields and values."""
-    lines = [start + shown[row[at]] for at, start, shown in facts if row[at]]
+    lines = [line[row[at]] for at, line in facts if row[at]]
     return f"{_FACTS_HEAD}{_LINE_END.join(lines)} |" if lines else "(no cells)"
 
 
@@ -85,7 +92,7 @@ def host_note(columns: Sequence[NoteColumn], rows: Sequence[Row]) -> str:
     lines = [
         [column.heading for column in varying],
         ["---"] * len(varying),
-        *([shown[row[at]] for _, (at, _, shown) in varying] for row in rows),
+        *([shown[row[at]] for _, (at, _), shown in varying] for row in rows),
     ]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{facts}\n\n**{len(rows)} findings**\n\n{table}"

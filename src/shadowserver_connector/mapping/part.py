@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.catalogue.model import Column, Meaning, ReportType
@@ -34,8 +34,12 @@ class Context:
         return self.meanings[self.report_type.parties.get(party, "other")]
 
 
-class Part(NamedTuple):
-    """STIX objects of some cells, and what the row does with them."""
+@dataclass(slots=True, eq=False)
+class Part:
+    """STIX objects of some cells, and what the row does with them; a part equals only itself.
+
+    No id stands twice in one of its tuples.
+    """
 
     objects: Mapping[str, Made]
     observables: tuple[str, ...]
@@ -56,36 +60,29 @@ class Part(NamedTuple):
 
 NOTHING: Final = Part({}, (), (), (), (), False, (), "")
 
+Source = tuple[int, Reader, str]
+"""Place of a cell among those of a section, what reads it, and the name of its column."""
 
-class Shape(NamedTuple):
+
+@dataclass(frozen=True, slots=True)
+class Shape:
     """What the cells of a section are, the same for every row."""
 
     party: str
     group: str
     meaning: Meaning
     """What the party is."""
-    is_primary: bool
-    columns: tuple[Column, ...]
-    readers: tuple[Reader, ...]
-    places: Mapping[str, tuple[int, ...]]
-    """Role -> which of the cells have it."""
+    sources: Mapping[str, tuple[Source, ...]]
+    """Role -> where to read its values."""
 
 
 def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
     """Return the shape of cells of these columns, of which there is at least one."""
-    places: dict[str, tuple[int, ...]] = {}
+    sources: dict[str, tuple[Source, ...]] = {}
     for at, column in enumerate(columns):
-        places[column.role] = (*places.get(column.role, ()), at)
-    readers = tuple(column_reader(column) for column in columns)
-    return Shape(
-        party=party,
-        group=columns[0].group,
-        meaning=context.meaning(party),
-        is_primary=party == context.report_type.primary,
-        columns=tuple(columns),
-        readers=readers,
-        places=places,
-    )
+        source = (at, column_reader(column), column.name)
+        sources[column.role] = (*sources.get(column.role, ()), source)
+    return Shape(party, columns[0].group, context.meaning(party), sources)
 
 
 class PartMaker:
@@ -96,6 +93,7 @@ class PartMaker:
         self.shape = shape
         self.party = shape.party
         self.group = shape.group
+        self._sources = shape.sources
         self._cells = cells
         self._objects: dict[str, Made] = {}
         self._observables: list[str] = []
@@ -108,29 +106,34 @@ class PartMaker:
 
     def values(self, *roles: str) -> list[Any]:
         """Return the parsed cells of the given roles; a bad cell is noted and left out."""
-        shape = self.shape
         found = []
         for role in roles:
-            for at in shape.places.get(role, ()):
-                value, bad = shape.readers[at](self._cells[at])
-                if bad:
-                    self._bad.append((shape.columns[at].name, bad))
-                elif value is not None:
-                    found.append(value)
+            if role in self._sources:
+                for at, read, name in self._sources[role]:
+                    value, bad = read(self._cells[at])
+                    if bad:
+                        self._bad.append((name, bad))
+                    elif value is not None:
+                        found.append(value)
         return found
 
     def reads(self, *roles: str) -> bool:
         """Tell whether there is a column of one of the roles, whatever its cell holds."""
-        return any(role in self.shape.places for role in roles)
+        return any(role in self._sources for role in roles)
 
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
+        for role in roles:
+            if role in self._sources:
+                break
+        else:
+            return None
         found = self.values(*roles)
         return found[0] if found else None
 
     def text(self, role: str) -> str:
         """Return the first cell of the role as it is, without outer space; empty where null."""
-        for at in self.shape.places.get(role, ()):
+        for at, _, _ in self._sources.get(role, ()):
             cell = self._cells[at]
             if not is_empty(role, cell):
                 return cell.strip()
@@ -159,11 +162,11 @@ class PartMaker:
         if stix_id not in self._objects:
             self._objects[stix_id] = made
             self._scored = self._scored or made.score is not None
-        if seen:
+        if seen and stix_id not in self._observables:
             self._observables.append(stix_id)
-        if noted:
+        if noted and stix_id not in self._noted:
             self._noted.append(stix_id)
-        if tagged:
+        if tagged and stix_id not in self._tagged:
             self._tagged.append(stix_id)
         return stix_id
 

@@ -13,7 +13,7 @@ from shadowserver_connector.mapping.part import Context, PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
 from shadowserver_connector.mapping.values.countries import Country
 from shadowserver_connector.mapping.values.names import Name
-from shadowserver_connector.stix import ids, knowledge, observables
+from shadowserver_connector.stix import knowledge, observables
 from shadowserver_connector.stix.origin import Origin, StixObject
 
 # Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
@@ -45,11 +45,6 @@ def address(make: PartMaker, value: Address) -> StixObject:
     """Return the observable of an address or network."""
     build = observables.ipv4_addr if value.version == 4 else observables.ipv6_addr
     return build(make.context.origin, value.value)
-
-
-def address_id(value: Address) -> str:
-    """Return the id of the observable of an address or network."""
-    return (ids.ipv4_addr if value.version == 4 else ids.ipv6_addr)(value.value)
 
 
 def sandboxed(context: Context) -> bool:

@@ -11,7 +11,6 @@ from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.mapping.notes import Row
 from shadowserver_connector.mapping.part import NOTHING, Part
 from shadowserver_connector.mapping.plan import Plan
-from shadowserver_connector.mapping.sections import picker
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.report.oddities import Oddities
 
@@ -31,7 +30,7 @@ RELATIONSHIPS: Final = (
 """(Source slot, type, target slot): relationships between objects of different sections."""
 
 _REMEMBERED: Final = 2_048
-"""Combinations of cells whose parts are kept assembled; rows of one host share them."""
+"""Combinations of parts that are kept assembled; rows of one host share them."""
 
 
 class _Added(NamedTuple):
@@ -49,9 +48,8 @@ class RowMapper:
     def __init__(self, plan: Plan, oddities: Oddities) -> None:
         self._plan = plan
         self._oddities = oddities
-        self._known: dict[tuple[str, ...], Part] = {}
-        read = {at for section in plan.sections for at in section.places}
-        self._pick = picker(sorted(read)) if read else _no_cells
+        self._known: dict[tuple[Part, ...], Part] = {}
+        self._makers = tuple((section.pick, section.make) for section in plan.sections)
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
@@ -119,39 +117,34 @@ class RowMapper:
 
     def _parts(self, row: Row) -> Part:
         """Return the parts of all sections as one, with the relationships between them."""
-        cells = self._pick(row)
-        whole = self._known.get(cells)
+        made = [make(pick(row)) for pick, make in self._makers]
+        parts = tuple([part for part in made if part is not NOTHING])
+        whole = self._known.get(parts)
         if whole is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            whole = self._known[cells] = self._assemble(row)
+            whole = self._known[parts] = self._assembled(parts)
         return whole
 
-    def _assemble(self, row: Row) -> Part:
+    def _assembled(self, parts: Sequence[Part]) -> Part:
         objects: dict[str, Made] = {}
-        observables: dict[str, None] = {}
-        noted: dict[str, None] = {}
-        tagged: dict[str, None] = {}
         slots: dict[str, list[str]] = {}
-        scored = False
-        bad: tuple[tuple[str, str], ...] = ()
-        subject = ""
-        for section in self._plan.sections:
-            part = section.make(section.pick(row))
-            if part is NOTHING:
-                continue
+        for part in parts:
             _update(objects, part)
-            observables.update(dict.fromkeys(part.observables))
-            noted.update(dict.fromkeys(part.noted))
-            tagged.update(dict.fromkeys(part.tagged))
             for slot, stix_id in part.slots:
                 slots.setdefault(slot, []).append(stix_id)
-            scored = scored or part.scored
-            bad += part.bad
-            subject = subject or part.subject
-        self._relate(objects, slots)
-        seen = tuple(sorted(observables))
-        return Part(objects, seen, tuple(noted), tuple(tagged), (), scored, bad, subject)
+        if len(slots) > 1:
+            self._relate(objects, slots)
+        return Part(
+            objects,
+            tuple(sorted({stix_id for part in parts for stix_id in part.observables})),
+            _joined([part.noted for part in parts if part.noted]),
+            _joined([part.tagged for part in parts if part.tagged]),
+            (),
+            any(part.scored for part in parts),
+            tuple([bad for part in parts for bad in part.bad]),
+            next((part.subject for part in parts if part.subject), ""),
+        )
 
     def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:
         if "primary" not in slots and "subject" in slots:
@@ -194,6 +187,9 @@ def _together(added: Sequence[_Added]) -> _Added:
 
 def _update(objects: dict[str, Made], part: Part) -> None:
     """Add the objects of a part; of two with the same id the one with the higher score stays."""
+    if not objects:
+        objects.update(part.objects)
+        return
     if not part.scored:
         for stix_id, made in part.objects.items():
             objects.setdefault(stix_id, made)
@@ -204,9 +200,7 @@ def _update(objects: dict[str, Made], part: Part) -> None:
             objects[stix_id] = made
 
 
-def _no_cells(_: Row) -> tuple[str, ...]:
-    return ()
-
-
-def _joined(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+def _joined(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    if len(groups) == 1:
+        return groups[0]
     return tuple(dict.fromkeys(chain.from_iterable(groups)))

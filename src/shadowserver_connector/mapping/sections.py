@@ -71,8 +71,6 @@ class Section(NamedTuple):
     """Some columns of a header, and the function that makes a part of a row's cells."""
 
     columns: tuple[Column, ...]
-    places: tuple[int, ...]
-    """Indices of the columns in a row."""
     pick: Callable[[list[str]], Cells]
     make: Callable[[Cells], Part]
 
@@ -148,11 +146,11 @@ def _section(members: Sequence[Member], build: Builder, party: str, context: Con
 
 
 def _picked(members: Sequence[Member], make: Callable[[Cells], Part]) -> Section:
-    places = tuple(at for at, _ in members)
-    return Section(tuple(column for _, column in members), places, picker(places), make)
+    places = [at for at, _ in members]
+    return Section(tuple(column for _, column in members), _picker(places), make)
 
 
-def picker(indices: Sequence[int]) -> Callable[[list[str]], Cells]:
+def _picker(indices: Sequence[int]) -> Callable[[list[str]], Cells]:
     """Return what takes the cells at these places, at least one, out of a row."""
     if len(indices) == 1:
         (only,) = indices

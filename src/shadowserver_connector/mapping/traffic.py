@@ -12,8 +12,8 @@ from operator import call
 from typing import Final, NamedTuple
 
 from shadowserver_connector.catalogue.model import Column, ReportType
+from shadowserver_connector.mapping.encoders import address_id
 from shadowserver_connector.mapping.part import NOTHING, Context, Part
-from shadowserver_connector.mapping.parties import address_id
 from shadowserver_connector.mapping.readers import Reader, Reading, column_reader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
 
@@ -54,10 +54,10 @@ def traffic_maker(
         dst = readings[dst_at].value if dst_at is not None else None
         src_port = readings[src_port_at].value if src and src_port_at is not None else None
         dst_port = readings[dst_port_at].value if dst and dst_port_at is not None else None
-        bad = tuple([(c.name, why) for c, (_, why) in zip(columns, readings, strict=True) if why])
+        bad = tuple([(columns[at].name, why) for at, (_, why) in enumerate(readings) if why])
         end = dst or src
         if end is None or (src_port is None and dst_port is None):
-            return NOTHING._replace(bad=bad) if bad else NOTHING
+            return Part({}, (), (), (), (), False, bad, "") if bad else NOTHING
         transport = readings[protocol_at].value if protocol_at is not None else ""
         application = readings[application_at].value if application_at is not None else ""
         traffic = encode(
