@@ -17,7 +17,7 @@ from shadowserver_connector.pipeline.processes import ProcessExecutor
 
 def measure(folder: Path, *, quick: bool) -> Result:
     """Convert two equally large reports into a directory by one process and by two."""
-    rows, rounds = (300, 1) if quick else (20_000, 3)
+    rows, loops, rounds = (300, 100_000, 1) if quick else (20_000, 30_000_000, 3)
     jobs = [_job(folder, rows, seed) for seed in (1, 2)]
     warm = [_job(folder, 50, seed) for seed in (3, 4)]
     out = folder / "out"
@@ -28,14 +28,18 @@ def measure(folder: Path, *, quick: bool) -> Result:
                 raise RuntimeError(outcome.reason)
 
     with ProcessExecutor(1) as one, ProcessExecutor(2) as two:
+        count(two, 1)
 
         def work(executor: ProcessExecutor) -> Callable[[], None]:
             convert(executor, warm)
             return lambda: convert(executor, jobs)
 
-        alone, together = compete(rounds, work(one), work(two))
+        alone, together, counting_alone, counting = compete(
+            rounds, work(one), work(two), lambda: count(one, loops), lambda: count(two, loops)
+        )
     shutil.rmtree(out)
     ratio = alone.wall / together.wall
+    possible = counting_alone.wall / counting.wall
     load = os.getloadavg()[0]
     result = Result(
         f"Two reports of {rows:,} rows (seconds by the clock; load of the machine {load:.1f} "
@@ -43,8 +47,23 @@ def measure(folder: Path, *, quick: bool) -> Result:
         ("processes", "seconds", "rows/s"),
         [(1, alone.wall, 2 * rows / alone.wall), (2, together.wall, 2 * rows / together.wall)],
     )
-    result.goal("two processes 1.8 times one", f"{ratio:.2f}", met=ratio >= 1.8)
+    # Two processors of a virtual machine are seldom twice one.
+    given = f"{ratio:.2f} (two loops that do nothing but count: {possible:.2f})"
+    result.goal("two processes 1.8 times one", given, met=ratio >= 1.8)
     return result
+
+
+def count(executor: ProcessExecutor, loops: int) -> None:
+    """Keep two processors busy with nothing, as far as the executor has two."""
+    for future in [executor.submit(_count, loops) for _ in range(2)]:
+        future.result()
+
+
+def _count(loops: int) -> int:
+    total = 0
+    for each in range(loops):
+        total += each
+    return total
 
 
 def _job(folder: Path, rows: int, seed: int) -> Job:
