@@ -2,10 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+COMPILED := $(CURDIR)/build/compiled
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test test-full check-shared lint format typecheck generated fuzz audit sbom bench lock clean \
-	system-packages
+	system-packages compiled
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -29,6 +30,21 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(PIP_INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
+$(VENV)/.build: requirements/build.txt $(VENV)/.dev
+	$(PIP_INSTALL) --require-hashes -r requirements/build.txt
+	@touch $@
+
+# From the source distribution, as the compiler writes its results beside the sources that it reads.
+build/.compiled: $(shell find src/shadowserver_connector -type f -not -name '*.pyc') pyproject.toml \
+		$(VENV)/.build | system-packages
+	rm -rf build
+	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(BIN)/uv build --quiet --no-build-isolation \
+		--python $(BIN)/python --out-dir build/dist .
+	$(PIP_INSTALL) --no-deps --target $(COMPILED) build/dist/*.whl
+	@touch $@
+
+compiled: build/.compiled ## build/compiled: the package with its hot modules compiled, for PYTHONPATH
+
 lint: $(VENV)/.dev ## ruff, format check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,8 +59,11 @@ typecheck: $(VENV)/.dev ## mypy --strict on the package
 demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, in one command
 	$(BIN)/shadowserver-connector demo -o demo-output
 
-test: $(VENV)/.dev system-packages ## all tests that a fresh machine can run
+# What the compiled modules do is tested on both builds.
+test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh machine can run
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
+	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto -m "not integration and not shared" \
+		$(addprefix tests/,bundle golden hostile mapping pipeline report stix)
 	$(BIN)/pytest -q -n auto --dist loadfile -m "integration and not shared"
 	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh
 
@@ -55,7 +74,7 @@ check-shared: $(VENV)/.dev ## compare with Shadowserver's schema and samples in 
 	$(BIN)/pytest -q -n auto -m shared
 
 system-packages:
-	sh scripts/install-system-packages.sh
+	PYTHON=$(PYTHON) sh scripts/install-system-packages.sh
 
 generated: $(VENV)/.dev ## fail if a generated file is stale
 	$(BIN)/python scripts/generate_metadata.py --check
@@ -73,18 +92,19 @@ audit: $(VENV)/.dev ## licences and known vulnerabilities of the dependencies
 sbom: $(VENV)/.dev ## dist/sbom.json: what the package depends on, in CycloneDX
 	sh scripts/sbom.sh
 
-bench: $(VENV)/.bench system-packages ## ratios against the usual way; 5 million rows take long
-	$(BIN)/python -m benchmarks --output docs/benchmark.json
+bench: $(VENV)/.bench build/.compiled system-packages ## ratios against the usual way; 5 million rows take long
+	PYTHONPATH=$(COMPILED) $(BIN)/python -m benchmarks --output docs/benchmark.json
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url pyproject.toml
+	--no-emit-index-url
 
 lock: $(VENV)/.dev ## write requirements/*.txt anew from pyproject.toml
-	$(COMPILE) --extra opencti --extra preview -o requirements/runtime.txt
-	$(COMPILE) --extra opencti --extra preview --extra dask --group dev -o requirements/dev.txt
-	$(COMPILE) --extra opencti --extra preview --extra dask --group dev --group bench \
+	$(COMPILE) pyproject.toml --extra opencti --extra preview -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --extra opencti --extra preview --extra dask --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra opencti --extra preview --extra dask --group dev --group bench \
 		-o requirements/bench.txt
-	$(COMPILE) requirements/pycti6.in -o requirements/pycti6.txt
+	$(COMPILE) pyproject.toml requirements/pycti6.in -o requirements/pycti6.txt
+	$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt
 
 clean: ## remove what the commands above made
 	rm -rf .venv .venv-pycti6 demo-output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,6 +3,8 @@
 #   rabbitmq-server   the integration tests start it as a node of their own
 #   libmagic1         pycti reads file types with it
 #   chromium, chromium-driver, fonts-dejavu-core   the preview page is tested in a real browser
+#   gcc, libc6-dev, python3-dev   for the compiled build; PYTHON names the interpreter (python3), and
+#     one that is not Debian's brings its own headers
 # Nothing is started or enabled: the package's own service stays off.
 set -eu
 
@@ -12,6 +14,10 @@ ls /usr/lib/*/libmagic.so.1 /lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$mi
 [ -x /usr/bin/chromium ] || missing="$missing chromium"
 [ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
 [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
+command -v gcc >/dev/null || missing="$missing gcc"
+[ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
+headers=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+[ -e "$headers/Python.h" ] || missing="$missing python3-dev"
 missing="${missing# }"
 [ -n "$missing" ] || exit 0
 

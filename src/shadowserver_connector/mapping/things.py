@@ -98,8 +98,8 @@ def build_software(make: PartMaker) -> None:
 
 def build_certificate(make: PartMaker) -> None:
     """Make an X.509 certificate; without a hash nothing tells which one it is, so none."""
-    hashes = {name: value for part, name in _HASHES if (value := make.value(f"x509.{part}"))}
-    hashes = hashes or make.value("x509.raw")
+    named = {name: value for part, name in _HASHES if (value := make.value(f"x509.{part}"))}
+    hashes = named or make.value("x509.raw")
     if not hashes:
         return
     certificate = observables.x509_certificate(

@@ -16,7 +16,8 @@ INVISIBLE: Final = (
 """Ranges for a class of a regular expression: Unicode's Default_Ignorable_Code_Point and format
 characters (Cf), but for the joiners, and for the signs among them that are seen."""
 
-_NOTHING: Final = re.compile(f"[{INVISIBLE}\ud800-\udfff]")
+# Surrogates as the regular expression's own escapes: a string with real ones cannot be compiled.
+_NOTHING: Final = re.compile(f"[{INVISIBLE}" r"\ud800-\udfff]")
 _STRAY_JOINERS: Final = re.compile(
     f"(?<![\u0600-\u1cff])[{JOINERS}]+|[{JOINERS}]+(?![\u0600-\u1cff])"
 )
