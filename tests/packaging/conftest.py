@@ -53,6 +53,15 @@ def wheel(dist: Path) -> Path:
     return path
 
 
+def install_with_uv(wheel: Path, pins: Path, folder: Path) -> Path:
+    """Install a wheel in a new environment in a folder; return where its commands are."""
+    execute(*UV, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    python = folder / "venv" / "bin" / "python"
+    install = (*UV, "pip", "install", "--quiet", "--python", python)
+    execute(*install, "--constraints", pins, wheel, cwd=folder)
+    return python.parent
+
+
 @pytest.fixture(scope="session")
 def pins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the locked versions as constraints: what is published next must fail nothing."""
