@@ -4,6 +4,14 @@ FROM python:3.12-slim AS build
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+
+RUN python -m venv /opt/build
+COPY requirements/build.txt /tmp/build.txt
+RUN /opt/build/bin/pip install --require-hashes --only-binary=:all: -r /tmp/build.txt
+
 RUN python -m venv /opt/venv
 COPY requirements/runtime.txt /tmp/runtime.txt
 RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/runtime.txt
@@ -12,8 +20,11 @@ RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/runti
 ARG PYCTI_VERSION=""
 RUN if [ -n "$PYCTI_VERSION" ]; then /opt/venv/bin/pip install "pycti==$PYCTI_VERSION"; fi
 
-COPY src /opt/connector/src
-RUN python -m compileall -q /opt/connector/src
+COPY pyproject.toml README.md LICENSE /opt/source/
+COPY src /opt/source/src
+RUN HATCH_BUILD_HOOK_ENABLE_MYPYC=true /opt/build/bin/pip wheel --no-build-isolation --no-deps \
+        --wheel-dir /tmp/wheel /opt/source \
+    && /opt/venv/bin/pip install --no-deps /tmp/wheel/*.whl
 
 
 FROM python:3.12-slim
@@ -29,12 +40,11 @@ RUN apt-get update \
     && install -d -o connector -g connector /var/tmp/shadowserver
 
 COPY --from=build /opt/venv /opt/venv
-COPY --from=build /opt/connector /opt/connector
+COPY --from=build /opt/source/src/main.py /opt/source/src/healthcheck.py /opt/connector/src/
 
 # Reports are downloaded to TMPDIR; as a volume it is writable though the root may be read-only.
 ENV CONNECTOR_TYPE=EXTERNAL_IMPORT \
     PATH=/opt/venv/bin:$PATH \
-    PYTHONPATH=/opt/connector/src \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     TMPDIR=/var/tmp/shadowserver

@@ -18,6 +18,8 @@ from benchmarks import conversion, delivery, growth, objects, parallel, running
 from benchmarks.chart import draw
 from benchmarks.measure import ROOT
 from benchmarks.results import Result
+from shadowserver_connector import __version__
+from shadowserver_connector.compiled import is_compiled
 
 DOCS = ROOT / "docs"
 Measure = Callable[..., Result | list[Result]]
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print a table for each benchmark; write the numbers, and the growth as a chart."""
     options = _parser().parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(f"shadowserver-connector {__version__}, {_build()}", highlight=False)
     measures = dict(BENCHMARKS)
     measures["growth"] = partial(growth.measure, largest=options.largest)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -55,9 +58,17 @@ def _write(name: str, results: Sequence[Result], target: Path) -> None:
     known[name] = [result.plain() for result in results]
     if name == "growth":
         draw(results[0], target.with_name("growth.svg"))
-    machine = {"python": platform.python_version(), "processors": os.cpu_count()}
+    machine = {
+        "python": platform.python_version(),
+        "processors": os.cpu_count(),
+        "build": _build(),
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps({"machine": machine, "results": known}, indent=1) + "\n")
+
+
+def _build() -> str:
+    return "compiled" if is_compiled() else "pure Python"
 
 
 def _parser() -> argparse.ArgumentParser:

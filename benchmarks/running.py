@@ -45,6 +45,8 @@ def _environment(folder: Path, platform: OpenCTI, simulator: Simulator) -> dict[
     (folder / "tmp").mkdir(exist_ok=True)
     return {
         "PATH": os.environ["PATH"],
+        # What is measured: `make bench` puts the compiled build there.
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
         "TMPDIR": str(folder / "tmp"),
         "OPENCTI_URL": platform.url,
         "OPENCTI_TOKEN": platform.token,

@@ -56,13 +56,18 @@ def test_dockerfile() -> None:
     build, image = re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
     assert "--require-hashes" in build
     assert "pip install" not in image
+    assert "gcc" in build
+    assert "gcc" not in image
     assert re.search(r"^USER connector$", image, re.MULTILINE)
     assert json.loads(re.findall(r"^ENTRYPOINT (.*)$", image, re.MULTILINE)[0]) == [
         "python",
         "main.py",
     ]
     assert "HEALTHCHECK" in image
-    for source in re.findall(r"^COPY (?!--from)(\S+)", text, re.MULTILINE):
+    sent = re.findall(r"^!(\S+)", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+    for sources in re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE):
+        assert set(sources.split()) <= set(sent)
+    for source in sent:
         assert (ROOT / source).exists()
 
 

@@ -18,6 +18,7 @@ from shadowserver_connector.cli.arguments import (
     loaded_settings,
 )
 from shadowserver_connector.cli.exits import run
+from shadowserver_connector.compiled import is_compiled
 
 app = typer.Typer(
     name="shadowserver-connector",
@@ -35,7 +36,8 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"shadowserver-connector {__version__}")
+        build = " (compiled)" if is_compiled() else ""
+        typer.echo(f"shadowserver-connector {__version__}{build}")
         raise typer.Exit
 
 
