@@ -6,7 +6,7 @@ COMPILED := $(CURDIR)/build/compiled
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test test-full check-shared lint format typecheck generated fuzz audit sbom bench lock clean \
-	system-packages compiled
+	system-packages compiler compiled
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -30,20 +30,22 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(PIP_INSTALL) --require-hashes -r requirements/bench.txt
 	@touch $@
 
-$(VENV)/.build: requirements/build.txt $(VENV)/.dev
+$(VENV)/.build: requirements/build.txt | $(BIN)/python
 	$(PIP_INSTALL) --require-hashes -r requirements/build.txt
 	@touch $@
 
-# From the source distribution, as the compiler writes its results beside the sources that it reads.
+# From the source distribution, as the build hook writes beside the sources that it compiles.
+# build/compiled is the wheel unpacked: on PYTHONPATH it comes before the installed sources.
 build/.compiled: $(shell find src/shadowserver_connector -type f -not -name '*.pyc') pyproject.toml \
-		$(VENV)/.build | system-packages
+		$(VENV)/.build | compiler
 	rm -rf build
-	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(BIN)/uv build --quiet --no-build-isolation \
-		--python $(BIN)/python --out-dir build/dist .
+	$(BIN)/python -m hatchling build -t sdist -d build/dist
+	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(BIN)/python -m pip wheel --quiet --no-build-isolation \
+		--no-deps --wheel-dir build/dist build/dist/*.tar.gz
 	$(PIP_INSTALL) --no-deps --target $(COMPILED) build/dist/*.whl
 	@touch $@
 
-compiled: build/.compiled ## build/compiled: the package with its hot modules compiled, for PYTHONPATH
+compiled: build/.compiled ## the package with its hot modules compiled, as a wheel in build/dist
 
 lint: $(VENV)/.dev ## ruff, format check
 	$(BIN)/ruff check .
@@ -75,6 +77,9 @@ check-shared: $(VENV)/.dev ## compare with Shadowserver's schema and samples in 
 
 system-packages:
 	PYTHON=$(PYTHON) sh scripts/install-system-packages.sh
+
+compiler:
+	PYTHON=$(PYTHON) sh scripts/install-system-packages.sh compiler
 
 generated: $(VENV)/.dev ## fail if a generated file is stale
 	$(BIN)/python scripts/generate_metadata.py --check

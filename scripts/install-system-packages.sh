@@ -5,15 +5,18 @@
 #   chromium, chromium-driver, fonts-dejavu-core   the preview page is tested in a real browser
 #   gcc, libc6-dev, python3-dev   for the compiled build; PYTHON names the interpreter (python3), and
 #     one that is not Debian's brings its own headers
+# With the argument `compiler`, only what the compiled build needs.
 # Nothing is started or enabled: the package's own service stays off.
 set -eu
 
 missing=""
-[ -x /usr/sbin/rabbitmq-server ] || missing="$missing rabbitmq-server"
-ls /usr/lib/*/libmagic.so.1 /lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1"
-[ -x /usr/bin/chromium ] || missing="$missing chromium"
-[ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
-[ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
+if [ "${1:-}" != compiler ]; then
+    [ -x /usr/sbin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+    ls /usr/lib/*/libmagic.so.1 /lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1"
+    [ -x /usr/bin/chromium ] || missing="$missing chromium"
+    [ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
+    [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
+fi
 command -v gcc >/dev/null || missing="$missing gcc"
 [ -e /usr/include/stdio.h ] || missing="$missing libc6-dev"
 headers=$("${PYTHON:-python3}" -c 'import sysconfig; print(sysconfig.get_path("include"))')
