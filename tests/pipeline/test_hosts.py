@@ -1,22 +1,30 @@
-"""Rows grouped by host on disk, as they would be in memory."""
+"""Rows grouped by host, in memory or on disk: the same."""
 
 from __future__ import annotations
 
 import errno
-import sqlite3
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadowserver_connector.mapping.rows import CountedRow
 from shadowserver_connector.mapping.survey import NumberedRow
-from shadowserver_connector.pipeline.hosts import GROUP_BYTES, sorted_by_host
+from shadowserver_connector.pipeline.hosts import GROUP_BYTES, MEMORY, sorted_by_host
+from tests.integration.small_disk import SmallDisk
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
+
+ROW_BY_ROW = 0
+"""Bytes of memory with which each row goes to disk in a file of its own."""
+FEW_ROWS = 1_000
+BUDGETS = (ROW_BY_ROW, FEW_ROWS, MEMORY)
 
 
 def host_of(_: int, row: list[str]) -> str:
@@ -24,9 +32,9 @@ def host_of(_: int, row: list[str]) -> str:
     return row[0]
 
 
-def groups_of(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
-    """Sort on disk."""
-    with sorted_by_host() as sort:
+def groups_of(rows: list[NumberedRow], most: int, memory: int) -> list[list[CountedRow]]:
+    """Sort with so much memory."""
+    with sorted_by_host(memory) as sort:
         sort.fill(rows, host_of)
         groups = list(sort.by_host(most))
         in_turn = list(sort.in_turn(most))
@@ -38,17 +46,17 @@ def groups_of(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
     return groups
 
 
-def in_memory(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
-    """Group with dicts, hosts and rows in order of their UTF-8, as SQLite compares."""
+def with_dicts(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
+    """Group with dicts, hosts and rows in order of their text."""
     equal: dict[tuple[str, ...], list[int]] = {}
     for number, row in rows:
         equal.setdefault(tuple(row), []).append(number)
     groups: dict[str, list[CountedRow]] = {}
-    for cells, numbers in sorted(equal.items(), key=lambda item: orjson.dumps(item[0])):
+    for cells, numbers in sorted(equal.items()):
         groups.setdefault(cells[0], []).append((min(numbers), list(cells), len(numbers)))
     return [
         members[start : start + most]
-        for _, members in sorted(groups.items(), key=lambda item: item[0].encode())
+        for _, members in sorted(groups.items())
         for start in range(0, len(members), most)
     ]
 
@@ -58,57 +66,142 @@ def in_memory(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
     st.lists(st.lists(_TEXT, min_size=2, max_size=2), max_size=30),
     st.integers(min_value=1, max_value=4),
 )
-def test_groups_are_those_of_memory(cells: list[list[str]], most: int) -> None:
+def test_groups_are_the_same_however_little_memory_there_is(
+    cells: list[list[str]], most: int
+) -> None:
     """Hosts and their rows in order, none lost, equal ones counted, cells unchanged."""
     rows = list(enumerate(cells, start=1))
-    assert groups_of(rows, most) == in_memory(rows, most)
+    expected = with_dicts(rows, most)
+    assert [groups_of(rows, most, memory) for memory in BUDGETS] == [expected] * len(BUDGETS)
 
 
-def test_hosts_with_few_rows_share_a_group_where_wanted() -> None:
+@pytest.mark.parametrize("memory", [ROW_BY_ROW, FEW_ROWS])
+def test_hosts_and_equal_rows_are_put_together_from_many_files(memory: int) -> None:
+    """There may be more files than are read at once; each host comes once, each row once."""
+    rows = [(n, [f"192.0.2.{n % 7}", f"{n % 70}", ""]) for n in range(300)]
+    groups = groups_of(rows, 200, memory)
+    assert groups == with_dicts(rows, 200)
+    assert [len(group) for group in groups] == [10] * 7
+    assert sum(times for group in groups for _, _, times in group) == 300
+
+
+@pytest.mark.parametrize("memory", BUDGETS)
+def test_hosts_with_few_rows_share_a_group_where_wanted(memory: int) -> None:
     """All groups but the last are as large as they may be."""
-    with sorted_by_host() as sort:
+    with sorted_by_host(memory) as sort:
         sort.fill([(n, [f"192.0.2.{n % 3}", f"{n}"]) for n in range(7)], host_of)
         assert [len(group) for group in sort.in_turn(2)] == [2, 2, 2, 1]
         assert [len(group) for group in sort.by_host(2)] == [2, 1, 2, 2]
 
 
-def test_group_of_long_cells_is_cut(tmp_path: Path) -> None:
-    """Its Note must be small enough to be sent; no row is lost."""
-    rows = [(n, ["192.0.2.1", f"{n}{'x' * (GROUP_BYTES // 3)}"]) for n in range(10)]
-    groups = groups_of(rows, 200)
+@pytest.mark.parametrize("memory", BUDGETS)
+@pytest.mark.parametrize(("filler", "size"), [("x", 1), ("\u4e00", 3)])
+def test_group_of_long_cells_is_cut(memory: int, filler: str, size: int) -> None:
+    """Its Note must be small enough to be sent, whatever its characters; no row is lost."""
+    cell = filler * (GROUP_BYTES // 3 // size)
+    rows = [(n, ["192.0.2.1", f"{n}{cell}"]) for n in range(10)]
+    groups = groups_of(rows, 200, memory)
     assert [number for group in groups for number, _, _ in group] == list(range(10))
     assert max(len(group) for group in groups) == 2
 
 
-def test_row_longer_than_a_group_may_be_stands_alone() -> None:
+@pytest.mark.parametrize("memory", BUDGETS)
+def test_row_longer_than_a_group_may_be_stands_alone(memory: int) -> None:
     """It is taken, whole."""
     rows = [(1, ["a", "x" * (2 * GROUP_BYTES)]), (2, ["a", ""])]
-    assert [len(group) for group in groups_of(rows, 200)] == [1, 1]
+    assert [len(group) for group in groups_of(rows, 200, memory)] == [1, 1]
 
 
-def test_nothing_is_left_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether or not all groups were taken."""
+@pytest.mark.parametrize("memory", BUDGETS)
+def test_no_rows_are_no_groups(memory: int) -> None:
+    """A report may be all filtered."""
+    assert groups_of([], 200, memory) == []
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the temporary folder, which is empty."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_few_rows_do_not_touch_the_disk(temporary: Path) -> None:
+    """They are sorted in memory."""
     with sorted_by_host() as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
         next(sort.by_host(2))
-        assert list(tmp_path.iterdir()) != []
-    assert list(tmp_path.iterdir()) == []
+        assert list(temporary.iterdir()) == []
 
 
-def test_full_disk_is_told_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that it can be waited out; nothing is left on it."""
-    connect = sqlite3.connect
+def test_rows_on_disk_are_nobody_elses(temporary: Path) -> None:
+    """Their folder cannot be entered by others; of all its files one is left to be read."""
+    with sorted_by_host(ROW_BY_ROW) as sort:
+        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(150)], host_of)
+        (folder,) = temporary.iterdir()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert len(list(folder.iterdir())) == 1
 
-    def connect_to_little(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-        database = connect(*args, **kwargs)
-        database.execute("PRAGMA max_page_count = 4")
-        return database
 
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(sqlite3, "connect", connect_to_little)
-    rows = [(n, [f"192.0.2.{n}", "x" * 1000]) for n in range(99)]
-    with pytest.raises(OSError, match="No space left") as raised, sorted_by_host() as sort:
+def test_nothing_is_left_on_disk(temporary: Path) -> None:
+    """Whether or not all groups were taken."""
+    with sorted_by_host(ROW_BY_ROW) as sort:
+        sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
+        next(sort.by_host(2))
+        assert list(temporary.iterdir()) != []
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_is_left_of_rows_that_cannot_be_read(temporary: Path) -> None:
+    """What they raise comes through."""
+
+    def broken() -> Iterator[NumberedRow]:
+        yield from [(n, [f"192.0.2.{n}"]) for n in range(5)]
+        raise OSError(errno.EIO, "broken")
+
+    with pytest.raises(OSError, match="broken"), sorted_by_host(ROW_BY_ROW) as sort:
+        sort.fill(broken(), host_of)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("full", ["1", "merged-1"])
+def test_full_disk_is_told_by_its_number(
+    full: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever file has no room: so that it can be waited out; nothing is left on it."""
+    really_open = Path.open
+
+    def open_without_room(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if path.name == full:
+            return io.open("/dev/full", "wb")  # noqa: UP020 - `open` is what is replaced
+        return really_open(path, mode, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", open_without_room)
+    rows = [(n, [f"192.0.2.{n}", "x" * 1000]) for n in range(9)]
+    with pytest.raises(OSError, match="No space left") as raised, sorted_by_host(2_500) as sort:
         sort.fill(rows, host_of)
     assert raised.value.errno == errno.ENOSPC
-    assert list(tmp_path.iterdir()) == []
+    assert list(temporary.iterdir()) == []
+
+
+_FILL_A_DISK = """
+import os, sys
+from shadowserver_connector.pipeline.hosts import sorted_by_host
+os.environ["TMPDIR"] = sys.argv[1]
+rows = ((n, [f"192.0.2.{n % 99}", str(n), "x" * 1_000]) for n in range(10_000))
+try:
+    with sorted_by_host(100_000) as sort:
+        sort.fill(rows, lambda _, row: row[0])
+except OSError as error:
+    print(error.errno, os.listdir(sys.argv[1]))
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("room", [50_000, 2_000_000])
+def test_disk_that_fills_up(room: int, tmp_path: Path) -> None:
+    """A small disk, full with the first file or with a later one, is told and left empty."""
+    with SmallDisk(tmp_path / "disk", room) as disk:
+        command = [*disk.prefix, sys.executable, "-c", _FILL_A_DISK, str(tmp_path / "disk")]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    number = errno.ENOSPC if disk.is_real else errno.EFBIG
+    assert told.stdout == f"{number} []\n"

@@ -1,119 +1,137 @@
-"""The rows of a report grouped by host, on disk, so that memory stays flat."""
+"""The rows of a report grouped by host: in memory while they are few, else on disk."""
 
 from __future__ import annotations
 
-import errno
-import operator
-import os
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from shadowserver_connector.mapping.rows import CountedRow
 from shadowserver_connector.mapping.survey import NumberedRow
+from shadowserver_connector.pipeline.runs import Item, Run, merge, read_run, size_of, write_run
 from shadowserver_connector.temporary import temporary_directory
 
 GROUP_BYTES: Final = 256 * 1024
 """Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
 
-_CACHE_KIB: Final = 16_384
-# SQLite has no word of its own for a quota that is used up.
-_NO_ROOM: Final = {
-    sqlite3.SQLITE_FULL: errno.ENOSPC,
-    sqlite3.SQLITE_IOERR_WRITE: errno.EDQUOT,
-}
+MEMORY: Final = 32 * 1024 * 1024
+"""Bytes that the rows take in memory, about, before they are written to disk."""
 
-# Rows that are equal cell by cell are one, with the number of the first.
-_SORTED: Final = (
-    "SELECT host, MIN(number), cells, COUNT(*) FROM rows GROUP BY host, cells ORDER BY host, cells"
-)
-_DIFFERENT: Final = "SELECT COUNT(*) FROM (SELECT 1 FROM rows GROUP BY host, cells)"
+# No cell has one, and nothing sorts before it: texts have the order of their lists of cells.
+_BETWEEN: Final = "\0"
+_BLOCK_ROWS: Final = 1_000
 
 
 class HostSort:
-    """Rows on disk, to be read again host by host; `sorted_by_host` makes one.
+    """Rows to be read again host by host; `sorted_by_host` makes one.
 
     Each method raises ``OSError`` when the disk fails, with a number of ``DISK_FULL`` when it is
     full.
     """
 
-    def __init__(self, database: sqlite3.Connection, folder: str) -> None:
-        self._database = database
-        self._folder = folder
+    def __init__(self, memory: int, stack: ExitStack) -> None:
+        self._memory = memory
+        self._stack = stack
+        # A row is kept as one text, its host first: a list of cells takes several times the memory.
+        self._numbers: dict[str, int] = {}
+        self._times: dict[str, int] = {}
+        self._run: Run | None = None
 
     def fill(self, rows: Iterable[NumberedRow], host_of: Callable[[int, list[str]], str]) -> None:
-        """Take all rows."""
-        with _disk_errors(self._folder):
-            self._database.execute("BEGIN")
-            self._database.executemany(
-                "INSERT INTO rows VALUES (?, ?, ?)",
-                ((host_of(number, row), number, orjson.dumps(row)) for number, row in rows),
-            )
-            self._database.execute("COMMIT")
+        """Take all rows, in order of their numbers; to be called once.
+
+        Cells hold no NUL.
+        """
+        numbers = self._numbers
+        times = self._times
+        runs: list[Run] = []
+        folder: Path | None = None
+        size = 0
+        for number, row in rows:
+            text = host_of(number, row) + _BETWEEN + _BETWEEN.join(row)
+            if text in numbers:
+                times[text] = times.get(text, 1) + 1
+                continue
+            numbers[text] = number
+            size += size_of(text)
+            if size > self._memory:
+                folder = folder or self._new_folder()
+                runs.append(self._write(folder / f"{len(runs)}"))
+                size = 0
+        if folder:
+            runs.append(self._write(folder / f"{len(runs)}"))
+            self._run = merge(runs, folder)
 
     def different(self) -> int:
         """Return how many rows there are, those that are equal cell by cell counted once."""
-        with _disk_errors(self._folder):
-            return int(self._database.execute(_DIFFERENT).fetchone()[0])
+        return self._run.items if self._run else len(self._numbers)
 
     def by_host(self, most: int) -> Iterator[list[CountedRow]]:
         """Yield the rows of each host together, hosts and their rows in order of their text.
 
         A group has at most ``most`` rows, and fewer where their cells are long; a host with more
-        comes in several groups, one after the other. Rows that are equal come as one.
+        comes in several groups, one after the other. Rows that are equal come as one, with the
+        number of the first.
         """
-        return self._groups(most, operator.ne)
+        return _groups(self._blocks(), most, apart=True)
 
     def in_turn(self, most: int) -> Iterator[list[CountedRow]]:
         """Yield the same rows in the same order, hosts with few rows several in a group."""
-        return self._groups(most, lambda _, __: False)
+        return _groups(self._blocks(), most, apart=False)
 
-    def _groups(self, most: int, apart: Callable[[str, str], bool]) -> Iterator[list[CountedRow]]:
-        group: list[CountedRow] = []
-        current = ""
-        size = 0
-        with _disk_errors(self._folder):
-            for host, number, cells, times in self._database.execute(_SORTED):
-                size += len(cells)
-                full = len(group) >= most or size > GROUP_BYTES
-                if group and (full or apart(host, current)):
-                    yield group
-                    group = []
-                    size = len(cells)
-                current = host
-                group.append((number, orjson.loads(cells), times))
-        if group:
-            yield group
+    def _new_folder(self) -> Path:
+        """Make a folder that nobody else may read, removed at the end."""
+        folder = tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory())
+        return Path(self._stack.enter_context(folder))
+
+    def _write(self, path: Path) -> Run:
+        """Write the rows that are in memory to a new file, and forget them."""
+        run = write_run(path, self._in_memory())
+        self._numbers.clear()
+        self._times.clear()
+        return run
+
+    def _blocks(self) -> Iterator[list[Item]]:
+        return read_run(self._run) if self._run else self._in_memory()
+
+    def _in_memory(self) -> Iterator[list[Item]]:
+        numbers = self._numbers
+        times = self._times
+        texts = sorted(numbers)
+        for start in range(0, len(texts), _BLOCK_ROWS):
+            block = texts[start : start + _BLOCK_ROWS]
+            yield [(text, numbers[text], times.get(text, 1)) for text in block]
 
 
 @contextmanager
-def sorted_by_host() -> Iterator[HostSort]:
-    """Make an empty sort, in files of its own in the temporary folder, removed at the end.
+def sorted_by_host(memory: int = MEMORY) -> Iterator[HostSort]:
+    """Make an empty sort; what does not fit into ``memory`` bytes goes to disk.
 
-    SQLite sorts. Raises ``OSError`` as the sort's methods do.
+    Its files are in a folder of their own in the temporary folder, removed at the end.
     """
-    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
-        with _disk_errors(folder):
-            database = sqlite3.connect(Path(folder, "rows.db"), isolation_level=None)
-        with closing(database):
-            with _disk_errors(folder):
-                # Nothing here must survive a crash: the report is converted again from its file.
-                database.execute("PRAGMA journal_mode = OFF")
-                database.execute("PRAGMA synchronous = OFF")
-                database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-                database.execute("CREATE TABLE rows (host TEXT, number INTEGER, cells BLOB)")
-            yield HostSort(database, folder)
+    with ExitStack() as stack:
+        yield HostSort(memory, stack)
 
 
-@contextmanager
-def _disk_errors(folder: str) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        number = _NO_ROOM.get(error.sqlite_errorcode, errno.EIO)
-        raise OSError(number, os.strerror(number), folder) from error
+def _groups(blocks: Iterable[list[Item]], most: int, *, apart: bool) -> Iterator[list[CountedRow]]:
+    """Cut sorted rows into groups; ``apart`` keeps each host in groups of its own."""
+    group: list[CountedRow] = []
+    current = ""
+    size = 0
+    for block in blocks:
+        for text, number, times in block:
+            cells = text.split(_BETWEEN)
+            host = cells.pop(0)
+            length = len(text) if text.isascii() else len(text.encode())
+            size += length
+            full = len(group) >= most or size > GROUP_BYTES
+            if group and (full or (apart and host != current)):
+                yield group
+                group = []
+                size = length
+            current = host
+            group.append((number, cells, times))
+    if group:
+        yield group

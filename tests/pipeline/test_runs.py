@@ -1,0 +1,97 @@
+"""Sorted rows in files: written, read and merged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.pipeline.runs import (
+    MOST_HELD,
+    MOST_OPEN,
+    Item,
+    Run,
+    at_once,
+    merge,
+    read_run,
+    write_run,
+)
+
+
+def items_of(run: Run) -> list[Item]:
+    """Read all."""
+    return [item for batch in read_run(run) for item in batch]
+
+
+def runs_of(folder: Path, *runs: list[Item]) -> list[Run]:
+    """Write all."""
+    return [write_run(folder / f"{index}", [items]) for index, items in enumerate(runs)]
+
+
+def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """Texts of every kind, and lists of every length; it is read in parts that are small."""
+    blocks = [
+        [("", 1, 1), ("\0\n\r", 2, 3)],
+        [],
+        [(f"{n:05}{'x' * 1_000}", n, 1) for n in range(2_000)],
+        [("é\u4e00\U0001f600", 2**40, 2**33)],
+    ]
+    run = write_run(tmp_path / "run", blocks)
+    batches = list(read_run(run))
+    assert [item for batch in batches for item in batch] == [item for b in blocks for item in b]
+    assert run.items == 2_003
+    assert max(sum(len(text) for text, _, _ in batch) for batch in batches) < run.widest < 300_000
+
+
+def test_equal_texts_are_added_up(tmp_path: Path) -> None:
+    """One is left, with the number of the first, whichever file has that; all are in order."""
+    runs = runs_of(
+        tmp_path,
+        [("a", 5, 1), ("c", 6, 2)],
+        [("a", 3, 4), ("b", 4, 1), ("d", 9, 1)],
+        [],
+        [("a", 7, 1)],
+    )
+    merged = merge(runs, tmp_path)
+    assert items_of(merged) == [("a", 3, 6), ("b", 4, 1), ("c", 6, 2), ("d", 9, 1)]
+    assert merged.items == 4
+    assert list(tmp_path.iterdir()) == [merged.path]
+
+
+def test_runs_of_many_batches_are_merged(tmp_path: Path) -> None:
+    """A file that is read to its end does not hold up the others, and nothing is lost."""
+    wide = "x" * 2_000
+    even = [(f"{n:05}{wide}", n, 1) for n in range(0, 1_000, 2)]
+    thirds = [(f"{n:05}{wide}", 1_000 + n, 1) for n in range(0, 1_000, 3)]
+    late = [(f"{n:05}", n, 1) for n in range(2_000, 2_003)]
+    runs = runs_of(tmp_path, even, thirds, late)
+    assert len(list(read_run(runs[0]))) > 2
+    merged = items_of(merge(runs, tmp_path))
+    assert [text for text, _, _ in merged] == sorted({t for t, _, _ in even + thirds + late})
+    assert sum(times for _, _, times in merged) == len(even) + len(thirds) + len(late)
+
+
+@pytest.mark.parametrize("count", [1, 2, MOST_OPEN, MOST_OPEN + 1, 3 * MOST_OPEN])
+def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
+    """More than may be open at once, too."""
+    runs = runs_of(tmp_path, *([("all", n, 1), (f"own {n:03}", n, 1)] for n in range(count)))
+    assert items_of(merge(runs, tmp_path)) == [
+        ("all", 0, count),
+        *((f"own {n:03}", n, 1) for n in range(count)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("widest", "expected"),
+    [(1, MOST_OPEN), (MOST_HELD // 10, 10), (MOST_HELD // 2, 2), (2 * MOST_HELD, 2)],
+)
+def test_runs_of_long_rows_are_merged_a_few_at_a_time(widest: int, expected: int) -> None:
+    """So that what is read of each fits into memory together; two at least, to get on."""
+    assert at_once([Run(Path("any"), 1, widest)] * 100) == expected
+
+
+def test_written_file_is_new(tmp_path: Path) -> None:
+    """What is there is not written over."""
+    write_run(tmp_path / "run", [])
+    with pytest.raises(FileExistsError):
+        write_run(tmp_path / "run", [])
