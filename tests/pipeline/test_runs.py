@@ -18,9 +18,15 @@ from shadowserver_connector.pipeline.runs import (
 )
 
 
-def items_of(run: Run) -> list[Item]:
+def batches_of(run: Run) -> list[list[Item]]:
     """Read all."""
-    return [item for batch in read_run(run) for item in batch]
+    with run.path.open("rb") as file:
+        return list(read_run(file))
+
+
+def items_of(run: Run) -> list[Item]:
+    """Read all, in one list."""
+    return [item for batch in batches_of(run) for item in batch]
 
 
 def runs_of(folder: Path, *runs: list[Item]) -> list[Run]:
@@ -37,7 +43,7 @@ def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
         [("é\u4e00\U0001f600", 2**40, 2**33)],
     ]
     run = write_run(tmp_path / "run", blocks)
-    batches = list(read_run(run))
+    batches = batches_of(run)
     assert [item for batch in batches for item in batch] == [item for b in blocks for item in b]
     assert run.items == 2_003
     assert max(sum(len(text) for text, _, _ in batch) for batch in batches) < run.widest < 300_000
@@ -65,7 +71,7 @@ def test_runs_of_many_batches_are_merged(tmp_path: Path) -> None:
     thirds = [(f"{n:05}{wide}", 1_000 + n, 1) for n in range(0, 1_000, 3)]
     late = [(f"{n:05}", n, 1) for n in range(2_000, 2_003)]
     runs = runs_of(tmp_path, even, thirds, late)
-    assert len(list(read_run(runs[0]))) > 2
+    assert len(batches_of(runs[0])) > 2
     merged = items_of(merge(runs, tmp_path))
     assert [text for text, _, _ in merged] == sorted({t for t, _, _ in even + thirds + late})
     assert sum(times for _, _, times in merged) == len(even) + len(thirds) + len(late)

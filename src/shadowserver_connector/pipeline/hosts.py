@@ -94,7 +94,9 @@ class HostSort:
         return run
 
     def _blocks(self) -> Iterator[list[Item]]:
-        return read_run(self._run) if self._run else self._in_memory()
+        if self._run is None:
+            return self._in_memory()
+        return read_run(self._stack.enter_context(self._run.path.open("rb")))
 
     def _in_memory(self) -> Iterator[list[Item]]:
         numbers = self._numbers

@@ -5,12 +5,12 @@ from __future__ import annotations
 import marshal
 import sys
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 Item = tuple[str, int, int]
 """A row as text, its number, and how many rows are equal to it, itself included."""
@@ -66,13 +66,15 @@ def write_run(path: Path, blocks: Iterable[list[Item]]) -> Run:
     return Run(path, items, max(widest, size))
 
 
-def read_run(run: Run) -> Generator[list[Item], None, None]:
-    """Yield a file's items, in order, a few at a time; ``OSError`` where it cannot be read."""
-    with run.path.open("rb") as file:
-        while length := file.read(_LENGTH_BYTES):
-            # Written by this process, where nobody else may write.
-            batch: list[Item] = marshal.loads(file.read(int.from_bytes(length)))  # noqa: S302
-            yield batch
+def read_run(file: BinaryIO) -> Iterator[list[Item]]:
+    """Yield a file's items, in order, a few at a time; ``OSError`` where it cannot be read.
+
+    Whoever opened the file closes it: a compiled generator that is left before its end does not.
+    """
+    while length := file.read(_LENGTH_BYTES):
+        # Written by this process, where nobody else may write.
+        batch: list[Item] = marshal.loads(file.read(int.from_bytes(length)))  # noqa: S302
+        yield batch
 
 
 def merge(runs: Sequence[Run], folder: Path) -> Run:
@@ -85,7 +87,9 @@ def merge(runs: Sequence[Run], folder: Path) -> Run:
     while len(waiting) > 1:
         taken = at_once(waiting)
         merges += 1
-        made = write_run(folder / f"merged-{merges}", _merged(waiting[:taken]))
+        with ExitStack() as stack:
+            files = [stack.enter_context(run.path.open("rb")) for run in waiting[:taken]]
+            made = write_run(folder / f"merged-{merges}", _merged(files))
         for run in waiting[:taken]:
             run.path.unlink()
         waiting = [*waiting[taken:], made]
@@ -102,26 +106,25 @@ def at_once(runs: Sequence[Run]) -> int:
     return min(len(runs), MOST_OPEN)
 
 
-def _merged(runs: Sequence[Run]) -> Iterator[list[Item]]:
+def _merged(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:
     """Yield the items of all runs, sorted, those of equal text added up."""
-    with ExitStack() as stack:
-        readers = [stack.enter_context(closing(read_run(run))) for run in runs]
-        heads = [next(reader, []) for reader in readers]
-        while any(heads):
-            # Each text up to this one is in the heads, wherever it comes.
-            bound = min([head[-1][0] for head in heads if head])
-            block: list[Item] = []
-            for index, head in enumerate(heads):
-                end = bisect_right(head, bound, key=_text)
-                if end == len(head):
-                    block += head
-                    heads[index] = next(readers[index], [])
-                else:
-                    block += head[:end]
-                    heads[index] = head[end:]
-            # In C, and fast for what consists of a few sorted parts.
-            block.sort()
-            yield _added_up(block)
+    readers = [read_run(file) for file in files]
+    heads = [next(reader, []) for reader in readers]
+    while any(heads):
+        # Each text up to this one is in the heads, wherever it comes.
+        bound = min([head[-1][0] for head in heads if head])
+        block: list[Item] = []
+        for index, head in enumerate(heads):
+            end = bisect_right(head, bound, key=_text)
+            if end == len(head):
+                block += head
+                heads[index] = next(readers[index], [])
+            else:
+                block += head[:end]
+                heads[index] = head[end:]
+        # In C, and fast for what consists of a few sorted parts.
+        block.sort()
+        yield _added_up(block)
 
 
 def _added_up(items: list[Item]) -> list[Item]:
