@@ -278,11 +278,7 @@ class _LabelWriter:
 
     def __call__(self, labels: Labels | set[Labels] | None) -> bytes:
         """Return the member as observables carry it."""
-        if not labels:
-            return b""
-        # Most often it is one set, which another object of the chunk had as well.
-        known = self._observable.get(labels) if isinstance(labels, tuple) else None
-        return known or _written(self._observable, b',"x_opencti_labels":', labels)
+        return _written(self._observable, b',"x_opencti_labels":', labels) if labels else b""
 
     def plain(self, labels: Labels | set[Labels] | frozenset[Labels] | None) -> bytes:
         """Return the member as domain objects carry it."""
