@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import orjson
 
 from shadowserver_connector.bundle.finding import NoteDraft, Observed
 from shadowserver_connector.bundle.made import LAYER, Made
-from shadowserver_connector.bundle.template import json_mark, template, text_mark
+from shadowserver_connector.bundle.template import json_mark, pieces, template, text_mark
 from shadowserver_connector.mapping.values.addresses import Address
 from shadowserver_connector.mapping.values.names import Name
 from shadowserver_connector.stix import containers, ids, observables
@@ -25,11 +25,20 @@ _NAME: Final = LAYER["domain-name"]
 _TRAFFIC: Final = LAYER["network-traffic"]
 _OBSERVED: Final = LAYER["observed-data"]
 
+# In the order of their names, as canonical JSON has them.
+_IDENTIFYING_ENDS: Final = ("dst_port", "dst_ref", "src_port", "src_ref")
 
-@lru_cache(maxsize=4_096)
-def address_id(address: Address) -> str:
-    """Return the id of an address or network; it is soon asked for again, by its traffic."""
-    return (ids.ipv4_addr if address.version == 4 else ids.ipv6_addr)(address.value)
+
+class TrafficForm(NamedTuple):
+    """Texts around the values of a traffic of which it is known which values it has.
+
+    A value that it does not have is given as an empty text.
+    """
+
+    identifying: tuple[str, ...]
+    """Around port and reference of the destination, then of the source."""
+    body: tuple[str, ...]
+    """Around id, references and ports; the source comes first in each pair."""
 
 
 class Encoders:
@@ -57,26 +66,29 @@ class Encoders:
             _with_id(_observed_example(origin)),
             *("id", "first", "last", "first", "last", "number", "refs"),
         )
-        self._traffic = lru_cache(maxsize=256)(self._traffic_template)
 
     def relationship(self, source: str, relationship_type: str, target: str) -> Made:
         """Return a relationship as `stix.relationships.relationship` makes it."""
         stix_id = ids.relationship(relationship_type, source, target)
-        body = (self._relationship % (stix_id, relationship_type, source, target)).encode()
-        return _tuple(Made, (stix_id, _RELATIONSHIP, body, None))
+        a, b, c, d, e = self._relationship
+        body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"
+        return _tuple(Made, (stix_id, _RELATIONSHIP, body.encode(), None))
 
     def address(self, address: Address, score: int | None) -> Made:
         """Return an address or network as `stix.observables` makes it."""
-        stix_id = address_id(address)
-        text = self._values["ipv4-addr" if address.version == 4 else "ipv6-addr"]
-        return _tuple(Made, (stix_id, _ADDRESS, (text % (stix_id, address.value)).encode(), score))
+        v4 = address.version == 4
+        stix_id = (ids.ipv4_addr if v4 else ids.ipv6_addr)(address.value)
+        a, b, c = self._values["ipv4-addr" if v4 else "ipv6-addr"]
+        return _tuple(
+            Made, (stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score)
+        )
 
     def name(self, name: Name) -> Made:
         """Return a domain name or hostname as `stix.observables` makes it."""
         make_id = ids.domain_name if name.type == "domain-name" else ids.hostname
         stix_id = make_id(name.value)
-        body = (self._values[name.type] % (stix_id, name.value)).encode()
-        return _tuple(Made, (stix_id, _NAME, body, None))
+        a, b, c = self._values[name.type]
+        return _tuple(Made, (stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), None))
 
     def note(
         self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int
@@ -84,52 +96,65 @@ class Encoders:
         """Return a Note of some rows without its containers, as `stix.containers` makes it."""
         about, text = orjson.dumps(abstract).decode(), orjson.dumps(content).decode()
         stix_id = ids.note_of_json(content=text, created=created, abstract=about)
-        body = self._note % (stix_id, created, created, about, text)
+        a, b, c, d, e, f = self._note
+        body = f"{a}{stix_id}{b}{created}{c}{created}{d}{about}{e}{text}{f}"
         return _tuple(NoteDraft, (stix_id, body.encode(), refs, rows))
 
     def observed(self, seen: Observed) -> Made:
         """Return an Observed-Data without labels, as `stix.containers` makes it."""
         refs, first, last, number, _ = seen
         stix_id = ids.observed_data(refs)
-        number = min(number, containers.MAX_NUMBER_OBSERVED)
-        listed = '["' + '","'.join(refs) + '"]'
-        body = self._observed % (stix_id, first, last, first, last, number, listed)
+        count = str(min(number, containers.MAX_NUMBER_OBSERVED))
+        listed = '","'.join(refs)
+        a, b, c, d, e, f, g, h = self._observed
+        body = f'{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}["{listed}"]{h}'
         return _tuple(Made, (stix_id, _OBSERVED, body.encode(), None))
 
-    def network_traffic(
-        self,
-        protocols: tuple[str, ...],
-        src_ref: str | None,
-        dst_ref: str | None,
-        src_port: int | None,
-        dst_port: int | None,
-    ) -> Made:
-        """Return a service or a flow as `stix.observables` makes it."""
-        stix_id = ids.network_traffic(
-            protocols=protocols,
-            src_ref=src_ref,
-            dst_ref=dst_ref,
-            src_port=src_port,
-            dst_port=dst_port,
-        )
-        ends = (src_ref, dst_ref, src_port, dst_port)
-        given = [end for end in ends if end is not None]
-        text = self._traffic(protocols, *[end is not None for end in ends])
-        return _tuple(Made, (stix_id, _TRAFFIC, (text % (stix_id, *given)).encode(), None))
-
-    def _traffic_template(
-        self, protocols: tuple[str, ...], src: bool, dst: bool, src_port: bool, dst_port: bool
-    ) -> str:
+    def traffic_form(
+        self, protocols: tuple[str, ...], *, src: bool, dst: bool, src_port: bool, dst_port: bool
+    ) -> TrafficForm:
+        """Return the form of traffics with these protocols, and with the ends that are true."""
+        ends = {
+            "src_ref": text_mark("src_ref") if src else None,
+            "dst_ref": text_mark("dst_ref") if dst else None,
+            "src_port": text_mark("src_port") if src_port else None,
+            "dst_port": text_mark("dst_port") if dst_port else None,
+        }
         example = observables.network_traffic(
-            self._origin,
-            protocols=protocols,
-            src_ref=text_mark("src") if src else None,
-            dst_ref=text_mark("dst") if dst else None,
+            self._origin, protocols=protocols, src_ref=ends["src_ref"], dst_ref=ends["dst_ref"]
         )
-        ports = {"src_port": src_port, "dst_port": dst_port}
-        example |= {name: json_mark(name) for name, given in ports.items() if given}
-        given = {"src": src, "dst": dst, **ports}
-        return template(_with_id(example), "id", *(name for name, has in given.items() if has))
+        example |= {name: json_mark(name) for name in ("src_port", "dst_port") if ends[name]}
+        return TrafficForm(
+            _around(
+                pieces(
+                    ids.network_traffic_json(protocols=protocols, **ends),
+                    *(name for name in _IDENTIFYING_ENDS if ends[name]),
+                ),
+                [ends[name] is not None for name in _IDENTIFYING_ENDS],
+            ),
+            _around(
+                template(_with_id(example), "id", *(name for name in ends if ends[name])),
+                [True, *(end is not None for end in ends.values())],
+            ),
+        )
+
+    def network_traffic(
+        self, form: TrafficForm, src_ref: str, dst_ref: str, src_port: str, dst_port: str
+    ) -> Made:
+        """Return a service or a flow as `stix.observables` makes it, of values that fit a form."""
+        a, b, c, d, e = form.identifying
+        stix_id = ids.network_traffic_of_json(
+            f"{a}{dst_port}{b}{dst_ref}{c}{src_port}{d}{src_ref}{e}"
+        )
+        a, b, c, d, e, f = form.body
+        body = f"{a}{stix_id}{b}{src_ref}{c}{dst_ref}{d}{src_port}{e}{dst_port}{f}"
+        return _tuple(Made, (stix_id, _TRAFFIC, body.encode(), None))
+
+
+def _around(found: tuple[str, ...], given: Sequence[bool]) -> tuple[str, ...]:
+    """Return texts around all values: behind one that is not given, the text is empty."""
+    texts = iter(found)
+    return (next(texts), *(next(texts) if has else "" for has in given))
 
 
 def _with_id(example: StixObject) -> StixObject:

@@ -56,9 +56,11 @@ class Part:
     """(Column, why): cells that no object could be made of."""
     subject: str
     """What a row with these cells is about, in a word; empty where they do not tell."""
+    addresses: Mapping[str, str]
+    """Party -> id of its address."""
 
 
-NOTHING: Final = Part({}, (), (), (), (), False, (), "")
+NOTHING: Final = Part({}, (), (), (), (), False, (), "", {})
 
 Source = tuple[int, Reader, str]
 """Place of a cell among those of a section, what reads it, and the name of its column."""
@@ -103,6 +105,7 @@ class PartMaker:
         self._bad: list[tuple[str, str]] = []
         self._scored = False
         self._subject = ""
+        self._addresses: dict[str, str] = {}
 
     def values(self, *roles: str) -> list[Any]:
         """Return the parsed cells of the given roles; a bad cell is noted and left out."""
@@ -180,6 +183,10 @@ class PartMaker:
         """Offer an object as an end of relationships with other parts of the row."""
         self._slots.append((slot, stix_id))
 
+    def locate(self, stix_id: str) -> None:
+        """Say that this is the address of the party."""
+        self._addresses[self.party] = stix_id
+
     def about(self, subject: str) -> None:
         """Say what the row is about; the first to say so is heard."""
         self._subject = self._subject or subject
@@ -197,6 +204,7 @@ class PartMaker:
             self._scored,
             tuple(self._bad),
             self._subject,
+            self._addresses,
         )
 
 

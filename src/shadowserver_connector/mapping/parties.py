@@ -62,6 +62,7 @@ def _build_address(make: PartMaker, value: Address) -> str:
     ip = make.add(made, seen=True, noted=own_page, tagged=own_page)
     if score is not None:
         indicate(make, address(make, value), score)
+    make.locate(ip)
     end = _end_of_flow(context, party)
     if end:
         make.offer(f"{end} ipv{value.version}", ip)

@@ -10,7 +10,8 @@ from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.labels import LabelMaker
 from shadowserver_connector.mapping.notes import NoteColumn, note_columns
 from shadowserver_connector.mapping.part import Context
-from shadowserver_connector.mapping.sections import Section, compile_sections, compile_traffic
+from shadowserver_connector.mapping.sections import Section, compile_sections
+from shadowserver_connector.mapping.traffic import TrafficMaker, compile_traffic
 from shadowserver_connector.mapping.values.severity import parse_severity
 
 TOPS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
@@ -34,7 +35,7 @@ class Plan:
     context: Context
     columns: tuple[Column, ...]
     sections: tuple[Section, ...]
-    traffic: Section | None
+    traffic: TrafficMaker | None
     notes: tuple[NoteColumn, ...]
     survey: SurveyColumns
     labels: LabelMaker
@@ -53,7 +54,7 @@ def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
         context=context,
         columns=tuple(columns),
         sections=compile_sections(columns, context),
-        traffic=compile_traffic(columns, context),
+        traffic=compile_traffic(columns, context) if context.options.network_traffic else None,
         notes=note_columns(columns),
         survey=SurveyColumns(_index(columns, "severity"), host, tops),
         labels=LabelMaker(("shadowserver", context.report_type.name, *context.options.labels)),

@@ -98,10 +98,11 @@ class RowMapper:
                 last, last_labels = part, labels
             bad = part.bad
             if traffic is not None:
-                seen = traffic.make(traffic.pick(row))
-                finding.objects.update(seen.objects)
-                finding.tags.append((seen.tagged, labels))
-                bad += seen.bad
+                seen, wrong = traffic(row, part.addresses)
+                if seen is not None:
+                    finding.objects[seen.id] = seen
+                    finding.tags.append(((seen.id,), labels))
+                bad += wrong
             if bad:
                 for column, why in dict.fromkeys(bad):
                     self._oddities.add(why, number, column, times=times)
@@ -144,6 +145,7 @@ class RowMapper:
             any(part.scored for part in parts),
             tuple([bad for part in parts for bad in part.bad]),
             next((part.subject for part in parts if part.subject), ""),
+            {party: stix_id for part in parts for party, stix_id in part.addresses.items()},
         )
 
     def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:

@@ -22,7 +22,6 @@ from shadowserver_connector.mapping.things import (
     build_user_agent,
     build_vulnerabilities,
 )
-from shadowserver_connector.mapping.traffic import TRAFFIC_ROLES, traffic_maker
 
 CACHED_PARTS: Final = 2_048
 """Different combinations of cells that a section remembers; then it forgets all of them."""
@@ -84,16 +83,6 @@ def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Secti
     )
 
 
-def compile_traffic(columns: Sequence[Column], context: Context) -> Section | None:
-    """Return the section that makes network traffic, where the report tells of any."""
-    members = [(at, column) for at, column in enumerate(columns) if column.role in TRAFFIC_ROLES]
-    chosen = tuple(column for _, column in members)
-    make = traffic_maker(chosen, context) if context.options.network_traffic else None
-    if make is None:
-        return None
-    return _picked(members, make)
-
-
 Member = tuple[int, Column]
 
 
@@ -142,10 +131,6 @@ def _section(members: Sequence[Member], build: Builder, party: str, context: Con
             known[cells] = part
         return part
 
-    return _picked(members, make)
-
-
-def _picked(members: Sequence[Member], make: Callable[[Cells], Part]) -> Section:
     places = [at for at, _ in members]
     return Section(tuple(column for _, column in members), _picker(places), make)
 

@@ -1,36 +1,40 @@
 """Network traffic: a service on the asset, or a flow between two parties.
 
 Nearly every row has other ports, so what is remembered here are the readings of single cells and
-not, as in other sections, the parts made of them.
+not, as in sections, the parts made of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
-from operator import call
-from typing import Final, NamedTuple
+from typing import Final
 
+from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.catalogue.model import Column, ReportType
-from shadowserver_connector.mapping.encoders import address_id
-from shadowserver_connector.mapping.part import NOTHING, Context, Part
-from shadowserver_connector.mapping.readers import Reader, Reading, column_reader
+from shadowserver_connector.mapping.encoders import TrafficForm
+from shadowserver_connector.mapping.part import Context
+from shadowserver_connector.mapping.readers import column_reader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
-
-TRAFFIC_ROLES: Final = ("ip", "port", "protocol", "application")
 
 _REMEMBERED: Final = 4_096
 
+Bad = tuple[tuple[str, str], ...]
+"""(Column, why): cells that nothing could be read from."""
 
-class _End(NamedTuple):
-    ref: str
-    version: int
+TrafficMaker = Callable[[list[str], Mapping[str, str]], tuple[Made | None, Bad]]
+"""Takes a row and the addresses of its parties, by party."""
+
+# What a row says of a traffic, as a sum.
+_IPV6: Final = 1
+_SRC: Final = 2
+_DST: Final = 4
+_SRC_PORT: Final = 8
+_DST_PORT: Final = 16
 
 
-def traffic_maker(
-    columns: Sequence[Column], context: Context
-) -> Callable[[tuple[str, ...]], Part] | None:
-    """Return what makes a traffic of the cells of these columns; ``None`` where it never would.
+def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker | None:
+    """Return what makes the traffic of a row with these columns; ``None`` where it never would.
 
     A service goes to the port on which the primary address answers. A flow goes from ``src`` to
     ``dst``; one address is enough, with its port.
@@ -38,40 +42,58 @@ def traffic_maker(
     places = {(column.role, column.party): at for at, column in reversed(list(enumerate(columns)))}
     addressed = {party for role, party in places if role == "ip"}
     source, target = parties_of_traffic(context.report_type, addressed)
-    ends = [(places.get(("ip", p)), places.get(("port", p))) for p in (source, target)]
-    if all(address is None or port is None for address, port in ends):
+    ports = [places.get(("port", party), -1) for party in (source, target)]
+    src_port_at, dst_port_at = [
+        at if party in addressed else -1 for at, party in zip(ports, (source, target), strict=True)
+    ]
+    if src_port_at < 0 and dst_port_at < 0:
         return None
-    (src_at, src_port_at), (dst_at, dst_port_at) = ends
-    protocol_at = next((at for at, c in enumerate(columns) if c.role == "protocol"), None)
-    application_at = next((at for at, c in enumerate(columns) if c.role == "application"), None)
-    readers = tuple(_reader(column) for column in columns)
-    default = context.report_type.application
+    readers = {
+        at: _port_reader(column) for at, column in enumerate(columns) if column.role == "port"
+    }
+    read_src_port = readers.pop(src_port_at, _no_port)
+    read_dst_port = readers.pop(dst_port_at, _no_port)
+    others = tuple(readers.items())
+    protocol_at, application_at = _first(columns, "protocol"), _first(columns, "application")
+    form_of = _form_reader(
+        columns[protocol_at] if protocol_at >= 0 else None,
+        columns[application_at] if application_at >= 0 else None,
+        context,
+    )
     encode = context.encode.network_traffic
 
-    def make_part(cells: tuple[str, ...]) -> Part:
-        readings = list(map(call, readers, cells))
-        src = readings[src_at].value if src_at is not None else None
-        dst = readings[dst_at].value if dst_at is not None else None
-        src_port = readings[src_port_at].value if src and src_port_at is not None else None
-        dst_port = readings[dst_port_at].value if dst and dst_port_at is not None else None
-        bad = tuple([(columns[at].name, why) for at, (_, why) in enumerate(readings) if why])
-        end = dst or src
-        if end is None or (src_port is None and dst_port is None):
-            return Part({}, (), (), (), (), False, bad, "") if bad else NOTHING
-        transport = readings[protocol_at].value if protocol_at is not None else ""
-        application = readings[application_at].value if application_at is not None else ""
-        traffic = encode(
-            _stack(end.version, transport or "", application or default),
-            src.ref if src else None,
-            dst.ref if dst else None,
-            src_port,
-            dst_port,
+    def make(row: list[str], addresses: Mapping[str, str]) -> tuple[Made | None, Bad]:
+        src = addresses.get(source, "") if source else ""
+        dst = addresses.get(target, "") if target else ""
+        src_port = dst_port = ""
+        bad: Bad = ()
+        if src_port_at >= 0:
+            src_port, bad = read_src_port(row[src_port_at])
+        if dst_port_at >= 0:
+            dst_port, wrong = read_dst_port(row[dst_port_at])
+            bad += wrong
+        for at, read in others:
+            bad += read(row[at])[1]
+        ends = _IPV6 if (dst or src).startswith("ipv6") else 0
+        if src:
+            ends += _SRC + _SRC_PORT if src_port else _SRC
+        else:
+            src_port = ""
+        if dst:
+            ends += _DST + _DST_PORT if dst_port else _DST
+        else:
+            dst_port = ""
+        form, wrong = form_of(
+            ends,
+            row[protocol_at] if protocol_at >= 0 else "",
+            row[application_at] if application_at >= 0 else "",
         )
+        made = encode(form, src, dst, src_port, dst_port) if form is not None else None
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
-        return Part({traffic.id: traffic}, (), (), (traffic.id,), (), False, bad, "")
+        return made, bad + wrong
 
-    return make_part
+    return make
 
 
 def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> tuple[str, str]:
@@ -89,19 +111,57 @@ def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> t
     return "", ""
 
 
-def _reader(column: Column) -> Reader:
-    if column.role != "ip":
-        return column_reader(column)
+def _first(columns: Sequence[Column], role: str) -> int:
+    return next((at for at, column in enumerate(columns) if column.role == role), -1)
+
+
+def _port_reader(column: Column) -> Callable[[str], tuple[str, Bad]]:
+    """Return what reads a port as digits; empty for an empty or a bad cell."""
     read = column_reader(column)
 
-    def read_end(cell: str) -> Reading:
-        # The section of the party complains of a bad address already.
-        address = read(cell).value
-        return Reading(address and _End(address_id(address), address.version), "")
+    def read_port(cell: str) -> tuple[str, Bad]:
+        port, why = read(cell)
+        return "" if port is None else str(port), ((column.name, why),) if why else ()
 
-    return lru_cache(maxsize=_REMEMBERED)(read_end)
+    return lru_cache(maxsize=_REMEMBERED)(read_port)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _stack(version: int, transport: str, application: str) -> tuple[str, ...]:
-    return protocol_stack(version=version, transport=transport, application=application)
+def _no_port(_cell: str) -> tuple[str, Bad]:
+    return "", ()
+
+
+def _form_reader(
+    protocol: Column | None, application: Column | None, context: Context
+) -> Callable[[int, str, str], tuple[TrafficForm | None, Bad]]:
+    """Return what finds the form of a traffic; ``None`` for ends that make none.
+
+    It takes what the ends are, and the cells of transport and application protocol.
+    """
+    default = context.report_type.application
+
+    def form_of(ends: int, *cells: str) -> tuple[TrafficForm | None, Bad]:
+        values: dict[str, str] = {}
+        bad: list[tuple[str, str]] = []
+        for column, cell in zip((protocol, application), cells, strict=True):
+            if column is not None:
+                value, why = column_reader(column)(cell)
+                values[column.role] = value or ""
+                if why:
+                    bad.append((column.name, why))
+        if not ends & (_SRC_PORT | _DST_PORT):
+            return None, tuple(bad)
+        stack = protocol_stack(
+            version=6 if ends & _IPV6 else 4,
+            transport=values.get("protocol", ""),
+            application=values.get("application") or default,
+        )
+        form = context.encode.traffic_form(
+            stack,
+            src=bool(ends & _SRC),
+            dst=bool(ends & _DST),
+            src_port=bool(ends & _SRC_PORT),
+            dst_port=bool(ends & _DST_PORT),
+        )
+        return form, tuple(bad)
+
+    return lru_cache(maxsize=_REMEMBERED)(form_of)

@@ -174,18 +174,43 @@ def network_traffic(
     The platform hashes the whole stored document of the address, which nobody else can. It keeps
     this id as an alias, as long as an id never comes with other fields.
     """
+    return network_traffic_of_json(
+        network_traffic_json(
+            protocols=protocols,
+            src_ref=src_ref,
+            dst_ref=dst_ref,
+            src_port=None if src_port is None else f"{src_port:d}",
+            dst_port=None if dst_port is None else f"{dst_port:d}",
+        )
+    )
+
+
+def network_traffic_json(
+    *,
+    protocols: Iterable[str],
+    src_ref: str | None,
+    dst_ref: str | None,
+    src_port: str | None,
+    dst_port: str | None,
+) -> str:
+    """Return the canonical JSON that identifies a network traffic; ports are given as digits."""
     fields = []
     if dst_port is not None:
-        fields.append(f'"dst_port":{dst_port:d}')
+        fields.append(f'"dst_port":{dst_port}')
     if dst_ref is not None:
         fields.append(f'"dst_ref":"{dst_ref}"')
     quoted = ",".join(map(_quote, protocols))
     fields.append(f'"protocols":[{quoted}]')
     if src_port is not None:
-        fields.append(f'"src_port":{src_port:d}')
+        fields.append(f'"src_port":{src_port}')
     if src_ref is not None:
         fields.append(f'"src_ref":"{src_ref}"')
-    return _id("network-traffic", "{" + ",".join(fields) + "}")
+    return "{" + ",".join(fields) + "}"
+
+
+def network_traffic_of_json(identifying: str) -> str:
+    """Return the id of a network traffic from what `network_traffic_json` returns."""
+    return _id("network-traffic", identifying)
 
 
 def observed_data(object_refs: Iterable[str]) -> str:
