@@ -98,7 +98,7 @@ def test_network_traffic(
 @given(content=TEXTS, abstract=TEXTS)
 def test_note(content: str, abstract: str) -> None:
     """A Note of any text is the constructor's, its id included, but for its references."""
-    draft = ENCODE.note(abstract, content, DAY, (V4,), 3)
+    draft = ENCODE.note(abstract, orjson.dumps(content).decode(), DAY, (V4,), 3)
     stix = containers.note(
         ORIGIN, abstract=abstract, content=content, created=DAY, object_refs=(V4,)
     )

@@ -93,11 +93,14 @@ class Encoders:
     def note(
         self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int
     ) -> NoteDraft:
-        """Return a Note of some rows without its containers, as `stix.containers` makes it."""
-        about, text = orjson.dumps(abstract).decode(), orjson.dumps(content).decode()
-        stix_id = ids.note_of_json(content=text, created=created, abstract=about)
+        """Return a Note of some rows without its containers, as `stix.containers` makes it.
+
+        ``content`` is given as JSON.
+        """
+        about = orjson.dumps(abstract).decode()
+        stix_id = ids.note_of_json(content=content, created=created, abstract=about)
         a, b, c, d, e, f = self._note
-        body = f"{a}{stix_id}{b}{created}{c}{created}{d}{about}{e}{text}{f}"
+        body = f"{a}{stix_id}{b}{created}{c}{created}{d}{about}{e}{content}{f}"
         return _tuple(NoteDraft, (stix_id, body.encode(), refs, rows))
 
     def observed(self, seen: Observed) -> Made:

@@ -23,7 +23,8 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9 .,:;/+=%()'\"-]*\Z")
 _AUTOLINK: Final = re.compile(r"(?i)://|www(?=\.)|mailto:|xmpp:|@")
 _MARKUP: Final = re.compile(r"[\\`*_{}\[\]#!|~$^&>@]")
 _LINE_BREAKS: Final = re.compile("[ \t]*(?:\r\n|[\n\r\x0b\x0c\x85\u2028\u2029])[ \t]*")
-_UNSEEN: Final = re.compile(f"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{JOINERS}{INVISIBLE}]")
+# Surrogates as the regular expression's own escapes: a string with real ones cannot be compiled.
+_UNSEEN: Final = re.compile(rf"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{JOINERS}{INVISIBLE}]")
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
 _BACKTICKS: Final = re.compile("`+")
 
@@ -40,13 +41,18 @@ def cell(text: str) -> str:
     text = text.strip()
     if text.isalnum() and text.isascii():
         return text
-    if _PLAIN.match(text) and not _AUTOLINK.search(text):
+    if _PLAIN.match(text) and not _has_link(text):
         return text
     text = _masked(text)
     text = _UNSEEN.sub("\ufffd", _LINE_BREAKS.sub(" ⏎ ", text)).replace("\t", " ").strip()
     if "<" in text:
         return _escaped(text)
     return _quoted(text)
+
+
+def _has_link(text: str) -> bool:
+    """Tell whether plain text holds what would become a link; most has nothing like one."""
+    return (":" in text or "www." in text.lower()) and _AUTOLINK.search(text) is not None
 
 
 def _masked(text: str) -> str:
