@@ -58,7 +58,7 @@ class RowMapper:
     ) -> Finding:
         """Return the finding of some rows of one host.
 
-        ``texts`` returns the text of a Note for each row, of one for all, or of none.
+        ``texts`` returns the text of a Note for each row, of one for all, or of none, as JSON.
         """
         finding = Finding(rows=sum([times for _, _, times in rows]))
         added = self._add(finding, rows)
@@ -129,23 +129,37 @@ class RowMapper:
 
     def _assembled(self, parts: Sequence[Part]) -> Part:
         objects: dict[str, Made] = {}
+        observables: set[str] = set()
+        noted: list[str] = []
+        tagged: list[str] = []
         slots: dict[str, list[str]] = {}
+        scored = False
+        bad: list[tuple[str, str]] = []
+        subject = ""
+        addresses: dict[str, str] = {}
         for part in parts:
             _update(objects, part)
+            observables.update(part.observables)
+            noted.extend(part.noted)
+            tagged.extend(part.tagged)
             for slot, stix_id in part.slots:
                 slots.setdefault(slot, []).append(stix_id)
+            scored = scored or part.scored
+            bad.extend(part.bad)
+            subject = subject or part.subject
+            addresses.update(part.addresses)
         if len(slots) > 1:
             self._relate(objects, slots)
         return Part(
             objects,
-            tuple(sorted({stix_id for part in parts for stix_id in part.observables})),
-            _joined([part.noted for part in parts if part.noted]),
-            _joined([part.tagged for part in parts if part.tagged]),
+            tuple(sorted(observables)),
+            tuple(dict.fromkeys(noted)),
+            tuple(dict.fromkeys(tagged)),
             (),
-            any(part.scored for part in parts),
-            tuple([bad for part in parts for bad in part.bad]),
-            next((part.subject for part in parts if part.subject), ""),
-            {party: stix_id for part in parts for party, stix_id in part.addresses.items()},
+            scored,
+            tuple(bad),
+            subject,
+            addresses,
         )
 
     def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:
@@ -183,7 +197,7 @@ def _together(added: Sequence[_Added]) -> _Added:
         time=min(one.time for one in added),
         labels=added[0].labels,
         subject=next((one.subject for one in added if one.subject), ""),
-        noted=_joined([one.noted for one in added]),
+        noted=tuple(dict.fromkeys(chain.from_iterable([one.noted for one in added]))),
     )
 
 
@@ -200,9 +214,3 @@ def _update(objects: dict[str, Made], part: Part) -> None:
         known = objects.get(stix_id)
         if known is None or known.score is None or (made.score or 0) > known.score:
             objects[stix_id] = made
-
-
-def _joined(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    if len(groups) == 1:
-        return groups[0]
-    return tuple(dict.fromkeys(chain.from_iterable(groups)))

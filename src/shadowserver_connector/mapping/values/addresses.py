@@ -12,8 +12,7 @@ import re
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final, Literal, NamedTuple
 
-_OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_IPV4: Final = re.compile(rf"({_OCTET})\.({_OCTET})(?:\.{_OCTET}){{2}}")
+_OCTETS: Final = {str(number): number for number in range(256)}
 _PREFIX_LENGTH: Final = re.compile(r"[0-9]{1,3}")
 _NOT_PUBLIC: Final = tuple(
     ip_network(prefix)
@@ -72,15 +71,15 @@ def parse_public(text: str) -> Address:
 
 
 def _parse_v4(text: str) -> Address:
-    match = _IPV4.fullmatch(text)
-    if match is None:
+    octets = [_OCTETS.get(part, -1) for part in text.split(".")]
+    if len(octets) != 4 or -1 in octets:
         raise ValueError("not an IPv4 address")
-    first = int(match[1])
+    first = octets[0]
     if first in (0, 127):
         raise ValueError("an unspecified or loopback address")
     if first >= 224:
         raise ValueError("a multicast, broadcast or reserved address")
-    if first == 169 and match[2] == "254":
+    if first == 169 and octets[1] == 254:
         raise ValueError("a link-local address")
     return Address(text, 4)
 

@@ -26,8 +26,10 @@ def parse_time(text: str) -> str:
         and text[10] == " "
         and text[4] == text[7] == "-"
         and text[13] == text[16] == ":"
+        and text[11:13] != "24"  # an hour that is the next day's, where Python takes it at all
     ):
-        return _from_iso(text).isoformat(timespec="milliseconds") + "Z"
+        _from_iso(text)
+        return f"{text[:10]}T{text[11:]}.000Z"
     openssl = _OPENSSL.fullmatch(text)
     if openssl is not None:
         text = _openssl_to_iso(openssl)
