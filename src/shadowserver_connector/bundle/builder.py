@@ -239,18 +239,17 @@ def _repeated(finding: Finding, notes: Container[str]) -> int:
 
 def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk:
     layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
-    encode_labels = _LabelWriter()
+    observable = _LabelWriter(b',"x_opencti_labels":')
+    plain = _LabelWriter(b',"labels":')
     labels = content.labels
-    for stix_id, made in content.objects.items():
-        sets = labels.get(stix_id)
-        if sets is None and made.score is None:
-            encoded = _tuple(Encoded, (stix_id, made.body + b"}"))
-        else:
-            encoded = _complete(made, encode_labels(sets))
-        layers[made.layer].append(encoded)
+    for stix_id, layer, body, score in content.objects.values():
+        end = observable.end(labels.get(stix_id))
+        if score is not None:
+            end = b',"x_opencti_score":%d' % score + end
+        layers[layer].append(_tuple(Encoded, (stix_id, body + end)))
     for seen in content.observed.values():
-        made = containers.observed(seen)
-        layers[made.layer].append(_complete(made, encode_labels.plain(seen.labels)))
+        stix_id, layer, body, _ = containers.observed(seen)
+        layers[layer].append(_tuple(Encoded, (stix_id, body + plain.end(seen.labels))))
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     case = containers.case(content.part, refs, only_part=only_part)
@@ -258,41 +257,26 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
         layers[LAYER["case-incident"]].append(case)
     attached = containers.note_refs(content.part)
     for note in content.notes.values():
-        tail = b',"object_refs":' + orjson.dumps([*attached, *note.refs])
-        tail += encode_labels.plain(labels.get(note.id)) + b"}"
-        layers[LAYER["note"]].append(_tuple(Encoded, (note.id, note.body + tail)))
+        refs_and_end = orjson.dumps([*attached, *note.refs]) + plain.end(labels.get(note.id))
+        body = note.body + b',"object_refs":' + refs_and_end
+        layers[LAYER["note"]].append(_tuple(Encoded, (note.id, body)))
     return Chunk("findings", tuple(chain.from_iterable(layers)), content.rows)
 
 
-def _complete(made: Made, labels: bytes) -> Encoded:
-    score = b"" if made.score is None else b',"x_opencti_score":%d' % made.score
-    return _tuple(Encoded, (made.id, made.body + score + labels + b"}"))
-
-
 class _LabelWriter:
-    """Writes label sets as JSON, each different one once; few differ within a chunk."""
+    """Writes how objects end, with their labels; few sets differ within a chunk."""
 
-    def __init__(self) -> None:
-        self._observable: dict[Labels | frozenset[Labels], bytes] = {}
-        self._domain: dict[Labels | frozenset[Labels], bytes] = {}
+    def __init__(self, member: bytes) -> None:
+        self._member = member
+        self._known: dict[Labels | frozenset[Labels], bytes] = {}
 
-    def __call__(self, labels: Labels | set[Labels] | None) -> bytes:
-        """Return the member as observables carry it."""
-        return _written(self._observable, b',"x_opencti_labels":', labels) if labels else b""
-
-    def plain(self, labels: Labels | set[Labels] | frozenset[Labels] | None) -> bytes:
-        """Return the member as domain objects carry it."""
-        return _written(self._domain, b',"labels":', labels) if labels else b""
-
-
-def _written(
-    known: dict[Labels | frozenset[Labels], bytes],
-    member: bytes,
-    labels: Labels | set[Labels] | frozenset[Labels],
-) -> bytes:
-    key = frozenset(labels) if isinstance(labels, set) else labels
-    written = known.get(key)
-    if written is None:
-        sets = (labels,) if isinstance(labels, tuple) else labels
-        written = known[key] = member + orjson.dumps(unite(sets))
-    return written
+    def end(self, labels: Labels | set[Labels] | frozenset[Labels] | None) -> bytes:
+        """Return the member with the labels, where there are any, and the closing brace."""
+        if not labels:
+            return b"}"
+        key = frozenset(labels) if isinstance(labels, set) else labels
+        written = self._known.get(key)
+        if written is None:
+            sets = (labels,) if isinstance(labels, tuple) else labels
+            written = self._known[key] = self._member + orjson.dumps(unite(sets)) + b"}"
+        return written

@@ -106,11 +106,11 @@ class Encoders:
     def observed(self, seen: Observed) -> Made:
         """Return an Observed-Data without labels, as `stix.containers` makes it."""
         refs, first, last, number, _ = seen
-        stix_id = ids.observed_data(refs)
+        listed = '["' + '","'.join(refs) + '"]'
+        stix_id = ids.observed_data_of_json(listed)
         count = str(min(number, containers.MAX_NUMBER_OBSERVED))
-        listed = '","'.join(refs)
         a, b, c, d, e, f, g, h = self._observed
-        body = f'{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}["{listed}"]{h}'
+        body = f"{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}{listed}{h}"
         return _tuple(Made, (stix_id, _OBSERVED, body.encode(), None))
 
     def traffic_form(

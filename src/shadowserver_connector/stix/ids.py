@@ -216,7 +216,12 @@ def network_traffic_of_json(identifying: str) -> str:
 def observed_data(object_refs: Iterable[str]) -> str:
     """Return the id of an observed-data: of the set of ids that it refers to, in any order."""
     refs = '","'.join(sorted(object_refs))
-    return _id("observed-data", f'{{"objects":["{refs}"]}}')
+    return observed_data_of_json(f'["{refs}"]')
+
+
+def observed_data_of_json(object_refs: str) -> str:
+    """Return the id of an observed-data whose references are given as JSON, sorted."""
+    return _id("observed-data", f'{{"objects":{object_refs}}}')
 
 
 def note(*, content: str, created: str, abstract: str) -> str:
