@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.becomes import becomes
-from shadowserver_connector.mapping.part import Context
+from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.roles import PARSERS, is_empty
 
 

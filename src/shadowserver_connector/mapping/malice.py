@@ -15,7 +15,7 @@ SCORES: Final = {"info": 10, "low": 25, "medium": 50, "high": 75, "critical": 90
 def malicious_score(make: PartMaker) -> int | None:
     """Return the score of what the part's party runs; ``None`` if it is not malicious."""
     context = make.context
-    if not context.meaning(make.party).malicious:
+    if not make.shape.meaning.malicious:
         return None
     return SCORES[make.value("severity") or context.report_type.severity]
 
@@ -23,7 +23,7 @@ def malicious_score(make: PartMaker) -> int | None:
 def indicate(make: PartMaker, stix: StixObject, score: int | None) -> None:
     """Make the indicator of an observable, where it is malicious and indicators are wanted."""
     context = make.context
-    if not (context.options.create_indicators and context.meaning(make.party).malicious):
+    if not (context.options.create_indicators and make.shape.meaning.malicious):
         return
     indicator = indicators.indicator(context.origin, stix, valid_from=context.day, score=score)
     make.relate(make.shared(indicator), "based-on", stix["id"])

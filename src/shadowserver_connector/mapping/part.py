@@ -7,31 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shadowserver_connector.bundle.made import Made, make
-from shadowserver_connector.catalogue.model import Column, Meaning, ReportType
-from shadowserver_connector.mapping.encoders import Encoders
-from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.readers import Reader, column_reader
+from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.roles import is_empty
-from shadowserver_connector.stix.origin import Origin, StixObject
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What all rows of a report have in common."""
-
-    origin: Origin
-    day: str
-    """Start of the day covered, ``YYYY-MM-DDT00:00:00.000Z``."""
-    report_type: ReportType
-    meanings: Mapping[str, Meaning]
-    activities: frozenset[str]
-    """Cells of a malware column that name an activity."""
-    options: Options
-    encode: Encoders
-
-    def meaning(self, party: str) -> Meaning:
-        """Return what a party is in this report."""
-        return self.meanings[self.report_type.parties.get(party, "other")]
+from shadowserver_connector.mapping.shape import Shape
+from shadowserver_connector.stix.origin import StixObject
 
 
 @dataclass(slots=True, eq=False)
@@ -62,30 +41,6 @@ class Part:
 
 NOTHING: Final = Part({}, (), (), (), (), False, (), "", {})
 
-Source = tuple[int, Reader, str]
-"""Place of a cell among those of a section, what reads it, and the name of its column."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What the cells of a section are, the same for every row."""
-
-    party: str
-    group: str
-    meaning: Meaning
-    """What the party is."""
-    sources: Mapping[str, tuple[Source, ...]]
-    """Role -> where to read its values."""
-
-
-def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
-    """Return the shape of cells of these columns, of which there is at least one."""
-    sources: dict[str, tuple[Source, ...]] = {}
-    for at, column in enumerate(columns):
-        source = (at, column_reader(column), column.name)
-        sources[column.role] = (*sources.get(column.role, ()), source)
-    return Shape(party, columns[0].group, context.meaning(party), sources)
-
 
 class PartMaker:
     """Collects the objects of some cells; the builders in this package call it."""
@@ -93,8 +48,6 @@ class PartMaker:
     def __init__(self, context: Context, shape: Shape, cells: Sequence[str]) -> None:
         self.context = context
         self.shape = shape
-        self.party = shape.party
-        self.group = shape.group
         self._sources = shape.sources
         self._cells = cells
         self._objects: dict[str, Made] = {}
@@ -126,13 +79,16 @@ class PartMaker:
 
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
+        first = None
         for role in roles:
             if role in self._sources:
-                break
-        else:
-            return None
-        found = self.values(*roles)
-        return found[0] if found else None
+                for at, read, name in self._sources[role]:
+                    value, bad = read(self._cells[at])
+                    if bad:
+                        self._bad.append((name, bad))
+                    elif first is None:
+                        first = value
+        return first
 
     def text(self, role: str) -> str:
         """Return the first cell of the role as it is, without outer space; empty where null."""
@@ -185,7 +141,7 @@ class PartMaker:
 
     def locate(self, stix_id: str) -> None:
         """Say that this is the address of the party."""
-        self._addresses[self.party] = stix_id
+        self._addresses[self.shape.party] = stix_id
 
     def about(self, subject: str) -> None:
         """Say what the row is about; the first to say so is heard."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.labels import LabelMaker
 from shadowserver_connector.mapping.notes import NoteColumn, note_columns
-from shadowserver_connector.mapping.part import Context
 from shadowserver_connector.mapping.sections import Section, compile_sections
 from shadowserver_connector.mapping.traffic import TrafficMaker, compile_traffic
 from shadowserver_connector.mapping.values.severity import parse_severity

@@ -7,8 +7,10 @@ from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
 from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.part import Builder, Context, Part, PartMaker, shape_of
+from shadowserver_connector.mapping.context import Context
+from shadowserver_connector.mapping.part import Builder, Part, PartMaker
 from shadowserver_connector.mapping.parties import build_party
+from shadowserver_connector.mapping.shape import shape_of
 from shadowserver_connector.mapping.things import (
     build_accounts,
     build_attack_patterns,

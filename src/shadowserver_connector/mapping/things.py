@@ -11,7 +11,7 @@ from typing import Final
 from shadowserver_connector.catalogue.model import RDNS
 from shadowserver_connector.mapping.malice import indicate, malicious_score
 from shadowserver_connector.mapping.part import PartMaker
-from shadowserver_connector.mapping.parties import CONTROLLERS, sandboxed
+from shadowserver_connector.mapping.shape import in_sandbox
 from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.products import Product, cpe_of, split_products
 from shadowserver_connector.mapping.values.urls import build_url
@@ -79,7 +79,7 @@ def build_software(make: PartMaker) -> None:
     version = make.value("software.version")
     name = make.value("software.product", "software.short_name")
     vendor = make.value("software.vendor")
-    if name is None and version is not None and make.group == SERVICE:
+    if name is None and version is not None and make.shape.group == SERVICE:
         name = report_type.product_of(version)
     if not name:
         return
@@ -88,12 +88,12 @@ def build_software(make: PartMaker) -> None:
         software = knowledge.software(
             make.context.origin,
             product.name,
-            vendor=vendor or (report_type.vendor if make.group == SERVICE else "") or None,
+            vendor=vendor or (report_type.vendor if make.shape.group == SERVICE else "") or None,
             version=product.version,
             cpe=make.value("software.cpe") or cpe_of(*product),
         )
         made = make.observable(software, noted=False, tagged=False)
-        make.offer("attacked" if make.group == TARGET else "thing", made)
+        make.offer("attacked" if make.shape.group == TARGET else "thing", made)
 
 
 def build_certificate(make: PartMaker) -> None:
@@ -133,7 +133,7 @@ def build_file(make: PartMaker) -> None:
         return
     file = observables.file(make.context.origin, hashes=hashes, name=make.value("file.name"))
     # A sample that ran in a sandbox is what contacted the hosts of its rows.
-    make.offer("sample" if sandboxed(make.context) else "thing", make.observable(file))
+    make.offer("sample" if in_sandbox(make.context) else "thing", make.observable(file))
 
 
 def build_ssh_key(make: PartMaker) -> None:
@@ -157,7 +157,7 @@ def build_urls(make: PartMaker) -> None:
     for value in make.values("url"):
         url = _url(make, value)
         make.offer("subject", url)
-        if make.context.meaning(make.party).name in CONTROLLERS:
+        if make.shape.controls:
             make.offer("controller", url)
         make.about(value)
 

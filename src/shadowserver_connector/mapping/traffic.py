@@ -12,8 +12,8 @@ from typing import Final
 
 from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.catalogue.model import Column, ReportType
+from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.encoders import TrafficForm
-from shadowserver_connector.mapping.part import Context
 from shadowserver_connector.mapping.readers import column_reader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
 

@@ -15,10 +15,10 @@ from shadowserver_connector.bundle.finding import Finding
 from shadowserver_connector.bundle.made import make
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.containers import ReportContainers
+from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_note, host_note
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
-from shadowserver_connector.mapping.part import Context
 from shadowserver_connector.mapping.plan import Plan, compile_plan
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.mapping.summary import summary

@@ -1,0 +1,115 @@
+"""What the cells of a section are, the same for every row: nothing here is decided per row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shadowserver_connector.catalogue.model import Column, Meaning
+from shadowserver_connector.mapping.context import Context
+from shadowserver_connector.mapping.readers import Reader, column_reader
+
+# Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
+_CROWDED: Final = frozenset(["sinkhole", "sensor"])
+_CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkhole"])
+"""Meanings of parties that the malware of a row talks to."""
+_SANDBOXED: Final = frozenset(["contacted", "looked_up"])
+
+Source = tuple[int, Reader, str]
+"""Place of a cell among those of a section, what reads it, and the name of its column."""
+
+Slots = tuple[str, ...]
+"""Ends of relationships with objects of other sections, that an object is offered as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The cells of one section."""
+
+    party: str
+    group: str
+    sources: Mapping[str, tuple[Source, ...]]
+    """Role -> where to read its values."""
+    meaning: Meaning
+    """What the party is."""
+    is_primary: bool
+    """Whether the row is about the party's address."""
+    own_page: bool
+    """Whether Notes and labels belong on the page of the party's objects."""
+    controls: bool
+    """Whether the malware of a row talks to the party."""
+    ipv4_slots: Slots
+    ipv6_slots: Slots
+    domain_slots: Slots
+    """For a domain name that was asked for, unlike one that an address has in reverse DNS."""
+    hostname_slots: Slots
+    """The same for a hostname; OpenCTI relates neither malware nor files to one."""
+
+
+def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
+    """Return the shape of cells of these columns, of which there is at least one."""
+    sources: dict[str, tuple[Source, ...]] = {}
+    for at, column in enumerate(columns):
+        source = (at, column_reader(column), column.name)
+        sources[column.role] = (*sources.get(column.role, ()), source)
+    meaning = context.meaning(party)
+    controls = meaning.name in _CONTROLLERS
+    subject = () if context.report_type.primary else ("subject",)
+    asked = ("controller",) * controls + ("contacted",) * (meaning.name in _SANDBOXED)
+    return Shape(
+        party=party,
+        group=columns[0].group,
+        sources=sources,
+        meaning=meaning,
+        is_primary=party == context.report_type.primary,
+        own_page=meaning.name not in _CROWDED,
+        controls=controls,
+        ipv4_slots=_address_slots(context, party, sources, 4),
+        ipv6_slots=_address_slots(context, party, sources, 6),
+        domain_slots=subject + asked,
+        hostname_slots=subject,
+    )
+
+
+def in_sandbox(context: Context) -> bool:
+    """Tell whether rows are about what malware did in a sandbox."""
+    return not _SANDBOXED.isdisjoint(context.report_type.parties.values())
+
+
+def _address_slots(context: Context, party: str, roles: Collection[str], version: int) -> Slots:
+    meaning = context.meaning(party).name
+    slots = []
+    end = _end_of_flow(context, party)
+    if end:
+        slots.append(f"{end} ipv{version}")
+    if party == context.report_type.primary:
+        slots.append("primary")
+        if meaning in _SANDBOXED:
+            slots.append("contacted")
+    elif not (meaning in _CROWDED or _is_stranger(context, party, roles) or (end and version == 4)):
+        slots.append("thing")
+    if meaning in _CONTROLLERS:
+        slots.append("controller")
+    return tuple(slots)
+
+
+def _is_stranger(context: Context, party: str, roles: Collection[str]) -> bool:
+    """Tell whether the name of a column is all that says of an address what it does here."""
+    report_type = context.report_type
+    guessed = "public_address" in roles and party not in report_type.parties
+    return guessed or not report_type.primary
+
+
+def _end_of_flow(context: Context, party: str) -> str:
+    """Return which end of a connection the party is, empty where none was seen of it.
+
+    The source of an amplification attack is its victim, in whose name others sent packets.
+    """
+    report_type = context.report_type
+    primary = report_type.primary
+    if report_type.traffic != "flow" or context.meaning(primary).name == "victim":
+        return ""
+    if party == primary:
+        return "source"
+    return "target" if party in ("dst", "cc") else ""
