@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +44,11 @@ def reports(folder: Path, types: Sequence[str] = TYPES, rows: int = 60) -> list[
         write_report(folder / info.file, name, DAY, rows)
         jobs.append((folder / info.file, info))
     return jobs
+
+
+def content(chunks: Iterable[Chunk]) -> list[object]:
+    """Return all that chunks hold, to be compared."""
+    return [(c.kind, [(each.id, each.json) for each in c.objects], c.findings) for c in chunks]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -201,7 +206,7 @@ CHUNKS = (
 @pytest.mark.parametrize("chunk", CHUNKS)
 def test_packed_chunk_comes_back_equal(chunk: Chunk) -> None:
     """Kind, ids, bytes, order and count survive."""
-    assert unpack(pack(chunk)) == chunk
+    assert content([unpack(pack(chunk))]) == content([chunk])
 
 
 def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
@@ -212,7 +217,7 @@ def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
     with path.open("wb") as file:
         for chunk in CHUNKS:
             spool_to(file)(chunk)
-    assert tuple(read_spool(path)) == CHUNKS
+    assert content(read_spool(path)) == content(CHUNKS)
 
 
 def test_conversion_that_fails_leaves_no_spool(tmp_path: Path) -> None:
@@ -245,7 +250,7 @@ def test_chunks_of_a_worker_are_those_of_a_direct_conversion(
     with kind() as executor:
         conversion = convert_anywhere(executor, path, info, Options(), spool).result()
     assert conversion.replay(replayed.append) == outcome
-    assert replayed == direct
+    assert content(replayed) == content(direct)
     assert list(spool.iterdir()) == []
 
 

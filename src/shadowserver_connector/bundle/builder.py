@@ -20,9 +20,6 @@ from shadowserver_connector.bundle.finding import (
 )
 from shadowserver_connector.bundle.made import LAYER, LAYERS, Made
 
-# NamedTuples are made by a function in Python; this is what it calls.
-_tuple: Final = tuple.__new__
-
 _FIRST_REFERENCED: Final = LAYER["location"]
 
 # What an object adds to a chunk beside its body: its references in Report and Case, its score.
@@ -242,14 +239,14 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
     observable = _LabelWriter(b',"x_opencti_labels":')
     plain = _LabelWriter(b',"labels":')
     labels = content.labels
-    for stix_id, layer, body, score in content.objects.values():
-        end = observable.end(labels.get(stix_id))
-        if score is not None:
-            end = b',"x_opencti_score":%d' % score + end
-        layers[layer].append(_tuple(Encoded, (stix_id, body + end)))
+    for made in content.objects.values():
+        end = observable.end(labels.get(made.id))
+        if made.score is not None:
+            end = b',"x_opencti_score":%d' % made.score + end
+        layers[made.layer].append(Encoded(made.id, made.body + end))
     for seen in content.observed.values():
-        stix_id, layer, body, _ = containers.observed(seen)
-        layers[layer].append(_tuple(Encoded, (stix_id, body + plain.end(seen.labels))))
+        made = containers.observed(seen)
+        layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     case = containers.case(content.part, refs, only_part=only_part)
@@ -259,7 +256,7 @@ def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk
     for note in content.notes.values():
         refs_and_end = orjson.dumps([*attached, *note.refs]) + plain.end(labels.get(note.id))
         body = note.body + b',"object_refs":' + refs_and_end
-        layers[LAYER["note"]].append(_tuple(Encoded, (note.id, body)))
+        layers[LAYER["note"]].append(Encoded(note.id, body))
     return Chunk("findings", tuple(chain.from_iterable(layers)), content.rows)
 
 

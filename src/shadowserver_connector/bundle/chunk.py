@@ -5,16 +5,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 _BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
 
-class Encoded(NamedTuple):
+class Encoded:
     """One STIX object, written once."""
+
+    __slots__ = ("id", "json")
 
     id: str
     json: bytes
+
+    def __init__(self, id: str, json: bytes) -> None:
+        self.id = id
+        self.json = json
 
 
 @dataclass(frozen=True, slots=True)

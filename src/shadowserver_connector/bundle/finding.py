@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from shadowserver_connector.bundle.made import Made
 
@@ -12,8 +11,10 @@ Labels = tuple[str, ...]
 """Clean labels, sorted."""
 
 
-class Observed(NamedTuple):
+class Observed:
     """An Observed-Data before merging: one row's, or several with the same observables."""
+
+    __slots__ = ("first", "labels", "last", "number", "refs")
 
     refs: tuple[str, ...]
     """Ids of observables, sorted; they identify it."""
@@ -22,9 +23,20 @@ class Observed(NamedTuple):
     number: int
     labels: frozenset[Labels]
 
+    def __init__(
+        self, refs: tuple[str, ...], first: str, last: str, number: int, labels: frozenset[Labels]
+    ) -> None:
+        self.refs = refs
+        self.first = first
+        self.last = last
+        self.number = number
+        self.labels = labels
 
-class NoteDraft(NamedTuple):
+
+class NoteDraft:
     """A Note that does not know its containers yet."""
+
+    __slots__ = ("body", "id", "refs", "rows")
 
     id: str
     body: bytes
@@ -33,6 +45,12 @@ class NoteDraft(NamedTuple):
     """Observables that it is about."""
     rows: int
     """Rows of the report that stand in it."""
+
+    def __init__(self, id: str, body: bytes, refs: tuple[str, ...], rows: int) -> None:
+        self.id = id
+        self.body = body
+        self.refs = refs
+        self.rows = rows
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -29,17 +29,25 @@ LAYER: Final[Mapping[str, int]] = {
 LAYERS: Final = len(_LAYERS)
 
 
-class Made(NamedTuple):
+class Made:
     """An object's id, its place in the order, and its JSON without the closing brace.
 
     Labels and score are not in ``body``: they differ from row to row and are united or
     maximised over the rows of a chunk.
     """
 
+    __slots__ = ("body", "id", "layer", "score")
+
     id: str
     layer: int
     body: bytes
-    score: int | None = None
+    score: int | None
+
+    def __init__(self, id: str, layer: int, body: bytes, score: int | None = None) -> None:
+        self.id = id
+        self.layer = layer
+        self.body = body
+        self.score = score
 
 
 def make(stix: Mapping[str, Any], score: int | None = None) -> Made:

@@ -16,9 +16,6 @@ from shadowserver_connector.stix import containers, ids, observables
 from shadowserver_connector.stix.origin import Origin, StixObject
 from shadowserver_connector.stix.relationships import relationship
 
-# NamedTuples are made by a function in Python; this is what it calls.
-_tuple: Final = tuple.__new__
-
 _RELATIONSHIP: Final = LAYER["relationship"]
 _ADDRESS: Final = LAYER["ipv4-addr"]
 _NAME: Final = LAYER["domain-name"]
@@ -72,23 +69,21 @@ class Encoders:
         stix_id = ids.relationship(relationship_type, source, target)
         a, b, c, d, e = self._relationship
         body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"
-        return _tuple(Made, (stix_id, _RELATIONSHIP, body.encode(), None))
+        return Made(stix_id, _RELATIONSHIP, body.encode())
 
     def address(self, address: Address, score: int | None) -> Made:
         """Return an address or network as `stix.observables` makes it."""
         v4 = address.version == 4
         stix_id = (ids.ipv4_addr if v4 else ids.ipv6_addr)(address.value)
         a, b, c = self._values["ipv4-addr" if v4 else "ipv6-addr"]
-        return _tuple(
-            Made, (stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score)
-        )
+        return Made(stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score)
 
     def name(self, name: Name) -> Made:
         """Return a domain name or hostname as `stix.observables` makes it."""
         make_id = ids.domain_name if name.type == "domain-name" else ids.hostname
         stix_id = make_id(name.value)
         a, b, c = self._values[name.type]
-        return _tuple(Made, (stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), None))
+        return Made(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode())
 
     def note(
         self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int
@@ -101,17 +96,17 @@ class Encoders:
         stix_id = ids.note_of_json(content=content, created=created, abstract=about)
         a, b, c, d, e, f = self._note
         body = f"{a}{stix_id}{b}{created}{c}{created}{d}{about}{e}{content}{f}"
-        return _tuple(NoteDraft, (stix_id, body.encode(), refs, rows))
+        return NoteDraft(stix_id, body.encode(), refs, rows)
 
     def observed(self, seen: Observed) -> Made:
         """Return an Observed-Data without labels, as `stix.containers` makes it."""
-        refs, first, last, number, _ = seen
-        listed = '["' + '","'.join(refs) + '"]'
+        first, last = seen.first, seen.last
+        listed = '["' + '","'.join(seen.refs) + '"]'
         stix_id = ids.observed_data_of_json(listed)
-        count = str(min(number, containers.MAX_NUMBER_OBSERVED))
+        count = str(min(seen.number, containers.MAX_NUMBER_OBSERVED))
         a, b, c, d, e, f, g, h = self._observed
         body = f"{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}{listed}{h}"
-        return _tuple(Made, (stix_id, _OBSERVED, body.encode(), None))
+        return Made(stix_id, _OBSERVED, body.encode())
 
     def traffic_form(
         self, protocols: tuple[str, ...], *, src: bool, dst: bool, src_port: bool, dst_port: bool
@@ -151,7 +146,7 @@ class Encoders:
         )
         a, b, c, d, e, f = form.body
         body = f"{a}{stix_id}{b}{src_ref}{c}{dst_ref}{d}{src_port}{e}{dst_port}{f}"
-        return _tuple(Made, (stix_id, _TRAFFIC, body.encode(), None))
+        return Made(stix_id, _TRAFFIC, body.encode())
 
 
 def _around(found: tuple[str, ...], given: Sequence[bool]) -> tuple[str, ...]:

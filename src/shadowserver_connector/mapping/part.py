@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from shadowserver_connector.bundle.made import Made, make
@@ -13,12 +12,23 @@ from shadowserver_connector.mapping.shape import Shape
 from shadowserver_connector.stix.origin import StixObject
 
 
-@dataclass(slots=True, eq=False)
 class Part:
     """STIX objects of some cells, and what the row does with them; a part equals only itself.
 
     No id stands twice in one of its tuples.
     """
+
+    __slots__ = (
+        "addresses",
+        "bad",
+        "noted",
+        "objects",
+        "observables",
+        "scored",
+        "slots",
+        "subject",
+        "tagged",
+    )
 
     objects: Mapping[str, Made]
     observables: tuple[str, ...]
@@ -37,6 +47,28 @@ class Part:
     """What a row with these cells is about, in a word; empty where they do not tell."""
     addresses: Mapping[str, str]
     """Party -> id of its address."""
+
+    def __init__(
+        self,
+        objects: Mapping[str, Made],
+        observables: tuple[str, ...],
+        noted: tuple[str, ...],
+        tagged: tuple[str, ...],
+        slots: tuple[tuple[str, str], ...],
+        scored: bool,
+        bad: tuple[tuple[str, str], ...],
+        subject: str,
+        addresses: Mapping[str, str],
+    ) -> None:
+        self.objects = objects
+        self.observables = observables
+        self.noted = noted
+        self.tagged = tagged
+        self.slots = slots
+        self.scored = scored
+        self.bad = bad
+        self.subject = subject
+        self.addresses = addresses
 
 
 NOTHING: Final = Part({}, (), (), (), (), False, (), "", {})
@@ -66,11 +98,11 @@ class PartMaker:
         for role in roles:
             if role in self._sources:
                 for at, read, name in self._sources[role]:
-                    value, bad = read(self._cells[at])
-                    if bad:
-                        self._bad.append((name, bad))
-                    elif value is not None:
-                        found.append(value)
+                    reading = read(self._cells[at])
+                    if reading.bad:
+                        self._bad.append((name, reading.bad))
+                    elif reading.value is not None:
+                        found.append(reading.value)
         return found
 
     def reads(self, *roles: str) -> bool:
@@ -83,11 +115,11 @@ class PartMaker:
         for role in roles:
             if role in self._sources:
                 for at, read, name in self._sources[role]:
-                    value, bad = read(self._cells[at])
-                    if bad:
-                        self._bad.append((name, bad))
+                    reading = read(self._cells[at])
+                    if reading.bad:
+                        self._bad.append((name, reading.bad))
                     elif first is None:
-                        first = value
+                        first = reading.value
         return first
 
     def text(self, role: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.roles import PARSERS, is_empty
@@ -12,13 +12,19 @@ from shadowserver_connector.mapping.roles import PARSERS, is_empty
 _REMEMBERED: Final = 1_024
 
 
-class Reading(NamedTuple):
+class Reading:
     """What a cell says."""
+
+    __slots__ = ("bad", "value")
 
     value: Any
     """As the role's parser returns it; ``None`` for an empty or a bad cell."""
     bad: str
     """Why the cell is bad; empty for a good or an empty one."""
+
+    def __init__(self, value: Any, bad: str) -> None:
+        self.value = value
+        self.bad = bad
 
 
 Reader = Callable[[str], Reading]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
 from shadowserver_connector.bundle.finding import Finding, Labels, Observed
 from shadowserver_connector.bundle.made import Made
@@ -16,9 +16,6 @@ from shadowserver_connector.report.oddities import Oddities
 
 CountedRow = tuple[int, Row, int]
 """Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
-
-# NamedTuples are made by a function in Python; this is what it calls.
-_tuple: Final = tuple.__new__
 
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
@@ -33,13 +30,21 @@ _REMEMBERED: Final = 2_048
 """Combinations of parts that are kept assembled; rows of one host share them."""
 
 
-class _Added(NamedTuple):
+class _Added:
     """What the Note of a finding must know of one of its rows."""
+
+    __slots__ = ("labels", "noted", "subject", "time")
 
     time: str
     labels: Labels
     subject: str
     noted: tuple[str, ...]
+
+    def __init__(self, time: str, labels: Labels, subject: str, noted: tuple[str, ...]) -> None:
+        self.time = time
+        self.labels = labels
+        self.subject = subject
+        self.noted = noted
 
 
 class RowMapper:
@@ -111,9 +116,9 @@ class RowMapper:
                 refs = part.observables
                 seen_times = times * self._number(row)
                 finding.observed.append(
-                    _tuple(Observed, (refs, time, time, seen_times, frozenset((labels,))))
+                    Observed(refs, time, time, seen_times, frozenset((labels,)))
                 )
-            added.append(_tuple(_Added, (time, labels, part.subject, part.noted)))
+            added.append(_Added(time, labels, part.subject, part.noted))
         return added
 
     def _parts(self, row: Row) -> Part:

@@ -120,8 +120,9 @@ def _port_reader(column: Column) -> Callable[[str], tuple[str, Bad]]:
     read = column_reader(column)
 
     def read_port(cell: str) -> tuple[str, Bad]:
-        port, why = read(cell)
-        return "" if port is None else str(port), ((column.name, why),) if why else ()
+        reading = read(cell)
+        port = "" if reading.value is None else str(reading.value)
+        return port, ((column.name, reading.bad),) if reading.bad else ()
 
     return lru_cache(maxsize=_REMEMBERED)(read_port)
 
@@ -144,10 +145,10 @@ def _form_reader(
         bad: list[tuple[str, str]] = []
         for column, cell in zip((protocol, application), cells, strict=True):
             if column is not None:
-                value, why = column_reader(column)(cell)
-                values[column.role] = value or ""
-                if why:
-                    bad.append((column.name, why))
+                reading = column_reader(column)(cell)
+                values[column.role] = reading.value or ""
+                if reading.bad:
+                    bad.append((column.name, reading.bad))
         if not ends & (_SRC_PORT | _DST_PORT):
             return None, tuple(bad)
         stack = protocol_stack(

@@ -24,7 +24,8 @@ class Objects:
 
     def add(self, chunk: Chunk) -> None:
         """Add the objects of a chunk."""
-        for stix_id, body in chunk.objects:
+        for encoded in chunk.objects:
+            stix_id, body = encoded.id, encoded.json
             known = self._known.get(stix_id)
             if known is None:
                 self._known[stix_id] = body if len(body) <= MAX_TEXT else _shortened(body)
