@@ -54,7 +54,6 @@ class RowMapper:
         self._plan = plan
         self._oddities = oddities
         self._known: dict[tuple[Part, ...], Part] = {}
-        self._makers = tuple((section.pick, section.make) for section in plan.sections)
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
@@ -123,7 +122,7 @@ class RowMapper:
 
     def _parts(self, row: Row) -> Part:
         """Return the parts of all sections as one, with the relationships between them."""
-        made = [make(pick(row)) for pick, make in self._makers]
+        made = [section(row) for section in self._plan.sections]
         parts = tuple([part for part in made if part is not NOTHING])
         whole = self._known.get(parts)
         if whole is None:

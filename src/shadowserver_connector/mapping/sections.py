@@ -68,12 +68,8 @@ RULES: Final = (
 )
 
 
-class Section(NamedTuple):
-    """Some columns of a header, and the function that makes a part of a row's cells."""
-
-    columns: tuple[Column, ...]
-    pick: Callable[[list[str]], Cells]
-    make: Callable[[Cells], Part]
+Section = Callable[[list[str]], Part]
+"""Makes a part of some cells of a row, and remembers what it made of which."""
 
 
 def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Section, ...]:
@@ -120,26 +116,42 @@ def _matches(role: str, wanted: tuple[str, ...]) -> bool:
 
 def _section(members: Sequence[Member], build: Builder, party: str, context: Context) -> Section:
     shape = shape_of(context, party, [column for _, column in members])
-    known: dict[Cells, Part] = {}
+    places = [at for at, _ in members]
 
-    def make(cells: Cells) -> Part:
-        part = known.get(cells)
+    def build_part(cells: Cells) -> Part:
+        maker = PartMaker(context, shape, cells)
+        build(maker)
+        return maker.part()
+
+    return _of_one(places[0], build_part) if len(places) == 1 else _of_several(places, build_part)
+
+
+def _of_one(at: int, build: Callable[[Cells], Part]) -> Section:
+    known: dict[str, Part] = {}
+
+    def make(row: list[str]) -> Part:
+        cell = row[at]
+        part = known.get(cell)
         if part is None:
-            maker = PartMaker(context, shape, cells)
-            build(maker)
-            part = maker.part()
             if len(known) >= CACHED_PARTS:
                 known.clear()
-            known[cells] = part
+            part = known[cell] = build((cell,))
         return part
 
-    places = [at for at, _ in members]
-    return Section(tuple(column for _, column in members), _picker(places), make)
+    return make
 
 
-def _picker(indices: Sequence[int]) -> Callable[[list[str]], Cells]:
-    """Return what takes the cells at these places, at least one, out of a row."""
-    if len(indices) == 1:
-        (only,) = indices
-        return lambda row: (row[only],)
-    return itemgetter(*indices)
+def _of_several(places: Sequence[int], build: Callable[[Cells], Part]) -> Section:
+    pick = itemgetter(*places)
+    known: dict[Cells, Part] = {}
+
+    def make(row: list[str]) -> Part:
+        cells = pick(row)
+        part = known.get(cells)
+        if part is None:
+            if len(known) >= CACHED_PARTS:
+                known.clear()
+            part = known[cells] = build(cells)
+        return part
+
+    return make
