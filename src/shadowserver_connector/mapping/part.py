@@ -45,8 +45,8 @@ class Part:
     """(Column, why): cells that no object could be made of."""
     subject: str
     """What a row with these cells is about, in a word; empty where they do not tell."""
-    addresses: Mapping[str, str]
-    """Party -> id of its address."""
+    addresses: tuple[tuple[str, str], ...]
+    """(Party, id): the addresses of the row's parties."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Part:
         scored: bool,
         bad: tuple[tuple[str, str], ...],
         subject: str,
-        addresses: Mapping[str, str],
+        addresses: tuple[tuple[str, str], ...],
     ) -> None:
         self.objects = objects
         self.observables = observables
@@ -71,7 +71,7 @@ class Part:
         self.addresses = addresses
 
 
-NOTHING: Final = Part({}, (), (), (), (), False, (), "", {})
+NOTHING: Final = Part({}, (), (), (), (), False, (), "", ())
 
 
 class PartMaker:
@@ -90,7 +90,7 @@ class PartMaker:
         self._bad: list[tuple[str, str]] = []
         self._scored = False
         self._subject = ""
-        self._addresses: dict[str, str] = {}
+        self._addresses: tuple[tuple[str, str], ...] = ()
 
     def values(self, *roles: str) -> list[Any]:
         """Return the parsed cells of the given roles; a bad cell is noted and left out."""
@@ -173,7 +173,7 @@ class PartMaker:
 
     def locate(self, stix_id: str) -> None:
         """Say that this is the address of the party."""
-        self._addresses[self.shape.party] = stix_id
+        self._addresses = ((self.shape.party, stix_id),)
 
     def about(self, subject: str) -> None:
         """Say what the row is about; the first to say so is heard."""

@@ -26,7 +26,7 @@ RELATIONSHIPS: Final = (
 )
 """(Source slot, type, target slot): relationships between objects of different sections."""
 
-_REMEMBERED: Final = 2_048
+_REMEMBERED: Final = 128
 """Combinations of parts that are kept assembled; rows of one host share them."""
 
 
@@ -133,38 +133,30 @@ class RowMapper:
 
     def _assembled(self, parts: Sequence[Part]) -> Part:
         objects: dict[str, Made] = {}
-        observables: set[str] = set()
-        noted: list[str] = []
-        tagged: list[str] = []
+        observables: list[str] = []
+        noted: list[tuple[str, ...]] = []
+        tagged: list[tuple[str, ...]] = []
         slots: dict[str, list[str]] = {}
-        scored = False
-        bad: list[tuple[str, str]] = []
-        subject = ""
-        addresses: dict[str, str] = {}
+        whole = Part(objects, (), (), (), (), False, (), "", ())
         for part in parts:
             _update(objects, part)
-            observables.update(part.observables)
-            noted.extend(part.noted)
-            tagged.extend(part.tagged)
             for slot, stix_id in part.slots:
                 slots.setdefault(slot, []).append(stix_id)
-            scored = scored or part.scored
-            bad.extend(part.bad)
-            subject = subject or part.subject
-            addresses.update(part.addresses)
+            observables.extend(part.observables)
+            if part.noted:
+                noted.append(part.noted)
+            if part.tagged:
+                tagged.append(part.tagged)
+            whole.scored = whole.scored or part.scored
+            whole.bad += part.bad
+            whole.subject = whole.subject or part.subject
+            whole.addresses += part.addresses
+        whole.observables = tuple(sorted(set(observables)))
+        whole.noted = _joined(noted)
+        whole.tagged = _joined(tagged)
         if len(slots) > 1:
             self._relate(objects, slots)
-        return Part(
-            objects,
-            tuple(sorted(observables)),
-            tuple(dict.fromkeys(noted)),
-            tuple(dict.fromkeys(tagged)),
-            (),
-            scored,
-            tuple(bad),
-            subject,
-            addresses,
-        )
+        return whole
 
     def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:
         if "primary" not in slots and "subject" in slots:
@@ -201,8 +193,15 @@ def _together(added: Sequence[_Added]) -> _Added:
         time=min(one.time for one in added),
         labels=added[0].labels,
         subject=next((one.subject for one in added if one.subject), ""),
-        noted=tuple(dict.fromkeys(chain.from_iterable([one.noted for one in added]))),
+        noted=_joined([one.noted for one in added]),
     )
+
+
+def _joined(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the ids of all groups in their order, each once; no group has one twice."""
+    if len(groups) == 1:
+        return groups[0]
+    return tuple(dict.fromkeys(chain.from_iterable(groups)))
 
 
 def _update(objects: dict[str, Made], part: Part) -> None:

@@ -25,7 +25,7 @@ from shadowserver_connector.mapping.things import (
     build_vulnerabilities,
 )
 
-CACHED_PARTS: Final = 2_048
+CACHED_PARTS: Final = 512
 """Different combinations of cells that a section remembers; then it forgets all of them."""
 
 Cells = tuple[str, ...]

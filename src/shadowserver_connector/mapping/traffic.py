@@ -6,7 +6,7 @@ not, as in sections, the parts made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -22,8 +22,8 @@ _REMEMBERED: Final = 4_096
 Bad = tuple[tuple[str, str], ...]
 """(Column, why): cells that nothing could be read from."""
 
-TrafficMaker = Callable[[list[str], Mapping[str, str]], tuple[Made | None, Bad]]
-"""Takes a row and the addresses of its parties, by party."""
+TrafficMaker = Callable[[list[str], Sequence[tuple[str, str]]], tuple[Made | None, Bad]]
+"""Takes a row, and the ids of its parties' addresses."""
 
 # What a row says of a traffic, as a sum.
 _IPV6: Final = 1
@@ -41,11 +41,10 @@ def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker
     """
     places = {(column.role, column.party): at for at, column in reversed(list(enumerate(columns)))}
     addressed = {party for role, party in places if role == "ip"}
-    source, target = parties_of_traffic(context.report_type, addressed)
-    ports = [places.get(("port", party), -1) for party in (source, target)]
-    src_port_at, dst_port_at = [
-        at if party in addressed else -1 for at, party in zip(ports, (source, target), strict=True)
-    ]
+    parties = parties_of_traffic(context.report_type, addressed)
+    source, target = [party if party in addressed else None for party in parties]
+    src_port_at = places.get(("port", source), -1) if source is not None else -1
+    dst_port_at = places.get(("port", target), -1) if target is not None else -1
     if src_port_at < 0 and dst_port_at < 0:
         return None
     readers = {
@@ -62,10 +61,13 @@ def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker
     )
     encode = context.encode.network_traffic
 
-    def make(row: list[str], addresses: Mapping[str, str]) -> tuple[Made | None, Bad]:
-        src = addresses.get(source, "") if source else ""
-        dst = addresses.get(target, "") if target else ""
-        src_port = dst_port = ""
+    def make(row: list[str], addresses: Sequence[tuple[str, str]]) -> tuple[Made | None, Bad]:
+        src = dst = src_port = dst_port = ""
+        for party, stix_id in addresses:
+            if party == source:
+                src = stix_id
+            if party == target:
+                dst = stix_id
         bad: Bad = ()
         if src_port_at >= 0:
             src_port, bad = read_src_port(row[src_port_at])

@@ -24,7 +24,7 @@ from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.mapping.summary import summary
 from shadowserver_connector.mapping.survey import Survey, surveyed
 from shadowserver_connector.pipeline.collecting import seldom_collected
-from shadowserver_connector.pipeline.hosts import HostSort, sorted_by_host
+from shadowserver_connector.pipeline.hosts import HostSort, host_reader, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.hashing import FileFacts, fingerprint
 from shadowserver_connector.report.info import ReportInfo
@@ -62,7 +62,7 @@ def convert_report(
     with seldom_collected(), open_table(path, oddities) as table, sorted_by_host() as rows:
         plan = compile_for(table.header, info, options)
         survey = Survey()
-        rows.fill(surveyed(table.rows(), plan, survey), _host_reader(plan))
+        rows.fill(surveyed(table.rows(), plan, survey), host_reader(plan.survey.host))
         survey.repeated = survey.kept - rows.different()
         containers = _containers(info, facts, plan, survey, oddities)
         artifact = _artifact(path, info, facts, plan)
@@ -207,14 +207,3 @@ def _rows_at_once(plan: Plan) -> int:
         and options.chunk_bytes >= MIB
     )
     return FINDING_ROWS if roomy else 1
-
-
-def _host_reader(plan: Plan) -> Callable[[int, list[str]], str]:
-    """Return the key by which rows are grouped; a row without an address stands alone."""
-    at = plan.survey.host
-
-    def host_of(number: int, row: list[str]) -> str:
-        host = row[at].strip().lower() if at is not None else ""
-        return host or f"~{number:012d}"
-
-    return host_of
