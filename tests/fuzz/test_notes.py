@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.markdown import MASK, cell
-from shadowserver_connector.mapping.notes import Fact, finding_note, host_note, note_columns
+from shadowserver_connector.mapping.notes import finding_note, host_note, note_columns
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.mapping.gfm import Table, blocks, tables
@@ -27,10 +27,6 @@ def _columns(names: list[str]) -> list[Column]:
         Column(name, "secret" if name == names[-1] else "text", "", "", name, order)
         for order, name in enumerate(names)
     ]
-
-
-def _facts(names: list[str]) -> list[Fact]:
-    return [column.fact for column in note_columns(_columns(names))]
 
 
 def _same(table: Table, rows: list[list[str]]) -> None:
@@ -59,7 +55,7 @@ def test_a_cell_is_one_line_of_text(text: str) -> None:
 @example(row=["", "", "://:0@", ""])
 def test_a_finding_is_one_table(row: list[str]) -> None:
     """It has a line for each cell that is not empty, and secrets show not even their length."""
-    note = orjson.loads(finding_note(_facts(list(_NAMES)), row))
+    note = orjson.loads(finding_note(note_columns(_columns(list(_NAMES))), row))
     if not any(row):
         assert note == "(no cells)"
         return
@@ -73,7 +69,7 @@ def test_a_finding_is_one_table(row: list[str]) -> None:
 @given(names=st.lists(_CELLS, min_size=4, max_size=4), row=_ROWS)
 def test_names_of_columns_are_cells_too(names: list[str], row: list[str]) -> None:
     """Whatever a header holds, the table has two columns and nothing stands outside of it."""
-    note = orjson.loads(finding_note(_facts(names), row))
+    note = orjson.loads(finding_note(note_columns(_columns(names)), row))
     if any(row):
         assert blocks(note) == ["table_open"]
         (table,) = tables(note)
@@ -88,7 +84,7 @@ def test_a_host_is_two_tables(rows: list[list[str]]) -> None:
     note = orjson.loads(host_note(note_columns(_columns(list(_NAMES))), rows))
     varying = [at for at in range(len(_NAMES)) if len({row[at] for row in rows}) > 1]
     if not varying:
-        assert note == orjson.loads(finding_note(_facts(list(_NAMES)), rows[0]))
+        assert note == orjson.loads(finding_note(note_columns(_columns(list(_NAMES))), rows[0]))
         return
     second = tables(note)[-1]
     heading = [_NAMES[at] for at in varying]

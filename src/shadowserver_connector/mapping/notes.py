@@ -6,7 +6,7 @@ Cells recur, so they are kept as they stand in the JSON: nothing is encoded once
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
@@ -22,50 +22,49 @@ _REMEMBERED: Final = 2_048
 Row = list[str]
 
 
-class Shown(dict[str, str]):
-    """Cells of one column as Notes show them; few differ in most columns, so they are kept."""
+class NoteColumn:
+    """A column as Notes show it; few of its cells differ in most files, so they are kept."""
 
-    def __init__(self, render: Callable[[str], str]) -> None:
-        super().__init__()
+    __slots__ = ("_render", "_shown", "at", "heading", "lines")
+
+    def __init__(self, at: int, heading: str, render: Callable[[str], str]) -> None:
+        self.at = at
+        self.heading = heading
+        self.lines: dict[str, str] = {}
+        """Cells, and their lines in a table of fields and values, in JSON."""
+        self._shown: dict[str, str] = {}
         self._render = render
 
-    def __missing__(self, value: str) -> str:
-        """Render a cell that was not met lately."""
-        shown = self._render(value)
-        if len(value) <= _SHORT:
-            if len(self) >= _REMEMBERED:
-                self.clear()
-            self[value] = shown
-        return shown
+    def line(self, cell: str) -> str:
+        """Return a line that is not among ``lines``, and keep it there."""
+        return _kept(self.lines, cell, _in_json(f"| {self.heading} | {self._render(cell)}"))
+
+    def shown(self, cell: str) -> str:
+        """Return a cell as a table of findings shows it."""
+        shown = self._shown.get(cell)
+        return _kept(self._shown, cell, self._render(cell)) if shown is None else shown
 
 
-Fact = tuple[int, Shown]
-"""Index of a column, and the lines of its cells in a table of fields and values, in JSON."""
-
-
-class NoteColumn(NamedTuple):
-    """A column as Notes show it."""
-
-    heading: str
-    fact: Fact
-    shown: Shown
-    """Its cells in a table of findings."""
+def _kept(known: dict[str, str], cell: str, text: str) -> str:
+    """Keep what a cell looks like, unless it is long, and return it."""
+    if len(cell) <= _SHORT:
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[cell] = text
+    return text
 
 
 def note_columns(columns: Sequence[Column]) -> tuple[NoteColumn, ...]:
     """Return the columns of a header in the order in which a Note shows them."""
     ordered = sorted(enumerate(columns), key=lambda item: (item[1].order, item[0]))
-    return tuple(_note_column(at, column) for at, column in ordered)
-
-
-def _note_column(at: int, column: Column) -> NoteColumn:
-    heading = markdown.cell(column.title or column.name)
-    render = _mask if column.role == "secret" else markdown.cell
-
-    def line(value: str) -> str:
-        return _in_json(f"| {heading} | {render(value)}")
-
-    return NoteColumn(heading, (at, Shown(line)), Shown(render))
+    return tuple(
+        NoteColumn(
+            at,
+            markdown.cell(column.title or column.name),
+            _mask if column.role == "secret" else markdown.cell,
+        )
+        for at, column in ordered
+    )
 
 
 def _mask(value: str) -> str:
@@ -81,9 +80,14 @@ _FACTS_HEAD: Final = _in_json("| Field | Value |\n| --- | --- |\n")
 _LINE_END: Final = _in_json(" |\n")
 
 
-def finding_note(facts: Sequence[Fact], row: Row) -> str:
+def finding_note(columns: Sequence[NoteColumn], row: Row) -> str:
     """Return the non-empty cells of a row as a table of fields and values, in JSON."""
-    lines = [line[row[at]] for at, line in facts if row[at]]
+    lines = []
+    for column in columns:
+        cell = row[column.at]
+        if cell:
+            line = column.lines.get(cell)
+            lines.append(column.line(cell) if line is None else line)
     return f'"{_FACTS_HEAD}{_LINE_END.join(lines)} |"' if lines else '"(no cells)"'
 
 
@@ -93,16 +97,16 @@ def host_note(columns: Sequence[NoteColumn], rows: Sequence[Row]) -> str:
     shared: list[NoteColumn] = []
     varying: list[NoteColumn] = []
     for column in columns:
-        at = column.fact[0]
+        at = column.at
         same = all(row[at] == first[at] for row in rows)
         (shared if same else varying).append(column)
-    facts = finding_note([column.fact for column in shared], first)
+    facts = finding_note(shared, first)
     if not varying:
         return facts
     lines = [
         [column.heading for column in varying],
         ["---"] * len(varying),
-        *([shown[row[at]] for _, (at, _), shown in varying] for row in rows),
+        *([column.shown(row[column.at]) for column in varying] for row in rows),
     ]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return facts[:-1] + _in_json(f"\n\n**{len(rows)} findings**\n\n{table}") + '"'

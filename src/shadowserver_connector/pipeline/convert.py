@@ -194,8 +194,7 @@ def _note_texts(mode: NotesMode, plan: Plan) -> Callable[[Sequence[Row]], Sequen
         return lambda rows: [host_note(columns, rows)]
     if mode == "none":
         return lambda _: []
-    facts = [column.fact for column in columns]
-    return lambda rows: [finding_note(facts, row) for row in rows]
+    return lambda rows: [finding_note(columns, row) for row in rows]
 
 
 def _rows_at_once(plan: Plan) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import marshal
-import sys
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -22,8 +21,8 @@ MOST_HELD: Final = 32 * 1024 * 1024
 
 _BATCH_BYTES: Final = 256 * 1024
 _LENGTH_BYTES: Final = 4
-# Of an item's tuple, its number, and its places in a dict and a list.
-_ITEM_BYTES: Final = 150
+# Of a text's head, an item's tuple, its number, and its places in a dict and a list.
+_ITEM_BYTES: Final = 200
 
 _text: Final = itemgetter(0)
 
@@ -40,7 +39,7 @@ class Run:
 
 def size_of(text: str) -> int:
     """Return about how many bytes of memory an item of this text takes."""
-    return sys.getsizeof(text) + _ITEM_BYTES
+    return (len(text) if text.isascii() else 4 * len(text)) + _ITEM_BYTES
 
 
 def write_run(path: Path, blocks: Iterable[list[Item]]) -> Run:
