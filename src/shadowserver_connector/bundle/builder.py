@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import Final, Protocol
 
@@ -26,6 +25,7 @@ _FIRST_REFERENCED: Final = LAYER["location"]
 _OVERHEAD: Final = 160
 _OBSERVED_SIZE: Final = 700
 _REF_SIZE: Final = 64
+_REMEMBERED: Final = 4_096
 
 HELD_BYTES: Final = 32 * 1024 * 1024
 """Size of the chunks that wait for the end of the first part."""
@@ -101,27 +101,37 @@ def _sets(labels: Labels | set[Labels]) -> set[Labels]:
     return labels if isinstance(labels, set) else {labels}
 
 
-def _size(finding: Finding, fresh: Sequence[Made]) -> int:
-    """Return about how many bytes a finding adds to a chunk, rather too many than too few."""
-    size = sum([len(made.body) for made in fresh]) + _OVERHEAD * len(fresh)
-    for tagged, labels in finding.tags:
-        size += len(tagged) * _length(labels)
-    for seen in finding.observed:
-        size += _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE
-    for note in finding.notes:
-        size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
-    return size
+class _Sizes:
+    """Estimates how many bytes findings add to a chunk, rather too many than too few."""
+
+    def __init__(self) -> None:
+        self._of_labels: dict[Labels, int] = {}
+
+    def of(self, finding: Finding, fresh: Sequence[Made]) -> int:
+        """Return the bytes of a finding of whose objects only some are not in the chunk yet."""
+        size = _OVERHEAD * len(fresh)
+        for made in fresh:
+            size += len(made.body)
+        for tagged, labels in finding.tags:
+            length = self._of_labels.get(labels)
+            size += len(tagged) * (self._new_length(labels) if length is None else length)
+        for seen in finding.observed:
+            size += _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE
+        for note in finding.notes:
+            size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
+        return size
+
+    def _new_length(self, labels: Labels) -> int:
+        if len(self._of_labels) >= _REMEMBERED:
+            self._of_labels.clear()
+        length = self._of_labels[labels] = len(orjson.dumps(labels))
+        return length
 
 
 def _size_of_texts(containers: Containers) -> int:
     """Return the bytes of Report and Case without what they refer to."""
     case = containers.case(1, (), only_part=True)
     return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
-
-
-@lru_cache(maxsize=4_096)
-def _length(labels: Labels) -> int:
-    return len(orjson.dumps(labels))
 
 
 class ChunkBuilder:
@@ -153,6 +163,7 @@ class ChunkBuilder:
         self._findings_in_part = 0
         self._held: list[_Open] = []
         self._single = True
+        self._sizes = _Sizes()
         self._open = _Open(1, containers.preamble)
         self.parts = 1
         self.merged = 0
@@ -164,16 +175,16 @@ class ChunkBuilder:
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
         refs = self._new_refs(fresh)
         added = len(refs) + len(finding.observed)
-        size = _size(finding, fresh)
+        size = self._sizes.of(finding, fresh)
         if self._findings_in_part and self._refs_held + added > self._max_refs:
             self._next_part()
             fresh = list(finding.objects.values())
             refs = self._new_refs(fresh)
-            size = _size(finding, fresh)
+            size = self._sizes.of(finding, fresh)
         elif not self._fits(finding, len(fresh), size):
             self._next_chunk()
             fresh = list(finding.objects.values())
-            size = _size(finding, fresh)
+            size = self._sizes.of(finding, fresh)
         self._part_refs.update(refs)
         self._observed_in_part += len(finding.observed)
         self._findings_in_part += 1

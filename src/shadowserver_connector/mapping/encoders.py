@@ -8,13 +8,16 @@ from typing import Final, NamedTuple
 import orjson
 
 from shadowserver_connector.bundle.finding import NoteDraft, Observed
-from shadowserver_connector.bundle.made import LAYER, Made
+from shadowserver_connector.bundle.made import LAYER, Made, make
 from shadowserver_connector.bundle.template import json_mark, pieces, template, text_mark
 from shadowserver_connector.mapping.values.addresses import Address
+from shadowserver_connector.mapping.values.countries import Country
 from shadowserver_connector.mapping.values.names import Name
-from shadowserver_connector.stix import containers, ids, observables
+from shadowserver_connector.stix import containers, ids, knowledge, observables
 from shadowserver_connector.stix.origin import Origin, StixObject
 from shadowserver_connector.stix.relationships import relationship
+
+_REMEMBERED: Final = 1_024
 
 _RELATIONSHIP: Final = LAYER["relationship"]
 _ADDRESS: Final = LAYER["ipv4-addr"]
@@ -56,6 +59,8 @@ class Encoders:
             for stix_type, example in values.items()
         }
         self._origin = origin
+        self._systems: dict[int, Made] = {}
+        self._countries: dict[str, Made] = {}
         self._note = template(
             _with_id(_note_example(origin)), "id", "time", "time", "abstract", "content"
         )
@@ -84,6 +89,24 @@ class Encoders:
         stix_id = make_id(name.value)
         a, b, c = self._values[name.type]
         return Made(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode())
+
+    def autonomous_system(self, number: int) -> Made:
+        """Return an autonomous system as `stix.knowledge` makes it; there are few in a report."""
+        made = self._systems.get(number)
+        if made is None:
+            if len(self._systems) >= _REMEMBERED:
+                self._systems.clear()
+            made = make(knowledge.autonomous_system(self._origin, number))
+            self._systems[number] = made
+        return made
+
+    def country(self, country: Country) -> Made:
+        """Return a country as `stix.knowledge` makes it."""
+        made = self._countries.get(country.code)
+        if made is None:
+            made = make(knowledge.country(self._origin, code=country.code, name=country.name))
+            self._countries[country.code] = made
+        return made
 
     def note(
         self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int

@@ -97,10 +97,10 @@ class PartMaker:
         found = []
         for role in roles:
             if role in self._sources:
-                for at, read, name in self._sources[role]:
-                    reading = read(self._cells[at])
+                for at, reader in self._sources[role]:
+                    reading = reader.read(self._cells[at])
                     if reading.bad:
-                        self._bad.append((name, reading.bad))
+                        self._bad.append((reader.name, reading.bad))
                     elif reading.value is not None:
                         found.append(reading.value)
         return found
@@ -114,17 +114,17 @@ class PartMaker:
         first = None
         for role in roles:
             if role in self._sources:
-                for at, read, name in self._sources[role]:
-                    reading = read(self._cells[at])
+                for at, reader in self._sources[role]:
+                    reading = reader.read(self._cells[at])
                     if reading.bad:
-                        self._bad.append((name, reading.bad))
+                        self._bad.append((reader.name, reading.bad))
                     elif first is None:
                         first = reading.value
         return first
 
     def text(self, role: str) -> str:
         """Return the first cell of the role as it is, without outer space; empty where null."""
-        for at, _, _ in self._sources.get(role, ()):
+        for at, _ in self._sources.get(role, ()):
             cell = self._cells[at]
             if not is_empty(role, cell):
                 return cell.strip()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from shadowserver_connector.bundle.made import Made
-from shadowserver_connector.bundle.made import make as encode
 from shadowserver_connector.catalogue.model import ADDRESS_ROLES
 from shadowserver_connector.mapping.malice import indicate, malicious_score
 from shadowserver_connector.mapping.part import PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
-from shadowserver_connector.mapping.values.countries import Country
 from shadowserver_connector.mapping.values.names import Name
-from shadowserver_connector.stix import knowledge, observables
-from shadowserver_connector.stix.origin import Origin, StixObject
+from shadowserver_connector.stix import observables
+from shadowserver_connector.stix.origin import StixObject
 
 
 def build_party(make: PartMaker) -> None:
@@ -76,22 +71,14 @@ def _offer_domain(make: PartMaker, name: Name, name_id: str) -> None:
 
 def _describe(make: PartMaker, ip: str) -> None:
     """Relate an address to its MAC, its autonomous system and its country."""
-    origin = make.context.origin
+    context = make.context
     for mac in make.values("mac"):
-        make.relate(ip, "resolves-to", make.observable(observables.mac_addr(origin, mac)))
+        observable = make.observable(observables.mac_addr(context.origin, mac))
+        make.relate(ip, "resolves-to", observable)
     number = make.value("asn")
-    if number is not None and make.context.options.relates("belongs-to"):
-        make.relate(ip, "belongs-to", make.add(_system(origin, number), seen=True))
+    if number is not None and context.options.relates("belongs-to"):
+        system = make.add(context.encode.autonomous_system(number), seen=True)
+        make.relate(ip, "belongs-to", system)
     country = make.value("country")
-    if country is not None and make.context.options.relates("located-at"):
-        make.relate(ip, "located-at", make.add(_country(origin, country)))
-
-
-@lru_cache(maxsize=1_024)
-def _system(origin: Origin, number: int) -> Made:
-    return encode(knowledge.autonomous_system(origin, number))
-
-
-@lru_cache(maxsize=256)
-def _country(origin: Origin, country: Country) -> Made:
-    return encode(knowledge.country(origin, code=country.code, name=country.name))
+    if country is not None and context.options.relates("located-at"):
+        make.relate(ip, "located-at", make.add(context.encode.country(country)))

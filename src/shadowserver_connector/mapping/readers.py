@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
 from shadowserver_connector.catalogue.model import Column
@@ -27,22 +25,33 @@ class Reading:
         self.bad = bad
 
 
-Reader = Callable[[str], Reading]
-
 _EMPTY: Final = Reading(None, "")
 
 
-def column_reader(column: Column) -> Reader:
-    """Return the reader of a column whose role has a parser or is read as text."""
-    role = column.role
-    parse = PARSERS.get(role, str)
+class ColumnReader:
+    """Reads cells as the column's role says; a role without a parser is read as text."""
 
-    def read(cell: str) -> Reading:
-        if is_empty(role, cell):
+    __slots__ = ("_known", "_parse", "_role", "name")
+
+    def __init__(self, column: Column) -> None:
+        self.name = column.name
+        self._role = column.role
+        self._parse = PARSERS.get(column.role, str)
+        self._known: dict[str, Reading] = {}
+
+    def read(self, cell: str) -> Reading:
+        """Return what a cell says."""
+        reading = self._known.get(cell)
+        if reading is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            reading = self._known[cell] = self._parsed(cell)
+        return reading
+
+    def _parsed(self, cell: str) -> Reading:
+        if is_empty(self._role, cell):
             return _EMPTY
         try:
-            return Reading(parse(cell.strip()), "")
+            return Reading(self._parse(cell.strip()), "")
         except ValueError as error:
             return Reading(None, str(error))
-
-    return lru_cache(maxsize=_REMEMBERED)(read)

@@ -102,7 +102,7 @@ class RowMapper:
                 last, last_labels = part, labels
             bad = part.bad
             if traffic is not None:
-                seen, wrong = traffic(row, part.addresses)
+                seen, wrong = traffic.make(row, part.addresses)
                 if seen is not None:
                     finding.objects[seen.id] = seen
                     finding.tags.append(((seen.id,), labels))

@@ -8,7 +8,7 @@ from typing import Final
 
 from shadowserver_connector.catalogue.model import Column, Meaning
 from shadowserver_connector.mapping.context import Context
-from shadowserver_connector.mapping.readers import Reader, column_reader
+from shadowserver_connector.mapping.readers import ColumnReader
 
 # Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
 _CROWDED: Final = frozenset(["sinkhole", "sensor"])
@@ -16,8 +16,8 @@ _CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkhole"
 """Meanings of parties that the malware of a row talks to."""
 _SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 
-Source = tuple[int, Reader, str]
-"""Place of a cell among those of a section, what reads it, and the name of its column."""
+Source = tuple[int, ColumnReader]
+"""Place of a cell among those of a section, and what reads it."""
 
 Slots = tuple[str, ...]
 """Ends of relationships with objects of other sections, that an object is offered as."""
@@ -51,7 +51,7 @@ def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
     """Return the shape of cells of these columns, of which there is at least one."""
     sources: dict[str, tuple[Source, ...]] = {}
     for at, column in enumerate(columns):
-        source = (at, column_reader(column), column.name)
+        source = (at, ColumnReader(column))
         sources[column.role] = (*sources.get(column.role, ()), source)
     meaning = context.meaning(party)
     controls = meaning.name in _CONTROLLERS

@@ -6,15 +6,14 @@ not, as in sections, the parts made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.catalogue.model import Column, ReportType
 from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.encoders import TrafficForm
-from shadowserver_connector.mapping.readers import column_reader
+from shadowserver_connector.mapping.readers import ColumnReader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
 
 _REMEMBERED: Final = 4_096
@@ -22,10 +21,7 @@ _REMEMBERED: Final = 4_096
 Bad = tuple[tuple[str, str], ...]
 """(Column, why): cells that nothing could be read from."""
 
-TrafficMaker = Callable[[list[str], Sequence[tuple[str, str]]], tuple[Made | None, Bad]]
-"""Takes a row, and the ids of its parties' addresses."""
-
-# What a row says of a traffic, as a sum.
+# What a row has of a traffic, as a sum.
 _IPV6: Final = 1
 _SRC: Final = 2
 _DST: Final = 4
@@ -39,63 +35,108 @@ def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker
     A service goes to the port on which the primary address answers. A flow goes from ``src`` to
     ``dst``; one address is enough, with its port.
     """
-    places = {(column.role, column.party): at for at, column in reversed(list(enumerate(columns)))}
-    addressed = {party for role, party in places if role == "ip"}
+    addressed = {column.party for column in columns if column.role == "ip"}
     parties = parties_of_traffic(context.report_type, addressed)
     source, target = [party if party in addressed else None for party in parties]
-    src_port_at = places.get(("port", source), -1) if source is not None else -1
-    dst_port_at = places.get(("port", target), -1) if target is not None else -1
-    if src_port_at < 0 and dst_port_at < 0:
-        return None
-    readers = {
-        at: _port_reader(column) for at, column in enumerate(columns) if column.role == "port"
-    }
-    read_src_port = readers.pop(src_port_at, _no_port)
-    read_dst_port = readers.pop(dst_port_at, _no_port)
-    others = tuple(readers.items())
-    protocol_at, application_at = _first(columns, "protocol"), _first(columns, "application")
-    form_of = _form_reader(
-        columns[protocol_at] if protocol_at >= 0 else None,
-        columns[application_at] if application_at >= 0 else None,
-        context,
-    )
-    encode = context.encode.network_traffic
+    maker = TrafficMaker(columns, source, target, context)
+    return maker if maker.has_port else None
 
-    def make(row: list[str], addresses: Sequence[tuple[str, str]]) -> tuple[Made | None, Bad]:
+
+class TrafficMaker:
+    """Makes the traffic of rows from one party to another; ``None`` stands for no party."""
+
+    def __init__(
+        self, columns: Sequence[Column], source: str | None, target: str | None, context: Context
+    ) -> None:
+        self._context = context
+        self._source = source
+        self._target = target
+        self._src_port_at = _first(columns, "port", source)
+        self._dst_port_at = _first(columns, "port", target)
+        self._ports = _readers(columns, "port")
+        self._protocol = _readers(columns, "protocol")[:1]
+        self._application = _readers(columns, "application")[:1]
+        self._forms: dict[tuple[int, str, str], tuple[TrafficForm | None, Bad]] = {}
+
+    @property
+    def has_port(self) -> bool:
+        """Whether there is a column with the port of one of the parties."""
+        return self._src_port_at >= 0 or self._dst_port_at >= 0
+
+    def make(self, row: list[str], addresses: Sequence[tuple[str, str]]) -> tuple[Made | None, Bad]:
+        """Return the traffic of a row, if it makes one, and its bad cells.
+
+        ``addresses`` are its parties, and the ids of their addresses.
+        """
         src = dst = src_port = dst_port = ""
         for party, stix_id in addresses:
-            if party == source:
+            if party == self._source:
                 src = stix_id
-            if party == target:
+            if party == self._target:
                 dst = stix_id
         bad: Bad = ()
-        if src_port_at >= 0:
-            src_port, bad = read_src_port(row[src_port_at])
-        if dst_port_at >= 0:
-            dst_port, wrong = read_dst_port(row[dst_port_at])
-            bad += wrong
-        for at, read in others:
-            bad += read(row[at])[1]
+        for at, reader in self._ports:
+            reading = reader.read(row[at])
+            if reading.bad:
+                bad += ((reader.name, reading.bad),)
+            elif reading.value is not None:
+                if src and at == self._src_port_at:
+                    src_port = str(reading.value)
+                if dst and at == self._dst_port_at:
+                    dst_port = str(reading.value)
         ends = _IPV6 if (dst or src).startswith("ipv6") else 0
         if src:
             ends += _SRC + _SRC_PORT if src_port else _SRC
-        else:
-            src_port = ""
         if dst:
             ends += _DST + _DST_PORT if dst_port else _DST
-        else:
-            dst_port = ""
-        form, wrong = form_of(
-            ends,
-            row[protocol_at] if protocol_at >= 0 else "",
-            row[application_at] if application_at >= 0 else "",
-        )
-        made = encode(form, src, dst, src_port, dst_port) if form is not None else None
+        form, wrong = self._form(ends, row)
+        if form is None:
+            return None, bad + wrong
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
-        return made, bad + wrong
+        encode = self._context.encode
+        return encode.network_traffic(form, src, dst, src_port, dst_port), bad + wrong
 
-    return make
+    def _form(self, ends: int, row: list[str]) -> tuple[TrafficForm | None, Bad]:
+        """Return the form of a traffic with these ends, and the bad protocol cells."""
+        transport = application = ""
+        for at, _ in self._protocol:
+            transport = row[at]
+        for at, _ in self._application:
+            application = row[at]
+        key = (ends, transport, application)
+        known = self._forms.get(key)
+        if known is None:
+            if len(self._forms) >= _REMEMBERED:
+                self._forms.clear()
+            known = self._forms[key] = self._new_form(ends, row)
+        return known
+
+    def _new_form(self, ends: int, row: list[str]) -> tuple[TrafficForm | None, Bad]:
+        words = []
+        bad: Bad = ()
+        for readers in (self._protocol, self._application):
+            word = ""
+            for at, reader in readers:
+                reading = reader.read(row[at])
+                word = reading.value or ""
+                if reading.bad:
+                    bad += ((reader.name, reading.bad),)
+            words.append(word)
+        if not ends & (_SRC_PORT | _DST_PORT):
+            return None, bad
+        form = self._context.encode.traffic_form(
+            protocol_stack(
+                version=6 if ends & _IPV6 else 4,
+                transport=words[0],
+                application=words[1] or self._context.report_type.application,
+            ),
+            src=bool(ends & _SRC),
+            dst=bool(ends & _DST),
+            src_port=bool(ends & _SRC_PORT),
+            dst_port=bool(ends & _DST_PORT),
+        )
+        return form, bad
 
 
 def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> tuple[str, str]:
@@ -113,58 +154,12 @@ def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> t
     return "", ""
 
 
-def _first(columns: Sequence[Column], role: str) -> int:
-    return next((at for at, column in enumerate(columns) if column.role == role), -1)
+def _first(columns: Sequence[Column], role: str, party: str | None) -> int:
+    """Return the place of the party's first column of a role, -1 where it has none."""
+    found = (at for at, c in enumerate(columns) if c.role == role and c.party == party)
+    return next(found, -1)
 
 
-def _port_reader(column: Column) -> Callable[[str], tuple[str, Bad]]:
-    """Return what reads a port as digits; empty for an empty or a bad cell."""
-    read = column_reader(column)
-
-    def read_port(cell: str) -> tuple[str, Bad]:
-        reading = read(cell)
-        port = "" if reading.value is None else str(reading.value)
-        return port, ((column.name, reading.bad),) if reading.bad else ()
-
-    return lru_cache(maxsize=_REMEMBERED)(read_port)
-
-
-def _no_port(_cell: str) -> tuple[str, Bad]:
-    return "", ()
-
-
-def _form_reader(
-    protocol: Column | None, application: Column | None, context: Context
-) -> Callable[[int, str, str], tuple[TrafficForm | None, Bad]]:
-    """Return what finds the form of a traffic; ``None`` for ends that make none.
-
-    It takes what the ends are, and the cells of transport and application protocol.
-    """
-    default = context.report_type.application
-
-    def form_of(ends: int, *cells: str) -> tuple[TrafficForm | None, Bad]:
-        values: dict[str, str] = {}
-        bad: list[tuple[str, str]] = []
-        for column, cell in zip((protocol, application), cells, strict=True):
-            if column is not None:
-                reading = column_reader(column)(cell)
-                values[column.role] = reading.value or ""
-                if reading.bad:
-                    bad.append((column.name, reading.bad))
-        if not ends & (_SRC_PORT | _DST_PORT):
-            return None, tuple(bad)
-        stack = protocol_stack(
-            version=6 if ends & _IPV6 else 4,
-            transport=values.get("protocol", ""),
-            application=values.get("application") or default,
-        )
-        form = context.encode.traffic_form(
-            stack,
-            src=bool(ends & _SRC),
-            dst=bool(ends & _DST),
-            src_port=bool(ends & _SRC_PORT),
-            dst_port=bool(ends & _DST_PORT),
-        )
-        return form, tuple(bad)
-
-    return lru_cache(maxsize=_REMEMBERED)(form_of)
+def _readers(columns: Sequence[Column], role: str) -> tuple[tuple[int, ColumnReader], ...]:
+    """Return the places of a role's columns, and what reads them."""
+    return tuple((at, ColumnReader(c)) for at, c in enumerate(columns) if c.role == role)

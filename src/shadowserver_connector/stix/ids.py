@@ -23,7 +23,7 @@ NAMESPACE: Final = "00abedb4-aa42-466c-9c01-fed23315a9b7"
 HASH_ORDER: Final = ("MD5", "SHA-1", "SHA-256", "SHA-512")
 """The first of these that an object has identifies it; the others do not count."""
 
-_NAMESPACE_BYTES: Final = bytes.fromhex(NAMESPACE.replace("-", ""))
+_NAMESPACED: Final = sha1(bytes.fromhex(NAMESPACE.replace("-", "")), usedforsecurity=False)
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 # What JavaScript's trim() removes; Python's strip() removes other characters as well.
@@ -34,7 +34,9 @@ _JS_WHITESPACE: Final = (
 
 
 def _id(stix_type: str, canonical_json: str) -> str:
-    digest = sha1(_NAMESPACE_BYTES + canonical_json.encode(), usedforsecurity=False).hexdigest()
+    hashed = _NAMESPACED.copy()
+    hashed.update(canonical_json.encode())
+    digest = hashed.hexdigest()
     return (
         f"{stix_type}--{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-"
         f"{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"
