@@ -12,8 +12,10 @@ from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.finding import (
     Finding,
     Labels,
+    LabelSets,
     NoteDraft,
     Observed,
+    merge_labels,
     merge_observed,
     unite,
 )
@@ -57,8 +59,7 @@ class _Open:
     def __init__(self, part: int, preamble: Sequence[Made]) -> None:
         self.part = part
         self.objects: dict[str, Made] = {made.id: made for made in preamble}
-        self.labels: dict[str, Labels | set[Labels]] = {}
-        """Most objects have the same labels in every row; a set is for those that do not."""
+        self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], Observed] = {}
         self.notes: dict[str, NoteDraft] = {}
         self.rows = 0
@@ -82,7 +83,7 @@ class _Open:
                 if known is None:
                     labels[stix_id] = new
                 elif known is not new:
-                    labels[stix_id] = {*_sets(known), new}
+                    labels[stix_id] = merge_labels(known, new)
         for seen in finding.observed:
             earlier = observed.get(seen.refs)
             observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
@@ -95,10 +96,6 @@ class _Open:
                 known = self.objects[stix_id]
                 if known.score is None or known.score < made.score:
                     self.objects[stix_id] = made
-
-
-def _sets(labels: Labels | set[Labels]) -> set[Labels]:
-    return labels if isinstance(labels, set) else {labels}
 
 
 class _Sizes:
@@ -276,15 +273,13 @@ class _LabelWriter:
 
     def __init__(self, member: bytes) -> None:
         self._member = member
-        self._known: dict[Labels | frozenset[Labels], bytes] = {}
+        self._known: dict[LabelSets, bytes] = {}
 
-    def end(self, labels: Labels | set[Labels] | frozenset[Labels] | None) -> bytes:
+    def end(self, labels: LabelSets | None) -> bytes:
         """Return the member with the labels, where there are any, and the closing brace."""
         if not labels:
             return b"}"
-        key = frozenset(labels) if isinstance(labels, set) else labels
-        written = self._known.get(key)
+        written = self._known.get(labels)
         if written is None:
-            sets = (labels,) if isinstance(labels, tuple) else labels
-            written = self._known[key] = self._member + orjson.dumps(unite(sets)) + b"}"
+            written = self._known[labels] = self._member + orjson.dumps(unite(labels)) + b"}"
         return written

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+# A STIX id is its object's type, two dashes and a UUID.
+_TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
 _BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
 
@@ -31,6 +33,10 @@ class Chunk:
     objects: tuple[Encoded, ...]
     findings: int
     """Rows of the report that this chunk completes; 0 for the artifact."""
+
+    def types(self) -> list[str]:
+        """Return the STIX type of each object."""
+        return [each.id[:_TYPE_END] for each in self.objects]
 
     def bundle(self, leave_out: Collection[str] = ()) -> bytes:
         """Return the STIX bundle as UTF-8 JSON, without the objects whose ids are named.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shadowserver_connector.bundle.made import Made
 
 Labels = tuple[str, ...]
 """Clean labels, sorted."""
+
+LabelSets = Labels | frozenset[Labels]
+"""The labels of a row, or of several with different ones."""
 
 
 class Observed:
@@ -21,10 +24,10 @@ class Observed:
     first: str
     last: str
     number: int
-    labels: frozenset[Labels]
+    labels: LabelSets
 
     def __init__(
-        self, refs: tuple[str, ...], first: str, last: str, number: int, labels: frozenset[Labels]
+        self, refs: tuple[str, ...], first: str, last: str, number: int, labels: LabelSets
     ) -> None:
         self.refs = refs
         self.first = first
@@ -69,10 +72,19 @@ class Finding:
 def merge_observed(one: Observed, other: Observed) -> Observed:
     """Return the Observed-Data that covers both; they have the same observables."""
     first, last = min(one.first, other.first), max(one.last, other.last)
-    labels = one.labels | other.labels
+    labels = merge_labels(one.labels, other.labels)
     return Observed(one.refs, first, last, one.number + other.number, labels)
 
 
-def unite(labels: Iterable[Labels]) -> Sequence[str]:
+def merge_labels(one: LabelSets, other: LabelSets) -> LabelSets:
+    """Return the sets of both, each once."""
+    return one if one == other else _sets(one) | _sets(other)
+
+
+def _sets(labels: LabelSets) -> frozenset[Labels]:
+    return frozenset((labels,)) if isinstance(labels, tuple) else labels
+
+
+def unite(labels: LabelSets) -> Sequence[str]:
     """Return the labels of all sets, each once, sorted."""
-    return sorted({label for some in labels for label in some})
+    return sorted({label for some in _sets(labels) for label in some})

@@ -80,6 +80,11 @@ _FACTS_HEAD: Final = _in_json("| Field | Value |\n| --- | --- |\n")
 _LINE_END: Final = _in_json(" |\n")
 
 
+def finding_notes(columns: Sequence[NoteColumn], rows: Sequence[Row]) -> list[str]:
+    """Return a Note of each row."""
+    return [finding_note(columns, row) for row in rows]
+
+
 def finding_note(columns: Sequence[NoteColumn], row: Row) -> str:
     """Return the non-empty cells of a row as a table of fields and values, in JSON."""
     lines = []

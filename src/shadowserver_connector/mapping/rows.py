@@ -114,9 +114,7 @@ class RowMapper:
             if observing and part.observables:
                 refs = part.observables
                 seen_times = times * self._number(row)
-                finding.observed.append(
-                    Observed(refs, time, time, seen_times, frozenset((labels,)))
-                )
+                finding.observed.append(Observed(refs, time, time, seen_times, labels))
             added.append(_Added(time, labels, part.subject, part.noted))
         return added
 

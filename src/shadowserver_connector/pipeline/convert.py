@@ -17,7 +17,7 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.containers import ReportContainers
 from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.encoders import Encoders
-from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_note, host_note
+from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_notes, host_note
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
 from shadowserver_connector.mapping.plan import Plan, compile_plan
 from shadowserver_connector.mapping.rows import RowMapper
@@ -96,10 +96,6 @@ def convert_report(
     )
 
 
-# A STIX id is its object's type, two dashes and a UUID.
-_TYPE: Final = -len("--00000000-0000-0000-0000-000000000000")
-
-
 class _Tally:
     """Counts what is emitted."""
 
@@ -110,7 +106,7 @@ class _Tally:
 
     def emit(self, chunk: Chunk) -> None:
         self.chunks += 1
-        self.objects.update([encoded.id[:_TYPE] for encoded in chunk.objects])
+        self.objects.update(chunk.types())
         self._emit(chunk)
 
 
@@ -194,7 +190,7 @@ def _note_texts(mode: NotesMode, plan: Plan) -> Callable[[Sequence[Row]], Sequen
         return lambda rows: [host_note(columns, rows)]
     if mode == "none":
         return lambda _: []
-    return lambda rows: [finding_note(columns, row) for row in rows]
+    return lambda rows: finding_notes(columns, rows)
 
 
 def _rows_at_once(plan: Plan) -> int:
