@@ -66,6 +66,7 @@ test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh mac
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto -m "not integration and not shared" \
 		$(addprefix tests/,bundle golden hostile mapping pipeline report stix)
+	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto tests/pipeline/test_memory.py
 	$(BIN)/pytest -q -n auto --dist loadfile -m "integration and not shared"
 	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh
 

@@ -11,8 +11,11 @@ from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.selection import Selection
 from shadowserver_connector.mapping.values.severity import RANK
 
-MAX_DISTINCT: Final = 50_000
-"""Different hosts, or cells of one column, that are counted exactly; memory stays bounded."""
+MAX_DISTINCT: Final = 40_000
+"""Different hosts, or cells of one column, that are counted exactly; memory stays bounded.
+
+A dict of a few thousand more takes twice the memory.
+"""
 
 LONGEST: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""

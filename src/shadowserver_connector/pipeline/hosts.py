@@ -16,7 +16,7 @@ from shadowserver_connector.temporary import temporary_directory
 GROUP_BYTES: Final = 256 * 1024
 """Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
 
-MEMORY: Final = 32 * 1024 * 1024
+MEMORY: Final = 12 * 1024 * 1024
 """Bytes that the rows take in memory, about, before they are written to disk."""
 
 # No cell has one, and nothing sorts before it: texts have the order of their lists of cells.

@@ -16,10 +16,10 @@ Item = tuple[str, int, int]
 
 MOST_OPEN: Final = 64
 """Files that are read at the same time."""
-MOST_HELD: Final = 32 * 1024 * 1024
+MOST_HELD: Final = 12 * 1024 * 1024
 """Bytes of rows that are in memory while files are merged."""
 
-_BATCH_BYTES: Final = 256 * 1024
+_BATCH_BYTES: Final = 64 * 1024
 _LENGTH_BYTES: Final = 4
 # Of a text's head, an item's tuple, its number, and its places in a dict and a list.
 _ITEM_BYTES: Final = 200
