@@ -33,9 +33,9 @@ class Names:
         """Return the part."""
         return (f"report--{part}",)
 
-    def observed(self, seen: Observed) -> bytes:
-        """Return what was seen."""
-        return orjson.dumps({"id": seen.id, "number": seen.number})[:-1]
+    def observed(self, seen: Observed) -> Made:
+        """Return how often something was seen."""
+        return make({"id": "observed-data--x", "type": "observed-data", "number": seen.number})
 
 
 def builder(emitted: list[Chunk]) -> ChunkBuilder:

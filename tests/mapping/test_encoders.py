@@ -14,8 +14,9 @@ from shadowserver_connector.bundle.made import LAYER, Made
 from shadowserver_connector.bundle.template import json_mark, template, text_mark
 from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.values.addresses import Address
+from shadowserver_connector.mapping.values.countries import Country
 from shadowserver_connector.mapping.values.names import Name
-from shadowserver_connector.stix import containers, markings, observables
+from shadowserver_connector.stix import containers, knowledge, markings, observables
 from shadowserver_connector.stix.origin import Origin
 from shadowserver_connector.stix.relationships import relationship
 
@@ -58,6 +59,17 @@ def test_names() -> None:
     made = ENCODE.name(Name("www.example.com", "domain-name"))
     same(made, observables.domain_name(ORIGIN, "www.example.com"))
     same(ENCODE.name(Name("printer-1", "hostname")), observables.hostname(ORIGIN, "printer-1"))
+
+
+def test_autonomous_system_and_country() -> None:
+    """They are the constructor's, also when asked for again, and marked as their own report is."""
+    other = Encoders(Origin(ORIGIN.author, (markings.RED,)), DAY)
+    for _ in range(2):
+        for encode, origin in ((ENCODE, ORIGIN), (other, Origin(ORIGIN.author, (markings.RED,)))):
+            made = encode.autonomous_system(64496)
+            same(made, knowledge.autonomous_system(origin, 64496))
+            country = encode.country(Country("AT", "Austria"))
+            same(country, knowledge.country(origin, code="AT", name="Austria"))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from shadowserver_connector.mapping.markdown import MASK, MAX_CELL, cell
 from tests.hostile.corpus import CELLS
 from tests.mapping.gfm import blocks, tables
 
+WORDS = ("www", "WwW", ".", ":", "//", "/", "mailto", "MAILTO", "xmpp", "a", " ", "192")
+
 HOSTILE = {
     **{name: text for name, text in CELLS.items() if not name.startswith("long")},
     "pipe": "a|b",
@@ -48,6 +50,8 @@ HOSTILE = {
     "www in brackets": "(www.example.com)",
     "mail": "user@example.com",
     "mailto": "mailto:user@example.com",
+    "mailto of nobody": "mailto:nobody",
+    "xmpp": "xmpp:nobody",
     "emphasis": "*a* _b_ **c** __d__ ~~e~~ ~f~",
     "heading": "# title",
     "rule": "---",
@@ -118,6 +122,13 @@ def test_any_cells_stay_cells(texts: list[str]) -> None:
     assert [plain(row[1]) for row in table.rows[1:]] == [
         plain(without_passwords(text)) for text in texts
     ]
+
+
+@given(st.lists(st.sampled_from(WORDS)).map("".join))
+def test_only_text_without_a_link_stands_as_it_is(text: str) -> None:
+    """What GitHub's markdown would make a link of stands in a code span."""
+    link = re.search(r"://|www\.|mailto:|xmpp:", text, re.IGNORECASE)
+    assert cell(text) == (f"`{text.strip()}`" if link else text.strip())
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())

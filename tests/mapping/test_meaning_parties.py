@@ -57,6 +57,20 @@ def scores(converted: Converted) -> dict[str, int]:
     }
 
 
+@pytest.mark.parametrize("address", ["", "not an address"])
+def test_network_of_a_party_is_no_end_of_a_flow(tmp_path: Path, address: str) -> None:
+    """A connection has addresses at its ends: where the source's is missing, it has none."""
+    row = {"src_ip": address, "src_network": "198.51.100.0/24", "src_port": "1234"}
+    assert made(tmp_path, "event4_sinkhole_http", row).of("network-traffic") == []
+
+
+def test_every_bad_protocol_is_told(tmp_path: Path) -> None:
+    """Also those of a column that the traffic is not made of."""
+    row = {"ip": "192.0.2.1", "port": "80", "protocol": "tcp", "type": "no protocol"}
+    remarks = made(tmp_path, "botnet_drone", row).outcome.remarks
+    assert [remark for remark in remarks if "column type" in remark]
+
+
 def test_infected_asset_runs_the_malware_that_talks_to_the_sinkhole(tmp_path: Path) -> None:
     """One malware, that of the family; the name that was asked for, not the one in reverse DNS."""
     converted = made(tmp_path, "event4_sinkhole_http", SINKHOLE)

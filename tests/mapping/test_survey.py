@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from shadowserver_connector.mapping.labels import LabelMaker
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.plan import Plan
+from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.mapping.survey import NumberedRow, Survey, surveyed
 from shadowserver_connector.pipeline.convert import compile_for
+from shadowserver_connector.report.oddities import Oddities
 from tests.mapping.conversion import info_of
 
 HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
@@ -37,6 +39,20 @@ def test_huge_cells_are_not_kept() -> None:
     tracemalloc.stop()
     assert survey.kept == survey.rows == 300
     assert peak < 5_000_000
+
+
+def test_parts_of_huge_protocols_are_not_remembered() -> None:
+    """Different cells of 100 KB where a word is expected are read, found bad and forgotten."""
+    header = ("ip", "port", "protocol", "type")
+    plan = compile_for(header, info_of("botnet_drone"), Options())
+    mapper = RowMapper(plan, Oddities("x.csv"))
+    tracemalloc.start()
+    for n in range(300):
+        row = ["192.0.2.1", "80", f"{n}{'x' * 100_000}", f"{n}{'y' * 100_000}"]
+        assert len(mapper.finding([(n, row, 1)], lambda _: []).objects) == 2
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_labels_of_huge_cells_are_not_remembered() -> None:

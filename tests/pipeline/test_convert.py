@@ -14,7 +14,7 @@ import pytest
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
-from tests.mapping.conversion import convert, convert_bytes, csv_bytes, info_of
+from tests.mapping.conversion import Stix, convert, convert_bytes, csv_bytes, info_of
 from tests.mapping.rows import rows_of
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag")
@@ -47,6 +47,33 @@ def test_artifact_is_the_file(tmp_path: Path, content: bytes) -> None:
     }
     assert artifact["x_opencti_additional_names"] == ["2024-01-31-scan_ssl-example.csv"]
     assert artifact["mime_type"] == "text/csv"
+
+
+def test_what_is_forgotten_on_the_way_changes_nothing(tmp_path: Path) -> None:
+    """More different hosts, ports and times than are remembered give what parts of them give."""
+    header = ("timestamp", "ip", "port", "protocol", "hostname")
+    rows = [
+        (
+            f"2024-01-31 {n // 60 % 24:02}:{n % 60:02}:00",
+            *(f"198.18.{n >> 8}.{n & 255}", f"{n + 1}", "tcp", f"h{n}.example.com"),
+        )
+        for n in range(3_000)
+    ]
+    options = Options(notes="finding")
+    whole = csv_bytes(header, rows)
+    halves = [csv_bytes(header, rows[:1_500]), csv_bytes(header, rows[1_500:])]
+    assert findings(tmp_path, [whole], options) == findings(tmp_path, halves, options)
+
+
+def findings(folder: Path, files: list[bytes], options: Options) -> dict[str, Stix]:
+    """Return the objects of rows, by id; Notes without what they are attached to."""
+    found: dict[str, Stix] = {}
+    for content in files:
+        for stix in convert_bytes(folder, "scan_ssl", content, options).everything():
+            if stix["type"] not in ("artifact", "report"):
+                refs = stix.pop("object_refs", []) if stix["type"] == "note" else []
+                found[stix["id"]] = stix | {"refs": [ref for ref in refs if "report" not in ref]}
+    return found
 
 
 def test_file_that_is_too_large_has_no_artifact(tmp_path: Path) -> None:

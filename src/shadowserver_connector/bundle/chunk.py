@@ -25,7 +25,7 @@ class Encoded:
         self.json = json
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
     """STIX objects in order of dependencies; every reference is inside the chunk."""
 

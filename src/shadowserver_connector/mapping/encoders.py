@@ -1,4 +1,4 @@
-"""Objects that nearly every row makes, written from templates of their constructors."""
+"""Objects that nearly every row makes: from templates of their constructors, or kept."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.mapping.context import Context
+from shadowserver_connector.mapping.readers import ColumnReader
 from shadowserver_connector.mapping.roles import is_empty
 from shadowserver_connector.mapping.shape import Shape
 from shadowserver_connector.stix.origin import StixObject
@@ -98,12 +99,16 @@ class PartMaker:
         for role in roles:
             if role in self._sources:
                 for at, reader in self._sources[role]:
-                    reading = reader.read(self._cells[at])
-                    if reading.bad:
-                        self._bad.append((reader.name, reading.bad))
-                    elif reading.value is not None:
-                        found.append(reading.value)
+                    value = self._read(at, reader)
+                    if value is not None:
+                        found.append(value)
         return found
+
+    def _read(self, at: int, reader: ColumnReader) -> Any:
+        reading = reader.read(self._cells[at])
+        if reading.bad:
+            self._bad.append((reader.name, reading.bad))
+        return reading.value
 
     def reads(self, *roles: str) -> bool:
         """Tell whether there is a column of one of the roles, whatever its cell holds."""
@@ -115,11 +120,9 @@ class PartMaker:
         for role in roles:
             if role in self._sources:
                 for at, reader in self._sources[role]:
-                    reading = reader.read(self._cells[at])
-                    if reading.bad:
-                        self._bad.append((reader.name, reading.bad))
-                    elif first is None:
-                        first = reading.value
+                    value = self._read(at, reader)
+                    if first is None:
+                        first = value
         return first
 
     def text(self, role: str) -> str:

@@ -13,7 +13,8 @@ from shadowserver_connector.stix.origin import StixObject
 
 def build_party(make: PartMaker) -> None:
     """Make the observables of one party and relate them to each other."""
-    value = make.value("ip", "network", "public_address")
+    own = make.value("ip")
+    value = make.value("network", "public_address") if own is None else own
     names = list(make.values("domain"))
     if value is None and not make.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
@@ -24,6 +25,8 @@ def build_party(make: PartMaker) -> None:
         # An address here is a request that was sent to it, and it has its own column.
         if isinstance(name, Name):
             _offer_domain(make, name, _build_name(make, name, ip))
+    if own is not None:
+        make.locate(ip)
     if ip:
         _describe(make, ip)
 
@@ -42,7 +45,6 @@ def _build_address(make: PartMaker, value: Address) -> str:
     ip = make.add(made, seen=True, noted=shape.own_page, tagged=shape.own_page)
     if score is not None:
         indicate(make, address(make, value), score)
-    make.locate(ip)
     if shape.is_primary:
         make.about(value.value)
     for slot in shape.ipv4_slots if value.version == 4 else shape.ipv6_slots:

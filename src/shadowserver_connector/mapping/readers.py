@@ -8,6 +8,7 @@ from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.roles import PARSERS, is_empty
 
 _REMEMBERED: Final = 1_024
+_SHORT: Final = 1_000
 
 
 class Reading:
@@ -43,9 +44,11 @@ class ColumnReader:
         """Return what a cell says."""
         reading = self._known.get(cell)
         if reading is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            reading = self._known[cell] = self._parsed(cell)
+            reading = self._parsed(cell)
+            if len(cell) <= _SHORT:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[cell] = reading
         return reading
 
     def _parsed(self, cell: str) -> Reading:

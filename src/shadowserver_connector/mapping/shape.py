@@ -55,8 +55,9 @@ def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
         sources[column.role] = (*sources.get(column.role, ()), source)
     meaning = context.meaning(party)
     controls = meaning.name in _CONTROLLERS
+    control = ("controller",) if controls else ()
     subject = () if context.report_type.primary else ("subject",)
-    asked = ("controller",) * controls + ("contacted",) * (meaning.name in _SANDBOXED)
+    contacted = ("contacted",) if meaning.name in _SANDBOXED else ()
     return Shape(
         party=party,
         group=columns[0].group,
@@ -65,9 +66,9 @@ def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
         is_primary=party == context.report_type.primary,
         own_page=meaning.name not in _CROWDED,
         controls=controls,
-        ipv4_slots=_address_slots(context, party, sources, 4),
-        ipv6_slots=_address_slots(context, party, sources, 6),
-        domain_slots=subject + asked,
+        ipv4_slots=_address_slots(context, party, sources, 4) + control,
+        ipv6_slots=_address_slots(context, party, sources, 6) + control,
+        domain_slots=subject + control + contacted,
         hostname_slots=subject,
     )
 
@@ -89,8 +90,6 @@ def _address_slots(context: Context, party: str, roles: Collection[str], version
             slots.append("contacted")
     elif not (meaning in _CROWDED or _is_stranger(context, party, roles) or (end and version == 4)):
         slots.append("thing")
-    if meaning in _CONTROLLERS:
-        slots.append("controller")
     return tuple(slots)
 
 

@@ -1,7 +1,7 @@
 """Network traffic: a service on the asset, or a flow between two parties.
 
-Nearly every row has other ports, so what is remembered here are the readings of single cells and
-not, as in sections, the parts made of them.
+Nearly every row has other ports, so what is remembered here are the readings of single cells, and
+the texts around ports and addresses; not, as in sections, the parts made of the cells.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from shadowserver_connector.mapping.encoders import TrafficForm
 from shadowserver_connector.mapping.readers import ColumnReader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
 
-_REMEMBERED: Final = 4_096
+_REMEMBERED: Final = 1_024
+
+_ROLES: Final = ("port", "protocol", "application")
 
 Bad = tuple[tuple[str, str], ...]
 """(Column, why): cells that nothing could be read from."""
@@ -51,12 +53,15 @@ class TrafficMaker:
         self._context = context
         self._source = source
         self._target = target
-        self._src_port_at = _first(columns, "port", source)
-        self._dst_port_at = _first(columns, "port", target)
-        self._ports = _readers(columns, "port")
-        self._protocol = _readers(columns, "protocol")[:1]
-        self._application = _readers(columns, "application")[:1]
-        self._forms: dict[tuple[int, str, str], tuple[TrafficForm | None, Bad]] = {}
+        self._src_port_at = _place(columns, "port", [source])
+        self._dst_port_at = _place(columns, "port", [target])
+        parties = {column.party for column in columns}
+        self._protocol_at = _place(columns, "protocol", parties)
+        self._application_at = _place(columns, "application", parties)
+        self._readers = tuple(
+            (at, ColumnReader(column)) for at, column in enumerate(columns) if column.role in _ROLES
+        )
+        self._forms: dict[tuple[int, str, str], TrafficForm] = {}
 
     @property
     def has_port(self) -> bool:
@@ -68,75 +73,58 @@ class TrafficMaker:
 
         ``addresses`` are its parties, and the ids of their addresses.
         """
-        src = dst = src_port = dst_port = ""
+        src = dst = src_port = dst_port = transport = application = ""
         for party, stix_id in addresses:
             if party == self._source:
                 src = stix_id
             if party == self._target:
                 dst = stix_id
         bad: Bad = ()
-        for at, reader in self._ports:
+        for at, reader in self._readers:
             reading = reader.read(row[at])
             if reading.bad:
                 bad += ((reader.name, reading.bad),)
             elif reading.value is not None:
+                if at == self._protocol_at:
+                    transport = reading.value
+                elif at == self._application_at:
+                    application = reading.value
                 if src and at == self._src_port_at:
                     src_port = str(reading.value)
                 if dst and at == self._dst_port_at:
                     dst_port = str(reading.value)
+        if not (src_port or dst_port):
+            return None, bad
         ends = _IPV6 if (dst or src).startswith("ipv6") else 0
         if src:
             ends += _SRC + _SRC_PORT if src_port else _SRC
         if dst:
             ends += _DST + _DST_PORT if dst_port else _DST
-        form, wrong = self._form(ends, row)
-        if form is None:
-            return None, bad + wrong
+        form = self._form(ends, transport, application)
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
-        encode = self._context.encode
-        return encode.network_traffic(form, src, dst, src_port, dst_port), bad + wrong
+        made = self._context.encode.network_traffic(form, src, dst, src_port, dst_port)
+        return made, bad
 
-    def _form(self, ends: int, row: list[str]) -> tuple[TrafficForm | None, Bad]:
-        """Return the form of a traffic with these ends, and the bad protocol cells."""
-        transport = application = ""
-        for at, _ in self._protocol:
-            transport = row[at]
-        for at, _ in self._application:
-            application = row[at]
+    def _form(self, ends: int, transport: str, application: str) -> TrafficForm:
         key = (ends, transport, application)
-        known = self._forms.get(key)
-        if known is None:
+        form = self._forms.get(key)
+        if form is None:
             if len(self._forms) >= _REMEMBERED:
                 self._forms.clear()
-            known = self._forms[key] = self._new_form(ends, row)
-        return known
-
-    def _new_form(self, ends: int, row: list[str]) -> tuple[TrafficForm | None, Bad]:
-        words = []
-        bad: Bad = ()
-        for readers in (self._protocol, self._application):
-            word = ""
-            for at, reader in readers:
-                reading = reader.read(row[at])
-                word = reading.value or ""
-                if reading.bad:
-                    bad += ((reader.name, reading.bad),)
-            words.append(word)
-        if not ends & (_SRC_PORT | _DST_PORT):
-            return None, bad
-        form = self._context.encode.traffic_form(
-            protocol_stack(
+            stack = protocol_stack(
                 version=6 if ends & _IPV6 else 4,
-                transport=words[0],
-                application=words[1] or self._context.report_type.application,
-            ),
-            src=bool(ends & _SRC),
-            dst=bool(ends & _DST),
-            src_port=bool(ends & _SRC_PORT),
-            dst_port=bool(ends & _DST_PORT),
-        )
-        return form, bad
+                transport=transport,
+                application=application or self._context.report_type.application,
+            )
+            form = self._forms[key] = self._context.encode.traffic_form(
+                stack,
+                src=bool(ends & _SRC),
+                dst=bool(ends & _DST),
+                src_port=bool(ends & _SRC_PORT),
+                dst_port=bool(ends & _DST_PORT),
+            )
+        return form
 
 
 def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> tuple[str, str]:
@@ -154,12 +142,7 @@ def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> t
     return "", ""
 
 
-def _first(columns: Sequence[Column], role: str, party: str | None) -> int:
-    """Return the place of the party's first column of a role, -1 where it has none."""
-    found = (at for at, c in enumerate(columns) if c.role == role and c.party == party)
+def _place(columns: Sequence[Column], role: str, parties: Collection[str | None]) -> int:
+    """Return the place of the first column of a role and any of the parties, -1 without one."""
+    found = (at for at, c in enumerate(columns) if c.role == role and c.party in parties)
     return next(found, -1)
-
-
-def _readers(columns: Sequence[Column], role: str) -> tuple[tuple[int, ColumnReader], ...]:
-    """Return the places of a role's columns, and what reads them."""
-    return tuple((at, ColumnReader(c)) for at, c in enumerate(columns) if c.role == role)

@@ -38,7 +38,7 @@ class Run:
 
 
 def size_of(text: str) -> int:
-    """Return about how many bytes of memory an item of this text takes."""
+    """Return how many bytes of memory an item of this text takes, about, and at most."""
     return (len(text) if text.isascii() else 4 * len(text)) + _ITEM_BYTES
 
 

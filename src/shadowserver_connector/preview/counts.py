@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.selection import Selection
+from shadowserver_connector.mapping.survey import MAX_DISTINCT
 from shadowserver_connector.mapping.values.countries import parse_country
 from shadowserver_connector.mapping.values.severity import RANK, SEVERITIES
 from shadowserver_connector.pipeline.convert import compile_for
@@ -17,9 +18,6 @@ from shadowserver_connector.preview.facets import facet_reader, first_column
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.oddities import Oddities
 from shadowserver_connector.report.table import open_table
-
-MAX_DISTINCT: Final = 50_000
-"""Different values of one kind that are counted; memory stays bounded."""
 
 TOP: Final = 15
 """Bars of one chart."""

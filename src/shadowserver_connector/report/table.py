@@ -175,7 +175,10 @@ class Table:
 
 def _header_line(lines: Iterable[str]) -> str:
     """Read lines up to the first that is not blank, and return it."""
-    return next((line for line in lines if line.strip("\0 \t\r\n")), "")
+    for line in lines:
+        if line.strip("\0 \t\r\n"):
+            return line
+    return ""
 
 
 def _capped(text: io.TextIOWrapper, cut: Callable[[], None]) -> Iterator[str]:

@@ -48,6 +48,15 @@ def test_what_is_no_time_is_refused(cell: str) -> None:
         parse_time(cell)
 
 
+def test_the_hour_24_is_the_next_day_or_no_time() -> None:
+    """Python has taken it since 3.14; no other hour than 00 to 23 comes out."""
+    try:
+        found = parse_time("2024-01-31 24:00:00")
+    except ValueError as error:
+        found = str(error)
+    assert found in ("2024-02-01T00:00:00.000Z", "not a time")
+
+
 @given(
     st.datetimes(
         min_value=datetime(2, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone

@@ -1,0 +1,38 @@
+"""Labels and Observed-Data of several rows, merged."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowserver_connector.bundle.finding import Observed, merge_labels, merge_observed, unite
+
+LABELS = st.lists(st.sampled_from(["iot", "ssl", "vpn", "ssh"]), unique=True).map(
+    lambda labels: tuple(sorted(labels))
+)
+
+
+@given(st.lists(LABELS, min_size=1))
+def test_labels_of_any_rows_are_united(rows: list[tuple[str, ...]]) -> None:
+    """Whatever the order and however often the same come, each label is there once, sorted."""
+    merged = reduce(merge_labels, rows)
+    assert unite(merged) == sorted({label for labels in rows for label in labels})
+    assert merge_labels(merged, rows[0]) == merged
+
+
+def test_same_labels_stay_as_they_are() -> None:
+    """Nothing is built where all rows have the same labels."""
+    labels = ("iot", "ssl")
+    assert merge_labels(labels, ("iot", "ssl")) is labels
+
+
+def test_observed_data_covers_both() -> None:
+    """It begins with the earlier, ends with the later, and counts all of them."""
+    one = Observed(("ipv4-addr--x",), "2024-01-31T02", "2024-01-31T03", 2, ("iot",))
+    other = Observed(("ipv4-addr--x",), "2024-01-31T01", "2024-01-31T02", 3, ("ssl",))
+    merged = merge_observed(one, other)
+    assert (merged.refs, merged.number) == (one.refs, 5)
+    assert (merged.first, merged.last) == ("2024-01-31T01", "2024-01-31T03")
+    assert unite(merged.labels) == ["iot", "ssl"]
