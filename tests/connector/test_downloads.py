@@ -19,20 +19,25 @@ REPORTS = [
 
 
 class Source:
-    """Downloads files of a size, and counts them."""
+    """Downloads files, and counts them."""
 
-    def __init__(self, size: int = 3) -> None:
-        self.size = size
+    def __init__(self) -> None:
         self.begun: list[str] = []
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def __call__(self, report: ReportInfo, folder: Path) -> Downloaded:
         """Write a file that holds the report's id."""
-        with self._lock:
+        with self._changed:
             self.begun.append(report.id)
+            self._changed.notify_all()
         path = folder / report.file
         path.write_text(report.id)
-        return Downloaded(path, self.size, "", "", "", "")
+        return Downloaded(path, len(report.id), "", "", "", "")
+
+    def begins(self, number: int, seconds: float) -> bool:
+        """Wait until so many have begun; tell whether they have."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.begun) >= number, seconds)
 
 
 def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
@@ -55,25 +60,28 @@ def test_files_are_gone_afterwards(tmp_path: Path) -> None:
 
 
 def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
-    """While one report is in hand, no more than ``threads`` others are fetched."""
+    """``threads`` are fetched, the one in hand included."""
     source = Source()
-    for handled, each in enumerate(downloads(REPORTS, source, tmp_path / "w", threads=3)):
-        each.download.result()
-        assert len(source.begun) <= handled + 1 + 3
+    reports = downloads(REPORTS, source, tmp_path / "w", threads=3)
+    for handled in range(1, 4):
+        next(reports).download.result()
+        assert source.begins(handled + 2, 60)
+        assert not source.begins(handled + 3, 0.3)
+    assert len(list(reports)) == len(REPORTS) - 3
 
 
 def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
-    """A file above the limit keeps the next one from being fetched."""
-    source = Source(size=100)
-    reports = downloads(REPORTS, source, tmp_path / "w", threads=8, max_bytes=50)
-    first = next(reports)
-    first.download.result()
-    begun = len(source.begun)
-    # All of the first batch were begun before any size was known.
-    for each in reports:
-        each.download.result()
-    assert begun <= 8
-    assert len(source.begun) == len(REPORTS)
+    """What lies beside a file that waits counts as well; then no further one is fetched."""
+    source = Source()
+    reports = downloads(REPORTS, source, tmp_path / "w", threads=2, max_bytes=50)
+    next(reports)
+    assert source.begins(2, 60)
+    (waiting,) = (tmp_path / "w").glob("*-1")
+    (waiting / "x.chunks").write_bytes(b"x" * 50)
+    second = next(reports)
+    assert second.folder == waiting
+    assert not source.begins(3, 0.3)
+    assert len(list(reports)) == len(REPORTS) - 2
 
 
 def test_error_stays_with_its_report(tmp_path: Path) -> None:

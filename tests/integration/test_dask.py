@@ -18,9 +18,10 @@ import pytest
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import anywhere
-from shadowserver_connector.pipeline.anywhere import Carried, Spooled, convert_anywhere
+from shadowserver_connector.pipeline.anywhere import convert_anywhere
 from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.lost import WorkerLostError
+from tests.connector.test_ahead import api_with_reports, run, works
 from tests.pipeline.test_executors import content, converted, die, reports
 from tests.platform.rabbitmq import free_port
 
@@ -155,15 +156,48 @@ def test_file_travels_unless_it_is_too_large(
 ) -> None:
     """Workers need no disk of ours; what is too large for the way is converted here."""
     ((path, info),) = reports(tmp_path, ["scan_ssl"])
+    submitted: list[Any] = []
     with open_executor(None, cluster.address) as executor:
-        carried = convert_anywhere(executor, path, info, Options(), tmp_path).result()
+        submit = executor.submit
+        monkeypatch.setattr(
+            executor, "submit", lambda fn, *args: (submitted.append(fn), submit(fn, *args))[1]
+        )
+        travelled = convert_anywhere(executor, path, info, Options(), tmp_path).result()
+        assert len(submitted) == 1
         monkeypatch.setattr(anywhere, "MOST_CARRIED", path.stat().st_size - 1)
-        spooled = convert_anywhere(executor, path, info, Options(), tmp_path).result()
-    assert isinstance(carried, Carried)
-    assert isinstance(spooled, Spooled)
+        stayed = convert_anywhere(executor, path, info, Options(), tmp_path).result()
+        assert len(submitted) == 1
     chunks: tuple[list[Any], list[Any]] = ([], [])
-    assert carried.replay(chunks[0].append) == spooled.replay(chunks[1].append)
+    assert travelled.replay(chunks[0].append) == stayed.replay(chunks[1].append)
     assert content(chunks[0]) == content(chunks[1])
+
+
+def test_what_came_back_waits_on_disk(tmp_path: Path, cluster: Cluster) -> None:
+    """Reports done before their turn take no memory; where the disk fails, only one report does."""
+    jobs = reports(tmp_path, ["scan_ssl", "scan_ssh"])
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    with open_executor(None, cluster.address) as executor:
+        futures = [
+            convert_anywhere(executor, path, info, Options(), folder)
+            for (path, info), folder in zip(jobs, (spool, tmp_path / "missing"), strict=True)
+        ]
+        conversion = futures[0].result(60)
+        assert [conversion.path] == list(spool.iterdir())
+        with pytest.raises(OSError, match="missing"):
+            futures[1].result(60)
+    conversion.replay(lambda chunk: None)
+    assert list(spool.iterdir()) == []
+
+
+def test_connector_sends_the_same_through_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
+    """Works, messages and failures are those of a run in one process; nothing stays on disk."""
+    expected = run(api_with_reports(), tmp_path / "in-turn", None)
+    with open_executor(None, cluster.address) as executor:
+        ahead = run(api_with_reports(), tmp_path / "ahead", executor)
+    assert ahead.messages == expected.messages
+    assert works(ahead) == works(expected)
+    assert [path for path in (tmp_path / "ahead").rglob("*") if path.is_file()] == []
 
 
 def test_worker_with_another_version_is_refused(

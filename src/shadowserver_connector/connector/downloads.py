@@ -6,6 +6,7 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -14,7 +15,7 @@ from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.report.info import ReportInfo
 
 MAX_BYTES_AHEAD: Final = 1024**3
-"""Bytes on disk above which no further download is begun."""
+"""Bytes on disk, of downloads and of what was converted ahead, above which none is begun."""
 
 Download = Callable[[ReportInfo, Path], Downloaded]
 
@@ -77,9 +78,14 @@ def _has_room(
         return True
     if floor is not None and not floor.is_kept():
         return False
-    on_disk = sum(
-        each.download.result().size
-        for each in under_way
-        if each.download.done() and each.download.exception() is None
-    )
-    return len(under_way) < threads and on_disk < max_bytes
+    return len(under_way) < threads and sum(_size(each.folder) for each in under_way) < max_bytes
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files in a folder: a download, whole or not, and its chunks."""
+    size = 0
+    for path in folder.glob("*"):
+        # It may be renamed or deleted between two looks.
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size

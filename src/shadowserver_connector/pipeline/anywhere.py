@@ -2,8 +2,8 @@
 
 Processes of this machine read the report's file and leave the chunks in another one. A cluster
 shares no disk with us: the file travels there with the task, and the chunks travel back, both
-compressed. That takes memory in proportion to the file, so a file above ``MOST_CARRIED`` is
-converted here.
+compressed, to wait in a file as well. On the way they take memory in proportion to the report's
+file, so one above ``MOST_CARRIED`` is converted here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from shadowserver_connector import __version__
 from shadowserver_connector.bundle.chunk import Chunk
@@ -24,17 +25,17 @@ from shadowserver_connector.mapping.options import MIB, Options
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
-from shadowserver_connector.pipeline.packed import pack, read_spool, spool_to, unpack
+from shadowserver_connector.pipeline.packed import pack, read_spool, spool_to, write_packed
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.report.info import ReportInfo
 
-MOST_CARRIED: Final = 64 * MIB
+MOST_CARRIED: Final = 16 * MIB
 """Bytes of a report file that still travels to a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spooled:
-    """A conversion whose chunks are in a file on this machine."""
+class Conversion:
+    """A report converted, its chunks in a file on this machine."""
 
     outcome: Outcome
     path: Path
@@ -47,21 +48,8 @@ class Spooled:
         return self.outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
-    """A conversion whose chunks came back from another machine."""
-
-    outcome: Outcome
-    chunks: tuple[bytes, ...]
-
-    def replay(self, emit: Callable[[Chunk], None]) -> Outcome:
-        """Hand the chunks to ``emit``, in order."""
-        for packed in self.chunks:
-            emit(unpack(packed))
-        return self.outcome
-
-
-Conversion = Spooled | Carried
+Carried = tuple[Outcome, tuple[bytes, ...]]
+"""A report converted on another machine, and its chunks, packed."""
 
 
 def convert_anywhere(
@@ -69,31 +57,54 @@ def convert_anywhere(
 ) -> Future[Conversion]:
     """Start to convert a report; what comes back gives the same chunks on every executor.
 
-    ``spool`` is a folder for chunks that are not kept in memory. The future raises what
-    ``convert_report`` raises, and SkippableError where workers died of this report.
+    ``spool`` is the folder in which chunks wait. The future raises what ``convert_report`` raises,
+    and SkippableError where workers died of this report.
     """
     if not isinstance(executor, ClusterExecutor):
         return executor.submit(_convert_to_spool, path, info, options, spool)
     if path.stat().st_size > MOST_CARRIED:
         return executor.here.submit(_convert_to_spool, path, info, options, spool)
     content = zlib.compress(path.read_bytes(), 1)
-    return executor.submit(_convert_carried, content, info, options, __version__)
+    conversion: Future[Conversion] = Future()
+    conversion.set_running_or_notify_cancel()
+    carried = executor.submit(_convert_carried, content, info, options, __version__)
+    carried.add_done_callback(partial(_unload, conversion, spool))
+    return conversion
 
 
 def _convert_to_spool(path: Path, info: ReportInfo, options: Options, spool: Path) -> Conversion:
+    return _spooled(spool, lambda file: convert_report(path, info, options, spool_to(file)))
+
+
+def _unload(conversion: Future[Conversion], spool: Path, carried: Future[Carried]) -> None:
+    """Put chunks on disk as soon as they come back: many reports may be done before their turn."""
+
+    def write(file: BinaryIO) -> Outcome:
+        outcome, chunks = carried.result()
+        for packed in chunks:
+            write_packed(file, packed)
+        return outcome
+
+    try:
+        conversion.set_result(_spooled(spool, write))
+    except Exception as error:  # whatever it is, it belongs to whoever waits for the conversion
+        conversion.set_exception(error)
+
+
+def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
     # Another attempt at the same report may have left a file behind.
     target = spool / f"{uuid.uuid4().hex}.chunks"
     try:
         with target.open("xb") as file:
-            outcome = convert_report(path, info, options, spool_to(file))
+            outcome = write(file)
     except BaseException:
         # On a full disk it would take the room that the next attempt needs.
         target.unlink(missing_ok=True)
         raise
-    return Spooled(outcome, target)
+    return Conversion(outcome, target)
 
 
-def _convert_carried(content: bytes, info: ReportInfo, options: Options, ours: str) -> Conversion:
+def _convert_carried(content: bytes, info: ReportInfo, options: Options, ours: str) -> Carried:
     if __version__ != ours:
         raise SettingsError(
             f"a Dask worker has shadowserver-connector {__version__} and not {ours}; "
@@ -104,4 +115,4 @@ def _convert_carried(content: bytes, info: ReportInfo, options: Options, ours: s
         path = Path(folder) / safe_name(info.file)
         path.write_bytes(zlib.decompress(content))
         outcome = convert_report(path, info, options, lambda chunk: chunks.append(pack(chunk)))
-    return Carried(outcome, tuple(chunks))
+    return outcome, tuple(chunks)

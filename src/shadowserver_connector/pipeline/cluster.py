@@ -78,7 +78,7 @@ def open_cluster(address: str) -> Iterator[ClusterExecutor]:
         distributed: Any = import_module("distributed")
     except ImportError:
         raise SettingsError(
-            "SHADOWSERVER_DASK_SCHEDULER needs Dask: pip install 'shadowserver-connector[dask]'"
+            "SHADOWSERVER_DASK_SCHEDULER needs Dask: pip install '.[dask]'"
         ) from None
     # Whole files travel with the tasks, on purpose.
     dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})

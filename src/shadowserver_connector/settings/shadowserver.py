@@ -136,7 +136,10 @@ class ShadowserverSettings(Section):
     )
 
     max_threads: int = Field(
-        default=8, ge=1, le=32, description="Reports that are downloaded at the same time."
+        default=8,
+        ge=1,
+        le=32,
+        description="Reports that are downloaded, or wait converted, at the same time.",
     )
     workers: int | None = Field(
         default=None,
