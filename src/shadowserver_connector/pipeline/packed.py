@@ -9,7 +9,7 @@ from typing import BinaryIO, Final, Literal
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 
-# STIX repeats itself: the fastest level makes a fifth of it, or less.
+# STIX repeats itself: the fastest level makes a fraction of it.
 _LEVEL: Final = 1
 _LENGTH_BYTES: Final = 4
 
