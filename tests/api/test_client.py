@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from shadowserver_connector.api import DayEvents, ReportsApi, Retry, RetryPolicy
+from shadowserver_connector.api.client import API_URL
 from shadowserver_connector.api.signing import sign
 from shadowserver_connector.errors import (
     ApiUnavailableError,
@@ -449,3 +450,20 @@ def test_an_id_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
     with client(answers) as api, pytest.raises(ReportRefusedError):
         api.download(ReportInfo("t", DAY, "a.csv", id="//evil.example/x"), tmp_path)
     assert answers.requests == []
+
+
+def test_no_cookie_is_kept(tmp_path: Path) -> None:
+    """What the API sets for a domain of both hosts is sent to neither."""
+    domain = httpx.URL(API_URL).host.partition(".")[2]
+    cookie = {"Set-Cookie": f"session=1; Domain={domain}; Path=/; Secure"}
+    answers = Answers(
+        httpx.Response(200, json=[entry()], headers=cookie),
+        httpx.Response(200, json=[entry()]),
+        httpx.Response(200, content=b"ip\n"),
+    )
+    with client(answers) as api:
+        (report,) = api.list_reports(DAY)
+        assert api.list_reports(DAY) == [report]
+        api.download(report, tmp_path)
+    assert len(answers.requests) == 3
+    assert not any("Cookie" in request.headers for request in answers.requests)

@@ -44,14 +44,22 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-def connect(simulator: Simulator, *, secret: str = SECRET, timeout: float = 45) -> ReportsApi:
+def connect(
+    simulator: Simulator,
+    *,
+    secret: str = SECRET,
+    timeout: float = 45,
+    download_url: str = "",
+    connections: int = 8,
+) -> ReportsApi:
     """Return a client of the simulator without waits and pacing."""
     return ReportsApi(
         KEY,
         secret,
         api_url=simulator.api_url,
-        download_url=simulator.download_url,
+        download_url=download_url or simulator.download_url,
         timeout=timeout,
+        connections=connections,
         requests_per_second=1e6,
         retry=RetryPolicy(attempts=3, sleep=lambda _: None),
     )
@@ -99,12 +107,12 @@ def test_a_days_list_survives_the_limit() -> None:
 
 
 def test_connections_are_kept_open(simulator: Simulator, tmp_path: Path) -> None:
-    """Many calls need one connection for each of the two hosts."""
+    """Many calls need one connection."""
     with connect(simulator) as api:
         for _ in range(3):
             api.download(report(api), tmp_path)
     assert simulator.requests.count() == 6
-    assert simulator.connections == 2
+    assert simulator.connections == 1
 
 
 def test_threads_share_a_client(simulator: Simulator, tmp_path: Path) -> None:
@@ -118,7 +126,29 @@ def test_threads_share_a_client(simulator: Simulator, tmp_path: Path) -> None:
     assert {each.sha256 for each in done} == {
         hashlib.sha256(body).hexdigest() for body in FILES.values()
     }
-    assert simulator.connections <= 9
+    assert simulator.connections <= 8
+
+
+def test_both_hosts_share_the_connections(tmp_path: Path) -> None:
+    """Downloads on all connections close the idle one to the API, which gets another later."""
+    store = MemoryStore(dict(FILES))
+    with (
+        Simulator(store, key=KEY, secret=SECRET) as host,
+        Simulator(store, key=KEY, secret=SECRET) as files,
+        connect(host, download_url=files.download_url, connections=2) as api,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        listed = [report(api, "scan_ssl"), report(api, "scan_ssl")]
+        assert host.connections == 1
+        # Slow enough that both are under way at the same time.
+        files.faults.add(Fault(FaultKind.SLOW, seconds=0.05, times=2))
+        folders = [tmp_path / "one", tmp_path / "two"]
+        for folder in folders:
+            folder.mkdir()
+        done = list(threads.map(api.download, listed, folders))
+        report(api)
+    assert [each.size for each in done] == [len(FILES[SSL])] * 2
+    assert (host.connections, files.connections) == (2, 2)
 
 
 def test_a_wrong_secret_is_refused(simulator: Simulator) -> None:

@@ -70,8 +70,9 @@ class ReportsApi:
         max_bytes: int = MAX_REPORT_BYTES,
         retry: RetryPolicy | None = None,
     ) -> None:
-        """Open the pools; nothing is sent yet.
+        """Open the pool; nothing is sent yet.
 
+        At most ``connections`` are open at the same time, to both hosts together.
         ``timeout`` is in seconds, for each read or write. All threads together stay below
         ``requests_per_second``; waits for it use the policy's ``sleep`` too. ``ca_bundle`` (PEM)
         replaces the usual certificates. Reports above ``max_bytes`` are refused. ``transport``
@@ -88,15 +89,14 @@ class ReportsApi:
         self._pacer = Pacer(requests_per_second, sleep=self._retry.sleep)
         # A transport from outside brings its own TLS.
         context = tls_context(ca_bundle) if transport is None else None
-
-        def client(url: str) -> httpx.Client:
-            return open_client(
-                url, context=context, connections=connections, timeout=timeout, transport=transport
-            )
-
-        # Two clients, so that nothing of the API's (cookies, headers) can reach the other host.
-        self._api = client(self._api_url)
-        self._files = client(self._download_url)
+        # One pool for both hosts, so that they share the connections.
+        self._http = open_client(
+            (self._api_url, self._download_url),
+            context=context,
+            connections=connections,
+            timeout=timeout,
+            transport=transport,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -112,8 +112,7 @@ class ReportsApi:
     def close(self) -> None:
         """Close all connections."""
         with unlogged():
-            self._api.close()
-            self._files.close()
+            self._http.close()
 
     def ping(self) -> str:
         """Check URL, key and secret; return the API's greeting."""
@@ -174,7 +173,7 @@ class ReportsApi:
         def attempt() -> Downloaded:
             self._pacer.wait()
             with unlogged():
-                return fetch(self._files, url, path, max_bytes=self._max_bytes)
+                return fetch(self._http, url, path, max_bytes=self._max_bytes)
 
         return call(self._retry, f"download of {report.file}", attempt)
 
@@ -212,7 +211,7 @@ class ReportsApi:
     def _ask_once(self, method: str, body: bytes, read: Callable[[object], T]) -> T:
         headers = {"HMAC2": sign(body, self._secret), "Content-Type": "application/json"}
         try:
-            with self._api.stream(
+            with self._http.stream(
                 "POST", self._api_url + method, content=body, headers=headers
             ) as response:
                 content = read_bounded(response, _MAX_ANSWER_BYTES, time.monotonic)

@@ -1,10 +1,11 @@
-"""HTTP clients for the two hosts: TLS, proxies, time-outs, pools; and reading bounded bodies."""
+"""The HTTP client of both hosts: TLS, proxies, time-outs, one pool; and reading bounded bodies."""
 
 from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
 import httpx
@@ -52,6 +53,10 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
     """Return a context that verifies; against ``ca_bundle`` (PEM) alone where one is given.
 
@@ -69,23 +74,27 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
 
 
 def open_client(
-    url: str,
+    urls: Iterable[str],
     *,
     context: ssl.SSLContext | None,
     connections: int,
     timeout: float,
     transport: httpx.BaseTransport | None,
 ) -> httpx.Client:
-    """Open a pool of kept-alive connections for one host.
+    """Open a pool of kept-alive connections for some hosts, at most ``connections`` in all.
 
-    Proxies come from the usual environment variables, but never for this machine, where the
-    simulator listens. Raises SettingsError when such a variable cannot be used.
+    Where it is full, an idle connection to one host makes room for another host. Proxies come
+    from the usual environment variables, but never for this machine, where the simulator
+    listens; each way out (a proxy, or none by ``NO_PROXY``) has a pool of its own. Cookies are
+    neither kept nor sent. Raises SettingsError when such a variable cannot be used.
     """
+    hosts = [httpx.URL(url).host for url in urls]
     try:
         return httpx.Client(
             verify=context or True,
             transport=transport,
-            trust_env=not is_loopback(httpx.URL(url).host),
+            # Patterns without a transport of their own get the one that uses no proxy.
+            mounts={f"all://{_bracketed(host)}": None for host in hosts if is_loopback(host)},
             # No limit on the wait for a free connection: each one in use has its own.
             timeout=httpx.Timeout(timeout, connect=min(_CONNECT_TIMEOUT, timeout), pool=None),
             limits=httpx.Limits(
@@ -98,6 +107,8 @@ def open_client(
                 # Bytes as they lie on the server, so that their number can be checked.
                 "Accept-Encoding": "identity",
             },
+            # What one host sets must not reach the other.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             follow_redirects=False,
         )
     except (ValueError, ImportError, httpx.InvalidURL):

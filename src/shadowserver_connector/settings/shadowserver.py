@@ -139,8 +139,8 @@ class ShadowserverSettings(Section):
         default=8,
         ge=1,
         le=32,
-        description="Reports that are downloaded, or wait converted, at the same time, "
-        "over as many connections; one more asks the API.",
+        description="Reports that are downloaded, or wait converted, at the same time; "
+        "no more connections than these are open to Shadowserver.",
     )
     workers: int | None = Field(
         default=None,
