@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.connector.downloads import downloads
+from shadowserver_connector.connector.downloads import Fetched, downloads
 from shadowserver_connector.errors import TransferError
+from shadowserver_connector.operations.disk import DiskFloor
+from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.waiting import Waiter
+from tests.sink.pycti_fakes import FakeLog
 
 REPORTS = [
     ReportInfo(type="t", day=date(2024, 1, 31), file="same-name.csv", id=f"id-{n}")
@@ -40,11 +44,24 @@ class Source:
             return self._changed.wait_for(lambda: len(self.begun) >= number, seconds)
 
 
+def fetched(
+    reports: Sequence[ReportInfo],
+    download: Download,
+    folder: Path,
+    *,
+    threads: int,
+    max_bytes: int = 1 << 30,
+) -> Iterator[Fetched]:
+    """Download on a disk with any number of bytes free."""
+    floor = DiskFloor(folder, 0, Waiter(threading.Event(), FakeLog()))
+    return downloads(reports, download, folder, threads=threads, floor=floor, max_bytes=max_bytes)
+
+
 def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
     """Two reports with one file name do not meet."""
     found = [
         each.download.result().path.read_text()
-        for each in downloads(REPORTS, Source(), tmp_path / "w", threads=3)
+        for each in fetched(REPORTS, Source(), tmp_path / "w", threads=3)
     ]
     assert found == [report.id for report in REPORTS]
 
@@ -52,7 +69,7 @@ def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
 def test_files_are_gone_afterwards(tmp_path: Path) -> None:
     """Each file goes when the next report is asked for, the folder at the end."""
     before: Path | None = None
-    for each in downloads(REPORTS, Source(), tmp_path / "w", threads=2):
+    for each in fetched(REPORTS, Source(), tmp_path / "w", threads=2):
         assert before is None or not before.exists()
         before = each.download.result().path
         assert before.exists()
@@ -62,7 +79,7 @@ def test_files_are_gone_afterwards(tmp_path: Path) -> None:
 def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
     """``threads`` are fetched, the one in hand included."""
     source = Source()
-    reports = downloads(REPORTS, source, tmp_path / "w", threads=3)
+    reports = fetched(REPORTS, source, tmp_path / "w", threads=3)
     for handled in range(1, 4):
         next(reports).download.result()
         assert source.begins(handled + 2, 60)
@@ -73,7 +90,7 @@ def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
 def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
     """What lies beside a file that waits counts as well; then no further one is fetched."""
     source = Source()
-    reports = downloads(REPORTS, source, tmp_path / "w", threads=2, max_bytes=50)
+    reports = fetched(REPORTS, source, tmp_path / "w", threads=2, max_bytes=50)
     next(reports)
     assert source.begins(2, 60)
     (waiting,) = (tmp_path / "w").glob("*-1")
@@ -94,7 +111,7 @@ def test_error_stays_with_its_report(tmp_path: Path) -> None:
 
     failed = [
         each.report.id
-        for each in downloads(REPORTS, fail_third, tmp_path / "w", threads=4)
+        for each in fetched(REPORTS, fail_third, tmp_path / "w", threads=4)
         if each.download.exception()
     ]
     assert failed == ["id-2"]
@@ -110,7 +127,7 @@ def test_closing_abandons_what_is_under_way(tmp_path: Path) -> None:
         release.wait(60)
         return Source()(report, folder)
 
-    reports: Iterator[object] = downloads(REPORTS, slow, tmp_path / "w", threads=2)
+    reports: Iterator[object] = fetched(REPORTS, slow, tmp_path / "w", threads=2)
     next(reports)
     try:
         reports.close()  # type: ignore[attr-defined]
@@ -124,4 +141,4 @@ def test_few_reports_need_no_more_than_themselves(
     reports: list[ReportInfo], tmp_path: Path
 ) -> None:
     """None and one are nothing special."""
-    assert len(list(downloads(reports, Source(), tmp_path / "w", threads=8))) == len(reports)
+    assert len(list(fetched(reports, Source(), tmp_path / "w", threads=8))) == len(reports)

@@ -18,11 +18,12 @@ from shadowserver_connector.operations.backfill import backfill
 from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
 from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.waiting import Waiter
 from tests.api.memory import DAY, DAY_BEFORE, KEY, SECRET, MemoryStore, csv, stored
-from tests.operations.world import intake_of, sent
+from tests.operations.world import Counting, intake_of, sent
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 GONE = stored("scan_rdp")
@@ -133,3 +134,24 @@ def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
     assert len(kept) == 2
     assert [failure.info.file for failure in failures] == [GONE.file]
     assert all(each.path.stat().st_size == each.size for each in kept)
+
+
+def test_on_an_executor_the_same_is_sent(api: ReportsApi, tmp_path: Path) -> None:
+    """Reports are converted before their turn; nothing but that is different, nothing is left."""
+    settings = ShadowserverSettings()
+    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY)))
+    in_turn, ahead = FakeHelper(), FakeHelper()
+    folders = [tmp_path / name for name in ("in-turn", "ahead")]
+    for folder in folders:
+        folder.mkdir()
+    intake = intake_of(in_turn, convert_report)
+    expected = list(backfill(intake, api, settings, reports, folders[0]))
+    with Counting() as executor:
+        intake = intake_of(ahead, convert_report)
+        found = list(backfill(intake, api, settings, reports, folders[1], executor))
+        assert executor.begun == 2
+    assert found == expected
+    assert len(ahead.messages) >= 4
+    assert ahead.messages == in_turn.messages
+    assert list(ahead.api.work.works.values()) == list(in_turn.api.work.works.values())
+    assert not [path for folder in folders for path in folder.rglob("*") if path.is_file()]

@@ -6,6 +6,7 @@ import errno
 import gzip
 import os
 import zipfile
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest
 from shadowserver_connector.connector.events import Dropped, Event
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
+from shadowserver_connector.pipeline.conversions import Convert
+from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.report.hashing import fingerprint
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.digest import content_digest
 from shadowserver_connector.state.storage import load
-from tests.operations.world import intake_of, sent
+from tests.operations.world import Counting, convert_simply, intake_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
 
 NAME = "2024-01-31-scan_ssl-example.csv"
@@ -36,13 +39,13 @@ class Drop:
         self.settings = ShadowserverSettings.model_validate(settings)
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, convert: Convert = convert_simply, executor: Executor | None = None) -> None:
         """Begin as a new process does, with the state that the platform has."""
-        intake = intake_of(self.helper)
+        intake = intake_of(self.helper, convert)
         self.memory = Memory(self.helper, intake.waiter)
         self.memory.read()
         self.drop = DropFolder(
-            self.folder, self.settings, intake, self.memory, self.work, self.events.append
+            self.folder, self.settings, intake, self.memory, self.work, self.events.append, executor
         )
 
     def put(self, name: str, content: bytes) -> Path:
@@ -296,7 +299,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return fingerprint(path)
 
-    monkeypatch.setattr("shadowserver_connector.operations.drop.fingerprint", refuse)
+    monkeypatch.setattr("shadowserver_connector.operations.dropped.fingerprint", refuse)
     drop.look(4)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {secret.name, f"done/{NAME}"}
@@ -317,7 +320,7 @@ def test_a_full_disk_leaves_the_files_for_later(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     drop.put(NAME, b"one")
-    monkeypatch.setattr("shadowserver_connector.operations.drop.fingerprint", refuse)
+    monkeypatch.setattr("shadowserver_connector.operations.dropped.fingerprint", refuse)
     drop.look(4)
     assert drop.files() == {NAME}
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
@@ -390,3 +393,47 @@ def test_no_room_to_unpack_leaves_the_archive_for_later(
     drop.look(1)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {f"done/{name}"}
+
+
+def dropped(tmp_path: Path, executor: Executor | None) -> Drop:
+    """Drop reports, some wanted and some not, and look until all are put away."""
+    tmp_path.mkdir()
+    drop = Drop(tmp_path, exclude_types="scan_ftp")
+    drop.restart(convert_report, executor)
+    ssl, vnc, rdp = (report_of(kind, 0) for kind in ("scan_ssl", "scan_vnc", "scan_rdp"))
+    drop.put(NAME, ssl)
+    zipped(drop.folder / "mail.zip", scan_ftp=ssl, scan_vnc=vnc, device_id=b"\n\n", scan_rdp=rdp)
+    drop.put("no.zip", b"no archive")
+    drop.put("2024-01-31-scan_ssl-again.csv", ssl)
+    drop.look()
+    return drop
+
+
+def test_on_an_executor_the_same_is_sent(tmp_path: Path) -> None:
+    """Reports are converted before their turn, but for those that are not sent."""
+    in_turn = dropped(tmp_path / "in-turn", None)
+    with Counting() as executor:
+        ahead = dropped(tmp_path / "ahead", executor)
+    assert len(in_turn.helper.messages) >= 6
+    assert ahead.helper.messages == in_turn.helper.messages
+    works = [list(each.helper.api.work.works.values()) for each in (in_turn, ahead)]
+    assert works[0] == works[1]
+    told = [repr(each.events).replace(str(each.folder), "") for each in (in_turn, ahead)]
+    assert told[0] == told[1]
+    assert ahead.files() == in_turn.files()
+    assert ahead.helper.stored == in_turn.helper.stored
+    assert not [path for path in ahead.work.rglob("*") if path.is_file()]
+    # Three that are sent and one that is no table; the copy is known by its turn, or before.
+    assert executor.begun in (4, 5)
+
+
+def test_what_is_dropped_again_is_not_converted(drop: Drop) -> None:
+    """It is known before it is begun."""
+    drop.put(NAME, report_of("scan_ssl", 0))
+    with Counting() as executor:
+        drop.restart(convert_report, executor)
+        drop.look()
+        drop.put(NAME, report_of("scan_ssl", 0))
+        drop.look()
+    assert executor.begun == 1
+    assert drop.files() == {f"done/{NAME}", f"done/1-{NAME}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -17,10 +18,12 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.operations.importing import import_files
 from shadowserver_connector.operations.intake import DayWorks
 from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Stopping
-from tests.operations.world import convert_simply, intake_of, sent
+from tests.operations.world import Counting, convert_simply, intake_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
 
 
@@ -158,6 +161,53 @@ def test_a_full_disk_is_not_the_reports_fault(helper: FakeHelper, tmp_path: Path
     job = (report(tmp_path, 31, "scan_ssl"), ReportInfo("scan_ssl", _day(), "a.csv"))
     with pytest.raises(OSError, match="No space left"), DayWorks(intake) as open_works:
         open_works.deliver(job)
+
+
+KINDS = ("scan_ssl", "device_id", "scan_vnc", "malware_url", "blocklist", "scan_rdp")
+
+
+def given(folder: Path) -> list[Path]:
+    """Write reports: plain ones, one of which is no table, and two in an archive."""
+    folder.mkdir()
+    for number, kind in enumerate(KINDS[:4]):
+        report(folder, 31, kind, b"\n\n" if kind == "scan_vnc" else report_of(kind, number))
+    with zipfile.ZipFile(folder / "mail.zip", "w") as members:
+        for number, kind in enumerate(KINDS[4:]):
+            members.writestr(f"2024-01-31-{kind}-example.csv", report_of(kind, number))
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("processes", [
+    pytest.param(0, id="thread"),
+    pytest.param(2, id="processes", marks=pytest.mark.integration),
+])  # fmt: skip
+def test_on_an_executor_the_same_is_sent(tmp_path: Path, processes: int) -> None:
+    """Same messages in the same order, same works, same failures; nothing is left on the disk."""
+    paths = given(tmp_path / "given")
+    in_turn, ahead = FakeHelper(), FakeHelper()
+    expected = list(import_files(intake_of(in_turn, convert_report), paths, tmp_path / "in-turn"))
+    intake, work = intake_of(ahead, convert_report), tmp_path / "ahead"
+    with ProcessExecutor(processes) if processes else ThreadPoolExecutor(1) as executor:
+        found = list(import_files(intake, paths, work, executor))
+    assert found == expected
+    assert [type(each) for each in found] == [Outcome, Outcome, Outcome, Failure, Outcome, Outcome]
+    assert ahead.messages == in_turn.messages
+    assert works(ahead) == works(in_turn)
+    assert [path for path in work.rglob("*") if path.is_file()] == []
+    assert sorted((tmp_path / "given").iterdir()) == paths
+
+
+def test_conversions_ahead_are_bounded(helper: FakeHelper, tmp_path: Path) -> None:
+    """Two for a worker, the one in hand included, so that an archive does not fill the disk."""
+    paths = [report(tmp_path, 31, kind, report_of(kind, 0)) for kind in KINDS]
+    with Counting() as executor:
+        begun = [
+            executor.begun
+            for _ in import_files(
+                intake_of(helper, convert_report), paths, tmp_path / "work", executor
+            )
+        ]
+    assert begun == [2, 3, 4, 5, 6, 6]
 
 
 def _day() -> date:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.operations.intake import Intake
+from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Waiter
+from tests.mapping.conversion import csv_bytes
+from tests.mapping.rows import rows_of
 from tests.sink.pycti_fakes import FakeHelper
 
 
@@ -34,10 +39,28 @@ def convert_simply(
     )  # fmt: skip
 
 
-def intake_of(helper: FakeHelper) -> Intake:
+def intake_of(helper: FakeHelper, convert: Convert = convert_simply) -> Intake:
     """Return what brings reports to this helper, and hardly waits."""
     waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
-    return Intake(helper, abilities(helper), waiter, Options(), convert_simply)
+    return Intake(helper, abilities(helper), waiter, Options(), convert)
+
+
+def report_of(kind: str, number: int) -> bytes:
+    """Return a report of a type with 30 rows, other ones for each number."""
+    return csv_bytes(*rows_of(kind, 30 + number))
+
+
+class Counting(ThreadPoolExecutor):
+    """A thread that converts, and counts what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.begun = 0
+
+    def submit(self, *arguments: Any, **named: Any) -> Future[Any]:  # type: ignore[override]
+        """Count it."""
+        self.begun += 1
+        return super().submit(*arguments, **named)
 
 
 def sent(helper: FakeHelper) -> list[str]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from threading import Event
 
 import pytest
 
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.ahead import in_order
 from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
 from shadowserver_connector.pipeline.outcome import Outcome
 from tests.mapping.conversion import csv_bytes, info_of
@@ -101,50 +97,3 @@ def test_done_is_called_once_a_report_in_order(tmp_path: Path) -> None:
         ):
             assert done == todo[: n + 1]
     assert done == todo
-
-
-@pytest.mark.parametrize("ahead", [1, 2, 5])
-def test_no_more_is_taken_ahead_than_asked_for(ahead: int) -> None:
-    """Downloads and unpacked archives must not pile up."""
-    taken = 0
-
-    def items() -> Iterator[int]:
-        nonlocal taken
-        while taken < 10:
-            taken += 1
-            yield taken
-
-    with ThreadPoolExecutor(1) as pool:
-        yielded = 0
-        for item, future in in_order(partial(pool.submit, str), items(), ahead=ahead):
-            yielded += 1
-            assert (item, future.result()) == (yielded, str(yielded))
-            assert taken - yielded <= ahead
-    assert yielded == 10
-
-
-def test_errors_of_work_stay_with_their_item() -> None:
-    """The future carries them; the order goes on."""
-
-    def work(item: int) -> float:
-        return 1 / item
-
-    with ThreadPoolExecutor(2) as pool:
-        futures = in_order(partial(pool.submit, work), [1, 0, 2], ahead=2)
-        found = [(item, type(future.exception())) for item, future in futures]
-    assert found == [(1, type(None)), (0, ZeroDivisionError), (2, type(None))]
-
-
-def test_work_goes_on_while_the_first_is_slow() -> None:
-    """The second item is done though the first is not yet."""
-    second = Event()
-
-    def work(item: int) -> bool:
-        if item == 1:
-            return second.wait(30)
-        second.set()
-        return True
-
-    with ThreadPoolExecutor(2) as pool:
-        start = partial(pool.submit, work)
-        assert all(future.result() for _, future in in_order(start, [1, 2], ahead=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -82,9 +83,9 @@ def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome
 
         def release(job: Job) -> None:
             bar.advance(converted)
-            job[0].unlink()
+            shutil.rmtree(job[0].parent)
 
-        jobs = fetch_all(api, reports, Path(work), threads=_THREADS, failed=results.append)
+        jobs = fetch_all(api.download, reports, Path(work), threads=_THREADS, failed=results.append)
         with open_executor(None) as executor:
             results += convert_all(
                 map(count_download, jobs),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -25,6 +27,7 @@ from shadowserver_connector.operations.importing import Result, import_files, un
 from shadowserver_connector.operations.intake import Intake
 from shadowserver_connector.operations.session import open_session
 from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.executors import if_ahead, open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.plural import counted
@@ -43,9 +46,13 @@ def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
     """Bring files, folders and archives into OpenCTI; return the exit code."""
     intake = _intake(loaded)
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+    with (
+        tempfile.TemporaryDirectory(prefix="shadowserver-") as work,
+        _executor(loaded.settings.shadowserver) as executor,
+        progress() as bar,
+    ):
         task = bar.add_task("importing", total=None)
-        for result in import_files(intake, paths, Path(work)):
+        for result in import_files(intake, paths, Path(work), if_ahead(executor)):
             results.append(result)
             bar.advance(task)
     if not results:
@@ -90,10 +97,16 @@ def _backfilled(
     reports: Sequence[ReportInfo],
 ) -> list[Result]:
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+    with (
+        tempfile.TemporaryDirectory(prefix="shadowserver-") as work,
+        _executor(settings) as executor,
+        progress() as bar,
+    ):
         task = bar.add_task("importing", total=len(reports))
         try:
-            for result in import_days(intake, api, settings, reports, Path(work)):
+            for result in import_days(
+                intake, api, settings, reports, Path(work), if_ahead(executor)
+            ):
                 results.append(result)
                 bar.advance(task)
         except KeyboardInterrupt:
@@ -108,6 +121,10 @@ def _intake(loaded: Loaded) -> Intake:
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
     return Intake(helper, can, waiter, options)
+
+
+def _executor(settings: ShadowserverSettings) -> AbstractContextManager[Executor]:
+    return open_executor(settings.workers, settings.dask_scheduler)
 
 
 def _show(results: Sequence[Result], *, as_json: bool) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -24,11 +24,10 @@ from shadowserver_connector.connector.selection import warn_of_unknown_names
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
 from shadowserver_connector.operations.intake import Intake
-from shadowserver_connector.operations.room import converting_with_room, with_room
+from shadowserver_connector.operations.room import with_room
 from shadowserver_connector.operations.statusfile import status_path
 from shadowserver_connector.operations.watch import Watch, watched
-from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.executors import open_executor
+from shadowserver_connector.pipeline.executors import if_ahead, open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.settings.connector import ConnectorSettings
@@ -88,19 +87,24 @@ class Process:
         memory = Memory(helper, self.waiter)
         workspace = with_room(self.waiter, lambda: _workspace(settings.connector.id or ""))
         options = within(conversion_options(chosen), can)
-        convert = converting_with_room(self.waiter, convert_report)
-        intake = Intake(helper, can, self.waiter, options, convert)
+        intake = Intake(helper, can, self.waiter, options)
         look = do_nothing
         if chosen.drop_dir is not None:
             folder = _drop_folder(chosen.drop_dir)
-            drop = DropFolder(folder, chosen, intake, memory, workspace / "drop", self.observe)
+            drop = DropFolder(
+                folder,
+                chosen,
+                intake,
+                memory,
+                workspace / "drop",
+                self.observe,
+                if_ahead(executor),
+            )
             look = drop.look
         run: Run = partial(run_without_api, memory, helper, self.waiter, chosen)
         credentials = settings.require_run()
         if credentials is not None:
-            # A single worker would only write to disk what can be sent at once.
-            ahead = None if isinstance(executor, ThreadPoolExecutor) else executor
-            run = self._importing(credentials, intake, memory, workspace, ahead)
+            run = self._importing(credentials, intake, memory, workspace, if_ahead(executor))
         return Connector(
             helper, memory, watched(run, self.observe), look, chosen.drop_dir is not None
         )

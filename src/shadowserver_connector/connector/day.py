@@ -12,14 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.connector.downloads import (
-    Download,
-    Fetched,
-    download_into,
-    downloads,
-)
+from shadowserver_connector.connector.downloads import Fetched, download_into, downloads
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
-from shadowserver_connector.connector.importer import Convert, Importer, Patience
+from shadowserver_connector.connector.importer import Importer, Patience
 from shadowserver_connector.connector.memory import StateResetError
 from shadowserver_connector.connector.tally import Failure, Tally
 from shadowserver_connector.errors import (
@@ -30,7 +25,8 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.operations.archive import keep_if_wanted
 from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.operations.room import converting_with_room, with_room
-from shadowserver_connector.pipeline.conversions import Conversions
+from shadowserver_connector.pipeline.conversions import Conversions, Convert
+from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.connector.events import Observe, ignore
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.errors import RetriableError
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.outcome import Outcome
-from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
@@ -27,8 +25,6 @@ T = TypeVar("T")
 
 PATIENCE: Final = 900.0
 """Seconds that a run waits for Shadowserver before it leaves a day or report to the next run."""
-
-Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
 
 
 def now() -> datetime:

@@ -8,8 +8,10 @@ reason beside it. What has been imported is known by its content, whatever its n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,10 +25,17 @@ from shadowserver_connector.connector.events import (
 from shadowserver_connector.connector.memory import Memory, StateResetError
 from shadowserver_connector.errors import DISK_FULL
 from shadowserver_connector.operations.archive import keep_if_wanted
-from shadowserver_connector.operations.importing import jobs_in, release
+from shadowserver_connector.operations.dropped import (
+    DroppedFile,
+    DroppedReport,
+    reports_in,
+    unpacking,
+)
+from shadowserver_connector.operations.importing import release
 from shadowserver_connector.operations.intake import DayWorks, Intake
-from shadowserver_connector.pipeline.batch import Failure, Job
-from shadowserver_connector.report.hashing import fingerprint
+from shadowserver_connector.operations.room import converting_with_room
+from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.model import State, is_content_known, is_done, with_done
@@ -72,14 +81,19 @@ class DropFolder:
         memory: Memory,
         workdir: Path,
         observe: Observe,
+        executor: Executor | None = None,
     ) -> None:
-        """``workdir`` is where archives are unpacked."""
+        """``workdir`` is where archives are unpacked.
+
+        With an executor, reports are converted there before their turn.
+        """
         self._folder = folder
         self._settings = settings
         self._intake = intake
         self._memory = memory
         self._workdir = workdir
         self._observe = observe
+        self._executor = executor
         self._before: Mapping[Path, Look] = {}
         self._stuck: dict[Path, Look] = {}
         self._usable = True
@@ -110,54 +124,76 @@ class DropFolder:
             self._usable = True
 
     def _import(self, paths: list[Path]) -> None:
-        with DayWorks(self._intake) as works:
-            for path in paths:
-                try:
-                    reasons = self._import_file(works, path)
-                    put_away(path, reasons)
-                except OSError as error:
-                    if error.errno in DISK_FULL:
-                        raise
-                    self._stuck[path] = self._before[path]
-                    self._say(path, error)
-                    continue
-                self._tell(path, reasons)
+        with unpacking(self._workdir) as work:
+            found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, work)
+            convert = self._intake.convert
+            if self._executor is not None:
+                conversions = Conversions(self._executor, work)
+                found = conversions.upcoming(found, partial(self._begin, conversions), work)
+                convert = conversions.convert
+            patiently = converting_with_room(self._intake.waiter, convert)
+            with DayWorks(replace(self._intake, convert=patiently)) as works:
+                self._import_found(works, found, work)
 
-    def _import_file(self, works: DayWorks, path: Path) -> list[str]:
-        """Import all reports of a file; return what is wrong with it.
+    def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
+        if isinstance(found, DroppedReport) and self._is_new(found):
+            conversions.begin(*found.job, self._intake.options)
 
-        Raises ``OSError`` where the file may not be read: that is no fault of what it holds.
-        """
-        path.open("rb").close()
-        failures: list[Failure] = []
-        known: dict[str, None] = {}
-        for job in jobs_in([path], self._workdir, failures.append):
+    def _import_found(
+        self, works: DayWorks, found: Iterable[DroppedReport | DroppedFile], work: Path
+    ) -> None:
+        reasons: dict[str, None] = {}
+        problem: OSError | None = None
+        for each in found:
+            if isinstance(each, DroppedFile):
+                self._finish(each, [*reasons, *each.reasons], problem or each.problem)
+                reasons, problem = {}, None
+                continue
             try:
-                result = self._import_report(works, job)
+                reason = None if problem else self._import_report(works, each)
+            except OSError as error:
+                if error.errno in DISK_FULL:
+                    raise
+                problem = error
+            else:
+                reasons.update({reason: None} if reason else {})
             finally:
-                release(job, self._workdir)
-            if result is not None:
-                known[result] = None
-        return [*known, *(failure.reason for failure in failures)]
+                release(each.job, work)
 
-    def _import_report(self, works: DayWorks, job: Job) -> str | None:
+    def _finish(self, file: DroppedFile, reasons: list[str], problem: OSError | None) -> None:
+        """Put a file away; one that cannot be read or moved is left, and said once."""
+        try:
+            if problem:
+                raise problem
+            put_away(file.path, reasons)
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise
+            self._stuck[file.path] = self._before[file.path]
+            self._say(file.path, error)
+        else:
+            self._tell(file.path, reasons)
+
+    def _import_report(self, works: DayWorks, found: DroppedReport) -> str | None:
         """Import a report, unless it is known or not wanted; return what is wrong with it."""
-        path, info = job
-        sha256 = fingerprint(path).sha256
-        state = self._memory.held()
-        if not self._is_wanted(info) or _is_known(state, info, sha256):
+        path, info = found.job
+        if not self._is_new(found):
             self._intake.waiter.log.info("Not wanted or known, nothing to send", _named(info))
             self._observe(ReportSkipped(info.file))
             return None
-        result = works.deliver(job)
+        result = works.deliver(found.job)
         if isinstance(result, Failure):
             self._observe(ReportFailed(info.file, result.reason, "drop", 1))
             return result.reason
         self._observe(ReportDone(result, 0.0))
-        self._memory.write(_with_known(state, info, sha256))
+        self._memory.write(_with_known(self._memory.held(), info, found.sha256))
         log = self._intake.waiter.log
-        keep_if_wanted(self._settings.archive_dir, info, path, sha256, log)
+        keep_if_wanted(self._settings.archive_dir, info, path, found.sha256, log)
         return None
+
+    def _is_new(self, found: DroppedReport) -> bool:
+        info = found.job[1]
+        return self._is_wanted(info) and not _is_known(self._memory.held(), info, found.sha256)
 
     def _is_wanted(self, info: ReportInfo) -> bool:
         """Tell whether the settings choose the type; the name of a list may not be told."""

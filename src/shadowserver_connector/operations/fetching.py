@@ -72,9 +72,11 @@ def fetch_into(
         while missing:
             floor.require()
             begun = floor.while_kept(missing)
-            for path, report in fetch_all(api, begun, work, threads=threads, failed=failed):
+            for path, report in fetch_all(
+                api.download, begun, work, threads=threads, failed=failed
+            ):
                 facts = fingerprint(path)
                 kept = keep(archive, report, path, facts.sha256)
                 yield Kept(report, kept, facts.size, facts.sha256)
-                path.unlink()
+                shutil.rmtree(path.parent)
         shutil.rmtree(work)

@@ -12,12 +12,12 @@ from typing import Any, Self
 
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.importer import Convert
 from shadowserver_connector.connector.tally import Failure, Tally
 from shadowserver_connector.errors import DISK_FULL, SinkUnavailableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import batch
 from shadowserver_connector.pipeline.batch import Job
+from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.source import unreadable

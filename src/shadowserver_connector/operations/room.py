@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.connector.importer import Convert
 from shadowserver_connector.errors import DISK_FULL, DiskFullError
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter

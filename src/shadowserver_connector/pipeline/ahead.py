@@ -1,31 +1,64 @@
-"""Work done ahead of those who take its results, in order and in bounded number."""
+"""Work begun ahead of those who take its results: in order, bounded in number and in bytes."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
-from itertools import islice
-from typing import TypeVar
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+MAX_BYTES_AHEAD: Final = 1024**3
+"""Bytes on disk, of downloads and of what was converted ahead, above which none is begun."""
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
+Begun = TypeVar("Begun")
 
 
 def in_order(
-    start: Callable[[Item], Future[Result]], items: Iterable[Item], *, ahead: int
-) -> Iterator[tuple[Item, Future[Result]]]:
-    """Yield each item with the future that ``start`` returns for it, in the order of ``items``.
+    start: Callable[[Item], Begun],
+    items: Iterable[Item],
+    *,
+    ahead: int,
+    has_room: Callable[[], bool] = lambda: True,
+    await_room: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[Item, Begun]]:
+    """Yield each item with what ``start`` returned for it, in the order of ``items``.
 
-    Never more than ``ahead`` items are taken beyond the one that was yielded last.
+    Never more than ``ahead`` items are started beyond the one that was yielded last, and none
+    ahead of its turn where ``has_room`` says no. ``await_room`` is called before one is started
+    whose turn it is, when nothing else is waiting to be taken. What ``items`` or ``start`` raise
+    is raised in its turn, after those before it were yielded; nothing comes after it.
     """
     upcoming = iter(items)
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    waiting: deque[tuple[Item, Begun]] = deque()
+    failure: Exception | None = None
+    more = True
+    while more or waiting:
+        while more and len(waiting) < ahead and (not waiting or has_room()):
+            if not waiting:
+                await_room()
+            try:
+                item = next(upcoming)
+                waiting.append((item, start(item)))
+            except StopIteration:
+                more = False
+            except Exception as error:  # whatever it is, those before it go first
+                more = False
+                failure = error
+        if waiting:
+            yield waiting.popleft()
+    if failure is not None:
+        raise failure
 
-    def take(most: int) -> None:
-        waiting.extend((item, start(item)) for item in islice(upcoming, most))
 
-    take(ahead)
-    while waiting:
-        yield waiting.popleft()
-        take(1)
+def bytes_below(folder: Path) -> int:
+    """Return the bytes of all files in a folder and in those inside of it."""
+    size = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            # It may be renamed or deleted between two looks.
+            with suppress(FileNotFoundError):
+                size += os.stat(os.path.join(parent, name)).st_size
+    return size

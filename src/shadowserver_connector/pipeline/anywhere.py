@@ -41,10 +41,12 @@ class Conversion:
     path: Path
 
     def replay(self, emit: Callable[[Chunk], None]) -> Outcome:
-        """Hand the chunks to ``emit``, in order, and delete the file."""
-        for chunk in read_spool(self.path):
-            emit(chunk)
-        self.path.unlink()
+        """Hand the chunks to ``emit``, in order, and delete the file, also where that fails."""
+        try:
+            for chunk in read_spool(self.path):
+                emit(chunk)
+        finally:
+            self.path.unlink()
         return self.outcome
 
 

@@ -2,46 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import TypeVar
 
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
 from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
+from shadowserver_connector.pipeline.executors import capacity
+from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 
-Download = Callable[[ReportInfo, Path], Downloaded]
+Item = TypeVar("Item")
+
+Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
+"""As ``convert_report``."""
 
 
 class Conversions:
-    """The conversions under way on an executor; their number is bounded by who downloads.
+    """The conversions under way on an executor; their number is bounded by who begins them."""
 
-    Their chunks wait on disk, beside the report's file.
-    """
-
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, spool: Path | None = None) -> None:
+        """``spool`` is the folder where chunks wait; by default the one of the report's file."""
         self._executor = executor
+        self._spool = spool
         self._begun: dict[Path, Future[Conversion]] = {}
+
+    def begin(self, path: Path, info: ReportInfo, options: Options) -> None:
+        """Begin to convert a report."""
+        spool = self._spool or path.parent
+        self._begun[path] = convert_anywhere(self._executor, path, info, options, spool)
+
+    def convert(
+        self, path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+    ) -> Outcome:
+        """Finish a conversion, begun or not; otherwise as ``convert_report``."""
+        if path not in self._begun:
+            self.begin(path, info, options)
+        return self._begun.pop(path).result().replay(emit)
 
     def after(self, download: Download, options: Options) -> Download:
         """Return a download that begins to convert the file when it is there."""
 
         def download_and_begin(report: ReportInfo, folder: Path) -> Downloaded:
             downloaded = download(report, folder)
-            self._begun[downloaded.path] = self._begin(downloaded.path, report, options)
+            self.begin(downloaded.path, report, options)
             return downloaded
 
         return download_and_begin
 
-    def convert(
-        self, path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
-    ) -> Outcome:
-        """Finish a conversion, begun or not; otherwise as ``convert_report``."""
-        begun = self._begun.pop(path, None) or self._begin(path, info, options)
-        return begun.result().replay(emit)
+    def upcoming(
+        self, items: Iterable[Item], begin: Callable[[Item], None], folder: Path
+    ) -> Iterator[Item]:
+        """Yield items in their order, with ``begin`` called for the next ones already.
 
-    def _begin(self, path: Path, info: ReportInfo, options: Options) -> Future[Conversion]:
-        return convert_anywhere(self._executor, path, info, options, path.parent)
+        That is for twice as many as are converted at the same time, and only while ``folder``
+        holds less than ``MAX_BYTES_AHEAD``.
+        """
+
+        def has_room() -> bool:
+            return bytes_below(folder) < MAX_BYTES_AHEAD
+
+        most = 2 * capacity(self._executor)
+        for item, _ in in_order(begin, items, ahead=most, has_room=has_room):
+            yield item

@@ -26,6 +26,14 @@ def open_executor(
     return ThreadPoolExecutor(1) if workers == 1 else ProcessExecutor(workers)
 
 
+def if_ahead(executor: Executor) -> Executor | None:
+    """Return an executor on which it pays to convert reports before their turn, else ``None``.
+
+    A single worker of this process would only write to disk what can be sent at once.
+    """
+    return None if isinstance(executor, ThreadPoolExecutor) else executor
+
+
 def capacity(executor: Executor) -> int:
     """Return how many reports an executor converts at the same time."""
     return executor.workers if isinstance(executor, ProcessExecutor | ClusterExecutor) else 1

@@ -7,37 +7,43 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.errors import RetriableError, SkippableError
-from shadowserver_connector.pipeline.ahead import in_order
+from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
 from shadowserver_connector.pipeline.batch import Failure, Job
 from shadowserver_connector.report.info import ReportInfo
 
+Download = Callable[[ReportInfo, Path], Downloaded]
+
 
 def fetch_all(
-    api: ReportsApi,
+    download: Download,
     reports: Iterable[ReportInfo],
     folder: Path,
     *,
     threads: int,
     failed: Callable[[Failure], None],
+    max_bytes: int = MAX_BYTES_AHEAD,
 ) -> Iterator[Job]:
-    """Download reports into folders of their own below ``folder``; yield them in their order.
+    """Download reports, each into a folder of its own in ``folder``; yield them in their order.
 
-    At most ``threads`` downloads are under way or waiting to be taken. One that fails is given
-    to ``failed``, and the others go on.
+    At most ``threads`` downloads are under way or waiting to be taken, and none is begun while
+    ``folder`` holds ``max_bytes`` or more, unless it is the next to be taken: whoever takes a
+    report deletes its folder. One that fails is given to ``failed``, and the others go on.
     """
 
     def fetch(report: ReportInfo) -> Downloaded:
-        return api.download(report, Path(tempfile.mkdtemp(dir=folder)))
+        return download(report, Path(tempfile.mkdtemp(dir=folder)))
 
     with ThreadPoolExecutor(threads, thread_name_prefix="download") as pool:
 
         def start(report: ReportInfo) -> Future[Downloaded]:
             return pool.submit(fetch, report)
 
-        for report, future in in_order(start, reports, ahead=threads):
+        def has_room() -> bool:
+            return bytes_below(folder) < max_bytes
+
+        for report, future in in_order(start, reports, ahead=threads, has_room=has_room):
             try:
                 downloaded = future.result()
             except (RetriableError, SkippableError) as error:
