@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from shadowserver_connector.catalogue.model import ADDRESS_ROLES, Column, Meaning, ReportType
-from shadowserver_connector.mapping.things import SERVICE
+from shadowserver_connector.mapping.software import SERVICE
 from shadowserver_connector.mapping.traffic import parties_of_traffic
 
 NOTE_ONLY: Final = "Note only"

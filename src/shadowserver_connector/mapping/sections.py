@@ -7,21 +7,18 @@ from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
 from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.mapping.accounts import build_accounts
+from shadowserver_connector.mapping.certificates import build_certificate, build_ssh_key
 from shadowserver_connector.mapping.context import Context
+from shadowserver_connector.mapping.files import build_file
 from shadowserver_connector.mapping.part import Builder, Part, PartMaker
 from shadowserver_connector.mapping.parties import build_party
+from shadowserver_connector.mapping.requests import build_request, build_urls, build_user_agent
 from shadowserver_connector.mapping.shape import shape_of
-from shadowserver_connector.mapping.things import (
-    build_accounts,
+from shadowserver_connector.mapping.software import build_software
+from shadowserver_connector.mapping.threats import (
     build_attack_patterns,
-    build_certificate,
-    build_file,
     build_malware,
-    build_request,
-    build_software,
-    build_ssh_key,
-    build_urls,
-    build_user_agent,
     build_vulnerabilities,
 )
 

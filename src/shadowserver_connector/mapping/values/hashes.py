@@ -9,6 +9,14 @@ from typing import Final
 LENGTHS: Final = MappingProxyType({"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-512": 128})
 """STIX's name of an algorithm to the number of its hex digits."""
 
+ALGORITHMS: Final = (
+    ("md5", "MD5"),
+    ("sha1", "SHA-1"),
+    ("sha256", "SHA-256"),
+    ("sha512", "SHA-512"),
+)
+"""What the roles of columns call an algorithm, and STIX's name of it."""
+
 _HEX: Final = re.compile(r"[0-9a-f]+")
 
 

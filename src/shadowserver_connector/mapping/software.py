@@ -1,0 +1,42 @@
+"""The software of a row: what answers, what runs on the device, what was attacked."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shadowserver_connector.mapping.part import PartMaker
+from shadowserver_connector.mapping.values.products import Product, cpe_of, split_products
+from shadowserver_connector.stix import knowledge
+
+SERVICE: Final = "service"
+"""Group of the cells about the software that answers on the scanned port."""
+
+TARGET: Final = "target"
+"""Group of the cells about the software that an attacker was after, and does not run itself."""
+
+
+def build_software(make: PartMaker) -> None:
+    """Make one Software of a product cell, its vendor and its version.
+
+    A version of the service itself, without a product beside it, is one of the product that the
+    whole report type is about. A product cell without a version may name several of each.
+    """
+    report_type = make.context.report_type
+    version = make.value("software.version")
+    name = make.value("software.product", "software.short_name")
+    vendor = make.value("software.vendor")
+    if name is None and version is not None and make.shape.group == SERVICE:
+        name = report_type.product_of(version)
+    if not name:
+        return
+    alone = version is None and vendor is None
+    for product in split_products(name) if alone else (Product(name, version),):
+        software = knowledge.software(
+            make.context.origin,
+            product.name,
+            vendor=vendor or (report_type.vendor if make.shape.group == SERVICE else "") or None,
+            version=product.version,
+            cpe=make.value("software.cpe") or cpe_of(*product),
+        )
+        made = make.observable(software, noted=False, tagged=False)
+        make.offer("attacked" if make.shape.group == TARGET else "thing", made)
