@@ -35,7 +35,7 @@ SMALL = {
         parties = { asset = "exposed" }
         traffic = "none"
     """,
-    "activities.toml": 'activities = ["ddos"]',
+    "activities.toml": 'deeds = ["ddos"]\nforms = ["*-scan"]',
     "columns.toml": """
         [where]
         ip = { role = "ip", party = "asset", title = "IP" }

@@ -240,6 +240,18 @@ BREACHES = {
         broken("meanings.toml", "exposed", "own", to=...),
         "meanings.toml: exposed: own must be true or false",
     ),
+    "unknown kind of activities": (
+        broken("activities.toml", "sports", to=["golf"]),
+        "activities.toml: activities: unknown field sports",
+    ),
+    "activity that a form covers": (
+        broken("activities.toml", "deeds", to=["port-scan"]),
+        "activities.toml: port-scan: a form covers it",
+    ),
+    "form that is no part of a name": (
+        broken("activities.toml", "forms", to=["*scan"]),
+        r"activities.toml: \*scan: a form begins",
+    ),
     "no family for the rest": (
         broken(FAMILIES, "general", "prefixes", to=["other_"]),
         "families.toml: one family must have the prefix ''",

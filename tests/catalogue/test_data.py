@@ -184,15 +184,6 @@ def test_a_note_begins_with_what_where_when_and_why(catalogue: Catalogue) -> Non
     assert orders == sorted(orders)
 
 
-def test_activities_are_written_as_they_are_compared(catalogue: Catalogue) -> None:
-    """Lower case, words joined by hyphens; a malware's name is not among them."""
-    assert {"ssh-brute-force", "http-scan", "ddos", "ddos-amplification"} <= catalogue.activities
-    assert "ip-spoofer" in catalogue.activities
-    for activity in catalogue.activities:
-        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", activity)
-    assert not {"mirai", "andromeda", "zeroaccess", "virut"} & catalogue.activities
-
-
 def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
     """A type that has a vendor or version cell of a group can name the product."""
     for report_type in catalogue.types.values():

@@ -96,11 +96,29 @@ def test_sinkholes_are_not_buried_in_notes_and_labels(tmp_path: Path) -> None:
     assert sinkhole["id"] in converted.one("observed-data")["object_refs"]
 
 
-@pytest.mark.parametrize("infection", ["ssh-brute-force", "http-scan", "DDoS", "data-leak"])
-def test_an_activity_is_no_malware(tmp_path: Path, infection: str) -> None:
+@pytest.mark.parametrize("cell", ["ssh-brute-force", "ldap-scan", "DDoS", "Data leak", "botnet"])
+@pytest.mark.parametrize("column", ["infection", "family"])
+def test_an_activity_is_no_malware(tmp_path: Path, cell: str, column: str) -> None:
     """Neither is a tag, even where the row has nothing else."""
-    row = {"src_ip": "192.0.2.1", "infection": infection, "tag": "mirai;botnet"}
+    row = {"src_ip": "192.0.2.1", column: cell, "tag": "mirai;botnet"}
     assert not made(tmp_path, "event4_honeypot_brute_force", row).of("malware")
+
+
+def test_a_family_column_without_a_family_leaves_it_to_the_infection(tmp_path: Path) -> None:
+    """What names nothing stands in the way of nothing."""
+    row = {"src_ip": "192.0.2.1", "infection": "examplebot", "family": "generic"}
+    assert made(tmp_path, "event4_sinkhole", row).one("malware")["name"] == "examplebot"
+
+
+@pytest.mark.parametrize("column", ["infection", "family"])
+def test_a_cve_in_a_column_of_malware_is_a_vulnerability(tmp_path: Path, column: str) -> None:
+    """It says what the malware came in by; the family in the other column is made as well."""
+    other = {"infection": "family", "family": "infection"}[column]
+    row = {"src_ip": "192.0.2.1", column: "cve-2024-3400", other: "examplebot"}
+    assert related(made(tmp_path, "event4_honeypot_http_scan", row)) == {
+        ("192.0.2.1", "related-to", "CVE-2024-3400"),
+        ("192.0.2.1", "related-to", "examplebot"),
+    }
 
 
 def test_controller_is_no_end_of_the_attack_that_it_orders(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from shadowserver_connector.catalogue.activities import Activities
 from shadowserver_connector.catalogue.check import check
 from shadowserver_connector.catalogue.entry import Entry
 from shadowserver_connector.catalogue.model import (
@@ -20,6 +21,8 @@ from shadowserver_connector.catalogue.model import (
 PAGES = "https://www.shadowserver.org/what-we-do/network-reporting/"
 SECTION = 1000
 """Orders kept for one section of columns: far more than there are columns in one."""
+KINDS_OF_ACTIVITIES = ("deeds", "places", "classes", "services", "weaknesses")
+"""Lists of words in ``activities.toml``."""
 
 
 def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
@@ -43,7 +46,9 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
             meaning.name: meaning for meaning in map(_meaning, top["meanings.toml"].entries())
         },
         families=families,
-        activities=frozenset(top["activities.toml"].texts("activities")),
+        activities=_activities(
+            Entry("activities.toml", "activities", documents["activities.toml"])
+        ),
         columns=columns,
         overrides=_overrides(top["overrides.toml"], columns, sections),
         patterns=tuple(_pattern(entry, sections) for entry in named.entries()),
@@ -73,6 +78,13 @@ def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
             kept = {p: meaning for p, meaning in report_type.parties.items() if p in addressed}
             types[name] = replace(report_type, parties=kept)
     return types
+
+
+def _activities(top: Entry) -> Activities:
+    words = frozenset(word for kind in KINDS_OF_ACTIVITIES for word in top.texts(kind))
+    activities = Activities(words, top.texts("forms"))
+    top.done()
+    return activities
 
 
 def _meaning(entry: Entry) -> Meaning:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from shadowserver_connector.catalogue.activities import Activities
 from shadowserver_connector.catalogue.model import (
     EXCLUSIVE_ROLES,
     ROLES,
@@ -25,7 +26,7 @@ def check(catalogue: Catalogue) -> None:
     Raises:
         CatalogueError: the first breach found.
     """
-    for find in (_roles, _families, _types, _layouts, _overrides, _patterns):
+    for find in (_roles, _activities, _families, _types, _layouts, _overrides, _patterns):
         for complaint in find(catalogue):
             raise CatalogueError(complaint)
 
@@ -43,6 +44,16 @@ def _roles(catalogue: Catalogue) -> Iterator[str]:
     for file, name, role in read:
         if role not in ROLES:
             yield f"{file}: {name}: unknown role {role}; see ROLES in catalogue/model.py"
+
+
+def _activities(catalogue: Catalogue) -> Iterator[str]:
+    forms = catalogue.activities.forms
+    for form in forms:
+        if form.count("*") != 1 or not (form.startswith("*-") or form.endswith("-*")):
+            yield f"activities.toml: {form}: a form begins with *- or ends with -*"
+    for word in sorted(catalogue.activities.words):
+        if word in Activities(frozenset(), forms):
+            yield f"activities.toml: {word}: a form covers it; keep one"
 
 
 def _families(catalogue: Catalogue) -> Iterator[str]:

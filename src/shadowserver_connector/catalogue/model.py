@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
+from shadowserver_connector.catalogue.activities import Activities
+
 _NO_WORD = re.compile(r"[\W_]+")
 
 RDNS = (
@@ -173,8 +175,8 @@ class Catalogue:
     types: Mapping[str, ReportType]
     meanings: Mapping[str, Meaning]
     families: Mapping[str, Family]
-    activities: frozenset[str]
-    """Words in a column of role ``activity`` that name a deed or a list, not a malware."""
+    activities: Activities
+    """Cells of columns of malware that name a deed or a list, not a malware."""
     columns: Mapping[str, Column]
     """Published columns as read where no override says otherwise."""
     overrides: Mapping[str, tuple[tuple[str, Column], ...]]

@@ -22,8 +22,9 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "user_agent": "User-Agent",
     "email": "Email-Addr",
     "account": "User-Account",
-    "malware": "Malware",
-    "activity": "Malware, unless the cell names an activity or the row a family",
+    "malware": "Malware, unless the cell names an activity; Vulnerability for a CVE id",
+    "activity": "Malware, unless the cell names an activity or the row a family; "
+    "Vulnerability for a CVE id",
     "cve": "Vulnerability, or Attack-Pattern of an ATT&CK id",
     "attack_id": "Attack-Pattern",
     "count": "number observed of the Observed-Data",

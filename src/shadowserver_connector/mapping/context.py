@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shadowserver_connector.catalogue.activities import Activities
 from shadowserver_connector.catalogue.model import Meaning, ReportType
 from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.options import Options
@@ -20,7 +21,7 @@ class Context:
     """Start of the day covered, ``YYYY-MM-DDT00:00:00.000Z``."""
     report_type: ReportType
     meanings: Mapping[str, Meaning]
-    activities: frozenset[str]
+    activities: Activities
     """Cells of a malware column that name an activity."""
     options: Options
     encode: Encoders

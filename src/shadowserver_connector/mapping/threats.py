@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shadowserver_connector.mapping.part import PartMaker
 from shadowserver_connector.mapping.values.attack import find_attack_ids
+from shadowserver_connector.mapping.values.cve import find_cves
 from shadowserver_connector.stix import knowledge
 
 
 def build_vulnerabilities(make: PartMaker) -> None:
     """Make a Vulnerability of each CVE that tags or a vulnerability column name."""
     for cves in make.values("tags", "cve"):
-        for cve in cves:
-            vulnerability = make.shared(knowledge.vulnerability(make.context.origin, cve))
-            make.offer("thing", vulnerability)
-            make.offer("weakness", vulnerability)
+        _offer_vulnerabilities(make, cves)
+
+
+def _offer_vulnerabilities(make: PartMaker, cves: Sequence[str]) -> None:
+    for cve in cves:
+        vulnerability = make.shared(knowledge.vulnerability(make.context.origin, cve))
+        make.offer("thing", vulnerability)
+        make.offer("weakness", vulnerability)
 
 
 def build_malware(make: PartMaker) -> None:
@@ -23,14 +30,23 @@ def build_malware(make: PartMaker) -> None:
     attack has nothing to do with the malware of its attacker.
     """
     context = make.context
-    names = list(make.values("malware")) or list(make.values("activity"))
-    for name in names:
-        if name.lower() in context.activities:
-            continue
+    families, variants = _named(make, "malware"), _named(make, "activity")
+    for name in families or variants:
         malware = make.shared(knowledge.malware(context.origin, name))
         make.offer("malware", malware)
         if context.meaning(context.report_type.primary).name != "victim":
             make.offer("thing", malware)
+
+
+def _named(make: PartMaker, role: str) -> list[str]:
+    """Return the malware in cells of a role; a CVE id there is made a Vulnerability instead."""
+    names = []
+    for name in make.values(role):
+        cves = find_cves(name)
+        _offer_vulnerabilities(make, cves)
+        if not cves and name not in make.context.activities:
+            names.append(name)
+    return names
 
 
 def build_attack_patterns(make: PartMaker) -> None:

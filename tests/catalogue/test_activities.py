@@ -1,0 +1,40 @@
+"""No deed, service or class of malware becomes a malware family, and no family is lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from shadowserver_connector.catalogue.activities import Activities
+from shadowserver_connector.catalogue.loader import load_catalogue
+from tests.catalogue.activities import BY_ENDING, BY_WORD, FAMILIES, OTHERWISE_SPELT
+
+ACTIVITIES = load_catalogue().activities
+
+
+@pytest.mark.parametrize("cell", [*BY_ENDING, *BY_WORD, *OTHERWISE_SPELT])
+def test_an_activity_is_one(cell: str) -> None:
+    """Each cell is written down here, so a word taken out of the data is missed."""
+    assert cell in ACTIVITIES
+
+
+@pytest.mark.parametrize("cell", FAMILIES)
+def test_a_family_is_none(cell: str) -> None:
+    """Names that contain a word of the data, such as `gameover-zeus-proxy`, stay names."""
+    assert cell not in ACTIVITIES
+
+
+def test_everything_in_the_data_is_expected_by_a_cell_of_its_own() -> None:
+    """Whatever word or form is taken out, a test misses it."""
+    words, forms = ACTIVITIES.words, ACTIVITIES.forms
+    assert words == set(BY_WORD)
+    for form, cell in zip(forms, BY_ENDING, strict=True):
+        assert cell in Activities(frozenset(), (form,))
+        assert cell not in Activities(words, tuple(other for other in forms if other != form))
+
+
+def test_activities_are_written_as_they_are_compared() -> None:
+    """Lower case, words joined by hyphens."""
+    for word in ACTIVITIES.words:
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", word)
