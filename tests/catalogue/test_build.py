@@ -150,7 +150,7 @@ BREACHES = {
     ),
     "stated party without an address": (
         broken(TYPES, "scan_redis", "parties", to={"asset": "exposed", "dst": "exposed"}),
-        "report_types.toml: scan_redis: party dst has no ip or url column",
+        "report_types.toml: scan_redis: party dst has no ip, url or domain column",
     ),
     "address that nobody explains": (
         broken(COLUMNS, "where", "ip", "party", to="cc"),

@@ -64,9 +64,12 @@ def test_harmless_third_parties_are_never_malicious(catalogue: Catalogue) -> Non
     ("report_type", "parties"),
     [
         ("event4_honeypot_ddos_amp", {"src": "victim", "dst": "sensor"}),
-        ("event4_sinkhole_dns", {"src": "resolver"}),
-        ("event4_sinkhole_http_referer", {"referer": "compromised", "dst": "sinkhole"}),
-        ("event6_sinkhole", {"src": "infected", "dst": "sinkhole"}),
+        ("event4_sinkhole_dns", {"src": "resolver", "called": "sinkholed"}),
+        (
+            "event4_sinkhole_http_referer",
+            {"referer": "compromised", "dst": "sinkhole", "called": "sinkholed"},
+        ),
+        ("event6_sinkhole", {"src": "infected", "dst": "sinkhole", "called": "sinkholed"}),
         (
             "event4_honeypot_brute_force",
             {"src": "attacker", "dst": "sensor", "payload": "payload_host"},

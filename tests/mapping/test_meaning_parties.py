@@ -71,20 +71,81 @@ def test_every_bad_protocol_is_told(tmp_path: Path) -> None:
     assert [remark for remark in remarks if "column type" in remark]
 
 
-def test_infected_asset_runs_the_malware_that_talks_to_the_sinkhole(tmp_path: Path) -> None:
-    """One malware, that of the family; the name that was asked for, not the one in reverse DNS."""
+def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> None:
+    """One malware, that of the family; it talks to the name called, not to the sinkhole."""
     converted = made(tmp_path, "event4_sinkhole_http", SINKHOLE)
     assert related(converted) == {
         ("192.0.2.1", "communicates-with", "198.51.100.1"),
         ("192.0.2.1", "related-to", "examplebot"),
+        ("192.0.2.1", "related-to", "c2.example.org"),
         ("192.0.2.1", "related-to", "http://c2.example.org/gate"),
         ("pc.example.com", "resolves-to", "192.0.2.1"),
         ("ptr.example.net", "resolves-to", "198.51.100.1"),
-        ("c2.example.org", "resolves-to", "198.51.100.1"),
-        ("examplebot", "communicates-with", "198.51.100.1"),
         ("examplebot", "communicates-with", "c2.example.org"),
     }
+    assert scores(converted) == {"c2.example.org": 90, "http://c2.example.org/gate": 90}
+
+
+@pytest.mark.parametrize(
+    ("report_type", "column"),
+    [
+        ("event4_sinkhole_http", "http_host"),
+        ("event6_sinkhole_http", "http_host"),
+        ("event4_microsoft_sinkhole_http", "http_host"),
+        ("event4_sinkhole_http_referer", "http_host"),
+        ("event4_sinkhole", "ssl_servername"),
+        ("event4_microsoft_sinkhole", "ssl_servername"),
+        ("event4_sinkhole_dns", "query"),
+        ("sinkhole_http_drone", "http_host"),
+        ("event4_sinkhole_of_another_kind", "http_host"),
+    ],
+)
+def test_name_that_malware_called_is_its_controllers(
+    tmp_path: Path, report_type: str, column: str
+) -> None:
+    """It is what an analyst looks for: labelled, noted, observed, scored, indicated if wanted."""
+    referer = report_type.endswith("referer")
+    row = {
+        "http_referer_ip" if referer else "src_ip": "192.0.2.1",
+        "dst_ip": "198.51.100.1",
+        "severity": "high",
+        "infection": "examplebot",
+        "tag": "examplebot-tag",
+        column: "c2.example.org",
+    }
+    converted = made(tmp_path, report_type, row, create_indicators=True)
+    name = converted.where("domain-name", value="c2.example.org")
+    assert "examplebot-tag" in name["x_opencti_labels"]
+    assert name["id"] in converted.one("note")["object_refs"]
+    assert name["id"] in converted.one("observed-data")["object_refs"]
+    found = related(converted)
+    assert ("examplebot", "communicates-with", "c2.example.org") in found
+    assert ("192.0.2.1", "related-to", "c2.example.org") in found
+    assert {end for end in found if "198.51.100.1" in end} <= {
+        ("192.0.2.1", "communicates-with", "198.51.100.1")
+    }
+    assert converted.one("indicator")["pattern"] == "[domain-name:value = 'c2.example.org']"
+    assert scores(converted) == {"c2.example.org": 75, "indicator c2.example.org": 75}
+    without = made(tmp_path, report_type, row)
+    assert without.of("indicator") == []
+
+
+def test_port_of_the_request_is_the_sinkholes(tmp_path: Path) -> None:
+    """The name has none of its own."""
+    row = {**SINKHOLE, "dst_port": "8080"}
+    url = made(tmp_path, "event4_sinkhole_http", row).one("url")
+    assert url["value"] == "http://c2.example.org:8080/gate"
+
+
+@pytest.mark.parametrize("host", ["198.51.100.1", "203.0.113.77:8080", "[2001:db8::7]", ""])
+def test_address_that_malware_called_is_the_sinkholes_own(tmp_path: Path, host: str) -> None:
+    """Neither it nor a URL with it is a controller: whoever is there now is harmless."""
+    row = {**SINKHOLE, "http_host": host}
+    converted = made(tmp_path, "event4_sinkhole_http", row, create_indicators=True)
+    values = {stix["value"] for stix in converted.of("ipv4-addr", "ipv6-addr", "url")}
+    assert values == {"192.0.2.1", "198.51.100.1"}
     assert scores(converted) == {}
+    assert not converted.of("indicator")
 
 
 def test_sinkholes_are_not_buried_in_notes_and_labels(tmp_path: Path) -> None:
@@ -145,7 +206,9 @@ def test_controller_is_no_end_of_the_attack_that_it_orders(tmp_path: Path) -> No
     traffic = converted.one("network-traffic")
     controller = converted.where("ipv4-addr", value="192.0.2.1")
     assert (traffic["dst_ref"], traffic["dst_port"]) == (controller["id"], 61234)
-    assert traffic["protocols"] == ["ipv4", "tcp", "mirai"]
+    assert traffic["protocols"] == ["ipv4", "tcp"], (
+        "what bots speak has the name of the bot, no protocol"
+    )
     assert "src_ref" not in traffic
     assert scores(converted) == {"192.0.2.1": 90}
 
@@ -302,12 +365,45 @@ def test_spam_names_its_host_and_its_relay(tmp_path: Path) -> None:
     assert ("192.0.2.1", "related-to", "198.51.100.1") in related(converted)
 
 
-def test_ipv6_flows_are_related_only_where_opencti_allows_it(tmp_path: Path) -> None:
-    """It has no IPv6 address that communicates with another; the traffic tells."""
-    row = {"src_ip": "2001:db8::1", "src_port": "50000", "dst_ip": "2001:db8::2", "dst_port": "80"}
-    converted = made(tmp_path, "event6_sinkhole", row)
-    assert related(converted) == set()
-    assert converted.one("network-traffic")["protocols"] == ["ipv6"]
+@pytest.mark.parametrize("report_type", ["event6_sinkhole", "event6_honeypot_new"])
+def test_ends_of_an_ipv6_flow_are_related(tmp_path: Path, report_type: str) -> None:
+    """OpenCTI has no IPv6 address that communicates with another."""
+    row = {"src_ip": "2001:db8::1", "dst_ip": "2001:db8::2", "dst_port": "80", "protocol": "tcp"}
+    converted = made(tmp_path, report_type, row)
+    assert related(converted) == {("2001:db8::1", "related-to", "2001:db8::2")}
+    assert converted.one("network-traffic")["protocols"] == ["ipv6", "tcp"]
+
+
+def test_network_resolves_nothing(tmp_path: Path) -> None:
+    """A name beside it is related to it; one beside a single address still resolves to that."""
+    row = {"ip": "198.51.100.0/24", "hostname": "mail.example.org"}
+    assert related(made(tmp_path, "blocklist", row)) == {
+        ("198.51.100.0/24", "related-to", "mail.example.org")
+    }
+    row = {"ip": "198.51.100.7/32", "hostname": "mail.example.org"}
+    assert related(made(tmp_path, "blocklist", row)) == {
+        ("mail.example.org", "resolves-to", "198.51.100.7")
+    }
+
+
+@pytest.mark.parametrize(
+    ("report_type", "cells", "protocols"),
+    [
+        ("malware_url", {}, []),
+        ("malware_url", {"application": ""}, []),
+        ("malware_url", {"application": "http"}, [["ipv4", "http"]]),
+        ("scan_ssl", {"protocol": "no protocol"}, [["ipv4", "https"]]),
+        ("special", {"protocol": "tcp"}, [["ipv4", "tcp"]]),
+        ("special", {"protocol": ""}, []),
+    ],
+)
+def test_port_of_no_protocol_is_no_traffic(
+    tmp_path: Path, report_type: str, cells: Row, protocols: list[list[str]]
+) -> None:
+    """It would be a second endpoint beside the one that other rows tell the protocol of."""
+    row = {"ip": "192.0.2.1", "port": "443", **cells}
+    converted = made(tmp_path, report_type, row)
+    assert [traffic["protocols"] for traffic in converted.of("network-traffic")] == protocols
 
 
 def test_software_of_a_header_is_taken_apart(tmp_path: Path) -> None:

@@ -43,12 +43,12 @@ def test_huge_cells_are_not_kept() -> None:
 
 def test_parts_of_huge_protocols_are_not_remembered() -> None:
     """Different cells of 100 KB where a word is expected are read, found bad and forgotten."""
-    header = ("ip", "port", "protocol", "type")
+    header = ("ip", "port", "protocol", "type", "application")
     plan = compile_for(header, info_of("botnet_drone"), Options())
     mapper = RowMapper(plan, Oddities("x.csv"))
     tracemalloc.start()
     for n in range(300):
-        row = ["192.0.2.1", "80", f"{n}{'x' * 100_000}", f"{n}{'y' * 100_000}"]
+        row = ["192.0.2.1", "80", f"{n}{'x' * 100_000}", f"{n}{'y' * 100_000}", "irc"]
         assert len(mapper.finding([(n, row, 1)], lambda _: []).objects) == 2
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()

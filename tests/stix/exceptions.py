@@ -24,7 +24,8 @@ _EXCUSED: Final = tuple(
         # A service has no source port.
         r"^The Network Traffic object '.*' should contain both the 'src_port' and 'dst_port'",
         # OpenCTI's own relationships, which STIX does not suggest.
-        r"'(?:hostname|ipv[46]-addr|located-at|communicates-with|url|file|software)' is permitted,",
+        r"'(?:hostname|domain-name|ipv[46]-addr|url|file|software)' is permitted,",
+        r"'(?:located-at|communicates-with)' is permitted,",
         # STIX only recommends IANA's names, which lack protocols that Shadowserver scans (`adb`).
         r"^The 'protocols' property of object '.*' contains a value \('[^']*'\) not in IANA ",
         # A download link, only if asked for; the hashes are on the Artifact.

@@ -69,13 +69,13 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
 
 
 def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
-    """Leave a type only those of its family's parties that its columns have an address of."""
+    """Leave a type only those of its family's parties that its columns locate."""
     types = dict(catalogue.types)
     for name, report_type in types.items():
         # The very same object: it was not stated for this type but taken from the family.
         if report_type.parties is catalogue.families[report_type.family].parties:
-            addressed = catalogue.addressed(name)
-            kept = {p: meaning for p, meaning in report_type.parties.items() if p in addressed}
+            located = catalogue.located(name)
+            kept = {p: meaning for p, meaning in report_type.parties.items() if p in located}
             types[name] = replace(report_type, parties=kept)
     return types
 

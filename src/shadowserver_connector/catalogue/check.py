@@ -88,7 +88,7 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
         if report_type.primary and report_type.primary not in addressed:
             yield f"{where} primary {report_type.primary} has no ip column in layouts.toml"
         for party in report_type.parties.keys() - catalogue.located(report_type.name):
-            yield f"{where} party {party} has no ip or url column in layouts.toml"
+            yield f"{where} party {party} has no ip, url or domain column in layouts.toml"
         for party in addressed - report_type.parties.keys():
             yield f"{where} nothing says what party {party} is"
         services = [

@@ -56,7 +56,7 @@ EXCLUSIVE_ROLES = frozenset(
 ADDRESS_ROLES = frozenset(["ip", "network", "public_address"])
 """Roles whose cells are the address of a party."""
 
-LOCATING_ROLES = frozenset([*ADDRESS_ROLES, "url"])
+LOCATING_ROLES = frozenset([*ADDRESS_ROLES, "url", "domain"])
 """Roles whose cells tell where a party is."""
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
@@ -252,7 +252,7 @@ class Catalogue:
         return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
 
     def located(self, report_type: str) -> frozenset[str]:
-        """Return the parties of which a known type has an address or a URL."""
+        """Return the parties of which a known type has an address, a URL or a name."""
         columns = (self.column(report_type, name) for name in self.columns_of(report_type))
         return frozenset(column.party for column in columns if column.role in LOCATING_ROLES)
 

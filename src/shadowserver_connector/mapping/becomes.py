@@ -22,9 +22,8 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "user_agent": "User-Agent",
     "email": "Email-Addr",
     "account": "User-Account",
-    "malware": "Malware, unless the cell names an activity; Vulnerability for a CVE id",
-    "activity": "Malware, unless the cell names an activity or the row a family; "
-    "Vulnerability for a CVE id",
+    "malware": "Malware, unless an activity; of a CVE id a Vulnerability",
+    "activity": "Malware, unless an activity or beside a family; of a CVE id a Vulnerability",
     "cve": "Vulnerability, or Attack-Pattern of an ATT&CK id",
     "attack_id": "Attack-Pattern",
     "count": "number observed of the Observed-Data",
@@ -32,7 +31,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
 }
 """Role -> what its cells become wherever the column stands."""
 
-_SCORED: Final = frozenset([*ADDRESS_ROLES, "url"])
+_SCORED: Final = frozenset([*ADDRESS_ROLES, "domain", "url", "url_part"])
 
 _WITH_ADDRESS: Final[Mapping[str, str]] = {
     "asn": "Autonomous-System, the address belongs-to it",
@@ -62,20 +61,21 @@ def becomes(
     """Return what a column's cells become in a file of these columns."""
     role = column.role
     kind = role.partition(".")[0]
+    meaning = meanings[report_type.parties.get(column.party, "other")]
+    score = "; scored, an Indicator if wanted" if meaning.malicious and role in _SCORED else ""
     mates = {mate.role for mate in columns if mate.party == column.party}
     if role in _ALWAYS:
-        meaning = meanings[report_type.parties.get(column.party, "other")]
-        score = "; scored, an Indicator if wanted" if meaning.malicious else ""
         if role == "public_address" and column.party not in report_type.parties:
             return f"{_ALWAYS[role]}, related to nothing"
-        return _ALWAYS[role] + (score if role in _SCORED else "")
+        return _ALWAYS[role] + score
     if role in _WITH_ADDRESS:
         return _WITH_ADDRESS[role] if mates & ADDRESS_ROLES else NOTE_ONLY
     if role in ("hostname", "domain"):
         end = ", resolves-to the address" if mates & ADDRESS_ROLES else ""
-        return f"Domain-Name or Hostname{end}"
+        return f"Domain-Name or Hostname{end}{score}"
     if role == "url_part":
-        return "Url, with host and port" if mates & {*ADDRESS_ROLES, "domain"} else NOTE_ONLY
+        whole = mates & {*ADDRESS_ROLES, "domain"}
+        return f"Url, with host and port{score}" if whole else NOTE_ONLY
     if role in ("port", "protocol", "application"):
         return _of_traffic(column, columns, report_type)
     if kind in _TOGETHER:
@@ -97,6 +97,7 @@ def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportTy
         for party in parties_of_traffic(report_type, addressed)
         if party in addressed and ("port", party) in roles
     ]
-    if not ends or (column.role == "port" and column.party not in ends):
+    named = report_type.application or {"protocol", "application"} & {role for role, _ in roles}
+    if not ends or not named or (column.role == "port" and column.party not in ends):
         return NOTE_ONLY
     return f"{column.role if column.role == 'port' else 'protocol'} of the Network-Traffic"

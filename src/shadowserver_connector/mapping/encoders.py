@@ -83,12 +83,12 @@ class Encoders:
         a, b, c = self._values["ipv4-addr" if v4 else "ipv6-addr"]
         return Made(stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score)
 
-    def name(self, name: Name) -> Made:
+    def name(self, name: Name, score: int | None = None) -> Made:
         """Return a domain name or hostname as `stix.observables` makes it."""
         make_id = ids.domain_name if name.type == "domain-name" else ids.hostname
         stix_id = make_id(name.value)
         a, b, c = self._values[name.type]
-        return Made(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode())
+        return Made(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), score)
 
     def autonomous_system(self, number: int) -> Made:
         """Return an autonomous system as `stix.knowledge` makes it; there are few in a report."""

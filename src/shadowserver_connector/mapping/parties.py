@@ -16,15 +16,17 @@ def build_party(make: PartMaker) -> None:
     own = make.value("ip")
     value = make.value("network", "public_address") if own is None else own
     names = list(make.values("domain"))
-    if value is None and not make.reads(*ADDRESS_ROLES):
+    if value is None and not make.shape.is_name and not make.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
     ip = _build_address(make, value) if value is not None else ""
+    # A network resolves nothing: what stands beside it is a name that it has to do with.
+    host = "" if value is None or "/" in value.value else ip
     for name in make.values("hostname"):
-        _build_name(make, name, ip)
+        _build_name(make, name, host)
     for name in names:
         # An address here is a request that was sent to it, and it has its own column.
         if isinstance(name, Name):
-            _offer_domain(make, name, _build_name(make, name, ip))
+            _build_domain(make, name, host)
     if own is not None:
         make.locate(ip)
     if ip:
@@ -52,9 +54,10 @@ def _build_address(make: PartMaker, value: Address) -> str:
     return ip
 
 
-def _build_name(make: PartMaker, name: Name, ip: str) -> str:
+def _build_name(make: PartMaker, name: Name, ip: str, score: int | None = None) -> str:
     own_page = make.shape.own_page
-    name_id = make.add(make.context.encode.name(name), seen=True, noted=own_page, tagged=own_page)
+    made = make.context.encode.name(name, score)
+    name_id = make.add(made, seen=True, noted=own_page, tagged=own_page)
     if ip:
         make.relate(name_id, "resolves-to", ip)
     else:
@@ -62,12 +65,20 @@ def _build_name(make: PartMaker, name: Name, ip: str) -> str:
     return name_id
 
 
-def _offer_domain(make: PartMaker, name: Name, name_id: str) -> None:
-    """Offer a name that was asked for, unlike one that an address has in reverse DNS."""
+def _build_domain(make: PartMaker, name: Name, ip: str) -> None:
+    """Make a name that was asked for, unlike one that an address has in reverse DNS."""
     shape = make.shape
+    score = malicious_score(make)
+    name_id = _build_name(make, name, ip, score)
     if not make.context.report_type.primary:
         make.about(name.value)
-    for slot in shape.domain_slots if name.type == "domain-name" else shape.hostname_slots:
+    if name.type != "domain-name":
+        slots = shape.hostname_slots
+    else:
+        slots = shape.domain_slots
+        if score is not None:
+            indicate(make, observables.domain_name(make.context.origin, name.value), score)
+    for slot in slots:
         make.offer(slot, name_id)
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from shadowserver_connector.mapping.malice import indicate, malicious_score
 from shadowserver_connector.mapping.part import PartMaker
+from shadowserver_connector.mapping.values.addresses import Address
 from shadowserver_connector.mapping.values.urls import build_url
 from shadowserver_connector.stix import observables
 
@@ -27,7 +28,7 @@ def build_request(make: PartMaker) -> None:
     """Make the URL of a request, where host and target are both known."""
     target = make.value("url_part")
     host = make.value("domain") or make.value("ip")
-    if target is None or host is None:
+    if target is None or host is None or (make.shape.is_name and isinstance(host, Address)):
         return
     port = make.value("port")
     scheme = make.text("application").lower()

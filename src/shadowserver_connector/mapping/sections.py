@@ -36,7 +36,7 @@ class Rule(NamedTuple):
     """Names of roles, or the beginning of several, ending with a dot."""
     together: Literal["party", "group", "column"]
     beside: tuple[str, ...] = ()
-    """Roles of cells of the same party, or of the row, that the builder looks at as well."""
+    """Roles of other cells of the party, the group or the row that the builder looks at as well."""
 
 
 RULES: Final = (
@@ -95,12 +95,12 @@ def _groups(
                 groups.setdefault(key, []).append((index, column))
         for key in sorted(groups, key=lambda name: name != primary):
             members = groups[key]
-            party = members[0][1].party
+            party, group = members[0][1].party, members[0][1].group
             members += [
                 (at, column)
                 for at, column in numbered
                 if column.role in rule.beside
-                and column.party in ("", party)
+                and (column.party in ("", party) or (group and column.group == group))
                 # A harmless party has no score: its part is the same whatever the severity.
                 and (column.role != "severity" or context.meaning(party).malicious)
             ]

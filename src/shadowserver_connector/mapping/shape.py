@@ -12,8 +12,10 @@ from shadowserver_connector.mapping.readers import ColumnReader
 
 # Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
 _CROWDED: Final = frozenset(["sinkhole", "sensor"])
-_CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkhole"])
+_CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkholed"])
 """Meanings of parties that the malware of a row talks to."""
+_NAMES: Final = frozenset(["sinkholed"])
+"""Meanings of parties that are names alone: an address in their place is the sinkhole's."""
 _SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 
 Source = tuple[int, ColumnReader]
@@ -39,6 +41,8 @@ class Shape:
     """Whether Notes and labels belong on the page of the party's objects."""
     controls: bool
     """Whether the malware of a row talks to the party."""
+    is_name: bool
+    """Whether an address in the place of the party's name is somebody else's."""
     ipv4_slots: Slots
     ipv6_slots: Slots
     domain_slots: Slots
@@ -66,6 +70,7 @@ def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
         is_primary=party == context.report_type.primary,
         own_page=meaning.name not in _CROWDED,
         controls=controls,
+        is_name=meaning.name in _NAMES,
         ipv4_slots=_address_slots(context, party, sources, 4) + control,
         ipv6_slots=_address_slots(context, party, sources, 6) + control,
         domain_slots=subject + control + contacted,
@@ -88,7 +93,10 @@ def _address_slots(context: Context, party: str, roles: Collection[str], version
         slots.append("primary")
         if meaning in _SANDBOXED:
             slots.append("contacted")
-    elif not (meaning in _CROWDED or _is_stranger(context, party, roles) or (end and version == 4)):
+    # OpenCTI lets an IPv4 address communicate with another; IPv6 ones it only relates.
+    elif (version == 6 if end else meaning not in _CROWDED) and not _is_stranger(
+        context, party, roles
+    ):
         slots.append("thing")
     return tuple(slots)
 

@@ -35,13 +35,13 @@ def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker
     """Return what makes the traffic of a row with these columns; ``None`` where it never would.
 
     A service goes to the port on which the primary address answers. A flow goes from ``src`` to
-    ``dst``; one address is enough, with its port.
+    ``dst``; one address is enough, with its port and a protocol that the port is one of.
     """
     addressed = {column.party for column in columns if column.role == "ip"}
     parties = parties_of_traffic(context.report_type, addressed)
     source, target = [party if party in addressed else None for party in parties]
     maker = TrafficMaker(columns, source, target, context)
-    return maker if maker.has_port else None
+    return maker if maker.has_port and maker.has_protocol else None
 
 
 class TrafficMaker:
@@ -51,6 +51,7 @@ class TrafficMaker:
         self, columns: Sequence[Column], source: str | None, target: str | None, context: Context
     ) -> None:
         self._context = context
+        self._application = context.report_type.application
         self._source = source
         self._target = target
         self._src_port_at = _place(columns, "port", [source])
@@ -67,6 +68,11 @@ class TrafficMaker:
     def has_port(self) -> bool:
         """Whether there is a column with the port of one of the parties."""
         return self._src_port_at >= 0 or self._dst_port_at >= 0
+
+    @property
+    def has_protocol(self) -> bool:
+        """Whether a column, or the report type as a whole, names a protocol."""
+        return bool(self._application) or self._protocol_at >= 0 or self._application_at >= 0
 
     def make(self, row: list[str], addresses: Sequence[tuple[str, str]]) -> tuple[Made | None, Bad]:
         """Return the traffic of a row, if it makes one, and its bad cells.
@@ -93,7 +99,8 @@ class TrafficMaker:
                     src_port = str(reading.value)
                 if dst and at == self._dst_port_at:
                     dst_port = str(reading.value)
-        if not (src_port or dst_port):
+        # The same port number of another transport is another endpoint.
+        if not (src_port or dst_port) or not (transport or application or self._application):
             return None, bad
         ends = _IPV6 if (dst or src).startswith("ipv6") else 0
         if src:
@@ -115,7 +122,7 @@ class TrafficMaker:
             stack = protocol_stack(
                 version=6 if ends & _IPV6 else 4,
                 transport=transport,
-                application=application or self._context.report_type.application,
+                application=application or self._application,
             )
             form = self._forms[key] = self._context.encode.traffic_form(
                 stack,
