@@ -157,6 +157,8 @@ def test_what_identifies_nothing_is_not_read_as_if_it_did(catalogue: Catalogue, 
         ("scan_http", "server", "software.product"),
         ("scan_hadoop", "server_type", "text"),
         ("scan_redis", "os", "software.product"),
+        ("event4_honeypot_ddos", "application", "malware"),
+        ("event4_ddos_participant", "application", "application"),
     ],
 )
 def test_one_name_means_different_things(
