@@ -314,7 +314,7 @@ def test_shifted_row_makes_no_certificate(tmp_path: Path) -> None:
     row = ("192.0.2.1", "sha256WithRSAEncryption", "1EF2B37AF850", "Y", "rsaEncryption")
     converted = convert(tmp_path, "scan_ssl", header, [row])
     assert not converted.of("x509-certificate")
-    assert sum(converted.outcome.oddities.values()) == 3
+    assert sum(converted.outcome.oddities.values()) == 4
 
 
 def test_files_of_earlier_years_mean_the_same(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from shadowserver_connector.stix.origin import StixObject
 def build_party(make: PartMaker) -> None:
     """Make the observables of one party and relate them to each other."""
     own = make.value("ip")
-    value = make.value("network", "public_address") if own is None else own
+    other = make.value("network", "public_address")
+    value = other if own is None else own
     names = list(make.values("domain"))
     if value is None and not make.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
@@ -29,6 +30,8 @@ def build_party(make: PartMaker) -> None:
         make.locate(ip)
     if ip:
         _describe(make, ip)
+    else:
+        make.values("mac", "asn", "country")  # for the bad ones among them
 
 
 def address(make: PartMaker, value: Address) -> StixObject:

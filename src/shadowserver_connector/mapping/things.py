@@ -51,8 +51,8 @@ def build_malware(make: PartMaker) -> None:
     attack has nothing to do with the malware of its attacker.
     """
     context = make.context
-    names = list(make.values("malware")) or list(make.values("activity"))
-    for name in names:
+    families, activities = make.values("malware"), make.values("activity")
+    for name in families or activities:
         if name.lower() in context.activities:
             continue
         malware = make.shared(knowledge.malware(context.origin, name))
@@ -79,6 +79,7 @@ def build_software(make: PartMaker) -> None:
     version = make.value("software.version")
     name = make.value("software.product", "software.short_name")
     vendor = make.value("software.vendor")
+    cpe = make.value("software.cpe")
     if name is None and version is not None and make.shape.group == SERVICE:
         name = report_type.product_of(version)
     if not name:
@@ -90,7 +91,7 @@ def build_software(make: PartMaker) -> None:
             product.name,
             vendor=vendor or (report_type.vendor if make.shape.group == SERVICE else "") or None,
             version=product.version,
-            cpe=make.value("software.cpe") or cpe_of(*product),
+            cpe=cpe or cpe_of(*product),
         )
         made = make.observable(software, noted=False, tagged=False)
         make.offer("attacked" if make.shape.group == TARGET else "thing", made)
@@ -101,6 +102,7 @@ def build_certificate(make: PartMaker) -> None:
     named = {name: value for part, name in _HASHES if (value := make.value(f"x509.{part}"))}
     hashes = named or make.value("x509.raw")
     if not hashes:
+        make.check()
         return
     certificate = observables.x509_certificate(
         make.context.origin,
@@ -120,18 +122,17 @@ def build_certificate(make: PartMaker) -> None:
 
 def _name(make: PartMaker, side: str) -> str | None:
     whole: str | None = make.value(f"x509.{side}")
-    if whole:
-        return whole
     parts = {rdn: text for rdn in RDNS if (text := make.value(f"x509.{side}.{rdn}"))}
-    return distinguished_name(parts) or None
+    return whole or distinguished_name(parts) or None
 
 
 def build_file(make: PartMaker) -> None:
     """Make a file of the hashes of one group, with its name where one is given."""
     hashes = {name: value for part, name in _HASHES if (value := make.value(f"file.{part}"))}
+    name = make.value("file.name")
     if not hashes:
         return
-    file = observables.file(make.context.origin, hashes=hashes, name=make.value("file.name"))
+    file = observables.file(make.context.origin, hashes=hashes, name=name)
     # A sample that ran in a sandbox is what contacted the hosts of its rows.
     make.offer("sample" if in_sandbox(make.context) else "thing", make.observable(file))
 
@@ -139,14 +140,15 @@ def build_file(make: PartMaker) -> None:
 def build_ssh_key(make: PartMaker) -> None:
     """Make an SSH key of a public key, or of its SHA-256 fingerprint alone."""
     key = make.value("ssh.public_key")
-    sha256 = key.sha256 if key else make.value("ssh.sha256")
+    named = [make.value(f"ssh.{part}") for part in ("sha256", "md5", "algorithm")]
+    sha256, md5, key_type = (key.sha256, key.md5, key.type) if key else named
     if sha256 is None:
         return
     stix = observables.ssh_key(
         make.context.origin,
         fingerprint_sha256=sha256,
-        fingerprint_md5=key.md5 if key else make.value("ssh.md5"),
-        key_type=key.type if key else make.value("ssh.algorithm"),
+        fingerprint_md5=md5,
+        key_type=key_type,
         public_key=key.text if key else None,
     )
     make.offer("thing", make.observable(stix))
