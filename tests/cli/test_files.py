@@ -337,7 +337,10 @@ def test_nothing_converted_is_not_counted(run: Run, tmp_path: Path) -> None:
     result = run("convert", "a.zip", "-o", "out", "--workers", 1)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == "failed: a.zip: cannot be unpacked: File is not a zip file\n"
+    assert result.stderr == (
+        "failed: a.zip: cannot be unpacked: damaged, or no zip archive; "
+        "get it again, or rename it to what it is\n"
+    )
 
 
 @pytest.mark.parametrize(
