@@ -16,7 +16,7 @@ def build_party(make: PartMaker) -> None:
     own = make.value("ip")
     other = make.value("network", "public_address")
     value = other if own is None else own
-    names = list(make.values("domain"))
+    names = [name for found in make.values("domain") for name in found]
     if value is None and not make.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
     ip = _build_address(make, value) if value is not None else ""
