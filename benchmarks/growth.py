@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 
 from benchmarks.measure import in_child
@@ -46,4 +47,10 @@ def _judge(result: Result, notes: str) -> None:
     )
     result.goal(
         f"notes: {notes}, at most 10 % above {few[1]:,} rows", f"{growth:+.1%}", met=growth <= 0.1
+    )
+    first, slowest = of_mode[0], min(of_mode[1:], key=itemgetter(2))
+    result.goal(
+        f"notes: {notes}, rows/s nowhere below those of {first[1]:,} rows",
+        f"{slowest[2] / first[2]:.2f} times at {slowest[1]:,} rows",
+        met=slowest[2] >= first[2],
     )

@@ -37,7 +37,11 @@ ALWAYS_SENT: Final = ("identity--", "marking-definition--")
 
 
 def measure(folder: Path, *, quick: bool) -> Result:
-    """Deliver a report in each mode, once OpenCTI keeping up and once all of it queued."""
+    """Deliver a report in each mode, once OpenCTI keeping up and once all of it queued.
+
+    What is queued only is sent again on purpose where a message refers to it, and is no goal: a
+    worker may take that message first.
+    """
     hosts = 60 if quick else 2_000
     given = report(folder, USUAL, hosts * ROWS_OF_HOST, hosts=hosts)
     sent = {mode: _deliver(given, options, keeping_up=True) for mode, options in MODES.items()}
@@ -58,8 +62,6 @@ def measure(folder: Path, *, quick: bool) -> Result:
     result.rows.append(("sent twice, all still queued", *(each.twice for each in late.values())))
     twice = sum(each.twice for each in sent.values())
     result.goal("no object twice in a work, OpenCTI keeping up", str(twice), met=twice == 0)
-    repeated = sum(each.twice for each in late.values())
-    result.goal("no object twice in a work, all still queued", str(repeated), met=repeated == 0)
     lean = behind[LEAN]
     result.goal("lean: at most 1.2 objects a row", f"{lean:.2f}", met=lean <= 1.2)
     return result

@@ -30,7 +30,8 @@ edit. `shadowserver-connector explain FILE` shows the same for one file, with th
 
 Whatever a cell holds, it stands in the row's Note, in readable form; *Note only* means that it
 becomes nothing else. A cell that is not what its role asks for stays in the Note, is counted, and
-costs only the object that it would have been part of. Objects of a row are related to its primary
+costs only the object that it would have been part of (a whole certificate, `raw_cert`, is looked at
+only where no hash says which one it is). Objects of a row are related to its primary
 address (`related-to`) unless something more exact is said here.
 
 A **party** is one side of a row: columns without prefix are about the asset, `src_...` about the

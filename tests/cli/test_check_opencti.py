@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.cli.conftest import Run
+
 RunJson = Callable[..., tuple[Any, int]]
 TOKEN = "opencti-token-0123456789"
 
@@ -130,3 +132,18 @@ def test_a_drop_folder_alone(run_json: RunJson, platform: Platform) -> None:
     told, code = run_json("check", **platform.account, SHADOWSERVER_DROP_DIR="drop")
     assert code == 0
     assert told["shadowserver"] == "not configured"
+
+
+def test_each_missing_setting_has_its_line(run: Run, run_json: RunJson) -> None:
+    """A line is about one setting; scripts get them as one text."""
+    result = run("check", OPENCTI_URL="http://127.0.0.1:1")
+    lines = [line for line in result.stdout.splitlines() if " is not set" in line]
+    assert [line.split(" is not set")[0] for line in lines] == [
+        "OpenCTI: OPENCTI_TOKEN",
+        "OpenCTI: CONNECTOR_ID",
+        "Shadowserver: SHADOWSERVER_API_KEY",
+        "Shadowserver: SHADOWSERVER_API_SECRET",
+    ]
+    told, _ = run_json("check", OPENCTI_URL="http://127.0.0.1:1")
+    assert told["opencti"].count(" is not set") == 2
+    assert "\n" not in told["opencti"]

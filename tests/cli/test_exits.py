@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from shadowserver_connector import __version__
 from shadowserver_connector.cli import exits
+from shadowserver_connector.cli.usage import Commands
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     ArchiveRejectedError,
@@ -86,6 +90,60 @@ def test_codes_of_commands_are_exit_codes() -> None:
         with pytest.raises(SystemExit) as ended:
             exits.run(lambda returned=returned: returned)
         assert ended.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["convert", "no[such]file.csv", "-o", "out"], ["no[such]file.csv", "not exist"]),
+        (["convert"], ["missing"]),
+        (["convert", "here", "-o", "out", "--workers", "many"], ["--workers"]),
+        (["convert", "here", "-o", "out", "--workers", "0"], ["--workers", "1"]),
+        (["convert", "here", "--nothing"], ["--nothing"]),
+        (["reports", "--from", "yesterday"], ["--from", "yesterday"]),
+        (["check", "--config", "nowhere.yml"], ["nowhere.yml"]),
+        (["convrt"], ["convrt", "convert"]),
+        (["--nothing"], ["--nothing"]),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    run: Run, tmp_path: Path, arguments: list[str], said: list[str]
+) -> None:
+    """It says what is wrong and where to read on, on stderr, with the code of usage."""
+    (tmp_path / "here").mkdir()
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    known = arguments[0] in ("convert", "reports", "check")
+    assert line.endswith(f"see shadowserver-connector {arguments[0]} --help") is known
+    assert line.endswith(" --help")
+    for word in said:
+        assert word in line
+
+
+def test_without_a_command_the_help_is_shown(run: Run) -> None:
+    """It is no error message, though nothing was done."""
+    result = run()
+    assert result.exit_code == 2
+    assert "Commands" in result.output
+    assert "error:" not in result.output
+
+
+def test_a_question_that_nobody_answers_ends_the_command() -> None:
+    """As a person's refusal does, in one line."""
+    asking = typer.Typer(cls=Commands)
+
+    @asking.command()
+    def ask() -> None:
+        exits.run(lambda: typer.confirm("Import them?", err=True))
+
+    @asking.command()
+    def other() -> None: ...
+
+    result = CliRunner().invoke(asking, ["ask"], input="")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1] == "Aborted."
 
 
 def test_version_and_help(run: Run) -> None:

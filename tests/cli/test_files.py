@@ -165,7 +165,7 @@ def test_settings_shape_the_conversion(run_json: RunJson, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "environ", "code", "said"),
     [
-        (["convert"], {}, 2, "Missing"),
+        (["convert"], {}, 2, "missing"),
         (["convert", "missing.csv", "-o", "out"], {}, 2, "missing.csv"),
         (["convert", "in"], {}, 2, "output"),
         (["unheard-of"], {}, 2, "unheard-of"),
@@ -273,7 +273,19 @@ def test_a_file_in_the_place_of_the_output_folder(run: Run, tmp_path: Path, plac
     (tmp_path / "taken").touch()
     result = run("convert", SSL, "-o", place, "--workers", 1)
     assert result.exit_code == 5
-    assert result.stderr == f"error: {place} cannot be a folder: a file is in the way\n"
+    assert (
+        result.stderr
+        == f"error: {place} cannot be a folder: a file is in the way; name another folder\n"
+    )
+
+
+def test_an_output_folder_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
+    """The line says what to do."""
+    write(tmp_path, "scan_ssl")
+    result = run("convert", SSL, "-o", "/proc/nowhere", "--workers", 1)
+    assert result.exit_code == 5
+    assert result.stderr.startswith("error: /proc/nowhere cannot be made: ")
+    assert result.stderr.endswith("; name a folder that can be written\n")
 
 
 @pytest.mark.parametrize("command", [("convert", "-o", "out"), ("explain",)])
@@ -337,7 +349,10 @@ def test_nothing_converted_is_not_counted(run: Run, tmp_path: Path) -> None:
     result = run("convert", "a.zip", "-o", "out", "--workers", 1)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == "failed: a.zip: cannot be unpacked: File is not a zip file\n"
+    assert result.stderr == (
+        "failed: a.zip: cannot be unpacked: damaged, or no zip archive; "
+        "get it again, or rename it to what it is\n"
+    )
 
 
 @pytest.mark.parametrize(

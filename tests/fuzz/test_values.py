@@ -35,7 +35,7 @@ def _text_of(value: Any) -> str:
     """Return the text that a value has in a STIX object."""
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return str(value[0])
-    return ";".join(value) if isinstance(value, tuple) else str(value)
+    return ";".join(map(_text_of, value)) if isinstance(value, tuple) else str(value)
 
 
 @pytest.mark.parametrize("role", _PARSERS)

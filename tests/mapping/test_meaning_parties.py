@@ -428,7 +428,7 @@ def test_shifted_row_makes_no_certificate(tmp_path: Path) -> None:
     row = ("192.0.2.1", "sha256WithRSAEncryption", "1EF2B37AF850", "Y", "rsaEncryption")
     converted = convert(tmp_path, "scan_ssl", header, [row])
     assert not converted.of("x509-certificate")
-    assert sum(converted.outcome.oddities.values()) == 3
+    assert sum(converted.outcome.oddities.values()) == 4
 
 
 def test_files_of_earlier_years_mean_the_same(tmp_path: Path) -> None:
@@ -457,6 +457,32 @@ def test_beacon_host_may_be_an_address(tmp_path: Path) -> None:
     row = {"ip": "192.0.2.1", "beacon_host": "198.51.100.9", "beacon_port": "443"}
     converted = made(tmp_path, "scan_post_exploitation_framework", row)
     assert ("192.0.2.1", "related-to", "198.51.100.9") in related(converted)
+
+
+def test_beacon_host_may_have_its_path(tmp_path: Path) -> None:
+    """As in the configuration of Cobalt Strike: the host is the controller."""
+    row = {"ip": "192.0.2.1", "beacon_host": "c2.example.net,/jquery.js", "beacon_port": "443"}
+    converted = made(tmp_path, "scan_post_exploitation_framework", row)
+    assert ("192.0.2.1", "related-to", "c2.example.net") in related(converted)
+    assert converted.outcome.remarks == ()
+
+
+def test_victim_may_have_several_web_sites(tmp_path: Path) -> None:
+    """Each is a name, and the row is about the first."""
+    row = {"website": "www.example.org; www.example.net", "ransomware": "examplelock"}
+    converted = made(tmp_path, "ransomware_victim", row)
+    assert {stix["value"] for stix in converted.of("domain-name")} == {
+        "www.example.org",
+        "www.example.net",
+    }
+    assert converted.one("note")["abstract"] == "ransomware_victim www.example.org"
+
+
+def test_sender_of_a_mail_may_have_a_name(tmp_path: Path) -> None:
+    """The address is the sender."""
+    row = {"ip": "192.0.2.1", "sender": '"Bob" <bob@example.net>'}
+    converted = made(tmp_path, "spam_url", row)
+    assert converted.one("email-addr")["value"] == "bob@example.net"
 
 
 def test_attacker_does_not_run_what_it_attacks(tmp_path: Path) -> None:

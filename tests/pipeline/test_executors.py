@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -290,3 +291,28 @@ def test_ctrl_c_is_the_parents_alone() -> None:
     with ProcessExecutor(1) as executor:
         assert signal.SIGINT in executor.submit(blocked).result()
     assert blocked() == before
+
+
+def waiting_for_ever(folder: Path) -> None:
+    """Work in a folder of its own, until the process ends."""
+    with tempfile.TemporaryDirectory(dir=folder):
+        (folder / f"begun-{os.getpid()}").touch()
+        while True:
+            time.sleep(0.01)
+
+
+def test_ctrl_c_waits_for_no_work(tmp_path: Path) -> None:
+    """What is under way is ended and removes its files; what waits is not begun."""
+
+    def interrupted() -> None:
+        with ProcessExecutor(2) as executor:
+            for _ in range(5):
+                executor.submit(waiting_for_ever, tmp_path)
+            while len(list(tmp_path.glob("begun-*"))) < 2:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+    assert len(list(tmp_path.iterdir())) == 2

@@ -87,11 +87,22 @@ def test_hosts_and_equal_rows_are_put_together_from_many_files(memory: int) -> N
 
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_hosts_with_few_rows_share_a_group_where_wanted(memory: int) -> None:
-    """All groups but the last are as large as they may be."""
+    """As many as fit whole; only a host with more rows than fit is divided."""
     with sorted_by_host(memory) as sort:
         sort.fill([(n, [f"192.0.2.{n % 3}", f"{n}"]) for n in range(7)], host_of)
-        assert [len(group) for group in sort.in_turn(2)] == [2, 2, 2, 1]
+        assert [len(group) for group in sort.in_turn(4)] == [3, 4]
+        assert [len(group) for group in sort.in_turn(2)] == [2, 1, 2, 2]
+        assert [len(group) for group in sort.in_turn(20)] == [7]
         assert [len(group) for group in sort.by_host(2)] == [2, 1, 2, 2]
+
+
+@pytest.mark.parametrize("memory", BUDGETS)
+def test_hosts_with_long_cells_do_not_share_a_group(memory: int) -> None:
+    """Together they would be too large for a chunk."""
+    cell = "x" * (GROUP_BYTES // 3)
+    with sorted_by_host(memory) as sort:
+        sort.fill([(n, [f"192.0.2.{n}", cell]) for n in range(5)], host_of)
+        assert [len(group) for group in sort.in_turn(20)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("memory", BUDGETS)

@@ -97,9 +97,81 @@ def test_bad_archive_does_not_stop_the_others(tmp_path: Path) -> None:
     good.write_bytes(CONTENT)
     paths = (damaged, empty, nested, cut, no_gzip, tar, good)
     reports, rejected = _found(*paths, workdir=tmp_path / "work")
-    assert [report.name for report in reports] == ["g.csv"]
-    assert [message.split(":")[0] for message in rejected] == [str(path) for path in paths[:-1]]
-    assert list((tmp_path / "work").iterdir()) == []
+    assert [report.name for report in reports] == ["x.csv", "g.csv"]
+    assert [message.split(":")[0] for message in rejected] == [
+        str(path) for path in (damaged, empty, nested / "inner.zip", cut, no_gzip, tar)
+    ]
+    assert list((tmp_path / "work").iterdir()) == [reports[0].path]
+
+
+@pytest.mark.parametrize("name", ["in/x.zip", "x.csv.gz", "x.CSV.GZ", "x.7z", "a/b/x.tar"])
+def test_archive_in_an_archive_is_refused_by_itself(tmp_path: Path, name: str) -> None:
+    """The reports before and behind it are found; the message names it and says what to do."""
+    path = _zipped(tmp_path / "x.zip", {"a.csv": CONTENT, name: b"PK", "z.csv": CONTENT})
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["a.csv", "z.csv"]
+    assert rejected == [
+        f"{path}/{name}: an archive inside of an archive is not opened; "
+        "unpack it and give what it holds"
+    ]
+
+
+def test_damaged_member_is_refused_by_itself(tmp_path: Path) -> None:
+    """What comes behind it in the same archive is found."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in ("a", "b", "c"):
+            archive.writestr(f"in/{name}.csv", f"ip,tag\n192.0.2.1,{name * 9}\n")
+    path.write_bytes(path.read_bytes().replace(b"bbbbbbbbb", b"bbbbbbbbx"))
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["a.csv", "c.csv"]
+    assert len(rejected) == 1
+    assert rejected[0].startswith(f"{path}/in/b.csv: cannot be unpacked: ")
+    assert sorted((tmp_path / "work").iterdir()) == [report.path for report in reports]
+
+
+def test_link_in_an_archive_is_refused_by_itself(tmp_path: Path) -> None:
+    """Nothing is read from where it leads to."""
+    path = _zipped(tmp_path / "x.zip", {"a.csv": CONTENT})
+    link = zipfile.ZipInfo("b.csv")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["a.csv"]
+    assert rejected == [f"{path}/b.csv: a symbolic link is not followed"]
+
+
+def test_shadows_of_macos_are_left_out(tmp_path: Path) -> None:
+    """They have the names of reports and archives, and are neither."""
+    names = ("a.csv", "__MACOSX/._a.csv", "__MACOSX/._b.zip")
+    path = _zipped(tmp_path / "x.zip", dict.fromkeys(names, CONTENT))
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["a.csv"]
+    assert not rejected
+
+
+def test_members_are_named_with_their_folders(tmp_path: Path) -> None:
+    """So that two of one name can be told apart; what a terminal would interpret is escaped."""
+    names = ("may/x.csv", "june/x.csv", "\x1b[31m/x.csv")
+    path = _zipped(tmp_path / "x.zip", dict.fromkeys(names, CONTENT))
+    reports, _ = _found(path, workdir=tmp_path / "work")
+    assert [report.original for report in reports] == [
+        f"{path}/may/x.csv",
+        f"{path}/june/x.csv",
+        f"{path}/\\x1b[31m/x.csv",
+    ]
+
+
+def test_text_named_like_a_gzip_archive_is_not_shown(tmp_path: Path) -> None:
+    """The message says what to do, and holds no bytes of the file."""
+    path = tmp_path / "x.csv.gz"
+    path.write_bytes(CONTENT)
+    _, (message,) = _found(path, workdir=tmp_path / "work")
+    assert message == (
+        f"{path}: cannot be unpacked: damaged, or no gzip archive; get it again, "
+        "or rename it to .csv if that is what it holds"
+    )
 
 
 def test_encrypted_archive_is_rejected(tmp_path: Path) -> None:
@@ -137,9 +209,10 @@ def test_total_size_is_bounded_over_all_members(
 ) -> None:
     """Many members that are each small enough still have a common limit."""
     monkeypatch.setattr(source, "UNPACKED_BYTES", 1000)
-    path = _zipped(tmp_path / "x.zip", {f"{n}.csv": os.urandom(400) for n in range(3)})
+    path = _zipped(tmp_path / "x.zip", {f"{n}.csv": os.urandom(400) for n in range(5)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["0.csv", "1.csv"]
+    assert len(rejected) == 1
     assert "unpacks to more than" in rejected[0]
 
 
@@ -198,7 +271,8 @@ def test_a_disk_that_cannot_be_read_is_not_damage(
     monkeypatch.setattr(kind, "read", broken)
     reports, rejected = _found(tmp_path / name, workdir=tmp_path / "work")
     assert reports == []
-    assert rejected == [f"{tmp_path / name}: cannot be read: Input/output error"]
+    where = tmp_path / name / "x.csv" if name.endswith(".zip") else tmp_path / name
+    assert rejected == [f"{where}: cannot be read: Input/output error"]
     assert list((tmp_path / "work").iterdir()) == []
 
 

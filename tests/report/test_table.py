@@ -50,7 +50,8 @@ def test_file_without_content_is_not_ready(read: Reading, content: bytes) -> Non
         (b'{"error": "unknown report", "code": 404}', "JSON"),
         (b'[{"ip": "192.0.2.1", "port": 443}]', "JSON"),
         (b"Report not found\n", "no CSV header"),
-        (b"PK\x03\x04" + bytes(range(256)), "binary"),
+        (b"PK\x03\x04" + bytes(range(256)), "a zip archive; rename it to end in .zip"),
+        (b"\x1f\x8b\x08" + bytes(range(256)), "a gzip archive; rename it to end in .csv.gz"),
         (b"\x00\x01\x02\x03\x04\x05,\x06\x07\x08\x0e\x0f\n", "binary"),
         (b'"2024-01-31 00:00:00",192.0.2.1,tcp\n', "header is missing"),
         (b"192.0.2.1,tcp\n", "header is missing"),
@@ -69,12 +70,24 @@ def test_file_that_is_no_table_is_refused_by_name(read: Reading, content: bytes,
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_encoding_is_detected(read: Reading, encoding: str) -> None:
-    """Byte order marks, and UTF-16 without one, are understood and leave no trace."""
+    """Byte order marks, and UTF-16 without one, are understood; other than UTF-8 is named."""
     content = WELL_FORMED + '"2024-01-31 00:00:01",192.0.2.2,"Zürich"\n'
     result = read(content.encode(encoding))
     assert result.header[0] == "timestamp"
     assert result.cells[1] == ["2024-01-31 00:00:01", "192.0.2.2", "Zürich"]
-    assert not result.oddities
+    shown = {"utf-16": "UTF-16-LE", "utf-32": "UTF-32-LE"}.get(encoding, encoding.upper())
+    told = [] if encoding == "utf-8-sig" else [f"written in {shown}, not in UTF-8"]
+    assert list(result.oddities.counts()) == told
+
+
+def test_what_is_no_utf_16_is_counted(read: Reading) -> None:
+    """It is one character for what was lost."""
+    content = "ip,tag\n192.0.2.1,a\ud800b\n192.0.2.2,c\n"
+    result = read(b"\xff\xfe" + content.encode("utf-16-le", "surrogatepass"))
+    assert result.cells == [["192.0.2.1", "a\ufffdb"], ["192.0.2.2", "c"]]
+    kind = "no character of the file's encoding, shown as \ufffd"
+    assert result.oddities.counts()[kind] == 1
+    assert result.oddities.places(kind, "tag")[0].row == 1
 
 
 def test_bytes_that_are_not_utf_8_are_read_as_windows_1252(read: Reading) -> None:
@@ -100,6 +113,16 @@ def test_nul_is_taken_out_and_counted(read: Reading) -> None:
     assert result.oddities.counts() == {"NUL characters, taken out": 2}
     assert result.oddities.places("NUL characters, taken out", "banner")[0].row == 1
     assert result.oddities.places("NUL characters, taken out", "tag")[0].row == 2
+
+
+def test_nuls_between_the_rows_are_counted(read: Reading) -> None:
+    """What a disk leaves at the end of a file that was cut off is no row, and is named."""
+    result = read(b"ip,tag\0,geo,asn\n192.0.2.1,a,,\n\0\0\n192.0.2.2,b,,\n" + b"\0" * 50)
+    assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
+    assert result.oddities.counts() == {
+        "NUL characters in the header, taken out": 1,
+        "NUL characters between the rows, left out": 2,
+    }
 
 
 def test_line_ends_may_be_mixed(read: Reading) -> None:
@@ -202,6 +225,8 @@ def test_other_delimiter_is_told_by_the_header(read: Reading, delimiter: str) ->
     """A header without commas but with semicolons or tabs decides for the file."""
     result = read(f"ip{delimiter}tag{delimiter}port\n192.0.2.1{delimiter}a,b{delimiter}443\n")
     assert result.cells == [["192.0.2.1", "a,b", "443"]]
+    shown = "semicolons" if delimiter == ";" else "tabs"
+    assert result.oddities.counts() == {f"columns divided by {shown}, not by commas": 1}
 
 
 def test_inner_quotes_doubled(read: Reading) -> None:

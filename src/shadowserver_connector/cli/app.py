@@ -18,10 +18,12 @@ from shadowserver_connector.cli.arguments import (
     loaded_settings,
 )
 from shadowserver_connector.cli.exits import run
+from shadowserver_connector.cli.usage import Commands
 from shadowserver_connector.compiled import is_compiled
 
 app = typer.Typer(
     name="shadowserver-connector",
+    cls=Commands,
     help="Brings The Shadowserver Foundation's reports into OpenCTI as STIX 2.1.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

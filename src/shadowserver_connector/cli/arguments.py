@@ -42,11 +42,17 @@ def loaded_settings(config: Path | None) -> Loaded:
 
 
 def made_folder(path: Path) -> None:
-    """Make a folder for results, with those above it; SinkUnavailableError if a file is there."""
+    """Make a folder for results, with those above it; SinkUnavailableError where that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise SinkUnavailableError(f"{path} cannot be a folder: a file is in the way") from error
+        raise SinkUnavailableError(
+            f"{path} cannot be a folder: a file is in the way; name another folder"
+        ) from error
+    except OSError as error:
+        raise SinkUnavailableError(
+            f"{path} cannot be made: {error.strerror}; name a folder that can be written"
+        ) from error
 
 
 def days_between(first: datetime | date, last: datetime | date) -> tuple[date, date]:

@@ -108,15 +108,16 @@ def check(loaded: Loaded, *, as_json: bool) -> int:
                 "settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows],
                 "warnings": loaded.warnings,
                 "clock": clock,
-                **{name: side.text for name, side in sides.items()},
+                **{name: "; ".join(side.text.splitlines()) for name, side in sides.items()},
             }
         )
     else:
         print_table(("Setting", "Value", "Source"), [(r.name, r.value, r.source) for r in rows])
         for warning in (*loaded.warnings, *clock):
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
-        out.print(Text(f"OpenCTI: {sides['opencti'].text}"), soft_wrap=True)
-        out.print(Text(f"Shadowserver: {sides['shadowserver'].text}"), soft_wrap=True)
+        for title in ("OpenCTI", "Shadowserver"):
+            for line in sides[title.lower()].text.splitlines():
+                out.print(Text(f"{title}: {line}"), soft_wrap=True)
     return next((code_of(side.error) for side in sides.values() if side.error), OK)
 
 

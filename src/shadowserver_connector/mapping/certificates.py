@@ -14,6 +14,7 @@ def build_certificate(make: PartMaker) -> None:
     named = {name: value for part, name in ALGORITHMS if (value := make.value(f"x509.{part}"))}
     hashes = named or make.value("x509.raw")
     if not hashes:
+        make.check()
         return
     certificate = observables.x509_certificate(
         make.context.origin,
@@ -33,23 +34,22 @@ def build_certificate(make: PartMaker) -> None:
 
 def _name(make: PartMaker, side: str) -> str | None:
     whole: str | None = make.value(f"x509.{side}")
-    if whole:
-        return whole
     parts = {rdn: text for rdn in RDNS if (text := make.value(f"x509.{side}.{rdn}"))}
-    return distinguished_name(parts) or None
+    return whole or distinguished_name(parts) or None
 
 
 def build_ssh_key(make: PartMaker) -> None:
     """Make an SSH key of a public key, or of its SHA-256 fingerprint alone."""
     key = make.value("ssh.public_key")
-    sha256 = key.sha256 if key else make.value("ssh.sha256")
+    named = [make.value(f"ssh.{part}") for part in ("sha256", "md5", "algorithm")]
+    sha256, md5, key_type = (key.sha256, key.md5, key.type) if key else named
     if sha256 is None:
         return
     stix = observables.ssh_key(
         make.context.origin,
         fingerprint_sha256=sha256,
-        fingerprint_md5=key.md5 if key else make.value("ssh.md5"),
-        key_type=key.type if key else make.value("ssh.algorithm"),
+        fingerprint_md5=md5,
+        key_type=key_type,
         public_key=key.text if key else None,
     )
     make.offer("thing", make.observable(stix))

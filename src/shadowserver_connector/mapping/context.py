@@ -9,6 +9,7 @@ from shadowserver_connector.catalogue.activities import Activities
 from shadowserver_connector.catalogue.model import Meaning, ReportType
 from shadowserver_connector.mapping.encoders import Encoders
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.values.dates import end_of_report
 from shadowserver_connector.stix.origin import Origin
 
 
@@ -25,6 +26,11 @@ class Context:
     """Cells of a malware column that name an activity."""
     options: Options
     encode: Encoders
+
+    @property
+    def end(self) -> str:
+        """Time from which on no row can have been seen; texts of times are compared with it."""
+        return end_of_report(self.day)
 
     def meaning(self, party: str) -> Meaning:
         """Return what a party is in this report."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.becomes import becomes
 from shadowserver_connector.mapping.context import Context
-from shadowserver_connector.mapping.roles import PARSERS, is_empty
+from shadowserver_connector.mapping.roles import PARSERS, Parser, is_empty
+from shadowserver_connector.mapping.values.dates import parse_seen
+
+_CERTIFICATE: Final = "x509.raw"
+_HASHES: Final = frozenset(["x509.md5", "x509.sha1", "x509.sha256", "x509.sha512"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +37,18 @@ class ColumnReading:
 def explain_columns(
     rows: Iterable[tuple[int, list[str]]], columns: Sequence[Column], context: Context
 ) -> Iterator[ColumnReading]:
-    """Read all rows and yield a reading of each column, in the order of the header."""
+    """Read all rows and yield a reading of each column, in the order of the header.
+
+    Cells are bad here that are bad to a conversion of all rows.
+    """
     filled = [0] * len(columns)
     bad = [0] * len(columns)
     reasons = [""] * len(columns)
-    roles = [(at, column.role, PARSERS.get(column.role)) for at, column in enumerate(columns)]
+    parsers: dict[str, Parser] = {**PARSERS, "time": partial(parse_seen, end=context.end)}
+    roles = [(at, column.role, parsers.get(column.role)) for at, column in enumerate(columns)]
+    hashes = _hashes_of_certificates(columns)
     for _, row in rows:
+        wrong: dict[int, str] = {}
         for at, role, parse in roles:
             cell = row[at]
             if is_empty(role, cell):
@@ -46,8 +58,15 @@ def explain_columns(
                 try:
                     parse(cell.strip())
                 except ValueError as error:
-                    bad[at] += 1
-                    reasons[at] = reasons[at] or str(error)
+                    wrong[at] = str(error)
+        for at, reason in wrong.items():
+            # Where a hash says which certificate it is, nothing looks at the certificate itself.
+            if any(
+                mate not in wrong and not is_empty("", row[mate]) for mate in hashes.get(at, ())
+            ):
+                continue
+            bad[at] += 1
+            reasons[at] = reasons[at] or reason
     for at, column in enumerate(columns):
         yield ColumnReading(
             name=column.name,
@@ -58,3 +77,16 @@ def explain_columns(
             bad=bad[at],
             reason=reasons[at],
         )
+
+
+def _hashes_of_certificates(columns: Sequence[Column]) -> Mapping[int, Sequence[int]]:
+    """Return the places of whole certificates, each with those of the hashes beside it."""
+    return {
+        at: [
+            place
+            for place, mate in enumerate(columns)
+            if mate.group == column.group and mate.role in _HASHES
+        ]
+        for at, column in enumerate(columns)
+        if column.role == _CERTIFICATE
+    }

@@ -17,7 +17,8 @@ def malicious_score(make: PartMaker) -> int | None:
     context = make.context
     if not make.shape.meaning.malicious:
         return None
-    return SCORES[make.value("severity") or context.report_type.severity]
+    # A bad severity is counted where rows are selected.
+    return SCORES.get(make.text("severity").lower(), SCORES[context.report_type.severity])
 
 
 def indicate(make: PartMaker, stix: StixObject, score: int | None) -> None:

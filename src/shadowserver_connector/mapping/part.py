@@ -110,6 +110,10 @@ class PartMaker:
             self._bad.append((reader.name, reading.bad))
         return reading.value
 
+    def check(self) -> None:
+        """Note the bad ones among all cells, where no object is made that would read them."""
+        self.values(*self._sources)
+
     def reads(self, *roles: str) -> bool:
         """Tell whether there is a column of one of the roles, whatever its cell holds."""
         return any(role in self._sources for role in roles)

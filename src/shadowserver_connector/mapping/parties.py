@@ -14,8 +14,9 @@ from shadowserver_connector.stix.origin import StixObject
 def build_party(make: PartMaker) -> None:
     """Make the observables of one party and relate them to each other."""
     own = make.value("ip")
-    value = make.value("network", "public_address") if own is None else own
-    names = list(make.values("domain"))
+    other = make.value("network", "public_address")
+    value = other if own is None else own
+    names = [name for found in make.values("domain") for name in found]
     if value is None and not make.shape.is_name and not make.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
     ip = _build_address(make, value) if value is not None else ""
@@ -31,6 +32,8 @@ def build_party(make: PartMaker) -> None:
         make.locate(ip)
     if ip:
         _describe(make, ip)
+    else:
+        make.values("mac", "asn", "country")  # for the bad ones among them
 
 
 def address(make: PartMaker, value: Address) -> StixObject:

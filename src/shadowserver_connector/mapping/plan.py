@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,9 +10,11 @@ from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.labels import LabelMaker
 from shadowserver_connector.mapping.notes import NoteColumn, note_columns
-from shadowserver_connector.mapping.sections import Section, compile_sections
+from shadowserver_connector.mapping.readers import ColumnReader
+from shadowserver_connector.mapping.roles import PARSERS
+from shadowserver_connector.mapping.sections import Section, compile_sections, sectioned
+from shadowserver_connector.mapping.traffic import ROLES as TRAFFIC_ROLES
 from shadowserver_connector.mapping.traffic import TrafficMaker, compile_traffic
-from shadowserver_connector.mapping.values.severity import parse_severity
 
 TOPS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
 """Roles whose most frequent values the Report shows."""
@@ -39,29 +41,45 @@ class Plan:
     notes: tuple[NoteColumn, ...]
     survey: SurveyColumns
     labels: LabelMaker
-    severity_of: Callable[[str], str]
     time: int | None
-    count: int | None
+    count: tuple[int, ColumnReader] | None
     tags: int | None
+    unused: tuple[tuple[int, ColumnReader], ...]
+    """Columns that become nothing here; their bad cells are counted as those of others."""
 
 
 def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
     """Return the plan for a header whose columns the catalogue has named."""
     primary = context.report_type.primary
     host = _index(columns, "ip", primary)
+    count = _index(columns, "count")
+    traffic = compile_traffic(columns, context) if context.options.network_traffic else None
     tops = {role: index for role in TOPS if (index := _index(columns, role, primary)) is not None}
     return Plan(
         context=context,
         columns=tuple(columns),
         sections=compile_sections(columns, context),
-        traffic=compile_traffic(columns, context) if context.options.network_traffic else None,
+        traffic=traffic,
         notes=note_columns(columns),
         survey=SurveyColumns(_index(columns, "severity"), host, tops),
         labels=LabelMaker(("shadowserver", context.report_type.name, *context.options.labels)),
-        severity_of=_severity_reader(context.report_type.severity),
         time=_index(columns, "time"),
-        count=_index(columns, "count"),
+        count=None if count is None else (count, ColumnReader(columns[count])),
         tags=_index(columns, "tags"),
+        unused=_unused(columns, context, traffic),
+    )
+
+
+def _unused(
+    columns: Sequence[Column], context: Context, traffic: TrafficMaker | None
+) -> tuple[tuple[int, ColumnReader], ...]:
+    """Return the columns whose cells have a form, and that nothing else of a plan reads."""
+    used = sectioned(columns, context)
+    read = {"time", "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
+    return tuple(
+        (at, ColumnReader(column))
+        for at, column in enumerate(columns)
+        if at not in used and column.role in PARSERS and column.role not in read
     )
 
 
@@ -72,20 +90,3 @@ def _index(columns: Sequence[Column], role: str, party: str = "") -> int | None:
         if column.role in wanted and (not column.party or not party or column.party == party):
             return index
     return None
-
-
-def _severity_reader(default: str) -> Callable[[str], str]:
-    known: dict[str, str] = {}
-
-    def severity_of(cell: str) -> str:
-        found = known.get(cell)
-        if found is None:
-            try:
-                found = parse_severity(cell.strip())
-            except ValueError:
-                found = default
-            if len(known) < 100:
-                known[cell] = found
-        return found
-
-    return severity_of

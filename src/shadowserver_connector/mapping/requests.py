@@ -27,7 +27,8 @@ def build_urls(make: PartMaker) -> None:
 def build_request(make: PartMaker) -> None:
     """Make the URL of a request, where host and target are both known."""
     target = make.value("url_part")
-    host = make.value("domain") or make.value("ip")
+    hosts = make.value("domain")
+    host = hosts[0] if hosts and len(hosts) == 1 else make.value("ip")
     if target is None or host is None or (make.shape.is_name and isinstance(host, Address)):
         return
     port = make.value("port")

@@ -18,7 +18,7 @@ from shadowserver_connector.mapping.values.cve import find_cves
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.mapping.values.emails import parse_email
 from shadowserver_connector.mapping.values.hashes import parse_hash
-from shadowserver_connector.mapping.values.hosts import parse_host
+from shadowserver_connector.mapping.values.hosts import parse_hosts
 from shadowserver_connector.mapping.values.mac import parse_mac
 from shadowserver_connector.mapping.values.names import parse_name
 from shadowserver_connector.mapping.values.null import is_null, is_null_number
@@ -56,7 +56,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "asn": parse_asn,
     "country": parse_country,
     "hostname": parse_name,
-    "domain": parse_host,
+    "domain": parse_hosts,
     "mac": parse_mac,
     "url": parse_url,
     "url_part": parse_target,

@@ -11,7 +11,8 @@ from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.mapping.notes import Row
 from shadowserver_connector.mapping.part import NOTHING, Part
 from shadowserver_connector.mapping.plan import Plan
-from shadowserver_connector.mapping.values.dates import parse_time
+from shadowserver_connector.mapping.roles import is_empty
+from shadowserver_connector.mapping.values.dates import parse_seen
 from shadowserver_connector.report.oddities import Oddities
 
 CountedRow = tuple[int, Row, int]
@@ -53,6 +54,7 @@ class RowMapper:
     def __init__(self, plan: Plan, oddities: Oddities) -> None:
         self._plan = plan
         self._oddities = oddities
+        self._end = plan.context.end
         self._known: dict[tuple[Part, ...], Part] = {}
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
@@ -107,13 +109,17 @@ class RowMapper:
                     finding.objects[seen.id] = seen
                     finding.tags.append(((seen.id,), labels))
                 bad += wrong
+            for at, reader in plan.unused:
+                reading = reader.read(row[at])
+                if reading.bad:
+                    bad += ((reader.name, reading.bad),)
             if bad:
                 for column, why in dict.fromkeys(bad):
                     self._oddities.add(why, number, column, times=times)
             time = self._time(number, row, times)
+            seen_times = times * self._count(number, row, times)
             if observing and part.observables:
                 refs = part.observables
-                seen_times = times * self._number(row)
                 finding.observed.append(Observed(refs, time, time, seen_times, labels))
             added.append(_Added(time, labels, part.subject, part.noted))
         return added
@@ -172,17 +178,21 @@ class RowMapper:
         if at is None:
             return self._plan.context.day
         try:
-            return parse_time(row[at].strip())
+            return parse_seen(row[at].strip(), self._end)
         except ValueError as error:
-            if row[at]:
+            if not is_empty("time", row[at]):
                 column = self._plan.columns[at].name
                 self._oddities.add(str(error), number, column, times=times)
             return self._plan.context.day
 
-    def _number(self, row: Row) -> int:
-        at = self._plan.count
-        text = row[at] if at is not None else ""
-        return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 10 else 1
+    def _count(self, number: int, row: Row, times: int) -> int:
+        if self._plan.count is None:
+            return 1
+        at, reader = self._plan.count
+        reading = reader.read(row[at])
+        if reading.bad:
+            self._oddities.add(reading.bad, number, reader.name, times=times)
+        return reading.value or 1
 
 
 def _together(added: Sequence[_Added]) -> _Added:

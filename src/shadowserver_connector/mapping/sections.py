@@ -73,9 +73,15 @@ def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Secti
     """Return the sections that the header calls for, the primary party's first."""
     numbered = list(enumerate(columns))
     return tuple(
-        _section(members, build, party, context)
-        for build, party, members in _groups(numbered, context)
+        _section(own + beside, build, party, context)
+        for build, party, own, beside in _groups(numbered, context)
     )
+
+
+def sectioned(columns: Sequence[Column], context: Context) -> frozenset[int]:
+    """Return the places of the columns that sections read, whatever else a row holds."""
+    groups = _groups(list(enumerate(columns)), context)
+    return frozenset(at for _, _, own, _ in groups for at, _ in own)
 
 
 Member = tuple[int, Column]
@@ -83,7 +89,8 @@ Member = tuple[int, Column]
 
 def _groups(
     numbered: Sequence[Member], context: Context
-) -> Iterator[tuple[Builder, str, list[Member]]]:
+) -> Iterator[tuple[Builder, str, list[Member], list[Member]]]:
+    """Yield builders with the party of their cells, these, and those beside them."""
     primary = context.report_type.primary
     for rule in RULES:
         if rule.build is build_ssh_key and not context.options.ssh_keys:
@@ -94,9 +101,9 @@ def _groups(
                 key = column.name if rule.together == "column" else getattr(column, rule.together)
                 groups.setdefault(key, []).append((index, column))
         for key in sorted(groups, key=lambda name: name != primary):
-            members = groups[key]
-            party, group = members[0][1].party, members[0][1].group
-            members += [
+            own = groups[key]
+            party, group = own[0][1].party, own[0][1].group
+            beside = [
                 (at, column)
                 for at, column in numbered
                 if column.role in rule.beside
@@ -104,7 +111,7 @@ def _groups(
                 # A harmless party has no score: its part is the same whatever the severity.
                 and (column.role != "severity" or context.meaning(party).malicious)
             ]
-            yield rule.build, party, members
+            yield rule.build, party, own, beside
 
 
 def _matches(role: str, wanted: tuple[str, ...]) -> bool:

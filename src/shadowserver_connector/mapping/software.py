@@ -25,6 +25,7 @@ def build_software(make: PartMaker) -> None:
     version = make.value("software.version")
     name = make.value("software.product", "software.short_name")
     vendor = make.value("software.vendor")
+    cpe = make.value("software.cpe")
     if name is None and version is not None and make.shape.group == SERVICE:
         name = report_type.product_of(version)
     if not name:
@@ -36,7 +37,7 @@ def build_software(make: PartMaker) -> None:
             product.name,
             vendor=vendor or (report_type.vendor if make.shape.group == SERVICE else "") or None,
             version=product.version,
-            cpe=make.value("software.cpe") or cpe_of(*product),
+            cpe=cpe or cpe_of(*product),
         )
         made = make.observable(software, noted=False, tagged=False)
         make.offer("attacked" if make.shape.group == TARGET else "thing", made)

@@ -10,6 +10,7 @@ from typing import Final
 from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.selection import Selection
 from shadowserver_connector.mapping.values.severity import RANK
+from shadowserver_connector.report.oddities import Oddities
 
 MAX_DISTINCT: Final = 40_000
 """Different hosts, or cells of one column, that are counted exactly; memory stays bounded.
@@ -52,9 +53,11 @@ class Survey:
         return self.severities.total()
 
 
-def surveyed(rows: Iterable[NumberedRow], plan: Plan, survey: Survey) -> Iterator[NumberedRow]:
+def surveyed(
+    rows: Iterable[NumberedRow], plan: Plan, survey: Survey, oddities: Oddities
+) -> Iterator[NumberedRow]:
     """Yield the rows that will be converted; count them, and those that will not, on the way."""
-    selection = Selection(plan)
+    selection = Selection(plan, oddities)
     host_at = plan.survey.host
     # Counted in plain dicts, which are faster than a Counter cell by cell.
     counts: dict[str, dict[str, int]] = {role: {} for role in plan.survey.tops}
@@ -62,7 +65,7 @@ def surveyed(rows: Iterable[NumberedRow], plan: Plan, survey: Survey) -> Iterato
     severities: dict[str, int] = {}
     for numbered in rows:
         row = numbered[1]
-        severity = selection.keep(row)
+        severity = selection.keep(numbered[0], row)
         if severity is None:
             continue
         severities[severity] = severities.get(severity, 0) + 1

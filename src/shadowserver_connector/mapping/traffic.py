@@ -18,7 +18,8 @@ from shadowserver_connector.mapping.values.protocols import protocol_stack
 
 _REMEMBERED: Final = 1_024
 
-_ROLES: Final = ("port", "protocol", "application")
+ROLES: Final = ("port", "protocol", "application")
+"""Roles of the cells that a traffic is made of."""
 
 Bad = tuple[tuple[str, str], ...]
 """(Column, why): cells that nothing could be read from."""
@@ -60,7 +61,7 @@ class TrafficMaker:
         self._protocol_at = _place(columns, "protocol", parties)
         self._application_at = _place(columns, "application", parties)
         self._readers = tuple(
-            (at, ColumnReader(column)) for at, column in enumerate(columns) if column.role in _ROLES
+            (at, ColumnReader(column)) for at, column in enumerate(columns) if column.role in ROLES
         )
         self._forms: dict[tuple[int, str, str], TrafficForm] = {}
 

@@ -60,7 +60,7 @@ def _tried(ask: Callable[[], Side]) -> Side:
     try:
         return ask()
     except ShadowserverConnectorError as error:
-        return Side("; ".join(str(error).splitlines()), error)
+        return Side(str(error), error)
 
 
 def _clock(server: str, theirs: datetime | None) -> str | None:

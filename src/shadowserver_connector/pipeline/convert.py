@@ -62,7 +62,8 @@ def convert_report(
     with seldom_collected(), open_table(path, oddities) as table, sorted_by_host() as rows:
         plan = compile_for(table.header, info, options)
         survey = Survey()
-        rows.fill(surveyed(table.rows(), plan, survey), host_reader(plan.survey.host))
+        wanted = surveyed(table.rows(), plan, survey, oddities)
+        rows.fill(wanted, host_reader(plan.survey.host))
         survey.repeated = survey.kept - rows.different()
         containers = _containers(info, facts, plan, survey, oddities)
         artifact = _artifact(path, info, facts, plan)

@@ -75,11 +75,14 @@ class HostSort:
         comes in several groups, one after the other. Rows that are equal come as one, with the
         number of the first.
         """
-        return _groups(self._blocks(), most, apart=True)
+        return _by_host(self._blocks(), most)
 
     def in_turn(self, most: int) -> Iterator[list[CountedRow]]:
-        """Yield the same rows in the same order, hosts with few rows several in a group."""
-        return _groups(self._blocks(), most, apart=False)
+        """Yield the same rows in the same order, hosts with few rows several in a group.
+
+        None of these is divided, so that what its rows share need not be in two chunks.
+        """
+        return _together(self._blocks(), most)
 
     def _new_folder(self) -> Path:
         """Make a folder that nobody else may read, removed at the end."""
@@ -130,8 +133,28 @@ def sorted_by_host(memory: int = MEMORY) -> Iterator[HostSort]:
         yield HostSort(memory, stack)
 
 
-def _groups(blocks: Iterable[list[Item]], most: int, *, apart: bool) -> Iterator[list[CountedRow]]:
-    """Cut sorted rows into groups; ``apart`` keeps each host in groups of its own."""
+def _by_host(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedRow]]:
+    for group, _ in _groups(blocks, most):
+        yield group
+
+
+def _together(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedRow]]:
+    together: list[CountedRow] = []
+    size = 0
+    for group, length in _groups(blocks, most):
+        size += length
+        if together and (len(together) + len(group) > most or size > GROUP_BYTES):
+            yield together
+            together = group
+            size = length
+        else:
+            together += group
+    if together:
+        yield together
+
+
+def _groups(blocks: Iterable[list[Item]], most: int) -> Iterator[tuple[list[CountedRow], int]]:
+    """Cut sorted rows into groups of one host; yield each with the bytes of its cells."""
     group: list[CountedRow] = []
     current = ""
     size = 0
@@ -140,13 +163,12 @@ def _groups(blocks: Iterable[list[Item]], most: int, *, apart: bool) -> Iterator
             cells = text.split(_BETWEEN)
             host = cells.pop(0)
             length = len(text) if text.isascii() else len(text.encode())
-            size += length
-            full = len(group) >= most or size > GROUP_BYTES
-            if group and (full or (apart and host != current)):
-                yield group
+            if group and (host != current or len(group) >= most or size + length > GROUP_BYTES):
+                yield group, size
                 group = []
-                size = length
+                size = 0
             current = host
+            size += length
             group.append((number, cells, times))
     if group:
-        yield group
+        yield group, size

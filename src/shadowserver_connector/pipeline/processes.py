@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import (
     CancelledError,
@@ -15,8 +17,10 @@ from concurrent.futures import (
 )
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context, parent_process
-from typing import Any, Final, ParamSpec, TypeVar
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from types import FrameType, TracebackType
+from typing import Final, ParamSpec, TypeVar
 
 from shadowserver_connector.pipeline.lost import WorkerLostError
 
@@ -26,6 +30,9 @@ T = TypeVar("T")
 ATTEMPTS_ALONE: Final = 2
 """Further attempts at what was under way or waiting when a process died."""
 
+_GRACE: Final = 5.0
+"""Seconds for a process to remove its files."""
+
 
 class ProcessExecutor(Executor):
     """A pool of processes, made anew when one of them dies.
@@ -34,17 +41,31 @@ class ProcessExecutor(Executor):
     all of that is done again, one by one, each in a process of its own, so that only what kills
     its process each time fails, with WorkerLostError. What is submitted must be picklable and
     harmless when repeated.
+
+    A ``with`` statement that is left by an exception (Ctrl-C, a shutdown) waits for no work: what
+    is under way is ended, and removes its files.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._lock = threading.Lock()
-        self._pool = _pool(workers)
+        self._lifeline, self._ours = get_context("spawn").Pipe(duplex=False)
+        self._pool = _pool(workers, self._lifeline)
         self._alone = ThreadPoolExecutor(1, thread_name_prefix="again")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._ours.close()
+        self.shutdown(cancel_futures=kind is not None)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run ``fn`` in a process; its future cannot be cancelled."""
-        work = partial(fn, *args, **kwargs)
+        work = partial(_until_the_end, partial(fn, *args, **kwargs))
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
         self._start(work).add_done_callback(partial(self._finish, work, future))
@@ -63,19 +84,20 @@ class ProcessExecutor(Executor):
             except BrokenProcessPool:
                 # Waiting is short, all processes are dead, and lets the old futures finish.
                 self._pool.shutdown()
-                self._pool = _pool(self.workers)
+                self._pool = _pool(self.workers, self._lifeline)
                 return _submitted(self._pool, work)
 
     def _finish(self, work: Callable[[], T], future: Future[T], done: Future[T]) -> None:
-        if not done.cancelled() and isinstance(done.exception(), BrokenProcessPool):
-            self._alone.submit(_repeat, work, future)
+        died = not done.cancelled() and isinstance(done.exception(), BrokenProcessPool)
+        if died and not self._ours.closed:
+            self._alone.submit(_repeat, work, future, self._lifeline)
         else:
             _settle(future, done.result)
 
 
-def _repeat(work: Callable[[], T], future: Future[T]) -> None:
+def _repeat(work: Callable[[], T], future: Future[T], lifeline: Connection) -> None:
     for _ in range(ATTEMPTS_ALONE):
-        with _pool(1) as pool:
+        with _pool(1, lifeline) as pool:
             done = _submitted(pool, work)
             if not isinstance(done.exception(), BrokenProcessPool):
                 _settle(future, done.result)
@@ -104,18 +126,43 @@ def _submitted(pool: ProcessPoolExecutor, work: Callable[[], T]) -> Future[T]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # Not fork: a copy of a process with threads can hang on a lock that nobody will release.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_prepare)
+def _pool(workers: int, lifeline: Connection) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        workers,
+        # Not fork: a copy of a process with threads can hang on a lock that nobody will release.
+        mp_context=get_context("spawn"),
+        initializer=_prepare,
+        initargs=(lifeline,),
+    )
 
 
-def _prepare() -> None:
-    """Leave Ctrl-C to the parent process, and end when it is gone, however it ended."""
+class _Ended(BaseException):
+    """The process is to end: like SystemExit no error that anyone may handle."""
+
+
+def _until_the_end(work: Callable[[], T]) -> T:
+    """Do some work in a process that may be ended meanwhile."""
+    try:
+        return work()
+    except _Ended:
+        # Its files are removed by now; there is nobody to tell.
+        os._exit(1)
+
+
+def _prepare(lifeline: Connection) -> None:
+    """Leave Ctrl-C to the parent process, and end when it wants that or is gone, however."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent: Any = parent_process()
-    parent.join()
+def _end(number: int, frame: FrameType | None) -> None:
+    raise _Ended
+
+
+def _end_with(lifeline: Connection) -> None:
+    # Nothing is ever sent: that it can be read means that the other end was closed.
+    lifeline.poll(None)
+    _thread.interrupt_main(signal.SIGTERM)
+    time.sleep(_GRACE)
     os._exit(1)

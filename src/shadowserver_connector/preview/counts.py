@@ -112,15 +112,16 @@ def count_report(path: Path, info: ReportInfo, options: Options, counts: Counts)
 
     Raises what ``open_table`` raises; ``counts`` is then as it was.
     """
-    with open_table(path, Oddities(info.file)) as table:
+    oddities = Oddities(info.file)
+    with open_table(path, oddities) as table:
         plan = compile_for(table.header, info, options)
         report_type = plan.context.report_type
-        selection = Selection(plan)
+        selection = Selection(plan, oddities)
         read = facet_reader(plan)
         name_at = first_column(plan.columns, "as_name", report_type.primary)
         highest = SEVERITIES[0]
-        for _, row in table.rows():
-            severity = selection.keep(row)
+        for number, row in table.rows():
+            severity = selection.keep(number, row)
             if severity is None:
                 continue
             facets = read(row)

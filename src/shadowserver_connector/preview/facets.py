@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple, TypeVar
 
 from shadowserver_connector.catalogue.model import Column
@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.roles import is_empty
 from shadowserver_connector.mapping.values.asn import parse_asn
 from shadowserver_connector.mapping.values.countries import parse_country
 from shadowserver_connector.mapping.values.cve import find_cves
-from shadowserver_connector.mapping.values.dates import parse_time
+from shadowserver_connector.mapping.values.dates import parse_seen
 from shadowserver_connector.mapping.values.tags import split_tags
 
 _REMEMBERED_LENGTH: Final = 200
@@ -46,6 +46,7 @@ def facet_reader(plan: Plan) -> Callable[[Row], Facets]:
     primary = plan.context.report_type.primary
     day = plan.context.day
     time_at = plan.time
+    time_of = _remembered(partial(_time, end=plan.context.end))
     asn_at = first_column(plan.columns, "asn", primary)
     country_at = first_column(plan.columns, "country", primary)
     tags_at = plan.tags
@@ -53,7 +54,7 @@ def facet_reader(plan: Plan) -> Callable[[Row], Facets]:
 
     def read(row: Row) -> Facets:
         return Facets(
-            time=(_time(row[time_at]) if time_at is not None else "") or day,
+            time=(time_of(row[time_at]) if time_at is not None else "") or day,
             asn=_asn(row[asn_at]) if asn_at is not None else "",
             country=_country(row[country_at]) if country_at is not None else "",
             tags=_tags(row[tags_at]) if tags_at is not None else (),
@@ -73,10 +74,9 @@ def _remembered(read: Callable[[str], Value]) -> Callable[[str], Value]:
     return lambda cell: cached(cell) if len(cell) <= _REMEMBERED_LENGTH else read(cell)
 
 
-@_remembered
-def _time(cell: str) -> str:
+def _time(cell: str, end: str) -> str:
     try:
-        return parse_time(cell.strip())
+        return parse_seen(cell.strip(), end)
     except ValueError:
         return ""
 

@@ -26,13 +26,14 @@ def read_findings(path: Path, info: ReportInfo, options: Options) -> dict[str, A
     says which of them the table shows; ``rows`` are
     ``[row number, severity, time, asn, country, tags, cves, cells]``.
     """
-    with open_table(path, Oddities(info.file)) as table:
+    oddities = Oddities(info.file)
+    with open_table(path, oddities) as table:
         plan = compile_for(table.header, info, options)
-        selection = Selection(plan)
+        selection = Selection(plan, oddities)
         read = facet_reader(plan)
         rows: list[list[Any]] = []
         for number, row in table.rows():
-            severity = selection.keep(row)
+            severity = selection.keep(number, row)
             if severity is not None:
                 rows.append([number, severity, *read(row), _cells(plan, row)])
             if len(rows) == options.max_findings:

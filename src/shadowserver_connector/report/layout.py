@@ -24,6 +24,11 @@ _BOMS = (
     (b"\xfe\xff", "utf-16-be", 2),
 )
 
+_ARCHIVES = (
+    (b"\x1f\x8b", "a gzip archive", ".csv.gz"),
+    (b"PK\x03\x04", "a zip archive", ".zip"),
+)
+
 # One token for each way in which a backslash can stand in a file. Read from the left, so that
 # a pair of backslashes is never taken for half of something else. Each pattern begins with a
 # plain backslash: the search then runs at the speed of memchr.
@@ -102,9 +107,12 @@ def _encoding(head: bytes, name: str) -> tuple[str, int]:
         return "utf-16-le", 0
     if head[:40:2].count(0) == len(head[:40:2]) > 1:
         return "utf-16-be", 0
+    for magic, kind, ending in _ARCHIVES:
+        if head.startswith(magic):
+            raise ReportUnreadableError(f"{name}: the file is {kind}; rename it to end in {ending}")
     first_line = head.lstrip().split(b"\n")[0]
     control = sum(byte < 32 and byte not in b"\t\r" for byte in first_line)
-    if control > len(first_line) // 10 or head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
+    if control > len(first_line) // 10:
         raise ReportUnreadableError(f"{name}: the file is binary, not CSV text")
     return "utf-8", 0
 

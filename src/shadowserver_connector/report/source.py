@@ -22,6 +22,7 @@ from shadowserver_connector.errors import (
     SkippableError,
 )
 from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.report.oddities import printable
 
 MEMBERS = 10_000
 """Members of one archive."""
@@ -34,6 +35,10 @@ RATIO_FLOOR = 16 << 20
 
 _ENDINGS = (".csv", ".csv.gz", ".zip")
 _CHUNK = 1 << 20
+_ENCRYPTED = 0x1
+_INNER_PATH = 200
+"""Characters of a path inside of an archive that messages show."""
+_NOT_OPENED = "an archive inside of an archive is not opened; unpack it and give what it holds"
 _NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
 
 _log = logging.getLogger(__name__)
@@ -48,7 +53,7 @@ class ReportFile:
     name: str
     """Safe file name, to read day and type from."""
     original: str
-    """What the user named it by, ``reports.zip/2024-01-31-scan_ssl-x.csv``, for messages."""
+    """What the user named it by, ``reports.zip/may/2024-05-31-scan_ssl-x.csv``, for messages."""
 
 
 def find_reports(
@@ -60,10 +65,10 @@ def find_reports(
 
     Folders are walked in sorted order, without following links. Archives are unpacked member by
     member into ``workdir``, when it is their turn; the caller removes what it has read. A folder
-    or an archive that cannot be read, and an archive beyond the limits, encrypted, damaged or
-    without a report, is given to ``rejected`` (logged as an error by default), and the others go
-    on. Raises ``FileNotFoundError`` for a path that does not exist, and ``OSError`` where
-    ``workdir`` cannot be written.
+    or an archive that cannot be read, an archive beyond the limits, encrypted, damaged or without
+    a report, and a member that is damaged or an archive itself, is given to ``rejected`` (logged
+    as an error by default), and the others go on. Raises ``FileNotFoundError`` for a path that
+    does not exist, and ``OSError`` where ``workdir`` cannot be written.
     """
     reject = rejected or _logged
     for path in paths:
@@ -71,7 +76,7 @@ def find_reports(
             raise FileNotFoundError(f"{path}: no such file or folder")
         for file in _files_in(path, reject) if path.is_dir() else (path,):
             try:
-                yield from _reports_in(file, workdir)
+                yield from _reports_in(file, workdir, reject)
             except SkippableError as error:
                 reject(error)
 
@@ -107,10 +112,12 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def _reports_in(file: Path, workdir: Path) -> Iterator[ReportFile]:
+def _reports_in(
+    file: Path, workdir: Path, reject: Callable[[SkippableError], None]
+) -> Iterator[ReportFile]:
     name = file.name.lower()
     if name.endswith(".zip"):
-        yield from _members(file, workdir)
+        yield from _members(file, workdir, reject)
     elif name.endswith(".gz"):
         yield _gunzipped(file, workdir)
     else:
@@ -120,40 +127,72 @@ def _reports_in(file: Path, workdir: Path) -> Iterator[ReportFile]:
 def _gunzipped(file: Path, workdir: Path) -> ReportFile:
     name = safe_name(file.name)[: -len(".gz")]
     if name.lower().endswith(_NESTED):
-        raise ArchiveRejectedError(f"{file}: an archive inside of an archive is not opened")
+        raise ArchiveRejectedError(f"{file}: {_NOT_OPENED}")
     target = _free(workdir, name)
-    with _reading(file):
+    with _reading(str(file)):
         source = gzip.GzipFile(file)
     with source:
-        _unpack(file, source.read, target, _budget(file))
+        _unpack(str(file), source.read, target, _budget(file))
     return ReportFile(target, name, str(file))
 
 
-def _members(file: Path, workdir: Path) -> Iterator[ReportFile]:
-    with _reading(file):
-        archive = zipfile.ZipFile(file)
+def _members(
+    file: Path, workdir: Path, reject: Callable[[SkippableError], None]
+) -> Iterator[ReportFile]:
+    with _reading(str(file)):
+        archive = _opened(file)
     with archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MEMBERS:
             raise ArchiveRejectedError(
                 f"{file}: {len(members)} members, more than {MEMBERS}; split the archive"
             )
-        reports = [member for member in members if _is_report(file, member)]
-        if not reports:
+        if any(member.flag_bits & _ENCRYPTED for member in members):
+            raise ArchiveRejectedError(f"{file}: encrypted; unpack it and give the .csv files")
+        wanted = [member for member in members if _is_wanted(member)]
+        if not wanted:
             raise ArchiveRejectedError(f"{file}: no .csv file inside")
         budget = _budget(file)
-        for member in reports:
-            name = safe_name(member.filename)
-            target = _free(workdir, name)
-            with _reading(file):
-                source = archive.open(member)
-            with source:
-                _unpack(file, source.read, target, budget)
-            yield ReportFile(target, name, f"{file}/{name}")
+        for member in wanted:
+            inside = f"{file}/{printable(member.filename, _INNER_PATH)}"
+            try:
+                target = _unpacked(archive, member, inside, workdir, budget)
+            except _BeyondLimitsError:
+                raise
+            except ArchiveRejectedError as error:
+                reject(error)
+                continue
+            yield ReportFile(target, safe_name(member.filename), inside)
+
+
+def _opened(file: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise ArchiveRejectedError(
+            f"{file}: cannot be unpacked: damaged, or no zip archive; get it again, "
+            "or rename it to what it is"
+        ) from error
+
+
+def _unpacked(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, inside: str, workdir: Path, budget: _Budget
+) -> Path:
+    """Return where a member has been unpacked to; ArchiveRejectedError where it alone is bad."""
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise ArchiveRejectedError(f"{inside}: a symbolic link is not followed")
+    if member.filename.lower().endswith(_NESTED):
+        raise ArchiveRejectedError(f"{inside}: {_NOT_OPENED}")
+    target = _free(workdir, safe_name(member.filename))
+    with _reading(inside):
+        source = archive.open(member)
+    with source:
+        _unpack(inside, source.read, target, budget)
+    return target
 
 
 @contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def _reading(name: str) -> Iterator[None]:
     """Turn what reading an archive raises into an error that names it, the others going on."""
     try:
         yield
@@ -166,24 +205,29 @@ def _reading(file: Path) -> Iterator[None]:
         NotImplementedError,
         ValueError,
     ) as error:
-        raise ArchiveRejectedError(f"{file}: cannot be unpacked: {error}") from error
+        raise ArchiveRejectedError(f"{name}: cannot be unpacked: {error}") from error
+    except gzip.BadGzipFile as error:
+        # What gzip says shows bytes of the file.
+        raise ArchiveRejectedError(
+            f"{name}: cannot be unpacked: damaged, or no gzip archive; get it again, "
+            "or rename it to .csv if that is what it holds"
+        ) from error
     except OSError as error:
-        # No error number: gzip found damage. EINVAL: an offset points outside of the file.
+        # EINVAL: an offset points outside of the file.
         if error.errno in (None, errno.EINVAL):
-            raise ArchiveRejectedError(f"{file}: cannot be unpacked: {error}") from error
-        raise unreadable(str(file), error) from error
+            raise ArchiveRejectedError(f"{name}: cannot be unpacked: {error}") from error
+        raise unreadable(name, error) from error
 
 
-def _is_report(file: Path, member: zipfile.ZipInfo) -> bool:
+def _is_wanted(member: zipfile.ZipInfo) -> bool:
+    """Tell whether a member is a report, or may hold some."""
     name = member.filename.lower()
-    if member.flag_bits & 0x1:
-        raise ArchiveRejectedError(f"{file}: encrypted; unpack it and give the .csv files")
-    if name.endswith(_NESTED):
-        raise ArchiveRejectedError(f"{file}: an archive inside of an archive is not opened")
-    if stat.S_ISLNK(member.external_attr >> 16):
-        raise ArchiveRejectedError(f"{file}: holds a symbolic link")
     # macOS adds a shadow of each file, with binary content and the same ending.
-    return name.endswith(".csv") and not name.startswith("__macosx/")
+    return name.endswith((".csv", *_NESTED)) and not name.startswith("__macosx/")
+
+
+class _BeyondLimitsError(ArchiveRejectedError):
+    """What concerns the whole archive, not one member."""
 
 
 class _Budget:
@@ -195,30 +239,30 @@ class _Budget:
         self._unpacked = 0
 
     def spend(self, size: int) -> None:
-        """Add ``size`` bytes; raise ``ArchiveRejectedError`` where that is too much."""
+        """Add ``size`` bytes; raise ``_BeyondLimitsError`` where that is too much."""
         self._unpacked += size
         if self._unpacked > UNPACKED_BYTES:
-            raise ArchiveRejectedError(
+            raise _BeyondLimitsError(
                 f"{self._name}: unpacks to more than {UNPACKED_BYTES >> 30} GiB; "
                 "give the .csv files themselves"
             )
         if self._unpacked > max(RATIO_FLOOR, RATIO * self._packed):
-            raise ArchiveRejectedError(
+            raise _BeyondLimitsError(
                 f"{self._name}: unpacks to more than {RATIO} times its size, like a zip bomb; "
                 "give the .csv files themselves"
             )
 
 
 def _budget(file: Path) -> _Budget:
-    with _reading(file):
+    with _reading(str(file)):
         return _Budget(str(file), file.stat().st_size)
 
 
-def _unpack(file: Path, read: Callable[[int], bytes], target: Path, budget: _Budget) -> None:
+def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budget) -> None:
     """Write what ``read`` gives of an archive; only the errors of reading are the archive's."""
     try:
         with target.open("xb") as unpacked:
-            while chunk := _read(file, read):
+            while chunk := _read(name, read):
                 budget.spend(len(chunk))
                 unpacked.write(chunk)
     except BaseException:
@@ -226,8 +270,8 @@ def _unpack(file: Path, read: Callable[[int], bytes], target: Path, budget: _Bud
         raise
 
 
-def _read(file: Path, read: Callable[[int], bytes]) -> bytes:
-    with _reading(file):
+def _read(name: str, read: Callable[[int], bytes]) -> bytes:
+    with _reading(name):
         return read(_CHUNK)
 
 

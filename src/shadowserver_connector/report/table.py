@@ -59,7 +59,10 @@ class Table:
         with self._text() as text:
             first = _header_line(text)
         self._delimiter = delimiter_of(first)
+        self._name_unusual_form()
         self._cells = read_header(first, self._delimiter, oddities.file)
+        if "\0" in first:
+            oddities.add("NUL characters in the header, taken out", 0)
         self.header = (*column_names(self._cells, oddities), SURPLUS)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -106,6 +109,8 @@ class Table:
             try:
                 for row in reader:
                     if len(row) < 2 and not "".join(row).strip("\0 \t"):
+                        if "\0" in "".join(row):
+                            odd_between_rows("NUL characters between the rows, left out")
                         continue
                     if row == cells:
                         odd_between_rows("header repeated between the rows, left out")
@@ -125,15 +130,30 @@ class Table:
             finally:
                 self._reported = max(self._reported, number)
 
+    def _name_unusual_form(self) -> None:
+        if self._layout.encoding != "utf-8":
+            shown = self._layout.encoding.upper()
+            self._oddities.add(f"written in {shown}, not in UTF-8", 0)
+        if self._delimiter != ",":
+            shown = "semicolons" if self._delimiter == ";" else "tabs"
+            self._oddities.add(f"columns divided by {shown}, not by commas", 0)
+
     def _clean(self, number: int, row: list[str]) -> None:
         """Take NULs out, and give bytes that are no UTF-8 the meaning they have in Windows-1252."""
         joined = "".join(row)
         if joined.isascii() and "\0" not in joined:
             return
+        wide = self._layout.encoding != "utf-8"
         for index, cell in enumerate(row):
             if "\0" in cell:
                 self._odd("NUL characters, taken out", number, self._name(index))
                 cell = cell.replace("\0", "")
+            if wide and "\ufffd" in cell:
+                self._odd(
+                    "no character of the file's encoding, shown as \ufffd",
+                    number,
+                    self._name(index),
+                )
             if not cell.isascii() and _ESCAPED_BYTE.search(cell):
                 self._odd("not UTF-8, read as Windows-1252", number, self._name(index))
                 cell = _ESCAPED_BYTE.sub(_windows_1252, cell)

@@ -107,6 +107,32 @@ def test_what_is_no_certificate_is_refused(cell: str) -> None:
         parse_pem(cell)
 
 
+@pytest.mark.parametrize(
+    "der",
+    [
+        *(DER[:1], DER[:3], DER[:-1], DER + b"\0", b"\x31" + DER[1:]),
+        *(b"\x30\x00", b"\x30\x80", b"\x30\x81\x00", b"\x30\x03\x01\x02"),
+        b"\x30\xff" + b"\x01" * 200,
+    ],
+)
+def test_part_of_a_certificate_is_refused(der: bytes) -> None:
+    """Its hashes are those of no certificate."""
+    body = base64.b64encode(der).decode()
+    with pytest.raises(ValueError, match="not a whole certificate"):
+        parse_pem(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----")
+
+
+@pytest.mark.parametrize("size", [1, 127, 128, 255, 256, 70_000])
+def test_length_of_a_certificate_in_any_form(size: int) -> None:
+    """DER writes lengths up to 127 in one byte, greater ones in several."""
+    digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    length = digits if size < 128 else bytes([0x80 + len(digits)]) + digits
+    der = b"\x30" + length + b"\x05" * size
+    body = base64.b64encode(der).decode()
+    found = parse_pem(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----")
+    assert found["SHA-256"] == hashlib.sha256(der).hexdigest()
+
+
 def _key(name: str) -> bytes:
     return struct.pack(">I", len(name)) + name.encode() + b"\x00\x00\x00\x01x"
 

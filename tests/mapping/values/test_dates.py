@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.values.dates import parse_time
+from shadowserver_connector.mapping.values.dates import end_of_report, parse_seen, parse_time
 from tests.mapping.values.platform import TIME
 
 
@@ -70,3 +70,23 @@ def test_any_time_is_itself(moment: datetime) -> None:
     assert TIME.fullmatch(value)
     cut = moment.astimezone(UTC)
     assert datetime.fromisoformat(value) == cut.replace(microsecond=cut.microsecond // 1000 * 1000)
+
+
+@pytest.mark.parametrize(
+    ("day", "end"),
+    [
+        ("2024-01-31T00:00:00.000Z", "2024-02-03"),
+        ("2024-02-27T00:00:00.000Z", "2024-03-01"),
+        ("9999-12-31T00:00:00.000Z", "9999-12-31"),
+    ],
+)
+def test_a_report_ends_two_days_after_its_day(day: str, end: str) -> None:
+    """Times are compared with it as texts."""
+    assert end_of_report(day) == end
+
+
+@pytest.mark.parametrize("cell", ["2024-02-03", "2024-02-03T00:00:00Z", "2003-12-31 23:59:59"])
+def test_time_outside_of_what_a_report_tells_of_is_refused(cell: str) -> None:
+    """Whatever form it is written in."""
+    with pytest.raises(ValueError, match="a time "):
+        parse_seen(cell, end_of_report("2024-01-31T00:00:00.000Z"))

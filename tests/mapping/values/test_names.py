@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.mapping.values.emails import parse_email
-from shadowserver_connector.mapping.values.hosts import parse_host
+from shadowserver_connector.mapping.values.hosts import parse_host, parse_hosts
 from shadowserver_connector.mapping.values.names import parse_name
 from shadowserver_connector.stix import observables
 from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
@@ -110,6 +110,49 @@ def test_a_host_that_was_asked_for_has_a_domain(cell: str) -> None:
         parse_host(cell)
 
 
+@pytest.mark.parametrize(
+    ("cell", "values"),
+    [
+        ("www.example.com", ["www.example.com"]),
+        ("www.example.com,www.example.org", ["www.example.com", "www.example.org"]),
+        ("www.example.com; www.example.org", ["www.example.com", "www.example.org"]),
+        ("www.example.com | 192.0.2.1", ["www.example.com", "192.0.2.1"]),
+        ("www.example.com www.EXAMPLE.com", ["www.example.com"]),
+        ("https://a.example,https://b.example/x", ["a.example", "b.example"]),
+        ("https://a.example/x,y;z", ["a.example"]),
+        ("c2.example.net,/jquery.js", ["c2.example.net"]),
+        ("c2.example.net,/a,203.0.113.9,/b", ["c2.example.net", "203.0.113.9"]),
+    ],
+)
+def test_a_cell_may_have_several_hosts(cell: str, values: list[str]) -> None:
+    """In the order in which they stand, each once, without paths."""
+    assert [host.value for host in parse_hosts(cell)] == values
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("not a host", "without a domain"),
+        ("www.example.com (down)", "not a host"),
+        ("/jquery.js", "not a host"),
+        (",", "not a host"),
+        ("www.example.com,wpad", "without a domain"),
+    ],
+)
+def test_a_list_with_something_else_is_refused(cell: str, why: str) -> None:
+    """Words between names would be taken for others."""
+    with pytest.raises(ValueError, match=why):
+        parse_hosts(cell)
+
+
+@pytest.mark.parametrize(
+    "cell", ["www[.]example[.]com", "hxxps://www.example[.]com/x", "hxxp[:]//www[.]example.com"]
+)
+def test_a_host_made_harmless_is_the_host(cell: str) -> None:
+    """As people write what nobody shall click at."""
+    assert parse_host(cell).value == "www.example.com"
+
+
 def test_a_url_without_a_host_is_no_host() -> None:
     """The reason does not speak of addresses."""
     for cell in ("http://", "https:///path", "://www.example.com"):
@@ -123,6 +166,9 @@ def test_a_url_without_a_host_is_no_host() -> None:
         ("Someone@Example.COM", "someone@example.com"),
         ("a.b+c@mail.example.", "a.b+c@mail.example"),
         ("a@bücher.example", "a@xn--bcher-kva.example"),
+        ('"Bob" <Bob@example.net>', "bob@example.net"),
+        ("Bob, of Sales <bob@example.net>", "bob@example.net"),
+        ("<a@example.com>", "a@example.com"),
     ],
 )
 def test_an_email_address_is_normalised(cell: str, value: str) -> None:
@@ -142,7 +188,8 @@ def test_an_email_address_is_normalised(cell: str, value: str) -> None:
             "a@b@example.com",
             "ü@b.example",
         ),
-        *("a@192.0.2.1", "a@_b.example.com", "<a@example.com>"),
+        *("a@192.0.2.1", "a@_b.example.com", "<a@example.com", "a@example.com>"),
+        *("<a@example.com> b", "<a@example.com> <b@example.com>", "<>", "Bob <bob>"),
         *("o'neil@example.com", "a!b@example.com", "a%b@example.com"),
     ],
 )

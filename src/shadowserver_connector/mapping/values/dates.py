@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _OPENSSL: Final = re.compile(
@@ -12,6 +12,10 @@ _OPENSSL: Final = re.compile(
     re.ASCII,
 )
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
+_FIRST: Final = "2004"
+"""The year that Shadowserver was founded in; before it lie the zeros of clocks."""
+_DAYS_LATER: Final = 2
+"""Days after that of a report to which its rows may still belong."""
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:|\Z)", re.ASCII)
 
 
@@ -42,6 +46,32 @@ def parse_time(text: str) -> str:
         except OverflowError:
             raise ValueError("not a time") from None
     return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def parse_seen(text: str, end: str) -> str:
+    """Return the time at which something was seen, as `parse_time` does; see `end_of_report`.
+
+    Old times are taken, since special reports tell of what happened months or years ago, but not
+    those from before Shadowserver existed.
+    """
+    time = parse_time(text)
+    if time >= end:
+        raise ValueError(f"a time more than {_DAYS_LATER} days after the report's day")
+    if time < _FIRST:
+        raise ValueError(f"a time before {_FIRST}")
+    return time
+
+
+def end_of_report(day: str) -> str:
+    """Return the time from which on nothing was seen of what a report of a day tells.
+
+    Both are written as `parse_time` does, with which they can be compared as texts.
+    """
+    try:
+        end = datetime.fromisoformat(day) + timedelta(days=_DAYS_LATER + 1)
+    except OverflowError:
+        return "9999-12-31"
+    return end.isoformat()[:10]
 
 
 def _from_iso(text: str) -> datetime:

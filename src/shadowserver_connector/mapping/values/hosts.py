@@ -12,13 +12,31 @@ _BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?")
 _WITH_PORT: Final = re.compile(r"([^:]+):\d{1,5}")
 _URL: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\\@\s]+)(?:[/?#]\S*)?")
 _ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+_BETWEEN: Final = re.compile(r"[,;|\s]+")
+
+
+def parse_hosts(text: str) -> tuple[Name | Address, ...]:
+    """Return the hosts of a cell, which mostly has one, each once.
+
+    Several stand with commas, semicolons, bars or spaces between them. Malware configurations have
+    the path behind each of their controllers, ``c2.example.net,/jquery.js``.
+    """
+    try:
+        return (parse_host(text),)
+    except ValueError:
+        parts = [part for part in _BETWEEN.split(text) if part and not part.startswith("/")]
+        if not parts or parts == [text]:
+            raise
+    return tuple(dict.fromkeys(map(parse_host, parts)))
 
 
 def parse_host(text: str) -> Name | Address:
     """Return the host of an HTTP ``Host`` header or a host cell; a port behind it is dropped.
 
-    Of a URL, as which web sites are given too, it is the host.
+    Of a URL, as which web sites are given too, it is the host. One that was made harmless to click
+    at, ``example[.]com`` or ``hxxp://example.com``, is meant like any other.
     """
+    text = text.replace("[.]", ".").replace("[:]//", "://")
     if "://" in text:
         url = _URL.fullmatch(text)
         if url is None:

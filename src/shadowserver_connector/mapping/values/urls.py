@@ -20,6 +20,8 @@ _FILE_NAME: Final = re.compile(
 )
 # What a URL cannot hold as it is (RFC 3986, as STIX 2.1 demands): an attacker's `{`, `|`, `<`.
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._~:/?@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
+# How people write URLs that nobody shall follow by mistake.
+_DEFANGED: Final = re.compile(r"(?i)(hxxps?|https?|ftp)(?:://|\[:\]//)")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
 
 
@@ -27,12 +29,16 @@ def parse_url(text: str) -> str:
     """Return an absolute URL with scheme and host in lower case.
 
     The rest stays as it is, but for characters that no URL has, which are percent-encoded, and a
-    password, which is left out.
+    password, which is left out. One that was made harmless to click at, such as
+    ``hxxp://example[.]com/``, is meant like any other.
     """
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a URL of more than {MAX_LENGTH} characters")
     if _UNWANTED.search(text):
         raise ValueError("a URL with spaces or control characters")
+    defanged = _DEFANGED.match(text)
+    if defanged is not None:
+        text = f"{defanged[1].lower().replace('hxx', 'htt')}://{text[defanged.end() :]}"
     scheme, separator, rest = text.partition("://")
     if not separator or _SCHEME.fullmatch(scheme.lower()) is None:
         raise ValueError("not an absolute URL")
@@ -43,7 +49,7 @@ def parse_url(text: str) -> str:
     user = credentials.partition(":")[0]
     before, hash_sign, fragment = rest[end:].partition("#")
     tail = f"{_escaped(before)}{hash_sign}{_escaped(fragment)}"
-    return f"{scheme.lower()}://{_escaped(user)}{at}{_place(place)}{tail}"
+    return f"{scheme.lower()}://{_escaped(user)}{at}{_place(place.replace('[.]', '.'))}{tail}"
 
 
 def _escaped(text: str) -> str:

@@ -51,14 +51,28 @@ def parse_pem(text: str) -> dict[str, str]:
         der = b64decode("".join(match["body"].split()), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("not base64") from None
-    if der[:1] != b"\x30":  # a certificate is an ASN.1 SEQUENCE
-        raise ValueError("not a certificate")
+    if not _is_one_sequence(der):
+        raise ValueError("not a whole certificate")
     return {
         "MD5": md5(der, usedforsecurity=False).hexdigest(),
         "SHA-1": sha1(der, usedforsecurity=False).hexdigest(),
         "SHA-256": sha256(der).hexdigest(),
         "SHA-512": sha512(der).hexdigest(),
     }
+
+
+def _is_one_sequence(der: bytes) -> bool:
+    """Tell whether this is an ASN.1 SEQUENCE, as certificates are, from its first byte to its last.
+
+    Its length is written in DER (X.690, section 8.1.3): up to 127 in one byte, else in as many as
+    the first one says.
+    """
+    if len(der) < 2 or der[0] != 0x30:
+        return False
+    if der[1] < 0x80:
+        return len(der) == 2 + der[1] > 2
+    start = 2 + (der[1] & 0x7F)
+    return len(der) == start + int.from_bytes(der[2:start], "big") > start
 
 
 def _escape(value: str) -> str:
