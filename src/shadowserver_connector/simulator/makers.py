@@ -104,10 +104,6 @@ def _application(column: Column, scene: Scene) -> Maker:
 
 
 def _malware(column: Column, scene: Scene) -> Maker:
-    if column.role == "activity":
-        for part, activities in vocabulary.ACTIVITIES.items():
-            if scene.stem.startswith(part):
-                return _words(activities, "activity")
     place = 0 if column.role == "activity" else 1
     return lambda number: vocabulary.MALWARE[number % len(vocabulary.MALWARE)][place]
 

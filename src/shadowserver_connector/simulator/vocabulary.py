@@ -22,22 +22,6 @@ MALWARE = (
 )
 """Infection as a sinkhole reports it, and the family that it belongs to."""
 
-ACTIVITIES: Mapping[str, Words] = {
-    "brute_force": ("ssh-brute-force", "telnet-brute-force", "ftp-brute-force"),
-    "darknet": ("darknet", "mirai"),
-    "ddos_amp": ("ddos-amplification",),
-    "ddos": ("ddos",),
-    "http_scan": ("http-scan",),
-    "ics_scan": ("ics-scan",),
-    "ikev2_scan": ("ikev2-scan",),
-    "rdp_scan": ("rdp-scan",),
-    "rocketmq_scan": ("rocketmq-scan",),
-    "smb_scan": ("smb-scan",),
-    "ip_spoofer": ("ip-spoofer",),
-    "account": ("stealer-log", "data-leak"),
-    "sinkhole_dns": ("sinkhole-dns",),
-}
-
 DEVICES = (
     ("Fortinet", "firewall", "FortiGate", "7.0.5", "enterprise"),
     ("MikroTik", "router", "RB750Gr3", "6.49.10", "consumer"),
