@@ -15,8 +15,8 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.catalogue.model import Catalogue
 from shadowserver_connector.simulator import hostile
 from shadowserver_connector.simulator.hosts import Network
-from shadowserver_connector.simulator.scene import Scene
-from shadowserver_connector.simulator.values import POOL, maker_of, quoted
+from shadowserver_connector.simulator.scene import POOL, Scene
+from shadowserver_connector.simulator.values import maker_of, quoted
 
 _ROWS_IN_CHUNK = 500
 _REMOTE_HOSTS = 24
@@ -61,7 +61,8 @@ def report_rows(
         host = order + moved
         finding = host * 37 + visit * 11 + (row % 7 == 0) * (row % 23)
         remote = (finding * 5 + row % 3) % _REMOTE_HOSTS
-        numbers = (row, host, host % POOL, finding % POOL, remote)
+        kind = finding % POOL
+        numbers = (row, host, host % POOL, kind, remote, row * POOL + kind)
         yield [make(numbers[block]) for block, make in makers]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shadowserver_connector.simulator.vocabulary import (
+from shadowserver_connector.simulator.places import (
     OWN_ASNS,
     OWN_PLACES,
     REMOTE_ASNS,
@@ -53,6 +53,10 @@ class Network:
         if host % 6 == 5 and not self._ipv6:
             return self.ip(host).rpartition(".")[0] + ".0/24"
         return self.ip(host)
+
+    def target(self, host: int) -> str:
+        """Return the network of the address alone, as attack commands name their target."""
+        return f"{self.ip(host)}/{128 if self._ipv6 else 32}"
 
     def hostname(self, host: int) -> str:
         """Return the name; three of eight hosts have none."""

@@ -1,7 +1,6 @@
-"""Certificates, SSH keys and files that exist only as what reports say of them.
+"""SSH keys and files that exist only as what reports say of them.
 
-Each is made from its seed alone, so that all cells about one fit together: the fingerprints of a
-certificate are those of its bytes.
+Each is made from its seed alone, so that all cells about one fit together.
 """
 
 from __future__ import annotations
@@ -9,14 +8,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import random
-import textwrap
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from shadowserver_connector.simulator.vocabulary import ISSUERS, ORGANISATIONS
-
 _HASHES = ("md5", "sha1", "sha256", "sha512")
+
+_P256 = {
+    "p": "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+    "n": "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+    "b": "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
+    "gx": "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+    "gy": "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+}
+"""The curve of ECDSA keys (FIPS 186-4, D.1.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,25 @@ class SshKey:
     def base64(self) -> str:
         """Return the key as reports write it."""
         return base64.b64encode(self.blob).decode()
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """Return column -> number, of the columns about keys of this kind."""
+        if self.algorithm == "ssh-rsa":
+            modulus = base64.b64encode(self.blob[-256:]).decode()
+            return {"rsa_exponent": "65537", "rsa_modulus": modulus, "rsa_length": "2048"}
+        if self.algorithm == "ssh-ed25519":
+            return {"ed25519_curve25519": base64.b64encode(self.blob[-32:]).decode()}
+        point = {"x": self.blob[-64:-32], "y": self.blob[-32:]}
+        curve = {name: bytes.fromhex(number) for name, number in _P256.items()}
+        return {
+            "ecdsa_curve": "P-256",
+            "ecdsa_public_key_length": "256",
+            **{
+                f"ecdsa_public_key_{name}": base64.b64encode(number).decode()
+                for name, number in {**curve, **point}.items()
+            },
+        }
 
 
 @lru_cache(maxsize=2048)
@@ -58,58 +81,3 @@ def ssh_key(seed: str) -> SshKey:
     fields = [algorithm.encode(), *parts]
     blob = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
     return SshKey(algorithm, blob)
-
-
-@lru_cache(maxsize=2048)
-def certificate(seed: str) -> dict[str, str]:
-    """Return what reports say of a certificate, by role without ``x509.``.
-
-    A part that is missing is empty. Serial numbers have leading zeros and signs, dates both
-    forms, as in real reports.
-    """
-    chance = random.Random(seed)  # noqa: S311 - reproducible, protects nothing
-    name = f"{chance.choice(('www', 'mail', 'vpn', 'router'))}{chance.randrange(500)}.example.com"
-    common_name, organisation, country = chance.choice(ISSUERS)
-    self_signed = chance.random() < 0.4
-    subject = {
-        "CN": name,
-        "O": chance.choice(ORGANISATIONS) if chance.random() < 0.5 else "",
-        "OU": chance.choice(("IT", "Dept. of Examples", "")),
-        "C": chance.choice(("AT", "AT", "")),
-        "ST": chance.choice(("Wien", "")),
-        "L": chance.choice(("Wien", "Graz", "")),
-        "emailAddress": chance.choice(("hostmaster@example.org", "", "")),
-        "serialNumber": chance.choice(("00123", "", "", "")),
-        "street": chance.choice(("Example Street 1, Top 2", "", "", "")),
-        "postalCode": chance.choice(("01010", "", "", "")),
-    }
-    issuer = subject if self_signed else {"CN": common_name, "O": organisation, "C": country}
-    body = b"\x30\x82\x03\x20" + chance.randbytes(800)
-    issued = datetime(2019, 1, 1, tzinfo=UTC) + timedelta(seconds=chance.randrange(150_000_000))
-    expires = issued + timedelta(days=chance.choice((90, 398, 3650, 7300)))
-    form = chance.choice(("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%b %d %H:%M:%S %Y GMT"))
-    serial = chance.randbytes(chance.choice((4, 8, 16))).hex().upper()
-    return {
-        "serial_number": chance.choice(("", "", "00", "-")) + serial,
-        "not_before": issued.strftime(form),
-        "not_after": expires.strftime(form),
-        "self_signed": "Y" if self_signed else "N",
-        "signature_algorithm": chance.choice(("sha256WithRSAEncryption", "sha1WithRSAEncryption")),
-        "key_algorithm": "rsaEncryption",
-        "version": "3",
-        "raw": _pem(body),
-        "subject": f"CN={name}",
-        "issuer": f"CN={issuer['CN']}",
-        **{hash_: _with_colons(hashlib.new(hash_, body).hexdigest()) for hash_ in _HASHES},
-        **{f"subject.{rdn}": value for rdn, value in subject.items()},
-        **{f"issuer.{rdn}": value for rdn, value in issuer.items()},
-    }
-
-
-def _with_colons(digest: str) -> str:
-    return ":".join(textwrap.wrap(digest.upper(), 2))
-
-
-def _pem(body: bytes) -> str:
-    lines = textwrap.wrap(base64.b64encode(body).decode(), 64)
-    return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----"])

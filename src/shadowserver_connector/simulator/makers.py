@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
 from shadowserver_connector.catalogue.model import SEVERITIES, Column
-from shadowserver_connector.simulator import vocabulary
-from shadowserver_connector.simulator.identities import certificate, file_hashes, ssh_key
+from shadowserver_connector.simulator import services, vocabulary
+from shadowserver_connector.simulator.certificates import certificate
+from shadowserver_connector.simulator.identities import file_hashes, ssh_key
 from shadowserver_connector.simulator.scene import Scene
 
 Maker = Callable[[int], str]
@@ -21,38 +23,56 @@ def _words(words: tuple[str, ...], salt: str) -> Maker:
     return lambda number: _pick(words, number, salt)
 
 
-def _time(column: Column, scene: Scene) -> Maker:
-    day, rows = scene.day.isoformat(), max(scene.rows, 1)
-    seconds = [f"{second:02d}" for second in range(60)]
-    minutes = [f"{day} {hour:02d}:{minute:02d}:" for hour in range(24) for minute in range(60)]
+def _clock(form: str, scene: Scene) -> Maker:
+    """Make the time of the row, which is somewhere in the day that the report covers."""
+    before, _, after = form.partition("%S")
+    midnight = datetime.combine(scene.day, datetime.min.time(), UTC)
+    rows = max(scene.rows, 1)
+    seconds = [f"{second:02d}{after}" for second in range(60)]
+    minutes: dict[int, str] = {}
 
     def make(row: int) -> str:
-        second = row * 86_400 // rows
-        return minutes[second // 60] + seconds[second % 60]
+        minute, second = divmod(row * 86_400 // rows, 60)
+        text = minutes.get(minute)
+        if text is None:
+            text = minutes[minute] = (midnight + timedelta(minutes=minute)).strftime(before)
+        return text + seconds[second]
 
     return make
 
 
+def _time(column: Column, scene: Scene) -> Maker:
+    return _clock("%Y-%m-%d %H:%M:%S", scene)
+
+
 def _moment(column: Column, scene: Scene) -> Maker:
-    time = _time(column, scene)
-    if column.name == "detected_since":
-        return lambda row: "2023-11-05 06:07:08"
-    if column.role == "first_seen":
-        return lambda row: f"{time(row).replace(' ', 'T')}.{row % 1_000_000:06d}Z"
-    last = f"{scene.day.isoformat()}T23:59:59.000000Z"
-    return lambda row: last if row % 3 else ""
+    """Make the begin of what took place, or its end up to four minutes later on the same day."""
+    rows = max(scene.rows, 1)
+
+    def make(row: int) -> str:
+        second = row * 86_400 // rows
+        if column.role == "last_seen":
+            second = min(second + 1 + row * 37 % 240, 86_399)
+        minute, second = divmod(second, 60)
+        clock = f"{minute // 60:02d}:{minute % 60:02d}:{second:02d}"
+        return f"{scene.day}T{clock}.{row * 104_729 % 1_000_000:06d}Z"
+
+    return make
 
 
-def _port(column: Column, scene: Scene) -> tuple[str, ...]:
-    return vocabulary.PORTS.get(scene.type.application, vocabulary.OTHER_PORTS)
+def dated(column: Column, scene: Scene) -> Maker:
+    """Make the time that a host's own clock shows."""
+    return _clock(vocabulary.MOMENTS[column.name], scene)
 
 
-def _any_port(column: Column, scene: Scene) -> Maker:
-    is_service = column.party == "dst" or scene.type.traffic != "flow"
-    ports = _port(column, scene)
-    if is_service:
-        return lambda row: ports[row * 7 % 11 % len(ports)]
-    return lambda row: str(1024 + row * 7919 % 64_000)
+def source_port(row: int) -> str:
+    """Return a port that a client might have chosen."""
+    return str(1024 + row * 7919 % 64_000)
+
+
+def _service_port(column: Column, scene: Scene) -> Maker:
+    ports = services.PORTS.get(scene.type.application, services.OTHER_PORTS)
+    return lambda number: ports[number * 7 % 11 % len(ports)]
 
 
 def _severity(column: Column, scene: Scene) -> Maker:
@@ -63,12 +83,8 @@ def _severity(column: Column, scene: Scene) -> Maker:
 
 def _tags(column: Column, scene: Scene) -> Maker:
     stem = scene.stem.replace("_", "-")
-    cves = next(
-        (words for part, words in vocabulary.CVES.items() if scene.stem.startswith(part)), ("",)
-    )
-    second: vocabulary.Words = ("", "", "iot", "vpn", "ssl")
-    if scene.type.family in ("sinkhole", "honeypot"):
-        cves, second = ("",), ("", "mirai")
+    cves = services.CVES.get(scene.stem, ("",))
+    second = vocabulary.SECOND_TAGS.get(scene.stem, ("",))
 
     def make(number: int) -> str:
         parts = [stem, _pick(second, number, "second"), *_pick(cves, number, "cve").split(";")]
@@ -78,7 +94,7 @@ def _tags(column: Column, scene: Scene) -> Maker:
 
 
 def _protocol(column: Column, scene: Scene) -> Maker:
-    udp = scene.type.application in vocabulary.UDP or scene.stem in vocabulary.UDP
+    udp = scene.type.application in services.UDP or scene.stem in services.UDP
     return _words(("udp",) if udp else ("tcp",), "protocol")
 
 
@@ -88,10 +104,6 @@ def _application(column: Column, scene: Scene) -> Maker:
 
 
 def _malware(column: Column, scene: Scene) -> Maker:
-    if column.role == "activity":
-        for part, activities in vocabulary.ACTIVITIES.items():
-            if scene.stem.startswith(part):
-                return _words(activities, "activity")
     place = 0 if column.role == "activity" else 1
     return lambda number: vocabulary.MALWARE[number % len(vocabulary.MALWARE)][place]
 
@@ -113,9 +125,10 @@ def device(column: Column, scene: Scene) -> Maker:
 
 
 def certificate_part(role: str, scene: Scene) -> Maker:
-    """Make cells about a certificate, for a role that starts with ``x509.``."""
+    """Make cells about a certificate: a part of it, or a role that starts with ``x509.``."""
     part = role.removeprefix("x509.")
-    return lambda number: certificate(f"{scene.seed}:{number}").get(part, "")
+    computer = "_rdp" in scene.type.name
+    return lambda number: certificate(f"{scene.seed}:{number}", scene.day, computer).get(part, "")
 
 
 def ssh_key_part(column: Column, scene: Scene) -> Maker:
@@ -134,6 +147,11 @@ def ssh_key_part(column: Column, scene: Scene) -> Maker:
     return make
 
 
+def ssh_key_number(column: Column, scene: Scene) -> Maker:
+    """Make cells about the numbers in a host key; empty in columns about other kinds of keys."""
+    return lambda number: ssh_key(f"{scene.seed}:host_key:{number // 2}").parts.get(column.name, "")
+
+
 def _file(column: Column, scene: Scene) -> Maker:
     part = column.role.removeprefix("file.")
     if part == "name":
@@ -144,11 +162,8 @@ def _file(column: Column, scene: Scene) -> Maker:
 def _url(column: Column, scene: Scene) -> Maker:
     def make(number: int) -> str:
         path = _pick(vocabulary.PATHS, number, column.name)
-        scheme = ("http", "https")[number % 2]
-        return f"{scheme}://site{number}.example.net{path}" if number % 3 == 0 else ""
+        return f"https://site{number}.example.net{path}" if number % 3 == 0 else ""
 
-    if column.party and column.party == scene.type.primary:
-        return lambda number: f"http://{number % 9}.files.example.com/{number:x}/bin.sh"
     return make
 
 
@@ -157,13 +172,7 @@ def _domain(column: Column, scene: Scene) -> Maker:
 
 
 def _software(column: Column, scene: Scene) -> Maker:
-    known = {
-        "software.product": vocabulary.PRODUCTS,
-        "software.vendor": vocabulary.VENDORS,
-        "software.version": vocabulary.VERSIONS,
-    }[column.role]
-    words = known.get(column.name) or known.get(scene.stem) or vocabulary.OTHER_VERSIONS
-    return _words((*words, ""), column.group)
+    return _words(vocabulary.SOFTWARE[column.role], column.group)
 
 
 def _vulnerability(column: Column, scene: Scene) -> Maker:
@@ -196,12 +205,10 @@ def _count(column: Column, scene: Scene) -> Maker:
 
 
 def text(column: Column, scene: Scene) -> Maker:
-    """Make cells by the column's name, or by what its name has in it."""
+    """Make cells by what the column's name has in it."""
     name = column.name
-    if name == "version":
-        return _words(vocabulary.VERSIONS.get(scene.stem, vocabulary.OTHER_VERSIONS), name)
-    if name in vocabulary.TEXTS:
-        return _words(vocabulary.TEXTS[name], name)
+    if name.endswith(vocabulary.DATES):
+        return lambda number: f"{scene.day - timedelta(days=number % 90 + 1)} 08:00:00"
     for parts, words in vocabulary.NAME_PARTS:
         if any(part in name for part in parts):
             return _words(words, name)
@@ -212,10 +219,10 @@ ROW_ROLES: dict[str, Callable[[Column, Scene], Maker]] = {
     "time": _time,
     "first_seen": _moment,
     "last_seen": _moment,
-    "port": _any_port,
 }
 
 FINDING_ROLES: dict[str, Callable[[Column, Scene], Maker]] = {
+    "port": _service_port,
     "severity": _severity,
     "tags": _tags,
     "protocol": _protocol,

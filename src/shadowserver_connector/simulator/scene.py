@@ -4,9 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import IntEnum
 
 from shadowserver_connector.catalogue.model import ReportType
 from shadowserver_connector.simulator.hosts import Network
+
+POOL = 256
+"""Different cells of a column that is neither of the row alone nor of each host."""
+
+
+class Block(IntEnum):
+    """Which number of a row a cell is made from."""
+
+    ROW = 0
+    """The row's own: times, source ports."""
+    HOST = 1
+    """The host that the row is about."""
+    KIND = 2
+    """What the host shares with every ``POOL``th: place, device, certificate."""
+    FINDING = 3
+    """What was found on the host; less than ``POOL``."""
+    REMOTE = 4
+    """The other side: sensor, sinkhole, target; few."""
+    EVENT = 5
+    """Row and finding in one: the row times ``POOL`` plus the finding."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,23 @@ certificate fit each other.
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.simulator import certificates, vocabulary
+from shadowserver_connector.simulator.cells import grouped
 from shadowserver_connector.simulator.makers import (
     FINDING_ROLES,
     ROW_ROLES,
     Maker,
     certificate_part,
+    dated,
     device,
+    source_port,
+    ssh_key_number,
     ssh_key_part,
     text,
 )
-from shadowserver_connector.simulator.scene import Scene
-
-POOL = 256
-"""Different cells of a column that is neither of the row alone nor of each host."""
+from shadowserver_connector.simulator.scene import Block, Scene
+from shadowserver_connector.simulator.together import groups_of
 
 _HOST_ROLES = {
     "ip": "ip",
@@ -39,20 +40,7 @@ _HOST_ROLES = {
 }
 """Role -> method of ``Network``."""
 
-
-class Block(IntEnum):
-    """Which number of a row a cell is made from."""
-
-    ROW = 0
-    """The row's own: times, source ports."""
-    HOST = 1
-    """The host that the row is about."""
-    KIND = 2
-    """What the host shares with every ``POOL``th: place, device, certificate."""
-    FINDING = 3
-    """What was found on the host; less than ``POOL``."""
-    REMOTE = 4
-    """The other side: sensor, sinkhole, target; few."""
+_OF_SSH_KEYS = ("rsa_", "dss_", "ecdsa_", "ed25519_")
 
 
 def maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
@@ -61,24 +49,44 @@ def maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
     The maker gives the cell as it stands in the file, quotes included; empty where the report
     has none.
     """
-    role = column.role
+    block, make = _maker_of(column, scene)
+    if block in (Block.ROW, Block.HOST, Block.EVENT):
+        return block, lambda number: quoted(make(number))
+    return block, _Pool(make).__getitem__
+
+
+def _maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
+    role, name = column.role, column.name
+    group = groups_of(scene.type.name).get(name)
+    if group is not None:
+        return grouped(name, group, scene)
     if role in ROW_ROLES:
-        make = ROW_ROLES[role](column, scene)
-        return Block.ROW, lambda row: quoted(make(row))
+        return Block.ROW, ROW_ROLES[role](column, scene)
+    if name in vocabulary.MOMENTS:
+        return Block.ROW, dated(column, scene)
+    if role == "port" and scene.type.traffic == "flow" and column.party != "dst":
+        return Block.ROW, source_port
     if role in _HOST_ROLES:
-        if column.party not in (scene.type.primary, "asset", ""):
-            return Block.REMOTE, _Pool(getattr(scene.remote, _HOST_ROLES[role])).__getitem__
-        of_host: Maker = getattr(scene.own, _HOST_ROLES[role])
-        if role in ("ip", "network", "hostname"):
-            return Block.HOST, lambda host: quoted(of_host(host))
-        return Block.KIND, _Pool(of_host).__getitem__
-    if column.group == "device" or column.name.startswith("device_"):
-        return Block.KIND, _Pool(device(column, scene)).__getitem__
+        return _of_host(column, scene)
+    if column.group == "device" or name.startswith("device_"):
+        return Block.KIND, device(column, scene)
     if role.startswith("x509."):
-        return Block.KIND, _Pool(certificate_part(role, scene)).__getitem__
+        return Block.KIND, certificate_part(role, scene)
+    if name in certificates.COLUMNS:
+        return Block.KIND, certificate_part(certificates.COLUMNS[name], scene)
     if role.startswith("ssh."):
-        return Block.KIND, _Pool(ssh_key_part(column, scene)).__getitem__
-    return Block.FINDING, _Pool(FINDING_ROLES.get(role, text)(column, scene)).__getitem__
+        return Block.KIND, ssh_key_part(column, scene)
+    if name.startswith(_OF_SSH_KEYS):
+        return Block.KIND, ssh_key_number(column, scene)
+    return Block.FINDING, FINDING_ROLES.get(role, text)(column, scene)
+
+
+def _of_host(column: Column, scene: Scene) -> tuple[Block, Maker]:
+    method = "target" if column.name == "dst_network" else _HOST_ROLES[column.role]
+    if column.party not in (scene.type.primary, "asset", ""):
+        return Block.REMOTE, getattr(scene.remote, method)
+    block = Block.HOST if column.role in ("ip", "network", "hostname") else Block.KIND
+    return block, getattr(scene.own, method)
 
 
 def quoted(cell: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 _OPENSSL: Final = re.compile(
@@ -14,8 +14,11 @@ _OPENSSL: Final = re.compile(
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _FIRST: Final = "2004"
 """The year that Shadowserver was founded in; before it lie the zeros of clocks."""
-_DAYS_LATER: Final = 2
-"""Days after that of a report to which its rows may still belong."""
+_YEARS_LATER: Final = 10
+"""Years after that of a report up to which its rows may lie.
+
+A file whose name tells no day may hold years of rows; later ones are ends of clocks.
+"""
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:|\Z)", re.ASCII)
 
 
@@ -56,22 +59,18 @@ def parse_seen(text: str, end: str) -> str:
     """
     time = parse_time(text)
     if time >= end:
-        raise ValueError(f"a time more than {_DAYS_LATER} days after the report's day")
+        raise ValueError(f"a time more than {_YEARS_LATER} years after the report's")
     if time < _FIRST:
         raise ValueError(f"a time before {_FIRST}")
     return time
 
 
 def end_of_report(day: str) -> str:
-    """Return the time from which on nothing was seen of what a report of a day tells.
+    """Return the year from which on nothing was seen of what a report of a day tells.
 
     Both are written as `parse_time` does, with which they can be compared as texts.
     """
-    try:
-        end = datetime.fromisoformat(day) + timedelta(days=_DAYS_LATER + 1)
-    except OverflowError:
-        return "9999-12-31"
-    return end.isoformat()[:10]
+    return str(min(int(day[:4]) + _YEARS_LATER + 1, 9999))
 
 
 def _from_iso(text: str) -> datetime:
