@@ -98,7 +98,8 @@ class TrafficMaker:
                     application = reading.value
                 if src and at == self._src_port_at:
                     src_port = str(reading.value)
-                if dst and at == self._dst_port_at:
+                # A sensor's address is often withheld, and not the port that was attacked.
+                if (dst or src) and at == self._dst_port_at:
                     dst_port = str(reading.value)
         # The same port number of another transport is another endpoint.
         if not (src_port or dst_port) or not (transport or application or self._application):
@@ -107,7 +108,9 @@ class TrafficMaker:
         if src:
             ends += _SRC + _SRC_PORT if src_port else _SRC
         if dst:
-            ends += _DST + _DST_PORT if dst_port else _DST
+            ends += _DST
+        if dst_port:
+            ends += _DST_PORT
         form = self._form(ends, transport, application)
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
