@@ -213,9 +213,11 @@ def _reading(name: str) -> Iterator[None]:
             "or rename it to .csv if that is what it holds"
         ) from error
     except OSError as error:
-        # EINVAL: an offset points outside of the file.
-        if error.errno in (None, errno.EINVAL):
+        if error.errno is None:
             raise ArchiveRejectedError(f"{name}: cannot be unpacked: {error}") from error
+        # An offset points outside of the file.
+        if error.errno == errno.EINVAL:
+            raise ArchiveRejectedError(f"{name}: cannot be unpacked: damaged") from error
         raise unreadable(name, error) from error
 
 
