@@ -25,6 +25,12 @@ def test_a_family_is_none(cell: str) -> None:
     assert cell not in ACTIVITIES
 
 
+@pytest.mark.parametrize("cell", ["XOR DDoS", "xor_ddos", "ddos-nitol", "spam-cutwail"])
+def test_a_family_may_have_the_form_of_an_activity(cell: str) -> None:
+    """However it is spelt."""
+    assert cell not in ACTIVITIES
+
+
 def test_everything_in_the_data_is_expected_by_a_cell_of_its_own() -> None:
     """Whatever word or form is taken out, a test misses it."""
     words, forms = ACTIVITIES.words, ACTIVITIES.forms

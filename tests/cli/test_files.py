@@ -148,6 +148,15 @@ def test_file_without_a_day_in_its_name_is_dated_by_its_rows(
     assert (code, told["reports"][0]["day"]) == (0, "2024-01-31")
 
 
+def test_times_of_broken_clocks_tell_no_day(run_json: RunJson, tmp_path: Path) -> None:
+    """Those from before Shadowserver existed, and from the next century; the next row is asked."""
+    times = ("1970-01-01 00:00:00", "2106-02-07 06:28:15", "2024-03-04 01:02:03")
+    rows = [(time, f"192.0.2.{n}") for n, time in enumerate(times, start=1)]
+    (tmp_path / "scan_ssl.csv").write_bytes(csv_bytes(("timestamp", "ip"), rows))
+    told, code = run_json("convert", "scan_ssl.csv", "-o", "out", "--workers", 1)
+    assert (code, told["reports"][0]["day"]) == (0, "2024-03-04")
+
+
 def test_settings_shape_the_conversion(run_json: RunJson, tmp_path: Path) -> None:
     """From the environment, and from the file that is named."""
     write(tmp_path, "scan_ssl")

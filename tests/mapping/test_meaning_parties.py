@@ -83,7 +83,7 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
         ("ptr.example.net", "resolves-to", "198.51.100.1"),
         ("examplebot", "communicates-with", "c2.example.org"),
     }
-    assert scores(converted) == {"c2.example.org": 90, "http://c2.example.org/gate": 90}
+    assert scores(converted) == {}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
 def test_name_that_malware_called_is_its_controllers(
     tmp_path: Path, report_type: str, column: str
 ) -> None:
-    """It is what an analyst looks for: labelled, noted, observed, scored, indicated if wanted."""
+    """Labelled, noted and observed; as the client chose it, neither scored nor indicated."""
     referer = report_type.endswith("referer")
     row = {
         "http_referer_ip" if referer else "src_ip": "192.0.2.1",
@@ -124,10 +124,8 @@ def test_name_that_malware_called_is_its_controllers(
     assert {end for end in found if "198.51.100.1" in end} <= {
         ("192.0.2.1", "communicates-with", "198.51.100.1")
     }
-    assert converted.one("indicator")["pattern"] == "[domain-name:value = 'c2.example.org']"
-    assert scores(converted) == {"c2.example.org": 75, "indicator c2.example.org": 75}
-    without = made(tmp_path, report_type, row)
-    assert without.of("indicator") == []
+    assert scores(converted) == {}
+    assert converted.of("indicator") == []
 
 
 def test_port_of_the_request_is_the_sinkholes(tmp_path: Path) -> None:

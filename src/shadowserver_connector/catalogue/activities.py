@@ -18,8 +18,12 @@ class Activities:
     """Names as a whole, in lower case, their parts joined by hyphens."""
     forms: tuple[str, ...]
     """What other names begin or end with: one ``*``, at the end or the beginning."""
+    families: frozenset[str] = frozenset()
+    """Names of such a form that are families of malware all the same."""
 
     def __contains__(self, cell: str) -> bool:
         """Tell whether a cell names an activity; spaces and underscores count as hyphens."""
         name = _BETWEEN_WORDS.sub("-", cell.strip().lower())
-        return name in self.words or any(fnmatchcase(name, form) for form in self.forms)
+        if name in self.words:
+            return True
+        return name not in self.families and any(fnmatchcase(name, form) for form in self.forms)

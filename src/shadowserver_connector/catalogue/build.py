@@ -82,7 +82,7 @@ def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
 
 def _activities(top: Entry) -> Activities:
     words = frozenset(word for kind in KINDS_OF_ACTIVITIES for word in top.texts(kind))
-    activities = Activities(words, top.texts("forms"))
+    activities = Activities(words, top.texts("forms"), frozenset(top.texts("families")))
     top.done()
     return activities
 

@@ -41,7 +41,8 @@ def build_request(make: PartMaker) -> None:
 def _url(make: PartMaker, value: str) -> str:
     stix = observables.url(make.context.origin, value)
     score = malicious_score(make)
-    url = make.observable(stix, score=score)
+    own_page = make.shape.own_page
+    url = make.observable(stix, score=score, noted=own_page, tagged=own_page)
     indicate(make, stix, score)
     make.offer("thing", url)
     return url

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.mapping.values.dates import parse_time
+from shadowserver_connector.mapping.values.dates import parse_seen
 from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.report.filename import has_day, info_from_filename
 from shadowserver_connector.report.oddities import Oddities
@@ -16,6 +16,8 @@ from shadowserver_connector.report.source import ReportFile, unreadable
 from shadowserver_connector.report.table import open_table
 
 _ROWS_SEARCHED: Final = 1_000
+_END: Final = "2100"
+"""What is later is the end of a clock, and not the day of a report."""
 
 
 def job_of(file: ReportFile) -> Job:
@@ -38,7 +40,7 @@ def _first_day(path: Path, name: str) -> date | None:
         at = table.header.index("timestamp")
         for _, row in islice(table.rows(), _ROWS_SEARCHED):
             try:
-                return date.fromisoformat(parse_time(row[at].strip())[:10])
+                return date.fromisoformat(parse_seen(row[at].strip(), _END)[:10])
             except ValueError:
                 continue
     return None

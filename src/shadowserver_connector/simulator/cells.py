@@ -37,6 +37,8 @@ class Fields:
     """The number that the cell is made from."""
     hash: str
     """64 digits in hex."""
+    md5: str
+    """32 other digits in hex."""
     b64: str
     """64 bytes in base64."""
     uuid: str
@@ -55,6 +57,7 @@ class Fields:
         return cls(
             n=number,
             hash=digest[:32].hex(),
+            md5=digest[48:].hex(),
             b64=base64.b64encode(digest).decode(),
             uuid=str(uuid.UUID(bytes=digest[32:48], version=4)),
             before=noon - timedelta(days=number * 13 % 90),
