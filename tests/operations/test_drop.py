@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.connector.events import Dropped, Event
+from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
 from shadowserver_connector.pipeline.conversions import Convert
@@ -39,13 +39,24 @@ class Drop:
         self.settings = ShadowserverSettings.model_validate(settings)
         self.restart()
 
-    def restart(self, convert: Convert = convert_simply, executor: Executor | None = None) -> None:
+    def restart(
+        self,
+        convert: Convert = convert_simply,
+        executor: Executor | None = None,
+        observe: Observe | None = None,
+    ) -> None:
         """Begin as a new process does, with the state that the platform has."""
         intake = intake_of(self.helper, convert)
         self.memory = Memory(self.helper, intake.waiter)
         self.memory.read()
         self.drop = DropFolder(
-            self.folder, self.settings, intake, self.memory, self.work, self.events.append, executor
+            self.folder,
+            self.settings,
+            intake,
+            self.memory,
+            self.work,
+            observe or self.events.append,
+            executor,
         )
 
     def put(self, name: str, content: bytes) -> Path:
@@ -437,3 +448,25 @@ def test_what_is_dropped_again_is_not_converted(drop: Drop) -> None:
         drop.look()
     assert executor.begun == 1
     assert drop.files() == {f"done/{NAME}", f"done/1-{NAME}"}
+
+
+def test_what_changes_while_it_waits_is_imported_again(drop: Drop) -> None:
+    """It may have been converted before its turn; nothing is put away that was not imported."""
+    first = drop.put("2024-01-31-scan_rdp-example.csv", report_of("scan_rdp", 0))
+    other = drop.put("2024-01-31-scan_vnc-example.csv", report_of("scan_vnc", 0))
+    corrected = report_of("scan_vnc", 5)
+
+    def correct(event: Event) -> None:
+        drop.events.append(event)
+        if isinstance(event, ReportDone) and event.outcome.info.file == first.name:
+            other.write_bytes(corrected)
+
+    with Counting() as executor:
+        drop.restart(convert_report, executor, correct)
+        drop.look()
+        assert drop.files() == {f"done/{first.name}", other.name}
+        drop.look()
+    assert drop.files() == {f"done/{first.name}", f"done/{other.name}"}
+    done = [event.outcome for event in drop.events if isinstance(event, ReportDone)]
+    assert [outcome.info.file for outcome in done] == [first.name, other.name, other.name]
+    assert done[-1].rows == 35

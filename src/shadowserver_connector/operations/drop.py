@@ -67,7 +67,11 @@ def _files_in(folder: Path) -> Iterator[tuple[Path, Look]]:
                 continue
             facts = entry.stat(follow_symlinks=False)
             if facts.st_size:
-                yield folder / entry.name, Look(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+                yield folder / entry.name, _look(facts)
+
+
+def _look(facts: os.stat_result) -> Look:
+    return Look(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
 
 
 class DropFolder:
@@ -129,7 +133,9 @@ class DropFolder:
             convert = self._intake.convert
             if self._executor is not None:
                 conversions = Conversions(self._executor, work)
-                found = conversions.upcoming(found, partial(self._begin, conversions), work)
+                begin = partial(self._begin, conversions)
+                # Most files hold a report, and are told of when it was.
+                found = conversions.upcoming(found, begin, work, items_each=2)
                 convert = conversions.convert
             patiently = converting_with_room(self._intake.waiter, convert)
             with DayWorks(replace(self._intake, convert=patiently)) as works:
@@ -161,10 +167,18 @@ class DropFolder:
                 release(each.job, work)
 
     def _finish(self, file: DroppedFile, reasons: list[str], problem: OSError | None) -> None:
-        """Put a file away; one that cannot be read or moved is left, and said once."""
+        """Put a file away, unless it changed while it waited for its turn.
+
+        One that cannot be read or moved is left, and said once.
+        """
         try:
             if problem:
                 raise problem
+            if not self._is_as_before(file.path):
+                self._intake.waiter.log.info(
+                    "Dropped file changed meanwhile, imported again", {"file": file.path.name}
+                )
+                return
             put_away(file.path, reasons)
         except OSError as error:
             if error.errno in DISK_FULL:
@@ -188,8 +202,13 @@ class DropFolder:
         self._observe(ReportDone(result, 0.0))
         self._memory.write(_with_known(self._memory.held(), info, found.sha256))
         log = self._intake.waiter.log
-        keep_if_wanted(self._settings.archive_dir, info, path, found.sha256, log)
+        if path not in self._before or self._is_as_before(path):
+            keep_if_wanted(self._settings.archive_dir, info, path, found.sha256, log)
         return None
+
+    def _is_as_before(self, path: Path) -> bool:
+        """Tell whether a file still is what the last look found, and so what was converted."""
+        return _look(path.stat(follow_symlinks=False)) == self._before[path]
 
     def _is_new(self, found: DroppedReport) -> bool:
         info = found.job[1]

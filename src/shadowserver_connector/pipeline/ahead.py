@@ -28,18 +28,20 @@ def in_order(
 
     Never more than ``ahead`` items are started beyond the one that was yielded last, and none
     ahead of its turn where ``has_room`` says no. ``await_room`` is called before one is started
-    whose turn it is, when nothing else is waiting to be taken. What ``items`` or ``start`` raise
-    is raised in its turn, after those before it were yielded; nothing comes after it.
+    whose turn it is, when nothing else is waiting to be taken. What any of them raises is raised
+    after those begun before were yielded; nothing comes after it.
     """
     upcoming = iter(items)
     waiting: deque[tuple[Item, Begun]] = deque()
     failure: Exception | None = None
     more = True
     while more or waiting:
-        while more and len(waiting) < ahead and (not waiting or has_room()):
-            if not waiting:
-                await_room()
+        while more and len(waiting) < ahead:
             try:
+                if not waiting:
+                    await_room()
+                elif not has_room():
+                    break
                 item = next(upcoming)
                 waiting.append((item, start(item)))
             except StopIteration:

@@ -64,11 +64,15 @@ def convert_anywhere(
     """
     if not isinstance(executor, ClusterExecutor):
         return executor.submit(_convert_to_spool, path, info, options, spool)
-    if path.stat().st_size > MOST_CARRIED:
-        return executor.here.submit(_convert_to_spool, path, info, options, spool)
-    content = zlib.compress(path.read_bytes(), 1)
     conversion: Future[Conversion] = Future()
     conversion.set_running_or_notify_cancel()
+    try:
+        if path.stat().st_size > MOST_CARRIED:
+            return executor.here.submit(_convert_to_spool, path, info, options, spool)
+        content = zlib.compress(path.read_bytes(), 1)
+    except OSError as error:
+        conversion.set_exception(error)
+        return conversion
     carried = executor.submit(_convert_carried, content, info, options, __version__)
     carried.add_done_callback(partial(_unload, conversion, spool))
     return conversion

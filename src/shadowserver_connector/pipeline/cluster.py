@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from shadowserver_connector.errors import RetriableError, SettingsError
@@ -39,6 +40,15 @@ class ClusterExecutor(Executor):
         """How many functions the cluster runs at the same time, as it is now; at least 1."""
         threads: int = sum(self._client.nthreads().values())
         return max(1, threads)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for what is under way, but not on Ctrl-C or a shutdown."""
+        self.shutdown(wait=kind is None, cancel_futures=kind is not None)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run ``fn`` on a worker; it must be importable there."""

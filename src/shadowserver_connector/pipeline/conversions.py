@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import TypeVar
 
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.errors import DISK_FULL
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
 from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
+from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.executors import capacity
 from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.pipeline.outcome import Outcome
@@ -33,17 +36,27 @@ class Conversions:
         self._begun: dict[Path, Future[Conversion]] = {}
 
     def begin(self, path: Path, info: ReportInfo, options: Options) -> None:
-        """Begin to convert a report."""
-        spool = self._spool or path.parent
-        self._begun[path] = convert_anywhere(self._executor, path, info, options, spool)
+        """Begin to convert a report, unless that was begun already."""
+        if path not in self._begun:
+            spool = self._spool or path.parent
+            self._begun[path] = convert_anywhere(self._executor, path, info, options, spool)
 
     def convert(
         self, path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
     ) -> Outcome:
-        """Finish a conversion, begun or not; otherwise as ``convert_report``."""
+        """Finish a conversion, begun or not; otherwise as ``convert_report``.
+
+        Where the disk has no room for the chunks, they are made here and need none.
+        """
         if path not in self._begun:
             self.begin(path, info, options)
-        return self._begun.pop(path).result().replay(emit)
+        try:
+            conversion = self._begun.pop(path).result()
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                return convert_report(path, info, options, emit)
+            raise
+        return conversion.replay(emit)
 
     def after(self, download: Download, options: Options) -> Download:
         """Return a download that begins to convert the file when it is there."""
@@ -56,17 +69,24 @@ class Conversions:
         return download_and_begin
 
     def upcoming(
-        self, items: Iterable[Item], begin: Callable[[Item], None], folder: Path
+        self,
+        items: Iterable[Item],
+        begin: Callable[[Item], None],
+        folder: Path,
+        *,
+        items_each: int = 1,
     ) -> Iterator[Item]:
         """Yield items in their order, with ``begin`` called for the next ones already.
 
-        That is for twice as many as are converted at the same time, and only while ``folder``
-        holds less than ``MAX_BYTES_AHEAD``.
+        That is for twice as many reports, of ``items_each`` items, as are converted at the same
+        time, and only while ``folder`` holds less than ``MAX_BYTES_AHEAD`` and its disk has as
+        much free: what is ahead must not take the room of the one whose turn it is.
         """
 
         def has_room() -> bool:
-            return bytes_below(folder) < MAX_BYTES_AHEAD
+            free = shutil.disk_usage(folder).free
+            return bytes_below(folder) < MAX_BYTES_AHEAD <= free
 
-        most = 2 * capacity(self._executor)
+        most = 2 * capacity(self._executor) * items_each
         for item, _ in in_order(begin, items, ahead=most, has_room=has_room):
             yield item

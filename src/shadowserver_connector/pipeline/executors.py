@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from types import TracebackType
 
 from shadowserver_connector.pipeline.cluster import ClusterExecutor, open_cluster
 from shadowserver_connector.pipeline.processes import ProcessExecutor
@@ -23,7 +24,19 @@ def open_executor(
     if dask_scheduler:
         return open_cluster(dask_scheduler)
     workers = workers or os.cpu_count() or 1
-    return ThreadPoolExecutor(1) if workers == 1 else ProcessExecutor(workers)
+    return _Thread(1) if workers == 1 else ProcessExecutor(workers)
+
+
+class _Thread(ThreadPoolExecutor):
+    """A thread of this process; on Ctrl-C it begins nothing more."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown(cancel_futures=kind is not None)
 
 
 def if_ahead(executor: Executor) -> Executor | None:

@@ -29,20 +29,22 @@ def fetch_all(
 
     At most ``threads`` downloads are under way or waiting to be taken, and none is begun while
     ``folder`` holds ``max_bytes`` or more, unless it is the next to be taken: whoever takes a
-    report deletes its folder. One that fails is given to ``failed``, and the others go on.
+    report deletes its folder. One that fails is given to ``failed``, and the others go on. When
+    the iterator is closed, downloads under way are abandoned without waiting for them.
     """
 
     def fetch(report: ReportInfo) -> Downloaded:
         return download(report, Path(tempfile.mkdtemp(dir=folder)))
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="download") as pool:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="download")
 
-        def start(report: ReportInfo) -> Future[Downloaded]:
-            return pool.submit(fetch, report)
+    def start(report: ReportInfo) -> Future[Downloaded]:
+        return pool.submit(fetch, report)
 
-        def has_room() -> bool:
-            return bytes_below(folder) < max_bytes
+    def has_room() -> bool:
+        return bytes_below(folder) < max_bytes
 
+    try:
         for report, future in in_order(start, reports, ahead=threads, has_room=has_room):
             try:
                 downloaded = future.result()
@@ -50,3 +52,5 @@ def fetch_all(
                 failed(Failure(report, str(error)))
             else:
                 yield downloaded.path, report
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

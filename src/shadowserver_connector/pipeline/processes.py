@@ -142,17 +142,19 @@ class _Ended(BaseException):
 
 def _until_the_end(work: Callable[[], T]) -> T:
     """Do some work in a process that may be ended meanwhile."""
+    signal.signal(signal.SIGTERM, _end)
     try:
         return work()
     except _Ended:
         # Its files are removed by now; there is nobody to tell.
         os._exit(1)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _prepare(lifeline: Connection) -> None:
     """Leave Ctrl-C to the parent process, and end when it wants that or is gone, however."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
 

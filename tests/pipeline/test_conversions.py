@@ -1,0 +1,93 @@
+"""Conversions before their turn."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline import ahead, anywhere, conversions
+from shadowserver_connector.pipeline.conversions import Conversions
+from shadowserver_connector.pipeline.convert import convert_report
+from tests.mapping.conversion import csv_bytes, info_of
+from tests.mapping.rows import rows_of
+
+INFO = info_of("scan_ssl")
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """Write a report."""
+    path = tmp_path / INFO.file
+    path.write_bytes(csv_bytes(*rows_of("scan_ssl", 20)))
+    return path
+
+
+def bundles(chunks: list[Chunk]) -> list[bytes]:
+    """Return chunks in a form that can be compared."""
+    return [chunk.bundle() for chunk in chunks]
+
+
+def test_without_room_for_chunks_they_are_made_in_their_turn(
+    report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever waits ahead may hold the room, so nobody waits for more of it."""
+    expected: list[Chunk] = []
+    outcome = convert_report(report, INFO, Options(), expected.append)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(anywhere, "_convert_to_spool", full)
+    found: list[Chunk] = []
+    with ThreadPoolExecutor(1) as executor:
+        assert Conversions(executor).convert(report, INFO, Options(), found.append) == outcome
+    assert bundles(found) == bundles(expected)
+
+
+def test_other_errors_are_the_reports(report: Path) -> None:
+    """A file that is gone says so in its turn."""
+    report.unlink()
+    with ThreadPoolExecutor(1) as executor:
+        begun = Conversions(executor)
+        begun.begin(report, INFO, Options())
+        with pytest.raises(FileNotFoundError):
+            begun.convert(report, INFO, Options(), print)
+
+
+def test_a_report_given_twice_is_begun_once_at_a_time(report: Path, tmp_path: Path) -> None:
+    """Each time gets its chunks, and none are left behind."""
+    found: list[Chunk] = []
+    with ThreadPoolExecutor(1) as executor:
+        begun = Conversions(executor)
+        for _ in range(2):
+            begun.begin(report, INFO, Options())
+        for _ in range(2):
+            begun.convert(report, INFO, Options(), found.append)
+    assert len(found) % 2 == 0
+    assert bundles(found)[: len(found) // 2] == bundles(found)[len(found) // 2 :]
+    assert list(tmp_path.iterdir()) == [report]
+
+
+@pytest.mark.parametrize(
+    ("bound", "free", "begun"),
+    [(1 << 20, 1 << 30, [2, 3, 4, 4]), (0, 1 << 30, [1, 2, 3, 4]), (1 << 20, 0, [1, 2, 3, 4])],
+)
+def test_nothing_is_begun_ahead_without_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, free: int, begun: list[int]
+) -> None:
+    """Neither above the bound in bytes nor where the disk is nearly full: then one by one."""
+    monkeypatch.setattr(conversions, "MAX_BYTES_AHEAD", bound)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    taken: list[int] = []
+    with ThreadPoolExecutor(1) as executor:
+        upcoming = Conversions(executor).upcoming(range(4), taken.append, tmp_path)
+        assert [len(taken) for _ in upcoming] == begun
+    assert ahead.MAX_BYTES_AHEAD == 1 << 30
