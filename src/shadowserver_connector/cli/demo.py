@@ -68,7 +68,8 @@ def _preview(results: Sequence[Outcome | Failure], folder: Path) -> Path:
 
 def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome | Failure]:
     results: list[Outcome | Failure] = []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+    # After an interruption a download that was abandoned may still write there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work, progress() as bar:
         listing = bar.add_task("listing days", total=len(store.days()))
         reports = []
         for day in store.days():

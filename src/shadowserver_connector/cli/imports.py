@@ -47,7 +47,7 @@ def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
     intake = _intake(loaded)
     results: list[Result] = []
     with (
-        tempfile.TemporaryDirectory(prefix="shadowserver-") as work,
+        _workdir() as work,
         _executor(loaded.settings.shadowserver) as executor,
         progress() as bar,
     ):
@@ -98,7 +98,7 @@ def _backfilled(
 ) -> list[Result]:
     results: list[Result] = []
     with (
-        tempfile.TemporaryDirectory(prefix="shadowserver-") as work,
+        _workdir() as work,
         _executor(settings) as executor,
         progress() as bar,
     ):
@@ -121,6 +121,11 @@ def _intake(loaded: Loaded) -> Intake:
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
     return Intake(helper, can, waiter, options)
+
+
+def _workdir() -> AbstractContextManager[str]:
+    # After an interruption a download that was abandoned may still write there.
+    return tempfile.TemporaryDirectory(prefix="shadowserver-", ignore_cleanup_errors=True)
 
 
 def _executor(settings: ShadowserverSettings) -> AbstractContextManager[Executor]:
