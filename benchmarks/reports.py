@@ -27,11 +27,17 @@ class Report(NamedTuple):
 
 
 def report(
-    folder: Path, report_type: str, rows: int, *, hosts: int | None = None, seed: int = 1
+    folder: Path,
+    report_type: str,
+    rows: int,
+    *,
+    hosts: int | None = None,
+    seed: int = 1,
+    day: date = DAY,
 ) -> Report:
     """Return a report of so many rows, made when it is first asked for."""
-    name = f"{DAY}-{report_type}-example-{rows}-{hosts or 'default'}-{seed}.csv"
+    name = f"{day}-{report_type}-example-{rows}-{hosts or 'default'}-{seed}.csv"
     path = folder / name
     if not path.exists():
-        write_report(path, report_type, DAY, rows, hosts=hosts, seed=seed)
-    return Report(path, ReportInfo(report_type, DAY, name, "example"), rows)
+        write_report(path, report_type, day, rows, hosts=hosts, seed=seed)
+    return Report(path, ReportInfo(report_type, day, name, "example"), rows)

@@ -187,12 +187,16 @@ class World:
         """Return how many messages wait in the queue."""
         return self.broker.ready(self.queue)
 
-    def bundles(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[dict[str, Any]]:
         """Return what waits in the queue, which stays there."""
-        messages = self.broker.take(self.queue)
+        messages: list[dict[str, Any]] = self.broker.take(self.queue)
         for message in messages:
             self.platform.connectors.queues.publish(CONNECTOR, json.dumps(message).encode())
-        return [json.loads(base64.b64decode(message["content"])) for message in messages]
+        return messages
+
+    def bundles(self) -> list[dict[str, Any]]:
+        """Return the bundles that wait in the queue, which stay there."""
+        return [bundle_of(message) for message in self.messages()]
 
     def sends(self) -> Counter[str]:
         """Return how often each report was sent, by its file name, from what waits in the queue."""
@@ -255,6 +259,12 @@ class World:
         }
         given = {name.upper(): str(value) for name, value in settings.items()}
         return kept | defaults | given
+
+
+def bundle_of(message: dict[str, Any]) -> dict[str, Any]:
+    """Return the bundle that a message of the queue carries."""
+    bundle: dict[str, Any] = json.loads(base64.b64decode(message["content"]))
+    return bundle
 
 
 def repeated(world: World) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +21,7 @@ from tests.connector.world import (
     TODAY,
     Reports,
     World,
+    bundle_of,
     check_complete,
     csv,
     small_month,
@@ -94,6 +97,23 @@ def test_import_from_nothing_twice_changes_nothing(world: World) -> None:
     world.import_all()
     assert world.objects() == before
     assert world.platform.store.oddities.rewritten == []
+
+
+def test_nothing_that_opencti_knows_goes_twice_in_a_work(world: World) -> None:
+    """Also while nothing of the work is imported yet, and no reference is lost by it."""
+    world.run()
+    world.import_all()
+    world.platform.reset(CONNECTOR)
+    assert world.run() == 0
+    sent = Counter(
+        (message["work_id"], json.dumps(each, sort_keys=True))
+        for message in world.messages()
+        for each in bundle_of(message)["objects"]
+    )
+    assert len(sent) > 2 * 24
+    assert set(sent.values()) == {1}
+    world.import_all()
+    assert world.platform.store.oddities.dropped == []
 
 
 def test_large_file_is_uploaded_and_is_the_same_artifact(world: World, store: Reports) -> None:

@@ -120,6 +120,10 @@ class FakeHelper:
     was_reset: bool = False
     ping_failures: list[BaseException] = field(default_factory=list)
     query_failures: list[BaseException] = field(default_factory=list)
+    held: set[str] = field(default_factory=set)
+    """Ids of what the platform has."""
+    lookups: list[list[str]] = field(default_factory=list)
+    """Ids of which the platform was asked whether it has them, by call."""
     pings: int = 0
 
     def __post_init__(self) -> None:
@@ -192,20 +196,29 @@ class FakeHelper:
         return {"connector_state": self.stored}
 
     def import_all(self, work_id: str) -> None:
-        """Do what OpenCTI's workers do: process what was announced."""
+        """Do what OpenCTI's workers do: import what is queued."""
         work = self.api.work.works[work_id]
         work["processed"] = work["expected"]
+        self.held.update(each["id"] for _, stix in self.messages for each in stix["objects"])
 
     def sent_ids(self) -> Counter[str]:
         """Return how often each object was sent."""
         return Counter(each["id"] for _, stix in self.messages for each in stix["objects"])
 
-    def _query(self, query: str, variables: dict[str, Any]) -> None:
+    def _query(self, query: str, variables: dict[str, Any]) -> dict[str, Any] | None:
         if self.query_failures:
             raise self.query_failures.pop(0)
+        if "stixObjectOrStixRelationships" in query:
+            return self._look_up(variables["filters"]["filters"][0]["values"])
         if variables["id"] not in self.api.work.works:
             raise ValueError({"name": "WORK_NOT_ALIVE", "error_message": "no work"})
         self.api.work.works[variables["id"]]["expected"] += variables["expectations"]
+        return None
+
+    def _look_up(self, ids: list[str]) -> dict[str, Any]:
+        self.lookups.append(ids)
+        edges = [{"node": {"standard_id": each}} for each in ids if each in self.held]
+        return {"data": {"stixObjectOrStixRelationships": {"edges": edges}}}
 
     def _read(self, connector_id: str) -> dict[str, Any]:
         size = self.queue_sizes.pop(0) if self.queue_sizes else 0

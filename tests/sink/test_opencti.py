@@ -112,11 +112,11 @@ def test_oldest_pycti_sends_whole_messages_by_another_keyword(original: Path) ->
     batch = delivery(helper)
     batch.send(findings(IP % 1, IP % 2), original)
     batch.send(findings(IP % 3, report_refs=1), original)
-    helper.api.work.works["work-1"]["processed"] = 9
+    helper.import_all("work-1")
     batch.send(findings(IP % 3, report_refs=2), original)
     batch.close("done", in_error=False)
-    assert [len(stix["objects"]) for _, stix in helper.messages] == [5, 4, 3]
-    assert helper.api.work.works["work-1"]["expected"] == 12 == batch.objects
+    assert [len(stix["objects"]) for _, stix in helper.messages] == [5, 4, 1]
+    assert helper.api.work.works["work-1"]["expected"] == 10 == batch.objects
 
 
 def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
@@ -213,10 +213,62 @@ def test_object_is_left_out_only_when_platform_has_it(original: Path) -> None:
     assert helper.sent_ids()[IP % 1] == 2
     helper.import_all("work-1")
     batch.send(findings(IP % 1, IP % 2, report_refs=2), original)
-    assert helper.sent_ids()[IP % 1] == 2
-    assert helper.sent_ids()[IP % 2] == 1
-    assert helper.sent_ids()[AUTHOR] == helper.sent_ids()[MARKING] == 3
+    assert helper.sent_ids() == {REPORT: 3, AUTHOR: 2, MARKING: 2, IP % 1: 2, IP % 2: 1}
     assert helper.api.work.works["work-1"]["expected"] == sum(helper.sent_ids().values())
+
+
+def test_object_of_an_earlier_day_is_sent_once_while_all_is_queued(original: Path) -> None:
+    """Whoever takes the second message first finds what it refers to."""
+    helper = FakeHelper(held={IP % 1})
+    batch = delivery(helper)
+    for number in range(3):
+        batch.send(findings(IP % 1, IP % 2, report_refs=number), original)
+    assert helper.sent_ids()[IP % 1] == 1
+    assert helper.sent_ids()[IP % 2] == 3
+
+
+def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
+    """Not of what is new, and not again of what it is known to have."""
+    helper = FakeHelper(held={AUTHOR, MARKING, IP % 1, IP % 2})
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    assert helper.lookups == []
+    batch.send(findings(IP % 1, report_refs=1), original)
+    batch.send(findings(IP % 1, IP % 2, report_refs=2), original)
+    assert helper.lookups == [[AUTHOR, MARKING, IP % 1]]
+
+
+def test_objects_go_again_where_the_platform_does_not_tell_of_them(original: Path) -> None:
+    """A lookup that is refused costs copies, and nothing else."""
+    helper = FakeHelper(held={IP % 1})
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.query_failures = [ValueError({"name": "UNSUPPORTED_ERROR", "error_message": "no"})]
+    batch.send(findings(IP % 1, report_refs=1), original)
+    assert helper.sent_ids()[IP % 1] == 2
+    assert helper.connector_logger.messages("warning") == []
+
+
+def test_lookup_waits_for_a_platform_that_is_away(original: Path) -> None:
+    """As every other call does."""
+    helper = FakeHelper(held={IP % 1})
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.query_failures = [requests.ConnectionError(), ValueError("<html>502")]
+    batch.send(findings(IP % 1, report_refs=1), original)
+    assert helper.sent_ids()[IP % 1] == 1
+    assert helper.connector_logger.messages("warning") == ["Waiting"]
+
+
+def test_many_objects_are_looked_up_in_several_calls(original: Path) -> None:
+    """The platform's search takes a limited number of ids at once."""
+    ids = [f"ipv4-addr--{number:08}-0000-5000-8000-000000000000" for number in range(450)]
+    helper = FakeHelper(held=set(ids))
+    batch = delivery(helper)
+    batch.send(findings(*ids), original)
+    batch.send(findings(*ids, report_refs=1), original)
+    assert max(map(len, helper.lookups)) <= 200
+    assert {helper.sent_ids()[each] for each in ids} == {1}
 
 
 def test_changed_object_is_sent_again(original: Path) -> None:
@@ -227,16 +279,6 @@ def test_changed_object_is_sent_again(original: Path) -> None:
     helper.import_all("work-1")
     changed = Chunk("findings", (encoded(AUTHOR), encoded(IP % 1, x_opencti_score=10)), 1)
     batch.send(changed, original)
-    assert helper.sent_ids()[IP % 1] == 2
-
-
-def test_message_imported_twice_proves_nothing(original: Path) -> None:
-    """More processed than announced: a worker died and its message came again."""
-    helper = FakeHelper()
-    batch = delivery(helper)
-    batch.send(findings(IP % 1), original)
-    helper.api.work.works["work-1"]["processed"] = 99
-    batch.send(findings(IP % 1, report_refs=1), original)
     assert helper.sent_ids()[IP % 1] == 2
 
 

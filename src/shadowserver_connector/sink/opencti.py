@@ -9,6 +9,7 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
+from shadowserver_connector.sink.held import held
 from shadowserver_connector.sink.platform import (
     COPIES,
     OPENCTI,
@@ -123,7 +124,7 @@ class Delivery:
         upload(self._helper, self._waiter, artifact, original)
 
     def _send(self, chunk: Chunk, original: Path) -> None:
-        leave_out = self._taken_in(chunk)
+        leave_out = self._needless(chunk)
         self._copy(chunk.bundle(leave_out).decode(), original)
         self._enqueue(chunk, original, leave_out)
 
@@ -147,16 +148,17 @@ class Delivery:
         validated = helper.connect_validate_before_import
         return bool(copied and helper.bundle_send_to_queue and not validated)
 
-    def _taken_in(self, chunk: Chunk) -> frozenset[str]:
+    def _needless(self, chunk: Chunk) -> frozenset[str]:
         """Return what need not be sent; raises WorkDeletedError."""
         work_id = self._work_id
         if work_id is None or self._messages == 0:
             return frozenset()
-        done = self._waiter.until(OPENCTI, lambda: works.progress(self._helper, work_id))
-        # More than announced means that a message was imported twice, and proves nothing.
-        if self._announced and done.processed == self._announced:
-            self._sent.settle()
-        return self._sent.known(chunk.objects)
+        # Asked for the error: a platform before multipart works tells of a deleted one here only.
+        self._waiter.until(OPENCTI, lambda: works.expected(self._helper, work_id))
+        return self._sent.needless(
+            chunk.objects,
+            lambda ids: self._waiter.until(OPENCTI, lambda: held(self._helper, ids)),
+        )
 
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
         """Hand a bundle to pycti, again until it is through; return the number of messages."""
@@ -217,7 +219,7 @@ class Delivery:
         it cannot announce, which leaves too little.
         """
         if self._work_id is not None and self._is_counted():
-            expected = works.progress(self._helper, self._work_id).expected
+            expected = works.expected(self._helper, self._work_id)
             missing = self._announced - expected
             # An old platform forgets its count when a work is complete between two messages.
             if missing < 0 or (missing > 0 and self._can.multipart_works):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.platform import Abilities, ask, error_name, unavailable
@@ -14,13 +14,6 @@ mutation addExpectations($id: ID!, $expectations: Int) {
 }
 """
 _DELETED = "its work was deleted in OpenCTI; it is sent again in another one"
-
-
-class Progress(NamedTuple):
-    """Objects of a work: announced by us, processed by OpenCTI's workers."""
-
-    expected: int
-    processed: int
 
 
 class WorkDeletedError(SkippableError):
@@ -70,16 +63,15 @@ def announce_or_fail(helper: Any) -> None:
     helper.api.work.add_expectations = add_expectations
 
 
-def progress(helper: Any, work_id: str) -> Progress:
-    """Return how far OpenCTI is with a work. Raises SinkUnavailableError, WorkDeletedError."""
+def expected(helper: Any, work_id: str) -> int:
+    """Return how many objects OpenCTI expects of a work.
+
+    Raises SinkUnavailableError, WorkDeletedError.
+    """
     work = ask(lambda: helper.api.work.get_work(work_id))
     if work is None:
         raise WorkDeletedError(_DELETED)
-    tracking = work.get("tracking") or {}
-    return Progress(
-        int(tracking.get("import_expected_number") or 0),
-        int(tracking.get("import_processed_number") or 0),
-    )
+    return int((work.get("tracking") or {}).get("import_expected_number") or 0)
 
 
 def close_orphans(helper: Any, message: str) -> list[str]:
