@@ -93,7 +93,7 @@ def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
 )
 def test_runs_of_long_rows_are_merged_a_few_at_a_time(widest: int, expected: int) -> None:
     """So that what is read of each fits into memory together; two at least, to get on."""
-    assert at_once([Run(Path("any"), 1, widest)] * 100) == expected
+    assert at_once([Run(Path("any"), 1, widest)] * 1_000) == expected
 
 
 def test_written_file_is_new(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from typing import BinaryIO, Final
 Item = tuple[str, int, int]
 """A row as text, its number, and how many rows are equal to it, itself included."""
 
-MOST_OPEN: Final = 64
-"""Files that are read at the same time."""
+MOST_OPEN: Final = 200
+"""Files that are read at the same time; some systems allow a process 256."""
 MOST_HELD: Final = 12 * 1024 * 1024
 """Bytes of rows that are in memory while files are merged."""
 
-_BATCH_BYTES: Final = 64 * 1024
+_BATCH_BYTES: Final = 32 * 1024
 _LENGTH_BYTES: Final = 4
 # Of a text's head, an item's tuple, its number, and its places in a dict and a list.
 _ITEM_BYTES: Final = 200
@@ -52,14 +52,17 @@ def write_run(path: Path, blocks: Iterable[list[Item]]) -> Run:
     with path.open("xb") as file:
         for block in blocks:
             items += len(block)
-            for item in block:
-                batch.append(item)
-                size += size_of(item[0])
+            start = 0
+            for index, (text, _, _) in enumerate(block):
+                size += size_of(text)
                 if size >= _BATCH_BYTES:
+                    batch += block[start : index + 1]
                     file.write(_packed(batch))
                     widest = max(widest, size)
                     batch = []
                     size = 0
+                    start = index + 1
+            batch += block[start:]
         if batch:
             file.write(_packed(batch))
     return Run(path, items, max(widest, size))
@@ -84,7 +87,9 @@ def merge(runs: Sequence[Run], folder: Path) -> Run:
     waiting = list(runs)
     merges = 0
     while len(waiting) > 1:
-        taken = at_once(waiting)
+        most = at_once(waiting)
+        # Of more than that, no more than must be: few rows are then written twice.
+        taken = min(most, max(2, len(waiting) - most + 1)) if len(waiting) > most else most
         merges += 1
         with ExitStack() as stack:
             files = [stack.enter_context(run.path.open("rb")) for run in waiting[:taken]]
@@ -109,35 +114,47 @@ def _merged(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:
     """Yield the items of all runs, sorted, those of equal text added up."""
     readers = [read_run(file) for file in files]
     heads = [next(reader, []) for reader in readers]
-    while any(heads):
+    # Beside the heads, since most have nothing for a block when there are many files.
+    firsts = [head[0][0] if head else "" for head in heads]
+    lasts = [head[-1][0] if head else "" for head in heads]
+    unread = [index for index, head in enumerate(heads) if head]
+    while unread:
         # Each text up to this one is in the heads, wherever it comes.
-        bound = min([head[-1][0] for head in heads if head])
+        bound = min([lasts[index] for index in unread])
         block: list[Item] = []
-        for index, head in enumerate(heads):
+        for index in unread:
+            if firsts[index] > bound:
+                continue
+            head = heads[index]
             end = bisect_right(head, bound, key=_text)
-            if end == len(head):
-                block += head
-                heads[index] = next(readers[index], [])
-            else:
-                block += head[:end]
-                heads[index] = head[end:]
+            block += head[:end]
+            head = head[end:] or next(readers[index], [])
+            heads[index] = head
+            if head:
+                firsts[index] = head[0][0]
+                lasts[index] = head[-1][0]
+        unread = [index for index in unread if heads[index]]
         # In C, and fast for what consists of a few sorted parts.
         block.sort()
         yield _added_up(block)
 
 
 def _added_up(items: list[Item]) -> list[Item]:
-    """Return sorted items with those of equal text as one, which has the number of the first."""
-    different: list[Item] = []
-    last = None
-    for item in items:
-        text = item[0]
+    """Return sorted items with those of equal text as one, which has the least number."""
+    last = ""
+    for text, _, _ in items:
         if text == last:
-            _, number, times = different[-1]
-            different[-1] = (text, number, times + item[2])
+            break
+        last = text
+    else:
+        return items
+    different: list[Item] = []
+    for text, number, times in items:
+        if different and different[-1][0] == text:
+            _, first, before = different[-1]
+            different[-1] = (text, first, before + times)
         else:
-            different.append(item)
-            last = text
+            different.append((text, number, times))
     return different
 
 
