@@ -21,6 +21,8 @@ _HASH_NAMES = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SH
 
 OWN: Mapping[str, Callable[[int], str]] = {
     "time": lambda n: "2024-01-31 05:06:07",
+    "first_seen": lambda n: "2024-01-30 04:05:06",
+    "last_seen": lambda n: "2024-01-31 06:07:08",
     "severity": lambda n: "critical",
     "tags": lambda n: "ssl;cve-2023-1234",
     "protocol": lambda n: "tcp",
@@ -92,6 +94,10 @@ def _is_shown(column: Column, text: str, columns: Sequence[Column], converted: C
     raise AssertionError(f"nothing is known to expect of {column.role}")
 
 
+def _moment(text: str) -> str:
+    return f"{text.replace(' ', 'T')}.000Z"
+
+
 def _texts(stix: Stix) -> set[str]:
     return {value for value in stix.values() if isinstance(value, str)}
 
@@ -141,8 +147,7 @@ def _in_certificate(part: str, text: str, columns: Sequence[Column], converted: 
         return bool(converted.of("x509-certificate"))
     certificates = converted.of("x509-certificate")
     if part in ("not_before", "not_after"):
-        moment = f"{text.replace(' ', 'T')}.000Z"
-        return any(stix.get(f"validity_{part}") == moment for stix in certificates)
+        return any(stix.get(f"validity_{part}") == _moment(text) for stix in certificates)
     if part == "self_signed":
         return any("is_self_signed" in stix for stix in certificates)
     side, _, rdn = part.partition(".")
@@ -153,7 +158,9 @@ def _in_certificate(part: str, text: str, columns: Sequence[Column], converted: 
 
 
 _SHOWN: Mapping[str, Callable[[str, Converted], bool]] = {
-    "time": lambda text, c: c.one("note")["created"] == f"{text.replace(' ', 'T')}.000Z",
+    "time": lambda text, c: c.one("note")["created"] == _moment(text),
+    "first_seen": lambda text, c: c.one("observed-data")["first_observed"] == _moment(text),
+    "last_seen": lambda text, c: c.one("observed-data")["last_observed"] == _moment(text),
     "severity": lambda text, c: c.outcome.severity == text,
     "tags": lambda text, c: (
         set(re.split(";", text)) <= set(c.one("note")["labels"])

@@ -58,6 +58,42 @@ def test_row_without_time_has_that_of_the_day(tmp_path: Path) -> None:
     assert observed["first_observed"] == observed["last_observed"] == "2024-01-31T00:00:00.000Z"
 
 
+ATTACK = ("timestamp", "src_ip", "end_time", "severity")
+
+
+@pytest.mark.parametrize(
+    ("time", "end", "observed"),
+    [
+        ("2024-01-31 05:00:00", "2024-01-31T05:20:22.710968Z", ("05:00:00.000", "05:20:22.710")),
+        ("2024-01-31 05:00:00", "", ("05:00:00.000", "05:00:00.000")),
+        ("2024-01-31 05:00:00", "2024-01-31 04:00:00", ("05:00:00.000", "05:00:00.000")),
+        ("", "2024-01-31 04:00:00", ("00:00:00.000", "04:00:00.000")),
+    ],
+)
+def test_what_lasted_is_observed_until_its_end(
+    tmp_path: Path, time: str, end: str, observed: tuple[str, str]
+) -> None:
+    """An end before the row's own time tells nothing."""
+    several = [(time, "192.0.2.1", end, "high")]
+    converted = convert(tmp_path, "event4_honeypot_ddos_amp", ATTACK, several)
+    stix = converted.one("observed-data")
+    assert (stix["first_observed"], stix["last_observed"]) == tuple(
+        f"2024-01-31T{each}Z" for each in observed
+    )
+    assert converted.outcome.oddities == {}
+
+
+def test_end_that_is_no_time_is_counted(tmp_path: Path) -> None:
+    """With its column; what the row tells otherwise is observed at its own time."""
+    several = [("2024-01-31 05:00:00", "192.0.2.1", "later", "high")]
+    converted = convert(tmp_path, "event4_honeypot_ddos_amp", ATTACK, several)
+    stix = converted.one("observed-data")
+    assert stix["first_observed"] == stix["last_observed"] == "2024-01-31T05:00:00.000Z"
+    [remark] = converted.outcome.remarks
+    assert "column end_time" in remark
+    assert "not a time" in remark
+
+
 def test_time_with_outer_space_is_a_time(tmp_path: Path) -> None:
     """Space around a time costs it as little as it costs an address."""
     several = [(" 2024-01-31 05:06:07 ", "high", " 192.0.2.1 ", "", "", "", "")]

@@ -13,6 +13,8 @@ NOTE_ONLY: Final = "Note only"
 
 _ALWAYS: Final[Mapping[str, str]] = {
     "time": "time of Note and Observed-Data",
+    "first_seen": "first observed of the Observed-Data",
+    "last_seen": "last observed of the Observed-Data",
     "severity": "severity of the finding, of Report and Case; score of malicious hosts",
     "tags": "labels; a Vulnerability for each CVE",
     "ip": "IPv4-Addr or IPv6-Addr",

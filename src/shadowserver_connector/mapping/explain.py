@@ -10,7 +10,7 @@ from typing import Final
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.becomes import becomes
 from shadowserver_connector.mapping.context import Context
-from shadowserver_connector.mapping.roles import PARSERS, Parser, is_empty
+from shadowserver_connector.mapping.roles import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.values.dates import parse_seen
 
 _CERTIFICATE: Final = "x509.raw"
@@ -44,7 +44,8 @@ def explain_columns(
     filled = [0] * len(columns)
     bad = [0] * len(columns)
     reasons = [""] * len(columns)
-    parsers: dict[str, Parser] = {**PARSERS, "time": partial(parse_seen, end=context.end)}
+    seen: Parser = partial(parse_seen, end=context.end)
+    parsers = {**PARSERS, **dict.fromkeys(TIME_ROLES, seen)}
     roles = [(at, column.role, parsers.get(column.role)) for at, column in enumerate(columns)]
     hashes = _hashes_of_certificates(columns)
     for _, row in rows:

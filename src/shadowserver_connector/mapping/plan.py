@@ -11,7 +11,7 @@ from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.labels import LabelMaker
 from shadowserver_connector.mapping.notes import NoteColumn, note_columns
 from shadowserver_connector.mapping.readers import ColumnReader
-from shadowserver_connector.mapping.roles import PARSERS
+from shadowserver_connector.mapping.roles import PARSERS, TIME_ROLES
 from shadowserver_connector.mapping.sections import Section, compile_sections, sectioned
 from shadowserver_connector.mapping.traffic import ROLES as TRAFFIC_ROLES
 from shadowserver_connector.mapping.traffic import TrafficMaker, compile_traffic
@@ -42,6 +42,8 @@ class Plan:
     survey: SurveyColumns
     labels: LabelMaker
     time: int | None
+    span: tuple[int | None, int | None]
+    """Columns that tell when something began and ended."""
     count: tuple[int, ColumnReader] | None
     tags: int | None
     unused: tuple[tuple[int, ColumnReader], ...]
@@ -64,6 +66,7 @@ def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
         survey=SurveyColumns(_index(columns, "severity"), host, tops),
         labels=LabelMaker(("shadowserver", context.report_type.name, *context.options.labels)),
         time=_index(columns, "time"),
+        span=(_index(columns, "first_seen"), _index(columns, "last_seen")),
         count=None if count is None else (count, ColumnReader(columns[count])),
         tags=_index(columns, "tags"),
         unused=_unused(columns, context, traffic),
@@ -75,7 +78,7 @@ def _unused(
 ) -> tuple[tuple[int, ColumnReader], ...]:
     """Return the columns whose cells have a form, and that nothing else of a plan reads."""
     used = sectioned(columns, context)
-    read = {"time", "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
+    read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
     return tuple(
         (at, ColumnReader(column))
         for at, column in enumerate(columns)

@@ -45,6 +45,8 @@ Parser = Callable[[str], Any]
 
 PARSERS: Final[Mapping[str, Parser]] = {
     "time": parse_time,
+    "first_seen": parse_time,
+    "last_seen": parse_time,
     "severity": parse_severity,
     "tags": find_cves,
     "protocol": parse_protocol,
@@ -100,6 +102,9 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "count": parse_count,
 }
 """Role -> parser. Roles that are missing here are read as text, and only by Notes."""
+
+TIME_ROLES: Final = frozenset(["time", "first_seen", "last_seen"])
+"""Roles of which a cell tells when something was seen."""
 
 _NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics", "sector"])
 """Roles of which 0 says that there is nothing, as in files whose sectors are missing."""

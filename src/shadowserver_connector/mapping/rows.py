@@ -92,16 +92,16 @@ class RowMapper:
         observing = plan.context.options.observed_data
         traffic = plan.traffic
         added = []
-        last: Part | None = None
-        last_labels: Labels | None = None
+        known: Part | None = None
+        known_labels: Labels | None = None
         for number, row, times in rows:
             part = self._parts(row)
             labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
             # The rows of a host mostly say the same of it.
-            if part is not last or labels is not last_labels:
+            if part is not known or labels is not known_labels:
                 _update(finding.objects, part)
                 finding.tags.append((part.tagged, labels))
-                last, last_labels = part, labels
+                known, known_labels = part, labels
             bad = part.bad
             if traffic is not None:
                 seen, wrong = traffic.make(row, part.addresses)
@@ -116,11 +116,12 @@ class RowMapper:
             if bad:
                 for column, why in dict.fromkeys(bad):
                     self._oddities.add(why, number, column, times=times)
-            time = self._time(number, row, times)
+            time = self._time(plan.time, number, row, times) or plan.context.day
+            first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
             if observing and part.observables:
                 refs = part.observables
-                finding.observed.append(Observed(refs, time, time, seen_times, labels))
+                finding.observed.append(Observed(refs, first, last, seen_times, labels))
             added.append(_Added(time, labels, part.subject, part.noted))
         return added
 
@@ -173,17 +174,23 @@ class RowMapper:
                         made = encode(source, relationship_type, target)
                         objects[made.id] = made
 
-    def _time(self, number: int, row: Row, times: int) -> str:
-        at = self._plan.time
+    def _span(self, time: str, number: int, row: Row, times: int) -> tuple[str, str]:
+        """Return when what a row tells began and ended; its own time lies in between."""
+        start, end = self._plan.span
+        first = self._time(start, number, row, times)
+        last = self._time(end, number, row, times)
+        return min(first or time, time), max(last or time, time)
+
+    def _time(self, at: int | None, number: int, row: Row, times: int) -> str | None:
         if at is None:
-            return self._plan.context.day
+            return None
         try:
             return parse_seen(row[at].strip(), self._end)
         except ValueError as error:
-            if not is_empty("time", row[at]):
-                column = self._plan.columns[at].name
-                self._oddities.add(str(error), number, column, times=times)
-            return self._plan.context.day
+            column = self._plan.columns[at]
+            if not is_empty(column.role, row[at]):
+                self._oddities.add(str(error), number, column.name, times=times)
+            return None
 
     def _count(self, number: int, row: Row, times: int) -> int:
         if self._plan.count is None:
