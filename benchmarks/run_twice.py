@@ -11,8 +11,8 @@ import sys
 from datetime import UTC, datetime
 
 from benchmarks.measure import timed
-from shadowserver_connector.connector.assembly import Connector, Process
 from shadowserver_connector.connector.helper import pycti_log
+from shadowserver_connector.service.assembly import Connector, Process
 from shadowserver_connector.settings.load import load_settings
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.window import window

@@ -25,7 +25,7 @@ from shadowserver_connector.simulator.server import Simulator
 
 LISTS: Final = "/api2/reports/list"
 DOWNLOADS: Final = "/dl/*"
-_START: Final = "from shadowserver_connector.connector.main import run_once; run_once()"
+_START: Final = "from shadowserver_connector.service.process import run_once; run_once()"
 _PYCTI: Final = "import pycti, time; print(time.process_time())"
 
 

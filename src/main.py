@@ -8,7 +8,7 @@ from shadowserver_connector.errors import SettingsError
 if __name__ == "__main__":
     try:
         # Imported here so that a broken installation ends as any failure does.
-        from shadowserver_connector.connector.main import run
+        from shadowserver_connector.service.process import run
 
         code = run()
     except SettingsError as error:

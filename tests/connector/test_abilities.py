@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.connector.assembly import say_what_pycti_lacks
+from shadowserver_connector.service.assembly import say_what_pycti_lacks
 from shadowserver_connector.sink.platform import abilities
 from tests.mapping.conversion import convert
 from tests.sink.pycti_fakes import FakeHelper, FakeLog, OldestHelper, OldHelper

@@ -10,7 +10,7 @@ import pytest
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.connector.downloads import Fetched, downloads
 from shadowserver_connector.errors import TransferError
-from shadowserver_connector.operations.disk import DiskFloor
+from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter

@@ -32,7 +32,7 @@ TODAY = datetime.now(UTC).date()
 _HEADER = "timestamp,severity,ip,protocol,port,hostname,tag,asn,geo,region,city\n"
 _PROGRAM = """
 import sys
-from shadowserver_connector.connector.main import {entry}
+from shadowserver_connector.service.process import {entry}
 from shadowserver_connector.settings.load import load_settings
 sys.exit({entry}(load_settings()))
 """

@@ -88,7 +88,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     """Run src/main.py as a script, with another connector behind it."""
 
     def start(run: Callable[[], int]) -> None:
-        module = ModuleType("shadowserver_connector.connector.main")
+        module = ModuleType("shadowserver_connector.service.process")
         module.run = run  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
         runpy.run_path(str(ROOT / "src" / "main.py"), run_name="__main__")

@@ -21,12 +21,12 @@ from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.cli.log import ConsoleLog
 from shadowserver_connector.connector.estimate import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.operations.backfill import backfill as import_days
-from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
 from shadowserver_connector.operations.importing import Result, import_files, unread
 from shadowserver_connector.operations.intake import Intake
 from shadowserver_connector.operations.session import open_session
 from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.executors import if_ahead, open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.pipeline.outcome import Outcome

@@ -32,9 +32,9 @@ def run(
     config: Config = None,
 ) -> None:
     """Run as OpenCTI's connector, on its schedule: what Docker runs."""
-    from shadowserver_connector.connector import main
+    from shadowserver_connector.service import process
 
-    entry = main.run_once if once else main.run
+    entry = process.run_once if once else process.run
     run_command(lambda: entry(loaded_settings(config)))
 
 

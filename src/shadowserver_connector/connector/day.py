@@ -22,12 +22,12 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
-from shadowserver_connector.operations.archive import keep_if_wanted
-from shadowserver_connector.operations.disk import DiskFloor
-from shadowserver_connector.operations.room import converting_with_room, with_room
+from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.conversions import Conversions, Convert
+from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.room import converting_with_room, with_room
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.waiting import Stopping

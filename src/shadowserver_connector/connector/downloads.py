@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.operations.disk import DiskFloor
 from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
+from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.report.info import ReportInfo
 

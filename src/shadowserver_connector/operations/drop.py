@@ -24,7 +24,6 @@ from shadowserver_connector.connector.events import (
 )
 from shadowserver_connector.connector.memory import Memory, StateResetError
 from shadowserver_connector.errors import DISK_FULL
-from shadowserver_connector.operations.archive import keep_if_wanted
 from shadowserver_connector.operations.dropped import (
     DroppedFile,
     DroppedReport,
@@ -33,9 +32,10 @@ from shadowserver_connector.operations.dropped import (
 )
 from shadowserver_connector.operations.importing import release
 from shadowserver_connector.operations.intake import DayWorks, Intake
-from shadowserver_connector.operations.room import converting_with_room
+from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.conversions import Conversions
+from shadowserver_connector.pipeline.room import converting_with_room
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.model import State, is_content_known, is_done, with_done

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.selection import is_wanted
-from shadowserver_connector.operations.archive import is_kept, keep
-from shadowserver_connector.operations.disk import DiskFloor
+from shadowserver_connector.pipeline.archive import is_kept, keep
 from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.fetch import fetch_all
 from shadowserver_connector.report.hashing import fingerprint
 from shadowserver_connector.report.info import ReportInfo

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.operations.archive import is_kept, keep
+from shadowserver_connector.pipeline.archive import is_kept, keep
 from shadowserver_connector.report.info import ReportInfo
 
 DAY = date(2024, 1, 31)

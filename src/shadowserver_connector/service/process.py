@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
-from shadowserver_connector.connector.assembly import Process
 from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.helper import pycti_log
 from shadowserver_connector.connector.schedule import run_for_ever, run_guarded
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.drop import SETTLED
+from shadowserver_connector.service.assembly import Process
 from shadowserver_connector.settings.load import Loaded, load_settings
 from shadowserver_connector.sink.waiting import Stopping
 

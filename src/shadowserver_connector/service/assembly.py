@@ -24,11 +24,11 @@ from shadowserver_connector.connector.selection import warn_of_unknown_names
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
 from shadowserver_connector.operations.intake import Intake
-from shadowserver_connector.operations.room import with_room
 from shadowserver_connector.operations.statusfile import status_path
 from shadowserver_connector.operations.watch import Watch, watched
 from shadowserver_connector.pipeline.executors import if_ahead, open_executor
 from shadowserver_connector.pipeline.options import conversion_options
+from shadowserver_connector.pipeline.room import with_room
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.settings.connector import ConnectorSettings
 from shadowserver_connector.settings.load import Loaded
