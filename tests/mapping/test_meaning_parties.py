@@ -476,6 +476,13 @@ def test_victim_may_have_several_web_sites(tmp_path: Path) -> None:
     assert converted.one("note")["abstract"] == "ransomware_victim www.example.org"
 
 
+def test_mail_without_a_sender_has_none(tmp_path: Path) -> None:
+    """As bounces have none; that is no bad cell."""
+    converted = made(tmp_path, "spam_url", {"ip": "192.0.2.1", "sender": "<>"})
+    assert converted.of("email-addr") == []
+    assert converted.outcome.oddities == {}
+
+
 def test_sender_of_a_mail_may_have_a_name(tmp_path: Path) -> None:
     """The address is the sender."""
     row = {"ip": "192.0.2.1", "sender": '"Bob" <bob@example.net>'}

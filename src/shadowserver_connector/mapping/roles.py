@@ -109,12 +109,17 @@ TIME_ROLES: Final = frozenset(["time", "first_seen", "last_seen"])
 _NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics", "sector"])
 """Roles of which 0 says that there is nothing, as in files whose sectors are missing."""
 
-_NO_COUNTRY: Final = frozenset(["AA", "AP", "EU", "XX", "ZZ", "**", "--"])
-"""Codes that stand in a country column for "unknown" or for a region."""
+_NOTHING: Final[Mapping[str, frozenset[str]]] = {
+    # Codes that stand for "unknown" or for a region.
+    "country": frozenset(["AA", "AP", "EU", "XX", "ZZ", "**", "--"]),
+    # The sender of a message that nobody is to answer (RFC 5321, 4.5.5).
+    "email": frozenset(["<>"]),
+}
+"""Role -> what says in such a column that there is no value, in capitals."""
 
 
 def is_empty(role: str, cell: str) -> bool:
     """Tell whether a cell of this role says that there is no value."""
     if role in _NUMBERS_FROM_ONE:
         return is_null_number(cell)
-    return is_null(cell) or (role == "country" and cell.strip().upper() in _NO_COUNTRY)
+    return is_null(cell) or (role in _NOTHING and cell.strip().upper() in _NOTHING[role])
