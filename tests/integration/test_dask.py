@@ -200,6 +200,24 @@ def test_connector_sends_the_same_through_a_cluster(tmp_path: Path, cluster: Clu
     assert [path for path in (tmp_path / "ahead").rglob("*") if path.is_file()] == []
 
 
+def test_ctrl_c_waits_for_no_work_on_a_cluster(cluster: Cluster) -> None:
+    """What is under way there is not waited for, and the cluster stays for others."""
+
+    def interrupted() -> None:
+        with open_executor(None, cluster.address) as executor:
+            future = executor.submit(time.sleep, 600)
+            until(lambda: any(client_of(executor).processing().values()))
+            try:
+                raise KeyboardInterrupt
+            finally:
+                assert not future.done()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with open_executor(None, cluster.address) as executor:
+        assert executor.submit(int, "7").result() == 7
+
+
 def test_worker_with_another_version_is_refused(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,6 +285,16 @@ def blocked() -> set[int]:
     return {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])}
 
 
+def test_idle_process_ends_when_it_is_told_to(capfd: pytest.CaptureFixture[str]) -> None:
+    """Without a word, as any process does; what comes next is done by another."""
+    with ProcessExecutor(1) as executor:
+        idle = executor.submit(os.getpid).result()
+        os.kill(idle, signal.SIGTERM)
+        assert executor.submit(slowly, 7).result() == 7
+        assert executor.submit(os.getpid).result() != idle
+    assert capfd.readouterr() == ("", "")
+
+
 def test_ctrl_c_is_the_parents_alone() -> None:
     """A process never meets it, not even while it starts; here it comes through as before."""
     before = blocked()
