@@ -22,7 +22,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9 .,:;/+=%()'\"-]*\Z")
 # GitHub's markdown makes links of these although nothing marks them; a word joiner behind stops it.
 _AUTOLINK: Final = re.compile(r"(?i)://|www(?=\.)|mailto:|xmpp:|@")
 _MARKUP: Final = re.compile(r"[\\`*_{}\[\]#!|~$^&>@]")
-_LINE_BREAKS: Final = re.compile("[ \t]*(?:\r\n|[\n\r\x0b\x0c\x85\u2028\u2029])[ \t]*")
+_LINE_BREAKS: Final = re.compile("(?:\r\n|[\n\r\x0b\x0c\x85\u2028\u2029])[ \t]*")
 # Surrogates as the regular expression's own escapes: a string with real ones cannot be compiled.
 _UNSEEN: Final = re.compile(rf"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{JOINERS}{INVISIBLE}]")
 _PASSWORD: Final = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)")
@@ -44,7 +44,8 @@ def cell(text: str) -> str:
     if _PLAIN.match(text) and not _has_link(text):
         return text
     text = _masked(text)
-    text = _UNSEEN.sub("\ufffd", _LINE_BREAKS.sub(" ⏎ ", text)).replace("\t", " ").strip()
+    lines = [_seen(line.rstrip(" \t")) for line in _LINE_BREAKS.split(text)]
+    text = " ⏎ ".join(lines).replace("\t", " ").strip()
     if "<" in text:
         return _escaped(text)
     return _quoted(text)
@@ -56,6 +57,11 @@ def _has_link(text: str) -> bool:
     if "www." in lowered:
         return True
     return ":" in text and ("://" in text or "mailto:" in lowered or "xmpp:" in lowered)
+
+
+def _seen(text: str) -> str:
+    # Most lines of a long cell, such as a certificate's, have nothing to look for.
+    return text if text.isascii() and text.isprintable() else _UNSEEN.sub("\ufffd", text)
 
 
 def _masked(text: str) -> str:
@@ -70,7 +76,7 @@ def _quoted(text: str) -> str:
         # A pipe needs a backslash before it even in a code span, or it ends the cell; a
         # backslash that is there already would take that one's place.
         return _escaped(text)
-    longest = max((len(run) for run in _BACKTICKS.findall(text)), default=0)
+    longest = max(map(len, _BACKTICKS.findall(text))) if "`" in text else 0
     fence = "`" * (longest + 1)
     pad = " " if text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{pad}{text.replace('|', chr(92) + '|')}{pad}{fence}"
