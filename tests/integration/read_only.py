@@ -29,7 +29,8 @@ def refuse(event, arguments):
         return
     for at, relative in [(0, None)] if event == "open" else CHANGES.get(event, []):
         path = arguments[at]
-        if isinstance(path, int):
+        # A descriptor, or SQLite's name for a file of its own in TMPDIR.
+        if isinstance(path, int) or (event == "sqlite3.connect" and not path):
             continue
         base = os.getcwd()
         if relative is not None and arguments[relative] >= 0:

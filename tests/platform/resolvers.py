@@ -202,6 +202,7 @@ def _shown(thing: Thing) -> dict[str, Any]:
     shown = thing.attributes | {
         "id": thing.internal_id,
         "standard_id": thing.standard_id,
+        "x_opencti_stix_ids": sorted(thing.aliases),
         "entity_type": thing.entity_type,
         "parent_types": [],
     }

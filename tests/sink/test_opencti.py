@@ -238,12 +238,55 @@ def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
     assert helper.lookups == [[AUTHOR, MARKING, IP % 1]]
 
 
-def test_objects_go_again_where_the_platform_does_not_tell_of_them(original: Path) -> None:
+def test_copy_is_whole_whatever_the_message_leaves_out(original: Path) -> None:
+    """Whoever imports it elsewhere may have nothing else."""
+    helper = FakeHelper(held={AUTHOR, MARKING, IP % 1}, bundle_send_to_directory=True)
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    batch.send(findings(IP % 1, report_refs=1), original)
+    assert [len(stix["objects"]) for _, stix in helper.messages] == [4, 1]
+    assert [len(stix["objects"]) for stix in helper.copies] == [4, 4]
+
+
+def test_traffic_is_found_by_the_id_that_it_was_sent_with(original: Path) -> None:
+    """OpenCTI gives Network-Traffic an id of its own, and keeps ours beside it."""
+    traffic = "network-traffic--00000000-0000-5000-8000-000000000001"
+    helper = FakeHelper(held={traffic})
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, traffic), original)
+    batch.send(findings(IP % 1, traffic, report_refs=1), original)
+    assert helper.sent_ids()[traffic] == 1
+
+
+@pytest.mark.parametrize("kind", [FakeHelper, OldHelper, OldestHelper])
+def test_same_file_twice_in_a_work_is_sent_once(kind: type[FakeHelper], original: Path) -> None:
+    """Where nothing is left to be sent, nothing is: pycti takes no bundle without objects."""
+    helper = kind()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.import_all("work-1")
+    messages = len(helper.messages)
+    batch.send(findings(IP % 1), original)
+    assert len(helper.messages) == messages
+    batch.close("done", in_error=False)
+    assert helper.api.work.works["work-1"]["expected"] == 4
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ValueError({"name": "UNSUPPORTED_ERROR", "error_message": "no"}),
+        ValueError('{"errors": [{"extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}]}'),
+    ],
+)
+def test_objects_go_again_where_the_platform_does_not_tell_of_them(
+    refusal: ValueError, original: Path
+) -> None:
     """A lookup that is refused costs copies, and nothing else."""
     helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
-    helper.query_failures = [ValueError({"name": "UNSUPPORTED_ERROR", "error_message": "no"})]
+    helper.query_failures = [refusal]
     batch.send(findings(IP % 1, report_refs=1), original)
     assert helper.sent_ids()[IP % 1] == 2
     assert helper.connector_logger.messages("warning") == []

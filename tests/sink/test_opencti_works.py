@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from pycti import __version__
 
-from shadowserver_connector.bundle.chunk import Encoded
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.sink.platform import Abilities, abilities, within
-from shadowserver_connector.sink.sent import SentObjects
 from shadowserver_connector.sink.works import close_orphans
 from tests.sink.installed import CAN
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
@@ -40,16 +38,6 @@ def test_works_left_open_are_closed_never_deleted() -> None:
     assert works.works["work-3"]["message"] == "interrupted"
     assert works.works["work-2"]["message"] == "done"
     assert "message" not in works.works["work-1"]
-
-
-def test_memory_of_sent_objects_is_bounded() -> None:
-    """The objects met longest ago are forgotten: they are sent once more."""
-    sent = SentObjects(capacity=2)
-    objects = [Encoded(f"ipv4-addr--{n}", b"%d" % n) for n in range(3)]
-    sent.add(objects[:2])
-    assert sent.needless(objects[:1], lambda ids: ids) == {"ipv4-addr--0"}
-    sent.add(objects[2:])
-    assert sent.needless(objects, lambda ids: ids) == {"ipv4-addr--0", "ipv4-addr--2"}
 
 
 def test_installed_pycti_can_be_asked() -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from shadowserver_connector.sink.platform import error_name, unavailable
+from shadowserver_connector.sink.platform import is_refusal, unavailable
 
-# pycti has a call for this, which logs every id that it asks for. Only the standard id is read: the
-# id that we give to Network-Traffic is another, so that is never found, and goes again.
+# pycti has a call for this, which logs every id that it asks for. Network-Traffic is found by the
+# id that we give to it, which OpenCTI keeps beside its own.
 _QUERY: Final = """
 query Held($filters: FilterGroup, $first: Int) {
   stixObjectOrStixRelationships(filters: $filters, first: $first) {
     edges {
       node {
-        ... on StixObject { standard_id }
+        ... on StixObject { standard_id x_opencti_stix_ids }
         ... on StixCoreRelationship { standard_id }
       }
     }
@@ -26,17 +26,17 @@ _AT_ONCE: Final = 200
 
 
 def held(helper: Any, ids: Sequence[str]) -> frozenset[str]:
-    """Return those of the standard ids that OpenCTI has an object of.
+    """Return those of the ids that OpenCTI has an object of.
 
     None where it refuses to tell. Raises SinkUnavailableError where it cannot be reached.
     """
     found: set[str] = set()
     for start in range(0, len(ids), _AT_ONCE):
-        found |= _held(helper, ids[start : start + _AT_ONCE])
-    return frozenset(found & set(ids))
+        found.update(_held(helper, ids[start : start + _AT_ONCE]))
+    return frozenset(found.intersection(ids))
 
 
-def _held(helper: Any, ids: Sequence[str]) -> set[str]:
+def _held(helper: Any, ids: Sequence[str]) -> Iterator[str]:
     # As pycti asks when it exports: "ids" is compared with every id that an object has.
     filters = {
         "mode": "and",
@@ -46,8 +46,11 @@ def _held(helper: Any, ids: Sequence[str]) -> set[str]:
     try:
         answer = helper.api.query(_QUERY, {"filters": filters, "first": len(ids)})
     except Exception as error:
-        if error_name(error):
-            return set()
+        if is_refusal(error):
+            return
         raise unavailable(error) from None
-    edges = answer["data"]["stixObjectOrStixRelationships"]["edges"]
-    return {str(edge["node"].get("standard_id")) for edge in edges}
+    listed = answer["data"]["stixObjectOrStixRelationships"] or {"edges": []}
+    for edge in listed["edges"]:
+        node = edge["node"]
+        yield str(node.get("standard_id"))
+        yield from map(str, node.get("x_opencti_stix_ids") or ())

@@ -125,13 +125,19 @@ class Delivery:
 
     def _send(self, chunk: Chunk, original: Path) -> None:
         leave_out = self._needless(chunk)
-        self._copy(chunk.bundle(leave_out).decode(), original)
+        if len(leave_out) == len(chunk.objects):
+            # The same file twice in a work: pycti takes no bundle without objects.
+            return
+        self._copy(chunk, original)
         self._enqueue(chunk, original, leave_out)
 
-    def _copy(self, bundle: str, original: Path) -> None:
-        """Have pycti write its copy once, however often the queue must be tried afterwards."""
+    def _copy(self, chunk: Chunk, original: Path) -> None:
+        """Have pycti write its copy once, however often the queue must be tried afterwards.
+
+        Nothing is left out of it: whoever imports it elsewhere may have nothing else.
+        """
         if self._has_copies():
-            self._publish(bundle, original, send_to_queue=False)
+            self._publish(chunk.bundle().decode(), original, send_to_queue=False)
 
     def _enqueue(self, chunk: Chunk, original: Path, leave_out: frozenset[str]) -> None:
         kwargs = {"send_to_directory": False, "send_to_s3": False} if self._has_copies() else {}

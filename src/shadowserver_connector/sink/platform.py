@@ -106,6 +106,16 @@ def error_name(error: BaseException) -> str:
     return str(said.get("name", "")) if isinstance(said, dict) else ""
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Tell whether OpenCTI has understood, and will not do it however often it is asked."""
+    if error_name(error):
+        return True
+    # Of an answer with another status than 200, as to a query that is not valid, pycti gives the
+    # body only.
+    text = str(error) if isinstance(error, ValueError) else ""
+    return text.lstrip().startswith("{") and '"errors"' in text
+
+
 def is_too_large(error: BaseException) -> bool:
     """Tell whether RabbitMQ, the platform or a proxy refused something for its size."""
     if getattr(error, "reply_code", None) in _TOO_LARGE:

@@ -11,29 +11,42 @@ message or from an earlier day.
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, TypeVar
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
+from itertools import islice
+from typing import Final
 
 from shadowserver_connector.bundle.chunk import Encoded
 
-K = TypeVar("K", str, bytes)
-
-# Each entry takes about 150 bytes of memory.
-CAPACITY: Final = 100_000
+_TABLE: Final = """
+CREATE TABLE sent (digest BLOB PRIMARY KEY, held INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID
+"""
+# Nothing here outlives the process, so nothing need survive a crash. The cache is in KiB.
+_SETTINGS: Final = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;"
+# SQLite takes a limited number of values in a statement.
+_AT_ONCE: Final = 500
 
 
 class SentObjects:
-    """What was sent, and what OpenCTI has; the least recently met forgotten first."""
+    """What was sent in a work, however much: in a temporary file of SQLite's own.
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
-        self._capacity = capacity
-        self._sent: OrderedDict[bytes, None] = OrderedDict()
-        self._held: OrderedDict[str, None] = OrderedDict()
+    Where that cannot be written nothing is remembered, and objects go again.
+    """
+
+    def __init__(self) -> None:
+        self._database: sqlite3.Connection | None = None
 
     def add(self, objects: Iterable[Encoded]) -> None:
         """Remember objects whose message the broker has confirmed."""
-        self._put(self._sent, (_digest(each) for each in objects))
+        digests = [(_digest(each),) for each in objects]
+        with suppress(sqlite3.Error):
+            if self._database is None:
+                self._database = _new_database()
+                # Who drops this without `clear` leaves nothing to the garbage collector.
+                weakref.finalize(self, self._database.close)
+            self._database.executemany("INSERT OR IGNORE INTO sent (digest) VALUES (?)", digests)
 
     def needless(
         self, objects: Iterable[Encoded], held: Callable[[Sequence[str]], Iterable[str]]
@@ -43,32 +56,46 @@ class SentObjects:
         ``held`` tells which of some ids OpenCTI has; it is asked for those only of which that is
         not known yet, and not at all where there is none.
         """
-        sent = [each.id for each in objects if self._is_sent(_digest(each))]
-        unknown = [each for each in sent if each not in self._held]
-        if unknown:
-            self._put(self._held, held(unknown))
-        needless = frozenset(each for each in sent if each in self._held)
-        for each in needless:
-            self._held.move_to_end(each)
-        return needless
+        if self._database is None:
+            return frozenset()
+        ids = {_digest(each): each.id for each in objects}
+        try:
+            found = dict(_rows(self._database, list(ids)))
+            unknown = {ids[digest]: digest for digest, known in found.items() if not known}
+            now = set(held(list(unknown))) if unknown else set()
+            self._database.executemany(
+                "UPDATE sent SET held = 1 WHERE digest = ?",
+                [(digest,) for each, digest in unknown.items() if each in now],
+            )
+        except sqlite3.Error:
+            return frozenset()
+        return frozenset(
+            ids[digest] for digest, known in found.items() if known or ids[digest] in now
+        )
 
     def clear(self) -> None:
         """Forget everything: another work, or OpenCTI was reset."""
-        self._sent.clear()
-        self._held.clear()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
-    def _is_sent(self, digest: bytes) -> bool:
-        if digest not in self._sent:
-            return False
-        self._sent.move_to_end(digest)
-        return True
 
-    def _put(self, into: OrderedDict[K, None], keys: Iterable[K]) -> None:
-        for key in keys:
-            into[key] = None
-            into.move_to_end(key)
-        while len(into) > self._capacity:
-            into.popitem(last=False)
+def _new_database() -> sqlite3.Connection:
+    # Without a name it is a file in TMPDIR that nobody else sees, gone when it is closed. Whoever
+    # delivers may be in another thread than whoever closes, never at the same time.
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database.executescript(_SETTINGS + _TABLE)
+    return database
+
+
+def _rows(database: sqlite3.Connection, digests: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+    waiting = iter(digests)
+    while some := list(islice(waiting, _AT_ONCE)):
+        marks = ",".join("?" * len(some))
+        # Nothing but question marks is put together here.
+        query = f"SELECT digest, held FROM sent WHERE digest IN ({marks})"  # noqa: S608
+        with closing(database.execute(query, some)) as rows:
+            yield from rows
 
 
 def _digest(encoded: Encoded) -> bytes:

@@ -1,0 +1,78 @@
+"""What is remembered of a work, so that it need not go again."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.sink.sent import SentObjects
+
+
+def objects(first: int, last: int) -> list[Encoded]:
+    """Return objects with these numbers."""
+    return [Encoded(f"ipv4-addr--{n}", b"%d" % n) for n in range(first, last)]
+
+
+def test_no_object_of_a_large_work_is_forgotten() -> None:
+    """As many as millions of rows make; only of what was sent OpenCTI is asked, and once."""
+    sent = SentObjects()
+    asked: list[str] = []
+
+    def held(ids: Sequence[str]) -> Sequence[str]:
+        asked.extend(ids)
+        return ids
+
+    for start in range(0, 150_000, 1_000):
+        sent.add(objects(start, start + 1_000))
+    early = {each.id for each in objects(0, 1_000)}
+    assert sent.needless([*objects(0, 1_000), *objects(150_000, 150_500)], held) == early
+    assert sorted(asked) == sorted(early)
+    assert sent.needless(objects(0, 1_000), held) == early
+    assert len(asked) == 1_000
+    sent.clear()
+    assert sent.needless(objects(0, 1_000), held) == frozenset()
+    sent.add(objects(0, 1))
+    assert sent.needless(objects(0, 1), lambda ids: []) == frozenset()
+    sent.clear()
+
+
+def test_memory_of_sent_objects_stays_where_it_is() -> None:
+    """What a large work has sent is on disk."""
+    few, many = (memory_of_sent(count) for count in (20_000, 400_000))
+    assert many - few < 8 * 1024 * 1024
+
+
+def memory_of_sent(count: int) -> int:
+    """Return the most memory that a process needs which sends so many objects, in bytes."""
+    script = f"""
+import re
+from pathlib import Path
+from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.sink.sent import SentObjects
+sent = SentObjects()
+for start in range(0, {count}, 1000):
+    sent.add([Encoded(f"ipv4-addr--{{n}}", b"%d" % n) for n in range(start, start + 1000)])
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, check=True, timeout=120
+    )
+    return int(done.stdout) * 1024
+
+
+def test_nothing_is_remembered_where_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects then go again; nothing fails for it."""
+
+    def full(*arguments: Any, **keywords: Any) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(sqlite3, "connect", full)
+    sent = SentObjects()
+    sent.add(objects(0, 2))
+    assert sent.needless(objects(0, 2), lambda ids: ids) == frozenset()
