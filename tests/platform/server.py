@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,8 +19,9 @@ Handler = Callable[[Mapping[str, str], dict[str, Any]], Answer | None]
 class Server:
     """An HTTP server on one loopback port that can be stopped and started again."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, tls: ssl.SSLContext | None = None) -> None:
         self._handler = handler
+        self._tls = tls
         self._server: _Http | None = None
         self._thread: threading.Thread | None = None
         self.port = 0
@@ -29,6 +31,8 @@ class Server:
         if self._server is None:
             self._server = _Http(("127.0.0.1", self.port), self._handler)
             self.port = self._server.server_address[1]
+            if self._tls is not None:
+                self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
             self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
             self._thread.start()
 

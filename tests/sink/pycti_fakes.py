@@ -113,8 +113,6 @@ class FakeHelper:
     sending_failures: list[BaseException] = field(default_factory=list)
     messages: list[tuple[str | None, dict[str, Any]]] = field(default_factory=list)
     copies: list[dict[str, Any]] = field(default_factory=list)
-    uploads: list[dict[str, Any]] = field(default_factory=list)
-    upload_answer: Any = None
     stored: str = ""
     """The state that the platform holds, as JSON."""
     was_reset: bool = False
@@ -136,9 +134,7 @@ class FakeHelper:
             work=FakeWorks(),
             query=self._query,
             connector=SimpleNamespace(read=self._read, ping=self._ping),
-            stix_cyber_observable=SimpleNamespace(
-                upload_artifact=self._upload, create=self._create
-            ),
+            stix_cyber_observable=SimpleNamespace(create=self._create),
         )
 
     def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
@@ -228,13 +224,6 @@ class FakeHelper:
 
     def _create(self, **kwargs: Any) -> dict[str, Any]:
         return {"types": ("SSH-Key",), "networkSrc": None, "networkDst": None}
-
-    def _upload(self, **kwargs: Any) -> dict[str, Any]:
-        kwargs["data"] = kwargs["data"].read()
-        self.uploads.append(kwargs)
-        if isinstance(self.upload_answer, BaseException):
-            raise self.upload_answer
-        return {"standard_id": self.upload_answer}
 
 
 def _node(sent: str) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import WorkDeletedError, announce_or_fail
+from tests.platform.server import Answer
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
+from tests.sink.uploads import TOKEN, Uploads, refused, stored
 
 AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
 MARKING = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
@@ -359,17 +361,18 @@ def test_small_artifact_travels_in_the_queue(original: Path) -> None:
     delivery(helper).send(artifact_chunk(original.read_bytes()), original)
     [(_, stix)] = helper.messages
     assert base64.b64decode(stix["objects"][2]["payload_bin"]) == original.read_bytes()
-    assert helper.uploads == []
 
 
 def test_large_artifact_is_uploaded_then_described_in_the_queue(original: Path) -> None:
     """The file goes by the API, marked; author and labels follow in a message without it."""
-    helper = FakeHelper(upload_answer=ARTIFACT)
-    delivery(helper).send(artifact_chunk(None), original)
-    [upload] = helper.uploads
-    assert upload["data"] == original.read_bytes()
-    assert upload["file_name"] == original.name
-    assert upload["objectMarking"] == [MARKING]
+    helper = FakeHelper()
+    with Uploads(stored(ARTIFACT)) as uploads:
+        uploads.answer_to(helper)
+        delivery(helper).send(artifact_chunk(None), original)
+    [variables] = uploads.variables
+    assert variables["file"]["content"] == original.read_bytes()
+    assert variables["file"]["name"] == original.name
+    assert variables["objectMarking"] == [MARKING]
     assert helper.sent_ids()[ARTIFACT] == 1
     assert helper.connector_logger.messages("warning") == []
 
@@ -377,20 +380,37 @@ def test_large_artifact_is_uploaded_then_described_in_the_queue(original: Path) 
 @pytest.mark.parametrize(
     "answer",
     [
-        "artifact--ffffffff-0000-5000-8000-00000000000a",
-        ValueError({"name": "FORBIDDEN_ACCESS", "error_message": "no"}),
-        ValueError("<title>413 Request Entity Too Large</title>"),
+        stored("artifact--ffffffff-0000-5000-8000-00000000000a"),
+        refused(name="FORBIDDEN_ACCESS", message="no"),
+        (413, b"<html></html>"),
     ],
 )
-def test_refused_artifact_is_left_out_with_a_warning(answer: Any, original: Path) -> None:
+def test_refused_artifact_is_left_out_with_a_warning(answer: Answer, original: Path) -> None:
     """The Report goes on without its file: another id, no right to upload, too large a body."""
-    helper = FakeHelper(upload_answer=answer)
+    helper = FakeHelper()
     batch = delivery(helper)
-    batch.send(artifact_chunk(None), original)
+    with Uploads(answer) as uploads:
+        uploads.answer_to(helper)
+        batch.send(artifact_chunk(None), original)
     assert helper.sent_ids() == {AUTHOR: 1, MARKING: 1, REPORT: 1}
     assert helper.messages[0][1]["objects"][-1]["object_refs"] == []
     assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
     assert helper.api.work.works["work-1"]["expected"] == 3
+
+
+def test_upload_waits_for_a_platform_that_is_away(original: Path) -> None:
+    """Each attempt sends the whole file; what is logged holds no token."""
+    helper = FakeHelper()
+    with Uploads(
+        None, (502, b"<html></html>"), (200, b"<html></html>"), stored(ARTIFACT)
+    ) as uploads:
+        uploads.answer_to(helper)
+        delivery(helper).send(artifact_chunk(None), original)
+    contents = [each["file"]["content"] for each in uploads.variables]
+    assert contents == [original.read_bytes()] * 4
+    assert helper.connector_logger.messages("warning") == ["Waiting"]
+    assert helper.sent_ids()[ARTIFACT] == 1
+    assert TOKEN not in helper.connector_logger.text()
 
 
 def test_artifact_that_the_queue_refuses_is_left_out(original: Path) -> None:
@@ -403,9 +423,11 @@ def test_artifact_that_the_queue_refuses_is_left_out(original: Path) -> None:
 
 def test_large_artifact_waits_for_no_validation(original: Path) -> None:
     """Where a person must approve every bundle, nothing goes round the approval."""
-    helper = FakeHelper(connect_validate_before_import=True, upload_answer=ARTIFACT)
-    delivery(helper).send(artifact_chunk(None), original)
-    assert helper.uploads == []
+    helper = FakeHelper(connect_validate_before_import=True)
+    with Uploads() as uploads:
+        uploads.answer_to(helper)
+        delivery(helper).send(artifact_chunk(None), original)
+    assert uploads.variables == []
     assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
 
 

@@ -12,9 +12,24 @@ import orjson
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.platform import OPENCTI, error_name, is_too_large, unavailable
+from shadowserver_connector.sink.upload import File, call_with_file
 from shadowserver_connector.sink.waiting import Waiter
 
 _PATIENCE: Final = 300.0
+# pycti's mutation, asked for less.
+_IMPORT: Final = """
+    mutation ArtifactImport(
+        $file: Upload!, $x_opencti_description: String, $objectMarking: [String]
+    ) {
+        artifactImport(
+            file: $file,
+            x_opencti_description: $x_opencti_description,
+            objectMarking: $objectMarking
+        ) {
+            standard_id
+        }
+    }
+"""
 
 
 def artifact_to_upload(chunk: Chunk) -> dict[str, Any] | None:
@@ -49,21 +64,20 @@ def upload(helper: Any, waiter: Waiter, artifact: Mapping[str, Any], original: P
 
 
 def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> str:
+    variables = {
+        "x_opencti_description": artifact.get("x_opencti_description", ""),
+        "objectMarking": artifact["object_marking_refs"],
+    }
     with original.open("rb") as content:
+        file = File(artifact["x_opencti_additional_names"][0], artifact["mime_type"], content)
         try:
-            answer = helper.api.stix_cyber_observable.upload_artifact(
-                file_name=artifact["x_opencti_additional_names"][0],
-                data=content,
-                mime_type=artifact["mime_type"],
-                x_opencti_description=artifact.get("x_opencti_description", ""),
-                objectMarking=artifact["object_marking_refs"],
-            )
+            data = call_with_file(helper.api, _IMPORT, variables, file)
+            return str(data["artifactImport"]["standard_id"])
         except Exception as error:
             if is_too_large(error) or error_name(error):
                 said = error_name(error) or "too large"
                 raise SkippableError(f"{original.name}: OpenCTI refuses the file: {said}") from None
             raise unavailable(error) from None
-    return str(answer["standard_id"])
 
 
 def _artifacts(chunk: Chunk) -> Iterator[Encoded]:
