@@ -14,8 +14,8 @@ DAY = date(2024, 1, 31)
 USUAL = "scan_cwmp"
 """A scan with 25 columns."""
 
-WIDEST = ("scan_ssl", "device_id", "scan_ssh")
-"""TLS with its certificate, devices, SSH with keys."""
+WIDEST = ("scan_ssl", "scan_ssl_freak", "device_id", "scan_ssh")
+"""TLS with its certificate's fields, and with the certificate itself; devices; SSH with keys."""
 
 
 class Report(NamedTuple):

@@ -22,6 +22,7 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9 .,:;/+=%()'\"-]*\Z")
 # GitHub's markdown makes links of these although nothing marks them; a word joiner behind stops it.
 _AUTOLINK: Final = re.compile(r"(?i)://|www(?=\.)|mailto:|xmpp:|@")
 _MARKUP: Final = re.compile(r"[\\`*_{}\[\]#!|~$^&>@]")
+_BREAK: Final = " ⏎ "
 _LINE_BREAKS: Final = re.compile("(?:\r\n|[\n\r\x0b\x0c\x85\u2028\u2029])[ \t]*")
 # Surrogates as the regular expression's own escapes: a string with real ones cannot be compiled.
 _UNSEEN: Final = re.compile(rf"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff{JOINERS}{INVISIBLE}]")
@@ -44,8 +45,7 @@ def cell(text: str) -> str:
     if _PLAIN.match(text) and not _has_link(text):
         return text
     text = _masked(text)
-    lines = [_seen(line.rstrip(" \t")) for line in _LINE_BREAKS.split(text)]
-    text = " ⏎ ".join(lines).replace("\t", " ").strip()
+    text = _on_one_line(text)
     if "<" in text:
         return _escaped(text)
     return _quoted(text)
@@ -59,9 +59,14 @@ def _has_link(text: str) -> bool:
     return ":" in text and ("://" in text or "mailto:" in lowered or "xmpp:" in lowered)
 
 
-def _seen(text: str) -> str:
-    # Most lines of a long cell, such as a certificate's, have nothing to look for.
-    return text if text.isascii() and text.isprintable() else _UNSEEN.sub("\ufffd", text)
+def _on_one_line(text: str) -> str:
+    if text.isascii():
+        # A certificate in a cell needs no more, and is long.
+        lines = [line.strip(" ") for line in text.replace("\r\n", "\n").split("\n")]
+        if "".join(lines).isprintable():
+            return _BREAK.join(lines)
+    lines = [line.rstrip(" \t") for line in _LINE_BREAKS.split(text)]
+    return _UNSEEN.sub("\ufffd", _BREAK.join(lines)).replace("\t", " ").strip()
 
 
 def _masked(text: str) -> str:

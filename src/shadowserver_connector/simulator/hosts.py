@@ -16,12 +16,15 @@ SMALL_NETWORK = 508
 LARGE_NETWORK = 131_070
 """Usable addresses of 198.18.0.0/15 (RFC 2544), for networks that need more."""
 
+LARGEST_NETWORK = 4_194_302
+"""Usable addresses of 100.64.0.0/10 (RFC 6598), for those that need more still."""
+
 
 class Network:
     """A numbered set of hosts: the same number is the same host, in all reports of all days.
 
     ``hosts`` is how many a report needs: it decides from which reserved network the addresses
-    are taken, and IPv4 has no more than ``LARGE_NETWORK``. With ``remote`` it is the rest of the
+    are taken, and IPv4 has no more than ``LARGEST_NETWORK``. With ``remote`` it is the rest of the
     world: other addresses, systems and countries, few hosts.
     """
 
@@ -29,6 +32,7 @@ class Network:
         self._ipv6 = ipv6
         self._remote = remote
         self._large = hosts > SMALL_NETWORK
+        self._largest = hosts > LARGE_NETWORK
         self._asns = REMOTE_ASNS if remote else OWN_ASNS
         self._places = REMOTE_PLACES if remote else OWN_PLACES
 
@@ -42,6 +46,9 @@ class Network:
             return f"{prefix}:{high:x}:{low:x}::1"
         if self._remote:
             return f"203.0.113.{host + 1}"
+        if self._largest:
+            number = host % LARGEST_NETWORK + 1
+            return f"100.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
         if self._large:
             number = host % LARGE_NETWORK + 1
             return f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
