@@ -19,6 +19,8 @@ class Result:
     rows: list[Sequence[Any]] = field(default_factory=list)
     goals: list[str] = field(default_factory=list)
     """A line for each goal: what it is and what was measured."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the table should know."""
 
     def goal(self, what: str, measured: str, *, met: bool) -> None:
         """Note whether a goal was met."""
@@ -32,6 +34,8 @@ class Result:
         for row in self.rows:
             table.add_row(*map(_text, row))
         console.print(table)
+        for note in self.notes:
+            console.print(f"  {note}", markup=False)
         for goal in self.goals if with_goals else ():
             console.print(f"  {goal}", markup=False, soft_wrap=True)
 
