@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +21,12 @@ import pytest
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import anywhere
+from shadowserver_connector.pipeline import cluster as cluster_module
 from shadowserver_connector.pipeline.anywhere import convert_anywhere
+from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.executors import capacity, open_executor
-from shadowserver_connector.pipeline.lost import WorkerLostError
+from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
 from tests.connector.test_ahead import api_with_reports, run, works
 from tests.pipeline.test_executors import content, converted, die, reports
 from tests.platform.rabbitmq import free_port
@@ -37,20 +43,40 @@ ROOT = Path(__file__).parents[2]
 class Cluster:
     """A scheduler and its workers, each a process of its own."""
 
-    def __init__(self, address: str, workers: dict[str, subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self,
+        address: str,
+        scheduler: subprocess.Popen[bytes],
+        start_worker: Callable[[str], subprocess.Popen[bytes]],
+    ) -> None:
         self.address = address
-        self.workers = workers
+        self.scheduler = scheduler
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
         """By name."""
+        self._start_worker = start_worker
+
+    def add(self, name: str) -> None:
+        """Start a worker."""
+        self.workers[name] = self._start_worker(name)
+
+    def kill(self) -> None:
+        """Kill the scheduler and all workers."""
+        for process in (self.scheduler, *self.workers.values()):
+            process.kill()
+            process.wait(10)
 
 
 @contextmanager
-def started(folder: Path, workers: int, *, allowed_failures: int = 3) -> Iterator[Cluster]:
+def started(
+    folder: Path, workers: int, *, address: str | None = None, allowed_failures: int = 3
+) -> Iterator[Cluster]:
     """Start a cluster on the loopback interface; all of it is killed at the end.
 
+    ``address`` is that of a cluster before it, else a free one.
     ``allowed_failures`` is how often a function may kill its worker; 3 is Dask's default.
     """
     setting = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(allowed_failures)}
-    address = f"tcp://127.0.0.1:{free_port()}"
+    address = address or f"tcp://127.0.0.1:{free_port()}"
     with ExitStack() as stack:
 
         def spawn(*arguments: str) -> subprocess.Popen[bytes]:
@@ -66,19 +92,22 @@ def started(folder: Path, workers: int, *, allowed_failures: int = 3) -> Iterato
             stack.callback(process.kill)
             return process
 
-        spawn(
+        scheduler = spawn(
             "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--no-dashboard",
             "--no-show", "--port", address.rpartition(":")[2],
         )  # fmt: skip
-        names = [f"worker-{number}" for number in range(workers)]
-        yield Cluster(address, {
-            name: spawn(
+
+        def start_worker(name: str) -> subprocess.Popen[bytes]:
+            return spawn(
                 "distributed.cli.dask_worker", address, "--name", name, "--nthreads", "1",
                 "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
                 "--local-directory", str(folder),
-            )
-            for name in names
-        })  # fmt: skip
+            )  # fmt: skip
+
+        cluster = Cluster(address, scheduler, start_worker)
+        for number in range(workers):
+            cluster.add(f"worker-{number}")
+        yield cluster
 
 
 @pytest.fixture
@@ -129,7 +158,7 @@ def test_results_are_those_without_dask_when_a_worker_is_killed(
     jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"), rows=2_000)
     with ThreadPoolExecutor(1) as alone:
         expected = converted(jobs, tmp_path / "alone", alone)
-    with open_executor(None, cluster.address) as executor:
+    with open_executor(1, cluster.address) as executor:
         client_of(executor).wait_for_workers(2, timeout=60)
         assert capacity(executor) == 2
         with ThreadPoolExecutor(1) as beside:
@@ -172,6 +201,121 @@ def test_file_travels_unless_it_is_too_large(
     assert content(chunks[0]) == content(chunks[1])
 
 
+def test_large_reports_are_converted_by_processes_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many at once as without Dask, whatever the cluster has; every file is the same."""
+    jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"))
+    with ThreadPoolExecutor(1) as alone:
+        expected = converted(jobs, tmp_path / "alone", alone)
+    monkeypatch.setattr(anywhere, "MOST_CARRIED", 0)
+    with started(tmp_path, 0) as empty, open_executor(2, empty.address) as executor:
+        assert capacity(executor) == 2
+        assert converted(jobs, tmp_path / "cluster", executor) == expected
+        assert isinstance(executor, ClusterExecutor)
+        assert executor.here.submit(os.getpid).result() != os.getpid()
+
+
+def answers(address: str) -> bool:
+    """Tell whether something listens at an address."""
+    try:
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def threads() -> list[str]:
+    """Return the names of all threads, in order."""
+    return sorted(thread.name for thread in threading.enumerate())
+
+
+def close_client(executor: Any, gone: Cluster) -> None:
+    """Kill the cluster and wait until Dask has given up to connect again."""
+    client = client_of(executor)
+    gone.kill()
+    until(lambda: client.status == "closed")
+
+
+def test_cluster_that_comes_back_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what was there and what comes meanwhile fails, in a way that time may cure."""
+    monkeypatch.setattr(cluster_module, "_CONNECT", 1.0)
+    monkeypatch.setattr(cluster_module, "_CONNECT_AGAIN", 0.5)
+    jobs = reports(tmp_path)
+    lost = r"to the Dask scheduler at .* was lost; .*check SHADOWSERVER_DASK_SCHEDULER"
+    away = r"no Dask scheduler answers at .*; check SHADOWSERVER_DASK_SCHEDULER"
+    with ExitStack() as stack:
+        first = stack.enter_context(started(tmp_path, 1))
+        until(lambda: answers(first.address))
+        executor = stack.enter_context(open_executor(1, first.address))
+        before = executor.submit(os.getpid).result()
+        under_way = [executor.submit(time.sleep, 600) for _ in range(3)]
+        close_client(executor, first)
+        for sleeping in under_way:
+            with pytest.raises(ClusterLostError, match=lost):
+                sleeping.result(60)
+
+        running = threads()
+        with ThreadPoolExecutor(4, thread_name_prefix="submit") as several:
+            submitted = list(several.map(lambda _: executor.submit(int, "7"), range(8)))
+        for future in submitted:
+            with pytest.raises(ClusterLostError, match=away):
+                future.result(60)
+        assert capacity(executor) == 1
+        failures, _ = converted(jobs, tmp_path / "away", executor)
+        assert [failure.info for failure in failures] == [info for _, info in jobs]
+        for failure in failures:
+            assert isinstance(failure, Failure)
+            assert re.search(f"^{failure.info.file}: {away}", failure.reason)
+        # Whatever is tried while the scheduler is away leaves nothing behind.
+        assert threads() == running
+
+        stack.enter_context(started(tmp_path, 1, address=first.address))
+        with ThreadPoolExecutor(1) as alone:
+            expected = converted(jobs, tmp_path / "alone", alone)
+        until(lambda: executor.submit(os.getpid).exception() is None)
+        assert executor.submit(os.getpid).result() != before
+        assert converted(jobs, tmp_path / "back", executor) == expected
+
+
+def test_lost_cluster_is_left_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a client that is closed nor one that connects again keeps the process."""
+    before = threads()
+    with started(tmp_path, 1) as gone:
+        with open_executor(1, gone.address) as executor:
+            assert executor.submit(int, "7").result() == 7
+            gone.kill()
+            until(lambda: client_of(executor).status == "connecting")
+        assert [name for name in threads() if name == "loop"] == []
+    monkeypatch.setattr(cluster_module, "_CONNECT", 1.0)
+    with started(tmp_path, 0) as gone:
+        until(lambda: answers(gone.address))
+        with open_executor(1, gone.address) as executor:
+            close_client(executor, gone)
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(int)
+    assert [name for name in threads() if name not in before and "loop" in name.lower()] == []
+
+
+def test_cluster_without_workers_is_told_of_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody waits for it silently; when a worker comes, all is done."""
+    monkeypatch.setattr(cluster_module, "_LOOK_UP", 0.1)
+    with started(tmp_path, 0) as empty, open_executor(1, empty.address) as executor:
+        futures = [executor.submit(int, "7") for _ in range(3)]
+        until(lambda: caplog.records)
+        time.sleep(0.5)
+        assert caplog.messages == ["The Dask cluster has no workers; reports wait until it has"]
+        assert not any(future.done() for future in futures)
+        empty.add("late")
+        assert [future.result(60) for future in futures] == [7, 7, 7]
+
+
 def test_what_came_back_waits_on_disk(tmp_path: Path, cluster: Cluster) -> None:
     """Reports done before their turn take no memory; where the disk fails, only one report does."""
     jobs = reports(tmp_path, ["scan_ssl", "scan_ssh"])
@@ -200,12 +344,18 @@ def test_connector_sends_the_same_through_a_cluster(tmp_path: Path, cluster: Clu
     assert [path for path in (tmp_path / "ahead").rglob("*") if path.is_file()] == []
 
 
-def test_ctrl_c_waits_for_no_work_on_a_cluster(cluster: Cluster) -> None:
+def wait_for(path: Path) -> None:
+    """Work until a file is there."""
+    while not path.exists():
+        time.sleep(0.01)
+
+
+def test_ctrl_c_waits_for_no_work_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
     """What is under way there is not waited for, and the cluster stays for others."""
 
     def interrupted() -> None:
         with open_executor(None, cluster.address) as executor:
-            future = executor.submit(time.sleep, 600)
+            future = executor.submit(wait_for, tmp_path / "end")
             until(lambda: any(client_of(executor).processing().values()))
             try:
                 raise KeyboardInterrupt
@@ -214,6 +364,8 @@ def test_ctrl_c_waits_for_no_work_on_a_cluster(cluster: Cluster) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
+    # Dask cannot end what runs, and may give its worker the next function all the same.
+    (tmp_path / "end").touch()
     with open_executor(None, cluster.address) as executor:
         assert executor.submit(int, "7").result() == 7
 

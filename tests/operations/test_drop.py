@@ -6,7 +6,7 @@ import errno
 import gzip
 import os
 import zipfile
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pytest
 from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
+from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.report.hashing import fingerprint
@@ -436,6 +437,36 @@ def test_on_an_executor_the_same_is_sent(tmp_path: Path) -> None:
     assert not [path for path in ahead.work.rglob("*") if path.is_file()]
     # Three that are sent and one that is no table; the copy is known by its turn, or before.
     assert executor.begun in (4, 5)
+
+
+class Away(ThreadPoolExecutor):
+    """An executor whose cluster is away for what is submitted first."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.attempts = 0
+
+    def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
+        """Submit something else, the first times."""
+        self.attempts += 1
+        if self.attempts < 4:
+            fn, args = self._fail, ()
+        return super().submit(fn, *args, **kwargs)
+
+    @staticmethod
+    def _fail() -> None:
+        raise no_answer("tcp://127.0.0.1:8786")
+
+
+def test_cluster_that_is_away_is_waited_for(drop: Drop) -> None:
+    """It is no report's fault, so nothing is put away as failed; said once for each report."""
+    drop.put(NAME, report_of("scan_ssl", 0))
+    with Away() as executor:
+        drop.restart(convert_report, executor)
+        drop.look()
+    assert executor.attempts == 4
+    assert drop.files() == {f"done/{NAME}"}
+    assert drop.text().count("no Dask scheduler answers at tcp://127.0.0.1:8786") == 1
 
 
 def test_what_is_dropped_again_is_not_converted(drop: Drop) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import (
+    DiskFullError,
     ReportUnreadableError,
     RetriableError,
     SettingsError,
@@ -24,6 +25,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import cluster
 from shadowserver_connector.pipeline.anywhere import convert_anywhere
 from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.lost import WorkerLostError
@@ -255,29 +257,50 @@ def test_chunks_of_a_worker_are_those_of_a_direct_conversion(
     assert list(spool.iterdir()) == []
 
 
-class _Dying(ThreadPoolExecutor):
-    """An executor whose first function is lost with its worker."""
+class _Losing(ThreadPoolExecutor):
+    """An executor whose first function is lost."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(1)
+        self._errors = [error]
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
-        if not self._threads:
-            super().submit(int).result()
-            fn, args = self._lose, ()
+        if self._errors:
+            fn, args = self._lose, (self._errors.pop(),)
         return super().submit(fn, *args, **kwargs)
 
     @staticmethod
-    def _lose() -> None:
-        raise WorkerLostError
+    def _lose(error: Exception) -> None:
+        raise error
 
 
-def test_report_whose_worker_is_lost_fails_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(WorkerLostError(), "each process", id="worker"),
+        pytest.param(no_answer("tcp://127.0.0.1:8786"), "no Dask scheduler", id="cluster"),
+    ],
+)
+def test_report_whose_worker_or_cluster_is_lost_fails_alone(
+    tmp_path: Path, error: Exception, reason: str
+) -> None:
     """It is named, and the others are converted."""
     jobs = reports(tmp_path)
-    with _Dying(1) as executor:
+    with _Losing(error) as executor:
         results, _ = converted(jobs, tmp_path / "out", executor)
     failure, *others = results
     assert isinstance(failure, Failure)
-    assert failure.reason.startswith(f"{jobs[0][1].file}: each process")
+    assert failure.reason.startswith(f"{jobs[0][1].file}: {reason}")
     assert all(isinstance(other, Outcome) for other in others)
+
+
+def test_full_disk_is_no_failure_of_a_report(tmp_path: Path) -> None:
+    """Every report would meet the same, so the run ends, unlike with a lost cluster."""
+    with (
+        _Losing(DiskFullError("no space is left on the disk; free some")) as executor,
+        pytest.raises(DiskFullError),
+    ):
+        converted(reports(tmp_path), tmp_path / "out", executor)
 
 
 def blocked() -> set[int]:

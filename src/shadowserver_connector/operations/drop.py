@@ -34,10 +34,12 @@ from shadowserver_connector.operations.importing import release
 from shadowserver_connector.operations.intake import DayWorks, Intake
 from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.batch import Failure
-from shadowserver_connector.pipeline.conversions import Conversions
+from shadowserver_connector.pipeline.conversions import Conversions, Convert
+from shadowserver_connector.pipeline.lost import ClusterLostError
 from shadowserver_connector.pipeline.room import converting_with_room
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.model import State, is_content_known, is_done, with_done
 
 SETTLED: Final = 10.0
@@ -136,7 +138,7 @@ class DropFolder:
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)
-                convert = conversions.convert
+                convert = _awaiting_cluster(self._intake.waiter, conversions.convert)
             patiently = converting_with_room(self._intake.waiter, convert)
             with DayWorks(replace(self._intake, convert=patiently)) as works:
                 self._import_found(works, found, work)
@@ -256,6 +258,13 @@ def _free(folder: Path, name: str) -> Path:
         target = folder / f"{number}-{name}"
         number += 1
     return target
+
+
+def _awaiting_cluster(waiter: Waiter, convert: Convert) -> Convert:
+    """Return a conversion that begins again until the cluster is there: no report is at fault."""
+    return lambda *conversion: waiter.until(
+        "the Dask cluster", partial(convert, *conversion), retried=ClusterLostError
+    )
 
 
 def _by_content(info: ReportInfo, sha256: str) -> ReportInfo:

@@ -3,7 +3,7 @@
 Processes of this machine read the report's file and leave the chunks in another one. A cluster
 shares no disk with us: the file travels there with the task, and the chunks travel back, both
 compressed, to wait in a file as well. On the way they take memory in proportion to the report's
-file, so one above ``MOST_CARRIED`` is converted here.
+file, so one above ``MOST_CARRIED`` is converted by the processes of this machine.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def convert_anywhere(
     """Start to convert a report; what comes back gives the same chunks on every executor.
 
     ``spool`` is the folder in which chunks wait. The future raises what ``convert_report`` raises,
-    and SkippableError where workers died of this report.
+    SkippableError where workers died of this report, and RetriableError where a cluster is lost.
     """
     if not isinstance(executor, ClusterExecutor):
         return executor.submit(_convert_to_spool, path, info, options, spool)

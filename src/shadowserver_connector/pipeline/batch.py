@@ -15,7 +15,7 @@ from shadowserver_connector.pipeline.ahead import in_order
 from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.lost import WorkerLostError
+from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.directory import write_report
@@ -51,7 +51,7 @@ def convert_all(
         result: Outcome | Failure
         try:
             result = finish()
-        except WorkerLostError as error:
+        except (WorkerLostError, ClusterLostError) as error:
             result = Failure(job[1], f"{job[1].file}: {error}")
         except (SkippableError, NotReadyError) as error:
             result = Failure(job[1], str(error))

@@ -2,43 +2,79 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from concurrent import futures
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar
 
-from shadowserver_connector.errors import RetriableError, SettingsError
-from shadowserver_connector.pipeline.lost import WorkerLostError
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.pipeline.loop import running_loop
+from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 _CONNECT: Final = 30.0
-"""Seconds to wait for the scheduler."""
+"""Seconds to wait for the scheduler, at first and when the connection breaks off."""
+_CONNECT_AGAIN: Final = 5.0
+"""Seconds to wait for a scheduler that stayed away, and until it is tried once more."""
+_LOOK_UP: Final = 30.0
+"""Seconds after which a wait looks up whether there is any worker."""
+
+_USABLE: Final = ("running", "connecting")
+"""States of a client that will do what it is given."""
 
 
 class ClusterExecutor(Executor):
     """Runs functions on a Dask cluster; nothing on a worker's disk is shared with this machine.
 
     Dask itself does again what a lost worker had, up to ``distributed.scheduler.allowed-failures``
-    times (3); what is lost then fails with WorkerLostError.
+    times (3); what is lost then fails with WorkerLostError. When the connection to the scheduler
+    is lost, what was on the cluster fails with ClusterLostError; so does what is submitted while
+    nobody answers. Functions may be submitted by several threads.
     """
 
-    def __init__(self, client: Any, lost: type[Exception]) -> None:
-        """Use a client of the cluster; ``lost`` is what it raises when it gives a function up."""
-        self._client = client
+    def __init__(
+        self,
+        address: str,
+        connect: Callable[[float], Any],
+        lost: type[Exception],
+        here: Executor,
+    ) -> None:
+        """Connect to a scheduler; raises ClusterLostError where nobody answers.
+
+        ``connect`` returns a client, within so many seconds, or raises ClusterLostError. ``lost``
+        is what a client raises when it gives a function up.
+        """
+        self._address = address
+        self._connect = connect
         self._lost = lost
-        self._remote = client.get_executor()
-        self.here = ThreadPoolExecutor(1, thread_name_prefix="here")
+        self.here = here
         """For what is too large to travel."""
+        self._lock = threading.Lock()
+        self._client = connect(_CONNECT)
+        self._try_after = 0.0
+        self._ended = False
+        self._pending: set[Future[Any]] = set()
+        self._said_idle = False
 
     @property
     def workers(self) -> int:
         """How many functions the cluster runs at the same time, as it is now; at least 1."""
-        threads: int = sum(self._client.nthreads().values())
+        threads = 0
+        client = self._client
+        if client.status == "running":
+            with suppress(OSError):
+                threads = sum(client.nthreads().values())
         return max(1, threads)
 
     def __exit__(
@@ -54,49 +90,118 @@ class ClusterExecutor(Executor):
         """Run ``fn`` on a worker; it must be importable there."""
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()
-        remote = self._remote.submit(fn, *args, **kwargs)
-        remote.add_done_callback(partial(self._finish, future))
+        try:
+            client = self._connected()
+        except ClusterLostError as error:
+            future.set_exception(error)
+            return future
+        try:
+            remote = client.submit(fn, *args, pure=False, **kwargs)
+        except Exception:
+            if client.status in _USABLE:
+                raise
+        # One that was closed before this has forgotten, or never known, what it was given.
+        if client.status not in _USABLE:
+            future.set_exception(self._connection_lost())
+            return future
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        client.loop.add_callback(self._bring, client, remote, future)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let go of the cluster, which stays as it is."""
-        self.here.shutdown(wait, cancel_futures=cancel_futures)
-        self._remote.shutdown(wait and not cancel_futures)
+        if wait and not cancel_futures:
+            futures.wait(tuple(self._pending))
+        with self._lock:
+            self._ended = True
+            # It releases what it had there.
+            self._client.close()
 
-    def _finish(self, future: Future[T], remote: Future[T]) -> None:
-        if remote.cancelled():
-            future.set_exception(RetriableError("the Dask cluster let go of it"))
+    def _connected(self) -> Any:
+        """Return a client; another one when Dask has given up to connect again."""
+        with self._lock:
+            if self._ended:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            if self._client.status not in _USABLE:
+                if time.monotonic() < self._try_after:
+                    raise no_answer(self._address)
+                try:
+                    self._client = self._connect(_CONNECT_AGAIN)
+                except ClusterLostError:
+                    self._try_after = time.monotonic() + _CONNECT_AGAIN
+                    raise
+            return self._client
+
+    async def _bring(self, client: Any, remote: Any, future: Future[Any]) -> None:
+        """Wait on the client's loop until a function is done, and bring what became of it."""
+        try:
+            bringing = asyncio.ensure_future(client.gather(remote, asynchronous=True))
+            while not (await asyncio.wait([bringing], timeout=_LOOK_UP))[0]:
+                await self._say_if_idle(client)
+            future.set_result(bringing.result())
+        except BaseException as error:  # whatever it is, somebody waits for the future
+            if isinstance(error, self._lost):
+                future.set_exception(WorkerLostError())
+            elif remote.status == "error":
+                future.set_exception(error)
+            else:
+                future.set_exception(self._connection_lost())
+
+    async def _say_if_idle(self, client: Any) -> None:
+        if client.status != "running":
             return
-        error = remote.exception()
-        if isinstance(error, self._lost):
-            future.set_exception(WorkerLostError())
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(remote.result())
+        with suppress(OSError):
+            idle = not await client.nthreads(asynchronous=True)
+            if idle and not self._said_idle:
+                _log.warning("The Dask cluster has no workers; reports wait until it has")
+            self._said_idle = idle
+
+    def _connection_lost(self) -> ClusterLostError:
+        return ClusterLostError(
+            f"the connection to the Dask scheduler at {self._address} was lost; "
+            "try again, or check SHADOWSERVER_DASK_SCHEDULER"
+        )
+
+
+def no_answer(address: str) -> ClusterLostError:
+    """Return the error of a scheduler that does not answer."""
+    return ClusterLostError(
+        f"no Dask scheduler answers at {address}; check SHADOWSERVER_DASK_SCHEDULER"
+    )
 
 
 @contextmanager
-def open_cluster(address: str) -> Iterator[ClusterExecutor]:
-    """Connect to a scheduler, ``tcp://host:port``.
+def open_cluster(address: str, here: Executor) -> Iterator[ClusterExecutor]:
+    """Connect to a scheduler, ``tcp://host:port``, and connect again when it was away.
 
-    Raises SettingsError where Dask is not installed, RetriableError where nobody answers.
+    ``here`` is for what is too large to travel; it is shut down together with the cluster's
+    executor. Raises SettingsError where Dask is not installed, ClusterLostError where nobody
+    answers.
     """
-    try:
-        # Untyped, and present with the extra only.
-        dask: Any = import_module("dask")
-        distributed: Any = import_module("distributed")
-    except ImportError:
-        raise SettingsError(
-            "SHADOWSERVER_DASK_SCHEDULER needs Dask: pip install '.[dask]'"
-        ) from None
-    # Whole files travel with the tasks, on purpose.
-    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})
-    try:
-        client = distributed.Client(address, timeout=_CONNECT, set_as_default=False)
-    except (OSError, TimeoutError):
-        raise RetriableError(
-            f"no Dask scheduler answers at {address}; check SHADOWSERVER_DASK_SCHEDULER"
-        ) from None
-    with client, ClusterExecutor(client, distributed.KilledWorker) as executor:
-        yield executor
+    with here:
+        try:
+            # Untyped, and present with the extra only.
+            dask: Any = import_module("dask")
+            distributed: Any = import_module("distributed")
+            ioloop: Any = import_module("tornado.ioloop")
+        except ImportError:
+            raise SettingsError(
+                "SHADOWSERVER_DASK_SCHEDULER needs Dask: pip install '.[dask]'"
+            ) from None
+        # Whole files travel with the tasks, on purpose.
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})
+
+        # One loop for all clients: a loop of a client's own is left behind when it fails.
+        with running_loop(ioloop.IOLoop.current) as loop:
+
+            def connect(seconds: float) -> Any:
+                try:
+                    return distributed.Client(
+                        address, timeout=seconds, set_as_default=False, loop=loop
+                    )
+                except (OSError, TimeoutError):
+                    raise no_answer(address) from None
+
+            with ClusterExecutor(address, connect, distributed.KilledWorker, here) as executor:
+                yield executor

@@ -16,15 +16,14 @@ def open_executor(
 ) -> AbstractContextManager[Executor]:
     """Return the executor of some settings, to be used in a ``with`` statement.
 
-    With ``dask_scheduler`` it is the cluster of that scheduler, and ``workers`` does not count.
-    Otherwise it has so many processes, one for each processor by default; a single worker is a
-    thread of this process. Raises SettingsError where Dask is needed and not installed, and
-    RetriableError where its scheduler does not answer.
+    It has so many processes, one for each processor by default; a single worker is a thread of
+    this process. With ``dask_scheduler`` it is the cluster of that scheduler, and these are for
+    what is too large to travel there. Raises SettingsError where Dask is needed and not
+    installed, and RetriableError where its scheduler does not answer.
     """
-    if dask_scheduler:
-        return open_cluster(dask_scheduler)
     workers = workers or os.cpu_count() or 1
-    return _Thread(1) if workers == 1 else ProcessExecutor(workers)
+    here = _Thread(1) if workers == 1 else ProcessExecutor(workers)
+    return open_cluster(dask_scheduler, here) if dask_scheduler else here
 
 
 class _Thread(ThreadPoolExecutor):
@@ -48,5 +47,10 @@ def if_ahead(executor: Executor) -> Executor | None:
 
 
 def capacity(executor: Executor) -> int:
-    """Return how many reports an executor converts at the same time."""
-    return executor.workers if isinstance(executor, ProcessExecutor | ClusterExecutor) else 1
+    """Return how many reports an executor converts at the same time.
+
+    Of a cluster that is the larger number, of those that travel and of those that do not.
+    """
+    if isinstance(executor, ClusterExecutor):
+        return max(executor.workers, capacity(executor.here))
+    return executor.workers if isinstance(executor, ProcessExecutor) else 1

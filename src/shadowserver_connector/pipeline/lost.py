@@ -1,8 +1,8 @@
-"""A worker that died, as the reports that it had see it."""
+"""A worker or a cluster that is gone, as the reports that it had see it."""
 
 from __future__ import annotations
 
-from shadowserver_connector.errors import SkippableError
+from shadowserver_connector.errors import RetriableError, SkippableError
 
 
 class WorkerLostError(SkippableError):
@@ -13,3 +13,7 @@ class WorkerLostError(SkippableError):
             "each process that converted it died; give the workers more memory, "
             "or report it as a fault with the file"
         )
+
+
+class ClusterLostError(RetriableError):
+    """The cluster that had this report, or was to have it, is out of reach."""
