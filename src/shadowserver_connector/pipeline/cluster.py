@@ -41,6 +41,9 @@ class ClusterExecutor(Executor):
     times (3); what is lost then fails with WorkerLostError. When the connection to the scheduler
     is lost, what was on the cluster fails with ClusterLostError; so does what is submitted while
     nobody answers. Functions may be submitted by several threads.
+
+    It stands where ``Client.get_executor()`` would: a future of that one stays open for ever when
+    the connection breaks while its result is fetched, and all of it ends with its client.
     """
 
     def __init__(
