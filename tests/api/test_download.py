@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
@@ -317,3 +318,61 @@ def test_a_long_transfer_at_a_fair_speed_goes_on() -> None:
     assert not is_too_slow(60, 0)
     assert is_too_slow(600, 1000)
     assert not is_too_slow(7200, 5 * 1024**3)
+
+
+class NoRoomError(Exception):
+    """Raised by the one who is asked for room."""
+
+
+def asking(into: Path, reply: httpx.Response, most: int) -> list[int]:
+    """Download with room for so many bytes; return the sizes that were asked for."""
+    asked: list[int] = []
+
+    def take(size: int) -> None:
+        asked.append(size)
+        if size > most:
+            raise NoRoomError
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        # A second attempt would find the reply used up.
+        return reply
+
+    retries: list[object] = []
+    retry = RetryPolicy(attempts=3, sleep=lambda _: None, on_retry=retries.append)
+    with (
+        ReportsApi("k", "s", transport=httpx.MockTransport(handler), retry=retry) as api,
+        pytest.raises(NoRoomError) if most < 3 * 2**20 else nullcontext(),
+    ):
+        assert api.download(report(), into, take).size == 3 * 2**20
+    assert retries == []
+    return asked
+
+
+def test_room_is_asked_for_once_where_the_length_is_announced(tmp_path: Path) -> None:
+    """Before anything is written."""
+    body = b"a,b\n" + b"x" * (3 * 2**20 - 4)
+    assert asking(tmp_path, httpx.Response(200, content=body), 2**40) == [3 * 2**20]
+    (tmp_path / NAME).unlink()
+    assert asking(tmp_path, httpx.Response(200, content=body), 2**20) == [3 * 2**20]
+    assert os.listdir(tmp_path) == []
+
+
+def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Path) -> None:
+    """A file is never larger than what was asked for; given up, nothing of it is left."""
+
+    def body() -> Iterator[bytes]:
+        yield b"a,b\n" + b"x" * (2**16 - 4)
+        for _ in range(47):
+            yield b"x" * 2**16
+
+    asked = asking(tmp_path, httpx.Response(200, content=body()), 2**40)
+    step = 2**20 + 2**16
+    assert asked == [0, step, 2 * step, 3 * step]
+    assert (tmp_path / NAME).stat().st_size == 3 * 2**20
+    (tmp_path / NAME).unlink()
+    assert asking(tmp_path, httpx.Response(200, content=body()), 2**20 + step) == [
+        0,
+        step,
+        2 * step,
+    ]
+    assert os.listdir(tmp_path) == []

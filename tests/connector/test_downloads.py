@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -7,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.connector.downloads import Fetched, downloads
 from shadowserver_connector.errors import TransferError
+from shadowserver_connector.pipeline.bounded import Download
 from shadowserver_connector.pipeline.disk import DiskFloor
-from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
+from tests.pipeline.growing import BOUND, SIZES, GrowingFiles, content_of, growing_reports
 from tests.sink.pycti_fakes import FakeLog
 
 REPORTS = [
@@ -29,7 +31,7 @@ class Source:
         self.begun: list[str] = []
         self._changed = threading.Condition()
 
-    def __call__(self, report: ReportInfo, folder: Path) -> Downloaded:
+    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
         """Write a file that holds the report's id."""
         with self._changed:
             self.begun.append(report.id)
@@ -101,13 +103,30 @@ def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
     assert len(list(reports)) == len(REPORTS) - 2
 
 
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
+    """What is ahead is never above the bound; the one in turn may be; all arrive in order."""
+    work = tmp_path / "w"
+    source = GrowingFiles(work, is_announced=is_announced)
+    reports = growing_reports()
+    for number, each in enumerate(fetched(reports, source, work, threads=8, max_bytes=BOUND)):
+        assert each.report is reports[number]
+        downloaded = each.download.result(60)
+        assert downloaded.path.read_bytes() == content_of(each.report)
+        shutil.rmtree(each.folder)
+        source.turn = number + 1
+    assert source.turn == len(SIZES)
+    assert source.given_up.is_set()
+    assert source.most_ahead <= BOUND
+
+
 def test_error_stays_with_its_report(tmp_path: Path) -> None:
     """A download that fails says so where its report is handled; the others go on."""
 
-    def fail_third(report: ReportInfo, folder: Path) -> Downloaded:
+    def fail_third(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
         if report.id == "id-2":
             raise TransferError("broke off")
-        return Source()(report, folder)
+        return Source()(report, folder, take)
 
     failed = [
         each.report.id
@@ -122,10 +141,10 @@ def test_closing_abandons_what_is_under_way(tmp_path: Path) -> None:
     release = threading.Event()
     begun: list[str] = []
 
-    def slow(report: ReportInfo, folder: Path) -> Downloaded:
+    def slow(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
         begun.append(report.id)
         release.wait(60)
-        return Source()(report, folder)
+        return Source()(report, folder, take)
 
     reports: Iterator[object] = fetched(REPORTS, slow, tmp_path / "w", threads=2)
     next(reports)

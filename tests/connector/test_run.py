@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.memory import Memory, StateResetError
@@ -76,7 +76,7 @@ class FakeApi:
         self.calls.append("subscriptions")
         return self.subscribed
 
-    def download(self, report: ReportInfo, into: Path) -> Downloaded:
+    def download(self, report: ReportInfo, into: Path, take: Take = take_any) -> Downloaded:
         """Write a file."""
         self.calls.append("download")
         self.asked.append(report)

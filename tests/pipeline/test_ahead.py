@@ -112,4 +112,5 @@ def test_bytes_of_all_files_count(tmp_path: Path) -> None:
     (tmp_path / "a" / "x.csv").write_bytes(b"12345")
     (tmp_path / "y.chunks").write_bytes(b"678")
     assert bytes_below(tmp_path) == 8
+    assert bytes_below(tmp_path, but={str(tmp_path / "a")}) == 3
     assert bytes_below(tmp_path / "none") == 0

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.connector.downloads import downloads
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.pipeline.disk import DiskFloor
@@ -106,7 +106,7 @@ def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]
     left = free(FLOOR, 0)
     begun: list[str] = []
 
-    def download(report: ReportInfo, folder: Path) -> Downloaded:
+    def download(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
         begun.append(report.id)
         return Downloaded(folder / "x", 1, "", "", "", "")
 

@@ -7,11 +7,14 @@ import threading
 from datetime import date
 from pathlib import Path
 
-from shadowserver_connector.api.download import Downloaded
+import pytest
+
+from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.fetch import fetch_all
 from shadowserver_connector.report.info import ReportInfo
+from tests.pipeline.growing import BOUND, GrowingFiles, content_of, growing_reports
 
 REPORTS = [
     ReportInfo(type="t", day=date(2024, 1, 31), file="same-name.csv", id=f"id-{n}")
@@ -26,7 +29,7 @@ class Source:
         self.begun = 0
         self._lock = threading.Lock()
 
-    def __call__(self, report: ReportInfo, folder: Path) -> Downloaded:
+    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
         """Write a file that begins with the report's id."""
         with self._lock:
             self.begun += 1
@@ -65,3 +68,23 @@ def test_downloads_are_bounded_in_bytes(tmp_path: Path) -> None:
     (tmp_path / "x.chunks").write_bytes(b"x" * 50)
     taken = begun_at_each(tmp_path, 50, [])
     assert taken == [(f"id-{n}", n + 1) for n in range(10) if n != 3]
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
+    """What is ahead is never above the bound; the one in turn may be; all arrive in order."""
+    source = GrowingFiles(tmp_path, is_announced=is_announced)
+    reports = growing_reports()
+    failures: list[Failure] = []
+    taken = []
+    for path, report in fetch_all(
+        source, reports, tmp_path, threads=8, failed=failures.append, max_bytes=BOUND
+    ):
+        assert path.read_bytes() == content_of(report)
+        taken.append(report)
+        shutil.rmtree(path.parent)
+        source.turn = len(taken)
+    assert taken == reports
+    assert failures == []
+    assert source.given_up.is_set()
+    assert source.most_ahead <= BOUND

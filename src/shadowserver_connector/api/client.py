@@ -25,7 +25,14 @@ from shadowserver_connector.api.connection import (
     read_bounded,
     tls_context,
 )
-from shadowserver_connector.api.download import Downloaded, fetch, report_url, target_path
+from shadowserver_connector.api.download import (
+    Downloaded,
+    Take,
+    fetch,
+    report_url,
+    take_any,
+    target_path,
+)
 from shadowserver_connector.api.pacing import Pacer
 from shadowserver_connector.api.quiet import unlogged
 from shadowserver_connector.api.retry import (
@@ -159,9 +166,11 @@ class ReportsApi:
         """Return how many events the API counts per day and type, first and last day included."""
         return self._ask("reports/stats", answers.day_events, date=f"{first}:{last}")
 
-    def download(self, report: ReportInfo, into: Path) -> Downloaded:
+    def download(self, report: ReportInfo, into: Path, take: Take = take_any) -> Downloaded:
         """Stream a report to ``into / report.file``, which appears only when it is whole.
 
+        ``take`` is told how large the file is about to be, at the start and as it grows; what it
+        raises is raised at once, and leaves no file.
         Two reports with the same file name need different folders. Besides the errors of every
         call, raises TransferError (broke off at each attempt), NotReadyError (0 bytes),
         ReportRefusedError (gone, unusable id or name, bigger than ``max_bytes``, on another
@@ -173,7 +182,7 @@ class ReportsApi:
         def attempt() -> Downloaded:
             self._pacer.wait()
             with unlogged():
-                return fetch(self._http, url, path, max_bytes=self._max_bytes)
+                return fetch(self._http, url, path, max_bytes=self._max_bytes, take=take)
 
         return call(self._retry, f"download of {report.file}", attempt)
 

@@ -32,6 +32,15 @@ _ID = re.compile(r"[A-Za-z0-9_.:?=&-]+")
 _MAX_REDIRECTS = 5
 _HASHES = ("md5", "sha1", "sha256", "sha512")
 _BOM = b"\xef\xbb\xbf"
+# A file whose length nobody announced asks for room this many bytes ahead of its size.
+_STEP = 1024**2
+
+Take = Callable[[int], None]
+"""Is told the size in bytes that a file on disk is about to have; raises to give it up."""
+
+
+def take_any(_size: int) -> None:
+    """Let a file have any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +86,13 @@ def fetch(
     path: Path,
     *,
     max_bytes: int,
+    take: Take = take_any,
     clock: Callable[[], float] = time.monotonic,
 ) -> Downloaded:
     """Try once to get ``url`` into ``path``, which appears only when it is whole and on disk.
 
+    ``take`` is asked before anything is written, with the announced length, and again before
+    the file grows beyond what it was asked for. What it raises ends the download, without a file.
     Raises RetryLaterError (broken off, too slow, host in trouble), NotReadyError (0 bytes),
     ReportRefusedError (gone, too big, elsewhere), DiskFullError and, where ``path`` cannot be
     written for another reason, SinkUnavailableError.
@@ -88,7 +100,7 @@ def fetch(
     try:
         with _opened(client, url) as response, _part_of(path) as part:
             _check_status(response)
-            size, hashes = _copy(response, part, max_bytes=max_bytes, clock=clock)
+            size, hashes = _copy(response, part, max_bytes, take, clock)
             _check_whole(response, size)
             if size == 0:
                 raise NotReadyError("the file is still empty; it is asked for again")
@@ -148,10 +160,16 @@ def _part_of(path: Path) -> Iterator[BinaryIO]:
 
 
 def _copy(
-    response: httpx.Response, part: BinaryIO, *, max_bytes: int, clock: Callable[[], float]
+    response: httpx.Response,
+    part: BinaryIO,
+    max_bytes: int,
+    take: Take,
+    clock: Callable[[], float],
 ) -> tuple[int, dict[str, str]]:
-    if (_announced(response) or 0) > max_bytes:
+    taken = _announced(response) or 0
+    if taken > max_bytes:
         raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
+    take(taken)
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in _HASHES}
     started = clock()
     size = 0
@@ -161,6 +179,9 @@ def _copy(
             raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
         if is_too_slow(clock() - started, size):
             raise RetryLaterError("the file comes too slowly", kind=TransferError)
+        if size > taken:
+            taken = size + _STEP
+            take(taken)
         for each in hashes.values():
             each.update(chunk)
         part.write(chunk)

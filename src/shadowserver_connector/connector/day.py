@@ -11,7 +11,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
-from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.api.download import Downloaded, take_any
 from shadowserver_connector.connector.downloads import Fetched, download_into, downloads
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.connector.importer import Importer, Patience
@@ -23,9 +23,9 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
 )
 from shadowserver_connector.pipeline.archive import keep_if_wanted
+from shadowserver_connector.pipeline.bounded import Download
 from shadowserver_connector.pipeline.conversions import Conversions, Convert
 from shadowserver_connector.pipeline.disk import DiskFloor
-from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.room import converting_with_room, with_room
 from shadowserver_connector.report.info import ReportInfo
@@ -161,7 +161,7 @@ def _downloaded(parts: Importer, patience: Patience, fetched: Fetched) -> Downlo
 
     def call() -> Downloaded:
         if not ahead:
-            return download_into(parts.api.download, fetched.report, fetched.folder)
+            return download_into(parts.api.download, fetched.report, fetched.folder, take_any)
         download = ahead.pop()
         while not download.done():
             wait([download], timeout=_LOOK_UP)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
+from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, in_order
+from shadowserver_connector.pipeline.bounded import BoundedDownloads, Download
 from shadowserver_connector.pipeline.disk import DiskFloor
-from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.report.info import ReportInfo
 
 
@@ -36,33 +37,39 @@ def downloads(
     """Yield the reports in order, downloading up to ``threads`` of them at the same time.
 
     A report's folder is deleted when the next one is asked for, or when the iterator is closed,
-    which abandons downloads under way without waiting for them. None is begun ahead while there
-    are ``max_bytes`` in ``workspace``, whatever made them. Below ``floor`` none is begun: first
+    which abandons downloads under way without waiting for them. A download ahead that would take
+    ``workspace`` beyond ``max_bytes``, whatever else is in there, is given up and begun again
+    later; the one that was yielded last may be of any size. Below ``floor`` none is begun: first
     what is on disk is given away, then it waits, and raises Stopping.
     """
-    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="download")
+    ahead = BoundedDownloads(
+        partial(download_into, download), workspace, threads=threads, max_bytes=max_bytes
+    )
 
     def begin(numbered: tuple[int, ReportInfo]) -> Fetched:
         number, report = numbered
         folder = workspace / f"{report.day}-{number}"
         shutil.rmtree(folder, ignore_errors=True)
-        return Fetched(report, folder, pool.submit(download_into, download, report, folder))
+        return Fetched(report, folder, ahead.begin(report, folder))
 
     def has_room() -> bool:
-        return floor.is_kept() and bytes_below(workspace) < max_bytes
+        return floor.is_kept() and ahead.has_room()
 
     try:
         for _, fetched in in_order(
             begin, enumerate(reports), ahead=threads, has_room=has_room, await_room=floor.wait
         ):
+            ahead.take_turn(fetched.folder)
+            if floor.is_kept():
+                ahead.resume()
             yield fetched
             shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        ahead.close()
         shutil.rmtree(workspace, ignore_errors=True)
 
 
-def download_into(download: Download, report: ReportInfo, folder: Path) -> Downloaded:
+def download_into(download: Download, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
     """Download a report into a folder that is made for it. Raises ``OSError`` where that fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    return download(report, folder)
+    return download(report, folder, take)

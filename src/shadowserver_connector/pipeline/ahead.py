@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
 MAX_BYTES_AHEAD: Final = 1024**3
-"""Bytes on disk, of downloads and of what was converted ahead, above which none is begun."""
+"""Bytes on disk, of downloads and of what was converted ahead, beyond which nothing is ahead."""
 
 Item = TypeVar("Item")
 Begun = TypeVar("Begun")
@@ -55,10 +55,14 @@ def in_order(
         raise failure
 
 
-def bytes_below(folder: Path) -> int:
-    """Return the bytes of all files in a folder and in those inside of it."""
+def bytes_below(folder: Path, but: Container[str] = ()) -> int:
+    """Return the bytes of all files in a folder and in those inside of it, but for some of these.
+
+    ``but`` has the paths of the folders inside that do not count.
+    """
     size = 0
-    for parent, _, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if os.path.join(parent, name) not in but]
         for name in names:
             # It may be renamed or deleted between two looks.
             with suppress(FileNotFoundError):

@@ -8,15 +8,15 @@ from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TypeVar
 
-from shadowserver_connector.api.download import Downloaded
+from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import DISK_FULL
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
 from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
+from shadowserver_connector.pipeline.bounded import Download
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.executors import capacity
-from shadowserver_connector.pipeline.fetch import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 
@@ -61,8 +61,8 @@ class Conversions:
     def after(self, download: Download, options: Options) -> Download:
         """Return a download that begins to convert the file when it is there."""
 
-        def download_and_begin(report: ReportInfo, folder: Path) -> Downloaded:
-            downloaded = download(report, folder)
+        def download_and_begin(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+            downloaded = download(report, folder, take)
             self.begin(downloaded.path, report, options)
             return downloaded
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.errors import RetriableError, SkippableError
-from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
+from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, in_order
 from shadowserver_connector.pipeline.batch import Failure, Job
+from shadowserver_connector.pipeline.bounded import BoundedDownloads, Download
 from shadowserver_connector.report.info import ReportInfo
-
-Download = Callable[[ReportInfo, Path], Downloaded]
 
 
 def fetch_all(
@@ -27,25 +26,24 @@ def fetch_all(
 ) -> Iterator[Job]:
     """Download reports, each into a folder of its own in ``folder``; yield them in their order.
 
-    At most ``threads`` downloads are under way or waiting to be taken, and none is begun while
-    ``folder`` holds ``max_bytes`` or more, unless it is the next to be taken: whoever takes a
-    report deletes its folder. One that fails is given to ``failed``, and the others go on. When
-    the iterator is closed, downloads under way are abandoned without waiting for them.
+    At most ``threads`` downloads are under way or waiting to be taken. One that would take
+    ``folder`` beyond ``max_bytes`` is given up and begun again later, unless it is the next to
+    be taken, which may be of any size: whoever takes a report deletes its folder. One that fails
+    is given to ``failed``, and the others go on. When the iterator is closed, downloads under
+    way are abandoned without waiting for them.
     """
+    ahead = BoundedDownloads(download, folder, threads=threads, max_bytes=max_bytes)
 
-    def fetch(report: ReportInfo) -> Downloaded:
-        return download(report, Path(tempfile.mkdtemp(dir=folder)))
-
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="download")
-
-    def start(report: ReportInfo) -> Future[Downloaded]:
-        return pool.submit(fetch, report)
-
-    def has_room() -> bool:
-        return bytes_below(folder) < max_bytes
+    def begin(report: ReportInfo) -> tuple[Path, Future[Downloaded]]:
+        own = Path(tempfile.mkdtemp(dir=folder))
+        return own, ahead.begin(report, own)
 
     try:
-        for report, future in in_order(start, reports, ahead=threads, has_room=has_room):
+        for report, (own, future) in in_order(
+            begin, reports, ahead=threads, has_room=ahead.has_room
+        ):
+            ahead.take_turn(own)
+            ahead.resume()
             try:
                 downloaded = future.result()
             except (RetriableError, SkippableError) as error:
@@ -53,4 +51,4 @@ def fetch_all(
             else:
                 yield downloaded.path, report
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        ahead.close()

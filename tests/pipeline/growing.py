@@ -1,0 +1,75 @@
+"""Downloads that grow piece by piece, and look at what is on disk meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date
+from pathlib import Path
+
+from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.pipeline.ahead import bytes_below
+from shadowserver_connector.report.info import ReportInfo
+
+PIECE = 1000
+SIZES = (8000, 8000, 8000, 50_000, 8000, 8000, 8000, 8000, 8000, 30_000, 1000, 8000)
+BOUND = 20_500
+"""Room for two files and a half."""
+
+
+def growing_reports() -> list[ReportInfo]:
+    """Return a report for each size."""
+    return [
+        ReportInfo("t", date(2024, 1, 31), "same-name.csv", id=str(number))
+        for number in range(len(SIZES))
+    ]
+
+
+def content_of(report: ReportInfo) -> bytes:
+    """Return what a report's file holds."""
+    return bytes([65 + int(report.id)]) * SIZES[int(report.id)]
+
+
+class GrowingFiles:
+    """Downloads into ``folder``; the first ends only when one ahead was given up."""
+
+    def __init__(self, folder: Path, *, is_announced: bool) -> None:
+        self.turn = 0
+        """Number of the report whose turn it is, to be set once the one before it is deleted."""
+        self.most_ahead = 0
+        """Most bytes on disk at any moment, without those of the report whose turn it is."""
+        self.given_up = threading.Event()
+        self._folder = folder
+        self._is_announced = is_announced
+        self._folders: dict[int, str] = {}
+        # Nothing grows while all files are looked at.
+        self._lock = threading.Lock()
+
+    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+        """Write a file, asking for its room at once or piece by piece."""
+        number = int(report.id)
+        self._folders[number] = str(folder)
+        part = folder / ".part"
+        try:
+            if self._is_announced:
+                take(SIZES[number])
+            self._write(part, number, take)
+        except BaseException:
+            with self._lock:
+                part.unlink(missing_ok=True)
+            self.given_up.set()
+            raise
+        return Downloaded(part.rename(folder / report.file), SIZES[number], "", "", "", "")
+
+    def _write(self, part: Path, number: int, take: Take) -> None:
+        piece = bytes([65 + number]) * PIECE
+        with part.open("wb", buffering=0) as file:
+            for size in range(PIECE, SIZES[number] + PIECE, PIECE):
+                if not self._is_announced:
+                    take(size)
+                if number == 0 and size == SIZES[0]:
+                    assert self.given_up.wait(60)
+                with self._lock:
+                    file.write(piece)
+                    in_turn = self._folders.get(self.turn, "")
+                    ahead = bytes_below(self._folder, but={in_turn})
+                    self.most_ahead = max(self.most_ahead, ahead)

@@ -1,0 +1,130 @@
+"""Downloads within a number of bytes."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.pipeline.bounded import BoundedDownloads
+from shadowserver_connector.report.info import ReportInfo
+
+DONE = Downloaded(Path("x"), 0, "", "", "", "")
+
+
+def report(name: str) -> ReportInfo:
+    """Return a report with an id."""
+    return ReportInfo("t", date(2024, 1, 31), "x.csv", id=name)
+
+
+class Asking:
+    """Downloads that ask for the bytes which their ids name, and count how often they begin."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.ended = threading.Semaphore(0)
+
+    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+        """Ask, and leave a file of that size."""
+        self.begun.append(report.id)
+        try:
+            take(int(report.id))
+            folder.mkdir()
+            (folder / "x.csv").write_bytes(b"x" * int(report.id))
+        finally:
+            self.ended.release()
+        return DONE
+
+
+def test_one_without_room_begins_again_when_there_is_room(tmp_path: Path) -> None:
+    """Not when there is less than it asked for; meanwhile no further one is to be begun."""
+    source = Asking()
+    ahead = BoundedDownloads(source, tmp_path, threads=1, max_bytes=100)
+    other = tmp_path / "other"
+    other.write_bytes(b"x" * 60)
+    future = ahead.begin(report("50"), tmp_path / "b")
+    assert source.ended.acquire(timeout=60)
+    # A single thread: what is begun now runs after it was put off.
+    ahead.begin(report("1"), tmp_path / "c").result(60)
+    assert not ahead.has_room()
+    ahead.resume()
+    other.write_bytes(b"x" * 50)
+    ahead.resume()
+    ahead.take_turn(tmp_path / "none")
+    assert source.begun == ["50", "1"]
+    other.write_bytes(b"x" * 49)
+    ahead.resume()
+    assert future.result(60) is DONE
+    assert source.begun == ["50", "1", "50"]
+    assert not ahead.has_room()
+    other.unlink()
+    assert ahead.has_room()
+    ahead.close()
+
+
+def test_one_in_turn_is_never_held_up(tmp_path: Path) -> None:
+    """However large it is, and whether it was given up before or is begun in its turn."""
+    source = Asking()
+    ahead = BoundedDownloads(source, tmp_path, threads=1, max_bytes=100)
+    large = ahead.begin(report("5000"), tmp_path / "a")
+    assert source.ended.acquire(timeout=60)
+    ahead.begin(report("1"), tmp_path / "b").result(60)
+    assert not large.done()
+    ahead.take_turn(tmp_path / "a")
+    assert large.result(60) is DONE
+    ahead.take_turn(tmp_path / "c")
+    assert ahead.begin(report("7000"), tmp_path / "c").result(60) is DONE
+    assert source.begun == ["5000", "1", "5000", "7000"]
+    ahead.close()
+
+
+def test_turn_that_comes_while_a_download_is_given_up_is_not_missed(tmp_path: Path) -> None:
+    """It begins again at once."""
+    begun = []
+
+    def download(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+        begun.append(report.id)
+        try:
+            take(500)
+        except Exception:
+            ahead.take_turn(folder)
+            raise
+        return DONE
+
+    ahead = BoundedDownloads(download, tmp_path, threads=1, max_bytes=100)
+    assert ahead.begin(report("a"), tmp_path / "a").result(60) is DONE
+    assert begun == ["a", "a"]
+    ahead.close()
+
+
+@pytest.mark.parametrize("folder", ["work", "work/../work"])
+def test_what_is_claimed_and_written_counts_once(
+    tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the folder is written; what a failed download claimed is free again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work" / "a").mkdir(parents=True)
+    written, go_on = threading.Event(), threading.Event()
+
+    def download(report: ReportInfo, into: Path, take: Take) -> Downloaded:
+        take(60)
+        part = into / "part"
+        part.write_bytes(b"x" * 60)
+        written.set()
+        assert go_on.wait(60)
+        part.unlink()
+        raise ValueError("broken")
+
+    ahead = BoundedDownloads(download, Path(folder), threads=1, max_bytes=100)
+    future = ahead.begin(report("a"), Path(folder, "a"))
+    assert written.wait(60)
+    assert ahead.has_room()
+    (tmp_path / "work" / "other").write_bytes(b"x" * 40)
+    assert not ahead.has_room()
+    go_on.set()
+    assert isinstance(future.exception(60), ValueError)
+    assert ahead.has_room()
+    ahead.close()
