@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -306,6 +307,8 @@ def test_cluster_without_workers_is_told_of_once(
 ) -> None:
     """Nobody waits for it silently; when a worker comes, all is done."""
     monkeypatch.setattr(cluster_module, "_LOOK_UP", 0.1)
+    # pycti sets the level of all loggers in the process, also for tests that come later.
+    caplog.set_level(logging.WARNING, logger=cluster_module.__name__)
     with started(tmp_path, 0) as empty, open_executor(1, empty.address) as executor:
         futures = [executor.submit(int, "7") for _ in range(3)]
         until(lambda: caplog.records)
