@@ -90,6 +90,18 @@ def test_some_hosts_have_several_findings(tmp_path: Path) -> None:
         assert len({(row["ip"], row[fact]) for row in rows}) == len(hosts)
 
 
+@pytest.mark.parametrize("rows", [100, 1_000, 1_503, 6_000])
+def test_every_host_has_a_row_at_any_size(tmp_path: Path, rows: int) -> None:
+    """There are two hosts for three rows, and all but the busy ones have one row or two."""
+    table, _ = _table(
+        tmp_path, b"".join(report_chunks("scan_telnet", DAY, rows, columns=("timestamp", "ip")))
+    )
+    hosts = Counter(row["ip"] for row in table)
+    assert len(hosts) == rows * 2 // 3
+    busy = sum(count > 2 for count in hosts.values())
+    assert 0 < busy <= len(hosts) // 20
+
+
 def test_times_are_within_the_day_and_in_order(tmp_path: Path) -> None:
     """Timestamps have the form of real ones and the day that the report covers."""
     rows, _ = _table(tmp_path, _bytes("event4_sinkhole", 500))

@@ -6,6 +6,7 @@ The same seed, type, day, number of rows and columns give the same bytes.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -20,8 +21,9 @@ from shadowserver_connector.simulator.values import maker_of, quoted
 
 _ROWS_IN_CHUNK = 500
 _REMOTE_HOSTS = 24
-# Multiplying by a large prime visits the hosts in an order that looks like none.
-_STRIDE = 1_000_003
+_BUSY_EVERY = 7
+"""Of so many rows the last is of one of the busy hosts; the others visit all hosts in turn."""
+_GOLDEN = 0.618034
 
 
 def report_rows(
@@ -55,11 +57,13 @@ def report_rows(
     makers = [maker_of(catalogue.column(report_type, name), scene) for name in names]
     moved = (seed * 17 + day.toordinal()) % 400
     busy = max(1, hosts // 20)
+    stride = _stride(hosts)
     for row in range(rows):
-        visit = row // hosts
-        order = row * _STRIDE % hosts if row % 7 else row // 7 % busy
+        visit, turn = divmod(row - row // _BUSY_EVERY, hosts)
+        is_busy = row % _BUSY_EVERY == _BUSY_EVERY - 1
+        order = row // _BUSY_EVERY % busy if is_busy else turn * stride % hosts
         host = order + moved
-        finding = host * 37 + visit * 11 + (row % 7 == 0) * (row % 23)
+        finding = host * 37 + visit * 11 + is_busy * (row % 23)
         remote = (finding * 5 + row % 3) % _REMOTE_HOSTS
         kind = finding % POOL
         numbers = (row, host, host % POOL, kind, remote, row * POOL + kind)
@@ -130,6 +134,18 @@ def columns_of(
     if columns is not None:
         return tuple(columns)
     return catalogue.columns_of(report_type) or catalogue.columns_of("special")
+
+
+def _stride(hosts: int) -> int:
+    """Return a step that visits every host once, in an order that looks like none.
+
+    Steps of the golden ratio spread the first visits evenly, so that those visited once more
+    are hosts like all others, however many there are.
+    """
+    step = int(hosts * _GOLDEN)
+    while math.gcd(step, hosts) != 1:
+        step += 1
+    return step
 
 
 def _made_hostile(rows: Iterable[list[str]]) -> Iterator[list[str]]:
