@@ -9,6 +9,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -54,17 +55,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _write(name: str, results: Sequence[Result], target: Path) -> None:
     """Write the numbers of a benchmark, and the chart of the growth; others keep theirs."""
-    known = json.loads(target.read_text())["results"] if target.exists() else {}
-    known[name] = [result.plain() for result in results]
-    if name == "growth":
-        draw(results[0], target.with_name("growth.svg"))
-    machine = {
+    known = json.loads(target.read_text()) if target.exists() else {}
+    known[name] = {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "version": __version__,
+        "build": _build(),
         "python": platform.python_version(),
         "processors": os.cpu_count(),
-        "build": _build(),
+        "tables": [result.plain() for result in results],
     }
+    if name == "growth":
+        draw(results[0], target.with_name("growth.svg"))
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({"machine": machine, "results": known}, indent=1) + "\n")
+    target.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def _build() -> str:

@@ -21,7 +21,7 @@ def draw(growth: Result, target: Path) -> None:
         rows = [row for row in growth.rows if row[0] == notes]
         sizes = [row[1] for row in rows]
         speed.plot(sizes, [row[2] for row in rows], marker="o", label=f"notes: {notes}")
-        memory.plot(sizes, [row[5] for row in rows], marker="o", label=f"notes: {notes}")
+        memory.plot(sizes, [row[6] for row in rows], marker="o", label=f"notes: {notes}")
     memory.axhline(MOST_MB, color="grey", linestyle="--", linewidth=1)
     for axes, title in ((speed, "rows a second of CPU"), (memory, "peak memory, MB")):
         axes.set(title=title, xscale="log", xlabel="rows of the report", ylim=(0, None))

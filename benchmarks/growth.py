@@ -1,52 +1,88 @@
 """Time and memory as the report grows, in every notes mode; each in a process of its own.
 
-There are two hosts for three rows at every size, so that a row is as much work. CPU seconds are
-the mean of the rounds, memory is the most that any of them took.
+Before and after each conversion, one of ``COMPARED`` rows is made, and both are compared: a
+machine that is slower for some minutes is so for both. CPU seconds are the mean of the rounds,
+memory is the most that any of them took.
 """
 
 from __future__ import annotations
 
-from operator import itemgetter
+from itertools import pairwise
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, pstdev
+from typing import Any
 
 from benchmarks.measure import in_child
-from benchmarks.reports import USUAL, report
+from benchmarks.reports import USUAL, Report, report
 from benchmarks.results import Result
 
-HEADINGS = ("notes", "rows", "rows/s", "CPU s", "objects a row", "peak MB")
+HEADINGS = (
+    "notes",
+    "rows",
+    "rows/s",
+    "of those around",
+    "CPU s",
+    "objects a row",
+    "peak MB",
+)
 MODES = ("finding", "host", "none")
 SIZES = (10_000, 50_000, 100_000, 1_000_000, 5_000_000)
 QUICK_SIZES = (500, 2_000)
 COMPARED = 50_000
 ROWS_ENOUGH = 1_000_000
-"""Rows that a size is converted of at least, in up to five rounds: single seconds tell little."""
+"""Rows that a size is converted of at least, in 2 to 5 rounds: single seconds tell little."""
 MOST_MB = 200
 
 
 def measure(folder: Path, *, quick: bool, largest: int = SIZES[-1]) -> Result:
     """Convert reports of growing size; ``largest`` leaves out those beyond."""
     sizes = QUICK_SIZES if quick else tuple(size for size in SIZES if size <= largest)
+    beside = report(folder, USUAL, QUICK_SIZES[-1] if quick else COMPARED, seed=2)
     result = Result("Growth: time and memory by rows (rows a second of CPU)", HEADINGS)
+    around: dict[str, list[float]] = {notes: [] for notes in MODES}
     for size in sizes:
         given = report(folder, USUAL, size)
+        rounds = 1 if quick else max(2, min(5, ROWS_ENOUGH // size))
         for notes in MODES:
-            rounds = 1 if quick else max(1, min(5, ROWS_ENOUGH // size))
-            found = [in_child("convert_once", str(given.path), USUAL, notes) for _ in range(rounds)]
-            cpu = fmean(each["cpu"] for each in found)
-            peak = max(each["peak_kib"] for each in found) * 1024 / 1e6
-            result.rows.append((notes, size, size / cpu, cpu, found[0]["objects"] / size, peak))
+            result.rows.append(_measured(given, beside, notes, rounds, around[notes]))
         given.path.unlink()
     for notes in MODES:
-        _judge(result, notes)
+        _judge_memory(result, notes)
+        _judge_time(result, notes, around[notes])
     return result
 
 
-def _judge(result: Result, notes: str) -> None:
+def _measured(
+    given: Report, beside: Report, notes: str, rounds: int, around: list[float]
+) -> tuple[Any, ...]:
+    """Return a line of the table; ``around`` gets the rows/s of those before and after."""
+    found: list[dict[str, Any]] = []
+    compared = [_rate(beside, notes)]
+    for _ in range(rounds):
+        found.append(_converted(given, notes))
+        compared.append(_rate(beside, notes))
+    around += compared
+    cpu = fmean(each["cpu"] for each in found)
+    peak = max(each["peak_kib"] for each in found) * 1024 / 1e6
+    speed = given.rows / cpu
+    objects = found[0]["objects"] / given.rows
+    return notes, given.rows, speed, speed / fmean(compared), cpu, objects, peak
+
+
+def _converted(given: Report, notes: str) -> dict[str, Any]:
+    found: dict[str, Any] = in_child("convert_once", str(given.path), USUAL, notes)
+    return found
+
+
+def _rate(given: Report, notes: str) -> float:
+    return given.rows / float(_converted(given, notes)["cpu"])
+
+
+def _judge_memory(result: Result, notes: str) -> None:
     of_mode = [row for row in result.rows if row[0] == notes]
     few = next((row for row in of_mode if row[1] == COMPARED), of_mode[0])
     most = of_mode[-1]
-    megabytes, growth = most[5], most[5] / few[5] - 1
+    megabytes, growth = most[6], most[6] / few[6] - 1
     result.goal(
         f"notes: {notes}, {most[1]:,} rows in {MOST_MB} MB",
         f"{megabytes:.0f} MB",
@@ -55,9 +91,16 @@ def _judge(result: Result, notes: str) -> None:
     result.goal(
         f"notes: {notes}, at most 10 % above {few[1]:,} rows", f"{growth:+.1%}", met=growth <= 0.1
     )
-    first, slowest = of_mode[0], min(of_mode[1:], key=itemgetter(2))
+
+
+def _judge_time(result: Result, notes: str, around: list[float]) -> None:
+    """Hold each size against the one before; what one report varies by is no fall."""
+    varies = pstdev(around) / fmean(around)
+    of_mode = [row for row in result.rows if row[0] == notes]
+    steps = [(now[3] / before[3] - 1, now[1]) for before, now in pairwise(of_mode)]
+    step, size = min(steps)
     result.goal(
-        f"notes: {notes}, rows/s nowhere below those of {first[1]:,} rows",
-        f"{slowest[2] / first[2]:.2f} times at {slowest[1]:,} rows",
-        met=slowest[2] >= first[2],
+        f"notes: {notes}, rows/s fall from no size to the next by more than one report varies",
+        f"{step:+.1%} to {size:,} rows, where the same report varies by {varies:.1%}",
+        met=step >= -varies,
     )
