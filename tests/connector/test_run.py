@@ -27,6 +27,7 @@ from shadowserver_connector.errors import (
     TransferError,
 )
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.lost import ClusterLostError
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
@@ -307,6 +308,30 @@ def test_broken_download_is_tried_again_within_the_run(helper: FakeHelper, tmp_p
     parts.waiter.log.warning = lambda *_: heal()  # type: ignore[method-assign]
     run_window(parts)
     assert len(helper.messages) == 2
+
+
+def test_absent_cluster_is_waited_for_once_and_downloads_all_the_same(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """After one wait in vain each report fails at once; a broken transfer is still waited out."""
+    api = FakeApi(*(report(number=number) for number in range(4)))
+    download, failures = api.download, [TransferError("broke off")]
+
+    def break_off_once(wanted: ReportInfo, *arguments: Any) -> Downloaded:
+        if failures and wanted == report(number=2):
+            raise failures.pop()
+        return download(wanted, *arguments)
+
+    def convert(*_: Any) -> Outcome:
+        raise ClusterLostError("nobody answers")
+
+    api.download = break_off_once  # type: ignore[method-assign]
+    parts = importer(helper, api, tmp_path, convert=convert, patience=0.2)
+    run_window(parts)
+    waits = [line for line in helper.connector_logger.lines if line[1] == "Waiting"]
+    assert [each[2]["for"].split(" of ")[0] for each in waits] == ["the conversion", "the download"]
+    failed = helper.connector_logger.messages("error")
+    assert failed == ["Report failed"] * 4
 
 
 def test_full_disk_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:

@@ -14,7 +14,12 @@ from typing import Final
 from shadowserver_connector.api.download import Downloaded, take_any
 from shadowserver_connector.connector.downloads import Fetched, download_into, downloads
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
-from shadowserver_connector.connector.importer import Importer, Patience
+from shadowserver_connector.connector.importer import (
+    CONVERTERS,
+    SHADOWSERVER,
+    Importer,
+    Patience,
+)
 from shadowserver_connector.connector.memory import StateResetError
 from shadowserver_connector.connector.tally import Failure, Tally
 from shadowserver_connector.errors import (
@@ -169,7 +174,9 @@ def _downloaded(parts: Importer, patience: Patience, fetched: Fetched) -> Downlo
         return download.result()
 
     return patience.until(
-        f"the download of {fetched.report.file}", lambda: with_room(parts.waiter, call)
+        SHADOWSERVER,
+        f"the download of {fetched.report.file}",
+        lambda: with_room(parts.waiter, call),
     )
 
 
@@ -186,7 +193,7 @@ def _convert_and_send(
     def call() -> Outcome:
         return patiently(path, report, parts.options, lambda chunk: delivery.send(chunk, path))
 
-    return patience.until(f"the conversion of {report.file}", call)
+    return patience.until(CONVERTERS, f"the conversion of {report.file}", call)
 
 
 def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:

@@ -24,7 +24,10 @@ from shadowserver_connector.sink.waiting import Log, Waiter
 T = TypeVar("T")
 
 PATIENCE: Final = 900.0
-"""Seconds that a run waits for Shadowserver before it leaves a day or report to the next run."""
+"""Seconds that a run waits for one of these before it leaves a day or report to the next run."""
+SHADOWSERVER: Final = "Shadowserver"
+CONVERTERS: Final = "converters"
+"""The processes or the cluster that convert reports."""
 
 
 def now() -> datetime:
@@ -34,23 +37,24 @@ def now() -> datetime:
 
 @dataclass
 class Patience:
-    """How long to wait for Shadowserver: once it was in vain, not again until it answers."""
+    """How long to wait for others: once it was in vain for one, not again until it answers."""
 
     waiter: Waiter
     seconds: float = PATIENCE
-    exhausted: bool = False
+    exhausted: set[str] = field(default_factory=set)
 
-    def until(self, what: str, call: Callable[[], T]) -> T:
+    def until(self, who: str, what: str, call: Callable[[], T]) -> T:
         """Return what ``call`` returns, waiting while it raises a RetriableError.
 
-        Raises the last error when patience is used up.
+        ``who`` has to answer for that, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited
+        for. Raises the last error when patience is used up.
         """
         try:
-            result = self.waiter.until(what, call, 0.0 if self.exhausted else self.seconds)
+            result = self.waiter.until(what, call, 0.0 if who in self.exhausted else self.seconds)
         except RetriableError:
-            self.exhausted = True
+            self.exhausted.add(who)
             raise
-        self.exhausted = False
+        self.exhausted.discard(who)
         return result
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from shadowserver_connector.connector.day import import_day
 from shadowserver_connector.connector.estimate import estimate
 from shadowserver_connector.connector.events import Listed
-from shadowserver_connector.connector.importer import Importer, Patience, now
+from shadowserver_connector.connector.importer import SHADOWSERVER, Importer, Patience, now
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.connector.selection import is_wanted
 from shadowserver_connector.errors import RetriableError
@@ -55,6 +55,7 @@ def _list_day(parts: Importer, patience: Patience, day: date) -> list[ReportInfo
     settings = parts.settings
     try:
         reports = patience.until(
+            SHADOWSERVER,
             "Shadowserver",
             lambda: parts.api.list_reports(
                 day, lists=settings.report_names, types=settings.report_types
