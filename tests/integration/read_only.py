@@ -29,8 +29,7 @@ def refuse(event, arguments):
         return
     for at, relative in [(0, None)] if event == "open" else CHANGES.get(event, []):
         path = arguments[at]
-        # A descriptor, or SQLite's name for a file of its own in TMPDIR.
-        if isinstance(path, int) or (event == "sqlite3.connect" and not path):
+        if isinstance(path, int):  # a descriptor
             continue
         base = os.getcwd()
         if relative is not None and arguments[relative] >= 0:

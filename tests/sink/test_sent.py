@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
+import resource
 import subprocess
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -66,13 +67,54 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1
     return int(done.stdout) * 1024
 
 
-def test_nothing_is_remembered_where_the_disk_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Objects then go again; nothing fails for it."""
-
-    def full(*arguments: Any, **keywords: Any) -> sqlite3.Connection:
-        raise sqlite3.OperationalError("database or disk is full")
-
-    monkeypatch.setattr(sqlite3, "connect", full)
+def test_what_is_sent_is_in_the_temporary_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file that has no name, and that is gone when it is forgotten."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     sent = SentObjects()
     sent.add(objects(0, 2))
+    assert list(tmp_path.iterdir()) == []
+    assert len(open_files_in(tmp_path)) == 1
+    sent.clear()
+    assert open_files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("room", [0, 20_000, 300_000])
+def test_full_disk_is_given_back_and_objects_go_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Nothing fails for it; the next work is remembered when there is room again."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    sent = SentObjects()
+    with no_file_above(room):
+        for start in range(0, 40_000, 1_000):
+            sent.add(objects(start, start + 1_000))
+    assert open_files_in(tmp_path) == []
     assert sent.needless(objects(0, 2), lambda ids: ids) == frozenset()
+    sent.add(objects(0, 2))
+    assert sent.needless(objects(0, 2), lambda ids: ids) == frozenset()
+    sent.clear()
+    sent.add(objects(0, 2))
+    assert len(sent.needless(objects(0, 2), lambda ids: ids)) == 2
+    sent.clear()
+
+
+def open_files_in(folder: Path) -> list[str]:
+    """Return the files in a folder that this process has open, those without a name too."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(descriptor.readlink()))
+    return [name for name in found if name.startswith(f"{folder}/")]
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import islice
 from typing import Final
 
 from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.temporary import temporary_directory
 
 _TABLE: Final = """
 CREATE TABLE sent (digest BLOB PRIMARY KEY, held INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID
@@ -30,23 +32,28 @@ _AT_ONCE: Final = 500
 
 
 class SentObjects:
-    """What was sent in a work, however much: in a temporary file of SQLite's own.
+    """What was sent in a work, however much: in a temporary file of SQLite's.
 
-    Where that cannot be written nothing is remembered, and objects go again.
+    Where that cannot be written, nothing is remembered of the work, and objects go again.
     """
 
     def __init__(self) -> None:
         self._database: sqlite3.Connection | None = None
+        self._is_given_up = False
 
     def add(self, objects: Iterable[Encoded]) -> None:
         """Remember objects whose message the broker has confirmed."""
+        if self._is_given_up:
+            return
         digests = [(_digest(each),) for each in objects]
-        with suppress(sqlite3.Error):
+        try:
             if self._database is None:
                 self._database = _new_database()
                 # Who drops this without `clear` leaves nothing to the garbage collector.
                 weakref.finalize(self, self._database.close)
             self._database.executemany("INSERT OR IGNORE INTO sent (digest) VALUES (?)", digests)
+        except (OSError, sqlite3.Error):
+            self._give_up()
 
     def needless(
         self, objects: Iterable[Encoded], held: Callable[[Sequence[str]], Iterable[str]]
@@ -68,6 +75,7 @@ class SentObjects:
                 [(digest,) for each, digest in unknown.items() if each in now],
             )
         except sqlite3.Error:
+            self._give_up()
             return frozenset()
         return frozenset(
             ids[digest] for digest, known in found.items() if known or ids[digest] in now
@@ -75,16 +83,32 @@ class SentObjects:
 
     def clear(self) -> None:
         """Forget everything: another work, or OpenCTI was reset."""
+        self._close()
+        self._is_given_up = False
+
+    def _give_up(self) -> None:
+        # The room that it takes on a full disk is what others wait for.
+        self._close()
+        self._is_given_up = True
+
+    def _close(self) -> None:
         if self._database is not None:
             self._database.close()
             self._database = None
 
 
 def _new_database() -> sqlite3.Connection:
-    # Without a name it is a file in TMPDIR that nobody else sees, gone when it is closed. Whoever
-    # delivers may be in another thread than whoever closes, never at the same time.
-    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-    database.executescript(_SETTINGS + _TABLE)
+    # A file without a name is gone with the process. SQLite would make one, elsewhere: without
+    # TMPDIR it prefers another directory. Whoever delivers may be in another thread than whoever
+    # closes, never at the same time.
+    with tempfile.NamedTemporaryFile(prefix="shadowserver-", dir=temporary_directory()) as file:
+        database = sqlite3.connect(file.name, isolation_level=None, check_same_thread=False)
+        try:
+            # The file is opened by the first statement.
+            database.executescript(_SETTINGS + _TABLE)
+        except sqlite3.Error:
+            database.close()
+            raise
     return database
 
 
