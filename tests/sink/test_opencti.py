@@ -431,6 +431,17 @@ def test_large_artifact_waits_for_no_validation(original: Path) -> None:
     assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
 
 
+def test_bundles_to_be_approved_are_whole(original: Path) -> None:
+    """One may be rejected and the next approved: what the first brought is in that, too."""
+    helper = FakeHelper(connect_validate_before_import=True)
+    helper.held |= {AUTHOR, MARKING, IP % 1}
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    batch.send(findings(IP % 1, IP % 2), original)
+    assert helper.sent_ids()[IP % 1] == 2
+    assert helper.sent_ids()[AUTHOR] == 2
+
+
 def test_copy_for_the_directory_is_made_once(original: Path) -> None:
     """However often the queue must be tried, pycti's own copy is not written again."""
     helper = FakeHelper(bundle_send_to_directory=True, sending_failures=[AMQPConnectionError()] * 3)
