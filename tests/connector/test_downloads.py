@@ -15,7 +15,14 @@ from shadowserver_connector.pipeline.bounded import Download
 from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
-from tests.pipeline.growing import BOUND, SIZES, GrowingFiles, content_of, growing_reports
+from tests.pipeline.growing import (
+    BOUND,
+    SIZES,
+    EqualFiles,
+    GrowingFiles,
+    content_of,
+    growing_reports,
+)
 from tests.sink.pycti_fakes import FakeLog
 
 REPORTS = [
@@ -118,6 +125,21 @@ def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
     assert source.turn == len(SIZES)
     assert source.given_up.is_set()
     assert source.most_ahead <= BOUND
+
+
+def test_only_the_one_in_turn_begins_again_below_the_floor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was given up ahead of its turn is not begun on a disk that is nearly full."""
+    source = EqualFiles(together=4)
+    reports = fetched(REPORTS[:4], source, tmp_path / "w", threads=4, max_bytes=2 * source.SIZE)
+    next(reports).download.result(60)
+    assert source.given_up(2, 60)
+    monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: False)
+    for taken in range(1, 4):
+        next(reports).download.result(60)
+        assert not source.begins(4 + taken, 0.2)
+        assert source.begun[4:] == [f"id-{n}" for n in range(2, taken + 1)]
 
 
 def test_error_stays_with_its_report(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Downloads that grow piece by piece, and look at what is on disk meanwhile."""
+"""Downloads that ask for room: some grow piece by piece, and look at what is on disk meanwhile."""
 
 from __future__ import annotations
 
@@ -27,6 +27,57 @@ def growing_reports() -> list[ReportInfo]:
 def content_of(report: ReportInfo) -> bytes:
     """Return what a report's file holds."""
     return bytes([65 + int(report.id)]) * SIZES[int(report.id)]
+
+
+class EqualFiles:
+    """Downloads files of ``SIZE`` bytes, and remembers which were begun, again or not.
+
+    The first ``together`` are all begun before the first of them asks for room; they ask in turn.
+    """
+
+    SIZE = 60
+
+    def __init__(self, together: int) -> None:
+        self.begun: list[str] = []
+        self._together = together
+        self._asked = 0
+        self._refused = 0
+        self._changed = threading.Condition()
+
+    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+        """Ask for the file's room, and write it."""
+        with self._changed:
+            place = int(report.id.removeprefix("id-"))
+            self.begun.append(report.id)
+            self._changed.notify_all()
+            self._changed.wait_for(
+                lambda: len(self.begun) >= self._together and self._asked >= place, 60
+            )
+        try:
+            take(self.SIZE)
+        except BaseException:
+            self._tell(refused=1)
+            raise
+        self._tell(refused=0)
+        path = folder / report.file
+        path.write_bytes(b"x" * self.SIZE)
+        return Downloaded(path, self.SIZE, "", "", "", "")
+
+    def begins(self, number: int, seconds: float) -> bool:
+        """Wait until so many have begun; tell whether they have."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.begun) >= number, seconds)
+
+    def given_up(self, number: int, seconds: float) -> bool:
+        """Wait until so many were given up; tell whether they were."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._refused >= number, seconds)
+
+    def _tell(self, refused: int) -> None:
+        with self._changed:
+            self._asked += 1
+            self._refused += refused
+            self._changed.notify_all()
 
 
 class GrowingFiles:

@@ -14,7 +14,7 @@ from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.fetch import fetch_all
 from shadowserver_connector.report.info import ReportInfo
-from tests.pipeline.growing import BOUND, GrowingFiles, content_of, growing_reports
+from tests.pipeline.growing import BOUND, EqualFiles, GrowingFiles, content_of, growing_reports
 
 REPORTS = [
     ReportInfo(type="t", day=date(2024, 1, 31), file="same-name.csv", id=f"id-{n}")
@@ -88,3 +88,29 @@ def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
     assert failures == []
     assert source.given_up.is_set()
     assert source.most_ahead <= BOUND
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+def test_only_the_next_begins_again_where_the_disk_is_nearly_full(
+    tmp_path: Path, has_room: bool
+) -> None:
+    """Of those that were given up, the one whose turn it is; with room, as many as fit."""
+    source = EqualFiles(together=4)
+    reports = fetch_all(
+        source,
+        REPORTS[:4],
+        tmp_path,
+        threads=4,
+        failed=print,
+        has_room=lambda: has_room,
+        max_bytes=2 * source.SIZE,
+    )
+    path, _ = next(reports)
+    assert source.given_up(2, 60)
+    for taken in range(1, 4):
+        shutil.rmtree(path.parent)
+        path, _ = next(reports)
+        if not has_room:
+            assert not source.begins(4 + taken, 0.2)
+            assert source.begun[4:] == [f"id-{n}" for n in range(2, taken + 1)]
+    assert sorted(source.begun[4:]) == ["id-2", "id-3"]

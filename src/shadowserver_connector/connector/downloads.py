@@ -39,8 +39,9 @@ def downloads(
     A report's folder is deleted when the next one is asked for, or when the iterator is closed,
     which abandons downloads under way without waiting for them. A download ahead that would take
     ``workspace`` beyond ``max_bytes``, whatever else is in there, is given up and begun again
-    later; the one that was yielded last may be of any size. Below ``floor`` none is begun: first
-    what is on disk is given away, then it waits, and raises Stopping.
+    later; the one that was yielded last may be of any size. Below ``floor`` none is begun, nor
+    begun again but the one that is yielded: first what is on disk is given away, then it waits,
+    and raises Stopping.
     """
     ahead = BoundedDownloads(
         partial(download_into, download), workspace, threads=threads, max_bytes=max_bytes

@@ -37,8 +37,8 @@ def backfill(
 
     The reports of a day are in one work, closed with the day. With an executor they are converted
     there as soon as they are downloaded. The state of the connector is not written. While the
-    disk of ``workdir`` is nearly full, no download is begun. Raises
-    CredentialsError, and ``OSError`` where a disk fails.
+    disk of ``workdir`` is nearly full, no download is begun but that of a report that is next and
+    was begun before. Raises CredentialsError, and ``OSError`` where a disk fails.
     """
     floor = DiskFloor(workdir, settings.disk_floor, intake.waiter)
     log = intake.waiter.log
@@ -59,6 +59,7 @@ def backfill(
                     workdir,
                     threads=settings.max_threads,
                     failed=failures.append,
+                    has_room=floor.is_kept,
                 ):
                     result = works.deliver((path, report))
                     if isinstance(result, Outcome):

@@ -73,7 +73,12 @@ def fetch_into(
             floor.require()
             begun = floor.while_kept(missing)
             for path, report in fetch_all(
-                api.download, begun, work, threads=threads, failed=failed
+                api.download,
+                begun,
+                work,
+                threads=threads,
+                failed=failed,
+                has_room=floor.is_kept,
             ):
                 facts = fingerprint(path)
                 kept = keep(archive, report, path, facts.sha256)

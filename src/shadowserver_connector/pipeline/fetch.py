@@ -22,14 +22,16 @@ def fetch_all(
     *,
     threads: int,
     failed: Callable[[Failure], None],
+    has_room: Callable[[], bool] = lambda: True,
     max_bytes: int = MAX_BYTES_AHEAD,
 ) -> Iterator[Job]:
     """Download reports, each into a folder of its own in ``folder``; yield them in their order.
 
     At most ``threads`` downloads are under way or waiting to be taken. One that would take
     ``folder`` beyond ``max_bytes`` is given up and begun again later, unless it is the next to
-    be taken, which may be of any size: whoever takes a report deletes its folder. One that fails
-    is given to ``failed``, and the others go on. When the iterator is closed, downloads under
+    be taken, which may be of any size: whoever takes a report deletes its folder. Where
+    ``has_room`` says no, only that one is begun again. One that fails is given to ``failed``,
+    and the others go on. When the iterator is closed, downloads under
     way are abandoned without waiting for them.
     """
     ahead = BoundedDownloads(download, folder, threads=threads, max_bytes=max_bytes)
@@ -43,7 +45,8 @@ def fetch_all(
             begin, reports, ahead=threads, has_room=ahead.has_room
         ):
             ahead.take_turn(own)
-            ahead.resume()
+            if has_room():
+                ahead.resume()
             try:
                 downloaded = future.result()
             except (RetriableError, SkippableError) as error:

@@ -1,7 +1,7 @@
 """A GraphQL call that carries a file, which is read from disk while it is sent.
 
-pycti's own ``query`` holds the whole body in memory, two to three times. Session, time-out, token,
-TLS settings and proxies are pycti's all the same.
+pycti's own ``query`` holds the whole body in memory, two to three times. Session, token, TLS
+settings and proxies are pycti's all the same, and the time-out is as long as pycti's.
 """
 
 from __future__ import annotations
