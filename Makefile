@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 COMPILED := $(CURDIR)/build/compiled
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-full check-shared lint format typecheck generated fuzz audit sbom bench lock clean \
-	system-packages compiler compiled
+.PHONY: help demo test test-full check-shared lint format typecheck generated fuzz audit sbom bench \
+	bench-quick lock clean system-packages compiler compiled
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -100,6 +100,9 @@ sbom: $(VENV)/.dev ## dist/sbom.json: what the package depends on, in CycloneDX
 
 bench: $(VENV)/.bench build/.compiled system-packages ## ratios against the usual way; 5 million rows take long
 	PYTHONPATH=$(COMPILED) $(BIN)/python -m benchmarks --output docs/benchmark.json
+
+bench-quick: $(VENV)/.bench build/.compiled system-packages ## the same, small and once: shows that all of it works
+	PYTHONPATH=$(COMPILED) $(BIN)/python -m benchmarks --quick --output build/bench/benchmark.json
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url

@@ -64,9 +64,9 @@ def _write(name: str, results: Sequence[Result], target: Path) -> None:
         "processors": os.cpu_count(),
         "tables": [result.plain() for result in results],
     }
+    target.parent.mkdir(parents=True, exist_ok=True)
     if name == "growth":
         draw(results[0], target.with_name("growth.svg"))
-    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(known, indent=1) + "\n")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.growth import MODES, MOST_MB
+from benchmarks.growth import MODES, MOST_MB, Line
 from benchmarks.results import Result
 
 
@@ -18,10 +18,10 @@ def draw(growth: Result, target: Path) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     speed, memory = figure.subplots(1, 2)
     for notes in MODES:
-        rows = [row for row in growth.rows if row[0] == notes]
-        sizes = [row[1] for row in rows]
-        speed.plot(sizes, [row[2] for row in rows], marker="o", label=f"notes: {notes}")
-        memory.plot(sizes, [row[6] for row in rows], marker="o", label=f"notes: {notes}")
+        lines = [line for line in map(Line._make, growth.rows) if line.notes == notes]
+        sizes = [line.rows for line in lines]
+        speed.plot(sizes, [line.speed for line in lines], marker="o", label=f"notes: {notes}")
+        memory.plot(sizes, [line.peak_mb for line in lines], marker="o", label=f"notes: {notes}")
     memory.axhline(MOST_MB, color="grey", linestyle="--", linewidth=1)
     for axes, title in ((speed, "rows a second of CPU"), (memory, "peak memory, MB")):
         axes.set(title=title, xscale="log", xlabel="rows of the report", ylim=(0, None))

@@ -36,12 +36,14 @@ def best(measured: list[Seconds]) -> Seconds:
     return Seconds(min(each.wall for each in measured), min(each.cpu for each in measured))
 
 
-def compete(rounds: int, *works: Callable[[], object]) -> list[Seconds]:
-    """Run several things in turn, so that a busy machine is busy for all; return the best of each.
+def rounds_of(rounds: int, *works: Callable[[], object]) -> list[list[Seconds]]:
+    """Run several things in turn, so that a busy machine is busy for all; return each round's."""
+    return [[timed(work) for work in works] for _ in range(rounds)]
 
-    ``rounds`` is how often each of them is run.
-    """
-    measured = [[timed(work) for work in works] for _ in range(rounds)]
+
+def compete(rounds: int, *works: Callable[[], object]) -> list[Seconds]:
+    """Run several things in turn, ``rounds`` times; return the best of each."""
+    measured = rounds_of(rounds, *works)
     return [best(list(column)) for column in zip(*measured, strict=True)]
 
 
