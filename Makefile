@@ -66,7 +66,8 @@ test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh mac
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto -m "not integration and not shared" \
 		$(addprefix tests/,bundle golden hostile mapping pipeline report stix)
-	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto tests/pipeline/test_memory.py
+	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto tests/pipeline/test_memory.py \
+		tests/pipeline/test_executors.py tests/connector/test_ahead.py tests/integration/test_dask.py
 	$(BIN)/pytest -q -n auto --dist loadfile -m "integration and not shared"
 	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh
 

@@ -7,13 +7,11 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,94 +19,22 @@ import pytest
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import anywhere
+from shadowserver_connector.pipeline import ahead, anywhere
 from shadowserver_connector.pipeline import cluster as cluster_module
 from shadowserver_connector.pipeline.anywhere import convert_anywhere
-from shadowserver_connector.pipeline.batch import Failure
+from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
 from tests.connector.test_ahead import api_with_reports, run, works
 from tests.pipeline.test_executors import content, converted, die, reports
-from tests.platform.rabbitmq import free_port
+from tests.platform.cluster import Cluster, started
 
 pytestmark = [
     pytest.mark.integration,
     # Dask's own connections, left to the garbage collector when a worker is killed.
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-ROOT = Path(__file__).parents[2]
-
-
-class Cluster:
-    """A scheduler and its workers, each a process of its own."""
-
-    def __init__(
-        self,
-        address: str,
-        scheduler: subprocess.Popen[bytes],
-        start_worker: Callable[[str], subprocess.Popen[bytes]],
-    ) -> None:
-        self.address = address
-        self.scheduler = scheduler
-        self.workers: dict[str, subprocess.Popen[bytes]] = {}
-        """By name."""
-        self._start_worker = start_worker
-
-    def add(self, name: str) -> None:
-        """Start a worker."""
-        self.workers[name] = self._start_worker(name)
-
-    def kill(self) -> None:
-        """Kill the scheduler and all workers."""
-        for process in (self.scheduler, *self.workers.values()):
-            process.kill()
-            process.wait(10)
-
-
-@contextmanager
-def started(
-    folder: Path, workers: int, *, address: str | None = None, allowed_failures: int = 3
-) -> Iterator[Cluster]:
-    """Start a cluster on the loopback interface; all of it is killed at the end.
-
-    ``address`` is that of a cluster before it, else a free one.
-    ``allowed_failures`` is how often a function may kill its worker; 3 is Dask's default.
-    """
-    setting = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(allowed_failures)}
-    address = address or f"tcp://127.0.0.1:{free_port()}"
-    with ExitStack() as stack:
-
-        def spawn(*arguments: str) -> subprocess.Popen[bytes]:
-            log = stack.enter_context((folder / "dask.log").open("ab"))
-            process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", *arguments],
-                cwd=ROOT,
-                env=os.environ | setting,
-                stdout=log,
-                stderr=log,
-            )
-            stack.callback(process.wait, 10)
-            stack.callback(process.kill)
-            return process
-
-        scheduler = spawn(
-            "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--no-dashboard",
-            "--no-show", "--port", address.rpartition(":")[2],
-        )  # fmt: skip
-
-        def start_worker(name: str) -> subprocess.Popen[bytes]:
-            return spawn(
-                "distributed.cli.dask_worker", address, "--name", name, "--nthreads", "1",
-                "--no-nanny", "--no-dashboard", "--host", "127.0.0.1",
-                "--local-directory", str(folder),
-            )  # fmt: skip
-
-        cluster = Cluster(address, scheduler, start_worker)
-        for number in range(workers):
-            cluster.add(f"worker-{number}")
-        yield cluster
 
 
 @pytest.fixture
@@ -335,6 +261,25 @@ def test_what_came_back_waits_on_disk(tmp_path: Path, cluster: Cluster) -> None:
             futures[1].result(60)
     conversion.replay(lambda chunk: None)
     assert list(spool.iterdir()) == []
+
+
+def test_convert_begins_no_more_than_fits_on_the_disk(
+    tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing may be ahead a report is taken when the one before it is done."""
+    monkeypatch.setattr(ahead, "MAX_BYTES_AHEAD", 0)
+    taken: list[Job] = []
+
+    def jobs() -> Iterator[Job]:
+        for job in reports(tmp_path, ["scan_ssl", "scan_ssh", "device_id"], rows=5):
+            taken.append(job)
+            yield job
+
+    with open_executor(1, cluster.address) as executor:
+        results = convert_all(jobs(), tmp_path / "out", Options(), executor, ahead=4)
+        for number, _ in enumerate(results, 1):
+            assert len(taken) == number
+    assert len(taken) == 3
 
 
 def test_connector_sends_the_same_through_a_cluster(tmp_path: Path, cluster: Cluster) -> None:

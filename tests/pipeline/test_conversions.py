@@ -13,7 +13,7 @@ import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import ahead, anywhere, conversions
+from shadowserver_connector.pipeline import ahead, anywhere
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.convert import convert_report
 from tests.mapping.conversion import csv_bytes, info_of
@@ -84,10 +84,10 @@ def test_nothing_is_begun_ahead_without_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, free: int, begun: list[int]
 ) -> None:
     """Neither above the bound in bytes nor where the disk is nearly full: then one by one."""
-    monkeypatch.setattr(conversions, "MAX_BYTES_AHEAD", bound)
+    assert ahead.MAX_BYTES_AHEAD == 1 << 30
+    monkeypatch.setattr(ahead, "MAX_BYTES_AHEAD", bound)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     taken: list[int] = []
     with ThreadPoolExecutor(1) as executor:
         upcoming = Conversions(executor).upcoming(range(4), taken.append, tmp_path)
         assert [len(taken) for _ in upcoming] == begun
-    assert ahead.MAX_BYTES_AHEAD == 1 << 30

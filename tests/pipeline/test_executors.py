@@ -104,6 +104,19 @@ def test_one_worker_is_a_thread_of_this_process() -> None:
         assert capacity(executor) == 1
 
 
+def test_by_default_there_is_a_process_for_each_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One processor needs none."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    with open_executor(None) as executor:
+        assert isinstance(executor, ProcessExecutor)
+        assert capacity(executor) == 5
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    with open_executor(None) as executor:
+        assert executor.submit(os.getpid).result() == os.getpid()
+
+
 @pytest.mark.integration
 def test_several_workers_are_processes() -> None:
     """Functions run outside of this process, and errors come back as they are."""

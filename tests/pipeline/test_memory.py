@@ -1,4 +1,4 @@
-"""A conversion's memory does not grow with the report."""
+"""A conversion's memory does not grow with the report, nor that of whoever takes its chunks."""
 
 from __future__ import annotations
 
@@ -13,22 +13,9 @@ from tests.mapping.conversion import DAY
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).parents[2]
 REPORT_TYPE = "scan_cwmp"
 FEW, MANY = 50_000, 500_000
-
-# The high-water mark of the process itself: `ru_maxrss` may be that of the parent before `exec`.
-_PROGRAM = """
-import re, sys
-from datetime import date
-from pathlib import Path
-from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.report.info import ReportInfo
-path, day, notes = sys.argv[1:]
-info = ReportInfo({report_type!r}, date.fromisoformat(day), Path(path).name, "example")
-convert_report(Path(path), info, Options(notes=notes), lambda chunk: None)
-print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +27,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def peak(path: Path, notes: str) -> int:
-    """Return the most KiB of memory that a process needs to convert the report."""
-    program = _PROGRAM.format(report_type=REPORT_TYPE)
-    command = [sys.executable, "-c", program, str(path), DAY.isoformat(), notes]
-    return int(subprocess.run(command, check=True, capture_output=True, timeout=900).stdout)
+def peaks(path: Path, notes: str) -> list[int]:
+    """Return the most KiB of memory, of who converts the report and of who takes its chunks."""
+    program = [sys.executable, "-m", "tests.pipeline.in_use"]
+    arguments = [str(path), REPORT_TYPE, DAY.isoformat(), notes]
+    done = subprocess.run(
+        [*program, *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=900
+    )
+    return [int(number) for number in done.stdout.split()]
 
 
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("notes", ["finding", "host", "none"])
 def test_ten_times_the_rows_need_no_more_memory(folder: Path, notes: str) -> None:
     """500,000 rows need what 50,000 rows need, plus 10 % at most, and less than 200 MB."""
-    few, many = peak(folder / f"{FEW}.csv", notes), peak(folder / f"{MANY}.csv", notes)
-    assert many < few * 1.1
-    assert many < 200_000_000 // 1024
+    few, many = peaks(folder / f"{FEW}.csv", notes), peaks(folder / f"{MANY}.csv", notes)
+    for of_few, of_many in zip(few, many, strict=True):
+        assert of_many < of_few * 1.1
+        assert of_many < 200_000_000 // 1024

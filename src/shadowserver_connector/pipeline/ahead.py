@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
@@ -53,6 +54,16 @@ def in_order(
             yield waiting.popleft()
     if failure is not None:
         raise failure
+
+
+def has_room_ahead(folder: Path) -> bool:
+    """Tell whether a folder has room for what is converted ahead of its turn.
+
+    It holds less than ``MAX_BYTES_AHEAD``, and its disk has as much free: what is ahead must not
+    take the room of the one whose turn it is.
+    """
+    free = shutil.disk_usage(folder).free
+    return bytes_below(folder) < MAX_BYTES_AHEAD <= free
 
 
 def bytes_below(folder: Path, but: Container[str] = ()) -> int:

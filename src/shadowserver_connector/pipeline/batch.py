@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.ahead import in_order
+from shadowserver_connector.pipeline.ahead import has_room_ahead, in_order
 from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.convert import convert_report
@@ -19,6 +19,7 @@ from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostErr
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.directory import write_report
+from shadowserver_connector.temporary import temporary_directory
 
 Job = tuple[Path, ReportInfo]
 
@@ -42,7 +43,8 @@ def convert_all(
 ) -> Iterator[Outcome | Failure]:
     """Convert reports side by side and yield what became of them, in the order of ``jobs``.
 
-    At most ``ahead`` reports are taken from ``jobs`` before the first of them is finished.
+    At most ``ahead`` reports are taken from ``jobs`` before the first of them is finished; fewer
+    where what comes back from a cluster fills the temporary directory.
     ``done`` is called when a report's file is not needed any more. Raises ``OSError`` where a
     disk fails, other than for the report's own file.
     """
@@ -88,12 +90,13 @@ def _converted_elsewhere(
     jobs: Iterable[Job], out: Path, options: Options, executor: Executor, *, ahead: int
 ) -> Iterator[tuple[Job, Finish]]:
     """Write the folders here, of what comes back from other machines."""
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as spool:
+    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as spool:
 
         def start(job: Job) -> Future[Conversion]:
             return convert_anywhere(executor, *job, options, Path(spool))
 
-        for job, future in in_order(start, jobs, ahead=ahead):
+        has_room = partial(has_room_ahead, Path(spool))
+        for job, future in in_order(start, jobs, ahead=ahead, has_room=has_room):
             yield job, partial(_write, out, job, future)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import DISK_FULL
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, bytes_below, in_order
+from shadowserver_connector.pipeline.ahead import has_room_ahead, in_order
 from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
 from shadowserver_connector.pipeline.bounded import Download
 from shadowserver_connector.pipeline.convert import convert_report
@@ -79,14 +79,9 @@ class Conversions:
         """Yield items in their order, with ``begin`` called for the next ones already.
 
         That is for twice as many reports, of ``items_each`` items, as are converted at the same
-        time, and only while ``folder`` holds less than ``MAX_BYTES_AHEAD`` and its disk has as
-        much free: what is ahead must not take the room of the one whose turn it is.
+        time, and only while ``folder`` has room for what is ahead.
         """
-
-        def has_room() -> bool:
-            free = shutil.disk_usage(folder).free
-            return bytes_below(folder) < MAX_BYTES_AHEAD <= free
-
         most = 2 * capacity(self._executor) * items_each
+        has_room = partial(has_room_ahead, folder)
         for item, _ in in_order(begin, items, ahead=most, has_room=has_room):
             yield item

@@ -1,0 +1,41 @@
+"""Convert a report as the connector does: in a process, whose chunks this one then reads.
+
+Arguments are file, report type, day and notes mode. Prints the most memory that each of the two
+processes has had, in KiB.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import date
+from pathlib import Path
+
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.anywhere import convert_anywhere
+from shadowserver_connector.pipeline.processes import ProcessExecutor
+from shadowserver_connector.report.info import ReportInfo
+
+
+def main(file: str, report_type: str, day: str, notes: str) -> None:
+    """Convert, and print two numbers."""
+    path = Path(file)
+    info = ReportInfo(report_type, date.fromisoformat(day), path.name, "example")
+    options = Options(notes=notes)  # type: ignore[arg-type]
+    with ProcessExecutor(1) as executor:
+        conversion = convert_anywhere(executor, path, info, options, path.parent).result()
+        conversion.replay(lambda chunk: None)
+        print(executor.submit(peak).result(), peak())  # noqa: T201 - whoever started this reads it
+
+
+def peak() -> int:
+    """Return the most memory that this process has had, in KiB.
+
+    Read from Linux, as ``ru_maxrss`` may be that of the parent before ``exec``.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
