@@ -17,7 +17,7 @@ from shadowserver_connector.pipeline.processes import ProcessExecutor
 
 def measure(folder: Path, *, quick: bool) -> Result:
     """Convert two equally large reports into a directory by one process and by two."""
-    rows, loops, rounds = (300, 100_000, 1) if quick else (20_000, 30_000_000, 3)
+    rows, loops, rounds = (300, 100_000, 1) if quick else (50_000, 60_000_000, 5)
     jobs = [_job(folder, rows, seed) for seed in (1, 2)]
     warm = [_job(folder, 50, seed) for seed in (3, 4)]
     out = folder / "out"
