@@ -26,9 +26,14 @@ _TABLE: Final = """
 CREATE TABLE sent (digest BLOB PRIMARY KEY, held INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID
 """
 # Nothing here outlives the process, so nothing need survive a crash. The cache is in KiB.
-_SETTINGS: Final = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;"
+_SETTINGS: Final = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA cache_size = -4096;
+"""
 # SQLite takes a limited number of values in a statement.
-_AT_ONCE: Final = 500
+_MOST_VALUES: Final = 500
 
 
 class SentObjects:
@@ -51,7 +56,7 @@ class SentObjects:
                 self._database = _new_database()
                 # Who drops this without `clear` leaves nothing to the garbage collector.
                 weakref.finalize(self, self._database.close)
-            self._database.executemany("INSERT OR IGNORE INTO sent (digest) VALUES (?)", digests)
+            _at_once(self._database, "INSERT OR IGNORE INTO sent (digest) VALUES (?)", digests)
         except (OSError, sqlite3.Error):
             self._give_up()
 
@@ -70,7 +75,8 @@ class SentObjects:
             found = dict(_rows(self._database, list(ids)))
             unknown = {ids[digest]: digest for digest, known in found.items() if not known}
             now = set(held(list(unknown))) if unknown else set()
-            self._database.executemany(
+            _at_once(
+                self._database,
                 "UPDATE sent SET held = 1 WHERE digest = ?",
                 [(digest,) for each, digest in unknown.items() if each in now],
             )
@@ -112,9 +118,16 @@ def _new_database() -> sqlite3.Connection:
     return database
 
 
+def _at_once(database: sqlite3.Connection, statement: str, rows: Sequence[tuple[bytes]]) -> None:
+    # One transaction: each would write to the file.
+    database.execute("BEGIN")
+    database.executemany(statement, rows)
+    database.execute("COMMIT")
+
+
 def _rows(database: sqlite3.Connection, digests: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
     waiting = iter(digests)
-    while some := list(islice(waiting, _AT_ONCE)):
+    while some := list(islice(waiting, _MOST_VALUES)):
         marks = ",".join("?" * len(some))
         # Nothing but question marks is put together here.
         query = f"SELECT digest, held FROM sent WHERE digest IN ({marks})"  # noqa: S608
