@@ -68,6 +68,18 @@ def test_reports_of_days_the_wrong_way_round(run: Run, account: dict[str, str]) 
     assert "swap" in result.stderr
 
 
+def test_days_at_the_edge_of_the_calendar(run_json: RunJson, account: dict[str, str]) -> None:
+    """Three days before the second day there is would be none."""
+    assert run_json("reports", "--to", "0001-01-02", **account) == ([], 0)
+
+
+def test_days_too_far_apart(run: Run, account: dict[str, str]) -> None:
+    """Each is asked for by itself: a mistyped year would take weeks."""
+    result = run("reports", "--from", "0202-01-31", "--to", "2024-01-31", **account)
+    assert result.exit_code == 2
+    assert "more than ten years; name fewer days" in result.stderr
+
+
 def test_check(run_json: RunJson, account: dict[str, str]) -> None:
     """Every setting with its source, secrets masked, and whether the API answers."""
     told, code = run_json("check", **account)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -180,8 +180,10 @@ def reports(
     from shadowserver_connector.cli.remote import reports as command
 
     def work() -> int:
-        until = last or datetime.now(UTC)
-        since, to = days_between(first or until - timedelta(days=3), until)
+        until = (last or datetime.now(UTC)).date()
+        # No day is before the first of January of the year 1.
+        three_before = date.fromordinal(max(1, until.toordinal() - 3))
+        since, to = days_between(first or three_before, until)
         return command(loaded_settings(config).settings, since, to, as_json=as_json)
 
     run(work)

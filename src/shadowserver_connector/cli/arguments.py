@@ -14,6 +14,8 @@ from shadowserver_connector.errors import SinkUnavailableError
 if TYPE_CHECKING:
     from shadowserver_connector.settings import Loaded
 
+_MOST_DAYS = 3660
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Config = Annotated[
     Path | None,
@@ -56,8 +58,13 @@ def made_folder(path: Path) -> None:
 
 
 def days_between(first: datetime | date, last: datetime | date) -> tuple[date, date]:
-    """Return two days as given by ``--from`` and ``--to``; UsageError in the wrong order."""
+    """Return two days as given by ``--from`` and ``--to``.
+
+    Raises UsageError in the wrong order, and where they are too far apart to ask for each day.
+    """
     since, to = (each.date() if isinstance(each, datetime) else each for each in (first, last))
     if since > to:
         raise UsageError(f"--from {since} is after --to {to}; swap them")
+    if (to - since).days > _MOST_DAYS:
+        raise UsageError(f"--from {since} --to {to} are more than ten years; name fewer days")
     return since, to

@@ -15,9 +15,9 @@ def time_of(headers: Mapping[str, str]) -> datetime | None:
     """Return a server's time, UTC, to the second; ``None`` where it does not say."""
     try:
         moment = parsedate_to_datetime(headers["Date"])
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def skew(server: str, theirs: datetime, ours: datetime) -> str | None:
