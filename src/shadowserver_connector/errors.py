@@ -4,7 +4,9 @@
     ├── FatalError              stop: a person must change something
     │   ├── SettingsError           a setting is missing, wrong or contradicts another
     │   ├── CredentialsError        the API or OpenCTI refused who we are
-    │   └── CatalogueError          the catalogue's data files contradict themselves
+    │   ├── CatalogueError          the catalogue's data files contradict themselves
+    │   ├── ClockError              this machine's clock is wrong beyond doubt
+    │   └── NewerStateError         the state in OpenCTI is of a newer version of the connector
     ├── RetriableError          the same call may succeed later; nothing is lost meanwhile
     │   ├── ApiUnavailableError     Shadowserver down, slow, or answering nonsense
     │   ├── TransferError           a download broke off or does not match its length
@@ -46,6 +48,14 @@ class CredentialsError(FatalError):
 
 class CatalogueError(FatalError):
     """The catalogue's data files contradict themselves or name something unknown."""
+
+
+class ClockError(FatalError):
+    """This machine's clock says a day on which this connector did not exist."""
+
+
+class NewerStateError(FatalError):
+    """The state in OpenCTI was written by a newer version of this connector."""
 
 
 class RetriableError(ShadowserverConnectorError):

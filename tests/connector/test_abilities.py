@@ -3,10 +3,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from shadowserver_connector.service.assembly import say_what_pycti_lacks
+from shadowserver_connector.service.assembly import say_what_pycti_lacks, without_effect
+from shadowserver_connector.settings.connector import ConnectorSettings
 from shadowserver_connector.sink.platform import abilities
 from tests.mapping.conversion import convert
 from tests.sink.pycti_fakes import FakeHelper, FakeLog, OldestHelper, OldHelper
@@ -46,3 +48,23 @@ def test_what_pycti_lacks_is_said_in_one_line(helper: FakeHelper, said: list[str
     assert len(log.lines) == bool(said)
     for word in said:
         assert word in log.text()
+
+
+@pytest.mark.parametrize(
+    ("protocol", "known", "said"),
+    [
+        ("api", True, "works as complete before their objects are imported"),
+        ("api", False, "has no effect with this pycti"),
+        ("amqp", True, ""),
+        (None, True, ""),
+    ],
+)
+def test_the_start_says_what_the_api_protocol_does(
+    protocol: str | None, known: bool, said: str
+) -> None:
+    """OpenCTI shows such works as complete too early; an old pycti has no such protocol."""
+    helper = FakeHelper() if known else SimpleNamespace()
+    settings = ConnectorSettings.model_validate({"queue_protocol": protocol})
+    lines = list(without_effect(settings, helper))
+    assert len(lines) == bool(said)
+    assert said in "".join(lines)

@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 import threading
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 import requests
 
-from shadowserver_connector.connector.memory import Memory, StateResetError
+from shadowserver_connector.connector.memory import DAMAGED, Memory, StateResetError
+from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.model import State, with_done
@@ -81,3 +83,104 @@ def test_state_of_the_replaced_connector_is_kept_until_it_is_replaced() -> None:
     state = memory(helper).read()
     assert state.last_run == datetime(2024, 1, 31, 8, tzinfo=UTC)
     assert json.loads(helper.stored) == {"last_run": 1706688000}
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the directory of temporary files."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_state_of_a_newer_version_is_never_overwritten() -> None:
+    """Neither by the run nor by the drop folder, which asks for what is held."""
+    stored = json.dumps({"version": 2, "seen": {"2024-01-31": "x"}})
+    helper = FakeHelper(stored=stored)
+    remembered = memory(helper)
+    for ask in (remembered.read, remembered.held):
+        with pytest.raises(NewerStateError):
+            ask()
+    remembered.show_last_run()
+    assert helper.stored == stored
+
+
+def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
+    """What can be read is used; the copy is for its owner alone, and made once."""
+    damaged = {**dump(STATE), "open": ["someday"], "last_run": "soon"}
+    helper = FakeHelper(stored=json.dumps(damaged))
+    remembered = memory(helper)
+    assert remembered.read() == STATE
+    assert remembered.read() == STATE
+    [copy] = temporary.iterdir()
+    assert copy.name.startswith("shadowserver-connector-id-")
+    assert copy.name.endswith(".state.json")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert json.loads(copy.read_text()) == damaged
+    said = {"unreadable": ["'last_run'", "days of 'open'"], "copy": str(copy)}
+    assert helper.connector_logger.lines == [("error", DAMAGED, said)] * 2
+    remembered.write(STATE)
+    assert json.loads(helper.stored) == dump(STATE)
+    helper.connector_logger.lines.clear()
+    remembered.read()
+    assert helper.connector_logger.lines == []
+
+
+@pytest.mark.parametrize("stored", ["{broken", "[1, 2]", '"text"', "7", "[" * 100_000])
+def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
+    """pycti takes it for nothing and overwrites it at once; it is kept all the same."""
+    helper = FakeHelper(stored=stored)
+    remembered = memory(helper)
+    assert remembered.read() == State()
+    [copy] = temporary.iterdir()
+    assert copy.read_text() == stored
+    said = {"unreadable": ["it is no object"], "copy": str(copy)}
+    assert helper.connector_logger.lines == [("error", DAMAGED, said)]
+    remembered.read()
+    assert len(helper.connector_logger.lines) == 1
+
+
+@pytest.mark.parametrize("stored", ["", "null", "{}", "[]", '""', " null "])
+def test_no_state_is_nothing_to_say(stored: str, temporary: Path) -> None:
+    """A platform that has none, or had it reset, says so in several ways."""
+    helper = FakeHelper(stored=stored)
+    assert memory(helper).read() == State()
+    assert helper.connector_logger.lines == []
+    assert not list(temporary.iterdir())
+
+
+def test_copy_that_cannot_be_made_stops_nothing(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line says that there is none."""
+    missing = temporary / "missing"
+    monkeypatch.setattr(
+        "shadowserver_connector.connector.memory.temporary_directory", lambda: missing
+    )
+    helper = FakeHelper(stored='{"version": 1, "open": 5}')
+    assert memory(helper).read() == State()
+    said = {"unreadable": ["'open'"], "copy": "none: No such file or directory"}
+    assert helper.connector_logger.lines == [("error", DAMAGED, said)]
+
+
+def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
+    """A reset that nobody has met yet is met here, and not undone."""
+    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    remembered = memory(helper)
+    remembered.read()
+    assert helper.shown["last_run_datetime"] is None
+    remembered.show_last_run()
+    assert helper.shown["last_run_datetime"] == "2024-03-10T08:00:00Z"
+    assert json.loads(helper.stored) == dump(STATE)
+    helper.reset()
+    remembered.show_last_run()
+    assert helper.stored == ""
+    assert helper.get_state() is None
+
+
+def test_the_end_of_a_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OpenCTI that is down does not keep the process from ending; it is said."""
+    monkeypatch.setattr("shadowserver_connector.connector.memory._PATIENCE", 0.01)
+    helper = FakeHelper()
+    helper.ping_failures = [requests.ConnectionError() for _ in range(1000)]
+    memory(helper).show_last_run()
+    assert helper.connector_logger.messages("warning")[-1] == "OpenCTI does not show this run"

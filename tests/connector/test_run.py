@@ -16,11 +16,13 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.memory import Memory, StateResetError
-from shadowserver_connector.connector.run import run_window
+from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.errors import (
     ApiUnavailableError,
+    ClockError,
     DiskFullError,
     NotReadyError,
     ReportUnreadableError,
@@ -33,7 +35,8 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
-from shadowserver_connector.state.storage import load
+from shadowserver_connector.state.model import State, with_day_open, with_done, with_failure
+from shadowserver_connector.state.storage import dump, load
 from tests.sink.pycti_fakes import FakeHelper
 
 TODAY = date(2024, 3, 10)
@@ -469,3 +472,271 @@ def test_no_secret_is_logged_or_stored(helper: FakeHelper, tmp_path: Path) -> No
     assert SECRET not in helper.connector_logger.text()
     assert SECRET not in helper.stored
     assert SECRET not in json.dumps(helper.api.work.works)
+
+
+class Later:
+    """Runs of one connector, days after each other."""
+
+    def __init__(self, helper: FakeHelper, api: FakeApi, tmp_path: Path) -> None:
+        self.helper = helper
+        self.api = api
+        self.tmp_path = tmp_path
+        self.events: list[Event] = []
+
+    def run(self, days: int, **changes: Any) -> bool:
+        """Run so many days after the first day."""
+        settings = {"initial_lookback": 3, "lookback": 3}
+        at = datetime(2024, 3, 10, 8, tzinfo=UTC) + timedelta(days=days)
+        parts = {"settings": settings, "now": lambda: at, "observe": self.events.append}
+        return run_window(importer(self.helper, self.api, self.tmp_path, **(parts | changes)))
+
+    def state(self) -> State:
+        """Return what the platform holds."""
+        return load(json.loads(self.helper.stored))
+
+    def given_up(self) -> list[tuple[str, ...]]:
+        """Return what was told to be given up."""
+        return [event.reasons for event in self.events if isinstance(event, DaysGivenUp)]
+
+
+@pytest.fixture
+def later(helper: FakeHelper, tmp_path: Path) -> Later:
+    """Return a connector that has run once, and then was away."""
+    runs = Later(helper, FakeApi(), tmp_path)
+    assert runs.run(0)
+    return runs
+
+
+def test_a_report_that_fails_after_a_downtime_is_asked_for_again(later: Later) -> None:
+    """One answer 503 beyond the window of a first run loses nothing."""
+    late = report(TODAY + timedelta(days=1))
+    later.api.content[late] = TransferError("status 503")
+    assert later.run(8)
+    assert later.state().open_days == {late.day}
+    assert list(later.state().failures) == [late.day]
+    later.api.content[late] = b"now it is there"
+    assert later.run(9)
+    assert sent(later.helper) == [f"note--{late.file}-{n}" for n in range(2)]
+    assert later.state().open_days == set()
+    assert later.given_up() == []
+
+
+def test_a_day_without_an_answer_after_a_downtime_is_asked_for_again(later: Later) -> None:
+    """The same for its list."""
+    late = report(TODAY + timedelta(days=1))
+    later.api.content[late] = b"content"
+    later.api.down_days = {late.day}
+    assert not later.run(8)
+    later.api.down_days.clear()
+    assert later.run(9)
+    assert len(later.helper.messages) == 2
+
+
+def test_an_old_open_day_is_not_sent_again(later: Later) -> None:
+    """What is done of it stays known while another report of it is tried."""
+    day = TODAY + timedelta(days=1)
+    good, bad = report(day), report(day, number=1)
+    later.api.content = {good: b"content", bad: b"poison"}
+    for days in (8, 9, 10):
+        later.run(days)
+    assert later.api.asked.count(good) == 1
+    assert later.api.asked.count(bad) == 3
+    assert len(later.helper.messages) == 2
+
+
+def test_giving_up_a_day_is_an_error_everywhere(later: Later) -> None:
+    """After three runs over seven days: log, work, event; then it is forgotten."""
+    bad = report(TODAY + timedelta(days=1))
+    later.api.content[bad] = b"poison"
+    for days in (8, 14):
+        later.run(days)
+        assert later.state().open_days == {bad.day}
+    assert later.given_up() == []
+    later.run(15)
+    reason = f"{bad.day}: still incomplete after 3 more runs since 2024-03-18"
+    assert later.given_up() == [(reason,)]
+    [said] = [
+        meta
+        for level, message, meta in later.helper.connector_logger.lines
+        if (level, message) == ("error", "Days given up, reports of them are missing")
+    ]
+    assert said == {"days": [reason]}
+    work = list(later.helper.api.work.works.values())[-1]
+    assert work["name"] == "Shadowserver reports given up"
+    assert work["in_error"]
+    assert work["message"].endswith(f"'backfill' imports what is missing; {reason}")
+    state = later.state()
+    assert (state.open_days, dict(state.failures), dict(state.tried)) == (set(), {}, {})
+    asked = len(later.api.asked)
+    later.run(16)
+    assert len(later.api.asked) == asked
+    assert len(later.given_up()) == 1
+
+
+def test_a_day_at_the_edge_of_the_window_is_not_given_up(later: Later) -> None:
+    """In the window of a first run no run counts, however often a report failed."""
+    bad = report(TODAY - timedelta(days=3))
+    later.api.content[bad] = b"poison"
+    for _ in range(5):
+        later.run(0)
+    assert later.state().open_days == {bad.day}
+    assert dict(later.state().tried) == {}
+    later.run(1)
+    assert later.state().tried[bad.day].runs == 1
+
+
+def test_an_outage_gives_no_day_up(later: Later) -> None:
+    """A run to which Shadowserver gave no answer at all has not tried."""
+    bad = report(TODAY + timedelta(days=1))
+    later.api.content[bad] = b"poison"
+    later.run(8)
+    later.api.down_days = {TODAY + timedelta(days=n) for n in range(-60, 60)}
+    for days in range(9, 20):
+        later.run(days)
+    assert later.given_up() == []
+    assert later.state().tried[bad.day].runs == 1
+
+
+def test_giving_up_is_said_before_it_is_stored(later: Later) -> None:
+    """A process that is killed at that moment says it at its next run."""
+    bad = report(TODAY + timedelta(days=1))
+    later.api.content[bad] = b"poison"
+    for days in (8, 14):
+        later.run(days)
+    held: list[frozenset[date]] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, DaysGivenUp):
+            held.append(later.state().open_days)
+
+    later.run(15, observe=observe)
+    assert held == [{bad.day}]
+
+
+def test_many_days_given_up_are_cut_in_the_log_and_the_work(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """A state that someone edited makes no endless line; the event tells all."""
+    stored = dump(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
+    stored["open"] = [f"1999-01-{n:02}" for n in range(1, 32)]
+    helper = FakeHelper(stored=json.dumps(stored))
+    runs = Later(helper, FakeApi(), tmp_path)
+    assert runs.run(0)
+    [reasons] = runs.given_up()
+    assert len(reasons) == 31
+    [work] = helper.api.work.works.values()
+    assert work["message"].endswith("1999-01-20: out of reach; and 11 more")
+    assert len(runs.api.calls) == 5
+
+
+def test_days_passed_over_are_an_error(helper: FakeHelper, tmp_path: Path) -> None:
+    """A window has a bound; what is before it since the last run is missing, and said."""
+    stored = dump(State(last_run=datetime(2020, 1, 5, tzinfo=UTC)))
+    runs = Later(FakeHelper(stored=json.dumps(stored)), FakeApi(), tmp_path)
+    assert runs.run(0)
+    assert runs.api.calls == ["list"] * 366
+    assert runs.given_up() == [("2020-01-02 to 2023-03-10: too long since the last run",)]
+    assert runs.run(1)
+    assert len(runs.given_up()) == 1
+
+
+@pytest.mark.parametrize("year", [1, 1970, 2000, 2019])
+def test_a_clock_before_any_connector_stops_the_run(
+    helper: FakeHelper, tmp_path: Path, year: int
+) -> None:
+    """Nothing is asked, and the state stays: it would be that of 1970."""
+    stored = json.dumps(dump(with_day_open(State(datetime(2024, 3, 9, tzinfo=UTC)), YESTERDAY)))
+    helper = FakeHelper(stored=stored)
+    runs = Later(helper, FakeApi(), tmp_path)
+    with pytest.raises(ClockError, match=r"clock says .*; let it follow a time server"):
+        runs.run(0, now=lambda: datetime(year, 12, 31, 23, 59, tzinfo=UTC))
+    assert runs.api.calls == []
+    assert helper.stored == stored
+
+
+@pytest.mark.parametrize("year", [2020, 2023, 2025, 2030, 9999])
+def test_a_clock_that_is_wrong_for_one_run_loses_nothing(
+    helper: FakeHelper, tmp_path: Path, year: int
+) -> None:
+    """Set right again, the connector asks for a first run's days; no window is endless."""
+    runs = Later(helper, FakeApi(), tmp_path)
+    assert runs.run(0)
+    runs.api.calls.clear()
+    runs.run(0, now=lambda: datetime(year, 12, 31, 23, 59, tzinfo=UTC))
+    assert len(runs.api.calls) <= 367
+    runs.api.content[report()] = b"content"
+    runs.run(1)
+    assert len(runs.helper.messages) == 2
+
+
+def test_a_report_listed_for_another_day_is_refused_once_a_run(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Nothing of it is downloaded or remembered; one line a day counts and names it."""
+    runs = Later(helper, FakeApi(report()), tmp_path)
+    strange = [
+        replace(report(day, number=n), file=f"{day}-scan_ssl-example-{n}.csv")
+        for n, day in enumerate((TODAY - timedelta(days=40), date(9999, 12, 31), date(1, 1, 1)))
+    ]
+    runs.api.list_reports = lambda day, **_: [report(), *strange] if day == YESTERDAY else []  # type: ignore[method-assign]
+    for _ in range(2):
+        assert runs.run(0)
+    assert runs.api.asked == [report()]
+    assert set(runs.state().done) == {YESTERDAY}
+    assert runs.state().open_days == set()
+    files = tuple(each.file for each in strange)
+    refused = [event for event in runs.events if isinstance(event, ReportsRefused)]
+    assert refused == [ReportsRefused(YESTERDAY, files)] * 2
+    [first, _] = [
+        meta
+        for level, message, meta in helper.connector_logger.lines
+        if (level, message) == ("error", "Listed for a day that is not theirs, not imported")
+    ]
+    assert first == {"day": str(YESTERDAY), "reports": 3, "files": files}
+
+
+@pytest.mark.parametrize("day", [date(9999, 12, 31), date(1, 1, 1), TODAY + timedelta(days=2)])
+def test_a_wrong_timestamp_is_passed_over_where_the_file_names_the_day(
+    helper: FakeHelper, tmp_path: Path, day: date
+) -> None:
+    """It is imported as of the day that was asked for, once, and retried as such."""
+    runs = Later(helper, FakeApi(), tmp_path)
+    odd = replace(report(), day=day)
+    days: list[date] = []
+
+    def convert(path: Path, info: ReportInfo, options: Options, emit: Any) -> Outcome:
+        days.append(info.day)
+        return convert_simply(path, info, options, emit)
+
+    runs.api.list_reports = lambda asked, **_: [odd] if asked == YESTERDAY else []  # type: ignore[method-assign]
+    runs.api.content = {report(): b"poison"}
+    runs.run(0, convert=convert)
+    assert runs.state().open_days == {YESTERDAY}
+    runs.api.content = {report(): b"content"}
+    for _ in range(2):
+        runs.run(0, convert=convert)
+    assert days == [YESTERDAY] * 2
+    assert len(helper.messages) == 2
+    assert runs.state().open_days == set()
+
+
+def test_a_run_without_the_api_keeps_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gives the key back finds the days open that failed before; old closed ones are gone."""
+    old = TODAY - timedelta(days=40)
+    state = with_done(State(datetime(2024, 3, 9, tzinfo=UTC)), report(), "00" * 32, set())
+    state = with_failure(state, report(old))
+    closed = replace(report(old), day=old - timedelta(days=1))
+    helper = FakeHelper(stored=json.dumps(dump(with_done(state, closed, "00" * 32, set()))))
+    waiter = Waiter(threading.Event(), helper.connector_logger)
+    monkeypatch.setattr(
+        "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
+    )
+    settings = ShadowserverSettings.model_validate({})
+    assert run_without_api(Memory(helper, waiter), helper, waiter, settings)
+    assert load(json.loads(helper.stored)) == state
+    monkeypatch.setattr(
+        "shadowserver_connector.connector.run.now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
+    )
+    with pytest.raises(ClockError):
+        run_without_api(Memory(helper, waiter), helper, waiter, settings)
+    assert load(json.loads(helper.stored)) == state

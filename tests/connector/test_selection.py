@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
-from shadowserver_connector.connector.selection import warn_of_unknown_names
+from shadowserver_connector.connector.selection import of_day, warn_of_unknown_names
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
+from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from tests.sink.pycti_fakes import FakeLog
 
@@ -65,3 +69,23 @@ def test_nothing_configured_asks_nothing() -> None:
 def test_api_that_does_not_answer_is_left_to_the_run(error: Exception) -> None:
     """A check at the start must not keep the connector from starting."""
     assert warned(Api(error), report_types="scan_ssl").lines == []
+
+
+DAY = date(2024, 1, 31)
+OWN = ReportInfo("scan_ssl", DAY, f"{DAY}-scan_ssl-example.csv", id="a")
+
+
+def test_a_report_is_of_the_day_that_timestamp_or_name_says() -> None:
+    """A name without a day says nothing; one of another day does not count against the list."""
+    unnamed = replace(OWN, file="special.csv")
+    renamed = replace(OWN, file="2024-01-30-scan_ssl-example.csv")
+    by_name = replace(OWN, day=date.max)
+    assert of_day(DAY, [OWN, unnamed, renamed, by_name]) == ([OWN, unnamed, renamed, OWN], ())
+
+
+@pytest.mark.parametrize("day", [date(2024, 1, 30), date(2024, 2, 1), date.max, date.min])
+def test_a_report_of_another_day_is_left_out(day: date) -> None:
+    """Also where its name has no day, or one that does not exist."""
+    for file in ("special.csv", f"{day}-scan_ssl-example.csv", "2024-01-32-scan_ssl-example.csv"):
+        stray = replace(OWN, day=day, file=file)
+        assert of_day(DAY, [stray, OWN]) == ([OWN], (stray,))

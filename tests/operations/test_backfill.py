@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from shadowserver_connector.operations.fetching import days_of, fetch_into, list
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.disk import DiskFloor
+from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.waiting import Waiter
@@ -51,6 +54,24 @@ def api() -> Iterator[ReportsApi]:
         yield client
 
 
+def unexpected(failure: Failure) -> None:
+    """Fail: nothing is listed for a day that is not its own."""
+    raise AssertionError(failure)
+
+
+def test_what_is_listed_for_another_day_fails_by_name() -> None:
+    """It is not imported under either day; nothing that a user asked for is left out silently."""
+    own = ReportInfo("scan_ssl", DAY, f"{DAY}-scan_ssl-x.csv", id="a")
+    by_name = ReportInfo("scan_ssl", date.max, f"{DAY}-scan_ssl-y.csv", id="b")
+    stray = ReportInfo("scan_ssl", DAY_BEFORE, f"{DAY_BEFORE}-scan_ssl-z.csv", id="c")
+    answer = SimpleNamespace(list_reports=lambda day, **_: [own, by_name, stray])
+    failures: list[Failure] = []
+    found = list(listed(answer, ShadowserverSettings(), [DAY], failures.append))  # type: ignore[arg-type]
+    assert found == [own, replace(by_name, day=DAY)]
+    reason = f"{stray.file}: listed for {DAY}, which is not its day"
+    assert failures == [Failure(stray, reason)]
+
+
 def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) -> None:
     """Newest first, each in a closed work, with what failed; files are gone, or archived."""
     helper = FakeHelper()
@@ -58,7 +79,7 @@ def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) 
     settings = ShadowserverSettings(archive_dir=archive)
     work = tmp_path / "work"
     work.mkdir()
-    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY)))
+    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     results = list(backfill(intake_of(helper), api, settings, reports, work))
     assert sent(helper) == [
         "2024-01-31-scan_ssl-example-net.csv",
@@ -90,7 +111,7 @@ def test_a_backfill_pauses_while_the_disk_is_nearly_full(
     )
     helper = FakeHelper()
     settings = ShadowserverSettings()
-    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY)))
+    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     pauses: list[float] = []
     monkeypatch.setattr(Waiter, "pause", lambda waiter, seconds: pauses.append(seconds))
     results = list(backfill(intake_of(helper), api, settings, reports, tmp_path))
@@ -106,7 +127,7 @@ def test_fetch_stops_before_the_disk_is_full(
     api: ReportsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was begun is kept; the rest is fetched by the same command later."""
-    reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY)))
+    reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
     wanted = [report for report in reports if report.file != GONE.file]
     looks = count(1)
     monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: next(looks) <= 2)
@@ -125,7 +146,7 @@ def test_fetch_stops_before_the_disk_is_full(
 def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
     """And keeps the others."""
     failures: list[Failure] = []
-    reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY)))
+    reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
     kept = list(
         fetch_into(
             api, tmp_path, reports, threads=2, floor=no_floor(tmp_path), failed=failures.append
@@ -139,7 +160,7 @@ def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
 def test_on_an_executor_the_same_is_sent(api: ReportsApi, tmp_path: Path) -> None:
     """Reports are converted before their turn; nothing but that is different, nothing is left."""
     settings = ShadowserverSettings()
-    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY)))
+    reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     in_turn, ahead = FakeHelper(), FakeHelper()
     folders = [tmp_path / name for name in ("in-turn", "ahead")]
     for folder in folders:

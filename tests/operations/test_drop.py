@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import os
 import zipfile
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 
 from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone
 from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import Convert
@@ -283,6 +285,20 @@ def test_a_file_that_cannot_be_put_away_is_said_once(drop: Drop) -> None:
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
 
 
+def test_state_of_a_newer_version_leaves_the_files(tmp_path: Path) -> None:
+    """The run says why; nothing is imported, as it could not be noted as done."""
+    drop = Drop(tmp_path)
+    newer = json.dumps({"version": 2})
+    drop.helper.stored = drop.helper.connector_state = newer
+    with pytest.raises(NewerStateError):
+        drop.memory.read()
+    drop.put(NAME, b"one")
+    drop.look()
+    assert drop.files() == {NAME}
+    assert sent(drop.helper) == []
+    assert drop.helper.stored == newer
+
+
 def test_a_reset_leaves_the_files_for_the_next_look(drop: Drop) -> None:
     """Nothing is written over the reset; whoever waits for the next run sees it."""
     drop.put("2024-01-31-scan_vnc-first.csv", b"first")
@@ -348,7 +364,7 @@ def test_a_full_archive_stops_nothing(tmp_path: Path) -> None:
     drop.put(NAME, b"one")
     drop.look()
     assert drop.files() == {f"done/{NAME}"}
-    assert drop.helper.connector_logger.messages("warning") == ["The original file is not archived"]
+    assert drop.helper.connector_logger.messages("error") == ["The original file is not archived"]
 
 
 @pytest.mark.parametrize("name", ["mail.zip", "2024-01-31-scan_ftp-secret.csv.gz"])

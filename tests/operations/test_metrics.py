@@ -8,12 +8,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from shadowserver_connector.connector.events import (
+    DaysGivenUp,
     Dropped,
     Event,
     Listed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsRefused,
     Retried,
     RunEnded,
     RunStarted,
@@ -115,3 +117,10 @@ def test_one_registry_holds_them_once() -> None:
     Metrics(registry)
     with pytest.raises(ValueError, match="Duplicated"):
         Metrics(registry)
+
+
+def test_what_is_not_imported_for_good_is_counted() -> None:
+    """Days given up, and reports listed for a day that is not theirs."""
+    seen = Seen(DaysGivenUp(("2024-01-01: x", "2024-01-02: y")), ReportsRefused(TODAY, ("a", "b")))
+    assert seen.value("given_up_days_total") == 2
+    assert seen.value("reports_total", result="refused") == 2

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,12 +14,14 @@ from types import SimpleNamespace
 import pytest
 
 from shadowserver_connector.connector.events import (
+    DaysGivenUp,
     Dropped,
     Event,
     Listed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsRefused,
     Retried,
     RunEnded,
     RunStarted,
@@ -65,8 +68,9 @@ def status_after(*events: Event) -> Status:
 LISTED = Listed(INFO.day, dict.fromkeys("abc", INFO.day))
 FULL = status_after(
     RunStarted(NOON), LISTED, DONE, ReportSkipped("empty.csv"), FAILED,
-    Retried("reports/list"), RunEnded(LATER, complete=True, reason=""), Dropped("mail.zip", ""),
-    Dropped("other.zip", "other.zip: encrypted"), DONE, RunStarted(LATER),
+    Retried("reports/list"), ReportsRefused(INFO.day, ("stray.csv",)),
+    DaysGivenUp(("2024-01-01: still incomplete",)), RunEnded(LATER, complete=True, reason=""),
+    Dropped("mail.zip", ""), Dropped("other.zip", "other.zip: encrypted"), DONE, RunStarted(LATER),
 )  # fmt: skip
 
 
@@ -144,6 +148,31 @@ NEXT = NOON + timedelta(hours=1)
             NOON,
             "1 report of the last run failed",
         ),
+        (
+            status_after(
+                RunStarted(NOON),
+                ReportsRefused(INFO.day, ("a", "b")),
+                RunEnded(NOON, complete=True, reason=""),
+            ),
+            NOON,
+            "2 reports listed for a day that is not theirs",
+        ),
+        (
+            status_after(
+                RunStarted(NOON),
+                DaysGivenUp(("2024-01-01: hopeless",)),
+                RunEnded(NOON, complete=True, reason=""),
+                RunStarted(NOON),
+                RunEnded(NOON, complete=True, reason=""),
+            ),
+            NOON,
+            "given up, reports are missing: 2024-01-01: hopeless",
+        ),
+        (
+            replace(status_after(RunStarted(NOON)), alive=LATER),
+            LATER - timedelta(minutes=6),
+            "the last sign of life is 6 minutes ahead of this clock",
+        ),
         (status_after(Dropped("x.zip", "why")), NOON, "1 file of the drop folder failed"),
     ],
 )
@@ -182,6 +211,53 @@ def test_what_is_no_status_is_said(tmp_path: Path, content: str | None) -> None:
         path.write_text(content)
     with pytest.raises(SinkUnavailableError, match=r"status\.json: "):
         read_status(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        ("alive", "2024-03-10T12:00:00"),
+        ("started", "0001-01-01T00:00:00+14:00"),
+        ("next_run", "9999-12-31T23:59:59-12:00"),
+        ("queue_megabytes", "much"),
+        ("newest_day", 20240310),
+        ("given_up", [5]),
+        ("given_up", None),
+        ("last_run", 5),
+        ("last_run", {}),
+        ("drop_folder", {"done": "x", "failures": []}),
+        ("drop_folder", {"done": 1, "failures": [{"file": 1, "reason": "", "times": 1}]}),
+        ("drop_folder", {"done": 1, "failures": [{"file": "x", "reason": "", "times": "many"}]}),
+    ],
+)
+def test_a_status_of_the_wrong_kind_is_said(tmp_path: Path, part: str, wrong: object) -> None:
+    """Nothing of it is shown, or counted with; the names are those of any version."""
+    path = tmp_path / "status.json"
+    path.write_text(json.dumps({**as_json(FULL), part: wrong}))
+    with pytest.raises(SinkUnavailableError, match="not written by this version"):
+        read_status(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [("failed", "x"), ("done", True), ("new", -1), ("reason", None), ("failures", 5),
+     ("ended", "2024-03-10"), ("objects", 1.5)],
+)  # fmt: skip
+def test_a_run_of_the_wrong_kind_is_said(tmp_path: Path, part: str, wrong: object) -> None:
+    """The same for what a run was."""
+    path = tmp_path / "status.json"
+    stored = as_json(FULL)
+    path.write_text(json.dumps({**stored, "last_run": {**stored["last_run"], part: wrong}}))
+    with pytest.raises(SinkUnavailableError, match="not written by this version"):
+        read_status(path)
+
+
+def test_days_given_up_are_named_up_to_a_bound() -> None:
+    """The last twenty since the start."""
+    status = status_after(*(DaysGivenUp((f"day {n}", f"and {n}")) for n in range(11)))
+    assert len(status.given_up) == 20
+    assert status.given_up[-1] == "and 10"
+    assert status.given_up[0] == "day 1"
 
 
 def test_where_the_file_is(tmp_path: Path) -> None:

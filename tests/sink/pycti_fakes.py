@@ -123,12 +123,15 @@ class FakeHelper:
     lookups: list[list[str]] = field(default_factory=list)
     """Ids of which the platform was asked whether it has them, by call."""
     pings: int = 0
+    shown: dict[str, Any] = field(default_factory=dict)
+    """What the last ping told of the connector, as the platform shows it."""
 
     def __post_init__(self) -> None:
         self.connector_info = SimpleNamespace(
-            buffering=False, queue_threshold=0.0, queue_messages_size=0.0, all_details={}
-        )
-        self._state = self.stored
+            buffering=False, queue_threshold=0.0, queue_messages_size=0.0, all_details={},
+            run_and_terminate=False, last_run_datetime=None, next_run_datetime=None,
+        )  # fmt: skip
+        self.connector_state: str | None = self.stored
         self.connector_logger = FakeLog()
         self.api = SimpleNamespace(
             work=FakeWorks(),
@@ -164,15 +167,20 @@ class FakeHelper:
 
     def get_state(self) -> dict[str, Any] | None:
         """Return the state that the helper holds."""
-        state = json.loads(self._state or "null")
+        try:
+            state = json.loads(self.connector_state or "null")
+        except (ValueError, RecursionError):
+            # pycti catches whatever there is.
+            return None
         return state if isinstance(state, dict) and state else None
 
     def set_state(self, state: dict[str, Any] | None) -> None:
         """Hold a state until the next ping."""
-        self._state = json.dumps(state) if isinstance(state, dict) else ""
+        self.connector_state = json.dumps(state) if isinstance(state, dict) else None
 
     def last_run_datetime(self) -> None:
         """Note the time."""
+        self.connector_info.last_run_datetime = "2024-03-10T08:00:00Z"
 
     def next_run_datetime(self, duration_period_in_seconds: float) -> None:
         """Note the time."""
@@ -187,6 +195,7 @@ class FakeHelper:
         self.pings += 1
         if self.ping_failures:
             raise self.ping_failures.pop(0)
+        self.shown = dict(vars(self.connector_info))
         if self.was_reset:
             self.was_reset = False
         else:

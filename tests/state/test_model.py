@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.state.digest import report_digest
@@ -11,11 +11,13 @@ from shadowserver_connector.state.model import (
     finished,
     is_content_known,
     is_done,
+    remembered,
     with_day_closed,
     with_day_open,
     with_done,
     with_failure,
 )
+from shadowserver_connector.state.window import tried_again
 
 DAY = date(2024, 1, 31)
 INFO = ReportInfo(
@@ -121,12 +123,43 @@ def test_days_are_opened_and_closed() -> None:
     assert not with_day_closed(state, DAY).open_days
 
 
-def test_finished_run_forgets_days_outside_the_window() -> None:
+def test_finished_run_forgets_closed_days_outside_the_window() -> None:
     """What is older than the oldest day is dropped from every part of the state."""
-    old = replace(INFO, day=date(2023, 12, 1))
-    state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
-    state = with_failure(with_done(state, old, "00" * 32, set()), old)
+    old, edge = replace(INFO, day=date(2024, 1, 1)), replace(INFO, day=date(2024, 1, 2))
+    state = State()
+    for info in (INFO, edge, old):
+        state = with_failure(with_done(state, info, "00" * 32, set()), info)
+    state = with_day_closed(state, old.day)
     started = datetime(2024, 2, 1, 8, tzinfo=UTC)
-    after = finished(state, started, oldest=date(2024, 1, 2))
+    after = finished(state, started, oldest=edge.day)
     assert after.last_run == started
-    assert set(after.done) == set(after.failures) == after.open_days == {DAY}
+    assert set(after.done) == set(after.failures) == after.open_days == {edge.day, DAY}
+
+
+def test_finished_run_remembers_everything_of_an_old_open_day() -> None:
+    """What is done of it must not be sent again while the rest is asked for."""
+    old = date(2023, 12, 1)
+    state = with_done(State(), replace(INFO, day=old), "00" * 32, set())
+    state = with_failure(state, replace(INFO, day=old, file="other.csv"))
+    state = tried_again(state, DAY, DAY)
+    after = finished(state, datetime(2024, 2, 1, tzinfo=UTC), oldest=date(2024, 1, 2))
+    assert set(after.done) == set(after.failures) == set(after.tried) == after.open_days == {old}
+
+
+def test_days_far_ahead_are_forgotten() -> None:
+    """A clock that was wrong, or a file's name, leaves nothing for ever; a year is waited for."""
+    today = date(2024, 2, 1)
+    near, far = today + timedelta(days=366), today + timedelta(days=367)
+    state = State()
+    for day in (near, far, date.max):
+        info = replace(INFO, day=day)
+        state = with_failure(with_done(state, info, "00" * 32, set()), info)
+    after = remembered(state, DAY, today)
+    assert set(after.done) == set(after.failures) == after.open_days == {near}
+
+
+def test_closing_a_day_forgets_its_tries() -> None:
+    """Those of another day stay."""
+    other = DAY - timedelta(days=1)
+    state = tried_again(with_day_open(with_day_open(State(), DAY), other), DAY, date.max)
+    assert set(with_day_closed(state, DAY).tried) == {other}

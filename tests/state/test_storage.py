@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.state.model import (
+    Done,
     State,
     finished,
     is_done,
@@ -17,7 +21,8 @@ from shadowserver_connector.state.model import (
     with_done,
     with_failure,
 )
-from shadowserver_connector.state.storage import SIZE_BUDGET, dump, load
+from shadowserver_connector.state.storage import SIZE_BUDGET, dump, fitting, load, understand
+from shadowserver_connector.state.window import tried_again
 
 DAY = date(2024, 1, 31)
 INFO = ReportInfo(
@@ -34,9 +39,10 @@ def test_state_survives_storage() -> None:
     """What is written as JSON is read back equal."""
     state = with_done(State(), INFO, "00" * 32, set())
     state = with_failure(state, ReportInfo(type="scan_http", day=DAY, file="x.csv"))
-    state = with_day_open(state, date(2024, 1, 2))
+    state = tried_again(with_day_open(state, date(2024, 1, 2)), DAY, date(2024, 1, 3))
     state = finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
-    assert load(as_stored(state)) == state
+    assert state.tried
+    assert understand(as_stored(state)) == (state, ())
 
 
 @pytest.mark.parametrize("stored", [None, {}])
@@ -62,20 +68,96 @@ def test_state_of_the_replaced_connector_is_a_later_run(last_run: str | float) -
     assert not state.done
 
 
+ENTRY = "a" * 12 + "b" * 12
+
+
+def days_of_years(number: int) -> list[str]:
+    """Return many days, as a state names them."""
+    return [(DAY - timedelta(days=n)).isoformat() for n in range(number)]
+
+
 @pytest.mark.parametrize(
-    "stored",
+    ("stored", "problems"),
     [
-        {"version": 1, "done": 7, "open": "2024", "failing": [1]},
-        {"version": 1, "done": {"someday": "x", "2024-01-31": None}, "open": [None, 5]},
-        {"version": 99, "last_run": "soon", "failing": {"2024-01-31": {"a": "b"}, "2024-01-30": 1}},
-        {"last_run": 1e300},
+        ([1], "it is no object"),
+        ({"version": 1, "open": days_of_years(2001)}, "'open'"),
+        ({"version": 1, "done": dict.fromkeys(days_of_years(2001), "")}, "'done'"),
+        ("2024", "it is no object"),
+        ({"version": 1, "done": 7}, "'done'"),
+        ({"version": 1, "open": "2024"}, "'open'"),
+        ({"version": 1, "failing": [1]}, "'failing'"),
+        ({"version": 1, "tried": 3}, "'tried'"),
+        ({"version": 1, "done": {"someday": ENTRY}}, "days of 'done'"),
+        ({"version": 1, "done": {"2024-02-30": ENTRY, "99999-01-01": ""}}, "days of 'done'"),
+        ({"version": 1, "done": {"20240131": ENTRY}}, "days of 'done'"),
+        ({"version": 1, "done": {"2024-01-31": None}}, "days of 'done'"),
+        ({"version": 1, "done": {"2024-01-31": ENTRY[1:]}}, "days of 'done'"),
+        ({"version": 1, "done": {"2024-01-31": ENTRY[1:] + "/"}}, "days of 'done'"),
+        ({"version": 1, "open": [None, 5, "2024-13-01"]}, "days of 'open'"),
+        ({"version": 1, "failing": {"2024-01-31": {"a": 1}}}, "days of 'failing'"),
+        ({"version": 1, "failing": {"2024-01-31": {"a" * 12: "b"}}}, "days of 'failing'"),
+        ({"version": 1, "failing": {"2024-01-31": {"a" * 12: True}}}, "days of 'failing'"),
+        ({"version": 1, "failing": {"2024-01-31": {"a" * 12: 0}}}, "days of 'failing'"),
+        ({"version": 1, "failing": {"2024-01-31": {"a" * 12: 10**50}}}, "days of 'failing'"),
+        ({"version": 1, "failing": {"2024-01-31": 1}}, "days of 'failing'"),
+        ({"version": 1, "tried": {"2024-01-31": [1]}}, "days of 'tried'"),
+        ({"version": 1, "tried": {"2024-01-31": [1, "soon"]}}, "days of 'tried'"),
+        ({"version": 1, "tried": {"2024-01-31": {"1": 2}}}, "days of 'tried'"),
+        ({"version": 1, "last_run": "soon"}, "'last_run'"),
+        ({"version": 1, "last_run": None}, "'last_run'"),
+        ({"version": 1, "last_run": True}, "'last_run'"),
+        ({"version": 1, "last_run": [1]}, "'last_run'"),
+        ({"version": 1, "last_run": "1970-01-01T00:00:05+00:00"}, "'last_run'"),
+        ({"version": 1, "last_run": "2000-01-01T00:00:05+00:00"}, "'last_run'"),
+        ({"version": 1, "last_run": "2019-12-31T23:59:59+00:00"}, "'last_run'"),
+        ({"version": 1, "last_run": "9999-12-31T23:59:59-10:00"}, "'last_run'"),
+        ({"version": 1, "last_run": "0001-01-01T00:00:00+10:00"}, "'last_run'"),
+        ({"last_run": 1e300}, "'last_run'"),
+        ({"last_run": float("nan")}, "'last_run'"),
+        ({"last_run": -1e17}, "'last_run'"),
+        ({"last_run": "soon"}, "'last_run'"),
+        ({"cursor": 5}, "'last_run'"),
+        ({"open": []}, "'version'"),
+        ({"version": "1"}, "'version'"),
+        ({"version": None}, "'version'"),
+        ({"version": True}, "'version'"),
+        ({"version": 0}, "'version'"),
     ],
 )
-def test_damaged_state_is_read_as_far_as_it_goes(stored: dict[str, Any]) -> None:
-    """A state that someone edited stops nothing; what is lost is imported again."""
-    state = load(stored)
-    assert not any(state.done.values())
-    assert not any(state.failures.values())
+def test_damaged_state_is_read_as_far_as_it_goes(stored: object, problems: str) -> None:
+    """A state that someone edited stops nothing; the part that is wrong is named."""
+    state, found = understand(stored)
+    assert found == (problems,)
+    assert state == State()
+
+
+def test_what_is_whole_in_a_damaged_state_is_kept() -> None:
+    """One bad day costs that day only; each part that is damaged is named once."""
+    state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
+    state = finished(state, datetime(2024, 2, 1, tzinfo=UTC), DAY)
+    stored = as_stored(state)
+    for bad in ("someday", "2024-02-31"):
+        stored["done"][bad] = ENTRY
+        stored["open"].append(bad)
+        stored["failing"][bad] = {}
+    kept, problems = understand(stored)
+    assert kept == load(stored) == state
+    assert problems == ("days of 'done'", "days of 'open'", "days of 'failing'")
+
+
+@pytest.mark.parametrize("version", [2, 1.5, 99, 10**400])
+def test_state_of_a_newer_version_is_refused(version: float) -> None:
+    """It may say what this version does not understand; the line says what to do."""
+    with pytest.raises(NewerStateError, match="install that version again, or reset") as caught:
+        load({"version": version, "done": {}, "last_run": "2024-01-31T08:00:00+00:00"})
+    assert len(str(caught.value)) < 250
+
+
+def test_huge_state_is_none_of_ours() -> None:
+    """Nothing of it is unpacked: a million entries would take hundreds of megabytes."""
+    day = {"version": 1, "done": {"2024-01-31": ENTRY * 400_000}}
+    assert understand(day) == (State(), ("it has more than 8,388,608 bytes",))
+    assert understand({"version": 1, "done": {"2024-01-31": ENTRY * 300_000}})[1] == ()
 
 
 def test_packed_digests_are_read_back_as_they_were() -> None:
@@ -102,6 +184,67 @@ def test_month_of_large_subscriber_stays_within_the_budget() -> None:
     state = finished(state, datetime(2024, 2, 1, tzinfo=UTC), DAY - timedelta(days=30))
     assert sum(len(done) for done in state.done.values()) == 9000
     assert len(json.dumps(dump(state)).encode()) <= SIZE_BUDGET
+
+
+def test_many_days_are_read() -> None:
+    """Up to what runs may leave."""
+    days = days_of_years(2000)
+    state, problems = understand({"version": 1, "open": days, "done": dict.fromkeys(days, "")})
+    assert (len(state.open_days), len(state.done), problems) == (2000, 2000, ())
+
+
+def full(days: Iterable[date], reports: int, state: State | None = None) -> State:
+    """Return a state with many reports done on each of some days."""
+    entries = tuple(Done(f"{n:012}", f"{n:012}") for n in range(reports))
+    return replace(state or State(), done=dict.fromkeys(days, entries))
+
+
+def days_back(first: int, last: int) -> list[date]:
+    """Return the days from so many days ago to so many days ago."""
+    return [DAY - timedelta(days=n) for n in range(first, last + 1)]
+
+
+def test_state_that_fits_is_left_as_it_is() -> None:
+    """Nothing is forgotten for the sake of it."""
+    state = replace(full(days_back(0, 33), 300), open_days=frozenset(days_back(30, 33)))
+    assert len(json.dumps(dump(state))) <= SIZE_BUDGET
+    assert fitting(state, DAY, DAY) == (state, {})
+
+
+def test_closed_days_are_forgotten_before_an_open_one_is_given_up() -> None:
+    """The oldest first, and only as many as it takes; a day that the next run asks for stays."""
+    old = days_back(50, 60)
+    state = replace(full([*days_back(0, 34), *old], 300), open_days=frozenset(old))
+    after, given_up = fitting(state, DAY - timedelta(days=3), DAY - timedelta(days=40))
+    assert given_up == {}
+    assert after.open_days == set(old)
+    size = len(json.dumps(dump(after)))
+    assert SIZE_BUDGET - 2 * 7300 < size <= SIZE_BUDGET
+    assert set(after.done) == {*old, *(day for day in after.done if day > DAY - timedelta(days=34))}
+    assert set(days_back(0, 3)) < set(after.done)
+
+
+def test_oldest_open_days_are_given_up_before_the_state_grows_too_large() -> None:
+    """Never silently, and never one that is in the window of a first run."""
+    old, window = days_back(31, 60), days_back(0, 30)
+    state = replace(full([*old, *window], 300), open_days=frozenset([*old, *window]))
+    for day in old:
+        state = with_failure(state, replace(INFO, day=day))
+    after, given_up = fitting(state, DAY - timedelta(days=3), DAY - timedelta(days=30))
+    assert len(json.dumps(dump(after))) <= SIZE_BUDGET
+    assert set(given_up.values()) == {"the state would become too large"}
+    assert after.open_days == set(after.done) == {*old, *window} - set(given_up)
+    assert set(after.failures) == set(old) - set(given_up)
+    assert sorted(given_up) == sorted(old)[: len(given_up)]
+    assert len(given_up) == 25
+    huge = replace(full(window, 3000), open_days=frozenset(window))
+    assert fitting(huge, DAY - timedelta(days=3), DAY - timedelta(days=30)) == (huge, {})
+
+
+def test_digests_survive_whatever_their_last_character() -> None:
+    """A day without reports is one of no entries."""
+    state = State(done={DAY: (Done("-" * 12, "_" * 12),), DAY - timedelta(days=1): ()})
+    assert understand(as_stored(state)) == (state, ())
 
 
 @given(

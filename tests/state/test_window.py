@@ -2,8 +2,16 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from shadowserver_connector.state.model import State, with_day_open
-from shadowserver_connector.state.window import oldest_day, window
+import pytest
+
+from shadowserver_connector.state.model import State, Tried, with_day_open
+from shadowserver_connector.state.window import (
+    oldest_day,
+    passed_over,
+    tried_again,
+    window,
+    without_hopeless,
+)
 
 TODAY = date(2024, 3, 10)
 
@@ -29,10 +37,44 @@ def test_gap_since_the_last_run_is_added() -> None:
     assert window(state, TODAY, 30, 3)[-1] == date(2024, 2, 29)
 
 
-def test_clock_that_went_back_changes_nothing() -> None:
-    """A last run in the future is as good as one today."""
-    state = State(last_run=datetime(2030, 1, 1, tzinfo=UTC))
-    assert window(state, TODAY, 30, 3)[-1] == date(2024, 3, 7)
+@pytest.mark.parametrize(
+    ("last_run", "back"),
+    [("2024-03-11T23:00", 3), ("2024-03-12T00:00", 30), ("9999-12-31T23:59", 30)],
+)
+def test_last_run_in_the_future_is_taken_for_unknown(last_run: str, back: int) -> None:
+    """The clock was wrong then, or is now: days may be missing, and a first run's are asked for."""
+    state = State(last_run=datetime.fromisoformat(f"{last_run}+00:00"))
+    assert len(window(state, TODAY, 30, 3)) == back + 1
+    assert passed_over(state, TODAY, 30, 3) is None
+
+
+def test_longest_of_both_lookbacks_counts_where_the_last_run_is_unknown() -> None:
+    """Some have a long window for later runs."""
+    assert len(window(State(last_run=datetime(2030, 1, 1, tzinfo=UTC)), TODAY, 3, 60)) == 61
+
+
+def test_window_has_a_bound_and_what_is_beyond_is_told() -> None:
+    """A clock that was wrong does not make thousands of questions."""
+    state = State(last_run=datetime(2020, 1, 5, tzinfo=UTC))
+    days = window(state, TODAY, 30, 3)
+    assert (len(days), days[-1]) == (366, TODAY - timedelta(days=365))
+    assert passed_over(state, TODAY, 30, 3) == (date(2020, 1, 2), TODAY - timedelta(days=366))
+
+
+def test_a_year_away_is_asked_for_as_a_whole() -> None:
+    """At the bound nothing is passed over; a day beyond, one day is."""
+    at = datetime(2024, 3, 10, tzinfo=UTC) - timedelta(days=362)
+    assert passed_over(State(last_run=at), TODAY, 30, 3) is None
+    lost = TODAY - timedelta(days=366)
+    assert passed_over(State(last_run=at - timedelta(days=1)), TODAY, 30, 3) == (lost, lost)
+
+
+def test_open_days_out_of_reach_are_not_asked() -> None:
+    """Neither the future nor what a damaged state makes up is worth a question."""
+    edge = TODAY - timedelta(days=730)
+    opened = {TODAY + timedelta(days=1), date.max, date.min, edge, edge - timedelta(days=1)}
+    state = State(last_run=datetime(2024, 3, 10, tzinfo=UTC), open_days=frozenset(opened))
+    assert window(state, TODAY, 30, 3)[3:] == [date(2024, 3, 7), edge]
 
 
 def test_open_days_are_asked_again_once() -> None:
@@ -47,3 +89,56 @@ def test_memory_reaches_as_far_as_the_longest_lookback() -> None:
     """What a later run may ask for again is remembered."""
     assert oldest_day(TODAY, 30, 3) == TODAY - timedelta(days=30)
     assert oldest_day(TODAY, 3, 60) == TODAY - timedelta(days=60)
+
+
+OLDEST = TODAY - timedelta(days=30)
+OLD = OLDEST - timedelta(days=1)
+
+
+def opened(*days: date) -> State:
+    """Return a state with open days."""
+    return State(open_days=frozenset(days))
+
+
+def test_runs_are_counted_from_the_day_before_the_edge_of_the_window() -> None:
+    """An open day at the edge is still in the window of a first run: no run counts for it."""
+    state = tried_again(opened(OLDEST, OLD), TODAY, OLDEST)
+    assert state.tried == {OLD: Tried(1, TODAY)}
+    state = tried_again(state, TODAY + timedelta(days=1), OLDEST + timedelta(days=1))
+    assert state.tried == {OLD: Tried(2, TODAY), OLDEST: Tried(1, TODAY + timedelta(days=1))}
+
+
+def test_a_longer_window_takes_a_day_back() -> None:
+    """After a change of the settings the day has all its tries again."""
+    state = tried_again(opened(OLD), TODAY, OLDEST)
+    assert tried_again(state, TODAY, OLD).tried == {}
+
+
+def test_tries_that_began_in_the_future_begin_now() -> None:
+    """A clock that was ahead does not keep a day open for ever."""
+    state = tried_again(opened(OLD), date(2030, 1, 1), OLDEST)
+    assert tried_again(state, TODAY, OLDEST).tried == {OLD: Tried(2, TODAY)}
+
+
+@pytest.mark.parametrize(
+    ("runs", "days", "hopeless"), [(3, 7, True), (2, 7, False), (3, 6, False), (99, 6, False)]
+)
+def test_a_day_is_given_up_after_three_runs_over_seven_days(
+    runs: int, days: int, hopeless: bool
+) -> None:
+    """Neither hourly runs of one bad day nor rare runs are enough."""
+    since = TODAY - timedelta(days=days)
+    state = State(open_days=frozenset({OLD, OLDEST}), tried={OLD: Tried(runs, since)})
+    after, given_up = without_hopeless(state, TODAY)
+    assert after.open_days == ({OLDEST} if hopeless else {OLD, OLDEST})
+    said = f"still incomplete after {runs} more runs since {since}"
+    assert given_up == ({OLD: said} if hopeless else {})
+
+
+def test_days_out_of_reach_are_given_up_at_once() -> None:
+    """They are not asked for, so nothing would ever close them."""
+    near = [TODAY - timedelta(days=730), TODAY + timedelta(days=366)]
+    far = [TODAY - timedelta(days=731), TODAY + timedelta(days=367)]
+    after, given_up = without_hopeless(opened(*near, *far), TODAY)
+    assert after.open_days == set(near)
+    assert given_up == dict.fromkeys(far, "out of reach")

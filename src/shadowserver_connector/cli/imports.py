@@ -68,11 +68,12 @@ def backfill(
     loaded.settings.require_run()
     loaded.settings.require_api()
     intake = _intake(loaded)
+    misdated: list[Failure] = []
     with connect(loaded.settings) as api:
         state = load(intake.helper.get_state())
         reports = [
             report
-            for report in listed(api, settings, days_of(first, last))
+            for report in listed(api, settings, days_of(first, last), misdated.append)
             if not is_done(state, report)
         ]
         expected = estimate(reports, api.stats(first, last), intake.options)
@@ -85,9 +86,9 @@ def backfill(
         )
         if not reports or not confirm(question):
             err.print("Nothing new." if not reports else "Nothing is imported.")
-            return _show([], as_json=as_json)
+            return _show(misdated, as_json=as_json)
         results = _backfilled(intake, api, settings, reports)
-    return _show(results, as_json=as_json)
+    return _show([*results, *misdated], as_json=as_json)
 
 
 def _backfilled(
@@ -175,7 +176,8 @@ def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bo
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
     with connect(loaded.settings) as api, progress() as bar:
-        reports = list(listed(api, settings, days_of(first, last)))
+        reports = list(listed(api, settings, days_of(first, last), failures.append))
+        number = len(reports) + len(failures)
         made_folder(archive)
         task = bar.add_task("downloading", total=None)
         kept = []
@@ -189,7 +191,7 @@ def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bo
         ):
             kept.append(each)
             bar.advance(task)
-    there = len(reports) - len(kept) - len(failures)
+    there = number - len(kept) - len(failures)
     if as_json:
         print_json(
             {

@@ -56,6 +56,22 @@ class ReportFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportsRefused:
+    """Shadowserver lists reports for a day that is not theirs; they are not imported."""
+
+    day: date
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DaysGivenUp:
+    """Days with reports missing that are not asked for again."""
+
+    reasons: tuple[str, ...]
+    """A line for each day, or row of days, that begins with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Retried:
     """Shadowserver is asked again."""
 
@@ -84,7 +100,16 @@ class RunEnded:
 
 
 Event = (
-    RunStarted | Listed | ReportDone | ReportSkipped | ReportFailed | Retried | Dropped | RunEnded
+    RunStarted
+    | Listed
+    | ReportDone
+    | ReportSkipped
+    | ReportFailed
+    | ReportsRefused
+    | DaysGivenUp
+    | Retried
+    | Dropped
+    | RunEnded
 )
 Observe = Callable[[Event], None]
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from typing import Any
+import os
+from typing import Any, Final
 
-from shadowserver_connector.errors import ShadowserverConnectorError
+from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
+from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.sink.platform import OPENCTI, ask
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.state.model import State
-from shadowserver_connector.state.storage import dump, load
+from shadowserver_connector.state.storage import dump, load, understand
+from shadowserver_connector.temporary import temporary_directory
+
+DAMAGED: Final = "The state in OpenCTI is damaged; what cannot be read is imported again"
+# Seconds that the end of a single run is told for.
+_PATIENCE: Final = 30.0
 
 
 class StateResetError(ShadowserverConnectorError):
@@ -30,6 +38,8 @@ class Memory:
         self._helper = helper
         self._waiter = waiter
         self._held: dict[str, Any] | None = helper.get_state()
+        # pycti takes what is no object for nothing, and overwrites it with its first ping.
+        self._lost = "" if self._held else _text_of(helper.connector_state)
 
     def was_reset(self) -> bool:
         """Tell whether pycti's ping thread has met a reset since the last read or write.
@@ -39,17 +49,45 @@ class Memory:
         return bool(self._helper.get_state() != self._held)
 
     def held(self) -> State:
-        """Return the state as it was last read or written; contacts nothing."""
+        """Return the state as it was last read or written; contacts nothing.
+
+        Raises NewerStateError.
+        """
         return load(self._held)
 
     def read(self) -> State:
-        """Return the state, once OpenCTI has confirmed or replaced it."""
+        """Return the state, once OpenCTI has confirmed or replaced it.
+
+        Of one that is damaged, what can be read; that is said, and a copy of it kept. Raises
+        NewerStateError: nothing is written then.
+        """
+        self._synchronise()
+        state, problems = understand(self._held)
+        if self._lost:
+            _keep_damaged(self._helper, ("it is no object",), self._lost, self._waiter.log)
+            self._lost = ""
+        if problems:
+            _keep_damaged(self._helper, problems, json.dumps(self._held), self._waiter.log)
+        return state
+
+    def show_last_run(self) -> None:
+        """Have OpenCTI show that a run is over, before the process ends.
+
+        One that goes on leaves that to pycti's ping thread. An OpenCTI that does not answer is
+        not waited for.
+        """
+        self._helper.last_run_datetime()
+        try:
+            self._synchronise(_PATIENCE)
+        except SinkUnavailableError as error:
+            self._waiter.log.warning("OpenCTI does not show this run", {"reason": str(error)})
+
+    def _synchronise(self, patience: float = float("inf")) -> None:
         held = self._helper.get_state()
-        stored = self._ping(held)
+        stored = self._ping(held, patience)
         if stored != held:
             self._helper.set_state(stored)
         self._held = stored
-        return load(stored)
 
     def write(self, state: State) -> None:
         """Store a state. Raises StateResetError, with nothing written, when OpenCTI's is gone."""
@@ -64,7 +102,9 @@ class Memory:
             raise StateResetError("the state was reset in OpenCTI")
         self._held = new
 
-    def _ping(self, state: dict[str, Any] | None) -> dict[str, Any] | None:
+    def _ping(
+        self, state: dict[str, Any] | None, patience: float = float("inf")
+    ) -> dict[str, Any] | None:
         """Send a state and return what OpenCTI then holds; ``None`` for nothing."""
         helper = self._helper
 
@@ -72,6 +112,36 @@ class Memory:
             info = helper.connector_info.all_details
             return helper.api.connector.ping(helper.connector_id, state, info)
 
-        answer = self._waiter.until(OPENCTI, lambda: ask(call))
-        stored = json.loads(answer["connector_state"] or "null")
+        answer = self._waiter.until(OPENCTI, lambda: ask(call), patience)
+        stored = _json(answer["connector_state"])
         return stored if isinstance(stored, dict) and stored else None
+
+
+def _json(text: Any) -> Any:
+    try:
+        return json.loads(text or "null")
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _text_of(raw: Any) -> str:
+    """Return a state that pycti does not take for one; empty where there is none."""
+    text = str(raw or "")
+    return "" if text.strip() in ("null", "{}", "[]", '""') else text
+
+
+def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Log) -> None:
+    """Say what is wrong with a state, and keep a copy of it: the next write replaces it."""
+    content = text.encode("utf-8", "surrogatepass")
+    name = f"shadowserver-{helper.connector_id}-{hashlib.sha256(content).hexdigest()[:8]}"
+    path = temporary_directory() / safe_name(f"{name}.state.json")
+    said = {"unreadable": list(problems), "copy": str(path)}
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+            copy.write(content)
+    except FileExistsError:
+        # An earlier run met it and could not replace it.
+        pass
+    except OSError as error:
+        said["copy"] = f"none: {error.strerror}"
+    log.error(DAMAGED, said)

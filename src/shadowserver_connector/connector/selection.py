@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import date
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.errors import CredentialsError, RetriableError
+from shadowserver_connector.report.filename import named_day
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Log
@@ -18,6 +21,24 @@ def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
         and (not settings.report_names or report.list in settings.report_names)
         and report.type not in settings.exclude_types
     )
+
+
+def of_day(
+    day: date, listed: Iterable[ReportInfo]
+) -> tuple[list[ReportInfo], tuple[ReportInfo, ...]]:
+    """Return the reports of the day that was asked for, and those that are not of it.
+
+    A report is of the day when its timestamp says so, or its file's name; it then gets that day.
+    Another one is listed for its own day, too, if that exists.
+    """
+    found: list[ReportInfo] = []
+    others: list[ReportInfo] = []
+    for report in listed:
+        if day in (report.day, named_day(report.file)):
+            found.append(replace(report, day=day))
+        else:
+            others.append(report)
+    return found, tuple(others)
 
 
 def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: Log) -> None:

@@ -23,7 +23,7 @@ from shadowserver_connector.connector.events import (
     ReportSkipped,
 )
 from shadowserver_connector.connector.memory import Memory, StateResetError
-from shadowserver_connector.errors import DISK_FULL
+from shadowserver_connector.errors import DISK_FULL, NewerStateError
 from shadowserver_connector.operations.dropped import (
     DroppedFile,
     DroppedReport,
@@ -119,8 +119,8 @@ class DropFolder:
             self._before = now
             if ready:
                 self._import(ready)
-        except StateResetError:
-            # Whoever waits for the next run notices, too; the files are still there.
+        except (StateResetError, NewerStateError):
+            # Whoever waits for the next run notices, or the run said so; the files are still there.
             return
         except OSError as error:
             if self._usable:

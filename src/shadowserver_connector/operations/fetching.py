@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.selection import is_wanted
+from shadowserver_connector.connector.selection import is_wanted, of_day
 from shadowserver_connector.pipeline.archive import is_kept, keep
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.disk import DiskFloor
@@ -36,18 +36,22 @@ def days_of(first: date, last: date) -> list[date]:
 
 
 def listed(
-    api: ReportsApi, settings: ShadowserverSettings, days: Sequence[date]
+    api: ReportsApi,
+    settings: ShadowserverSettings,
+    days: Sequence[date],
+    failed: Callable[[Failure], None],
 ) -> Iterator[ReportInfo]:
     """Yield the reports of some days that the settings choose.
 
-    Raises CredentialsError and ApiUnavailableError.
+    One that is listed for a day that is not its own is given to ``failed``. Raises
+    CredentialsError and ApiUnavailableError.
     """
     for day in days:
-        for report in api.list_reports(
-            day, lists=settings.report_names, types=settings.report_types
-        ):
-            if is_wanted(settings, report):
-                yield report
+        reports = api.list_reports(day, lists=settings.report_names, types=settings.report_types)
+        found, others = of_day(day, (each for each in reports if is_wanted(settings, each)))
+        yield from found
+        for other in others:
+            failed(Failure(other, f"{other.file}: listed for {day}, which is not its day"))
 
 
 def fetch_into(

@@ -9,12 +9,14 @@ from typing import Final
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from shadowserver_connector.connector.events import (
+    DaysGivenUp,
     Dropped,
     Event,
     Listed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsRefused,
     Retried,
     RunEnded,
     RunStarted,
@@ -41,6 +43,7 @@ class Metrics:
         self._objects = counter("objects", "STIX objects sent, each copy counted.", "type")
         self._bytes = counter("bytes", "Bytes of the report files imported.")
         self._failures = counter("failures", "Failures of reports.", "cause")
+        self._given_up = counter("given_up_days", "Days of which reports are missing for good.")
         self._retries = counter("retries", "Repeated requests to Shadowserver.", "method")
         self._runs = counter("runs", "Runs that ended.", "result")
         self._dropped = counter("dropped_files", "Files of the drop folder.", "result")
@@ -78,6 +81,10 @@ class Metrics:
             case ReportFailed():
                 self._reports.labels("failed").inc()
                 self._failures.labels(event.cause).inc()
+            case ReportsRefused():
+                self._reports.labels("refused").inc(len(event.files))
+            case DaysGivenUp():
+                self._given_up.inc(len(event.reasons))
             case Retried():
                 self._retries.labels(event.method).inc()
             case Dropped():

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import (
+    DaysGivenUp,
     Dropped,
     Event,
     Listed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsRefused,
     RunEnded,
     RunStarted,
 )
@@ -51,6 +53,8 @@ class Run:
     done: int = 0
     skipped: int = 0
     failed: int = 0
+    refused: int = 0
+    """Reports that were listed for a day that is not theirs."""
     findings: int = 0
     objects: int = 0
     failures: tuple[Failed, ...] = ()
@@ -73,6 +77,8 @@ class Status:
     """What waited in OpenCTI's queue when it was last looked at."""
     newest_day: str | None = None
     """Newest day for which Shadowserver has a report."""
+    given_up: tuple[str, ...] = ()
+    """The last twenty days given up since the start, each with its reason."""
     dropped: int = 0
     """Files of the drop folder imported since the start."""
     drop_failures: tuple[Failed, ...] = ()
@@ -94,6 +100,8 @@ def after(status: Status, event: Event) -> Status:
         case Dropped():
             failures = (*status.drop_failures, Failed(event.file, event.reason))
             return replace(status, drop_failures=failures[-_NAMED:])
+        case DaysGivenUp():
+            return replace(status, given_up=(*status.given_up, *event.reasons)[-_NAMED:])
         case Listed():
             newest = str(event.newest) if event.newest else None
             return _in_run(replace(status, newest_day=newest), event)
@@ -120,6 +128,8 @@ def _counted(run: Run, event: Event) -> Run:
             )
         case ReportSkipped():
             return replace(run, skipped=run.skipped + 1)
+        case ReportsRefused():
+            return replace(run, refused=run.refused + len(event.files))
         case ReportFailed():
             failures = (*run.failures, Failed(event.file, event.reason, event.times))
             return replace(run, failed=run.failed + 1, failures=failures[:_NAMED])
@@ -136,6 +146,9 @@ def problems(status: Status, now: datetime) -> list[str]:
         found.append(f"the last run did not go through: {reason}")
     if last is not None and last.failed:
         found.append(f"{counted(last.failed, 'report')} of the last run failed")
+    if last is not None and last.refused:
+        found.append(f"{counted(last.refused, 'report')} listed for a day that is not theirs")
+    found += [f"given up, reports are missing: {reason}" for reason in status.given_up]
     if status.drop_failures:
         found.append(f"{counted(len(status.drop_failures), 'file')} of the drop folder failed")
     return found
@@ -143,6 +156,8 @@ def problems(status: Status, now: datetime) -> list[str]:
 
 def _lateness(status: Status, now: datetime) -> str | None:
     """Say what should have happened by now and has not."""
+    if status.alive - now > SILENCE:
+        return f"the last sign of life is {_minutes(status.alive - now)} ahead of this clock"
     silent = now - status.alive > SILENCE
     if status.current is not None:
         ended = f"the connector ended in the middle of a run, last seen {_ago(status, now)}"
@@ -179,6 +194,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "newest_day": status.newest_day,
         "current_run": _run_as_json(status.current),
         "last_run": _run_as_json(status.last),
+        "given_up": list(status.given_up),
         "drop_folder": {
             "done": status.dropped,
             "failures": [_failed_as_json(each) for each in status.drop_failures],
@@ -190,14 +206,15 @@ def from_json(stored: Mapping[str, Any]) -> Status:
     """Read a status back; raises ``LookupError``, ``TypeError`` or ``ValueError`` if it is none."""
     return Status(
         version=str(stored["version"]),
-        started=datetime.fromisoformat(stored["started"]),
-        alive=datetime.fromisoformat(stored["alive"]),
+        started=_time(stored["started"]),
+        alive=_time(stored["alive"]),
         next_run=_moment(stored["next_run"]),
-        queue_megabytes=stored["queue_megabytes"],
-        newest_day=stored["newest_day"],
+        queue_megabytes=_number(stored["queue_megabytes"]),
+        newest_day=_maybe_text(stored["newest_day"]),
         current=_run_from_json(stored["current_run"]),
         last=_run_from_json(stored["last_run"]),
-        dropped=int(stored["drop_folder"]["done"]),
+        given_up=tuple(map(_plain_text, stored["given_up"])),
+        dropped=_count(stored["drop_folder"]["done"]),
         drop_failures=_failures_from_json(stored["drop_folder"]["failures"]),
     )
 
@@ -214,6 +231,7 @@ def _run_as_json(run: Run | None) -> dict[str, Any] | None:
         "done": run.done,
         "skipped": run.skipped,
         "failed": run.failed,
+        "refused": run.refused,
         "findings": run.findings,
         "objects": run.objects,
         "failures": [_failed_as_json(each) for each in run.failures],
@@ -223,13 +241,20 @@ def _run_as_json(run: Run | None) -> dict[str, Any] | None:
 def _run_from_json(stored: Mapping[str, Any] | None) -> Run | None:
     if stored is None:
         return None
-    plain = {
-        **stored,
-        "started": datetime.fromisoformat(stored["started"]),
-        "ended": _moment(stored["ended"]),
-        "failures": _failures_from_json(stored["failures"]),
-    }
-    return Run(**plain)
+    return Run(
+        started=_time(stored["started"]),
+        ended=_moment(stored["ended"]),
+        complete=bool(stored["complete"]),
+        reason=_plain_text(stored["reason"]),
+        new=None if stored["new"] is None else _count(stored["new"]),
+        done=_count(stored["done"]),
+        skipped=_count(stored["skipped"]),
+        failed=_count(stored["failed"]),
+        refused=_count(stored["refused"]),
+        findings=_count(stored["findings"]),
+        objects=_count(stored["objects"]),
+        failures=_failures_from_json(stored["failures"]),
+    )
 
 
 def _failed_as_json(failed: Failed) -> dict[str, Any]:
@@ -237,7 +262,10 @@ def _failed_as_json(failed: Failed) -> dict[str, Any]:
 
 
 def _failures_from_json(stored: Any) -> tuple[Failed, ...]:
-    return tuple(Failed(each["file"], each["reason"], each["times"]) for each in stored)
+    return tuple(
+        Failed(_plain_text(each["file"]), _plain_text(each["reason"]), _count(each["times"]))
+        for each in stored
+    )
 
 
 def _text(moment: datetime | None) -> str | None:
@@ -245,4 +273,37 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return _time(text) if text else None
+
+
+def _time(text: str) -> datetime:
+    """Read a time; one without a zone, or that cannot be told in UTC, is a ``ValueError``."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no time") from None
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("no count")
+    return value
+
+
+def _number(value: object) -> float | None:
+    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+        raise TypeError("no number")
+    return value
+
+
+def _plain_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value
+
+
+def _maybe_text(value: object) -> str | None:
+    return None if value is None else _plain_text(value)

@@ -63,7 +63,7 @@ def keep_if_wanted(
     try:
         keep(archive, report, path, sha256)
     except OSError as error:
-        log.warning(
+        log.error(
             "The original file is not archived",
             {"file": report.file, "directory": str(archive), "reason": error.strerror},
         )

@@ -83,7 +83,12 @@ def _type_name(text: str) -> str:
 
 def has_day(name: str) -> bool:
     """Tell whether a file name starts with a real day."""
-    return _day_and_rest(safe_name(name))[0] is not None
+    return named_day(name) is not None
+
+
+def named_day(name: str) -> date | None:
+    """Return the day that a file name starts with, or ``None`` where it does not."""
+    return _day_and_rest(safe_name(name))[0]
 
 
 def _day_and_rest(stem: str) -> tuple[date | None, str]:

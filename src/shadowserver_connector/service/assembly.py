@@ -143,9 +143,14 @@ def _observer(loaded: Loaded, watch: Watch) -> Observe:
 
 
 def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
-    """Yield what to say of settings that ask for what the installed pycti does not know."""
+    """Yield what to say of settings that do not, or not quite, do what one would expect."""
     if connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
         yield "CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti"
+    elif connector.queue_protocol == "api":
+        yield (
+            "CONNECTOR_QUEUE_PROTOCOL=api: OpenCTI learns late what a work holds, so it may show "
+            "works as complete before their objects are imported"
+        )
     if connector.send_to_s3 and not hasattr(helper, "bundle_send_to_s3"):
         yield "CONNECTOR_SEND_TO_S3 has no effect with this pycti"
 

@@ -61,12 +61,14 @@ def _for_ever(process: Process) -> int:
 
 def _once(process: Process) -> int:
     with process.assembled() as parts:
+        # As pycti does for those: OpenCTI shows it beside the last run.
+        parts.helper.connector_info.run_and_terminate = True
         complete = run_guarded(parts.run, process.waiter)
-        parts.helper.last_run_datetime()
         # Twice: what has not changed in between is whole.
         parts.look()
         process.waiter.pause(SETTLED if parts.drops else 0)
         parts.look()
+        parts.memory.show_last_run()
     return 0 if complete else 1
 
 

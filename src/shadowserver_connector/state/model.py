@@ -6,16 +6,19 @@ without separators: 24 characters for each report. No report id can be recovered
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.state.digest import content_digest, file_digest, report_digest
 
 _T = TypeVar("_T")
+
+AHEAD: Final = 366
+"""Days from now after which nothing is remembered; a clock that is set back leaves some of them."""
 
 
 class Done(NamedTuple):
@@ -25,6 +28,14 @@ class Done(NamedTuple):
     """Digest of list, type, day, file and id."""
     content: str
     """Digest of list, type, day, file and the bytes inside."""
+
+
+class Tried(NamedTuple):
+    """Runs that asked in vain for an open day that no usual window reaches any more."""
+
+    runs: int
+    since: date
+    """Day of the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class State:
     """Days that must be asked again, even when they are older than the usual window."""
     failures: Mapping[date, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     """Day to digest of list, type, day and file to failures in a row."""
+    tried: Mapping[date, Tried] = field(default_factory=lambda: MappingProxyType({}))
+    """Open days that are older than the window of a first run."""
 
     @property
     def first_run(self) -> bool:
@@ -106,24 +119,32 @@ def with_day_open(state: State, day: date) -> State:
 
 
 def with_day_closed(state: State, day: date) -> State:
-    """Leave a day to the usual window: everything that it lists is imported."""
-    return replace(state, open_days=state.open_days - {day})
-
-
-def finished(state: State, started: datetime, oldest: date) -> State:
-    """Return the state after a run through the whole window, without days before ``oldest``."""
-    return replace(since(state, oldest), last_run=started)
-
-
-def since(state: State, oldest: date) -> State:
-    """Forget what was before a day."""
+    """Leave a day to the usual window: all that it lists is imported, or it is given up."""
     return replace(
         state,
-        done=MappingProxyType(dict(_since(state.done, oldest))),
-        open_days=frozenset(day for day in state.open_days if day >= oldest),
-        failures=MappingProxyType(dict(_since(state.failures, oldest))),
+        open_days=state.open_days - {day},
+        tried=MappingProxyType({each: tried for each, tried in state.tried.items() if each != day}),
     )
 
 
-def _since(days: Mapping[date, _T], oldest: date) -> Iterator[tuple[date, _T]]:
-    return ((day, value) for day, value in days.items() if day >= oldest)
+def finished(state: State, started: datetime, oldest: date) -> State:
+    """Return the state after a run through the whole window; see `remembered`."""
+    return replace(remembered(state, oldest, started.date()), last_run=started)
+
+
+def remembered(state: State, oldest: date, today: date) -> State:
+    """Forget days before ``oldest`` that are not open, and any more than a year ahead."""
+
+    def kept(days: Mapping[date, _T]) -> Mapping[date, _T]:
+        return MappingProxyType({day: value for day, value in days.items() if is_kept(day)})
+
+    def is_kept(day: date) -> bool:
+        return (day >= oldest or day in state.open_days) and (day - today).days <= AHEAD
+
+    return replace(
+        state,
+        done=kept(state.done),
+        open_days=frozenset(filter(is_kept, state.open_days)),
+        failures=kept(state.failures),
+        tried=kept(state.tried),
+    )
