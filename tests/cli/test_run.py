@@ -33,7 +33,7 @@ def test_backfill_needs_an_account(run: Run) -> None:
     by_mail = {
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "token",
-        "CONNECTOR_ID": "my-id",
+        "CONNECTOR_ID": "5c1b9f0e-0000-4000-8000-00000000c0de",
         "SHADOWSERVER_DROP_DIR": "drop",
     }
     result = run("backfill", "--from", "2024-01-01", **by_mail)

@@ -8,7 +8,9 @@ from pydantic import ValidationError
 
 from shadowserver_connector.settings.allowed import allowed
 from shadowserver_connector.settings.names import secret_names
-from shadowserver_connector.settings.text import without_password
+from shadowserver_connector.settings.pycti_names import HANDED_ON
+from shadowserver_connector.settings.sources import Text
+from shadowserver_connector.settings.text import flaw_of, flaw_of_foreign, without_password
 
 LONGEST_VALUE = 60
 
@@ -27,6 +29,16 @@ def refused(
         f"give {allowed(name)}"
         for name in names
     ]
+
+
+def ill_written(name: str, text: Text) -> str:
+    """Say what is wrong with how a value is written and what is allowed; empty for nothing."""
+    foreign = name in HANDED_ON
+    for each in [text] if isinstance(text, str) else text:
+        flaw = flaw_of_foreign(each, secret=name in secret_names()) if foreign else flaw_of(each)
+        if flaw:
+            return flaw if foreign else f"{flaw}; give {allowed(name)}"
+    return ""
 
 
 def _shown(name: str, value: object) -> str:
