@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pycti.connector import opencti_metric_handler
 
 from shadowserver_connector.connector.events import (
     Dropped,
@@ -18,7 +19,7 @@ from shadowserver_connector.connector.events import (
     RunEnded,
     RunStarted,
 )
-from shadowserver_connector.operations.metrics import Metrics
+from shadowserver_connector.operations.metrics import Metrics, serve_on
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 
@@ -115,3 +116,18 @@ def test_one_registry_holds_them_once() -> None:
     Metrics(registry)
     with pytest.raises(ValueError, match="Duplicated"):
         Metrics(registry)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+def test_metrics_are_served_on_one_address(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """The other addresses of the machine do not answer."""
+    start = opencti_metric_handler.start_http_server
+    monkeypatch.setattr(opencti_metric_handler, "start_http_server", start)
+    serve_on(host)
+    server, thread = opencti_metric_handler.start_http_server(0)
+    try:
+        assert server.server_address[0] == host
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -410,6 +410,17 @@ def test_values_beyond_reason(load: Load, name: str, text: str) -> None:
     assert line.isprintable()
 
 
+@pytest.mark.parametrize("path", ["a" * 300, "x/" * 3000])
+def test_a_path_that_cannot_be_reached(load: Load, path: str) -> None:
+    """What the system says of it is told, with the setting."""
+    with pytest.raises(SettingsError) as caught:
+        load(environ={"SHADOWSERVER_CA_BUNDLE": path})
+    line = str(caught.value)
+    assert line.startswith("SHADOWSERVER_CA_BUNDLE (environment): ")
+    assert "File name too long; give the path of a " in line
+    assert line.isprintable()
+
+
 @pytest.mark.parametrize(
     "yaml",
     [

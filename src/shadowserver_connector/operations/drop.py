@@ -93,6 +93,7 @@ class DropFolder:
                 if self._before.get(path) == look and self._stuck.get(path) != look
             ]
             self._before = now
+            self._stuck = {path: look for path, look in self._stuck.items() if path in now}
             if ready:
                 self._import(ready)
         except StateResetError:
@@ -159,13 +160,13 @@ class DropFolder:
         if file.problem is not None and not problem:
             problem = _told(file.problem)
         if not problem:
-            if file.changed or look_at(file.path) != self._before[file.path]:
-                self._intake.waiter.log.info(
-                    "Dropped file changed meanwhile, imported again",
-                    {"file": shown_name(file.path)},
-                )
-                return
             try:
+                if file.changed or look_at(file.path) != self._before[file.path]:
+                    self._intake.waiter.log.info(
+                        "Dropped file changed meanwhile, imported again",
+                        {"file": shown_name(file.path)},
+                    )
+                    return
                 put_away(file.path, reasons)
             except OSError as error:
                 if error.errno in DISK_FULL:

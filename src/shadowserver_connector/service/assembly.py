@@ -137,8 +137,9 @@ class Process:
 def _observer(loaded: Loaded, watch: Watch) -> Observe:
     if not loaded.settings.connector.expose_metrics:
         return watch.observe
-    from shadowserver_connector.operations.metrics import Metrics
+    from shadowserver_connector.operations.metrics import Metrics, serve_on
 
+    serve_on(loaded.settings.connector.metrics_host)
     return both(watch.observe, Metrics().observe)
 
 

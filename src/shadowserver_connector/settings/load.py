@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.model import Settings
 from shadowserver_connector.settings.names import known_settings
-from shadowserver_connector.settings.problems import ill_written, refused
+from shadowserver_connector.settings.problems import ill_written, refused, unreachable
 from shadowserver_connector.settings.pycti_names import HANDED_ON
 from shadowserver_connector.settings.sources import (
     Given,
@@ -154,6 +154,9 @@ def _validate(
         settings = Settings.model_validate(data)
     except ValidationError as error:
         raise SettingsError("\n".join([*problems, *refused(error, values, sources)])) from None
+    except OSError as error:
+        # Pydantic asks the system whether a path is a file.
+        raise SettingsError("\n".join([*problems, unreachable(error, values, sources)])) from None
     if problems:
         raise SettingsError("\n".join(problems))
     return settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 
@@ -29,6 +30,18 @@ def refused(
         f"give {allowed(name)}"
         for name in names
     ]
+
+
+def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str, str]) -> str:
+    """Return a line for a path that the system does not even look at: too long, or closed."""
+    path = Path(str(error.filename))
+    name = next(
+        name for name, value in values.items() if isinstance(value, str) and Path(value) == path
+    )
+    return (
+        f"{name} ({sources[name]}): {_shown(name, values[name])} cannot be reached: "
+        f"{error.strerror}; give {allowed(name)}"
+    )
 
 
 def ill_written(name: str, text: Text) -> str:
