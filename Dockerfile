@@ -1,5 +1,10 @@
 # syntax=docker/dockerfile:1
-FROM python:3.12-slim AS build
+
+# The tag python:3.12-slim for all platforms, as it was in August 2026. For a newer one:
+# docker buildx imagetools inspect python:3.12-slim
+ARG BASE_IMAGE=python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
+
+FROM ${BASE_IMAGE} AS build
 
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -27,7 +32,7 @@ RUN HATCH_BUILD_HOOK_ENABLE_MYPYC=true /opt/build/bin/pip wheel --no-build-isola
     && /opt/venv/bin/pip install --no-deps /tmp/wheel/*.whl
 
 
-FROM python:3.12-slim
+FROM ${BASE_IMAGE}
 
 LABEL org.opencontainers.image.title="OpenCTI connector for Shadowserver" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -21,3 +25,20 @@ def temporary_directory() -> Path:
         if place and os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
             return Path(place).absolute()
     return Path(tempfile.gettempdir())
+
+
+def private_directory(path: Path) -> Path:
+    """Make an empty directory that its owner alone can enter, in place of one of an earlier time.
+
+    Others may write to where it is: a link, and what belongs to someone else, is left alone and
+    refused, and so is a directory that appears meanwhile. Raises ``OSError``.
+    """
+    with suppress(FileNotFoundError):
+        facts = path.stat(follow_symlinks=False)
+        if not stat.S_ISDIR(facts.st_mode):
+            raise OSError(errno.ENOTDIR, "it is a link or a file")
+        if facts.st_uid != os.geteuid():
+            raise OSError(errno.EPERM, "it belongs to another user")
+        shutil.rmtree(path)
+    path.mkdir(mode=0o700)
+    return path

@@ -395,3 +395,51 @@ def test_explain_shows_cells_beyond_the_header_where_there_are_some(
     names = [[column["name"] for column in file["columns"]] for file in told]
     assert "_surplus" not in names[0]
     assert names[1] == ["timestamp", "ip", "_surplus"]
+
+
+UNUSUAL = (
+    b"2024-01-31-scan_ssl-\xff.csv",
+    b"2024-01-31-scan_vnc-\xc3.csv",
+    b"no\xffday.csv",
+    b"line\nend.csv",
+    b"no\xffzip.zip",
+)
+
+
+@pytest.mark.parametrize("command", ["convert", "explain"])
+def test_names_of_any_bytes(tmp_path: Path, command: str) -> None:
+    """Every file is told of, escaped, in JSON and in the table, and by the process itself."""
+    folder = os.fsencode(write(tmp_path / "in\udcff", "scan_ssl").parent)
+    content = csv_bytes(*rows_of("scan_ssl", 2))
+    for name in UNUSUAL:
+        with open(folder + b"/" + name, "wb") as file:
+            file.write(content if name.startswith(b"2024") else b"a,b\n1,2\n")
+    more = [b"-o", b"out\xff"] if command == "convert" else []
+    for extra in ([], [b"--json"]):
+        ended = subprocess.run(
+            [sys.executable, "-m", "shadowserver_connector", command, folder, *more, *extra],
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+            env={**os.environ, "PYTHONUTF8": "1"},
+        )
+        told = (ended.stdout + ended.stderr).decode("utf-8")
+        assert ended.returncode == 1
+        assert "Traceback" not in told
+        assert "scan_vnc" in told
+        if extra:
+            assert orjson.loads(ended.stdout)
+        assert "zip" in told
+        assert "line_end.csv" in told
+
+
+def test_a_first_line_that_is_no_header_is_not_quoted(run_json: RunJson, tmp_path: Path) -> None:
+    """The file may be anything, and the line a secret."""
+    (tmp_path / "in").mkdir()
+    for number, line in enumerate((b"s3cr3t", b"s3cr3t,192.0.2.77", b"{s3cr3t", b"<s3cr3t")):
+        (tmp_path / "in" / f"2024-01-31-scan_ssl-{number}.csv").write_bytes(line + b"\n")
+    told, code = run_json("convert", "in", "-o", "out", "--workers", 1)
+    assert code == 1
+    assert len(told["failed"]) == 4
+    assert "s3cr3t" not in str(told)
+    assert "192.0.2.77" not in str(told)

@@ -28,12 +28,47 @@ def test_run_names_what_is_not_set(run: Run, arguments: tuple[str, ...]) -> None
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SHADOWSERVER_API_URL", "http://transform.example.org/api2"),
+        ("OPENCTI_URL", "http://"),
+        ("CONNECTOR_ID", "my-id"),
+        ("OPENCTI_TOKEN", '"hunter2"'),
+        ("SHADOWSERVER_API_SECRET", "hunter2\n"),
+        ("SHADOWSERVER_API_KEY", "${hunter2}"),
+        ("SHADOWSERVER_API_KEY", "hunter2\udcff"),
+        ("CONNECTOR_DURATION_PERIOD", "P99999999999D"),
+        ("SHADOWSERVER_CHUNK_BYTES", "1"),
+        ("SHADOWSERVER_CA_BUNDLE", "a" * 300),
+    ],
+)
+@pytest.mark.parametrize("command", [("run", "--once"), ("check",), ("import", ".")])
+def test_a_setting_that_was_not_meant_ends_with_3(
+    run: Run, command: tuple[str, ...], name: str, value: str
+) -> None:
+    """Before anything is contacted, with one line, for every command."""
+    given = {
+        "OPENCTI_URL": "http://127.0.0.1:9",
+        "OPENCTI_TOKEN": "token",
+        "CONNECTOR_ID": "5c1b9f0e-0000-4000-8000-00000000c0de",
+        "SHADOWSERVER_API_KEY": "key",
+        "SHADOWSERVER_API_SECRET": "secret",
+        name: value,
+    }
+    result = run(*command, **given)
+    assert result.exit_code == 3
+    assert len(result.stderr.splitlines()) == 1
+    assert f"{name} (environment): " in result.stderr
+    assert "hunter2" not in result.output
+
+
 def test_backfill_needs_an_account(run: Run) -> None:
     """A drop folder is enough to run, not to ask Shadowserver for past days."""
     by_mail = {
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "token",
-        "CONNECTOR_ID": "my-id",
+        "CONNECTOR_ID": "5c1b9f0e-0000-4000-8000-00000000c0de",
         "SHADOWSERVER_DROP_DIR": "drop",
     }
     result = run("backfill", "--from", "2024-01-01", **by_mail)

@@ -134,3 +134,42 @@ def test_failure_is_logged_in_one_line_that_says_what_to_do() -> None:
     log = FakeLog()
     assert not run_guarded(Runs(CredentialsError("check the key")), Waiter(threading.Event(), log))
     assert log.lines == [("error", "The run failed", {"reason": "check the key"})]
+
+
+@pytest.mark.parametrize("error", [OSError("x"), UnicodeEncodeError("utf-8", "x", 0, 1, "x")])
+def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """It is said once in a pause, and done again all the same."""
+    clock = Clock()
+    monkeypatch.setattr(schedule, "time", clock)
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
+    helper = FakeHelper()
+    waiter = Waiter(threading.Event(), helper.connector_logger)
+    looks: list[float] = []
+
+    def between() -> None:
+        looks.append(clock.now)
+        raise error
+
+    with pytest.raises(Stopping):
+        run_for_ever(Runs(True), helper, Memory(helper, waiter), waiter, RETRY_AFTER, between)
+    assert len(looks) == 360
+    assert len(helper.connector_logger.messages("error")) == 1
+    assert type(error).__name__ in helper.connector_logger.text()
+
+
+def test_stopping_between_two_runs_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no error."""
+    clock = Clock()
+    monkeypatch.setattr(schedule, "time", clock)
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
+    helper = FakeHelper()
+    waiter = Waiter(threading.Event(), FakeLog())
+
+    def between() -> None:
+        raise Stopping
+
+    with pytest.raises(Stopping):
+        run_for_ever(Runs(True, True), helper, Memory(helper, waiter), waiter, DAY, between)
+    assert clock.now == 10

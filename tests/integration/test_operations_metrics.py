@@ -34,12 +34,18 @@ def free_port() -> int:
 
 
 def test_metrics_are_served_beside_those_of_pycti(world: World) -> None:
-    """On its port, with the counts of the run and without secrets."""
+    """On its address and port, with the counts of the run and without secrets."""
     port = free_port()
-    settings = {"connector_expose_metrics": "true", "connector_metrics_port": port}
+    settings = {
+        "connector_expose_metrics": "true",
+        "connector_metrics_host": "127.0.0.2",
+        "connector_metrics_port": port,
+    }
     with world.connector("run", **settings) as process:
         world.until(lambda: "Schedule next run" in world.logs())
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10).text
+        text = httpx.get(f"http://127.0.0.2:{port}/metrics", timeout=10).text
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=10)
         assert process.terminate(10) == 0
     values = {
         (sample.name, *sample.labels.values()): sample.value

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import errno
 import gzip
+import hashlib
+import importlib
 import json
 import os
+import shutil
+import stat
 import zipfile
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone
+from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone, both
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
+from shadowserver_connector.operations.watch import Watch
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.report.hashing import fingerprint
+from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.digest import content_digest
+from shadowserver_connector.state.model import State, with_done
 from shadowserver_connector.state.storage import load
 from tests.operations.world import Counting, convert_simply, intake_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
@@ -99,6 +106,18 @@ def zipped(path: Path, **members: bytes) -> None:
             archive.writestr(f"2024-01-31-{kind}-example.csv", content)
 
 
+def refuse_to_open(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the system refuse one file, as it does where rights are missing."""
+    opened = os.open
+
+    def refuse(path: Any, *more: Any, **named: Any) -> int:
+        if path == secret.name:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
 def test_files_are_imported_once_and_put_away(drop: Drop) -> None:
     """Plain, gzipped and zipped, in one work of the day."""
     drop.put(NAME, b"one")
@@ -156,7 +175,17 @@ def test_what_is_no_report_file_is_left_alone(drop: Drop, tmp_path: Path) -> Non
     assert outside.read_bytes() == b"secret"
 
 
-@pytest.mark.parametrize("name", [NAME, "2024-01-31-scan_ssl-example (1).csv", "other.zip"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        NAME,
+        "2024-01-31-scan_ssl-example (1).csv",
+        "other.zip",
+        "copy.csv",
+        "2020-02-02-scan_vnc-other.csv",
+        "2024-01-31-2023-12-special.csv",
+    ],
+)
 def test_the_same_content_again_is_not_sent_again(drop: Drop, name: str) -> None:
     """Whatever its name, also after a restart; it is put away beside the first."""
     drop.put(NAME, b"one")
@@ -192,6 +221,26 @@ def test_the_api_would_know_it_too(drop: Drop) -> None:
     digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
     [event] = [event for event in drop.events if hasattr(event, "outcome")]
     assert content_digest(event.outcome.info, digest) in {done.content for done in day}
+
+
+@pytest.mark.parametrize("name", ["copy.csv", "2020-02-02-scan_vnc-other.csv", NAME])
+def test_what_the_api_gave_is_known_under_any_name(drop: Drop, name: str) -> None:
+    """A copy of a report that a run imported is put away, also where its name tells nothing."""
+    info = ReportInfo("scan_ssl", date(2024, 1, 31), NAME, list="example", id="capability")
+    drop.memory.write(with_done(State(), info, hashlib.sha256(b"one").hexdigest(), ()))
+    drop.put(name, b"one")
+    drop.look()
+    assert sent(drop.helper) == []
+    assert drop.files() == {f"done/{name}"}
+
+
+def test_a_copy_dropped_together_is_sent_once(drop: Drop) -> None:
+    """The first of them by name is the report; without a name that tells, it needs the other."""
+    drop.put(NAME, b"one")
+    drop.put("copy.csv", b"one")
+    drop.look()
+    assert sent(drop.helper) == [NAME]
+    assert drop.files() == {f"done/{NAME}", "done/copy.csv"}
 
 
 @pytest.mark.parametrize(
@@ -321,13 +370,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(
     """It is said once, with its name, and left where it is until it changes."""
     secret = drop.put("2024-01-31-scan_ftp-secret.csv", b"secret")
     drop.put(NAME, b"one")
-
-    def refuse(path: Path) -> Any:
-        if path == secret:
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return fingerprint(path)
-
-    monkeypatch.setattr("shadowserver_connector.operations.dropped.fingerprint", refuse)
+    refuse_to_open(secret, monkeypatch)
     drop.look(4)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {secret.name, f"done/{NAME}"}
@@ -378,14 +421,7 @@ def test_an_archive_that_may_not_be_read_waits_for_its_rights(
         (drop.folder / "mail.zip").unlink()
         secret.write_bytes(gzip.compress(b"two"))
     drop.put(NAME, b"one")
-    opened = Path.open
-
-    def refuse(path: Path, *more: Any, **named: Any) -> Any:
-        if path == secret:
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return opened(path, *more, **named)
-
-    monkeypatch.setattr(Path, "open", refuse)
+    refuse_to_open(secret, monkeypatch)
     drop.look(4)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {name, f"done/{NAME}"}
@@ -421,6 +457,269 @@ def test_no_room_to_unpack_leaves_the_archive_for_later(
     drop.look(1)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {f"done/{name}"}
+
+
+SECRET = b"token-5a0c1e,of-the-connector,s3cr3t"
+
+
+def everything_told(drop: Drop) -> str:
+    """Return all that leaves the process, and what lies in the folder beside the file."""
+    works = [dict(work) for work in drop.helper.api.work.works.values()]
+    reasons = [path.read_text() for path in drop.folder.rglob("*.reason")]
+    return f"{drop.text()} {drop.helper.messages} {works} {drop.events} {reasons}"
+
+
+@pytest.mark.parametrize("how", ["link", "hard link", "pipe", "folder", "gone"])
+@pytest.mark.parametrize("name", [NAME, "mail.zip", "2024-01-31-scan_ssl-x.csv.gz"])
+def test_what_takes_the_place_of_a_file_is_not_followed(
+    drop: Drop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, name: str
+) -> None:
+    """Exchanged between the listing and the opening: nothing of it is read, sent or moved."""
+    outside = tmp_path / "secret"
+    outside.write_bytes(SECRET if name == NAME else gzip.compress(SECRET))
+    drop.restart(convert_report)
+    path = drop.put(name, b"one")
+    drop.look(1)
+
+    def exchange(folder: Path) -> Any:
+        found = files_in(folder)
+        if path in found and not path.is_symlink():
+            path.unlink()
+            if how == "link":
+                path.symlink_to(outside)
+            elif how == "hard link":
+                path.hardlink_to(outside)
+            elif how == "pipe":
+                os.mkfifo(path)
+            elif how == "folder":
+                path.mkdir()
+        return found
+
+    monkeypatch.setattr("shadowserver_connector.operations.drop.files_in", exchange)
+    drop.look(1)
+    monkeypatch.undo()
+    drop.look(3)
+    assert b"token-5a0c1e".decode() not in everything_told(drop)
+    assert drop.helper.messages == []
+    assert not (drop.folder / "done").exists()
+    assert not (drop.folder / "failed").exists()
+    assert outside.stat().st_nlink == (2 if how == "hard link" else 1)
+
+
+def test_a_hard_link_is_said_once_and_left(drop: Drop, tmp_path: Path) -> None:
+    """It may be a file that only the connector can read; the others go on."""
+    outside = tmp_path / "secret.csv"
+    outside.write_bytes(SECRET)
+    (drop.folder / "2024-01-31-scan_ssl-link.csv").hardlink_to(outside)
+    drop.put(NAME, b"one")
+    drop.look(4)
+    assert sent(drop.helper) == [NAME]
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert "hard link" in drop.text()
+    assert outside.read_bytes() == SECRET
+
+
+def test_a_file_that_grows_while_it_is_copied_is_imported_later(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was looked at is what is imported, whole."""
+    path = drop.put(NAME, b"begin")
+    copied = shutil.copyfileobj
+
+    def grow(source: Any, target: Any, size: int) -> None:
+        copied(source, target, size)
+        path.write_bytes(b"begin and end")
+
+    monkeypatch.setattr("shadowserver_connector.operations.dropped.shutil.copyfileobj", grow)
+    drop.look()
+    assert sent(drop.helper) == []
+    monkeypatch.undo()
+    drop.look()
+    assert sent(drop.helper) == [NAME]
+    assert (drop.folder / "done" / NAME).read_bytes() == b"begin and end"
+
+
+@pytest.mark.parametrize("kind", ["done", "failed"])
+def test_a_link_in_the_place_of_the_subfolder_is_not_followed(
+    drop: Drop, tmp_path: Path, kind: str
+) -> None:
+    """Else whoever may write to the folder has files put anywhere."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (drop.folder / kind).symlink_to(outside)
+    drop.put(NAME, b"one" if kind == "done" else b"poison")
+    drop.look(3)
+    assert list(outside.iterdir()) == []
+    assert (drop.folder / NAME).is_file()
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+
+
+def test_reasons_never_go_through_a_link(tmp_path: Path) -> None:
+    """A link that waits at the name of a reason, also a dangling one, is not written through."""
+    drop = Drop(tmp_path)
+    (drop.folder / "failed").mkdir()
+    target = tmp_path / "made"
+    (drop.folder / "failed" / f"{NAME}.reason").symlink_to(target)
+    drop.put(NAME, b"poison")
+    drop.look()
+    assert not target.exists()
+    assert "no header" in (drop.folder / "failed" / f"1-{NAME}.reason").read_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        SECRET,
+        b"token-5a0c1e\n",
+        b"token-5a0c1e,2024-01-31,x\n",
+        b"token-5a0c1e,192.0.2.1\n",
+        b"<token-5a0c1e>\n",
+        b"\0\1\2token-5a0c1e\0",
+        gzip.compress(b"token-5a0c1e"),
+    ],
+)
+@pytest.mark.parametrize(
+    "name", [NAME, "token.csv", "2024-01-31-scan_ssl-x.csv.gz", "mail.zip", "token.csv.gz"]
+)
+def test_nothing_is_quoted_of_what_is_no_report(drop: Drop, name: str, content: bytes) -> None:
+    """Neither in the log, nor in the work, nor in the reason beside it."""
+    drop.restart(convert_report)
+    drop.put(name, gzip.compress(content) if name.endswith(".csv.gz") else content)
+    drop.look()
+    if (drop.folder / "failed").exists():
+        assert "token-5a0c1e" not in everything_told(drop).replace(str(drop.folder), "")
+
+
+def test_what_a_damaged_archive_holds_is_not_quoted(drop: Drop) -> None:
+    """What zipfile says of headers that differ shows both of them."""
+    archive = drop.folder / "mail.zip"
+    zipped(archive, scan_ssl=b"one")
+    content = archive.read_bytes()
+    archive.write_bytes(content.replace(b"2024-01-31", b"token-5a0c", 1))
+    drop.look()
+    assert drop.files() == {"failed/mail.zip", "failed/mail.zip.reason"}
+    assert "token-5a0c" not in everything_told(drop)
+
+
+UNUSUAL = [
+    b"2024-01-31-scan_ssl-\xff\xfe.csv",
+    b"2024-01-31-scan_ssl-\xc3.csv",
+    b"2024-01-31-scan_ssl-a\nb\x1b[31m.csv",
+    "2024-01-31-scan_ssl-\u202egnp.csv".encode(),
+    b"2024-01-31-scan_ssl-" + b"x" * 231 + b".csv",
+    "2024-01-31-scan_ssl-{}.csv".format("\N{SNOWMAN}" * 77).encode(),
+]
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+@pytest.mark.parametrize("content", [b"one", b"poison"])
+def test_a_name_of_any_bytes_and_length(tmp_path: Path, name: bytes, content: bytes) -> None:
+    """Is imported or put away with its reason, twice, and shown escaped, on one line."""
+    drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
+    watch = Watch(tmp_path / "status.json", drop.helper.connector_logger)
+    drop.restart(observe=both(drop.events.append, watch.observe))
+    for extra in (b"", b"!"):
+        with open(os.fsencode(drop.folder) + b"/" + name, "wb") as file:
+            file.write(content + (extra if content == b"one" else b""))
+        drop.look()
+    left = [each for each in os.listdir(drop.folder) if each not in ("done", "failed")]
+    assert left == []
+    if content == b"one":
+        assert len(sent(drop.helper)) == 2
+        assert len(os.listdir(drop.folder / "done")) == 2
+        assert name in os.listdir(os.fsencode(drop.folder / "done"))
+    else:
+        put = os.listdir(os.fsencode(drop.folder / "failed"))
+        assert name in put
+        assert len(put) == 4
+        reasons = [each for each in put if each.endswith(b".reason")]
+        for each in reasons:
+            path = Path(os.fsdecode(os.fsencode(drop.folder / "failed") + b"/" + each))
+            assert "no header" in path.read_text(encoding="utf-8")
+    told = everything_told(drop) + json.dumps(read_json(tmp_path / "status.json"))
+    assert told.encode("utf-8")
+    assert "\x1b" not in drop.text()
+    assert not any("\n" in event.file for event in drop.events if isinstance(event, Dropped))
+    assert "The status file cannot be written" not in drop.text()
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds."""
+    return json.loads(path.read_bytes())
+
+
+def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> None:
+    """A failed file can be tried again under the name that it has."""
+    name = os.fsdecode(b"2024-01-31-scan_ssl-\xff.csv")
+    drop.put(name, b"poison")
+    drop.look()
+    (drop.folder / "failed" / name).rename(drop.folder / name)
+    (drop.folder / name).write_bytes(b"corrected")
+    drop.look()
+    assert (drop.folder / "done" / name).read_bytes() == b"corrected"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "dropped.find_reports",
+        "dropped.fingerprint",
+        "dropped.job_of",
+        "drop.put_away",
+        "drop.keep_if_wanted",
+        "drop.files_in",
+        "drop.are_bytes_known",
+    ],
+)
+def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """It is said, without flooding the log, and the other files are imported in the end."""
+    name = f"shadowserver_connector.operations.{place}"
+    module, _, attribute = name.rpartition(".")
+    before = getattr(importlib.import_module(module), attribute)
+    failed: list[int] = []
+
+    def fail_first(*arguments: Any, **named: Any) -> Any:
+        if not failed:
+            failed.append(1)
+            raise KeyError("a defect")
+        return before(*arguments, **named)
+
+    drop.put("2024-01-31-scan_ftp-first.csv", b"first")
+    drop.put(NAME, b"one")
+    monkeypatch.setattr(name, fail_first)
+    drop.look(4)
+    if failed:
+        assert "unexpected KeyError" in drop.text()
+    assert NAME in sent(drop.helper)
+    assert len(sent(drop.helper)) == len(set(sent(drop.helper)))
+    assert len(drop.helper.connector_logger.messages("error")) <= 2
+
+
+def test_a_defect_that_stays_is_said_once(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks come every ten seconds."""
+
+    def fail(*_: Any) -> Any:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr("shadowserver_connector.operations.drop.reports_in", fail)
+    drop.put(NAME, b"one")
+    drop.look(6)
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+
+
+def test_archived_files_are_for_others_as_the_umask_allows(tmp_path: Path) -> None:
+    """Though what is dropped, or unpacked, is for its owner only."""
+    drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
+    drop.put(NAME, b"one").chmod(0o600)
+    zipped(drop.folder / "mail.zip", scan_vnc=b"two")
+    before = os.umask(0o027)
+    try:
+        drop.look()
+    finally:
+        os.umask(before)
+    kept = list((tmp_path / "archive").rglob("*.csv"))
+    assert len(kept) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept} == {0o640}
 
 
 def dropped(tmp_path: Path, executor: Executor | None) -> Drop:

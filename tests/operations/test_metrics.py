@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pycti.connector import opencti_metric_handler
 
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
@@ -20,7 +21,7 @@ from shadowserver_connector.connector.events import (
     RunEnded,
     RunStarted,
 )
-from shadowserver_connector.operations.metrics import Metrics
+from shadowserver_connector.operations.metrics import Metrics, serve_on
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 
@@ -124,3 +125,18 @@ def test_what_is_not_imported_for_good_is_counted() -> None:
     seen = Seen(DaysGivenUp(("2024-01-01: x", "2024-01-02: y")), ReportsRefused(TODAY, ("a", "b")))
     assert seen.value("given_up_days_total") == 2
     assert seen.value("reports_total", result="refused") == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+def test_metrics_are_served_on_one_address(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """The other addresses of the machine do not answer."""
+    start = opencti_metric_handler.start_http_server
+    monkeypatch.setattr(opencti_metric_handler, "start_http_server", start)
+    serve_on(host)
+    server, thread = opencti_metric_handler.start_http_server(0)
+    try:
+        assert server.server_address[0] == host
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

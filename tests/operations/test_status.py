@@ -340,6 +340,16 @@ def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     assert log.messages("warning") == ["The status file cannot be written"]
 
 
+def test_a_text_that_is_no_unicode_stops_nothing(tmp_path: Path) -> None:
+    """No JSON holds a lone surrogate, which stands for a byte of a file's name."""
+    log = FakeLog()
+    watch = Watch(tmp_path / "status.json", log, Clock())
+    for _ in range(3):
+        watch.observe(Dropped("2024-01-31-scan_ssl-\udcff.csv", "no header"))
+    watch.beat()
+    assert log.messages("warning") == ["The status file cannot be written"]
+
+
 def raising(error: BaseException) -> Callable[[], bool]:
     """Return a run that raises."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from datetime import date
 from pathlib import Path
 
@@ -114,3 +116,17 @@ def test_line_that_a_full_disk_cut_off_spoils_no_other(tmp_path: Path) -> None:
     kept = put(archive, report("other.csv", "another"), b"other", tmp_path)
     digest = hashlib.sha256(b"other").hexdigest()
     assert sums.read_text().splitlines()[1:] == [f"{digest}  {kept.name}"]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_file_is_for_others_as_the_umask_allows(tmp_path: Path, umask: int, mode: int) -> None:
+    """Though the file that was downloaded is for its owner only."""
+    archive = tmp_path / "archive"
+    (tmp_path / "downloaded.csv").touch(mode=0o600)
+    before = os.umask(umask)
+    try:
+        kept = put(archive, report(), b"content", tmp_path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(kept.stat().st_mode) == mode
+    assert stat.S_IMODE((kept.parent / "SHA256SUMS").stat().st_mode) == mode

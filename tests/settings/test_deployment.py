@@ -71,6 +71,15 @@ def test_dockerfile() -> None:
         assert (ROOT / source).exists()
 
 
+def test_base_image_is_pinned() -> None:
+    """Both stages are built on the image of one digest, which a build argument can name anew."""
+    text = (ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE_IMAGE}", "${BASE_IMAGE}"]
+    [base] = re.findall(r"^ARG BASE_IMAGE=(.*)$", text, re.MULTILINE)
+    assert re.fullmatch(r"python:3\.12-slim@sha256:[0-9a-f]{64}", base)
+    assert text.index("ARG BASE_IMAGE") < text.index("FROM ")
+
+
 def test_manifest() -> None:
     """The manifest is that of an external import connector, and its logo is a square PNG."""
     manifest = json.loads((ROOT / "__metadata__" / "connector_manifest.json").read_text())

@@ -15,6 +15,7 @@ WRONG = {
     "OPENCTI_URL": "localhost:8080",
     "OPENCTI_SSL_VERIFY": "maybe",
     "OPENCTI_JSON_LOGGING": "2",
+    "CONNECTOR_ID": "connector-shadowserver",
     "CONNECTOR_TYPE": "STREAM",
     "CONNECTOR_LOG_LEVEL": "loud",
     "CONNECTOR_DURATION_PERIOD": "1 day",
@@ -24,6 +25,7 @@ WRONG = {
     "CONNECTOR_QUEUE_PROTOCOL": "http",
     "CONNECTOR_VALIDATE_BEFORE_IMPORT": "x",
     "CONNECTOR_EXPOSE_METRICS": "x",
+    "CONNECTOR_METRICS_HOST": "localhost",
     "CONNECTOR_METRICS_PORT": "70000",
     "CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT": "x",
     "CONNECTOR_AUTO_CREATE_SERVICE_ACCOUNT_CONFIDENCE_LEVEL": "101",
@@ -64,7 +66,6 @@ WRONG = {
 FREE_TEXT = {
     "OPENCTI_TOKEN",
     "OPENCTI_CUSTOM_HEADERS",
-    "CONNECTOR_ID",
     "CONNECTOR_NAME",
     "CONNECTOR_SCOPE",
     "CONNECTOR_SEND_TO_DIRECTORY_PATH",
@@ -112,7 +113,8 @@ def test_refusal(load: Load, name: str) -> None:
         (
             {"CONNECTOR_DURATION_PERIOD": "PT5S"},
             "CONNECTOR_DURATION_PERIOD (environment): 'PT5S' is not allowed; give an ISO 8601 "
-            "duration of weeks, days, hours and minutes, at least a minute, such as P1D or PT6H",
+            "duration of weeks, days, hours and minutes, from a minute to 365 days, "
+            "such as P1D or PT6H",
         ),
         (
             {"SHADOWSERVER_RELATIONSHIPS": "uses"},
@@ -123,7 +125,7 @@ def test_refusal(load: Load, name: str) -> None:
         (
             {"SHADOWSERVER_CHUNK_BYTES": "big"},
             "SHADOWSERVER_CHUNK_BYTES (environment): 'big' is not allowed; "
-            "give a number of bytes, KiB, MiB or GiB, such as 4MiB",
+            "give a number of bytes, KiB, MiB or GiB from 64KiB to 64MiB, such as 4MiB",
         ),
     ],
 )
@@ -264,3 +266,180 @@ def test_secrets_have_no_wrong_value(load: Load, name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load(yaml=f"{setting.section}:\n  {setting.key}: [hunter2, x]\n")
     assert str(caught.value) == f"{name} (config.yml): its value is not allowed; give text"
+
+
+FLAWS = [
+    ('"{}"', "quotes around"),
+    ("'{}'", "quotes around"),
+    ("\u201c{}\u201d", "quotes around"),
+    ('"{}', "quotes around"),
+    ('{}"', "quotes around"),
+    (" {}", "blanks"),
+    ("{}\t", "blanks"),
+    ("{}\n", "line ends"),
+    ("{}\r\n", "line ends"),
+    ("\ufeff{}", "invisible"),
+    ("{}\u200b", "invisible"),
+    ("\xa0{}", "blanks"),
+    ("a\n{}", "line ends"),
+    ("a\0{}", "control"),
+    ("{}\udcff", "not UTF-8"),
+    ("${{SHADOWSERVER_SOMETHING:-{}}}", "${...}"),
+    ("a${{X}}{}", "${...}"),
+]
+
+
+@pytest.mark.parametrize(("form", "said"), FLAWS)
+def test_a_value_that_was_not_meant(load: Load, form: str, said: str) -> None:
+    """Each setting is named with its source, what is wrong and what is allowed; never its value."""
+    environ = {name: form.format("hunter2") for name in known_settings()}
+    with pytest.raises(SettingsError) as caught:
+        load(environ=environ)
+    lines = str(caught.value).splitlines()
+    assert sorted(line.partition(" ")[0] for line in lines) == sorted(known_settings())
+    for line in lines:
+        assert " (environment): " in line
+        assert said in line
+        assert "; give " in line
+        assert line.isprintable()
+        assert "hunter2" not in line
+
+
+def test_a_flaw_in_yaml_and_in_a_list(load: Load) -> None:
+    """The file is the source; a block in YAML ends with a line end."""
+    with pytest.raises(SettingsError) as caught:
+        load(
+            yaml="opencti:\n  token: |\n    hunter2\n"
+            "shadowserver:\n  labels: [a, ' b']\n  drop_dir: \"a\\0b\"\n"
+        )
+    lines = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "OPENCTI_TOKEN (config.yml)",
+        "SHADOWSERVER_LABELS (config.yml)",
+        "SHADOWSERVER_DROP_DIR (config.yml)",
+    ]
+
+
+def test_a_flaw_in_a_file_of_a_secret(load: Load, tmp_path: Path) -> None:
+    """Blanks and line ends around it are usual there and no flaw; quotes are."""
+    (tmp_path / "key").write_text('"hunter2"\n')
+    with pytest.raises(SettingsError) as caught:
+        load(environ={"SHADOWSERVER_API_KEY_FILE": str(tmp_path / "key")})
+    assert "SHADOWSERVER_API_KEY (file " in str(caught.value)
+    assert "quotes around its value" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_may_stand_in_a_value(load: Load) -> None:
+    """Quotes that belong to it, a password of any kind, a certificate with its lines."""
+    pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    loaded = load(
+        environ={
+            "OPENCTI_CUSTOM_HEADERS": 'If-Match:"abc"',
+            "MQ_PASS": "'$\"{x y} ",
+            "MQ_USE_SSL_CA": pem,
+            "MQ_USE_SSL_KEY": pem,
+            "CONNECTOR_NAME": "Shadowserver d'ici",
+        }
+    )
+    assert loaded.handed_on["MQ_PASS"].get_secret_value() == "'$\"{x y} "
+    assert loaded.handed_on["MQ_USE_SSL_CA"].get_secret_value() == pem
+    assert loaded.settings.connector.name == "Shadowserver d'ici"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("MQ_HOST", "'rabbitmq'"), ("MQ_PASS", "${MQ_PASS}"), ("S3_ENDPOINT", "minio\n")],
+)
+def test_a_flaw_in_what_is_handed_on(load: Load, name: str, text: str) -> None:
+    """What pycti alone reads is named, too."""
+    with pytest.raises(SettingsError, match=rf"^{name} \(environment\): [^\n]*$"):
+        load(environ={name: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("CONNECTOR_DURATION_PERIOD", "P99999999999D"),
+        ("CONNECTOR_DURATION_PERIOD", "PT" + "9" * 30 + "S"),
+        ("CONNECTOR_DURATION_PERIOD", "P" + "9" * 5000 + "W"),
+        ("CONNECTOR_DURATION_PERIOD", "P366D"),
+        ("CONNECTOR_RUN_EVERY", "99999999999999d"),
+        ("CONNECTOR_RUN_EVERY", "8761h"),
+        ("CONNECTOR_RUN_EVERY", "59s"),
+        ("CONNECTOR_QUEUE_THRESHOLD", "inf"),
+        ("CONNECTOR_QUEUE_THRESHOLD", "1e999"),
+        ("CONNECTOR_QUEUE_THRESHOLD", "nan"),
+        ("SHADOWSERVER_CHUNK_BYTES", "1"),
+        ("SHADOWSERVER_CHUNK_BYTES", "65535"),
+        ("SHADOWSERVER_CHUNK_BYTES", "65MiB"),
+        ("SHADOWSERVER_CHUNK_BYTES", "1e400"),
+        ("SHADOWSERVER_ARTIFACT_MAX_SIZE", "9" * 400 + "GiB"),
+        ("SHADOWSERVER_DISK_FLOOR", "9" * 5000),
+        ("SHADOWSERVER_MAX_FINDINGS", "9" * 5000),
+        ("SHADOWSERVER_WORKERS", "9" * 50),
+        ("CONNECTOR_ID", "ChangeMe-please"),
+        ("CONNECTOR_ID", "{5c1b9f0e-0000-4000-8000-00000000c0de}"),
+        ("CONNECTOR_ID", "5c1b9f0e00004000800000000000c0de"),
+        ("CONNECTOR_ID", "5c1b9f0e-0000-4000-8000-00000000c0d"),
+        ("CONNECTOR_ID", "5c1b9f0e-0000-4000-8000-00000000c0de-1"),
+        ("OPENCTI_URL", "http://"),
+        ("OPENCTI_URL", "https://"),
+        ("OPENCTI_URL", "http://:8080"),
+        ("OPENCTI_URL", "http://[::1"),
+        ("OPENCTI_URL", "http://opencti:99999"),
+        ("SHADOWSERVER_API_URL", "http://"),
+        ("SHADOWSERVER_API_URL", "http://transform.shadowserver.org/api2"),
+        ("SHADOWSERVER_API_URL", "http://192.0.2.1/api2"),
+        ("SHADOWSERVER_API_URL", "http://127.0.0.1.example.org/api2"),
+        ("SHADOWSERVER_API_URL", "http://localhost.example.org/api2"),
+        ("SHADOWSERVER_API_URL", "http://localhost@example.org/api2"),
+        ("SHADOWSERVER_DOWNLOAD_URL", "http://dl.shadowserver.org"),
+        ("SHADOWSERVER_DOWNLOAD_URL", "HTTP://dl.shadowserver.org"),
+        ("CONNECTOR_METRICS_HOST", "0.0.0"),
+        ("CONNECTOR_METRICS_HOST", "127.0.0.1:9095"),
+    ],
+)
+def test_values_beyond_reason(load: Load, name: str, text: str) -> None:
+    """One line each that names the setting, its source and what is allowed; no traceback."""
+    with pytest.raises(SettingsError) as caught:
+        load(environ={name: text})
+    line = str(caught.value)
+    assert line.startswith(f"{name} (environment): ")
+    assert "is not allowed; give " in line
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "x/" * 3000])
+def test_a_path_that_cannot_be_reached(load: Load, path: str) -> None:
+    """What the system says of it is told, with the setting."""
+    with pytest.raises(SettingsError) as caught:
+        load(environ={"SHADOWSERVER_CA_BUNDLE": path})
+    line = str(caught.value)
+    assert line.startswith("SHADOWSERVER_CA_BUNDLE (environment): ")
+    assert "File name too long; give the path of a " in line
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "shadowserver:\n  labels: &a [*a]\n",
+        "shadowserver:\n  labels: &a [x, [*a]]\n",
+        "shadowserver:\n  labels: &a {b: *a}\n",
+        "shadowserver: &a\n  labels: *a\n",
+        "shadowserver: &a\n  *a : x\n",
+        "&a\nshadowserver: *a\n",
+        "shadowserver: &a\n  ? [*a]\n  : x\n",
+        "shadowserver:\n  labels: " + "[" * 5000 + "]" * 5000,
+        "shadowserver: " + "{a: " * 5000 + "}" * 5000,
+        "shadowserver:\n  ? |\n    a\n    b\n  : x\n",
+        "? [a, b]\n: x\n",
+    ],
+)
+def test_yaml_that_winds(load: Load, yaml: str) -> None:
+    """References to itself, and depth without end, are refused in one line."""
+    with pytest.raises(SettingsError) as caught:
+        load(yaml=yaml)
+    assert "config.yml" in str(caught.value)
+    assert str(caught.value).isprintable()

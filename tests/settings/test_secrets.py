@@ -112,7 +112,8 @@ def test_secret_and_its_file(load: Load, tmp_path: Path) -> None:
         (None, "cannot be read: No such file or directory"),
         (b"", "is empty; put the secret into it"),
         (b" \n", "is empty; put the secret into it"),
-        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"\xff\xfe", "is not UTF-8 text; save it as UTF-8"),
+        (b"x" * 65537, "is no secret: it has more than 65,536 characters"),
     ],
 )
 def test_unusable_secret_file(

@@ -78,10 +78,22 @@ def _print_lists(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> Non
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print a value as JSON, for scripts."""
+    text = orjson.dumps(_valid(value), option=orjson.OPT_INDENT_2).decode()
     # Not print(): it would put emoji in the place of their names, such as :key:.
-    out.out(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode(), highlight=False)
+    out.out(text, highlight=False)
+
+
+def _valid(value: Any) -> Any:
+    """Return a value with all texts in it valid Unicode: names of files may have any bytes."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_valid(key): _valid(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(each) for each in value]
+    return value
 
 
 def _cell(value: object) -> Text:
-    text = f"{value:,}" if isinstance(value, int) else str(value)
+    text = f"{value:,}" if isinstance(value, int) else _valid(str(value))
     return Text(text, style=SEVERITY_STYLES.get(text, ""))

@@ -34,7 +34,8 @@ def run_for_ever(
 ) -> None:
     """Run now, every ``period``, and soon after a reset; ends with Stopping only.
 
-    ``between`` is called every ten seconds while it waits for the next run.
+    ``between`` is called every ten seconds while it waits for the next run. What it raises is
+    logged, once while it stays the same, and ends nothing, but for Stopping.
 
     pycti's own scheduler is not used: when OpenCTI does not answer, it ends the process.
     """
@@ -54,12 +55,26 @@ def _pause_until_reset(
 ) -> bool:
     """Pause; return early, and whether it was so, when the state was reset in OpenCTI."""
     end = time.monotonic() + seconds
+    said = ""
     while (left := end - time.monotonic()) > 0:
         waiter.pause(min(left, _LOOK_UP))
-        between()
+        reason = _reason_of(between)
+        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        if reason and reason != said:
+            waiter.log.error("What is done between two runs failed", {"reason": reason})
+        said = reason
         if memory.was_reset():
             return True
     return False
+
+
+def _reason_of(call: Callable[[], None]) -> str:
+    """Call it, and return why it failed; empty when it did not."""
+    try:
+        call()
+    except Exception as error:
+        return describe(error)
+    return ""
 
 
 def run_guarded(run: Run, waiter: Waiter) -> bool:

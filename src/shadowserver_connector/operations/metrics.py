@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import date
+from functools import partial
 from typing import Final
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
@@ -24,6 +25,13 @@ from shadowserver_connector.connector.events import (
 
 # Seconds: from an empty report to the largest, for which OpenCTI's queue is waited for.
 _DURATIONS: Final = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
+
+
+def serve_on(host: str) -> None:
+    """Have pycti serve metrics on one address; of its own it has a setting for the port alone."""
+    from pycti.connector import opencti_metric_handler as pycti
+
+    pycti.start_http_server = partial(pycti.start_http_server, addr=host)
 
 
 class Metrics:

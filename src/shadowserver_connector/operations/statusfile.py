@@ -11,6 +11,7 @@ import orjson
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.status import Status, as_json, from_json
 from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.report.source import shown_path
 from shadowserver_connector.settings.model import Settings
 from shadowserver_connector.temporary import temporary_directory
 
@@ -44,10 +45,10 @@ def read_status(path: Path) -> Status:
         return from_json(orjson.loads(path.read_bytes()))
     except OSError as error:
         raise SinkUnavailableError(
-            f"{path}: no status: {error.strerror}; has the connector run here? "
+            f"{shown_path(path)}: no status: {error.strerror}; has the connector run here? "
             "SHADOWSERVER_STATUS_FILE or TMPDIR must be the connector's"
         ) from None
     except (LookupError, TypeError, ValueError, AttributeError):
         raise SinkUnavailableError(
-            f"{path}: not written by this version of the connector; start it again"
+            f"{shown_path(path)}: not written by this version of the connector; start it again"
         ) from None

@@ -15,6 +15,7 @@ from shadowserver_connector.connector.importer import now as utc_now
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.status import Status, after
 from shadowserver_connector.operations.statusfile import read_status, write_status
+from shadowserver_connector.report.source import shown_path
 from shadowserver_connector.sink.waiting import Log
 
 BEAT: Final = timedelta(seconds=30)
@@ -65,13 +66,15 @@ class Watch:
         )
         try:
             write_status(self._path, self._status)
-        except OSError as error:
-            if self._writable:
-                details = {"file": str(self._path), "reason": error.strerror}
-                self._log.warning("The status file cannot be written", details)
-            self._writable = False
+        except Exception as error:
+            reason = error.strerror if isinstance(error, OSError) else describe(error)
         else:
-            self._writable = True
+            reason = ""
+        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        if reason and self._writable:
+            details = {"file": shown_path(self._path), "reason": reason}
+            self._log.warning("The status file cannot be written", details)
+        self._writable = not reason
 
     def _is_ahead(self, next_run: datetime | None) -> bool:
         """Tell whether this run is still to come, and not the one that is going on or over."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
 
 from shadowserver_connector.report.filename import safe_name
@@ -21,6 +21,8 @@ from shadowserver_connector.state.digest import report_digest
 
 SUMS: Final = "SHA256SUMS"
 _REPORTS: Final = ".reports"
+_CHUNK: Final = 1 << 20
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def day_folder(archive: Path, report: ReportInfo) -> Path:
@@ -78,13 +80,13 @@ def _place(folder: Path, name: str, sha256: str) -> Path:
 
 
 def _copy(path: Path, target: Path) -> None:
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
-    os.close(handle)
-    part = Path(name)
+    part = target.with_name(f".{token_hex(8)}.part")
+    # Where reports are unpacked, files are for their owner only; an archive is read by others. The
+    # umask says by whom.
+    handle = os.open(part, _NEW_FILE, 0o666)
     try:
-        shutil.copyfile(path, part)
-        # mkstemp makes files for the owner only; an archive is read by others, as umask allows.
-        part.chmod(path.stat().st_mode & 0o644)
+        with open(handle, "wb") as copy, path.open("rb") as original:
+            shutil.copyfileobj(original, copy, _CHUNK)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ import csv
 import re
 
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.report.oddities import Oddities, printable
+from shadowserver_connector.report.oddities import Oddities
 
 SURPLUS = "_surplus"
 """Name of the last, virtual column: what a row holds beyond its header, as one CSV line."""
@@ -29,25 +29,24 @@ def delimiter_of(line: str) -> str:
 def read_header(line: str, delimiter: str, name: str) -> list[str]:
     """Return the cells of the header line as they are.
 
-    Raises ``ReportUnreadableError`` naming the file where the line cannot be a header.
+    Raises ``ReportUnreadableError`` naming the file where the line cannot be a header; nothing of
+    the line is quoted, as a file that is no report may be anything, a secret among them.
     """
     if _MARKUP.match(line):
         kind = "JSON" if line.lstrip()[0] in "{[" else "HTML or XML"
         raise ReportUnreadableError(f"{name}: the file is {kind}, not a CSV report")
     cells = next(csv.reader([line], delimiter=delimiter), [])
     if len(cells) < 2:
-        raise ReportUnreadableError(
-            f"{name}: the first line is no CSV header: {printable(line.strip())!r}"
-        )
+        raise ReportUnreadableError(f"{name}: the first line is no CSV header")
     if len(cells) > COLUMNS:
         raise ReportUnreadableError(
             f"{name}: the header has {len(cells)} columns, more than {COLUMNS}"
         )
-    data = next((cell for cell in cells if _DATA.match(cell.strip())), None)
-    if data is not None:
-        raise ReportUnreadableError(
-            f"{name}: the header is missing, the first line holds data: {printable(data)!r}"
-        )
+    for column, cell in enumerate(cells, start=1):
+        if _DATA.match(cell.strip()):
+            raise ReportUnreadableError(
+                f"{name}: the header is missing, the first line holds data in column {column}"
+            )
     return cells
 
 

@@ -38,6 +38,7 @@ _CHUNK = 1 << 20
 _ENCRYPTED = 0x1
 _INNER_PATH = 200
 """Characters of a path inside of an archive that messages show."""
+_PATH = 4096
 _NOT_OPENED = "an archive inside of an archive is not opened; unpack it and give what it holds"
 _NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
 
@@ -73,12 +74,17 @@ def find_reports(
     reject = rejected or _logged
     for path in paths:
         if not path.exists():
-            raise FileNotFoundError(f"{path}: no such file or folder")
+            raise FileNotFoundError(f"{shown_path(path)}: no such file or folder")
         for file in _files_in(path, reject) if path.is_dir() else (path,):
             try:
                 yield from _reports_in(file, workdir, reject)
             except SkippableError as error:
                 reject(error)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path for messages and JSON, whatever bytes its name has."""
+    return printable(str(path), _PATH)
 
 
 def unreadable(name: str, error: OSError) -> ReportUnreadableError:
@@ -95,7 +101,7 @@ def _files_in(folder: Path, reject: Callable[[SkippableError], None]) -> Iterato
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
     except OSError as error:
-        reject(unreadable(str(folder), error))
+        reject(unreadable(shown_path(folder), error))
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
@@ -121,40 +127,43 @@ def _reports_in(
     elif name.endswith(".gz"):
         yield _gunzipped(file, workdir)
     else:
-        yield ReportFile(file, safe_name(file.name), str(file))
+        yield ReportFile(file, safe_name(file.name), shown_path(file))
 
 
 def _gunzipped(file: Path, workdir: Path) -> ReportFile:
     name = safe_name(file.name)[: -len(".gz")]
     if name.lower().endswith(_NESTED):
-        raise ArchiveRejectedError(f"{file}: {_NOT_OPENED}")
+        raise ArchiveRejectedError(f"{shown_path(file)}: {_NOT_OPENED}")
     target = _free(workdir, name)
-    with _reading(str(file)):
+    with _reading(shown_path(file)):
         source = gzip.GzipFile(file)
     with source:
-        _unpack(str(file), source.read, target, _budget(file))
-    return ReportFile(target, name, str(file))
+        _unpack(shown_path(file), source.read, target, _budget(file))
+    return ReportFile(target, name, shown_path(file))
 
 
 def _members(
     file: Path, workdir: Path, reject: Callable[[SkippableError], None]
 ) -> Iterator[ReportFile]:
-    with _reading(str(file)):
+    with _reading(shown_path(file)):
         archive = _opened(file)
     with archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MEMBERS:
             raise ArchiveRejectedError(
-                f"{file}: {len(members)} members, more than {MEMBERS}; split the archive"
+                f"{shown_path(file)}: {len(members)} members, more than {MEMBERS}; "
+                "split the archive"
             )
         if any(member.flag_bits & _ENCRYPTED for member in members):
-            raise ArchiveRejectedError(f"{file}: encrypted; unpack it and give the .csv files")
+            raise ArchiveRejectedError(
+                f"{shown_path(file)}: encrypted; unpack it and give the .csv files"
+            )
         wanted = [member for member in members if _is_wanted(member)]
         if not wanted:
-            raise ArchiveRejectedError(f"{file}: no .csv file inside")
+            raise ArchiveRejectedError(f"{shown_path(file)}: no .csv file inside")
         budget = _budget(file)
         for member in wanted:
-            inside = f"{file}/{printable(member.filename, _INNER_PATH)}"
+            inside = f"{shown_path(file)}/{printable(member.filename, _INNER_PATH)}"
             try:
                 target = _unpacked(archive, member, inside, workdir, budget)
             except _BeyondLimitsError:
@@ -170,7 +179,7 @@ def _opened(file: Path) -> zipfile.ZipFile:
         return zipfile.ZipFile(file)
     except zipfile.BadZipFile as error:
         raise ArchiveRejectedError(
-            f"{file}: cannot be unpacked: damaged, or no zip archive; get it again, "
+            f"{shown_path(file)}: cannot be unpacked: damaged, or no zip archive; get it again, "
             "or rename it to what it is"
         ) from error
 
@@ -202,9 +211,11 @@ def _reading(name: str) -> Iterator[None]:
         zlib.error,
         lzma.LZMAError,
         struct.error,
-        NotImplementedError,
         ValueError,
     ) as error:
+        # What zipfile says shows bytes of the file.
+        raise ArchiveRejectedError(f"{name}: cannot be unpacked: damaged") from error
+    except NotImplementedError as error:
         raise ArchiveRejectedError(f"{name}: cannot be unpacked: {error}") from error
     except gzip.BadGzipFile as error:
         # What gzip says shows bytes of the file.
@@ -256,8 +267,8 @@ class _Budget:
 
 
 def _budget(file: Path) -> _Budget:
-    with _reading(str(file)):
-        return _Budget(str(file), file.stat().st_size)
+    with _reading(shown_path(file)):
+        return _Budget(shown_path(file), file.stat().st_size)
 
 
 def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budget) -> None:

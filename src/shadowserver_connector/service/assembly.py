@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -30,12 +29,13 @@ from shadowserver_connector.pipeline.executors import if_ahead, open_executor
 from shadowserver_connector.pipeline.options import conversion_options
 from shadowserver_connector.pipeline.room import with_room
 from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.report.source import shown_path
 from shadowserver_connector.settings.connector import ConnectorSettings
 from shadowserver_connector.settings.load import Loaded
 from shadowserver_connector.settings.model import ApiCredentials
 from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.waiting import Log, Waiter
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import private_directory, temporary_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,9 @@ class Process:
 def _observer(loaded: Loaded, watch: Watch) -> Observe:
     if not loaded.settings.connector.expose_metrics:
         return watch.observe
-    from shadowserver_connector.operations.metrics import Metrics
+    from shadowserver_connector.operations.metrics import Metrics, serve_on
 
+    serve_on(loaded.settings.connector.metrics_host)
     return both(watch.observe, Metrics().observe)
 
 
@@ -198,16 +199,14 @@ def _workspace(connector_id: str) -> Path:
     """
     path = temporary_directory() / safe_name(f"shadowserver-{connector_id}")
     try:
-        if path.exists():
-            shutil.rmtree(path)
-        path.mkdir(mode=0o700)
+        return private_directory(path)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
         raise SettingsError(
-            f"{path}: cannot be made anew: {error.strerror}; let TMPDIR name another directory"
+            f"{shown_path(path)}: cannot be made anew: {error.strerror}; "
+            "let TMPDIR name another directory"
         ) from None
-    return path
 
 
 def _drop_folder(path: Path) -> Path:
@@ -215,6 +214,7 @@ def _drop_folder(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"SHADOWSERVER_DROP_DIR: {path} cannot be made: {error.strerror}; name another folder"
+            f"SHADOWSERVER_DROP_DIR: {shown_path(path)} cannot be made: {error.strerror}; "
+            "name another folder"
         ) from None
     return path

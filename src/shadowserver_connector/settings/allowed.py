@@ -6,18 +6,28 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from pydantic import ByteSize
+
+from shadowserver_connector.settings.kinds import CHUNK_BYTES
 from shadowserver_connector.settings.names import SECTIONS, known_settings
+from shadowserver_connector.settings.text import as_text
 
 JsonSchema = dict[str, Any]
 
 _FORMATS = {
     "uri": "a URL that begins with https:// or http://",
-    "duration": "an ISO 8601 duration of weeks, days, hours and minutes, at least a minute",
+    "secure-url": "a URL that begins with https://, or with http:// for this machine alone "
+    "(localhost, 127.0.0.1, [::1])",
+    "address": "an IP address of this machine",
+    "uuid": "a UUID, as uuidgen makes them",
+    "duration": "an ISO 8601 duration of weeks, days, hours and minutes, from a minute to 365 days",
     "file-path": "the path of a file that exists",
     "path": "a path",
     "password": "text",
-    "short-duration": "a number with d, h, m or s, at least a minute",
+    "short-duration": "a number with d, h, m or s, from a minute to 365 days",
     "size": "a number of bytes, KiB, MiB or GiB",
+    "chunk-size": "a number of bytes, KiB, MiB or GiB from "
+    + " to ".join(as_text(ByteSize(bound)) for bound in CHUNK_BYTES),
 }
 
 

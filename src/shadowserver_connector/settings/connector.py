@@ -8,12 +8,15 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from shadowserver_connector.settings.kinds import (
+    Address,
     ConnectorType,
     Duration,
     LogLevel,
     QueueProtocol,
     ShortDuration,
     Texts,
+    Uuid,
+    of_sensible_length,
     short_duration,
 )
 from shadowserver_connector.settings.section import Section
@@ -22,9 +25,8 @@ from shadowserver_connector.settings.section import Section
 class ConnectorSettings(Section):
     """The connector's registration, schedule and delivery; pycti reads all but `run_every`."""
 
-    id: str | None = Field(
+    id: Uuid | None = Field(
         default=None,
-        min_length=1,
         description="Identifier of this connector in OpenCTI, a UUID: its state is kept under it.",
         json_schema_extra={"needed": True},
     )
@@ -55,6 +57,7 @@ class ConnectorSettings(Section):
     queue_threshold: float = Field(
         default=500,
         gt=0,
+        allow_inf_nan=False,
         description="Megabytes in this connector's queue above which it waits before sending more.",
     )
     queue_protocol: QueueProtocol | None = Field(
@@ -66,6 +69,12 @@ class ConnectorSettings(Section):
         description="Let a user approve every bundle in OpenCTI before it is imported.",
     )
     expose_metrics: bool = Field(default=False, description="Offer Prometheus metrics over HTTP.")
+    metrics_host: Address = Field(
+        default="0.0.0.0",  # noqa: S104 - as pycti has it: they are read from other machines
+        description="Address on which the metrics are offered; 0.0.0.0 is every address of this "
+        "machine or container, 127.0.0.1 itself alone.",
+        examples=["127.0.0.1"],
+    )
     metrics_port: int = Field(default=9095, ge=1, le=65535, description="Port of the metrics.")
     auto_create_service_account: bool = Field(
         default=False,
@@ -103,7 +112,10 @@ class ConnectorSettings(Section):
         if not isinstance(data, dict) or "duration_period" in data or not data.get("run_every"):
             return data
         try:
-            return {**data, "duration_period": short_duration(data["run_every"])}
+            period = short_duration(data["run_every"])
+            if isinstance(period, timedelta):
+                period = of_sensible_length(period)
+            return {**data, "duration_period": period}
         except ValueError:
             # The field `run_every` reports it under its own name.
             return data

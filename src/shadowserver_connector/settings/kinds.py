@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -21,6 +22,11 @@ _ISO_DURATION = re.compile(
     re.IGNORECASE,
 )
 _SHORT_DURATION = re.compile(r"(?P<number>\d+)\s*(?P<unit>[dhms])", re.IGNORECASE)
+_LONGEST = timedelta(days=365)
+_SIZE = r"\d{1,15}(\.\d{1,6})?\s*[kKmMgGtT]?[iI]?[bB]?"
+_UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+CHUNK_BYTES = (64 * 1024, 64 * 1024 * 1024)
+"""Bounds of a message: less hardly holds a finding, and a broker may refuse more."""
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -31,7 +37,7 @@ def iso_duration(value: object) -> object:
     found = _ISO_DURATION.fullmatch(value.strip())
     if found is None or not any(found.groupdict().values()):
         raise ValueError("not an ISO 8601 duration")
-    return timedelta(**{unit: int(number) for unit, number in found.groupdict("0").items()})
+    return _timedelta({unit: int(number) for unit, number in found.groupdict("0").items()})
 
 
 def short_duration(value: object) -> object:
@@ -41,13 +47,45 @@ def short_duration(value: object) -> object:
     found = _SHORT_DURATION.fullmatch(value.strip())
     if found is None:
         raise ValueError("not a number with one of the units d, h, m, s")
-    return timedelta(**{_UNITS[found["unit"].lower()]: int(found["number"])})
+    return _timedelta({_UNITS[found["unit"].lower()]: int(found["number"])})
 
 
-def _at_least_a_minute(value: timedelta) -> timedelta:
-    if value < timedelta(minutes=1):
-        raise ValueError("shorter than a minute")
+def _timedelta(parts: dict[str, int]) -> timedelta:
+    try:
+        return timedelta(**parts)
+    except OverflowError:
+        raise ValueError("longer than any time") from None
+
+
+def of_sensible_length(value: timedelta) -> timedelta:
+    """Return a duration between two runs; ``ValueError`` for one that no one means."""
+    if not timedelta(minutes=1) <= value <= _LONGEST:
+        raise ValueError("shorter than a minute, or longer than a year")
     return value
+
+
+def _size(value: object) -> object:
+    # What has more digits is infinite for pydantic, and that is an error of another kind.
+    if isinstance(value, str) and not re.fullmatch(_SIZE, value):
+        raise ValueError("not a number of bytes")
+    return value
+
+
+def _chunk_size(value: ByteSize) -> ByteSize:
+    least, most = CHUNK_BYTES
+    if not least <= value <= most:
+        raise ValueError("outside of the bounds")
+    return value
+
+
+def _uuid(value: str) -> str:
+    if not re.fullmatch(_UUID, value):
+        raise ValueError("not a UUID")
+    return value
+
+
+def _address(value: str) -> str:
+    return str(ip_address(value))
 
 
 def split_list(value: object) -> object:
@@ -104,6 +142,22 @@ def _http_url(value: str) -> str:
     return text.rstrip("/")
 
 
+def _secure_url(value: str) -> str:
+    """Read a URL to which credentials go: unencrypted on this machine only."""
+    text = _http_url(value)
+    parts = urlsplit(text)
+    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
+        raise ValueError("not encrypted")
+    return text
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 Severity = Annotated[
     Literal["info", "low", "medium", "high", "critical"],
     BeforeValidator(_lower),
@@ -140,22 +194,46 @@ ReportTypes = Annotated[
 HttpUrl = Annotated[
     str, AfterValidator(_http_url), WithJsonSchema({"type": "string", "format": "uri"})
 ]
+SecureUrl = Annotated[
+    str,
+    AfterValidator(_secure_url),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "secure-url",
+            "pattern": r"^(https://|http://(localhost|127\.|\[::1\]))",
+        }
+    ),
+]
+Uuid = Annotated[
+    str,
+    AfterValidator(_uuid),
+    WithJsonSchema({"type": "string", "format": "uuid", "pattern": f"^{_UUID}$"}),
+]
+Address = Annotated[
+    str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "address"})
+]
 Size = Annotated[
     ByteSize,
-    WithJsonSchema(
-        {"type": "string", "format": "size", "pattern": r"^\d+(\.\d+)?\s*[kKmMgGtT]?[iI]?[bB]?$"}
-    ),
+    BeforeValidator(_size),
+    WithJsonSchema({"type": "string", "format": "size", "pattern": f"^{_SIZE}$"}),
+]
+ChunkSize = Annotated[
+    ByteSize,
+    BeforeValidator(_size),
+    AfterValidator(_chunk_size),
+    WithJsonSchema({"type": "string", "format": "chunk-size", "pattern": f"^{_SIZE}$"}),
 ]
 Duration = Annotated[
     timedelta,
     BeforeValidator(iso_duration),
-    AfterValidator(_at_least_a_minute),
+    AfterValidator(of_sensible_length),
     WithJsonSchema({"type": "string", "format": "duration"}),
 ]
 ShortDuration = Annotated[
     timedelta,
     BeforeValidator(short_duration),
-    AfterValidator(_at_least_a_minute),
+    AfterValidator(of_sensible_length),
     WithJsonSchema(
         {"type": "string", "format": "short-duration", "pattern": r"^\d+\s*[dhmsDHMS]$"}
     ),

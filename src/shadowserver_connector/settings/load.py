@@ -6,20 +6,20 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.model import Settings
 from shadowserver_connector.settings.names import known_settings
-from shadowserver_connector.settings.problems import refused
+from shadowserver_connector.settings.problems import ill_written, refused, unreachable
 from shadowserver_connector.settings.pycti_names import HANDED_ON
 from shadowserver_connector.settings.sources import (
     Given,
     SecretFile,
     Source,
     Text,
+    on_one_line,
     read_dotenv,
     read_environment,
     read_yaml,
@@ -65,15 +65,21 @@ def load_settings(
     values: dict[str, Text] = {}
     sources = dict.fromkeys(known_settings(), DEFAULT)
     for name, given, label in _winners((*files, environment)):
-        sources[name] = f"file {given.path}" if isinstance(given, SecretFile) else label
+        sources[name] = (
+            f"file {on_one_line(given.path)}" if isinstance(given, SecretFile) else label
+        )
         try:
-            values[name] = _read_secret(name, given, label)
+            text = _read_secret(name, given, label)
         except SettingsError as error:
             problems.append(str(error))
+            continue
+        if flaw := ill_written(name, text):
+            problems.append(f"{name} ({sources[name]}): {flaw}")
+        else:
+            values[name] = text
     settings = _validate(values, sources, problems)
     hidden = _hidden(files, environment)
-    warnings = _unencrypted(settings, sources)
-    warnings += [line for source in (*files, environment) for line in source.warnings]
+    warnings = [line for source in (*files, environment) for line in source.warnings]
     warnings += _deprecations(settings, sources)
     if hidden:
         warnings.append(
@@ -119,18 +125,21 @@ def _winners(by_priority: Sequence[Source]) -> Iterator[tuple[str, Given, str]]:
 def _read_secret(name: str, given: Given, label: str) -> Text:
     if not isinstance(given, SecretFile):
         return given
+    named = f"{name}_FILE ({label}): {on_one_line(given.path)}"
     try:
         with Path(given.path).open(encoding="utf-8") as file:
-            secret = file.read(MAX_SECRET_CHARACTERS).strip()
+            secret = file.read(MAX_SECRET_CHARACTERS + 1).strip()
     except UnicodeDecodeError:
-        raise SettingsError(f"{name}_FILE ({label}): {given.path} is not UTF-8 text") from None
+        raise SettingsError(f"{named} is not UTF-8 text; save it as UTF-8") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise SettingsError(f"{named} cannot be read: {reason}") from None
+    if len(secret) > MAX_SECRET_CHARACTERS:
         raise SettingsError(
-            f"{name}_FILE ({label}): {given.path} cannot be read: {reason}"
-        ) from None
+            f"{named} is no secret: it has more than {MAX_SECRET_CHARACTERS:,} characters"
+        )
     if not secret:
-        raise SettingsError(f"{name}_FILE ({label}): {given.path} is empty; put the secret into it")
+        raise SettingsError(f"{named} is empty; put the secret into it")
     return secret
 
 
@@ -145,6 +154,9 @@ def _validate(
         settings = Settings.model_validate(data)
     except ValidationError as error:
         raise SettingsError("\n".join([*problems, *refused(error, values, sources)])) from None
+    except OSError as error:
+        # Pydantic asks the system whether a path is a file.
+        raise SettingsError("\n".join([*problems, unreachable(error, values, sources)])) from None
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -156,14 +168,6 @@ def _hidden(files: Sequence[Source], environment: Source) -> dict[str, str]:
         for name, given, label in _winners(files)
         if name in environment.values and environment.values[name] != given
     }
-
-
-def _unencrypted(settings: Settings, sources: Mapping[str, str]) -> list[str]:
-    url = urlsplit(settings.shadowserver.api_url)
-    if url.scheme == "https" or url.hostname in ("127.0.0.1", "::1", "localhost"):
-        return []
-    name = "SHADOWSERVER_API_URL"
-    return [f"{name} ({sources[name]}) is not https: the API key travels for all to read"]
 
 
 def _deprecations(settings: Settings, sources: dict[str, str]) -> list[str]:

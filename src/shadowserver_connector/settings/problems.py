@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from shadowserver_connector.settings.allowed import allowed
 from shadowserver_connector.settings.names import secret_names
-from shadowserver_connector.settings.text import without_password
+from shadowserver_connector.settings.pycti_names import HANDED_ON
+from shadowserver_connector.settings.sources import Text
+from shadowserver_connector.settings.text import flaw_of, flaw_of_foreign, without_password
 
 LONGEST_VALUE = 60
 
@@ -27,6 +30,28 @@ def refused(
         f"give {allowed(name)}"
         for name in names
     ]
+
+
+def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str, str]) -> str:
+    """Return a line for a path that the system does not even look at: too long, or closed."""
+    path = Path(str(error.filename))
+    name = next(
+        name for name, value in values.items() if isinstance(value, str) and Path(value) == path
+    )
+    return (
+        f"{name} ({sources[name]}): {_shown(name, values[name])} cannot be reached: "
+        f"{error.strerror}; give {allowed(name)}"
+    )
+
+
+def ill_written(name: str, text: Text) -> str:
+    """Say what is wrong with how a value is written and what is allowed; empty for nothing."""
+    foreign = name in HANDED_ON
+    for each in [text] if isinstance(text, str) else text:
+        flaw = flaw_of_foreign(each, secret=name in secret_names()) if foreign else flaw_of(each)
+        if flaw:
+            return flaw if foreign else f"{flaw}; give {allowed(name)}"
+    return ""
 
 
 def _shown(name: str, value: object) -> str:

@@ -9,11 +9,12 @@ from pydantic import ByteSize, Field, FilePath, SecretStr
 from shadowserver_connector.settings.kinds import (
     CasePriority,
     CaseSeverity,
-    HttpUrl,
+    ChunkSize,
     Marking,
     NotesMode,
     Relationships,
     ReportTypes,
+    SecureUrl,
     Severity,
     Size,
     Texts,
@@ -36,11 +37,11 @@ class ShadowserverSettings(Section):
         description="Secret that signs requests to the Reports API.",
         json_schema_extra={"needed": True},
     )
-    api_url: HttpUrl = Field(
+    api_url: SecureUrl = Field(
         default="https://transform.shadowserver.org/api2",
         description="Base URL of the Reports API.",
     )
-    download_url: HttpUrl = Field(
+    download_url: SecureUrl = Field(
         default="https://dl.shadowserver.org",
         description="Base URL from which report files are downloaded.",
     )
@@ -157,7 +158,7 @@ class ShadowserverSettings(Section):
     chunk_objects: int = Field(
         default=1_000, ge=10, le=10_000, description="Most objects in one message to OpenCTI."
     )
-    chunk_bytes: Size = Field(
+    chunk_bytes: ChunkSize = Field(
         default=ByteSize(4 * MIB),
         description="Largest message to OpenCTI, the Artifact's aside.",
         examples=["4MiB"],

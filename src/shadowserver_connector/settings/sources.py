@@ -125,6 +125,10 @@ def _parse(path: Path) -> yaml.Node | None:
         raise SettingsError(
             f"{path.name}{line}: this is no YAML; check quotes and indents"
         ) from None
+    except RecursionError:
+        raise SettingsError(
+            f"{path.name}: it is nested too deep; it must hold sections, each with keys"
+        ) from None
     except yaml.YAMLError:
         raise SettingsError(f"{path.name}: it holds characters that YAML does not allow") from None
     if _mapping(root) is None:
@@ -161,16 +165,27 @@ def _mapping(node: yaml.Node | None) -> list[tuple[str, yaml.Node]] | None:
         return []
     if not isinstance(node, yaml.MappingNode):
         return None
-    return [(str(key.value), value) for key, value in node.value]
+    if not all(isinstance(key, yaml.ScalarNode) for key, _ in node.value):
+        return None
+    return [(on_one_line(str(key.value)), value) for key, value in node.value]
+
+
+def on_one_line(text: str) -> str:
+    """Return a key or a path for a message."""
+    return text if text.isprintable() else ascii(text)
 
 
 def _text(node: yaml.Node) -> Text | None:
     if isinstance(node, yaml.ScalarNode):
-        return "" if node.tag == "tag:yaml.org,2002:null" else str(node.value)
+        return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
-        texts = [item for item in map(_text, node.value) if isinstance(item, str)]
+        texts = [_scalar(item) for item in node.value if isinstance(item, yaml.ScalarNode)]
         return texts if len(texts) == len(node.value) else None
     return None
+
+
+def _scalar(node: yaml.ScalarNode) -> str:
+    return "" if node.tag == "tag:yaml.org,2002:null" else str(node.value)
 
 
 def _read_text(path: Path) -> str:

@@ -13,7 +13,12 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, TypeVar
 
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state.digest import content_digest, file_digest, report_digest
+from shadowserver_connector.state.digest import (
+    bytes_digest,
+    content_digest,
+    file_digest,
+    report_digest,
+)
 
 _T = TypeVar("_T")
 
@@ -27,7 +32,7 @@ class Done(NamedTuple):
     report: str
     """Digest of list, type, day, file and id."""
     content: str
-    """Digest of list, type, day, file and the bytes inside."""
+    """Digest of the bytes inside, and of list, type, day, file and these bytes."""
 
 
 class Tried(NamedTuple):
@@ -68,6 +73,12 @@ def is_content_known(state: State, info: ReportInfo, sha256: str) -> bool:
     """Tell whether this file with these bytes was imported, under whatever id."""
     wanted = content_digest(info, sha256)
     return any(done.content == wanted for done in state.done.get(info.day, ()))
+
+
+def are_bytes_known(state: State, sha256: str) -> bool:
+    """Tell whether a file with these bytes was imported, under whatever name, of whatever day."""
+    wanted = bytes_digest(sha256)
+    return any(done.content.startswith(wanted) for day in state.done.values() for done in day)
 
 
 def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[str]) -> State:
