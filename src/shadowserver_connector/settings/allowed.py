@@ -13,7 +13,7 @@ JsonSchema = dict[str, Any]
 _FORMATS = {
     "uri": "a URL that begins with https:// or http://",
     "duration": "an ISO 8601 duration of weeks, days, hours and minutes, at least a minute",
-    "file-path": "the path of a file that exists",
+    "pem-file": "the path of a PEM file with certificates",
     "path": "a path",
     "password": "text",
     "short-duration": "a number with d, h, m or s, at least a minute",

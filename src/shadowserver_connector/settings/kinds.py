@@ -7,11 +7,13 @@ same wherever it stands.
 from __future__ import annotations
 
 import re
+import ssl
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, FilePath, WithJsonSchema
 
 MARKINGS = ("TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED")
 
@@ -104,6 +106,14 @@ def _http_url(value: str) -> str:
     return text.rstrip("/")
 
 
+def _ca_bundle(value: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
+    except (OSError, ValueError):
+        raise ValueError("no certificates in PEM") from None
+    return value
+
+
 Severity = Annotated[
     Literal["info", "low", "medium", "high", "critical"],
     BeforeValidator(_lower),
@@ -139,6 +149,11 @@ ReportTypes = Annotated[
 
 HttpUrl = Annotated[
     str, AfterValidator(_http_url), WithJsonSchema({"type": "string", "format": "uri"})
+]
+CaBundle = Annotated[
+    FilePath,
+    AfterValidator(_ca_bundle),
+    WithJsonSchema({"type": "string", "format": "pem-file"}),
 ]
 Size = Annotated[
     ByteSize,
