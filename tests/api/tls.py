@@ -98,14 +98,11 @@ def proxy(port: int, *, refusing: str = "") -> Iterator[tuple[str, list[str]]]:
     """
     asked: list[str] = []
     threads: list[threading.Thread] = []
+    clients: list[socket.socket] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
     def tunnel(client: socket.socket) -> None:
-        with (
-            contextlib.suppress(ConnectionError),
-            client,
-            socket.create_connection(("127.0.0.1", port)) as server,
-        ):
+        with contextlib.suppress(ConnectionError), client, contextlib.ExitStack() as stack:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
                 head += client.recv(4096)
@@ -113,6 +110,7 @@ def proxy(port: int, *, refusing: str = "") -> Iterator[tuple[str, list[str]]]:
             if refusing:
                 client.sendall(f"HTTP/1.1 {refusing}\r\nContent-Length: 0\r\n\r\n".encode())
                 return
+            server = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             other = {client: server, server: client}
             while True:
@@ -125,7 +123,8 @@ def proxy(port: int, *, refusing: str = "") -> Iterator[tuple[str, list[str]]]:
     def serve() -> None:
         with contextlib.suppress(OSError):
             while True:
-                thread = threading.Thread(target=tunnel, args=(listener.accept()[0],))
+                clients.append(listener.accept()[0])
+                thread = threading.Thread(target=tunnel, args=(clients[-1],))
                 thread.start()
                 threads.append(thread)
 
@@ -136,5 +135,9 @@ def proxy(port: int, *, refusing: str = "") -> Iterator[tuple[str, list[str]]]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        # What the client keeps alive would keep the tunnel.
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
         for thread in (accepting, *threads):
             thread.join()

@@ -120,8 +120,9 @@ class Network(Section):
         if parts and parts.scheme in _PORTS and parts.hostname and parts.path in ("", "/"):
             return None
         # The value is not shown: it may hold a password.
-        known = not parts or not parts.hostname or parts.scheme in _PORTS
-        why = "it names no proxy" if known else f"{parts.scheme}:// is not supported"
+        why = "it names no proxy"
+        if parts and parts.hostname and parts.scheme not in _PORTS:
+            why = f"{parts.scheme}:// is not supported"
         source = f" ({self.sources[name]})" if name in self.sources else ""
         return f"{name}{source}: {why}; give http://host:port or https://host:port"
 
@@ -216,10 +217,7 @@ def _excepts(entry: str, host: str, port: int | None) -> bool:
         network = ipaddress.ip_network(entry.strip("[]"), strict=False)
     except ValueError:
         return _excepts_name(entry, host, port)
-    try:
-        return ipaddress.ip_address(host) in network
-    except ValueError:
-        return False
+    return _is_address(host) and ipaddress.ip_address(host) in network
 
 
 def _excepts_name(entry: str, host: str, port: int | None) -> bool:
@@ -227,7 +225,17 @@ def _excepts_name(entry: str, host: str, port: int | None) -> bool:
     if colon and number.isdecimal():
         return number == str(port) and _excepts(name, host, None)
     name = entry.removeprefix("*").lstrip(".")
-    return bool(name) and (host == name or host.endswith(f".{name}"))
+    if not name or _is_address(host):
+        return False
+    return host == name or host.endswith(f".{name}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_scheme(proxy: str) -> str:
