@@ -15,7 +15,7 @@ from typing import Any
 
 from shadowserver_connector.settings import Settings
 from shadowserver_connector.settings.allowed import allowed, schemas
-from shadowserver_connector.settings.names import Setting, known_settings
+from shadowserver_connector.settings.names import SECTIONS, Setting, known_settings
 from shadowserver_connector.settings.text import as_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -179,7 +179,7 @@ def env_sample() -> str:
 def _by_section() -> list[tuple[str, list[Setting]]]:
     return [
         (section, [one for one in known_settings().values() if one.section == section])
-        for section in Settings.model_fields
+        for section in SECTIONS
     ]
 
 

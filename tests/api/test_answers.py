@@ -175,3 +175,110 @@ def test_key_info_is_returned_without_the_key() -> None:
     deep = {"x": ["s3cret!"]}
     answer = {"apikey": "k3y", "deep": deep, "k3y": "active", "name": "Example", "limit": 5}
     assert answers.key_details(answer, ("k3y", "s3cret!")) == {"name": "Example", "limit": 5}
+
+
+def listed(**fields: object) -> ReportInfo:
+    """Return what becomes of one entry of ``reports/list``."""
+    entry = {"id": "abc", "type": "scan_ssl", "file": "x.csv", "timestamp": "2024-01-31"}
+    (found,) = answers.report_infos([{**entry, **fields}])
+    return found
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://www.shadowserver.org/what-we-do/network-reporting/ssl-report/",
+        "http://reports.example/a_b?c=d&e=%20#f",
+        "https://example.org:8443/~x",
+        "https://example.org",
+    ],
+)
+def test_a_page_is_taken_as_it_is(url: str) -> None:
+    """What Shadowserver names is one of these."""
+    assert listed(url=url).url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org/x) [click](https://evil.example/",
+        "https://example.org/](https://evil.example/",
+        "https://example.org/<b>",
+        "https://example.org/`x`",
+        "https://example.org/a b",
+        "https://example.org/\u202egnp",
+        "https://example.org/\\",
+        "https://example.org/*x*",
+        "https://user@evil.example/",
+        "https://example.org/\nx",
+        "https://ex\u0430mple.org/",
+        "https://example.org/" + "x" * 600,
+        "https://",
+        "https:///x",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//evil.example/",
+        "ftp://example.org/",
+        " https://example.org/",
+        5,
+        ["https://example.org/"],
+        None,
+    ],
+)
+def test_a_page_that_could_act_is_dropped(url: object) -> None:
+    """The report stays; a link in markdown never ends early, and leads to the web alone."""
+    assert listed(url=url) == listed()
+    assert listed(url=url).url == ""
+
+
+@pytest.mark.parametrize(
+    ("type", "taken"),
+    [
+        ("scan_ssl", "scan_ssl"),
+        ("event4_honeypot_ddos_amp", "event4_honeypot_ddos_amp"),
+        ("SCAN-ssl", "scan_ssl"),
+        ("scan_\u202elss", "scan_lss"),
+        ("scan\u200b_ssl", "scan_ssl"),
+        ("<img src=x>", "img_src_x"),
+        ("[x](https://evil.example)", "x_https_evil_example"),
+        ("../../etc", "etc"),
+        ("a" * 651, "a" * 64),
+        ("\u202e", "unnamed"),
+        ("<>", "unnamed"),
+    ],
+)
+def test_a_type_is_one_wherever_it_stands(type: str, taken: str) -> None:
+    """It becomes a label, and part of names and paths."""
+    assert listed(type=type).type == taken
+    rows = [["date", "type", "events"], ["2024-01-31", type, 1]]
+    assert answers.day_events(rows)[0].type == taken
+
+
+@pytest.mark.parametrize("field", ["report", "file"])
+@pytest.mark.parametrize(
+    ("text", "taken"),
+    [
+        ("example-net", "example-net"),
+        ("Z\u00fcrich Netz", "Z\u00fcrich Netz"),
+        ("a\u202egnp.exe", "agnp.exe"),
+        ("a\u2066b\u2069", "ab"),
+        ("a\u200bb\ufeff", "ab"),
+        ("\u202e\u200b", "unnamed"),
+    ],
+)
+def test_names_deceive_nobody(field: str, text: str, taken: str) -> None:
+    """Characters that hide, or turn text around, are gone."""
+    found = listed(**{field: text})
+    assert (found.list if field == "report" else found.file) == taken
+
+
+def test_a_list_has_one_name_everywhere() -> None:
+    """What is subscribed and what a report names stay the same text; its length is bounded."""
+    for name in ("exam\u202eple", "x" * 900):
+        assert answers.names([name]) == [listed(report=name).list]
+        assert len(listed(report=name).list) <= 200
+
+
+def test_a_greeting_deceives_nobody() -> None:
+    """It is shown."""
+    assert answers.pong({"pong": "2024\u202e-01"}) == "2024-01"

@@ -467,3 +467,20 @@ def test_no_cookie_is_kept(tmp_path: Path) -> None:
         api.download(report, tmp_path)
     assert len(answers.requests) == 3
     assert not any("Cookie" in request.headers for request in answers.requests)
+
+
+def test_a_report_listed_twice_is_one() -> None:
+    """In one answer, or by day and by type: nothing is fetched and sent twice."""
+    same = entry()
+    with client(Answers([same, same, entry(list="other")])) as api:
+        assert len(api.list_reports(DAY)) == 2
+    by_type = Answers([same, entry("scan_vnc")], ["scan_ssl", "scan_vnc"], [same], [])
+    with client(by_type) as api:
+        assert [each.type for each in api.list_reports(DAY, limit=2)] == ["scan_ssl", "scan_vnc"]
+
+
+def test_an_odd_type_is_not_lost_at_the_limit() -> None:
+    """What the API calls it cannot be asked for again; its report was listed all the same."""
+    odd = Answers([entry("Scan <b>"), entry()], ["scan_ssl"], [], [entry()])
+    with client(odd) as api:
+        assert [each.type for each in api.list_reports(DAY, limit=2)] == ["scan_b", "scan_ssl"]

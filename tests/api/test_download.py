@@ -202,11 +202,21 @@ def test_a_file_of_exactly_the_cap_is_taken(tmp_path: Path) -> None:
     assert done.size == len(BODY)
 
 
-def test_a_file_that_comes_compressed_is_stored_as_it_was(tmp_path: Path) -> None:
-    """A proxy that compresses does not change the bytes; the length on the wire is checked."""
-    packed = gzip.compress(BODY)
-    headers = {"Content-Encoding": "gzip", "Content-Length": str(len(packed))}
-    done, _ = download(tmp_path, httpx.Response(200, headers=headers, content=iter([packed])))
+@pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "identity, br", "GZIP", "zstd", "what"])
+def test_a_file_that_comes_compressed_is_not_taken(tmp_path: Path, coding: str) -> None:
+    """It was not asked for: not a byte is unpacked, whatever a body may unpack to."""
+    body = iter([gzip.compress(BODY)])
+    reply = httpx.Response(200, headers={"Content-Encoding": coding}, content=body)
+    with pytest.raises(TransferError, match="compressed"):
+        download(tmp_path, reply)
+    assert next(body, None) is not None
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_coding_that_is_none_is_taken(tmp_path: Path) -> None:
+    """``identity`` says that nothing was done."""
+    reply = httpx.Response(200, headers={"Content-Encoding": "Identity"}, content=BODY)
+    done, _ = download(tmp_path, reply)
     assert done.path.read_bytes() == BODY
 
 

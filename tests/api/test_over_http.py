@@ -26,6 +26,7 @@ from shadowserver_connector.errors import (
     TransferError,
 )
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.network import USUAL
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
 from tests.api.memory import DAY, KEY, SECRET, MemoryStore, csv, stored
@@ -328,7 +329,7 @@ def connect_by_name(ca_bundle: Path | None, host: str = API_HOST) -> ReportsApi:
 
 @pytest.fixture(autouse=True)
 def _no_proxy_but_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+    for name in USUAL:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

@@ -36,8 +36,26 @@ def _builder(subject: str, issuer: str, key: ec.EllipticCurvePrivateKey) -> x509
     )
 
 
-def certificates(folder: Path, *hosts: str) -> tuple[Path, ssl.SSLContext]:
-    """Make a CA and a server certificate for ``hosts``; return the CA's file and a server's TLS."""
+def _expired(subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    past = datetime.now(UTC) - timedelta(days=30)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(_name(subject))
+        .issuer_name(_name("Test CA"))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(past)
+        .not_valid_after(past + timedelta(days=1))
+    )
+
+
+def certificates(
+    folder: Path, *hosts: str, expired: bool = False, self_signed: bool = False
+) -> tuple[Path, ssl.SSLContext]:
+    """Make a CA and a server certificate for ``hosts``; return the CA's file and a server's TLS.
+
+    A certificate that is ``self_signed`` names itself as its authority, not the CA.
+    """
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     usage = {"digital_signature": True, "key_cert_sign": True, "crl_sign": True}
     others = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
@@ -50,12 +68,13 @@ def certificates(folder: Path, *hosts: str) -> tuple[Path, ssl.SSLContext]:
     )
     names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
-    certificate = (
-        _builder(hosts[0], "Test CA", key)
-        .add_extension(names, critical=False)
-        .add_extension(issuer, critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )
+    builder = _builder(hosts[0], hosts[0] if self_signed else "Test CA", key)
+    if expired:
+        builder = _expired(hosts[0], key)
+    builder = builder.add_extension(names, critical=False)
+    if not self_signed:
+        builder = builder.add_extension(issuer, critical=False)
+    certificate = builder.sign(key if self_signed else ca_key, hashes.SHA256())
     ca_file, server_file = folder / "ca.pem", folder / "server.pem"
     ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     server_file.write_bytes(
@@ -72,22 +91,26 @@ def certificates(folder: Path, *hosts: str) -> tuple[Path, ssl.SSLContext]:
 
 
 @contextmanager
-def proxy(port: int) -> Iterator[tuple[str, list[str]]]:
-    """Run a CONNECT proxy whose every tunnel ends at ``port``; yield its URL and what was asked."""
+def proxy(port: int, *, refusing: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Run a CONNECT proxy whose every tunnel ends at ``port``; yield its URL and what was asked.
+
+    One that is ``refusing`` answers so to every CONNECT.
+    """
     asked: list[str] = []
     threads: list[threading.Thread] = []
+    clients: list[socket.socket] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
     def tunnel(client: socket.socket) -> None:
-        with (
-            contextlib.suppress(ConnectionError),
-            client,
-            socket.create_connection(("127.0.0.1", port)) as server,
-        ):
+        with contextlib.suppress(ConnectionError), client, contextlib.ExitStack() as stack:
             head = b""
             while not head.endswith(b"\r\n\r\n"):
                 head += client.recv(4096)
             asked.append(head.decode().splitlines()[0])
+            if refusing:
+                client.sendall(f"HTTP/1.1 {refusing}\r\nContent-Length: 0\r\n\r\n".encode())
+                return
+            server = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
             other = {client: server, server: client}
             while True:
@@ -100,7 +123,8 @@ def proxy(port: int) -> Iterator[tuple[str, list[str]]]:
     def serve() -> None:
         with contextlib.suppress(OSError):
             while True:
-                thread = threading.Thread(target=tunnel, args=(listener.accept()[0],))
+                clients.append(listener.accept()[0])
+                thread = threading.Thread(target=tunnel, args=(clients[-1],))
                 thread.start()
                 threads.append(thread)
 
@@ -111,5 +135,9 @@ def proxy(port: int) -> Iterator[tuple[str, list[str]]]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        # What the client keeps alive would keep the tunnel.
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
         for thread in (accepting, *threads):
             thread.join()

@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shadowserver_connector.settings.network import USUAL
 from tests.cli.conftest import Run
 
 RunJson = Callable[..., tuple[Any, int]]
@@ -147,3 +149,30 @@ def test_each_missing_setting_has_its_line(run: Run, run_json: RunJson) -> None:
     told, _ = run_json("check", OPENCTI_URL="http://127.0.0.1:1")
     assert told["opencti"].count(" is not set") == 2
     assert "\n" not in told["opencti"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("check",), ("subscriptions",), ("run", "--once"), ("import", "x.csv")],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1080"), ("REQUESTS_CA_BUNDLE", "/nowhere.pem")],
+)
+def test_a_way_out_that_cannot_be_used_is_a_setting(
+    run: Run,
+    account: dict[str, str],
+    platform: Platform,
+    command: tuple[str, ...],
+    name: str,
+    value: str,
+) -> None:
+    """Named by every command, before anything is contacted; no traceback."""
+    Path("x.csv").write_text("ip\n")
+    environ = {**account, **platform.account, **dict.fromkeys(USUAL, ""), name: value}
+    result = run(*command, **environ)
+    assert result.exit_code == 3
+    assert name in result.output
+    assert "Traceback" not in result.output
+    assert platform.token == ""

@@ -34,6 +34,7 @@ WRONG = {
     "CONNECTOR_SEND_TO_DIRECTORY_RETENTION": "-1",
     "CONNECTOR_SEND_TO_S3": "x",
     "CONNECTOR_SEND_TO_S3_RETENTION": "week",
+    "OPENCTI_CA_BUNDLE": "missing.pem",
     "SHADOWSERVER_API_URL": "ftp://example.org",
     "SHADOWSERVER_DOWNLOAD_URL": "https://",
     "SHADOWSERVER_CA_BUNDLE": "missing.pem",

@@ -2,6 +2,7 @@
 
 An answer is foreign data: each function either returns exactly the promised shape or raises
 `AnswerError`. Nothing is skipped, since a report left out would look like one that never was.
+Texts that people will read come out as one short line without characters that deceive the eye.
 """
 
 from __future__ import annotations
@@ -13,10 +14,20 @@ from typing import NamedTuple
 
 import orjson
 
+from shadowserver_connector.mapping.values.characters import one_line
 from shadowserver_connector.report.info import ReportInfo
 
 _MAX_TEXT = 1000
+_NAMELESS = "unnamed"
+_MAX_NAME = 200
+_MAX_TYPE = 64
+_MAX_URL = 500
+# A full list of 1,000 reports has 13,000; the smallest value takes more than 100 bytes of memory.
+_MAX_VALUES = 500_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NO_TYPE = re.compile(r"[^a-z0-9]+")
+# No character that ends a link in markdown or begins something else in it.
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?#@!$&+,;=%:-]*)?")
 _MARKUP = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
 # Report ids have about 50 characters; the longest names of report types stay below 36.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{36,}")
@@ -41,7 +52,9 @@ class DayEvents(NamedTuple):
 
 
 def parse(body: bytes) -> object:
-    """Decode a JSON body; depth is bounded by orjson, size by the caller."""
+    """Decode a JSON body; depth is bounded by orjson, size by the caller, memory by the values."""
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
+        raise AnswerError(f"the answer has more than {_MAX_VALUES} values")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -51,7 +64,10 @@ def parse(body: bytes) -> object:
 def error_text(answer: object) -> str | None:
     """Return what an ``{"error": ...}`` object says, or None where the answer is none."""
     if isinstance(answer, Mapping) and answer.get("error"):
-        return str(answer["error"])
+        try:
+            return str(answer["error"])
+        except RecursionError:
+            return "an error within errors"
     return None
 
 
@@ -73,17 +89,13 @@ def quotable(text: str, secrets: Sequence[str]) -> str:
 
 def pong(answer: object) -> str:
     """Read ``test/ping``."""
-    return _text(_object(answer, "the answer"), "pong", "the answer")
+    return one_line(_text(_object(answer, "the answer"), "pong", "the answer"))
 
 
 def key_details(answer: object, secrets: Sequence[str]) -> dict[str, object]:
     """Read ``key/info`` without the fields in which it echoes the key or secret."""
     found = _object(answer, "the answer")
-    return {
-        name: value
-        for name, value in found.items()
-        if not any(secret in orjson.dumps([name, value]).decode() for secret in secrets if secret)
-    }
+    return {name: value for name, value in found.items() if not _echoes(name, value, secrets)}
 
 
 def names(answer: object) -> list[str]:
@@ -92,7 +104,7 @@ def names(answer: object) -> list[str]:
     for number, name in enumerate(_array(answer, "the answer"), start=1):
         if not isinstance(name, str) or not name or not _is_line(name):
             raise AnswerError(f"entry {number} is no name")
-        found.add(name)
+        found.add(_name(name))
     return sorted(found)
 
 
@@ -115,13 +127,37 @@ def day_events(answer: object) -> list[DayEvents]:
 def _report_info(entry: object, where: str) -> ReportInfo:
     fields = _object(entry, where)
     return ReportInfo(
-        type=_text(fields, "type", where),
+        type=_type(_text(fields, "type", where)),
         day=_day(fields.get("timestamp"), where),
-        file=_text(fields, "file", where),
-        list=_optional_text(fields, "report", where),
+        file=one_line(_text(fields, "file", where)) or _NAMELESS,
+        list=_name(_optional_text(fields, "report", where)),
         id=_text(fields, "id", where),
-        url=_optional_text(fields, "url", where),
+        url=_url(fields.get("url")),
     )
+
+
+def _type(text: str) -> str:
+    """Return a type in the form that Shadowserver's have: a label and part of names."""
+    return _NO_TYPE.sub("_", text.lower()).strip("_")[:_MAX_TYPE].rstrip("_") or _NAMELESS
+
+
+def _name(text: str) -> str:
+    return one_line(text)[:_MAX_NAME].rstrip() or (text and _NAMELESS)
+
+
+def _url(value: object) -> str:
+    """Return a link that can stand in markdown as it is, or none: it is not needed."""
+    usable = isinstance(value, str) and len(value) <= _MAX_URL and _URL.fullmatch(value)
+    return value if usable and isinstance(value, str) else ""
+
+
+def _echoes(name: str, value: object, secrets: Sequence[str]) -> bool:
+    try:
+        text = orjson.dumps([name, value]).decode()
+    except orjson.JSONEncodeError:
+        # Too deep to be looked through.
+        return True
+    return any(secret in text for secret in secrets if secret)
 
 
 def _day_events(row: object, where: str) -> DayEvents:
@@ -133,7 +169,7 @@ def _day_events(row: object, where: str) -> DayEvents:
         events = int(events)
     if not isinstance(events, int) or isinstance(events, bool) or events < 0:
         raise AnswerError(f"{where} has no number of events")
-    return DayEvents(_day(cells[0], where), cells[1], events)
+    return DayEvents(_day(cells[0], where), _type(cells[1]), events)
 
 
 def _is_header(row: object) -> bool:

@@ -5,7 +5,6 @@ Source: Shadowserver's API documentation (github.com/The-Shadowserver-Foundation
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -24,7 +23,9 @@ from shadowserver_connector.api.connection import (
     open_client,
     read_bounded,
     tls_context,
+    usual_network,
 )
+from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
 from shadowserver_connector.api.download import (
     Downloaded,
     Take,
@@ -45,6 +46,7 @@ from shadowserver_connector.api.retry import (
 from shadowserver_connector.api.signing import sign
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.network import Network
 
 T = TypeVar("T")
 
@@ -52,7 +54,10 @@ API_URL = "https://transform.shadowserver.org/api2/"
 DOWNLOAD_URL = "https://dl.shadowserver.org/"
 MAX_REPORT_BYTES = 8 * 1024**3
 # A full list of 1,000 reports has about 400 KB.
-_MAX_ANSWER_BYTES = 32 * 1024**2
+_MAX_ANSWER_BYTES = 4 * 1024**2
+# Seconds for the whole of an answer, or the time-out where that is longer: 3 KB a second for a
+# full list.
+_ANSWER_SECONDS = 120.0
 
 
 class ReportsApi:
@@ -71,6 +76,7 @@ class ReportsApi:
         download_url: str = DOWNLOAD_URL,
         transport: httpx.BaseTransport | None = None,
         ca_bundle: Path | None = None,
+        network: Network | None = None,
         connections: int = 8,
         timeout: float = 45.0,
         requests_per_second: float = 9.0,
@@ -80,10 +86,12 @@ class ReportsApi:
         """Open the pool; nothing is sent yet.
 
         At most ``connections`` are open at the same time, to both hosts together.
-        ``timeout`` is in seconds, for each read or write. All threads together stay below
-        ``requests_per_second``; waits for it use the policy's ``sleep`` too. ``ca_bundle`` (PEM)
-        replaces the usual certificates. Reports above ``max_bytes`` are refused. ``transport``
-        replaces network, proxies and TLS.
+        ``timeout`` is in seconds, for each read or write, and for all headers of an answer
+        together. All threads together stay below ``requests_per_second``; waits for it use the
+        policy's ``sleep`` too. ``ca_bundle`` (PEM) replaces the usual certificates. ``network``
+        holds the usual variables for authorities and proxies; without it they are those of the
+        process. Reports above ``max_bytes`` are refused. ``transport`` replaces network, proxies
+        and TLS.
 
         Raises SettingsError for an URL, proxy or CA file that cannot be used.
         """
@@ -94,11 +102,16 @@ class ReportsApi:
         self._max_bytes = max_bytes
         self._retry = retry or RetryPolicy()
         self._pacer = Pacer(requests_per_second, sleep=self._retry.sleep)
+        self._timeout = timeout
+        network = usual_network() if network is None else network
         # A transport from outside brings its own TLS.
-        context = tls_context(ca_bundle) if transport is None else None
-        # One pool for both hosts, so that they share the connections.
+        context = None
+        if transport is None:
+            network.check()
+            context = tls_context(ca_bundle, network)
         self._http = open_client(
             (self._api_url, self._download_url),
+            network=network,
             context=context,
             connections=connections,
             timeout=timeout,
@@ -155,7 +168,8 @@ class ReportsApi:
         found = self._list(day, lists, types, limit)
         if len(found) >= limit:
             wanted = set(types or self.types()) | {report.type for report in found}
-            found = [
+            # What stands under a type that cannot be asked for is kept from the first answer.
+            found += [
                 report
                 for name in sorted(wanted)
                 for report in self._list_type(day, lists, name, limit)
@@ -182,7 +196,14 @@ class ReportsApi:
         def attempt() -> Downloaded:
             self._pacer.wait()
             with unlogged():
-                return fetch(self._http, url, path, max_bytes=self._max_bytes, take=take)
+                return fetch(
+                    self._http,
+                    url,
+                    path,
+                    max_bytes=self._max_bytes,
+                    take=take,
+                    timeout=self._timeout,
+                )
 
         return call(self._retry, f"download of {report.file}", attempt)
 
@@ -219,12 +240,18 @@ class ReportsApi:
 
     def _ask_once(self, method: str, body: bytes, read: Callable[[object], T]) -> T:
         headers = {"HMAC2": sign(body, self._secret), "Content-Type": "application/json"}
+        deadline = Deadline(self._timeout)
         try:
-            with self._http.stream(
-                "POST", self._api_url + method, content=body, headers=headers
-            ) as response:
-                content = read_bounded(response, _MAX_ANSWER_BYTES, time.monotonic)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            with (
+                ending(deadline),
+                self._http.stream(
+                    "POST", self._api_url + method, content=body, headers=headers
+                ) as response,
+            ):
+                whole = max(_ANSWER_SECONDS, self._timeout)
+                deadline.allow(whole, f"the answer was not whole within {whole:g} seconds")
+                content = read_bounded(response, _MAX_ANSWER_BYTES, deadline)
+        except (httpx.HTTPError, httpx.InvalidURL, TooLateError) as error:
             raise failure(error) from None
         try:
             answer = answers.parse(content)

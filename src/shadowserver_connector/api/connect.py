@@ -16,5 +16,6 @@ def connect(settings: Settings) -> ReportsApi:
         api_url=shadowserver.api_url,
         download_url=shadowserver.download_url,
         ca_bundle=shadowserver.ca_bundle,
+        network=settings.network,
         connections=shadowserver.max_threads,
     )

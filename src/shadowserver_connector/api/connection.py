@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-import ipaddress
+import os
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
+from typing import Final
 
 import httpx
 
 from shadowserver_connector import __version__
+from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError
 from shadowserver_connector.api.retry import RetryLaterError
+from shadowserver_connector.causes import trouble
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     RetriableError,
     SettingsError,
 )
+from shadowserver_connector.settings.network import (
+    USUAL,
+    Network,
+    Proxy,
+    in_capitals,
+    is_loopback,
+    verifying_context,
+)
 
+SHADOWSERVERS_BUNDLE: Final = "SHADOWSERVER_CA_BUNDLE"
+THROUGH_PROXY: Final = "through the proxy of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
 _CONNECT_TIMEOUT = 10.0
 _KEEP_ALIVE = 60.0
 # A body must have arrived at this many bytes a second once the grace is over; without it a
@@ -45,123 +58,180 @@ def base_url(url: str, setting: str) -> str:
     raise SettingsError(f"{setting} must start with https:// (http:// only to this machine)")
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def usual_network() -> Network:
+    """Return what the process environment says of authorities and proxies."""
+    environ = in_capitals(os.environ)
+    return Network(given={name: environ[name] for name in USUAL if environ.get(name)})
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def tls_context(
+    ca_bundle: Path | None, network: Network | None = None, setting: str = SHADOWSERVERS_BUNDLE
+) -> ssl.SSLContext:
+    """Return a context that verifies; against ``ca_bundle``, which ``setting`` names, if given.
 
-
-def tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
-    """Return a context that verifies; against ``ca_bundle`` (PEM) alone where one is given.
-
-    Without one, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` count, then the certificates that httpx
-    ships. Raises SettingsError when the certificates cannot be read.
+    Without one ``network`` tells whom to trust, or the process environment. Raises SettingsError
+    when the certificates cannot be read.
     """
-    try:
-        if ca_bundle is None:
-            return httpx.create_ssl_context()
-        return ssl.create_default_context(cafile=str(ca_bundle))
-    except OSError as error:
-        source = ca_bundle or "the file that SSL_CERT_FILE or SSL_CERT_DIR names"
-        why = error.strerror or "not PEM"
-        raise SettingsError(f"cannot read CA certificates from {source}: {why}") from None
+    network = usual_network() if network is None else network
+    return verifying_context(network.authorities(ca_bundle, setting))
 
 
 def open_client(
-    urls: Iterable[str],
+    urls: Sequence[str],
     *,
+    network: Network,
     context: ssl.SSLContext | None,
     connections: int,
     timeout: float,
-    transport: httpx.BaseTransport | None,
+    transport: httpx.BaseTransport | None = None,
 ) -> httpx.Client:
     """Open a pool of kept-alive connections for some hosts, at most ``connections`` in all.
 
-    Where it is full, an idle connection to one host makes room for another host. Proxies come
-    from the usual environment variables, but never for this machine, where the simulator
-    listens; each way out (a proxy, or none by ``NO_PROXY``) has a pool of its own. Cookies are
-    neither kept nor sent. Raises SettingsError when such a variable cannot be used.
+    Where it is full, an idle connection to one host makes room for another host. Each way out (a
+    proxy, or none) has a pool of its own. ``transport`` replaces network, proxies and TLS, and
+    needs no ``context``. Cookies are neither kept nor sent.
     """
-    hosts = [httpx.URL(url).host for url in urls]
-    try:
-        return httpx.Client(
-            verify=context or True,
-            transport=transport,
-            # Patterns without a transport of their own get the one that uses no proxy.
-            mounts={f"all://{_bracketed(host)}": None for host in hosts if is_loopback(host)},
-            # No limit on the wait for a free connection: each one in use has its own.
-            timeout=httpx.Timeout(timeout, connect=min(_CONNECT_TIMEOUT, timeout), pool=None),
-            limits=httpx.Limits(
-                max_connections=connections,
-                max_keepalive_connections=connections,
-                keepalive_expiry=_KEEP_ALIVE,
-            ),
-            headers={
-                "User-Agent": f"shadowserver-connector/{__version__}",
-                # Bytes as they lie on the server, so that their number can be checked.
-                "Accept-Encoding": "identity",
-            },
-            # What one host sets must not reach the other.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            follow_redirects=False,
-        )
-    except (ValueError, ImportError, httpx.InvalidURL):
-        # The library's message may hold the proxy's password.
-        raise SettingsError(
-            "the proxy in HTTP_PROXY, HTTPS_PROXY or ALL_PROXY cannot be used; "
-            "give http://host:port or https://host:port"
-        ) from None
+    limits = httpx.Limits(
+        max_connections=connections,
+        max_keepalive_connections=connections,
+        keepalive_expiry=_KEEP_ALIVE,
+    )
+    mounts: dict[str, httpx.BaseTransport] = {}
+    if transport is None and context is not None:
+        proxies = {_pattern(url): network.proxy(url) for url in urls}
+        # One pool for both hosts where they share the way, so that they share the connections.
+        ways = {proxy: _Way(proxy, context, limits) for proxy in {*proxies.values()}}
+        mounts = {host: ways[proxy] for host, proxy in proxies.items()}
+    return httpx.Client(
+        # Every URL that is asked has a mount.
+        transport=transport or _Nowhere(),
+        mounts=mounts,
+        # What the environment says is in ``network``.
+        trust_env=False,
+        # No limit on the wait for a free connection: each one in use has its own.
+        timeout=httpx.Timeout(timeout, connect=min(_CONNECT_TIMEOUT, timeout), pool=None),
+        headers={
+            "User-Agent": f"shadowserver-connector/{__version__}",
+            # Bytes as they lie on the server, so that their number can be checked.
+            "Accept-Encoding": "identity",
+        },
+        # What one host sets must not reach the other.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,
+    )
+
+
+def _pattern(url: str) -> str:
+    parsed = httpx.URL(url)
+    host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    return f"{parsed.scheme}://{host}" + (f":{parsed.port}" if parsed.port else "")
+
+
+class _Nowhere(httpx.BaseTransport):
+    """The way to hosts that nobody meant to ask."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("not one of the hosts of this client", request=request)
+
+
+class _Way(httpx.HTTPTransport):
+    """Connections that keep deadlines, and errors that tell a proxy from a host."""
+
+    def __init__(self, proxy: Proxy | None, context: ssl.SSLContext, limits: httpx.Limits) -> None:
+        through = None
+        if proxy is not None:
+            tls = context if proxy.url.startswith("https:") else None
+            through = httpx.Proxy(proxy.url, ssl_context=tls)
+        super().__init__(verify=context, trust_env=False, limits=limits, proxy=through)
+        # httpx has no parameter for it; httpcore has.
+        self._pool._network_backend = DeadlineBackend()
+        self._has_proxy = proxy is not None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return the answer, whose body is still to come."""
+        try:
+            return super().handle_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            if not self._has_proxy or trouble(error, ""):
+                raise
+            raise httpx.ProxyError("no connection") from error
+        except httpx.TimeoutException as error:
+            if not self._has_proxy:
+                raise
+            raise type(error)(f"{error} {THROUGH_PROXY}".strip()) from error
 
 
 def failure(
-    error: httpx.HTTPError | httpx.InvalidURL, kind: type[RetriableError] = ApiUnavailableError
+    error: httpx.HTTPError | httpx.InvalidURL | TooLateError,
+    kind: type[RetriableError] = ApiUnavailableError,
 ) -> Exception:
     """Turn the HTTP library's error into ours, without the request that it may quote.
 
     Returns RetryLaterError, or ApiUnavailableError where trying again at once is pointless.
     """
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return ApiUnavailableError(
-            f"the server's certificate is not trusted ({text}); "
-            "name your CA's file in SHADOWSERVER_CA_BUNDLE"
-        )
+    why = reason(error, SHADOWSERVERS_BUNDLE)
+    if why.startswith("the server's certificate"):
+        return ApiUnavailableError(why)
+    return RetryLaterError(why, kind=kind)
+
+
+def reason(error: Exception, bundle: str) -> str:
+    """Say why there is no answer; ``bundle`` is the setting that names the authorities."""
+    why = trouble(error, bundle)
+    if why is not None:
+        return why
     if isinstance(error, httpx.InvalidURL):
         # The library reads a redirect's target even where it is not followed.
-        return RetryLaterError("the answer redirects to what is no URL", kind=kind)
+        return "the answer redirects to what is no URL"
+    through = f", {THROUGH_PROXY}" if str(error).endswith(THROUGH_PROXY) else ""
+    late = _late(error)
+    if late is not None:
+        return f"{late}{through}"
     if isinstance(error, httpx.ConnectTimeout):
-        return RetryLaterError("no connection in time", kind=kind)
+        return "no connection in time"
     if isinstance(error, httpx.TimeoutException):
-        return RetryLaterError("no answer in time", kind=kind)
-    if isinstance(error, httpx.ProxyError):
-        return RetryLaterError("the proxy refused the connection", kind=kind)
+        return f"no answer in time{through}"
     if isinstance(error, httpx.ConnectError):
-        return RetryLaterError(f"cannot connect ({text})", kind=kind)
-    return RetryLaterError("the connection broke off", kind=kind)
+        return f"cannot connect ({error})"
+    return "the connection broke off"
+
+
+def _late(error: BaseException | None) -> TooLateError | None:
+    while error is not None and not isinstance(error, TooLateError):
+        error = error.__cause__
+    return error
 
 
 def is_too_slow(elapsed: float, received: int) -> bool:
     """Tell whether a body of ``received`` bytes after ``elapsed`` seconds is to be given up."""
-    return elapsed > _GRACE + received / _SLOWEST
+    return elapsed > slowest(received)
 
 
-def read_bounded(response: httpx.Response, limit: int, clock: Callable[[], float]) -> bytes:
+def slowest(received: int) -> float:
+    """Return the seconds that a body of so many bytes may take."""
+    return _GRACE + received / _SLOWEST
+
+
+def check_encoding(response: httpx.Response, kind: type[RetriableError]) -> None:
+    """Refuse a compressed body before a byte of it is read: it may unpack to any size.
+
+    Raises RetryLaterError. None was asked for.
+    """
+    codings = response.headers.get_list("Content-Encoding", split_commas=True)
+    if any(coding.strip().lower() not in ("", "identity") for coding in codings):
+        raise RetryLaterError("the answer is compressed, which was not asked for", kind=kind)
+
+
+def read_bounded(response: httpx.Response, limit: int, deadline: Deadline) -> bytes:
     """Read a body of at most ``limit`` bytes.
 
-    Raises RetryLaterError when it is longer, or comes too slowly.
+    Raises RetryLaterError when it is longer or compressed, TooLateError after the deadline.
     """
-    started = clock()
+    check_encoding(response, ApiUnavailableError)
     body = bytearray()
     for chunk in response.iter_bytes():
+        deadline.left()
         body += chunk
         if len(body) > limit:
             raise RetryLaterError(f"the answer is longer than {limit} bytes")
-        if is_too_slow(clock() - started, len(body)):
-            raise RetryLaterError("the answer comes too slowly")
     return bytes(body)

@@ -16,7 +16,13 @@ from typing import BinaryIO, cast
 
 import httpx
 
-from shadowserver_connector.api.connection import failure, is_too_slow
+from shadowserver_connector.api.connection import (
+    check_encoding,
+    failure,
+    is_too_slow,
+    slowest,
+)
+from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
 from shadowserver_connector.api.retry import RetryLaterError, is_transient, retry_after_seconds
 from shadowserver_connector.errors import (
     DISK_FULL,
@@ -34,6 +40,7 @@ _HASHES = ("md5", "sha1", "sha256", "sha512")
 _BOM = b"\xef\xbb\xbf"
 # A file whose length nobody announced asks for room this many bytes ahead of its size.
 _STEP = 1024**2
+_TOO_SLOW = "the file comes too slowly"
 
 Take = Callable[[int], None]
 """Is told the size in bytes that a file on disk is about to have; raises to give it up."""
@@ -87,20 +94,32 @@ def fetch(
     *,
     max_bytes: int,
     take: Take = take_any,
+    timeout: float = 45.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Downloaded:
     """Try once to get ``url`` into ``path``, which appears only when it is whole and on disk.
 
     ``take`` is asked before anything is written, with the announced length, and again before
     the file grows beyond what it was asked for. What it raises ends the download, without a file.
+    The headers of the answer, redirects included, are to be there after ``timeout`` seconds.
     Raises RetryLaterError (broken off, too slow, host in trouble), NotReadyError (0 bytes),
     ReportRefusedError (gone, too big, elsewhere), DiskFullError and, where ``path`` cannot be
     written for another reason, SinkUnavailableError.
     """
+    deadline = Deadline(timeout)
     try:
-        with _opened(client, url) as response, _part_of(path) as part:
+        with ending(deadline), _opened(client, url) as response, _part_of(path) as part:
             _check_status(response)
-            size, hashes = _copy(response, part, max_bytes, take, clock)
+            check_encoding(response, TransferError)
+            # What is no part of the file, such as chunks of nothing, must not take for ever.
+            size, hashes = _copy(
+                response,
+                part,
+                max_bytes,
+                take,
+                clock,
+                lambda size: deadline.allow(timeout + slowest(size), _TOO_SLOW),
+            )
             _check_whole(response, size)
             if size == 0:
                 raise NotReadyError("the file is still empty; it is asked for again")
@@ -108,7 +127,7 @@ def fetch(
             _publish(part, path)
     except (NotReadyError, ReportRefusedError) as error:
         raise type(error)(f"{path.name}: {error}") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, TooLateError) as error:
         raise failure(error, TransferError) from None
     except OSError as error:
         kind = DiskFullError if error.errno in DISK_FULL else SinkUnavailableError
@@ -165,6 +184,7 @@ def _copy(
     max_bytes: int,
     take: Take,
     clock: Callable[[], float],
+    come: Callable[[int], None],
 ) -> tuple[int, dict[str, str]]:
     taken = _announced(response) or 0
     if taken > max_bytes:
@@ -173,12 +193,14 @@ def _copy(
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in _HASHES}
     started = clock()
     size = 0
+    come(size)
     for chunk in response.iter_bytes():
         size += len(chunk)
         if size > max_bytes:
             raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
         if is_too_slow(clock() - started, size):
-            raise RetryLaterError("the file comes too slowly", kind=TransferError)
+            raise RetryLaterError(_TOO_SLOW, kind=TransferError)
+        come(size)
         if size > taken:
             taken = size + _STEP
             take(taken)
@@ -195,10 +217,8 @@ def _announced(response: httpx.Response) -> int | None:
 
 def _check_whole(response: httpx.Response, size: int) -> None:
     announced = _announced(response)
-    # The length counts the bytes on the wire, which differ from ours if they came compressed.
-    received = response.num_bytes_downloaded if "Content-Encoding" in response.headers else size
-    if announced is not None and announced != received:
-        raise RetryLaterError(f"{received} bytes came of {announced} announced", kind=TransferError)
+    if announced is not None and announced != size:
+        raise RetryLaterError(f"{size} bytes came of {announced} announced", kind=TransferError)
 
 
 def _check_is_report(part: BinaryIO) -> None:

@@ -6,8 +6,10 @@ import functools
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
+from shadowserver_connector.causes import trouble
 from shadowserver_connector.connector.noise import quiet_pycti
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.settings.export import export_for_pycti
@@ -49,22 +51,31 @@ def _build() -> Any:
     from pycti import OpenCTIConnectorHelper
 
     hook = sys.excepthook
+    causes: list[BaseException] = []
+
+    def keep_cause(record: logging.LogRecord) -> bool:
+        """Say nothing; pycti's error for a platform out of reach leaves out why it is."""
+        if record.exc_info and record.exc_info[1]:
+            causes.append(record.exc_info[1])
+        return False
+
     # pycti logs each failed attempt with a traceback; the wait is said once, by us.
     quieted = logging.getLogger("api")
-    quieted.disabled = True
+    quieted.addFilter(keep_cause)
     try:
         return OpenCTIConnectorHelper({})
     except Exception as error:
-        raise _unreachable(error) from None
+        raise _unreachable(error, causes) from None
     finally:
-        quieted.disabled = False
+        quieted.removeFilter(keep_cause)
         # pycti's hook ends the process on an error and hides its traceback.
         sys.excepthook = hook
 
 
-def _unreachable(error: Exception) -> SinkUnavailableError:
+def _unreachable(error: Exception, causes: Sequence[BaseException]) -> SinkUnavailableError:
     if isinstance(error, ValueError) and "not reachable" in str(error):
-        return SinkUnavailableError("it does not answer, or refuses OPENCTI_TOKEN")
+        why = next(filter(None, (trouble(cause, "OPENCTI_CA_BUNDLE") for cause in causes)), None)
+        return SinkUnavailableError(why or "it does not answer, or refuses OPENCTI_TOKEN")
     return unavailable(error)
 
 

@@ -11,6 +11,7 @@ import httpx
 
 from shadowserver_connector.api.connect import connect
 from shadowserver_connector.api.connection import open_client, tls_context
+from shadowserver_connector.api.deadline import Deadline, ending
 from shadowserver_connector.errors import ShadowserverConnectorError
 from shadowserver_connector.operations.clock import skew, time_of
 from shadowserver_connector.operations.platform import reach
@@ -69,15 +70,18 @@ def _clock(server: str, theirs: datetime | None) -> str | None:
 
 def _shadowserver_time(settings: Settings) -> datetime | None:
     """Return the time of the API's host, from an answer whose content does not matter."""
-    shadowserver = settings.shadowserver
+    shadowserver, network = settings.shadowserver, settings.network
     try:
-        with open_client(
-            shadowserver.api_url,
-            context=tls_context(shadowserver.ca_bundle),
-            connections=1,
-            timeout=_TIMEOUT,
-            transport=None,
-        ) as client:
+        with (
+            ending(Deadline(_TIMEOUT)),
+            open_client(
+                (shadowserver.api_url,),
+                network=network,
+                context=tls_context(shadowserver.ca_bundle, network),
+                connections=1,
+                timeout=_TIMEOUT,
+            ) as client,
+        ):
             return time_of(client.head(shadowserver.api_url).headers)
     except httpx.HTTPError:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +10,16 @@ from typing import Any, Final
 
 import httpx
 
+from shadowserver_connector.api.connection import open_client, read_bounded, reason, tls_context
+from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
+from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.errors import CredentialsError, SinkUnavailableError
 from shadowserver_connector.operations.clock import time_of
 from shadowserver_connector.settings.model import Settings
 
+_BUNDLE: Final = "OPENCTI_CA_BUNDLE"
 _TIMEOUT: Final = 10.0
+_MAX_BYTES: Final = 1024**2
 _VERSION: Final = "query About { about { version } }"
 _REFUSED: Final = frozenset({"AUTH_REQUIRED", "FORBIDDEN_ACCESS"})
 
@@ -54,19 +60,40 @@ def ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.R
     settings.require_opencti()
     opencti = settings.opencti
     token = opencti.token.get_secret_value() if opencti.token else ""
+    deadline = Deadline(_TIMEOUT)
     try:
-        return httpx.post(
-            f"{opencti.url}/graphql",
-            json={"query": query, "variables": dict(variables)},
-            headers={**_custom_headers(settings), "Authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT,
-            verify=opencti.ssl_verify,
-        )
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        with (
+            ending(deadline),
+            _client(settings) as client,
+            client.stream(
+                "POST",
+                f"{opencti.url}/graphql",
+                json={"query": query, "variables": dict(variables)},
+                headers={**_custom_headers(settings), "Authorization": f"Bearer {token}"},
+            ) as answer,
+        ):
+            body = read_bounded(answer, _MAX_BYTES, deadline)
+    except (httpx.HTTPError, httpx.InvalidURL, TooLateError, RetryLaterError) as error:
+        why = str(error) if isinstance(error, RetryLaterError) else reason(error, _BUNDLE)
+    except ValueError:
         # The text of the library's error may quote headers, and so the token.
-        raise SinkUnavailableError(
-            f"OpenCTI does not answer ({type(error).__name__}); check OPENCTI_URL"
-        ) from None
+        why = "a header that cannot be sent; check OPENCTI_CUSTOM_HEADERS"
+    else:
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, content=body, request=answer.request
+        )
+    raise SinkUnavailableError(f"OpenCTI does not answer ({why}); check OPENCTI_URL")
+
+
+def _client(settings: Settings) -> httpx.Client:
+    opencti, network = settings.opencti, settings.network
+    context = tls_context(opencti.ca_bundle, network, _BUNDLE)
+    if not opencti.ssl_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return open_client(
+        (str(opencti.url),), network=network, context=context, connections=1, timeout=_TIMEOUT
+    )
 
 
 def _error_names(body: Any) -> set[str]:

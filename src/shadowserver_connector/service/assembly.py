@@ -187,6 +187,7 @@ def _reports_api(
         api_url=settings.api_url,
         download_url=settings.download_url,
         ca_bundle=settings.ca_bundle,
+        network=loaded.settings.network,
         connections=settings.max_threads,
         retry=RetryPolicy(sleep=waiter.pause, on_retry=on_retry),
     )

@@ -21,7 +21,7 @@ _FORMATS = {
     "address": "an IP address of this machine",
     "uuid": "a UUID, as uuidgen makes them",
     "duration": "an ISO 8601 duration of weeks, days, hours and minutes, from a minute to 365 days",
-    "file-path": "the path of a file that exists",
+    "pem-file": "the path of a PEM file with certificates",
     "path": "a path",
     "password": "text",
     "short-duration": "a number with d, h, m or s, from a minute to 365 days",

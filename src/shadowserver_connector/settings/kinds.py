@@ -7,12 +7,14 @@ same wherever it stands.
 from __future__ import annotations
 
 import re
+import ssl
 from datetime import timedelta
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, FilePath, WithJsonSchema
 
 MARKINGS = ("TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED")
 
@@ -158,6 +160,14 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
+def _ca_bundle(value: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
+    except (OSError, ValueError):
+        raise ValueError("no certificates in PEM") from None
+    return value
+
+
 Severity = Annotated[
     Literal["info", "low", "medium", "high", "critical"],
     BeforeValidator(_lower),
@@ -212,6 +222,11 @@ Uuid = Annotated[
 ]
 Address = Annotated[
     str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "address"})
+]
+CaBundle = Annotated[
+    FilePath,
+    AfterValidator(_ca_bundle),
+    WithJsonSchema({"type": "string", "format": "pem-file"}),
 ]
 Size = Annotated[
     ByteSize,

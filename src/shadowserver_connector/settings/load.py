@@ -11,7 +11,8 @@ from pydantic import SecretStr, ValidationError
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.model import Settings
-from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.names import SECTIONS, known_settings
+from shadowserver_connector.settings.network import USUAL, Network
 from shadowserver_connector.settings.problems import ill_written, refused, unreachable
 from shadowserver_connector.settings.pycti_names import HANDED_ON
 from shadowserver_connector.settings.sources import (
@@ -146,12 +147,12 @@ def _read_secret(name: str, given: Given, label: str) -> Text:
 def _validate(
     values: Mapping[str, Text], sources: Mapping[str, str], problems: Sequence[str]
 ) -> Settings:
-    data: dict[str, dict[str, Text]] = {section: {} for section in Settings.model_fields}
+    data: dict[str, dict[str, Text]] = {section: {} for section in SECTIONS}
     for name, setting in known_settings().items():
         if name in values:
             data[setting.section][setting.key] = values[name]
     try:
-        settings = Settings.model_validate(data)
+        settings = Settings.model_validate({**data, "network": _network(values, sources)})
     except ValidationError as error:
         raise SettingsError("\n".join([*problems, *refused(error, values, sources)])) from None
     except OSError as error:
@@ -160,6 +161,11 @@ def _validate(
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def _network(values: Mapping[str, Text], sources: Mapping[str, str]) -> Network:
+    given = {name: as_text(values[name]) for name in USUAL if name in values}
+    return Network(given=given, sources={name: sources[name] for name in given})
 
 
 def _hidden(files: Sequence[Source], environment: Source) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pydantic import Field, SecretStr
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.connector import ConnectorSettings
+from shadowserver_connector.settings.network import Network
 from shadowserver_connector.settings.opencti import OpenCTISettings
 from shadowserver_connector.settings.section import Section
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
@@ -26,12 +27,14 @@ class Settings(Section):
     opencti: OpenCTISettings = Field(default_factory=OpenCTISettings)
     connector: ConnectorSettings = Field(default_factory=ConnectorSettings)
     shadowserver: ShadowserverSettings = Field(default_factory=ShadowserverSettings)
+    network: Network = Field(default_factory=Network)
 
     def require_api(self) -> ApiCredentials:
         """Return the Reports API's credentials; `SettingsError` names each that is not set."""
         key, secret = self.shadowserver.api_key, self.shadowserver.api_secret
         if key is None or secret is None:
             raise SettingsError("\n".join(_missing(self.shadowserver, "SHADOWSERVER")))
+        self.network.check()
         return ApiCredentials(key, secret)
 
     def require_opencti(self) -> None:
@@ -39,6 +42,7 @@ class Settings(Section):
         lines = [*_missing(self.opencti, "OPENCTI"), *_missing(self.connector, "CONNECTOR")]
         if lines:
             raise SettingsError("\n".join(lines))
+        self.network.check()
 
     def require_run(self) -> ApiCredentials | None:
         """Ask for both of the above; what is missing is named all at once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from shadowserver_connector.settings.kinds import HttpUrl
+from shadowserver_connector.settings.kinds import CaBundle, HttpUrl
 from shadowserver_connector.settings.section import Section
 
 
@@ -25,6 +25,11 @@ class OpenCTISettings(Section):
     ssl_verify: bool = Field(
         default=True,
         description="Verify the platform's TLS certificate (pycti's own default is not to).",
+    )
+    ca_bundle: CaBundle | None = Field(
+        default=None,
+        description="PEM file of the authorities to trust for OpenCTI, not the usual ones.",
+        examples=["/etc/ssl/opencti-ca.pem"],
     )
     json_logging: bool = Field(default=True, description="Write log lines as JSON.")
     custom_headers: SecretStr | None = Field(

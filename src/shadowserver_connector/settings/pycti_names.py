@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 HANDED_ON: Mapping[str, tuple[str, str] | None] = MappingProxyType(
     {
+        "ALL_PROXY": None,
         "CONNECTOR_AUTO": ("connector", "auto"),
         "CONNECTOR_AUTO_UPDATE": ("connector", "auto_update"),
         "CONNECTOR_ENRICHMENT_RESOLUTION": ("connector", "enrichment_resolution"),
@@ -29,6 +30,7 @@ HANDED_ON: Mapping[str, tuple[str, str] | None] = MappingProxyType(
         "CONNECTOR_METRICS_SUBSYSTEM": ("connector", "metrics_subsystem"),
         "CONNECTOR_ONLY_CONTEXTUAL": ("connector", "only_contextual"),
         "CONNECTOR_XTM_ONE_INTENT": ("connector", "xtm_one_intent"),
+        "CURL_CA_BUNDLE": None,
         "HTTPS_CA_CERTIFICATES": None,
         "HTTPS_PROXY": None,
         "HTTP_PROXY": None,
@@ -51,12 +53,15 @@ HANDED_ON: Mapping[str, tuple[str, str] | None] = MappingProxyType(
         "OPENCTI_MISSING_REF_RETRY_FACTOR": None,
         "OPENCTI_MISSING_REF_RETRY_INITIAL_DELAY": None,
         "QUEUE_PROTOCOL": None,
+        "REQUESTS_CA_BUNDLE": None,
         "S3_ACCESS_KEY": ("s3", "access_key"),
         "S3_BUCKET_REGION": ("s3", "bucket_region"),
         "S3_ENDPOINT": ("s3", "endpoint"),
         "S3_PORT": ("s3", "port"),
         "S3_SECRET_KEY": ("s3", "secret_key"),
         "S3_USE_SSL": ("s3", "use_ssl"),
+        "SSL_CERT_DIR": None,
+        "SSL_CERT_FILE": None,
     }
 )
 """Environment variable -> (section, key) in ``config.yml``; ``None``: it has no place there."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import ByteSize, Field, FilePath, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 
 from shadowserver_connector.settings.kinds import (
+    CaBundle,
     CasePriority,
     CaseSeverity,
     ChunkSize,
@@ -45,7 +46,7 @@ class ShadowserverSettings(Section):
         default="https://dl.shadowserver.org",
         description="Base URL from which report files are downloaded.",
     )
-    ca_bundle: FilePath | None = Field(
+    ca_bundle: CaBundle | None = Field(
         default=None,
         description="PEM file of the authorities to trust for Shadowserver, not the usual ones.",
         examples=["/etc/ssl/proxy-ca.pem"],

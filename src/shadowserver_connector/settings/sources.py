@@ -21,6 +21,7 @@ from shadowserver_connector.settings.names import (
     nearest,
     secret_names,
 )
+from shadowserver_connector.settings.network import in_capitals
 from shadowserver_connector.settings.pycti_names import HANDED_ON
 
 PLACEHOLDER = "ChangeMe"
@@ -74,6 +75,7 @@ def _one_line(text: Text) -> str:
 def read_environment(environ: Mapping[str, str], label: str = ENVIRONMENT) -> Source:
     """Pick the settings out of environment variables, or of a ``.env`` file's."""
     source = Source(label)
+    environ = in_capitals(environ)
     known = {*known_settings(), *HANDED_ON, *(f"{name}_FILE" for name in secret_names())}
     for name in sorted(environ):
         if name in known:

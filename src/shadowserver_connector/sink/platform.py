@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
+from shadowserver_connector.causes import trouble
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.mapping.options import Options
 
@@ -131,6 +132,9 @@ def reason(error: BaseException) -> str:
         return f"{name}; check OPENCTI_TOKEN and the rights of its user"
     if name:
         return name[:100]
+    why = trouble(error, "OPENCTI_CA_BUNDLE")
+    if why is not None:
+        return why
     if isinstance(error, ValueError):
         return "an answer that is none; the platform may be starting"
     if isinstance(error, OSError) and error.errno is not None:

@@ -1,0 +1,125 @@
+"""A moment at which an exchange is over, whatever the other side still sends.
+
+The HTTP libraries bound each read alone. A server that drips a header a byte at a time, sends
+1xx answers without end, or chunks that hold nothing, keeps every read in time: so each operation
+on the connection is given what is left of the whole.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore
+
+
+class TooLateError(httpcore.ReadTimeout):
+    """The exchange should be over; the text says what is missing, in words of ours."""
+
+
+class Deadline:
+    """When an exchange has to be over, counted from its first use of the network."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun: float | None = None
+        self._seconds = seconds
+        self._missing = f"no answer in time ({seconds:g} seconds)"
+
+    def allow(self, seconds: float, missing: str) -> None:
+        """Set another moment, from the same begin, and what to say when it has passed."""
+        self._seconds = seconds
+        self._missing = missing
+
+    def left(self) -> float:
+        """Return the seconds that are left, more than 0. Raises TooLateError."""
+        now = self._clock()
+        if self._begun is None:
+            self._begun = now
+        left = self._begun + self._seconds - now
+        if left <= 0:
+            raise TooLateError(self._missing)
+        return left
+
+
+_current: ContextVar[Deadline | None] = ContextVar("shadowserver_deadline", default=None)
+
+
+@contextmanager
+def ending(deadline: Deadline) -> Iterator[None]:
+    """Let what this thread asks by HTTP inside be over at the deadline."""
+    token = _current.set(deadline)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def _bounded(seconds: float | None) -> float | None:
+    deadline = _current.get()
+    if deadline is None:
+        return seconds
+    left = deadline.left()
+    return left if seconds is None else min(seconds, left)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell a time-out of one operation from the end of the whole."""
+    try:
+        yield
+    except httpcore.TimeoutException:
+        _bounded(None)
+        raise
+
+
+class DeadlineBackend(httpcore.SyncBackend):
+    """Connections that keep the deadline of the thread that uses them."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Open a connection."""
+        with _told():
+            stream = super().connect_tcp(
+                host, port, _bounded(timeout), local_address, socket_options
+            )
+        return _Stream(stream)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with _told():
+            return self._stream.read(max_bytes, _bounded(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        with _told():
+            self._stream.write(buffer, _bounded(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        with _told():
+            stream = self._stream.start_tls(ssl_context, server_hostname, _bounded(timeout))
+        return _Stream(stream)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

@@ -1,0 +1,252 @@
+"""The way out: the authorities and proxies that the usual environment variables name.
+
+HTTP libraries read these variables by rules of their own. They are read here, once, and each
+library is told the outcome, so that every command and pycti take the same way.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+from pydantic import Field
+
+from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.settings.section import Section
+
+PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+NO_PROXY: Final = "NO_PROXY"
+BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Files that replace the authorities of the library, all of them together."""
+DIRECTORIES: Final = "SSL_CERT_DIR"
+"""Directories as OpenSSL makes them, which count where no file is named."""
+FURTHER: Final = "HTTPS_CA_CERTIFICATES"
+"""Authorities besides the others, as a file or as its text; pycti's own variable."""
+USUAL: Final = frozenset({*PROXIES, NO_PROXY, *BUNDLES, DIRECTORIES, FURTHER})
+
+_HASHED: Final = re.compile(r"[0-9a-f]{8}\.\d+")
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Proxy(NamedTuple):
+    """A proxy, and the variable that names it. The URL may hold a password."""
+
+    url: str
+    variable: str
+
+
+class Authorities(NamedTuple):
+    """Whom to trust: those of ``files``, else those that the library ships; and ``further``."""
+
+    files: tuple[tuple[str, Path], ...]
+    """PEM files, or directories as OpenSSL makes them, each with the variable that names it."""
+    further: str | None = None
+    """Certificates as PEM text."""
+
+
+def in_capitals(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment where a proxy's lower-case name, if there, stands for the other."""
+    found = dict(environ)
+    for name in (*PROXIES, NO_PROXY):
+        if name.lower() in environ:
+            found[name] = environ[name.lower()]
+    return found
+
+
+class Network(Section):
+    """The usual variables, as they are; what they mean is asked for each host."""
+
+    given: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    """By name in capitals. Values may hold passwords."""
+    sources: Mapping[str, str] = Field(default_factory=dict)
+
+    def proxy(self, url: str) -> Proxy | None:
+        """Return the proxy that leads to a URL; never one to this machine itself."""
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+        if is_loopback(host) or any(
+            _excepts(entry.lower(), host, port) for entry in self.exceptions()
+        ):
+            return None
+        return self.proxy_for(parts.scheme)
+
+    def proxy_for(self, scheme: str) -> Proxy | None:
+        """Return the proxy for URLs of a scheme, whatever their host."""
+        names = (f"{scheme.upper()}_PROXY", "ALL_PROXY")
+        name = next((name for name in names if self.given.get(name)), None)
+        return Proxy(_with_scheme(self.given[name]), name) if name else None
+
+    def authorities(self, bundle: Path | None, setting: str) -> Authorities:
+        """Return whom to trust; ``bundle``, the file that ``setting`` names, replaces the usual.
+
+        Raises SettingsError where `HTTPS_CA_CERTIFICATES` holds nothing that can be read.
+        """
+        if bundle is not None:
+            return Authorities(((setting, bundle),))
+        named = {Path(path): name for name in BUNDLES if (path := self.given.get(name))}
+        if not named:
+            listed = self.given.get(DIRECTORIES, "").split(os.pathsep)
+            named = {Path(path): DIRECTORIES for path in listed if path}
+        return Authorities(tuple((name, path) for path, name in named.items()), self._further())
+
+    def check(self) -> None:
+        """Raise SettingsError, with a line for each variable that cannot be used."""
+        lines = [line for name in PROXIES if (line := self._proxy_problem(name))]
+        try:
+            verifying_context(self.authorities(None, ""))
+        except SettingsError as error:
+            lines.append(str(error))
+        if lines:
+            raise SettingsError("\n".join(lines))
+
+    def exceptions(self) -> tuple[str, ...]:
+        """Return the entries of ``NO_PROXY``."""
+        entries = (entry.strip() for entry in self.given.get(NO_PROXY, "").split(","))
+        return tuple(entry for entry in entries if entry)
+
+    def _proxy_problem(self, name: str) -> str | None:
+        value = self.given.get(name)
+        if not value:
+            return None
+        parts = _split(_with_scheme(value))
+        if parts and parts.scheme in _PORTS and parts.hostname and parts.path in ("", "/"):
+            return None
+        # The value is not shown: it may hold a password.
+        why = "it names no proxy"
+        if parts and parts.hostname and parts.scheme not in _PORTS:
+            why = f"{parts.scheme}:// is not supported"
+        source = f" ({self.sources[name]})" if name in self.sources else ""
+        return f"{name}{source}: {why}; give http://host:port or https://host:port"
+
+    def _further(self) -> str | None:
+        value = self.given.get(FURTHER)
+        if not value:
+            return None
+        if "-----BEGIN CERTIFICATE-----" in value:
+            return value
+        try:
+            return Path(value).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            raise SettingsError(
+                f"{FURTHER}: neither a PEM file that can be read nor its text"
+            ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def verifying_context(found: Authorities) -> ssl.SSLContext:
+    """Return a context that verifies. Raises SettingsError where the certificates cannot be read.
+
+    Without a file it is httpx's choice: the certificates of certifi, which requests has, too.
+    """
+    files = [(name, file) for name, path in found.files for file in _pem_files(name, path)]
+    context = _context(*files[0]) if files else httpx.create_ssl_context(trust_env=False)
+    for name, file in files[1:]:
+        _trust(context, name, file)
+    if found.further:
+        try:
+            context.load_verify_locations(cadata=found.further)
+        except (ssl.SSLError, ValueError):
+            raise SettingsError(f"{FURTHER}: it holds no certificates in PEM") from None
+    return context
+
+
+def _pem_files(name: str, path: Path) -> list[Path]:
+    """Return a file, or those of a directory under the names that ``c_rehash`` gives them."""
+    try:
+        if not path.is_dir():
+            return [path]
+        files = sorted(file for file in path.iterdir() if _HASHED.fullmatch(file.name))
+    except (OSError, ValueError):
+        files = []
+    if not files:
+        raise _unreadable(name, path, "no certificates as c_rehash names them")
+    return files
+
+
+def _context(name: str, file: Path) -> ssl.SSLContext:
+    with _readable(name, file):
+        return ssl.create_default_context(cafile=file)
+
+
+def _trust(context: ssl.SSLContext, name: str, file: Path) -> None:
+    with _readable(name, file):
+        context.load_verify_locations(cafile=file)
+
+
+@contextmanager
+def _readable(name: str, file: Path) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError:
+        raise _unreadable(name, file, "not PEM") from None
+    except OSError as error:
+        raise _unreadable(name, file, str(error.strerror)) from None
+    except ValueError:
+        raise _unreadable(name, file, "not a path") from None
+
+
+def _unreadable(name: str, path: Path, why: str) -> SettingsError:
+    text = f"{name}: cannot read CA certificates from {str(path)[:200]!r}: {why}; give a PEM file"
+    return SettingsError(text)
+
+
+def _excepts(entry: str, host: str, port: int | None) -> bool:
+    """Tell whether an entry of ``NO_PROXY``, in lower case, stands for a host.
+
+    ``*`` is every host, a name the host and all below it, with a dot before it or not. An address
+    is that host, a network each address in it. A port behind a name or an address narrows it down.
+    """
+    if entry == "*":
+        return True
+    try:
+        network = ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        return _excepts_name(entry, host, port)
+    return _is_address(host) and ipaddress.ip_address(host) in network
+
+
+def _excepts_name(entry: str, host: str, port: int | None) -> bool:
+    name, colon, number = entry.rpartition(":")
+    if colon and number.isdecimal():
+        return number == str(port) and _excepts(name, host, None)
+    name = entry.removeprefix("*").lstrip(".")
+    if not name or _is_address(host):
+        return False
+    return host == name or host.endswith(f".{name}")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _with_scheme(proxy: str) -> str:
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _split(url: str) -> SplitResult | None:
+    """Split a URL; ``None`` where it is none, or one with blanks or a port that is none."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0 and url.isprintable() and " " not in url
+    except ValueError:
+        return None
+    return parts if usable else None
