@@ -32,7 +32,7 @@ class Platform(ThreadingHTTPServer):
         return {
             "OPENCTI_URL": f"http://127.0.0.1:{self.server_port}",
             "OPENCTI_TOKEN": TOKEN,
-            "CONNECTOR_ID": "5c1b9f0e-0000-4000-8000-00000000c0de",
+            "CONNECTOR_ID": "0f0e0d0c-0000-4000-8000-00000000feed",
         }
 
 

@@ -51,7 +51,7 @@ def test_a_setting_that_was_not_meant_ends_with_3(
     given = {
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "token",
-        "CONNECTOR_ID": "5c1b9f0e-0000-4000-8000-00000000c0de",
+        "CONNECTOR_ID": "0f0e0d0c-0000-4000-8000-00000000feed",
         "SHADOWSERVER_API_KEY": "key",
         "SHADOWSERVER_API_SECRET": "secret",
         name: value,
@@ -68,7 +68,7 @@ def test_backfill_needs_an_account(run: Run) -> None:
     by_mail = {
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "token",
-        "CONNECTOR_ID": "5c1b9f0e-0000-4000-8000-00000000c0de",
+        "CONNECTOR_ID": "0f0e0d0c-0000-4000-8000-00000000feed",
         "SHADOWSERVER_DROP_DIR": "drop",
     }
     result = run("backfill", "--from", "2024-01-01", **by_mail)

@@ -22,6 +22,7 @@ from shadowserver_connector.connector.events import Dropped, Event, Observe, Rep
 from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
+from shadowserver_connector.operations.dropped import _ChangedError, _opened
 from shadowserver_connector.operations.watch import Watch
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import Convert
@@ -504,6 +505,37 @@ def test_what_takes_the_place_of_a_file_is_not_followed(
     assert not (drop.folder / "done").exists()
     assert not (drop.folder / "failed").exists()
     assert outside.stat().st_nlink == (2 if how == "hard link" else 1)
+
+
+def test_a_link_is_not_even_opened(drop: Drop, tmp_path: Path) -> None:
+    """Opening alone may have effects: a device, a pipe that someone waits at."""
+    outside = tmp_path / "outside.csv"
+    outside.write_bytes(b"one")
+    link = drop.folder / NAME
+    link.symlink_to(outside)
+    with pytest.raises(_ChangedError):
+        _opened(link)
+    os.close(_opened(outside))
+
+
+def test_another_file_in_its_place_is_not_read(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was not looked at twice, so it may not be whole."""
+    path = drop.put(NAME, b"one")
+    drop.look(1)
+    read: list[Any] = []
+
+    def exchange(folder: Path) -> Any:
+        found = files_in(folder)
+        drop.put("2024-01-31-scan_ssl-new.txt", b"two").replace(path)
+        return found
+
+    monkeypatch.setattr("shadowserver_connector.operations.drop.files_in", exchange)
+    monkeypatch.setattr(shutil, "copyfileobj", lambda *arguments: read.append(arguments))
+    drop.look(1)
+    assert read == []
+    monkeypatch.undo()
+    drop.look()
+    assert (drop.folder / "done" / NAME).read_bytes() == b"two"
 
 
 def test_a_hard_link_is_said_once_and_left(drop: Drop, tmp_path: Path) -> None:

@@ -260,10 +260,16 @@ def test_days_given_up_are_named_up_to_a_bound() -> None:
     assert status.given_up[0] == "day 1"
 
 
+CONNECTOR = "0f0e0d0c-0000-4000-8000-00000000feed"
+
+
 def test_where_the_file_is(tmp_path: Path) -> None:
     """As configured, else in the temporary directory, by the connector's id."""
-    settings = Settings.model_validate({"connector": {"id": "my/id"}})
-    assert status_path(settings) == Path(tempfile.gettempdir()) / "shadowserver-id.status.json"
+    settings = Settings.model_validate({"connector": {"id": CONNECTOR}})
+    assert (
+        status_path(settings)
+        == Path(tempfile.gettempdir()) / f"shadowserver-{CONNECTOR}.status.json"
+    )
     configured = {"shadowserver": {"status_file": str(tmp_path / "s.json")}}
     assert status_path(Settings.model_validate(configured)) == tmp_path / "s.json"
 

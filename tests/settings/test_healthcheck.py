@@ -71,7 +71,7 @@ def health(tmp_path: Path, url: str, **environ: str) -> tuple[int, str]:
             "PATH": os.environ["PATH"],
             "OPENCTI_URL": url,
             "OPENCTI_TOKEN": "token",
-            "CONNECTOR_ID": "5c1b9f0e-0000-4000-8000-00000000c0de",
+            "CONNECTOR_ID": "0f0e0d0c-0000-4000-8000-00000000feed",
             **environ,
         },
         capture_output=True,
@@ -106,7 +106,7 @@ def test_health(
     )
     assert found[0] == code
     assert found[1].startswith(line)
-    assert platform.request_body["variables"] == {"id": "5c1b9f0e-0000-4000-8000-00000000c0de"}
+    assert platform.request_body["variables"] == {"id": "0f0e0d0c-0000-4000-8000-00000000feed"}
     assert platform.headers["Authorization"] == "Bearer token"
     assert platform.headers["X-First"] == "1"
     assert platform.headers["X-Second"] == "two"
