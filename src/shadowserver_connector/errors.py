@@ -4,6 +4,7 @@
     ├── FatalError              stop: a person must change something
     │   ├── SettingsError           a setting is missing, wrong or contradicts another
     │   ├── CredentialsError        the API or OpenCTI refused who we are
+    │   ├── VersionError            OpenCTI does not know what the installed pycti asks for
     │   └── CatalogueError          the catalogue's data files contradict themselves
     ├── RetriableError          the same call may succeed later; nothing is lost meanwhile
     │   ├── ApiUnavailableError     Shadowserver down, slow, or answering nonsense
@@ -42,6 +43,10 @@ class SettingsError(FatalError):
 
 class CredentialsError(FatalError):
     """The API or OpenCTI refused the key, secret or token."""
+
+
+class VersionError(FatalError):
+    """OpenCTI does not know what the installed pycti asks of it: another pycti is needed."""
 
 
 class CatalogueError(FatalError):

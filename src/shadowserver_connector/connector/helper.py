@@ -9,10 +9,10 @@ import sys
 from typing import Any, Final, cast
 
 from shadowserver_connector.connector.noise import quiet_pycti
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.connector.registration import Registration, advice
 from shadowserver_connector.settings.export import export_for_pycti
 from shadowserver_connector.settings.load import Loaded
-from shadowserver_connector.sink.platform import OPENCTI, unavailable
+from shadowserver_connector.sink.platform import OPENCTI
 from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.sink.works import announce_or_fail
 
@@ -32,16 +32,20 @@ def pycti_log(loaded: Loaded) -> Log:
 def connect(loaded: Loaded, waiter: Waiter) -> Any:
     """Register with OpenCTI and return pycti's ``OpenCTIConnectorHelper``; waits until it is there.
 
-    Raises Stopping.
+    Raises CredentialsError where OpenCTI refuses the token, VersionError where pycti does not fit
+    it, SettingsError where metrics cannot be served, and Stopping.
     """
     export_for_pycti(loaded, os.environ)
-    helper = waiter.until(OPENCTI, _build)
+    registration = Registration()
+    helper = waiter.until(OPENCTI, lambda: registration.attempt(_build))
     # Each attempt to reach a broker that is down makes a dozen lines; the wait is said by us.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     connector = loaded.settings.connector
     quiet_pycti(connector.name, connector.log_level)
     _set_time_out(helper)
     announce_or_fail(helper)
+    if newer := advice(registration.platform):
+        waiter.log.warning(newer, {"left out": registration.left_out})
     return helper
 
 
@@ -54,18 +58,10 @@ def _build() -> Any:
     quieted.disabled = True
     try:
         return OpenCTIConnectorHelper({})
-    except Exception as error:
-        raise _unreachable(error) from None
     finally:
         quieted.disabled = False
         # pycti's hook ends the process on an error and hides its traceback.
         sys.excepthook = hook
-
-
-def _unreachable(error: Exception) -> SinkUnavailableError:
-    if isinstance(error, ValueError) and "not reachable" in str(error):
-        return SinkUnavailableError("it does not answer, or refuses OPENCTI_TOKEN")
-    return unavailable(error)
 
 
 def _set_time_out(helper: Any) -> None:

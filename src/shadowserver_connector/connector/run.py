@@ -21,8 +21,6 @@ from shadowserver_connector.sink.works import close_orphans
 from shadowserver_connector.state.model import State, finished, is_done, since, with_day_open
 from shadowserver_connector.state.window import oldest_day, window
 
-_ORPHANED = "Interrupted: the connector ended while it sent. The next run sends what is missing."
-
 
 def run_window(parts: Importer) -> bool:
     """Import everything new; return whether every day could be asked for.
@@ -81,8 +79,8 @@ def run_without_api(
 
 
 def close_left_open(helper: Any, waiter: Waiter) -> None:
-    """Close the works that a killed process left open."""
-    for name in waiter.until(OPENCTI, lambda: close_orphans(helper, _ORPHANED)):
+    """Close the works that a killed process left open, and none that is still sent."""
+    for name in waiter.until(OPENCTI, lambda: close_orphans(helper)):
         waiter.log.warning("Closed a work that was left open", {"work": name})
 
 
