@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
@@ -26,6 +27,8 @@ from tests.platform.opencti import Fault, OpenCTI
 from tests.platform.schema import NEWEST, OLDER, OLDEST, Schema
 from tests.sink.pycti_fakes import FakeLog
 
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
 CONNECTOR = "5c1b9f0e-0000-4000-8000-00000000c0de"
 NEWER = pytest.mark.skipif(
     "version" not in trial()[0] and installed().startswith("6."),
@@ -45,6 +48,8 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for name in set(os.environ) - set(before):
         del os.environ[name]
+    # pycti leaves its connections open.
+    gc.collect()
 
 
 @pytest.fixture

@@ -107,14 +107,3 @@ def test_a_run_closes_the_works_of_a_command_that_is_dead(
         assert "Interrupted: the command ended" in message["message"]
         assert world.logs().count("Closed a work that was left open") == 1
     assert all(each.closed for each in world.works() if each is not work)
-
-
-def test_a_run_leaves_the_works_of_another_run_alone(world: World) -> None:
-    """One that a scheduler started while the one before was not through yet."""
-    with world.connector() as process:
-        work = stuck(world)
-        assert world.run(shadowserver_report_types="scan_telnet") == 0, world.logs()[-3000:]
-        assert not work.closed
-        world.platform.release()
-        assert process.wait() == 0, world.logs()[-3000:]
-    assert [message["message"][:9] for message in work.messages] == ["2 reports"]
