@@ -21,7 +21,7 @@ RUN python -m venv /opt/venv
 COPY requirements/runtime.txt /tmp/runtime.txt
 RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/runtime.txt
 
-# pycti should be of the platform's version: docker build --build-arg PYCTI_VERSION=6.9.3 .
+# pycti should be of the platform's version: docker build --build-arg PYCTI_VERSION=7.260817.0 .
 ARG PYCTI_VERSION=""
 RUN if [ -n "$PYCTI_VERSION" ]; then /opt/venv/bin/pip install "pycti==$PYCTI_VERSION"; fi
 

@@ -4,6 +4,7 @@ import sys
 import traceback
 
 from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.exits import SETTINGS
 
 if __name__ == "__main__":
     try:
@@ -12,7 +13,8 @@ if __name__ == "__main__":
 
         code = run()
     except SettingsError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        code = SETTINGS
     except Exception:
         traceback.print_exc()
         sys.exit(1)

@@ -7,6 +7,9 @@ a busy machine.
 
 from __future__ import annotations
 
+from itertools import count
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,3 +19,23 @@ settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("steady")
+
+_TESTS = count()
+
+
+@pytest.fixture(scope="session")
+def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for the marks of works."""
+    return tmp_path_factory.mktemp("marks")
+
+
+@pytest.fixture(autouse=True)
+def own_marks(marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the marks of works apart: tests use the same ids, some at the same time."""
+    folder = marks / str(next(_TESTS))
+
+    def place() -> Path:
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    monkeypatch.setattr("shadowserver_connector.sink.owners.temporary_directory", place)

@@ -4,6 +4,7 @@
     ├── FatalError              stop: a person must change something
     │   ├── SettingsError           a setting is missing, wrong or contradicts another
     │   ├── CredentialsError        the API or OpenCTI refused who we are
+    │   ├── VersionError            OpenCTI does not know what the installed pycti asks for
     │   ├── CatalogueError          the catalogue's data files contradict themselves
     │   ├── ClockError              this machine's clock is wrong beyond doubt
     │   └── NewerStateError         the state in OpenCTI is of a newer version of the connector
@@ -44,6 +45,10 @@ class SettingsError(FatalError):
 
 class CredentialsError(FatalError):
     """The API or OpenCTI refused the key, secret or token."""
+
+
+class VersionError(FatalError):
+    """OpenCTI does not know what the installed pycti asks of it: another pycti is needed."""
 
 
 class CatalogueError(FatalError):

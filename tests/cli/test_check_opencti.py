@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.connector.registration import installed
 from shadowserver_connector.settings.network import USUAL
 from tests.cli.conftest import Run
 
@@ -74,7 +75,7 @@ def test_opencti_answers(run_json: RunJson, account: dict[str, str], platform: P
     platform.date = formatdate(usegmt=True)
     told, code = run_json("check", **account, **platform.account)
     assert code == 0
-    assert told["opencti"] == "ok, version 7.1.0"
+    assert told["opencti"] == f"ok, version 7.1.0, with pycti {installed()}"
     assert told["clock"] == []
     assert platform.token == f"Bearer {TOKEN}"
 

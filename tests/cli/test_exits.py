@@ -22,13 +22,14 @@ from shadowserver_connector.errors import (
     SettingsError,
     SinkUnavailableError,
 )
+from shadowserver_connector.exits import UsageError
 from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (exits.UsageError("a"), 2),
+        (UsageError("a"), 2),
         (SettingsError("a: [b] is no :key:"), 3),
         (CatalogueError("a"), 3),
         (CredentialsError("a"), 4),

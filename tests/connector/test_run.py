@@ -35,6 +35,7 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.state.model import State, with_day_open, with_done, with_failure
 from shadowserver_connector.state.storage import dump, load
 from tests.sink.pycti_fakes import FakeHelper
@@ -410,7 +411,7 @@ def test_reset_stops_the_run_and_the_next_one_starts_over(
 
 def test_work_left_open_by_a_killed_process_is_closed(helper: FakeHelper, tmp_path: Path) -> None:
     """It gets a message and is not deleted."""
-    helper.api.work.initiate_work("connector-id", "left open", is_multipart=True)
+    helper.api.work.initiate_work("connector-id", work_name(TODAY), is_multipart=True)
     run_window(importer(helper, FakeApi(), tmp_path))
     assert helper.api.work.works["work-1"]["message"].startswith("Interrupted")
 

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -130,16 +130,24 @@ class World:
         platform.connectors.queues.declare(CONNECTOR)
         broker.purge(self.queue)
 
-    @contextmanager
-    def connector(self, entry: str = "run_once", **settings: Any) -> Iterator[Process]:
+    def connector(
+        self, entry: str = "run_once", **settings: Any
+    ) -> AbstractContextManager[Process]:
         """Start a connector; it is killed at the end, if it still runs.
 
         ``settings`` are environment variables in lower case: ``shadowserver_notes="host"``.
         """
+        return self._running(["-c", _PROGRAM.format(entry=entry)], settings)
+
+    def commanded(self, *arguments: object, **settings: Any) -> AbstractContextManager[Process]:
+        """Start a command of the command line; it is killed at the end, if it still runs."""
+        return self._running(["-m", "shadowserver_connector", *map(str, arguments)], settings)
+
+    @contextmanager
+    def _running(self, arguments: Sequence[str], settings: dict[str, Any]) -> Iterator[Process]:
         log = self.folder / f"connector-{len(self._logs)}.log"
         self._logs.append(log)
-        program = _PROGRAM.format(entry=entry)
-        command = [*self.prefix, sys.executable, "-W", "ignore", "-c", program]
+        command = [*self.prefix, sys.executable, "-W", "ignore", *arguments]
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, env=self._environment(settings), cwd=self.folder, stdout=output,
@@ -242,7 +250,11 @@ class World:
         return "".join(log.read_text(errors="replace") for log in self._logs)
 
     def _environment(self, settings: dict[str, Any]) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "LANG", "PYTHONPATH")
+            if name in os.environ
+        }
         (self.folder / "tmp").mkdir(exist_ok=True)
         defaults = {
             "TMPDIR": str(self.folder / "tmp"),

@@ -80,7 +80,7 @@ def test_wrong_setting_is_told_before_anything_is_contacted(world: World, tmp_pa
     ended = world.start_by_hand(
         pythonpath=tmp_path, witness=witness, shadowserver_notes="sometimes"
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     [line] = ended.stderr.splitlines()
     for word in ("SHADOWSERVER_NOTES", "environment", "finding", "host", "none", "auto"):
         assert word in line
@@ -137,7 +137,7 @@ def test_certificate_that_nobody_vouches_for_is_refused(world: World, tmp_path: 
     with stranger(tmp_path) as seen, world.connector(opencti_url=seen.url) as process:
         world.until(seen.refused.is_set)
         world.until(lambda: '"Waiting"' in world.logs())
-        assert process.terminate(10) == 0
+        assert process.terminate(10) == 130
         assert seen.received == []
 
 
@@ -153,6 +153,6 @@ def test_certificate_is_accepted_where_that_is_asked_for(
         }[trust]
         with world.connector(opencti_url=seen.url, **settings) as process:
             world.until(lambda: bool(seen.received))
-            assert process.terminate(10) == 0
+            assert process.terminate(10) == 130
         assert not seen.refused.is_set()
         assert b"POST /graphql" in seen.received[0]

@@ -71,7 +71,7 @@ def test_import_brings_files_into_opencti(world: World, store: Reports, tmp_path
     assert told["failed"] == []
     world.import_all()
     assert sorted(work.name for work in world.works()) == [
-        f"Shadowserver reports of {TODAY - timedelta(days=back)}" for back in (2, 1)
+        f"Shadowserver reports of {TODAY - timedelta(days=back)} (import)" for back in (2, 1)
     ]
     assert all(work.status == "complete" for work in world.works())
     assert all("2 reports, 24 findings" in work.messages[-1]["message"] for work in world.works())
@@ -83,13 +83,16 @@ def test_import_brings_files_into_opencti(world: World, store: Reports, tmp_path
 
 
 def test_import_leaves_the_state_alone(world: World, store: Reports, tmp_path: Path) -> None:
-    """A connector under the same id goes on where it was."""
+    """A connector under the same id goes on where it was; they never ping, which carries it."""
     assert world.run() == 0
     before = world.state()
+    pings = world.platform.connectors.get(CONNECTOR).pings
     folder = tmp_path / "files"
     files_of(store, folder)
     assert world.command("import", folder).returncode == 0
+    assert world.command("backfill", *DAYS, "--yes").returncode == 0
     assert world.state() == before
+    assert world.platform.connectors.get(CONNECTOR).pings == pings
 
 
 def test_import_names_what_fails(world: World, tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
     store.add(YESTERDAY, "scan_ssh", b"\x00\x01 no table", 1)
     assert world.command("status").returncode == 5
     done = world.command("run", "--once")
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 1, done.stderr[-3000:]
     assert world.done() == len(store.files) - 1
     status = world.command("status", "--json")
     assert status.returncode == 1
@@ -168,7 +171,9 @@ def test_backfill_estimates_asks_and_imports(world: World, store: Reports) -> No
     assert done.returncode == 0, done.stderr
     assert str(old) in done.stdout
     world.import_all()
-    assert [work.name for work in world.works()][works:] == [f"Shadowserver reports of {old}"]
+    assert [work.name for work in world.works()][works:] == [
+        f"Shadowserver reports of {old} (backfill)"
+    ]
     assert all(work.status == "complete" for work in world.works())
     assert world.state() == before
 
@@ -182,7 +187,7 @@ def test_backfill_without_a_question(world: World, store: Reports) -> None:
     told = json.loads(done.stdout)
     assert len(told["reports"]) == 4
     assert [each["file"] for each in told["failed"]] == [f"{YESTERDAY}-scan_ssh-example-4.csv"]
-    assert {work.name[-10:]: len(work.errors) for work in world.works()} == {
+    assert {work.name.split()[3]: len(work.errors) for work in world.works()} == {
         str(YESTERDAY): 1,
         str(YESTERDAY - timedelta(days=1)): 0,
     }

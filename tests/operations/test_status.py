@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -201,6 +202,37 @@ def test_a_link_in_its_place_is_replaced(tmp_path: Path) -> None:
     write_status(path, FULL)
     assert target.read_text() == "precious"
     assert not path.is_symlink()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link", "dangling link"])
+def test_what_only_looks_like_a_file_is_left_alone(tmp_path: Path, kind: str) -> None:
+    """A pipe in its place is not waited for, a device not replaced, a link not followed."""
+    path = tmp_path / "status.json"
+    make: dict[str, Callable[[], None]] = {
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "device": lambda: path.symlink_to("/dev/null"),
+        "link": lambda: path.symlink_to(tmp_path / "target"),
+        "dangling link": lambda: path.symlink_to(tmp_path / "nowhere"),
+    }
+    write_status(tmp_path / "target", FULL)
+    make[kind]()
+    if kind == "device":
+        path = Path("/dev/null")
+    before = path.lstat()
+    with pytest.raises(SinkUnavailableError, match="no regular file"):
+        read_status(path)
+    log = FakeLog()
+    watch = Watch(path, log)
+    if "link" not in kind:
+        watch.observe(RunStarted(datetime.now(UTC)))
+        watch.beat()
+        [(level, said, meta)] = log.lines
+        assert (level, said) == ("warning", "The status file cannot be written")
+        assert meta["reason"] == "it is no regular file"
+    assert stat.S_IFMT(path.lstat().st_mode) == stat.S_IFMT(before.st_mode)
+    assert path.lstat().st_ino == before.st_ino
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"version": 1, "alive": 7}'])

@@ -19,11 +19,12 @@ from tests.platform.errors import PlatformError, bad_input
 from tests.platform.graphql import Operation, read, select
 from tests.platform.queues import LocalQueues, Queues
 from tests.platform.resolvers import Platform, resolve
+from tests.platform.schema import NEWEST, Schema
 from tests.platform.server import Answer, Server
 from tests.platform.store import Store
 from tests.platform.works import Works
 
-VERSION = "7.260817.0"
+VERSION = "7.261026.0"
 TOKEN = "6f9a2c1e-0000-4000-8000-0123456789ab"
 
 
@@ -58,14 +59,21 @@ class OpenCTI:
     `store`, `works` and `connectors` may be read by tests at any time.
     """
 
-    def __init__(self, queues: Queues | None = None, token: str = TOKEN) -> None:
+    def __init__(
+        self,
+        queues: Queues | None = None,
+        token: str = TOKEN,
+        version: str = VERSION,
+        schema: Schema = NEWEST,
+    ) -> None:
         self.token = token
+        self.schema = schema
         self.store = Store()
         self.works = Works()
         self.connectors = Connectors(queues or LocalQueues(), self.works)
         self.requests: list[Seen] = []
         self.unknown: list[str] = []
-        self._platform = Platform(VERSION, self.store, self.works, self.connectors)
+        self._platform = Platform(version, schema, self.store, self.works, self.connectors)
         self._server = Server(self._handle)
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
@@ -159,7 +167,7 @@ class OpenCTI:
                 "AUTH_REQUIRED", "You must be logged in to do this.", genre="TECHNICAL"
             )
         work_id = headers.get("opencti-work-id")
-        if work_id and work_id != "None" and self.works.get(work_id) is None:
+        if work_id and work_id != "None" and not self.works.is_alive(work_id):
             raise PlatformError("WORK_NOT_ALIVE", "Work is no longer alive", http_status=400)
         retry = headers.get("opencti-retry-number")
         return {

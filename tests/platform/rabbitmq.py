@@ -95,7 +95,9 @@ class RabbitMQ:
         shutil.rmtree(self.home, ignore_errors=True)
 
     def start(self) -> None:
-        """Start the node and wait until it takes AMQP connections. Starting twice is harmless.
+        """Start the node and wait until it takes AMQP connections and questions.
+
+        Starting twice is harmless.
 
         Raises RuntimeError, with the end of the node's output, when it does not come up.
         """
@@ -159,20 +161,37 @@ class RabbitMQ:
             f'{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<"{self.vhost}">>, queue, '
             f'<<"{queue}">>)), rabbit_amqqueue:info(Q, [messages, message_bytes]).\n'
         )
-        cookie = (self.home / ".erlang.cookie").read_text()
-        answer = subprocess.run(
-            ["erl_call", "-sname", self._node, "-c", cookie, "-e"],
-            input=asked,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            timeout=STOP_TIMEOUT,
-            check=True,
-        ).stdout
+        answer = self._evaluate(asked)
         found = re.search(r"{messages, *(\d+)}, *{message_bytes, *(\d+)}", answer)
         if not found:
             raise RuntimeError(f"RabbitMQ knows no queue {queue}: {answer.strip()}")
         return int(found[1]), int(found[2])
+
+    def _evaluate(self, expression: str) -> str:
+        """Have the node evaluate something.
+
+        Waits for its answer while it runs, which under load may take some attempts. Raises OSError
+        where there is none.
+        """
+        deadline = time.monotonic() + STOP_TIMEOUT
+        while True:
+            try:
+                return self._evaluate_once(expression)
+            except OSError:
+                if not self.running or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
+
+    def _evaluate_once(self, expression: str) -> str:
+        cookie = (self.home / ".erlang.cookie").read_text()
+        command = ["erl_call", "-sname", self._node, "-c", cookie, "-e"]
+        try:
+            return subprocess.run(
+                command, input=expression, env=self._environment(), capture_output=True,
+                text=True, timeout=STOP_TIMEOUT, check=True,
+            ).stdout  # fmt: skip
+        except subprocess.SubprocessError as error:
+            raise OSError(f"RabbitMQ's node does not answer: {error!r}") from None
 
     def purge(self, queue: str) -> int:
         """Drop the messages that wait in the queue and return how many there were."""
@@ -265,9 +284,10 @@ class RabbitMQ:
             return False
         try:
             pika.BlockingConnection(self.parameters()).close()
+            # Erlang's own protocol is another port, and may be later under load.
+            return "ready" in self._evaluate_once("ready.\n")
         except (AMQPError, OSError):
             return False
-        return True
 
     def _output(self) -> str:
         parts = [*self.home.glob("*.out"), *self.home.glob("log/*.log")]

@@ -10,6 +10,7 @@ from typing import Any
 from tests.platform.connectors import Connectors
 from tests.platform.errors import PlatformError, bad_input, functional
 from tests.platform.graphql import Field
+from tests.platform.schema import Schema, check_registration
 from tests.platform.store import Store
 from tests.platform.things import Thing
 from tests.platform.vocabularies import categories
@@ -52,6 +53,7 @@ class Platform:
     """What the resolvers work on."""
 
     version: str
+    schema: Schema
     store: Store
     works: Works
     connectors: Connectors
@@ -77,6 +79,8 @@ def resolve(platform: Platform, field: Field, retry: int | None) -> Any:
         return _shown(_import_artifact(platform.store, given))
     if name == "workEdit":
         return _edit_work(platform.works, field)
+    if name == "registerConnector":
+        check_registration(platform.schema, field)
     if resolver := _SIMPLE.get(name):
         return resolver(platform, given)
     raise bad_input(f'Cannot query field "{name}"')
@@ -212,6 +216,7 @@ def _shown(thing: Thing) -> dict[str, Any]:
 
 
 _SIMPLE: dict[str, Callable[[Platform, Mapping[str, Any]], Any]] = {
+    "__type": lambda platform, given: platform.schema.told(given["name"]),
     "about": lambda platform, given: {"version": platform.version},
     "registerConnector": lambda platform, given: platform.connectors.register(given["input"]),
     "deleteConnector": lambda platform, given: platform.connectors.delete(given["id"]),
@@ -225,7 +230,7 @@ _SIMPLE: dict[str, Callable[[Platform, Mapping[str, Any]], Any]] = {
     "workAdd": _add_work,
     "work": _work,
     "works": _works,
-    "isWorkAlive": lambda platform, given: platform.works.get(given["id"]) is not None,
+    "isWorkAlive": lambda platform, given: platform.works.is_alive(given["id"]),
     "vocabularyCategories": lambda platform, given: categories(),
     "vocabularies": _found("Vocabulary", "name"),
     "labels": _found("Label", "value"),

@@ -24,6 +24,8 @@ class Work:
     expected: int = 0
     processed: int = 0
     closed: bool = False
+    alive: bool = True
+    """Whether the platform counts for it, and takes what workers send on its behalf."""
     received_time: str | None = None
     processed_time: str | None = None
     completed_time: str | None = None
@@ -66,9 +68,15 @@ class Work:
 
 
 class Works:
-    """All works by id. A change to a work that is gone is ignored, as the platform does."""
+    """All works by id.
+
+    A change to a work that was deleted is ignored, as the platform does. So is what is expected
+    and reported of one that is closed and complete: OpenCTI until spring 2026 forgets its counts,
+    and refuses what a worker sends on its behalf. All of that is noted in ``too_late``.
+    """
 
     def __init__(self) -> None:
+        self.too_late: list[tuple[str, str]] = []
         self._works: dict[str, Work] = {}
         self._lock = threading.Lock()
         self._number = 0
@@ -89,6 +97,11 @@ class Works:
         """Return a work, or None when it was deleted or never was."""
         return self._works.get(work_id)
 
+    def is_alive(self, work_id: str) -> bool:
+        """Tell whether something may still be done for a work."""
+        work = self._works.get(work_id)
+        return work is not None and work.alive
+
     def of(self, connector_id: str | None = None) -> list[Work]:
         """Return the works of a connector, or all, oldest first."""
         return [
@@ -103,13 +116,13 @@ class Works:
     def expect(self, work_id: str, number: int) -> None:
         """Raise the number of reports that the work waits for."""
         with self._lock:
-            if work := self._works.get(work_id):
+            if work := self._living(work_id, "expected"):
                 work.expected += number
 
     def report(self, work_id: str, error: dict[str, Any] | None) -> None:
         """Take one report of a worker, of success or of an error with `error` and `source`."""
         with self._lock:
-            if work := self._works.get(work_id):
+            if work := self._living(work_id, "reported"):
                 work.processed += 1
                 if error and len(work.errors) < _MOST_ERRORS:
                     work.errors.append(_entry(error.get("error"), error.get("source")))
@@ -134,6 +147,13 @@ class Works:
                 if message:
                     (work.errors if in_error else work.messages).append(_entry(message))
                 _complete_when_done(work)
+                work.alive = work.status != "complete"
+
+    def _living(self, work_id: str, what: str) -> Work | None:
+        if self.is_alive(work_id):
+            return self._works[work_id]
+        self.too_late.append((work_id, what))
+        return None
 
     def wait_complete(self, work_id: str, seconds: float = 60) -> Work:
         """Wait until a work is complete and return it. Raises TimeoutError."""

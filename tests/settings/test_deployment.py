@@ -132,12 +132,13 @@ def test_main_fails_with_a_traceback(start: Start, capsys: pytest.CaptureFixture
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_main_names_wrong_settings(start: Start) -> None:
-    """Wrong settings are their lines alone; text as the exit status makes Python exit with 1."""
+def test_main_names_wrong_settings(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    """Wrong settings are their lines alone, with the exit code of the table."""
 
     def run() -> int:
         raise SettingsError("SHADOWSERVER_NOTES (.env): wrong")
 
     with pytest.raises(SystemExit) as caught:
         start(run)
-    assert caught.value.code == "SHADOWSERVER_NOTES (.env): wrong"
+    assert caught.value.code == 3
+    assert capsys.readouterr().err == "SHADOWSERVER_NOTES (.env): wrong\n"

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
 from pycti import __version__
 
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.sink import owners
+from shadowserver_connector.sink.owners import Owner
 from shadowserver_connector.sink.platform import Abilities, abilities, within
-from shadowserver_connector.sink.works import close_orphans
+from shadowserver_connector.sink.works import close_orphans, work_name
 from tests.sink.installed import CAN
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
+
+NAME = work_name(date(2024, 1, 31))
+BY_HAND = work_name(date(2024, 1, 31), "import")
 
 
 def test_abilities_are_asked_of_pycti() -> None:
@@ -30,14 +41,73 @@ def test_works_left_open_are_closed_never_deleted() -> None:
     """Works that are complete, or wait for OpenCTI's workers only, stay as they are."""
     helper = FakeHelper()
     works = helper.api.work
-    for name in ("complete", "processed", "left open"):
-        works.initiate_work("connector-id", name)
+    for _ in range(3):
+        works.initiate_work("connector-id", NAME)
     works.works["work-1"]["status"] = "complete"
     works.to_processed("work-2", "done")
-    assert close_orphans(helper, "interrupted") == ["left open"]
-    assert works.works["work-3"]["message"] == "interrupted"
+    assert close_orphans(helper) == [NAME]
+    assert works.works["work-3"]["message"].startswith("Interrupted: the connector ended")
     assert works.works["work-2"]["message"] == "done"
     assert "message" not in works.works["work-1"]
+
+
+def test_works_of_others_are_left_alone() -> None:
+    """Another program's, and those of commands of which nothing is known here."""
+    helper = FakeHelper()
+    for name in ("Shadowserver run", f"{NAME} again", BY_HAND, f" {NAME}"):
+        helper.api.work.initiate_work("connector-id", name)
+    assert close_orphans(helper) == []
+
+
+ENDLESS = """
+import sys
+from pathlib import Path
+from shadowserver_connector.sink import owners
+owners.temporary_directory = lambda: Path(sys.argv[1])
+owners.mark("connector-id", "work-1")
+print("marked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", [NAME, BY_HAND])
+def test_a_living_owner_is_told_from_a_dead_one(name: str) -> None:
+    """By another process, killed in between; what it leaves behind is cleaned up."""
+    helper = FakeHelper()
+    helper.api.work.initiate_work("connector-id", name)
+    place = owners.temporary_directory()
+    command = [sys.executable, "-c", ENDLESS, str(place)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"marked\n"
+        assert close_orphans(helper) == []
+        process.kill()
+        process.wait(10)
+        assert close_orphans(helper) == [name]
+    whose = "command" if name == BY_HAND else "connector"
+    assert helper.api.work.works["work-1"]["message"].startswith(f"Interrupted: the {whose}")
+    assert [path for path in place.rglob("*") if path.is_file()] == []
+
+
+def test_a_work_that_this_process_gave_up_is_closed() -> None:
+    """It was marked, its delivery failed, and the next run looks."""
+    helper = FakeHelper()
+    helper.api.work.initiate_work("connector-id", NAME)
+    owners.mark("connector-id", "work-1")
+    assert close_orphans(helper) == [NAME]
+    assert owners.owner_of("connector-id", "work-1") is Owner.UNKNOWN
+
+
+def test_a_folder_that_is_not_ours_holds_no_marks(tmp_path: Path) -> None:
+    """In a temporary directory that others write to, nothing is followed nor believed."""
+    folder = owners.temporary_directory() / "shadowserver-connector-id.works"
+    folder.symlink_to(tmp_path)
+    owners.mark("connector-id", "work-1")
+    folder.unlink()
+    folder.mkdir()
+    folder.chmod(0o777)
+    owners.mark("connector-id", "work-2")
+    assert list(tmp_path.iterdir()) == list(folder.iterdir()) == []
 
 
 def test_installed_pycti_can_be_asked() -> None:

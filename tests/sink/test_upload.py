@@ -11,7 +11,7 @@ import pytest
 import requests
 from pycti import OpenCTIApiClient
 
-from shadowserver_connector.sink.platform import error_name, is_too_large, reason, unavailable
+from shadowserver_connector.sink.platform import as_ours, error_name, is_too_large, reason
 from shadowserver_connector.sink.upload import File, call_with_file
 from tests.api.tls import certificates, proxy
 from tests.platform.server import Answer
@@ -107,7 +107,7 @@ def test_certificate_must_be_trusted_where_it_is_verified(tmp_path: Path, no_pro
     with Uploads(tls=tls) as uploads, pytest.raises(requests.exceptions.SSLError) as error:
         upload(uploads.client(ssl_verify=True))
     assert uploads.variables == []
-    assert TOKEN not in str(unavailable(error.value))
+    assert TOKEN not in str(as_ours(error.value))
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")

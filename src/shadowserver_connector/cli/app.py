@@ -20,6 +20,7 @@ from shadowserver_connector.cli.arguments import (
 from shadowserver_connector.cli.exits import run
 from shadowserver_connector.cli.usage import Commands
 from shadowserver_connector.compiled import is_compiled
+from shadowserver_connector.exits import TABLE
 
 app = typer.Typer(
     name="shadowserver-connector",
@@ -29,10 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=(
-        "Exit codes: 0 done, 1 some reports failed, 2 usage, 3 settings, 4 credentials, "
-        "5 Shadowserver, OpenCTI or a disk is out of reach, 130 interrupted."
-    ),
+    epilog=f"Exit codes: {TABLE}.",
 )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shadowserver_connector.cli.exits import UsageError
 from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.exits import UsageError
 
 if TYPE_CHECKING:
     from shadowserver_connector.settings import Loaded

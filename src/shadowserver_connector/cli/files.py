@@ -15,9 +15,9 @@ from rich.text import Text
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
-from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.cli.outcomes import show
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
+from shadowserver_connector.exits import OK, SOME_FAILED
 from shadowserver_connector.mapping.explain import explain_columns
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Failure, Job, convert_all

@@ -17,9 +17,9 @@ from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.connect import connect
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, print_json, print_table, progress
-from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.cli.log import ConsoleLog
 from shadowserver_connector.connector.estimate import OBJECTS_PER_SECOND, estimate
+from shadowserver_connector.exits import OK, SOME_FAILED
 from shadowserver_connector.operations.backfill import backfill as import_days
 from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
 from shadowserver_connector.operations.importing import Result, import_files, unread
@@ -44,7 +44,7 @@ HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
     """Bring files, folders and archives into OpenCTI; return the exit code."""
-    intake = _intake(loaded)
+    intake = _intake(loaded, "import")
     results: list[Result] = []
     with (
         _workdir() as work,
@@ -67,7 +67,7 @@ def backfill(
     settings = loaded.settings.shadowserver
     loaded.settings.require_run()
     loaded.settings.require_api()
-    intake = _intake(loaded)
+    intake = _intake(loaded, "backfill")
     misdated: list[Failure] = []
     with connect(loaded.settings) as api:
         state = load(intake.helper.get_state())
@@ -117,11 +117,11 @@ def _backfilled(
     return results
 
 
-def _intake(loaded: Loaded) -> Intake:
+def _intake(loaded: Loaded, command: str) -> Intake:
     helper, waiter = open_session(loaded, ConsoleLog())
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
-    return Intake(helper, can, waiter, options)
+    return Intake(helper, can, waiter, options, command=command)
 
 
 def _workdir() -> AbstractContextManager[str]:

@@ -15,8 +15,8 @@ from shadowserver_connector.cli.arguments import (
     days_between,
     loaded_settings,
 )
-from shadowserver_connector.cli.exits import UsageError
 from shadowserver_connector.cli.exits import run as run_command
+from shadowserver_connector.exits import UsageError
 
 app = typer.Typer()
 

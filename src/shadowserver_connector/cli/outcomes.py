@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from shadowserver_connector.cli.console import err, print_json, print_table
-from shadowserver_connector.cli.exits import OK, SOME_FAILED
+from shadowserver_connector.exits import OK, SOME_FAILED
 from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.plural import counted

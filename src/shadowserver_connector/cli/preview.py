@@ -8,8 +8,8 @@ from pathlib import Path
 
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, progress
-from shadowserver_connector.cli.exits import OK, SOME_FAILED, UsageError
 from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.exits import OK, SOME_FAILED, UsageError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.pipeline.jobs import job_of

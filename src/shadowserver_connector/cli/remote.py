@@ -10,7 +10,7 @@ from shadowserver_connector.api.connect import connect
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.cli.check import setting_rows
 from shadowserver_connector.cli.console import err, out, print_json, print_table
-from shadowserver_connector.cli.exits import OK, code_of
+from shadowserver_connector.exits import OK, code_of
 from shadowserver_connector.operations.connections import Side, try_opencti, try_shadowserver
 from shadowserver_connector.settings import Loaded
 from shadowserver_connector.settings.model import Settings
@@ -102,18 +102,19 @@ def check(loaded: Loaded, *, as_json: bool) -> int:
     if settings.opencti.url is not None:
         sides["opencti"] = try_opencti(settings)
     clock = [side.clock for side in sides.values() if side.clock]
+    versions = [side.version for side in sides.values() if side.version]
     if as_json:
         print_json(
             {
                 "settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows],
-                "warnings": loaded.warnings,
+                "warnings": [*loaded.warnings, *versions],
                 "clock": clock,
                 **{name: "; ".join(side.text.splitlines()) for name, side in sides.items()},
             }
         )
     else:
         print_table(("Setting", "Value", "Source"), [(r.name, r.value, r.source) for r in rows])
-        for warning in (*loaded.warnings, *clock):
+        for warning in (*loaded.warnings, *versions, *clock):
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
         for title in ("OpenCTI", "Shadowserver"):
             for line in sides[title.lower()].text.splitlines():

@@ -7,8 +7,8 @@ from datetime import datetime
 from rich.text import Text
 
 from shadowserver_connector.cli.console import err, out, print_json, print_table
-from shadowserver_connector.cli.exits import OK, SOME_FAILED
 from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.exits import OK, SOME_FAILED
 from shadowserver_connector.operations.status import Failed, Run, Status, as_json, problems
 from shadowserver_connector.operations.statusfile import read_status, status_path
 from shadowserver_connector.plural import counted

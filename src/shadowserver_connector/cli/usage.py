@@ -11,7 +11,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from shadowserver_connector.cli.console import err
-from shadowserver_connector.cli.exits import OK, USAGE
+from shadowserver_connector.exits import OK, USAGE
 
 # Of click or of typer's copy of it, as the version of typer has it.
 _WRONG_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]

@@ -36,6 +36,7 @@ from shadowserver_connector.pipeline.room import converting_with_room, with_room
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.waiting import Stopping
+from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.state.digest import report_digest
 from shadowserver_connector.state.model import (
     State,
@@ -73,7 +74,7 @@ def import_day(
         return with_day_closed(state, day)
     listed = {report_digest(report) for report in reports}
     tally = Tally(day)
-    delivery = Delivery(parts.helper, parts.can, parts.waiter, f"Shadowserver reports of {day}")
+    delivery = Delivery(parts.helper, parts.can, parts.waiter, work_name(day))
     parts.delivery = delivery
     download, convert = _means(parts)
     all_ready = True

@@ -35,7 +35,6 @@ from shadowserver_connector.state.window import (
     without_hopeless,
 )
 
-_ORPHANED = "Interrupted: the connector ended while it sent. The next run sends what is missing."
 _NAMED: Final = 20
 
 
@@ -122,8 +121,8 @@ def run_without_api(
 
 
 def close_left_open(helper: Any, waiter: Waiter) -> None:
-    """Close the works that a killed process left open."""
-    for name in waiter.until(OPENCTI, lambda: close_orphans(helper, _ORPHANED)):
+    """Close the works that a killed process left open, and none that is still sent."""
+    for name in waiter.until(OPENCTI, lambda: close_orphans(helper)):
         waiter.log.warning("Closed a work that was left open", {"work": name})
 
 

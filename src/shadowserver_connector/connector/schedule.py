@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from shadowserver_connector.sink.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)
 """The next run after one that Shadowserver or a defect kept from finishing."""
+RUN_FAILED: Final = "The run failed"
 RESET: Final = "The state was reset in OpenCTI: everything is imported again"
 # Seconds after which a pause between two runs looks whether the state was reset.
 _LOOK_UP: Final = 10.0
@@ -78,19 +80,22 @@ def _reason_of(call: Callable[[], None]) -> str:
 
 
 def run_guarded(run: Run, waiter: Waiter) -> bool:
+    """Run as `run_through` does; what it raises is logged, but for Stopping."""
+    try:
+        return run_through(run, waiter)
+    except Exception as error:
+        reason = describe(error)
+    # Outside of the handlers: pycti logs the traceback of the error that is being handled.
+    waiter.log.error(RUN_FAILED, {"reason": reason})
+    return False
+
+
+def run_through(run: Run, waiter: Waiter) -> bool:
     """Run, again from the start after a reset; return whether the run was complete.
 
-    What it raises is logged, but for Stopping.
+    Raises what the run raises.
     """
     while True:
-        try:
+        with suppress(StateResetError):
             return run()
-        except StateResetError:
-            reason = None
-        except Exception as error:
-            reason = describe(error)
-        # Outside of the handlers: pycti logs the traceback of the error that is being handled.
-        if reason is not None:
-            waiter.log.error("The run failed", {"reason": reason})
-            return False
         waiter.log.warning(RESET)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -12,11 +13,13 @@ import httpx
 from shadowserver_connector.api.connect import connect
 from shadowserver_connector.api.connection import open_client, tls_context
 from shadowserver_connector.api.deadline import Deadline, ending
+from shadowserver_connector.connector.registration import advice, installed, misfit, trial
 from shadowserver_connector.errors import ShadowserverConnectorError
 from shadowserver_connector.operations.clock import skew, time_of
-from shadowserver_connector.operations.platform import reach
+from shadowserver_connector.operations.platform import ask, reach
 from shadowserver_connector.plural import counted
 from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.sink.platform import first_refusal
 
 _TIMEOUT: Final = 10.0
 
@@ -30,6 +33,8 @@ class Side:
     error: ShadowserverConnectorError | None = None
     clock: str | None = None
     """What is wrong with this machine's clock, in its eyes."""
+    version: str | None = None
+    """What is wrong with the version of pycti."""
 
 
 def try_shadowserver(settings: Settings) -> Side:
@@ -48,13 +53,21 @@ def try_shadowserver(settings: Settings) -> Side:
 
 
 def try_opencti(settings: Settings) -> Side:
-    """Ask OpenCTI for its version."""
+    """Ask OpenCTI for its version, and whether the connector could register with it."""
 
-    def ask() -> Side:
+    def ask_it() -> Side:
         platform = reach(settings)
-        return Side(f"ok, version {platform.version}", clock=_clock("OpenCTI", platform.time))
+        answer = ask(settings, *trial())
+        with suppress(ValueError):
+            refused = first_refusal(answer.json())
+            # What is sent is made to fit, what is asked for cannot be.
+            if refused is not None and refused.name == "GRAPHQL_VALIDATION_FAILED":
+                raise misfit(platform.version, refused)
+        text = f"ok, version {platform.version}, with pycti {installed()}"
+        clock = _clock("OpenCTI", platform.time)
+        return Side(text, clock=clock, version=advice(platform.version) or None)
 
-    return _tried(ask)
+    return _tried(ask_it)
 
 
 def _tried(ask: Callable[[], Side]) -> Side:

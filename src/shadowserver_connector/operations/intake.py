@@ -24,6 +24,7 @@ from shadowserver_connector.report.source import unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
 from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.works import work_name
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Intake:
     waiter: Waiter
     options: Options
     convert: Convert = convert_report
+    command: str = ""
+    """What sends by hand; empty for the connector itself. It stands in the works' names."""
 
 
 class DayWorks:
@@ -95,7 +98,7 @@ class DayWorks:
     def _work_of(self, day: date) -> tuple[Delivery, Tally]:
         if day not in self._days:
             parts = self._intake
-            name = f"Shadowserver reports of {day}"
+            name = work_name(day, parts.command)
             self._days[day] = (Delivery(parts.helper, parts.can, parts.waiter, name), Tally(day))
         return self._days[day]
 

@@ -49,6 +49,13 @@ class Watch:
             self._status = after(self._status, event)
             self._write()
 
+    @property
+    def failed(self) -> bool:
+        """Whether a report of the last run, or a file of the drop folder, could not be imported."""
+        status = self._status
+        own = status.last is not None and status.last.started >= status.started
+        return bool((own and status.last and status.last.failed) or status.drop_failures)
+
     def beat(self) -> None:
         """Give a sign of life, if the last one is a while ago; cheap otherwise."""
         with self._lock:

@@ -13,12 +13,18 @@ from typing import Final, NoReturn
 
 from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.helper import pycti_log
-from shadowserver_connector.connector.schedule import run_for_ever, run_guarded
+from shadowserver_connector.connector.schedule import (
+    RUN_FAILED,
+    Run,
+    run_for_ever,
+    run_through,
+)
 from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.exits import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
 from shadowserver_connector.operations.drop import SETTLED
 from shadowserver_connector.service.assembly import Process
 from shadowserver_connector.settings.load import Loaded, load_settings
-from shadowserver_connector.sink.waiting import Stopping
+from shadowserver_connector.sink.waiting import Stopping, Waiter
 
 # Seconds. Docker kills ten seconds after it asked to stop.
 GRACE: Final = 6.0
@@ -33,21 +39,23 @@ def run(loaded: Loaded | None = None) -> int:
     """Run as OpenCTI's connector until asked to stop; return the exit code.
 
     Without ``loaded`` the settings are read from their usual places. With
-    ``CONNECTOR_RUN_AND_TERMINATE`` it is `run_once`. When asked to stop, it ends the process with
-    code 0 instead of returning. Raises SettingsError before anything is contacted.
+    ``CONNECTOR_RUN_AND_TERMINATE`` it is `run_once`. When asked to stop, which is how it is meant
+    to end, it ends the process with code 0 instead of returning; where it cannot start, it returns
+    the code of the reason. Raises SettingsError before anything is contacted.
     """
     loaded = loaded or load_settings()
     if loaded.settings.connector.run_and_terminate:
         return run_once(loaded)
-    return _supervised(loaded, _for_ever)
+    return _supervised(loaded, _for_ever, stopped=OK)
 
 
 def run_once(loaded: Loaded | None = None) -> int:
-    """Run once and return the exit code: 1 when not every day could be asked for.
+    """Run once and return the exit code of what came of it, as `exits.TABLE` has them.
 
+    When asked to stop before that, it ends the process with the code for an interruption.
     Otherwise as `run`.
     """
-    return _supervised(loaded or load_settings(), _once)
+    return _supervised(loaded or load_settings(), _once, stopped=INTERRUPTED)
 
 
 def _for_ever(process: Process) -> int:
@@ -63,17 +71,30 @@ def _once(process: Process) -> int:
     with process.assembled() as parts:
         # As pycti does for those: OpenCTI shows it beside the last run.
         parts.helper.connector_info.run_and_terminate = True
-        complete = run_guarded(parts.run, process.waiter)
+        code = _code_of_run(parts.run, process.waiter)
         # Twice: what has not changed in between is whole.
         parts.look()
         process.waiter.pause(SETTLED if parts.drops else 0)
         parts.look()
         parts.memory.show_last_run()
-    return 0 if complete else 1
+    return code or (SOME_FAILED if process.watch.failed else OK)
 
 
-def _supervised(loaded: Loaded, body: Body) -> int:
-    """Run ``body`` in a thread, so that a signal is heard whatever the body is waiting for."""
+def _code_of_run(run: Run, waiter: Waiter) -> int:
+    """Run, log what it raises but for Stopping, and return the exit code for that."""
+    try:
+        return OK if run_through(run, waiter) else UNAVAILABLE
+    except Exception as error:
+        reason, code = describe(error), code_of(error)
+    waiter.log.error(RUN_FAILED, {"reason": reason})
+    return code
+
+
+def _supervised(loaded: Loaded, body: Body, *, stopped: int) -> int:
+    """Run ``body`` in a thread, so that a signal is heard whatever the body is waiting for.
+
+    ``stopped`` is the exit code after a signal.
+    """
     loaded.settings.require_run()
     log = pycti_log(loaded)
     for warning in loaded.warnings:
@@ -86,7 +107,7 @@ def _supervised(loaded: Loaded, body: Body) -> int:
             thread.join(_LOOK_UP)
             process.watch.beat()
         if process.waiter.stop.is_set():
-            _leave(process, thread)
+            _leave(process, thread, stopped)
     return process.exit_code
 
 
@@ -108,14 +129,15 @@ def _guarded(process: Process, body: Body) -> None:
     try:
         process.exit_code = body(process)
     except Stopping:
-        process.exit_code = 0
+        # Where it ends by a signal, that has a code of its own.
+        pass
     except Exception as error:
-        reason = describe(error)
+        reason, process.exit_code = describe(error), code_of(error)
     if reason is not None:
         process.waiter.log.error("The connector ends", {"reason": reason})
 
 
-def _leave(process: Process, thread: threading.Thread) -> NoReturn:
+def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
     """End the process in time: what is in flight is finished or released, its work closed."""
     process.waiter.log.info("Stopping")
     thread.join(GRACE)
@@ -126,7 +148,7 @@ def _leave(process: Process, thread: threading.Thread) -> NoReturn:
     process.waiter.log.info("Stopped")
     logging.shutdown()
     # An ordinary exit would wait for downloads under way; the connector stays registered.
-    os._exit(0)
+    os._exit(code)
 
 
 def _close_work(process: Process) -> None:

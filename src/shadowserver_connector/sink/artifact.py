@@ -11,7 +11,7 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.sink.platform import OPENCTI, error_name, is_too_large, unavailable
+from shadowserver_connector.sink.platform import OPENCTI, as_ours, error_name, is_too_large, refusal
 from shadowserver_connector.sink.upload import File, call_with_file
 from shadowserver_connector.sink.waiting import Waiter
 
@@ -74,10 +74,12 @@ def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> st
             data = call_with_file(helper.api, _IMPORT, variables, file)
             return str(data["artifactImport"]["standard_id"])
         except Exception as error:
-            if is_too_large(error) or error_name(error):
-                said = error_name(error) or "too large"
+            refused = refusal(error)
+            misfit = refused is not None and refused.is_misfit
+            if misfit or is_too_large(error) or error_name(error):
+                said = refused.name if refused else "too large"
                 raise SkippableError(f"{original.name}: OpenCTI refuses the file: {said}") from None
-            raise unavailable(error) from None
+            raise as_ours(error) from None
 
 
 def _artifacts(chunk: Chunk) -> Iterator[Encoded]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from shadowserver_connector.sink.platform import is_refusal, unavailable
+from shadowserver_connector.sink.platform import as_ours, is_refusal
 
 # pycti has a call for this, which logs every id that it asks for. Network-Traffic is found by the
 # id that we give to it, which OpenCTI keeps beside its own.
@@ -48,7 +48,7 @@ def _held(helper: Any, ids: Sequence[str]) -> Iterator[str]:
     except Exception as error:
         if is_refusal(error):
             return
-        raise unavailable(error) from None
+        raise as_ours(error) from None
     listed = answer["data"]["stixObjectOrStixRelationships"] or {"edges": []}
     for edge in listed["edges"]:
         node = edge["node"]

@@ -10,14 +10,15 @@ from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
 from shadowserver_connector.sink.held import held
+from shadowserver_connector.sink.owners import forget, mark
 from shadowserver_connector.sink.platform import (
     COPIES,
     OPENCTI,
     QUEUE,
     Abilities,
+    as_ours,
     is_too_large,
     reason,
-    unavailable,
 )
 from shadowserver_connector.sink.queue import await_room
 from shadowserver_connector.sink.sent import SentObjects
@@ -73,6 +74,8 @@ class Delivery:
         self._work_id = self._waiter.until(
             OPENCTI, lambda: works.open_work(self._helper, self._can, self._name)
         )
+        if self._work_id is not None:
+            mark(self._helper.connect_id, self._work_id)
         self.is_open = True
 
     def close(self, message: str, *, in_error: bool) -> None:
@@ -86,6 +89,7 @@ class Delivery:
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
             works.close_work(self._helper, work_id, message, in_error=False)
+            forget(self._helper.connect_id, work_id)
 
     def _close(self, message: str, *, in_error: bool) -> None:
         if self._work_id is None:
@@ -97,7 +101,9 @@ class Delivery:
         works.close_work(self._helper, self._work_id, message, in_error=in_error)
 
     def _forget_work(self) -> None:
-        self._work_id = None
+        work_id, self._work_id = self._work_id, None
+        if work_id is not None:
+            forget(self._helper.connect_id, work_id)
         self.is_open = False
         self._sent.clear()
         self._announced = 0
@@ -200,7 +206,7 @@ class Delivery:
                     ) from None
                 if not queued:
                     raise SinkUnavailableError(f"no copy: {reason(error)}") from None
-                raise unavailable(error) from None
+                raise as_ours(error) from None
             return len(sent)
 
         return self._waiter.until(target, attempt)

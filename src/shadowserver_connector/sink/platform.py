@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from shadowserver_connector.causes import trouble
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.report.oddities import printable
 
 T = TypeVar("T")
 
@@ -19,6 +21,14 @@ QUEUE = "OpenCTI's message queue"
 COPIES = "where pycti writes bundles to"
 # AMQP 0-9-1: content-too-large; RabbitMQ says precondition-failed to a message above its limit.
 _TOO_LARGE = frozenset({311, 406})
+_TOKEN: Final = frozenset({
+    "AUTH_REQUIRED", "AUTH_FAILURE", "FORBIDDEN_ACCESS", "OTP_REQUIRED", "OTP_REQUIRED_ACTIVATION",
+    "PASSWORD_CHANGE_REQUIRED", "LTS_REQUIRED_ACTIVATION",
+})  # fmt: skip
+_MISFITS: Final = frozenset({
+    "BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED",
+})  # fmt: skip
+_MESSAGE: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +96,78 @@ def _mentions(method: Callable[..., Any], word: str) -> bool:
 
 
 def ask(call: Callable[[], T]) -> T:
-    """Run a call to the platform; raises SinkUnavailableError for whatever pycti raises."""
+    """Run a call to the platform; raises for whatever pycti raises what `as_ours` returns."""
     try:
         return call()
     except Exception as error:
-        raise unavailable(error) from None
+        raise as_ours(error) from None
 
 
-def unavailable(error: BaseException) -> SinkUnavailableError:
+def as_ours(error: BaseException) -> SinkUnavailableError | VersionError:
     """Turn an error of pycti into ours, to be raised ``from None``.
 
-    The chain must be cut: errors of the HTTP library quote requests, which hold the token.
+    A refused token counts as unavailable: once a connector runs, it waits for the token to be put
+    right. The chain must be cut: errors of the HTTP library quote requests, which hold the token.
     """
+    refused = refusal(error)
+    if refused is not None and refused.is_misfit:
+        return VersionError(f"OpenCTI refuses what the installed pycti asks for: {refused}")
     return SinkUnavailableError(f"OpenCTI did not do as asked: {reason(error)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What OpenCTI answered instead of doing as asked."""
+
+    name: str
+    """For programs: ``BAD_USER_INPUT``."""
+    message: str
+    """For people, in one line."""
+
+    @property
+    def is_misfit(self) -> bool:
+        """Whether it does not know what was asked for, as it is of another version."""
+        return self.name in _MISFITS
+
+    @property
+    def is_of_token(self) -> bool:
+        """Whether it does not take the token, or its user has no right to this."""
+        return self.name in _TOKEN
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}" if self.message else self.name
+
+
+def refusal(error: BaseException) -> Refusal | None:
+    """Return what OpenCTI said, whatever HTTP status it came with; ``None`` where it said nothing.
+
+    Also of trouble that passes by itself, such as ``DATABASE_ERROR``.
+    """
+    said = error.args[0] if isinstance(error, ValueError) and error.args else None
+    if isinstance(said, dict):
+        return _refusal(said.get("name"), said.get("error_message"))
+    if not isinstance(said, str) or not said.lstrip().startswith("{"):
+        return None
+    # Of an answer with another status than 200 pycti gives the body only.
+    try:
+        return first_refusal(json.loads(said))
+    except ValueError:
+        return None
+
+
+def first_refusal(body: Any) -> Refusal | None:
+    """Return the first error of a GraphQL answer."""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
+        return None
+    extensions = errors[0].get("extensions")
+    code = extensions.get("code") if isinstance(extensions, dict) else None
+    return _refusal(errors[0].get("name") or code, errors[0].get("message"))
+
+
+def _refusal(name: object, message: object) -> Refusal | None:
+    text = " ".join(str(message or "").split())
+    return Refusal(printable(str(name), 100), printable(text, _MESSAGE)) if name else None
 
 
 def error_name(error: BaseException) -> str:
@@ -127,11 +196,10 @@ def is_too_large(error: BaseException) -> bool:
 
 def reason(error: BaseException) -> str:
     """Describe an error of pycti in a few words that cannot hold a secret."""
-    name = error_name(error)
-    if name in ("AUTH_REQUIRED", "FORBIDDEN_ACCESS"):
-        return f"{name}; check OPENCTI_TOKEN and the rights of its user"
-    if name:
-        return name[:100]
+    refused = refusal(error)
+    if refused is not None:
+        rights = "; check OPENCTI_TOKEN and the rights of its user" if refused.is_of_token else ""
+        return f"{refused.name}{rights}"
     why = trouble(error, "OPENCTI_CA_BUNDLE")
     if why is not None:
         return why

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
 
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.sink.platform import Abilities, ask, error_name, unavailable
+from shadowserver_connector.sink.owners import Owner, forget, owner_of
+from shadowserver_connector.sink.platform import Abilities, as_ours, ask, error_name
 
 # pycti has this call, too, but hides its failures.
 _ADD_EXPECTATIONS = """
@@ -13,11 +17,17 @@ mutation addExpectations($id: ID!, $expectations: Int) {
   workEdit(id: $id) { addExpectations(expectations: $expectations) }
 }
 """
+_NAME: Final = re.compile(r"Shadowserver reports of \d{4}-\d\d-\d\d(?: \((?P<command>.+)\))?")
 _DELETED = "its work was deleted in OpenCTI; it is sent again in another one"
 
 
 class WorkDeletedError(SkippableError):
     """A person deleted the work in OpenCTI, which makes it ignore the work's messages."""
+
+
+def work_name(day: date, command: str = "") -> str:
+    """Return what the work of a report day is called; ``command`` is what sends it by hand."""
+    return f"Shadowserver reports of {day}" + (f" ({command})" if command else "")
 
 
 def open_work(helper: Any, can: Abilities, name: str) -> str | None:
@@ -46,7 +56,7 @@ def announce(helper: Any, work_id: str, count: int) -> None:
     except Exception as error:
         if error_name(error) == "WORK_NOT_ALIVE":
             raise WorkDeletedError(_DELETED) from None
-        raise unavailable(error) from None
+        raise as_ours(error) from None
 
 
 def announce_or_fail(helper: Any) -> None:
@@ -74,16 +84,38 @@ def expected(helper: Any, work_id: str) -> int:
     return int((work.get("tracking") or {}).get("import_expected_number") or 0)
 
 
-def close_orphans(helper: Any, message: str) -> list[str]:
+def close_orphans(helper: Any) -> list[str]:
     """Close the works that a killed process left open; return their names.
 
-    They are never deleted: OpenCTI would ignore what is still in the queue for them. Raises
-    SinkUnavailableError.
+    Those of living processes and of others are left alone. They are never deleted: OpenCTI would
+    ignore what is still in the queue for them. Raises SinkUnavailableError.
     """
     works = ask(lambda: helper.api.work.get_connector_works(helper.connect_id))
-    orphans = [
-        work for work in works if work["status"] != "complete" and not work["processed_time"]
-    ]
-    for work in orphans:
-        close_work(helper, work["id"], message, in_error=False)
-    return [str(work["name"]) for work in orphans]
+    closed = []
+    for work in works:
+        if work["status"] == "complete" or work["processed_time"]:
+            continue
+        message = _message_if_orphan(helper.connect_id, work)
+        if message is not None:
+            close_work(helper, work["id"], message, in_error=False)
+            forget(helper.connect_id, work["id"])
+            closed.append(str(work["name"]))
+    return closed
+
+
+def _message_if_orphan(connector_id: str, work: Mapping[str, Any]) -> str | None:
+    """Return what to close a work with, or ``None`` where that is for somebody else.
+
+    A connector runs once: what nobody here holds was sent by the one that was there before, and
+    what it holds itself was given up, as it asks between two days. A command may run anywhere, and
+    only where it ran it is known whether it still does.
+    """
+    named = _NAME.fullmatch(str(work["name"]))
+    if named is None:
+        return None
+    owner = owner_of(connector_id, work["id"])
+    if owner is Owner.ALIVE or (named["command"] and owner is Owner.UNKNOWN):
+        return None
+    if named["command"]:
+        return "Interrupted: the command ended while it sent. Given again, it sends the rest."
+    return "Interrupted: the connector ended while it sent. The next run sends what is missing."

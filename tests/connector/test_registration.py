@@ -1,0 +1,240 @@
+"""Registration with platforms of several versions, by the real pycti."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pycti import OpenCTIApiClient
+
+from shadowserver_connector.connector import helper as module
+from shadowserver_connector.connector.helper import connect
+from shadowserver_connector.connector.registration import advice, installed, trial
+from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
+from shadowserver_connector.operations.session import open_session
+from shadowserver_connector.settings.load import Loaded, load_settings
+from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.sink.works import WorkDeletedError
+from tests.platform.errors import PlatformError
+from tests.platform.opencti import Fault, OpenCTI
+from tests.platform.schema import NEWEST, OLDER, OLDEST, Schema
+from tests.sink.pycti_fakes import FakeLog
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+CONNECTOR = "5c1b9f0e-0000-4000-8000-00000000c0de"
+NEWER = pytest.mark.skipif(
+    "version" not in trial()[0] and installed().startswith("6."),
+    reason="the installed pycti is older than any platform that it could meet here",
+)
+
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Leave the environment as it was: settings are written there for pycti."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(("SHADOWSERVER_", "OPENCTI_", "CONNECTOR_")):
+            monkeypatch.delenv(name)
+    yield
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    # pycti leaves its connections open.
+    gc.collect()
+
+
+@pytest.fixture
+def loaded(environ: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loaded]:
+    """Return settings that lead to a platform."""
+    monkeypatch.chdir(tmp_path)
+
+    def load(platform: OpenCTI, **changes: str) -> Loaded:
+        given = {
+            "OPENCTI_URL": platform.url,
+            "OPENCTI_TOKEN": platform.token,
+            "CONNECTOR_ID": CONNECTOR,
+            "CONNECTOR_LOG_LEVEL": "error",
+            "CONNECTOR_RUN_AND_TERMINATE": "true",
+        } | {name.upper(): value for name, value in changes.items()}
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        return load_settings()
+
+    return load
+
+
+def waiter(log: FakeLog, stop: threading.Event | None = None) -> Waiter:
+    """Return a waiter that waits next to nothing."""
+    return Waiter(stop or threading.Event(), log, first_pause=0.01, longest_pause=0.01)
+
+
+@NEWER
+@pytest.mark.parametrize("status", [200, 400])
+def test_fields_that_the_platform_does_not_know_are_left_out(
+    status: int, loaded: Callable[..., Loaded]
+) -> None:
+    """pycti is newer, and registers all the same; the log says what to install."""
+    log = FakeLog()
+    schema = replace(OLDER, taken=OLDER.taken - {"auto_update"}, input_status=status)
+    with OpenCTI(version="7.100101.0", schema=schema) as platform:
+        helper = connect(loaded(platform), waiter(log))
+        assert helper.connector_id == CONNECTOR
+        sent = platform.connectors.get(CONNECTOR).registration
+    assert {"id", "name", "type", "scope"} <= set(sent)
+    assert not {"version", "slug", "auto_update"} & set(sent)
+    [(_, said, meta)] = [line for line in log.lines if line[0] == "warning"]
+    assert f"pycti {installed()} is newer than OpenCTI 7.100101.0" in said
+    assert 'pip install "pycti==7.100101.0"' in said
+    assert "auto_update" in meta["left out"]
+
+
+def test_a_platform_of_the_same_version_gets_everything(loaded: Callable[..., Loaded]) -> None:
+    """Nothing is left out, nothing said."""
+    log = FakeLog()
+    with OpenCTI(version=installed()) as platform:
+        connect(loaded(platform), waiter(log))
+        sent = platform.connectors.get(CONNECTOR).registration
+    assert log.lines == []
+    assert ("version" in sent) == (NEWEST.taken >= set(sent) and not installed().startswith("6."))
+
+
+@NEWER
+@pytest.mark.parametrize(
+    ("schema", "refused"),
+    [
+        (OLDEST, 'Cannot query field "jwks"'),
+        (replace(OLDER, introspection=False), 'unknown field "version"'),
+        (replace(OLDER, introspection=False, input_status=200), 'unknown field "version"'),
+    ],
+)
+def test_a_registration_that_cannot_work_ends_with_its_cure(
+    schema: Schema, refused: str, loaded: Callable[..., Loaded]
+) -> None:
+    """What it asks for in return is unknown, or the platform does not tell what it takes."""
+    log = FakeLog()
+    with OpenCTI(version="6.9.3", schema=schema) as platform:
+        with pytest.raises(VersionError) as raised:
+            connect(loaded(platform), waiter(log))
+        assert platform.connectors.all() == []
+        assert platform.token not in str(raised.value)
+    said = str(raised.value)
+    assert "\n" not in said
+    for word in ("OpenCTI 6.9.3", f"pycti {installed()}", refused, 'pip install "pycti==6.9.3"'):
+        assert word in said
+    assert "PYCTI_VERSION=6.9.3" in said
+    assert log.lines == []
+
+
+@pytest.mark.parametrize("name", ["AUTH_REQUIRED", "FORBIDDEN_ACCESS"])
+@pytest.mark.parametrize("operation", ["healthCheck", "RegisterConnector"])
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_refused_token_is_named(
+    name: str, operation: str, status: int, loaded: Callable[..., Loaded]
+) -> None:
+    """It is no outage, and not waited for, whatever HTTP status it comes with."""
+    log = FakeLog()
+    with OpenCTI() as platform:
+        settings = loaded(platform)
+        fault = PlatformError(name, "You must be logged in", http_status=status)
+        platform.inject(Fault(fault, operation, times=99))
+        with pytest.raises(CredentialsError, match=f"OPENCTI_TOKEN.*{name}"):
+            connect(settings, waiter(log))
+    assert log.lines == []
+
+
+@pytest.mark.parametrize("what", [502, "cut", PlatformError("DATABASE_ERROR", "no broker")])
+@pytest.mark.parametrize("operation", ["healthCheck", "RegisterConnector"])
+def test_an_outage_is_waited_for(what: Any, operation: str, loaded: Callable[..., Loaded]) -> None:
+    """Said once, with what OpenCTI says where it says something."""
+    log = FakeLog()
+    with OpenCTI() as platform:
+        settings = loaded(platform)
+        platform.inject(Fault(what, operation, times=3))
+        connect(settings, waiter(log))
+    assert log.messages("warning")[0] == "Waiting"
+    assert log.messages("info") == ["Going on"]
+    if isinstance(what, PlatformError):
+        assert "DATABASE_ERROR" in log.text()
+
+
+def test_metrics_outlive_a_failed_registration(loaded: Callable[..., Loaded]) -> None:
+    """The port is taken once, by the first attempt, and not in the way of the next."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    log = FakeLog()
+    with OpenCTI() as platform:
+        settings = loaded(
+            platform, connector_expose_metrics="true", connector_metrics_port=str(port)
+        )
+        platform.inject(Fault(502, "RegisterConnector", times=2))
+        helper = connect(settings, waiter(log))
+        assert helper.connector_id == CONNECTOR
+        assert helper.metric.activated
+    with socket.create_connection(("127.0.0.1", port), timeout=5):
+        pass
+    assert "in use" not in log.text()
+
+
+def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., Loaded]) -> None:
+    """It is told as what it is, not as an OpenCTI that is not there."""
+    log = FakeLog()
+    with OpenCTI() as platform, socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        settings = loaded(platform, connector_expose_metrics="true", connector_metrics_port=port)
+        with pytest.raises(SettingsError, match=r"CONNECTOR_METRICS_PORT.*in use"):
+            connect(settings, waiter(log))
+    assert log.lines == []
+
+
+def test_swallowed_errors_become_ours(loaded: Callable[..., Loaded]) -> None:
+    """pycti logs that it could not announce a bundle and sends it all the same; ours raises."""
+    with OpenCTI() as platform:
+        helper = connect(loaded(platform), waiter(FakeLog()))
+        work = helper.api.work.initiate_work(CONNECTOR, "a work")
+        assert helper.api.work.add_expectations(work, 3)
+        assert platform.works.get(work).expected == 3  # type: ignore[union-attr]
+        platform.inject(Fault(PlatformError("WORK_NOT_ALIVE", "gone"), "addExpectations"))
+        with pytest.raises(WorkDeletedError):
+            helper.api.work.add_expectations(work, 1)
+
+
+def test_commands_never_ping(loaded: Callable[..., Loaded]) -> None:
+    """A ping carries the state, which belongs to the connector that runs beside them."""
+    with OpenCTI() as platform:
+        settings = loaded(platform, connector_run_and_terminate="false")
+        helper, _ = open_session(settings, FakeLog())
+        assert helper.connect_run_and_terminate is True
+        assert not hasattr(helper, "ping")
+        assert platform.connectors.get(CONNECTOR).pings == 0
+
+
+def test_pycti_is_as_before_afterwards(loaded: Callable[..., Loaded]) -> None:
+    """What is replaced while it registers is put back, whether that worked or not."""
+    before = OpenCTIApiClient.health_check
+    stop = threading.Event()
+    with OpenCTI() as platform:
+        settings = loaded(platform)
+        platform.stop()
+        stop.set()
+        with pytest.raises(Stopping):
+            connect(settings, waiter(FakeLog(), stop))
+    assert OpenCTIApiClient.health_check is before
+    assert module.pycti_log(settings)
+
+
+@pytest.mark.parametrize(
+    ("platform", "newer"),
+    [("6.2.0", True), ("99.0.0", False), (installed(), False), ("", False), ("unknown", False)],
+)
+def test_only_a_newer_pycti_is_spoken_of(platform: str, newer: bool) -> None:
+    """An older one is what an upgrade of the platform leaves behind, and works."""
+    assert bool(advice(platform)) is newer
