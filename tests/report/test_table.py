@@ -160,7 +160,7 @@ def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.Monk
     result = read('ip,body,tag\n192.0.2.1,"' + "x" * 5000 + '",a\n192.0.2.2,y,b\n')
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
     assert set(result.cells[0][1]) == {"x"}
-    kind = "line longer than 16 Mi characters, cut"
+    kind = "line longer than 2 Mi characters, cut"
     assert result.oddities.places(kind)[0].row == 1
 
 
@@ -176,7 +176,7 @@ def test_cut_line_that_is_no_row_is_counted_once(
     oddities = Oddities("x.csv")
     with open_table(path, oddities) as table:
         assert list(table.rows()) == list(table.rows())
-    assert oddities.counts() == {"line longer than 16 Mi characters, cut": 1}
+    assert oddities.counts() == {"line longer than 2 Mi characters, cut": 1}
 
 
 def test_short_row_is_padded_and_counted(read: Reading) -> None:
