@@ -36,8 +36,8 @@ address (`related-to`) unless something more exact is said here.
 
 A **party** is one side of a row: columns without prefix are about the asset, `src_...` about the
 source, and so on. What a party is decides over scores, labels and Indicators: only what is
-malicious is scored (by the row's severity) and can become an Indicator. Notes and labels are kept
-off sinkholes and sensors, which thousands of rows share.
+malicious is scored, with one number whatever report names it, and can become an Indicator. Notes
+and labels are kept off sinkholes and sensors, which thousands of rows share.
 
 An IPv6 type (`scan6_...`, `event6_...`) is like its IPv4 sibling, and shown with it. Report types
 that are not listed are read by the rules of the family whose name theirs starts with, columns that

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.builder import HELD_BYTES, ChunkBuilder
+from shadowserver_connector.bundle.builder import (
+    BUNDLE_SIZE,
+    HELD_BYTES,
+    LEAST_BYTES,
+    MOST_BYTES,
+    ChunkBuilder,
+)
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.division import Sizes
 from shadowserver_connector.bundle.finding import Finding, NoteDraft, Observed
 from shadowserver_connector.bundle.made import Made, make
 
@@ -90,3 +98,82 @@ def json_of(chunk: Chunk, stix_id: str) -> dict[str, object]:
     (found,) = (orjson.loads(one.json) for one in chunk.objects if one.id == stix_id)
     assert isinstance(found, dict)
     return found
+
+
+def limited(emitted: list[Chunk], objects: int, size: int) -> ChunkBuilder:
+    """Return a builder with these limits."""
+    return ChunkBuilder(
+        Names(), emitted.append, max_objects=objects, max_bytes=size, max_refs=5_000
+    )
+
+
+def addresses(count: int, size: int = 0) -> list[Finding]:
+    """Return findings on an address each, whose JSON has some more bytes."""
+    return [
+        finding(make({"id": f"ipv4-addr--{n:036}", "type": "ipv4-addr", "x": "x" * size}))
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("limit", "chunks"), [(8, 1), (7, 2)])
+def test_a_chunk_has_just_as_many_objects_as_it_may(limit: int, chunks: int) -> None:
+    """Author, Report, Case and five addresses are eight."""
+    emitted: list[Chunk] = []
+    build = limited(emitted, limit, MOST_BYTES)
+    for each in addresses(5):
+        assert build.add(each) == 0
+    build.close()
+    assert [len(chunk.objects) for chunk in emitted] == ([8] if chunks == 1 else [7, 4])
+
+
+def test_a_chunk_has_just_as_many_bytes_as_it_may() -> None:
+    """By the size as it is estimated: a byte less, and the last finding is in the next chunk."""
+
+    def chunks(size: int) -> int:
+        emitted: list[Chunk] = []
+        build = limited(emitted, 1_000, size)
+        for each in addresses(20, 2_000):
+            assert build.add(each) == 0
+        build.close()
+        assert all(len(chunk.bundle()) <= size for chunk in emitted)
+        return len(emitted)
+
+    low, high = LEAST_BYTES, MOST_BYTES
+    assert (chunks(low), chunks(high)) == (3, 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if chunks(middle) == 1 else (middle, high)
+    assert high == sizes_of(addresses(20, 2_000))
+
+
+def sizes_of(findings: list[Finding]) -> int:
+    """Return the bytes that these take in a chunk with author, Report and Case."""
+    names = Names()
+    texts = len(names.report(1, ()).json) + len(names.case(1, (), only_part=True).json)  # type: ignore[union-attr]
+    author = sum(len(made.body) for made in names.preamble)
+    sizes = Sizes()
+    size = sum(sizes.of(each, list(each.objects.values())) for each in findings)
+    return texts + author + size + BUNDLE_SIZE
+
+
+@pytest.mark.parametrize("asked", [MOST_BYTES * 2, 1 << 40])
+def test_a_message_is_never_larger_than_rabbitmq_takes(asked: int) -> None:
+    """Whatever the setting says: a bundle in base64 stays below 16 MiB."""
+    emitted: list[Chunk] = []
+    build = limited(emitted, 10_000, asked)
+    for each in addresses(40, 1024 * 1024):
+        assert build.add(each) == 0
+    build.close()
+    assert len(emitted) > 3
+    for chunk in emitted:
+        assert len(base64.b64encode(chunk.bundle())) < 16 * 1024 * 1024 - 4_096
+
+
+def test_an_object_larger_than_a_message_is_left_out_and_counted() -> None:
+    """Nothing else can be done with it."""
+    emitted: list[Chunk] = []
+    build = limited(emitted, 100, LEAST_BYTES)
+    assert build.add(addresses(1, LEAST_BYTES)[0]) == 1
+    assert build.add(addresses(2)[1]) == 0
+    build.close()
+    assert [len(chunk.objects) for chunk in emitted] == [4]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shadowserver_connector.pipeline.convert import TOO_LARGE
 from tests.bundle.checks import assert_closed_and_ordered, assert_splitter_keeps_references
 from tests.mapping.conversion import Converted, Stix, convert
 from tests.mapping.rows import rows_of
@@ -45,18 +46,25 @@ def of_type(objects: list[Stix], stix_type: str) -> list[Stix]:
 
 @pytest.mark.parametrize("chunk_objects", [10, 33, 200])
 def test_number_of_objects_is_bounded(tmp_path: Path, chunk_objects: int) -> None:
-    """No chunk has more objects than asked for, unless one finding alone has."""
+    """No chunk has more objects than asked for, also where one finding alone has."""
     converted = convert(
         tmp_path, "scan_ssl", HEADER, rows(60), chunk_objects=chunk_objects, create_incident=True
     )
-    for chunk, objects in zip(converted.chunks[1:], findings(converted), strict=True):
-        assert len(objects) <= chunk_objects or chunk.findings == 1
+    for objects in findings(converted):
+        assert len(objects) <= chunk_objects
+        assert_closed_and_ordered(objects)
     assert sum(chunk.findings for chunk in converted.chunks) == 60
+    # Nothing is lost by it.
+    roomy = convert(tmp_path, "scan_ssl", HEADER, rows(60), create_incident=True)
+    assert {stix["id"] for stix in converted.everything()} == {
+        stix["id"] for stix in roomy.everything()
+    }
+    assert converted.outcome.oddities == {}
 
 
 @pytest.mark.parametrize("chunk_bytes", [20_000, 60_000])
 def test_bytes_are_bounded(tmp_path: Path, chunk_bytes: int) -> None:
-    """No chunk has more bytes than asked for, unless one finding alone has."""
+    """No chunk has more bytes than asked for."""
     several = [
         (*row[:5], row[5], ";".join(f"tag-{at}-{n}" for n in range(20)), *row[7:])
         for at, row in enumerate(rows(60))
@@ -66,7 +74,7 @@ def test_bytes_are_bounded(tmp_path: Path, chunk_bytes: int) -> None:
     )
     assert len(converted.chunks) > 3
     for chunk in converted.chunks[1:]:
-        assert len(chunk.bundle()) <= chunk_bytes or chunk.findings == 1
+        assert len(chunk.bundle()) <= chunk_bytes
 
 
 def test_bytes_are_bounded_where_texts_are_long(tmp_path: Path) -> None:
@@ -78,7 +86,7 @@ def test_bytes_are_bounded_where_texts_are_long(tmp_path: Path) -> None:
     )
     assert len(converted.chunks) > 5
     for chunk in converted.chunks[1:]:
-        assert len(chunk.bundle()) <= 30_000 or chunk.findings == 1
+        assert len(chunk.bundle()) <= 30_000
 
 
 def test_one_host_with_many_labels_is_bounded_too(tmp_path: Path) -> None:
@@ -89,14 +97,61 @@ def test_one_host_with_many_labels_is_bounded_too(tmp_path: Path) -> None:
     ]
     converted = convert(tmp_path, "scan_ssl", HEADER, several, chunk_bytes=30_000)
     for chunk in converted.chunks[1:]:
-        assert len(chunk.bundle()) <= 30_000 or chunk.findings == 1
+        assert len(chunk.bundle()) <= 30_000
 
 
-def test_oversize_finding_has_a_chunk_of_its_own(tmp_path: Path) -> None:
-    """A finding that is larger than a chunk may be is kept whole, alone."""
-    large = [*rows(2), ("x" * 1900, *rows(1)[0][1:]), *rows(4)[2:]]
-    converted = convert(tmp_path, "scan_ssl", HEADER, large, chunk_bytes=2_000)
-    assert [chunk.findings for chunk in converted.chunks] == [0, 1, 1, 1, 1, 1]
+@pytest.mark.parametrize("notes", ["finding", "host"])
+def test_finding_that_no_chunk_holds_is_divided(tmp_path: Path, notes: str) -> None:
+    """Its objects are in several chunks, each closed; none of them is lost."""
+    header = ("timestamp", "src_ip", *(f"x{n}_cve" for n in range(60)))
+    ids = (f"CVE-2021-{n:04}" for n in range(60))
+    several = [("2024-01-31 00:00:00", "192.0.2.1", *ids)]
+    options = {"create_incident": True, "notes": notes}
+    whole = convert(tmp_path, "event4_sinkhole", header, several, **options)
+    assert len(whole.chunks) == 2
+    converted = convert(tmp_path, "event4_sinkhole", header, several, chunk_objects=30, **options)
+    assert len(converted.chunks) > 3
+    for objects in converted.bundles:
+        assert len(objects) <= 30
+        assert_closed_and_ordered(objects)
+    assert {stix["id"] for stix in converted.everything()} == {
+        stix["id"] for stix in whole.everything()
+    }
+    assert [chunk.findings for chunk in converted.chunks[:-1]] == [0] * (len(converted.chunks) - 1)
+    assert converted.chunks[-1].findings == 1
+    assert (converted.outcome.noted, converted.outcome.merged) == (1, 0)
+    assert converted.outcome.oddities == {}
+
+
+def test_what_even_then_finds_no_room_is_counted(tmp_path: Path) -> None:
+    """An Observed-Data of more observables than a chunk holds loses some, and that is said."""
+    names = [f"x{n}_ip" for n in range(30)]
+    cells = [f"203.0.113.{n}" for n in range(30)]
+    converted = convert(
+        tmp_path, "scan_new", ("ip", *names), [("192.0.2.1", *cells)], chunk_objects=20
+    )
+    for objects in converted.bundles:
+        assert len(objects) <= 20
+        assert_closed_and_ordered(objects)
+    assert len(converted.of("ipv4-addr")) == 31
+    refs = len(converted.one("observed-data")["object_refs"])
+    noted = len(converted.one("note")["object_refs"]) - 1
+    assert converted.outcome.oddities == {TOO_LARGE: 62 - refs - noted}
+
+
+def test_rows_of_the_same_observables_are_counted_together(tmp_path: Path) -> None:
+    """OpenCTI adds a count to that of another chunk, or overwrites it: one chunk has them all."""
+    one = rows(1)[0]
+    several = [(f"2024-01-31 0{n % 7}:00:00", *one[1:3], str(n), *one[4:]) for n in range(300)]
+    converted = convert(tmp_path, "scan_ssl", HEADER, several, chunk_objects=30)
+    assert len(converted.chunks) > 10
+    observed = [stix for stix in converted.everything() if stix["type"] == "observed-data"]
+    [only] = observed
+    assert only["number_observed"] == 300
+    assert only["first_observed"] == "2024-01-31T00:00:00.000Z"
+    assert only["last_observed"] == "2024-01-31T06:00:00.000Z"
+    for objects in converted.bundles:
+        assert_closed_and_ordered(objects)
 
 
 @pytest.mark.parametrize("report_type", ["scan_ssl", "event4_sinkhole_http", "device_id"])

@@ -11,6 +11,7 @@ from shadowserver_connector.catalogue.loader import FILES, parse
 
 SMALL = {
     "meanings.toml": """
+        malicious_score = 75
         [exposed]
         text = "exposed asset"
         own = true

@@ -240,6 +240,10 @@ BREACHES = {
         broken("meanings.toml", "exposed", "own", to=...),
         "meanings.toml: exposed: own must be true or false",
     ),
+    "score beyond OpenCTI's": (
+        broken("meanings.toml", "malicious_score", to=101),
+        "meanings.toml: malicious_score must be a whole number from 0 to 100",
+    ),
     "unknown kind of activities": (
         broken("activities.toml", "sports", to=["golf"]),
         "activities.toml: activities: unknown field sports",

@@ -61,6 +61,20 @@ def test_convert_files(run_json: RunJson, tmp_path: Path) -> None:
     ]
 
 
+def test_convert_refuses_what_is_no_report(run_json: RunJson, tmp_path: Path) -> None:
+    """An error that came with status 200 is no report without findings; the others go on."""
+    write(tmp_path / "in", "scan_ssl")
+    wrong = tmp_path / "in" / info_of("scan_http").file
+    wrong.write_bytes(b"Error: rate limit exceeded, please try again")
+    told, code = run_json("convert", "in", "-o", "out", "--workers", 1)
+    assert code == 1
+    assert [report["type"] for report in told["reports"]] == ["scan_ssl"]
+    [problem] = told["failed"]
+    assert f"{wrong.name}: no report" in str(problem)
+    assert "rate limit" not in str(problem)
+    assert {name.split("/")[1] for name in bundles(tmp_path / "out")} == {SSL}
+
+
 def test_convert_shows_a_table(run: Run, tmp_path: Path) -> None:
     """Date, type, severity and counts; the sums on stderr."""
     write(tmp_path, "scan_ssl")

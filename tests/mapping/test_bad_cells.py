@@ -117,7 +117,7 @@ def test_bad_severity_stands_in_the_report(tmp_path: Path) -> None:
 
 
 def test_bad_severity_of_a_malicious_host_is_counted_once(tmp_path: Path) -> None:
-    """Its score is read from the same cell."""
+    """However many of its cells are read."""
     header = ("src_ip", "severity", "infection")
     row = ("192.0.2.1", "urgent", "mirai")
     converted = convert(tmp_path, "event4_honeypot_http_scan", header, [row])

@@ -39,7 +39,6 @@ def converted(
         marking="TLP:AMBER+STRICT",
         create_incident=True,
         create_indicators=True,
-        score_exposed=20,
         labels=("perimeter",),
     )
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.catalogue.model import SEVERITIES
 from tests.mapping.conversion import Converted, Stix, convert
+from tests.mapping.rows import header_of, row_of
 
 Row = dict[str, str]
 
@@ -208,7 +211,7 @@ def test_controller_is_no_end_of_the_attack_that_it_orders(tmp_path: Path) -> No
         "what bots speak has the name of the bot, no protocol"
     )
     assert "src_ref" not in traffic
-    assert scores(converted) == {"192.0.2.1": 90}
+    assert scores(converted) == {"192.0.2.1": 75}
 
 
 def test_victim_has_nothing_to_do_with_the_malware_of_its_attacker(tmp_path: Path) -> None:
@@ -235,11 +238,11 @@ def test_source_of_an_amplification_attack_is_its_victim(tmp_path: Path) -> None
     assert not converted.of("indicator")
 
 
-def test_attacker_is_scored_by_severity_and_indicated_if_asked_for(tmp_path: Path) -> None:
+def test_attacker_is_scored_and_indicated_if_asked_for(tmp_path: Path) -> None:
     """The honeypot is not; nor is anything without the setting."""
     row = {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1", "severity": "medium"}
     converted = made(tmp_path, "event4_honeypot_rdp_scan", row)
-    assert scores(converted) == {"192.0.2.1": 50}
+    assert scores(converted) == {"192.0.2.1": 75}
     assert not converted.of("indicator")
     indicated = made(tmp_path, "event4_honeypot_rdp_scan", row, create_indicators=True)
     assert [stix["name"] for stix in indicated.of("indicator")] == ["192.0.2.1"]
@@ -249,18 +252,30 @@ def test_attacker_is_scored_by_severity_and_indicated_if_asked_for(tmp_path: Pat
     "report_type",
     ["scan_redis", "device_id", "blocklist", "compromised_iot", "population_bgp", "special"],
 )
-def test_own_assets_have_no_indicator_and_only_the_configured_score(
-    tmp_path: Path, report_type: str
-) -> None:
+def test_own_assets_have_no_indicator_and_no_score(tmp_path: Path, report_type: str) -> None:
     """What is merely exposed, infected or listed is nobody's infrastructure of attack."""
     row = {"ip": "192.0.2.1", "port": "80", "severity": "critical"}
-    plain = made(tmp_path, report_type, row, create_indicators=True)
-    assert scores(plain) == {}
-    assert not plain.of("indicator")
-    configured = made(tmp_path, report_type, row, create_indicators=True, score_exposed=20)
-    expected = {} if report_type == "special" else {"192.0.2.1": 20}
-    assert scores(configured) == expected
-    assert not configured.of("indicator")
+    converted = made(tmp_path, report_type, row, create_indicators=True)
+    assert scores(converted) == {}
+    assert not converted.of("indicator")
+
+
+def test_no_two_reports_score_the_same_thing_differently(tmp_path: Path) -> None:
+    """OpenCTI keeps what it was sent last: whatever the type and the severity, one number."""
+    found: dict[str, set[int]] = {}
+    for report_type in sorted(load_catalogue().types):
+        header = header_of(report_type)
+        rows = []
+        for severity in SEVERITIES:
+            row = dict(zip(header, row_of(report_type, header, 1), strict=True))
+            rows.append(list((row | {"severity": severity}).values()))
+        for row in rows:
+            converted = convert(tmp_path, report_type, header, [row], create_indicators=True)
+            for stix in converted.everything():
+                if "x_opencti_score" in stix:
+                    found.setdefault(stix["id"], set()).add(stix["x_opencti_score"])
+    assert len(found) > 10
+    assert set(map(len, found.values())) == {1}
 
 
 def test_malicious_url_is_scored_and_indicated_like_its_host(tmp_path: Path) -> None:
@@ -286,7 +301,7 @@ def test_payload_of_an_attacker_comes_from_somebody_else(tmp_path: Path) -> None
     """The URL that a honeypot was told to fetch from is malicious; so is the attacker."""
     row = {"src_ip": "192.0.2.1", "payload_url": "http://192.0.2.99/x", "severity": "critical"}
     converted = made(tmp_path, "event4_honeypot_brute_force", row)
-    assert scores(converted) == {"192.0.2.1": 90, "http://192.0.2.99/x": 90}
+    assert scores(converted) == {"192.0.2.1": 75, "http://192.0.2.99/x": 75}
     assert ("192.0.2.1", "related-to", "http://192.0.2.99/x") in related(converted)
 
 
@@ -359,7 +374,9 @@ def test_spam_names_its_host_and_its_relay(tmp_path: Path) -> None:
         "port": "80",
     }
     converted = made(tmp_path, "spam_url", {**row, "severity": "low"})
-    assert scores(converted) == {"192.0.2.1": 25, "198.51.100.1": 25, "http://a.example.com/": 25}
+    assert scores(converted) == dict.fromkeys(
+        ["192.0.2.1", "198.51.100.1", "http://a.example.com/"], 75
+    )
     assert ("192.0.2.1", "related-to", "198.51.100.1") in related(converted)
 
 
@@ -519,10 +536,10 @@ def test_address_of_a_party_that_nobody_knows_is_seen_but_related_to_nothing(
 ) -> None:
     """The name of a column does not say what its address has to do with the asset."""
     row = {"ip": "192.0.2.1", "upstream_ip": "198.51.100.7", "upstream_geo": "NL"}
-    converted = made(tmp_path, "scan_never_seen", row, score_exposed=50, create_indicators=True)
+    converted = made(tmp_path, "scan_never_seen", row, create_indicators=True)
     assert {stix["value"] for stix in converted.of("ipv4-addr")} == {"192.0.2.1", "198.51.100.7"}
     assert related(converted) == {("198.51.100.7", "located-at", "Netherlands")}
-    assert scores(converted) == {"192.0.2.1": 50}
+    assert scores(converted) == {}
     assert not converted.of("indicator")
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 
+from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.mapping.markdown import MASK
-from shadowserver_connector.mapping.notes import HOST_ROWS
+from shadowserver_connector.mapping.memory import Memory
+from shadowserver_connector.mapping.notes import HOST_ROWS, finding_note, host_note, note_columns
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert
 from tests.mapping.gfm import blocks, tables
@@ -38,6 +41,43 @@ def test_finding_note_shows_each_cell_that_is_not_empty(tmp_path: Path) -> None:
     assert blocks(note["content"]) == ["table_open"]
     assert note["abstract"] == "scan_ssl 192.0.2.1"
     assert note["created"] == "2024-01-31T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("notes", ["finding", "host"])
+def test_abstract_has_no_less_than_sign(tmp_path: Path, notes: str) -> None:
+    """The worker's markdown pass would change it, and with it the id of the Note."""
+    rows = [("2024-01-31 00:00:00", "<b>bob</b>")]
+    header = ("timestamp", "username")
+    converted = convert(tmp_path, "compromised_account", header, rows, notes=notes)
+    note = converted.one("note")
+    assert converted.one("user-account")["account_login"] == "<b>bob</b>"
+    assert note["abstract"] == "compromised_account &lt;b>bob&lt;/b>"
+
+
+def test_cells_that_a_note_has_no_room_for_are_counted_in_it() -> None:
+    """What stays are whole lines of the table."""
+    columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(50)]
+    cells = ["x" * 100] * 50
+    note = orjson.loads(finding_note(note_columns(columns, Memory()), cells, 2_000))
+    (table,) = tables(note)
+    shown = [value for _, value in table.rows[1:-1]]
+    assert set(shown) == {"x" * 100}
+    assert table.rows[-1][1] == f"{50 - len(shown)} more cells: see the original file"
+    assert 1_500 < len(note) < 2_200
+
+
+def test_findings_that_a_note_has_no_room_for_are_counted_in_it() -> None:
+    """The table of a host's findings ends with a whole row, or is left out."""
+    columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(5)]
+    rows = [[f"{row}-{n}" + "x" * 100 for n in range(5)] for row in range(50)]
+    note = orjson.loads(host_note(note_columns(columns, Memory()), rows, 20_000))
+    table = tables(note)[-1]
+    left_out = 50 - (len(table.rows) - 1)
+    assert 0 < left_out < 50
+    assert note.endswith(f"\n\n{left_out} more findings: see the original file")
+    assert len(note) < 20_000
+    small = orjson.loads(host_note(note_columns(columns, Memory()), rows, 1_000))
+    assert small.endswith("**50 findings**\n\n50 more findings: see the original file")
 
 
 def test_note_is_attached_to_report_case_and_observables(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Iterable, Iterator
 
 from shadowserver_connector.mapping.labels import LabelMaker
+from shadowserver_connector.mapping.memory import Memory
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.rows import RowMapper
@@ -57,7 +58,7 @@ def test_parts_of_huge_protocols_are_not_remembered() -> None:
 
 def test_labels_of_huge_cells_are_not_remembered() -> None:
     """The same cell again gives the same labels, remembered or not."""
-    maker = LabelMaker(("shadowserver",))
+    maker = LabelMaker(("shadowserver",), Memory())
     tracemalloc.start()
     for n in range(200):
         assert maker.of(f"tag{n};{'x' * 100_000}") == ("shadowserver", f"tag{n}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from base64 import b64decode
@@ -170,6 +171,51 @@ def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotReadyError, match=r"2024-01-31-scan_ssl-example\.csv"):
         convert_report(path, info, Options(), emitted.append)
     assert emitted == []
+
+
+NO_REPORTS = {
+    "error": b"Error: rate limit exceeded, please try again\n",
+    "error with a secret's name": b"Error: your API key or password is wrong, try another_token\n",
+    "error that ends like a column": b"Error: not there, look at the report_url, or the src_ip\n",
+    "mail": b"From: Bob <bob@example.org>, Eve <eve@example.org>\nSubject: a, b\n\ntimestamp,ip\n",
+    "comment": b"# made by a script, 2026\ntimestamp,ip\n2024-01-31 00:00:00,192.0.2.1\n",
+    "shopping list": b"item,price,shop\nmilk,1.20,corner\n",
+    "names and passwords": b"person,password\nbob,hunter2\n",
+    "semicolons": b"Artikel;Preis\nMilch;1\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(NO_REPORTS))
+def test_table_of_which_no_column_is_known_is_no_report(tmp_path: Path, name: str) -> None:
+    """It fails, so it is asked for again; nothing of it is quoted, since it may be any file."""
+    content = NO_REPORTS[name]
+    info = info_of("scan_http")
+    path = tmp_path / info.file
+    path.write_bytes(content)
+    emitted: list[object] = []
+    with pytest.raises(ReportUnreadableError) as caught:
+        convert_report(path, info, Options(), emitted.append)
+    assert emitted == []
+    message = str(caught.value)
+    assert message.startswith(f"{info.file}: no report: not one column in its first line is known")
+    said = message.removeprefix(info.file).lower()
+    words = {*re.findall(r"\w{5,}", content.decode().lower())} - {"report", "again"}
+    assert not [word for word in words if word in said]
+
+
+@pytest.mark.parametrize(
+    "header", ["new_thing,ip", "new_thing,device_ip", "a,b,c,tag", "timestamp;x", "Source,SRC_IP"]
+)
+@pytest.mark.parametrize("rows", [0, 1])
+def test_new_report_with_one_known_column_is_a_report(
+    tmp_path: Path, header: str, rows: int
+) -> None:
+    """Also one without findings: its header says what it is."""
+    mark = ";" if ";" in header else ","
+    content = "\n".join([header, *([mark.join("x" for _ in header.split(mark))] * rows)])
+    converted = convert_bytes(tmp_path, "scan_never_seen", content.encode())
+    assert converted.outcome.rows == rows
+    assert converted.one("report")
 
 
 def test_report_without_rows_is_a_report(tmp_path: Path) -> None:

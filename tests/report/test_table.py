@@ -56,6 +56,7 @@ def test_file_without_content_is_not_ready(read: Reading, content: bytes) -> Non
         (b'"2024-01-31 00:00:00",192.0.2.1,tcp\n', "header is missing"),
         (b"192.0.2.1,tcp\n", "header is missing"),
         (b",".join(b"c%d" % n for n in range(6000)) + b"\n", "6000 columns"),
+        (b"a," * (1 << 20) + b"\n", "more than 1,048,576 characters"),
     ],
 )
 def test_file_that_is_no_table_is_refused_by_name(read: Reading, content: bytes, why: str) -> None:
@@ -66,6 +67,26 @@ def test_file_that_is_no_table_is_refused_by_name(read: Reading, content: bytes,
     assert message.startswith("2024-01-31-scan_ssl-example.csv: ")
     assert why in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hunter2\n",
+        b"hunter2,192.0.2.77,x\n",
+        b"192.0.2.77,hunter2\n",
+        b"<b>hunter2</b>\n",
+        b'{"token": "hunter2"}\n',
+        b"hunter2," * 6_000 + b"\n",
+        b"hunter2," * (1 << 18) + b"\n",
+    ],
+)
+def test_no_refusal_quotes_the_file(read: Reading, content: bytes) -> None:
+    """It may be any file that somebody led the connector to: a key, a token, a mail."""
+    with pytest.raises(ReportUnreadableError) as caught:
+        read(content)
+    assert "hunter2" not in str(caught.value)
+    assert "192.0.2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -160,7 +181,7 @@ def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.Monk
     result = read('ip,body,tag\n192.0.2.1,"' + "x" * 5000 + '",a\n192.0.2.2,y,b\n')
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
     assert set(result.cells[0][1]) == {"x"}
-    kind = "line longer than 16 Mi characters, cut"
+    kind = "line longer than 2 Mi characters, cut"
     assert result.oddities.places(kind)[0].row == 1
 
 
@@ -176,7 +197,7 @@ def test_cut_line_that_is_no_row_is_counted_once(
     oddities = Oddities("x.csv")
     with open_table(path, oddities) as table:
         assert list(table.rows()) == list(table.rows())
-    assert oddities.counts() == {"line longer than 16 Mi characters, cut": 1}
+    assert oddities.counts() == {"line longer than 2 Mi characters, cut": 1}
 
 
 def test_short_row_is_padded_and_counted(read: Reading) -> None:

@@ -9,9 +9,9 @@ from typing import Final, Protocol
 import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.division import Room, Sizes, divided
 from shadowserver_connector.bundle.finding import (
     Finding,
-    Labels,
     LabelSets,
     NoteDraft,
     Observed,
@@ -23,14 +23,16 @@ from shadowserver_connector.bundle.made import LAYER, LAYERS, Made
 
 _FIRST_REFERENCED: Final = LAYER["location"]
 
-# What an object adds to a chunk beside its body: its references in Report and Case, its score.
-_OVERHEAD: Final = 160
-_OBSERVED_SIZE: Final = 700
-_REF_SIZE: Final = 64
-_REMEMBERED: Final = 4_096
-
 HELD_BYTES: Final = 32 * 1024 * 1024
 """Size of the chunks that wait for the end of the first part."""
+
+LEAST_BYTES: Final = 16 * 1024
+MOST_BYTES: Final = 11 * 1024 * 1024
+"""Of a chunk, whatever is asked for. A message carries it in base64, a third larger, and RabbitMQ
+refuses messages of more than 16 MiB."""
+
+BUNDLE_SIZE: Final = 512
+"""Head and commas of a bundle, and what names of parts add to those of the Report."""
 
 
 class Containers(Protocol):
@@ -62,6 +64,7 @@ class _Open:
         self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], Observed] = {}
         self.notes: dict[str, NoteDraft] = {}
+        self.is_empty = True
         self.rows = 0
         self.size = sum(len(made.body) for made in preamble)
 
@@ -70,6 +73,7 @@ class _Open:
 
     def add(self, finding: Finding, fresh: Sequence[Made], size: int) -> None:
         """Add a finding of ``size`` bytes; ``fresh`` are its objects that are not here yet."""
+        self.is_empty = False
         self.rows += finding.rows
         self.size += size
         if len(fresh) < len(finding.objects):
@@ -98,33 +102,6 @@ class _Open:
                     self.objects[stix_id] = made
 
 
-class _Sizes:
-    """Estimates how many bytes findings add to a chunk, rather too many than too few."""
-
-    def __init__(self) -> None:
-        self._of_labels: dict[Labels, int] = {}
-
-    def of(self, finding: Finding, fresh: Sequence[Made]) -> int:
-        """Return the bytes of a finding of whose objects only some are not in the chunk yet."""
-        size = _OVERHEAD * len(fresh)
-        for made in fresh:
-            size += len(made.body)
-        for tagged, labels in finding.tags:
-            length = self._of_labels.get(labels)
-            size += len(tagged) * (self._new_length(labels) if length is None else length)
-        for seen in finding.observed:
-            size += _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE
-        for note in finding.notes:
-            size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
-        return size
-
-    def _new_length(self, labels: Labels) -> int:
-        if len(self._of_labels) >= _REMEMBERED:
-            self._of_labels.clear()
-        length = self._of_labels[labels] = len(orjson.dumps(labels))
-        return length
-
-
 def _size_of_texts(containers: Containers) -> int:
     """Return the bytes of Report and Case without what they refer to."""
     case = containers.case(1, (), only_part=True)
@@ -133,6 +110,10 @@ def _size_of_texts(containers: Containers) -> int:
 
 class ChunkBuilder:
     """Takes findings one by one and emits a chunk whenever the next would not fit.
+
+    No chunk exceeds the limits, whatever a finding holds. Within what is not emitted yet, at least
+    the last chunk and the one before, Observed-Data of the same observables are merged: OpenCTI
+    adds the number of the second to that of the first, or overwrites it.
 
     The chunks of the first part are held back until it is known whether a second one comes,
     since a Case holds the objects themselves only if the Report has a single part. Beyond
@@ -153,40 +134,78 @@ class ChunkBuilder:
         self._containers = containers
         self._emit = emit
         self._max_objects = max_objects - 2  # the Report and the Case come on top
-        self._max_bytes = max_bytes - _size_of_texts(containers)
+        max_bytes = min(max(max_bytes, LEAST_BYTES), MOST_BYTES)
+        self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
         self._max_refs = max_refs
         self._part_refs: set[str] = set(first_refs)
         self._observed_in_part = 0
         self._findings_in_part = 0
         self._held: list[_Open] = []
         self._single = True
-        self._sizes = _Sizes()
+        self._sizes = Sizes()
         self._open = _Open(1, containers.preamble)
+        self._room = Room(self._max_objects - len(self._open), self._max_bytes - self._open.size)
+        self._place: dict[tuple[str, ...], _Open] = {}
         self.parts = 1
         self.merged = 0
         """Rows whose Note stood in the chunk already."""
 
-    def add(self, finding: Finding) -> None:
-        """Add a finding, whole, to the chunk that is open or to a new one."""
+    def add(self, finding: Finding) -> int:
+        """Add a finding to the chunk that is open or to a new one; return what is left out of it.
+
+        One that no chunk would hold whole is divided. What is left out are objects that even then
+        find no room, and references of Notes and Observed-Data to them.
+        """
+        if self._add(finding):
+            return 0
+        pieces, left_out = divided(finding, self._sizes, self._room)
+        return left_out + sum([not self._add(piece) for piece in pieces])
+
+    def _add(self, finding: Finding) -> bool:
+        """Add a finding whole; where no chunk would hold it, do nothing and return ``False``."""
         known = self._open.objects
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
         refs = self._new_refs(fresh)
         added = len(refs) + len(finding.observed)
         size = self._sizes.of(finding, fresh)
         if self._findings_in_part and self._refs_held + added > self._max_refs:
+            fresh = list(finding.objects.values())
+            size = self._sizes.of(finding, fresh)
+            if not self._has_room(finding, size):
+                return False
             self._next_part()
-            fresh = list(finding.objects.values())
             refs = self._new_refs(fresh)
-            size = self._sizes.of(finding, fresh)
         elif not self._fits(finding, len(fresh), size):
-            self._next_chunk()
             fresh = list(finding.objects.values())
             size = self._sizes.of(finding, fresh)
+            if not self._has_room(finding, size):
+                return False
+            self._next_chunk()
         self._part_refs.update(refs)
         self._observed_in_part += len(finding.observed)
         self._findings_in_part += 1
         self.merged += _repeated(finding, self._open.notes)
+        self._gather(finding, size)
         self._open.add(finding, fresh, size)
+        return True
+
+    def _gather(self, finding: Finding, size: int) -> None:
+        """Move the finding's Observed-Data from chunks that wait to the one that is open.
+
+        One stays, and is sent twice, where the open chunk has no room for its labels.
+        """
+        now, place = self._open, self._place
+        for seen in finding.observed:
+            refs = seen.refs
+            there = place.get(refs)
+            if there is now:
+                continue
+            place[refs] = now
+            if there is not None:
+                more = self._sizes.of_observed(there.observed[refs])
+                if now.size + size + more <= self._max_bytes:
+                    now.observed[refs] = there.observed.pop(refs)
+                    now.size += more
 
     @property
     def _refs_held(self) -> int:
@@ -199,23 +218,26 @@ class ChunkBuilder:
 
     def close(self) -> None:
         """Emit what is left."""
-        if self._open.rows:
+        if not self._open.is_empty:
             self._held.append(self._open)
-        self._release()
+        self._release(len(self._held))
+
+    def _has_room(self, finding: Finding, size: int) -> bool:
+        """Tell whether a chunk holds a finding of so many bytes."""
+        objects = len(finding.objects) + len(finding.observed) + len(finding.notes)
+        return objects <= self._room.objects and size <= self._room.size
 
     def _fits(self, finding: Finding, fresh: int, size: int) -> bool:
         now = self._open
-        if not now.rows:
-            return True
         objects = len(now) + fresh + len(finding.observed) + len(finding.notes)
         return objects <= self._max_objects and now.size + size <= self._max_bytes
 
     def _next_chunk(self) -> None:
-        if self._open.rows:
+        if not self._open.is_empty:
             self._held.append(self._open)
         if self.parts > 1 or sum(content.size for content in self._held) > HELD_BYTES:
             self._single = False
-            self._release()
+            self._release(len(self._held) - 1)
         self._open = _Open(self.parts, self._containers.preamble)
 
     def _next_part(self) -> None:
@@ -225,10 +247,14 @@ class ChunkBuilder:
         self._findings_in_part = 0
         self._next_chunk()
 
-    def _release(self) -> None:
-        for content in self._held:
+    def _release(self, number: int) -> None:
+        """Emit the first of those that wait."""
+        for content in self._held[:number]:
+            for refs in content.observed:
+                if self._place[refs] is content:
+                    del self._place[refs]
             self._emit(_closed(content, self._containers, only_part=self._single))
-        self._held = []
+        del self._held[:number]
 
 
 def _repeated(finding: Finding, notes: Container[str]) -> int:

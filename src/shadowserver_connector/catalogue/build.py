@@ -21,6 +21,8 @@ from shadowserver_connector.catalogue.model import (
 PAGES = "https://www.shadowserver.org/what-we-do/network-reporting/"
 SECTION = 1000
 """Orders kept for one section of columns: far more than there are columns in one."""
+HIGHEST_SCORE = 100
+"""OpenCTI's."""
 KINDS_OF_ACTIVITIES = ("deeds", "places", "classes", "services", "weaknesses")
 """Lists of words in ``activities.toml``."""
 
@@ -37,14 +39,13 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
     families = {family.name: family for family in map(_family, top["families.toml"].entries())}
     layouts = _layouts(top["layouts.toml"])
     types, siblings = _types(top["report_types.toml"], families)
+    score = top["meanings.toml"].number("malicious_score", HIGHEST_SCORE)
     settings = Entry("patterns.toml", "settings", documents["patterns.toml"]["settings"])
     secrets = Entry("patterns.toml", "secrets", documents["patterns.toml"]["secrets"])
     named = Entry("patterns.toml", "patterns", documents["patterns.toml"]["patterns"])
     catalogue = Catalogue(
         types=types,
-        meanings={
-            meaning.name: meaning for meaning in map(_meaning, top["meanings.toml"].entries())
-        },
+        meanings={entry.name: _meaning(entry, score) for entry in top["meanings.toml"].entries()},
         families=families,
         activities=_activities(
             Entry("activities.toml", "activities", documents["activities.toml"])
@@ -87,10 +88,10 @@ def _activities(top: Entry) -> Activities:
     return activities
 
 
-def _meaning(entry: Entry) -> Meaning:
+def _meaning(entry: Entry, score: int) -> Meaning:
     meaning = Meaning(entry.name, entry.text("text"), entry.flag("own"), entry.flag("malicious"))
     entry.done()
-    return meaning
+    return replace(meaning, score=score) if meaning.malicious else meaning
 
 
 def _family(entry: Entry) -> Family:

@@ -23,7 +23,8 @@ class Entry:
 
     def error(self, complaint: str) -> CatalogueError:
         """Return the error that makes a complaint about this entry."""
-        return CatalogueError(f"{self.file}: {self.name}: {complaint}")
+        named = f"{self.file}: {self.name}" if self.name else self.file
+        return CatalogueError(f"{named}: {complaint}")
 
     def text(self, field: str, default: str | None = None) -> str:
         """Take a text; without a default it must be there and not be blank."""
@@ -37,6 +38,13 @@ class Entry:
         value = self._fields.pop(field, None)
         if not isinstance(value, bool):
             raise self.error(f"{field} must be true or false")
+        return value
+
+    def number(self, field: str, most: int) -> int:
+        """Take a field that must be a whole number from 0 on."""
+        value = self._fields.pop(field, None)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise self.error(f"{field} must be a whole number from 0 to {most}")
         return value
 
     def texts(self, field: str) -> tuple[str, ...]:

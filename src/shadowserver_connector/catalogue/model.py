@@ -6,13 +6,14 @@ Nothing here knows a column or a report type by name: that is in ``data/``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from shadowserver_connector.catalogue.activities import Activities
 
 _NO_WORD = re.compile(r"[\W_]+")
+_NAME = re.compile(r"\w+")
 
 RDNS = (
     *("CN", "O", "OU", "C", "ST", "L", "street", "postalCode", "serialNumber", "emailAddress"),
@@ -52,6 +53,10 @@ EXCLUSIVE_ROLES = frozenset(
     ]
 )
 """Roles that one party and group of a row can have only once."""
+
+UNTOLD_ROLES = frozenset(["text", "secret", "internal"])
+"""Roles of columns that tell nothing of where a table is from: any table may have a name, and an
+error that speaks of a password has a word that is kept secret."""
 
 ADDRESS_ROLES = frozenset(["ip", "network", "public_address"])
 """Roles whose cells are the address of a party."""
@@ -95,7 +100,9 @@ class Meaning:
     own: bool
     """It belongs to the subscriber."""
     malicious: bool
-    """Scores and indicators are allowed."""
+    """Indicators are allowed."""
+    score: int | None = None
+    """Score of its addresses, names and URLs: the same for all that are malicious, or ``None``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +248,18 @@ class Catalogue:
                 return column
         published = self.columns.get(name)
         return published if published is not None else self._by_pattern(name)
+
+    def is_report(self, columns: Iterable[Column]) -> bool:
+        """Tell whether a table of these columns is a report: one of them at least has a role.
+
+        A name that only a pattern knows must be one word, as names of columns are: the last cell
+        of a sentence may end like one.
+        """
+        return any(
+            column.role not in UNTOLD_ROLES
+            and (column.name in self.columns or _NAME.fullmatch(column.name) is not None)
+            for column in columns
+        )
 
     def columns_of(self, report_type: str) -> tuple[str, ...]:
         """Return a type's columns in published order; none for an unknown type."""

@@ -15,7 +15,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "time": "time of Note and Observed-Data",
     "first_seen": "first observed of the Observed-Data",
     "last_seen": "last observed of the Observed-Data",
-    "severity": "severity of the finding, of Report and Case; score of malicious hosts",
+    "severity": "severity of the finding, of Report and Case",
     "tags": "labels; a Vulnerability for each CVE",
     "ip": "IPv4-Addr or IPv6-Addr",
     "network": "IPv4-Addr or IPv6-Addr, also of a network",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shadowserver_connector.catalogue.activities import Activities
 from shadowserver_connector.catalogue.model import Meaning, ReportType
 from shadowserver_connector.mapping.encoders import Encoders
+from shadowserver_connector.mapping.memory import Memory
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.values.dates import end_of_report
 from shadowserver_connector.stix.origin import Origin
@@ -26,6 +27,8 @@ class Context:
     """Cells of a malware column that name an activity."""
     options: Options
     encode: Encoders
+    memory: Memory
+    """What is kept of the cells that were met."""
 
     @property
     def end(self) -> str:

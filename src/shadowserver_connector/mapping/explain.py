@@ -12,6 +12,7 @@ from shadowserver_connector.mapping.becomes import becomes
 from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.roles import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.values.dates import parse_seen
+from shadowserver_connector.mapping.values.several import TooManyError
 
 _CERTIFICATE: Final = "x509.raw"
 _HASHES: Final = frozenset(["x509.md5", "x509.sha1", "x509.sha256", "x509.sha512"])
@@ -58,6 +59,8 @@ def explain_columns(
             if parse is not None:
                 try:
                     parse(cell.strip())
+                except TooManyError:
+                    continue
                 except ValueError as error:
                     wrong[at] = str(error)
         for at, reason in wrong.items():

@@ -33,8 +33,6 @@ class Options:
     create_indicators: bool = False
     labels: tuple[str, ...] = ()
     """Labels added to those that every object of a report gets."""
-    score_exposed: int | None = None
-    """Score of the subscriber's own exposed assets; ``None`` gives none."""
     report_max_refs: int = 5_000
     artifact_max_size: int = 100 * MIB
     """Bytes; a larger original file is described in the Report, not carried."""

@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from shadowserver_connector.bundle.made import Made, make
 from shadowserver_connector.mapping.context import Context
-from shadowserver_connector.mapping.readers import ColumnReader
+from shadowserver_connector.mapping.readers import Bad, ColumnReader
 from shadowserver_connector.mapping.roles import is_empty
 from shadowserver_connector.mapping.shape import Shape
+from shadowserver_connector.mapping.values.several import TooManyError
 from shadowserver_connector.stix.origin import StixObject
 
 
@@ -26,6 +27,7 @@ class Part:
         "objects",
         "observables",
         "scored",
+        "size",
         "slots",
         "subject",
         "tagged",
@@ -42,12 +44,14 @@ class Part:
     """(Slot, id): ends of relationships with objects of other parts."""
     scored: bool
     """Whether an object has a score."""
-    bad: tuple[tuple[str, str], ...]
-    """(Column, why): cells that no object could be made of."""
+    bad: Bad
+    """Cells that no object could be made of, and values that were left out."""
     subject: str
     """What a row with these cells is about, in a word; empty where they do not tell."""
     addresses: tuple[tuple[str, str], ...]
     """(Party, id): the addresses of the row's parties."""
+    size: int
+    """Bytes that it takes, about."""
 
     def __init__(
         self,
@@ -57,9 +61,10 @@ class Part:
         tagged: tuple[str, ...],
         slots: tuple[tuple[str, str], ...],
         scored: bool,
-        bad: tuple[tuple[str, str], ...],
+        bad: Bad,
         subject: str,
         addresses: tuple[tuple[str, str], ...],
+        size: int,
     ) -> None:
         self.objects = objects
         self.observables = observables
@@ -70,9 +75,14 @@ class Part:
         self.bad = bad
         self.subject = subject
         self.addresses = addresses
+        self.size = size
 
 
-NOTHING: Final = Part({}, (), (), (), (), False, (), "", ())
+NOTHING: Final = Part({}, (), (), (), (), False, (), "", (), 0)
+
+# Of a part, and of an object beside its JSON: id, places in dicts and tuples.
+_PART_BYTES: Final = 600
+_OBJECT_BYTES: Final = 400
 
 
 class PartMaker:
@@ -84,11 +94,12 @@ class PartMaker:
         self._sources = shape.sources
         self._cells = cells
         self._objects: dict[str, Made] = {}
-        self._observables: list[str] = []
-        self._noted: list[str] = []
-        self._tagged: list[str] = []
+        # Dicts for their order: a cell may hold many values.
+        self._observables: dict[str, None] = {}
+        self._noted: dict[str, None] = {}
+        self._tagged: dict[str, None] = {}
         self._slots: list[tuple[str, str]] = []
-        self._bad: list[tuple[str, str]] = []
+        self._bad: list[tuple[str, str, int]] = []
         self._scored = False
         self._subject = ""
         self._addresses: tuple[tuple[str, str], ...] = ()
@@ -107,8 +118,13 @@ class PartMaker:
     def _read(self, at: int, reader: ColumnReader) -> Any:
         reading = reader.read(self._cells[at])
         if reading.bad:
-            self._bad.append((reader.name, reading.bad))
+            self._bad.append((reader.name, reading.bad, reading.times))
         return reading.value
+
+    def leave_out(self, role: str, error: TooManyError) -> None:
+        """Note what is left out of the first cell of the role."""
+        _, reader = self._sources[role][0]
+        self._bad.append((reader.name, str(error), error.left_out))
 
     def check(self) -> None:
         """Note the bad ones among all cells, where no object is made that would read them."""
@@ -160,12 +176,12 @@ class PartMaker:
         if stix_id not in self._objects:
             self._objects[stix_id] = made
             self._scored = self._scored or made.score is not None
-        if seen and stix_id not in self._observables:
-            self._observables.append(stix_id)
-        if noted and stix_id not in self._noted:
-            self._noted.append(stix_id)
-        if tagged and stix_id not in self._tagged:
-            self._tagged.append(stix_id)
+        if seen:
+            self._observables[stix_id] = None
+        if noted:
+            self._noted[stix_id] = None
+        if tagged:
+            self._tagged[stix_id] = None
         return stix_id
 
     def relate(self, source: str, relationship_type: str, target: str) -> None:
@@ -200,6 +216,7 @@ class PartMaker:
             tuple(self._bad),
             self._subject,
             self._addresses,
+            _PART_BYTES + sum([_OBJECT_BYTES + len(made.body) for made in self._objects.values()]),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shadowserver_connector.catalogue.model import ADDRESS_ROLES
-from shadowserver_connector.mapping.malice import indicate, malicious_score
+from shadowserver_connector.mapping.malice import indicate
 from shadowserver_connector.mapping.part import PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
 from shadowserver_connector.mapping.values.names import Name
@@ -43,13 +43,11 @@ def address(make: PartMaker, value: Address) -> StixObject:
 
 
 def _build_address(make: PartMaker, value: Address) -> str:
-    context, shape = make.context, make.shape
-    score = malicious_score(make)
-    shown = context.options.score_exposed if score is None and shape.meaning.own else score
-    made = context.encode.address(value, shown)
+    shape = make.shape
+    made = make.context.encode.address(value, shape.meaning.score)
     ip = make.add(made, seen=True, noted=shape.own_page, tagged=shape.own_page)
-    if score is not None:
-        indicate(make, address(make, value), score)
+    if shape.meaning.malicious:
+        indicate(make, address(make, value))
     if shape.is_primary:
         make.about(value.value)
     for slot in shape.ipv4_slots if value.version == 4 else shape.ipv6_slots:
@@ -71,16 +69,15 @@ def _build_name(make: PartMaker, name: Name, ip: str, score: int | None = None) 
 def _build_domain(make: PartMaker, name: Name, ip: str) -> None:
     """Make a name that was asked for, unlike one that an address has in reverse DNS."""
     shape = make.shape
-    score = malicious_score(make)
-    name_id = _build_name(make, name, ip, score)
+    name_id = _build_name(make, name, ip, shape.meaning.score)
     if not make.context.report_type.primary:
         make.about(name.value)
     if name.type != "domain-name":
         slots = shape.hostname_slots
     else:
         slots = shape.domain_slots
-        if score is not None:
-            indicate(make, observables.domain_name(make.context.origin, name.value), score)
+        if shape.meaning.malicious:
+            indicate(make, observables.domain_name(make.context.origin, name.value))
     for slot in slots:
         make.offer(slot, name_id)
 

@@ -62,12 +62,14 @@ def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
         columns=tuple(columns),
         sections=compile_sections(columns, context),
         traffic=traffic,
-        notes=note_columns(columns),
+        notes=note_columns(columns, context.memory),
         survey=SurveyColumns(_index(columns, "severity"), host, tops),
-        labels=LabelMaker(("shadowserver", context.report_type.name, *context.options.labels)),
+        labels=LabelMaker(
+            ("shadowserver", context.report_type.name, *context.options.labels), context.memory
+        ),
         time=_index(columns, "time"),
         span=(_index(columns, "first_seen"), _index(columns, "last_seen")),
-        count=None if count is None else (count, ColumnReader(columns[count])),
+        count=None if count is None else (count, ColumnReader(columns[count], context.memory)),
         tags=_index(columns, "tags"),
         unused=_unused(columns, context, traffic),
     )
@@ -80,7 +82,7 @@ def _unused(
     used = sectioned(columns, context)
     read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
     return tuple(
-        (at, ColumnReader(column))
+        (at, ColumnReader(column, context.memory))
         for at, column in enumerate(columns)
         if at not in used and column.role in PARSERS and column.role not in read
     )

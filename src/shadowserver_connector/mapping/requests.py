@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shadowserver_connector.mapping.malice import indicate, malicious_score
+from shadowserver_connector.mapping.malice import indicate
 from shadowserver_connector.mapping.part import PartMaker
 from shadowserver_connector.mapping.values.addresses import Address
 from shadowserver_connector.mapping.values.urls import build_url
@@ -40,10 +40,10 @@ def build_request(make: PartMaker) -> None:
 
 def _url(make: PartMaker, value: str) -> str:
     stix = observables.url(make.context.origin, value)
-    score = malicious_score(make)
     own_page = make.shape.own_page
+    score = make.shape.meaning.score
     url = make.observable(stix, score=score, noted=own_page, tagged=own_page)
-    indicate(make, stix, score)
+    indicate(make, stix)
     make.offer("thing", url)
     return url
 

@@ -9,12 +9,10 @@ from typing import Any, Final
 from shadowserver_connector.catalogue.model import RDNS
 from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network, parse_public
 from shadowserver_connector.mapping.values.asn import parse_asn
-from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.booleans import parse_boolean
 from shadowserver_connector.mapping.values.countries import parse_country
 from shadowserver_connector.mapping.values.counts import parse_count
 from shadowserver_connector.mapping.values.cpe import parse_cpe
-from shadowserver_connector.mapping.values.cve import find_cves
 from shadowserver_connector.mapping.values.dates import parse_time
 from shadowserver_connector.mapping.values.emails import parse_email
 from shadowserver_connector.mapping.values.hashes import parse_hash
@@ -24,6 +22,11 @@ from shadowserver_connector.mapping.values.names import parse_name
 from shadowserver_connector.mapping.values.null import is_null, is_null_number
 from shadowserver_connector.mapping.values.ports import parse_port
 from shadowserver_connector.mapping.values.protocols import parse_application, parse_protocol
+from shadowserver_connector.mapping.values.several import (
+    parse_attack_ids,
+    parse_cves,
+    parse_tags,
+)
 from shadowserver_connector.mapping.values.severity import parse_severity
 from shadowserver_connector.mapping.values.ssh import (
     parse_ssh_key,
@@ -48,7 +51,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "first_seen": parse_time,
     "last_seen": parse_time,
     "severity": parse_severity,
-    "tags": find_cves,
+    "tags": parse_tags,
     "protocol": parse_protocol,
     "application": parse_application,
     "ip": parse_ip,
@@ -67,8 +70,8 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "account": parse_term,
     "malware": parse_term,
     "activity": parse_term,
-    "cve": find_cves,
-    "attack_id": find_attack_ids,
+    "cve": parse_cves,
+    "attack_id": parse_attack_ids,
     "file.md5": partial(parse_hash, "MD5"),
     "file.sha1": partial(parse_hash, "SHA-1"),
     "file.sha256": partial(parse_hash, "SHA-256"),

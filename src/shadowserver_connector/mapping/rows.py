@@ -27,6 +27,11 @@ RELATIONSHIPS: Final = (
 )
 """(Source slot, type, target slot): relationships between objects of different sections."""
 
+ROW_OBJECTS: Final = 400
+"""Objects of one row, about; one with a value in every published column makes some 60."""
+
+LEFT_OUT: Final = "more objects than are made of one row, left out"
+
 _REMEMBERED: Final = 128
 """Combinations of parts that are kept assembled; rows of one host share them."""
 
@@ -55,7 +60,8 @@ class RowMapper:
         self._plan = plan
         self._oddities = oddities
         self._end = plan.context.end
-        self._known: dict[tuple[Part, ...], Part] = {}
+        self._kept = plan.context.memory.keeping(_REMEMBERED)
+        self._known: dict[tuple[Part, ...], Part] = self._kept.known
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
@@ -112,10 +118,10 @@ class RowMapper:
             for at, reader in plan.unused:
                 reading = reader.read(row[at])
                 if reading.bad:
-                    bad += ((reader.name, reading.bad),)
+                    bad += ((reader.name, reading.bad, reading.times),)
             if bad:
-                for column, why in dict.fromkeys(bad):
-                    self._oddities.add(why, number, column, times=times)
+                for column, why, values in dict.fromkeys(bad):
+                    self._oddities.add(why, number, column, times=values * times)
             time = self._time(plan.time, number, row, times) or plan.context.day
             first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
@@ -131,9 +137,9 @@ class RowMapper:
         parts = tuple([part for part in made if part is not NOTHING])
         whole = self._known.get(parts)
         if whole is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            whole = self._known[parts] = self._assembled(parts)
+            whole = self._assembled(parts)
+            # The parts are kept by their sections too, but may be forgotten there before.
+            self._kept.keep(parts, whole, whole.size + sum([part.size for part in parts]))
         return whole
 
     def _assembled(self, parts: Sequence[Part]) -> Part:
@@ -142,8 +148,13 @@ class RowMapper:
         noted: list[tuple[str, ...]] = []
         tagged: list[tuple[str, ...]] = []
         slots: dict[str, list[str]] = {}
-        whole = Part(objects, (), (), (), (), False, (), "", ())
+        whole = Part(objects, (), (), (), (), False, (), "", (), 0)
+        left_out = 0
         for part in parts:
+            whole.bad += part.bad
+            if objects and len(objects) + len(part.objects) > ROW_OBJECTS:
+                left_out += len(part.objects)
+                continue
             _update(objects, part)
             for slot, stix_id in part.slots:
                 slots.setdefault(slot, []).append(stix_id)
@@ -153,26 +164,35 @@ class RowMapper:
             if part.tagged:
                 tagged.append(part.tagged)
             whole.scored = whole.scored or part.scored
-            whole.bad += part.bad
             whole.subject = whole.subject or part.subject
             whole.addresses += part.addresses
         whole.observables = tuple(sorted(set(observables)))
         whole.noted = _joined(noted)
         whole.tagged = _joined(tagged)
         if len(slots) > 1:
-            self._relate(objects, slots)
+            left_out += self._relate(objects, slots)
+        if left_out:
+            whole.bad += (("", LEFT_OUT, left_out),)
+        whole.size = sum([len(made.body) for made in objects.values()])
         return whole
 
-    def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> None:
+    def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> int:
+        """Add the relationships between parts; return how many there was no room for."""
+        left_out = 0
         if "primary" not in slots and "subject" in slots:
             slots["primary"] = slots["subject"][:1]
         encode = self._plan.context.encode.relationship
         for source_slot, relationship_type, target_slot in self._rules:
+            targets = slots.get(target_slot, ())
             for source in slots.get(source_slot, ()):
-                for target in slots.get(target_slot, ()):
+                if len(objects) >= ROW_OBJECTS:
+                    left_out += len(targets)
+                    continue
+                for target in targets:
                     if source != target:
                         made = encode(source, relationship_type, target)
                         objects[made.id] = made
+        return left_out
 
     def _span(self, time: str, number: int, row: Row, times: int) -> tuple[str, str]:
         """Return when what a row tells began and ended; its own time lies in between."""

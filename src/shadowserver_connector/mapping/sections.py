@@ -11,6 +11,7 @@ from shadowserver_connector.mapping.accounts import build_accounts
 from shadowserver_connector.mapping.certificates import build_certificate, build_ssh_key
 from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.files import build_file
+from shadowserver_connector.mapping.memory import WIDEST, Kept
 from shadowserver_connector.mapping.part import Builder, Part, PartMaker
 from shadowserver_connector.mapping.parties import build_party
 from shadowserver_connector.mapping.requests import build_request, build_urls, build_user_agent
@@ -24,6 +25,9 @@ from shadowserver_connector.mapping.threats import (
 
 CACHED_PARTS: Final = 512
 """Different combinations of cells that a section remembers; then it forgets all of them."""
+
+# The head of a cell, and its place in a tuple.
+_CELL_BYTES: Final = 64
 
 Cells = tuple[str, ...]
 
@@ -44,16 +48,15 @@ RULES: Final = (
         build_party,
         ("ip", "network", "public_address", "hostname", "domain", "mac", "asn", "country"),
         "party",
-        beside=("severity",),
     ),
     Rule(
         build_request,
         ("url_part",),
         "party",
-        beside=("domain", "ip", "port", "application", "severity"),
+        beside=("domain", "ip", "port", "application"),
     ),
     Rule(build_accounts, ("email", "account"), "column"),
-    Rule(build_urls, ("url",), "column", beside=("severity",)),
+    Rule(build_urls, ("url",), "column"),
     Rule(build_vulnerabilities, ("tags", "cve"), "column"),
     Rule(build_malware, ("malware", "activity"), "group"),
     Rule(build_attack_patterns, ("attack_id", "cve"), "column"),
@@ -95,6 +98,7 @@ def _groups(
     for rule in RULES:
         if rule.build is build_ssh_key and not context.options.ssh_keys:
             continue
+        near = [member for member in numbered if member[1].role in rule.beside]
         groups: dict[str, list[Member]] = {}
         for index, column in numbered:
             if _matches(column.role, rule.roles):
@@ -105,11 +109,8 @@ def _groups(
             party, group = own[0][1].party, own[0][1].group
             beside = [
                 (at, column)
-                for at, column in numbered
-                if column.role in rule.beside
-                and (column.party in ("", party) or (group and column.group == group))
-                # A harmless party has no score: its part is the same whatever the severity.
-                and (column.role != "severity" or context.meaning(party).malicious)
+                for at, column in near
+                if column.party in ("", party) or (group and column.group == group)
             ]
             yield rule.build, party, own, beside
 
@@ -127,35 +128,37 @@ def _section(members: Sequence[Member], build: Builder, party: str, context: Con
         build(maker)
         return maker.part()
 
-    return _of_one(places[0], build_part) if len(places) == 1 else _of_several(places, build_part)
+    kept = context.memory.keeping(CACHED_PARTS)
+    if len(places) == 1:
+        return _of_one(places[0], build_part, kept)
+    return _of_several(places, build_part, kept)
 
 
-def _of_one(at: int, build: Callable[[Cells], Part]) -> Section:
-    known: dict[str, Part] = {}
+def _of_one(at: int, build: Callable[[Cells], Part], kept: Kept) -> Section:
+    known: dict[str, Part] = kept.known
 
     def make(row: list[str]) -> Part:
         cell = row[at]
         part = known.get(cell)
         if part is None:
-            if len(known) >= CACHED_PARTS:
-                known.clear()
-            part = known[cell] = build((cell,))
+            part = build((cell,))
+            kept.keep(cell, part, WIDEST * len(cell) + part.size)
         return part
 
     return make
 
 
-def _of_several(places: Sequence[int], build: Callable[[Cells], Part]) -> Section:
+def _of_several(places: Sequence[int], build: Callable[[Cells], Part], kept: Kept) -> Section:
     pick = itemgetter(*places)
-    known: dict[Cells, Part] = {}
+    known: dict[Cells, Part] = kept.known
 
     def make(row: list[str]) -> Part:
         cells = pick(row)
         part = known.get(cells)
         if part is None:
-            if len(known) >= CACHED_PARTS:
-                known.clear()
-            part = known[cells] = build(cells)
+            part = build(cells)
+            size = _CELL_BYTES * len(cells) + WIDEST * sum(map(len, cells))
+            kept.keep(cells, part, size + part.size)
         return part
 
     return make

@@ -20,7 +20,8 @@ class Selection:
         self._default = plan.context.report_type.severity
         at = plan.survey.severity
         self._at = -1 if at is None else at
-        self._reader = None if at is None else ColumnReader(plan.columns[at])
+        memory = plan.context.memory
+        self._reader = None if at is None else ColumnReader(plan.columns[at], memory)
         self._floor = RANK[options.min_severity]
         self._most = options.max_findings
         self.kept = 0

@@ -53,10 +53,10 @@ class Shape:
 
 def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
     """Return the shape of cells of these columns, of which there is at least one."""
-    sources: dict[str, tuple[Source, ...]] = {}
+    found: dict[str, list[Source]] = {}
     for at, column in enumerate(columns):
-        source = (at, ColumnReader(column))
-        sources[column.role] = (*sources.get(column.role, ()), source)
+        found.setdefault(column.role, []).append((at, ColumnReader(column, context.memory)))
+    sources = {role: tuple(of_role) for role, of_role in found.items()}
     meaning = context.meaning(party)
     controls = meaning.name in _CONTROLLERS
     control = ("controller",) if controls else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from shadowserver_connector.catalogue.model import ReportType
@@ -22,6 +22,9 @@ from shadowserver_connector.report.info import ReportInfo
 
 TOP: Final = 10
 """Lines of each table of most frequent values."""
+
+MOST_BYTES: Final = 64 * 1024
+"""Of a Report's text; one has 2 KiB, or 100 where an attacker chose the most frequent values."""
 
 
 def summary(
@@ -44,7 +47,16 @@ def summary(
         _oddities(oddities),
         _file(info, facts, options),
     ]
-    return "\n\n".join(block for block in blocks if block)
+    return "\n\n".join(_within(blocks, min(MOST_BYTES, options.chunk_bytes // 8)))
+
+
+def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
+    """Yield those of the blocks that have room in so many bytes; each chunk carries them."""
+    for block in blocks:
+        size = len(block.encode())
+        if block and size <= most:
+            yield block
+            most -= size
 
 
 def _page(report_type: ReportType, info: ReportInfo) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from shadowserver_connector.mapping.memory import WIDEST
 from shadowserver_connector.mapping.plan import Plan
 from shadowserver_connector.mapping.selection import Selection
 from shadowserver_connector.mapping.values.severity import RANK
@@ -20,6 +21,12 @@ A dict of a few thousand more takes twice the memory.
 
 LONGEST: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
+
+HELD_BYTES: Final = 24 * 1024 * 1024
+"""Bytes of all that is counted; what comes new beyond that is not."""
+
+# The head of a text, and its place in a dict.
+_ENTRY_BYTES: Final = 150
 
 NumberedRow = tuple[int, list[str]]
 """Number of a data row in its file, from 1, and its cells."""
@@ -38,9 +45,11 @@ class Survey:
     hosts: dict[str, str] = field(default_factory=dict)
     """Cell of the primary address -> highest severity seen there."""
     hosts_complete: bool = True
-    """False when there are more than ``MAX_DISTINCT`` hosts."""
+    """False when there are more hosts than are counted."""
     tops: Mapping[str, Counter[str]] = field(default_factory=dict)
     """Role of a column -> its non-empty cells as they are in the file, counted."""
+    held: int = 0
+    """Bytes that hosts and tops take, about."""
 
     @property
     def highest(self) -> str:
@@ -76,7 +85,7 @@ def surveyed(
             known = counter.get(cell)
             if known is not None:
                 counter[cell] = known + 1
-            elif cell and len(cell) <= LONGEST and len(counter) < MAX_DISTINCT:
+            elif cell and len(counter) < MAX_DISTINCT and _is_held(survey, cell):
                 counter[cell] = 1
         yield numbered
     survey.severities = Counter(severities)
@@ -92,7 +101,18 @@ def _count_host(survey: Survey, host: str, severity: str) -> None:
     if known is None:
         if len(survey.hosts) >= MAX_DISTINCT:
             survey.hosts_complete = False
-        elif host and len(host) <= LONGEST:
+        elif host and _is_held(survey, host):
             survey.hosts[host] = severity
+        elif host and len(host) <= LONGEST:
+            survey.hosts_complete = False
     elif RANK[severity] > RANK[known]:
         survey.hosts[host] = severity
+
+
+def _is_held(survey: Survey, cell: str) -> bool:
+    """Tell whether a new cell is counted, for which there must be room."""
+    size = WIDEST * len(cell) + _ENTRY_BYTES
+    if len(cell) > LONGEST or survey.held + size > HELD_BYTES:
+        return False
+    survey.held += size
+    return True

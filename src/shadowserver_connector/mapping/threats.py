@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shadowserver_connector.mapping.part import PartMaker
-from shadowserver_connector.mapping.values.attack import find_attack_ids
 from shadowserver_connector.mapping.values.cve import find_cves
+from shadowserver_connector.mapping.values.several import TooManyError, parse_attack_ids
 from shadowserver_connector.stix import knowledge
 
 
@@ -52,6 +52,11 @@ def _named(make: PartMaker, role: str) -> list[str]:
 def build_attack_patterns(make: PartMaker) -> None:
     """Make an Attack Pattern of each ATT&CK id, which stand in vulnerability columns too."""
     techniques = [technique for found in make.values("attack_id") for technique in found]
-    for technique in (*techniques, *find_attack_ids(make.text("cve"))):
+    try:
+        techniques += parse_attack_ids(make.text("cve"))
+    except TooManyError as error:
+        techniques += error.values
+        make.leave_out("cve", error)
+    for technique in techniques:
         pattern = knowledge.attack_pattern(make.context.origin, technique)
         make.offer("thing", make.shared(pattern))

@@ -13,16 +13,13 @@ from shadowserver_connector.bundle.made import Made
 from shadowserver_connector.catalogue.model import Column, ReportType
 from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.encoders import TrafficForm
-from shadowserver_connector.mapping.readers import ColumnReader
+from shadowserver_connector.mapping.readers import Bad, ColumnReader
 from shadowserver_connector.mapping.values.protocols import protocol_stack
 
 _REMEMBERED: Final = 1_024
 
 ROLES: Final = ("port", "protocol", "application")
 """Roles of the cells that a traffic is made of."""
-
-Bad = tuple[tuple[str, str], ...]
-"""(Column, why): cells that nothing could be read from."""
 
 # What a row has of a traffic, as a sum.
 _IPV6: Final = 1
@@ -61,7 +58,9 @@ class TrafficMaker:
         self._protocol_at = _place(columns, "protocol", parties)
         self._application_at = _place(columns, "application", parties)
         self._readers = tuple(
-            (at, ColumnReader(column)) for at, column in enumerate(columns) if column.role in ROLES
+            (at, ColumnReader(column, context.memory))
+            for at, column in enumerate(columns)
+            if column.role in ROLES
         )
         self._forms: dict[tuple[int, str, str], TrafficForm] = {}
 
@@ -90,7 +89,7 @@ class TrafficMaker:
         for at, reader in self._readers:
             reading = reader.read(row[at])
             if reading.bad:
-                bad += ((reader.name, reading.bad),)
+                bad += ((reader.name, reading.bad, reading.times),)
             elif reading.value is not None:
                 if at == self._protocol_at:
                     transport = reading.value

@@ -143,7 +143,7 @@ class DropFolder:
                 if error.errno in DISK_FULL:
                     raise
                 problem = _told(error)
-            except StateResetError:
+            except (StateResetError, NewerStateError):
                 raise
             except Exception as error:
                 # Left in the folder, the file would be sent again at every look.

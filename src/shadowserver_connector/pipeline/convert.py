@@ -14,10 +14,18 @@ from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.finding import Finding
 from shadowserver_connector.bundle.made import make
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.mapping.containers import ReportContainers
 from shadowserver_connector.mapping.context import Context
 from shadowserver_connector.mapping.encoders import Encoders
-from shadowserver_connector.mapping.notes import HOST_ROWS, Row, finding_notes, host_note
+from shadowserver_connector.mapping.memory import Memory
+from shadowserver_connector.mapping.notes import (
+    HOST_ROWS,
+    NOTE_BYTES,
+    Row,
+    finding_notes,
+    host_note,
+)
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
 from shadowserver_connector.mapping.plan import Plan, compile_plan
 from shadowserver_connector.mapping.rows import RowMapper
@@ -40,6 +48,8 @@ FINDING_ROWS: Final = 16
 """Rows that are converted together where each has a Note of its own, or none."""
 _ROOMY: Final = 500
 
+TOO_LARGE: Final = "objects or references that no message has room for, left out"
+
 ARTIFACT_INLINE: Final = 8 * MIB
 """Bytes up to which a file travels in its Artifact; a sink brings in larger ones itself."""
 
@@ -53,8 +63,8 @@ def convert_report(
     chunk. The same file, info and options give the same bytes. An Artifact of more than
     ``ARTIFACT_INLINE`` bytes has its hashes but no payload.
 
-    Raises ``ReportUnreadableError`` for a file that is no table, ``NotReadyError`` for an empty
-    one, ``OSError`` where disk or file fail.
+    Raises ``ReportUnreadableError`` for a file that is no table or no report, ``NotReadyError`` for
+    an empty one, ``OSError`` where disk or file fail.
     """
     facts = fingerprint(path)
     oddities = Oddities(info.file)
@@ -77,7 +87,8 @@ def convert_report(
             first_refs=[artifact.id] if artifact else [],
         )
         for finding in _findings(rows, plan, survey, oddities):
-            builder.add(finding)
+            if left_out := builder.add(finding):
+                oddities.add(TOO_LARGE, 0, times=left_out)
         builder.close()
     merged = survey.repeated + builder.merged
     return Outcome(
@@ -112,8 +123,18 @@ class _Tally:
 
 
 def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Plan:
-    """Compile the plan for a report with this header."""
+    """Compile the plan for a report with this header.
+
+    Raises ``ReportUnreadableError`` where no column of it is known: what answers or is left in the
+    place of a report, and has commas in its first line, is not a report without findings.
+    """
     catalogue = load_catalogue()
+    columns = [catalogue.column(info.type, name) for name in header]
+    if not catalogue.is_report(columns):
+        raise ReportUnreadableError(
+            f"{info.file}: no report: not one column in its first line is known; "
+            "see what answered in its place, or get the file again"
+        )
     origin = Origin(knowledge.author()["id"], (markings.TLP[options.marking],))
     day = f"{info.day.isoformat()}T00:00:00.000Z"
     context = Context(
@@ -124,8 +145,9 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         activities=catalogue.activities,
         options=options,
         encode=Encoders(origin, day),
+        memory=Memory(),
     )
-    return compile_plan([catalogue.column(info.type, name) for name in header], context)
+    return compile_plan(columns, context)
 
 
 def _containers(
@@ -187,11 +209,12 @@ def _findings(rows: HostSort, plan: Plan, survey: Survey, oddities: Oddities) ->
 def _note_texts(mode: NotesMode, plan: Plan) -> Callable[[Sequence[Row]], Sequence[str]]:
     """Return what writes the Notes of a group of rows."""
     columns = plan.notes
+    most = min(NOTE_BYTES, plan.context.options.chunk_bytes // 4)
     if mode == "host":
-        return lambda rows: [host_note(columns, rows)]
+        return lambda rows: [host_note(columns, rows, most)]
     if mode == "none":
         return lambda _: []
-    return lambda rows: finding_notes(columns, rows)
+    return lambda rows: finding_notes(columns, rows, most)
 
 
 def _rows_at_once(plan: Plan) -> int:

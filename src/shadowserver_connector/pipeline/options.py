@@ -26,7 +26,6 @@ def conversion_options(settings: ShadowserverSettings) -> Options:
         ),
         create_indicators=settings.create_indicators,
         labels=settings.labels,
-        score_exposed=settings.score_exposed,
         report_max_refs=settings.report_max_refs,
         artifact_max_size=int(settings.artifact_max_size),
         link_download=settings.link_download,

@@ -13,6 +13,8 @@ SURPLUS = "_surplus"
 
 NAME_CHARACTERS = 100
 COLUMNS = 5_000
+HEADER_CHARACTERS = 1 << 20
+"""Characters of a header line: far more than any has, few enough to be taken apart at once."""
 
 _MARKUP = re.compile(r"\s*(<[!?a-z/]|[{\[])", re.IGNORECASE)
 _DATA = re.compile(r"\d{4}-\d\d-\d\d|\d{1,3}(\.\d{1,3}){3}$|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*$", re.I)
@@ -32,21 +34,26 @@ def read_header(line: str, delimiter: str, name: str) -> list[str]:
     Raises ``ReportUnreadableError`` naming the file where the line cannot be a header; nothing of
     the line is quoted, as a file that is no report may be anything, a secret among them.
     """
+    if len(line) > HEADER_CHARACTERS:
+        raise ReportUnreadableError(
+            f"{name}: the first line has more than {HEADER_CHARACTERS:,} characters; "
+            "it is no CSV header"
+        )
     if _MARKUP.match(line):
         kind = "JSON" if line.lstrip()[0] in "{[" else "HTML or XML"
         raise ReportUnreadableError(f"{name}: the file is {kind}, not a CSV report")
     cells = next(csv.reader([line], delimiter=delimiter), [])
     if len(cells) < 2:
-        raise ReportUnreadableError(f"{name}: the first line is no CSV header")
+        raise ReportUnreadableError(f"{name}: the first line is no CSV header: it has one cell")
     if len(cells) > COLUMNS:
         raise ReportUnreadableError(
             f"{name}: the header has {len(cells)} columns, more than {COLUMNS}"
         )
-    for column, cell in enumerate(cells, start=1):
-        if _DATA.match(cell.strip()):
-            raise ReportUnreadableError(
-                f"{name}: the header is missing, the first line holds data in column {column}"
-            )
+    at = next((at for at, cell in enumerate(cells, 1) if _DATA.match(cell.strip())), None)
+    if at is not None:
+        raise ReportUnreadableError(
+            f"{name}: the header is missing, the first line holds data (cell {at})"
+        )
     return cells
 
 
@@ -61,16 +68,19 @@ def column_names(cells: list[str], oddities: Oddities) -> tuple[str, ...]:
         for cell in cells
     ]
     taken = {SURPLUS}
+    # Name -> the number to try next: not from 2 on again for each of thousands of equal names.
+    numbers: dict[str, int] = {}
     names: list[str] = []
     for position, name in enumerate(plain, start=1):
         if not name:
             oddities.add("column without a name", 0, f"column_{position}")
             name = f"column_{position}"
         unique = name
-        number = 2
+        number = numbers.get(name, 2)
         while unique in taken:
             unique = f"{name}_{number}"
             number += 1
+        numbers[name] = number
         if unique != name:
             oddities.add("column name used twice", 0, name)
         taken.add(unique)

@@ -13,7 +13,7 @@ from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 
 _CHUNK = 1 << 20
 
-LONGEST_LINE = 16 << 20
+LONGEST_LINE = 2 << 20
 """Characters of one line that are read; the rest of a longer line is dropped and counted."""
 
 _BOMS = (

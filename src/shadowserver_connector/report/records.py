@@ -11,11 +11,14 @@ from collections.abc import Iterable, Iterator
 RECORD_LINES = 10_000
 """Lines that one quoted cell may span before its quote counts as never closed."""
 
-RECORD_CHARACTERS = 32 << 20
+RECORD_CHARACTERS = 4 << 20
 """The same, in characters."""
 
 REPAIRED_LINES = 200
 """Lines that a cell may span in a record whose quotes are wrong."""
+
+REPAIRED_CHARACTERS = 1 << 20
+"""The same, in characters: a record with wrong quotes is put together again and again."""
 
 REPAIR_ATTEMPTS = 8
 """Ends of such a record that are tried."""
@@ -116,8 +119,12 @@ class RecordReader:
         """
         lines = [first]
         attempts = 0
+        size = len(first)
         for line in itertools.islice(self._feed(), REPAIRED_LINES):
             lines.append(line)
+            size += len(line)
+            if size > REPAIRED_CHARACTERS:
+                break
             if line.count(self._delimiter) >= self._width - 1 and self._is_whole(line):
                 break
             if not line.rstrip("\r\n").endswith('"') and f'"{self._delimiter}' not in line:

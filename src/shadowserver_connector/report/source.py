@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import logging
 import lzma
 import os
@@ -35,6 +36,8 @@ RATIO_FLOOR = 16 << 20
 
 _ENDINGS = (".csv", ".csv.gz", ".zip")
 _CHUNK = 1 << 20
+_LISTED = 4 << 20
+"""Bytes of a zip's list of members: 400 for each."""
 _ENCRYPTED = 0x1
 _INNER_PATH = 200
 """Characters of a path inside of an archive that messages show."""
@@ -146,8 +149,8 @@ def _members(
     file: Path, workdir: Path, reject: Callable[[SkippableError], None]
 ) -> Iterator[ReportFile]:
     with _reading(shown_path(file)):
-        archive = _opened(file)
-    with archive:
+        source = _BoundedReads(io.FileIO(file))
+    with source, _opened(file, source) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MEMBERS:
             raise ArchiveRejectedError(
@@ -174,9 +177,15 @@ def _members(
             yield ReportFile(target, safe_name(member.filename), inside)
 
 
-def _opened(file: Path) -> zipfile.ZipFile:
+def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(file)
+        with _reading(shown_path(file)):
+            return zipfile.ZipFile(source)
+    except _LongReadError as error:
+        raise ArchiveRejectedError(
+            f"{shown_path(file)}: its list of members is longer than {_LISTED >> 20} MiB: more than "
+            f"{MEMBERS:,} members, or names that are too long; split the archive"
+        ) from error
     except zipfile.BadZipFile as error:
         raise ArchiveRejectedError(
             f"{shown_path(file)}: cannot be unpacked: damaged, or no zip archive; get it again, "
@@ -237,6 +246,28 @@ def _is_wanted(member: zipfile.ZipInfo) -> bool:
     name = member.filename.lower()
     # macOS adds a shadow of each file, with binary content and the same ending.
     return name.endswith((".csv", *_NESTED)) and not name.startswith("__macosx/")
+
+
+class _LongReadError(Exception):
+    """More was asked for than is read at once."""
+
+
+class _BoundedReads(io.BufferedReader):
+    """A file that is read in pieces.
+
+    ``zipfile`` reads the whole list of members at once, and makes an object of each, before anyone
+    can count them. The size that an archive claims for its list is that of this read.
+    """
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            data = super().read(_LISTED + 1)
+            size = len(data)
+        else:
+            data = b"" if size > _LISTED else super().read(size)
+        if size > _LISTED:
+            raise _LongReadError
+        return data
 
 
 class _BeyondLimitsError(ArchiveRejectedError):

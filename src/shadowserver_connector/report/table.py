@@ -57,7 +57,7 @@ class Table:
         self._reported = 0
         self._reported_between = 0
         with self._text() as text:
-            first = _header_line(text)
+            first = _header_line(_capped(text, lambda: None))
         self._delimiter = delimiter_of(first)
         self._name_unusual_form()
         self._cells = read_header(first, self._delimiter, oddities.file)
@@ -100,7 +100,7 @@ class Table:
                 self._oddities.add(kind, number + 1)
 
         def cut() -> None:
-            odd_between_rows("line longer than 16 Mi characters, cut")
+            odd_between_rows("line longer than 2 Mi characters, cut")
 
         with self._text() as text:
             lines = _capped(text, cut) if self._layout.long_lines else text

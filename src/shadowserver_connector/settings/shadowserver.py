@@ -114,13 +114,6 @@ class ShadowserverSettings(Section):
         default=False,
         description="Make Indicators of malicious infrastructure, never of your own assets.",
     )
-    score_exposed: int | None = Field(
-        default=None,
-        ge=0,
-        le=100,
-        description="Score of your own exposed, infected or attacked addresses; none when empty.",
-        examples=["20"],
-    )
     report_max_refs: int = Field(
         default=5_000,
         ge=100,

@@ -202,7 +202,8 @@ class Delivery:
                 if is_too_large(error):
                     raise SkippableError(
                         f"{original.name}: a message of {len(bundle)} bytes is too large for "
-                        "OpenCTI's queue; lower SHADOWSERVER_CHUNK_BYTES"
+                        "OpenCTI's queue; raise max_message_size of its RabbitMQ, or lower "
+                        "SHADOWSERVER_CHUNK_BYTES, for an Artifact SHADOWSERVER_ARTIFACT_MAX_SIZE"
                     ) from None
                 if not queued:
                     raise SinkUnavailableError(f"no copy: {reason(error)}") from None

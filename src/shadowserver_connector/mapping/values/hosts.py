@@ -7,6 +7,11 @@ from typing import Final
 
 from shadowserver_connector.mapping.values.addresses import Address, parse_ip
 from shadowserver_connector.mapping.values.names import Name, parse_name
+from shadowserver_connector.mapping.values.several import TooManyError
+
+MAX_HOSTS: Final = 20
+"""Hosts of one cell. A malware's configuration has a few; a client may write any number of names
+into a header that it sends, and each would be an object in OpenCTI."""
 
 _BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?")
 _WITH_PORT: Final = re.compile(r"([^:]+):\d{1,5}")
@@ -19,7 +24,8 @@ def parse_hosts(text: str) -> tuple[Name | Address, ...]:
     """Return the hosts of a cell, which mostly has one, each once.
 
     Several stand with commas, semicolons, bars or spaces between them. Malware configurations have
-    the path behind each of their controllers, ``c2.example.net,/jquery.js``.
+    the path behind each of their controllers, ``c2.example.net,/jquery.js``. Raises
+    ``TooManyError`` for more than ``MAX_HOSTS``.
     """
     try:
         return (parse_host(text),)
@@ -27,7 +33,13 @@ def parse_hosts(text: str) -> tuple[Name | Address, ...]:
         parts = [part for part in _BETWEEN.split(text) if part and not part.startswith("/")]
         if not parts or parts == [text]:
             raise
-    return tuple(dict.fromkeys(map(parse_host, parts)))
+    different = dict.fromkeys(parts)
+    hosts: dict[Name | Address, None] = {}
+    for at, part in enumerate(different):
+        if len(hosts) == MAX_HOSTS:
+            raise TooManyError("hosts", tuple(hosts), len(different) - at)
+        hosts[parse_host(part)] = None
+    return tuple(hosts)
 
 
 def parse_host(text: str) -> Name | Address:

@@ -19,6 +19,8 @@ _LETTER: Final = re.compile(r"[a-z]")
 _DOTTED_QUAD: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _NOBODY: Final = frozenset({"localhost", "localhost.localdomain", "localhost6"})
 _MAX_LENGTH: Final = 253
+# Of a name that is not written in ASCII: more than any has, and few enough to be encoded.
+_MAX_TEXT: Final = 1_000
 # Reserved for private networks (RFC 6762 and 8375, `internal` by ICANN), or never delegated because
 # so many use them there (RFC 6762, appendix G): the same name is another host elsewhere.
 PRIVATE: Final = (
@@ -70,6 +72,8 @@ def _is_idna(name: str) -> bool:
 def _ascii(text: str) -> str:
     if text.isascii():
         return text.lower()
+    if len(text) > _MAX_TEXT:
+        raise ValueError("a name of more than 253 characters")
     try:
         return idna.encode(text, uts46=True).decode("ascii")
     except UnicodeError:  # the base of idna.IDNAError

@@ -33,6 +33,14 @@ def split_tags(text: str) -> tuple[str, ...]:
     return tuple(labels)
 
 
+def tags_left_out(text: str) -> int:
+    """Return how many tags of a cell do not become labels since there are too many."""
+    if text.count(";") + text.count(",") < MAX_NUMBER:
+        return 0
+    tags = {part.strip().lower() for part in _SEPARATORS.split(text)}
+    return max(0, len(tags - {""}) - MAX_NUMBER)
+
+
 def parse_label(text: str) -> str:
     """Return a label in lower case, on one line, without characters that are not seen."""
     # Lower-casing comes first: it can bring forth characters of its own.

@@ -1,0 +1,224 @@
+"""Findings that no chunk holds whole, divided into several that chunks do hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+from shadowserver_connector.bundle.finding import Finding, Labels, NoteDraft, Observed
+from shadowserver_connector.bundle.made import Made
+
+# What an object adds to a chunk beside its body: its references in Report and Case, its score.
+_OVERHEAD: Final = 160
+_OBSERVED_SIZE: Final = 700
+_REF_SIZE: Final = 64
+_LABEL_BYTES: Final = 2 * 1024 * 1024
+
+
+class Sizes:
+    """Estimates how many bytes findings add to a chunk, rather too many than too few."""
+
+    def __init__(self) -> None:
+        self._of_labels: dict[Labels, int] = {}
+        self._kept = 0
+
+    def of(self, finding: Finding, fresh: Sequence[Made]) -> int:
+        """Return the bytes of a finding of whose objects only some are not in the chunk yet."""
+        size = _OVERHEAD * len(fresh)
+        for made in fresh:
+            size += len(made.body)
+        for tagged, labels in finding.tags:
+            length = self._of_labels.get(labels)
+            size += len(tagged) * (self._new_length(labels) if length is None else length)
+        for seen in finding.observed:
+            size += self.of_observed(seen)
+        for note in finding.notes:
+            size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
+        return size
+
+    def of_made(self, made: Made) -> int:
+        """Return the bytes of an object without labels."""
+        return _OVERHEAD + len(made.body)
+
+    def of_observed(self, seen: Observed) -> int:
+        """Return the bytes of an Observed-Data."""
+        labels = seen.labels
+        size = _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE
+        if isinstance(labels, tuple):
+            return size + self.of_labels(labels)
+        return size + sum([self.of_labels(some) for some in labels])
+
+    def of_note(self, note: NoteDraft) -> int:
+        """Return the bytes of a Note without labels."""
+        return _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
+
+    def of_labels(self, labels: Labels) -> int:
+        """Return the bytes of a set of labels on one object."""
+        length = self._of_labels.get(labels)
+        return self._new_length(labels) if length is None else length
+
+    def _new_length(self, labels: Labels) -> int:
+        length = len(orjson.dumps(labels))
+        if self._kept > _LABEL_BYTES:
+            self._of_labels.clear()
+            self._kept = 0
+        self._kept += length + _OVERHEAD
+        self._of_labels[labels] = length
+        return length
+
+
+class _Piece:
+    """Part of a finding that a chunk holds: whatever it refers to is in it."""
+
+    def __init__(self) -> None:
+        self.finding = Finding()
+        self.count = 0
+        self.size = 0
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def takes(self, count: int, size: int, room: Room) -> bool:
+        """Tell whether so many objects, of so many bytes, have room beside those in it."""
+        return self.count + count <= room.objects and self.size + size <= room.size
+
+
+class Room:
+    """What a chunk holds beside author, markings, Report and Case."""
+
+    __slots__ = ("objects", "size")
+
+    objects: int
+    size: int
+    """Bytes."""
+
+    def __init__(self, objects: int, size: int) -> None:
+        self.objects = objects
+        self.size = size
+
+
+def divided(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Finding], int]:
+    """Return findings that each have room in a chunk, and how many objects are in none of them.
+
+    Each is closed under reference, so some objects are in several. Notes and Observed-Data lose
+    references where these alone would be too many for a chunk; each counts as one left out.
+    """
+    division = _Division(finding, sizes, room)
+    for note in finding.notes:
+        division.add_note(note)
+    for stix_id in finding.objects:
+        division.add_object(stix_id)
+    for seen in finding.observed:
+        division.add_observed(seen)
+    return division.pieces(), division.left_out
+
+
+class _Division:
+    def __init__(self, finding: Finding, sizes: Sizes, room: Room) -> None:
+        self._whole = finding
+        self._sizes = sizes
+        self._room = room
+        self._pieces: list[_Piece] = []
+        self._piece = _Piece()
+        self._labels: dict[str, int] = {}
+        for tagged, labels in finding.tags:
+            for stix_id in tagged:
+                length = self._labels.get(stix_id, 0) + sizes.of_labels(labels)
+                self._labels[stix_id] = length
+        self._refs = {made.id: self._referred(made) for made in finding.objects.values()}
+        self.left_out = 0
+
+    def _referred(self, made: Made) -> list[str]:
+        stix = orjson.loads(made.body + b"}")
+        refs = [value for name, value in stix.items() if name.endswith("_ref")]
+        return [ref for ref in refs if ref in self._whole.objects]
+
+    def add_object(self, stix_id: str) -> None:
+        """Add an object with what it refers to, where it is in no piece yet."""
+        if stix_id in self._piece.finding.objects:
+            return
+        if not self._add([stix_id], 0, 0):
+            self.left_out += 1
+
+    def add_observed(self, seen: Observed) -> None:
+        """Add an Observed-Data with its observables."""
+        refs = self._most(seen.refs, self._sizes.of_observed(seen))
+        if not refs or not self._add(refs, 1, self._sizes.of_observed(seen)):
+            self.left_out += 1
+            return
+        if len(refs) < len(seen.refs):
+            self.left_out += len(seen.refs) - len(refs)
+            seen = Observed(tuple(refs), seen.first, seen.last, seen.number, seen.labels)
+        self._piece.finding.observed.append(seen)
+
+    def add_note(self, note: NoteDraft) -> None:
+        """Add a Note with what it is about."""
+        own = self._sizes.of_note(note) + self._labels.get(note.id, 0)
+        refs = self._most(note.refs, own)
+        if not self._add(refs, 1, own):
+            self.left_out += 1
+            return
+        if len(refs) < len(note.refs):
+            self.left_out += len(note.refs) - len(refs)
+            note = NoteDraft(note.id, note.body, tuple(refs), note.rows)
+        self._piece.finding.notes.append(note)
+
+    def _most(self, refs: Sequence[str], own: int) -> list[str]:
+        """Return the first of some references that have room in a chunk beside one object more."""
+        needed: set[str] = set()
+        size = own
+        taken: list[str] = []
+        for ref in refs:
+            more = [each for each in self._closure(ref) if each not in needed]
+            size += self._weight(more)
+            if len(needed) + len(more) + 1 > self._room.objects or size > self._room.size:
+                break
+            needed.update(more)
+            taken.append(ref)
+        return taken
+
+    def _add(self, stix_ids: Iterable[str], more: int, size: int) -> bool:
+        """Add objects and what they refer to, in a new piece where the last has no room."""
+        needed = dict.fromkeys(each for stix_id in stix_ids for each in self._closure(stix_id))
+        fresh = [each for each in needed if each not in self._piece.finding.objects]
+        if not self._piece.takes(len(fresh) + more, self._weight(fresh) + size, self._room):
+            fresh = list(needed)
+            if not _Piece().takes(len(fresh) + more, self._weight(fresh) + size, self._room):
+                return False
+            self._close()
+        piece = self._piece
+        piece.count += len(fresh) + more
+        piece.size += self._weight(fresh) + size
+        for each in fresh:
+            piece.finding.objects[each] = self._whole.objects[each]
+        return True
+
+    def _closure(self, stix_id: str) -> list[str]:
+        """Return the ids of an object and of all that it refers to, which come first."""
+        referred = [each for ref in self._refs[stix_id] for each in self._closure(ref)]
+        return [*referred, stix_id]
+
+    def _weight(self, stix_ids: Iterable[str]) -> int:
+        objects, labels = self._whole.objects, self._labels
+        return sum([self._sizes.of_made(objects[each]) + labels.get(each, 0) for each in stix_ids])
+
+    def _close(self) -> None:
+        if self._piece:
+            self._pieces.append(self._piece)
+        self._piece = _Piece()
+
+    def pieces(self) -> list[Finding]:
+        """Return the pieces with their labels; the rows are complete with the last."""
+        self._close()
+        findings = [piece.finding for piece in self._pieces]
+        for finding in findings:
+            inside = {*finding.objects, *(note.id for note in finding.notes)}
+            for tagged, labels in self._whole.tags:
+                there = [stix_id for stix_id in tagged if stix_id in inside]
+                if there:
+                    finding.tags.append((there, labels))
+        if findings:
+            findings[-1].rows = self._whole.rows
+        return findings
