@@ -183,8 +183,8 @@ def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
             return zipfile.ZipFile(source)
     except _LongReadError as error:
         raise ArchiveRejectedError(
-            f"{shown_path(file)}: its list of members is longer than {_LISTED >> 20} MiB: more than "
-            f"{MEMBERS:,} members, or names that are too long; split the archive"
+            f"{shown_path(file)}: its list of members is longer than {_LISTED >> 20} MiB: "
+            f"more than {MEMBERS:,} members, or names that are too long; split the archive"
         ) from error
     except zipfile.BadZipFile as error:
         raise ArchiveRejectedError(
