@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from shadowserver_connector.catalogue.findings import IDENTITY, STATE, VOLATILE, WORDING
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.catalogue.model import Catalogue, Column, Family, ReportType
 from shadowserver_connector.mapping.becomes import NOTE_ONLY, becomes
@@ -39,6 +40,12 @@ source, and so on. What a party is decides over scores, labels and Indicators: o
 malicious is scored, with one number whatever report names it, and can become an Indicator. Notes
 and labels are kept off sinkholes and sensors, which thousands of rows share.
 
+What tells one **finding** from another is its identity: the columns in **bold**. Those in *italics*
+change by themselves, on every look (clocks, counters, a client's source port, tokens), and are no
+part of it; all others are its state. Of those marked with "wording", dates, times, nonces and uptimes
+inside of the text do not count. Columns that are not listed are state, but for names that say that
+they move (`*_time`, `*_count`, `*uptime*`, `*_src_port`, `*_session_id`, ...): `findings.toml`.
+
 An IPv6 type (`scan6_...`, `event6_...`) is like its IPv4 sibling, and shown with it. Report types
 that are not listed are read by the rules of the family whose name theirs starts with, columns that
 are not listed by their name (`*_ip`, `*_port`, `*_asn`, ...), and their cells by what they hold.
@@ -50,6 +57,13 @@ each other. Unlisted columns whose name says that they hold a secret (`*password
 `*cookie*`, `*api_key*`, `ntlm_hash`, ...) are masked in Notes and become nothing.
 
 """
+WRITTEN = {
+    IDENTITY: "**`{}`**",
+    STATE: "`{}`",
+    WORDING: "`{}` (wording)",
+    VOLATILE: "*`{}`*",
+}
+"""How a column's name is written, by what its cells are for a finding."""
 
 
 class Line(NamedTuple):
@@ -58,6 +72,8 @@ class Line(NamedTuple):
     role: str
     party: str
     becomes: str
+    part: str
+    """What its cells are for a finding; told by how its name is written, not by where it stands."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -157,33 +173,30 @@ def _line(
 ) -> Line:
     result = becomes(column, columns, report_type, catalogue.meanings)
     role = column.role.partition(".")[0]
+    part = catalogue.part(report_type, column)
     if role == column.role or not column.group:
-        return Line(role, column.party, result)
+        return Line(role, column.party, result, part)
     if result == NOTE_ONLY:
-        return Line(role, column.party, result)
-    return Line(f"{role} ({column.group})", column.party, result.removesuffix(", with its group"))
+        return Line(role, column.party, result, part)
+    alone = result.removesuffix(", with its group")
+    return Line(f"{role} ({column.group})", column.party, alone, part)
 
 
 def _table(lines: dict[str, Line]) -> str:
-    together: dict[Line, list[str]] = {}
+    together: dict[tuple[str, str, str], list[str]] = {}
     noted: dict[str, dict[str, list[str]]] = {}
     for name, line in lines.items():
+        shown = WRITTEN[line.part].format(name)
         if line.becomes == NOTE_ONLY:
-            noted.setdefault(line.party, {}).setdefault(line.role, []).append(name)
+            noted.setdefault(line.party, {}).setdefault(line.role, []).append(shown)
         else:
-            together.setdefault(line, []).append(name)
-    rows = [
-        (_names(names), line.role, line.party, line.becomes) for line, names in together.items()
-    ]
+            together.setdefault((line.role, line.party, line.becomes), []).append(shown)
+    rows = [(", ".join(names), *line) for line, names in together.items()]
     rows += [
-        (_names(chain.from_iterable(roles.values())), ", ".join(roles), party, NOTE_ONLY)
+        (", ".join(chain.from_iterable(roles.values())), ", ".join(roles), party, NOTE_ONLY)
         for party, roles in noted.items()
     ]
     return _markdown([("Columns", "Role", "Party", "Becomes"), ("---",) * 4, *rows])
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
 
 
 def _markdown(rows: Iterable[Sequence[str]]) -> str:

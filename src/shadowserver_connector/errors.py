@@ -7,13 +7,16 @@
     │   ├── VersionError            OpenCTI does not know what the installed pycti asks for
     │   ├── CatalogueError          the catalogue's data files contradict themselves
     │   ├── ClockError              this machine's clock is wrong beyond doubt
-    │   └── NewerStateError         the state in OpenCTI is of a newer version of the connector
+    │   ├── NewerStateError         the state in OpenCTI is of a newer version of the connector
+    │   └── HistoryError            the history's directory cannot be used, or is another's
     ├── RetriableError          the same call may succeed later; nothing is lost meanwhile
     │   ├── ApiUnavailableError     Shadowserver down, slow, or answering nonsense
     │   ├── TransferError           a download broke off or does not match its length
     │   ├── SinkUnavailableError    OpenCTI, its broker or the output folder is out of reach
     │   │   └── DiskFullError           no space is left where files are written
-    │   └── NotReadyError           the report exists but is still empty
+    │   ├── NotReadyError           the report exists but is still empty
+    │   ├── HistoryBusyError        the history's disk or file does not answer
+    │   └── HistoryDamagedError     the history was damaged, and is moved aside
     └── SkippableError          this report only: name it, go on with the others
         ├── ReportRefusedError      the API will not give it (gone, bad id, other host)
         ├── ReportUnreadableError   no header, no table, not text
@@ -63,6 +66,10 @@ class NewerStateError(FatalError):
     """The state in OpenCTI was written by a newer version of this connector."""
 
 
+class HistoryError(FatalError):
+    """The history's directory cannot be used: read-only, of a newer version, another instance's."""
+
+
 class RetriableError(ShadowserverConnectorError):
     """The same call may succeed later."""
 
@@ -85,6 +92,14 @@ class DiskFullError(SinkUnavailableError):
 
 class NotReadyError(RetriableError):
     """The report is listed but its file is still empty."""
+
+
+class HistoryBusyError(RetriableError):
+    """The history's file cannot be read or written now."""
+
+
+class HistoryDamagedError(RetriableError):
+    """The history was damaged and is moved aside: opened again it is empty."""
 
 
 class SkippableError(ShadowserverConnectorError):

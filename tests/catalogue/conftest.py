@@ -36,6 +36,17 @@ SMALL = {
         parties = { asset = "exposed" }
         traffic = "none"
     """,
+    "findings.toml": """
+        [roles]
+        identity = ["ip", "port"]
+        volatile = ["time"]
+
+        [meanings]
+        volatile = []
+
+        [names]
+        volatile = ["*_count_*", "*_client_ip_*"]
+    """,
     "activities.toml": 'deeds = ["ddos"]\nforms = ["*-scan"]',
     "columns.toml": """
         [where]

@@ -15,6 +15,7 @@ from shadowserver_connector.errors import CatalogueError
 Documents = dict[str, Any]
 TYPES, COLUMNS, FAMILIES = "report_types.toml", "columns.toml", "families.toml"
 LAYOUTS, OVERRIDES, PATTERNS = "layouts.toml", "overrides.toml", "patterns.toml"
+FINDINGS = "findings.toml"
 
 
 def test_a_type_takes_from_its_family_what_it_does_not_say(documents: Documents) -> None:
@@ -62,6 +63,35 @@ def test_an_override_changes_only_what_it_says(documents: Documents) -> None:
     assert catalogue.column("scan_ntp", "version") == base
 
 
+def test_what_a_cell_is_for_a_finding_comes_from_the_nearest_that_says_it(
+    documents: Documents,
+) -> None:
+    """An override, then the column, then what its party means, then its role; else state."""
+    documents[COLUMNS]["what"]["version"]["finding"] = "volatile"
+    documents[OVERRIDES]["version"]["scan_redis"]["finding"] = "identity"
+    documents[COLUMNS]["where"]["port"]["finding"] = "identity"
+    documents[FINDINGS]["meanings"]["volatile"] = ["exposed"]
+    catalogue = build(documents)
+
+    def part(report_type: str, name: str) -> str:
+        column = catalogue.column(report_type, name)
+        return catalogue.part(catalogue.report_type(report_type), column)
+
+    assert [part("scan_redis", "version"), part("scan_ntp", "version")] == ["identity", "volatile"]
+    assert [part("scan_ntp", "ip"), part("scan_ntp", "port")] == ["volatile", "identity"]
+    assert part("unknown", "seen_count") == "volatile"
+    assert part("unknown", "colour") == "state"
+
+
+def test_a_name_that_says_volatile_wins_over_the_pattern(documents: Documents) -> None:
+    """An unpublished column is read by its pattern, and left out of findings by its name."""
+    documents[PATTERNS]["patterns"]["*_ip"]["finding"] = "state"
+    catalogue = build(documents)
+    found = [catalogue.column("scan_ntp", name) for name in ("client_ip", "other_ip", "a_token")]
+    assert [column.finding for column in found] == ["volatile", "state", ""]
+    assert [column.role for column in found] == ["ip", "ip", "secret"]
+
+
 def broken(*path: str, to: object) -> Callable[[Documents], None]:
     """Return a change of the documents that sets the value at a path; ``...`` removes it."""
 
@@ -80,6 +110,30 @@ def broken(*path: str, to: object) -> Callable[[Documents], None]:
 IP = {"role": "ip", "party": "asset", "title": "IP"}
 
 BREACHES = {
+    "unknown part of a finding": (
+        broken(COLUMNS, "where", "ip", "finding", to="identiti"),
+        "columns.toml: ip: finding identiti is none of identity, state, wording, volatile",
+    ),
+    "unknown role in the rules of findings": (
+        broken(FINDINGS, "roles", "identity", to=["ip", "adress"]),
+        "findings.toml: roles: unknown role adress",
+    ),
+    "role that is two parts of a finding": (
+        broken(FINDINGS, "roles", "volatile", to=["ip"]),
+        "findings.toml: roles: ip is both identity and volatile",
+    ),
+    "unknown meaning in the rules of findings": (
+        broken(FINDINGS, "meanings", "volatile", to=["sensors"]),
+        "findings.toml: meanings: no meaning sensors",
+    ),
+    "misspelt rule of findings": (
+        broken(FINDINGS, "names", "volatil", to=[]),
+        "findings.toml: names: unknown field volatil",
+    ),
+    "type whose findings nothing tells apart": (
+        broken(FINDINGS, "roles", "identity", to=[]),
+        "layouts.toml: scan_redis: no column tells its findings apart",
+    ),
     "unknown role": (
         broken(COLUMNS, "where", "ip", "role", to="address"),
         "columns.toml: ip: unknown role address",

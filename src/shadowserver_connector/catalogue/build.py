@@ -9,6 +9,7 @@ from typing import Any
 from shadowserver_connector.catalogue.activities import Activities
 from shadowserver_connector.catalogue.check import check
 from shadowserver_connector.catalogue.entry import Entry
+from shadowserver_connector.catalogue.findings import FindingRules
 from shadowserver_connector.catalogue.model import (
     Catalogue,
     Column,
@@ -60,6 +61,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         prefixes=settings.table("parties"),
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
         siblings=siblings,
+        findings=_findings(documents["findings.toml"]),
         last=len(sections) * SECTION,
     )
     catalogue = replace(catalogue, types=_narrowed(catalogue))
@@ -86,6 +88,19 @@ def _activities(top: Entry) -> Activities:
     activities = Activities(words, top.texts("forms"), frozenset(top.texts("families")))
     top.done()
     return activities
+
+
+def _findings(document: Mapping[str, Any]) -> FindingRules:
+    top = {name: Entry("findings.toml", name, document[name]) for name in document}
+    rules = FindingRules(
+        identity_roles=frozenset(top["roles"].texts("identity")),
+        volatile_roles=frozenset(top["roles"].texts("volatile")),
+        volatile_meanings=frozenset(top["meanings"].texts("volatile")),
+        volatile_names=top["names"].texts("volatile"),
+    )
+    for entry in top.values():
+        entry.done()
+    return rules
 
 
 def _meaning(entry: Entry, score: int) -> Meaning:
@@ -129,6 +144,7 @@ def _column(entry: Entry, name: str, order: int, base: Column | None = None) -> 
         group=entry.text("group", base.group if base else ""),
         title=entry.text("title", base.title if base else None),
         order=order,
+        finding=entry.text("finding", base.finding if base else ""),
     )
     entry.done()
     return column
@@ -159,7 +175,15 @@ def _pattern(entry: Entry, sections: list[str]) -> Pattern:
     order = _end_of_section(entry, sections)
     glob = entry.name.partition(".")[2]
     column = _column(entry, glob, order)
-    return Pattern(glob, column.role, column.party, column.group, column.title, column.order)
+    return Pattern(
+        glob,
+        column.role,
+        column.party,
+        column.group,
+        column.title,
+        column.order,
+        column.finding,
+    )
 
 
 def _end_of_section(entry: Entry, sections: list[str]) -> int:

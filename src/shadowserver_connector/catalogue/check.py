@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from shadowserver_connector.catalogue.activities import Activities
+from shadowserver_connector.catalogue.findings import IDENTITY, PARTS
 from shadowserver_connector.catalogue.model import (
     EXCLUSIVE_ROLES,
     ROLES,
@@ -15,6 +16,7 @@ from shadowserver_connector.catalogue.model import (
     Catalogue,
     Column,
     Family,
+    Pattern,
     ReportType,
 )
 from shadowserver_connector.errors import CatalogueError
@@ -26,24 +28,46 @@ def check(catalogue: Catalogue) -> None:
     Raises:
         CatalogueError: the first breach found.
     """
-    for find in (_roles, _activities, _families, _types, _layouts, _overrides, _patterns):
+    for find in (
+        *(_roles, _activities, _families, _types, _layouts, _overrides, _patterns),
+        _findings,
+    ):
         for complaint in find(catalogue):
             raise CatalogueError(complaint)
 
 
 def _roles(catalogue: Catalogue) -> Iterator[str]:
-    read = [
-        *(("columns.toml", name, column.role) for name, column in catalogue.columns.items()),
-        *(
-            ("overrides.toml", f"{name}.{glob}", column.role)
-            for name, readings in catalogue.overrides.items()
-            for glob, column in readings
-        ),
-        *(("patterns.toml", pattern.glob, pattern.role) for pattern in catalogue.patterns),
-    ]
-    for file, name, role in read:
-        if role not in ROLES:
-            yield f"{file}: {name}: unknown role {role}; see ROLES in catalogue/model.py"
+    for where, column in _readings(catalogue):
+        if column.role not in ROLES:
+            yield f"{where}: unknown role {column.role}; see ROLES in catalogue/model.py"
+
+
+def _findings(catalogue: Catalogue) -> Iterator[str]:
+    for where, column in _readings(catalogue):
+        if column.finding and column.finding not in PARTS:
+            yield f"{where}: finding {column.finding} is none of {', '.join(PARTS)}"
+    rules = catalogue.findings
+    for role in sorted((rules.identity_roles | rules.volatile_roles) - ROLES):
+        yield f"findings.toml: roles: unknown role {role}; see ROLES in catalogue/model.py"
+    for role in sorted(rules.identity_roles & rules.volatile_roles):
+        yield f"findings.toml: roles: {role} is both identity and volatile"
+    for meaning in sorted(rules.volatile_meanings - catalogue.meanings.keys()):
+        yield f"findings.toml: meanings: no meaning {meaning} in meanings.toml"
+    for report_type in _bases(catalogue):
+        parts = [catalogue.part(report_type, each) for each in _read(catalogue, report_type.name)]
+        if IDENTITY not in parts:
+            yield f"layouts.toml: {report_type.name}: no column tells its findings apart"
+
+
+def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column | Pattern]]:
+    """Yield all that says how a column is read, with file and entry."""
+    for name, column in catalogue.columns.items():
+        yield f"columns.toml: {name}", column
+    for name, readings in catalogue.overrides.items():
+        for glob, column in readings:
+            yield f"overrides.toml: {name}.{glob}", column
+    for pattern in catalogue.patterns:
+        yield f"patterns.toml: {pattern.glob}", pattern
 
 
 def _activities(catalogue: Catalogue) -> Iterator[str]:

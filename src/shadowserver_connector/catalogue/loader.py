@@ -15,6 +15,7 @@ from shadowserver_connector.errors import CatalogueError
 FILES = (
     "meanings.toml",
     "families.toml",
+    "findings.toml",
     "activities.toml",
     "columns.toml",
     "overrides.toml",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from shadowserver_connector.catalogue.activities import Activities
+from shadowserver_connector.catalogue.findings import FindingRules
 
 _NO_WORD = re.compile(r"[\W_]+")
 _NAME = re.compile(r"\w+")
@@ -88,6 +89,8 @@ class Column:
     """Readable name for Notes."""
     order: int = 0
     """Place in a Note: what, where, when and why first, the long tail after."""
+    finding: str = ""
+    """One of ``PARTS`` where the column itself says what its cells are for a finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ class Pattern:
     group: str
     title: str
     order: int
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,8 @@ class Catalogue:
     """Prefix of a column's name -> party, where they differ (``http_referer`` -> ``referer``)."""
     siblings: Mapping[str, str]
     """IPv6 report type -> the IPv4 one that it is derived from."""
+    findings: FindingRules
+    """What the cells of a finding are where a column does not say so."""
     last: int
     """Order of a column that nothing is known of."""
 
@@ -261,6 +267,11 @@ class Catalogue:
             for column in columns
         )
 
+    def part(self, report_type: ReportType, column: Column) -> str:
+        """Return what a column's cells are for a finding of this type: one of ``PARTS``."""
+        meaning = report_type.parties.get(column.party, "")
+        return column.finding or self.findings.part(column.role, meaning)
+
     def columns_of(self, report_type: str) -> tuple[str, ...]:
         """Return a type's columns in published order; none for an unknown type."""
         return self.layouts.get(report_type, ())
@@ -286,15 +297,17 @@ class Catalogue:
 
     def _by_pattern(self, name: str) -> Column:
         words = f"_{_NO_WORD.sub('_', name.lower())}_"
+        finding = self.findings.of_name(words)
         if any(fnmatchcase(words, glob) for glob in self.secrets):
-            return Column(name, "secret", "", "", self._readable(name), self.secrets_order)
+            title = self._readable(name)
+            return Column(name, "secret", "", "", title, self.secrets_order, finding)
         if not any(fnmatchcase(name, glob) for glob in self.never):
             for pattern in self.patterns:
                 if fnmatchcase(name, pattern.glob) and len(name) >= len(pattern.glob):
-                    return self._from_pattern(pattern, name)
-        return Column(name, "text", "", "", self._readable(name) or name, self.last)
+                    return self._from_pattern(pattern, name, finding or pattern.finding)
+        return Column(name, "text", "", "", self._readable(name) or name, self.last, finding)
 
-    def _from_pattern(self, pattern: Pattern, name: str) -> Column:
+    def _from_pattern(self, pattern: Pattern, name: str, finding: str) -> Column:
         before, _, after = pattern.glob.partition("*")
         matched = name[len(before) : len(name) - len(after)]
         return Column(
@@ -304,6 +317,7 @@ class Catalogue:
             group=pattern.group.replace("*", matched),
             title=self._readable(pattern.title.replace("*", matched)),
             order=pattern.order,
+            finding=finding,
         )
 
     def _readable(self, name: str) -> str:

@@ -1,0 +1,1 @@
+"""What has been reported before: first and last day of findings, and since when they are so."""

@@ -1,0 +1,273 @@
+"""The history's file: SQLite in a directory that one instance has for itself."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal
+
+from shadowserver_connector.errors import (
+    DiskFullError,
+    HistoryBusyError,
+    HistoryDamagedError,
+    HistoryError,
+    ShadowserverConnectorError,
+)
+
+FILE: Final = "history.sqlite"
+LOCK: Final = "history.lock"
+DAMAGED: Final = "history.damaged.sqlite"
+"""Where a damaged file goes, in place of an earlier one."""
+
+VERSION: Final = 1
+"""Of the tables; raised when they change so that an older program must not write them."""
+
+Opened = Literal["found", "new", "damaged"]
+"""What was there: a history, none, or one that was damaged and is moved aside."""
+
+# `key` begins with the subject (mapping/findings.py): the findings of an address, and those of a
+# network, stand together. Without a rowid a table is stored in the order of its key, once.
+_TABLES: Final = """
+CREATE TABLE feeds (id INTEGER PRIMARY KEY, type TEXT, list TEXT, UNIQUE (type, list));
+CREATE TABLE days (feed INTEGER, day INTEGER, PRIMARY KEY (feed, day)) WITHOUT ROWID;
+CREATE TABLE labels (id INTEGER PRIMARY KEY, text TEXT UNIQUE);
+CREATE TABLE findings (
+    feed INTEGER, key BLOB, states BLOB, first INTEGER, last INTEGER, since INTEGER,
+    before INTEGER, days INTEGER, seen BLOB, label INTEGER, PRIMARY KEY (feed, key)
+) WITHOUT ROWID;
+CREATE TABLE names (
+    subject BLOB, name TEXT, last INTEGER, PRIMARY KEY (subject, name)
+) WITHOUT ROWID;
+CREATE TABLE owner (id TEXT);
+"""
+_CLEARED: Final = ("feeds", "days", "labels", "findings", "names")
+
+_WAIT: Final = 30.0
+_APPLICATION: Final = 0x53484853
+_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_CLOSED: Final = (
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+)
+
+
+class Database:
+    """An open history file; `open_database` makes one."""
+
+    def __init__(self, directory: Path, lock: int, opened: Opened) -> None:
+        self.path = directory / FILE
+        self.opened = opened
+        self._lock = lock
+        self._writer = _connect(self.path)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection that sees the history as it is now, whatever is written meanwhile.
+
+        Raises:
+            HistoryError, HistoryBusyError, DiskFullError, HistoryDamagedError: see `errors`.
+        """
+        with self.told(), _closing(_connect(self.path)) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection in a transaction, which is made to last at the end.
+
+        After an error, or the end of the process, nothing of it was done. Raises as `reading`.
+        """
+        with self.told():
+            connection = self._writer
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            # Else the log stays as long as its longest transaction. Readers are not waited for.
+            connection.execute("PRAGMA busy_timeout = 0")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {int(_WAIT * 1000)}")
+
+    def clear(self) -> None:
+        """Forget everything, and give the room back."""
+        with self.writing() as connection:
+            for table in _CLEARED:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
+        with self.told():
+            self._writer.execute("VACUUM")
+
+    def close(self) -> None:
+        """Close the file, and let another instance have the directory."""
+        self._writer.close()
+        os.close(self._lock)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Tell errors of SQLite as ours; a file that turns out damaged is moved aside."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            told = _told(error, self.path)
+            if isinstance(told, HistoryDamagedError):
+                self._writer.close()
+                _set_aside(self.path)
+            raise told from error
+
+
+def open_database(directory: Path, owner: str) -> Database:
+    """Open the history of a connector id, made anew where there is none or a damaged one.
+
+    Raises:
+        HistoryError: the directory cannot be written, another instance uses it or has used it, or
+            a newer version has.
+        HistoryBusyError, DiskFullError: the disk fails, or is full.
+    """
+    path = directory / FILE
+    lock = _locked(directory)
+    try:
+        opened = _prepare(path, owner)
+        return Database(directory, lock, opened)
+    except BaseException:
+        os.close(lock)
+        raise
+
+
+@contextmanager
+def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
+    """Give a connection for questions, beside an instance that writes. Raises as `Database`."""
+    path = directory / FILE
+    if not path.is_file():
+        raise HistoryError(f"{path}: there is no history; name the directory that has one")
+    try:
+        with _closing(_connect(path)) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            _check_version(connection, path)
+            yield connection
+    except sqlite3.Error as error:
+        raise _told(error, path, kept=True) from error
+
+
+def _locked(directory: Path) -> int:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        reason = error.strerror or "cannot be written"
+        raise HistoryError(
+            f"{directory}: {reason}; the history needs a directory that can be written"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        raise HistoryError(
+            f"{directory}: another instance has its history there; give each one its own directory"
+        ) from error
+    return lock
+
+
+def _prepare(path: Path, owner: str) -> Opened:
+    """Look whether the file is a history of this owner; make it where there is none."""
+    there = path.exists() and path.stat().st_size > 0
+    try:
+        with _closing(_connect(path)) as connection:
+            if not there:
+                _create(connection, owner)
+                return "new"
+            _check_version(connection, path)
+            _check_owner(connection, path, owner)
+            return "found"
+    except sqlite3.Error as error:
+        told = _told(error, path)
+        if not there or not isinstance(told, HistoryDamagedError):
+            raise told from error
+    _set_aside(path)
+    _prepare(path, owner)
+    return "damaged"
+
+
+def _create(connection: sqlite3.Connection, owner: str) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
+    connection.execute("INSERT INTO owner VALUES (?)", (owner,))
+    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION:
+        raise HistoryError(f"{path}: is no history of this connector; move it elsewhere")
+    if version > VERSION:
+        raise HistoryError(
+            f"{path}: was written by a newer version (tables {version}, known are {VERSION});"
+            " run that one, or move the file away"
+        )
+
+
+def _check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
+    found = connection.execute("SELECT id FROM owner").fetchone()
+    if found is not None and found[0] != owner:
+        raise HistoryError(
+            f"{path}: is the history of connector {found[0]}, not of {owner}; give each one its"
+            " own directory"
+        )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open a connection without a transaction of its own; every commit reaches the disk."""
+    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -16384")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _told(error: sqlite3.Error, path: Path, *, kept: bool = False) -> ShadowserverConnectorError:
+    # The low byte is the kind; what is above it says where it happened.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _DAMAGE:
+        moved = f" and moved to {DAMAGED}; the next day of each report is sent in full"
+        done = "" if kept else moved
+        return HistoryDamagedError(f"{path}: the history is damaged ({error}){done}")
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFullError(f"{path}: no space left for the history; free some")
+    if code in _CLOSED:
+        return HistoryError(f"{path}: {error}; the history needs a directory that can be written")
+    return HistoryBusyError(f"{path}: {error}; tried again later")
+
+
+def _set_aside(path: Path) -> None:
+    """Move a damaged file, and the log that belongs to it, out of the way."""
+    aside = path.with_name(DAMAGED)
+    for ending in ("", "-wal", "-shm"):
+        source = path.with_name(path.name + ending)
+        target = aside.with_name(aside.name + ending)
+        target.unlink(missing_ok=True)
+        if source.exists():
+            source.replace(target)

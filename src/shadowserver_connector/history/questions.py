@@ -1,0 +1,156 @@
+"""What was reported of an address, a network, a name, a weakness or a whole type, and how long."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import date
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Final, NamedTuple
+
+from shadowserver_connector.history.record import DIGEST_BYTES, day_of
+
+_COLUMNS: Final = "feed, key, first, last, since, before, days, label"
+_CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}", re.IGNORECASE)
+_LONGEST: Final = 60
+
+
+class Entry(NamedTuple):
+    """One finding over time."""
+
+    type: str
+    list: str
+    subject: str
+    """Address, network, URL, account or name; no more than the first 60 characters."""
+    what: str
+    """Port, protocol, and what was found there on the last day."""
+    names: tuple[str, ...]
+    """Host names that the subject had in reports."""
+    first: date
+    last: date
+    days: int
+    """On how many days it was reported."""
+    since: date
+    """Since when it is as it was on the last day."""
+    changed_from: date | None
+    """Last day on which it was otherwise, before that."""
+    open: bool
+    """It is in the last report of its type and list."""
+
+
+def findings_about(connection: sqlite3.Connection, asked: str) -> Iterator[Entry]:
+    """Yield the findings of an address, a network, a CVE id, a report type, or a name.
+
+    A name is a host name that a report gave to an address, or what a finding is of where that is
+    no address (URL, account). Order: by type and list, then by subject.
+    """
+    asked = asked.strip()
+    network = _network(asked)
+    if network is not None:
+        condition, values = "key >= ? AND key < ?", network
+        yield from _found(connection, [(condition, values)])
+    elif _CVE.fullmatch(asked):
+        whole = re.compile(rf"{asked}(?!\d)", re.IGNORECASE)
+        said = "label IN (SELECT id FROM labels WHERE instr(lower(text), ?))"
+        entries = _found(connection, [(said, (asked.lower(),))])
+        yield from (entry for entry in entries if whole.search(entry.what))
+    elif connection.execute("SELECT 1 FROM feeds WHERE type = ?", (asked,)).fetchone():
+        yield from _found(connection, [("1", ())], asked)
+    else:
+        yield from _found(connection, [_of(subject) for subject in _subjects(connection, asked)])
+
+
+def open_longest(connection: sqlite3.Connection, most: int) -> list[Entry]:
+    """Return the findings that are still reported and were first seen longest ago."""
+    query = (
+        f"SELECT {_COLUMNS} FROM findings AS f WHERE last = "  # noqa: S608 - no input
+        "(SELECT max(day) FROM days WHERE days.feed = f.feed) ORDER BY first, key LIMIT ?"
+    )
+    return list(_entries(connection, connection.execute(query, (most,))))
+
+
+def _found(
+    connection: sqlite3.Connection,
+    conditions: Iterable[tuple[str, tuple[object, ...]]],
+    report_type: str = "",
+) -> Iterator[Entry]:
+    feeds = connection.execute("SELECT id, type FROM feeds ORDER BY type, list").fetchall()
+    wanted = [number for number, name in feeds if report_type in ("", name)]
+    listed = list(conditions)
+    for feed in wanted:
+        for condition, values in listed:
+            query = (
+                f"SELECT {_COLUMNS} FROM findings "  # noqa: S608 - conditions are our own
+                f"WHERE feed = ? AND {condition} ORDER BY key"
+            )
+            yield from _entries(connection, connection.execute(query, (feed, *values)))
+
+
+def _entries(
+    connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes, int, int, int, int, int, int]]
+) -> Iterator[Entry]:
+    for feed, key, first, last, since, before, days, label in rows:
+        subject = key[:-DIGEST_BYTES]
+        feed_type, feed_list, newest = connection.execute(
+            "SELECT type, list, (SELECT max(day) FROM days WHERE feed = id) FROM feeds"
+            " WHERE id = ?",
+            (feed,),
+        ).fetchone()
+        text = connection.execute("SELECT text FROM labels WHERE id = ?", (label,)).fetchone()
+        names = connection.execute(
+            "SELECT name FROM names WHERE subject = ? ORDER BY name", (subject,)
+        )
+        yield Entry(
+            type=feed_type,
+            list=feed_list,
+            subject=subject_text(subject),
+            what=text[0] if text else "",
+            names=tuple(name for (name,) in names),
+            first=day_of(first),
+            last=day_of(last),
+            days=days,
+            since=day_of(since),
+            changed_from=day_of(before) if before else None,
+            open=last == newest,
+        )
+
+
+def subject_text(subject: bytes) -> str:
+    """Return the subject that a key begins with, for people."""
+    kind, rest = subject[:1], subject[1:]
+    size = {b"4": 4, b"6": 16}.get(kind)
+    if size is None:
+        return rest.decode("utf-8", "replace")
+    address = str(IPv4Address(rest[:4]) if kind == b"4" else IPv6Address(rest[:16]))
+    return f"{address}/{rest[size]}" if len(rest) > size else address
+
+
+def _network(asked: str) -> tuple[bytes, bytes] | None:
+    """Return where the keys of an address or network begin and end; ``None`` for another text."""
+    try:
+        network = ip_network(asked, strict=False)
+    except ValueError:
+        return None
+    kind = b"4" if network.version == 4 else b"6"
+    # Nothing that stands behind an address in a key is longer, or higher.
+    end = kind + network.broadcast_address.packed + b"\xff" * (DIGEST_BYTES + 2)
+    return kind + network.network_address.packed, end
+
+
+def _of(subject: bytes) -> tuple[str, tuple[object, ...]]:
+    length = len(subject) + DIGEST_BYTES
+    return "key >= ? AND key <= ? AND length(key) = ?", (
+        subject,
+        subject + b"\xff" * DIGEST_BYTES,
+        length,
+    )
+
+
+def _subjects(connection: sqlite3.Connection, name: str) -> list[bytes]:
+    """Return the subjects that have a name, and the one that is it."""
+    text = b"t" + name[:_LONGEST].encode()
+    known = connection.execute(
+        "SELECT DISTINCT subject FROM names WHERE name = ?", (name.rstrip(".").lower(),)
+    )
+    return [*dict.fromkeys([text, *(subject for (subject,) in known)])]

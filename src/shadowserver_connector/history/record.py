@@ -1,0 +1,198 @@
+"""What a history knows of one finding, and what one more day adds to it.
+
+The days of a finding may come in any order: the outcome is the same, as long as no two of its days
+are further apart than ``WINDOW``. Days are numbers: of days since ``EPOCH``.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from hashlib import blake2b
+from typing import Final
+
+EPOCH: Final = date(1999, 12, 31).toordinal()
+"""Day 0. No report is as old: Shadowserver was founded in 2004."""
+
+WINDOW: Final = 128
+"""Days before the last of which it is kept whether the finding was seen on them."""
+
+DIGEST_BYTES: Final = 6
+"""Of the digests of an identity, in a key behind its subject, and of a row's state.
+
+Two findings of one subject have the same key in one of 2.8e14 pairs, two of different addresses
+never, and one change in 2.8e14 is missed: docs/history.md has the sums.
+"""
+
+MOST_STATES: Final = 8
+"""Different rows of one finding and day whose states are kept one by one."""
+
+_SEEN: Final = (1 << WINDOW) - 1
+
+
+def day_number(day: date) -> int:
+    """Return the number of a day; two bytes hold it until the year 2089."""
+    return day.toordinal() - EPOCH
+
+
+def day_of(number: int) -> date:
+    """Return the day of a number."""
+    return date.fromordinal(number + EPOCH)
+
+
+class Record:
+    """A finding's days, and the state that it had on the last of them."""
+
+    __slots__ = ("before", "days", "first", "label", "last", "seen", "since", "states")
+
+    def __init__(
+        self,
+        states: bytes,
+        first: int,
+        last: int,
+        since: int,
+        before: int = 0,
+        days: int = 1,
+        seen: int = 1,
+        label: int = 0,
+    ) -> None:
+        self.states = states
+        """See `states_of`."""
+        self.first = first
+        self.last = last
+        self.since = since
+        """First day of those on which the state was what it is; all seen since then had it."""
+        self.before = before
+        """Last day before that, on which it had another state; 0 where none is known."""
+        self.days = days
+        """Number of days on which it was seen."""
+        self.seen = seen
+        """Bit n: it was seen n days before the last day."""
+        self.label = label
+        """Number of the text that says what it is."""
+
+    def was_seen(self, day: int) -> bool:
+        """Tell whether it was seen on a day of the last ``WINDOW`` days."""
+        return 0 <= self.last - day < WINDOW and bool(self.seen >> (self.last - day) & 1)
+
+    def seen_before(self, day: int) -> int:
+        """Return the last day before this one on which it was seen; 0 where none is known."""
+        if day > self.last:
+            return self.last
+        earlier = self.seen >> (self.last - day + 1)
+        if earlier:
+            return day - (earlier & -earlier).bit_length()
+        return self.first if self.first < day else 0
+
+    def seen_after(self, day: int) -> int:
+        """Return the first day after this one on which it was seen; it is before the last one."""
+        later = self.seen & ((1 << min(self.last - day, WINDOW)) - 1)
+        return self.last - later.bit_length() + 1
+
+
+def states_of(states: set[bytes]) -> bytes:
+    """Return the states of all rows of a finding as one: in order, or as one digest if many."""
+    if len(states) == 1:
+        (only,) = states
+        return only
+    together = b"".join(sorted(states))
+    return together if len(states) <= MOST_STATES else _condensed(together)
+
+
+def has_state(states: bytes, state: bytes) -> bool:
+    """Tell whether one row's state is among those of a finding, where they are kept one by one."""
+    if len(states) == DIGEST_BYTES:
+        return states == state
+    if len(states) % DIGEST_BYTES:
+        return False
+    return any(
+        states[at : at + DIGEST_BYTES] == state for at in range(0, len(states), DIGEST_BYTES)
+    )
+
+
+def seen_on(known: Record | None, day: int, states: bytes, *, known_day: bool = False) -> Record:
+    """Return what is known of a finding after one more day, with the states of its rows.
+
+    The same day may come again: with states that it had it changes nothing, others are added to
+    those of the last day. ``known_day``: a report of this day is in the history already, so that a
+    day before the window is not counted again.
+    """
+    if known is None:
+        return Record(states, day, day, day)
+    if day > known.last:
+        return _later(known, day, states)
+    if day == known.last:
+        return _same_day(known, day, states)
+    return _earlier(known, day, states, known_day)
+
+
+def _later(known: Record, day: int, states: bytes) -> Record:
+    same = states == known.states
+    apart = day - known.last
+    seen = 1 | (known.seen << apart & _SEEN if apart < WINDOW else 0)
+    return Record(
+        states,
+        known.first,
+        day,
+        known.since if same else day,
+        known.before if same else known.last,
+        known.days + 1,
+        seen,
+        known.label,
+    )
+
+
+def _same_day(known: Record, day: int, states: bytes) -> Record:
+    together = _together(known.states, states)
+    changed = together != known.states and known.since < day
+    return Record(
+        together,
+        known.first,
+        day,
+        day if changed else known.since,
+        known.seen_before(day) if changed else known.before,
+        known.days,
+        known.seen,
+        known.label,
+    )
+
+
+def _earlier(known: Record, day: int, states: bytes, known_day: bool) -> Record:
+    apart = known.last - day
+    counted = known.was_seen(day) if apart < WINDOW else known_day
+    same = _together(known.states, states) == known.states if counted else states == known.states
+    since, before = known.since, known.before
+    if same:
+        since = day if before < day < since else since
+    elif day >= since:
+        since, before = known.seen_after(day), day
+    else:
+        before = max(before, day)
+    return Record(
+        known.states,
+        min(known.first, day),
+        known.last,
+        since,
+        before,
+        known.days + (not counted),
+        known.seen | (1 << apart if apart < WINDOW else 0),
+        known.label,
+    )
+
+
+def _together(some: bytes, others: bytes) -> bytes:
+    """Return the states of two files of one day; the same ones stay as they are."""
+    if some == others:
+        return some
+    if len(some) % DIGEST_BYTES or len(others) % DIGEST_BYTES:
+        return _condensed(b"".join(sorted((some, others))))
+    each = {
+        states[at : at + DIGEST_BYTES]
+        for states in (some, others)
+        for at in range(0, len(states), DIGEST_BYTES)
+    }
+    return states_of(each)
+
+
+def _condensed(states: bytes) -> bytes:
+    # A byte longer than one state: so it is told from a list of them.
+    return blake2b(states, digest_size=DIGEST_BYTES + 1).digest()

@@ -1,0 +1,106 @@
+"""The rows of one report, by finding: sorted in memory in parts, and on disk between them."""
+
+from __future__ import annotations
+
+import marshal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from shadowserver_connector.history.record import states_of
+from shadowserver_connector.temporary import temporary_directory
+
+PART: Final = 50_000
+"""Rows that are sorted in memory, some 20 MB with their texts."""
+
+_BLOCK: Final = 500
+_LONGEST_LABEL: Final = 160
+
+# Key, number of the row, state, label, name; in this order, so that they sort by key and row.
+_Row = tuple[bytes, int, bytes, str, str]
+
+
+class Reported:
+    """A finding in one report: all rows of one key."""
+
+    __slots__ = ("key", "label", "name", "numbers", "row_states", "states")
+
+    def __init__(self, key: bytes, rows: list[_Row]) -> None:
+        self.key = key
+        self.numbers: list[int]
+        """Numbers of its rows, from 0, in order."""
+        self.row_states: list[bytes]
+        """The state of each of these rows."""
+        self.states: bytes
+        """See `record.states_of`."""
+        if len(rows) == 1:
+            _, number, self.states, self.label, self.name = rows[0]
+            self.numbers = [number]
+            self.row_states = [self.states]
+        else:
+            self.numbers = [row[1] for row in rows]
+            self.row_states = [row[2] for row in rows]
+            self.states = states_of(set(self.row_states))
+            self.label = _together([row[3] for row in rows])
+            self.name = next((row[4] for row in rows if row[4]), "")
+
+
+class DayRows:
+    """The rows of a report, added in their order; `collected` makes one. Raises ``OSError``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._part: list[_Row] = []
+        self._files: list[Path] = []
+        self.rows = 0
+
+    def add(self, key: bytes, state: bytes, label: str = "", name: str = "") -> None:
+        """Add the next row: its finding's key, its state, what it is, and its host's name."""
+        self._part.append((key, self.rows, state, label, name))
+        self.rows += 1
+        if len(self._part) >= PART:
+            self._write()
+
+    def findings(self) -> Iterator[Reported]:
+        """Yield the findings in order of their keys; can be called again."""
+        self._part.sort()
+        files = [path.open("rb") for path in self._files]
+        try:
+            parts = [_read(file) for file in files]
+            for key, rows in groupby(merge(*parts, self._part), key=itemgetter(0)):
+                yield Reported(key, list(rows))
+        finally:
+            for file in files:
+                file.close()
+
+    def _write(self) -> None:
+        self._part.sort()
+        path = self._folder / f"{len(self._files)}"
+        with path.open("wb") as file:
+            for at in range(0, len(self._part), _BLOCK):
+                block = marshal.dumps(self._part[at : at + _BLOCK])
+                file.write(len(block).to_bytes(4, "little") + block)
+        self._files.append(path)
+        self._part = []
+
+
+@contextmanager
+def collected() -> Iterator[DayRows]:
+    """Make an empty collection; what is on disk is in the temporary folder, removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
+        yield DayRows(Path(folder))
+
+
+def _read(file: BinaryIO) -> Iterator[_Row]:
+    while size := file.read(4):
+        block: Any = marshal.loads(file.read(int.from_bytes(size, "little")))  # noqa: S302 - ours
+        yield from block
+
+
+def _together(labels: list[str]) -> str:
+    return ", ".join(sorted(set(labels) - {""}))[:_LONGEST_LABEL]

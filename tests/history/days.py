@@ -1,0 +1,100 @@
+"""Reports of a few findings, and a slow history that keeps all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+from shadowserver_connector.history.record import day_number, states_of
+from shadowserver_connector.history.rows import DayRows, collected
+
+FIRST = date(2024, 1, 1)
+
+Report = Sequence[tuple[int, int]]
+"""Rows: number of the finding, number of its state."""
+
+
+def day(number: int) -> date:
+    """Return a day; number 0 is ``FIRST``."""
+    return FIRST + timedelta(number)
+
+
+def key(finding: int) -> bytes:
+    """Return the key of a finding: of 192.0.2.n."""
+    return b"4" + bytes((192, 0, 2, finding)) + bytes((finding,)) * 6
+
+
+def state(number: int) -> bytes:
+    """Return the digest of a state."""
+    return bytes((number,)) * 6
+
+
+@contextmanager
+def rows_of(report: Report) -> Iterator[DayRows]:
+    """Give a report as a history takes it."""
+    with collected() as rows:
+        for finding, number in report:
+            name = f"host{finding}.example.net"
+            rows.add(key(finding), state(number), f"{finding}/tcp", name)
+        yield rows
+
+
+class Slow:
+    """All reports of one feed, and what follows from them."""
+
+    def __init__(self) -> None:
+        self.reports: dict[int, Report] = {}
+
+    def days_of(self, finding: int) -> dict[int, bytes]:
+        """Return day -> states of a finding."""
+        return {
+            number: states_of({state(each) for of, each in report if of == finding})
+            for number, report in self.reports.items()
+            if any(of == finding for of, _ in report)
+        }
+
+    def verdict(self, finding: int, today: int, report: Report, absence: int) -> int:
+        """Return the verdict on a finding, before the report is added."""
+        days = self.days_of(finding)
+        if not days:
+            return 0
+        before = max((number for number in days if number < today), default=None)
+        absent = before is not None and today - before > absence
+        if absent and any(before < number < today for number in self.reports):
+            return 3
+        states = states_of({state(each) for of, each in report if of == finding})
+        return 2 if states == days[max(days)] else 1
+
+    def row_verdict(self, row: tuple[int, int], today: int, report: Report, absence: int) -> int:
+        """Return the verdict on one row: of a changed finding, a row that is as before recurs."""
+        verdict = self.verdict(row[0], today, report, absence)
+        if verdict != 1:
+            return verdict
+        days = self.days_of(row[0])
+        last = days[max(days)]
+        each = {last[at : at + 6] for at in range(0, len(last), 6)} if len(last) % 6 == 0 else set()
+        return 2 if state(row[1]) in each else 1
+
+    def since(self, finding: int) -> int:
+        """Return the first day of those on which a finding is as on its last one."""
+        days = self.days_of(finding)
+        since = max(days)
+        for number in sorted(days, reverse=True):
+            if days[number] != days[max(days)]:
+                break
+            since = number
+        return since
+
+    def gone(self, today: int, report: Report) -> set[int]:
+        """Return the findings of the previous report that are not in this one."""
+        previous = max((number for number in self.reports if number < today), default=None)
+        if previous is None:
+            return set()
+        here = {of for of, _ in [*report, *self.reports.get(today, [])]}
+        return {of for of, _ in self.reports[previous]} - here
+
+
+def numbered(number: int) -> int:
+    """Return the history's number of a day."""
+    return day_number(day(number))

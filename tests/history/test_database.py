@@ -1,0 +1,220 @@
+"""The file of a history: killed, damaged, newer, another's, full, and where none can be."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.errors import (
+    DiskFullError,
+    FatalError,
+    HistoryDamagedError,
+    HistoryError,
+    RetriableError,
+)
+from shadowserver_connector.history.database import DAMAGED, FILE, VERSION, reading_only
+from shadowserver_connector.history.store import NEW, RECURRING, Feed, open_history
+from tests.history.days import day, rows_of
+from tests.history.test_store import _content
+from tests.integration.read_only import read_only_but
+
+FEED = Feed("scan_ssl", "example")
+ROOT = Path(__file__).parents[2]
+
+_COMMIT = """
+import sys
+from pathlib import Path
+from shadowserver_connector.history.store import Feed, open_history
+from tests.history.days import day, rows_of
+
+with open_history(Path(sys.argv[1]), "one") as history:
+    print("open", flush=True)
+    for number in range(int(sys.argv[2]), 1000):
+        with rows_of(sorted((of % 256, number % (of % 5 + 2)) for of in range(2000))) as rows:
+            history.commit(Feed("scan_ssl", "example"), day(number), rows)
+        print(number, flush=True)
+"""
+
+
+def _report(number: int) -> list[tuple[int, int]]:
+    return sorted((of % 256, number % (of % 5 + 2)) for of in range(2000))
+
+
+def test_killed_at_any_point_it_has_all_that_was_committed_and_no_more(tmp_path: Path) -> None:
+    """After each kill -9 there is all that was told as committed, and at most one more, whole."""
+    pause = random.Random(4)
+    known = 0
+    for _ in range(8):
+        with subprocess.Popen(
+            [sys.executable, "-c", _COMMIT, str(tmp_path / "killed"), str(known)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            time.sleep(pause.random() * 0.4)
+            process.send_signal(signal.SIGKILL)
+            told = process.stdout.read().splitlines()
+        committed = known + len(told)
+        with open_history(tmp_path / "killed", "one") as history:
+            assert history.opened == "found"
+            path = history.path
+        days = len(_content(path)[1])
+        assert committed <= days <= committed + 1
+        known = days
+    assert known
+    with open_history(tmp_path / "whole", "one") as history:
+        for number in range(known):
+            with rows_of(_report(number)) as rows:
+                history.commit(FEED, day(number), rows)
+    assert _content(tmp_path / "killed" / FILE) == _content(tmp_path / "whole" / FILE)
+
+
+def _made(folder: Path, reports: int = 1) -> Path:
+    with open_history(folder, "one") as history:
+        for number in range(reports):
+            with rows_of([(of, 0) for of in range(250)]) as rows:
+                history.commit(FEED, day(number), rows)
+        return history.path
+
+
+def test_a_file_that_is_no_database_is_moved_aside(tmp_path: Path) -> None:
+    """The history begins anew, says so, and keeps what was there for whoever wants to look."""
+    path = _made(tmp_path)
+    path.write_bytes(b"no database, but as long as one" * 400)
+    with open_history(tmp_path, "one") as history:
+        assert history.opened == "damaged"
+        with rows_of([(1, 0)]) as rows:
+            assert list(history.compare(FEED, day(1), rows).verdicts) == [NEW]
+    assert (tmp_path / DAMAGED).read_bytes().startswith(b"no database")
+    with open_history(tmp_path, "one") as history:
+        assert history.opened == "found"
+
+
+def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
+    """Pages of the table are overwritten: the error says so, and opened again it is new."""
+    path = _made(tmp_path)
+    content = bytearray(path.read_bytes())
+    for page in range(4096 * 9, len(content), 4096):
+        content[page : page + 200] = b"\xa5" * 200
+    path.write_bytes(content)
+    with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
+        assert history.opened == "found"
+        with pytest.raises(
+            HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED}; the next"
+        ):
+            history.compare(FEED, day(1), rows)
+    assert issubclass(HistoryDamagedError, RetriableError)
+    assert (tmp_path / DAMAGED).read_bytes() == bytes(content)
+    with open_history(tmp_path, "one") as history:
+        assert history.opened == "new"
+
+
+def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    """It is fatal, names both versions, and nothing is moved."""
+    path = _made(tmp_path)
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    connection.close()
+    with pytest.raises(HistoryError, match=rf"newer version \(tables {VERSION + 1}, known are"):
+        open_history(tmp_path, "one")
+    assert not (tmp_path / DAMAGED).exists()
+    assert len(_content(path)[2]) == 250
+    assert issubclass(HistoryError, FatalError)
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """It is not ours to move."""
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("CREATE TABLE other (id)")
+    connection.close()
+    with pytest.raises(HistoryError, match="is no history of this connector"):
+        open_history(tmp_path, "one")
+    assert not (tmp_path / DAMAGED).exists()
+
+
+def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
+    """Neither at the same time, whatever their ids, nor one after the other with another id."""
+    with open_history(tmp_path, "one"):
+        with pytest.raises(HistoryError, match="another instance has its history there"):
+            open_history(tmp_path, "one")
+        held = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import sys; from pathlib import Path; "
+                "from shadowserver_connector.history.store import open_history; "
+                "open_history(Path(sys.argv[1]), 'two')",
+                str(tmp_path),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "another instance has its history there" in held.stderr
+    with pytest.raises(HistoryError, match="is the history of connector one, not of two"):
+        open_history(tmp_path, "two")
+    open_history(tmp_path, "one").close()
+
+
+def test_a_full_disk_costs_the_report_and_nothing_else(tmp_path: Path) -> None:
+    """What was there stays; with room again the same report goes in."""
+    path = _made(tmp_path)
+    before = _content(path)
+    many = [(of, number) for of in range(250) for number in range(40)]
+    with open_history(tmp_path, "one") as history, rows_of(many) as rows:
+        with history._database.writing() as connection:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(DiskFullError, match="no space left for the history"):
+            history.commit(Feed("another", "list"), day(1), rows)
+        assert _content(path) == before
+        connection.execute("PRAGMA max_page_count = 1000000")
+        history.commit(Feed("another", "list"), day(1), rows)
+        assert list(history.compare(FEED, day(1), rows).verdicts)[:1] == [RECURRING]
+
+
+def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """A file in its place, or a read-only file system."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HistoryError, match="File exists; the history needs a directory"):
+        open_history(tmp_path / "file", "one")
+    code = (
+        "import sys; from pathlib import Path; "
+        "from shadowserver_connector.history.store import open_history; "
+        "open_history(Path(sys.argv[1]), 'one')"
+    )
+    refused = read_only_but(tmp_path / "hook", tmp_path / "elsewhere")
+    refused["PYTHONPATH"] += f":{ROOT / 'src'}"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "new")],
+        env=refused,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Read-only file system; the history needs a directory" in ended.stderr
+
+
+def test_questions_are_answered_beside_an_instance_that_writes(tmp_path: Path) -> None:
+    """Who reads needs no lock, sees what was committed, and does not hold up the writer."""
+    with pytest.raises(HistoryError, match="there is no history"), reading_only(tmp_path):
+        pass
+    with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
+        history.commit(FEED, day(0), rows)
+        with reading_only(tmp_path) as connection:
+            query = "SELECT count(*) FROM days"
+            connection.execute("BEGIN")
+            assert connection.execute(query).fetchone() == (1,)
+            history.commit(FEED, day(1), rows)
+            assert connection.execute(query).fetchone() == (1,)
+        with reading_only(tmp_path) as connection:
+            assert connection.execute(query).fetchone() == (2,)

@@ -1,0 +1,108 @@
+"""What one more day adds to a finding: the same, in whatever order the days come."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadowserver_connector.history.record import (
+    MOST_STATES,
+    WINDOW,
+    Record,
+    has_state,
+    seen_on,
+    states_of,
+)
+
+A, B, C = b"aaaaaa", b"bbbbbb", b"cccccc"
+
+days_and_states = st.dictionaries(
+    st.integers(1000, 1000 + WINDOW - 1), st.sampled_from([A, B, C]), min_size=1, max_size=12
+)
+
+
+def _fields(record: Record | None) -> tuple[object, ...]:
+    assert record is not None
+    return tuple(getattr(record, name) for name in Record.__slots__)
+
+
+def _told(days: list[int], states: dict[int, bytes]) -> Record | None:
+    known: Record | None = None
+    for day in days:
+        known = seen_on(known, day, states[day])
+    return known
+
+
+def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
+    """Return what must come out, worked out of all days at once."""
+    days = sorted(states)
+    last = days[-1]
+    run = [last]
+    for day in reversed(days[:-1]):
+        if states[day] != states[last]:
+            break
+        run.append(day)
+    before = [day for day in days if day < run[-1]]
+    seen = sum(1 << (last - day) for day in days)
+    fields = {
+        "states": states[last],
+        "first": days[0],
+        "last": last,
+        "since": run[-1],
+        "before": before[-1] if before else 0,
+        "days": len(days),
+        "seen": seen,
+        "label": 0,
+    }
+    return tuple(fields[name] for name in Record.__slots__)
+
+
+@given(states=days_and_states, seed=st.integers(0, 999))
+def test_days_in_any_order_and_repeated_give_the_same(states: dict[int, bytes], seed: int) -> None:
+    """First and last day, number of days and since when: as if all days had been there at once."""
+    days = [*states, *states]
+    random.Random(seed).shuffle(days)
+    known = _told(days, states)
+    assert _fields(known) == _expected(states)
+    assert known is not None
+    for day in range(990, 1000 + WINDOW + 5):
+        earlier = [seen for seen in states if seen < day]
+        assert known.seen_before(day) == max(earlier, default=0)
+        assert known.was_seen(day) == (day in states)
+
+
+def test_a_second_file_of_the_last_day_adds_its_states() -> None:
+    """Both are the day's state; the same file again changes nothing; the next day is compared."""
+    known = seen_on(seen_on(None, 10, A), 11, A)
+    both = seen_on(known, 11, B)
+    assert (both.states, both.since, both.before, both.days) == (states_of({A, B}), 11, 10, 2)
+    for again in (A, B, both.states):
+        assert _fields(seen_on(both, 11, again)) == _fields(both)
+    assert seen_on(both, 12, both.states).since == 11
+    assert seen_on(both, 12, A).since == 12
+
+
+def test_a_day_before_the_window_is_counted_once() -> None:
+    """Whether it was counted is told by the days of the feed, which the caller knows."""
+    known = seen_on(None, 1000, A)
+    first = seen_on(known, 1000 - WINDOW - 5, A)
+    assert (first.days, first.first, first.since) == (2, 1000 - WINDOW - 5, 1000 - WINDOW - 5)
+    again = seen_on(first, 1000 - WINDOW - 5, A, known_day=True)
+    assert _fields(again) == _fields(first)
+    late = seen_on(first, 1000 + 3 * WINDOW, A)
+    assert (late.days, late.seen, late.first) == (3, 1, first.first)
+
+
+def test_states_of_many_rows_are_one_digest_that_no_row_has() -> None:
+    """Few are kept one by one, in any order the same; of many only that they are the same."""
+    few = {bytes([number] * 6) for number in range(MOST_STATES)}
+    many = few | {A}
+    assert len(states_of(few)) == 6 * MOST_STATES
+    assert all(has_state(states_of(few), state) for state in few)
+    assert not has_state(states_of(few), A)
+    assert len(states_of(many)) == 7
+    assert not any(has_state(states_of(many), state) for state in many)
+    assert states_of(many) == states_of({A, *sorted(few, reverse=True)})
+    assert states_of(many) != states_of(few | {B})

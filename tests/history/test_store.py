@@ -1,0 +1,227 @@
+"""A history on disk says what a slow one says that keeps every report."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shadowserver_connector.history import rows as rows_module
+from shadowserver_connector.history.database import FILE, reading_only
+from shadowserver_connector.history.questions import findings_about
+from shadowserver_connector.history.record import day_number
+from shadowserver_connector.history.store import (
+    CHANGED,
+    NAME_DAYS,
+    NEW,
+    RECURRING,
+    RESURFACED,
+    VERDICTS,
+    Comparison,
+    Feed,
+    History,
+    open_history,
+)
+from tests.history.days import Report, Slow, day, key, numbered, rows_of, state
+
+FEED = Feed("scan_ssl", "example")
+OTHER = Feed("scan_ssl", "another")
+ABSENCE = 5
+
+reports = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=8)
+several = st.lists(
+    st.tuples(st.integers(0, 30), reports), min_size=1, max_size=9, unique_by=lambda each: each[0]
+)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    """An empty history."""
+    with open_history(tmp_path / "history", "one") as opened:
+        yield opened
+
+
+def _compare(history: History, number: int, report: Report, feed: Feed = FEED) -> Comparison:
+    with rows_of(report) as rows:
+        return history.compare(feed, day(number), rows, absence=ABSENCE)
+
+
+def _commit(history: History, number: int, report: Report, feed: Feed = FEED) -> None:
+    with rows_of(report) as rows:
+        history.commit(feed, day(number), rows)
+
+
+def _content(path: Path) -> list[list[tuple[object, ...]]]:
+    """Return all that is in a file, in order."""
+    connection = sqlite3.connect(path)
+    tables = ("feeds", "days", "findings", "names", "labels")
+    try:
+        return [connection.execute(f"SELECT * FROM {each}").fetchall() for each in tables]
+    finally:
+        connection.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(several)
+def test_it_says_what_a_slow_history_says(days: list[tuple[int, Report]]) -> None:
+    """Verdicts by row, counts by finding, first days, since when, what is gone; in any order."""
+    slow = Slow()
+    with TemporaryDirectory() as folder, open_history(Path(folder), "one") as history:
+        for number, report in days:
+            found = _compare(history, number, report)
+            expected = [slow.row_verdict(row, number, report, ABSENCE) for row in report]
+            assert list(found.verdicts) == expected
+            findings = {of for of, _ in report}
+            verdicts = [slow.verdict(of, number, report, ABSENCE) for of in findings]
+            assert found.counts == {name: verdicts.count(at) for at, name in enumerate(VERDICTS)}
+            gone = slow.gone(number, report)
+            assert found.gone == len(gone)
+            assert {each.key for each in found.which} == {key(of) for of in gone}
+            slow.reports[number] = report
+            for at, (of, _) in enumerate(report):
+                assert found.first[at] == numbered(min(slow.days_of(of)))
+                assert found.since[at] == numbered(min(slow.since(of), number))
+            _commit(history, number, report)
+            _commit(history, number, report)
+        again = [_compare(history, number, report) for number, report in days]
+        newest = max(days)
+        assert not again[days.index(newest)].counts["new"]
+        assert {
+            (each.subject, each.first, each.last, each.days, each.since)
+            for each in _asked(history, "192.0.2.0/24")
+        } == {
+            (f"192.0.2.{of}", day(min(seen)), day(max(seen)), len(seen), day(slow.since(of)))
+            for of in range(6)
+            if (seen := slow.days_of(of))
+        }
+
+
+def _asked(history: History, text: str) -> list[object]:
+    with reading_only(history.path.parent) as connection:
+        return list(findings_about(connection, text))
+
+
+def test_two_orders_of_days_leave_the_same_behind(tmp_path: Path) -> None:
+    """A first import goes back in time; what is known afterwards is the same."""
+    month = [(number, [(of, number // (of + 7)) for of in range(5)]) for number in range(30)]
+    contents = []
+    for name, ordered in (("forward", month), ("back", month[::-1])):
+        with open_history(tmp_path / name, "one") as history:
+            for number, report in ordered:
+                _commit(history, number, report)
+        _, _, findings, names, _ = _content(tmp_path / name / FILE)
+        contents.append((findings, [each[:2] for each in names]))
+    assert contents[0] == contents[1]
+
+
+def test_going_back_in_time_what_is_known_is_not_new(history: History) -> None:
+    """OpenCTI has it from the later day: only what is otherwise on the earlier one is told."""
+    _commit(history, 9, [(1, 0), (2, 0)])
+    found = _compare(history, 8, [(1, 0), (2, 1), (3, 0)])
+    assert list(found.verdicts) == [RECURRING, CHANGED, NEW]
+    assert (found.previous, found.gone) == (None, 0)
+
+
+def test_back_again_only_after_reports_without_it(history: History) -> None:
+    """Where there was no report, nothing was absent; after a report without it, it is back."""
+    _commit(history, 0, [(1, 0), (2, 0)])
+    assert list(_compare(history, 20, [(1, 0)]).verdicts) == [RECURRING]
+    _commit(history, 10, [(2, 0)])
+    assert list(_compare(history, 20, [(1, 0), (2, 0)]).verdicts) == [RESURFACED, RECURRING]
+    assert list(_compare(history, ABSENCE, [(1, 0)]).verdicts) == [RECURRING]
+
+
+def test_rows_of_one_finding_are_judged_together(history: History) -> None:
+    """The finding counts once; a row that was there before is not told again."""
+    _commit(history, 0, [(1, 0), (1, 1)])
+    assert list(_compare(history, 1, [(1, 1), (1, 0), (1, 0)]).verdicts) == [RECURRING] * 3
+    more = _compare(history, 1, [(1, 0), (1, 2), (1, 1)])
+    assert list(more.verdicts) == [RECURRING, CHANGED, RECURRING]
+    assert more.counts == {"new": 0, "changed": 1, "recurring": 0, "resurfaced": 0}
+    fewer = _compare(history, 1, [(1, 0)])
+    assert (list(fewer.verdicts), fewer.counts["changed"]) == ([RECURRING], 1)
+    assert list(fewer.since) == [numbered(1)]
+
+
+def test_feeds_are_compared_with_themselves_alone(history: History) -> None:
+    """Another list of the same type has findings of its own."""
+    _commit(history, 0, [(1, 0)])
+    assert list(_compare(history, 1, [(1, 0)], OTHER).verdicts) == [NEW]
+    assert _compare(history, 1, [], OTHER).previous is None
+    found = _compare(history, 1, [])
+    assert (found.previous, found.gone) == (day(0), 1)
+    assert found.which[0]._replace(key=b"") == (b"", "1/tcp", day(0), day(0), 1)
+
+
+def test_the_longest_open_of_many_are_named(history: History) -> None:
+    """All that are gone are counted; of those that are named the oldest come first."""
+    _commit(history, 0, [(of, 0) for of in range(100, 130)])
+    _commit(history, 1, [(of, 0) for of in range(250)])
+    found = _compare(history, 2, [(0, 0)])
+    assert found.gone == 249
+    assert len(found.which) == 100
+    assert {each.key for each in found.which[:30]} == {key(of) for of in range(100, 130)}
+
+
+def test_comparing_writes_nothing(history: History) -> None:
+    """The file has the same content afterwards."""
+    _commit(history, 0, [(1, 0)])
+    before = _content(history.path)
+    _compare(history, 1, [(1, 1), (2, 0)])
+    assert _content(history.path) == before
+
+
+def test_rows_on_disk_are_sorted_as_those_in_memory(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report of many parts gives what one part gives."""
+    report = [(number * 7 % 40, number % 3) for number in range(200)]
+    _commit(history, 0, report[:120])
+    whole = _compare(history, 1, report)
+    monkeypatch.setattr(rows_module, "PART", 9)
+    monkeypatch.setattr(rows_module, "_BLOCK", 4)
+    assert _compare(history, 1, report) == whole
+
+
+def test_what_is_old_is_forgotten_with_all_that_belongs_to_it(history: History) -> None:
+    """Findings by their last day; days of reports, names and texts go as well."""
+    _commit(history, 0, [(1, 0), (2, 0)])
+    _commit(history, 40, [(2, 0)])
+    assert history.forget(day(40)) == 1
+    _, days, findings, names, labels = _content(history.path)
+    assert days == [(1, numbered(40))]
+    assert [each[1] for each in findings] == [key(2)]
+    assert [each[1] for each in names] == ["host2.example.net"]
+    assert [each[1] for each in labels] == ["2/tcp"]
+    assert history.forget(day(40) + timedelta(NAME_DAYS + 1)) == 1
+    assert _content(history.path)[1:] == [[], [], [], []]
+
+
+def test_a_name_lives_as_long_as_its_finding(history: History) -> None:
+    """Its last day is written late, and it is forgotten as late."""
+    for number in range(60):
+        _commit(history, number, [(1, 0)])
+    history.forget(day(59))
+    (name,) = _content(history.path)[3]
+    assert day_number(day(59)) - NAME_DAYS <= name[2] <= day_number(day(59))
+
+
+def test_cleared_it_knows_nothing(history: History) -> None:
+    """As after a reset of the connector's state in OpenCTI."""
+    _commit(history, 0, [(1, 0)])
+    history.clear()
+    assert _content(history.path) == [[], [], [], [], []]
+    assert list(_compare(history, 1, [(1, 0)]).verdicts) == [NEW]
+
+
+def test_a_state_is_of_its_finding_alone(history: History) -> None:
+    """Another finding with the same state is another finding."""
+    _commit(history, 0, [(1, 0)])
+    assert list(_compare(history, 1, [(2, 0)]).verdicts) == [NEW]
+    assert state(0) != state(1)

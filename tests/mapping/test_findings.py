@@ -1,0 +1,205 @@
+"""Which finding a row is of: two days of every type, with one cell or many changed."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.history.questions import subject_text
+from shadowserver_connector.history.rows import collected
+from shadowserver_connector.history.store import Feed, open_history
+from shadowserver_connector.mapping.findings import (
+    FindingReader,
+    Sighting,
+    compile_findings,
+    subject_of,
+)
+from shadowserver_connector.simulator.generate import report_chunks
+
+DAY = date(2024, 1, 31)
+TYPES = tuple(load_catalogue().types)
+
+
+@cache
+def _table(report_type: str, seed: int = 1) -> tuple[list[str], list[list[str]]]:
+    content = b"".join(report_chunks(report_type, DAY + timedelta(seed), 12, seed=seed)).decode()
+    header, *rows = csv.reader(io.StringIO(content))
+    return header, rows
+
+
+def _reader(report_type: str, header: Sequence[str]) -> FindingReader:
+    catalogue = load_catalogue()
+    columns = [catalogue.column(report_type, name) for name in header]
+    return compile_findings(catalogue, catalogue.report_type(report_type, header), columns)
+
+
+def _parts(report_type: str) -> dict[str, str]:
+    catalogue = load_catalogue()
+    header, _ = _table(report_type)
+    known = catalogue.report_type(report_type, header)
+    return {name: catalogue.part(known, catalogue.column(report_type, name)) for name in header}
+
+
+def _said(sighting: Sighting) -> tuple[bytes, bytes]:
+    return sighting.key, sighting.state
+
+
+def _other(report_type: str, at: int, row: int) -> str:
+    """Return another cell of a column: of another seed, or one that nobody generates."""
+    here = _table(report_type)[1][row][at]
+    others = (cells[at] for cells in _table(report_type, seed=2)[1])
+    return next((cell for cell in others if cell and cell.lower() != here.lower()), f"9{here}7")
+
+
+@pytest.mark.parametrize("report_type", TYPES)
+def test_two_days_in_which_only_what_moves_has_moved(report_type: str, tmp_path: Path) -> None:
+    """Nothing is new, nothing changed, nothing gone: in the history as in each row."""
+    header, rows = _table(report_type)
+    parts = _parts(report_type)
+    moved = [
+        [
+            _other(report_type, at, number) if parts[name] == "volatile" else row[at]
+            for at, name in enumerate(header)
+        ]
+        for number, row in enumerate(rows)
+    ]
+    assert all(before != after for before, after in zip(rows, moved, strict=True))
+    reader = _reader(report_type, header)
+    feed = Feed(report_type, "example")
+    with open_history(tmp_path, "one") as history, collected() as first, collected() as second:
+        for day, table in ((first, rows), (second, moved)):
+            for row in table:
+                sighting = reader.read(row)
+                day.add(sighting.key, sighting.state, sighting.label, sighting.name)
+        history.commit(feed, DAY, first)
+        found = history.compare(feed, DAY + timedelta(1), second)
+    findings = found.counts["recurring"]
+    assert found.counts == {"new": 0, "changed": 0, "recurring": findings, "resurfaced": 0}
+    assert found.gone == 0 < findings
+    assert set(found.verdicts) == {2}
+
+
+@pytest.mark.parametrize("report_type", TYPES)
+def test_one_cell_of_identity_or_state_that_differs(report_type: str) -> None:
+    """Another cell of the identity is another finding, one of the state is the same, changed."""
+    header, rows = _table(report_type)
+    parts = _parts(report_type)
+    reader = _reader(report_type, header)
+    row = rows[0]
+    key, state = _said(reader.read(row))
+    for at, name in enumerate(header):
+        other = [*row]
+        other[at] = _other(report_type, at, 0)
+        found = _said(reader.read(other))
+        if parts[name] == "identity":
+            assert (found[0] != key, found[1]) == (True, state), name
+        elif parts[name] == "volatile":
+            assert found == (key, state), name
+        else:
+            other[at] = "otherwise"
+            assert _said(reader.read(other))[1] != state, name
+            assert found[0] == key, name
+
+
+@pytest.mark.parametrize("report_type", TYPES)
+def test_neither_order_nor_absence_of_columns_counts(report_type: str) -> None:
+    """Columns in another order, empty ones left out, and one more that is empty."""
+    header, rows = _table(report_type)
+    reader = _reader(report_type, header)
+    for row in rows:
+        there = [at for at, cell in enumerate(row) if cell][::-1]
+        names = [*(header[at] for at in there), "unheard_of"]
+        other = _reader(report_type, names).read([*(row[at] for at in there), "-"])
+        assert _said(other) == _said(reader.read(row))
+
+
+SPELLINGS = {
+    "ip": ("2001:db8::1", "2001:0DB8:0:0:0:0:0:1 "),
+    "hostname": ("www.example.net", "WWW.example.NET."),
+    "tag": ("ssl;cve-2024-1234", "CVE-2024-1234, ssl"),
+    "asn": ("64496", "064496"),
+    "geo": ("", "??"),
+    "sector": ("", "unknown"),
+    "naics": ("", "0"),
+    "severity": ("high", "HIGH"),
+    "protocol": ("tcp", "TCP"),
+    "port": ("443", " 443"),
+    "md5_fingerprint": ("AA:BB:" * 7 + "AA:BB", "aabb" * 8),
+    "cert_expiration_date": ("2024-01-31 12:00:00", "Jan 31 12:00:00 2024 GMT"),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_two_spellings_of_a_value_are_one(name: str) -> None:
+    """By what the cells of a column are; and other values are told apart still."""
+    reader = _reader("scan_ssl", [name])
+    one, other = (_said(reader.read([cell])) for cell in SPELLINGS[name])
+    assert one == other
+    assert _said(reader.read(["something else"])) != one
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "220 mail.example.net ESMTP Exim 4.96 Sat, 28 Nov 2026 22:44:29 +0000",
+            "220 mail.example.net ESMTP Exim 4.96 Sun, 29 Nov 2026 01:04:00 +0100",
+        ),
+        ("+OK POP3 ready <1896.697170952@example.net>", "+OK POP3 ready <77.1@example.net>"),
+        ('Digest realm="a", nonce="8f3b", qop="auth"', 'Digest realm="a", nonce="00", qop="auth"'),
+        ("router, up 12 days, 3:04", "router, up 13 days, 2:00"),
+        ("220 ready at 2024-01-31 10:11:12", "220 ready at 2024-02-01 09:00:00"),
+    ],
+)
+def test_a_clock_in_a_text_is_no_change(one: str, other: str) -> None:
+    """Dates, times, stamps, nonces and uptimes; the software and its version are."""
+    reader = _reader("scan_smtp", ["banner"])
+    assert reader.read([one]).state == reader.read([other]).state
+    assert reader.read([one]).state != reader.read([one.replace("e", "x")]).state
+
+
+def test_a_version_in_a_text_is_a_change() -> None:
+    """What an update changes counts."""
+    reader = _reader("scan_smtp", ["banner"])
+    versions = ["220 x ESMTP Exim 4.96", "220 x ESMTP Exim 4.97", "SSH-2.0-OpenSSH_9.2p1"]
+    assert len({reader.read([banner]).state for banner in versions}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "subject", "shown"),
+    [
+        ("192.0.2.1", b"4\xc0\x00\x02\x01", "192.0.2.1"),
+        ("192.0.2.7/24", b"4\xc0\x00\x02\x00\x18", "192.0.2.0/24"),
+        ("2001:DB8::1", b"6\x20\x01\x0d\xb8" + bytes(11) + b"\x01", "2001:db8::1"),
+        ("2001:db8::/32", b"6\x20\x01\x0d\xb8" + bytes(12) + b"\x20", "2001:db8::/32"),
+        ("192.0.2.010", b"t192.0.2.010", "192.0.2.010"),
+        ("10.1", b"t10.1", "10.1"),
+        ("someone@example.net", b"tsomeone@example.net", "someone@example.net"),
+        ("http://example.net/" + "a" * 90, b"thttp://example.net/" + b"a" * 41, None),
+    ],
+)
+def test_a_key_begins_with_its_subject(text: str, subject: bytes, shown: str | None) -> None:
+    """Addresses packed, so that a network's stand together; of a text the beginning."""
+    assert subject_of(text) == subject
+    if shown is not None:
+        assert subject_text(subject) == shown
+
+
+def test_a_sighting_says_what_and_who() -> None:
+    """Port, protocol and what was found, once each; the host's name as it is looked for."""
+    header = ["ip", "port", "protocol", "tag", "hostname"]
+    reader = _reader("scan_http_vulnerable", header)
+    cells = ["192.0.2.1", "443", "TCP", "ssl;cve-2024-1234,ssl", "WWW.Example.net."]
+    found = reader.read(cells)
+    assert (found.label, found.name) == ("443/tcp ssl cve-2024-1234", "www.example.net")
+    assert found.key[:5] == subject_of("192.0.2.1")
+    event = _reader("event4_sinkhole", ["src_ip", "src_port", "dst_ip", "dst_port", "infection"])
+    seen = event.read(["192.0.2.1", "40000", "198.51.100.1", "80", "mirai"])
+    assert (seen.label, seen.key[:5]) == ("80 mirai", subject_of("192.0.2.1"))
