@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import conversion, delivery, growth, objects, parallel, running
+from benchmarks import conversion, delivery, growth, history, objects, parallel, running
 from benchmarks.chart import draw
 from benchmarks.measure import ROOT
 from benchmarks.results import Result
@@ -32,6 +32,7 @@ BENCHMARKS: Mapping[str, Measure] = {
     "objects": objects.measure,
     "running": running.measure,
     "growth": growth.measure,
+    "history": history.measure,
 }
 
 

@@ -42,9 +42,9 @@ and labels are kept off sinkholes and sensors, which thousands of rows share.
 
 What tells one **finding** from another is its identity: the columns in **bold**. Those in *italics*
 change by themselves, on every look (clocks, counters, a client's source port, tokens), and are no
-part of it; all others are its state. Of those marked with "wording", dates, times, nonces and uptimes
-inside of the text do not count. Columns that are not listed are state, but for names that say that
-they move (`*_time`, `*_count`, `*uptime*`, `*_src_port`, `*_session_id`, ...): `findings.toml`.
+part of it; all others are its state. Of those marked with "wording", dates, times, nonces and
+uptimes inside of the text do not count. Columns that are not listed are state, but for names that
+say that they move (`*_time`, `*_count`, `*uptime*`, `*_src_port`, ...). [More](history.md).
 
 An IPv6 type (`scan6_...`, `event6_...`) is like its IPv4 sibling, and shown with it. Report types
 that are not listed are read by the rules of the family whose name theirs starts with, columns that

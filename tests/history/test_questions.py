@@ -1,0 +1,123 @@
+"""What was reported of whom, from when to when, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.history.database import reading_only
+from shadowserver_connector.history.questions import Entry, findings_about, open_longest
+from shadowserver_connector.history.rows import collected
+from shadowserver_connector.history.store import Feed, History, open_history
+from shadowserver_connector.mapping.findings import subject_of
+from tests.history.days import day
+
+SSL, SINKHOLE = Feed("scan_ssl", "example"), Feed("event4_sinkhole", "example")
+ACCOUNTS = Feed("compromised_account", "example")
+
+# Subject, what tells its findings apart, state, what it is, host name.
+Row = tuple[str, str, str, str, str]
+Asked = Callable[[str], list[Entry]]
+
+DAYS: list[tuple[Feed, int, list[Row]]] = [
+    (
+        SSL,
+        0,
+        [
+            ("192.0.2.1", "443", "a", "443/tcp ssl", "www.example.net"),
+            ("192.0.2.9", "443", "a", "443/tcp ssl cve-2024-12345", "old.example.net"),
+            ("198.51.100.1", "443", "a", "443/tcp ssl", ""),
+            ("2001:db8::1", "443", "a", "443/tcp ssl", "www.example.net"),
+        ],
+    ),
+    (SSL, 3, [("192.0.2.1", "443", "b", "443/tcp ssl cve-2024-1234", "www.example.net")]),
+    (SINKHOLE, 1, [("192.0.2.1", "mirai", "a", "80/tcp mirai", "www.example.net")]),
+    (SINKHOLE, 3, [("192.0.2.0/24", "x", "a", "80/tcp mirai", "")]),
+    (ACCOUNTS, 2, [("someone@example.net", "x", "a", "stealer", "")]),
+]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a history with the reports above."""
+    path = tmp_path_factory.mktemp("history")
+    with open_history(path, "one") as history:
+        for feed, number, rows in DAYS:
+            _commit(history, feed, number, rows)
+    return path
+
+
+def _commit(history: History, feed: Feed, number: int, rows: list[Row]) -> None:
+    with collected() as today:
+        for subject, identity, state, label, name in rows:
+            key = subject_of(subject) + identity.rjust(6).encode()
+            today.add(key, state.encode() * 6, label, name)
+        history.commit(feed, day(number), today)
+
+
+@pytest.fixture
+def about(directory: Path) -> Iterator[Asked]:
+    """What is answered."""
+    with reading_only(directory) as connection:
+        yield lambda asked: list(findings_about(connection, asked))
+
+
+def _short(entries: list[Entry]) -> list[tuple[str, str]]:
+    return [(entry.type, entry.subject) for entry in entries]
+
+
+def test_an_address_has_all_its_findings_over_all_types(about: Asked) -> None:
+    """Days, what it is now, since when, until when it was otherwise, and whether it is open."""
+    sinkhole, ssl = about("192.0.2.1")
+    assert ssl == Entry(
+        type="scan_ssl",
+        list="example",
+        subject="192.0.2.1",
+        what="443/tcp ssl cve-2024-1234",
+        names=("www.example.net",),
+        first=date(2024, 1, 1),
+        last=date(2024, 1, 4),
+        days=2,
+        since=date(2024, 1, 4),
+        changed_from=date(2024, 1, 1),
+        open=True,
+    )
+    assert (sinkhole.what, sinkhole.open, sinkhole.changed_from) == ("80/tcp mirai", False, None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "subjects"),
+    [
+        ("192.0.2.0/24", ["192.0.2.0/24", "192.0.2.1", "192.0.2.1", "192.0.2.9"]),
+        ("192.0.2.0/29", ["192.0.2.0/24", "192.0.2.1", "192.0.2.1"]),
+        ("198.51.100.0/30", ["198.51.100.1"]),
+        ("2001:DB8:0::1", ["2001:db8::1"]),
+        ("2001:db8::/32", ["2001:db8::1"]),
+        ("203.0.113.1", []),
+        ("WWW.example.net.", ["192.0.2.1", "192.0.2.1", "2001:db8::1"]),
+        ("someone@example.net", ["someone@example.net"]),
+        ("CVE-2024-1234", ["192.0.2.1"]),
+        ("cve-2024-12345", ["192.0.2.9"]),
+        ("event4_sinkhole", ["192.0.2.0/24", "192.0.2.1"]),
+        ("nobody.example.net", []),
+    ],
+)
+def test_what_is_asked_for_is_found_and_nothing_else(
+    about: Asked, asked: str, subjects: list[str]
+) -> None:
+    """By network, name, account, CVE id and type."""
+    assert sorted(entry.subject for entry in about(asked)) == subjects
+
+
+def test_the_longest_open_come_first(directory: Path) -> None:
+    """Only what is in the last report of its type and list is open."""
+    with reading_only(directory) as connection:
+        assert _short(open_longest(connection, 10)) == [
+            ("scan_ssl", "192.0.2.1"),
+            ("compromised_account", "someone@example.net"),
+            ("event4_sinkhole", "192.0.2.0/24"),
+        ]
+        assert len(open_longest(connection, 1)) == 1
