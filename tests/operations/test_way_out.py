@@ -27,7 +27,7 @@ from shadowserver_connector.operations import connections, platform
 from shadowserver_connector.settings import Loaded, export_for_pycti, load_settings
 from shadowserver_connector.settings.network import FURTHER, NO_PROXY, PROXIES, USUAL, Network
 from shadowserver_connector.simulator.server import Simulator
-from shadowserver_connector.sink.platform import unavailable
+from shadowserver_connector.sink.platform import as_ours
 from tests.api.memory import KEY, SECRET, MemoryStore
 from tests.api.tls import certificates, proxy
 from tests.platform.server import Server
@@ -92,7 +92,7 @@ def by_pycti(loaded: Loaded) -> None:
     try:
         assert api.query("query { about { version } }")["data"]["about"]["version"] == "7.1.0"
     except requests.RequestException as error:
-        raise unavailable(error) from None
+        raise as_ours(error) from None
     finally:
         api.session.close()
 

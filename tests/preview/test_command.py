@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.cli.exits import OK, SOME_FAILED, UsageError
 from shadowserver_connector.cli.preview import preview
+from shadowserver_connector.exits import OK, SOME_FAILED, UsageError
 from shadowserver_connector.mapping.options import Options
 from tests.preview.conftest import MakeJob
 
