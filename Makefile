@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 COMPILED := $(CURDIR)/build/compiled
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test test-full check-shared lint format typecheck generated fuzz audit sbom bench \
-	bench-quick lock clean system-packages compiler compiled
+.PHONY: help demo test test-full check-shared lint format typecheck generated fuzz mutants audit \
+	sbom bench bench-quick lock clean system-packages compiler compiled
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -28,6 +28,10 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(PIP_INSTALL) --require-hashes -r requirements/bench.txt
+	@touch $@
+
+$(VENV)/.mutation: requirements/mutation.txt $(VENV)/.dev
+	$(PIP_INSTALL) --require-hashes -r requirements/mutation.txt
 	@touch $@
 
 $(VENV)/.build: requirements/build.txt | $(BIN)/python
@@ -91,6 +95,9 @@ generated: $(VENV)/.dev ## fail if a generated file is stale
 fuzz: $(VENV)/.dev ## look for input that breaks a reader; takes about 11 minutes on two cores
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest -q -n auto --timeout=0 tests/fuzz
 
+mutants: $(VENV)/.mutation ## change the code a little at a time: do the tests notice? takes long
+	$(BIN)/python scripts/mutants.py
+
 # 75 means that the service could not audit everything, and the output says so.
 audit: $(VENV)/.dev ## licences and known vulnerabilities of the dependencies
 	$(BIN)/python scripts/check_licences.py
@@ -113,6 +120,8 @@ lock: $(VENV)/.dev ## write requirements/*.txt anew from pyproject.toml
 	$(COMPILE) pyproject.toml --extra opencti --extra preview --extra dask --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml --extra opencti --extra preview --extra dask --group dev --group bench \
 		-o requirements/bench.txt
+	$(COMPILE) pyproject.toml --extra opencti --extra preview --extra dask --group dev --group mutation \
+		-o requirements/mutation.txt
 	$(COMPILE) pyproject.toml requirements/pycti6.in -o requirements/pycti6.txt
 	$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,8 @@ ENTRY: dict[str, object] = {
     "timestamp": "2024-01-31",
     "url": "https://reports.example/scan_ssl",
 }
+
+HEADER: list[object] = ["date", "type", "events"]
 
 
 def test_a_list_entry_becomes_a_report_info() -> None:
@@ -98,7 +102,7 @@ def test_stats_without_header_are_refused(row: object) -> None:
 @pytest.mark.parametrize(
     "row",
     [[], {}, "x", ["2024-01-31", "a"], ["x", "a", 1], ["2024-01-31", 1, 1]]
-    + [["2024-01-31", "a", value] for value in (-1, 1.5, True, None, "x", "9" * 30)],
+    + [["2024-01-31", "a", value] for value in (-1, 1.5, True, None, "x", "9" * 19, "٣")],
 )
 def test_a_malformed_row_spoils_the_stats(row: object) -> None:
     """No row is skipped."""
@@ -282,3 +286,49 @@ def test_a_list_has_one_name_everywhere() -> None:
 def test_a_greeting_deceives_nobody() -> None:
     """It is shown."""
     assert answers.pong({"pong": "2024\u202e-01"}) == "2024-01"
+
+
+@pytest.mark.parametrize(
+    ("read", "answer", "message"),
+    [
+        (answers.parse, b"<", "the answer is no JSON"),
+        (answers.pong, [], "the answer is no object"),
+        (answers.pong, {"pong": 1}, "the answer has no 'pong'"),
+        (lambda answer: answers.key_details(answer, ()), [], "the answer is no object"),
+        (answers.names, {}, "the answer is no list"),
+        (answers.names, [1], "entry 1 is no name"),
+        (answers.names, ["a", ""], "entry 2 is no name"),
+        (answers.report_infos, {}, "the answer is no list"),
+        (answers.report_infos, [1], "entry 1 is no object"),
+        (answers.report_infos, [{**ENTRY, "report": 1}], "entry 1 has no 'report'"),
+        (answers.report_infos, [{**ENTRY, "timestamp": 1}], "entry 1 has no date"),
+        (answers.day_events, {}, "the answer is no list"),
+        (answers.day_events, [["date", "type"]], "row 1 is no header"),
+        (answers.day_events, [HEADER, 1], "row 2 is no list"),
+        (answers.day_events, [HEADER, [1, 2]], "row 2 is not [date, type, events]"),
+        (answers.day_events, [HEADER, ["2024-01-31", "a", "b"]], "row 2 has no number of events"),
+        (answers.day_events, [HEADER, ["soon", "a", 1]], "row 2 has no date"),
+    ],
+)
+def test_an_error_says_what_is_wrong_and_where(
+    read: Callable[[Any], object], answer: object, message: str
+) -> None:
+    """Entries and rows are counted from 1, as people count them."""
+    with pytest.raises(AnswerError) as caught:
+        read(answer)
+    assert str(caught.value) == message
+
+
+def test_no_events_and_further_cells_are_taken() -> None:
+    """A day may have 0 events; a column that the API adds hurts nobody."""
+    row = ["2024-01-31", "a", 0, "new"]
+    assert answers.day_events([[*HEADER, "new"], row]) == [DayEvents(date(2024, 1, 31), "a", 0)]
+
+
+@pytest.mark.parametrize(
+    ("length", "quoted"), [(200, "a " * 99 + "bb"), (201, "a " * 99 + "b…")], ids=["whole", "cut"]
+)
+def test_a_quoted_text_has_at_most_200_characters(length: int, quoted: str) -> None:
+    """One that is longer says so by its end."""
+    text = "a " * 99 + "b" * (length - 198)
+    assert answers.quotable(text, ()) == quoted

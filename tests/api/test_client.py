@@ -295,6 +295,16 @@ def test_retry_after_reaches_the_wait() -> None:
     assert retry.reason == "status 429: slow down"
 
 
+def test_retry_after_may_be_a_date() -> None:
+    """One that is over asks for no wait, and what is added is no longer than the first wait."""
+    past = {"Retry-After": "Wed, 31 Jan 2024 00:00:00 GMT"}
+    retries: list[Retry] = []
+    busy = httpx.Response(503, headers=past)
+    with client(Answers(busy, []), on_retry=retries.append, first_wait=0) as api:
+        api.subscriptions()
+    assert [retry.wait for retry in retries] == [0.0]
+
+
 def test_an_endless_answer_is_given_up() -> None:
     """A body is read up to a bound, not into memory without end."""
     sent = 0
@@ -484,3 +494,99 @@ def test_an_odd_type_is_not_lost_at_the_limit() -> None:
     odd = Answers([entry("Scan <b>"), entry()], ["scan_ssl"], [], [entry()])
     with client(odd) as api:
         assert [each.type for each in api.list_reports(DAY, limit=2)] == ["scan_b", "scan_ssl"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (
+            httpx.Response(401),
+            "reports/subscribed: Shadowserver refused the key or secret (status 401: no reason "
+            "given); check SHADOWSERVER_API_KEY and SHADOWSERVER_API_SECRET",
+        ),
+        (
+            httpx.Response(400, json={"error": "no such type"}),
+            "reports/subscribed: status 400: no such type; check SHADOWSERVER_API_URL",
+        ),
+        (
+            httpx.Response(302, headers={"Location": "https://evil.example/"}),
+            "reports/subscribed: status 302, a redirect, which is never followed; "
+            "check SHADOWSERVER_API_URL",
+        ),
+        (
+            httpx.Response(503, json={"error": "busy"}),
+            "reports/subscribed: status 503: busy (1 attempt); try again later",
+        ),
+        (
+            httpx.Response(500, json={}),
+            "reports/subscribed: status 500: no reason given (1 attempt); try again later",
+        ),
+        (
+            httpx.Response(200, json={"error": "internal"}),
+            "reports/subscribed: status 200: internal (1 attempt); try again later",
+        ),
+        (
+            httpx.Response(200, json={}),
+            "reports/subscribed: the answer is not what it should be: the answer is no list "
+            "(1 attempt); try again later",
+        ),
+    ],
+)
+def test_what_went_wrong_is_told_in_one_line(reply: httpx.Response, said: str) -> None:
+    """It names the method, what the API said, and what to do about it."""
+    with (
+        client(Answers(reply), attempts=1) as api,
+        pytest.raises((ApiUnavailableError, CredentialsError)) as caught,
+    ):
+        api.subscriptions()
+    assert str(caught.value) == said
+
+
+def test_list_that_may_be_incomplete_says_how_to_get_it() -> None:
+    """By asking for fewer lists."""
+    with (
+        client(limited({"b": 5}, 5)) as api,
+        pytest.raises(ApiUnavailableError) as caught,
+    ):
+        api.list_reports(DAY, limit=5)
+    assert str(caught.value) == (
+        "reports/list: 2024-01-31 has 5 reports or more of type b, as many as one answer holds; "
+        "narrow it down with SHADOWSERVER_REPORT_NAMES"
+    )
+
+
+def test_cut_list_is_asked_again_with_the_same_lists() -> None:
+    """Type by type, within what was wanted."""
+    answers = Answers([entry("a", "x", "1")], ["a", "b"], [], [entry("b", "x", "2")])
+    with client(answers) as api, pytest.raises(ApiUnavailableError):
+        api.list_reports(DAY, lists=["x"], limit=1)
+    fields = {"apikey": KEY, "date": "2024-01-31", "limit": 1, "reports": ["x"]}
+    assert answers.sent[0] == fields
+    assert answers.sent[2] == {**fields, "types": ["a"]}
+    assert answers.sent[3] == {**fields, "types": ["b"]}
+
+
+def test_list_with_one_report_less_than_the_limit_is_whole() -> None:
+    """One question is enough."""
+    answers = Answers([entry("a", "x", "1"), entry("b", "x", "2")])
+    with client(answers) as api:
+        assert len(api.list_reports(DAY, limit=3)) == 2
+    assert len(answers.requests) == 1
+
+
+def test_request_says_what_it_is() -> None:
+    """JSON, signed."""
+    answers = Answers([])
+    with client(answers) as api:
+        api.types()
+    (request,) = answers.requests
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["HMAC2"] == sign(request.content, SECRET)
+    assert str(request.url) == "https://transform.shadowserver.org/api2/reports/types"
+
+
+def test_one_file_listed_twice_has_one_order() -> None:
+    """By id, whatever the API's order; what is listed twice alike is there once."""
+    answers = Answers([entry(id="2"), entry(id="1"), entry(id="2")])
+    with client(answers) as api:
+        assert [report.id for report in api.list_reports(DAY)] == ["1", "2"]

@@ -20,6 +20,7 @@ from shadowserver_connector.errors import (
     DiskFullError,
     NotReadyError,
     ReportRefusedError,
+    ShadowserverConnectorError,
     SinkUnavailableError,
     TransferError,
 )
@@ -386,3 +387,104 @@ def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Pat
         2 * step,
     ]
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (
+            httpx.Response(403),
+            f"{NAME}: the download host will not give it (status 403)",
+        ),
+        (
+            httpx.Response(302, headers={"Location": "https://evil.example/x"}),
+            f"{NAME}: the download host points to another host; not followed",
+        ),
+        (
+            httpx.Response(200, content=b"x" * 1001),
+            f"{NAME}: the file is bigger than 1000 bytes",
+        ),
+        (
+            httpx.Response(200, content=iter([b"x" * 1001])),
+            f"{NAME}: the file is bigger than 1000 bytes",
+        ),
+        (
+            httpx.Response(200, content=b""),
+            f"{NAME}: the file is still empty; it is asked for again",
+        ),
+        (
+            httpx.Response(503),
+            f"download of {NAME}: the download host answered 503 (1 attempt); try again later",
+        ),
+        (
+            httpx.Response(200, content=b"\xef\xbb\xbf \n<html>"),
+            f"download of {NAME}: the download host sent a page or a message instead of the file "
+            "(1 attempt); try again later",
+        ),
+        (
+            httpx.Response(200, headers={"Content-Length": "9"}, content=iter([b"a,b\n"])),
+            f"download of {NAME}: 4 bytes came of 9 announced (1 attempt); try again later",
+        ),
+    ],
+)
+def test_what_went_wrong_is_told_in_one_line(
+    tmp_path: Path, reply: httpx.Response, said: str
+) -> None:
+    """It names the file, what happened, and whether it is tried again."""
+    with pytest.raises(ShadowserverConnectorError) as caught:
+        download(tmp_path, reply, max_bytes=1000)
+    assert str(caught.value) == said
+
+
+def test_id_and_name_that_cannot_be_used_are_told(tmp_path: Path) -> None:
+    """A name as far as it is one; never an id."""
+    with pytest.raises(ReportRefusedError) as caught:
+        report_url("https://dl.example/", report("../x"))
+    assert str(caught.value) == f"{NAME}: the API lists it with an id that is none; skipped"
+    with pytest.raises(ReportRefusedError) as caught:
+        target_path(tmp_path, report(file="x" * 201))
+    assert str(caught.value) == f"'{'x' * 200}' is no file name; the report is skipped"
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "ä" * 100, "a b.csv", ".hidden.csv"])
+def test_usual_names_are_taken(tmp_path: Path, name: str) -> None:
+    """Up to 200 bytes, as a file system and its hidden neighbour have room for."""
+    assert target_path(tmp_path, report(file=name)) == tmp_path / name
+
+
+def test_five_redirects_are_followed_and_no_more(tmp_path: Path) -> None:
+    """Within the host."""
+
+    def moved() -> httpx.Response:
+        return httpx.Response(302, headers={"Location": "/again"})
+
+    done, _ = download_through([moved() for _ in range(5)], tmp_path)
+    assert done.size == len(BODY)
+    with pytest.raises(ReportRefusedError) as caught:
+        download_through([moved() for _ in range(6)], tmp_path)
+    assert str(caught.value) == f"{NAME}: the download host redirects in circles"
+
+
+def download_through(redirects: list[httpx.Response], into: Path) -> tuple[Downloaded, int]:
+    """Download what comes after some redirects, in one attempt."""
+    return download(into, *redirects, httpx.Response(200, content=BODY))
+
+
+def test_hidden_part_of_a_long_name_has_room_for_its_own(tmp_path: Path) -> None:
+    """It tells which file it is, and is gone afterwards."""
+    seen: list[str] = []
+
+    def pieces() -> Iterator[bytes]:
+        yield BODY[:100]
+        seen.extend(os.listdir(tmp_path))
+        yield BODY[100:]
+
+    name = "x" * 196 + ".csv"
+    with httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(200, content=pieces()))
+    ) as plain:
+        fetch(plain, httpx.URL("https://dl.example/x"), tmp_path / name, max_bytes=10**6)
+    (part,) = seen
+    assert part.startswith(f".{'x' * 100}.")
+    assert part.endswith(".part")
+    assert os.listdir(tmp_path) == [name]

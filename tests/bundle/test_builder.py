@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 import pytest
@@ -14,6 +15,7 @@ from shadowserver_connector.bundle.builder import (
     LEAST_BYTES,
     MOST_BYTES,
     ChunkBuilder,
+    Containers,
 )
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.division import Sizes
@@ -43,14 +45,76 @@ class Names:
 
     def observed(self, seen: Observed) -> Made:
         """Return how often something was seen."""
-        return make({"id": "observed-data--x", "type": "observed-data", "number": seen.number})
+        return make(
+            {
+                "id": f"observed-data--{seen.refs[0]}",
+                "type": "observed-data",
+                "number": seen.number,
+                "object_refs": seen.refs,
+            }
+        )
 
 
-def builder(emitted: list[Chunk]) -> ChunkBuilder:
-    """Return a builder with the default limits."""
+class LongTexts(Names):
+    """Containers that are long by themselves."""
+
+    def report(self, part: int, refs: Sequence[str]) -> Encoded:
+        """Return a Report with a long description."""
+        stix = {"object_refs": list(refs), "description": "x" * 30_000}
+        return Encoded(f"report--{part}", orjson.dumps(stix))
+
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+        """Return a Case with a long description."""
+        return Encoded("case-incident--x", orjson.dumps({"description": "x" * 30_000}))
+
+
+class NoCase(Names):
+    """Containers without a Case."""
+
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+        """Return none."""
+        return None
+
+
+def builder(
+    emitted: list[Chunk],
+    *,
+    containers: Containers | None = None,
+    max_objects: int = 1_000,
+    max_bytes: int = 4 * 1024 * 1024,
+    max_refs: int = 5_000,
+    first_refs: Sequence[str] = (),
+) -> ChunkBuilder:
+    """Return a builder, with the default limits where no others are given."""
     return ChunkBuilder(
-        Names(), emitted.append, max_objects=1_000, max_bytes=4 * 1024 * 1024, max_refs=5_000
+        containers or Names(),
+        emitted.append,
+        max_objects=max_objects,
+        max_bytes=max_bytes,
+        max_refs=max_refs,
+        first_refs=first_refs,
     )
+
+
+def host(number: int) -> Made:
+    """Return an address of many."""
+    stix_id = f"ipv4-addr--00000000-0000-4000-8000-{number:012}"
+    return make({"id": stix_id, "type": "ipv4-addr"})
+
+
+def seen(number: int, refs: tuple[str, ...]) -> Observed:
+    """Return an Observed-Data of one address."""
+    return Observed(refs, "2024-01-31T01", "2024-01-31T01", number, ("iot",))
+
+
+def chunks_of(findings: Sequence[Finding], **limits: Any) -> list[Chunk]:
+    """Return the chunks of some findings."""
+    emitted: list[Chunk] = []
+    build = builder(emitted, **limits)
+    for each in findings:
+        build.add(each)
+    build.close()
+    return emitted
 
 
 def address(score: int | None = None) -> Made:
@@ -91,6 +155,181 @@ def test_score_is_the_highest_of_all_rows(scores: list[int | None], expected: in
     build.close()
     (chunk,) = emitted
     assert json_of(chunk, ADDRESS).get("x_opencti_score") == expected
+
+
+def test_chunk_is_filled_up_to_its_number_of_objects() -> None:
+    """Author, Report and Case count; smaller chunks would be more messages than needed."""
+    emitted = chunks_of([finding(host(n)) for n in range(20)], max_objects=10)
+    assert [len(chunk.objects) for chunk in emitted] == [10, 10, 9]
+    assert [chunk.findings for chunk in emitted] == [7, 7, 6]
+
+
+def test_notes_and_observed_data_count_among_the_objects() -> None:
+    """All that a finding brings is counted before it is put in, what is there already is not."""
+    address = host(0)
+    findings = [
+        Finding(
+            objects={address.id: address},
+            observed=[seen(1, (f"{address.id}{n}",))],
+            notes=[NoteDraft(f"note--{n}", b'{"id":"n"', (address.id,), 1)],
+            rows=1,
+        )
+        for n in range(6)
+    ]
+    emitted = chunks_of(findings, max_objects=8)
+    assert [len(chunk.objects) for chunk in emitted] == [8, 8, 8]
+    assert [chunk.findings for chunk in emitted] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("content", ["objects", "observed", "notes", "labels"])
+def test_chunk_is_filled_well_and_never_beyond_its_bytes(content: str) -> None:
+    """Sizes are estimated rather too large than too small, but not by far."""
+    limit = 100_000
+    emitted = chunks_of([_sized(content, n) for n in range(2_000)], max_bytes=limit)
+    sizes = [len(chunk.bundle()) for chunk in emitted[:-1]]
+    assert len(sizes) > 1
+    assert max(sizes) <= limit
+    assert min(sizes) > limit / 3
+
+
+def test_texts_of_report_and_case_take_room_in_every_chunk() -> None:
+    """They stand in each, however little else does."""
+    findings = [_sized("objects", number) for number in range(300)]
+    emitted = chunks_of(findings, containers=LongTexts(), max_bytes=100_000)
+    sizes = [len(chunk.bundle()) for chunk in emitted]
+    assert max(sizes) <= 100_000
+    assert min(sizes[:-1]) > 80_000
+
+
+def _sized(content: str, number: int) -> Finding:
+    """Return a finding of which nearly all is of one kind."""
+    address = host(number)
+    refs = tuple(host(number + n).id for n in range(20))
+    found = Finding(objects={address.id: address}, rows=1)
+    if content == "objects":
+        long = make({"id": f"url--{number}", "type": "url", "value": "x" * 800})
+        found.objects[long.id] = long
+    elif content == "observed":
+        found.observed = [seen(1, refs)]
+    elif content == "notes":
+        found.notes = [NoteDraft(f"note--{number}", b'{"text":"%s"' % (b"x" * 800), refs, 1)]
+    else:
+        found.tags = [((address.id,), tuple(f"label-{number}-{n:02}" for n in range(60)))]
+    return found
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(1, 3), (3, 9)])
+def test_rows_whose_note_is_there_already_are_counted(rows: int, expected: int) -> None:
+    """Within a finding, and from one finding to the next; each with the rows that it stands for."""
+    first, again, other = (
+        NoteDraft(f"note--{name}", b'{"id":"n"', (ADDRESS,), rows) for name in ("x", "x", "y")
+    )
+    build = builder([])
+    build.add(
+        Finding(objects={ADDRESS: address()}, notes=[first, again, other, again], rows=4 * rows)
+    )
+    build.add(Finding(objects={ADDRESS: address()}, notes=[first], rows=rows))
+    assert build.merged == expected
+
+
+def test_part_holds_as_many_references_as_it_may() -> None:
+    """Author and marking are none; each part's chunks name its own Report, the Case names all."""
+    emitted = chunks_of([finding(host(n)) for n in range(7)], max_refs=3)
+    reports = [json_of(chunk, f"report--{n}") for n, chunk in enumerate(emitted, start=1)]
+    assert [len(_refs(report)) for report in reports] == [3, 3, 1]
+    assert [_refs(json_of(c, "case-incident--x")) for c in emitted] == [
+        ["report--1"],
+        ["report--2"],
+        ["report--3"],
+    ]
+
+
+def test_object_of_the_part_costs_no_further_reference() -> None:
+    """However many chunks of the part it is in; what the first chunk brought counts, too."""
+    hosts = [host(n) for n in range(3)]
+    again = [finding(hosts[n % 3]) for n in range(9)]
+    emitted = chunks_of(again, max_objects=5, max_refs=4, first_refs=("artifact--x",))
+    assert {len(_refs(json_of(chunk, "report--1"))) for chunk in emitted} <= {1, 2}
+    full = chunks_of([finding(host(n)) for n in range(4)], max_refs=4, first_refs=("artifact--x",))
+    assert [chunk.findings for chunk in full] == [3, 1]
+    assert [_refs(json_of(full[1], "report--2"))] == [[host(3).id]]
+
+
+def test_observed_data_takes_references_of_its_part() -> None:
+    """One for each row, since only the closed chunk tells which of them were merged."""
+    findings = [
+        Finding(objects={host(n).id: host(n)}, observed=[seen(1, (host(n).id,))], rows=1)
+        for n in range(4)
+    ]
+    emitted = chunks_of(findings, max_refs=4)
+    assert [chunk.findings for chunk in emitted] == [2, 2]
+
+
+def test_reports_refer_to_places_and_not_to_author_and_marking() -> None:
+    """What counts among a part's references is what its Report names."""
+    marking = make({"id": "marking-definition--x", "type": "marking-definition"})
+    findings = []
+    for number in range(4):
+        place = make({"id": f"location--{number}", "type": "location"})
+        findings.append(Finding(objects={marking.id: marking, place.id: place}, rows=1))
+    emitted = chunks_of(findings, max_refs=2)
+    assert [_refs(json_of(emitted[n], f"report--{n + 1}")) for n in range(2)] == [
+        ["location--0", "location--1"],
+        ["location--2", "location--3"],
+    ]
+
+
+def test_number_of_parts_is_known_while_they_are_made() -> None:
+    """Whoever writes the last part's texts asks for it."""
+    build = builder([], max_refs=2)
+    known = []
+    for n in range(5):
+        build.add(finding(host(n)))
+        known.append(build.parts)
+    assert known == [1, 1, 2, 2, 3]
+
+
+def test_report_without_findings_has_no_chunk_of_them() -> None:
+    """Nothing but author and marking is sent to nobody."""
+    assert chunks_of([]) == []
+
+
+def test_report_without_a_case_has_none() -> None:
+    """Its place is left out."""
+    (chunk,) = chunks_of([finding(address(), b'{"id":"n"')], containers=NoCase())
+    assert [each.id.split("--")[0] for each in chunk.objects] == [
+        "identity",
+        "ipv4-addr",
+        "report",
+        "note",
+    ]
+
+
+def test_labels_stand_where_opencti_reads_them() -> None:
+    """On observables and Notes as an extension, on Observed-Data as STIX has it; united, once."""
+    one = Finding(
+        objects={ADDRESS: address()},
+        tags=[((ADDRESS, "note--x"), ("iot",)), ((ADDRESS,), ("vpn",))],
+        observed=[seen(2, (ADDRESS,))],
+        notes=[NoteDraft("note--x", b'{"id":"note--x"', (ADDRESS,), 1)],
+        rows=1,
+    )
+    (chunk,) = chunks_of([one, one])
+    assert json_of(chunk, ADDRESS)["x_opencti_labels"] == ["iot", "vpn"]
+    assert json_of(chunk, "note--x") == {
+        "id": "note--x",
+        "object_refs": ["report--1", ADDRESS],
+        "labels": ["iot"],
+    }
+    observed = json_of(chunk, f"observed-data--{ADDRESS}")
+    assert (observed["number"], observed["labels"]) == (4, ["iot"])
+    assert chunk.findings == 2
+
+
+def _refs(stix: dict[str, object]) -> list[object]:
+    refs = stix["object_refs"]
+    assert isinstance(refs, list)
+    return refs
 
 
 def json_of(chunk: Chunk, stix_id: str) -> dict[str, object]:
@@ -177,3 +416,15 @@ def test_an_object_larger_than_a_message_is_left_out_and_counted() -> None:
     assert build.add(addresses(2)[1]) == 0
     build.close()
     assert [len(chunk.objects) for chunk in emitted] == [4]
+
+
+def test_bundle_without_some_objects_is_another_one() -> None:
+    """What is left out of it is not named in its id either; nothing left out changes nothing."""
+    (chunk,) = chunks_of([finding(host(1)), finding(host(2))])
+    whole, less = (orjson.loads(chunk.bundle(ids)) for ids in ((), {host(1).id}))
+    assert [each.id for each in chunk.objects] != [host(1).id]
+    left = [stix["id"] for stix in less["objects"] if stix.get("type") == "ipv4-addr"]
+    assert left == [host(2).id]
+    assert len(less["objects"]) == len(whole["objects"]) - 1
+    assert less["id"] != whole["id"]
+    assert less["id"] == orjson.loads(chunk.bundle([host(1).id]))["id"]

@@ -184,3 +184,41 @@ def test_the_end_of_a_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     helper.ping_failures = [requests.ConnectionError() for _ in range(1000)]
     memory(helper).show_last_run()
     assert helper.connector_logger.messages("warning")[-1] == "OpenCTI does not show this run"
+
+
+def test_ping_carries_state_and_details_of_this_connector() -> None:
+    """As pycti's own does; where it cannot be sent, it is OpenCTI that is waited for."""
+    helper = FakeHelper()
+    helper.connector_info.all_details = {"run_and_terminate": False}
+    helper.ping_failures = [requests.ConnectionError()]
+    sent: list[tuple[object, ...]] = []
+    ping = helper.api.connector.ping
+
+    def keeping(*given: object) -> object:
+        sent.append(given)
+        return ping(*given)
+
+    helper.api.connector.ping = keeping
+    remembered = memory(helper)
+    remembered.write(STATE)
+    assert sent == [("connector-id", dump(STATE), {"run_and_terminate": False})] * 2
+    assert helper.connector_logger.lines[0][2]["for"] == "OpenCTI"
+    assert remembered.held() == STATE
+    assert not remembered.was_reset()
+
+
+def test_reset_is_told_as_one_wherever_it_is_met() -> None:
+    """By the write itself, or by pycti's thread before it."""
+    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    remembered = memory(helper)
+    remembered.read()
+    helper.set_state(None)
+    assert remembered.was_reset()
+    with pytest.raises(StateResetError, match=r"^the state was reset in OpenCTI$"):
+        remembered.write(STATE)
+    remembered.read()
+    remembered.write(STATE)
+    helper.reset()
+    with pytest.raises(StateResetError, match=r"^the state was reset in OpenCTI$"):
+        remembered.write(STATE)
+    assert helper.get_state() is None

@@ -183,6 +183,31 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
     assert api.calls.index("stats") < api.calls.index("download")
 
 
+def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path: Path) -> None:
+    """Objects of all types and oddities of all kinds; seconds with one digit."""
+
+    def convert(
+        path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+    ) -> Outcome:
+        return replace(
+            convert_simply(path, info, options, emit),
+            objects={"note": 2, "ipv4-addr": 3},
+            oddities={"empty": 1, "long": 4},
+        )
+
+    run_window(importer(helper, FakeApi(report()), tmp_path, convert=convert))
+    [meta] = [m for _, said, m in helper.connector_logger.lines if said == "Report imported"]
+    assert 0 <= meta.pop("seconds") < 60
+    assert meta == {
+        "file": report().file,
+        "severity": "low",
+        "rows": 10,
+        "objects": 5,
+        "odd": 5,
+        "bytes": 1,
+    }
+
+
 def test_run_without_news_asks_for_lists_only(helper: FakeHelper, tmp_path: Path) -> None:
     """Nothing is downloaded, no work opened, nothing sent."""
     api = FakeApi(report())

@@ -46,6 +46,10 @@ def test_unknown_names_are_warned_about_with_those_that_exist() -> None:
     log = warned(Api(), report_types="scan_ssl,scan_sll", report_names="exmaple")
     assert [meta["unknown"] for _, _, meta in log.lines] == [["scan_sll"], ["exmaple"]]
     assert log.lines[0][2]["known"] == ["scan_http", "scan_ssl"]
+    assert [meta["setting"] for _, _, meta in log.lines] == [
+        "SHADOWSERVER_REPORT_TYPES or _EXCLUDE_TYPES",
+        "SHADOWSERVER_REPORT_NAMES",
+    ]
 
 
 def test_excluded_types_are_checked_too() -> None:

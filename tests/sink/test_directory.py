@@ -18,7 +18,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import ARTIFACT_INLINE, convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.directory import report_folder, write_report
+from shadowserver_connector.sink.directory import original_file, report_folder, write_report
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
@@ -62,7 +62,8 @@ def test_bundles_lie_in_a_folder_a_report(tmp_path: Path, report: Path) -> None:
         f"{folder}/{INFO.file}",
     ]
     assert outcome.chunks > 2
-    assert (out / folder / INFO.file).read_bytes() == report.read_bytes()
+    assert original_file(out, INFO) == out / folder / INFO.file
+    assert original_file(out, INFO).read_bytes() == report.read_bytes()
 
 
 def test_each_bundle_is_closed(tmp_path: Path, report: Path) -> None:

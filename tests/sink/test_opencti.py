@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import threading
 from pathlib import Path
@@ -450,6 +451,108 @@ def test_copy_for_the_directory_is_made_once(original: Path) -> None:
     assert len(helper.copies) == 1
     assert helper.sent_ids()[IP % 1] == 1
     assert helper.api.work.works["work-1"]["expected"] == 4
+
+
+def test_copies_in_a_bucket_are_whole_as_those_in_a_directory(original: Path) -> None:
+    """Each is written once, before its message, whatever the queue needs."""
+    helper = FakeHelper(sending_failures=[OSError(errno.ECONNREFUSED, "x")])
+    helper.bundle_send_to_s3 = True  # type: ignore[attr-defined]
+    calls: list[dict[str, Any]] = []
+    queue = helper.queue
+
+    def keeping(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        where = ("send_to_queue", "send_to_directory", "send_to_s3")
+        calls.append({name: kwargs[name] for name in where if name in kwargs})
+        return queue(bundle, *args, **kwargs)
+
+    helper.queue = keeping  # type: ignore[method-assign]
+    delivery(helper).send(findings(IP % 1), original)
+    message = {"send_to_directory": False, "send_to_s3": False}
+    assert calls == [{"send_to_queue": False}, message, message]
+
+
+def test_message_of_one_object_is_announced_by_pycti_alone(original: Path) -> None:
+    """Nothing is left for us to add: OpenCTI is not asked to add nothing."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.open()
+    helper.query_failures = [AssertionError("nothing is to be announced")]
+    batch.send(Chunk("findings", (encoded(AUTHOR),), 1), original)
+    assert len(helper.query_failures) == 1
+    assert helper.api.work.works["work-1"]["expected"] == 1
+
+
+def test_wait_for_the_platform_is_named(original: Path) -> None:
+    """At every call of a delivery."""
+    helper = FakeHelper()
+    helper.api.work.failures = [requests.ConnectionError()]
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    helper.query_failures = [requests.ConnectionError()]
+    batch.send(findings(IP % 2, report_refs=1), original)
+    helper.api.work.failures = [requests.ConnectionError()]
+    batch.close("done", in_error=False)
+    named = [meta["for"] for level, _, meta in helper.connector_logger.lines if level == "warning"]
+    assert named == ["OpenCTI"] * 3
+
+
+def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path) -> None:
+    """Whoever reads the log looks after the directory or the bucket, not after RabbitMQ."""
+    helper = FakeHelper(bundle_send_to_directory=True)
+    queue, failures = helper.queue, [OSError(errno.EACCES, "secret")]
+
+    def failing(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        if failures and not kwargs.get("send_to_queue", True):
+            raise failures.pop()
+        return queue(bundle, *args, **kwargs)
+
+    helper.queue = failing  # type: ignore[method-assign]
+    delivery(helper).send(findings(IP % 1), original)
+    assert helper.connector_logger.lines[0] == (
+        "warning",
+        "Waiting",
+        {"for": "where pycti writes bundles to", "reason": "no copy: Permission denied"},
+    )
+    assert helper.sent_ids()[IP % 1] == len(helper.copies) == 1
+
+
+def test_each_message_has_a_file_name_of_its_own(original: Path) -> None:
+    """By which a person finds it among those that wait for validation."""
+    helper = FakeHelper()
+    names: list[str] = []
+    queue = helper.queue
+
+    def naming(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        names.append(kwargs["file_name"])
+        return queue(bundle, *args, **kwargs)
+
+    helper.queue = naming  # type: ignore[method-assign]
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    batch.send(findings(IP % 2, report_refs=1), original)
+    assert names == [f"{original.stem}-1.json", f"{original.stem}-2.json"]
+
+
+def test_message_that_is_too_large_says_what_to_lower(original: Path) -> None:
+    """With its size and the file that it is of."""
+    helper = FakeHelper(sending_failures=[ChannelClosedByBroker(406, "PRECONDITION_FAILED")])
+    chunk = findings(IP % 1)
+    with pytest.raises(SkippableError) as caught:
+        delivery(helper).send(chunk, original)
+    size = len(chunk.bundle())
+    said = f"{original.name}: a message of {size} bytes is too large for OpenCTI's queue; "
+    assert str(caught.value).startswith(said)
+    assert "lower SHADOWSERVER_CHUNK_BYTES" in str(caught.value)
+
+
+def test_wait_for_the_queue_is_named(original: Path) -> None:
+    """With the reason, in a few words."""
+    helper = FakeHelper(sending_failures=[OSError(errno.ECONNREFUSED, "secret")])
+    delivery(helper).send(findings(IP % 1), original)
+    assert helper.connector_logger.lines[0][2] == {
+        "for": "OpenCTI's message queue",
+        "reason": "OpenCTI did not do as asked: Connection refused",
+    }
 
 
 def test_directory_alone_needs_no_work(original: Path) -> None:

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -41,6 +42,17 @@ def test_no_object_of_a_large_work_is_forgotten() -> None:
     sent.add(objects(0, 1))
     assert sent.needless(objects(0, 1), lambda ids: []) == frozenset()
     sent.clear()
+
+
+def test_work_may_be_sent_by_one_thread_and_closed_by_another() -> None:
+    """Never at the same time."""
+    sent = SentObjects()
+    sent.add(objects(0, 3))
+    with ThreadPoolExecutor(1) as another:
+        found = another.submit(sent.needless, objects(0, 5), lambda ids: sorted(ids)[:2]).result()
+        another.submit(sent.clear).result()
+    assert found == {each.id for each in objects(0, 2)}
+    assert sent.needless(objects(0, 3), lambda ids: ids) == frozenset()
 
 
 def test_memory_of_sent_objects_stays_where_it_is() -> None:

@@ -45,6 +45,7 @@ def test_file_and_variables_arrive_with_pyctis_headers() -> None:
         client.request_headers["X-Custom"] = "value"
         assert upload(client) == {"artifactImport": {"standard_id": ARTIFACT}}
     [headers], [variables] = uploads.headers, uploads.variables
+    assert uploads.queries[0].startswith("mutation Import($file: Upload!)")
     assert headers["authorization"] == f"Bearer {TOKEN}"
     assert headers["x-custom"] == "value"
     assert headers["user-agent"].startswith("pycti/")

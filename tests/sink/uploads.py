@@ -31,6 +31,7 @@ class Uploads:
 
     def __init__(self, *answers: Answer | None, tls: ssl.SSLContext | None = None) -> None:
         self.variables: list[dict[str, Any]] = []
+        self.queries: list[str] = []
         self.headers: list[Mapping[str, str]] = []
         self._answers = list(answers)
         self._server = Server(self._answer, tls)
@@ -61,4 +62,5 @@ class Uploads:
     def _answer(self, headers: Mapping[str, str], call: dict[str, Any]) -> Answer | None:
         self.headers.append(headers)
         self.variables.append(call["variables"])
+        self.queries.append(call["query"])
         return self._answers.pop(0)

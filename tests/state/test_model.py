@@ -117,10 +117,20 @@ def test_changes_leave_the_old_state_as_it_was() -> None:
 
 
 def test_days_are_opened_and_closed() -> None:
-    """Closing a day is the opposite of opening it."""
-    state = with_day_open(State(), DAY)
-    assert state.open_days == {DAY}
-    assert not with_day_closed(state, DAY).open_days
+    """Closing a day is the opposite of opening it, and leaves the others as they are."""
+    other = date(2024, 1, 30)
+    state = with_day_open(with_day_open(State(), DAY), other)
+    assert state.open_days == {DAY, other}
+    assert with_day_closed(state, DAY).open_days == {other}
+    assert not with_day_closed(with_day_closed(state, DAY), other).open_days
+
+
+def test_file_name_that_is_no_text_is_remembered_too() -> None:
+    """A lone surrogate, as JSON can hold one, in a name that the API lists."""
+    info = replace(INFO, file="2024-01-31-scan_ssl-\ud800.csv")
+    state = with_done(State(), info, "00" * 32, set())
+    assert is_done(state, info)
+    assert not is_done(state, replace(info, file="2024-01-31-scan_ssl-\ud801.csv"))
 
 
 def test_finished_run_forgets_closed_days_outside_the_window() -> None:
@@ -164,3 +174,10 @@ def test_closing_a_day_forgets_its_tries() -> None:
     other = DAY - timedelta(days=1)
     state = tried_again(with_day_open(with_day_open(State(), DAY), other), DAY, date.max)
     assert set(with_day_closed(state, DAY).tried) == {other}
+
+
+def test_oldest_day_of_the_window_is_not_forgotten() -> None:
+    """The window's first day belongs to it: the next run asks for it again."""
+    state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
+    after = finished(state, datetime(2024, 2, 1, 8, tzinfo=UTC), oldest=DAY)
+    assert set(after.done) == set(after.failures) == after.open_days == {DAY}

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -158,6 +159,44 @@ def test_huge_state_is_none_of_ours() -> None:
     day = {"version": 1, "done": {"2024-01-31": ENTRY * 400_000}}
     assert understand(day) == (State(), ("it has more than 8,388,608 bytes",))
     assert understand({"version": 1, "done": {"2024-01-31": ENTRY * 300_000}})[1] == ()
+
+
+def test_state_that_an_earlier_version_stored_is_recognised() -> None:
+    """Names, forms and digests stay: otherwise an update imports a month of reports again."""
+    stored = {
+        "version": 1,
+        "done": {"2024-01-31": "d5Yxmdcs26iOOpdOn7D4LqEb"},
+        "last_run": "2024-02-01T08:30:00+00:00",
+        "open": ["2024-01-02", "2024-01-30"],
+        "failing": {"2024-01-30": {"T1s86y7aAxcw": 2}},
+    }
+    earlier = replace(INFO, day=date(2024, 1, 30))
+    state = with_day_open(with_done(State(), INFO, "00" * 32, set()), date(2024, 1, 2))
+    state = with_failure(with_failure(state, earlier), earlier)
+    state = finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
+    assert dump(state) == stored
+    assert load(stored) == state
+
+
+@pytest.fixture
+def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the machine's clock show the time of Tokyo."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_greenwich")
+@pytest.mark.parametrize("last_run", ["2024-01-31T08:00:00", "2024-01-31T10:00:00+02:00"])
+def test_times_are_utc_wherever_the_machine_stands(last_run: str) -> None:
+    """A stored time without a zone is UTC, and one with a zone is written and told in UTC."""
+    moment = load({"last_run": last_run}).last_run
+    assert moment is not None
+    assert moment.isoformat() == "2024-01-31T08:00:00+00:00"
+    elsewhere = moment.astimezone(timezone(timedelta(hours=-5)))
+    assert dump(State(last_run=elsewhere))["last_run"] == "2024-01-31T08:00:00+00:00"
 
 
 def test_packed_digests_are_read_back_as_they_were() -> None:

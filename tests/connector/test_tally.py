@@ -1,0 +1,130 @@
+"""Numbers that people read: of a day, of a first import; and who is told what happens."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from shadowserver_connector.api.answers import DayEvents
+from shadowserver_connector.connector.estimate import Estimate, estimate, objects_per_finding
+from shadowserver_connector.connector.events import ReportSkipped, both, ignore
+from shadowserver_connector.connector.selection import is_wanted
+from shadowserver_connector.connector.tally import Failure, Tally
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+
+DAY = date(2024, 1, 31)
+
+
+def outcome(noted: int, merged: int) -> Outcome:
+    """Return the outcome of a report with some rows."""
+    return Outcome(
+        ReportInfo("scan_ssl", DAY, "a.csv"), "low", rows=noted + merged, noted=noted,
+        merged=merged, filtered=0, cut=0, chunks=1, objects={}, size=1, sha256="",
+    )  # fmt: skip
+
+
+def test_day_is_told_in_one_line() -> None:
+    """With thousands as people write them; rows that share a Note are findings, too."""
+    tally = Tally(DAY)
+    assert tally.message(0) == (
+        "2024-01-31: 0 reports, 0 findings, 0 objects sent, 0 skipped, 0 failed"
+    )
+    tally.add(outcome(1, 0))
+    assert tally.message(1) == (
+        "2024-01-31: 1 report, 1 finding, 1 object sent, 0 skipped, 0 failed"
+    )
+    tally.add(outcome(1_000, 2))
+    tally.skipped += 1_234
+    assert tally.message(5_000, "interrupted") == (
+        "2024-01-31: 2 reports, 1,003 findings, 5,000 objects sent, 1,234 skipped, 0 failed; "
+        "interrupted"
+    )
+
+
+def test_failures_are_named_with_how_often_in_a_row() -> None:
+    """From the third time on; what is said of the whole day comes before them."""
+    tally = Tally(DAY, failures=[Failure(f"{n}.csv", "no header", n) for n in (1, 2, 3)])
+    assert tally.message(0, "interrupted").split("; ")[1:] == [
+        "interrupted",
+        "failed: 1.csv: no header",
+        "failed: 2.csv: no header",
+        "failed (3 runs in a row): 3.csv: no header",
+    ]
+    assert [failure.file for failure in tally.persistent] == ["3.csv"]
+
+
+@pytest.mark.parametrize(("count", "last"), [(20, "failed: 19.csv: x"), (1_021, "and 1,001 more")])
+def test_not_more_failures_are_named_than_a_line_can_hold(count: int, last: str) -> None:
+    """Twenty, and the number of the others."""
+    tally = Tally(DAY, failures=[Failure(f"{n}.csv", "x", 1) for n in range(count)])
+    parts = tally.message(0).split("; ")
+    assert parts[0].endswith(f"{count:,} failed")
+    assert parts[20] == "failed: 19.csv: x"
+    assert parts[-1] == last
+
+
+def test_first_import_is_estimated_from_the_events_of_its_reports() -> None:
+    """Those of other days and types do not count; each file is a Report and an Artifact."""
+    reports = [ReportInfo("a", DAY, "1.csv"), ReportInfo("a", DAY, "2.csv")]
+    yesterday = DAY - timedelta(days=1)
+    stats = [DayEvents(DAY, "a", 10), DayEvents(DAY, "b", 5), DayEvents(yesterday, "a", 7)]
+    expected = estimate(reports, stats, Options())
+    assert expected == Estimate(2, 10, 4 + 10 * objects_per_finding(Options()))
+
+
+def test_hours_are_what_a_usual_installation_takes() -> None:
+    """25 objects a second."""
+    assert Estimate(1, 1, 25 * 3600 * 3).hours == 3.0
+
+
+@pytest.mark.parametrize(
+    ("options", "objects"),
+    [
+        (Options(), 7),
+        (Options(notes="none"), 6),
+        (Options(observed_data=False), 6),
+        (Options(network_traffic=False), 6),
+        (Options(relationships=frozenset()), 5),
+        (Options(relationships=frozenset({"belongs-to"})), 6),
+        (Options(relationships=frozenset({"located-at"})), 6),
+    ],
+)
+def test_finding_makes_an_object_less_for_each_thing_switched_off(
+    options: Options, objects: int
+) -> None:
+    """Address and Autonomous System are there always."""
+    assert objects_per_finding(options) == objects
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({}, True),
+        ({"report_types": "scan_ssl,scan_http"}, True),
+        ({"report_types": "scan_http"}, False),
+        ({"report_names": "example"}, True),
+        ({"report_names": "other"}, False),
+        ({"exclude_types": "scan_ssl"}, False),
+        ({"exclude_types": "scan_http"}, True),
+        ({"report_types": "scan_ssl", "exclude_types": "scan_ssl"}, False),
+        ({"report_types": "scan_ssl", "report_names": "other"}, False),
+    ],
+)
+def test_report_is_wanted_by_type_and_list(settings: dict[str, str], wanted: bool) -> None:
+    """Nothing configured takes all; an exclusion wins."""
+    report = ReportInfo("scan_ssl", DAY, "a.csv", list="example")
+    assert is_wanted(ShadowserverSettings.model_validate(settings), report) is wanted
+
+
+def test_two_observers_are_told_in_turn() -> None:
+    """Each the same event."""
+    told: list[tuple[str, object]] = []
+    observe = both(lambda event: told.append(("a", event)), lambda event: told.append(("b", event)))
+    event = ReportSkipped("a.csv")
+    observe(event)
+    ignore(event)
+    assert told == [("a", event), ("b", event)]

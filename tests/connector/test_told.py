@@ -1,0 +1,179 @@
+"""What a run tells to whoever keeps count of it; and how long it is patient."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.events import (
+    Event,
+    Listed,
+    ReportDone,
+    ReportFailed,
+    ReportSkipped,
+)
+from shadowserver_connector.connector.importer import Patience
+from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.connector.run import run_window, run_without_api
+from shadowserver_connector.errors import (
+    ApiUnavailableError,
+    NotReadyError,
+    ReportUnreadableError,
+)
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.state.model import State, with_done
+from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
+from tests.sink.pycti_fakes import FakeHelper, FakeLog
+
+
+def told(helper: FakeHelper, api: FakeApi, tmp_path: Path) -> list[Event]:
+    """Return what a run tells."""
+    events: list[Event] = []
+    run_window(importer(helper, api, tmp_path, observe=events.append))
+    return events
+
+
+def test_run_tells_what_there_is_and_what_becomes_of_it(tmp_path: Path) -> None:
+    """The newest day, the files that are outstanding, and how each of them ended."""
+    old = TODAY - timedelta(days=5)
+    api = FakeApi(report(), report(type="scan_http"), report(type="scan_ftp"), report(old))
+    api.content[report(type="scan_http")] = b"poison"
+    api.content[report(type="scan_ftp")] = NotReadyError("empty")
+    helper = FakeHelper()
+    listed, *others = told(helper, api, tmp_path)
+    assert listed == Listed(YESTERDAY, {each.file: each.day for each in api.content})
+    done = [event for event in others if isinstance(event, ReportDone)]
+    assert [event.outcome.info for event in done] == [report(), report(old)]
+    assert all(0 <= event.seconds < 60 for event in done)
+    file = report(type="scan_http").file
+    failed = ReportFailed(file, f"{file}: no header", "ReportUnreadableError", 1)
+    assert failed in others
+    assert ReportSkipped(report(type="scan_ftp").file) in others
+    assert len(others) == 4
+    again = told(helper, api, tmp_path)
+    outstanding = {report(type=kind).file: YESTERDAY for kind in ("scan_http", "scan_ftp")}
+    assert again[0] == Listed(YESTERDAY, outstanding)
+    assert replace(failed, times=2) in again
+
+
+def test_nothing_listed_is_told_as_well(tmp_path: Path) -> None:
+    """No day has a report: there is no newest one."""
+    assert told(FakeHelper(), FakeApi(), tmp_path) == [Listed(None, {})]
+
+
+def test_known_content_is_skipped_without_news(tmp_path: Path) -> None:
+    """A file that comes again under another id needs nothing."""
+    helper, api = FakeHelper(), FakeApi(report())
+    told(helper, api, tmp_path)
+    api.content = {replace(report(), id="another"): api.content[report()]}
+    assert told(helper, api, tmp_path)[1:] == [ReportSkipped(report().file)]
+
+
+def test_reports_that_need_nothing_are_counted_in_the_days_work(tmp_path: Path) -> None:
+    """Each of those that are still empty, and of those that are known."""
+    helper, api = FakeHelper(), FakeApi(report(number=1))
+    told(helper, api, tmp_path)
+    content = api.content.pop(report(number=1))
+    for number in (2, 3):
+        api.content[replace(report(number=1), id=f"again-{number}")] = content
+        api.content[report(number=number)] = NotReadyError("empty")
+    api.content[report(number=4)] = b"new"
+    told(helper, api, tmp_path)
+    assert helper.api.work.works["work-2"]["message"] == (
+        "2024-03-09: 1 report, 10 findings, 2 objects sent, 4 skipped, 0 failed"
+    )
+
+
+def test_api_is_asked_for_what_is_wanted_and_waited_for_by_its_name(tmp_path: Path) -> None:
+    """Less to list, and a log that says whom it waits for."""
+    asked: list[dict[str, object]] = []
+
+    class Api(FakeApi):
+        def list_reports(self, day: date, **wanted: object) -> list[ReportInfo]:
+            asked.append(wanted)
+            return super().list_reports(day)
+
+    helper, api = FakeHelper(), Api()
+    api.down_days = {YESTERDAY}
+    settings = {"report_types": "scan_ssl", "report_names": "example"}
+    run_window(importer(helper, api, tmp_path, settings=settings))
+    assert {tuple(wanted) for wanted in asked} == {("lists", "types")}
+    assert list(asked[0]["lists"]) == ["example"]  # type: ignore[call-overload]
+    assert list(asked[0]["types"]) == ["scan_ssl"]  # type: ignore[call-overload]
+    assert helper.connector_logger.lines[0][1:] == (
+        "Waiting",
+        {"for": "Shadowserver", "reason": "reports/list: status 503"},
+    )
+
+
+def waiter() -> Waiter:
+    """Return a waiter that hardly waits."""
+    return Waiter(threading.Event(), FakeLog(), first_pause=0.001)
+
+
+def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
+    """For each that is waited for by itself; an error that waiting cannot cure costs none."""
+    patience = Patience(waiter(), seconds=0.05)
+    attempts: list[str] = []
+
+    def down() -> None:
+        attempts.append("x")
+        raise ApiUnavailableError("down")
+
+    def attempts_of(who: str) -> int:
+        attempts.clear()
+        with pytest.raises(ApiUnavailableError):
+            patience.until(who, "it", down)
+        return len(attempts)
+
+    assert attempts_of("one") > 1
+    assert attempts_of("one") == 1
+    assert attempts_of("other") > 1
+    assert patience.until("one", "it", lambda: 5) == 5
+    assert attempts_of("one") > 1
+    assert attempts_of("other") == 1
+
+
+def test_connector_without_an_api_forgets_what_is_old() -> None:
+    """As far back as a first run looks, what it knows is kept."""
+    helper = FakeHelper()
+    memory = Memory(helper, waiter())
+    settings = ShadowserverSettings.model_validate({"initial_lookback": "30"})
+    today = datetime.now(UTC).date()
+    days = [today - timedelta(days=back) for back in (1, 28, 40)]
+    state = State()
+    for day in days:
+        state = with_done(state, ReportInfo("t", day, "a.csv"), "00" * 32, set())
+    memory.write(state)
+    assert run_without_api(memory, helper, waiter(), settings)
+    assert set(memory.held().done) == set(days[:2])
+    assert memory.held().last_run is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ReportUnreadableError("a.csv: no header"), "a.csv: no header"),
+        (KeyError("secret"), "unexpected KeyError; please report it"),
+    ],
+)
+def test_error_is_described_in_one_line(error: Exception, said: str) -> None:
+    """Ours as they are; others by kind, since their text may hold anything."""
+    assert describe(error) == said
+
+
+def test_defect_is_described_with_its_place() -> None:
+    """The last line of ours that it came through, by which it can be found."""
+    with pytest.raises(AttributeError) as caught:
+        Memory(FakeHelper(), waiter()).write(None)  # type: ignore[arg-type]
+    said = describe(caught.value)
+    assert said.startswith("unexpected AttributeError at ")
+    assert said.endswith("; please report it")
+    assert ".py:" in said

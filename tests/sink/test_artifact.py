@@ -1,0 +1,104 @@
+"""The original file as an Artifact, uploaded by itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.errors import SinkUnavailableError, SkippableError
+from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
+from shadowserver_connector.sink.waiting import Waiter
+from tests.platform.server import Answer
+from tests.sink.pycti_fakes import FakeHelper, FakeLog
+from tests.sink.uploads import Uploads, refused, stored
+
+MARKING = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
+ARTIFACT: dict[str, Any] = {
+    "type": "artifact",
+    "id": "artifact--00000000-0000-5000-8000-00000000000a",
+    "mime_type": "text/csv",
+    "object_marking_refs": [MARKING],
+    "x_opencti_additional_names": ["2024-01-31-scan_ssl-example.csv"],
+}
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    """Return a small report file."""
+    path = tmp_path / "2024-01-31-scan_ssl-example.csv"
+    path.write_bytes(b"timestamp,ip\n")
+    return path
+
+
+def uploaded(original: Path, *answers: Answer | None, **fields: Any) -> list[dict[str, Any]]:
+    """Upload the Artifact with more fields; return what the platform was given."""
+    helper = FakeHelper()
+    with Uploads(*answers) as uploads:
+        uploads.answer_to(helper)
+        waiter = Waiter(threading.Event(), FakeLog(), first_pause=301.0)
+        upload(helper, waiter, {**ARTIFACT, **fields}, original)
+    return uploads.variables
+
+
+def test_file_is_described_and_marked_from_the_start(original: Path) -> None:
+    """The marking decides who sees it; the description is the Artifact's own."""
+    (given,) = uploaded(original, stored(ARTIFACT["id"]), x_opencti_description="scan_ssl")
+    file = given.pop("file")
+    assert (file["name"], file["mime"]) == ("2024-01-31-scan_ssl-example.csv", "text/csv")
+    assert file["content"] == original.read_bytes()
+    assert given == {"x_opencti_description": "scan_ssl", "objectMarking": [MARKING]}
+
+
+def test_artifact_without_a_description_has_an_empty_one(original: Path) -> None:
+    """As pycti sends it."""
+    (given,) = uploaded(original, stored(ARTIFACT["id"]))
+    assert given["x_opencti_description"] == ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (stored("artifact--x"), "OpenCTI stores the file under another id"),
+        (
+            refused(name="FORBIDDEN_ACCESS", message="no"),
+            "OpenCTI refuses the file: FORBIDDEN_ACCESS",
+        ),
+        ((413, b"<html>"), "OpenCTI refuses the file: too large"),
+    ],
+)
+def test_refusal_names_the_file_and_the_cause(original: Path, answer: Answer, said: str) -> None:
+    """It is final: another attempt would be answered alike."""
+    with pytest.raises(SkippableError) as caught:
+        uploaded(original, answer)
+    assert str(caught.value) == f"{original.name}: {said}"
+
+
+def test_platform_that_is_away_is_waited_for_five_minutes(original: Path) -> None:
+    """A report is worth more than its file: then it goes without."""
+    with pytest.raises(SinkUnavailableError, match=r"as asked: ConnectionError$"):
+        uploaded(original, None)
+
+
+def test_artifact_with_its_content_inside_needs_no_upload() -> None:
+    """Neither does a chunk without one."""
+
+    def chunk(*objects: dict[str, Any]) -> Chunk:
+        encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in objects)
+        return Chunk("artifact", encoded, 0)
+
+    report = {"id": "report--x", "object_refs": ["identity--x", ARTIFACT["id"]]}
+    assert artifact_to_upload(chunk(ARTIFACT, report)) == ARTIFACT
+    assert artifact_to_upload(chunk({**ARTIFACT, "payload_bin": ""}, report)) is None
+    assert artifact_to_upload(chunk(report)) is None
+    identity = {"id": "identity--x", "name": "nothing refers from here"}
+    left = without_artifact(chunk(identity, ARTIFACT, report))
+    assert [json.loads(each.json) for each in left.objects] == [
+        identity,
+        {"id": "report--x", "object_refs": ["identity--x"]},
+    ]
+    assert [each.id for each in left.objects] == ["identity--x", "report--x"]

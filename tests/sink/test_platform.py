@@ -1,0 +1,287 @@
+"""What OpenCTI and pycti say, in our words; and what they are asked."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+
+from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.sink import works
+from shadowserver_connector.sink.held import held
+from shadowserver_connector.sink.platform import (
+    Abilities,
+    as_ours,
+    ask,
+    error_name,
+    is_refusal,
+    is_too_large,
+    reason,
+)
+from shadowserver_connector.sink.queue import await_room, queued_megabytes
+from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.sink.works import WorkDeletedError
+from tests.sink.pycti_fakes import FakeHelper, FakeLog
+
+NEW = Abilities("no_split", True, True, True)
+OLD = Abilities(None, False, False, False)
+NAMED = ValueError({"name": "DATABASE_ERROR", "error_message": "no"})
+
+
+class RefusedError(Exception):
+    """What pika raises when RabbitMQ closes a channel."""
+
+    def __init__(self, reply_code: int) -> None:
+        super().__init__(reply_code, "PRECONDITION_FAILED")
+        self.reply_code = reply_code
+
+
+class Calls:
+    """Keeps how a function was called, and returns or raises what it is told to."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+        self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Keep the call."""
+        self.calls.append((args, kwargs))
+        if isinstance(self.answer, BaseException):
+            raise self.answer
+        return self.answer
+
+
+def platform(**works: Any) -> Any:
+    """Return a helper whose works are these functions."""
+    return SimpleNamespace(
+        connect_id="connect-id",
+        connector_id="connector-id",
+        api=SimpleNamespace(work=SimpleNamespace(**works)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ValueError({"name": "AUTH_REQUIRED"}),
+            "AUTH_REQUIRED; check OPENCTI_TOKEN and the rights of its user",
+        ),
+        (
+            ValueError({"name": "FORBIDDEN_ACCESS"}),
+            "FORBIDDEN_ACCESS; check OPENCTI_TOKEN and the rights of its user",
+        ),
+        (NAMED, "DATABASE_ERROR"),
+        (ValueError("<html>"), "an answer that is none; the platform may be starting"),
+        (ValueError(), "an answer that is none; the platform may be starting"),
+        (OSError(errno.ECONNREFUSED, "token"), "Connection refused"),
+        (requests.ConnectionError("token"), "ConnectionError"),
+        (RefusedError(320), "RefusedError 320"),
+        (KeyError("token"), "KeyError"),
+    ],
+)
+def test_error_of_pycti_is_told_in_few_words(error: Exception, said: str) -> None:
+    """None that could hold a token; what a person can do about it stands there."""
+    assert reason(error) == said
+    assert str(as_ours(error)) == f"OpenCTI did not do as asked: {said}"
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (NAMED, "DATABASE_ERROR"),
+        (ValueError({"error_message": "no"}), ""),
+        (ValueError("no"), ""),
+        (ValueError(), ""),
+        (RuntimeError({"name": "x"}), ""),
+    ],
+)
+def test_name_is_the_one_that_opencti_gave(error: Exception, name: str) -> None:
+    """pycti raises a ValueError with a dict; anything else has no name."""
+    assert error_name(error) == name
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        (NAMED, True),
+        (ValueError('  {"data": null, "errors": [{}]}'), True),
+        (ValueError('{"data": {}}'), False),
+        (ValueError('<html>{"errors"'), False),
+        (RuntimeError('{"errors": [{}]}'), False),
+        (requests.ConnectionError(), False),
+    ],
+)
+def test_refusal_is_told_from_trouble(error: Exception, refused: bool) -> None:
+    """Only what OpenCTI itself answers is one; a proxy's page is none."""
+    assert is_refusal(error) is refused
+
+
+@pytest.mark.parametrize(
+    ("error", "too_large"),
+    [
+        (RefusedError(311), True),
+        (RefusedError(406), True),
+        (RefusedError(320), False),
+        (ValueError("413 Request Entity Too Large"), True),
+        (ValueError("<html><h1>413 Too large"), True),
+        (ValueError("x" * 496 + "413 "), True),
+        (ValueError("x" * 497 + "413 "), False),
+        (ValueError("1413"), False),
+        (RuntimeError("413 "), False),
+    ],
+)
+def test_refusal_for_size_is_known(error: Exception, too_large: bool) -> None:
+    """By RabbitMQ's code, or the status that a proxy writes at the top of its page."""
+    assert is_too_large(error) is too_large
+
+
+def test_what_pycti_raises_does_not_reach_the_caller() -> None:
+    """An error of the HTTP library quotes the request, which holds the token."""
+    with pytest.raises(SinkUnavailableError) as caught:
+        ask(Calls(requests.ConnectionError("Bearer token")))
+    assert caught.value.__suppress_context__
+    assert str(caught.value) == "OpenCTI did not do as asked: ConnectionError"
+
+
+def test_work_is_opened_for_this_connector_under_its_name() -> None:
+    """It stays open between bundles where pycti can have that."""
+    initiate = Calls(7)
+    assert works.open_work(platform(initiate_work=initiate), NEW, "reports") == "7"
+    assert works.open_work(platform(initiate_work=initiate), OLD, "reports") == "7"
+    assert initiate.calls == [
+        (("connect-id", "reports"), {"is_multipart": True}),
+        (("connect-id", "reports"), {}),
+    ]
+    assert works.open_work(platform(initiate_work=Calls(None)), NEW, "reports") is None
+
+
+@pytest.mark.parametrize(
+    ("work", "number"),
+    [
+        ({"tracking": {"import_expected_number": "5"}}, 5),
+        ({"tracking": {"import_expected_number": None}}, 0),
+        ({"tracking": {}}, 0),
+        ({"tracking": None}, 0),
+        ({}, 0),
+    ],
+)
+def test_expected_number_is_read_from_the_works_progress(work: dict[str, Any], number: int) -> None:
+    """A work of which nothing was announced has none yet."""
+    get_work = Calls(work)
+    assert works.expected(platform(get_work=get_work), "work-1") == number
+    assert get_work.calls == [(("work-1",), {})]
+
+
+def test_work_that_is_gone_was_deleted() -> None:
+    """The error says what becomes of its reports."""
+    said = "^its work was deleted in OpenCTI; it is sent again in another one$"
+    with pytest.raises(WorkDeletedError, match=said):
+        works.expected(platform(get_work=Calls(None)), "work-1")
+    helper = platform()
+    helper.api.query = Calls(ValueError({"name": "WORK_NOT_ALIVE"}))
+    with pytest.raises(WorkDeletedError, match=said):
+        works.announce(helper, "work-1", 5)
+
+
+def test_announcement_that_fails_otherwise_is_trouble_of_the_platform() -> None:
+    """It says why, and can be repeated."""
+    helper = platform()
+    helper.api.query = Calls(NAMED)
+    with pytest.raises(SinkUnavailableError, match="DATABASE_ERROR"):
+        works.announce(helper, "work-1", 5)
+    ((_, variables),) = (args for args, _ in helper.api.query.calls)
+    assert variables == {"id": "work-1", "expectations": 5}
+
+
+def test_queue_is_measured_in_megabytes() -> None:
+    """Of this connector."""
+    read = Calls({"connector_queue_details": {"messages_size": "2500000"}})
+    helper = SimpleNamespace(
+        connector_id="connector-id", api=SimpleNamespace(connector=SimpleNamespace(read=read))
+    )
+    assert queued_megabytes(helper) == 2.5
+    assert read.calls == [((), {"connector_id": "connector-id"})]
+
+
+def test_connector_that_opencti_does_not_know_is_told_to_register() -> None:
+    """A person deleted it there."""
+    helper = SimpleNamespace(
+        connector_id="x", api=SimpleNamespace(connector=SimpleNamespace(read=Calls(None)))
+    )
+    said = "^OpenCTI does not know this connector; restart it to register$"
+    with pytest.raises(SinkUnavailableError, match=said):
+        queued_megabytes(helper)
+
+
+def test_full_queue_is_looked_at_every_ten_seconds_and_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On the connector's page: what is in it, the threshold, and that it waits."""
+    helper = FakeHelper(connect_queue_threshold="1", queue_sizes=[1_500_000, 1_000_000, 500_000])
+    seen: list[tuple[float, Any]] = []
+
+    def pause(_: Waiter, seconds: float) -> None:
+        info = helper.connector_info
+        shown = (info.buffering, info.queue_threshold, info.queue_messages_size)
+        seen.append((seconds, shown))
+
+    monkeypatch.setattr(Waiter, "pause", pause)
+    await_room(helper, Waiter(threading.Event(), helper.connector_logger))
+    assert seen == [(10.0, (True, 1.0, 1.5)), (10.0, (True, 1.0, 1.0))]
+    assert helper.connector_info.buffering is False
+
+
+def test_wait_for_the_queue_ends_when_asked_to_stop() -> None:
+    """However full it is."""
+    stop = threading.Event()
+    stop.set()
+    helper = FakeHelper(connect_queue_threshold=0, queue_sizes=[1])
+    with pytest.raises(Stopping):
+        await_room(helper, Waiter(stop, FakeLog()), pause=3600)
+
+
+def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
+    """Any of an object's ids counts; answers to what was not asked are passed over."""
+    nodes = [
+        {"standard_id": "a", "x_opencti_stix_ids": None},
+        {"standard_id": "x", "x_opencti_stix_ids": ["b", "y"]},
+        {"standard_id": "z"},
+    ]
+    edges = [{"node": node} for node in nodes]
+    query = Calls({"data": {"stixObjectOrStixRelationships": {"edges": edges}}})
+    helper = SimpleNamespace(api=SimpleNamespace(query=query))
+    assert held(helper, ["a", "b", "c"]) == {"a", "b"}
+    [((_, variables), _)] = query.calls
+    assert variables == {
+        "filters": {
+            "mode": "and",
+            "filters": [{"key": "ids", "values": ["a", "b", "c"], "mode": "or"}],
+            "filterGroups": [],
+        },
+        "first": 3,
+    }
+
+
+def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
+    """None is left out where one call ends and the next begins."""
+    query = Calls({"data": {"stixObjectOrStixRelationships": None}})
+    helper = SimpleNamespace(api=SimpleNamespace(query=query))
+    ids = [str(number) for number in range(401)]
+    assert held(helper, ids) == frozenset()
+    asked = [args[1]["filters"]["filters"][0]["values"] for args, _ in query.calls]
+    assert [len(each) for each in asked] == [200, 200, 1]
+    assert [each for some in asked for each in some] == ids
+
+
+def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
+    """A platform that refuses to tell holds nothing, as far as anyone knows."""
+    helper = SimpleNamespace(api=SimpleNamespace(query=Calls(NAMED)))
+    assert held(helper, ["a"]) == frozenset()
+    helper.api.query = Calls(requests.ConnectionError())
+    with pytest.raises(SinkUnavailableError, match="ConnectionError"):
+        held(helper, ["a"])
