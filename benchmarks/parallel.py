@@ -11,7 +11,8 @@ from benchmarks.measure import compete
 from benchmarks.reports import USUAL, report
 from benchmarks.results import Result
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.batch import convert_all
+from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 
 

@@ -13,11 +13,7 @@ from shadowserver_connector.api.retry import (
     is_transient,
     retry_after_seconds,
 )
-from shadowserver_connector.errors import (
-    ApiUnavailableError,
-    CredentialsError,
-    TransferError,
-)
+from shadowserver_connector.errors import ApiUnavailableError, CredentialsError, TransferError
 
 NOW = datetime(2024, 1, 31, 12, 0, 0, tzinfo=UTC)
 

@@ -22,10 +22,11 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import ahead, anywhere
 from shadowserver_connector.pipeline import cluster as cluster_module
 from shadowserver_connector.pipeline.anywhere import convert_anywhere
-from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
+from shadowserver_connector.pipeline.outcome import Failure, Job
 from tests.connector.test_ahead import api_with_reports, run, works
 from tests.pipeline.test_executors import content, converted, die, reports
 from tests.platform.cluster import Cluster, started

@@ -18,11 +18,7 @@ from pycti import OpenCTIApiClient
 from shadowserver_connector.api import ReportsApi, RetryPolicy
 from shadowserver_connector.api.connect import connect
 from shadowserver_connector.connector import helper
-from shadowserver_connector.errors import (
-    ApiUnavailableError,
-    SettingsError,
-    SinkUnavailableError,
-)
+from shadowserver_connector.errors import ApiUnavailableError, SettingsError, SinkUnavailableError
 from shadowserver_connector.operations import connections, platform
 from shadowserver_connector.settings import Loaded, export_for_pycti, load_settings
 from shadowserver_connector.settings.network import FURTHER, NO_PROXY, PROXIES, USUAL, Network

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.batch import convert_all
+from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from tests.mapping.conversion import csv_bytes, info_of
 from tests.mapping.rows import rows_of
 

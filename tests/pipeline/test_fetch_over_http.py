@@ -11,8 +11,8 @@ import pytest
 
 from shadowserver_connector.api import ReportsApi, RetryPolicy
 from shadowserver_connector.pipeline.ahead import bytes_below
-from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.fetch import fetch_all
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.simulator.store import Content
 from tests.api.memory import DAY, KEY, SECRET, MemoryStore, stored

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.pipeline.batch import Job
+from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
 

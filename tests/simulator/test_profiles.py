@@ -7,12 +7,7 @@ import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.report.filename import info_from_filename
-from shadowserver_connector.simulator.profiles import (
-    PROFILES,
-    GeneratedReports,
-    days_until,
-    sized,
-)
+from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until, sized
 
 LAST = date(2024, 1, 31)
 

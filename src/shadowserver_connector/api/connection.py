@@ -15,11 +15,7 @@ from shadowserver_connector import __version__
 from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError
 from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.causes import trouble
-from shadowserver_connector.errors import (
-    ApiUnavailableError,
-    RetriableError,
-    SettingsError,
-)
+from shadowserver_connector.errors import ApiUnavailableError, RetriableError, SettingsError
 from shadowserver_connector.settings.network import (
     USUAL,
     Network,

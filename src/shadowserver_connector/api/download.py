@@ -16,12 +16,7 @@ from typing import BinaryIO, cast
 
 import httpx
 
-from shadowserver_connector.api.connection import (
-    check_encoding,
-    failure,
-    is_too_slow,
-    slowest,
-)
+from shadowserver_connector.api.connection import check_encoding, failure, is_too_slow, slowest
 from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
 from shadowserver_connector.api.retry import RetryLaterError, is_transient, retry_after_seconds
 from shadowserver_connector.errors import (

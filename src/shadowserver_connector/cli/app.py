@@ -10,13 +10,7 @@ import typer
 
 from shadowserver_connector import __version__
 from shadowserver_connector.cli import operations
-from shadowserver_connector.cli.arguments import (
-    Config,
-    Files,
-    Json,
-    days_between,
-    loaded_settings,
-)
+from shadowserver_connector.cli.arguments import Config, Files, Json, days_between, loaded_settings
 from shadowserver_connector.cli.exits import run
 from shadowserver_connector.cli.usage import Commands
 from shadowserver_connector.compiled import is_compiled

@@ -20,11 +20,11 @@ from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, 
 from shadowserver_connector.exits import OK, SOME_FAILED
 from shadowserver_connector.mapping.explain import explain_columns
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.batch import Failure, Job, convert_all
+from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.executors import capacity, open_executor
 from shadowserver_connector.pipeline.jobs import job_of
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.header import SURPLUS
 from shadowserver_connector.report.info import ReportInfo

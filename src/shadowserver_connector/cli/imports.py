@@ -25,11 +25,10 @@ from shadowserver_connector.operations.fetching import days_of, fetch_into, list
 from shadowserver_connector.operations.importing import Result, import_files, unread
 from shadowserver_connector.operations.intake import Intake
 from shadowserver_connector.operations.session import open_session
-from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.executors import if_ahead, open_executor
 from shadowserver_connector.pipeline.options import conversion_options
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings import Loaded

@@ -8,13 +8,7 @@ from typing import Annotated
 
 import typer
 
-from shadowserver_connector.cli.arguments import (
-    Config,
-    Files,
-    Json,
-    days_between,
-    loaded_settings,
-)
+from shadowserver_connector.cli.arguments import Config, Files, Json, days_between, loaded_settings
 from shadowserver_connector.cli.exits import run as run_command
 from shadowserver_connector.exits import UsageError
 

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from shadowserver_connector.cli.console import err, print_json, print_table
 from shadowserver_connector.exits import OK, SOME_FAILED
-from shadowserver_connector.pipeline.batch import Failure
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.plural import counted
 from shadowserver_connector.sink.directory import report_folder
 

@@ -14,14 +14,9 @@ from typing import Final
 from shadowserver_connector.api.download import Downloaded, take_any
 from shadowserver_connector.connector.downloads import Fetched, download_into, downloads
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
-from shadowserver_connector.connector.importer import (
-    CONVERTERS,
-    SHADOWSERVER,
-    Importer,
-    Patience,
-)
+from shadowserver_connector.connector.importer import CONVERTERS, SHADOWSERVER, Importer, Patience
 from shadowserver_connector.connector.memory import StateResetError
-from shadowserver_connector.connector.tally import Failure, Tally
+from shadowserver_connector.connector.tally import Tally
 from shadowserver_connector.errors import (
     NotReadyError,
     ShadowserverConnectorError,
@@ -31,7 +26,7 @@ from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.bounded import Download
 from shadowserver_connector.pipeline.conversions import Conversions, Convert
 from shadowserver_connector.pipeline.disk import DiskFloor
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.room import converting_with_room, with_room
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
@@ -151,12 +146,14 @@ def _import_report(
         raise
     except Exception as error:
         state, ending = with_failure(state, report), Ending.FAILED
-        failure = Failure(report.file, describe(error), failures_of(state, report))
+        failure = Failure(report, describe(error), failures_of(state, report))
         tally.failures.append(failure)
-        parts.observe(ReportFailed(*failure[:2], type(error).__name__, failure.times))
+        parts.observe(
+            ReportFailed(report.file, failure.reason, type(error).__name__, failure.times)
+        )
     if ending is Ending.FAILED:
         # Outside of the handler: pycti logs the traceback of the error that is being handled.
-        parts.log.error("Report failed", tally.failures[-1]._asdict())
+        parts.log.error("Report failed", _told(tally.failures[-1]))
     parts.memory.write(state)
     return state, ending
 
@@ -195,6 +192,10 @@ def _convert_and_send(
         return patiently(path, report, parts.options, lambda chunk: delivery.send(chunk, path))
 
     return patience.until(CONVERTERS, f"the conversion of {report.file}", call)
+
+
+def _told(failure: Failure) -> dict[str, object]:
+    return {"file": failure.info.file, "reason": failure.reason, "times": failure.times}
 
 
 def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:

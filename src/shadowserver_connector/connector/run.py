@@ -19,13 +19,7 @@ from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import OPENCTI
 from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.sink.works import close_orphans
-from shadowserver_connector.state.model import (
-    State,
-    finished,
-    is_done,
-    remembered,
-    with_day_open,
-)
+from shadowserver_connector.state.model import State, finished, is_done, remembered, with_day_open
 from shadowserver_connector.state.storage import FIRST_DAY, fitting
 from shadowserver_connector.state.window import (
     oldest_day,

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final
 
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.plural import counted
 
 PERSISTENT: Final = 3
 """Failures in a row from which a report is named in OpenCTI even if nothing else is new."""
 _NAMED: Final = 20
-
-
-class Failure(NamedTuple):
-    """A report that could not be imported."""
-
-    file: str
-    reason: str
-    times: int
-    """Failures in a row, this one included."""
 
 
 @dataclass
@@ -59,4 +50,4 @@ class Tally:
 
 def _line(failure: Failure) -> str:
     times = f" ({failure.times} runs in a row)" if failure.times >= PERSISTENT else ""
-    return f"failed{times}: {failure.file}: {failure.reason}"
+    return f"failed{times}: {failure.info.file}: {failure.reason}"

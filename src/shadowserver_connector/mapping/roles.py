@@ -22,11 +22,7 @@ from shadowserver_connector.mapping.values.names import parse_name
 from shadowserver_connector.mapping.values.null import is_null, is_null_number
 from shadowserver_connector.mapping.values.ports import parse_port
 from shadowserver_connector.mapping.values.protocols import parse_application, parse_protocol
-from shadowserver_connector.mapping.values.several import (
-    parse_attack_ids,
-    parse_cves,
-    parse_tags,
-)
+from shadowserver_connector.mapping.values.several import parse_attack_ids, parse_cves, parse_tags
 from shadowserver_connector.mapping.values.severity import parse_severity
 from shadowserver_connector.mapping.values.ssh import (
     parse_ssh_key,

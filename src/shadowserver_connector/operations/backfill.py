@@ -15,12 +15,11 @@ from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.operations.importing import Result
 from shadowserver_connector.operations.intake import DayWorks, Intake
 from shadowserver_connector.pipeline.archive import keep_if_wanted
-from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.bounded import Download
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.fetch import fetch_all
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 

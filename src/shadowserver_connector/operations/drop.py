@@ -38,9 +38,9 @@ from shadowserver_connector.operations.dropped import (
 from shadowserver_connector.operations.importing import release
 from shadowserver_connector.operations.intake import DayWorks, Intake
 from shadowserver_connector.pipeline.archive import keep_if_wanted
-from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.conversions import Conversions, Convert
 from shadowserver_connector.pipeline.lost import ClusterLostError
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.pipeline.room import converting_with_room
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.source import shown_path

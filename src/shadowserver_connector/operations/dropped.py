@@ -21,8 +21,8 @@ from typing import Final, NamedTuple
 
 from shadowserver_connector.connector.day import describe
 from shadowserver_connector.errors import DISK_FULL, NotReadyError, SkippableError
-from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.pipeline.jobs import job_of
+from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.filename import safe_name
 from shadowserver_connector.report.hashing import fingerprint
 from shadowserver_connector.report.info import ReportInfo

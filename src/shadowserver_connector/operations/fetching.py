@@ -12,9 +12,9 @@ from typing import NamedTuple
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.selection import is_wanted, of_day
 from shadowserver_connector.pipeline.archive import is_kept, keep
-from shadowserver_connector.pipeline.batch import Failure
 from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.fetch import fetch_all
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.hashing import fingerprint
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.operations.intake import DayWorks, Intake
-from shadowserver_connector.pipeline.batch import Failure, Job
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.jobs import job_of
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.source import find_reports
 

@@ -12,14 +12,12 @@ from typing import Any, Self
 
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.tally import Failure, Tally
+from shadowserver_connector.connector.tally import Tally
 from shadowserver_connector.errors import DISK_FULL, SinkUnavailableError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import batch
-from shadowserver_connector.pipeline.batch import Job
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.source import unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
@@ -68,7 +66,7 @@ class DayWorks:
             with suppress(SinkUnavailableError):
                 delivery.close_at_once(tally.message(delivery.objects, "interrupted"))
 
-    def deliver(self, job: Job) -> Outcome | batch.Failure:
+    def deliver(self, job: Job) -> Outcome | Failure:
         """Convert a report and send what it becomes; waits for OpenCTI where that is needed.
 
         What is wrong with the report comes back as a failure. Raises Stopping, and ``OSError``
@@ -86,14 +84,14 @@ class DayWorks:
         else:
             tally.add(outcome)
             return outcome
-        failure = batch.Failure(info, reason)
+        failure = Failure(info, reason)
         self.fail(failure)
         return failure
 
-    def fail(self, failure: batch.Failure) -> None:
+    def fail(self, failure: Failure) -> None:
         """Count a report that could not even be delivered."""
         _, tally = self._work_of(failure.info.day)
-        tally.failures.append(Failure(failure.info.file, failure.reason, 1))
+        tally.failures.append(failure)
 
     def _work_of(self, day: date) -> tuple[Delivery, Tally]:
         if day not in self._days:

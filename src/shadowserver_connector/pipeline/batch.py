@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,20 +15,9 @@ from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywher
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
-from shadowserver_connector.pipeline.outcome import Outcome
-from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_directory
-
-Job = tuple[Path, ReportInfo]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A report that could not be converted; the others are not affected."""
-
-    info: ReportInfo
-    reason: str
 
 
 def convert_all(

@@ -10,8 +10,8 @@ from pathlib import Path
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.errors import RetriableError, SkippableError
 from shadowserver_connector.pipeline.ahead import MAX_BYTES_AHEAD, in_order
-from shadowserver_connector.pipeline.batch import Failure, Job
 from shadowserver_connector.pipeline.bounded import BoundedDownloads, Download
+from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.report.info import ReportInfo
 
 

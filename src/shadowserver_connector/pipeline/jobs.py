@@ -9,7 +9,7 @@ from typing import Final
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.values.dates import parse_seen
-from shadowserver_connector.pipeline.batch import Job
+from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.filename import has_day, info_from_filename
 from shadowserver_connector.report.oddities import Oddities
 from shadowserver_connector.report.source import ReportFile, unreadable

@@ -1,11 +1,26 @@
-"""What became of one report: the counts that are shown, logged and checked."""
+"""What becomes of one report: the counts that are shown, logged and checked; or a failure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from shadowserver_connector.report.info import ReportInfo
+
+Job = tuple[Path, ReportInfo]
+"""A report's file, and what is known of the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A report that could not be converted; the others are not affected."""
+
+    info: ReportInfo
+    reason: str
+    """One line, without secrets."""
+    times: int = 1
+    """Failures in a row, this one included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any, Final
 from shadowserver_connector import __version__
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.batch import Failure, Job
 from shadowserver_connector.pipeline.convert import AUTO_FINDING_NOTES, convert_report
+from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.counts import Counts, ReportCounts, count_report
 from shadowserver_connector.preview.findings import read_findings
 from shadowserver_connector.preview.objects import Objects

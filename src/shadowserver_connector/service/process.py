@@ -13,12 +13,7 @@ from typing import Final, NoReturn
 
 from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.helper import pycti_log
-from shadowserver_connector.connector.schedule import (
-    RUN_FAILED,
-    Run,
-    run_for_ever,
-    run_through,
-)
+from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.exits import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
 from shadowserver_connector.operations.drop import SETTLED

@@ -6,12 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.origin import (
-    SHARED_CONFIDENCE,
-    SPEC_VERSION,
-    Origin,
-    StixObject,
-)
+from shadowserver_connector.stix.origin import SHARED_CONFIDENCE, SPEC_VERSION, Origin, StixObject
 
 _OPENCTI_TYPES: Final = MappingProxyType(
     {
