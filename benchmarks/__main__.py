@@ -20,7 +20,7 @@ from benchmarks.chart import draw
 from benchmarks.measure import ROOT
 from benchmarks.results import Result
 from shadowserver_connector import __version__
-from shadowserver_connector.compiled import is_compiled
+from shadowserver_connector.cli.app import is_compiled
 
 DOCS = ROOT / "docs"
 Measure = Callable[..., Result | list[Result]]

@@ -8,10 +8,10 @@ from benchmarks.measure import Seconds, compete, in_child
 from benchmarks.reports import USUAL, WIDEST, Report, report
 from benchmarks.results import Result
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.mapping.findings import FindingReader, compile_findings
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.planning.identity import FindingReader, compile_findings
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 
 ROWS = 5_000_000

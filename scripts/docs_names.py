@@ -13,12 +13,12 @@ import yaml
 
 from shadowserver_connector.cli.app import app
 from shadowserver_connector.settings.names import (
+    HANDED_ON,
     SECTIONS,
     known_settings,
     names_in_yaml,
     secret_names,
 )
-from shadowserver_connector.settings.pycti_names import HANDED_ON
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "shadowserver_connector"

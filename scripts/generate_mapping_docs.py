@@ -13,10 +13,18 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from shadowserver_connector.catalogue.findings import IDENTITY, STATE, VOLATILE, WORDING
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import Catalogue, Column, Family, ReportType
-from shadowserver_connector.mapping.becomes import NOTE_ONLY, becomes
+from shadowserver_connector.catalogue.model import (
+    IDENTITY,
+    STATE,
+    VOLATILE,
+    WORDING,
+    Catalogue,
+    Column,
+    Family,
+    ReportType,
+)
+from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, becomes
 
 PATH = Path(__file__).resolve().parent.parent / "docs" / "mapping.md"
 COMMAND = "python scripts/generate_mapping_docs.py"

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from shadowserver_connector.settings import Settings
-from shadowserver_connector.settings.allowed import allowed, schemas
+from shadowserver_connector.settings.messages import allowed, as_text, schemas
 from shadowserver_connector.settings.names import SECTIONS, Setting, known_settings
-from shadowserver_connector.settings.text import as_text
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "python scripts/generate_metadata.py"

@@ -38,4 +38,4 @@ def own_marks(marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder.mkdir(exist_ok=True)
         return folder
 
-    monkeypatch.setattr("shadowserver_connector.sink.owners.temporary_directory", place)
+    monkeypatch.setattr("shadowserver_connector.sink.works.temporary_directory", place)

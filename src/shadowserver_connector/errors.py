@@ -1,29 +1,4 @@
-"""What can go wrong, grouped by what the caller should do about it.
-
-    ShadowserverConnectorError
-    ├── FatalError              stop: a person must change something
-    │   ├── SettingsError           a setting is missing, wrong or contradicts another
-    │   ├── CredentialsError        the API or OpenCTI refused who we are
-    │   ├── VersionError            OpenCTI does not know what the installed pycti asks for
-    │   ├── CatalogueError          the catalogue's data files contradict themselves
-    │   ├── ClockError              this machine's clock is wrong beyond doubt
-    │   ├── NewerStateError         the state in OpenCTI is of a newer version of the connector
-    │   └── HistoryError            the history's directory cannot be used, or is another's
-    ├── RetriableError          the same call may succeed later; nothing is lost meanwhile
-    │   ├── ApiUnavailableError     Shadowserver down, slow, or answering nonsense
-    │   ├── TransferError           a download broke off or does not match its length
-    │   ├── SinkUnavailableError    OpenCTI, its broker or the output folder is out of reach
-    │   │   └── DiskFullError           no space is left where files are written
-    │   ├── NotReadyError           the report exists but is still empty
-    │   ├── HistoryBusyError        the history's disk or file does not answer
-    │   └── HistoryDamagedError     the history was damaged, and is moved aside
-    └── SkippableError          this report only: name it, go on with the others
-        ├── ReportRefusedError      the API will not give it (gone, bad id, other host)
-        ├── ReportUnreadableError   no header, no table, not text
-        └── ArchiveRejectedError    a zip or gzip beyond the limits, or with nothing inside
-
-Every message is one line that a person can act on, and holds no secret.
-"""
+"""A worker or a cluster that is gone, as the reports that it had see it."""
 
 from __future__ import annotations
 
@@ -116,3 +91,17 @@ class ReportUnreadableError(SkippableError):
 
 class ArchiveRejectedError(SkippableError):
     """An archive is beyond the limits, or holds no report."""
+
+
+class WorkerLostError(SkippableError):
+    """Every process that worked on this report died; other reports are not affected."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "each process that converted it died; give the workers more memory, "
+            "or report it as a fault with the file"
+        )
+
+
+class ClusterLostError(RetriableError):
+    """The cluster that had this report, or was to have it, is out of reach."""

@@ -12,8 +12,7 @@ import httpx
 import pytest
 
 from shadowserver_connector.api import DayEvents, ReportsApi, Retry, RetryPolicy
-from shadowserver_connector.api.client import API_URL
-from shadowserver_connector.api.signing import sign
+from shadowserver_connector.api.client import API_URL, sign
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     CredentialsError,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.api import connect as module
-from shadowserver_connector.api.connect import connect
+from shadowserver_connector.api import client as module
+from shadowserver_connector.api.client import open_api
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.load import load_settings
 
@@ -25,7 +25,7 @@ def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> 
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "00000000-0000-4000-8000-000000000001",
     }
-    connect(load_settings(environ=environ).settings)
+    open_api(load_settings(environ=environ).settings)
     [(credentials, named)] = given
     assert credentials == ("key", "secret")
     assert named["api_url"] == "https://api.example"
@@ -40,4 +40,4 @@ def test_client_without_a_key_is_a_wrong_setting() -> None:
         "OPENCTI_TOKEN": "00000000-0000-4000-8000-000000000001",
     }
     with pytest.raises(SettingsError, match="SHADOWSERVER_API_KEY"):
-        connect(load_settings(environ=environ).settings)
+        open_api(load_settings(environ=environ).settings)

@@ -1,4 +1,4 @@
-from shadowserver_connector.api.signing import sign
+from shadowserver_connector.api.client import sign
 
 
 def test_signature_is_hmac_sha256_in_hex() -> None:

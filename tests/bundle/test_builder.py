@@ -9,18 +9,18 @@ from typing import Any
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.builder import (
+from shadowserver_connector.bundle.chunk import (
     BUNDLE_SIZE,
     HELD_BYTES,
     LEAST_BYTES,
     MOST_BYTES,
+    Chunk,
     ChunkBuilder,
     Containers,
+    Encoded,
 )
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.division import Sizes
-from shadowserver_connector.bundle.finding import Finding, NoteDraft, Observed
-from shadowserver_connector.bundle.made import Made, make
+from shadowserver_connector.bundle.finding import Finding, Made, NoteDraft, Observed, make
 
 ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 

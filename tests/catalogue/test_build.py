@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.catalogue.build import build
-from shadowserver_connector.catalogue.loader import parse
+from shadowserver_connector.catalogue.loader import build, parse
 from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.errors import CatalogueError
 

@@ -9,7 +9,7 @@ from stix2validator.v21.enums import protocols
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.catalogue.model import Catalogue
-from shadowserver_connector.mapping.values.protocols import parse_application
+from shadowserver_connector.mapping.cells.urls import parse_application
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.connector.registration import installed
+from shadowserver_connector.connector.helper import installed
 from shadowserver_connector.settings.network import USUAL
 from tests.cli.conftest import Run
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from shadowserver_connector.connector.registration import installed
+from shadowserver_connector.connector.helper import installed
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     CredentialsError,
@@ -22,7 +22,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.exits import TABLE
 from shadowserver_connector.operations.status import Run as RunStatus
 from shadowserver_connector.operations.status import Status
-from shadowserver_connector.operations.statusfile import write_status
+from shadowserver_connector.operations.status_file import write_status
 from shadowserver_connector.service import process
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.waiting import Waiter

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from shadowserver_connector import __version__
-from shadowserver_connector.cli import exits
+from shadowserver_connector.cli import usage
 from shadowserver_connector.cli.usage import Commands
 from shadowserver_connector.errors import (
     ApiUnavailableError,
@@ -51,7 +51,7 @@ def test_each_kind_of_error_has_its_code(
         raise error
 
     with pytest.raises(SystemExit) as ended:
-        exits.run(command)
+        usage.run(command)
     assert ended.value.code == code
     said = capsys.readouterr()
     assert said.out == ""
@@ -70,7 +70,7 @@ def test_an_error_of_the_system_is_said_without_its_number(
 
     for error in (OSError(28, "No space left on device", "/x"), OSError(28, "No space")):
         with pytest.raises(SystemExit):
-            exits.run(partial(command, error))
+            usage.run(partial(command, error))
     said = capsys.readouterr().err
     assert said == "error: /x: No space left on device\nerror: No space\n"
 
@@ -82,14 +82,14 @@ def test_unknown_errors_are_not_hidden() -> None:
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError):
-        exits.run(command)
+        usage.run(command)
 
 
 def test_codes_of_commands_are_exit_codes() -> None:
     """What a command returns is how the process ends; nothing means that all is well."""
     for returned, code in ((0, 0), (1, 1), (None, 0)):
         with pytest.raises(SystemExit) as ended:
-            exits.run(lambda returned=returned: returned)
+            usage.run(lambda returned=returned: returned)
         assert ended.value.code == code
 
 
@@ -137,7 +137,7 @@ def test_a_question_that_nobody_answers_ends_the_command() -> None:
 
     @asking.command()
     def ask() -> None:
-        exits.run(lambda: typer.confirm("Import them?", err=True))
+        usage.run(lambda: typer.confirm("Import them?", err=True))
 
     @asking.command()
     def other() -> None: ...

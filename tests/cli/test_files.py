@@ -391,7 +391,7 @@ def test_a_file_that_may_not_be_read_stops_no_other(
     def refuse(path: Path, oddities: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("shadowserver_connector.pipeline.jobs.open_table", refuse)
+    monkeypatch.setattr("shadowserver_connector.pipeline.batch.open_table", refuse)
     result = run(command[0], "in", *command[1:])
     assert result.exit_code == 1
     assert result.stderr.endswith("failed: in/a.csv: cannot be read: Permission denied\n")

@@ -11,7 +11,7 @@ from click.testing import Result
 
 from shadowserver_connector.operations import status
 from shadowserver_connector.operations.status import Failed, Status
-from shadowserver_connector.operations.statusfile import write_status
+from shadowserver_connector.operations.status_file import write_status
 
 Run = Callable[..., Result]
 

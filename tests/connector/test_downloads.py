@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.api.download import Downloaded, Take
-from shadowserver_connector.connector.downloads import Fetched, downloads
 from shadowserver_connector.errors import TransferError
-from shadowserver_connector.pipeline.bounded import Download
-from shadowserver_connector.pipeline.disk import DiskFloor
+from shadowserver_connector.pipeline.bounds import DiskFloor
+from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
 from tests.pipeline.growing import (

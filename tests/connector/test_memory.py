@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from shadowserver_connector.connector.memory import DAMAGED, Memory, StateResetError
+from shadowserver_connector.connector.state_store import DAMAGED, Memory, StateResetError
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.state.model import State, with_done
+from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.storage import dump, load
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -154,7 +154,7 @@ def test_copy_that_cannot_be_made_stops_nothing(
     """The line says that there is none."""
     missing = temporary / "missing"
     monkeypatch.setattr(
-        "shadowserver_connector.connector.memory.temporary_directory", lambda: missing
+        "shadowserver_connector.connector.state_store.temporary_directory", lambda: missing
     )
     helper = FakeHelper(stored='{"version": 1, "open": 5}')
     assert memory(helper).read() == State()
@@ -179,7 +179,7 @@ def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
 
 def test_the_end_of_a_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """An OpenCTI that is down does not keep the process from ending; it is said."""
-    monkeypatch.setattr("shadowserver_connector.connector.memory._PATIENCE", 0.01)
+    monkeypatch.setattr("shadowserver_connector.connector.state_store._PATIENCE", 0.01)
     helper = FakeHelper()
     helper.ping_failures = [requests.ConnectionError() for _ in range(1000)]
     memory(helper).show_last_run()

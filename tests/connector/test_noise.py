@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shadowserver_connector.connector.noise import quiet_pycti
+from shadowserver_connector.connector.helper import quiet_pycti
 
 NAME = "A connector under test"
 

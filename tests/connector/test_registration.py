@@ -15,10 +15,9 @@ import pytest
 from pycti import OpenCTIApiClient
 
 from shadowserver_connector.connector import helper as module
-from shadowserver_connector.connector.helper import connect
-from shadowserver_connector.connector.registration import advice, installed, trial
+from shadowserver_connector.connector.helper import advice, connect, installed, trial
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
-from shadowserver_connector.operations.session import open_session
+from shadowserver_connector.operations.connections import open_session
 from shadowserver_connector.settings.load import Loaded, load_settings
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import WorkDeletedError

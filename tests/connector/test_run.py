@@ -18,25 +18,25 @@ from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
 from shadowserver_connector.connector.importer import Importer
-from shadowserver_connector.connector.memory import Memory, StateResetError
 from shadowserver_connector.connector.run import run_window, run_without_api
+from shadowserver_connector.connector.state_store import Memory, StateResetError
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     ClockError,
+    ClusterLostError,
     DiskFullError,
     NotReadyError,
     ReportUnreadableError,
     TransferError,
 )
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.lost import ClusterLostError
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import work_name
-from shadowserver_connector.state.model import State, with_day_open, with_done, with_failure
+from shadowserver_connector.state.imported import State, with_day_open, with_done, with_failure
 from shadowserver_connector.state.storage import dump, load
 from tests.sink.pycti_fakes import FakeHelper
 

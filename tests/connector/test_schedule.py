@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from shadowserver_connector.connector import schedule
-from shadowserver_connector.connector.memory import Memory, StateResetError
 from shadowserver_connector.connector.schedule import RESET, RETRY_AFTER, run_for_ever, run_guarded
+from shadowserver_connector.connector.state_store import Memory, StateResetError
 from shadowserver_connector.errors import CredentialsError
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper, FakeLog

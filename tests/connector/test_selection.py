@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from shadowserver_connector.connector.selection import of_day, warn_of_unknown_names
+from shadowserver_connector.connector.run import of_day, warn_of_unknown_names
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings

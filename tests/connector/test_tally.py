@@ -7,10 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.connector.estimate import Estimate, estimate, objects_per_finding
+from shadowserver_connector.connector.day import Failure, Tally
 from shadowserver_connector.connector.events import ReportSkipped, both, ignore
-from shadowserver_connector.connector.selection import is_wanted
-from shadowserver_connector.connector.tally import Failure, Tally
+from shadowserver_connector.connector.run import Estimate, estimate, is_wanted, objects_per_finding
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo

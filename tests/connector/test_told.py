@@ -18,17 +18,13 @@ from shadowserver_connector.connector.events import (
     ReportSkipped,
 )
 from shadowserver_connector.connector.importer import Patience
-from shadowserver_connector.connector.memory import Memory
 from shadowserver_connector.connector.run import run_window, run_without_api
-from shadowserver_connector.errors import (
-    ApiUnavailableError,
-    NotReadyError,
-    ReportUnreadableError,
-)
+from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.errors import ApiUnavailableError, NotReadyError, ReportUnreadableError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.state.model import State, with_done
+from shadowserver_connector.state.imported import State, with_done
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 

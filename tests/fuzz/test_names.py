@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.report.filename import NAME_CHARACTERS, info_from_filename, safe_name
+from shadowserver_connector.report.info import NAME_CHARACTERS, info_from_filename, safe_name
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.fuzz.outcome import is_one_line, outcome

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.markdown import MASK, cell
-from shadowserver_connector.mapping.memory import Memory
-from shadowserver_connector.mapping.notes import finding_note, host_note, note_columns
+from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.mapping.texts.markdown import MASK, cell
+from shadowserver_connector.mapping.texts.notes import finding_note, host_note, note_columns
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.mapping.gfm import Table, blocks, tables

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.report import layout, records, table
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import Table
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from shadowserver_connector.catalogue.model import ROLES
-from shadowserver_connector.mapping.roles import PARSERS, Parser, is_empty
+from shadowserver_connector.mapping.cells.readers import PARSERS, Parser, is_empty
 from tests.fuzz.effort import EFFORT
 from tests.fuzz.outcome import is_one_line, outcome
 from tests.fuzz.texts import anything

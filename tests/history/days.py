@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 
+from shadowserver_connector.history.day_rows import DayRows, collected
 from shadowserver_connector.history.record import day_number, states_of
-from shadowserver_connector.history.rows import DayRows, collected
 
 FIRST = date(2024, 1, 1)
 

@@ -20,7 +20,7 @@ from shadowserver_connector.errors import (
     RetriableError,
 )
 from shadowserver_connector.history.database import DAMAGED, FILE, VERSION, reading_only
-from shadowserver_connector.history.store import NEW, RECURRING, Feed, open_history
+from shadowserver_connector.history.history import NEW, RECURRING, Feed, open_history
 from tests.history.days import day, rows_of
 from tests.history.test_store import _content
 from tests.integration.read_only import read_only_but
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 _COMMIT = """
 import sys
 from pathlib import Path
-from shadowserver_connector.history.store import Feed, open_history
+from shadowserver_connector.history.history import Feed, open_history
 from tests.history.days import day, rows_of
 
 with open_history(Path(sys.argv[1]), "one") as history:
@@ -151,7 +151,7 @@ def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
                 sys.executable,
                 "-c",
                 "import sys; from pathlib import Path; "
-                "from shadowserver_connector.history.store import open_history; "
+                "from shadowserver_connector.history.history import open_history; "
                 "open_history(Path(sys.argv[1]), 'two')",
                 str(tmp_path),
             ],
@@ -189,7 +189,7 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         open_history(tmp_path / "file", "one")
     code = (
         "import sys; from pathlib import Path; "
-        "from shadowserver_connector.history.store import open_history; "
+        "from shadowserver_connector.history.history import open_history; "
         "open_history(Path(sys.argv[1]), 'one')"
     )
     refused = read_only_but(tmp_path / "hook", tmp_path / "elsewhere")

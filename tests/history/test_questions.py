@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.history.database import reading_only
+from shadowserver_connector.history.day_rows import collected
+from shadowserver_connector.history.history import Feed, History, open_history
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
-from shadowserver_connector.history.rows import collected
-from shadowserver_connector.history.store import Feed, History, open_history
-from shadowserver_connector.mapping.findings import subject_of
+from shadowserver_connector.mapping.planning.identity import subject_of
 from tests.history.days import day
 
 SSL, SINKHOLE = Feed("scan_ssl", "example"), Feed("event4_sinkhole", "example")

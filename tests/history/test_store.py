@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.history import rows as rows_module
+from shadowserver_connector.history import day_rows as rows_module
 from shadowserver_connector.history.database import FILE, reading_only
-from shadowserver_connector.history.questions import findings_about
-from shadowserver_connector.history.record import day_number
-from shadowserver_connector.history.store import (
+from shadowserver_connector.history.history import (
     CHANGED,
     NAME_DAYS,
     NEW,
@@ -28,6 +26,8 @@ from shadowserver_connector.history.store import (
     History,
     open_history,
 )
+from shadowserver_connector.history.questions import findings_about
+from shadowserver_connector.history.record import day_number
 from tests.history.days import Report, Slow, day, key, numbered, rows_of, state
 
 FEED = Feed("scan_ssl", "example")

@@ -6,7 +6,7 @@ import pytest
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.report.layout import LONGEST_LINE
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.simulator.hostile import CELLS
 from tests.hostile import corpus

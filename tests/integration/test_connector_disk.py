@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.pipeline.hosts import MEMORY
+from shadowserver_connector.pipeline.external_sort import MEMORY
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
 from tests.connector.world import (

@@ -17,16 +17,15 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.errors import SettingsError
+from shadowserver_connector.errors import ClusterLostError, SettingsError, WorkerLostError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import ahead, anywhere
+from shadowserver_connector.pipeline import bounds, conversions
 from shadowserver_connector.pipeline import cluster as cluster_module
-from shadowserver_connector.pipeline.anywhere import convert_anywhere
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.executors import capacity, open_executor
-from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
+from shadowserver_connector.pipeline.conversions import convert_anywhere
 from shadowserver_connector.pipeline.outcome import Failure, Job
+from shadowserver_connector.pipeline.processes import capacity, open_executor
 from tests.connector.test_ahead import api_with_reports, run, works
 from tests.pipeline.test_executors import content, converted, die, reports
 from tests.platform.cluster import Cluster, started
@@ -121,7 +120,7 @@ def test_file_travels_unless_it_is_too_large(
         )
         travelled = convert_anywhere(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
-        monkeypatch.setattr(anywhere, "MOST_CARRIED", path.stat().st_size - 1)
+        monkeypatch.setattr(conversions, "MOST_CARRIED", path.stat().st_size - 1)
         stayed = convert_anywhere(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
     chunks: tuple[list[Any], list[Any]] = ([], [])
@@ -136,7 +135,7 @@ def test_large_reports_are_converted_by_processes_of_this_machine(
     jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"))
     with ThreadPoolExecutor(1) as alone:
         expected = converted(jobs, tmp_path / "alone", alone)
-    monkeypatch.setattr(anywhere, "MOST_CARRIED", 0)
+    monkeypatch.setattr(conversions, "MOST_CARRIED", 0)
     with started(tmp_path, 0) as empty, open_executor(2, empty.address) as executor:
         assert capacity(executor) == 2
         assert converted(jobs, tmp_path / "cluster", executor) == expected
@@ -268,7 +267,7 @@ def test_convert_begins_no_more_than_fits_on_the_disk(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where nothing may be ahead a report is taken when the one before it is done."""
-    monkeypatch.setattr(ahead, "MAX_BYTES_AHEAD", 0)
+    monkeypatch.setattr(bounds, "MAX_BYTES_AHEAD", 0)
     taken: list[Job] = []
 
     def jobs() -> Iterator[Job]:
@@ -287,9 +286,9 @@ def test_connector_sends_the_same_through_a_cluster(tmp_path: Path, cluster: Clu
     """Works, messages and failures are those of a run in one process; nothing stays on disk."""
     expected = run(api_with_reports(), tmp_path / "in-turn", None)
     with open_executor(None, cluster.address) as executor:
-        ahead = run(api_with_reports(), tmp_path / "ahead", executor)
-    assert ahead.messages == expected.messages
-    assert works(ahead) == works(expected)
+        bounds = run(api_with_reports(), tmp_path / "ahead", executor)
+    assert bounds.messages == expected.messages
+    assert works(bounds) == works(expected)
     assert [path for path in (tmp_path / "ahead").rglob("*") if path.is_file()] == []
 
 
@@ -324,7 +323,7 @@ def test_worker_with_another_version_is_refused(
 ) -> None:
     """Different versions may give different ids, so the run stops and names both."""
     ((path, info),) = reports(tmp_path, ["scan_ssl"])
-    monkeypatch.setattr(anywhere, "__version__", "0.0.1")
+    monkeypatch.setattr(conversions, "__version__", "0.0.1")
     with (
         open_executor(None, cluster.address) as executor,
         pytest.raises(SettingsError, match=r"and not 0\.0\.1"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.catalogue.model import Column, ReportType
-from shadowserver_connector.mapping.becomes import NOTE_ONLY, becomes
+from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, becomes
 from tests.mapping.conversion import Converted, Stix
 from tests.mapping.rows import ed25519_key, value
 

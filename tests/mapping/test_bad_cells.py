@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.mapping.explain import explain_columns
+from shadowserver_connector.mapping.cells.readers import PARSERS
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.roles import PARSERS
+from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 from tests.mapping.conversion import Converted, convert, info_of
 from tests.mapping.rows import rows_of

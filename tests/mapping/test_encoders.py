@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.bundle.finding import Observed
-from shadowserver_connector.bundle.made import LAYER, Made
-from shadowserver_connector.bundle.template import json_mark, template, text_mark
-from shadowserver_connector.mapping.encoders import Encoders
-from shadowserver_connector.mapping.values.addresses import Address
-from shadowserver_connector.mapping.values.countries import Country
-from shadowserver_connector.mapping.values.names import Name
+from shadowserver_connector.bundle.finding import LAYER, Made, Observed
+from shadowserver_connector.mapping.cells.addresses import Address
+from shadowserver_connector.mapping.cells.countries import Country
+from shadowserver_connector.mapping.cells.host_names import Name
+from shadowserver_connector.mapping.objects.templates import (
+    Encoders,
+    json_mark,
+    template,
+    text_mark,
+)
 from shadowserver_connector.stix import containers, knowledge, markings, observables
 from shadowserver_connector.stix.origin import Origin
 from shadowserver_connector.stix.relationships import relationship

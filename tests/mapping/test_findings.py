@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.history.day_rows import collected
+from shadowserver_connector.history.history import Feed, open_history
 from shadowserver_connector.history.questions import subject_text
-from shadowserver_connector.history.rows import collected
-from shadowserver_connector.history.store import Feed, open_history
-from shadowserver_connector.mapping.findings import (
+from shadowserver_connector.mapping.planning.identity import (
     FindingReader,
     Sighting,
     compile_findings,

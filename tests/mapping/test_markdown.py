@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.markdown import MASK, MAX_CELL, cell
+from shadowserver_connector.mapping.texts.markdown import MASK, MAX_CELL, cell
 from tests.hostile.corpus import CELLS
 from tests.mapping.gfm import blocks, tables
 

@@ -8,9 +8,14 @@ import orjson
 import pytest
 
 from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.markdown import MASK
-from shadowserver_connector.mapping.memory import Memory
-from shadowserver_connector.mapping.notes import HOST_ROWS, finding_note, host_note, note_columns
+from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.mapping.texts.markdown import MASK
+from shadowserver_connector.mapping.texts.notes import (
+    HOST_ROWS,
+    finding_note,
+    host_note,
+    note_columns,
+)
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert
 from tests.mapping.gfm import blocks, tables

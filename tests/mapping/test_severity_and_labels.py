@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.mapping.values.tags import MAX_NUMBER
+from shadowserver_connector.mapping.cells.tags import MAX_NUMBER
 from tests.mapping.conversion import Converted, convert
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "hostname", "tag", "asn", "geo")

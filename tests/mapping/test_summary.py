@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.mapping.summary import TOP
+from shadowserver_connector.mapping.texts.report_text import TOP
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert, convert_bytes
 from tests.mapping.gfm import blocks, tables

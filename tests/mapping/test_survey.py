@@ -5,14 +5,14 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterable, Iterator
 
-from shadowserver_connector.mapping.labels import LabelMaker
-from shadowserver_connector.mapping.memory import Memory
+from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.mapping.objects.threats import LabelMaker
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.plan import Plan
+from shadowserver_connector.mapping.planning.plan import Plan
+from shadowserver_connector.mapping.planning.statistics import NumberedRow, Survey, surveyed
 from shadowserver_connector.mapping.rows import RowMapper
-from shadowserver_connector.mapping.survey import NumberedRow, Survey, surveyed
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from tests.mapping.conversion import info_of
 
 HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")

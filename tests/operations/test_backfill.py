@@ -16,10 +16,9 @@ import pytest
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.retry import RetryPolicy
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.operations.backfill import backfill
-from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
+from shadowserver_connector.operations.imports import backfill, days_of, fetch_into, listed
+from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.disk import DiskFloor
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings

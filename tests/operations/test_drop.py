@@ -19,18 +19,22 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone, both
-from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.connector.state_store import Memory
 from shadowserver_connector.errors import NewerStateError
-from shadowserver_connector.operations.drop import DropFolder, files_in, put_away
-from shadowserver_connector.operations.dropped import _ChangedError, _opened
-from shadowserver_connector.operations.watch import Watch
+from shadowserver_connector.operations.drop import (
+    DropFolder,
+    _ChangedError,
+    _opened,
+    files_in,
+    put_away,
+)
+from shadowserver_connector.operations.status_file import Watch
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
-from shadowserver_connector.state.digest import content_digest
-from shadowserver_connector.state.model import State, with_done
+from shadowserver_connector.state.imported import State, content_digest, with_done
 from shadowserver_connector.state.storage import load
 from tests.operations.world import Counting, convert_simply, intake_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
@@ -392,7 +396,7 @@ def test_a_full_disk_leaves_the_files_for_later(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     drop.put(NAME, b"one")
-    monkeypatch.setattr("shadowserver_connector.operations.dropped.fingerprint", refuse)
+    monkeypatch.setattr("shadowserver_connector.operations.drop.fingerprint", refuse)
     drop.look(4)
     assert drop.files() == {NAME}
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
@@ -562,7 +566,7 @@ def test_a_file_that_grows_while_it_is_copied_is_imported_later(
         copied(source, target, size)
         path.write_bytes(b"begin and end")
 
-    monkeypatch.setattr("shadowserver_connector.operations.dropped.shutil.copyfileobj", grow)
+    monkeypatch.setattr("shadowserver_connector.operations.drop.shutil.copyfileobj", grow)
     drop.look()
     assert sent(drop.helper) == []
     monkeypatch.undo()

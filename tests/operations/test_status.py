@@ -37,8 +37,13 @@ from shadowserver_connector.operations.status import (
     from_json,
     problems,
 )
-from shadowserver_connector.operations.statusfile import read_status, status_path, write_status
-from shadowserver_connector.operations.watch import Watch, watched
+from shadowserver_connector.operations.status_file import (
+    Watch,
+    read_status,
+    status_path,
+    watched,
+    write_status,
+)
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.model import Settings

@@ -16,10 +16,10 @@ import requests
 from pycti import OpenCTIApiClient
 
 from shadowserver_connector.api import ReportsApi, RetryPolicy
-from shadowserver_connector.api.connect import connect
+from shadowserver_connector.api.client import open_api
 from shadowserver_connector.connector import helper
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, SinkUnavailableError
-from shadowserver_connector.operations import connections, platform
+from shadowserver_connector.operations import connections
 from shadowserver_connector.settings import Loaded, export_for_pycti, load_settings
 from shadowserver_connector.settings.network import FURTHER, NO_PROXY, PROXIES, USUAL, Network
 from shadowserver_connector.simulator.server import Simulator
@@ -101,7 +101,7 @@ def by_the_run(loaded: Loaded) -> None:
 
 def by_checks(loaded: Loaded) -> None:
     """Ask OpenCTI as ``check``, ``import``, ``backfill`` and the health check do."""
-    assert platform.reach(loaded.settings).version == "7.1.0"
+    assert connections.reach(loaded.settings).version == "7.1.0"
 
 
 def by_the_api(loaded: Loaded) -> None:
@@ -292,7 +292,7 @@ def test_a_proxy_that_says_nothing_is_told(
     ask: Callable[[Loaded], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes the connection and is silent."""
-    monkeypatch.setattr(platform, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(connections, "_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises((ApiUnavailableError, SinkUnavailableError), match="through the proxy"):
@@ -425,7 +425,7 @@ def test_the_clock_is_compared_over_the_same_way(
         side = connections.try_shadowserver(settings)
         assert side.error is None
         assert "ahead of Shadowserver's" in (side.clock or "")
-        with connect(settings) as api:
+        with open_api(settings) as api:
             assert api.ping()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.operations.intake import Intake
+from shadowserver_connector.operations.imports import Intake
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from shadowserver_connector.api.download import Downloaded, Take
-from shadowserver_connector.pipeline.ahead import bytes_below
+from shadowserver_connector.pipeline.bounds import bytes_below
 from shadowserver_connector.report.info import ReportInfo
 
 PIECE = 1000

@@ -10,7 +10,7 @@ from threading import Event
 
 import pytest
 
-from shadowserver_connector.pipeline.ahead import bytes_below, in_order
+from shadowserver_connector.pipeline.bounds import bytes_below, in_order
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 5])

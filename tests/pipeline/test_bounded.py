@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.api.download import Downloaded, Take
-from shadowserver_connector.pipeline.bounded import BoundedDownloads
+from shadowserver_connector.pipeline.downloads import BoundedDownloads
 from shadowserver_connector.report.info import ReportInfo
 
 DONE = Downloaded(Path("x"), 0, "", "", "", "")

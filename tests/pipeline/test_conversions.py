@@ -13,7 +13,7 @@ import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import ahead, anywhere
+from shadowserver_connector.pipeline import bounds, conversions
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.convert import convert_report
 from tests.mapping.conversion import csv_bytes, info_of
@@ -45,7 +45,7 @@ def test_without_room_for_chunks_they_are_made_in_their_turn(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(anywhere, "_convert_to_spool", full)
+    monkeypatch.setattr(conversions, "_convert_to_spool", full)
     found: list[Chunk] = []
     with ThreadPoolExecutor(1) as executor:
         assert Conversions(executor).convert(report, INFO, Options(), found.append) == outcome
@@ -84,8 +84,8 @@ def test_nothing_is_begun_ahead_without_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, free: int, begun: list[int]
 ) -> None:
     """Neither above the bound in bytes nor where the disk is nearly full: then one by one."""
-    assert ahead.MAX_BYTES_AHEAD == 1 << 30
-    monkeypatch.setattr(ahead, "MAX_BYTES_AHEAD", bound)
+    assert bounds.MAX_BYTES_AHEAD == 1 << 30
+    monkeypatch.setattr(bounds, "MAX_BYTES_AHEAD", bound)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     taken: list[int] = []
     with ThreadPoolExecutor(1) as executor:

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from shadowserver_connector.api.download import Downloaded, Take
-from shadowserver_connector.connector.downloads import downloads
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.pipeline.disk import DiskFloor
+from shadowserver_connector.pipeline.bounds import DiskFloor
+from shadowserver_connector.pipeline.downloads import downloads
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeLog

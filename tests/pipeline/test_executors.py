@@ -20,18 +20,22 @@ from shadowserver_connector.errors import (
     ReportUnreadableError,
     RetriableError,
     SettingsError,
+    WorkerLostError,
 )
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import cluster
-from shadowserver_connector.pipeline.anywhere import convert_anywhere
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import no_answer
+from shadowserver_connector.pipeline.conversions import (
+    convert_anywhere,
+    pack,
+    read_spool,
+    spool_to,
+    unpack,
+)
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.executors import capacity, open_executor
-from shadowserver_connector.pipeline.lost import WorkerLostError
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
-from shadowserver_connector.pipeline.packed import pack, read_spool, spool_to, unpack
-from shadowserver_connector.pipeline.processes import ProcessExecutor
+from shadowserver_connector.pipeline.processes import ProcessExecutor, capacity, open_executor
 from shadowserver_connector.simulator.generate import write_report
 from tests.mapping.conversion import DAY, info_of
 from tests.platform.rabbitmq import free_port

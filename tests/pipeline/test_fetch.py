@@ -11,7 +11,7 @@ import pytest
 
 from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.errors import TransferError
-from shadowserver_connector.pipeline.fetch import fetch_all
+from shadowserver_connector.pipeline.downloads import fetch_all
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 from tests.pipeline.growing import BOUND, EqualFiles, GrowingFiles, content_of, growing_reports

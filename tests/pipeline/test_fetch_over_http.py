@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.api import ReportsApi, RetryPolicy
-from shadowserver_connector.pipeline.ahead import bytes_below
-from shadowserver_connector.pipeline.fetch import fetch_all
+from shadowserver_connector.pipeline.bounds import bytes_below
+from shadowserver_connector.pipeline.downloads import fetch_all
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.simulator.store import Content

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shadowserver_connector.mapping.planning.statistics import NumberedRow
 from shadowserver_connector.mapping.rows import CountedRow
-from shadowserver_connector.mapping.survey import NumberedRow
-from shadowserver_connector.pipeline.hosts import GROUP_BYTES, MEMORY, sorted_by_host
+from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, MEMORY, sorted_by_host
 from tests.integration.small_disk import SmallDisk
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -196,7 +196,7 @@ def test_full_disk_is_told_by_its_number(
 
 _FILL_A_DISK = """
 import os, sys
-from shadowserver_connector.pipeline.hosts import sorted_by_host
+from shadowserver_connector.pipeline.external_sort import sorted_by_host
 os.environ["TMPDIR"] = sys.argv[1]
 rows = ((n, [f"192.0.2.{n % 99}", str(n), "x" * 1_000]) for n in range(10_000))
 try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.pipeline.runs import (
+from shadowserver_connector.pipeline.external_sort import (
     MOST_HELD,
     MOST_OPEN,
     Item,

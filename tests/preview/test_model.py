@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.markdown import MASK
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.preview.findings import MAX_CELL
-from shadowserver_connector.preview.model import collect, fair_shares
+from shadowserver_connector.preview.page_data import collect, fair_shares
+from shadowserver_connector.preview.table_rows import MAX_CELL
 from shadowserver_connector.report.info import ReportInfo
 from tests.preview.conftest import DAY, MakeJob
 

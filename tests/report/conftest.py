@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.report.filename import has_day, info_from_filename, safe_name
+from shadowserver_connector.report.info import has_day, info_from_filename, safe_name
 
 KNOWN = ("scan_ssl", "scan_ssl_poodle", "scan_http", "event4_sinkhole", "special")
 

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from shadowserver_connector.report.hashing import fingerprint
+from shadowserver_connector.report.info import fingerprint
 
 
 def test_facts_equal_those_of_the_bytes(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Oddities: counted without bound, remembered within bounds, told in one line each."""
 
-from shadowserver_connector.report.oddities import KEYS_KEPT, Oddities
+from shadowserver_connector.report.parse_warnings import KEYS_KEPT, Oddities
 
 
 def test_only_the_first_of_a_kind_and_column_is_new() -> None:

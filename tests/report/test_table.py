@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.report import layout
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 from tests.report.conftest import Read
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from shadowserver_connector.cli.check import SettingRow, setting_rows
+from shadowserver_connector.cli.shadowserver import SettingRow, setting_rows
+from shadowserver_connector.settings.messages import MASK
 from shadowserver_connector.settings.names import known_settings, secret_names
-from shadowserver_connector.settings.text import MASK
 from tests.settings.conftest import Load
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.operations.status import Status
-from shadowserver_connector.operations.statusfile import write_status
+from shadowserver_connector.operations.status_file import write_status
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,8 +11,7 @@ import pytest
 from pycti.connector.opencti_connector_helper import get_config_variable
 
 from shadowserver_connector.settings import export_for_pycti
-from shadowserver_connector.settings.names import known_settings, names_in_yaml
-from shadowserver_connector.settings.pycti_names import HANDED_ON
+from shadowserver_connector.settings.names import HANDED_ON, known_settings, names_in_yaml
 from tests.settings.conftest import Load
 
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from shadowserver_connector.settings import Settings
+from shadowserver_connector.settings.messages import as_text
 from shadowserver_connector.settings.names import known_settings
-from shadowserver_connector.settings.text import as_text
 from tests.settings.conftest import Load
 
 UPPER_CASE_UUID = "0A1B2C3D-0000-1000-8000-00805F9B34FB"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from shadowserver_connector.mapping.cells.addresses import parse_network
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.values.addresses import parse_network
+from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.pipeline.jobs import job_of
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.source import find_reports
 from shadowserver_connector.report.table import open_table
 from tests.mapping.conversion import convert_bytes

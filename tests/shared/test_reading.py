@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.jobs import job_of
 from shadowserver_connector.report.source import ReportFile
 from tests.shared.checks import Checker
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.simulator import hostile
 from shadowserver_connector.simulator.generate import report_chunks, write_report

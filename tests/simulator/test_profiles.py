@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.report.filename import info_from_filename
+from shadowserver_connector.report.info import info_from_filename
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until, sized
 
 LAST = date(2024, 1, 31)

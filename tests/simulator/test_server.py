@@ -11,7 +11,7 @@ from functools import partial
 import httpx
 import pytest
 
-from shadowserver_connector.api.signing import sign
+from shadowserver_connector.api.client import sign
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
 from tests.api.memory import DAY, DAY_BEFORE, KEY, SECRET, MemoryStore, csv, stored

@@ -192,7 +192,7 @@ def test_a_folder_that_another_process_writes_is_left_alone(tmp_path: Path, repo
     folder = report_folder(out, INFO)
     code = (
         "import pathlib, sys\n"
-        "from shadowserver_connector.sink.partial import partial_folder\n"
+        "from shadowserver_connector.sink.directory import partial_folder\n"
         "with partial_folder(pathlib.Path(sys.argv[1])) as partial:\n"
         "    print(partial, flush=True)\n"
         "    sys.stdin.read()\n"

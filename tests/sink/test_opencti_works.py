@@ -9,10 +9,9 @@ import pytest
 from pycti import __version__
 
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.sink import owners
-from shadowserver_connector.sink.owners import Owner
+from shadowserver_connector.sink import works
 from shadowserver_connector.sink.platform import Abilities, abilities, within
-from shadowserver_connector.sink.works import close_orphans, work_name
+from shadowserver_connector.sink.works import Owner, close_orphans, work_name
 from tests.sink.installed import CAN
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
 
@@ -75,7 +74,7 @@ def test_a_living_owner_is_told_from_a_dead_one(name: str) -> None:
     """By another process, killed in between; what it leaves behind is cleaned up."""
     helper = FakeHelper()
     helper.api.work.initiate_work("connector-id", name)
-    place = owners.temporary_directory()
+    place = works.temporary_directory()
     command = [sys.executable, "-c", ENDLESS, str(place)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -93,20 +92,20 @@ def test_a_work_that_this_process_gave_up_is_closed() -> None:
     """It was marked, its delivery failed, and the next run looks."""
     helper = FakeHelper()
     helper.api.work.initiate_work("connector-id", NAME)
-    owners.mark("connector-id", "work-1")
+    works.mark("connector-id", "work-1")
     assert close_orphans(helper) == [NAME]
-    assert owners.owner_of("connector-id", "work-1") is Owner.UNKNOWN
+    assert works.owner_of("connector-id", "work-1") is Owner.UNKNOWN
 
 
 def test_a_folder_that_is_not_ours_holds_no_marks(tmp_path: Path) -> None:
     """In a temporary directory that others write to, nothing is followed nor believed."""
-    folder = owners.temporary_directory() / "shadowserver-connector-id.works"
+    folder = works.temporary_directory() / "shadowserver-connector-id.works"
     folder.symlink_to(tmp_path)
-    owners.mark("connector-id", "work-1")
+    works.mark("connector-id", "work-1")
     folder.unlink()
     folder.mkdir()
     folder.chmod(0o777)
-    owners.mark("connector-id", "work-2")
+    works.mark("connector-id", "work-2")
     assert list(tmp_path.iterdir()) == list(folder.iterdir()) == []
 
 

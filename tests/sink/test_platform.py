@@ -12,7 +12,7 @@ import requests
 
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.sink import works
-from shadowserver_connector.sink.held import held
+from shadowserver_connector.sink.delivered import held
 from shadowserver_connector.sink.platform import (
     Abilities,
     as_ours,
@@ -22,8 +22,7 @@ from shadowserver_connector.sink.platform import (
     is_too_large,
     reason,
 )
-from shadowserver_connector.sink.queue import await_room, queued_megabytes
-from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.sink.waiting import Stopping, Waiter, await_room, queued_megabytes
 from shadowserver_connector.sink.works import WorkDeletedError
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.bundle.chunk import Encoded
-from shadowserver_connector.sink.sent import SentObjects
+from shadowserver_connector.sink.delivered import SentObjects
 
 
 def objects(first: int, last: int) -> list[Encoded]:
@@ -67,7 +67,7 @@ def memory_of_sent(count: int) -> int:
 import re
 from pathlib import Path
 from shadowserver_connector.bundle.chunk import Encoded
-from shadowserver_connector.sink.sent import SentObjects
+from shadowserver_connector.sink.delivered import SentObjects
 sent = SentObjects()
 for start in range(0, {count}, 1000):
     sent.add([Encoded(f"ipv4-addr--{{n}}", b"%d" % n) for n in range(start, start + 1000)])

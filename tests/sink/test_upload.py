@@ -11,8 +11,8 @@ import pytest
 import requests
 from pycti import OpenCTIApiClient
 
+from shadowserver_connector.sink.artifact import File, call_with_file
 from shadowserver_connector.sink.platform import as_ours, error_name, is_too_large, reason
-from shadowserver_connector.sink.upload import File, call_with_file
 from tests.api.tls import certificates, proxy
 from tests.platform.server import Answer
 from tests.sink.uploads import TOKEN, Uploads, refused, stored

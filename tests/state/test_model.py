@@ -4,20 +4,20 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state.digest import report_digest
-from shadowserver_connector.state.model import (
+from shadowserver_connector.state.imported import (
     State,
     failures_of,
     finished,
     is_content_known,
     is_done,
     remembered,
+    report_digest,
+    tried_again,
     with_day_closed,
     with_day_open,
     with_done,
     with_failure,
 )
-from shadowserver_connector.state.window import tried_again
 
 DAY = date(2024, 1, 31)
 INFO = ReportInfo(

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state.model import (
+from shadowserver_connector.state.imported import (
     Done,
     State,
     finished,
     is_done,
+    tried_again,
     with_day_open,
     with_done,
     with_failure,
 )
 from shadowserver_connector.state.storage import SIZE_BUDGET, dump, fitting, load, understand
-from shadowserver_connector.state.window import tried_again
 
 DAY = date(2024, 1, 31)
 INFO = ReportInfo(

@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from shadowserver_connector.state.model import State, Tried, with_day_open
-from shadowserver_connector.state.window import (
+from shadowserver_connector.state.imported import (
+    State,
+    Tried,
     oldest_day,
     passed_over,
     tried_again,
     window,
+    with_day_open,
     without_hopeless,
 )
 

@@ -1,10 +1,9 @@
-"""The Reports API, as methods that return checked values or raise.
-
-Source: Shadowserver's API documentation (github.com/The-Shadowserver-Foundation/api_utils/wiki).
-"""
+"""The Reports API, as methods that return checked values or raise."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -23,6 +22,7 @@ from shadowserver_connector.api.connection import (
     open_client,
     read_bounded,
     tls_context,
+    unlogged,
     usual_network,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
@@ -34,19 +34,24 @@ from shadowserver_connector.api.download import (
     take_any,
     target_path,
 )
-from shadowserver_connector.api.pacing import Pacer
-from shadowserver_connector.api.quiet import unlogged
 from shadowserver_connector.api.retry import (
+    Pacer,
     RetryLaterError,
     RetryPolicy,
     call,
     is_transient,
     retry_after_seconds,
 )
-from shadowserver_connector.api.signing import sign
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.model import Settings
 from shadowserver_connector.settings.network import Network
+
+
+def sign(body: bytes, secret: str) -> str:
+    """Return the value of ``HMAC2`` for exactly these body bytes: hex HMAC-SHA256."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
 
 T = TypeVar("T")
 
@@ -286,3 +291,18 @@ class ReportsApi:
 
     def _secrets(self) -> tuple[str, str]:
         return self._key, self._secret
+
+
+def open_api(settings: Settings) -> ReportsApi:
+    """Return a client of the Reports API; ``SettingsError`` where its settings are missing."""
+    credentials = settings.require_api()
+    shadowserver = settings.shadowserver
+    return ReportsApi(
+        credentials.key.get_secret_value(),
+        credentials.secret.get_secret_value(),
+        api_url=shadowserver.api_url,
+        download_url=shadowserver.download_url,
+        ca_bundle=shadowserver.ca_bundle,
+        network=settings.network,
+        connections=shadowserver.max_threads,
+    )

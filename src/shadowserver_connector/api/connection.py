@@ -1,10 +1,13 @@
-"""The HTTP client of both hosts: TLS, proxies, time-outs, one pool; and reading bounded bodies."""
+"""The HTTP client of both hosts: TLS, proxies, time-outs, one pool, bounded bodies, its log."""
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
@@ -24,6 +27,34 @@ from shadowserver_connector.settings.network import (
     is_loopback,
     verifying_context,
 )
+
+_LOGGERS = (
+    "httpx",
+    "httpcore.connection",
+    "httpcore.http11",
+    "httpcore.http2",
+    "httpcore.proxy",
+    "httpcore.socks",
+)
+
+_requesting: ContextVar[bool] = ContextVar("shadowserver_requesting", default=False)
+
+
+def _not_ours(_record: logging.LogRecord) -> bool:
+    return not _requesting.get()
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Silence httpx and httpcore in this thread, for requests made inside; others still log."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_not_ours)
+    token = _requesting.set(True)
+    try:
+        yield
+    finally:
+        _requesting.reset(token)
+
 
 SHADOWSERVERS_BUNDLE: Final = "SHADOWSERVER_CA_BUNDLE"
 THROUGH_PROXY: Final = "through the proxy of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"

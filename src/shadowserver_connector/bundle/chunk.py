@@ -1,11 +1,28 @@
-"""A chunk: what travels to OpenCTI as one message, or lies on disk as one bundle."""
+"""From findings to chunks: bounded, merged by id, ordered, closed under reference."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain
+from typing import Final, Literal, Protocol
+
+import orjson
+
+from shadowserver_connector.bundle.division import Room, Sizes, divided
+from shadowserver_connector.bundle.finding import (
+    LAYER,
+    LAYERS,
+    Finding,
+    LabelSets,
+    Made,
+    NoteDraft,
+    Observed,
+    merge_labels,
+    merge_observed,
+    unite,
+)
 
 # A STIX id is its object's type, two dashes and a UUID.
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
@@ -47,3 +64,293 @@ class Chunk:
         name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join([o.id for o in kept]))
         head = b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode()
         return head + b",".join([o.json for o in kept]) + b"]}"
+
+
+_FIRST_REFERENCED: Final = LAYER["location"]
+
+HELD_BYTES: Final = 32 * 1024 * 1024
+"""Size of the chunks that wait for the end of the first part."""
+
+LEAST_BYTES: Final = 16 * 1024
+MOST_BYTES: Final = 11 * 1024 * 1024
+"""Of a chunk, whatever is asked for. A message carries it in base64, a third larger, and RabbitMQ
+refuses messages of more than 16 MiB."""
+
+BUNDLE_SIZE: Final = 512
+"""Head and commas of a bundle, and what names of parts add to those of the Report."""
+
+
+class Containers(Protocol):
+    """The Report in its parts, and the Case, as seen by one chunk."""
+
+    @property
+    def preamble(self) -> Sequence[Made]:
+        """Author and markings: every object refers to them, so every chunk carries them."""
+
+    def report(self, part: int, refs: Sequence[str]) -> Encoded:
+        """Return the part of the Report that refers to just these objects."""
+
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+        """Return the Case as this chunk completes it, or ``None`` where none is wanted."""
+
+    def note_refs(self, part: int) -> tuple[str, ...]:
+        """Return the ids of the containers that a Note of this part is attached to."""
+
+    def observed(self, seen: Observed) -> Made:
+        """Return an Observed-Data, without labels."""
+
+
+class _Open:
+    """The content of a chunk that may still grow."""
+
+    def __init__(self, part: int, preamble: Sequence[Made]) -> None:
+        self.part = part
+        self.objects: dict[str, Made] = {made.id: made for made in preamble}
+        self.labels: dict[str, LabelSets] = {}
+        self.observed: dict[tuple[str, ...], Observed] = {}
+        self.notes: dict[str, NoteDraft] = {}
+        self.is_empty = True
+        self.rows = 0
+        self.size = sum(len(made.body) for made in preamble)
+
+    def __len__(self) -> int:
+        return len(self.objects) + len(self.observed) + len(self.notes)
+
+    def add(self, finding: Finding, fresh: Sequence[Made], size: int) -> None:
+        """Add a finding of ``size`` bytes; ``fresh`` are its objects that are not here yet."""
+        self.is_empty = False
+        self.rows += finding.rows
+        self.size += size
+        if len(fresh) < len(finding.objects):
+            self._raise_scores(finding)
+        objects, labels, observed = self.objects, self.labels, self.observed
+        for made in fresh:
+            objects[made.id] = made
+        for tagged, new in finding.tags:
+            for stix_id in tagged:
+                known = labels.get(stix_id)
+                if known is None:
+                    labels[stix_id] = new
+                elif known is not new:
+                    labels[stix_id] = merge_labels(known, new)
+        for seen in finding.observed:
+            earlier = observed.get(seen.refs)
+            observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
+        for note in finding.notes:
+            self.notes[note.id] = note
+
+    def _raise_scores(self, finding: Finding) -> None:
+        for stix_id, made in finding.objects.items():
+            if made.score is not None and stix_id in self.objects:
+                known = self.objects[stix_id]
+                if known.score is None or known.score < made.score:
+                    self.objects[stix_id] = made
+
+
+def _size_of_texts(containers: Containers) -> int:
+    """Return the bytes of Report and Case without what they refer to."""
+    case = containers.case(1, (), only_part=True)
+    return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
+
+
+class ChunkBuilder:
+    """Takes findings one by one and emits a chunk whenever the next would not fit.
+
+    No chunk exceeds the limits, whatever a finding holds. Within what is not emitted yet, at least
+    the last chunk and the one before, Observed-Data of the same observables are merged: OpenCTI
+    adds the number of the second to that of the first, or overwrites it.
+
+    The chunks of the first part are held back until it is known whether a second one comes,
+    since a Case holds the objects themselves only if the Report has a single part. Beyond
+    ``HELD_BYTES`` (countless Notes on few objects) nothing is held, and the Case holds the Report
+    alone.
+    """
+
+    def __init__(
+        self,
+        containers: Containers,
+        emit: Callable[[Chunk], None],
+        *,
+        max_objects: int,
+        max_bytes: int,
+        max_refs: int,
+        first_refs: Sequence[str] = (),
+    ) -> None:
+        self._containers = containers
+        self._emit = emit
+        self._max_objects = max_objects - 2  # the Report and the Case come on top
+        max_bytes = min(max(max_bytes, LEAST_BYTES), MOST_BYTES)
+        self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
+        self._max_refs = max_refs
+        self._part_refs: set[str] = set(first_refs)
+        self._observed_in_part = 0
+        self._findings_in_part = 0
+        self._held: list[_Open] = []
+        self._single = True
+        self._sizes = Sizes()
+        self._open = _Open(1, containers.preamble)
+        self._room = Room(self._max_objects - len(self._open), self._max_bytes - self._open.size)
+        self._place: dict[tuple[str, ...], _Open] = {}
+        self.parts = 1
+        self.merged = 0
+        """Rows whose Note stood in the chunk already."""
+
+    def add(self, finding: Finding) -> int:
+        """Add a finding to the chunk that is open or to a new one; return what is left out of it.
+
+        One that no chunk would hold whole is divided. What is left out are objects that even then
+        find no room, and references of Notes and Observed-Data to them.
+        """
+        if self._add(finding):
+            return 0
+        pieces, left_out = divided(finding, self._sizes, self._room)
+        return left_out + sum([not self._add(piece) for piece in pieces])
+
+    def _add(self, finding: Finding) -> bool:
+        """Add a finding whole; where no chunk would hold it, do nothing and return ``False``."""
+        known = self._open.objects
+        fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
+        refs = self._new_refs(fresh)
+        added = len(refs) + len(finding.observed)
+        size = self._sizes.of(finding, fresh)
+        if self._findings_in_part and self._refs_held + added > self._max_refs:
+            fresh = list(finding.objects.values())
+            size = self._sizes.of(finding, fresh)
+            if not self._has_room(finding, size):
+                return False
+            self._next_part()
+            refs = self._new_refs(fresh)
+        elif not self._fits(finding, len(fresh), size):
+            fresh = list(finding.objects.values())
+            size = self._sizes.of(finding, fresh)
+            if not self._has_room(finding, size):
+                return False
+            self._next_chunk()
+        self._part_refs.update(refs)
+        self._observed_in_part += len(finding.observed)
+        self._findings_in_part += 1
+        self.merged += _repeated(finding, self._open.notes)
+        self._gather(finding, size)
+        self._open.add(finding, fresh, size)
+        return True
+
+    def _gather(self, finding: Finding, size: int) -> None:
+        """Move the finding's Observed-Data from chunks that wait to the one that is open.
+
+        One stays, and is sent twice, where the open chunk has no room for its labels.
+        """
+        now, place = self._open, self._place
+        for seen in finding.observed:
+            refs = seen.refs
+            there = place.get(refs)
+            if there is now:
+                continue
+            place[refs] = now
+            if there is not None:
+                more = self._sizes.of_observed(there.observed[refs])
+                if now.size + size + more <= self._max_bytes:
+                    now.observed[refs] = there.observed.pop(refs)
+                    now.size += more
+
+    @property
+    def _refs_held(self) -> int:
+        """References of the part so far; Observed-Data that will be merged count each time."""
+        return len(self._part_refs) + self._observed_in_part
+
+    def _new_refs(self, fresh: Sequence[Made]) -> list[str]:
+        known = self._part_refs
+        return [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
+
+    def close(self) -> None:
+        """Emit what is left."""
+        if not self._open.is_empty:
+            self._held.append(self._open)
+        self._release(len(self._held))
+
+    def _has_room(self, finding: Finding, size: int) -> bool:
+        """Tell whether a chunk holds a finding of so many bytes."""
+        objects = len(finding.objects) + len(finding.observed) + len(finding.notes)
+        return objects <= self._room.objects and size <= self._room.size
+
+    def _fits(self, finding: Finding, fresh: int, size: int) -> bool:
+        now = self._open
+        objects = len(now) + fresh + len(finding.observed) + len(finding.notes)
+        return objects <= self._max_objects and now.size + size <= self._max_bytes
+
+    def _next_chunk(self) -> None:
+        if not self._open.is_empty:
+            self._held.append(self._open)
+        if self.parts > 1 or sum(content.size for content in self._held) > HELD_BYTES:
+            self._single = False
+            self._release(len(self._held) - 1)
+        self._open = _Open(self.parts, self._containers.preamble)
+
+    def _next_part(self) -> None:
+        self.parts += 1
+        self._part_refs = set()
+        self._observed_in_part = 0
+        self._findings_in_part = 0
+        self._next_chunk()
+
+    def _release(self, number: int) -> None:
+        """Emit the first of those that wait."""
+        for content in self._held[:number]:
+            for refs in content.observed:
+                if self._place[refs] is content:
+                    del self._place[refs]
+            self._emit(_closed(content, self._containers, only_part=self._single))
+        del self._held[:number]
+
+
+def _repeated(finding: Finding, notes: Container[str]) -> int:
+    """Return how many rows have a Note that equals an earlier one."""
+    repeated = 0
+    met = set()
+    for note in finding.notes:
+        if note.id in notes or note.id in met:
+            repeated += note.rows
+        met.add(note.id)
+    return repeated
+
+
+def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk:
+    layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
+    observable = _LabelWriter(b',"x_opencti_labels":')
+    plain = _LabelWriter(b',"labels":')
+    labels = content.labels
+    for made in content.objects.values():
+        end = observable.end(labels.get(made.id))
+        if made.score is not None:
+            end = b',"x_opencti_score":%d' % made.score + end
+        layers[made.layer].append(Encoded(made.id, made.body + end))
+    for seen in content.observed.values():
+        made = containers.observed(seen)
+        layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
+    refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
+    layers[LAYER["report"]].append(containers.report(content.part, refs))
+    case = containers.case(content.part, refs, only_part=only_part)
+    if case is not None:
+        layers[LAYER["case-incident"]].append(case)
+    attached = containers.note_refs(content.part)
+    for note in content.notes.values():
+        refs_and_end = orjson.dumps([*attached, *note.refs]) + plain.end(labels.get(note.id))
+        body = note.body + b',"object_refs":' + refs_and_end
+        layers[LAYER["note"]].append(Encoded(note.id, body))
+    return Chunk("findings", tuple(chain.from_iterable(layers)), content.rows)
+
+
+class _LabelWriter:
+    """Writes how objects end, with their labels; few sets differ within a chunk."""
+
+    def __init__(self, member: bytes) -> None:
+        self._member = member
+        self._known: dict[LabelSets, bytes] = {}
+
+    def end(self, labels: LabelSets | None) -> bytes:
+        """Return the member with the labels, where there are any, and the closing brace."""
+        if not labels:
+            return b"}"
+        written = self._known.get(labels)
+        if written is None:
+            written = self._known[labels] = self._member + orjson.dumps(unite(labels)) + b"}"
+        return written

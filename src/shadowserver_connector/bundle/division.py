@@ -7,8 +7,7 @@ from typing import Final
 
 import orjson
 
-from shadowserver_connector.bundle.finding import Finding, Labels, NoteDraft, Observed
-from shadowserver_connector.bundle.made import Made
+from shadowserver_connector.bundle.finding import Finding, Labels, Made, NoteDraft, Observed
 
 # What an object adds to a chunk beside its body: its references in Report and Case, its score.
 _OVERHEAD: Final = 160

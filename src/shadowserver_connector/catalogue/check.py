@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from shadowserver_connector.catalogue.activities import Activities
-from shadowserver_connector.catalogue.findings import IDENTITY, PARTS
 from shadowserver_connector.catalogue.model import (
     EXCLUSIVE_ROLES,
+    IDENTITY,
+    PARTS,
     ROLES,
     SEVERITIES,
     TRAFFIC,
+    Activities,
     Catalogue,
     Column,
     Family,

@@ -1,16 +1,332 @@
-"""Reads the catalogue's data files, and refuses them when they contradict themselves."""
+"""Reads the catalogue's data files into a catalogue."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from shadowserver_connector.catalogue.build import build
-from shadowserver_connector.catalogue.model import Catalogue
+from shadowserver_connector.catalogue.check import check
+from shadowserver_connector.catalogue.model import (
+    Activities,
+    Catalogue,
+    Column,
+    Family,
+    FindingRules,
+    Meaning,
+    Pattern,
+    ReportType,
+)
 from shadowserver_connector.errors import CatalogueError
+
+
+class Entry:
+    """A table in a data file; every complaint about it names the file and the entry.
+
+    A field is taken once, and ``done`` refuses those that nobody took: a misspelt field is an
+    error, not a default.
+    """
+
+    def __init__(self, file: str, name: str, fields: object) -> None:
+        if not isinstance(fields, Mapping):
+            raise CatalogueError(f"{file}: {name}: must be a table of fields")
+        self.file = file
+        self.name = name
+        self._fields: dict[str, object] = dict(fields)
+
+    def error(self, complaint: str) -> CatalogueError:
+        """Return the error that makes a complaint about this entry."""
+        named = f"{self.file}: {self.name}" if self.name else self.file
+        return CatalogueError(f"{named}: {complaint}")
+
+    def text(self, field: str, default: str | None = None) -> str:
+        """Take a text; without a default it must be there and not be blank."""
+        value = self._fields.pop(field, default)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            raise self.error(f"{field} must be given, as text")
+        return value
+
+    def flag(self, field: str) -> bool:
+        """Take a field that must be true or false."""
+        value = self._fields.pop(field, None)
+        if not isinstance(value, bool):
+            raise self.error(f"{field} must be true or false")
+        return value
+
+    def number(self, field: str, most: int) -> int:
+        """Take a field that must be a whole number from 0 on."""
+        value = self._fields.pop(field, None)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+            raise self.error(f"{field} must be a whole number from 0 to {most}")
+        return value
+
+    def texts(self, field: str) -> tuple[str, ...]:
+        """Take a list of texts; an absent one is empty."""
+        value = self._fields.pop(field, [])
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self.error(f"{field} must be a list of texts")
+        return tuple(value)
+
+    def table(self, field: str) -> dict[str, str]:
+        """Take a table of texts; an absent one is empty."""
+        value = self._fields.pop(field, {})
+        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
+            raise self.error(f"{field} must be a table of texts")
+        return value
+
+    def has(self, field: str) -> bool:
+        """Tell whether a field is there and not yet taken."""
+        return field in self._fields
+
+    def entries(self) -> Iterator[Entry]:
+        """Take the fields as entries of their own, named below this one."""
+        fields, self._fields = self._fields, {}
+        for name, value in fields.items():
+            yield Entry(self.file, f"{self.name}.{name}" if self.name else name, value)
+
+    def done(self) -> None:
+        """Refuse fields that nobody took."""
+        if self._fields:
+            raise self.error(f"unknown field {', '.join(sorted(self._fields))}")
+
+
+PAGES = "https://www.shadowserver.org/what-we-do/network-reporting/"
+SECTION = 1000
+"""Orders kept for one section of columns: far more than there are columns in one."""
+HIGHEST_SCORE = 100
+"""OpenCTI's."""
+KINDS_OF_ACTIVITIES = ("deeds", "places", "classes", "services", "weaknesses")
+"""Lists of words in ``activities.toml``."""
+
+
+def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
+    """Return the catalogue that the parsed data files (file name -> content) describe.
+
+    Raises:
+        CatalogueError: an entry is wrong or contradicts another; file and entry are named.
+    """
+    top = {file: Entry(file, "", content) for file, content in documents.items()}
+    sections = list(documents["columns.toml"])
+    columns = _columns(top["columns.toml"])
+    families = {family.name: family for family in map(_family, top["families.toml"].entries())}
+    layouts = _layouts(top["layouts.toml"])
+    types, siblings = _types(top["report_types.toml"], families)
+    score = top["meanings.toml"].number("malicious_score", HIGHEST_SCORE)
+    settings = Entry("patterns.toml", "settings", documents["patterns.toml"]["settings"])
+    secrets = Entry("patterns.toml", "secrets", documents["patterns.toml"]["secrets"])
+    named = Entry("patterns.toml", "patterns", documents["patterns.toml"]["patterns"])
+    catalogue = Catalogue(
+        types=types,
+        meanings={entry.name: _meaning(entry, score) for entry in top["meanings.toml"].entries()},
+        families=families,
+        activities=_activities(
+            Entry("activities.toml", "activities", documents["activities.toml"])
+        ),
+        columns=columns,
+        overrides=_overrides(top["overrides.toml"], columns, sections),
+        patterns=tuple(_pattern(entry, sections) for entry in named.entries()),
+        never=settings.texts("never"),
+        secrets=secrets.texts("names"),
+        secrets_order=_end_of_section(secrets, sections),
+        words={word.lower(): word for word in settings.texts("acronyms")} | settings.table("words"),
+        prefixes=settings.table("parties"),
+        layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
+        siblings=siblings,
+        findings=_findings(documents["findings.toml"]),
+        last=len(sections) * SECTION,
+    )
+    catalogue = replace(catalogue, types=_narrowed(catalogue))
+    check(catalogue)
+    for unknown in layouts.keys() - types.keys():
+        raise Entry("layouts.toml", unknown, {}).error("no such type in report_types.toml")
+    return catalogue
+
+
+def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
+    """Leave a type only those of its family's parties that its columns locate."""
+    types = dict(catalogue.types)
+    for name, report_type in types.items():
+        # The very same object: it was not stated for this type but taken from the family.
+        if report_type.parties is catalogue.families[report_type.family].parties:
+            located = catalogue.located(name)
+            kept = {p: meaning for p, meaning in report_type.parties.items() if p in located}
+            types[name] = replace(report_type, parties=kept)
+    return types
+
+
+def _activities(top: Entry) -> Activities:
+    words = frozenset(word for kind in KINDS_OF_ACTIVITIES for word in top.texts(kind))
+    activities = Activities(words, top.texts("forms"), frozenset(top.texts("families")))
+    top.done()
+    return activities
+
+
+def _findings(document: Mapping[str, Any]) -> FindingRules:
+    top = {name: Entry("findings.toml", name, document[name]) for name in document}
+    rules = FindingRules(
+        identity_roles=frozenset(top["roles"].texts("identity")),
+        volatile_roles=frozenset(top["roles"].texts("volatile")),
+        volatile_meanings=frozenset(top["meanings"].texts("volatile")),
+        volatile_names=top["names"].texts("volatile"),
+    )
+    for entry in top.values():
+        entry.done()
+    return rules
+
+
+def _meaning(entry: Entry, score: int) -> Meaning:
+    meaning = Meaning(entry.name, entry.text("text"), entry.flag("own"), entry.flag("malicious"))
+    entry.done()
+    return replace(meaning, score=score) if meaning.malicious else meaning
+
+
+def _family(entry: Entry) -> Family:
+    family = Family(
+        name=entry.name,
+        title=entry.text("title"),
+        about=entry.text("about"),
+        prefixes=entry.texts("prefixes"),
+        severity=entry.text("severity"),
+        primary=entry.text("primary", ""),
+        parties=entry.table("parties"),
+        traffic=entry.text("traffic"),
+        earlier=entry.texts("earlier"),
+    )
+    entry.done()
+    return family
+
+
+def _columns(top: Entry) -> dict[str, Column]:
+    columns: dict[str, Column] = {}
+    for place, section in enumerate(top.entries()):
+        for index, entry in enumerate(section.entries()):
+            name = entry.name.partition(".")[2]
+            if name in columns:
+                raise entry.error("the column is in another section too; keep one")
+            columns[name] = _column(entry, name, place * SECTION + index)
+    return columns
+
+
+def _column(entry: Entry, name: str, order: int, base: Column | None = None) -> Column:
+    column = Column(
+        name=name,
+        role=entry.text("role", base.role if base else None),
+        party=entry.text("party", base.party if base else ""),
+        group=entry.text("group", base.group if base else ""),
+        title=entry.text("title", base.title if base else None),
+        order=order,
+        finding=entry.text("finding", base.finding if base else ""),
+    )
+    entry.done()
+    return column
+
+
+def _overrides(
+    top: Entry, columns: Mapping[str, Column], sections: list[str]
+) -> dict[str, tuple[tuple[str, Column], ...]]:
+    overrides = {}
+    for of_column in top.entries():
+        name = of_column.name
+        base = columns.get(name)
+        if base is None:
+            raise of_column.error("no such column in columns.toml")
+        overrides[name] = tuple(
+            (entry.name.partition(".")[2], _override(entry, base, sections))
+            for entry in of_column.entries()
+        )
+    return overrides
+
+
+def _override(entry: Entry, base: Column, sections: list[str]) -> Column:
+    order = _end_of_section(entry, sections) if entry.has("section") else base.order
+    return _column(entry, base.name, order, base)
+
+
+def _pattern(entry: Entry, sections: list[str]) -> Pattern:
+    order = _end_of_section(entry, sections)
+    glob = entry.name.partition(".")[2]
+    column = _column(entry, glob, order)
+    return Pattern(
+        glob,
+        column.role,
+        column.party,
+        column.group,
+        column.title,
+        column.order,
+        column.finding,
+    )
+
+
+def _end_of_section(entry: Entry, sections: list[str]) -> int:
+    section = entry.text("section")
+    if section not in sections:
+        raise entry.error(f"no section {section} in columns.toml")
+    return (sections.index(section) + 1) * SECTION - 1
+
+
+def _layouts(top: Entry) -> dict[str, tuple[str, ...]]:
+    blocks = top.table("blocks")
+    layouts = {}
+    for name, text in top.table("layouts").items():
+        layouts[name] = tuple(_expand(text, blocks, Entry(top.file, name, {})))
+    top.done()
+    return layouts
+
+
+def _expand(text: str, blocks: Mapping[str, str], entry: Entry) -> Iterator[str]:
+    for word in text.split():
+        if not word.startswith("@"):
+            yield word
+        elif word[1:] in blocks:
+            yield from _expand(blocks[word[1:]], blocks, entry)
+        else:
+            raise entry.error(f"no block {word}")
+
+
+def _types(
+    top: Entry, families: Mapping[str, Family]
+) -> tuple[dict[str, ReportType], dict[str, str]]:
+    types: dict[str, ReportType] = {}
+    siblings: dict[str, str] = {}
+    for entry in top.entries():
+        ipv6 = entry.text("ipv6", "")
+        base = _type(entry, families)
+        if base.name in types or ipv6 in types:
+            raise entry.error("the type is given twice, perhaps as another's ipv6")
+        types[base.name] = base
+        if ipv6:
+            types[ipv6] = replace(base, name=ipv6, title=f"IPv6 {base.title}")
+            siblings[ipv6] = base.name
+    return types, siblings
+
+
+def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
+    family = families.get(entry.text("family"))
+    if family is None:
+        raise entry.error("family is not one of families.toml")
+    page = entry.text("page", "")
+    report_type = ReportType(
+        name=entry.name,
+        title=entry.text("title"),
+        severity=entry.text("severity", family.severity),
+        family=family.name,
+        page=PAGES + page if page else "",
+        primary=entry.text("primary", family.primary),
+        parties=entry.table("parties") if entry.has("parties") else family.parties,
+        traffic=entry.text("traffic", family.traffic),
+        application=entry.text("application", ""),
+        known=True,
+        vendor=entry.text("vendor", ""),
+        product=entry.text("product", ""),
+        variants=entry.table("variants"),
+        about=entry.text("about", family.about),
+    )
+    entry.done()
+    return report_type
+
 
 FILES = (
     "meanings.toml",

@@ -9,9 +9,62 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from typing import Final
 
-from shadowserver_connector.catalogue.activities import Activities
-from shadowserver_connector.catalogue.findings import FindingRules
+_BETWEEN_WORDS: Final = re.compile(r"[\s_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Activities:
+    """Names of deeds, services, sensors, lists and whole classes of malware."""
+
+    words: frozenset[str]
+    """Names as a whole, in lower case, their parts joined by hyphens."""
+    forms: tuple[str, ...]
+    """What other names begin or end with: one ``*``, at the end or the beginning."""
+    families: frozenset[str] = frozenset()
+    """Names of such a form that are families of malware all the same."""
+
+    def __contains__(self, cell: str) -> bool:
+        """Tell whether a cell names an activity; spaces and underscores count as hyphens."""
+        name = _BETWEEN_WORDS.sub("-", cell.strip().lower())
+        if name in self.words:
+            return True
+        return name not in self.families and any(fnmatchcase(name, form) for form in self.forms)
+
+
+IDENTITY: Final = "identity"
+STATE: Final = "state"
+WORDING: Final = "wording"
+VOLATILE: Final = "volatile"
+
+PARTS: Final = (IDENTITY, STATE, WORDING, VOLATILE)
+"""Whose and what; how it is; the same but for clocks and tokens in the text; no part at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRules:
+    """What holds where a column does not say it itself; a cell that nothing fits is state."""
+
+    identity_roles: frozenset[str]
+    volatile_roles: frozenset[str]
+    volatile_meanings: frozenset[str]
+    """Meanings of parties which a finding merely happened to meet."""
+    volatile_names: tuple[str, ...]
+    """Globs of unpublished names, against the name between two underscores."""
+
+    def part(self, role: str, meaning: str) -> str:
+        """Return what the cells of a role are, of a party that means this; one of ``PARTS``."""
+        if role in self.volatile_roles or meaning in self.volatile_meanings:
+            return VOLATILE
+        return IDENTITY if role in self.identity_roles else STATE
+
+    def of_name(self, words: str) -> str:
+        """Return ``VOLATILE`` where an unpublished name says that its cells are, else nothing."""
+        if any(fnmatchcase(words, glob) for glob in self.volatile_names):
+            return VOLATILE
+        return ""
+
 
 _NO_WORD = re.compile(r"[\W_]+")
 _NAME = re.compile(r"\w+")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +13,15 @@ import typer
 from shadowserver_connector import __version__
 from shadowserver_connector.cli import operations
 from shadowserver_connector.cli.arguments import Config, Files, Json, days_between, loaded_settings
-from shadowserver_connector.cli.exits import run
-from shadowserver_connector.cli.usage import Commands
-from shadowserver_connector.compiled import is_compiled
+from shadowserver_connector.cli.usage import Commands, run
 from shadowserver_connector.exits import TABLE
+
+
+def is_compiled() -> bool:
+    """Tell whether the modules that each row passes through are compiled."""
+    rows = find_spec("shadowserver_connector.mapping.rows")
+    return bool(rows and rows.origin and rows.origin.endswith(tuple(EXTENSION_SUFFIXES)))
+
 
 app = typer.Typer(
     name="shadowserver-connector",
@@ -59,8 +66,8 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Convert report files on disk into STIX 2.1 bundles."""
-    from shadowserver_connector.cli.files import convert as command
-    from shadowserver_connector.pipeline.options import conversion_options
+    from shadowserver_connector.cli.convert import convert as command
+    from shadowserver_connector.settings.conversion import conversion_options
 
     def work() -> int:
         settings = loaded_settings(config).settings.shadowserver
@@ -79,8 +86,8 @@ def convert(
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")
 def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
     """Show how each column of a file is read, what is made of it, and which cells are bad."""
-    from shadowserver_connector.cli.files import explain as command
-    from shadowserver_connector.pipeline.options import conversion_options
+    from shadowserver_connector.cli.convert import explain as command
+    from shadowserver_connector.settings.conversion import conversion_options
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
@@ -101,7 +108,7 @@ def preview(
 ) -> None:
     """Write one HTML page: charts, a table of findings, and the STIX graph to click through."""
     from shadowserver_connector.cli.preview import preview as command
-    from shadowserver_connector.pipeline.options import conversion_options
+    from shadowserver_connector.settings.conversion import conversion_options
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
@@ -128,7 +135,7 @@ def demo(
 @app.command(epilog="Example: shadowserver-connector check --config config.yml")
 def check(config: Config = None, as_json: Json = False) -> None:
     """Show every setting with its value and source, and try both connections and the clock."""
-    from shadowserver_connector.cli.remote import check as command
+    from shadowserver_connector.cli.shadowserver import check as command
 
     run(lambda: command(loaded_settings(config), as_json=as_json))
 
@@ -142,7 +149,7 @@ def types(
     as_json: Json = False,
 ) -> None:
     """List the report types that the catalogue knows, or those that are subscribed."""
-    from shadowserver_connector.cli.remote import types as command
+    from shadowserver_connector.cli.shadowserver import types as command
 
     run(lambda: command(loaded_settings(config).settings if subscribed else None, as_json=as_json))
 
@@ -150,7 +157,7 @@ def types(
 @app.command(epilog="Example: shadowserver-connector subscriptions --json")
 def subscriptions(config: Config = None, as_json: Json = False) -> None:
     """List the report lists that are subscribed."""
-    from shadowserver_connector.cli.remote import subscriptions as command
+    from shadowserver_connector.cli.shadowserver import subscriptions as command
 
     run(lambda: command(loaded_settings(config).settings, as_json=as_json))
 
@@ -169,7 +176,7 @@ def reports(
     as_json: Json = False,
 ) -> None:
     """List the reports that Shadowserver has for some days."""
-    from shadowserver_connector.cli.remote import reports as command
+    from shadowserver_connector.cli.shadowserver import reports as command
 
     def work() -> int:
         until = (last or datetime.now(UTC)).date()

@@ -14,6 +14,7 @@ from shadowserver_connector.exits import UsageError
 if TYPE_CHECKING:
     from shadowserver_connector.settings import Loaded
 
+
 _MOST_DAYS = 3660
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]

@@ -11,13 +11,13 @@ from typing import Final
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.cli.console import err, progress
-from shadowserver_connector.cli.outcomes import show
+from shadowserver_connector.cli.convert import show
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import convert_all
-from shadowserver_connector.pipeline.executors import capacity, open_executor
-from shadowserver_connector.pipeline.fetch import fetch_all
+from shadowserver_connector.pipeline.downloads import fetch_all
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
+from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.preview.page import write_page
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
 from shadowserver_connector.simulator.server import Simulator

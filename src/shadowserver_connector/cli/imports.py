@@ -13,29 +13,33 @@ from typing import Final
 
 from rich.text import Text
 
-from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.api.connect import connect
+from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.cli.arguments import made_folder
-from shadowserver_connector.cli.console import err, print_json, print_table, progress
-from shadowserver_connector.cli.log import ConsoleLog
-from shadowserver_connector.connector.estimate import OBJECTS_PER_SECOND, estimate
+from shadowserver_connector.cli.console import ConsoleLog, err, print_json, print_table, progress
+from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.exits import OK, SOME_FAILED
-from shadowserver_connector.operations.backfill import backfill as import_days
-from shadowserver_connector.operations.fetching import days_of, fetch_into, listed
-from shadowserver_connector.operations.importing import Result, import_files, unread
-from shadowserver_connector.operations.intake import Intake
-from shadowserver_connector.operations.session import open_session
-from shadowserver_connector.pipeline.disk import DiskFloor
-from shadowserver_connector.pipeline.executors import if_ahead, open_executor
-from shadowserver_connector.pipeline.options import conversion_options
+from shadowserver_connector.operations.connections import open_session
+from shadowserver_connector.operations.imports import (
+    Intake,
+    Result,
+    days_of,
+    fetch_into,
+    import_files,
+    listed,
+    unread,
+)
+from shadowserver_connector.operations.imports import backfill as import_days
+from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
+from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings import Loaded
+from shadowserver_connector.settings.conversion import conversion_options
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities, within
 from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.state.model import is_done
+from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.storage import load
 
 HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
@@ -68,7 +72,7 @@ def backfill(
     loaded.settings.require_api()
     intake = _intake(loaded, "backfill")
     misdated: list[Failure] = []
-    with connect(loaded.settings) as api:
+    with open_api(loaded.settings) as api:
         state = load(intake.helper.get_state())
         reports = [
             report
@@ -174,7 +178,7 @@ def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bo
     """Download the originals of some days into an archive folder; return the exit code."""
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
-    with connect(loaded.settings) as api, progress() as bar:
+    with open_api(loaded.settings) as api, progress() as bar:
         reports = list(listed(api, settings, days_of(first, last), failures.append))
         number = len(reports) + len(failures)
         made_folder(archive)

@@ -11,11 +11,11 @@ from shadowserver_connector.cli.console import err, out, print_json, progress
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.exits import OK, SOME_FAILED, UsageError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.jobs import job_of
+from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.plural import counted
-from shadowserver_connector.preview.model import MAX_FINDINGS
 from shadowserver_connector.preview.page import Written, write_page
+from shadowserver_connector.preview.page_data import MAX_FINDINGS
 from shadowserver_connector.report.source import find_reports
 
 Failed = dict[str, str]

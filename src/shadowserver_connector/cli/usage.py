@@ -1,17 +1,41 @@
-"""Wrong usage of the command line, in one line like any other error."""
+"""How commands end: errors and wrong usage as one line and a code."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import click
 import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
 from shadowserver_connector.cli.console import err
-from shadowserver_connector.exits import OK, USAGE
+from shadowserver_connector.exits import INTERRUPTED, KINDS, OK, USAGE, code_of
+
+
+def _message(error: Exception) -> str:
+    """Return what the error says, without the number that the system has for it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def run(command: Callable[[], object]) -> None:
+    """Run a command and exit with its code; known errors are printed as one line each."""
+    try:
+        code = command()
+    except tuple(kind for kind, _ in KINDS) as error:
+        for line in _message(error).splitlines() or [type(error).__name__]:
+            err.print(Text(f"error: {line}", style="bold red"), soft_wrap=True)
+        sys.exit(code_of(error))
+    except (KeyboardInterrupt, click.Abort):
+        # The second is a question that was broken off, or that nobody can answer.
+        err.print("interrupted")
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else OK)
+
 
 # Of click or of typer's copy of it, as the version of typer has it.
 _WRONG_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]

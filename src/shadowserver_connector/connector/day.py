@@ -6,43 +6,91 @@ import time
 import traceback
 from collections.abc import Collection, Sequence
 from concurrent.futures import wait
+from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.api.download import Downloaded, take_any
-from shadowserver_connector.connector.downloads import Fetched, download_into, downloads
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.connector.importer import CONVERTERS, SHADOWSERVER, Importer, Patience
-from shadowserver_connector.connector.memory import StateResetError
-from shadowserver_connector.connector.tally import Tally
+from shadowserver_connector.connector.state_store import StateResetError
 from shadowserver_connector.errors import (
     NotReadyError,
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
 from shadowserver_connector.pipeline.archive import keep_if_wanted
-from shadowserver_connector.pipeline.bounded import Download
-from shadowserver_connector.pipeline.conversions import Conversions, Convert
-from shadowserver_connector.pipeline.disk import DiskFloor
+from shadowserver_connector.pipeline.bounds import DiskFloor
+from shadowserver_connector.pipeline.conversions import (
+    Conversions,
+    Convert,
+    converting_with_room,
+    with_room,
+)
+from shadowserver_connector.pipeline.downloads import Download, Fetched, download_into, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
-from shadowserver_connector.pipeline.room import converting_with_room, with_room
+from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.waiting import Stopping
 from shadowserver_connector.sink.works import work_name
-from shadowserver_connector.state.digest import report_digest
-from shadowserver_connector.state.model import (
+from shadowserver_connector.state.imported import (
     State,
     failures_of,
     is_content_known,
     is_done,
+    report_digest,
     with_day_closed,
     with_day_open,
     with_done,
     with_failure,
 )
+
+PERSISTENT: Final = 3
+"""Failures in a row from which a report is named in OpenCTI even if nothing else is new."""
+_NAMED: Final = 20
+
+
+@dataclass
+class Tally:
+    """Counts of one day's reports."""
+
+    day: date
+    imported: int = 0
+    findings: int = 0
+    skipped: int = 0
+    """Listed but without news: still empty, or known under another id."""
+    failures: list[Failure] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count an imported report."""
+        self.imported += 1
+        self.findings += outcome.noted + outcome.merged
+
+    @property
+    def persistent(self) -> list[Failure]:
+        """The failures that did not go away by themselves."""
+        return [failure for failure in self.failures if failure.times >= PERSISTENT]
+
+    def message(self, objects: int, ending: str = "") -> str:
+        """Return the line that closes the day's work; ``objects`` is how many were sent."""
+        counts = (
+            f"{self.day}: {counted(self.imported, 'report')}, {counted(self.findings, 'finding')}, "
+            f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
+            f"{len(self.failures):,} failed"
+        )
+        named = [_line(failure) for failure in self.failures[:_NAMED]]
+        if len(self.failures) > _NAMED:
+            named.append(f"and {len(self.failures) - _NAMED:,} more")
+        return "; ".join([counts, *([ending] if ending else []), *named])
+
+
+def _line(failure: Failure) -> str:
+    times = f" ({failure.times} runs in a row)" if failure.times >= PERSISTENT else ""
+    return f"failed{times}: {failure.info.file}: {failure.reason}"
+
 
 # Seconds after which a wait for a download looks up whether to stop.
 _LOOK_UP: Final = 0.5

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.events import Observe, ignore
-from shadowserver_connector.connector.memory import Memory
+from shadowserver_connector.connector.state_store import Memory
 from shadowserver_connector.errors import RetriableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.conversions import Convert

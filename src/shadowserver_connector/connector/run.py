@@ -2,32 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from shadowserver_connector.api.answers import DayEvents
+from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.day import import_day
-from shadowserver_connector.connector.estimate import estimate
 from shadowserver_connector.connector.events import DaysGivenUp, Listed, ReportsRefused
 from shadowserver_connector.connector.importer import SHADOWSERVER, Importer, Patience, now
-from shadowserver_connector.connector.memory import Memory
-from shadowserver_connector.connector.selection import is_wanted, of_day
-from shadowserver_connector.errors import ClockError, RetriableError
-from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.report.info import ReportInfo, named_day
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import OPENCTI
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.sink.works import close_orphans
-from shadowserver_connector.state.model import State, finished, is_done, remembered, with_day_open
-from shadowserver_connector.state.storage import FIRST_DAY, fitting
-from shadowserver_connector.state.window import (
+from shadowserver_connector.state.imported import (
+    State,
+    finished,
+    is_done,
     oldest_day,
     passed_over,
+    remembered,
     tried_again,
     window,
+    with_day_open,
     without_hopeless,
 )
+from shadowserver_connector.state.storage import FIRST_DAY, fitting
+
+
+def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
+    """Tell whether the settings choose a report: by type and list, less what is excluded."""
+    return (
+        (not settings.report_types or report.type in settings.report_types)
+        and (not settings.report_names or report.list in settings.report_names)
+        and report.type not in settings.exclude_types
+    )
+
+
+def of_day(
+    day: date, listed: Iterable[ReportInfo]
+) -> tuple[list[ReportInfo], tuple[ReportInfo, ...]]:
+    """Return the reports of the day that was asked for, and those that are not of it.
+
+    A report is of the day when its timestamp says so, or its file's name; it then gets that day.
+    Another one is listed for its own day, too, if that exists.
+    """
+    found: list[ReportInfo] = []
+    others: list[ReportInfo] = []
+    for report in listed:
+        if day in (report.day, named_day(report.file)):
+            found.append(replace(report, day=day))
+        else:
+            others.append(report)
+    return found, tuple(others)
+
+
+def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: Log) -> None:
+    """Log a warning for each setting that names types or lists which the API does not have.
+
+    Asks nothing where nothing is configured.
+    """
+    types = (*settings.report_types, *settings.exclude_types)
+    _warn(log, "SHADOWSERVER_REPORT_TYPES or _EXCLUDE_TYPES", types, api.types)
+    _warn(log, "SHADOWSERVER_REPORT_NAMES", settings.report_names, api.subscriptions)
+
+
+def _warn(log: Log, setting: str, named: Sequence[str], ask: Callable[[], list[str]]) -> None:
+    if not named:
+        return
+    try:
+        known = ask()
+    except (RetriableError, CredentialsError):
+        # The run will meet it, too, and say so.
+        return
+    unknown = sorted(set(named) - set(known))
+    if unknown:
+        log.warning(
+            "Shadowserver does not know these names",
+            {"setting": setting, "unknown": unknown, "known": sorted(known)},
+        )
+
+
+OBJECTS_PER_SECOND: Final = 25
+"""What a usual installation of OpenCTI takes in, by public reports."""
+
+
+class Estimate(NamedTuple):
+    """Rough numbers: the order of magnitude is what counts."""
+
+    reports: int
+    findings: int
+    objects: int
+
+    @property
+    def hours(self) -> float:
+        """How long OpenCTI's workers will be busy."""
+        return self.objects / OBJECTS_PER_SECOND / 3600
+
+
+def estimate(
+    reports: Collection[ReportInfo], stats: Iterable[DayEvents], options: Options
+) -> Estimate:
+    """Estimate the import of ``reports``, of whose days ``stats`` counts the events.
+
+    The API counts by day and type, over all lists: a subscriber who takes only some of the lists
+    gets a number that is too high.
+    """
+    wanted = {(report.day, report.type) for report in reports}
+    findings = sum(each.events for each in stats if (each.day, each.type) in wanted)
+    # A Report and an Artifact for each file.
+    objects = 2 * len(reports) + findings * objects_per_finding(options)
+    return Estimate(len(reports), findings, objects)
+
+
+def objects_per_finding(options: Options) -> int:
+    """Return how many objects a usual finding, one address with one open port, makes.
+
+    Address and Autonomous System always; then what the options add.
+    """
+    relationships = sum(options.relates(name) for name in ("belongs-to", "located-at"))
+    return (
+        2
+        + (options.notes != "none")
+        + options.observed_data
+        + options.network_traffic
+        + relationships
+    )
+
 
 _NAMED: Final = 20
 

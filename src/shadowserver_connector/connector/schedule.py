@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.memory import Memory, StateResetError
+from shadowserver_connector.connector.state_store import Memory, StateResetError
 from shadowserver_connector.sink.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)

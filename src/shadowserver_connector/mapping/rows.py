@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from shadowserver_connector.bundle.finding import Finding, Labels, Observed
-from shadowserver_connector.bundle.made import Made
-from shadowserver_connector.mapping.notes import Row
-from shadowserver_connector.mapping.part import NOTHING, Part
-from shadowserver_connector.mapping.plan import Plan
-from shadowserver_connector.mapping.roles import is_empty
-from shadowserver_connector.mapping.values.dates import parse_seen
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.bundle.finding import Finding, Labels, Made, Observed
+from shadowserver_connector.mapping.cells.dates import parse_seen
+from shadowserver_connector.mapping.cells.readers import is_empty
+from shadowserver_connector.mapping.objects.collector import NOTHING, Part
+from shadowserver_connector.mapping.planning.plan import Plan
+from shadowserver_connector.mapping.texts.notes import Row
+from shadowserver_connector.report.parse_warnings import Oddities
 
 CountedRow = tuple[int, Row, int]
 """Number of the row in the file, from 1, its cells, and how many rows are equal to it."""

@@ -2,26 +2,170 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ssl
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 import httpx
 
-from shadowserver_connector.api.connect import connect
-from shadowserver_connector.api.connection import open_client, tls_context
-from shadowserver_connector.api.deadline import Deadline, ending
-from shadowserver_connector.connector.registration import advice, installed, misfit, trial
-from shadowserver_connector.errors import ShadowserverConnectorError
-from shadowserver_connector.operations.clock import skew, time_of
-from shadowserver_connector.operations.platform import ask, reach
+from shadowserver_connector.api.client import open_api
+from shadowserver_connector.api.connection import open_client, read_bounded, reason, tls_context
+from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
+from shadowserver_connector.api.retry import RetryLaterError
+from shadowserver_connector.connector.helper import advice, connect, installed, misfit, trial
+from shadowserver_connector.errors import (
+    CredentialsError,
+    ShadowserverConnectorError,
+    SinkUnavailableError,
+)
 from shadowserver_connector.plural import counted
+from shadowserver_connector.settings.load import Loaded
 from shadowserver_connector.settings.model import Settings
 from shadowserver_connector.sink.platform import first_refusal
+from shadowserver_connector.sink.waiting import Log, Waiter
 
+TOLERATED: Final = 60.0
+"""Seconds of difference that nobody needs to know of."""
+
+
+def time_of(headers: Mapping[str, str]) -> datetime | None:
+    """Return a server's time, UTC, to the second; ``None`` where it does not say."""
+    try:
+        moment = parsedate_to_datetime(headers["Date"])
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
+def skew(server: str, theirs: datetime, ours: datetime) -> str | None:
+    """Return a sentence about a clock that is wrong, or ``None`` where both agree well enough."""
+    seconds = round((ours - theirs).total_seconds())
+    if abs(seconds) <= TOLERATED:
+        return None
+    direction = "ahead of" if seconds > 0 else "behind"
+    return (
+        f"this machine's clock is {abs(seconds):,} seconds {direction} {server}'s; "
+        "let it follow a time server (NTP)"
+    )
+
+
+_BUNDLE: Final = "OPENCTI_CA_BUNDLE"
 _TIMEOUT: Final = 10.0
+_MAX_BYTES: Final = 1024**2
+_VERSION: Final = "query About { about { version } }"
+_REFUSED: Final = frozenset({"AUTH_REQUIRED", "FORBIDDEN_ACCESS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """An OpenCTI that answers and takes the token."""
+
+    version: str
+    time: datetime | None
+    """The platform's time at its answer, UTC, to the second."""
+
+
+def reach(settings: Settings) -> Platform:
+    """Ask OpenCTI for its version.
+
+    Raises SettingsError where it is not configured, CredentialsError where it refuses the token,
+    SinkUnavailableError where it gives no usable answer within ten seconds.
+    """
+    answer = ask(settings, _VERSION, {})
+    try:
+        body = answer.json()
+        if _REFUSED & _error_names(body):
+            raise CredentialsError("OpenCTI refuses OPENCTI_TOKEN; check it and its user's rights")
+        version = str(body["data"]["about"]["version"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise SinkUnavailableError(
+            f"OpenCTI's answer is none (status {answer.status_code}); check OPENCTI_URL"
+        ) from None
+    return Platform(version, time_of(answer.headers))
+
+
+def ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.Response:
+    """Send a GraphQL query as the connector's user and return the answer, whatever it says.
+
+    Raises SettingsError where OpenCTI is not configured, and SinkUnavailableError.
+    """
+    settings.require_opencti()
+    opencti = settings.opencti
+    token = opencti.token.get_secret_value() if opencti.token else ""
+    deadline = Deadline(_TIMEOUT)
+    try:
+        with (
+            ending(deadline),
+            _client(settings) as client,
+            client.stream(
+                "POST",
+                f"{opencti.url}/graphql",
+                json={"query": query, "variables": dict(variables)},
+                headers={**_custom_headers(settings), "Authorization": f"Bearer {token}"},
+            ) as answer,
+        ):
+            body = read_bounded(answer, _MAX_BYTES, deadline)
+    except (httpx.HTTPError, httpx.InvalidURL, TooLateError, RetryLaterError) as error:
+        why = str(error) if isinstance(error, RetryLaterError) else reason(error, _BUNDLE)
+    except ValueError:
+        # The text of the library's error may quote headers, and so the token.
+        why = "a header that cannot be sent; check OPENCTI_CUSTOM_HEADERS"
+    else:
+        return httpx.Response(
+            answer.status_code, headers=answer.headers, content=body, request=answer.request
+        )
+    raise SinkUnavailableError(f"OpenCTI does not answer ({why}); check OPENCTI_URL")
+
+
+def _client(settings: Settings) -> httpx.Client:
+    opencti, network = settings.opencti, settings.network
+    context = tls_context(opencti.ca_bundle, network, _BUNDLE)
+    if not opencti.ssl_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return open_client(
+        (str(opencti.url),), network=network, context=context, connections=1, timeout=_TIMEOUT
+    )
+
+
+def _error_names(body: Any) -> set[str]:
+    errors = body.get("errors") or ()
+    return {str(name) for each in errors for name in (each.get("name"), _code(each)) if name}
+
+
+def _code(error: Mapping[str, Any]) -> object:
+    return (error.get("extensions") or {}).get("code")
+
+
+def _custom_headers(settings: Settings) -> dict[str, str]:
+    secret = settings.opencti.custom_headers
+    pairs = secret.get_secret_value().split(";") if secret else []
+    named = (pair.split(":", 1) for pair in pairs if ":" in pair)
+    return {name.strip(): value.strip() for name, value in named}
+
+
+def open_session(loaded: Loaded, log: Log) -> tuple[Any, Waiter]:
+    """Return pycti's helper, registered under the connector's id, and how to wait.
+
+    The helper never pings: a ping carries the state, and a connector that runs under the same id
+    must stay the only one to write it. Raises SettingsError, CredentialsError, and
+    SinkUnavailableError where OpenCTI does not answer now.
+    """
+    reach(loaded.settings)
+    waiter = Waiter(threading.Event(), log)
+    return connect(_silent(loaded), waiter), waiter
+
+
+def _silent(loaded: Loaded) -> Loaded:
+    """Return settings by which pycti pings not, listens on no port, and logs errors only."""
+    changes = {"run_and_terminate": True, "expose_metrics": False, "log_level": "error"}
+    connector = loaded.settings.connector.model_copy(update=changes)
+    return replace(loaded, settings=loaded.settings.model_copy(update={"connector": connector}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +185,7 @@ def try_shadowserver(settings: Settings) -> Side:
     """Ask the Reports API what is subscribed."""
 
     def ask() -> Side:
-        with connect(settings) as api:
+        with open_api(settings) as api:
             api.ping()
             lists, types = api.subscriptions(), api.types()
         nothing = "ok, but the key has nothing subscribed"

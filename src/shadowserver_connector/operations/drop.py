@@ -1,18 +1,21 @@
-"""The drop folder: report files as they come by mail, imported once and put away.
-
-A file is left alone until two looks have found it with the same size and time, so that a copy
-under way is not taken for a whole file. Then it goes to ``done/``, or to ``failed/`` with its
-reason beside it. What has been imported is known by its content, whatever its name.
-"""
+"""The drop folder: report files as they come by mail, imported once and put away."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import errno
+import os
+import re
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.events import (
@@ -22,31 +25,276 @@ from shadowserver_connector.connector.events import (
     ReportFailed,
     ReportSkipped,
 )
-from shadowserver_connector.connector.memory import Memory, StateResetError
-from shadowserver_connector.errors import DISK_FULL, NewerStateError
-from shadowserver_connector.operations.dropped import (
-    DroppedFile,
-    DroppedReport,
-    Look,
-    files_in,
-    look_at,
-    put_away,
-    reports_in,
-    shown_name,
-    unpacking,
+from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.errors import (
+    DISK_FULL,
+    ClusterLostError,
+    NewerStateError,
+    NotReadyError,
+    SkippableError,
 )
-from shadowserver_connector.operations.importing import release
-from shadowserver_connector.operations.intake import DayWorks, Intake
+from shadowserver_connector.operations.imports import DayWorks, Intake, release
 from shadowserver_connector.pipeline.archive import keep_if_wanted
-from shadowserver_connector.pipeline.conversions import Conversions, Convert
-from shadowserver_connector.pipeline.lost import ClusterLostError
-from shadowserver_connector.pipeline.outcome import Failure
-from shadowserver_connector.pipeline.room import converting_with_room
-from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.source import shown_path
+from shadowserver_connector.pipeline.batch import job_of
+from shadowserver_connector.pipeline.conversions import Conversions, Convert, converting_with_room
+from shadowserver_connector.pipeline.outcome import Failure, Job
+from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
+from shadowserver_connector.report.parse_warnings import printable
+from shadowserver_connector.report.source import ReportFile, find_reports, shown_path
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.state.model import are_bytes_known, with_done
+from shadowserver_connector.state.imported import are_bytes_known, with_done
+
+_ENDINGS: Final = (".csv", ".gz", ".zip")
+_ENDING: Final = re.compile(r"(\.csv)?\.(csv|gz|zip)$", re.IGNORECASE)
+_REASON: Final = ".reason"
+_CHUNK: Final = 1 << 20
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Without O_NONBLOCK a named pipe would be waited for.
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Look(NamedTuple):
+    """What tells whether a file is still being written, was exchanged, or given other rights."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class DroppedReport(NamedTuple):
+    """A report, as a copy or unpacked."""
+
+    job: Job
+    sha256: str
+    problem: str
+    """Why neither type nor day can be told, in one line; empty where they can."""
+
+
+class DroppedFile(NamedTuple):
+    """A file of which all reports have been found."""
+
+    path: Path
+    reasons: tuple[str, ...] = ()
+    """What is wrong with what it holds."""
+    problem: OSError | None = None
+    """Why it could not be read, which is no fault of what it holds."""
+    changed: bool = False
+    """Whether it is not any more what the look found; then nothing was read."""
+
+
+class _ChangedError(Exception):
+    """A file is another one than the look found."""
+
+
+def shown_name(path: Path) -> str:
+    """Return a file's name for people and machines to read, whatever bytes it has."""
+    return printable(path.name, 255)
+
+
+def look_at(path: Path) -> Look | None:
+    """Return what a file is like, links not followed; ``None`` where there is none."""
+    try:
+        return _look(path.stat(follow_symlinks=False))
+    except FileNotFoundError:
+        return None
+
+
+def files_in(folder: Path) -> dict[Path, Look]:
+    """Return the report files in a folder, by name: no links, nothing hidden, nothing empty."""
+    return dict(sorted(_files_in(folder)))
+
+
+def _files_in(folder: Path) -> Iterator[tuple[Path, Look]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".") or not entry.name.lower().endswith(_ENDINGS):
+                continue
+            with suppress(FileNotFoundError):
+                facts = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(facts.st_mode) and facts.st_size:
+                    yield folder / entry.name, _look(facts)
+
+
+def _look(facts: os.stat_result) -> Look:
+    return Look(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def reports_in(
+    paths: Sequence[Path], looks: Mapping[Path, Look], work: Path
+) -> Iterator[DroppedReport | DroppedFile]:
+    """Yield the reports of each file and then the file, in order; copied or unpacked to ``work``.
+
+    ``looks`` says what each file was found to be. Raises ``OSError`` where a disk is full.
+    """
+    for path in paths:
+        reasons: list[str] = []
+        own = Path(tempfile.mkdtemp(dir=work))
+        try:
+            copy = _taken(path, looks[path], own)
+            yield from _reports_of(copy, own, path, reasons)
+        except _ChangedError:
+            yield DroppedFile(path, changed=True)
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise
+            yield DroppedFile(path, tuple(reasons), error)
+        except Exception as error:
+            # A defect: it must not keep the other files from being imported.
+            reasons.append(describe(error))
+            yield DroppedFile(path, tuple(reasons))
+        else:
+            yield DroppedFile(path, tuple(reasons))
+
+
+def _reports_of(copy: Path, own: Path, path: Path, reasons: list[str]) -> Iterator[DroppedReport]:
+    """Yield the reports of a file that was copied, and collect what else is wrong with it."""
+
+    def reject(error: SkippableError) -> None:
+        reasons.append(_as_dropped(str(error), copy, path))
+
+    kept = False
+    for file in find_reports([copy], own, reject):
+        kept = kept or file.path == copy
+        job, problem = _job_of(file)
+        sha256 = fingerprint(file.path).sha256
+        yield DroppedReport(job, sha256, _as_dropped(problem, copy, path))
+    if not kept:
+        copy.unlink()
+
+
+def _job_of(file: ReportFile) -> tuple[Job, str]:
+    """Return what to convert, or a stand-in and why neither type nor day can be told."""
+    try:
+        return job_of(file), ""
+    except (SkippableError, NotReadyError) as error:
+        return (file.path, ReportInfo(type="", day=date.min, file=file.name)), str(error)
+
+
+def _as_dropped(text: str, copy: Path, path: Path) -> str:
+    """Name the file that was dropped where a message names its copy."""
+    return text.replace(shown_path(copy), shown_name(path))
+
+
+def _taken(path: Path, look: Look, own: Path) -> Path:
+    """Copy a file to ``own``, if it still is what the look found.
+
+    Raises ``_ChangedError``, and ``OSError`` where it cannot be read or is not to be.
+    """
+    copy = own / safe_name(path.name)
+    try:
+        handle = _opened(path)
+    except FileNotFoundError:
+        raise _ChangedError from None
+    with open(handle, "rb") as source:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode) or _look(facts) != look:
+            raise _ChangedError
+        if facts.st_nlink > 1:
+            # A hard link may be a file that only the connector can read.
+            raise OSError(errno.EMLINK, "it has another name elsewhere, a hard link; copy it")
+        with copy.open("xb") as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+        if _look(os.fstat(handle)) != look:
+            raise _ChangedError
+    return copy
+
+
+def _opened(path: Path) -> int:
+    with _directory(path.parent) as folder:
+        try:
+            return os.open(path.name, _FILE, dir_fd=folder)
+        except OSError as error:
+            # The look found a file.
+            if error.errno == errno.ELOOP:
+                raise _ChangedError from None
+            raise
+
+
+def put_away(path: Path, reasons: Sequence[str]) -> Path:
+    """Move a file to ``done/``, or with reasons to ``failed/``; return where it is.
+
+    Nothing there is overwritten, and neither is a link. Raises ``OSError``.
+    """
+    kind = "failed" if reasons else "done"
+    with _directory(path.parent) as drop:
+        with suppress(FileExistsError):
+            os.mkdir(kind, dir_fd=drop)
+        with _directory(kind, drop) as folder:
+            target, reason = _free(folder, path.name)
+            if reasons:
+                _write_reasons(reason, reasons, folder)
+            try:
+                os.rename(path.name, target, src_dir_fd=drop, dst_dir_fd=folder)
+            except OSError:
+                if reasons:
+                    os.unlink(reason, dir_fd=folder)
+                raise
+    return path.parent / kind / target
+
+
+def _write_reasons(name: str, reasons: Sequence[str], folder: int) -> None:
+    handle = os.open(name, _NEW_FILE, 0o666, dir_fd=folder)
+    try:
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(f"{reason}\n" for reason in reasons)
+    except OSError:
+        os.unlink(name, dir_fd=folder)
+        raise
+
+
+def _free(folder: int, name: str) -> tuple[str, str]:
+    """Return names for a file and for its reasons that are free, and short enough, in a folder."""
+    most = os.fpathconf(folder, "PC_NAME_MAX")
+    tried, number = name, 0
+    while True:
+        target = _cut(tried, most)
+        reason = _cut(tried, most - len(_REASON)) + _REASON
+        if not _is_there(target, folder) and not _is_there(reason, folder):
+            return target, reason
+        number += 1
+        tried = f"{number}-{name}"
+
+
+def _cut(name: str, most: int) -> str:
+    """Return a name of at most so many bytes, with the ending that it had."""
+    found = _ENDING.search(name)
+    ending = found.group() if found else ""
+    stem = name.removesuffix(ending)
+    while len(os.fsencode(stem + ending)) > most:
+        stem = stem[:-1]
+    return stem + ending
+
+
+def _is_there(name: str, folder: int) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+@contextmanager
+def _directory(path: Path | str, parent: int | None = None) -> Iterator[int]:
+    """Open a folder; one inside of an open one without following a link."""
+    handle = os.open(path, _FOLDER | (0 if parent is None else os.O_NOFOLLOW), dir_fd=parent)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def unpacking(folder: Path) -> Iterator[Path]:
+    """Make a folder in ``folder``, gone afterwards with what is in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # After an interruption a conversion may still write there.
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as made:
+        yield Path(made)
+
 
 SETTLED: Final = 10.0
 """Seconds between two looks that find a file unchanged, after which it counts as whole."""

@@ -13,11 +13,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
-from shadowserver_connector.report.filename import safe_name
-from shadowserver_connector.report.hashing import fingerprint
-from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
 from shadowserver_connector.sink.waiting import Log
-from shadowserver_connector.state.digest import report_digest
+from shadowserver_connector.state.imported import report_digest
 
 SUMS: Final = "SHA256SUMS"
 _REPORTS: Final = ".reports"

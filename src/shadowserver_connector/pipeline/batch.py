@@ -5,19 +5,62 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from datetime import date
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
-from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.errors import (
+    ClusterLostError,
+    NotReadyError,
+    SkippableError,
+    WorkerLostError,
+)
+from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.ahead import has_room_ahead, in_order
-from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
+from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
+from shadowserver_connector.pipeline.conversions import Conversion, convert_anywhere
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.lost import ClusterLostError, WorkerLostError
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
+from shadowserver_connector.report.info import has_day, info_from_filename
+from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.source import ReportFile, unreadable
+from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_directory
+
+_ROWS_SEARCHED: Final = 1_000
+_END: Final = "2100"
+"""What is later is the end of a clock, and not the day of a report."""
+
+
+def job_of(file: ReportFile) -> Job:
+    """Return what to convert; the day of a file without one in its name is its first row's.
+
+    Raises ``ReportUnreadableError`` or ``NotReadyError`` where neither tells.
+    """
+    known = load_catalogue().types
+    try:
+        day = None if has_day(file.name) else _first_day(file.path, file.name)
+    except OSError as error:
+        raise unreadable(file.original, error) from error
+    return file.path, info_from_filename(file.name, known, day)
+
+
+def _first_day(path: Path, name: str) -> date | None:
+    with open_table(path, Oddities(name)) as table:
+        if "timestamp" not in table.header:
+            return None
+        at = table.header.index("timestamp")
+        for _, row in islice(table.rows(), _ROWS_SEARCHED):
+            try:
+                return date.fromisoformat(parse_seen(row[at].strip(), _END)[:10])
+            except ValueError:
+                continue
+    return None
 
 
 def convert_all(

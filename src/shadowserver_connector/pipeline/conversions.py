@@ -1,24 +1,174 @@
-"""Conversions that begin as soon as a report's file is there, before it is its turn."""
+"""Conversions on any executor, begun before their turn, their chunks kept on disk."""
 
 from __future__ import annotations
 
+import tempfile
+import uuid
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, Final, Literal, TypeVar
 
+from shadowserver_connector import __version__
 from shadowserver_connector.api.download import Downloaded, Take
-from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.errors import DISK_FULL
-from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.ahead import has_room_ahead, in_order
-from shadowserver_connector.pipeline.anywhere import Conversion, convert_anywhere
-from shadowserver_connector.pipeline.bounded import Download
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.errors import DISK_FULL, DiskFullError, SettingsError
+from shadowserver_connector.mapping.options import MIB, Options
+from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
+from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.executors import capacity
+from shadowserver_connector.pipeline.downloads import Download
 from shadowserver_connector.pipeline.outcome import Outcome
-from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.pipeline.processes import capacity
+from shadowserver_connector.report.info import ReportInfo, safe_name
+from shadowserver_connector.sink.waiting import Waiter
+
+# STIX repeats itself: the fastest level makes a fraction of it.
+_LEVEL: Final = 1
+_LENGTH_BYTES: Final = 4
+
+_KINDS: Final[dict[bytes, Literal["artifact", "findings"]]] = {
+    b"artifact": "artifact",
+    b"findings": "findings",
+}
+
+
+def pack(chunk: Chunk) -> bytes:
+    """Return a chunk as bytes."""
+    lines = [chunk.kind.encode(), b"%d" % chunk.findings]
+    for encoded in chunk.objects:
+        # JSON has no line breaks of its own.
+        lines += (encoded.id.encode(), encoded.json)
+    return zlib.compress(b"\n".join(lines), _LEVEL)
+
+
+def unpack(packed: bytes) -> Chunk:
+    """Return the chunk that was packed."""
+    kind, findings, *lines = zlib.decompress(packed).split(b"\n")
+    pairs = zip(lines[::2], lines[1::2], strict=True)
+    objects = tuple(Encoded(stix_id.decode(), json) for stix_id, json in pairs)
+    return Chunk(_KINDS[kind], objects, int(findings))
+
+
+def spool_to(file: BinaryIO) -> Callable[[Chunk], None]:
+    """Return what appends chunks to a file, for ``read_spool``."""
+
+    def emit(chunk: Chunk) -> None:
+        write_packed(file, pack(chunk))
+
+    return emit
+
+
+def write_packed(file: BinaryIO, packed: bytes) -> None:
+    """Append a chunk that is packed already to a file, for ``read_spool``."""
+    file.write(len(packed).to_bytes(_LENGTH_BYTES))
+    file.write(packed)
+
+
+def read_spool(path: Path) -> Iterator[Chunk]:
+    """Yield the chunks of a file, in order, one at a time."""
+    with path.open("rb") as file:
+        while length := file.read(_LENGTH_BYTES):
+            yield unpack(file.read(int.from_bytes(length)))
+
+
+MOST_CARRIED: Final = 16 * MIB
+"""Bytes of a report file that still travels to a cluster."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """A report converted, its chunks in a file on this machine."""
+
+    outcome: Outcome
+    path: Path
+
+    def replay(self, emit: Callable[[Chunk], None]) -> Outcome:
+        """Hand the chunks to ``emit``, in order, and delete the file, also where that fails."""
+        try:
+            for chunk in read_spool(self.path):
+                emit(chunk)
+        finally:
+            self.path.unlink()
+        return self.outcome
+
+
+Carried = tuple[Outcome, tuple[bytes, ...]]
+"""A report converted on another machine, and its chunks, packed."""
+
+
+def convert_anywhere(
+    executor: Executor, path: Path, info: ReportInfo, options: Options, spool: Path
+) -> Future[Conversion]:
+    """Start to convert a report; what comes back gives the same chunks on every executor.
+
+    ``spool`` is the folder in which chunks wait. The future raises what ``convert_report`` raises,
+    SkippableError where workers died of this report, and RetriableError where a cluster is lost.
+    """
+    if not isinstance(executor, ClusterExecutor):
+        return executor.submit(_convert_to_spool, path, info, options, spool)
+    conversion: Future[Conversion] = Future()
+    conversion.set_running_or_notify_cancel()
+    try:
+        if path.stat().st_size > MOST_CARRIED:
+            return executor.here.submit(_convert_to_spool, path, info, options, spool)
+        content = zlib.compress(path.read_bytes(), 1)
+    except OSError as error:
+        conversion.set_exception(error)
+        return conversion
+    carried = executor.submit(_convert_carried, content, info, options, __version__)
+    carried.add_done_callback(partial(_unload, conversion, spool))
+    return conversion
+
+
+def _convert_to_spool(path: Path, info: ReportInfo, options: Options, spool: Path) -> Conversion:
+    return _spooled(spool, lambda file: convert_report(path, info, options, spool_to(file)))
+
+
+def _unload(conversion: Future[Conversion], spool: Path, carried: Future[Carried]) -> None:
+    """Put chunks on disk as soon as they come back: many reports may be done before their turn."""
+
+    def write(file: BinaryIO) -> Outcome:
+        outcome, chunks = carried.result()
+        for packed in chunks:
+            write_packed(file, packed)
+        return outcome
+
+    try:
+        conversion.set_result(_spooled(spool, write))
+    except Exception as error:  # whatever it is, it belongs to whoever waits for the conversion
+        conversion.set_exception(error)
+
+
+def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
+    # Another attempt at the same report may have left a file behind.
+    target = spool / f"{uuid.uuid4().hex}.chunks"
+    try:
+        with target.open("xb") as file:
+            outcome = write(file)
+    except BaseException:
+        # On a full disk it would take the room that the next attempt needs.
+        target.unlink(missing_ok=True)
+        raise
+    return Conversion(outcome, target)
+
+
+def _convert_carried(content: bytes, info: ReportInfo, options: Options, ours: str) -> Carried:
+    if __version__ != ours:
+        raise SettingsError(
+            f"a Dask worker has shadowserver-connector {__version__} and not {ours}; "
+            "install the same version on all machines"
+        )
+    chunks: list[bytes] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
+        path = Path(folder) / safe_name(info.file)
+        path.write_bytes(zlib.decompress(content))
+        outcome = convert_report(path, info, options, lambda chunk: chunks.append(pack(chunk)))
+    return outcome, tuple(chunks)
+
 
 Item = TypeVar("Item")
 
@@ -85,3 +235,52 @@ class Conversions:
         has_room = partial(has_room_ahead, folder)
         for item, _ in in_order(begin, items, ahead=most, has_room=has_room):
             yield item
+
+
+T = TypeVar("T")
+
+
+def with_room(waiter: Waiter, call: Callable[[], T]) -> T:
+    """Return what ``call`` returns, repeating it as long as no space is left; said once.
+
+    That may take for ever: a full disk is no report's fault. Raises what else ``call`` raises,
+    and Stopping.
+    """
+
+    def attempt() -> T:
+        try:
+            return call()
+        except OSError as error:
+            if error.errno in DISK_FULL:
+                raise DiskFullError("no space is left on the disk; free some") from None
+            raise
+
+    return waiter.until("room on the disk", attempt, retried=DiskFullError)
+
+
+def converting_with_room(waiter: Waiter, convert: Convert) -> Convert:
+    """Return a conversion that begins again as long as no space is left; as `with_room`.
+
+    ``convert`` must give the same chunks each time. What is emitted already is not repeated.
+    """
+
+    def convert_with_room(
+        path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+    ) -> Outcome:
+        emitted = 0
+
+        def attempt() -> Outcome:
+            number = 0
+
+            def take(chunk: Chunk) -> None:
+                nonlocal emitted, number
+                number += 1
+                if number > emitted:
+                    emit(chunk)
+                    emitted = number
+
+            return convert(path, info, options, take)
+
+        return with_room(waiter, attempt)
+
+    return convert_with_room

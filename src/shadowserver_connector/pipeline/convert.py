@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from shadowserver_connector.bundle.builder import ChunkBuilder
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.bundle.finding import Finding
-from shadowserver_connector.bundle.made import make
+from shadowserver_connector.bundle.chunk import Chunk, ChunkBuilder, Encoded
+from shadowserver_connector.bundle.finding import Finding, make
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.mapping.containers import ReportContainers
-from shadowserver_connector.mapping.context import Context
-from shadowserver_connector.mapping.encoders import Encoders
-from shadowserver_connector.mapping.memory import Memory
-from shadowserver_connector.mapping.notes import (
+from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.mapping.objects.report_and_case import ReportContainers
+from shadowserver_connector.mapping.objects.section_layout import Context
+from shadowserver_connector.mapping.objects.templates import Encoders
+from shadowserver_connector.mapping.options import MIB, NotesMode, Options
+from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
+from shadowserver_connector.mapping.planning.statistics import Survey, surveyed
+from shadowserver_connector.mapping.rows import RowMapper
+from shadowserver_connector.mapping.texts.notes import (
     HOST_ROWS,
     NOTE_BYTES,
     Row,
     finding_notes,
     host_note,
 )
-from shadowserver_connector.mapping.options import MIB, NotesMode, Options
-from shadowserver_connector.mapping.plan import Plan, compile_plan
-from shadowserver_connector.mapping.rows import RowMapper
-from shadowserver_connector.mapping.summary import summary
-from shadowserver_connector.mapping.survey import Survey, surveyed
-from shadowserver_connector.pipeline.collecting import seldom_collected
-from shadowserver_connector.pipeline.hosts import HostSort, host_reader, sorted_by_host
+from shadowserver_connector.mapping.texts.report_text import summary
+from shadowserver_connector.pipeline.external_sort import HostSort, host_reader, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
-from shadowserver_connector.report.hashing import FileFacts, fingerprint
-from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.stix import knowledge, markings, observables
 from shadowserver_connector.stix.origin import Origin
+
+THRESHOLD: Final = 200_000
+"""New containers between two collections; Python's own is 700."""
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Let the collector run seldom inside of the block.
+
+    A conversion makes tuples, dicts and strings by the million and no cycles: nothing is freed by
+    collecting often, which costs time where rows are wide.
+    Reference counts free what is done with.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(THRESHOLD, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
 
 AUTO_FINDING_NOTES: Final = 1_000
 """With ``notes: auto``, reports of more findings have a Note a host."""

@@ -1,4 +1,4 @@
-"""Processes of this machine that survive the death of one of them."""
+"""Where conversions run: in this process, in processes that survive each other, on a cluster."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from concurrent.futures import (
     ThreadPoolExecutor,
 )
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from types import FrameType, TracebackType
 from typing import Final, ParamSpec, TypeVar
 
-from shadowserver_connector.pipeline.lost import WorkerLostError
+from shadowserver_connector.errors import WorkerLostError
+from shadowserver_connector.pipeline.cluster import ClusterExecutor, open_cluster
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -168,3 +170,48 @@ def _end_with(lifeline: Connection) -> None:
     _thread.interrupt_main(signal.SIGTERM)
     time.sleep(_GRACE)
     os._exit(1)
+
+
+def open_executor(
+    workers: int | None, dask_scheduler: str | None = None
+) -> AbstractContextManager[Executor]:
+    """Return the executor of some settings, to be used in a ``with`` statement.
+
+    It has so many processes, one for each processor by default; a single worker is a thread of
+    this process. With ``dask_scheduler`` it is the cluster of that scheduler, and these are for
+    what is too large to travel there. Raises SettingsError where Dask is needed and not
+    installed, and RetriableError where its scheduler does not answer.
+    """
+    workers = workers or os.cpu_count() or 1
+    here = _Thread(1) if workers == 1 else ProcessExecutor(workers)
+    return open_cluster(dask_scheduler, here) if dask_scheduler else here
+
+
+class _Thread(ThreadPoolExecutor):
+    """A thread of this process; on Ctrl-C it begins nothing more."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown(cancel_futures=kind is not None)
+
+
+def if_ahead(executor: Executor) -> Executor | None:
+    """Return an executor on which it pays to convert reports before their turn, else ``None``.
+
+    A single worker of this process would only write to disk what can be sent at once.
+    """
+    return None if isinstance(executor, ThreadPoolExecutor) else executor
+
+
+def capacity(executor: Executor) -> int:
+    """Return how many reports an executor converts at the same time.
+
+    Of a cluster that is the larger number, of those that travel and of those that do not.
+    """
+    if isinstance(executor, ClusterExecutor):
+        return max(executor.workers, capacity(executor.here))
+    return executor.workers if isinstance(executor, ProcessExecutor) else 1

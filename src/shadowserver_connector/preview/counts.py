@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.tags import RANK, SEVERITIES
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.selection import Selection
-from shadowserver_connector.mapping.survey import MAX_DISTINCT
-from shadowserver_connector.mapping.values.countries import parse_country
-from shadowserver_connector.mapping.values.severity import RANK, SEVERITIES
+from shadowserver_connector.mapping.planning.statistics import MAX_DISTINCT, Selection
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.preview.facets import facet_reader, first_column
+from shadowserver_connector.preview.table_rows import facet_reader, first_column
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.table import open_table
 
 TOP: Final = 15

@@ -21,7 +21,7 @@ import orjson
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.model import MAX_FINDINGS, Model, collect
+from shadowserver_connector.preview.page_data import MAX_FINDINGS, Model, collect
 
 SCRIPTS: Final = (
     "data.js",

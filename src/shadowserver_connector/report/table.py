@@ -10,9 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from shadowserver_connector.report.header import SURPLUS, column_names, delimiter_of, read_header
-from shadowserver_connector.report.layout import LONGEST_LINE, Layout, Quoting, survey
-from shadowserver_connector.report.oddities import Oddities
+from shadowserver_connector.report.layout import (
+    LONGEST_LINE,
+    SURPLUS,
+    Layout,
+    Quoting,
+    column_names,
+    delimiter_of,
+    read_header,
+    survey,
+)
+from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.records import RecordReader
 
 _BUFFER = 1 << 18

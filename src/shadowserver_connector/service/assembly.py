@@ -16,23 +16,21 @@ from shadowserver_connector.api.retry import Retry, RetryPolicy
 from shadowserver_connector.connector.events import Observe, Retried, both
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
-from shadowserver_connector.connector.memory import Memory
-from shadowserver_connector.connector.run import run_window, run_without_api
+from shadowserver_connector.connector.run import run_window, run_without_api, warn_of_unknown_names
 from shadowserver_connector.connector.schedule import Run, do_nothing
-from shadowserver_connector.connector.selection import warn_of_unknown_names
+from shadowserver_connector.connector.state_store import Memory
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
-from shadowserver_connector.operations.intake import Intake
-from shadowserver_connector.operations.statusfile import status_path
-from shadowserver_connector.operations.watch import Watch, watched
-from shadowserver_connector.pipeline.executors import if_ahead, open_executor
-from shadowserver_connector.pipeline.options import conversion_options
-from shadowserver_connector.pipeline.room import with_room
-from shadowserver_connector.report.filename import safe_name
+from shadowserver_connector.operations.imports import Intake
+from shadowserver_connector.operations.status_file import Watch, status_path, watched
+from shadowserver_connector.pipeline.conversions import with_room
+from shadowserver_connector.pipeline.processes import if_ahead, open_executor
+from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.source import shown_path
-from shadowserver_connector.settings.connector import ConnectorSettings
+from shadowserver_connector.settings.conversion import conversion_options
 from shadowserver_connector.settings.load import Loaded
 from shadowserver_connector.settings.model import ApiCredentials
+from shadowserver_connector.settings.opencti import ConnectorSettings
 from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.temporary import private_directory, temporary_directory

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from pydantic import Field, SecretStr
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.settings.connector import ConnectorSettings
+from shadowserver_connector.settings.kinds import Section
 from shadowserver_connector.settings.network import Network
-from shadowserver_connector.settings.opencti import OpenCTISettings
-from shadowserver_connector.settings.section import Section
+from shadowserver_connector.settings.opencti import ConnectorSettings, OpenCTISettings
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 
 

@@ -1,11 +1,27 @@
-"""How to reach the OpenCTI platform (``OPENCTI_*``)."""
+"""How to reach OpenCTI, and how the connector appears there (``OPENCTI_*``, ``CONNECTOR_*``)."""
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
+from datetime import timedelta
+from typing import Any
 
-from shadowserver_connector.settings.kinds import CaBundle, HttpUrl
-from shadowserver_connector.settings.section import Section
+from pydantic import Field, SecretStr, model_validator
+
+from shadowserver_connector.settings.kinds import (
+    Address,
+    CaBundle,
+    ConnectorType,
+    Duration,
+    HttpUrl,
+    LogLevel,
+    QueueProtocol,
+    Section,
+    ShortDuration,
+    Texts,
+    Uuid,
+    of_sensible_length,
+    short_duration,
+)
 
 
 class OpenCTISettings(Section):
@@ -36,3 +52,102 @@ class OpenCTISettings(Section):
         default=None,
         description="HTTP headers to send to the platform, `name:value` separated by `;`.",
     )
+
+
+class ConnectorSettings(Section):
+    """The connector's registration, schedule and delivery; pycti reads all but `run_every`."""
+
+    id: Uuid | None = Field(
+        default=None,
+        description="Identifier of this connector in OpenCTI, a UUID: its state is kept under it.",
+        json_schema_extra={"needed": True},
+    )
+    type: ConnectorType = Field(
+        default="EXTERNAL_IMPORT", description="Kind of connector; there is nothing to choose."
+    )
+    name: str = Field(
+        default="Shadowserver", min_length=1, description="Name of the connector in OpenCTI."
+    )
+    scope: Texts = Field(
+        default=("stix2",), description="Scope shown in OpenCTI, for information only."
+    )
+    log_level: LogLevel = Field(default="info", description="Least important log lines to write.")
+    duration_period: Duration = Field(
+        default=timedelta(days=1),
+        description="Time from one run to the next, as an ISO 8601 duration of at least a minute.",
+        examples=["P1D", "PT6H"],
+    )
+    run_every: ShortDuration | None = Field(
+        default=None,
+        description="Use CONNECTOR_DURATION_PERIOD instead, which wins if both are set.",
+        examples=["1d", "12h"],
+        json_schema_extra={"deprecated": True},
+    )
+    run_and_terminate: bool = Field(
+        default=False, description="Run once and end, for a scheduler outside."
+    )
+    queue_threshold: float = Field(
+        default=500,
+        gt=0,
+        allow_inf_nan=False,
+        description="Megabytes in this connector's queue above which it waits before sending more.",
+    )
+    queue_protocol: QueueProtocol | None = Field(
+        default=None,
+        description="Way of bundles to the queue: RabbitMQ (amqp, when empty) or OpenCTI's API.",
+    )
+    validate_before_import: bool = Field(
+        default=False,
+        description="Let a user approve every bundle in OpenCTI before it is imported.",
+    )
+    expose_metrics: bool = Field(default=False, description="Offer Prometheus metrics over HTTP.")
+    metrics_host: Address = Field(
+        default="0.0.0.0",  # noqa: S104 - as pycti has it: they are read from other machines
+        description="Address on which the metrics are offered; 0.0.0.0 is every address of this "
+        "machine or container, 127.0.0.1 itself alone.",
+        examples=["127.0.0.1"],
+    )
+    metrics_port: int = Field(default=9095, ge=1, le=65535, description="Port of the metrics.")
+    auto_create_service_account: bool = Field(
+        default=False,
+        description="Let the platform make a service account for the connector, where it can.",
+    )
+    auto_create_service_account_confidence_level: int = Field(
+        default=50, ge=0, le=100, description="Highest confidence of that service account."
+    )
+    send_to_queue: bool = Field(default=True, description="Send bundles to OpenCTI's queue.")
+    send_to_directory: bool = Field(
+        default=False, description="Have pycti write each bundle to a directory, too."
+    )
+    send_to_directory_path: str | None = Field(
+        default=None, min_length=1, description="Directory for send_to_directory."
+    )
+    send_to_directory_retention: int = Field(
+        default=7, ge=0, description="Days after which pycti deletes bundles in that directory."
+    )
+    send_to_s3: bool = Field(
+        default=False, description="Have pycti write each bundle to an S3 bucket, too."
+    )
+    send_to_s3_bucket: str | None = Field(
+        default=None, min_length=1, description="Bucket for send_to_s3."
+    )
+    send_to_s3_folder: str = Field(
+        default="connectors", min_length=1, description="Folder in that bucket."
+    )
+    send_to_s3_retention: int = Field(
+        default=7, ge=0, description="Days after which pycti deletes bundles in that folder."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_run_every(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "duration_period" in data or not data.get("run_every"):
+            return data
+        try:
+            period = short_duration(data["run_every"])
+            if isinstance(period, timedelta):
+                period = of_sensible_length(period)
+            return {**data, "duration_period": period}
+        except ValueError:
+            # The field `run_every` reports it under its own name.
+            return data

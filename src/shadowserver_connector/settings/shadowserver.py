@@ -15,12 +15,12 @@ from shadowserver_connector.settings.kinds import (
     NotesMode,
     Relationships,
     ReportTypes,
+    Section,
     SecureUrl,
     Severity,
     Size,
     Texts,
 )
-from shadowserver_connector.settings.section import Section
 
 MIB = 1024 * 1024
 

@@ -16,13 +16,13 @@ from dotenv.parser import parse_stream
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.names import (
+    HANDED_ON,
     known_settings,
     names_in_yaml,
     nearest,
     secret_names,
 )
 from shadowserver_connector.settings.network import in_capitals
-from shadowserver_connector.settings.pycti_names import HANDED_ON
 
 PLACEHOLDER = "ChangeMe"
 ENVIRONMENT = "environment"

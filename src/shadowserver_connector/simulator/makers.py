@@ -8,8 +8,8 @@ from zlib import crc32
 
 from shadowserver_connector.catalogue.model import SEVERITIES, Column
 from shadowserver_connector.simulator import services, vocabulary
-from shadowserver_connector.simulator.certificates import certificate
 from shadowserver_connector.simulator.identities import file_hashes, ssh_key
+from shadowserver_connector.simulator.sample_certificates import certificate
 from shadowserver_connector.simulator.scene import Scene
 
 Maker = Callable[[int], str]

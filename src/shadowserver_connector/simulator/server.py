@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import orjson
 
-from shadowserver_connector.api.signing import sign
+from shadowserver_connector.api.client import sign
 from shadowserver_connector.simulator import methods
 from shadowserver_connector.simulator.faults import (
     Fault,

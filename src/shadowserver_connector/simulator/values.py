@@ -8,7 +8,7 @@ certificate fit each other.
 from __future__ import annotations
 
 from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.simulator import certificates, vocabulary
+from shadowserver_connector.simulator import sample_certificates, vocabulary
 from shadowserver_connector.simulator.cells import grouped
 from shadowserver_connector.simulator.makers import (
     FINDING_ROLES,
@@ -72,8 +72,8 @@ def _maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
         return Block.KIND, device(column, scene)
     if role.startswith("x509."):
         return Block.KIND, certificate_part(role, scene)
-    if name in certificates.COLUMNS:
-        return Block.KIND, certificate_part(certificates.COLUMNS[name], scene)
+    if name in sample_certificates.COLUMNS:
+        return Block.KIND, certificate_part(sample_certificates.COLUMNS[name], scene)
     if role.startswith("ssh."):
         return Block.KIND, ssh_key_part(column, scene)
     if name.startswith(_OF_SSH_KEYS):

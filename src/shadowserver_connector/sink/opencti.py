@@ -9,8 +9,7 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
-from shadowserver_connector.sink.held import held
-from shadowserver_connector.sink.owners import forget, mark
+from shadowserver_connector.sink.delivered import SentObjects, held
 from shadowserver_connector.sink.platform import (
     COPIES,
     OPENCTI,
@@ -20,10 +19,8 @@ from shadowserver_connector.sink.platform import (
     is_too_large,
     reason,
 )
-from shadowserver_connector.sink.queue import await_room
-from shadowserver_connector.sink.sent import SentObjects
-from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.sink.works import WorkDeletedError
+from shadowserver_connector.sink.waiting import Waiter, await_room
+from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
 
 
 class Delivery:

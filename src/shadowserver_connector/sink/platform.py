@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 from shadowserver_connector.causes import trouble
 from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.report.oddities import printable
+from shadowserver_connector.report.parse_warnings import printable
 
 T = TypeVar("T")
 

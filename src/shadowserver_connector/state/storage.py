@@ -11,8 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from shadowserver_connector.errors import NewerStateError
-from shadowserver_connector.state.digest import DIGEST_CHARS
-from shadowserver_connector.state.model import Done, State, Tried, with_day_closed
+from shadowserver_connector.state.imported import DIGEST_CHARS, Done, State, Tried, with_day_closed
 
 T = TypeVar("T")
 

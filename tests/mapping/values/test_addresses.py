@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.values.addresses import (
+from shadowserver_connector.mapping.cells.addresses import (
     Address,
     parse_ip,
     parse_network,

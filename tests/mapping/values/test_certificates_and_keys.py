@@ -6,18 +6,17 @@ import struct
 
 import pytest
 
-from shadowserver_connector.mapping.values.hashes import LENGTHS, parse_hash
-from shadowserver_connector.mapping.values.ssh import (
+from shadowserver_connector.mapping.cells.hashes_and_keys import (
+    LENGTHS,
+    RDN_ORDER,
+    distinguished_name,
+    parse_hash,
+    parse_pem,
+    parse_serial_number,
     parse_ssh_key,
     parse_ssh_key_type,
     parse_ssh_md5,
     parse_ssh_sha256,
-)
-from shadowserver_connector.mapping.values.x509 import (
-    RDN_ORDER,
-    distinguished_name,
-    parse_pem,
-    parse_serial_number,
 )
 
 DER = b"\x30\x82\x01\x00" + bytes(range(256))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.values.dates import end_of_report, parse_seen, parse_time
+from shadowserver_connector.mapping.cells.dates import end_of_report, parse_seen, parse_time
 from tests.mapping.values.platform import TIME
 
 

@@ -11,33 +11,45 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.values.addresses import parse_ip, parse_network, parse_public
-from shadowserver_connector.mapping.values.asn import parse_asn
-from shadowserver_connector.mapping.values.attack import find_attack_ids
-from shadowserver_connector.mapping.values.booleans import parse_boolean
-from shadowserver_connector.mapping.values.countries import parse_country
-from shadowserver_connector.mapping.values.counts import parse_count
-from shadowserver_connector.mapping.values.cpe import parse_cpe
-from shadowserver_connector.mapping.values.cve import find_cves
-from shadowserver_connector.mapping.values.dates import parse_time
-from shadowserver_connector.mapping.values.emails import parse_email
-from shadowserver_connector.mapping.values.hashes import LENGTHS, parse_hash
-from shadowserver_connector.mapping.values.mac import parse_mac
-from shadowserver_connector.mapping.values.names import parse_name
-from shadowserver_connector.mapping.values.null import is_null, is_null_number
-from shadowserver_connector.mapping.values.ports import parse_port
-from shadowserver_connector.mapping.values.protocols import parse_application, parse_protocol
-from shadowserver_connector.mapping.values.severity import parse_severity
-from shadowserver_connector.mapping.values.ssh import (
+from shadowserver_connector.mapping.cells.addresses import (
+    parse_asn,
+    parse_ip,
+    parse_mac,
+    parse_network,
+    parse_port,
+    parse_public,
+)
+from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.hashes_and_keys import (
+    LENGTHS,
+    parse_hash,
+    parse_pem,
+    parse_serial_number,
     parse_ssh_key,
     parse_ssh_key_type,
     parse_ssh_md5,
     parse_ssh_sha256,
 )
-from shadowserver_connector.mapping.values.tags import parse_label, split_tags
-from shadowserver_connector.mapping.values.texts import parse_term, parse_user_agent, parse_version
-from shadowserver_connector.mapping.values.urls import parse_url
-from shadowserver_connector.mapping.values.x509 import parse_pem, parse_serial_number
+from shadowserver_connector.mapping.cells.host_names import parse_email, parse_name
+from shadowserver_connector.mapping.cells.products import parse_cpe
+from shadowserver_connector.mapping.cells.tags import (
+    find_attack_ids,
+    find_cves,
+    parse_label,
+    parse_severity,
+    split_tags,
+)
+from shadowserver_connector.mapping.cells.texts import (
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
+    parse_term,
+    parse_user_agent,
+    parse_version,
+)
+from shadowserver_connector.mapping.cells.urls import parse_application, parse_protocol, parse_url
 
 PARSERS: dict[str, Callable[[str], Any]] = {
     parser.__name__: parser

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.values.emails import parse_email
-from shadowserver_connector.mapping.values.hosts import parse_host, parse_hosts
-from shadowserver_connector.mapping.values.names import parse_name
+from shadowserver_connector.mapping.cells.host_names import (
+    parse_email,
+    parse_host,
+    parse_hosts,
+    parse_name,
+)
 from shadowserver_connector.stix import observables
 from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
 from tests.stix.examples import ORIGIN

@@ -8,33 +8,34 @@ from unicodedata import category
 import pycountry
 import pytest
 
-from shadowserver_connector.mapping.values.asn import MAX_ASN, parse_asn
-from shadowserver_connector.mapping.values.attack import find_attack_ids
-from shadowserver_connector.mapping.values.booleans import parse_boolean
-from shadowserver_connector.mapping.values.countries import parse_country
-from shadowserver_connector.mapping.values.counts import parse_count
-from shadowserver_connector.mapping.values.cpe import parse_cpe
-from shadowserver_connector.mapping.values.cve import find_cves
-from shadowserver_connector.mapping.values.mac import parse_mac
-from shadowserver_connector.mapping.values.null import is_null, is_null_number
-from shadowserver_connector.mapping.values.ports import parse_port
-from shadowserver_connector.mapping.values.protocols import (
-    parse_application,
-    parse_protocol,
-    protocol_stack,
-)
-from shadowserver_connector.mapping.values.severity import SEVERITIES, highest, parse_severity
-from shadowserver_connector.mapping.values.tags import (
+from shadowserver_connector.mapping.cells.addresses import MAX_ASN, parse_asn, parse_mac, parse_port
+from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.products import parse_cpe
+from shadowserver_connector.mapping.cells.tags import (
     MAX_LENGTH,
     MAX_NUMBER,
+    SEVERITIES,
+    find_attack_ids,
+    find_cves,
+    highest,
     parse_label,
+    parse_severity,
     split_tags,
 )
-from shadowserver_connector.mapping.values.texts import (
+from shadowserver_connector.mapping.cells.texts import (
     MAX_NAME,
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
     parse_term,
     parse_user_agent,
     parse_version,
+)
+from shadowserver_connector.mapping.cells.urls import (
+    parse_application,
+    parse_protocol,
+    protocol_stack,
 )
 from shadowserver_connector.stix.containers import MAX_NUMBER_OBSERVED
 from tests.mapping.values.platform import MAC

@@ -1,0 +1,245 @@
+"""``convert`` and ``explain``: report files on disk, without Shadowserver and OpenCTI."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+from rich.text import Text
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.cli.arguments import made_folder
+from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
+from shadowserver_connector.exits import OK, SOME_FAILED
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.texts.explain import explain_columns
+from shadowserver_connector.pipeline.batch import convert_all, job_of
+from shadowserver_connector.pipeline.convert import compile_for, convert_report
+from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
+from shadowserver_connector.pipeline.processes import capacity, open_executor
+from shadowserver_connector.plural import counted
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.layout import SURPLUS
+from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.source import find_reports, unreadable
+from shadowserver_connector.report.table import open_table
+from shadowserver_connector.sink.directory import report_folder
+
+HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
+
+
+def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> int:
+    """Print all results and return the exit code."""
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    failures = [result for result in results if isinstance(result, Failure)]
+    if as_json:
+        print_json(
+            {
+                "reports": [_as_json(outcome, out) for outcome in outcomes],
+                "failed": [{"file": f.info.file, "reason": f.reason} for f in failures],
+            }
+        )
+    else:
+        outcomes.sort(key=lambda outcome: (outcome.info.day, outcome.info.type, outcome.info.file))
+        if outcomes:
+            print_table(HEADINGS, [_row(outcome, out) for outcome in outcomes])
+            err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
+            _print_sums(outcomes)
+        _print_notes(outcomes, failures)
+    return SOME_FAILED if failures else OK
+
+
+def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
+    folder = report_folder(out, outcome.info)
+    return (
+        outcome.info.day.isoformat(),
+        outcome.info.type,
+        outcome.severity,
+        outcome.rows,
+        sum(outcome.objects.values()),
+        folder.name,
+    )
+
+
+def _print_sums(outcomes: Sequence[Outcome]) -> None:
+    rows = sum(outcome.rows for outcome in outcomes)
+    objects = sum(sum(outcome.objects.values()) for outcome in outcomes)
+    sums = ((len(outcomes), "report"), (rows, "finding"), (objects, "object"))
+    err.print(f"{', '.join(counted(*each) for each in sums)}.")
+
+
+def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> None:
+    for outcome in outcomes:
+        for remark in outcome.remarks:
+            err.print(Text(f"odd: {remark}"), soft_wrap=True)
+    for failure in failures:
+        err.print(Text(f"failed: {failure.reason}", style="red"), soft_wrap=True)
+
+
+def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
+    plain = asdict(outcome)
+    info = plain.pop("info")
+    return {
+        "file": info["file"],
+        "type": info["type"],
+        "day": outcome.info.day.isoformat(),
+        "folder": str(report_folder(out, outcome.info)),
+        **plain,
+    }
+
+
+_NO_DAY: Final = date.min
+_NOTHING: Final = "no report among the given files and folders"
+
+
+def convert(
+    paths: Sequence[Path],
+    folder: Path,
+    options: Options,
+    *,
+    workers: int | None,
+    dask_scheduler: str | None,
+    as_json: bool,
+) -> int:
+    """Convert files, folders and archives into ``folder``; return the exit code."""
+    made_folder(folder)
+    failures: list[Outcome | Failure] = []
+    results: list[Outcome | Failure] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+        task = bar.add_task("converting", total=None)
+        jobs = _jobs(paths, Path(work), folder, failures.append)
+
+        def release(job: Job) -> None:
+            bar.advance(task)
+            if job[0].is_relative_to(work):
+                job[0].unlink(missing_ok=True)
+
+        with open_executor(workers, dask_scheduler) as executor:
+            ahead = 2 * capacity(executor)
+            results.extend(convert_all(jobs, folder, options, executor, ahead=ahead, done=release))
+    if not results and not failures:
+        failures.append(Failure(_unnamed(""), _NOTHING))
+    return show([*results, *failures], folder, as_json=as_json)
+
+
+def _jobs(
+    paths: Sequence[Path], work: Path, out_folder: Path, failed: Callable[[Failure], None]
+) -> Iterator[Job]:
+    taken: dict[Path, str] = {}
+
+    def reject(error: Exception, name: str = "") -> None:
+        failed(Failure(_unnamed(name), str(error)))
+
+    for file in find_reports(paths, work, reject):
+        try:
+            job = job_of(file)
+        except (SkippableError, NotReadyError) as error:
+            reject(error, file.original)
+            continue
+        target = report_folder(out_folder, job[1])
+        if target in taken:
+            message = f"{file.original}: same day and name as {taken[target]}; rename one of them"
+            reject(SkippableError(message), file.original)
+            continue
+        taken[target] = file.original
+        yield job
+
+
+def _unnamed(name: str) -> ReportInfo:
+    """Return what is known of a file that could not even be opened."""
+    return ReportInfo(type="", day=_NO_DAY, file=name)
+
+
+def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
+    """Show how the columns of files are read and what becomes of them; return the exit code."""
+    failed: list[Exception] = []
+    explained: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work:
+        for file in find_reports(paths, Path(work), failed.append):
+            try:
+                explained.append(_explain(job_of(file), options))
+            except (SkippableError, NotReadyError) as error:
+                failed.append(error)
+                continue
+            except OSError as error:
+                if error.filename != str(file.path):
+                    raise
+                failed.append(unreadable(file.original, error))
+                continue
+            if not as_json:
+                _print_explained(explained[-1])
+    if as_json:
+        print_json(explained)
+    if not explained and not failed:
+        failed.append(ReportUnreadableError(_NOTHING))
+    for problem in failed:
+        err.print(Text(f"failed: {problem}", style="red"), soft_wrap=True)
+    return SOME_FAILED if failed else OK
+
+
+def _explain(job: Job, options: Options) -> dict[str, Any]:
+    path, info = job
+    oddities = Oddities(info.file)
+    with open_table(path, oddities) as table:
+        plan = compile_for(table.header, info, options)
+        columns = [
+            column
+            for column in explain_columns(table.rows(), plan.columns, plan.context)
+            if column.name != SURPLUS or column.filled
+        ]
+    objects: Counter[str] = Counter()
+
+    def count(chunk: Chunk) -> None:
+        objects.update({encoded.id for encoded in chunk.objects})
+
+    outcome = convert_report(path, info, options, count)
+    by_type = Counter(stix_id.partition("--")[0] for stix_id in objects)
+    report_type = plan.context.report_type
+    return {
+        "file": info.file,
+        "type": info.type,
+        "title": report_type.title,
+        "known": report_type.known,
+        "rows": outcome.rows,
+        "severity": outcome.severity,
+        "parties": {
+            party: plan.context.meaning(party).text for party in sorted(report_type.parties)
+        },
+        "columns": [asdict(column) for column in columns],
+        "objects": dict(sorted(by_type.items())),
+        "oddities": oddities.lines(),
+    }
+
+
+def _print_explained(explained: dict[str, Any]) -> None:
+    known = "" if explained["known"] else ", a type that the catalogue does not know"
+    out.print(
+        Text(
+            f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
+            f"{counted(explained['rows'], 'row')}, worst severity {explained['severity']}"
+        )
+    )
+    print_table(
+        ("Column", "Role", "Whose", "Filled", "Bad", "Becomes"),
+        [
+            (
+                column["name"],
+                column["role"],
+                column["party"],
+                column["filled"],
+                column["bad"],
+                f"{column['becomes']} ({column['reason']})" if column["bad"] else column["becomes"],
+            )
+            for column in explained["columns"]
+        ],
+    )
+    print_table(("Object", "Different ones"), list(explained["objects"].items()))
+    for line in explained["oddities"]:
+        out.print(Text(f"odd: {line}"), soft_wrap=True)
+    out.print()

@@ -1,0 +1,167 @@
+"""``types``, ``subscriptions``, ``reports`` and ``check``: what Shadowserver says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from rich.text import Text
+
+from shadowserver_connector.api.client import open_api
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.cli.console import err, out, print_json, print_table
+from shadowserver_connector.exits import OK, code_of
+from shadowserver_connector.operations.connections import Side, try_opencti, try_shadowserver
+from shadowserver_connector.settings import Loaded
+from shadowserver_connector.settings.messages import MASK, masked
+from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.settings.names import known_settings, secret_names
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting, fit to be shown: a secret's value is masked, an unset one's is empty."""
+
+    name: str
+    value: str
+    source: str
+    description: str
+
+
+def setting_rows(loaded: Loaded) -> tuple[SettingRow, ...]:
+    """Return a row for each setting in the order of the models, then those handed on to pycti.
+
+    A deprecated setting has a row only where it is set.
+    """
+    rows = [
+        SettingRow(
+            name=name,
+            value=masked(getattr(getattr(loaded.settings, setting.section), setting.key)),
+            source=loaded.sources[name],
+            description=setting.description,
+        )
+        for name, setting in known_settings().items()
+        if not setting.deprecated or loaded.sources[name] != "default"
+    ]
+    rows += [
+        SettingRow(
+            name=name,
+            value=MASK if name in secret_names() else masked(value.get_secret_value()),
+            source=loaded.sources[name],
+            description="Handed on to pycti.",
+        )
+        for name, value in sorted(loaded.handed_on.items())
+    ]
+    return tuple(rows)
+
+
+def types(settings: Settings | None, *, as_json: bool) -> int:
+    """List report types: those subscribed, or without settings all that the catalogue knows."""
+    catalogue = load_catalogue()
+    names = sorted(catalogue.types)
+    if settings is not None:
+        with open_api(settings) as api:
+            names = sorted(api.types())
+        if not names:
+            err.print("Shadowserver knows the key, but no report type is subscribed.")
+    found = [catalogue.report_type(name) for name in names]
+    if as_json:
+        print_json(
+            [
+                {
+                    "type": one.name,
+                    "title": one.title,
+                    "severity": one.severity,
+                    "family": one.family,
+                    "page": one.page,
+                    "known": one.known,
+                }
+                for one in found
+            ]
+        )
+    else:
+        print_table(
+            ("Type", "Title", "Severity", "Family"),
+            [(one.name, one.title, one.severity, one.family) for one in found],
+        )
+    return OK
+
+
+def subscriptions(settings: Settings, *, as_json: bool) -> int:
+    """List the subscriber's report lists."""
+    with open_api(settings) as api:
+        names = sorted(api.subscriptions())
+    if as_json:
+        print_json(names)
+    elif names:
+        for name in names:
+            out.print(Text(name))
+    else:
+        err.print("Shadowserver knows the key, but nothing is subscribed.")
+    return OK
+
+
+def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> int:
+    """List the reports of some days, as the settings choose them."""
+    chosen = settings.shadowserver
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    with open_api(settings) as api:
+        found = [
+            report
+            for day in days
+            for report in api.list_reports(
+                day, lists=chosen.report_names, types=chosen.report_types
+            )
+            if report.type not in chosen.exclude_types
+        ]
+    if as_json:
+        print_json(
+            [
+                {"day": r.day.isoformat(), "type": r.type, "list": r.list, "file": r.file}
+                for r in found
+            ]
+        )
+    else:
+        print_table(
+            ("Date", "Type", "List", "File"),
+            [(r.day.isoformat(), r.type, r.list, r.file) for r in found],
+        )
+        if not found:
+            err.print("Shadowserver has no report for these days and settings.")
+    return OK
+
+
+def check(loaded: Loaded, *, as_json: bool) -> int:
+    """Show all settings with their sources, and try both sides where they are configured."""
+    settings = loaded.settings
+    rows = setting_rows(loaded)
+    sides = {"shadowserver": Side("not configured"), "opencti": Side("not configured")}
+    if not _lives_on_drop_folder(settings):
+        sides["shadowserver"] = try_shadowserver(settings)
+    if settings.opencti.url is not None:
+        sides["opencti"] = try_opencti(settings)
+    clock = [side.clock for side in sides.values() if side.clock]
+    versions = [side.version for side in sides.values() if side.version]
+    if as_json:
+        print_json(
+            {
+                "settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows],
+                "warnings": [*loaded.warnings, *versions],
+                "clock": clock,
+                **{name: "; ".join(side.text.splitlines()) for name, side in sides.items()},
+            }
+        )
+    else:
+        print_table(("Setting", "Value", "Source"), [(r.name, r.value, r.source) for r in rows])
+        for warning in (*loaded.warnings, *versions, *clock):
+            err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+        for title in ("OpenCTI", "Shadowserver"):
+            for line in sides[title.lower()].text.splitlines():
+                out.print(Text(f"{title}: {line}"), soft_wrap=True)
+    return next((code_of(side.error) for side in sides.values() if side.error), OK)
+
+
+def _lives_on_drop_folder(settings: Settings) -> bool:
+    shadowserver = settings.shadowserver
+    credentials = (shadowserver.api_key, shadowserver.api_secret)
+    return shadowserver.drop_dir is not None and credentials == (None, None)

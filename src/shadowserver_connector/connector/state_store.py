@@ -1,0 +1,147 @@
+"""The state in OpenCTI: read, written, and noticed to be gone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from typing import Any, Final
+
+from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
+from shadowserver_connector.report.info import safe_name
+from shadowserver_connector.sink.platform import OPENCTI, ask
+from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.state.imported import State
+from shadowserver_connector.state.storage import dump, load, understand
+from shadowserver_connector.temporary import temporary_directory
+
+DAMAGED: Final = "The state in OpenCTI is damaged; what cannot be read is imported again"
+# Seconds that the end of a single run is told for.
+_PATIENCE: Final = 30.0
+
+
+class StateResetError(ShadowserverConnectorError):
+    """Someone reset the connector's state in OpenCTI: what was known no longer holds."""
+
+
+class Memory:
+    """The connector's state as OpenCTI keeps it.
+
+    OpenCTI answers a ping with the state that it was sent; only the first ping after a reset is
+    answered with another one, and does not store what it brought. So a write is a ping whose
+    answer is compared. pycti's ``force_ping`` is of no use here: met with a reset, it pings once
+    more and so writes the old state back. pycti's own ping thread may meet the reset first; it
+    then empties the state that the helper holds, which is looked at, too.
+    """
+
+    def __init__(self, helper: Any, waiter: Waiter) -> None:
+        self._helper = helper
+        self._waiter = waiter
+        self._held: dict[str, Any] | None = helper.get_state()
+        # pycti takes what is no object for nothing, and overwrites it with its first ping.
+        self._lost = "" if self._held else _text_of(helper.connector_state)
+
+    def was_reset(self) -> bool:
+        """Tell whether pycti's ping thread has met a reset since the last read or write.
+
+        Contacts nothing: that thread pings every 40 seconds.
+        """
+        return bool(self._helper.get_state() != self._held)
+
+    def held(self) -> State:
+        """Return the state as it was last read or written; contacts nothing.
+
+        Raises NewerStateError.
+        """
+        return load(self._held)
+
+    def read(self) -> State:
+        """Return the state, once OpenCTI has confirmed or replaced it.
+
+        Of one that is damaged, what can be read; that is said, and a copy of it kept. Raises
+        NewerStateError: nothing is written then.
+        """
+        self._synchronise()
+        state, problems = understand(self._held)
+        if self._lost:
+            _keep_damaged(self._helper, ("it is no object",), self._lost, self._waiter.log)
+            self._lost = ""
+        if problems:
+            _keep_damaged(self._helper, problems, json.dumps(self._held), self._waiter.log)
+        return state
+
+    def show_last_run(self) -> None:
+        """Have OpenCTI show that a run is over, before the process ends.
+
+        One that goes on leaves that to pycti's ping thread. An OpenCTI that does not answer is
+        not waited for.
+        """
+        self._helper.last_run_datetime()
+        try:
+            self._synchronise(_PATIENCE)
+        except SinkUnavailableError as error:
+            self._waiter.log.warning("OpenCTI does not show this run", {"reason": str(error)})
+
+    def _synchronise(self, patience: float = float("inf")) -> None:
+        held = self._helper.get_state()
+        stored = self._ping(held, patience)
+        if stored != held:
+            self._helper.set_state(stored)
+        self._held = stored
+
+    def write(self, state: State) -> None:
+        """Store a state. Raises StateResetError, with nothing written, when OpenCTI's is gone."""
+        if self.was_reset():
+            raise StateResetError("the state was reset in OpenCTI")
+        new = dump(state)
+        self._helper.set_state(new)
+        stored = self._ping(new)
+        if stored != new:
+            self._helper.set_state(stored)
+        if self._helper.get_state() != new:
+            raise StateResetError("the state was reset in OpenCTI")
+        self._held = new
+
+    def _ping(
+        self, state: dict[str, Any] | None, patience: float = float("inf")
+    ) -> dict[str, Any] | None:
+        """Send a state and return what OpenCTI then holds; ``None`` for nothing."""
+        helper = self._helper
+
+        def call() -> Any:
+            info = helper.connector_info.all_details
+            return helper.api.connector.ping(helper.connector_id, state, info)
+
+        answer = self._waiter.until(OPENCTI, lambda: ask(call), patience)
+        stored = _json(answer["connector_state"])
+        return stored if isinstance(stored, dict) and stored else None
+
+
+def _json(text: Any) -> Any:
+    try:
+        return json.loads(text or "null")
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _text_of(raw: Any) -> str:
+    """Return a state that pycti does not take for one; empty where there is none."""
+    text = str(raw or "")
+    return "" if text.strip() in ("null", "{}", "[]", '""') else text
+
+
+def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Log) -> None:
+    """Say what is wrong with a state, and keep a copy of it: the next write replaces it."""
+    content = text.encode("utf-8", "surrogatepass")
+    name = f"shadowserver-{helper.connector_id}-{hashlib.sha256(content).hexdigest()[:8]}"
+    path = temporary_directory() / safe_name(f"{name}.state.json")
+    said = {"unreadable": list(problems), "copy": str(path)}
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
+            copy.write(content)
+    except FileExistsError:
+        # An earlier run met it and could not replace it.
+        pass
+    except OSError as error:
+        said["copy"] = f"none: {error.strerror}"
+    log.error(DAMAGED, said)

@@ -1,0 +1,384 @@
+"""A history of findings: what is new in a report against those before it, and what is gone."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from heapq import nsmallest
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from shadowserver_connector.history.database import Database, Opened, open_database
+from shadowserver_connector.history.day_rows import DayRows, Reported
+from shadowserver_connector.history.record import (
+    DIGEST_BYTES,
+    Record,
+    day_number,
+    day_of,
+    has_state,
+    seen_on,
+)
+
+NEW: Final = 0
+CHANGED: Final = 1
+RECURRING: Final = 2
+RESURFACED: Final = 3
+
+VERDICTS: Final = ("new", "changed", "recurring", "resurfaced")
+"""Names of the verdicts, by their numbers."""
+
+ABSENCE: Final = 14
+"""Days of absence after which a finding is back again, not still there."""
+
+MOST_GONE: Final = 100
+"""Findings that are not reported any more, of which it is said which they are."""
+
+NAME_DAYS: Final = 7
+"""The last day of a name is up to so many days late: not every day is worth a write."""
+
+_WRITTEN: Final = 2_000
+_LABELS: Final = 20_000
+
+_COLUMNS: Final = "key, states, first, last, since, before, days, seen, label"
+
+Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int]
+
+
+class Feed(NamedTuple):
+    """The reports that are compared with each other."""
+
+    type: str
+    list: str
+
+
+class Gone(NamedTuple):
+    """A finding of the last report that is not in this one."""
+
+    key: bytes
+    label: str
+    first: date
+    last: date
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A report against the history, as a whole and by row: from 0, as they were added."""
+
+    verdicts: bytes
+    """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
+    first: array[int]
+    """By row: number of the first day of its finding (`record.day_of`)."""
+    since: array[int]
+    """By row: number of the day since when its finding is as it is."""
+    counts: Mapping[str, int]
+    """Findings by verdict, by ``VERDICTS``; there may be fewer than rows."""
+    previous: date | None
+    """Day of the last report of the feed before this one; without one nothing can be gone."""
+    gone: int
+    """Findings of that report that are not in this one."""
+    which: tuple[Gone, ...]
+    """Those of them that were open longest, at most ``MOST_GONE``."""
+
+
+class History:
+    """What has been reported; `open_history` makes one. Its methods raise as `Database` says.
+
+    A report is compared first and committed when OpenCTI's broker has all of it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def opened(self) -> Opened:
+        """What was found when it was opened."""
+        return self._database.opened
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    def compare(
+        self, feed: Feed, day: date, rows: DayRows, *, absence: int = ABSENCE
+    ) -> Comparison:
+        """Return what is new in a report; nothing is written.
+
+        A finding is compared with the last day before this one on which it was seen. On a day
+        before all that is known of a finding (a first import goes back in time) it is recurring if
+        its state is the one that is known, else changed: OpenCTI has it already.
+        """
+        today = day_number(day)
+        judge = _Judge(rows.rows)
+        with self._database.reading() as connection:
+            number = _feed(connection, feed)
+            previous, reports = _reports(connection, number, today)
+            lost = _Lost(previous, today)
+            for found, known in _merged(rows.findings(), _known(connection, number), lost.look):
+                judge.judge(found, known, today, absence, reports)
+            which = lost.which(connection)
+        return Comparison(
+            verdicts=bytes(judge.verdicts),
+            first=judge.first,
+            since=judge.since,
+            counts=dict(zip(VERDICTS, judge.counts, strict=True)),
+            previous=day_of(previous) if previous else None,
+            gone=lost.number,
+            which=which,
+        )
+
+    def commit(self, feed: Feed, day: date, rows: DayRows) -> None:
+        """Add a report of a day, all of it or nothing; the same one again changes nothing."""
+        today = day_number(day)
+        with self._database.writing() as connection, self._database.reading() as before:
+            connection.execute("INSERT OR IGNORE INTO feeds (type, list) VALUES (?, ?)", feed)
+            number = _feed(connection, feed)
+            again = connection.execute(
+                "SELECT 1 FROM days WHERE feed = ? AND day = ?", (number, today)
+            ).fetchone()
+            connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (number, today))
+            labels = _Labels(connection)
+            merged = _merged(rows.findings(), _known(before, number), _ignore)
+            _write(connection, number, today, merged, labels, known_day=again is not None)
+
+    def forget(self, before: date) -> int:
+        """Forget findings that were last seen before a day; return how many those were."""
+        day = day_number(before)
+        with self._database.writing() as connection:
+            forgotten = connection.execute("DELETE FROM findings WHERE last < ?", (day,)).rowcount
+            connection.execute("DELETE FROM days WHERE day < ?", (day,))
+            connection.execute("DELETE FROM names WHERE last < ?", (day - NAME_DAYS,))
+            connection.execute(
+                "DELETE FROM labels WHERE id NOT IN (SELECT DISTINCT label FROM findings)"
+            )
+        return forgotten
+
+    def clear(self) -> None:
+        """Forget everything, as after a reset of the connector in OpenCTI."""
+        self._database.clear()
+
+    def close(self) -> None:
+        """Close the file; another instance may open it then."""
+        self._database.close()
+
+
+def open_history(directory: Path, owner: str) -> History:
+    """Open the history of a connector id in its directory, see `database.open_database`."""
+    return History(open_database(directory, owner))
+
+
+class _Judge:
+    """Collects the verdicts on the rows of a report."""
+
+    def __init__(self, rows: int) -> None:
+        self.verdicts = bytearray(rows)
+        self.first = array("H", bytes(2 * rows))
+        self.since = array("H", bytes(2 * rows))
+        self.counts = [0] * len(VERDICTS)
+
+    def judge(
+        self, found: Reported, known: Known | None, today: int, absence: int, reports: list[int]
+    ) -> None:
+        if known is not None and known[1] == found.states and 0 < today - known[3] <= absence:
+            # What most are: as yesterday.
+            self.counts[RECURRING] += 1
+            for row in found.numbers:
+                self.verdicts[row] = RECURRING
+                self.first[row] = known[2]
+                self.since[row] = known[4]
+            return
+        record = None if known is None else _record(known)
+        verdict = _verdict(record, today, found.states, absence, reports)
+        self.counts[verdict] += 1
+        after = seen_on(record, today, found.states)
+        since = min(after.since, today)
+        for row, state in zip(found.numbers, found.row_states, strict=True):
+            self.verdicts[row] = verdict
+            if verdict == CHANGED and record is not None and has_state(record.states, state):
+                self.verdicts[row] = RECURRING
+            self.first[row] = after.first
+            self.since[row] = since
+
+
+def _verdict(
+    record: Record | None, today: int, states: bytes, absence: int, reports: list[int]
+) -> int:
+    if record is None:
+        return NEW
+    before = record.seen_before(today)
+    # Absent it was only if there were reports that it was missing in.
+    if before and today - before > absence and any(before < day < today for day in reports):
+        return RESURFACED
+    return RECURRING if states == record.states else CHANGED
+
+
+class _Lost:
+    """Looks for findings of the previous report that are not in this one."""
+
+    def __init__(self, previous: int, today: int) -> None:
+        self._previous = previous
+        self._today = today
+        self._oldest: list[tuple[int, Known]] = []
+        self.number = 0
+
+    def look(self, known: Known) -> None:
+        record = _record(known)
+        if not self._previous or not record.was_seen(self._previous):
+            return
+        # In another file of the same day.
+        if record.was_seen(self._today):
+            return
+        self.number += 1
+        self._oldest.append((record.first, known))
+        if len(self._oldest) >= 2 * MOST_GONE:
+            self._oldest = nsmallest(MOST_GONE, self._oldest)
+
+    def which(self, connection: sqlite3.Connection) -> tuple[Gone, ...]:
+        gone = []
+        for _, known in nsmallest(MOST_GONE, self._oldest):
+            record = _record(known)
+            text = connection.execute("SELECT text FROM labels WHERE id = ?", (record.label,))
+            (label,) = text.fetchone() or ("",)
+            first, last = day_of(record.first), day_of(record.last)
+            gone.append(Gone(known[0], label, first, last, record.days))
+        return tuple(gone)
+
+
+class _Labels:
+    """Numbers of texts that many findings share."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        known = self._known.get(text)
+        if known is None:
+            if len(self._known) >= _LABELS:
+                self._known.clear()
+            self._connection.execute("INSERT OR IGNORE INTO labels (text) VALUES (?)", (text,))
+            found = self._connection.execute("SELECT id FROM labels WHERE text = ?", (text,))
+            (known,) = found.fetchone()
+            self._known[text] = known
+        return known
+
+
+def _write(
+    connection: sqlite3.Connection,
+    feed: int,
+    today: int,
+    merged: Iterable[tuple[Reported, Known | None]],
+    labels: _Labels,
+    *,
+    known_day: bool,
+) -> None:
+    rows: list[tuple[object, ...]] = []
+    names: list[tuple[object, ...]] = []
+
+    def flush() -> None:
+        connection.executemany(
+            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
+        connection.executemany(
+            "INSERT INTO names VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET last = ?3"
+            " WHERE ?3 > last",
+            names,
+        )
+        rows.clear()
+        names.clear()
+
+    for found, known in merged:
+        record = None if known is None else _record(known)
+        after = seen_on(record, today, found.states, known_day=known_day)
+        # An older day does not say what it is now.
+        if record is None or today >= record.last:
+            after.label = labels.number(found.label)
+        seen = after.seen.to_bytes((after.seen.bit_length() + 7) // 8, "little")
+        rows.append(
+            (
+                *(feed, found.key, after.states, after.first, after.last, after.since),
+                *(after.before, after.days, seen, after.label),
+            )
+        )
+        if found.name and _name_is_due(record, found, today):
+            names.append((found.key[:-DIGEST_BYTES], found.name, today))
+        if len(rows) >= _WRITTEN:
+            flush()
+    flush()
+
+
+def _name_is_due(record: Record | None, found: Reported, today: int) -> bool:
+    """Tell whether a name may be new, or its last day is to be brought up to date."""
+    if record is None or record.states != found.states:
+        return True
+    return today // NAME_DAYS != record.last // NAME_DAYS
+
+
+def _merged(
+    found: Iterator[Reported],
+    known: Iterator[Known],
+    missing: Callable[[Known], None],
+) -> Iterator[tuple[Reported, Known | None]]:
+    """Yield each finding of a report with what is known of it; both come in order of their keys.
+
+    ``missing`` is called with what is known of a finding that is not in the report.
+    """
+    nothing: Known | None = None
+    old = next(known, nothing)
+    for finding in found:
+        key = finding.key
+        while old is not None and old[0] < key:
+            missing(old)
+            old = next(known, nothing)
+        if old is not None and old[0] == key:
+            yield finding, old
+            old = next(known, nothing)
+        else:
+            yield finding, None
+    while old is not None:
+        missing(old)
+        old = next(known, nothing)
+
+
+def _ignore(_: Known) -> None:
+    pass
+
+
+def _known(connection: sqlite3.Connection, feed: int) -> Iterator[Known]:
+    query = f"SELECT {_COLUMNS} FROM findings WHERE feed = ? ORDER BY key"  # noqa: S608 - no input
+    return iter(connection.execute(query, (feed,)))
+
+
+def _record(known: Known) -> Record:
+    _, states, first, last, since, before, days, seen, label = known
+    bits = int.from_bytes(seen, "little")
+    return Record(states, first, last, since, before, days, bits, label)
+
+
+def _feed(connection: sqlite3.Connection, feed: Feed) -> int:
+    """Return the number of a feed, 0 where there is none yet."""
+    found = connection.execute("SELECT id FROM feeds WHERE type = ? AND list = ?", feed).fetchone()
+    return found[0] if found else 0
+
+
+def _reports(connection: sqlite3.Connection, feed: int, today: int) -> tuple[int, list[int]]:
+    """Return the day of the last report before one, or 0, and all days of reports."""
+    found = connection.execute("SELECT day FROM days WHERE feed = ? ORDER BY day", (feed,))
+    reports = [day for (day,) in found]
+    return max((day for day in reports if day < today), default=0), reports

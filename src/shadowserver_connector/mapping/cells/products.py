@@ -1,0 +1,80 @@
+"""Products, their versions and CPE names."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+MAX_PRODUCTS: Final = 5
+"""Products taken of one text; a server that loads more modules names the important ones first."""
+
+_COMMENT: Final = re.compile(r"\([^()]*\)")
+_WITH_VERSION: Final = re.compile(
+    r"(?P<name>[A-Za-z][A-Za-z0-9.+_-]+)[/_](?P<version>[vV]?[0-9][A-Za-z0-9.+~:-]*)"
+)
+_WITHOUT: Final = re.compile(r"[A-Za-z][A-Za-z0-9.+_-]+")
+_DATED: Final = re.compile(
+    r"(?P<name>[A-Za-z]{2,}) (?P<version>[0-9][A-Za-z0-9.-]*) [0-9]{1,2} [A-Z][a-z]{2} [0-9]{4}"
+)
+_RELEASE: Final = re.compile(r"[vV]?(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9}){1,4})")
+
+
+class Product(NamedTuple):
+    """A product and, where it is told, its version."""
+
+    name: str
+    version: str | None
+
+
+def split_products(text: str) -> tuple[Product, ...]:
+    """Return the products that a text names; the text as one product where it is anything else."""
+    dated = _DATED.fullmatch(text)
+    if dated is not None:  # OpenSSL 1.0.1f 6 Jan 2014
+        return (Product(dated["name"], dated["version"]),)
+    tokens = _COMMENT.sub(" ", text).split()
+    products = [_product(token) for token in tokens]
+    known = [product for product in products if product is not None]
+    if len(known) < len(tokens) or not any(product.version for product in known):
+        return (Product(text, None),)
+    return tuple(dict.fromkeys(known))[:MAX_PRODUCTS]
+
+
+def cpe_of(name: str, version: str | None) -> str | None:
+    """Return the CPE 2.3 name of a product under its own release number; ``None`` if not known.
+
+    Vendor and product are those of NVD's dictionary. A version of anything but numbers and dots is
+    mostly a distribution's: it names a package of theirs, not the release of that number.
+    """
+    release = _RELEASE.fullmatch(version or "")
+    known = _names().get(name.lower())
+    if release is None or known is None:
+        return None
+    return f"cpe:2.3:a:{known}:{release['number']}:*:*:*:*:*:*:*"
+
+
+def _product(token: str) -> Product | None:
+    match = _WITH_VERSION.fullmatch(token)
+    if match is not None:
+        return Product(match["name"], match["version"])
+    return Product(token, None) if _WITHOUT.fullmatch(token) else None
+
+
+@cache
+def _names() -> dict[str, str]:
+    table = files("shadowserver_connector.mapping.cells").joinpath("products.tsv")
+    return dict(line.split("\t") for line in table.read_text(encoding="utf-8").splitlines())
+
+
+# Letters, digits, `-._` and escaped punctuation, with wildcards at either end; or `*` or `-`.
+_VALUE = r"(?:(?:\?*|\*?)(?:[A-Za-z0-9._-]|\\[\\*?!\"#$%&'()+,/:;<=>@\[\]^`{|}~])+(?:\?*|\*?)|[*-])"
+_LANGUAGE = r"(?:[A-Za-z]{2,3}(?:-(?:[A-Za-z]{2}|[0-9]{3}))?|[*-])"
+_CPE: Final = re.compile(rf"cpe:2\.3:[aho*-](?::{_VALUE}){{5}}:{_LANGUAGE}(?::{_VALUE}){{4}}")
+
+
+def parse_cpe(text: str) -> str:
+    """Return a CPE 2.3 formatted string (NISTIR 7695, section 6.2), as it is."""
+    if len(text) > 512 or _CPE.fullmatch(text) is None:
+        raise ValueError("not a CPE 2.3 name")
+    return text

@@ -1,0 +1,199 @@
+"""Which parser reads the cells of each role, and reading one column: empty, good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from shadowserver_connector.catalogue.model import RDNS, Column
+from shadowserver_connector.mapping.cells.addresses import (
+    parse_asn,
+    parse_ip,
+    parse_mac,
+    parse_network,
+    parse_port,
+    parse_public,
+)
+from shadowserver_connector.mapping.cells.cache import WIDEST, Memory
+from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.hashes_and_keys import (
+    parse_hash,
+    parse_pem,
+    parse_serial_number,
+    parse_ssh_key,
+    parse_ssh_key_type,
+    parse_ssh_md5,
+    parse_ssh_sha256,
+)
+from shadowserver_connector.mapping.cells.host_names import parse_email, parse_hosts, parse_name
+from shadowserver_connector.mapping.cells.products import parse_cpe
+from shadowserver_connector.mapping.cells.tags import (
+    TooManyError,
+    parse_attack_ids,
+    parse_cves,
+    parse_severity,
+    parse_tags,
+)
+from shadowserver_connector.mapping.cells.texts import (
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
+    parse_directory_text,
+    parse_term,
+    parse_user_agent,
+    parse_version,
+)
+from shadowserver_connector.mapping.cells.urls import (
+    parse_application,
+    parse_protocol,
+    parse_target,
+    parse_url,
+)
+
+Parser = Callable[[str], Any]
+"""Takes a cell without outer space that is not null; raises ``ValueError`` with a short reason."""
+
+PARSERS: Final[Mapping[str, Parser]] = {
+    "time": parse_time,
+    "first_seen": parse_time,
+    "last_seen": parse_time,
+    "severity": parse_severity,
+    "tags": parse_tags,
+    "protocol": parse_protocol,
+    "application": parse_application,
+    "ip": parse_ip,
+    "network": parse_network,
+    "public_address": parse_public,
+    "port": parse_port,
+    "asn": parse_asn,
+    "country": parse_country,
+    "hostname": parse_name,
+    "domain": parse_hosts,
+    "mac": parse_mac,
+    "url": parse_url,
+    "url_part": parse_target,
+    "user_agent": parse_user_agent,
+    "email": parse_email,
+    "account": parse_term,
+    "malware": parse_term,
+    "activity": parse_term,
+    "cve": parse_cves,
+    "attack_id": parse_attack_ids,
+    "file.md5": partial(parse_hash, "MD5"),
+    "file.sha1": partial(parse_hash, "SHA-1"),
+    "file.sha256": partial(parse_hash, "SHA-256"),
+    "file.sha512": partial(parse_hash, "SHA-512"),
+    "file.name": parse_term,
+    "x509.md5": partial(parse_hash, "MD5"),
+    "x509.sha1": partial(parse_hash, "SHA-1"),
+    "x509.sha256": partial(parse_hash, "SHA-256"),
+    "x509.sha512": partial(parse_hash, "SHA-512"),
+    "x509.raw": parse_pem,
+    "x509.serial_number": parse_serial_number,
+    "x509.not_before": parse_time,
+    "x509.not_after": parse_time,
+    "x509.signature_algorithm": parse_term,
+    "x509.key_algorithm": parse_term,
+    "x509.self_signed": parse_boolean,
+    "x509.version": parse_version,
+    "x509.issuer": parse_directory_text,
+    "x509.subject": parse_directory_text,
+    **{f"x509.issuer.{rdn}": parse_directory_text for rdn in RDNS},
+    **{f"x509.subject.{rdn}": parse_directory_text for rdn in RDNS},
+    "ssh.public_key": parse_ssh_key,
+    "ssh.sha256": parse_ssh_sha256,
+    "ssh.md5": parse_ssh_md5,
+    "ssh.algorithm": parse_ssh_key_type,
+    "software.vendor": parse_term,
+    "software.product": parse_term,
+    "software.short_name": parse_term,
+    "software.version": parse_version,
+    "software.cpe": parse_cpe,
+    "count": parse_count,
+}
+"""Role -> parser. Roles that are missing here are read as text, and only by Notes."""
+
+TIME_ROLES: Final = frozenset(["time", "first_seen", "last_seen"])
+"""Roles of which a cell tells when something was seen."""
+
+_NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics", "sector"])
+"""Roles of which 0 says that there is nothing, as in files whose sectors are missing."""
+
+_NOTHING: Final[Mapping[str, frozenset[str]]] = {
+    # Codes that stand for "unknown" or for a region.
+    "country": frozenset(["AA", "AP", "EU", "XX", "ZZ", "**", "--"]),
+    # The sender of a message that nobody is to answer (RFC 5321, 4.5.5).
+    "email": frozenset(["<>"]),
+}
+"""Role -> what says in such a column that there is no value, in capitals."""
+
+
+def is_empty(role: str, cell: str) -> bool:
+    """Tell whether a cell of this role says that there is no value."""
+    if role in _NUMBERS_FROM_ONE:
+        return is_null_number(cell)
+    return is_null(cell) or (role in _NOTHING and cell.strip().upper() in _NOTHING[role])
+
+
+_REMEMBERED: Final = 1_024
+_SHORT: Final = 1_000
+
+Bad = tuple[tuple[str, str, int], ...]
+"""(Column, why, how often): what could not be read of cells, or was left out."""
+
+
+class Reading:
+    """What a cell says."""
+
+    __slots__ = ("bad", "times", "value")
+
+    value: Any
+    """As the role's parser returns it; ``None`` for an empty or a bad cell."""
+    bad: str
+    """Why the cell is bad, or what of it is left out; empty for a good or an empty one."""
+    times: int
+    """How many values are left out; 1 for a bad cell."""
+
+    def __init__(self, value: Any, bad: str, times: int = 1) -> None:
+        self.value = value
+        self.bad = bad
+        self.times = times
+
+
+_EMPTY: Final = Reading(None, "")
+
+
+class ColumnReader:
+    """Reads cells as the column's role says; a role without a parser is read as text."""
+
+    __slots__ = ("_kept", "_known", "_parse", "_role", "name")
+
+    def __init__(self, column: Column, memory: Memory) -> None:
+        self.name = column.name
+        self._role = column.role
+        self._parse = PARSERS.get(column.role, str)
+        self._kept = memory.keeping(_REMEMBERED)
+        self._known: dict[str, Reading] = self._kept.known
+
+    def read(self, cell: str) -> Reading:
+        """Return what a cell says."""
+        reading = self._known.get(cell)
+        if reading is None:
+            reading = self._parsed(cell)
+            if len(cell) <= _SHORT:
+                # What is read of a cell is no more than what stands in it.
+                self._kept.keep(cell, reading, 2 * WIDEST * len(cell))
+        return reading
+
+    def _parsed(self, cell: str) -> Reading:
+        if is_empty(self._role, cell):
+            return _EMPTY
+        try:
+            return Reading(self._parse(cell.strip()), "")
+        except TooManyError as error:
+            return Reading(error.values, str(error), error.left_out)
+        except ValueError as error:
+            return Reading(None, str(error))

@@ -1,0 +1,1 @@
+"""Building objects: what the cells of a row become in STIX."""

@@ -1,0 +1,221 @@
+"""What some cells of a row become, made once for each different combination of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from shadowserver_connector.bundle.finding import Made, make
+from shadowserver_connector.mapping.cells.readers import Bad, ColumnReader, is_empty
+from shadowserver_connector.mapping.cells.tags import TooManyError
+from shadowserver_connector.mapping.objects.section_layout import Context, Shape
+from shadowserver_connector.stix.origin import StixObject
+
+
+class Part:
+    """STIX objects of some cells, and what the row does with them; a part equals only itself.
+
+    No id stands twice in one of its tuples.
+    """
+
+    __slots__ = (
+        "addresses",
+        "bad",
+        "noted",
+        "objects",
+        "observables",
+        "scored",
+        "size",
+        "slots",
+        "subject",
+        "tagged",
+    )
+
+    objects: Mapping[str, Made]
+    observables: tuple[str, ...]
+    """For the row's Observed-Data."""
+    noted: tuple[str, ...]
+    """The row's Note is attached to these."""
+    tagged: tuple[str, ...]
+    """The row's labels are put on these."""
+    slots: tuple[tuple[str, str], ...]
+    """(Slot, id): ends of relationships with objects of other parts."""
+    scored: bool
+    """Whether an object has a score."""
+    bad: Bad
+    """Cells that no object could be made of, and values that were left out."""
+    subject: str
+    """What a row with these cells is about, in a word; empty where they do not tell."""
+    addresses: tuple[tuple[str, str], ...]
+    """(Party, id): the addresses of the row's parties."""
+    size: int
+    """Bytes that it takes, about."""
+
+    def __init__(
+        self,
+        objects: Mapping[str, Made],
+        observables: tuple[str, ...],
+        noted: tuple[str, ...],
+        tagged: tuple[str, ...],
+        slots: tuple[tuple[str, str], ...],
+        scored: bool,
+        bad: Bad,
+        subject: str,
+        addresses: tuple[tuple[str, str], ...],
+        size: int,
+    ) -> None:
+        self.objects = objects
+        self.observables = observables
+        self.noted = noted
+        self.tagged = tagged
+        self.slots = slots
+        self.scored = scored
+        self.bad = bad
+        self.subject = subject
+        self.addresses = addresses
+        self.size = size
+
+
+NOTHING: Final = Part({}, (), (), (), (), False, (), "", (), 0)
+
+# Of a part, and of an object beside its JSON: id, places in dicts and tuples.
+_PART_BYTES: Final = 600
+_OBJECT_BYTES: Final = 400
+
+
+class PartMaker:
+    """Collects the objects of some cells; the builders in this package call it."""
+
+    def __init__(self, context: Context, shape: Shape, cells: Sequence[str]) -> None:
+        self.context = context
+        self.shape = shape
+        self._sources = shape.sources
+        self._cells = cells
+        self._objects: dict[str, Made] = {}
+        # Dicts for their order: a cell may hold many values.
+        self._observables: dict[str, None] = {}
+        self._noted: dict[str, None] = {}
+        self._tagged: dict[str, None] = {}
+        self._slots: list[tuple[str, str]] = []
+        self._bad: list[tuple[str, str, int]] = []
+        self._scored = False
+        self._subject = ""
+        self._addresses: tuple[tuple[str, str], ...] = ()
+
+    def values(self, *roles: str) -> list[Any]:
+        """Return the parsed cells of the given roles; a bad cell is noted and left out."""
+        found = []
+        for role in roles:
+            if role in self._sources:
+                for at, reader in self._sources[role]:
+                    value = self._read(at, reader)
+                    if value is not None:
+                        found.append(value)
+        return found
+
+    def _read(self, at: int, reader: ColumnReader) -> Any:
+        reading = reader.read(self._cells[at])
+        if reading.bad:
+            self._bad.append((reader.name, reading.bad, reading.times))
+        return reading.value
+
+    def leave_out(self, role: str, error: TooManyError) -> None:
+        """Note what is left out of the first cell of the role."""
+        _, reader = self._sources[role][0]
+        self._bad.append((reader.name, str(error), error.left_out))
+
+    def check(self) -> None:
+        """Note the bad ones among all cells, where no object is made that would read them."""
+        self.values(*self._sources)
+
+    def reads(self, *roles: str) -> bool:
+        """Tell whether there is a column of one of the roles, whatever its cell holds."""
+        return any(role in self._sources for role in roles)
+
+    def value(self, *roles: str) -> Any:
+        """Return the first parsed cell of the given roles, or ``None``."""
+        first = None
+        for role in roles:
+            if role in self._sources:
+                for at, reader in self._sources[role]:
+                    value = self._read(at, reader)
+                    if first is None:
+                        first = value
+        return first
+
+    def text(self, role: str) -> str:
+        """Return the first cell of the role as it is, without outer space; empty where null."""
+        for at, _ in self._sources.get(role, ()):
+            cell = self._cells[at]
+            if not is_empty(role, cell):
+                return cell.strip()
+        return ""
+
+    def observable(
+        self,
+        stix: StixObject,
+        *,
+        score: int | None = None,
+        noted: bool = True,
+        tagged: bool = True,
+    ) -> str:
+        """Add an observable of the row; return its id."""
+        return self.add(make(stix, score), seen=True, noted=noted, tagged=tagged)
+
+    def shared(self, stix: StixObject, *, score: int | None = None) -> str:
+        """Add an object that is not the row's own, such as a vulnerability; return its id."""
+        return self.add(make(stix, score))
+
+    def add(
+        self, made: Made, *, seen: bool = False, noted: bool = False, tagged: bool = False
+    ) -> str:
+        """Add an object that is made already; return its id."""
+        stix_id = made.id
+        if stix_id not in self._objects:
+            self._objects[stix_id] = made
+            self._scored = self._scored or made.score is not None
+        if seen:
+            self._observables[stix_id] = None
+        if noted:
+            self._noted[stix_id] = None
+        if tagged:
+            self._tagged[stix_id] = None
+        return stix_id
+
+    def relate(self, source: str, relationship_type: str, target: str) -> None:
+        """Relate two objects of this part, where such relationships are wanted."""
+        if self.context.options.relates(relationship_type) and source != target:
+            made = self.context.encode.relationship(source, relationship_type, target)
+            self._objects[made.id] = made
+
+    def offer(self, slot: str, stix_id: str) -> None:
+        """Offer an object as an end of relationships with other parts of the row."""
+        self._slots.append((slot, stix_id))
+
+    def locate(self, stix_id: str) -> None:
+        """Say that this is the address of the party."""
+        self._addresses = ((self.shape.party, stix_id),)
+
+    def about(self, subject: str) -> None:
+        """Say what the row is about; the first to say so is heard."""
+        self._subject = self._subject or subject
+
+    def part(self) -> Part:
+        """Return what was collected."""
+        if not (self._objects or self._bad):
+            return NOTHING
+        return Part(
+            self._objects,
+            tuple(self._observables),
+            tuple(self._noted),
+            tuple(self._tagged),
+            tuple(self._slots),
+            self._scored,
+            tuple(self._bad),
+            self._subject,
+            self._addresses,
+            _PART_BYTES + sum([_OBJECT_BYTES + len(made.body) for made in self._objects.values()]),
+        )
+
+
+Builder = Callable[[PartMaker], None]

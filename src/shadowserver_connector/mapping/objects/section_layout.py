@@ -1,0 +1,153 @@
+"""What the cells of a section are, the same for every row: nothing here is decided per row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from shadowserver_connector.catalogue.model import Activities, Column, Meaning, ReportType
+from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.mapping.cells.dates import end_of_report
+from shadowserver_connector.mapping.cells.readers import ColumnReader
+from shadowserver_connector.mapping.objects.templates import Encoders
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.stix.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The report, what is wanted of it, and what writes it."""
+
+    origin: Origin
+    day: str
+    """Start of the day covered, ``YYYY-MM-DDT00:00:00.000Z``."""
+    report_type: ReportType
+    meanings: Mapping[str, Meaning]
+    activities: Activities
+    """Cells of a malware column that name an activity."""
+    options: Options
+    encode: Encoders
+    memory: Memory
+    """What is kept of the cells that were met."""
+
+    @property
+    def end(self) -> str:
+        """Time from which on no row can have been seen; texts of times are compared with it."""
+        return end_of_report(self.day)
+
+    def meaning(self, party: str) -> Meaning:
+        """Return what a party is in this report."""
+        return self.meanings[self.report_type.parties.get(party, "other")]
+
+
+# Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
+_CROWDED: Final = frozenset(["sinkhole", "sensor"])
+_CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkholed"])
+"""Meanings of parties that the malware of a row talks to."""
+_NAMES: Final = frozenset(["sinkholed"])
+"""Meanings of parties that are names alone: an address in their place is the sinkhole's."""
+_SANDBOXED: Final = frozenset(["contacted", "looked_up"])
+
+Source = tuple[int, ColumnReader]
+"""Place of a cell among those of a section, and what reads it."""
+
+Slots = tuple[str, ...]
+"""Ends of relationships with objects of other sections, that an object is offered as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The cells of one section."""
+
+    party: str
+    group: str
+    sources: Mapping[str, tuple[Source, ...]]
+    """Role -> where to read its values."""
+    meaning: Meaning
+    """What the party is."""
+    is_primary: bool
+    """Whether the row is about the party's address."""
+    own_page: bool
+    """Whether Notes and labels belong on the page of the party's objects."""
+    controls: bool
+    """Whether the malware of a row talks to the party."""
+    is_name: bool
+    """Whether an address in the place of the party's name is somebody else's."""
+    ipv4_slots: Slots
+    ipv6_slots: Slots
+    domain_slots: Slots
+    """For a domain name that was asked for, unlike one that an address has in reverse DNS."""
+    hostname_slots: Slots
+    """The same for a hostname; OpenCTI relates neither malware nor files to one."""
+
+
+def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
+    """Return the shape of cells of these columns, of which there is at least one."""
+    found: dict[str, list[Source]] = {}
+    for at, column in enumerate(columns):
+        found.setdefault(column.role, []).append((at, ColumnReader(column, context.memory)))
+    sources = {role: tuple(of_role) for role, of_role in found.items()}
+    meaning = context.meaning(party)
+    controls = meaning.name in _CONTROLLERS
+    control = ("controller",) if controls else ()
+    subject = () if context.report_type.primary else ("subject",)
+    contacted = ("contacted",) if meaning.name in _SANDBOXED else ()
+    return Shape(
+        party=party,
+        group=columns[0].group,
+        sources=sources,
+        meaning=meaning,
+        is_primary=party == context.report_type.primary,
+        own_page=meaning.name not in _CROWDED,
+        controls=controls,
+        is_name=meaning.name in _NAMES,
+        ipv4_slots=_address_slots(context, party, sources, 4) + control,
+        ipv6_slots=_address_slots(context, party, sources, 6) + control,
+        domain_slots=subject + control + contacted,
+        hostname_slots=subject,
+    )
+
+
+def in_sandbox(context: Context) -> bool:
+    """Tell whether rows are about what malware did in a sandbox."""
+    return not _SANDBOXED.isdisjoint(context.report_type.parties.values())
+
+
+def _address_slots(context: Context, party: str, roles: Collection[str], version: int) -> Slots:
+    meaning = context.meaning(party).name
+    slots = []
+    end = _end_of_flow(context, party)
+    if end:
+        slots.append(f"{end} ipv{version}")
+    if party == context.report_type.primary:
+        slots.append("primary")
+        if meaning in _SANDBOXED:
+            slots.append("contacted")
+    # OpenCTI lets an IPv4 address communicate with another; IPv6 ones it only relates.
+    elif (version == 6 if end else meaning not in _CROWDED) and not _is_stranger(
+        context, party, roles
+    ):
+        slots.append("thing")
+    return tuple(slots)
+
+
+def _is_stranger(context: Context, party: str, roles: Collection[str]) -> bool:
+    """Tell whether the name of a column is all that says of an address what it does here."""
+    report_type = context.report_type
+    guessed = "public_address" in roles and party not in report_type.parties
+    return guessed or not report_type.primary
+
+
+def _end_of_flow(context: Context, party: str) -> str:
+    """Return which end of a connection the party is, empty where none was seen of it.
+
+    The source of an amplification attack is its victim, in whose name others sent packets.
+    """
+    report_type = context.report_type
+    primary = report_type.primary
+    if report_type.traffic != "flow" or context.meaning(primary).name == "victim":
+        return ""
+    if party == primary:
+        return "source"
+    return "target" if party in ("dst", "cc") else ""

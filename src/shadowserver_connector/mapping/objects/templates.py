@@ -1,0 +1,232 @@
+"""Objects that nearly every row makes: written once by example, then filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from shadowserver_connector.bundle.finding import LAYER, Made, NoteDraft, Observed, make
+from shadowserver_connector.mapping.cells.addresses import Address
+from shadowserver_connector.mapping.cells.countries import Country
+from shadowserver_connector.mapping.cells.host_names import Name
+from shadowserver_connector.stix import containers, ids, knowledge, observables
+from shadowserver_connector.stix.origin import Origin, StixObject
+from shadowserver_connector.stix.relationships import relationship
+
+_MARK: Final = re.compile('\ue000([a-z_]+)\ue001|"\ue002([a-z_]+)\ue003"')
+
+
+def text_mark(name: str) -> str:
+    """Return the mark of a text that needs no escaping in JSON, such as an id or an address."""
+    return f"\ue000{name}\ue001"
+
+
+def json_mark(name: str) -> str:
+    """Return the mark of a value that is filled in as JSON."""
+    return f"\ue002{name}\ue003"
+
+
+def template(example: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+    """Return the pieces of the example's JSON between its marks, without its closing brace.
+
+    ``names`` are its marks in the order in which they stand in the JSON; ``ValueError`` if that is
+    not so.
+    """
+    return pieces(orjson.dumps(example)[:-1].decode(), *names)
+
+
+def pieces(text: str, *names: str) -> tuple[str, ...]:
+    """Return the pieces of a JSON text between its marks, which must be these, in this order."""
+    found = tuple(one or other for one, other in _MARK.findall(text))
+    if found != names:
+        raise ValueError(f"the template has the marks {found}, not {names}")
+    # Every third piece is text, those between are the names of the one mark and of the other.
+    return tuple(_MARK.split(text)[::3])
+
+
+_REMEMBERED: Final = 1_024
+
+_RELATIONSHIP: Final = LAYER["relationship"]
+_ADDRESS: Final = LAYER["ipv4-addr"]
+_NAME: Final = LAYER["domain-name"]
+_TRAFFIC: Final = LAYER["network-traffic"]
+_OBSERVED: Final = LAYER["observed-data"]
+
+# In the order of their names, as canonical JSON has them.
+_IDENTIFYING_ENDS: Final = ("dst_port", "dst_ref", "src_port", "src_ref")
+
+
+class TrafficForm(NamedTuple):
+    """Texts around the values of a traffic of which it is known which values it has.
+
+    A value that it does not have is given as an empty text.
+    """
+
+    identifying: tuple[str, ...]
+    """Around port and reference of the destination, then of the source."""
+    body: tuple[str, ...]
+    """Around id, references and ports; the source comes first in each pair."""
+
+
+class Encoders:
+    """Writes the frequent objects of one report."""
+
+    def __init__(self, origin: Origin, day: str) -> None:
+        mark = text_mark
+        example = relationship(origin, mark("type"), mark("source"), mark("target"), created=day)
+        self._relationship = template(_with_id(example), "id", "type", "source", "target")
+        values = {
+            "ipv4-addr": observables.ipv4_addr(origin, mark("value")),
+            "ipv6-addr": observables.ipv6_addr(origin, mark("value")),
+            "domain-name": observables.domain_name(origin, mark("value")),
+            "hostname": observables.hostname(origin, mark("value")),
+        }
+        self._values = {
+            stix_type: template(_with_id(example), "id", "value")
+            for stix_type, example in values.items()
+        }
+        self._origin = origin
+        self._systems: dict[int, Made] = {}
+        self._countries: dict[str, Made] = {}
+        self._note = template(
+            _with_id(_note_example(origin)), "id", "time", "time", "abstract", "content"
+        )
+        self._observed = template(
+            _with_id(_observed_example(origin)),
+            *("id", "first", "last", "first", "last", "number", "refs"),
+        )
+
+    def relationship(self, source: str, relationship_type: str, target: str) -> Made:
+        """Return a relationship as `stix.relationships.relationship` makes it."""
+        stix_id = ids.relationship(relationship_type, source, target)
+        a, b, c, d, e = self._relationship
+        body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"
+        return Made(stix_id, _RELATIONSHIP, body.encode())
+
+    def address(self, address: Address, score: int | None) -> Made:
+        """Return an address or network as `stix.observables` makes it."""
+        v4 = address.version == 4
+        stix_id = (ids.ipv4_addr if v4 else ids.ipv6_addr)(address.value)
+        a, b, c = self._values["ipv4-addr" if v4 else "ipv6-addr"]
+        return Made(stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score)
+
+    def name(self, name: Name, score: int | None = None) -> Made:
+        """Return a domain name or hostname as `stix.observables` makes it."""
+        make_id = ids.domain_name if name.type == "domain-name" else ids.hostname
+        stix_id = make_id(name.value)
+        a, b, c = self._values[name.type]
+        return Made(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), score)
+
+    def autonomous_system(self, number: int) -> Made:
+        """Return an autonomous system as `stix.knowledge` makes it; there are few in a report."""
+        made = self._systems.get(number)
+        if made is None:
+            if len(self._systems) >= _REMEMBERED:
+                self._systems.clear()
+            made = make(knowledge.autonomous_system(self._origin, number))
+            self._systems[number] = made
+        return made
+
+    def country(self, country: Country) -> Made:
+        """Return a country as `stix.knowledge` makes it."""
+        made = self._countries.get(country.code)
+        if made is None:
+            made = make(knowledge.country(self._origin, code=country.code, name=country.name))
+            self._countries[country.code] = made
+        return made
+
+    def note(
+        self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int
+    ) -> NoteDraft:
+        """Return a Note of some rows without its containers, as `stix.containers` makes it.
+
+        ``content`` is given as JSON.
+        """
+        about = orjson.dumps(abstract).decode()
+        stix_id = ids.note_of_json(content=content, created=created, abstract=about)
+        a, b, c, d, e, f = self._note
+        body = f"{a}{stix_id}{b}{created}{c}{created}{d}{about}{e}{content}{f}"
+        return NoteDraft(stix_id, body.encode(), refs, rows)
+
+    def observed(self, seen: Observed) -> Made:
+        """Return an Observed-Data without labels, as `stix.containers` makes it."""
+        first, last = seen.first, seen.last
+        listed = '["' + '","'.join(seen.refs) + '"]'
+        stix_id = ids.observed_data_of_json(listed)
+        count = str(min(seen.number, containers.MAX_NUMBER_OBSERVED))
+        a, b, c, d, e, f, g, h = self._observed
+        body = f"{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}{listed}{h}"
+        return Made(stix_id, _OBSERVED, body.encode())
+
+    def traffic_form(
+        self, protocols: tuple[str, ...], *, src: bool, dst: bool, src_port: bool, dst_port: bool
+    ) -> TrafficForm:
+        """Return the form of traffics with these protocols, and with the ends that are true."""
+        ends = {
+            "src_ref": text_mark("src_ref") if src else None,
+            "dst_ref": text_mark("dst_ref") if dst else None,
+            "src_port": text_mark("src_port") if src_port else None,
+            "dst_port": text_mark("dst_port") if dst_port else None,
+        }
+        example = observables.network_traffic(
+            self._origin, protocols=protocols, src_ref=ends["src_ref"], dst_ref=ends["dst_ref"]
+        )
+        example |= {name: json_mark(name) for name in ("src_port", "dst_port") if ends[name]}
+        return TrafficForm(
+            _around(
+                pieces(
+                    ids.network_traffic_json(protocols=protocols, **ends),
+                    *(name for name in _IDENTIFYING_ENDS if ends[name]),
+                ),
+                [ends[name] is not None for name in _IDENTIFYING_ENDS],
+            ),
+            _around(
+                template(_with_id(example), "id", *(name for name in ends if ends[name])),
+                [True, *(end is not None for end in ends.values())],
+            ),
+        )
+
+    def network_traffic(
+        self, form: TrafficForm, src_ref: str, dst_ref: str, src_port: str, dst_port: str
+    ) -> Made:
+        """Return a service or a flow as `stix.observables` makes it, of values that fit a form."""
+        a, b, c, d, e = form.identifying
+        stix_id = ids.network_traffic_of_json(
+            f"{a}{dst_port}{b}{dst_ref}{c}{src_port}{d}{src_ref}{e}"
+        )
+        a, b, c, d, e, f = form.body
+        body = f"{a}{stix_id}{b}{src_ref}{c}{dst_ref}{d}{src_port}{e}{dst_port}{f}"
+        return Made(stix_id, _TRAFFIC, body.encode())
+
+
+def _around(found: tuple[str, ...], given: Sequence[bool]) -> tuple[str, ...]:
+    """Return texts around all values: behind one that is not given, the text is empty."""
+    texts = iter(found)
+    return (next(texts), *(next(texts) if has else "" for has in given))
+
+
+def _with_id(example: StixObject) -> StixObject:
+    return {**example, "id": text_mark("id")}
+
+
+def _note_example(origin: Origin) -> StixObject:
+    note = containers.note(
+        origin, abstract="-", content="-", created=text_mark("time"), object_refs=("-",)
+    )
+    note |= {"abstract": json_mark("abstract"), "content": json_mark("content")}
+    del note["object_refs"]
+    return note
+
+
+def _observed_example(origin: Origin) -> StixObject:
+    observed = containers.observed_data(
+        origin,
+        first_observed=text_mark("first"),
+        last_observed=text_mark("last"),
+        number_observed=0,
+        object_refs=("-",),
+    )
+    return observed | {"number_observed": json_mark("number"), "object_refs": json_mark("refs")}

@@ -1,0 +1,158 @@
+"""Network traffic: a service on the asset, or a flow between two parties.
+
+Nearly every row has other ports, so what is remembered here are the readings of single cells, and
+the texts around ports and addresses; not, as in sections, the parts made of the cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from shadowserver_connector.bundle.finding import Made
+from shadowserver_connector.catalogue.model import Column, ReportType
+from shadowserver_connector.mapping.cells.readers import Bad, ColumnReader
+from shadowserver_connector.mapping.cells.urls import protocol_stack
+from shadowserver_connector.mapping.objects.section_layout import Context
+from shadowserver_connector.mapping.objects.templates import TrafficForm
+
+_REMEMBERED: Final = 1_024
+
+ROLES: Final = ("port", "protocol", "application")
+"""Roles of the cells that a traffic is made of."""
+
+# What a row has of a traffic, as a sum.
+_IPV6: Final = 1
+_SRC: Final = 2
+_DST: Final = 4
+_SRC_PORT: Final = 8
+_DST_PORT: Final = 16
+
+
+def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker | None:
+    """Return what makes the traffic of a row with these columns; ``None`` where it never would.
+
+    A service goes to the port on which the primary address answers. A flow goes from ``src`` to
+    ``dst``; one address is enough, with its port and a protocol that the port is one of.
+    """
+    addressed = {column.party for column in columns if column.role == "ip"}
+    parties = parties_of_traffic(context.report_type, addressed)
+    source, target = [party if party in addressed else None for party in parties]
+    maker = TrafficMaker(columns, source, target, context)
+    return maker if maker.has_port and maker.has_protocol else None
+
+
+class TrafficMaker:
+    """Makes the traffic of rows from one party to another; ``None`` stands for no party."""
+
+    def __init__(
+        self, columns: Sequence[Column], source: str | None, target: str | None, context: Context
+    ) -> None:
+        self._context = context
+        self._application = context.report_type.application
+        self._source = source
+        self._target = target
+        self._src_port_at = _place(columns, "port", [source])
+        self._dst_port_at = _place(columns, "port", [target])
+        parties = {column.party for column in columns}
+        self._protocol_at = _place(columns, "protocol", parties)
+        self._application_at = _place(columns, "application", parties)
+        self._readers = tuple(
+            (at, ColumnReader(column, context.memory))
+            for at, column in enumerate(columns)
+            if column.role in ROLES
+        )
+        self._forms: dict[tuple[int, str, str], TrafficForm] = {}
+
+    @property
+    def has_port(self) -> bool:
+        """Whether there is a column with the port of one of the parties."""
+        return self._src_port_at >= 0 or self._dst_port_at >= 0
+
+    @property
+    def has_protocol(self) -> bool:
+        """Whether a column, or the report type as a whole, names a protocol."""
+        return bool(self._application) or self._protocol_at >= 0 or self._application_at >= 0
+
+    def make(self, row: list[str], addresses: Sequence[tuple[str, str]]) -> tuple[Made | None, Bad]:
+        """Return the traffic of a row, if it makes one, and its bad cells.
+
+        ``addresses`` are its parties, and the ids of their addresses.
+        """
+        src = dst = src_port = dst_port = transport = application = ""
+        for party, stix_id in addresses:
+            if party == self._source:
+                src = stix_id
+            if party == self._target:
+                dst = stix_id
+        bad: Bad = ()
+        for at, reader in self._readers:
+            reading = reader.read(row[at])
+            if reading.bad:
+                bad += ((reader.name, reading.bad, reading.times),)
+            elif reading.value is not None:
+                if at == self._protocol_at:
+                    transport = reading.value
+                elif at == self._application_at:
+                    application = reading.value
+                if src and at == self._src_port_at:
+                    src_port = str(reading.value)
+                # A sensor's address is often withheld, and not the port that was attacked.
+                if (dst or src) and at == self._dst_port_at:
+                    dst_port = str(reading.value)
+        # The same port number of another transport is another endpoint.
+        if not (src_port or dst_port) or not (transport or application or self._application):
+            return None, bad
+        ends = _IPV6 if (dst or src).startswith("ipv6") else 0
+        if src:
+            ends += _SRC + _SRC_PORT if src_port else _SRC
+        if dst:
+            ends += _DST
+        if dst_port:
+            ends += _DST_PORT
+        form = self._form(ends, transport, application)
+        # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
+        # Observed-Data with one could not have the platform's id either.
+        made = self._context.encode.network_traffic(form, src, dst, src_port, dst_port)
+        return made, bad
+
+    def _form(self, ends: int, transport: str, application: str) -> TrafficForm:
+        key = (ends, transport, application)
+        form = self._forms.get(key)
+        if form is None:
+            if len(self._forms) >= _REMEMBERED:
+                self._forms.clear()
+            stack = protocol_stack(
+                version=6 if ends & _IPV6 else 4,
+                transport=transport,
+                application=application or self._application,
+            )
+            form = self._forms[key] = self._context.encode.traffic_form(
+                stack,
+                src=bool(ends & _SRC),
+                dst=bool(ends & _DST),
+                src_port=bool(ends & _SRC_PORT),
+                dst_port=bool(ends & _DST_PORT),
+            )
+        return form
+
+
+def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> tuple[str, str]:
+    """Return the parties at source and target; empty where there is none.
+
+    ``addressed`` are those of which the file has an IP column.
+    """
+    kind, primary = report_type.traffic, report_type.primary
+    if kind == "service":
+        return "", primary
+    if kind == "flow":
+        # Files of earlier years call the source ``ip``, and a controller ``cc_ip``.
+        source = "src" if "src" in addressed else primary
+        return source, "dst" if "dst" in addressed else "cc"
+    return "", ""
+
+
+def _place(columns: Sequence[Column], role: str, parties: Collection[str | None]) -> int:
+    """Return the place of the first column of a role and any of the parties, -1 without one."""
+    found = (at for at, c in enumerate(columns) if c.role == role and c.party in parties)
+    return next(found, -1)

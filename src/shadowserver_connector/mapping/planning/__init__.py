@@ -1,0 +1,1 @@
+"""Planning: from a header to what is done for each row."""

@@ -1,0 +1,328 @@
+"""From a row to the finding that it is a sight of: whose and what, and how it is today.
+
+Compiled once for each file, run for each row. The order of a header's columns makes no difference,
+nor does a column that is missing, since its cells say nothing, nor the spelling of a value where
+two spellings are the same: addresses, names, hashes, dates, tags in another order, no value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
+from socket import AF_INET6, inet_aton, inet_ntoa, inet_pton
+from typing import Final
+
+from shadowserver_connector.catalogue.model import (
+    ADDRESS_ROLES,
+    IDENTITY,
+    STATE,
+    WORDING,
+    Catalogue,
+    Column,
+    ReportType,
+)
+from shadowserver_connector.history.record import DIGEST_BYTES
+from shadowserver_connector.mapping.cells.addresses import parse_network
+from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.readers import is_empty
+
+SUBJECT_CHARACTERS: Final = 60
+"""Of a subject that is no address so much is in the key; the digest is of all of it."""
+
+_REMEMBERED: Final = 512
+_SHORT: Final = 24
+_SHORTEST: Final = 10
+_DIFFERING: Final = frozenset(
+    ["ip", "hostname", "domain", "email", "mac", "x509.not_before", "x509.not_after"]
+)
+"""Roles of which the next row has another cell."""
+_LONGEST_LABEL: Final = 120
+_LONGEST_NAME: Final = 255
+
+_SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "text")
+"""Roles of the cell that says of whom a row is; the first that has one counts."""
+_ENDPOINT: Final = ("port", "protocol")
+"""Roles of cells that say nothing of whom."""
+_WHAT: Final = ("malware", "activity", "cve", "tags")
+"""Roles of cells that say in a word what was found."""
+
+_MONTHS: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
+_CLOCKS: Final = re.compile(
+    r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s"
+    rf"|\b\d{{1,2}}[ -]{_MONTHS}[ -]\d{{2,4}}\b"
+    rf"|\b{_MONTHS}\s+\d{{1,2}}\b(?:,?\s+\d{{4}}\b)?"
+    r"|\b\d{4}[-/]\d\d[-/]\d\d[T ]?"
+    r"|\b\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:\s?[AP]M\b)?Z?"
+    r"|\s[+-]\d{4}\b(?:\s\([A-Z]+\))?"
+)
+_STAMP: Final = re.compile(r"<[^<>@\s]*\d[^<>@\s]*@[^<>\s]*>")
+_TOKEN: Final = re.compile(r'\b(?:c?nonce|opaque|session_?(?:id)?)=(?:"[^"]*"|[^\s,;]+)', re.I)
+_UPTIME: Final = re.compile(r"\bup(?:time)?(?:\s+is)?[: ]\s*\d[\w ,.:]*", re.I)
+
+
+class Sighting:
+    """What a row says of a finding, in the form in which a history keeps it."""
+
+    __slots__ = ("key", "label", "name", "state")
+
+    key: bytes
+    """The subject (see `subject_of`) and behind it ``DIGEST_BYTES`` of its identity."""
+    state: bytes
+    """``DIGEST_BYTES`` of its state."""
+    label: str
+    """Port, protocol and what was found, for people: ``22/tcp ssh-brute-force``."""
+    name: str
+    """Host name or domain of the subject, lower case, or empty."""
+
+    def __init__(self, key: bytes, state: bytes, label: str, name: str) -> None:
+        self.key = key
+        self.state = state
+        self.label = label
+        self.name = name
+
+
+class _Cells:
+    """Reads the cells of one column as pieces of what is digested."""
+
+    __slots__ = ("_known", "_prefix", "_role", "_short", "at", "normal")
+
+    def __init__(self, at: int, column: Column, normal: Callable[[str], str]) -> None:
+        self.at = at
+        self._prefix = f"{column.name}="
+        self._role = column.role
+        self._short = _SHORTEST if column.role in _DIFFERING else _SHORT
+        self.normal = normal
+        self._known: dict[str, str] = {}
+
+    def piece(self, cell: str) -> str:
+        """Return the cell with its column's name, or nothing where it says nothing."""
+        if not cell:
+            return ""
+        # What recurs seldom is not kept, and no longer cell says that there is no value.
+        if len(cell) > self._short:
+            return self._prefix + self.normal(cell)
+        piece = self._known.get(cell)
+        if piece is None:
+            value = "" if is_empty(self._role, cell) else self.normal(cell)
+            piece = self._prefix + value if value else ""
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[cell] = piece
+        return piece
+
+
+class FindingReader:
+    """Tells which finding each row of a file is of; `compile_findings` makes one."""
+
+    def __init__(
+        self,
+        identity: Sequence[_Cells],
+        state: Sequence[_Cells],
+        subjects: Sequence[_Cells],
+        names: Sequence[int],
+        label: Sequence[int],
+        what: Sequence[int],
+    ) -> None:
+        self._identity = tuple(identity)
+        self._state = tuple(state)
+        self._subjects = tuple(subjects)
+        self._names = tuple(names)
+        self._port, self._protocol = label
+        self._what = tuple(what)
+        self._labels: dict[str, str] = {}
+
+    def read(self, row: Sequence[str]) -> Sighting:
+        """Return what a row, as long as the header, says."""
+        subject = b"t"
+        for cells in self._subjects:
+            cell = row[cells.at]
+            if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
+                subject = subject_of(cells.normal(cell))
+                break
+        name = ""
+        for at in self._names:
+            cell = row[at]
+            if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
+                name = cell.strip().rstrip(".").lower()[:_LONGEST_NAME]
+                break
+        return Sighting(
+            subject + _digest(self._identity, row),
+            _digest(self._state, row),
+            self._label(row),
+            name,
+        )
+
+    def _label(self, row: Sequence[str]) -> str:
+        said = "\0".join([row[at] if at >= 0 else "" for at in (self._port, self._protocol)])
+        if self._what:
+            said += "\0" + "\0".join([row[at] for at in self._what])
+        label = self._labels.get(said)
+        if label is None:
+            if len(self._labels) >= _REMEMBERED:
+                self._labels.clear()
+            label = self._labels[said] = _label_of(said.split("\0"))
+        return label
+
+
+def compile_findings(
+    catalogue: Catalogue, report_type: ReportType, columns: Sequence[Column]
+) -> FindingReader:
+    """Return the reader for a header whose columns the catalogue has named."""
+    ordered = sorted(enumerate(columns), key=lambda numbered: numbered[1].name)
+    parts = [(at, column, catalogue.part(report_type, column)) for at, column in ordered]
+    identity = [(at, column) for at, column, part in parts if part == IDENTITY]
+    telling = [found for found in identity if found[1].role not in _ENDPOINT]
+    named = [
+        (at, column)
+        for at, column in ordered
+        if column.party == report_type.primary and column.role == "hostname"
+    ]
+    named += [(at, column) for at, column in identity if column.role == "domain"]
+    return FindingReader(
+        [_Cells(at, column, _normal(column.role, IDENTITY)) for at, column in identity],
+        [
+            _Cells(at, column, _normal(column.role, part))
+            for at, column, part in parts
+            if part in (STATE, WORDING)
+        ],
+        [
+            _Cells(at, column, _normal(column.role, IDENTITY))
+            for at, column in sorted(telling, key=lambda found: _rank(found[1], report_type))
+        ],
+        [at for at, _ in named],
+        [_first(identity, role) for role in _ENDPOINT],
+        [at for role in _WHAT for at, column in ordered if column.role == role],
+    )
+
+
+def subject_of(text: str) -> bytes:
+    """Return an address, a network, or what else a finding may be of, as a key begins with it.
+
+    ``4`` or ``6`` and the packed address, for a network with its length in a byte behind it; ``t``
+    and a text's first ``SUBJECT_CHARACTERS``. Keys sort as addresses do.
+    """
+    text = text.strip()
+    if text.count(".") == 3 and text[-1:].isdigit() and "/" not in text and ":" not in text:
+        try:
+            return b"4" + _packed(text)
+        except (OSError, ValueError):
+            return _as_text(text)
+    address = _normal_address(text)
+    first, _, length = address.partition("/")
+    try:
+        packed = b"6" + inet_pton(AF_INET6, first) if ":" in first else b"4" + _packed(first)
+        return packed + bytes((int(length),)) if length else packed
+    except (OSError, ValueError):
+        return _as_text(text)
+
+
+def _as_text(text: str) -> bytes:
+    return b"t" + text[:SUBJECT_CHARACTERS].encode("utf-8", "replace")
+
+
+def _packed(text: str) -> bytes:
+    packed = inet_aton(text)
+    if inet_ntoa(packed) != text:
+        raise ValueError("not an address in full")
+    return packed
+
+
+def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]:
+    """Order columns by how well they say of whom a row is."""
+    addressed = column.role in ADDRESS_ROLES and column.party == report_type.primary
+    role = _SUBJECTS.index(column.role) if column.role in _SUBJECTS else len(_SUBJECTS)
+    return not addressed, role, column.order, column.name
+
+
+def _first(columns: Iterable[tuple[int, Column]], role: str) -> int:
+    return next((at for at, column in columns if column.role == role), -1)
+
+
+def _digest(cells: Sequence[_Cells], row: Sequence[str]) -> bytes:
+    said = "\0".join([piece for one in cells if (piece := one.piece(row[one.at]))])
+    return blake2b(said.encode("utf-8", "replace"), digest_size=DIGEST_BYTES).digest()
+
+
+def _label_of(said: Sequence[str]) -> str:
+    port, protocol, *cells = ["" if is_empty("text", cell) else cell.strip() for cell in said]
+    endpoint = "/".join(filter(None, (port, protocol.lower())))
+    words = [word.strip() for cell in cells for word in re.split("[;,]", cell)]
+    return " ".join(filter(None, (endpoint, *dict.fromkeys(words))))[:_LONGEST_LABEL]
+
+
+def _normal(role: str, part: str) -> Callable[[str], str]:
+    """Return what gives two spellings of one value the same form."""
+    if part == WORDING:
+        return _wording
+    if role.startswith(("file.", "x509.")) and role.rpartition(".")[2] in _HASHES:
+        return _hash
+    return _NORMAL.get(role, str.strip)
+
+
+def _lower(cell: str) -> str:
+    return cell.strip().lower()
+
+
+def _name(cell: str) -> str:
+    return cell.strip().lower().rstrip(".")
+
+
+def _number(cell: str) -> str:
+    stripped = cell.strip()
+    return stripped.lstrip("0") or "0" if stripped.isdigit() else stripped
+
+
+def _hash(cell: str) -> str:
+    return cell.lower().replace(":", "").replace(" ", "")
+
+
+def _tags(cell: str) -> str:
+    return ";".join(sorted({tag.strip() for tag in re.split("[;,]", cell.lower())} - {""}))
+
+
+def _normal_address(cell: str) -> str:
+    text = cell.strip()
+    if ":" not in text and "/" not in text:
+        return text
+    try:
+        return parse_network(text).value
+    except ValueError:
+        return text.lower()
+
+
+def _time(cell: str) -> str:
+    if len(cell) == 19 and cell[4] == "-":
+        return cell
+    try:
+        return parse_time(cell.strip()).removesuffix(".000Z").replace("T", " ")
+    except ValueError:
+        return cell.strip()
+
+
+def _wording(cell: str) -> str:
+    """Take out of a text what it is mixed with: clocks, APOP's stamps, HTTP's nonces, uptimes."""
+    text = cell
+    if _TIME_OF_DAY.search(text):
+        text = _CLOCKS.sub(" ", text)
+    if "@" in text:
+        text = _STAMP.sub(" ", text)
+    if "=" in text:
+        text = _TOKEN.sub(" ", text)
+    if "up" in text or "UP" in text or "Up" in text:
+        text = _UPTIME.sub(" ", text)
+    return text.strip() if text is cell else " ".join(text.split())
+
+
+_HASHES: Final = frozenset(["md5", "sha1", "sha256", "sha512"])
+
+_NORMAL: Final[dict[str, Callable[[str], str]]] = {
+    **dict.fromkeys(("ip", "network", "public_address"), _normal_address),
+    **dict.fromkeys(("port", "asn"), _number),
+    **dict.fromkeys(("hostname", "domain", "email"), _name),
+    **dict.fromkeys(("country", "severity", "protocol", "application", "mac"), _lower),
+    **dict.fromkeys(("cve", "x509.self_signed", "hostname_source"), _lower),
+    **dict.fromkeys(("x509.not_before", "x509.not_after"), _time),
+    "tags": _tags,
+}

@@ -1,0 +1,252 @@
+"""A plan: which cells belong together and what is built of them, compiled once from a header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Final, Literal, NamedTuple
+
+from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.mapping.cells.cache import WIDEST, Kept
+from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, ColumnReader
+from shadowserver_connector.mapping.objects.certificates import build_certificate, build_ssh_key
+from shadowserver_connector.mapping.objects.collector import Builder, Part, PartMaker
+from shadowserver_connector.mapping.objects.parties import build_accounts, build_party
+from shadowserver_connector.mapping.objects.section_layout import Context, shape_of
+from shadowserver_connector.mapping.objects.software import build_file, build_software
+from shadowserver_connector.mapping.objects.threats import (
+    LabelMaker,
+    build_attack_patterns,
+    build_malware,
+    build_vulnerabilities,
+)
+from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
+from shadowserver_connector.mapping.objects.traffic import TrafficMaker, compile_traffic
+from shadowserver_connector.mapping.objects.web_requests import (
+    build_request,
+    build_urls,
+    build_user_agent,
+)
+from shadowserver_connector.mapping.texts.notes import NoteColumn, note_columns
+
+CACHED_PARTS: Final = 512
+"""Different combinations of cells that a section remembers; then it forgets all of them."""
+
+# The head of a cell, and its place in a tuple.
+_CELL_BYTES: Final = 64
+
+Cells = tuple[str, ...]
+
+
+class Rule(NamedTuple):
+    """Cells with these roles are built together if they share a party, a group, or nothing more."""
+
+    build: Builder
+    roles: tuple[str, ...]
+    """Names of roles, or the beginning of several, ending with a dot."""
+    together: Literal["party", "group", "column"]
+    beside: tuple[str, ...] = ()
+    """Roles of other cells of the party, the group or the row that the builder looks at as well."""
+
+
+RULES: Final = (
+    Rule(
+        build_party,
+        ("ip", "network", "public_address", "hostname", "domain", "mac", "asn", "country"),
+        "party",
+    ),
+    Rule(
+        build_request,
+        ("url_part",),
+        "party",
+        beside=("domain", "ip", "port", "application"),
+    ),
+    Rule(build_accounts, ("email", "account"), "column"),
+    Rule(build_urls, ("url",), "column"),
+    Rule(build_vulnerabilities, ("tags", "cve"), "column"),
+    Rule(build_malware, ("malware", "activity"), "group"),
+    Rule(build_attack_patterns, ("attack_id", "cve"), "column"),
+    Rule(build_software, ("software.",), "group"),
+    Rule(build_certificate, ("x509.",), "group"),
+    Rule(build_file, ("file.",), "group"),
+    Rule(build_ssh_key, ("ssh.",), "group"),
+    Rule(build_user_agent, ("user_agent",), "column"),
+)
+
+
+Section = Callable[[list[str]], Part]
+"""Makes a part of some cells of a row, and remembers what it made of which."""
+
+
+def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Section, ...]:
+    """Return the sections that the header calls for, the primary party's first."""
+    numbered = list(enumerate(columns))
+    return tuple(
+        _section(own + beside, build, party, context)
+        for build, party, own, beside in _groups(numbered, context)
+    )
+
+
+def sectioned(columns: Sequence[Column], context: Context) -> frozenset[int]:
+    """Return the places of the columns that sections read, whatever else a row holds."""
+    groups = _groups(list(enumerate(columns)), context)
+    return frozenset(at for _, _, own, _ in groups for at, _ in own)
+
+
+Member = tuple[int, Column]
+
+
+def _groups(
+    numbered: Sequence[Member], context: Context
+) -> Iterator[tuple[Builder, str, list[Member], list[Member]]]:
+    """Yield builders with the party of their cells, these, and those beside them."""
+    primary = context.report_type.primary
+    for rule in RULES:
+        if rule.build is build_ssh_key and not context.options.ssh_keys:
+            continue
+        near = [member for member in numbered if member[1].role in rule.beside]
+        groups: dict[str, list[Member]] = {}
+        for index, column in numbered:
+            if _matches(column.role, rule.roles):
+                key = column.name if rule.together == "column" else getattr(column, rule.together)
+                groups.setdefault(key, []).append((index, column))
+        for key in sorted(groups, key=lambda name: name != primary):
+            own = groups[key]
+            party, group = own[0][1].party, own[0][1].group
+            beside = [
+                (at, column)
+                for at, column in near
+                if column.party in ("", party) or (group and column.group == group)
+            ]
+            yield rule.build, party, own, beside
+
+
+def _matches(role: str, wanted: tuple[str, ...]) -> bool:
+    return any(role == name or (name.endswith(".") and role.startswith(name)) for name in wanted)
+
+
+def _section(members: Sequence[Member], build: Builder, party: str, context: Context) -> Section:
+    shape = shape_of(context, party, [column for _, column in members])
+    places = [at for at, _ in members]
+
+    def build_part(cells: Cells) -> Part:
+        maker = PartMaker(context, shape, cells)
+        build(maker)
+        return maker.part()
+
+    kept = context.memory.keeping(CACHED_PARTS)
+    if len(places) == 1:
+        return _of_one(places[0], build_part, kept)
+    return _of_several(places, build_part, kept)
+
+
+def _of_one(at: int, build: Callable[[Cells], Part], kept: Kept) -> Section:
+    known: dict[str, Part] = kept.known
+
+    def make(row: list[str]) -> Part:
+        cell = row[at]
+        part = known.get(cell)
+        if part is None:
+            part = build((cell,))
+            kept.keep(cell, part, WIDEST * len(cell) + part.size)
+        return part
+
+    return make
+
+
+def _of_several(places: Sequence[int], build: Callable[[Cells], Part], kept: Kept) -> Section:
+    pick = itemgetter(*places)
+    known: dict[Cells, Part] = kept.known
+
+    def make(row: list[str]) -> Part:
+        cells = pick(row)
+        part = known.get(cells)
+        if part is None:
+            part = build(cells)
+            size = _CELL_BYTES * len(cells) + WIDEST * sum(map(len, cells))
+            kept.keep(cells, part, size + part.size)
+        return part
+
+    return make
+
+
+TOPS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
+"""Roles whose most frequent values the Report shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyColumns:
+    """Where the first pass looks; ``None`` where the report has no such column."""
+
+    severity: int | None
+    host: int | None
+    tops: Mapping[str, int]
+    """Role -> index of the column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that the row loop needs; it looks nothing up by name."""
+
+    context: Context
+    columns: tuple[Column, ...]
+    sections: tuple[Section, ...]
+    traffic: TrafficMaker | None
+    notes: tuple[NoteColumn, ...]
+    survey: SurveyColumns
+    labels: LabelMaker
+    time: int | None
+    span: tuple[int | None, int | None]
+    """Columns that tell when something began and ended."""
+    count: tuple[int, ColumnReader] | None
+    tags: int | None
+    unused: tuple[tuple[int, ColumnReader], ...]
+    """Columns that become nothing here; their bad cells are counted as those of others."""
+
+
+def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
+    """Return the plan for a header whose columns the catalogue has named."""
+    primary = context.report_type.primary
+    host = _index(columns, "ip", primary)
+    count = _index(columns, "count")
+    traffic = compile_traffic(columns, context) if context.options.network_traffic else None
+    tops = {role: index for role in TOPS if (index := _index(columns, role, primary)) is not None}
+    return Plan(
+        context=context,
+        columns=tuple(columns),
+        sections=compile_sections(columns, context),
+        traffic=traffic,
+        notes=note_columns(columns, context.memory),
+        survey=SurveyColumns(_index(columns, "severity"), host, tops),
+        labels=LabelMaker(
+            ("shadowserver", context.report_type.name, *context.options.labels), context.memory
+        ),
+        time=_index(columns, "time"),
+        span=(_index(columns, "first_seen"), _index(columns, "last_seen")),
+        count=None if count is None else (count, ColumnReader(columns[count], context.memory)),
+        tags=_index(columns, "tags"),
+        unused=_unused(columns, context, traffic),
+    )
+
+
+def _unused(
+    columns: Sequence[Column], context: Context, traffic: TrafficMaker | None
+) -> tuple[tuple[int, ColumnReader], ...]:
+    """Return the columns whose cells have a form, and that nothing else of a plan reads."""
+    used = sectioned(columns, context)
+    read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
+    return tuple(
+        (at, ColumnReader(column, context.memory))
+        for at, column in enumerate(columns)
+        if at not in used and column.role in PARSERS and column.role not in read
+    )
+
+
+def _index(columns: Sequence[Column], role: str, party: str = "") -> int | None:
+    """Return the first column of a role, of the party if there is one, else of the row."""
+    for index, column in enumerate(columns):
+        wanted = {role, "network"} if role == "ip" else {role}
+        if column.role in wanted and (not column.party or not party or column.party == party):
+            return index
+    return None

@@ -1,0 +1,159 @@
+"""Row statistics: what must be known of all rows before the first object is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from shadowserver_connector.mapping.cells.cache import WIDEST
+from shadowserver_connector.mapping.cells.readers import ColumnReader
+from shadowserver_connector.mapping.cells.tags import RANK
+from shadowserver_connector.mapping.planning.plan import Plan
+from shadowserver_connector.report.parse_warnings import Oddities
+
+
+class Selection:
+    """Decides row by row, in order; the same rows again give the same decisions.
+
+    A severity that is none is added to the oddities; the row then has that of its report type.
+    """
+
+    def __init__(self, plan: Plan, oddities: Oddities) -> None:
+        options = plan.context.options
+        self._oddities = oddities
+        self._default = plan.context.report_type.severity
+        at = plan.survey.severity
+        self._at = -1 if at is None else at
+        memory = plan.context.memory
+        self._reader = None if at is None else ColumnReader(plan.columns[at], memory)
+        self._floor = RANK[options.min_severity]
+        self._most = options.max_findings
+        self.kept = 0
+        self.filtered = 0
+        """Rows below the wanted severity."""
+        self.cut = 0
+        """Rows beyond the wanted number of findings."""
+
+    def keep(self, number: int, row: list[str]) -> str | None:
+        """Return the severity of a row that is converted, ``None`` for one that is not."""
+        severity = self._default
+        if self._reader is not None:
+            reading = self._reader.read(row[self._at])
+            if reading.bad:
+                self._oddities.add(reading.bad, number, self._reader.name)
+            severity = reading.value or severity
+        if RANK[severity] < self._floor:
+            self.filtered += 1
+            return None
+        if self._most and self.kept >= self._most:
+            self.cut += 1
+            return None
+        self.kept += 1
+        return severity
+
+
+MAX_DISTINCT: Final = 40_000
+"""Different hosts, or cells of one column, that are counted exactly; memory stays bounded.
+
+A dict of a few thousand more takes twice the memory.
+"""
+
+LONGEST: Final = 1_000
+"""Characters of a cell that is counted: no address, tag list or sector has more."""
+
+HELD_BYTES: Final = 24 * 1024 * 1024
+"""Bytes of all that is counted; what comes new beyond that is not."""
+
+# The head of a text, and its place in a dict.
+_ENTRY_BYTES: Final = 150
+
+NumberedRow = tuple[int, list[str]]
+"""Number of a data row in its file, from 1, and its cells."""
+
+
+@dataclass(slots=True)
+class Survey:
+    """Counts over the rows that will be converted, and over those that will not."""
+
+    rows: int = 0
+    filtered: int = 0
+    cut: int = 0
+    repeated: int = 0
+    """Rows to be converted that are equal, cell by cell, to another one."""
+    severities: Counter[str] = field(default_factory=Counter)
+    hosts: dict[str, str] = field(default_factory=dict)
+    """Cell of the primary address -> highest severity seen there."""
+    hosts_complete: bool = True
+    """False when there are more hosts than are counted."""
+    tops: Mapping[str, Counter[str]] = field(default_factory=dict)
+    """Role of a column -> its non-empty cells as they are in the file, counted."""
+    held: int = 0
+    """Bytes that hosts and tops take, about."""
+
+    @property
+    def highest(self) -> str:
+        """Highest severity of the rows that will be converted; ``info`` where there is none."""
+        return max(self.severities, key=RANK.__getitem__, default="info")
+
+    @property
+    def kept(self) -> int:
+        """Rows that will be converted."""
+        return self.severities.total()
+
+
+def surveyed(
+    rows: Iterable[NumberedRow], plan: Plan, survey: Survey, oddities: Oddities
+) -> Iterator[NumberedRow]:
+    """Yield the rows that will be converted; count them, and those that will not, on the way."""
+    selection = Selection(plan, oddities)
+    host_at = plan.survey.host
+    # Counted in plain dicts, which are faster than a Counter cell by cell.
+    counts: dict[str, dict[str, int]] = {role: {} for role in plan.survey.tops}
+    tops = [(counts[role], index) for role, index in plan.survey.tops.items()]
+    severities: dict[str, int] = {}
+    for numbered in rows:
+        row = numbered[1]
+        severity = selection.keep(numbered[0], row)
+        if severity is None:
+            continue
+        severities[severity] = severities.get(severity, 0) + 1
+        if host_at is not None:
+            _count_host(survey, row[host_at], severity)
+        for counter, index in tops:
+            cell = row[index]
+            known = counter.get(cell)
+            if known is not None:
+                counter[cell] = known + 1
+            elif cell and len(counter) < MAX_DISTINCT and _is_held(survey, cell):
+                counter[cell] = 1
+        yield numbered
+    survey.severities = Counter(severities)
+    survey.tops = {role: Counter(counter) for role, counter in counts.items()}
+    survey.rows = selection.kept + selection.filtered + selection.cut
+    survey.filtered, survey.cut = selection.filtered, selection.cut
+
+
+def _count_host(survey: Survey, host: str, severity: str) -> None:
+    known = survey.hosts.get(host)
+    if known == severity:
+        return
+    if known is None:
+        if len(survey.hosts) >= MAX_DISTINCT:
+            survey.hosts_complete = False
+        elif host and _is_held(survey, host):
+            survey.hosts[host] = severity
+        elif host and len(host) <= LONGEST:
+            survey.hosts_complete = False
+    elif RANK[severity] > RANK[known]:
+        survey.hosts[host] = severity
+
+
+def _is_held(survey: Survey, cell: str) -> bool:
+    """Tell whether a new cell is counted, for which there must be room."""
+    size = WIDEST * len(cell) + _ENTRY_BYTES
+    if len(cell) > LONGEST or survey.held + size > HELD_BYTES:
+        return False
+    survey.held += size
+    return True

@@ -1,0 +1,1 @@
+"""Writing texts: Notes, the texts of Reports and Cases, explanations."""

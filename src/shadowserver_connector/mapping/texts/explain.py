@@ -1,0 +1,193 @@
+"""How each column of a file is read, and what becomes of it, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from shadowserver_connector.catalogue.model import ADDRESS_ROLES, Column, Meaning, ReportType
+from shadowserver_connector.mapping.cells.dates import parse_seen
+from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
+from shadowserver_connector.mapping.cells.tags import TooManyError
+from shadowserver_connector.mapping.objects.section_layout import Context
+from shadowserver_connector.mapping.objects.software import SERVICE
+from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
+
+NOTE_ONLY: Final = "Note only"
+
+_ALWAYS: Final[Mapping[str, str]] = {
+    "time": "time of Note and Observed-Data",
+    "first_seen": "first observed of the Observed-Data",
+    "last_seen": "last observed of the Observed-Data",
+    "severity": "severity of the finding, of Report and Case",
+    "tags": "labels; a Vulnerability for each CVE",
+    "ip": "IPv4-Addr or IPv6-Addr",
+    "network": "IPv4-Addr or IPv6-Addr, also of a network",
+    "public_address": "IPv4-Addr or IPv6-Addr where public",
+    "url": "Url",
+    "user_agent": "User-Agent",
+    "email": "Email-Addr",
+    "account": "User-Account",
+    "malware": "Malware, unless an activity; of a CVE id a Vulnerability",
+    "activity": "Malware, unless an activity or beside a family; of a CVE id a Vulnerability",
+    "cve": "Vulnerability, or Attack-Pattern of an ATT&CK id",
+    "attack_id": "Attack-Pattern",
+    "count": "number observed of the Observed-Data",
+    "secret": "masked in the Note, no object",
+}
+"""Role -> what its cells become wherever the column stands."""
+
+_SCORED: Final = frozenset([*ADDRESS_ROLES, "domain", "url", "url_part"])
+
+_WITH_ADDRESS: Final[Mapping[str, str]] = {
+    "asn": "Autonomous-System, the address belongs-to it",
+    "country": "Location, the address is located-at it",
+    "mac": "MAC-Addr, the address resolves-to it",
+}
+"""Role -> what its cells become where the party has an address."""
+
+_TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "file": ("File", frozenset(f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512"))),
+    "x509": (
+        "X509-Certificate",
+        frozenset(f"x509.{part}" for part in ("md5", "sha1", "sha256", "sha512", "raw")),
+    ),
+    "ssh": ("SSH-Key", frozenset(["ssh.public_key", "ssh.sha256"])),
+    "software": ("Software", frozenset(["software.product", "software.short_name"])),
+}
+"""Part of a role before its dot -> the object of its group, and the roles one of which it needs."""
+
+
+def becomes(
+    column: Column,
+    columns: Sequence[Column],
+    report_type: ReportType,
+    meanings: Mapping[str, Meaning],
+) -> str:
+    """Return what a column's cells become in a file of these columns."""
+    role = column.role
+    kind = role.partition(".")[0]
+    meaning = meanings[report_type.parties.get(column.party, "other")]
+    score = "; scored, an Indicator if wanted" if meaning.malicious and role in _SCORED else ""
+    mates = {mate.role for mate in columns if mate.party == column.party}
+    if role in _ALWAYS:
+        if role == "public_address" and column.party not in report_type.parties:
+            return f"{_ALWAYS[role]}, related to nothing"
+        return _ALWAYS[role] + score
+    if role in _WITH_ADDRESS:
+        return _WITH_ADDRESS[role] if mates & ADDRESS_ROLES else NOTE_ONLY
+    if role in ("hostname", "domain"):
+        end = ", resolves-to the address" if mates & ADDRESS_ROLES else ""
+        return f"Domain-Name or Hostname{end}{score}"
+    if role == "url_part":
+        whole = mates & {*ADDRESS_ROLES, "domain"}
+        return f"Url, with host and port{score}" if whole else NOTE_ONLY
+    if role in ("port", "protocol", "application"):
+        return _of_traffic(column, columns, report_type)
+    if kind in _TOGETHER:
+        name, needed = _TOGETHER[kind]
+        group = {mate.role for mate in columns if mate.group == column.group}
+        named = kind == "software" and column.group == SERVICE and report_type.product
+        if role == "software.short_name" and "software.product" in group:
+            return f"{name}, with its group, where no product is named"
+        versioned = named and "software.version" in group
+        return f"{name}, with its group" if group & needed or versioned else NOTE_ONLY
+    return NOTE_ONLY
+
+
+def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportType) -> str:
+    roles = {(mate.role, mate.party) for mate in columns}
+    addressed: Collection[str] = {party for role, party in roles if role == "ip"}
+    ends = [
+        party
+        for party in parties_of_traffic(report_type, addressed)
+        if party in addressed and ("port", party) in roles
+    ]
+    named = report_type.application or {"protocol", "application"} & {role for role, _ in roles}
+    if not ends or not named or (column.role == "port" and column.party not in ends):
+        return NOTE_ONLY
+    return f"{column.role if column.role == 'port' else 'protocol'} of the Network-Traffic"
+
+
+_CERTIFICATE: Final = "x509.raw"
+_HASHES: Final = frozenset(["x509.md5", "x509.sha1", "x509.sha256", "x509.sha512"])
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReading:
+    """One column of a file."""
+
+    name: str
+    role: str
+    party: str
+    """What the party is in this report type, such as ``exposed asset``; empty without a party."""
+    becomes: str
+    filled: int
+    """Cells that are neither empty nor a word for nothing."""
+    bad: int
+    """Filled cells that are not what the role asks for; they stay in the Note."""
+    reason: str
+    """Why the first bad one is bad, empty where there is none."""
+
+
+def explain_columns(
+    rows: Iterable[tuple[int, list[str]]], columns: Sequence[Column], context: Context
+) -> Iterator[ColumnReading]:
+    """Read all rows and yield a reading of each column, in the order of the header.
+
+    Cells are bad here that are bad to a conversion of all rows.
+    """
+    filled = [0] * len(columns)
+    bad = [0] * len(columns)
+    reasons = [""] * len(columns)
+    seen: Parser = partial(parse_seen, end=context.end)
+    parsers = {**PARSERS, **dict.fromkeys(TIME_ROLES, seen)}
+    roles = [(at, column.role, parsers.get(column.role)) for at, column in enumerate(columns)]
+    hashes = _hashes_of_certificates(columns)
+    for _, row in rows:
+        wrong: dict[int, str] = {}
+        for at, role, parse in roles:
+            cell = row[at]
+            if is_empty(role, cell):
+                continue
+            filled[at] += 1
+            if parse is not None:
+                try:
+                    parse(cell.strip())
+                except TooManyError:
+                    continue
+                except ValueError as error:
+                    wrong[at] = str(error)
+        for at, reason in wrong.items():
+            # Where a hash says which certificate it is, nothing looks at the certificate itself.
+            if any(
+                mate not in wrong and not is_empty("", row[mate]) for mate in hashes.get(at, ())
+            ):
+                continue
+            bad[at] += 1
+            reasons[at] = reasons[at] or reason
+    for at, column in enumerate(columns):
+        yield ColumnReading(
+            name=column.name,
+            role=column.role,
+            party=context.meaning(column.party).text if column.party else "",
+            becomes=becomes(column, columns, context.report_type, context.meanings),
+            filled=filled[at],
+            bad=bad[at],
+            reason=reasons[at],
+        )
+
+
+def _hashes_of_certificates(columns: Sequence[Column]) -> Mapping[int, Sequence[int]]:
+    """Return the places of whole certificates, each with those of the hashes beside it."""
+    return {
+        at: [
+            place
+            for place, mate in enumerate(columns)
+            if mate.group == column.group and mate.role in _HASHES
+        ]
+        for at, column in enumerate(columns)
+        if column.role == _CERTIFICATE
+    }

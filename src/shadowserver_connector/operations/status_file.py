@@ -1,0 +1,210 @@
+"""The status file: where it is, kept up to date, written whole, read back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.events import Event, Observe, RunEnded, RunStarted
+from shadowserver_connector.connector.importer import now as utc_now
+from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.operations.status import Status, after, as_json, from_json
+from shadowserver_connector.report.info import safe_name
+from shadowserver_connector.report.source import shown_path
+from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.sink.waiting import Log
+from shadowserver_connector.temporary import temporary_directory
+
+_READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_LARGEST: Final = 1 << 20
+
+
+def status_path(settings: Settings) -> Path:
+    """Return where the status file is: as configured, else in the temporary directory."""
+    configured = settings.shadowserver.status_file
+    name = f"shadowserver-{safe_name(settings.connector.id or '')}.status.json"
+    return configured or temporary_directory() / name
+
+
+def write_status(path: Path, status: Status) -> None:
+    """Replace the file as a whole: no reader sees half of one. Raises ``OSError``.
+
+    A link is replaced, not followed; a device, a pipe or a folder in its place is left alone.
+    """
+    content = orjson.dumps(as_json(status), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_what_is_no_file(path)
+    handle, name = tempfile.mkstemp(prefix=".status-", dir=path.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # For a health check or a person that is another user; it holds no secret.
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_status(path: Path) -> Status:
+    """Read the file. Raises SinkUnavailableError where there is none, or it is no status."""
+    try:
+        return from_json(orjson.loads(_content(path)))
+    except OSError as error:
+        raise SinkUnavailableError(
+            f"{shown_path(path)}: no status: {error.strerror}; has the connector run here? "
+            "SHADOWSERVER_STATUS_FILE or TMPDIR must be the connector's"
+        ) from None
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise SinkUnavailableError(
+            f"{shown_path(path)}: not written by this version of the connector; start it again"
+        ) from None
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        kind = path.lstat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind)):
+            raise _no_file(path)
+
+
+def _content(path: Path) -> bytes:
+    """Read a file, and nothing that only looks like one: a pipe would be waited for, for ever."""
+    try:
+        handle = os.open(path, _READ)
+    except OSError as error:
+        raise (_no_file(path) if error.errno in (errno.ELOOP, errno.ENXIO) else error) from None
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _no_file(path)
+        return os.read(handle, _LARGEST)
+    finally:
+        os.close(handle)
+
+
+def _no_file(path: Path) -> OSError:
+    return OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+BEAT: Final = timedelta(seconds=30)
+"""Time between two signs of life while nothing happens."""
+
+
+class Watch:
+    """An observer that writes the status file at each event, and at each `beat` when it is time.
+
+    Safe to use from several threads. A file that cannot be written is logged once and stops
+    nothing.
+    """
+
+    def __init__(self, path: Path, log: Log, now: Callable[[], datetime] = utc_now) -> None:
+        self._path = path
+        self._log = log
+        self._now = now
+        self._lock = threading.Lock()
+        self._writable = True
+        self._status = Status(now(), now(), last=_last_run(path))
+        self._due = now()
+        self._info: Any = None
+
+    def look_at(self, helper: Any) -> None:
+        """Take the size of the queue and the time of the next run from pycti's helper."""
+        self._info = helper.connector_info
+
+    def observe(self, event: Event) -> None:
+        """Take note of an event."""
+        with self._lock:
+            self._status = after(self._status, event)
+            self._write()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a report of the last run, or a file of the drop folder, could not be imported."""
+        status = self._status
+        own = status.last is not None and status.last.started >= status.started
+        return bool((own and status.last and status.last.failed) or status.drop_failures)
+
+    def beat(self) -> None:
+        """Give a sign of life, if the last one is a while ago; cheap otherwise."""
+        with self._lock:
+            if self._now() >= self._due:
+                self._write()
+
+    def _write(self) -> None:
+        self._due = self._now() + BEAT
+        queue, next_run = self._seen()
+        self._status = replace(
+            self._status,
+            alive=self._now(),
+            queue_megabytes=queue,
+            next_run=next_run if self._is_ahead(next_run) else None,
+        )
+        try:
+            write_status(self._path, self._status)
+        except Exception as error:
+            reason = error.strerror if isinstance(error, OSError) else describe(error)
+        else:
+            reason = ""
+        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        if reason and self._writable:
+            details = {"file": shown_path(self._path), "reason": reason}
+            self._log.warning("The status file cannot be written", details)
+        self._writable = not reason
+
+    def _is_ahead(self, next_run: datetime | None) -> bool:
+        """Tell whether this run is still to come, and not the one that is going on or over."""
+        current, last = self._status.current, self._status.last
+        if next_run is None or current is not None:
+            return False
+        return last is None or last.ended is None or next_run > last.ended
+
+    def _seen(self) -> tuple[float | None, datetime | None]:
+        if self._info is None:
+            return None, None
+        return self._info.queue_messages_size, _moment(self._info.next_run_datetime)
+
+
+def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
+    """Return a run whose begin and end are observed."""
+
+    def observed() -> bool:
+        observe(RunStarted(utc_now()))
+        complete, reason = False, "interrupted by a shutdown"
+        try:
+            complete, reason = run(), ""
+        except Exception as error:
+            reason = describe(error)
+            raise
+        finally:
+            observe(RunEnded(utc_now(), complete, reason))
+        return complete
+
+    return observed
+
+
+def _last_run(path: Path) -> Any:
+    """Return the last run that the file of an earlier process tells of."""
+    try:
+        return read_status(path).last
+    except SinkUnavailableError:
+        return None
+
+
+def _moment(text: object) -> datetime | None:
+    """Read a time as pycti writes it."""
+    try:
+        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,139 @@
+"""What bounds the work ahead: its number, its bytes, and the room on the disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.sink.waiting import Waiter
+
+MAX_BYTES_AHEAD: Final = 1024**3
+"""Bytes on disk, of downloads and of what was converted ahead, beyond which nothing is ahead."""
+
+Item = TypeVar("Item")
+Begun = TypeVar("Begun")
+
+
+def in_order(
+    start: Callable[[Item], Begun],
+    items: Iterable[Item],
+    *,
+    ahead: int,
+    has_room: Callable[[], bool] = lambda: True,
+    await_room: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[Item, Begun]]:
+    """Yield each item with what ``start`` returned for it, in the order of ``items``.
+
+    Never more than ``ahead`` items are started beyond the one that was yielded last, and none
+    ahead of its turn where ``has_room`` says no. ``await_room`` is called before one is started
+    whose turn it is, when nothing else is waiting to be taken. What any of them raises is raised
+    after those begun before were yielded; nothing comes after it.
+    """
+    upcoming = iter(items)
+    waiting: deque[tuple[Item, Begun]] = deque()
+    failure: Exception | None = None
+    more = True
+    while more or waiting:
+        while more and len(waiting) < ahead:
+            try:
+                if not waiting:
+                    await_room()
+                elif not has_room():
+                    break
+                item = next(upcoming)
+                waiting.append((item, start(item)))
+            except StopIteration:
+                more = False
+            except Exception as error:  # whatever it is, those before it go first
+                more = False
+                failure = error
+        if waiting:
+            yield waiting.popleft()
+    if failure is not None:
+        raise failure
+
+
+def has_room_ahead(folder: Path) -> bool:
+    """Tell whether a folder has room for what is converted ahead of its turn.
+
+    It holds less than ``MAX_BYTES_AHEAD``, and its disk has as much free: what is ahead must not
+    take the room of the one whose turn it is.
+    """
+    free = shutil.disk_usage(folder).free
+    return bytes_below(folder) < MAX_BYTES_AHEAD <= free
+
+
+def bytes_below(folder: Path, but: Container[str] = ()) -> int:
+    """Return the bytes of all files in a folder and in those inside of it, but for some of these.
+
+    ``but`` has the paths of the folders inside that do not count.
+    """
+    size = 0
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if os.path.join(parent, name) not in but]
+        for name in names:
+            # It may be renamed or deleted between two looks.
+            with suppress(FileNotFoundError):
+                size += os.stat(os.path.join(parent, name)).st_size
+    return size
+
+
+_PAUSE: Final = 10.0
+_MIB: Final = 1024 * 1024
+
+T = TypeVar("T")
+
+
+class DiskFloor:
+    """Free space on a folder's disk, held against ``SHADOWSERVER_DISK_FLOOR``."""
+
+    def __init__(self, folder: Path, floor: int, waiter: Waiter, pause: float = _PAUSE) -> None:
+        """``floor`` is in bytes, 0 for none; ``pause`` in seconds, between two looks."""
+        self._folder = folder
+        self._floor = floor
+        self._waiter = waiter
+        self._pause = pause
+
+    def is_kept(self) -> bool:
+        """Tell whether there is more space than the floor."""
+        return self._free() >= self._floor
+
+    def wait(self) -> None:
+        """Return once there is more space than the floor, said once; raises Stopping."""
+        if self.is_kept():
+            return
+        self._waiter.log.warning("Downloads pause, the disk is nearly full", self._sizes())
+        while not self.is_kept():
+            self._waiter.pause(self._pause)
+        self._waiter.log.info("Downloads go on, the disk has room again", self._sizes())
+
+    def require(self) -> None:
+        """Raise SinkUnavailableError where there is less space than the floor."""
+        if not self.is_kept():
+            free, floor = self._free() // _MIB, self._floor // _MIB
+            raise SinkUnavailableError(
+                f"{self._folder}: {free:,} MiB are free, less than SHADOWSERVER_DISK_FLOOR "
+                f"({floor:,} MiB); make room and give the same command again"
+            )
+
+    def while_kept(self, waiting: deque[T]) -> Iterator[T]:
+        """Take from what waits, first come first served, while there is more than the floor."""
+        while waiting and self.is_kept():
+            yield waiting.popleft()
+
+    def _free(self) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._folder).free
+
+    def _sizes(self) -> dict[str, object]:
+        return {
+            "folder": str(self._folder),
+            "free MiB": self._free() // _MIB,
+            "SHADOWSERVER_DISK_FLOOR MiB": self._floor // _MIB,
+        }

@@ -1,0 +1,329 @@
+"""The rows of a report grouped by host: in memory while they are few, else in sorted files."""
+
+from __future__ import annotations
+
+import marshal
+import tempfile
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from shadowserver_connector.mapping.planning.statistics import NumberedRow
+from shadowserver_connector.mapping.rows import CountedRow
+from shadowserver_connector.temporary import temporary_directory
+
+Item = tuple[str, int, int]
+"""A row as text, its number, and how many rows are equal to it, itself included."""
+
+MOST_OPEN: Final = 200
+"""Files that are read at the same time; some systems allow a process 256."""
+MOST_HELD: Final = 12 * 1024 * 1024
+"""Bytes of rows that are in memory while files are merged."""
+
+_BATCH_BYTES: Final = 32 * 1024
+_LENGTH_BYTES: Final = 4
+# Of a text's head, an item's tuple, its number, and its places in a dict and a list.
+_ITEM_BYTES: Final = 200
+
+_text: Final = itemgetter(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Items in a file, sorted, each text once."""
+
+    path: Path
+    items: int
+    widest: int
+    """Bytes of memory that its largest batch takes."""
+
+
+def size_of(text: str) -> int:
+    """Return how many bytes of memory an item of this text takes, about, and at most."""
+    return (len(text) if text.isascii() else 4 * len(text)) + _ITEM_BYTES
+
+
+def write_run(path: Path, blocks: Iterable[list[Item]]) -> Run:
+    """Write lists of items, sorted and each text once, to a new file.
+
+    Raises ``OSError`` where that fails.
+    """
+    items = widest = size = 0
+    batch: list[Item] = []
+    with path.open("xb") as file:
+        for block in blocks:
+            items += len(block)
+            start = 0
+            for index, (text, _, _) in enumerate(block):
+                size += size_of(text)
+                if size >= _BATCH_BYTES:
+                    batch += block[start : index + 1]
+                    file.write(_packed(batch))
+                    widest = max(widest, size)
+                    batch = []
+                    size = 0
+                    start = index + 1
+            batch += block[start:]
+        if batch:
+            file.write(_packed(batch))
+    return Run(path, items, max(widest, size))
+
+
+def read_run(file: BinaryIO) -> Iterator[list[Item]]:
+    """Yield a file's items, in order, a few at a time; ``OSError`` where it cannot be read.
+
+    Whoever opened the file closes it: a compiled generator that is left before its end does not.
+    """
+    while length := file.read(_LENGTH_BYTES):
+        # Written by this process, where nobody else may write.
+        batch: list[Item] = marshal.loads(file.read(int.from_bytes(length)))  # noqa: S302
+        yield batch
+
+
+def merge(runs: Sequence[Run], folder: Path) -> Run:
+    """Merge files into one in the folder; those merged are removed.
+
+    Raises ``OSError`` where that fails.
+    """
+    waiting = list(runs)
+    merges = 0
+    while len(waiting) > 1:
+        most = at_once(waiting)
+        # Of more than that, no more than must be: few rows are then written twice.
+        taken = min(most, max(2, len(waiting) - most + 1)) if len(waiting) > most else most
+        merges += 1
+        with ExitStack() as stack:
+            files = [stack.enter_context(run.path.open("rb")) for run in waiting[:taken]]
+            made = write_run(folder / f"merged-{merges}", _merged(files))
+        for run in waiting[:taken]:
+            run.path.unlink()
+        waiting = [*waiting[taken:], made]
+    return waiting[0]
+
+
+def at_once(runs: Sequence[Run]) -> int:
+    """Return how many of the files, from the first on, can be merged at once: two at least."""
+    held = 0
+    for count, run in enumerate(runs[:MOST_OPEN]):
+        held += run.widest
+        if held > MOST_HELD and count >= 2:
+            return count
+    return min(len(runs), MOST_OPEN)
+
+
+def _merged(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:
+    """Yield the items of all runs, sorted, those of equal text added up."""
+    readers = [read_run(file) for file in files]
+    heads = [next(reader, []) for reader in readers]
+    # Beside the heads, since most have nothing for a block when there are many files.
+    firsts = [head[0][0] if head else "" for head in heads]
+    lasts = [head[-1][0] if head else "" for head in heads]
+    unread = [index for index, head in enumerate(heads) if head]
+    while unread:
+        # Each text up to this one is in the heads, wherever it comes.
+        bound = min([lasts[index] for index in unread])
+        block: list[Item] = []
+        for index in unread:
+            if firsts[index] > bound:
+                continue
+            head = heads[index]
+            end = bisect_right(head, bound, key=_text)
+            block += head[:end]
+            head = head[end:] or next(readers[index], [])
+            heads[index] = head
+            if head:
+                firsts[index] = head[0][0]
+                lasts[index] = head[-1][0]
+        unread = [index for index in unread if heads[index]]
+        # In C, and fast for what consists of a few sorted parts.
+        block.sort()
+        yield _added_up(block)
+
+
+def _added_up(items: list[Item]) -> list[Item]:
+    """Return sorted items with those of equal text as one, which has the least number."""
+    last = ""
+    for text, _, _ in items:
+        if text == last:
+            break
+        last = text
+    else:
+        return items
+    different: list[Item] = []
+    for text, number, times in items:
+        if different and different[-1][0] == text:
+            _, first, before = different[-1]
+            different[-1] = (text, first, before + times)
+        else:
+            different.append((text, number, times))
+    return different
+
+
+def _packed(batch: list[Item]) -> bytes:
+    packed = marshal.dumps(batch)
+    return len(packed).to_bytes(_LENGTH_BYTES) + packed
+
+
+GROUP_BYTES: Final = 256 * 1024
+"""Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
+
+MEMORY: Final = 12 * 1024 * 1024
+"""Bytes that the rows take in memory, about, before they are written to disk."""
+
+# No cell has one, and nothing sorts before it: texts have the order of their lists of cells.
+_BETWEEN: Final = "\0"
+_BLOCK_ROWS: Final = 1_000
+
+
+class HostSort:
+    """Rows to be read again host by host; `sorted_by_host` makes one.
+
+    Each method raises ``OSError`` when the disk fails, with a number of ``DISK_FULL`` when it is
+    full.
+    """
+
+    def __init__(self, memory: int, stack: ExitStack) -> None:
+        self._memory = memory
+        self._stack = stack
+        # A row is kept as one text, its host first: a list of cells takes several times the memory.
+        self._numbers: dict[str, int] = {}
+        self._times: dict[str, int] = {}
+        self._run: Run | None = None
+
+    def fill(self, rows: Iterable[NumberedRow], host_of: Callable[[int, list[str]], str]) -> None:
+        """Take all rows, in order of their numbers; to be called once.
+
+        Cells hold no NUL.
+        """
+        numbers = self._numbers
+        times = self._times
+        runs: list[Run] = []
+        folder: Path | None = None
+        size = 0
+        for number, row in rows:
+            text = host_of(number, row) + _BETWEEN + _BETWEEN.join(row)
+            if text in numbers:
+                times[text] = times.get(text, 1) + 1
+                continue
+            numbers[text] = number
+            size += size_of(text)
+            if size > self._memory:
+                folder = folder or self._new_folder()
+                runs.append(self._write(folder / f"{len(runs)}"))
+                size = 0
+        if folder:
+            runs.append(self._write(folder / f"{len(runs)}"))
+            self._run = merge(runs, folder)
+
+    def different(self) -> int:
+        """Return how many rows there are, those that are equal cell by cell counted once."""
+        return self._run.items if self._run else len(self._numbers)
+
+    def by_host(self, most: int) -> Iterator[list[CountedRow]]:
+        """Yield the rows of each host together, hosts and their rows in order of their text.
+
+        A group has at most ``most`` rows, and fewer where their cells are long; a host with more
+        comes in several groups, one after the other. Rows that are equal come as one, with the
+        number of the first.
+        """
+        return _by_host(self._blocks(), most)
+
+    def in_turn(self, most: int) -> Iterator[list[CountedRow]]:
+        """Yield the same rows in the same order, hosts with few rows several in a group.
+
+        None of these is divided, so that what its rows share need not be in two chunks.
+        """
+        return _together(self._blocks(), most)
+
+    def _new_folder(self) -> Path:
+        """Make a folder that nobody else may read, removed at the end."""
+        folder = tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory())
+        return Path(self._stack.enter_context(folder))
+
+    def _write(self, path: Path) -> Run:
+        """Write the rows that are in memory to a new file, and forget them."""
+        run = write_run(path, self._in_memory())
+        self._numbers.clear()
+        self._times.clear()
+        return run
+
+    def _blocks(self) -> Iterator[list[Item]]:
+        if self._run is None:
+            return self._in_memory()
+        return read_run(self._stack.enter_context(self._run.path.open("rb")))
+
+    def _in_memory(self) -> Iterator[list[Item]]:
+        numbers = self._numbers
+        times = self._times
+        texts = sorted(numbers)
+        for start in range(0, len(texts), _BLOCK_ROWS):
+            block = texts[start : start + _BLOCK_ROWS]
+            yield [(text, numbers[text], times.get(text, 1)) for text in block]
+
+
+def host_reader(at: int | None) -> Callable[[int, list[str]], str]:
+    """Return what makes the key by which rows are grouped, of a row's number and its cells.
+
+    The host is in the cell at ``at``; a row without one stands alone.
+    """
+
+    def host_of(number: int, row: list[str]) -> str:
+        host = row[at].strip().lower() if at is not None else ""
+        return host or f"~{number:012d}"
+
+    return host_of
+
+
+@contextmanager
+def sorted_by_host(memory: int = MEMORY) -> Iterator[HostSort]:
+    """Make an empty sort; what does not fit into ``memory`` bytes goes to disk.
+
+    Its files are in a folder of their own in the temporary folder, removed at the end.
+    """
+    with ExitStack() as stack:
+        yield HostSort(memory, stack)
+
+
+def _by_host(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedRow]]:
+    for group, _ in _groups(blocks, most):
+        yield group
+
+
+def _together(blocks: Iterable[list[Item]], most: int) -> Iterator[list[CountedRow]]:
+    together: list[CountedRow] = []
+    size = 0
+    for group, length in _groups(blocks, most):
+        size += length
+        if together and (len(together) + len(group) > most or size > GROUP_BYTES):
+            yield together
+            together = group
+            size = length
+        else:
+            together += group
+    if together:
+        yield together
+
+
+def _groups(blocks: Iterable[list[Item]], most: int) -> Iterator[tuple[list[CountedRow], int]]:
+    """Cut sorted rows into groups of one host; yield each with the bytes of its cells."""
+    group: list[CountedRow] = []
+    current = ""
+    size = 0
+    for block in blocks:
+        for text, number, times in block:
+            cells = text.split(_BETWEEN)
+            host = cells.pop(0)
+            length = len(text) if text.isascii() else len(text.encode())
+            if group and (host != current or len(group) >= most or size + length > GROUP_BYTES):
+                yield group, size
+                group = []
+                size = 0
+            current = host
+            size += length
+            group.append((number, cells, times))
+    if group:
+        yield group, size

@@ -1,0 +1,237 @@
+"""Settings in words: what is allowed, what was refused, how a value is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ByteSize, SecretStr, ValidationError
+
+from shadowserver_connector.settings.kinds import CHUNK_BYTES
+from shadowserver_connector.settings.names import HANDED_ON, SECTIONS, known_settings, secret_names
+from shadowserver_connector.settings.sources import Text
+
+MASK = "********"
+
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_UNEXPANDED = re.compile(r"\$\{[^}]*\}")
+# Invisible, and no blanks for Python: editors and web pages leave them.
+_INVISIBLE = "\ufeff\u200b\u2060"
+
+_PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
+_SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
+
+
+def as_text(value: object) -> str:
+    """Write a setting's value; secrets in clear, an unset one as an empty text."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case SecretStr():
+            return value.get_secret_value()
+        case timedelta():
+            return _iso_duration(value)
+        case ByteSize():
+            return _size(value)
+        case float():
+            return f"{value:g}"
+        case tuple():
+            return ",".join(value)
+        case _:
+            return str(value)
+
+
+def masked(value: object) -> str:
+    """Write a setting's value for people to see: secrets and passwords in URLs masked."""
+    if isinstance(value, SecretStr):
+        return MASK
+    return without_password(as_text(value))
+
+
+def flaw_of(text: str) -> str:
+    """Say what is wrong with how a value is written, whatever it should hold; empty for nothing.
+
+    Such a value was not meant: a shell or an ``env_file`` did not take something off, or did not
+    put something in. A key with a quote or a line end is refused by the other side without a hint.
+    """
+    if _SURROGATE.search(text):
+        return "it holds bytes that are not UTF-8"
+    if text != text.strip().strip(_INVISIBLE):
+        return "there are blanks, line ends or invisible characters around its value"
+    if _CONTROL.search(text):
+        return "there are line ends or control characters in its value"
+    if _is_quoted(text):
+        return "there are quotes around its value, which count as part of it"
+    if _UNEXPANDED.search(text):
+        # Not shown: behind the name a default may stand, and that be a secret.
+        return "nothing was put in the place of the ${...} in its value"
+    return ""
+
+
+def flaw_of_foreign(text: str, *, secret: bool) -> str:
+    """Say the same of a value that pycti alone reads: a certificate, or a password of any kind."""
+    if secret or "-----BEGIN" in text:
+        if _SURROGATE.search(text):
+            return "it holds bytes that are not UTF-8"
+        if "\0" in text:
+            return "there is a NUL character in its value"
+        return flaw_of(text) if _UNEXPANDED.fullmatch(text) else ""
+    return flaw_of(text)
+
+
+def _is_quoted(text: str) -> bool:
+    """Tell whether a value begins with a quote, or ends with one that none before it opened."""
+    return text[:1] in _QUOTES or (text[-1:] in _QUOTES and text.count(text[-1:]) % 2 == 1)
+
+
+def without_password(text: str) -> str:
+    """Mask what stands before the ``@`` of a URL's host."""
+    return _PASSWORD_IN_URL.sub(f"{MASK}@", text)
+
+
+def _iso_duration(value: timedelta) -> str:
+    minutes, seconds = divmod(value.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "H"), (minutes, "M"), (seconds, "S"))
+    days = f"{value.days}D" if value.days else ""
+    time = "".join(f"{number}{unit}" for number, unit in parts if number)
+    return f"P{days}" + (f"T{time}" if time else "")
+
+
+def _size(value: int) -> str:
+    for factor, unit in _SIZES:
+        if value and value % factor == 0:
+            return f"{value // factor}{unit}"
+    return str(int(value))
+
+
+JsonSchema = dict[str, Any]
+
+_FORMATS = {
+    "uri": "a URL that begins with https:// or http://",
+    "secure-url": "a URL that begins with https://, or with http:// for this machine alone "
+    "(localhost, 127.0.0.1, [::1])",
+    "address": "an IP address of this machine",
+    "uuid": "a UUID, as uuidgen makes them",
+    "duration": "an ISO 8601 duration of weeks, days, hours and minutes, from a minute to 365 days",
+    "pem-file": "the path of a PEM file with certificates",
+    "path": "a path",
+    "password": "text",
+    "short-duration": "a number with d, h, m or s, from a minute to 365 days",
+    "size": "a number of bytes, KiB, MiB or GiB",
+    "chunk-size": "a number of bytes, KiB, MiB or GiB from "
+    + " to ".join(as_text(ByteSize(bound)) for bound in CHUNK_BYTES),
+}
+
+
+@cache
+def schemas() -> Mapping[str, JsonSchema]:
+    """Return the JSON schema of every setting, by environment variable."""
+    sections = {name: model.model_json_schema() for name, model in SECTIONS.items()}
+    return {
+        name: _without_null(sections[setting.section]["properties"][setting.key])
+        for name, setting in known_settings().items()
+    }
+
+
+def allowed(name: str) -> str:
+    """Say what the setting may hold: ``a whole number from 1 to 32``."""
+    schema = schemas()[name]
+    examples = schema.get("examples", [])
+    return _in_words(schema) + (f", such as {' or '.join(examples)}" if examples else "")
+
+
+def _without_null(schema: JsonSchema) -> JsonSchema:
+    """Leave out that a setting can be unset, as every one can."""
+    choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    return {**choices[0], **rest}
+
+
+def _in_words(schema: JsonSchema) -> str:
+    if "anyOf" in schema:
+        return ", or ".join(_in_words(choice) for choice in schema["anyOf"])
+    if "const" in schema:
+        return str(schema["const"])
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    if "format" in schema:
+        return _FORMATS[schema["format"]]
+    kind = schema["type"]
+    if kind == "boolean":
+        return "true or false"
+    if kind in ("integer", "number"):
+        return ("a whole number" if kind == "integer" else "a number") + _bounds(schema)
+    if kind == "array":
+        values = schema["items"].get("enum")
+        return "a list separated by commas" + (f" of {', '.join(values)}" if values else "")
+    return "text"
+
+
+def _bounds(schema: JsonSchema) -> str:
+    if "minimum" in schema and "maximum" in schema:
+        return f" from {schema['minimum']} to {schema['maximum']}"
+    if "minimum" in schema:
+        return f" of {schema['minimum']} or more"
+    if "exclusiveMinimum" in schema:
+        return f" above {schema['exclusiveMinimum']}"
+    return ""
+
+
+LONGEST_VALUE = 60
+
+
+def refused(
+    error: ValidationError, values: Mapping[str, object], sources: Mapping[str, str]
+) -> list[str]:
+    """Return lines that name the setting, its source, its value unless secret, and what is allowed.
+
+    `values` and `sources` are by environment variable.
+    """
+    # A list, or a choice between kinds, has an error for each of its parts: one line is enough.
+    names = dict.fromkeys("_".join(map(str, one["loc"][:2])).upper() for one in error.errors())
+    return [
+        f"{name} ({sources[name]}): {_shown(name, values[name])} is not allowed; "
+        f"give {allowed(name)}"
+        for name in names
+    ]
+
+
+def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str, str]) -> str:
+    """Return a line for a path that the system does not even look at: too long, or closed."""
+    path = Path(str(error.filename))
+    name = next(
+        name for name, value in values.items() if isinstance(value, str) and Path(value) == path
+    )
+    return (
+        f"{name} ({sources[name]}): {_shown(name, values[name])} cannot be reached: "
+        f"{error.strerror}; give {allowed(name)}"
+    )
+
+
+def ill_written(name: str, text: Text) -> str:
+    """Say what is wrong with how a value is written and what is allowed; empty for nothing."""
+    foreign = name in HANDED_ON
+    for each in [text] if isinstance(text, str) else text:
+        flaw = flaw_of_foreign(each, secret=name in secret_names()) if foreign else flaw_of(each)
+        if flaw:
+            return flaw if foreign else f"{flaw}; give {allowed(name)}"
+    return ""
+
+
+def _shown(name: str, value: object) -> str:
+    if name in secret_names():
+        return "its value"
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = without_password(text)
+    return repr(text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "...")

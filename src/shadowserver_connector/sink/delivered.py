@@ -1,0 +1,181 @@
+"""Which objects need not go again: delivered in this work, or held by OpenCTI."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Any, Final
+
+from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.sink.platform import as_ours, is_refusal
+from shadowserver_connector.temporary import temporary_directory
+
+# pycti has a call for this, which logs every id that it asks for. Network-Traffic is found by the
+# id that we give to it, which OpenCTI keeps beside its own.
+_QUERY: Final = """
+query Held($filters: FilterGroup, $first: Int) {
+  stixObjectOrStixRelationships(filters: $filters, first: $first) {
+    edges {
+      node {
+        ... on StixObject { standard_id x_opencti_stix_ids }
+        ... on StixCoreRelationship { standard_id }
+      }
+    }
+  }
+}
+"""
+# Each is a clause of its own in the platform's search, which has a limit of about a thousand.
+_AT_ONCE: Final = 200
+
+
+def held(helper: Any, ids: Sequence[str]) -> frozenset[str]:
+    """Return those of the ids that OpenCTI has an object of.
+
+    None where it refuses to tell. Raises SinkUnavailableError where it cannot be reached.
+    """
+    found: set[str] = set()
+    for start in range(0, len(ids), _AT_ONCE):
+        found.update(_held(helper, ids[start : start + _AT_ONCE]))
+    return frozenset(found.intersection(ids))
+
+
+def _held(helper: Any, ids: Sequence[str]) -> Iterator[str]:
+    # As pycti asks when it exports: "ids" is compared with every id that an object has.
+    filters = {
+        "mode": "and",
+        "filters": [{"key": "ids", "values": list(ids), "mode": "or"}],
+        "filterGroups": [],
+    }
+    try:
+        answer = helper.api.query(_QUERY, {"filters": filters, "first": len(ids)})
+    except Exception as error:
+        if is_refusal(error):
+            return
+        raise as_ours(error) from None
+    listed = answer["data"]["stixObjectOrStixRelationships"] or {"edges": []}
+    for edge in listed["edges"]:
+        node = edge["node"]
+        yield str(node.get("standard_id"))
+        yield from map(str, node.get("x_opencti_stix_ids") or ())
+
+
+_TABLE: Final = """
+CREATE TABLE sent (digest BLOB PRIMARY KEY, held INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID
+"""
+# Nothing here outlives the process, so nothing need survive a crash. The cache is in KiB.
+_SETTINGS: Final = """
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA cache_size = -4096;
+"""
+# SQLite takes a limited number of values in a statement.
+_MOST_VALUES: Final = 500
+
+
+class SentObjects:
+    """What was sent in a work, however much: in a temporary file of SQLite's.
+
+    Where that cannot be written, nothing is remembered of the work, and objects go again.
+    """
+
+    def __init__(self) -> None:
+        self._database: sqlite3.Connection | None = None
+        self._is_given_up = False
+
+    def add(self, objects: Iterable[Encoded]) -> None:
+        """Remember objects whose message the broker has confirmed."""
+        if self._is_given_up:
+            return
+        digests = [(_digest(each),) for each in objects]
+        try:
+            if self._database is None:
+                self._database = _new_database()
+                # Who drops this without `clear` leaves nothing to the garbage collector.
+                weakref.finalize(self, self._database.close)
+            _at_once(self._database, "INSERT OR IGNORE INTO sent (digest) VALUES (?)", digests)
+        except (OSError, sqlite3.Error):
+            self._give_up()
+
+    def needless(
+        self, objects: Iterable[Encoded], held: Callable[[Sequence[str]], Iterable[str]]
+    ) -> frozenset[str]:
+        """Return the ids of those objects that need not be sent.
+
+        ``held`` tells which of some ids OpenCTI has; it is asked for those only of which that is
+        not known yet, and not at all where there is none.
+        """
+        if self._database is None:
+            return frozenset()
+        ids = {_digest(each): each.id for each in objects}
+        try:
+            found = dict(_rows(self._database, list(ids)))
+            unknown = {ids[digest]: digest for digest, known in found.items() if not known}
+            now = set(held(list(unknown))) if unknown else set()
+            _at_once(
+                self._database,
+                "UPDATE sent SET held = 1 WHERE digest = ?",
+                [(digest,) for each, digest in unknown.items() if each in now],
+            )
+        except sqlite3.Error:
+            self._give_up()
+            return frozenset()
+        return frozenset(
+            ids[digest] for digest, known in found.items() if known or ids[digest] in now
+        )
+
+    def clear(self) -> None:
+        """Forget everything: another work, or OpenCTI was reset."""
+        self._close()
+        self._is_given_up = False
+
+    def _give_up(self) -> None:
+        # The room that it takes on a full disk is what others wait for.
+        self._close()
+        self._is_given_up = True
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def _new_database() -> sqlite3.Connection:
+    # A file without a name is gone with the process. SQLite would make one, elsewhere: without
+    # TMPDIR it prefers another directory. Whoever delivers may be in another thread than whoever
+    # closes, never at the same time.
+    with tempfile.NamedTemporaryFile(prefix="shadowserver-", dir=temporary_directory()) as file:
+        database = sqlite3.connect(file.name, isolation_level=None, check_same_thread=False)
+        try:
+            # The file is opened by the first statement.
+            database.executescript(_SETTINGS + _TABLE)
+        except sqlite3.Error:
+            database.close()
+            raise
+    return database
+
+
+def _at_once(database: sqlite3.Connection, statement: str, rows: Sequence[tuple[bytes]]) -> None:
+    # One transaction: each would write to the file.
+    database.execute("BEGIN")
+    database.executemany(statement, rows)
+    database.execute("COMMIT")
+
+
+def _rows(database: sqlite3.Connection, digests: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
+    waiting = iter(digests)
+    while some := list(islice(waiting, _MOST_VALUES)):
+        marks = ",".join("?" * len(some))
+        # Nothing but question marks is put together here.
+        query = f"SELECT digest, held FROM sent WHERE digest IN ({marks})"  # noqa: S608
+        with closing(database.execute(query, some)) as rows:
+            yield from rows
+
+
+def _digest(encoded: Encoded) -> bytes:
+    return hashlib.blake2b(encoded.json, digest_size=16).digest()

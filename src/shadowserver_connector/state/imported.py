@@ -1,0 +1,274 @@
+"""What has been imported: plain data, the questions asked of it, the days of a run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeVar
+
+from shadowserver_connector.report.info import ReportInfo
+
+DIGEST_CHARS: Final = 12
+# 72 bits: among 9,000 reports two share a digest with a probability of one in 10^14.
+_DIGEST_BYTES: Final = DIGEST_CHARS * 6 // 8
+_CONTENT_CHARS: Final = 8
+"""How much of a content digest is of the bytes alone, whatever the names."""
+# 48 bits: a file that is new is taken for one of 9,000 with a probability of one in 10^10.
+
+
+def report_digest(info: ReportInfo) -> str:
+    """Digest a report as listed: list, type, day, file and id."""
+    return _digest(b"report", *_names(info), info.id)
+
+
+def file_digest(info: ReportInfo) -> str:
+    """Digest a report as a subscriber knows it: list, type, day and file, whatever its id."""
+    return _digest(b"file", *_names(info))
+
+
+def content_digest(info: ReportInfo, sha256: str) -> str:
+    """Digest a report's file and what is inside; ``sha256`` is the file's, in hex.
+
+    It begins with what `bytes_digest` says of the same bytes.
+    """
+    named = _digest(b"content", *_names(info), sha256)
+    return bytes_digest(sha256) + named[_CONTENT_CHARS:]
+
+
+def bytes_digest(sha256: str) -> str:
+    """Digest what is inside of a file, under whatever name: the beginning of a content digest."""
+    return _digest(b"bytes", sha256)[:_CONTENT_CHARS]
+
+
+def _names(info: ReportInfo) -> tuple[str, str, str, str]:
+    return (info.list, info.type, info.day.isoformat(), info.file)
+
+
+def _digest(kind: bytes, *parts: str) -> str:
+    # Lone surrogates may stand in a file name that an API answer made up.
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    raw = hashlib.blake2b(text, digest_size=_DIGEST_BYTES, person=kind).digest()
+    return base64.urlsafe_b64encode(raw).decode()
+
+
+_T = TypeVar("_T")
+
+AHEAD: Final = 366
+"""Days from now after which nothing is remembered; a clock that is set back leaves some of them."""
+
+
+class Done(NamedTuple):
+    """A report that OpenCTI has."""
+
+    report: str
+    """Digest of list, type, day, file and id."""
+    content: str
+    """Digest of the bytes inside, and of list, type, day, file and these bytes."""
+
+
+class Tried(NamedTuple):
+    """Runs that asked in vain for an open day that no usual window reaches any more."""
+
+    runs: int
+    since: date
+    """Day of the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the connector remembers between runs; every change makes a new one."""
+
+    last_run: datetime | None = None
+    """Start of the last run that went through its whole window, UTC; ``None``: never."""
+    done: Mapping[date, tuple[Done, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    open_days: frozenset[date] = frozenset()
+    """Days that must be asked again, even when they are older than the usual window."""
+    failures: Mapping[date, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
+    """Day to digest of list, type, day and file to failures in a row."""
+    tried: Mapping[date, Tried] = field(default_factory=lambda: MappingProxyType({}))
+    """Open days that are older than the window of a first run."""
+
+    @property
+    def first_run(self) -> bool:
+        """Whether no run has gone through its whole window yet."""
+        return self.last_run is None
+
+
+def is_done(state: State, info: ReportInfo) -> bool:
+    """Tell whether this report, under this id, needs no download."""
+    wanted = report_digest(info)
+    return any(done.report == wanted for done in state.done.get(info.day, ()))
+
+
+def is_content_known(state: State, info: ReportInfo, sha256: str) -> bool:
+    """Tell whether this file with these bytes was imported, under whatever id."""
+    wanted = content_digest(info, sha256)
+    return any(done.content == wanted for done in state.done.get(info.day, ()))
+
+
+def are_bytes_known(state: State, sha256: str) -> bool:
+    """Tell whether a file with these bytes was imported, under whatever name, of whatever day."""
+    wanted = bytes_digest(sha256)
+    return any(done.content.startswith(wanted) for day in state.done.values() for done in day)
+
+
+def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[str]) -> State:
+    """Remember a report as imported and forget its failures.
+
+    ``listed`` are the report digests that the API lists for the day. An older id of the same
+    content is forgotten once the API no longer lists it: ids that change with every listing
+    must not make the state grow.
+    """
+    new = Done(report_digest(info), content_digest(info, sha256))
+    kept = tuple(
+        done
+        for done in state.done.get(info.day, ())
+        if done != new and (done.content != new.content or done.report in listed)
+    )
+    return replace(
+        without_failures(state, info),
+        done=MappingProxyType({**state.done, info.day: (*kept, new)}),
+    )
+
+
+def with_failure(state: State, info: ReportInfo) -> State:
+    """Count one more failure of a report and keep its day open."""
+    failures = dict(state.failures.get(info.day, {}))
+    failures[file_digest(info)] = failures_of(state, info) + 1
+    return replace(
+        with_day_open(state, info.day),
+        failures=MappingProxyType({**state.failures, info.day: MappingProxyType(failures)}),
+    )
+
+
+def without_failures(state: State, info: ReportInfo) -> State:
+    """Forget the failures of a report."""
+    failures = {k: v for k, v in state.failures.get(info.day, {}).items() if k != file_digest(info)}
+    days = {day: counts for day, counts in state.failures.items() if day != info.day}
+    if failures:
+        days[info.day] = MappingProxyType(failures)
+    return replace(state, failures=MappingProxyType(days))
+
+
+def failures_of(state: State, info: ReportInfo) -> int:
+    """Return how many times in a row this report has failed."""
+    return state.failures.get(info.day, {}).get(file_digest(info), 0)
+
+
+def with_day_open(state: State, day: date) -> State:
+    """Have a day asked again by later runs."""
+    return replace(state, open_days=state.open_days | {day})
+
+
+def with_day_closed(state: State, day: date) -> State:
+    """Leave a day to the usual window: all that it lists is imported, or it is given up."""
+    return replace(
+        state,
+        open_days=state.open_days - {day},
+        tried=MappingProxyType({each: tried for each, tried in state.tried.items() if each != day}),
+    )
+
+
+def finished(state: State, started: datetime, oldest: date) -> State:
+    """Return the state after a run through the whole window; see `remembered`."""
+    return replace(remembered(state, oldest, started.date()), last_run=started)
+
+
+def remembered(state: State, oldest: date, today: date) -> State:
+    """Forget days before ``oldest`` that are not open, and any more than a year ahead."""
+
+    def kept(days: Mapping[date, _T]) -> Mapping[date, _T]:
+        return MappingProxyType({day: value for day, value in days.items() if is_kept(day)})
+
+    def is_kept(day: date) -> bool:
+        return (day >= oldest or day in state.open_days) and (day - today).days <= AHEAD
+
+    return replace(
+        state,
+        done=kept(state.done),
+        open_days=frozenset(filter(is_kept, state.open_days)),
+        failures=kept(state.failures),
+        tried=kept(state.tried),
+    )
+
+
+LONGEST: Final = 365
+"""Most days that a run goes back, whatever the state says: as many as the settings allow."""
+REACH: Final = 2 * LONGEST
+"""Age in days from which an open day is not asked again."""
+RUNS: Final = 3
+"""Runs that ask in vain for an open day, after it has left the window of a first run."""
+DAYS: Final = 7
+"""Days over which these runs are spread at least: longer than an outage."""
+
+
+def window(state: State, today: date, initial_lookback: int, lookback: int) -> list[date]:
+    """Return the days to ask for, newest first.
+
+    A first run looks back ``initial_lookback`` days, a later one ``lookback`` days plus those
+    since the last run, but not more than `LONGEST`. Days left open are added. Today is always
+    among them: a subscriber's clock may be ahead of the API's.
+    """
+    back = min(_back(state, today, initial_lookback, lookback), LONGEST)
+    days = {today - timedelta(days=n) for n in range(back + 1)}
+    opened = {day for day in state.open_days if 0 <= (today - day).days <= REACH}
+    return sorted(days | opened, reverse=True)
+
+
+def passed_over(
+    state: State, today: date, initial_lookback: int, lookback: int
+) -> tuple[date, date] | None:
+    """Return first and last of the days that nobody asked for and `window` does not reach."""
+    back = _back(state, today, initial_lookback, lookback)
+    if back <= LONGEST:
+        return None
+    return today - timedelta(days=back), today - timedelta(days=LONGEST + 1)
+
+
+def _back(state: State, today: date, initial_lookback: int, lookback: int) -> int:
+    if state.last_run is None:
+        return initial_lookback
+    gap = (today - state.last_run.date()).days
+    if gap < -1:
+        # The clock was wrong then or is now: when the last run was is not known.
+        return max(initial_lookback, lookback)
+    return lookback + max(0, gap)
+
+
+def oldest_day(today: date, initial_lookback: int, lookback: int) -> date:
+    """Return the oldest day that is worth remembering after a run, if it is not open."""
+    return today - timedelta(days=max(initial_lookback, lookback))
+
+
+def tried_again(state: State, today: date, oldest: date) -> State:
+    """Count a run that asked in vain for the days that are still open and before ``oldest``."""
+
+    def again(day: date) -> Tried:
+        before = state.tried.get(day, Tried(0, today))
+        # The clock may have been set back since.
+        return Tried(before.runs + 1, min(before.since, today))
+
+    tried = {day: again(day) for day in state.open_days if day < oldest}
+    return replace(state, tried=MappingProxyType(tried))
+
+
+def without_hopeless(state: State, today: date) -> tuple[State, dict[date, str]]:
+    """Give up the open days that were tried often enough; return them with the reason, too."""
+    hopeless = dict(_hopeless(state, today))
+    for day in hopeless:
+        state = with_day_closed(state, day)
+    return state, hopeless
+
+
+def _hopeless(state: State, today: date) -> Iterator[tuple[date, str]]:
+    for day in sorted(state.open_days):
+        age = (today - day).days
+        tried = state.tried.get(day)
+        if not -AHEAD <= age <= REACH:
+            yield day, "out of reach"
+        elif tried and tried.runs >= RUNS and (today - tried.since).days >= DAYS:
+            yield day, f"still incomplete after {tried.runs:,} more runs since {tried.since}"
