@@ -20,6 +20,7 @@ from shadowserver_connector.errors import (
     SettingsError,
 )
 from shadowserver_connector.exits import TABLE
+from shadowserver_connector.history.history import open_history
 from shadowserver_connector.operations.status import Run as RunStatus
 from shadowserver_connector.operations.status import Status
 from shadowserver_connector.operations.status_file import write_status
@@ -57,6 +58,7 @@ COMMANDS: dict[str, tuple[object, ...]] = {
     "backfill": ("backfill", *DAYS, "--yes"),
     "run": ("run", "--once"),
     "status": ("status",),
+    "history": ("history", "192.0.2.1", "--dir", "past"),
 }
 SETTINGS = {
     "wrong setting": {"SHADOWSERVER_NOTES": "sometimes"},
@@ -73,7 +75,8 @@ CASES = [
     *((name, "bad report", 1) for name in (*OFFLINE, "fetch", "import", "backfill", "run")),
     *((name, "bad report", 1) for name in ("status",)),
     *((name, "usage", 2) for name in COMMANDS),
-    *((name, "wrong setting", 3) for name in COMMANDS if name != "demo"),
+    # The demo has settings of its own, and what was reported is asked of a folder.
+    *((name, "wrong setting", 3) for name in COMMANDS if name not in ("demo", "history")),
     *((name, "old platform", 3) for name in ("check", "import", "backfill", "run")),
     *((name, "key", 4) for name in (*SHADOWSERVER, "run")),
     *((name, "token", 4) for name in ("check", "import", "backfill", "run")),
@@ -130,6 +133,8 @@ def arguments_of(name: str, case: str, tmp_path: Path) -> tuple[object, ...]:
     given = COMMANDS[name]
     if case == "usage":
         return (*given, "--nothing")
+    if name == "history":
+        open_history(tmp_path / "past", "files").close()
     if case == "folder":
         # A file stands where a folder would be made.
         (tmp_path / "file").touch()

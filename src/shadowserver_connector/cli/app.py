@@ -62,6 +62,10 @@ def convert(
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Processes; one a processor by default.")
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a history: say what is new in each report, and add it."),
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -78,9 +82,30 @@ def convert(
             workers=workers or settings.workers,
             dask_scheduler=settings.dask_scheduler,
             as_json=as_json,
+            history=history,
         )
 
     run(work)
+
+
+@app.command(epilog="Example: shadowserver-connector history 192.0.2.1 --dir history")
+def history(
+    asked: Annotated[
+        str | None,
+        typer.Argument(help="An address, network, host name, CVE id or report type."),
+    ] = None,
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Folder of the history, as given to convert --history.")
+    ] = Path("history"),
+    longest: Annotated[
+        int | None, typer.Option("--open", min=1, help="So many findings that are open longest.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what was reported of something, and from when to when."""
+    from shadowserver_connector.cli.history import history as command
+
+    run(lambda: command(directory, asked, longest, as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")

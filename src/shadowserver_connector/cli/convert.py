@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from rich.text import Text
@@ -17,9 +19,11 @@ from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
 from shadowserver_connector.exits import OK, SOME_FAILED
+from shadowserver_connector.history.history import Comparison, open_history
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.batch import convert_all, job_of
+from shadowserver_connector.pipeline.compare import compare_and_commit
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
@@ -29,26 +33,47 @@ from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.parse_warnings import Oddities
 from shadowserver_connector.report.source import find_reports, unreadable
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.sink.directory import report_folder
+from shadowserver_connector.sink.directory import original_file, report_folder
 
 HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
+HEADINGS_OVER_TIME = ("New", "Changed", "Recurring", "Resurfaced", "Gone")
 
 
-def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> int:
+Compared = Mapping[ReportInfo, Comparison]
+"""Reports that were compared with a history of findings; empty where none was given."""
+
+
+def show(
+    results: Sequence[Outcome | Failure],
+    out: Path,
+    *,
+    as_json: bool,
+    compared: Compared = MappingProxyType({}),
+) -> int:
     """Print all results and return the exit code."""
     outcomes = [result for result in results if isinstance(result, Outcome)]
     failures = [result for result in results if isinstance(result, Failure)]
     if as_json:
         print_json(
             {
-                "reports": [_as_json(outcome, out) for outcome in outcomes],
+                "reports": [
+                    {**_as_json(outcome, out), **_over_time(compared.get(outcome.info))}
+                    for outcome in outcomes
+                ],
                 "failed": [{"file": f.info.file, "reason": f.reason} for f in failures],
             }
         )
     else:
         outcomes.sort(key=lambda outcome: (outcome.info.day, outcome.info.type, outcome.info.file))
         if outcomes:
-            print_table(HEADINGS, [_row(outcome, out) for outcome in outcomes])
+            headings = (*HEADINGS, *HEADINGS_OVER_TIME) if compared else HEADINGS
+            print_table(
+                headings,
+                [
+                    (*_row(outcome, out), *_over_time(compared.get(outcome.info)).values())
+                    for outcome in outcomes
+                ],
+            )
             err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
             _print_sums(outcomes)
         _print_notes(outcomes, failures)
@@ -65,6 +90,11 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
         sum(outcome.objects.values()),
         folder.name,
     )
+
+
+def _over_time(comparison: Comparison | None) -> dict[str, int]:
+    """Return findings by verdict, and those of the report before that are not in this one."""
+    return {} if comparison is None else {**comparison.counts, "gone": comparison.gone}
 
 
 def _print_sums(outcomes: Sequence[Outcome]) -> None:
@@ -95,6 +125,8 @@ def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
 
 
 _NO_DAY: Final = date.min
+_OWNER: Final = "files"
+"""Whose a history is that no connector writes."""
 _NOTHING: Final = "no report among the given files and folders"
 
 
@@ -106,11 +138,17 @@ def convert(
     workers: int | None,
     dask_scheduler: str | None,
     as_json: bool,
+    history: Path | None = None,
 ) -> int:
-    """Convert files, folders and archives into ``folder``; return the exit code."""
+    """Convert files, folders and archives into ``folder``; return the exit code.
+
+    ``history`` is the directory of a history of findings: each report is compared with it and
+    then added to it, in the order in which they are converted.
+    """
     made_folder(folder)
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
+    compared: dict[ReportInfo, Comparison] = {}
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         task = bar.add_task("converting", total=None)
         jobs = _jobs(paths, Path(work), folder, failures.append)
@@ -120,12 +158,18 @@ def convert(
             if job[0].is_relative_to(work):
                 job[0].unlink(missing_ok=True)
 
-        with open_executor(workers, dask_scheduler) as executor:
+        with ExitStack() as stack:
+            known = stack.enter_context(open_history(history, _OWNER)) if history else None
+            executor = stack.enter_context(open_executor(workers, dask_scheduler))
             ahead = 2 * capacity(executor)
-            results.extend(convert_all(jobs, folder, options, executor, ahead=ahead, done=release))
+            for result in convert_all(jobs, folder, options, executor, ahead=ahead, done=release):
+                results.append(result)
+                if known and isinstance(result, Outcome):
+                    original = original_file(folder, result.info)
+                    compared[result.info] = compare_and_commit(known, original, result.info)
     if not results and not failures:
         failures.append(Failure(_unnamed(""), _NOTHING))
-    return show([*results, *failures], folder, as_json=as_json)
+    return show([*results, *failures], folder, as_json=as_json, compared=compared)
 
 
 def _jobs(

@@ -116,7 +116,6 @@ def run(
 @app.command(epilog="Example: shadowserver-connector status --json")
 def status(config: Config = None, as_json: Json = False) -> None:
     """Show the last run, what failed and why, the queue and the next run."""
-
     run_command(
         lambda: show_status(loaded_settings(config).settings, datetime.now(UTC), in_json=as_json)
     )
@@ -125,9 +124,9 @@ def status(config: Config = None, as_json: Json = False) -> None:
 @app.command("import", epilog="Example: shadowserver-connector import reports/")
 def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
     """Bring report files on disk into OpenCTI, in one work for each day."""
-    from shadowserver_connector.cli.imports import import_ as show_status
+    from shadowserver_connector.cli.imports import import_ as command
 
-    run_command(lambda: show_status(loaded_settings(config), files, as_json=as_json))
+    run_command(lambda: command(loaded_settings(config), files, as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector backfill --from 2024-01-01 --to 2024-01-31")
@@ -139,7 +138,7 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """Import past days into OpenCTI, after an estimate of what it will cost."""
-    from shadowserver_connector.cli.imports import backfill as show_status
+    from shadowserver_connector.cli.imports import backfill as command
 
     def confirm(estimate: str) -> bool:
         typer.echo(estimate, err=True)
@@ -149,7 +148,7 @@ def backfill(
         since, to = days_between(first, last or datetime.now(UTC))
         if as_json and not yes:
             raise UsageError("--json asks no question; give --yes with it")
-        return show_status(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
+        return command(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
 
     run_command(work)
 
@@ -166,7 +165,7 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Download original files into an archive folder, none of them twice."""
-    from shadowserver_connector.cli.imports import fetch as show_status
+    from shadowserver_connector.cli.imports import fetch as command
 
     def work() -> int:
         since, to = days_between(first, last or datetime.now(UTC))
@@ -174,6 +173,6 @@ def fetch(
         archive = output or loaded.settings.shadowserver.archive_dir
         if archive is None:
             raise UsageError("name the archive folder: -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
-        return show_status(loaded, archive, since, to, as_json=as_json)
+        return command(loaded, archive, since, to, as_json=as_json)
 
     run_command(work)

@@ -1,0 +1,129 @@
+"""Findings over time, from files on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+
+RunJson = Callable[..., tuple[Any, int]]
+
+TO = ("-o", "out", "--workers", "1")
+
+HEADER = "timestamp,severity,ip,protocol,port,hostname,tag,version\n"
+A = "192.0.2.1,tcp,22,a.example.org,ssh"
+B = "192.0.2.2,tcp,22,b.example.org,ssh"
+C = "198.51.100.3,tcp,2222,c.example.org,ssh"
+
+
+@pytest.fixture
+def reported(tmp_path: Path) -> Callable[..., str]:
+    """Write the report of a day: what stands in its rows, each with a version."""
+
+    def write(day: int, **versions: str) -> str:
+        name = f"2024-01-{day:02}-scan_ssh-example.csv"
+        things = {"a": A, "b": B, "c": C}
+        rows = [
+            f"2024-01-{day:02} 0{n}:11:22,high,{things[key]},{version}\n"
+            for n, (key, version) in enumerate(versions.items())
+        ]
+        (tmp_path / name).write_text(HEADER + "".join(rows))
+        return name
+
+    return write
+
+
+def counts(report: dict[str, Any]) -> dict[str, int]:
+    """Return what is said of a report over time."""
+    return {key: report[key] for key in ("new", "changed", "recurring", "resurfaced", "gone")}
+
+
+def test_each_day_says_what_is_new_and_what_is_gone(
+    run_json: RunJson, reported: Callable[..., str]
+) -> None:
+    """Against the days before; a day that is converted again is nothing new."""
+    days = [
+        reported(10, a="1", b="1"),
+        reported(11, a="1", b="2", c="1"),
+        reported(12, b="2"),
+    ]
+    none = {"new": 0, "changed": 0, "recurring": 0, "resurfaced": 0, "gone": 0}
+    told, code = run_json("convert", *days, *TO, "--history", "past")
+    assert code == 0
+    assert [counts(each) for each in told["reports"]] == [
+        {**none, "new": 2},
+        {**none, "new": 1, "changed": 1, "recurring": 1},
+        {**none, "recurring": 1, "gone": 2},
+    ]
+    again, _ = run_json("convert", days[2], *TO, "--history", "past")
+    assert counts(again["reports"][0]) == {**none, "recurring": 1, "gone": 2}
+
+
+def test_bundles_are_those_without_a_history(
+    run_json: RunJson, reported: Callable[..., str], tmp_path: Path
+) -> None:
+    """A history says more of a report and changes nothing of it."""
+    day = reported(10, a="1", b="1")
+    plain, _ = run_json("convert", day, *TO)
+    compared, _ = run_json("convert", day, *TO, "--history", "past")
+    told = {
+        key: value for key, value in compared["reports"][0].items() if key in plain["reports"][0]
+    }
+    assert [told] == plain["reports"]
+    assert "new" not in plain["reports"][0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "subjects"),
+    [
+        ("192.0.2.1", ["192.0.2.1"]),
+        ("192.0.2.0/24", ["192.0.2.1", "192.0.2.2"]),
+        ("c.example.org", ["198.51.100.3"]),
+        ("scan_ssh", ["192.0.2.1", "192.0.2.2", "198.51.100.3"]),
+        ("203.0.113.9", []),
+    ],
+)
+def test_what_was_reported(
+    run_json: RunJson, reported: Callable[..., str], asked: str, subjects: list[str]
+) -> None:
+    """Of an address, a network, a host name and a type."""
+    days = [reported(10, a="1", b="1"), reported(12, a="1", b="2", c="1")]
+    run_json("convert", *days, *TO, "--history", "past")
+    found, code = run_json("history", asked, "--dir", "past")
+    assert code == 0
+    assert [each["subject"] for each in found] == subjects
+    for each in found:
+        first = "2024-01-12" if each["subject"] == "198.51.100.3" else "2024-01-10"
+        since = "2024-01-10" if each["subject"] == "192.0.2.1" else "2024-01-12"
+        assert (each["first"], each["since"], each["last"]) == (first, since, "2024-01-12")
+        assert (each["type"], each["list"], each["open"]) == ("scan_ssh", "example", True)
+
+
+def test_what_is_open_longest(run: Run, reported: Callable[..., str]) -> None:
+    """The oldest first, as a table; what is gone is not open."""
+    days = [reported(10, a="1", b="1"), reported(11, b="1", c="1")]
+    run("convert", *days, *TO, "--history", "past")
+    shown = run("history", "--open", "5", "--dir", "past")
+    assert shown.exit_code == 0
+    assert "192.0.2.1" not in shown.stdout
+    assert shown.stdout.index("192.0.2.2") < shown.stdout.index("198.51.100.3")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["192.0.2.1"], 3, "there is no history; name the directory that has one"),
+        ([], 2, "ask for an address, network, host name, CVE id or type, or give --open"),
+        (["192.0.2.1", "--open", "5"], 2, "ask for an address"),
+    ],
+)
+def test_what_cannot_be_asked(run: Run, arguments: list[str], code: int, said: str) -> None:
+    """One line that says what to do."""
+    result = run("history", *arguments)
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert len(result.stderr.splitlines()) == 1
