@@ -1,4 +1,4 @@
-"""A worker or a cluster that is gone, as the reports that it had see it."""
+"""The errors of this package: fatal, retriable or skippable; raised where the cause is known."""
 
 from __future__ import annotations
 

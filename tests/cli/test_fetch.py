@@ -75,7 +75,7 @@ def test_fetch_leaves_nothing_without_credentials(run: Run, tmp_path: Path) -> N
 
 def test_fetch_keeps_the_floor(run: Run, account: dict[str, str], tmp_path: Path) -> None:
     """On a disk that is nearly full nothing is downloaded, and the line says what to do."""
-    result = run("fetch", *DAYS, "-o", "archive", SHADOWSERVER_DISK_FLOOR="1PiB", **account)
+    result = run("fetch", *DAYS, "-o", "archive", SHADOWSERVER_DISK_FLOOR="1024TiB", **account)
     assert result.exit_code == 5
     assert "SHADOWSERVER_DISK_FLOOR" in result.stderr
     assert not list(tmp_path.rglob("*.csv"))

@@ -7,11 +7,11 @@ from datetime import date, timedelta
 import pytest
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.connector.day import Failure, Tally
+from shadowserver_connector.connector.day import Tally
 from shadowserver_connector.connector.events import ReportSkipped, both, ignore
 from shadowserver_connector.connector.run import Estimate, estimate, is_wanted, objects_per_finding
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 
@@ -24,6 +24,11 @@ def outcome(noted: int, merged: int) -> Outcome:
         ReportInfo("scan_ssl", DAY, "a.csv"), "low", rows=noted + merged, noted=noted,
         merged=merged, filtered=0, cut=0, chunks=1, objects={}, size=1, sha256="",
     )  # fmt: skip
+
+
+def failure(number: int, reason: str, times: int = 1) -> Failure:
+    """Return the failure of a report with a number for a name."""
+    return Failure(ReportInfo("scan_ssl", DAY, f"{number}.csv"), reason, times)
 
 
 def test_day_is_told_in_one_line() -> None:
@@ -46,20 +51,20 @@ def test_day_is_told_in_one_line() -> None:
 
 def test_failures_are_named_with_how_often_in_a_row() -> None:
     """From the third time on; what is said of the whole day comes before them."""
-    tally = Tally(DAY, failures=[Failure(f"{n}.csv", "no header", n) for n in (1, 2, 3)])
+    tally = Tally(DAY, failures=[failure(n, "no header", n) for n in (1, 2, 3)])
     assert tally.message(0, "interrupted").split("; ")[1:] == [
         "interrupted",
         "failed: 1.csv: no header",
         "failed: 2.csv: no header",
         "failed (3 runs in a row): 3.csv: no header",
     ]
-    assert [failure.file for failure in tally.persistent] == ["3.csv"]
+    assert [each.info.file for each in tally.persistent] == ["3.csv"]
 
 
 @pytest.mark.parametrize(("count", "last"), [(20, "failed: 19.csv: x"), (1_021, "and 1,001 more")])
 def test_not_more_failures_are_named_than_a_line_can_hold(count: int, last: str) -> None:
     """Twenty, and the number of the others."""
-    tally = Tally(DAY, failures=[Failure(f"{n}.csv", "x", 1) for n in range(count)])
+    tally = Tally(DAY, failures=[failure(n, "x") for n in range(count)])
     parts = tally.message(0).split("; ")
     assert parts[0].endswith(f"{count:,} failed")
     assert parts[20] == "failed: 19.csv: x"

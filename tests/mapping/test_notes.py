@@ -16,6 +16,7 @@ from shadowserver_connector.mapping.texts.notes import (
     host_note,
     note_columns,
 )
+from shadowserver_connector.report.layout import LONGEST_LINE
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert
 from tests.mapping.gfm import blocks, tables
@@ -151,7 +152,8 @@ def test_time_with_outer_space_is_a_time(tmp_path: Path) -> None:
 def test_hostile_cells_stay_in_their_table(tmp_path: Path, name: str) -> None:
     """Whatever a row holds everywhere, its Note is one table with a line for each cell."""
     header = HEADER if name.startswith("long") else header_of("scan_ssl")
-    hostile = [CELLS[name]] * len(header)
+    # A line that is longer than is read would be cut.
+    hostile = [CELLS[name][: LONGEST_LINE // len(header) - 1]] * len(header)
     converted = convert(tmp_path, "scan_ssl", header, [hostile], notes="finding")
     note = converted.one("note")
     assert blocks(note["content"]) == ["table_open"]

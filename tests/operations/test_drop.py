@@ -698,9 +698,9 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
 @pytest.mark.parametrize(
     "place",
     [
-        "dropped.find_reports",
-        "dropped.fingerprint",
-        "dropped.job_of",
+        "drop.find_reports",
+        "drop.fingerprint",
+        "drop.job_of",
         "drop.put_away",
         "drop.keep_if_wanted",
         "drop.files_in",

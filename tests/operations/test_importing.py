@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -104,7 +105,7 @@ def test_what_may_not_be_read_stops_nothing(
         members.writestr("2024-01-31-scan_rdp-example.csv", b"x")
     nameless = tmp_path / "scan_ssl.csv"
     nameless.write_bytes(b"timestamp,ip,port\n")
-    opened, zip_opened = Path.open, zipfile.ZipFile
+    opened, zip_opened = Path.open, io.FileIO
 
     def refuse(path: Path, *more: Any, **named: Any) -> Any:
         if path in (late, nameless, locked):
@@ -116,7 +117,7 @@ def test_what_may_not_be_read_stops_nothing(
             return bytes(file.read())
 
     monkeypatch.setattr(Path, "open", refuse)
-    monkeypatch.setattr(zipfile, "ZipFile", refuse)
+    monkeypatch.setattr(io, "FileIO", refuse)
     monkeypatch.setattr(Path, "read_bytes", read)
     given = [locked, nameless, late, good]
     results = list(import_files(intake_of(helper), given, tmp_path / "work"))

@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import io
 import logging
 import os
 import struct
@@ -248,7 +249,7 @@ def test_what_may_not_be_read_does_not_stop_the_others(
     (top / "d.csv").write_bytes(CONTENT)
     monkeypatch.setattr(source.os, "scandir", _refuse("b", os.scandir))
     monkeypatch.setattr(source.gzip, "GzipFile", _refuse("a.csv.gz", gzip.GzipFile))
-    monkeypatch.setattr(source.zipfile, "ZipFile", _refuse("c.zip", zipfile.ZipFile))
+    monkeypatch.setattr(source.io, "FileIO", _refuse("c.zip", io.FileIO))
     reports, rejected = _found(top, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["d.csv"]
     assert rejected == [

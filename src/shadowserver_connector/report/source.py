@@ -178,19 +178,19 @@ def _members(
 
 
 def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
-    try:
-        with _reading(shown_path(file)):
+    with _reading(shown_path(file)):
+        try:
             return zipfile.ZipFile(source)
-    except _LongReadError as error:
-        raise ArchiveRejectedError(
-            f"{shown_path(file)}: its list of members is longer than {_LISTED >> 20} MiB: "
-            f"more than {MEMBERS:,} members, or names that are too long; split the archive"
-        ) from error
-    except zipfile.BadZipFile as error:
-        raise ArchiveRejectedError(
-            f"{shown_path(file)}: cannot be unpacked: damaged, or no zip archive; get it again, "
-            "or rename it to what it is"
-        ) from error
+        except _LongReadError as error:
+            raise ArchiveRejectedError(
+                f"{shown_path(file)}: its list of members is longer than {_LISTED >> 20} MiB: "
+                f"more than {MEMBERS:,} members, or names that are too long; split the archive"
+            ) from error
+        except zipfile.BadZipFile as error:
+            raise ArchiveRejectedError(
+                f"{shown_path(file)}: cannot be unpacked: damaged, or no zip archive; "
+                "get it again, or rename it to what it is"
+            ) from error
 
 
 def _unpacked(
