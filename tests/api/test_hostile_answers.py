@@ -183,7 +183,8 @@ def test_opencti_is_not_waited_for_without_end(
 def opencti_at(port: int) -> Settings:
     """Return settings of a platform on this machine."""
     opencti = {"url": f"http://127.0.0.1:{port}", "token": "t"}
-    return Settings.model_validate({"opencti": opencti, "connector": {"id": "x"}})
+    connector = {"id": "00000000-0000-4000-8000-000000000001"}
+    return Settings.model_validate({"opencti": opencti, "connector": connector})
 
 
 def test_an_endless_answer_of_opencti_is_given_up() -> None:

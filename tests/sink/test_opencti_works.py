@@ -61,9 +61,9 @@ def test_works_of_others_are_left_alone() -> None:
 ENDLESS = """
 import sys
 from pathlib import Path
-from shadowserver_connector.sink import owners
-owners.temporary_directory = lambda: Path(sys.argv[1])
-owners.mark("connector-id", "work-1")
+from shadowserver_connector.sink import works
+works.temporary_directory = lambda: Path(sys.argv[1])
+works.mark("connector-id", "work-1")
 print("marked", flush=True)
 sys.stdin.read()
 """
