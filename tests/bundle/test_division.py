@@ -230,3 +230,18 @@ def test_every_piece_is_no_larger_than_its_room() -> None:
                 for each in [*piece.notes, *piece.observed]:
                     assert set(each.refs) <= set(piece.objects)
             assert len(pieces) >= -(-26 // objects)
+
+
+def test_all_that_is_left_out_is_counted() -> None:
+    """Of each kind, however much of it."""
+    hosts = [host(number) for number in range(5)]
+    large = [make({"id": f"url--{n:036}", "type": "url", "value": "x" * 9_000}) for n in range(3)]
+    whole = found(*hosts, *large)
+    said = b'{"content":"%s"' % (b"x" * 9_000)
+    whole.notes = [NoteDraft(f"note--{n}", said, (), 1) for n in range(4)]
+    whole.notes += [note(number, *hosts) for number in range(2)]
+    whole.observed = [observed(each) for each in large]
+    whole.observed += [observed(*hosts), observed(*hosts[1:])]
+    _, left_out = divided(whole, Sizes(), Room(3, 9_000))
+    notes, objects, seen = 4 + 2 * 3, 3, 3 + 3 + 2
+    assert left_out == notes + objects + seen

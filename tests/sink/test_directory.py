@@ -18,7 +18,12 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import ARTIFACT_INLINE, convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.directory import original_file, report_folder, write_report
+from shadowserver_connector.sink.directory import (
+    original_file,
+    partial_folder,
+    report_folder,
+    write_report,
+)
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
@@ -229,3 +234,30 @@ def test_original_and_output_may_lie_together(tmp_path: Path, report: Path) -> N
     assert report.read_bytes() == before
     shutil.rmtree(report_folder(report.parent, INFO))
     assert report.read_bytes() == before
+
+
+def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
+    """Each has a folder of its own, hidden beside the one to come, until it ends."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    folder = tmp_path / "day" / "report.csv"
+    with partial_folder(folder) as one, partial_folder(folder) as other:
+        assert one != other
+        assert one.is_dir()
+        assert other.is_dir()
+        for each in (one, other):
+            assert each.parent == folder.parent
+            assert each.name.startswith(".report.csv.")
+            assert each.name.endswith(".partial")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with partial_folder(folder) as third:
+        assert list(folder.parent.iterdir()) == [third]
+
+
+def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
+    """No character of a report's name stands for others'."""
+    left = tmp_path / ".a.csv.0a1b2c3d.partial"
+    left.mkdir()
+    with partial_folder(tmp_path / "[ab].csv"), partial_folder(tmp_path / "*"):
+        assert left.is_dir()
+    with partial_folder(tmp_path / "a.csv"):
+        assert not left.exists()
