@@ -465,3 +465,30 @@ def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int
     assert build.add(large) == less
     build.close()
     assert [chunk.findings for chunk in emitted] == ([1] if less else [1, 1])
+
+
+def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() -> None:
+    """One is in the open chunk already, the other in a chunk that waits."""
+
+    def about(*hosts: Made) -> Finding:
+        found = Finding(objects={made.id: made for made in hosts}, rows=1)
+        found.observed = [seen(1, (made.id,)) for made in hosts]
+        return found
+
+    first, second = host(1), host(2)
+    plain = [finding(host(3)), finding(host(4))]
+    findings = [about(first), *plain, about(second), about(second, first)]
+    emitted = chunks_of(findings, max_objects=8)
+    assert len(emitted) == 2
+    observed = [
+        [
+            (each.id, orjson.loads(each.json)["number"])
+            for each in chunk.objects
+            if "observed" in each.id
+        ]
+        for chunk in emitted
+    ]
+    assert observed == [
+        [],
+        [(f"observed-data--{second.id}", 2), (f"observed-data--{first.id}", 2)],
+    ]

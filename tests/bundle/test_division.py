@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import orjson
 import pytest
 
@@ -245,3 +247,16 @@ def test_all_that_is_left_out_is_counted() -> None:
     _, left_out = divided(whole, Sizes(), Room(3, 9_000))
     notes, objects, seen = 4 + 2 * 3, 3, 3 + 3 + 2
     assert left_out == notes + objects + seen
+
+
+def test_labels_without_end_take_no_memory_without_end() -> None:
+    """A report may have others in every row."""
+    sizes = Sizes()
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            assert sizes.of_labels((f"{number:0100}",)) == 104
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * 1024 * 1024
