@@ -261,3 +261,12 @@ def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
         assert left.is_dir()
     with partial_folder(tmp_path / "a.csv"):
         assert not left.exists()
+
+
+def test_small_file_stands_in_its_artifact_once(tmp_path: Path, report: Path) -> None:
+    """The conversion has put it there already."""
+    write_report(tmp_path, report, INFO, converting(report))
+    body = (report_folder(tmp_path, INFO) / "0001.json").read_bytes()
+    assert body.count(b'"payload_bin"') == 1
+    (artifact,) = (s for s in orjson.loads(body)["objects"] if s["type"] == "artifact")
+    assert b64decode(artifact["payload_bin"], validate=True) == report.read_bytes()
