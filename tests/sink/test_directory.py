@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -270,3 +271,27 @@ def test_small_file_stands_in_its_artifact_once(tmp_path: Path, report: Path) ->
     assert body.count(b'"payload_bin"') == 1
     (artifact,) = (s for s in orjson.loads(body)["objects"] if s["type"] == "artifact")
     assert b64decode(artifact["payload_bin"], validate=True) == report.read_bytes()
+
+
+def test_what_cannot_be_removed_does_no_harm(
+    tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is left; an error is the one that ended the writing."""
+    out = tmp_path / "out"
+    write_report(out, report, INFO, converting(report))
+    day = out / str(DAY)
+    for name in (f".{INFO.file}.0a1b2c3d.partial", f".{INFO.file}.0a1b2c3d.earlier"):
+        (day / name).mkdir()
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError("busy")
+
+    def broken(emit: Callable[[Chunk], None]) -> Outcome:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(os, "rmdir", refused)
+    with pytest.raises(RuntimeError, match="broken"):
+        write_report(out, report, INFO, broken)
+    before = contents(report_folder(out, INFO))
+    assert write_report(out, report, INFO, converting(report)).chunks == len(before) - 1
+    assert contents(report_folder(out, INFO)) == before
