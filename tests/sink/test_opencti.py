@@ -635,3 +635,20 @@ def test_chunk_is_sent_at_once_where_nothing_hinders(
     batch.send(findings(IP % 2, report_refs=1), original)
     batch.close("done", in_error=False)
     assert pauses == [0, 0]
+
+
+def test_pycti_that_knows_no_protocol_but_amqp_announces(original: Path) -> None:
+    """The oldest that we support has no word for it."""
+    helper = OldestHelper()
+
+    class Older:
+        def __getattr__(self, name: str) -> Any:
+            if name == "queue_protocol":
+                raise AttributeError(name)
+            return getattr(helper, name)
+
+    batch = Delivery(Older(), abilities(helper), waiter(helper), "reports of 2024-01-31")
+    batch.send(findings(IP % 1), original)
+    helper.api.work.works["work-1"]["expected"] += 5
+    batch.close("done", in_error=False)
+    assert helper.api.work.works["work-1"]["expected"] == 4
