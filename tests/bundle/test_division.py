@@ -260,3 +260,11 @@ def test_labels_without_end_take_no_memory_without_end() -> None:
     finally:
         tracemalloc.stop()
     assert most < 3 * 1024 * 1024
+
+
+def test_room_for_nothing_holds_nothing() -> None:
+    """All is left out, and counted once."""
+    whole = found(host(0))
+    whole.notes, whole.observed = [note(0)], [observed(host(0))]
+    assert divided(whole, Sizes(), Room(0, MUCH)) == ([], 3)
+    assert divided(whole, Sizes(), Room(9, 0)) == ([], 3)
