@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from shadowserver_connector.sink import works
 from shadowserver_connector.sink.delivered import held
 from shadowserver_connector.sink.platform import (
     Abilities,
+    abilities,
     as_ours,
     ask,
     error_name,
@@ -353,3 +355,29 @@ def test_pyctis_own_announcement_is_replaced_by_one_that_fails() -> None:
     helper.api.query = Calls(NAMED)
     with pytest.raises(SinkUnavailableError):
         helper.api.work.add_expectations("work-1", 5)
+
+
+def test_abilities_are_read_in_functions_of_any_kind() -> None:
+    """In those that something wraps, too: by a parameter, a word looked up, a word written."""
+
+    def by_parameter(bundle: str, *, bypass_split: bool = False) -> None:
+        """Have a parameter."""
+
+    def by_word(**kwargs: Any) -> Any:
+        return kwargs.get("is_multipart")
+
+    def by_key(**kwargs: Any) -> Any:
+        return {"networkSrc": kwargs, "networkDst": kwargs}
+
+    @functools.wraps(by_key)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return by_key(*args, **kwargs)
+
+    helper = SimpleNamespace(
+        send_stix2_bundle=by_parameter,
+        api=SimpleNamespace(
+            work=SimpleNamespace(initiate_work=by_word),
+            stix_cyber_observable=SimpleNamespace(create=wrapped),
+        ),
+    )
+    assert abilities(helper) == Abilities("bypass_split", True, False, True)
