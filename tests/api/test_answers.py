@@ -332,3 +332,54 @@ def test_a_quoted_text_has_at_most_200_characters(length: int, quoted: str) -> N
     """One that is longer says so by its end."""
     text = "a " * 99 + "b" * (length - 198)
     assert answers.quotable(text, ()) == quoted
+
+
+@pytest.mark.parametrize("value", [b"0", b"{}", b"[]"])
+def test_an_answer_has_at_most_half_a_million_values(value: bytes) -> None:
+    """Each takes memory, however few bytes it has."""
+    most = 500_000 if value == b"0" else 250_000
+    body = b"[" + value + (b"," + value) * (most - 1)
+    assert len(answers.parse(body[: -len(value)] + b"0]")) == most  # type: ignore[arg-type]
+    with pytest.raises(AnswerError) as caught:
+        answers.parse(body + b",0,0]")
+    assert str(caught.value) == "the answer has more than 500000 values"
+
+
+@pytest.mark.parametrize(("length", "taken"), [(1000, True), (1001, False)])
+def test_texts_have_at_most_a_thousand_characters(length: int, taken: bool) -> None:
+    """Of every kind."""
+    text = "x" * length
+    row = ["2024-01-31", text, 1]
+    readers: list[Callable[[], object]] = [
+        lambda: answers.pong({"pong": text}),
+        lambda: answers.names([text]),
+        lambda: listed(id=text),
+        lambda: answers.day_events([HEADER, row]),
+    ]
+    for read in readers:
+        if taken:
+            assert read()
+        else:
+            with pytest.raises(AnswerError):
+                read()
+
+
+@pytest.mark.parametrize(("length", "taken"), [(500, True), (501, False)])
+def test_a_link_has_at_most_500_characters(length: int, taken: bool) -> None:
+    """A longer one is not shown; the report is the same without it."""
+    url = "https://dl.example/".ljust(length, "x")
+    assert listed(url=url).url == (url if taken else "")
+
+
+def test_number_of_events_may_have_18_digits() -> None:
+    """As a text, too."""
+    for events in (10**18 - 1, str(10**18 - 1)):
+        assert answers.day_events([HEADER, ["2024-01-31", "a", events]])[0].events == 10**18 - 1
+    with pytest.raises(AnswerError, match="number of events"):
+        answers.day_events([HEADER, ["2024-01-31", "a", str(10**18)]])
+
+
+def test_name_that_is_cut_ends_in_a_character() -> None:
+    """And a type in no underscore."""
+    assert listed(report="x" * 199 + " y").list == "x" * 199
+    assert listed(type="x" * 63 + "-y").type == "x" * 63

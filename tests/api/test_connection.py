@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+
 import httpx
 import pytest
 
 from shadowserver_connector import __version__
 from shadowserver_connector.api.connection import (
+    THROUGH_PROXY,
     base_url,
     failure,
     is_too_slow,
     open_client,
+    read_bounded,
+    reason,
+    unlogged,
     usual_network,
 )
+from shadowserver_connector.api.deadline import Deadline, TooLateError
 from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, TransferError
 
@@ -104,3 +111,104 @@ def test_client_says_who_it_is_and_wants_bytes_as_they_are() -> None:
         "write": 45.0,
         "pool": None,
     }
+
+
+def late(error: Exception) -> Exception:
+    """Return an error whose cause's cause is a deadline that has passed."""
+    between = httpx.ReadTimeout("between")
+    between.__cause__ = TooLateError("the rest is missing")
+    error.__cause__ = between
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (TooLateError("the rest is missing"), "the rest is missing"),
+        (late(httpx.ReadTimeout("x")), "the rest is missing"),
+        (late(httpx.ReadTimeout(f"x {THROUGH_PROXY}")), f"the rest is missing, {THROUGH_PROXY}"),
+        (httpx.ReadTimeout(f"x {THROUGH_PROXY}"), f"no answer in time, {THROUGH_PROXY}"),
+        (httpx.ReadTimeout(f"{THROUGH_PROXY} x"), "no answer in time"),
+        (late(httpx.ConnectTimeout("x")), "the rest is missing"),
+    ],
+)
+def test_what_came_too_late_is_told_from_what_did_not_come(error: Exception, said: str) -> None:
+    """And a way through a proxy from one without."""
+    assert reason(error, "X_CA_BUNDLE") == said
+
+
+def test_hosts_that_nobody_named_are_not_asked() -> None:
+    """Not by a mistake either."""
+    network = usual_network()
+    with (
+        open_client(
+            ("https://api.example/",), network=network, context=None, connections=1, timeout=1.0
+        ) as client,
+        pytest.raises(httpx.ConnectError, match="not one of the hosts of this client"),
+    ):
+        client.get("https://127.0.0.1:9/")
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
+def test_usual_variables_are_those_of_the_process(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """In capitals or not; an empty one says nothing."""
+    for each in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
+        monkeypatch.delenv(each, raising=False)
+        monkeypatch.delenv(each.lower(), raising=False)
+    assert usual_network().proxy("https://api.example/") is None
+    monkeypatch.setenv(name, "http://proxy.example:3128")
+    monkeypatch.setenv("HTTP_PROXY", "")
+    found = usual_network()
+    assert "HTTP_PROXY" not in found.given
+    proxy = found.proxy("https://api.example/")
+    assert proxy is not None
+    assert proxy.url.startswith("http://proxy.example:3128")
+
+
+@pytest.mark.parametrize("sent", [["ab", "cd"], ["", "abcd", ""]])
+def test_body_is_read_up_to_its_limit(sent: list[str]) -> None:
+    """A byte more is refused, and so is what is packed."""
+
+    def response() -> httpx.Response:
+        return httpx.Response(200, content=(each.encode() for each in sent))
+
+    assert read_bounded(response(), 4, Deadline(10)) == b"abcd"
+    with pytest.raises(RetryLaterError) as caught:
+        read_bounded(response(), 3, Deadline(10))
+    assert caught.value.reason == "the answer is longer than 3 bytes"
+    packed = httpx.Response(200, headers={"Content-Encoding": "br"}, content=iter([b"x"]))
+    with pytest.raises(RetryLaterError) as caught:
+        read_bounded(packed, 3, Deadline(10))
+    assert caught.value.reason == "the answer is compressed, which was not asked for"
+    assert caught.value.kind is ApiUnavailableError
+
+
+def test_requests_are_silent_inside_only(caplog: pytest.LogCaptureFixture) -> None:
+    """However such a block ends; what others log is theirs."""
+    caplog.set_level(logging.DEBUG)
+    names = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "other")
+
+    def say() -> list[str]:
+        caplog.clear()
+        for name in names:
+            logging.getLogger(name).info("a request")
+        return [record.name for record in caplog.records]
+
+    with unlogged():
+        assert say() == ["other"]
+        with unlogged():
+            assert say() == ["other"]
+        assert say() == ["other"]
+    assert say() == list(names)
+    with pytest.raises(ValueError, match="broken"), unlogged():
+        raise ValueError("broken")
+    assert say() == list(names)
+
+
+@pytest.mark.parametrize("url", ["https://host", "https://host/", "https://host//"])
+def test_address_ends_in_one_slash(url: str) -> None:
+    """What is asked for is put behind it."""
+    assert base_url(url, "X_URL") == "https://host/"
+    assert base_url("http://127.0.0.1:8080/a", "X_URL") == "http://127.0.0.1:8080/a/"

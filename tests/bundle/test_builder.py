@@ -428,3 +428,67 @@ def test_bundle_without_some_objects_is_another_one() -> None:
     assert len(less["objects"]) == len(whole["objects"]) - 1
     assert less["id"] != whole["id"]
     assert less["id"] == orjson.loads(chunk.bundle([host(1).id]))["id"]
+
+
+def full(number: int) -> Finding:
+    """Return a finding of six objects, two of each kind."""
+    hosts = [host(number), host(number + 1)]
+    found = Finding(objects={made.id: made for made in hosts}, rows=1)
+    found.observed = [seen(1, (made.id,)) for made in hosts]
+    found.notes = [NoteDraft(f"note--{made.id}", b'{"id":"n"', (made.id,), 1) for made in hosts]
+    return found
+
+
+@pytest.mark.parametrize("max_refs", [4, 5_000])
+@pytest.mark.parametrize(("limit", "sizes"), [(9, [4, 9, 9]), (8, [])])
+def test_finding_that_fills_a_chunk_is_whole_in_it(
+    max_refs: int, limit: int, sizes: list[int]
+) -> None:
+    """One object more than a chunk holds, and it is divided, where a part begins, too."""
+    emitted = chunks_of([finding(host(0)), full(1), full(3)], max_objects=limit, max_refs=max_refs)
+    assert max(len(chunk.objects) for chunk in emitted) <= limit
+    assert sum(chunk.findings for chunk in emitted) == 3
+    kinds = [each.id.partition("--")[0] for chunk in emitted for each in chunk.objects]
+    assert (kinds.count("note"), kinds.count("observed-data")) == (4, 4)
+    if sizes:
+        assert [len(chunk.objects) for chunk in emitted] == sizes
+
+
+@pytest.mark.parametrize("max_refs", [1, 5_000])
+@pytest.mark.parametrize("less", [0, 1])
+def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int) -> None:
+    """A byte more, and nothing can be done with an object so large."""
+    (large,) = addresses(1, 2 * LEAST_BYTES)
+    emitted: list[Chunk] = []
+    build = builder(emitted, max_bytes=sizes_of([large]) - less, max_refs=max_refs)
+    assert build.add(finding(host(1))) == 0
+    assert build.add(large) == less
+    build.close()
+    assert [chunk.findings for chunk in emitted] == ([1] if less else [1, 1])
+
+
+def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() -> None:
+    """One is in the open chunk already, the other in a chunk that waits."""
+
+    def about(*hosts: Made) -> Finding:
+        found = Finding(objects={made.id: made for made in hosts}, rows=1)
+        found.observed = [seen(1, (made.id,)) for made in hosts]
+        return found
+
+    first, second = host(1), host(2)
+    plain = [finding(host(3)), finding(host(4))]
+    findings = [about(first), *plain, about(second), about(second, first)]
+    emitted = chunks_of(findings, max_objects=8)
+    assert len(emitted) == 2
+    observed = [
+        [
+            (each.id, orjson.loads(each.json)["number"])
+            for each in chunk.objects
+            if "observed" in each.id
+        ]
+        for chunk in emitted
+    ]
+    assert observed == [
+        [],
+        [(f"observed-data--{second.id}", 2), (f"observed-data--{first.id}", 2)],
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,12 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import ARTIFACT_INLINE, convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.directory import original_file, report_folder, write_report
+from shadowserver_connector.sink.directory import (
+    original_file,
+    partial_folder,
+    report_folder,
+    write_report,
+)
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
@@ -229,3 +235,63 @@ def test_original_and_output_may_lie_together(tmp_path: Path, report: Path) -> N
     assert report.read_bytes() == before
     shutil.rmtree(report_folder(report.parent, INFO))
     assert report.read_bytes() == before
+
+
+def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
+    """Each has a folder of its own, hidden beside the one to come, until it ends."""
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    folder = tmp_path / "day" / "report.csv"
+    with partial_folder(folder) as one, partial_folder(folder) as other:
+        assert one != other
+        assert one.is_dir()
+        assert other.is_dir()
+        for each in (one, other):
+            assert each.parent == folder.parent
+            assert each.name.startswith(".report.csv.")
+            assert each.name.endswith(".partial")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with partial_folder(folder) as third:
+        assert list(folder.parent.iterdir()) == [third]
+
+
+def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
+    """No character of a report's name stands for others'."""
+    left = tmp_path / ".a.csv.0a1b2c3d.partial"
+    left.mkdir()
+    with partial_folder(tmp_path / "[ab].csv"), partial_folder(tmp_path / "*"):
+        assert left.is_dir()
+    with partial_folder(tmp_path / "a.csv"):
+        assert not left.exists()
+
+
+def test_small_file_stands_in_its_artifact_once(tmp_path: Path, report: Path) -> None:
+    """The conversion has put it there already."""
+    write_report(tmp_path, report, INFO, converting(report))
+    body = (report_folder(tmp_path, INFO) / "0001.json").read_bytes()
+    assert body.count(b'"payload_bin"') == 1
+    (artifact,) = (s for s in orjson.loads(body)["objects"] if s["type"] == "artifact")
+    assert b64decode(artifact["payload_bin"], validate=True) == report.read_bytes()
+
+
+def test_what_cannot_be_removed_does_no_harm(
+    tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left is left; an error is the one that ended the writing."""
+    out = tmp_path / "out"
+    write_report(out, report, INFO, converting(report))
+    day = out / str(DAY)
+    for name in (f".{INFO.file}.0a1b2c3d.partial", f".{INFO.file}.0a1b2c3d.earlier"):
+        (day / name).mkdir()
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError("busy")
+
+    def broken(emit: Callable[[Chunk], None]) -> Outcome:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(os, "rmdir", refused)
+    with pytest.raises(RuntimeError, match="broken"):
+        write_report(out, report, INFO, broken)
+    before = contents(report_folder(out, INFO))
+    assert write_report(out, report, INFO, converting(report)).chunks == len(before) - 1
+    assert contents(report_folder(out, INFO)) == before

@@ -16,7 +16,12 @@ from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.waiting import Stopping, Waiter
-from shadowserver_connector.sink.works import WorkDeletedError, announce_or_fail
+from shadowserver_connector.sink.works import (
+    Owner,
+    WorkDeletedError,
+    announce_or_fail,
+    owner_of,
+)
 from tests.platform.server import Answer
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
 from tests.sink.uploads import TOKEN, Uploads, refused, stored
@@ -591,3 +596,59 @@ def test_stop_is_heard_while_waiting_for_the_broker(original: Path) -> None:
         batch.send(findings(IP % 1), original)
     batch.close_at_once("stopped")
     assert helper.api.work.works["work-1"]["message"] == "stopped"
+
+
+@pytest.mark.parametrize("how", ["close", "at once", "deleted"])
+def test_work_is_this_process_own_as_long_as_it_is_open(how: str, original: Path) -> None:
+    """Afterwards it is nobody's, in whatever way it ended."""
+    helper = FakeHelper()
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    assert owner_of("connector-id", "work-1") is Owner.ITSELF
+    if how == "close":
+        batch.close("done", in_error=True)
+    elif how == "at once":
+        batch.close_at_once("stopped")
+    else:
+        helper.api.work.works.clear()
+        with pytest.raises(WorkDeletedError):
+            batch.send(findings(IP % 2), original)
+    assert owner_of("connector-id", "work-1") is Owner.UNKNOWN
+    if how == "at once":
+        work = helper.api.work.works["work-1"]
+        assert (work["message"], work["in_error"]) == ("stopped", False)
+        work["message"] = "as it was"
+        batch.close_at_once("stopped again")
+        assert work["message"] == "as it was"
+    else:
+        assert not batch.is_open
+
+
+def test_chunk_is_sent_at_once_where_nothing_hinders(
+    original: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is looked whether to stop, and no second is spent."""
+    pauses: list[float] = []
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: pauses.append(seconds))
+    batch = delivery(FakeHelper())
+    batch.send(findings(IP % 1), original)
+    batch.send(findings(IP % 2, report_refs=1), original)
+    batch.close("done", in_error=False)
+    assert pauses == [0, 0]
+
+
+def test_pycti_that_knows_no_protocol_but_amqp_announces(original: Path) -> None:
+    """The oldest that we support has no word for it."""
+    helper = OldestHelper()
+
+    class Older:
+        def __getattr__(self, name: str) -> Any:
+            if name == "queue_protocol":
+                raise AttributeError(name)
+            return getattr(helper, name)
+
+    batch = Delivery(Older(), abilities(helper), waiter(helper), "reports of 2024-01-31")
+    batch.send(findings(IP % 1), original)
+    helper.api.work.works["work-1"]["expected"] += 5
+    batch.close("done", in_error=False)
+    assert helper.api.work.works["work-1"]["expected"] == 4

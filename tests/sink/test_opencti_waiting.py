@@ -1,10 +1,16 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from shadowserver_connector.errors import ApiUnavailableError, SkippableError
+from shadowserver_connector.errors import (
+    ApiUnavailableError,
+    NotReadyError,
+    SinkUnavailableError,
+    SkippableError,
+)
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeLog
 
@@ -81,3 +87,50 @@ def test_quick_call_is_not_noticed() -> None:
     with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
         pass
     assert log.lines == []
+
+
+def test_patience_is_used_up_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause that would end just then is made, whenever the wait began."""
+    now, pauses = [1_000.0], []
+
+    def pause(_: Waiter, seconds: float) -> None:
+        pauses.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(Waiter, "pause", pause)
+    waiter = Waiter(threading.Event(), FakeLog(), first_pause=1.0)
+    errors = failing(9)
+    with pytest.raises(ApiUnavailableError, match="down 3"):
+        waiter.until("it", lambda: calls(errors), patience=7.0)
+    assert pauses == [1.0, 2.0, 4.0]
+
+
+def test_what_is_not_ready_is_left_to_another_run() -> None:
+    """Though waiting would cure it."""
+    with pytest.raises(NotReadyError):
+        Waiter(threading.Event(), FakeLog()).until("it", lambda: calls([NotReadyError("empty")]))
+
+
+def test_only_errors_of_the_kind_that_is_asked_for_are_waited_out() -> None:
+    """Others are raised, though a later attempt may cure them."""
+    waiter = Waiter(threading.Event(), FakeLog(), first_pause=0.0)
+    errors: list[Exception] = [SinkUnavailableError("away"), ApiUnavailableError("down")]
+    with pytest.raises(ApiUnavailableError):
+        waiter.until("it", lambda: calls(errors), retried=SinkUnavailableError)
+    assert errors == []
+
+
+def test_silent_wait_is_noticed_by_name_and_holds_up_no_end_of_the_process() -> None:
+    """The thread that would say it is none that anybody waits for, and ends with the call."""
+    log = FakeLog()
+    before = set(threading.enumerate())
+    with Waiter(threading.Event(), log, slow_after=0.01).noticing("the queue"):
+        (timer,) = set(threading.enumerate()) - before
+        assert timer.daemon
+        timer.join(10)
+    assert log.lines == [("warning", "Waiting", {"for": "the queue"})]
+    with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
+        (timer,) = set(threading.enumerate()) - before
+    timer.join(10)
+    assert not timer.is_alive()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 import pytest
 import requests
 
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.delivered import held
 from shadowserver_connector.sink.platform import (
     Abilities,
+    abilities,
     as_ours,
     ask,
     error_name,
+    first_refusal,
     is_refusal,
     is_too_large,
     reason,
+    refusal,
 )
 from shadowserver_connector.sink.waiting import Stopping, Waiter, await_room, queued_megabytes
 from shadowserver_connector.sink.works import WorkDeletedError
@@ -284,3 +288,96 @@ def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
     helper.api.query = Calls(requests.ConnectionError())
     with pytest.raises(SinkUnavailableError, match="ConnectionError"):
         held(helper, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError({"name": "FORBIDDEN_ACCESS", "error_message": "no"}), "FORBIDDEN_ACCESS: no"),
+        (ValueError({"name": "FORBIDDEN_ACCESS"}), "FORBIDDEN_ACCESS"),
+        (ValueError({"name": "X", "error_message": " two\n  lines\t"}), "X: two lines"),
+        (ValueError({"name": "N" * 101, "error_message": None}), "N" * 100 + "..."),
+        (ValueError({"name": "X", "error_message": "m" * 301}), "X: " + "m" * 300 + "..."),
+        (ValueError({"name": "X", "error_message": "m" * 300}), "X: " + "m" * 300),
+        (ValueError({"name": "", "error_message": "no"}), None),
+        (ValueError({"error_message": "no"}), None),
+        (ValueError(' {"errors": [{"name": "X", "message": "no"}, {"name": "Y"}]}'), "X: no"),
+        (ValueError('{"errors": [{"extensions": {"code": "X"}, "message": "no"}]}'), "X: no"),
+        (ValueError('{"errors": [{"name": "Y", "extensions": {"code": "X"}}]}'), "Y"),
+        (ValueError('{"errors": [{"message": "no"}]}'), None),
+        (ValueError('{"errors": [{"extensions": ["X"], "message": "no"}]}'), None),
+        (ValueError('{"errors": {"0": {"name": "X"}}}'), None),
+        (ValueError('{"errors": ["X"]}'), None),
+        (ValueError('{"errors": []}'), None),
+        (ValueError('{"data": null}'), None),
+        (ValueError('{"errors": '), None),
+        (ValueError('[{"errors": [{"name": "X"}]}]'), None),
+        (ValueError("<html>"), None),
+        (ValueError(413), None),
+        (ValueError(), None),
+        (RuntimeError({"name": "X", "error_message": "no"}), None),
+    ],
+)
+def test_what_opencti_said_is_read_whatever_the_status(error: Exception, said: str | None) -> None:
+    """In a line that is no longer than a person reads."""
+    found = refusal(error)
+    assert (None if found is None else str(found)) == said
+
+
+@pytest.mark.parametrize("body", [None, [], "X", {"errors": None}, [{"errors": [{"name": "X"}]}]])
+def test_answer_without_errors_is_no_refusal(body: Any) -> None:
+    """Whatever a server of another kind sends."""
+    assert first_refusal(body) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"]
+)
+def test_call_that_opencti_does_not_know_is_a_matter_of_versions(name: str) -> None:
+    """Waiting does not help: it says what was refused, in OpenCTI's words."""
+    ours = as_ours(ValueError({"name": name, "error_message": "unknown argument"}))
+    assert isinstance(ours, VersionError)
+    said = f"OpenCTI refuses what the installed pycti asks for: {name}: unknown argument"
+    assert str(ours) == said
+    with pytest.raises(VersionError):
+        ask(Calls(ValueError({"name": name, "error_message": "unknown argument"})))
+    assert not isinstance(as_ours(NAMED), VersionError)
+
+
+def test_pyctis_own_announcement_is_replaced_by_one_that_fails() -> None:
+    """It tells pycti that all is well only when it is."""
+    helper = platform()
+    helper.api.query = Calls()
+    works.announce_or_fail(helper)
+    assert helper.api.work.add_expectations("work-1", 5) is True
+    ((_, variables),) = (args for args, _ in helper.api.query.calls)
+    assert variables == {"id": "work-1", "expectations": 5}
+    helper.api.query = Calls(NAMED)
+    with pytest.raises(SinkUnavailableError):
+        helper.api.work.add_expectations("work-1", 5)
+
+
+def test_abilities_are_read_in_functions_of_any_kind() -> None:
+    """In those that something wraps, too: by a parameter, a word looked up, a word written."""
+
+    def by_parameter(bundle: str, *, bypass_split: bool = False) -> None:
+        """Have a parameter."""
+
+    def by_word(**kwargs: Any) -> Any:
+        return kwargs.get("is_multipart")
+
+    def by_key(**kwargs: Any) -> Any:
+        return {"networkSrc": kwargs, "networkDst": kwargs}
+
+    @functools.wraps(by_key)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return by_key(*args, **kwargs)
+
+    helper = SimpleNamespace(
+        send_stix2_bundle=by_parameter,
+        api=SimpleNamespace(
+            work=SimpleNamespace(initiate_work=by_word),
+            stix_cyber_observable=SimpleNamespace(create=wrapped),
+        ),
+    )
+    assert abilities(helper) == Abilities("bypass_split", True, False, True)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+import json
 import ssl
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -57,6 +59,56 @@ def test_file_and_variables_arrive_with_pyctis_headers() -> None:
         "content": CONTENT,
         "mime": "text/csv",
     }
+
+
+def test_call_is_made_as_pycti_makes_its_own() -> None:
+    """In its session, by its settings; a file has five minutes between two bytes."""
+    calls: list[tuple[Any, dict[str, Any]]] = []
+
+    def post(url: str, **options: Any) -> Any:
+        calls.append((url, options))
+        return SimpleNamespace(status_code=200, json=lambda: {"data": "stored", "errors": []})
+
+    api = SimpleNamespace(
+        api_url="https://opencti.example/graphql",
+        request_headers={"Authorization": "Bearer x", "Content-Type": "application/json"},
+        ssl_verify="/ca.pem",
+        cert="/cert.pem",
+        proxies={"https": "http://proxy.example"},
+        session=SimpleNamespace(post=post),
+    )
+    assert upload(api, b"content") == "stored"
+    [(url, options)] = calls
+    body = options.pop("data")
+    assert url == "https://opencti.example/graphql"
+    assert options == {
+        "headers": {"Authorization": "Bearer x", "Content-Type": body.content_type},
+        "verify": "/ca.pem",
+        "cert": "/cert.pem",
+        "proxies": {"https": "http://proxy.example"},
+        "timeout": 300.0,
+    }
+    assert body.content_type.startswith("multipart/form-data; boundary=")
+    assert len(b"".join(body)) == len(body)
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        ({"name": "X", "message": "no"}, {"name": "X", "error_message": "no"}),
+        ({"extensions": {"code": "Y"}}, {"name": "Y", "error_message": ""}),
+        ({"extensions": {}, "message": "no"}, {"name": "no", "error_message": "no"}),
+        ({"message": None}, {"name": "None", "error_message": "None"}),
+    ],
+)
+def test_error_has_a_name_and_a_message(error: dict[str, Any], found: dict[str, str]) -> None:
+    """As those of pycti have; the first error is the one that counts."""
+    with (
+        Uploads((200, json.dumps({"errors": [error, {"name": "other"}]}).encode())) as uploads,
+        pytest.raises(ValueError, match="error_message") as caught,
+    ):
+        upload(uploads.client())
+    assert caught.value.args == (found,)
 
 
 @pytest.mark.parametrize(

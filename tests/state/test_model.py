@@ -6,6 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.state.imported import (
     State,
+    are_bytes_known,
+    bytes_digest,
+    content_digest,
     failures_of,
     finished,
     is_content_known,
@@ -181,3 +184,39 @@ def test_oldest_day_of_the_window_is_not_forgotten() -> None:
     state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
     after = finished(state, datetime(2024, 2, 1, 8, tzinfo=UTC), oldest=DAY)
     assert set(after.done) == set(after.failures) == after.open_days == {DAY}
+
+
+def test_bytes_are_known_under_whatever_name_and_of_whatever_day() -> None:
+    """By the beginning of what is remembered of the content; of all days, of all their files."""
+    assert not are_bytes_known(State(), "00" * 32)
+    state = State()
+    for number, day in enumerate((DAY, DAY - timedelta(days=1), DAY - timedelta(days=9))):
+        for other in range(2):
+            info = replace(INFO, day=day, file=f"{number}-{other}.csv")
+            state = with_done(state, info, f"{number}{other}" * 32, set())
+    known = [f"{number}{other}" * 32 for number in range(3) for other in range(2)]
+    assert all(are_bytes_known(state, each) for each in known)
+    assert not are_bytes_known(state, "30" * 32)
+    assert bytes_digest(known[0]) == bytes_digest(known[0]) != bytes_digest(known[1])
+
+
+def test_content_is_remembered_by_its_bytes_and_then_by_its_names() -> None:
+    """As many characters for either as the state has room for."""
+    one, other = (content_digest(replace(INFO, file=name), "00" * 32) for name in ("a", "b"))
+    same = bytes_digest("00" * 32)
+    assert (len(same), len(one), len(other)) == (8, 12, 12)
+    assert one[:8] == other[:8] == same
+    assert one != other
+
+
+def test_failures_are_of_a_list_a_type_a_day_and_a_file() -> None:
+    """However its names would read one after the other."""
+    state = with_failure(State(), replace(INFO, list="ab", type="cd"))
+    for other in (
+        replace(INFO, list="abc", type="d"),
+        replace(INFO, list="a", type="bcd"),
+        replace(INFO, list="ab", type="cd", file="other.csv"),
+        replace(INFO, list="ab", type="cd", day=DAY - timedelta(days=1)),
+    ):
+        assert failures_of(state, other) == 0
+    assert failures_of(state, replace(INFO, list="ab", type="cd")) == 1

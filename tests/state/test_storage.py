@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.state import storage
 from shadowserver_connector.state.imported import (
     Done,
     State,
@@ -23,7 +24,14 @@ from shadowserver_connector.state.imported import (
     with_done,
     with_failure,
 )
-from shadowserver_connector.state.storage import SIZE_BUDGET, dump, fitting, load, understand
+from shadowserver_connector.state.storage import (
+    LARGEST,
+    SIZE_BUDGET,
+    dump,
+    fitting,
+    load,
+    understand,
+)
 
 DAY = date(2024, 1, 31)
 INFO = ReportInfo(
@@ -301,3 +309,76 @@ def test_no_secret_stands_in_the_state(
     state = with_failure(with_done(State(), info, content.hex(), set()), info)
     assert "capability" not in json.dumps(dump(state), ensure_ascii=False)
     assert is_done(load(dump(state)), info)
+
+
+@pytest.mark.parametrize(("less", "kept"), [(0, 3), (1, 2)])
+def test_state_of_just_the_budget_fits(
+    monkeypatch: pytest.MonkeyPatch, less: int, kept: int
+) -> None:
+    """A byte more, and a day is forgotten."""
+    state = full(days_back(1, 3), 10)
+    monkeypatch.setattr(storage, "SIZE_BUDGET", len(json.dumps(dump(state))) - less)
+    after, given_up = fitting(state, DAY, DAY)
+    assert (sorted(after.done), given_up) == (sorted(days_back(1, kept)), {})
+
+
+@pytest.mark.parametrize("failing", [0, 30])
+def test_no_more_days_are_forgotten_than_it_takes(
+    monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """What fails of a day takes room as what is done of it does; both are gone with it."""
+    state = full(days_back(1, 9), 20)
+    for day in days_back(1, 9):
+        for number in range(failing):
+            state = with_failure(state, replace(INFO, day=day, file=f"{number}.csv"))
+    state = replace(state, open_days=frozenset())
+    for keep in range(1, 9):
+        wanted = replace(
+            state,
+            done={day: state.done[day] for day in days_back(1, keep)},
+            failures={day: state.failures[day] for day in days_back(1, keep) if failing},
+        )
+        monkeypatch.setattr(storage, "SIZE_BUDGET", len(json.dumps(dump(wanted))) + 300)
+        after, given_up = fitting(state, DAY, DAY)
+        assert sorted(after.done) == sorted(days_back(1, keep))
+        assert set(after.failures) == (set(after.done) if failing else set())
+        assert given_up == {}
+
+
+def test_days_that_the_next_run_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As do open ones from where a first run would begin, and all that is said of those kept."""
+    old, oldest, asked = (DAY - timedelta(days=n) for n in (9, 5, 2))
+    days = [old, oldest, asked, DAY]
+    state = replace(full([*days, DAY - timedelta(days=3)], 5), open_days=frozenset([old, oldest]))
+    state = tried_again(state, DAY, DAY)
+    monkeypatch.setattr(storage, "SIZE_BUDGET", 1)
+    after, given_up = fitting(state, asked, oldest)
+    assert sorted(after.done) == [oldest, asked, DAY]
+    assert (after.open_days, set(after.tried)) == ({oldest}, {oldest})
+    assert given_up == {old: "the state would become too large"}
+
+
+def test_state_of_just_the_most_bytes_is_read() -> None:
+    """A byte more is none of ours."""
+    stored = {"version": 1, "done": {"2024-01-31": ENTRY}, "pad": ""}
+    stored["pad"] = "x" * (LARGEST - len(json.dumps(stored)))
+    assert set(understand(stored).state.done) == {DAY}
+    stored["pad"] = f"{stored['pad']}x"
+    assert understand(stored).state == State()
+
+
+def test_counts_and_times_are_read_up_to_their_bounds() -> None:
+    """What is just inside of them may be true."""
+    stored = {
+        "version": 1,
+        "last_run": "2020-01-01T00:00:00+00:00",
+        "failing": {"2024-01-31": {"a" * 12: 999_999, "b" * 12: 1}},
+        "tried": {"2024-01-31": [999_999, "2024-01-31"]},
+    }
+    state, problems = understand(stored)
+    assert problems == ()
+    assert state.last_run == datetime(2020, 1, 1, tzinfo=UTC)
+    assert state.failures == {DAY: {"a" * 12: 999_999, "b" * 12: 1}}
+    assert state.tried[DAY] == (999_999, DAY)
+    stored["failing"] = {"2024-01-31": {"a" * 12: 1_000_000}}
+    assert understand(stored).problems == ("days of 'failing'",)

@@ -1,0 +1,161 @@
+"""The moment at which an exchange is over, on connections as the HTTP library uses them."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import httpcore
+import pytest
+
+from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError, ending
+
+SHORT = 0.05
+LONG = 30.0
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """Yield a server that takes connections, and says nothing by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def connected(listener: socket.socket) -> tuple[httpcore.NetworkStream, socket.socket]:
+    """Return both ends of a connection."""
+    stream = DeadlineBackend().connect_tcp(*listener.getsockname(), timeout=LONG)
+    return stream, listener.accept()[0]
+
+
+def test_time_is_over_at_the_moment_itself() -> None:
+    """Counted from the first use, in seconds of the clock."""
+    now = [100.0]
+    deadline = Deadline(10, clock=lambda: now[0])
+    now[0] = 200.0
+    assert deadline.left() == 10
+    now[0] = 209.0
+    assert deadline.left() == 1
+    now[0] = 210.0
+    with pytest.raises(TooLateError, match=r"^no answer in time \(10 seconds\)$"):
+        deadline.left()
+
+
+def test_more_time_is_counted_from_the_same_begin() -> None:
+    """And what is missing then is another thing."""
+    now = [0.0]
+    deadline = Deadline(10, clock=lambda: now[0])
+    deadline.left()
+    now[0] = 9.0
+    deadline.allow(20, "the rest is missing")
+    assert deadline.left() == 11
+    now[0] = 20.5
+    with pytest.raises(TooLateError, match="the rest is missing"):
+        deadline.left()
+
+
+@pytest.mark.parametrize("use", ["read", "write", "start_tls"])
+@pytest.mark.parametrize("timeout", [LONG, None])
+def test_what_takes_too_long_is_ended(
+    listener: socket.socket, use: str, timeout: float | None
+) -> None:
+    """Whatever the time-out of the operation itself, or without one."""
+    stream, other = connected(listener)
+    with other, ending(Deadline(SHORT)), pytest.raises(TooLateError, match="no answer in time"):
+        _use(stream, use, timeout)
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    ("use", "error"),
+    [
+        ("read", httpcore.ReadTimeout),
+        ("write", httpcore.WriteTimeout),
+        ("start_tls", httpcore.ConnectTimeout),
+    ],
+)
+@pytest.mark.parametrize("within", [True, False])
+def test_time_out_of_an_operation_is_told_from_the_end(
+    listener: socket.socket, use: str, error: type[Exception], within: bool
+) -> None:
+    """It is the shorter one that counts."""
+    stream, other = connected(listener)
+    end = ending(Deadline(LONG)) if within else nullcontext()
+    with other, end, pytest.raises(error) as caught:
+        _use(stream, use, SHORT)
+    assert not isinstance(caught.value, TooLateError)
+    stream.close()
+
+
+def _use(stream: httpcore.NetworkStream, use: str, timeout: float | None) -> None:
+    if use == "read":
+        stream.read(1, timeout)
+    elif use == "write":
+        stream.write(b"x" * (32 * 1024 * 1024), timeout)
+    else:
+        stream.start_tls(ssl.create_default_context(), "host.example", timeout)
+
+
+def test_deadline_is_that_of_the_block(listener: socket.socket) -> None:
+    """What comes after it has its own time."""
+    stream, other = connected(listener)
+    with other:
+        over = Deadline(0)
+        with ending(Deadline(LONG)):
+            with pytest.raises(TooLateError), ending(over):
+                stream.read(1, LONG)
+            other.sendall(b"ab")
+            assert stream.read(1, LONG) == b"a"
+        assert stream.read(1, LONG) == b"b"
+    stream.close()
+
+
+def test_connection_carries_what_it_is_given(listener: socket.socket) -> None:
+    """Both ways; it tells of itself, and is closed when it is."""
+    stream, other = connected(listener)
+    with other, ending(Deadline(LONG)):
+        stream.write(b"question", LONG)
+        assert other.recv(100) == b"question"
+        other.sendall(b"answer")
+        assert stream.read(4, LONG) == b"answ"
+        assert stream.read(4, LONG) == b"er"
+        assert stream.get_extra_info("client_addr") == other.getpeername()
+        stream.close()
+        assert other.recv(100) == b""
+
+
+def test_connection_is_opened_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the time that is left, from the address that is given."""
+    asked: list[Any] = []
+
+    def connect(self: object, *args: Any) -> Any:
+        asked.append(args)
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+    options = [(1, 2, 3)]
+    with ending(Deadline(10, clock=lambda: 0.0)):
+        DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0, "192.0.2.9", options)
+        DeadlineBackend().connect_tcp("192.0.2.1", 443, 5.0)
+    DeadlineBackend().connect_tcp("192.0.2.1", 443)
+    assert asked == [
+        ("192.0.2.1", 443, 10.0, "192.0.2.9", options),
+        ("192.0.2.1", 443, 5.0, None, None),
+        ("192.0.2.1", 443, None, None, None),
+    ]
+
+
+def test_connection_that_is_not_made_in_time_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its time-out was cut to what is left."""
+    now = [0.0]
+
+    def connect(self: object, *args: Any) -> Any:
+        now[0] += 10
+        raise httpcore.ConnectTimeout
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
+    with ending(Deadline(10, clock=lambda: now[0])), pytest.raises(TooLateError):
+        DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0)
+    with ending(Deadline(30, clock=lambda: now[0])), pytest.raises(httpcore.ConnectTimeout):
+        DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0)

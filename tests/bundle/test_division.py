@@ -1,0 +1,270 @@
+"""Findings that no chunk holds whole: pieces that are closed, in bounds, and well filled."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import orjson
+import pytest
+
+from shadowserver_connector.bundle.division import Room, Sizes, divided
+from shadowserver_connector.bundle.finding import Finding, Made, NoteDraft, Observed, make
+
+MUCH = 1 << 30
+
+
+def host(number: int) -> Made:
+    """Return an address."""
+    return make({"id": f"ipv4-addr--{number:036}", "type": "ipv4-addr", "value": "192.0.2.1"})
+
+
+def link(number: int, source: Made, target: Made) -> Made:
+    """Return a relationship of two objects."""
+    stix = {"id": f"relationship--{number:036}", "type": "relationship"}
+    return make({**stix, "source_ref": source.id, "target_ref": target.id, "name": "no reference"})
+
+
+def found(*objects: Made, rows: int = 1) -> Finding:
+    """Return a finding of these objects."""
+    return Finding(objects={made.id: made for made in objects}, rows=rows)
+
+
+def note(number: int, *about: Made, rows: int = 1) -> NoteDraft:
+    """Return a Note about some objects."""
+    return NoteDraft(
+        f"note--{number:036}", b'{"content":"x"', tuple(made.id for made in about), rows
+    )
+
+
+def observed(*hosts: Made) -> Observed:
+    """Return an Observed-Data of some objects."""
+    return Observed(tuple(made.id for made in hosts), "2024-01-31T01", "2024-01-31T02", 7, ("iot",))
+
+
+def size_of(finding: Finding) -> int:
+    """Return the bytes of a finding in a chunk that has none of its objects."""
+    return Sizes().of(finding, list(finding.objects.values()))
+
+
+def ids(pieces: list[Finding]) -> list[list[str]]:
+    """Return the ids of the objects of each piece, shortened to their numbers."""
+    return [[f"{each[:1]}{int(each[-36:])}" for each in piece.objects] for piece in pieces]
+
+
+@pytest.mark.parametrize(("room", "expected"), [(7, [7]), (6, [6, 1]), (3, [3, 3, 1])])
+def test_pieces_have_just_as_many_objects_as_a_chunk(room: int, expected: list[int]) -> None:
+    """One piece is begun after the other; the rows are complete with the last."""
+    whole = found(*map(host, range(7)), rows=5)
+    pieces, left_out = divided(whole, Sizes(), Room(room, MUCH))
+    assert [len(piece.objects) for piece in pieces] == expected
+    assert [piece.rows for piece in pieces] == [0] * (len(expected) - 1) + [5]
+    assert left_out == 0
+    assert {key: made for piece in pieces for key, made in piece.objects.items()} == whole.objects
+
+
+@pytest.mark.parametrize(("less", "expected"), [(0, [3]), (1, [2, 1])])
+def test_pieces_have_just_as_many_bytes_as_a_chunk(less: int, expected: list[int]) -> None:
+    """Labels count on each object that has them, and once for each set of them."""
+    whole = found(*map(host, range(3)))
+    every = tuple(whole.objects)
+    whole.tags = [(every, ("iot", "vpn")), (every[:2], ("ssl",))]
+    pieces, left_out = divided(whole, Sizes(), Room(100, size_of(whole) - less))
+    assert [len(piece.objects) for piece in pieces] == expected
+    assert left_out == 0
+
+
+def test_what_an_object_refers_to_is_in_its_piece() -> None:
+    """However far that goes; what several refer to is in the piece of each."""
+    one, two, three = map(host, range(3))
+    first, second = link(0, one, two), link(1, one, three)
+    marked = make(
+        {"id": f"url--{0:036}", "type": "url", "by_ref": first.id, "created_by_ref": "identity--x"}
+    )
+    pieces, left_out = divided(
+        found(one, two, three, first, second, marked), Sizes(), Room(4, MUCH)
+    )
+    assert ids(pieces) == [["i0", "i1", "i2", "r0"], ["i0", "i2", "r1"], ["i0", "i1", "r0", "u0"]]
+    assert left_out == 0
+
+
+def test_object_that_finds_no_room_with_what_it_refers_to_is_left_out() -> None:
+    """It alone; the others are in a chunk."""
+    hosts = [host(number) for number in range(4)]
+    links = [link(number, hosts[number], hosts[number + 1]) for number in range(3)]
+    pieces, left_out = divided(found(*hosts, *links), Sizes(), Room(2, MUCH))
+    assert ids(pieces) == [["i0", "i1"], ["i2", "i3"]]
+    assert left_out == 3
+
+
+def test_object_larger_than_a_chunk_is_left_out() -> None:
+    """By its bytes, too; nothing is begun for it."""
+    large = make({"id": f"url--{0:036}", "type": "url", "value": "x" * 1_000})
+    room = Room(100, size_of(found(host(0), host(1))))
+    pieces, left_out = divided(found(host(0), large, host(1)), Sizes(), room)
+    assert (ids(pieces), left_out) == ([["i0", "i1"]], 1)
+    assert divided(found(large), Sizes(), room) == ([], 1)
+    pieces, left_out = divided(found(large), Sizes(), Room(1, size_of(found(large))))
+    assert (ids(pieces), left_out) == ([["u0"]], 0)
+
+
+def test_labels_are_with_the_object_wherever_it_is() -> None:
+    """And with a Note; a piece has no labels of what is in others."""
+    one, two, three = map(host, range(3))
+    whole = found(one, two, three, link(0, one, two), link(1, one, three))
+    whole.notes = [note(0, two)]
+    said = whole.notes[0].id
+    whole.tags = [
+        ((one.id, said), ("iot",)),
+        ((three.id, two.id), ("vpn",)),
+        ((three.id,), ("ssl",)),
+    ]
+    pieces, _ = divided(whole, Sizes(), Room(4, MUCH))
+    assert ids(pieces) == [["i1", "i0", "i2"], ["i0", "i1", "r0"], ["i0", "i2", "r1"]]
+    assert [[(list(tagged), labels) for tagged, labels in piece.tags] for piece in pieces] == [
+        [([one.id, said], ("iot",)), ([three.id, two.id], ("vpn",)), ([three.id], ("ssl",))],
+        [([one.id], ("iot",)), ([two.id], ("vpn",))],
+        [([one.id], ("iot",)), ([three.id], ("vpn",)), ([three.id], ("ssl",))],
+    ]
+
+
+def test_notes_and_observed_data_stand_with_what_they_are_about() -> None:
+    """They are objects of the chunk themselves, and whole where there is room."""
+    one, two = host(0), host(1)
+    whole = found(one, two)
+    whole.notes, whole.observed = [note(0, one), note(1, two)], [observed(one), observed(one, two)]
+    pieces, left_out = divided(whole, Sizes(), Room(4, MUCH))
+    assert ids(pieces) == [["i0", "i1"], ["i0", "i1"]]
+    assert [[each.id for each in piece.notes] for piece in pieces] == [
+        [each.id for each in whole.notes],
+        [],
+    ]
+    assert [piece.observed for piece in pieces] == [[], whole.observed]
+    assert [each is of for each, of in zip(pieces[0].notes, whole.notes, strict=True)] == [True] * 2
+    assert left_out == 0
+
+
+@pytest.mark.parametrize("kind", ["notes", "observed"])
+@pytest.mark.parametrize("bound", ["objects", "bytes"])
+def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound: str) -> None:
+    """The last ones; each counts, and what they name is in the pieces all the same."""
+    hosts = [host(number) for number in range(9)]
+    whole, enough = found(*hosts, rows=2), found(*hosts[:4])
+    if kind == "notes":
+        whole.notes, enough.notes = [note(3, *hosts, rows=2)], [note(3, *hosts, rows=2)]
+    else:
+        whole.observed, enough.observed = [observed(*hosts)], [observed(*hosts)]
+    room = Room(5, MUCH) if bound == "objects" else Room(100, size_of(enough))
+    pieces, left_out = divided(whole, Sizes(), room)
+    assert left_out == 5
+    assert {each for piece in pieces for each in piece.objects} == set(whole.objects)
+    refs = tuple(made.id for made in hosts[:4])
+    said = [each for piece in pieces for each in piece.notes]
+    seen = [each for piece in pieces for each in piece.observed]
+    if kind == "notes":
+        assert [(each.id, each.body, each.refs, each.rows) for each in said] == [
+            (whole.notes[0].id, whole.notes[0].body, refs, 2)
+        ]
+    else:
+        assert [(each.refs, each.first, each.last, each.number, each.labels) for each in seen] == [
+            (refs, "2024-01-31T01", "2024-01-31T02", 7, ("iot",))
+        ]
+
+
+@pytest.mark.parametrize("bound", ["objects", "bytes"])
+def test_what_has_no_room_beside_one_object_is_left_out(bound: str) -> None:
+    """Observed-Data says nothing without an object; a Note is attached to the Report as well."""
+    address = host(0)
+    whole = found(address)
+    whole.notes, whole.observed = [note(0, address)], [observed(address)]
+    room = Room(1, MUCH) if bound == "objects" else Room(9, size_of(found(address)))
+    pieces, left_out = divided(whole, Sizes(), room)
+    assert [len(piece.observed) for piece in pieces] == [0] * len(pieces)
+    assert {each for piece in pieces for each in piece.objects} == {address.id}
+    assert [each.refs for piece in pieces for each in piece.notes] == [()]
+    assert left_out == 2
+
+
+def test_note_larger_than_a_chunk_is_left_out() -> None:
+    """With its labels; a byte more, and there is room for it."""
+    alone = Finding(notes=[note(0)])
+    alone.tags = [((alone.notes[0].id,), ("iot", "vpn"))]
+    pieces, left_out = divided(alone, Sizes(), Room(1, size_of(alone)))
+    assert [len(piece.notes) for piece in pieces] == [1]
+    assert left_out == 0
+    assert divided(alone, Sizes(), Room(1, size_of(alone) - 1)) == ([], 1)
+
+
+def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
+    """They are put on both."""
+    address = host(0)
+    whole = found(address)
+    whole.notes = [note(0, address)]
+    whole.tags = [((address.id, whole.notes[0].id), ("iot", "vpn", "x" * 50))]
+    pieces, left_out = divided(whole, Sizes(), Room(2, size_of(whole)))
+    assert [(len(p.objects), len(p.notes)) for p in pieces] == [(1, 1)]
+    assert left_out == 0
+    pieces, left_out = divided(whole, Sizes(), Room(2, size_of(whole) - 1))
+    assert [(len(p.objects), len(p.notes)) for p in pieces] == [(0, 1), (1, 0)]
+    assert (pieces[0].notes[0].refs, left_out) == ((), 1)
+
+
+def test_every_piece_is_no_larger_than_its_room() -> None:
+    """Of a finding with all that there is, whatever the room."""
+    hosts = [host(number) for number in range(12)]
+    links = [link(number, hosts[number], hosts[-1 - number]) for number in range(6)]
+    whole = found(*hosts, *links)
+    whole.tags = [((each.id,), (f"label-{n}", "x" * n * 9)) for n, each in enumerate(hosts + links)]
+    whole.notes = [note(number, *hosts[number : number + 3]) for number in range(4)]
+    whole.observed = [observed(*hosts[number : number + 2]) for number in range(4)]
+    most = size_of(whole)
+    for objects in (4, 5, 9, 26):
+        for size in range(most // 6, most + 200, most // 40):
+            pieces, left_out = divided(whole, Sizes(), Room(objects, size))
+            assert left_out == 0
+            for piece in pieces:
+                assert size_of(piece) <= size
+                held = len(piece.objects) + len(piece.notes) + len(piece.observed)
+                assert 0 < held <= objects
+                for made in piece.objects.values():
+                    stix = orjson.loads(made.body + b"}")
+                    refs = {value for name, value in stix.items() if name.endswith("_ref")}
+                    assert refs <= set(piece.objects)
+                for each in [*piece.notes, *piece.observed]:
+                    assert set(each.refs) <= set(piece.objects)
+            assert len(pieces) >= -(-26 // objects)
+
+
+def test_all_that_is_left_out_is_counted() -> None:
+    """Of each kind, however much of it."""
+    hosts = [host(number) for number in range(5)]
+    large = [make({"id": f"url--{n:036}", "type": "url", "value": "x" * 9_000}) for n in range(3)]
+    whole = found(*hosts, *large)
+    said = b'{"content":"%s"' % (b"x" * 9_000)
+    whole.notes = [NoteDraft(f"note--{n}", said, (), 1) for n in range(4)]
+    whole.notes += [note(number, *hosts) for number in range(2)]
+    whole.observed = [observed(each) for each in large]
+    whole.observed += [observed(*hosts), observed(*hosts[1:])]
+    _, left_out = divided(whole, Sizes(), Room(3, 9_000))
+    notes, objects, seen = 4 + 2 * 3, 3, 3 + 3 + 2
+    assert left_out == notes + objects + seen
+
+
+def test_labels_without_end_take_no_memory_without_end() -> None:
+    """A report may have others in every row."""
+    sizes = Sizes()
+    tracemalloc.start()
+    try:
+        for number in range(20_000):
+            assert sizes.of_labels((f"{number:0100}",)) == 104
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 3 * 1024 * 1024
+
+
+def test_room_for_nothing_holds_nothing() -> None:
+    """All is left out, and counted once."""
+    whole = found(host(0))
+    whole.notes, whole.observed = [note(0)], [observed(host(0))]
+    assert divided(whole, Sizes(), Room(0, MUCH)) == ([], 3)
+    assert divided(whole, Sizes(), Room(9, 0)) == ([], 3)
