@@ -9,9 +9,12 @@ from benchmarks.reports import USUAL, WIDEST, Report, report
 from benchmarks.results import Result
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.identity import FindingReader, compile_findings
+from shadowserver_connector.mapping.planning.finding_identity import (
+    FindingIdentifier,
+    compile_finding_identifier,
+)
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
 
 ROWS = 5_000_000
@@ -52,13 +55,13 @@ def _share(result: Result, made: Report, rounds: int) -> float:
     return share
 
 
-def _read(made: Report) -> tuple[list[list[str]], FindingReader]:
+def _read(made: Report) -> tuple[list[list[str]], FindingIdentifier]:
     catalogue = load_catalogue()
-    with open_table(made.path, Oddities(made.info.file)) as table:
+    with open_table(made.path, ParseWarnings(made.info.file)) as table:
         rows = [row for _, row in table.rows()]
         columns = [catalogue.column(made.info.type, name) for name in table.header]
         report_type = catalogue.report_type(made.info.type, table.header)
-    return rows, compile_findings(catalogue, report_type, columns)
+    return rows, compile_finding_identifier(catalogue, report_type, columns)
 
 
 def _kept(folder: Path, rows: int) -> Result:

@@ -14,11 +14,11 @@ from benchmarks.measure import Seconds, peak_kib, timed
 from benchmarks.reports import DAY
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.day_rows import DayRows, collected
-from shadowserver_connector.history.history import Feed, open_history
+from shadowserver_connector.history.history import ReportFeed, open_history
 from shadowserver_connector.history.questions import findings_about, open_longest
 from shadowserver_connector.history.record import DIGEST_BYTES
 
-FEED = Feed("scan_ssl", "example")
+FEED = ReportFeed("scan_ssl", "example")
 NEW_IN = 20
 CHANGED_IN = 50
 ROWS_OF_HOST = 1.5

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 class Rules(NamedTuple):
     """The content of ``licences.toml``."""
 
-    allowed: Sequence[str]
+    allowed_values: Sequence[str]
     written: Mapping[str, str]
     accepted: Mapping[str, str]
 

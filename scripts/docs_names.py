@@ -13,7 +13,7 @@ import yaml
 
 from shadowserver_connector.cli.app import app
 from shadowserver_connector.settings.names import (
-    HANDED_ON,
+    PYCTI_NAMES,
     SECTIONS,
     known_settings,
     names_in_yaml,
@@ -90,7 +90,7 @@ def _in_code(line: Line, path: Path) -> Iterator[str]:
 @cache
 def _settings() -> frozenset[str]:
     files = (f"{name}_FILE" for name in secret_names())
-    return frozenset([*known_settings(), *HANDED_ON, *files])
+    return frozenset([*known_settings(), *PYCTI_NAMES, *files])
 
 
 @cache

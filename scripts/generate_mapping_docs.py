@@ -13,8 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import (
+from shadowserver_connector.catalogue.catalogue import (
     IDENTITY,
     STATE,
     VOLATILE,
@@ -24,7 +23,8 @@ from shadowserver_connector.catalogue.model import (
     Family,
     ReportType,
 )
-from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, becomes
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping
 
 PATH = Path(__file__).resolve().parent.parent / "docs" / "mapping.md"
 COMMAND = "python scripts/generate_mapping_docs.py"
@@ -179,7 +179,7 @@ def _lines(catalogue: Catalogue, report_type: ReportType) -> dict[str, Line]:
 def _line(
     catalogue: Catalogue, report_type: ReportType, column: Column, columns: Sequence[Column]
 ) -> Line:
-    result = becomes(column, columns, report_type, catalogue.meanings)
+    result = describe_mapping(column, columns, report_type, catalogue.meanings)
     role = column.role.partition(".")[0]
     part = catalogue.part(report_type, column)
     if role == column.role or not column.group:

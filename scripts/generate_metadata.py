@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shadowserver_connector.settings import Settings
-from shadowserver_connector.settings.messages import allowed, as_text, schemas
+from shadowserver_connector.settings.messages import allowed_values, as_text, schemas
 from shadowserver_connector.settings.names import SECTIONS, Setting, known_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -137,7 +137,7 @@ def _table(settings: Iterable[Setting]) -> str:
             f"`{setting.name}`",
             f"`{setting.key}`",
             "yes" if setting.needed else "",
-            allowed(setting.name),
+            allowed_values(setting.name),
             f"`{default}`" if default else "",
             ("Deprecated. " if setting.deprecated else "") + setting.description,
         )

@@ -4,7 +4,7 @@ import sys
 import traceback
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.exits import SETTINGS
+from shadowserver_connector.exit_codes import SETTINGS
 
 if __name__ == "__main__":
     try:

@@ -16,8 +16,8 @@ from shadowserver_connector.api.connection import (
     open_client,
     read_bounded,
     reason,
-    unlogged,
     usual_network,
+    without_request_logs,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError
 from shadowserver_connector.api.retry import RetryLaterError
@@ -196,13 +196,13 @@ def test_requests_are_silent_inside_only(caplog: pytest.LogCaptureFixture) -> No
             logging.getLogger(name).info("a request")
         return [record.name for record in caplog.records]
 
-    with unlogged():
+    with without_request_logs():
         assert say() == ["other"]
-        with unlogged():
+        with without_request_logs():
             assert say() == ["other"]
         assert say() == ["other"]
     assert say() == list(names)
-    with pytest.raises(ValueError, match="broken"), unlogged():
+    with pytest.raises(ValueError, match="broken"), without_request_logs():
         raise ValueError("broken")
     assert say() == list(names)
 

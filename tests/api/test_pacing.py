@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import threading
 
-from shadowserver_connector.api.retry import Pacer
+from shadowserver_connector.api.retry import RateLimiter
 
 
 def test_requests_are_spaced_without_delaying_the_first() -> None:
     """The first starts at once, each further one an interval later."""
     slept: list[float] = []
-    pacer = Pacer(4, clock=lambda: 100.0, sleep=slept.append)
+    pacer = RateLimiter(4, clock=lambda: 100.0, sleep=slept.append)
     for _ in range(4):
         pacer.wait()
     assert slept == [0.25, 0.5, 0.75]
@@ -18,7 +18,7 @@ def test_an_idle_time_saves_no_requests_up() -> None:
     """After a pause the interval holds again; no burst follows."""
     now = iter([0.0, 10.0, 10.0])
     slept: list[float] = []
-    pacer = Pacer(2, clock=lambda: next(now), sleep=slept.append)
+    pacer = RateLimiter(2, clock=lambda: next(now), sleep=slept.append)
     for _ in range(3):
         pacer.wait()
     assert slept == [0.5]
@@ -27,7 +27,7 @@ def test_an_idle_time_saves_no_requests_up() -> None:
 def test_threads_share_the_pace() -> None:
     """Threads that ask at the same moment get different start times."""
     slept: list[float] = []
-    pacer = Pacer(1, clock=lambda: 0.0, sleep=slept.append)
+    pacer = RateLimiter(1, clock=lambda: 0.0, sleep=slept.append)
     threads = [threading.Thread(target=pacer.wait) for _ in range(5)]
     for thread in threads:
         thread.start()

@@ -12,15 +12,21 @@ import pytest
 from shadowserver_connector.bundle.chunk import (
     BUNDLE_SIZE,
     HELD_BYTES,
-    LEAST_BYTES,
+    MIN_CHUNK_BYTES,
     MOST_BYTES,
     Chunk,
     ChunkBuilder,
     Containers,
     Encoded,
 )
-from shadowserver_connector.bundle.division import Sizes
-from shadowserver_connector.bundle.finding import Finding, Made, NoteDraft, Observed, make
+from shadowserver_connector.bundle.finding import (
+    Finding,
+    NoteDraft,
+    ObservedDraft,
+    SerialisedObject,
+    serialise,
+)
+from shadowserver_connector.bundle.large_findings import Sizes
 
 ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 
@@ -28,7 +34,7 @@ ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 class Names:
     """Containers that hold nothing but their references."""
 
-    preamble = (make({"id": "identity--x", "type": "identity"}),)
+    preamble = (serialise({"id": "identity--x", "type": "identity"}),)
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
         """Return the part as a list of its references."""
@@ -43,9 +49,9 @@ class Names:
         """Return the part."""
         return (f"report--{part}",)
 
-    def observed(self, seen: Observed) -> Made:
+    def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return how often something was seen."""
-        return make(
+        return serialise(
             {
                 "id": f"observed-data--{seen.refs[0]}",
                 "type": "observed-data",
@@ -96,15 +102,15 @@ def builder(
     )
 
 
-def host(number: int) -> Made:
+def host(number: int) -> SerialisedObject:
     """Return an address of many."""
     stix_id = f"ipv4-addr--00000000-0000-4000-8000-{number:012}"
-    return make({"id": stix_id, "type": "ipv4-addr"})
+    return serialise({"id": stix_id, "type": "ipv4-addr"})
 
 
-def seen(number: int, refs: tuple[str, ...]) -> Observed:
+def seen(number: int, refs: tuple[str, ...]) -> ObservedDraft:
     """Return an Observed-Data of one address."""
-    return Observed(refs, "2024-01-31T01", "2024-01-31T01", number, ("iot",))
+    return ObservedDraft(refs, "2024-01-31T01", "2024-01-31T01", number, ("iot",))
 
 
 def chunks_of(findings: Sequence[Finding], **limits: Any) -> list[Chunk]:
@@ -117,12 +123,12 @@ def chunks_of(findings: Sequence[Finding], **limits: Any) -> list[Chunk]:
     return emitted
 
 
-def address(score: int | None = None) -> Made:
+def address(score: int | None = None) -> SerialisedObject:
     """Return an address with this score."""
-    return make({"id": ADDRESS, "type": "ipv4-addr"}, score)
+    return serialise({"id": ADDRESS, "type": "ipv4-addr"}, score)
 
 
-def finding(made: Made, note: bytes = b"") -> Finding:
+def finding(made: SerialisedObject, note: bytes = b"") -> Finding:
     """Return a finding on one address."""
     notes = [NoteDraft(f"note--{len(note)}-{hash(note)}", note, (made.id,), 1)] if note else []
     return Finding(objects={made.id: made}, notes=notes, rows=1)
@@ -207,7 +213,7 @@ def _sized(content: str, number: int) -> Finding:
     refs = tuple(host(number + n).id for n in range(20))
     found = Finding(objects={address.id: address}, rows=1)
     if content == "objects":
-        long = make({"id": f"url--{number}", "type": "url", "value": "x" * 800})
+        long = serialise({"id": f"url--{number}", "type": "url", "value": "x" * 800})
         found.objects[long.id] = long
     elif content == "observed":
         found.observed = [seen(1, refs)]
@@ -267,10 +273,10 @@ def test_observed_data_takes_references_of_its_part() -> None:
 
 def test_reports_refer_to_places_and_not_to_author_and_marking() -> None:
     """What counts among a part's references is what its Report names."""
-    marking = make({"id": "marking-definition--x", "type": "marking-definition"})
+    marking = serialise({"id": "marking-definition--x", "type": "marking-definition"})
     findings = []
     for number in range(4):
-        place = make({"id": f"location--{number}", "type": "location"})
+        place = serialise({"id": f"location--{number}", "type": "location"})
         findings.append(Finding(objects={marking.id: marking, place.id: place}, rows=1))
     emitted = chunks_of(findings, max_refs=2)
     assert [_refs(json_of(emitted[n], f"report--{n + 1}")) for n in range(2)] == [
@@ -349,7 +355,7 @@ def limited(emitted: list[Chunk], objects: int, size: int) -> ChunkBuilder:
 def addresses(count: int, size: int = 0) -> list[Finding]:
     """Return findings on an address each, whose JSON has some more bytes."""
     return [
-        finding(make({"id": f"ipv4-addr--{n:036}", "type": "ipv4-addr", "x": "x" * size}))
+        finding(serialise({"id": f"ipv4-addr--{n:036}", "type": "ipv4-addr", "x": "x" * size}))
         for n in range(count)
     ]
 
@@ -377,7 +383,7 @@ def test_a_chunk_has_just_as_many_bytes_as_it_may() -> None:
         assert all(len(chunk.bundle()) <= size for chunk in emitted)
         return len(emitted)
 
-    low, high = LEAST_BYTES, MOST_BYTES
+    low, high = MIN_CHUNK_BYTES, MOST_BYTES
     assert (chunks(low), chunks(high)) == (3, 1)
     while high - low > 1:
         middle = (low + high) // 2
@@ -411,8 +417,8 @@ def test_a_message_is_never_larger_than_rabbitmq_takes(asked: int) -> None:
 def test_an_object_larger_than_a_message_is_left_out_and_counted() -> None:
     """Nothing else can be done with it."""
     emitted: list[Chunk] = []
-    build = limited(emitted, 100, LEAST_BYTES)
-    assert build.add(addresses(1, LEAST_BYTES)[0]) == 1
+    build = limited(emitted, 100, MIN_CHUNK_BYTES)
+    assert build.add(addresses(1, MIN_CHUNK_BYTES)[0]) == 1
     assert build.add(addresses(2)[1]) == 0
     build.close()
     assert [len(chunk.objects) for chunk in emitted] == [4]
@@ -458,7 +464,7 @@ def test_finding_that_fills_a_chunk_is_whole_in_it(
 @pytest.mark.parametrize("less", [0, 1])
 def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int) -> None:
     """A byte more, and nothing can be done with an object so large."""
-    (large,) = addresses(1, 2 * LEAST_BYTES)
+    (large,) = addresses(1, 2 * MIN_CHUNK_BYTES)
     emitted: list[Chunk] = []
     build = builder(emitted, max_bytes=sizes_of([large]) - less, max_refs=max_refs)
     assert build.add(finding(host(1))) == 0
@@ -470,7 +476,7 @@ def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int
 def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() -> None:
     """One is in the open chunk already, the other in a chunk that waits."""
 
-    def about(*hosts: Made) -> Finding:
+    def about(*hosts: SerialisedObject) -> Finding:
         found = Finding(objects={made.id: made for made in hosts}, rows=1)
         found.observed = [seen(1, (made.id,)) for made in hosts]
         return found

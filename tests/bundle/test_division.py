@@ -7,38 +7,48 @@ import tracemalloc
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.division import Room, Sizes, divided
-from shadowserver_connector.bundle.finding import Finding, Made, NoteDraft, Observed, make
+from shadowserver_connector.bundle.finding import (
+    Finding,
+    NoteDraft,
+    ObservedDraft,
+    SerialisedObject,
+    serialise,
+)
+from shadowserver_connector.bundle.large_findings import Room, Sizes, split_finding
 
 MUCH = 1 << 30
 
 
-def host(number: int) -> Made:
+def host(number: int) -> SerialisedObject:
     """Return an address."""
-    return make({"id": f"ipv4-addr--{number:036}", "type": "ipv4-addr", "value": "192.0.2.1"})
+    return serialise({"id": f"ipv4-addr--{number:036}", "type": "ipv4-addr", "value": "192.0.2.1"})
 
 
-def link(number: int, source: Made, target: Made) -> Made:
+def link(number: int, source: SerialisedObject, target: SerialisedObject) -> SerialisedObject:
     """Return a relationship of two objects."""
     stix = {"id": f"relationship--{number:036}", "type": "relationship"}
-    return make({**stix, "source_ref": source.id, "target_ref": target.id, "name": "no reference"})
+    return serialise(
+        {**stix, "source_ref": source.id, "target_ref": target.id, "name": "no reference"}
+    )
 
 
-def found(*objects: Made, rows: int = 1) -> Finding:
+def found(*objects: SerialisedObject, rows: int = 1) -> Finding:
     """Return a finding of these objects."""
     return Finding(objects={made.id: made for made in objects}, rows=rows)
 
 
-def note(number: int, *about: Made, rows: int = 1) -> NoteDraft:
+def note(number: int, *about: SerialisedObject, rows: int = 1) -> NoteDraft:
     """Return a Note about some objects."""
     return NoteDraft(
         f"note--{number:036}", b'{"content":"x"', tuple(made.id for made in about), rows
     )
 
 
-def observed(*hosts: Made) -> Observed:
+def observed(*hosts: SerialisedObject) -> ObservedDraft:
     """Return an Observed-Data of some objects."""
-    return Observed(tuple(made.id for made in hosts), "2024-01-31T01", "2024-01-31T02", 7, ("iot",))
+    return ObservedDraft(
+        tuple(made.id for made in hosts), "2024-01-31T01", "2024-01-31T02", 7, ("iot",)
+    )
 
 
 def size_of(finding: Finding) -> int:
@@ -55,7 +65,7 @@ def ids(pieces: list[Finding]) -> list[list[str]]:
 def test_pieces_have_just_as_many_objects_as_a_chunk(room: int, expected: list[int]) -> None:
     """One piece is begun after the other; the rows are complete with the last."""
     whole = found(*map(host, range(7)), rows=5)
-    pieces, left_out = divided(whole, Sizes(), Room(room, MUCH))
+    pieces, left_out = split_finding(whole, Sizes(), Room(room, MUCH))
     assert [len(piece.objects) for piece in pieces] == expected
     assert [piece.rows for piece in pieces] == [0] * (len(expected) - 1) + [5]
     assert left_out == 0
@@ -68,7 +78,7 @@ def test_pieces_have_just_as_many_bytes_as_a_chunk(less: int, expected: list[int
     whole = found(*map(host, range(3)))
     every = tuple(whole.objects)
     whole.tags = [(every, ("iot", "vpn")), (every[:2], ("ssl",))]
-    pieces, left_out = divided(whole, Sizes(), Room(100, size_of(whole) - less))
+    pieces, left_out = split_finding(whole, Sizes(), Room(100, size_of(whole) - less))
     assert [len(piece.objects) for piece in pieces] == expected
     assert left_out == 0
 
@@ -77,10 +87,10 @@ def test_what_an_object_refers_to_is_in_its_piece() -> None:
     """However far that goes; what several refer to is in the piece of each."""
     one, two, three = map(host, range(3))
     first, second = link(0, one, two), link(1, one, three)
-    marked = make(
+    marked = serialise(
         {"id": f"url--{0:036}", "type": "url", "by_ref": first.id, "created_by_ref": "identity--x"}
     )
-    pieces, left_out = divided(
+    pieces, left_out = split_finding(
         found(one, two, three, first, second, marked), Sizes(), Room(4, MUCH)
     )
     assert ids(pieces) == [["i0", "i1", "i2", "r0"], ["i0", "i2", "r1"], ["i0", "i1", "r0", "u0"]]
@@ -91,19 +101,19 @@ def test_object_that_finds_no_room_with_what_it_refers_to_is_left_out() -> None:
     """It alone; the others are in a chunk."""
     hosts = [host(number) for number in range(4)]
     links = [link(number, hosts[number], hosts[number + 1]) for number in range(3)]
-    pieces, left_out = divided(found(*hosts, *links), Sizes(), Room(2, MUCH))
+    pieces, left_out = split_finding(found(*hosts, *links), Sizes(), Room(2, MUCH))
     assert ids(pieces) == [["i0", "i1"], ["i2", "i3"]]
     assert left_out == 3
 
 
 def test_object_larger_than_a_chunk_is_left_out() -> None:
     """By its bytes, too; nothing is begun for it."""
-    large = make({"id": f"url--{0:036}", "type": "url", "value": "x" * 1_000})
+    large = serialise({"id": f"url--{0:036}", "type": "url", "value": "x" * 1_000})
     room = Room(100, size_of(found(host(0), host(1))))
-    pieces, left_out = divided(found(host(0), large, host(1)), Sizes(), room)
+    pieces, left_out = split_finding(found(host(0), large, host(1)), Sizes(), room)
     assert (ids(pieces), left_out) == ([["i0", "i1"]], 1)
-    assert divided(found(large), Sizes(), room) == ([], 1)
-    pieces, left_out = divided(found(large), Sizes(), Room(1, size_of(found(large))))
+    assert split_finding(found(large), Sizes(), room) == ([], 1)
+    pieces, left_out = split_finding(found(large), Sizes(), Room(1, size_of(found(large))))
     assert (ids(pieces), left_out) == ([["u0"]], 0)
 
 
@@ -118,7 +128,7 @@ def test_labels_are_with_the_object_wherever_it_is() -> None:
         ((three.id, two.id), ("vpn",)),
         ((three.id,), ("ssl",)),
     ]
-    pieces, _ = divided(whole, Sizes(), Room(4, MUCH))
+    pieces, _ = split_finding(whole, Sizes(), Room(4, MUCH))
     assert ids(pieces) == [["i1", "i0", "i2"], ["i0", "i1", "r0"], ["i0", "i2", "r1"]]
     assert [[(list(tagged), labels) for tagged, labels in piece.tags] for piece in pieces] == [
         [([one.id, said], ("iot",)), ([three.id, two.id], ("vpn",)), ([three.id], ("ssl",))],
@@ -132,7 +142,7 @@ def test_notes_and_observed_data_stand_with_what_they_are_about() -> None:
     one, two = host(0), host(1)
     whole = found(one, two)
     whole.notes, whole.observed = [note(0, one), note(1, two)], [observed(one), observed(one, two)]
-    pieces, left_out = divided(whole, Sizes(), Room(4, MUCH))
+    pieces, left_out = split_finding(whole, Sizes(), Room(4, MUCH))
     assert ids(pieces) == [["i0", "i1"], ["i0", "i1"]]
     assert [[each.id for each in piece.notes] for piece in pieces] == [
         [each.id for each in whole.notes],
@@ -154,7 +164,7 @@ def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound:
     else:
         whole.observed, enough.observed = [observed(*hosts)], [observed(*hosts)]
     room = Room(5, MUCH) if bound == "objects" else Room(100, size_of(enough))
-    pieces, left_out = divided(whole, Sizes(), room)
+    pieces, left_out = split_finding(whole, Sizes(), room)
     assert left_out == 5
     assert {each for piece in pieces for each in piece.objects} == set(whole.objects)
     refs = tuple(made.id for made in hosts[:4])
@@ -177,7 +187,7 @@ def test_what_has_no_room_beside_one_object_is_left_out(bound: str) -> None:
     whole = found(address)
     whole.notes, whole.observed = [note(0, address)], [observed(address)]
     room = Room(1, MUCH) if bound == "objects" else Room(9, size_of(found(address)))
-    pieces, left_out = divided(whole, Sizes(), room)
+    pieces, left_out = split_finding(whole, Sizes(), room)
     assert [len(piece.observed) for piece in pieces] == [0] * len(pieces)
     assert {each for piece in pieces for each in piece.objects} == {address.id}
     assert [each.refs for piece in pieces for each in piece.notes] == [()]
@@ -188,10 +198,10 @@ def test_note_larger_than_a_chunk_is_left_out() -> None:
     """With its labels; a byte more, and there is room for it."""
     alone = Finding(notes=[note(0)])
     alone.tags = [((alone.notes[0].id,), ("iot", "vpn"))]
-    pieces, left_out = divided(alone, Sizes(), Room(1, size_of(alone)))
+    pieces, left_out = split_finding(alone, Sizes(), Room(1, size_of(alone)))
     assert [len(piece.notes) for piece in pieces] == [1]
     assert left_out == 0
-    assert divided(alone, Sizes(), Room(1, size_of(alone) - 1)) == ([], 1)
+    assert split_finding(alone, Sizes(), Room(1, size_of(alone) - 1)) == ([], 1)
 
 
 def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
@@ -200,10 +210,10 @@ def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
     whole = found(address)
     whole.notes = [note(0, address)]
     whole.tags = [((address.id, whole.notes[0].id), ("iot", "vpn", "x" * 50))]
-    pieces, left_out = divided(whole, Sizes(), Room(2, size_of(whole)))
+    pieces, left_out = split_finding(whole, Sizes(), Room(2, size_of(whole)))
     assert [(len(p.objects), len(p.notes)) for p in pieces] == [(1, 1)]
     assert left_out == 0
-    pieces, left_out = divided(whole, Sizes(), Room(2, size_of(whole) - 1))
+    pieces, left_out = split_finding(whole, Sizes(), Room(2, size_of(whole) - 1))
     assert [(len(p.objects), len(p.notes)) for p in pieces] == [(0, 1), (1, 0)]
     assert (pieces[0].notes[0].refs, left_out) == ((), 1)
 
@@ -219,7 +229,7 @@ def test_every_piece_is_no_larger_than_its_room() -> None:
     most = size_of(whole)
     for objects in (4, 5, 9, 26):
         for size in range(most // 6, most + 200, most // 40):
-            pieces, left_out = divided(whole, Sizes(), Room(objects, size))
+            pieces, left_out = split_finding(whole, Sizes(), Room(objects, size))
             assert left_out == 0
             for piece in pieces:
                 assert size_of(piece) <= size
@@ -237,14 +247,16 @@ def test_every_piece_is_no_larger_than_its_room() -> None:
 def test_all_that_is_left_out_is_counted() -> None:
     """Of each kind, however much of it."""
     hosts = [host(number) for number in range(5)]
-    large = [make({"id": f"url--{n:036}", "type": "url", "value": "x" * 9_000}) for n in range(3)]
+    large = [
+        serialise({"id": f"url--{n:036}", "type": "url", "value": "x" * 9_000}) for n in range(3)
+    ]
     whole = found(*hosts, *large)
     said = b'{"content":"%s"' % (b"x" * 9_000)
     whole.notes = [NoteDraft(f"note--{n}", said, (), 1) for n in range(4)]
     whole.notes += [note(number, *hosts) for number in range(2)]
     whole.observed = [observed(each) for each in large]
     whole.observed += [observed(*hosts), observed(*hosts[1:])]
-    _, left_out = divided(whole, Sizes(), Room(3, 9_000))
+    _, left_out = split_finding(whole, Sizes(), Room(3, 9_000))
     notes, objects, seen = 4 + 2 * 3, 3, 3 + 3 + 2
     assert left_out == notes + objects + seen
 
@@ -266,5 +278,5 @@ def test_room_for_nothing_holds_nothing() -> None:
     """All is left out, and counted once."""
     whole = found(host(0))
     whole.notes, whole.observed = [note(0)], [observed(host(0))]
-    assert divided(whole, Sizes(), Room(0, MUCH)) == ([], 3)
-    assert divided(whole, Sizes(), Room(9, 0)) == ([], 3)
+    assert split_finding(whole, Sizes(), Room(0, MUCH)) == ([], 3)
+    assert split_finding(whole, Sizes(), Room(9, 0)) == ([], 3)

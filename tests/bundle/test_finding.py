@@ -7,7 +7,12 @@ from functools import reduce
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.bundle.finding import Observed, merge_labels, merge_observed, unite
+from shadowserver_connector.bundle.finding import (
+    ObservedDraft,
+    merge_labels,
+    merge_observed,
+    united_labels,
+)
 
 LABELS = st.lists(st.sampled_from(["iot", "ssl", "vpn", "ssh"]), unique=True).map(
     lambda labels: tuple(sorted(labels))
@@ -18,7 +23,7 @@ LABELS = st.lists(st.sampled_from(["iot", "ssl", "vpn", "ssh"]), unique=True).ma
 def test_labels_of_any_rows_are_united(rows: list[tuple[str, ...]]) -> None:
     """Whatever the order and however often the same come, each label is there once, sorted."""
     merged = reduce(merge_labels, rows)
-    assert unite(merged) == sorted({label for labels in rows for label in labels})
+    assert united_labels(merged) == sorted({label for labels in rows for label in labels})
     assert merge_labels(merged, rows[0]) == merged
 
 
@@ -30,9 +35,9 @@ def test_same_labels_stay_as_they_are() -> None:
 
 def test_observed_data_covers_both() -> None:
     """It begins with the earlier, ends with the later, and counts all of them."""
-    one = Observed(("ipv4-addr--x",), "2024-01-31T02", "2024-01-31T03", 2, ("iot",))
-    other = Observed(("ipv4-addr--x",), "2024-01-31T01", "2024-01-31T02", 3, ("ssl",))
+    one = ObservedDraft(("ipv4-addr--x",), "2024-01-31T02", "2024-01-31T03", 2, ("iot",))
+    other = ObservedDraft(("ipv4-addr--x",), "2024-01-31T01", "2024-01-31T02", 3, ("ssl",))
     merged = merge_observed(one, other)
     assert (merged.refs, merged.number) == (one.refs, 5)
     assert (merged.first, merged.last) == ("2024-01-31T01", "2024-01-31T03")
-    assert unite(merged.labels) == ["iot", "ssl"]
+    assert united_labels(merged.labels) == ["iot", "ssl"]

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
+from shadowserver_connector.catalogue.catalogue import Activities
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import Activities
 from tests.catalogue.activities import BY_ENDING, BY_WORD, FAMILIES, OTHERWISE_SPELT
 
 ACTIVITIES = load_catalogue().activities

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.catalogue.catalogue import Column
 from shadowserver_connector.catalogue.loader import build, parse
-from shadowserver_connector.catalogue.model import Column
 from shadowserver_connector.errors import CatalogueError
 
 Documents = dict[str, Any]

@@ -7,8 +7,8 @@ import re
 import pytest
 from stix2validator.v21.enums import protocols
 
+from shadowserver_connector.catalogue.catalogue import Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import Catalogue
 from shadowserver_connector.mapping.cells.urls import parse_application
 
 

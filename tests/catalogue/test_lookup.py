@@ -6,8 +6,8 @@ import pickle
 
 import pytest
 
+from shadowserver_connector.catalogue.catalogue import ROLES, Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import ROLES, Catalogue
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from shadowserver_connector.errors import (
     ReportUnreadableError,
     SettingsError,
 )
-from shadowserver_connector.exits import TABLE
+from shadowserver_connector.exit_codes import TABLE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.operations.status import Run as RunStatus
 from shadowserver_connector.operations.status import Status

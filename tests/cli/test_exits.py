@@ -22,7 +22,7 @@ from shadowserver_connector.errors import (
     SettingsError,
     SinkUnavailableError,
 )
-from shadowserver_connector.exits import UsageError
+from shadowserver_connector.exit_codes import UsageError
 from tests.cli.conftest import Run
 
 

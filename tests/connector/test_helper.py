@@ -14,7 +14,7 @@ import pycti
 import pytest
 
 from shadowserver_connector.connector.helper import connect, pycti_log
-from shadowserver_connector.settings.load import Loaded, load_settings
+from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.sink.waiting import Waiter
 from tests.sink.pycti_fakes import FakeLog
 
@@ -61,7 +61,7 @@ class Platform:
 
 
 @pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loaded]:
+def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadedSettings]:
     """Return settings; the process and its loggers are left as they were."""
     monkeypatch.setattr(os, "environ", {})
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
@@ -74,7 +74,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loaded]:
 
 
 def connected(
-    platform: Platform, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Any, FakeLog]:
     """Return the helper, and what was logged on the way."""
     monkeypatch.setattr(pycti, "OpenCTIConnectorHelper", platform)
@@ -84,7 +84,7 @@ def connected(
 
 
 def test_platform_that_is_away_is_waited_for_in_silence(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """pycti's tracebacks of each attempt are kept back; the wait is said once, with its reason."""
     platform = Platform(ValueError("OpenCTI API is not reachable. Waiting"), ValueError("<html>"))
@@ -108,7 +108,7 @@ def test_platform_that_is_away_is_waited_for_in_silence(
 
 
 def test_other_failures_of_the_start_are_told_without_secrets(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever stood in the library's message."""
     for error in (ValueError("token"), RuntimeError("token: not reachable")):
@@ -118,7 +118,7 @@ def test_other_failures_of_the_start_are_told_without_secrets(
 
 
 def test_hook_that_ends_the_process_is_taken_off(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """pycti's would end it on an error in any thread, without its traceback."""
     hook = sys.excepthook
@@ -126,7 +126,7 @@ def test_hook_that_ends_the_process_is_taken_off(
     assert sys.excepthook is hook
 
 
-def test_settings_reach_pycti(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_reach_pycti(loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks into the environment."""
     connected(Platform(), loaded, monkeypatch)
     assert os.environ["OPENCTI_TOKEN"] == ENVIRONMENT["OPENCTI_TOKEN"]
@@ -134,7 +134,7 @@ def test_settings_reach_pycti(loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_attempts_to_reach_the_broker_are_not_logged_by_its_library(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dozen lines each; pycti's line for each message goes, too."""
     connected(Platform(), loaded, monkeypatch)
@@ -145,7 +145,7 @@ def test_attempts_to_reach_the_broker_are_not_logged_by_its_library(
 
 
 def test_old_pycti_gets_the_time_out_of_a_new_one(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without it a platform that hangs would hang the connector; of both of its clients."""
     old, _ = connected(Platform(), loaded, monkeypatch)
@@ -158,7 +158,7 @@ def test_old_pycti_gets_the_time_out_of_a_new_one(
 
 
 def test_announcements_that_fail_are_errors(
-    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """pycti's own would be passed over."""
     helper, _ = connected(Platform(), loaded, monkeypatch)
@@ -170,7 +170,7 @@ def test_announcements_that_fail_are_errors(
 
 @pytest.mark.parametrize("level", ["info", "error"])
 def test_log_before_the_helper_is_like_the_helpers(
-    loaded: Loaded, level: str, monkeypatch: pytest.MonkeyPatch
+    loaded: LoadedSettings, level: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of pycti's kind, under the connector's name, at its level."""
     made: list[tuple[str, bool, str]] = []

@@ -13,7 +13,7 @@ from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import State, with_done
-from shadowserver_connector.state.storage import dump, load
+from shadowserver_connector.state.serialisation import dump, load
 from tests.sink.pycti_fakes import FakeHelper
 
 INFO = ReportInfo(type="scan_ssl", day=date(2024, 1, 31), file="a.csv", list="l", id="i")

@@ -18,7 +18,7 @@ from shadowserver_connector.connector import helper as module
 from shadowserver_connector.connector.helper import advice, connect, installed, trial
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
 from shadowserver_connector.operations.connections import open_session
-from shadowserver_connector.settings.load import Loaded, load_settings
+from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import WorkDeletedError
 from tests.platform.errors import PlatformError
@@ -52,11 +52,13 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def loaded(environ: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loaded]:
+def loaded(
+    environ: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., LoadedSettings]:
     """Return settings that lead to a platform."""
     monkeypatch.chdir(tmp_path)
 
-    def load(platform: OpenCTI, **changes: str) -> Loaded:
+    def load(platform: OpenCTI, **changes: str) -> LoadedSettings:
         given = {
             "OPENCTI_URL": platform.url,
             "OPENCTI_TOKEN": platform.token,
@@ -79,7 +81,7 @@ def waiter(log: FakeLog, stop: threading.Event | None = None) -> Waiter:
 @NEWER
 @pytest.mark.parametrize("status", [200, 400])
 def test_fields_that_the_platform_does_not_know_are_left_out(
-    status: int, loaded: Callable[..., Loaded]
+    status: int, loaded: Callable[..., LoadedSettings]
 ) -> None:
     """pycti is newer, and registers all the same; the log says what to install."""
     log = FakeLog()
@@ -96,7 +98,9 @@ def test_fields_that_the_platform_does_not_know_are_left_out(
     assert "auto_update" in meta["left out"]
 
 
-def test_a_platform_of_the_same_version_gets_everything(loaded: Callable[..., Loaded]) -> None:
+def test_a_platform_of_the_same_version_gets_everything(
+    loaded: Callable[..., LoadedSettings],
+) -> None:
     """Nothing is left out, nothing said."""
     log = FakeLog()
     with OpenCTI(version=installed()) as platform:
@@ -116,7 +120,7 @@ def test_a_platform_of_the_same_version_gets_everything(loaded: Callable[..., Lo
     ],
 )
 def test_a_registration_that_cannot_work_ends_with_its_cure(
-    schema: Schema, refused: str, loaded: Callable[..., Loaded]
+    schema: Schema, refused: str, loaded: Callable[..., LoadedSettings]
 ) -> None:
     """What it asks for in return is unknown, or the platform does not tell what it takes."""
     log = FakeLog()
@@ -137,7 +141,7 @@ def test_a_registration_that_cannot_work_ends_with_its_cure(
 @pytest.mark.parametrize("operation", ["healthCheck", "RegisterConnector"])
 @pytest.mark.parametrize("status", [200, 401])
 def test_a_refused_token_is_named(
-    name: str, operation: str, status: int, loaded: Callable[..., Loaded]
+    name: str, operation: str, status: int, loaded: Callable[..., LoadedSettings]
 ) -> None:
     """It is no outage, and not waited for, whatever HTTP status it comes with."""
     log = FakeLog()
@@ -152,7 +156,9 @@ def test_a_refused_token_is_named(
 
 @pytest.mark.parametrize("what", [502, "cut", PlatformError("DATABASE_ERROR", "no broker")])
 @pytest.mark.parametrize("operation", ["healthCheck", "RegisterConnector"])
-def test_an_outage_is_waited_for(what: Any, operation: str, loaded: Callable[..., Loaded]) -> None:
+def test_an_outage_is_waited_for(
+    what: Any, operation: str, loaded: Callable[..., LoadedSettings]
+) -> None:
     """Said once, with what OpenCTI says where it says something."""
     log = FakeLog()
     with OpenCTI() as platform:
@@ -165,7 +171,7 @@ def test_an_outage_is_waited_for(what: Any, operation: str, loaded: Callable[...
         assert "DATABASE_ERROR" in log.text()
 
 
-def test_metrics_outlive_a_failed_registration(loaded: Callable[..., Loaded]) -> None:
+def test_metrics_outlive_a_failed_registration(loaded: Callable[..., LoadedSettings]) -> None:
     """The port is taken once, by the first attempt, and not in the way of the next."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -183,7 +189,7 @@ def test_metrics_outlive_a_failed_registration(loaded: Callable[..., Loaded]) ->
     assert "in use" not in log.text()
 
 
-def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., Loaded]) -> None:
+def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., LoadedSettings]) -> None:
     """It is told as what it is, not as an OpenCTI that is not there."""
     log = FakeLog()
     with OpenCTI() as platform, socket.create_server(("0.0.0.0", 0)) as taken:
@@ -194,7 +200,7 @@ def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., Loaded]) -> 
     assert log.lines == []
 
 
-def test_swallowed_errors_become_ours(loaded: Callable[..., Loaded]) -> None:
+def test_swallowed_errors_become_ours(loaded: Callable[..., LoadedSettings]) -> None:
     """pycti logs that it could not announce a bundle and sends it all the same; ours raises."""
     with OpenCTI() as platform:
         helper = connect(loaded(platform), waiter(FakeLog()))
@@ -206,7 +212,7 @@ def test_swallowed_errors_become_ours(loaded: Callable[..., Loaded]) -> None:
             helper.api.work.add_expectations(work, 1)
 
 
-def test_commands_never_ping(loaded: Callable[..., Loaded]) -> None:
+def test_commands_never_ping(loaded: Callable[..., LoadedSettings]) -> None:
     """A ping carries the state, which belongs to the connector that runs beside them."""
     with OpenCTI() as platform:
         settings = loaded(platform, connector_run_and_terminate="false")
@@ -216,7 +222,7 @@ def test_commands_never_ping(loaded: Callable[..., Loaded]) -> None:
         assert platform.connectors.get(CONNECTOR).pings == 0
 
 
-def test_pycti_is_as_before_afterwards(loaded: Callable[..., Loaded]) -> None:
+def test_pycti_is_as_before_afterwards(loaded: Callable[..., LoadedSettings]) -> None:
     """What is replaced while it registers is put back, whether that worked or not."""
     before = OpenCTIApiClient.health_check
     stop = threading.Event()

@@ -13,7 +13,7 @@ from shadowserver_connector.connector.run import Estimate, estimate, is_wanted, 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 
 DAY = date(2024, 1, 31)
 

@@ -22,7 +22,7 @@ from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.connector.state_store import Memory
 from shadowserver_connector.errors import ApiUnavailableError, NotReadyError, ReportUnreadableError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import State, with_done
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report

@@ -129,7 +129,7 @@ def test_what_does_not_exist_is_named(
         "`make lint typecheck`, make believe",
         "`shadowserver-connector convert reports -o bundles --json | less -R`",
         "`shadowserver-connector`",
-        "`mapping/objects/software.py`, `catalogue/data/`, `columns.toml`, `reports/list`, `../x`",
+        "`mapping/objects/hosts.py`, `catalogue/data/`, `columns.toml`, `reports/list`, `../x`",
         "`tests/docs/test_check_docs.py::test_lines_are_chosen`",
         "`The run failed`",
         "# A `b` c!\n[x](#a-b-c) [y](https://example.org/z) ![z](document.md)",

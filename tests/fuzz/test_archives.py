@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.report.source import find_reports
+from shadowserver_connector.report.report_files import find_reports
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 

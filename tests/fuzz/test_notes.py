@@ -8,8 +8,8 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.texts.markdown import MASK, cell
 from shadowserver_connector.mapping.texts.notes import finding_note, host_note, note_columns
 from tests.fuzz import texts
@@ -56,7 +56,7 @@ def test_a_cell_is_one_line_of_text(text: str) -> None:
 @example(row=["", "", "://:0@", ""])
 def test_a_finding_is_one_table(row: list[str]) -> None:
     """It has a line for each cell that is not empty, and secrets show not even their length."""
-    note = orjson.loads(finding_note(note_columns(_columns(list(_NAMES)), Memory()), row))
+    note = orjson.loads(finding_note(note_columns(_columns(list(_NAMES)), CacheBudget()), row))
     if not any(row):
         assert note == "(no cells)"
         return
@@ -70,7 +70,7 @@ def test_a_finding_is_one_table(row: list[str]) -> None:
 @given(names=st.lists(_CELLS, min_size=4, max_size=4), row=_ROWS)
 def test_names_of_columns_are_cells_too(names: list[str], row: list[str]) -> None:
     """Whatever a header holds, the table has two columns and nothing stands outside of it."""
-    note = orjson.loads(finding_note(note_columns(_columns(names), Memory()), row))
+    note = orjson.loads(finding_note(note_columns(_columns(names), CacheBudget()), row))
     if any(row):
         assert blocks(note) == ["table_open"]
         (table,) = tables(note)
@@ -82,11 +82,11 @@ def test_names_of_columns_are_cells_too(names: list[str], row: list[str]) -> Non
 @given(rows=st.lists(_ROWS, min_size=2, max_size=4))
 def test_a_host_is_two_tables(rows: list[list[str]]) -> None:
     """What all rows share stands in the first, what differs in the second: every cell is shown."""
-    note = orjson.loads(host_note(note_columns(_columns(list(_NAMES)), Memory()), rows))
+    note = orjson.loads(host_note(note_columns(_columns(list(_NAMES)), CacheBudget()), rows))
     varying = [at for at in range(len(_NAMES)) if len({row[at] for row in rows}) > 1]
     if not varying:
         assert note == orjson.loads(
-            finding_note(note_columns(_columns(list(_NAMES)), Memory()), rows[0])
+            finding_note(note_columns(_columns(list(_NAMES)), CacheBudget()), rows[0])
         )
         return
     second = tables(note)[-1]

@@ -20,12 +20,12 @@ from shadowserver_connector.errors import (
     RetriableError,
 )
 from shadowserver_connector.history.database import DAMAGED, FILE, VERSION, reading_only
-from shadowserver_connector.history.history import NEW, RECURRING, Feed, open_history
+from shadowserver_connector.history.history import NEW, RECURRING, ReportFeed, open_history
 from tests.history.days import day, rows_of
 from tests.history.test_store import _content
 from tests.integration.read_only import read_only_but
 
-FEED = Feed("scan_ssl", "example")
+FEED = ReportFeed("scan_ssl", "example")
 ROOT = Path(__file__).parents[2]
 
 _COMMIT = """
@@ -175,10 +175,10 @@ def test_a_full_disk_costs_the_report_and_nothing_else(tmp_path: Path) -> None:
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
         connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(DiskFullError, match="no space left for the history"):
-            history.commit(Feed("another", "list"), day(1), rows)
+            history.commit(ReportFeed("another", "list"), day(1), rows)
         assert _content(path) == before
         connection.execute("PRAGMA max_page_count = 1000000")
-        history.commit(Feed("another", "list"), day(1), rows)
+        history.commit(ReportFeed("another", "list"), day(1), rows)
         assert list(history.compare(FEED, day(1), rows).verdicts)[:1] == [RECURRING]
 
 

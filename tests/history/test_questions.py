@@ -10,19 +10,19 @@ import pytest
 
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.day_rows import collected
-from shadowserver_connector.history.history import Feed, History, open_history
+from shadowserver_connector.history.history import History, ReportFeed, open_history
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
-from shadowserver_connector.mapping.planning.identity import subject_of
+from shadowserver_connector.mapping.planning.finding_identity import subject_of
 from tests.history.days import day
 
-SSL, SINKHOLE = Feed("scan_ssl", "example"), Feed("event4_sinkhole", "example")
-ACCOUNTS = Feed("compromised_account", "example")
+SSL, SINKHOLE = ReportFeed("scan_ssl", "example"), ReportFeed("event4_sinkhole", "example")
+ACCOUNTS = ReportFeed("compromised_account", "example")
 
 # Subject, what tells its findings apart, state, what it is, host name.
 Row = tuple[str, str, str, str, str]
 Asked = Callable[[str], list[Entry]]
 
-DAYS: list[tuple[Feed, int, list[Row]]] = [
+DAYS: list[tuple[ReportFeed, int, list[Row]]] = [
     (
         SSL,
         0,
@@ -50,7 +50,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _commit(history: History, feed: Feed, number: int, rows: list[Row]) -> None:
+def _commit(history: History, feed: ReportFeed, number: int, rows: list[Row]) -> None:
     with collected() as today:
         for subject, identity, state, label, name in rows:
             key = subject_of(subject) + identity.rjust(6).encode()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shadowserver_connector.history.record import (
     MOST_STATES,
     WINDOW,
-    Record,
+    FindingRecord,
     has_state,
     seen_on,
     states_of,
@@ -23,13 +23,13 @@ days_and_states = st.dictionaries(
 )
 
 
-def _fields(record: Record | None) -> tuple[object, ...]:
+def _fields(record: FindingRecord | None) -> tuple[object, ...]:
     assert record is not None
-    return tuple(getattr(record, name) for name in Record.__slots__)
+    return tuple(getattr(record, name) for name in FindingRecord.__slots__)
 
 
-def _told(days: list[int], states: dict[int, bytes]) -> Record | None:
-    known: Record | None = None
+def _told(days: list[int], states: dict[int, bytes]) -> FindingRecord | None:
+    known: FindingRecord | None = None
     for day in days:
         known = seen_on(known, day, states[day])
     return known
@@ -56,7 +56,7 @@ def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
         "seen": seen,
         "label": 0,
     }
-    return tuple(fields[name] for name in Record.__slots__)
+    return tuple(fields[name] for name in FindingRecord.__slots__)
 
 
 @given(states=days_and_states, seed=st.integers(0, 999))

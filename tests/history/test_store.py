@@ -22,16 +22,16 @@ from shadowserver_connector.history.history import (
     RESURFACED,
     VERDICTS,
     Comparison,
-    Feed,
     History,
+    ReportFeed,
     open_history,
 )
 from shadowserver_connector.history.questions import findings_about
 from shadowserver_connector.history.record import day_number
 from tests.history.days import Report, Slow, day, key, numbered, rows_of, state
 
-FEED = Feed("scan_ssl", "example")
-OTHER = Feed("scan_ssl", "another")
+FEED = ReportFeed("scan_ssl", "example")
+OTHER = ReportFeed("scan_ssl", "another")
 ABSENCE = 5
 
 reports = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=8)
@@ -47,12 +47,12 @@ def history(tmp_path: Path) -> Iterator[History]:
         yield opened
 
 
-def _compare(history: History, number: int, report: Report, feed: Feed = FEED) -> Comparison:
+def _compare(history: History, number: int, report: Report, feed: ReportFeed = FEED) -> Comparison:
     with rows_of(report) as rows:
         return history.compare(feed, day(number), rows, absence=ABSENCE)
 
 
-def _commit(history: History, number: int, report: Report, feed: Feed = FEED) -> None:
+def _commit(history: History, number: int, report: Report, feed: ReportFeed = FEED) -> None:
     with rows_of(report) as rows:
         history.commit(feed, day(number), rows)
 

@@ -20,7 +20,7 @@ from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.source import find_reports
+from shadowserver_connector.report.report_files import find_reports
 from tests.pipeline.in_use import peak
 
 

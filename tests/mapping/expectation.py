@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from shadowserver_connector.catalogue.catalogue import Column, ReportType
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import Column, ReportType
-from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, becomes
+from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping
 from tests.mapping.conversion import Converted, Stix
 from tests.mapping.rows import ed25519_key, value
 
@@ -66,7 +66,7 @@ def silent(report_type: ReportType, columns: Sequence[Column], converted: Conver
     return [
         column.name
         for column, text in zip(columns, row, strict=True)
-        if becomes(column, columns, report_type, CATALOGUE.meanings) != NOTE_ONLY
+        if describe_mapping(column, columns, report_type, CATALOGUE.meanings) != NOTE_ONLY
         and not _is_shown(column, text, columns, converted)
     ]
 

@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.bundle.finding import LAYER, Made, Observed
+from shadowserver_connector.bundle.finding import LAYER, ObservedDraft, SerialisedObject
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries import Country
-from shadowserver_connector.mapping.cells.host_names import Name
+from shadowserver_connector.mapping.cells.host_names import HostName
 from shadowserver_connector.mapping.objects.templates import (
     Encoders,
     json_mark,
     template,
     text_mark,
 )
-from shadowserver_connector.stix import containers, knowledge, markings, observables
+from shadowserver_connector.stix import containers, markings, observables, shared_objects
 from shadowserver_connector.stix.origin import Origin
 from shadowserver_connector.stix.relationships import relationship
 
@@ -32,7 +32,7 @@ V6 = observables.ipv6_addr(ORIGIN, "2001:db8::1")["id"]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: f"|{text}|")
 
 
-def same(made: Made, stix: dict[str, Any]) -> None:
+def same(made: SerialisedObject, stix: dict[str, Any]) -> None:
     """Fail unless the bytes are those that the constructor's object is encoded as."""
     assert made.body + b"}" == orjson.dumps(stix)
     assert made.id == stix["id"]
@@ -59,9 +59,9 @@ def test_addresses(score: int | None) -> None:
 
 def test_names() -> None:
     """Domain names and hostnames are the constructor's."""
-    made = ENCODE.name(Name("www.example.com", "domain-name"))
+    made = ENCODE.name(HostName("www.example.com", "domain-name"))
     same(made, observables.domain_name(ORIGIN, "www.example.com"))
-    same(ENCODE.name(Name("printer-1", "hostname")), observables.hostname(ORIGIN, "printer-1"))
+    same(ENCODE.name(HostName("printer-1", "hostname")), observables.hostname(ORIGIN, "printer-1"))
 
 
 def test_autonomous_system_and_country() -> None:
@@ -70,9 +70,9 @@ def test_autonomous_system_and_country() -> None:
     for _ in range(2):
         for encode, origin in ((ENCODE, ORIGIN), (other, Origin(ORIGIN.author, (markings.RED,)))):
             made = encode.autonomous_system(64496)
-            same(made, knowledge.autonomous_system(origin, 64496))
+            same(made, shared_objects.autonomous_system(origin, 64496))
             country = encode.country(Country("AT", "Austria"))
-            same(country, knowledge.country(origin, code="AT", name="Austria"))
+            same(country, shared_objects.country(origin, code="AT", name="Austria"))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_observed_data(number: int) -> None:
     """An Observed-Data is the constructor's, up to STIX's largest number."""
     last = "2024-01-31T23:59:59.000Z"
     refs = tuple(sorted((V4, V6)))
-    made = ENCODE.observed(Observed(refs, DAY, last, number, frozenset()))
+    made = ENCODE.observed(ObservedDraft(refs, DAY, last, number, frozenset()))
     stix = containers.observed_data(
         ORIGIN, first_observed=DAY, last_observed=last, number_observed=number, object_refs=refs
     )

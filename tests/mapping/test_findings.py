@@ -13,12 +13,12 @@ import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.day_rows import collected
-from shadowserver_connector.history.history import Feed, open_history
+from shadowserver_connector.history.history import ReportFeed, open_history
 from shadowserver_connector.history.questions import subject_text
-from shadowserver_connector.mapping.planning.identity import (
-    FindingReader,
-    Sighting,
-    compile_findings,
+from shadowserver_connector.mapping.planning.finding_identity import (
+    FindingIdentifier,
+    FindingIdentity,
+    compile_finding_identifier,
     subject_of,
 )
 from shadowserver_connector.simulator.generate import report_chunks
@@ -34,10 +34,12 @@ def _table(report_type: str, seed: int = 1) -> tuple[list[str], list[list[str]]]
     return header, rows
 
 
-def _reader(report_type: str, header: Sequence[str]) -> FindingReader:
+def _reader(report_type: str, header: Sequence[str]) -> FindingIdentifier:
     catalogue = load_catalogue()
     columns = [catalogue.column(report_type, name) for name in header]
-    return compile_findings(catalogue, catalogue.report_type(report_type, header), columns)
+    return compile_finding_identifier(
+        catalogue, catalogue.report_type(report_type, header), columns
+    )
 
 
 def _parts(report_type: str) -> dict[str, str]:
@@ -47,7 +49,7 @@ def _parts(report_type: str) -> dict[str, str]:
     return {name: catalogue.part(known, catalogue.column(report_type, name)) for name in header}
 
 
-def _said(sighting: Sighting) -> tuple[bytes, bytes]:
+def _said(sighting: FindingIdentity) -> tuple[bytes, bytes]:
     return sighting.key, sighting.state
 
 
@@ -72,7 +74,7 @@ def test_two_days_in_which_only_what_moves_has_moved(report_type: str, tmp_path:
     ]
     assert all(before != after for before, after in zip(rows, moved, strict=True))
     reader = _reader(report_type, header)
-    feed = Feed(report_type, "example")
+    feed = ReportFeed(report_type, "example")
     with open_history(tmp_path, "one") as history, collected() as first, collected() as second:
         for day, table in ((first, rows), (second, moved)):
             for row in table:

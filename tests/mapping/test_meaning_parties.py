@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import SEVERITIES
 from tests.mapping.conversion import Converted, Stix, convert
 from tests.mapping.rows import header_of, row_of
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.mapping.texts.notes import (
     HOST_ROWS,
@@ -64,7 +64,7 @@ def test_cells_that_a_note_has_no_room_for_are_counted_in_it() -> None:
     """What stays are whole lines of the table."""
     columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(50)]
     cells = ["x" * 100] * 50
-    note = orjson.loads(finding_note(note_columns(columns, Memory()), cells, 2_000))
+    note = orjson.loads(finding_note(note_columns(columns, CacheBudget()), cells, 2_000))
     (table,) = tables(note)
     shown = [value for _, value in table.rows[1:-1]]
     assert set(shown) == {"x" * 100}
@@ -76,13 +76,13 @@ def test_findings_that_a_note_has_no_room_for_are_counted_in_it() -> None:
     """The table of a host's findings ends with a whole row, or is left out."""
     columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(5)]
     rows = [[f"{row}-{n}" + "x" * 100 for n in range(5)] for row in range(50)]
-    note = orjson.loads(host_note(note_columns(columns, Memory()), rows, 20_000))
+    note = orjson.loads(host_note(note_columns(columns, CacheBudget()), rows, 20_000))
     table = tables(note)[-1]
     left_out = 50 - (len(table.rows) - 1)
     assert 0 < left_out < 50
     assert note.endswith(f"\n\n{left_out} more findings: see the original file")
     assert len(note) < 20_000
-    small = orjson.loads(host_note(note_columns(columns, Memory()), rows, 1_000))
+    small = orjson.loads(host_note(note_columns(columns, CacheBudget()), rows, 1_000))
     assert small.endswith("**50 findings**\n\n50 more findings: see the original file")
 
 

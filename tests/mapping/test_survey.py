@@ -5,25 +5,29 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterable, Iterator
 
-from shadowserver_connector.mapping.cells.cache import Memory
-from shadowserver_connector.mapping.objects.threats import LabelMaker
+from shadowserver_connector.mapping.cells.cache import CacheBudget
+from shadowserver_connector.mapping.objects.threats import LabelCache
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.mapping.planning.statistics import NumberedRow, Survey, surveyed
+from shadowserver_connector.mapping.planning.row_statistics import (
+    NumberedRow,
+    RowStatistics,
+    count_rows,
+)
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from tests.mapping.conversion import info_of
 
 HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
 
 
-def survey_of(rows: Iterable[NumberedRow], plan: Plan) -> Survey:
+def survey_of(rows: Iterable[NumberedRow], plan: Plan) -> RowStatistics:
     """Return the counts over some rows."""
-    survey = Survey()
-    for _ in surveyed(rows, plan, survey, Oddities("x.csv")):
+    statistics = RowStatistics()
+    for _ in count_rows(rows, plan, statistics, ParseWarnings("x.csv")):
         pass
-    return survey
+    return statistics
 
 
 def test_huge_cells_are_not_kept() -> None:
@@ -35,10 +39,10 @@ def test_huge_cells_are_not_kept() -> None:
 
     plan = compile_for(HEADER, info_of("scan_ssl"), Options())
     tracemalloc.start()
-    survey = survey_of(rows(), plan)
+    statistics = survey_of(rows(), plan)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert survey.kept == survey.rows == 300
+    assert statistics.kept == statistics.rows == 300
     assert peak < 5_000_000
 
 
@@ -46,7 +50,7 @@ def test_parts_of_huge_protocols_are_not_remembered() -> None:
     """Different cells of 100 KB where a word is expected are read, found bad and forgotten."""
     header = ("ip", "port", "protocol", "type", "application")
     plan = compile_for(header, info_of("botnet_drone"), Options())
-    mapper = RowMapper(plan, Oddities("x.csv"))
+    mapper = RowMapper(plan, ParseWarnings("x.csv"))
     tracemalloc.start()
     for n in range(300):
         row = ["192.0.2.1", "80", f"{n}{'x' * 100_000}", f"{n}{'y' * 100_000}", "irc"]
@@ -58,7 +62,7 @@ def test_parts_of_huge_protocols_are_not_remembered() -> None:
 
 def test_labels_of_huge_cells_are_not_remembered() -> None:
     """The same cell again gives the same labels, remembered or not."""
-    maker = LabelMaker(("shadowserver",), Memory())
+    maker = LabelCache(("shadowserver",), CacheBudget())
     tracemalloc.start()
     for n in range(200):
         assert maker.of(f"tag{n};{'x' * 100_000}") == ("shadowserver", f"tag{n}")
@@ -76,7 +80,7 @@ def test_hosts_count_by_their_worst_finding() -> None:
             [("low", "192.0.2.1"), ("high", "192.0.2.1"), ("info", "192.0.2.1"), ("low", "")]
         )
     ]
-    survey = survey_of(rows, compile_for(HEADER, info_of("scan_ssl"), Options()))
-    assert survey.hosts == {"192.0.2.1": "high"}
-    assert survey.severities == {"low": 2, "high": 1, "info": 1}
-    assert survey.highest == "high"
+    statistics = survey_of(rows, compile_for(HEADER, info_of("scan_ssl"), Options()))
+    assert statistics.hosts == {"192.0.2.1": "high"}
+    assert statistics.severities == {"low": 2, "high": 1, "info": 1}
+    assert statistics.highest == "high"

@@ -33,9 +33,9 @@ from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done
-from shadowserver_connector.state.storage import load
+from shadowserver_connector.state.serialisation import load
 from tests.operations.world import Counting, convert_simply, intake_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
 

@@ -20,7 +20,7 @@ from shadowserver_connector.api.client import open_api
 from shadowserver_connector.connector import helper
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, SinkUnavailableError
 from shadowserver_connector.operations import connections
-from shadowserver_connector.settings import Loaded, export_for_pycti, load_settings
+from shadowserver_connector.settings import LoadedSettings, export_for_pycti, load_settings
 from shadowserver_connector.settings.network import FURTHER, NO_PROXY, PROXIES, USUAL, Network
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.platform import as_ours
@@ -59,7 +59,7 @@ def serving(folder: Path, *hosts: str, **odd: bool) -> Iterator[tuple[int, int, 
         opencti.stop()
 
 
-def load(opencti: str, shadowserver: str, **environ: str) -> Loaded:
+def load(opencti: str, shadowserver: str, **environ: str) -> LoadedSettings:
     """Load settings of two hosts."""
     account = {"SHADOWSERVER_API_KEY": KEY, "SHADOWSERVER_API_SECRET": SECRET}
     account |= {"OPENCTI_TOKEN": "t", "CONNECTOR_ID": "6f2a9a0e-2f3c-4c55-9a06-3d7f3d2f3f55"}
@@ -68,17 +68,17 @@ def load(opencti: str, shadowserver: str, **environ: str) -> Loaded:
     return load_settings(environ={**account, **urls, **environ})
 
 
-def near(ports: tuple[int, int, Path], **environ: str) -> Loaded:
+def near(ports: tuple[int, int, Path], **environ: str) -> LoadedSettings:
     """Load settings of the servers on this machine."""
     return load(f"https://{HOST}:{ports[0]}", f"https://{HOST}:{ports[1]}", **environ)
 
 
-def far(**environ: str) -> Loaded:
+def far(**environ: str) -> LoadedSettings:
     """Load settings of hosts behind a proxy."""
     return load(f"https://{FAR}", f"https://{FAR}", **environ)
 
 
-def by_pycti(loaded: Loaded) -> None:
+def by_pycti(loaded: LoadedSettings) -> None:
     """Ask OpenCTI by pycti, as the connector and imports do."""
     export_for_pycti(loaded, os.environ)
     opencti = loaded.settings.opencti
@@ -93,18 +93,18 @@ def by_pycti(loaded: Loaded) -> None:
         api.session.close()
 
 
-def by_the_run(loaded: Loaded) -> None:
+def by_the_run(loaded: LoadedSettings) -> None:
     """Register once, as ``run`` does over and over; what it waits for is what this raises."""
     export_for_pycti(loaded, os.environ)
     helper.Registration().attempt(helper._build)
 
 
-def by_checks(loaded: Loaded) -> None:
+def by_checks(loaded: LoadedSettings) -> None:
     """Ask OpenCTI as ``check``, ``import``, ``backfill`` and the health check do."""
     assert connections.reach(loaded.settings).version == "7.1.0"
 
 
-def by_the_api(loaded: Loaded) -> None:
+def by_the_api(loaded: LoadedSettings) -> None:
     """Ask Shadowserver as every command does, but once."""
     settings = loaded.settings
     with ReportsApi(
@@ -120,8 +120,13 @@ def by_the_api(loaded: Loaded) -> None:
         assert api.ping()
 
 
-ALL: Final[list[Callable[[Loaded], None]]] = [by_pycti, by_checks, by_the_api]
-FAILING: Final[list[Callable[[Loaded], None]]] = [by_pycti, by_the_run, by_checks, by_the_api]
+ALL: Final[list[Callable[[LoadedSettings], None]]] = [by_pycti, by_checks, by_the_api]
+FAILING: Final[list[Callable[[LoadedSettings], None]]] = [
+    by_pycti,
+    by_the_run,
+    by_checks,
+    by_the_api,
+]
 
 
 def hashed(ca_file: Path) -> str:
@@ -219,7 +224,7 @@ ODD: Final[dict[str, tuple[str, dict[str, bool], str]]] = {
 @pytest.mark.parametrize("ask", FAILING)
 @pytest.mark.parametrize("kind", ODD)
 def test_what_is_wrong_with_a_certificate_is_said(
-    kind: str, ask: Callable[[Loaded], None], tmp_path: Path
+    kind: str, ask: Callable[[LoadedSettings], None], tmp_path: Path
 ) -> None:
     """With the setting that names authorities; nobody is trusted, nothing is asked."""
     host, odd, said = ODD[kind]
@@ -239,7 +244,9 @@ def bundles(ca_file: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("ask", FAILING)
-def test_a_server_without_tls_is_told(ask: Callable[[Loaded], None], tmp_path: Path) -> None:
+def test_a_server_without_tls_is_told(
+    ask: Callable[[LoadedSettings], None], tmp_path: Path
+) -> None:
     """A port that speaks HTTP is asked by https."""
     opencti = Server(lambda headers, call: (200, VERSION))
     opencti.start()
@@ -265,7 +272,7 @@ def test_a_proxy_leads_everywhere(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ask", FAILING)
-def test_a_proxy_that_refuses_is_told(ask: Callable[[Loaded], None]) -> None:
+def test_a_proxy_that_refuses_is_told(ask: Callable[[LoadedSettings], None]) -> None:
     """With the status that it gives, without its password and its words."""
     with proxy(9, refusing="407 Authenticate [x](https://evil.example)") as (url, asked):
         url = url.replace("//", "//me:hunter2@")
@@ -278,7 +285,7 @@ def test_a_proxy_that_refuses_is_told(ask: Callable[[Loaded], None]) -> None:
 
 
 @pytest.mark.parametrize("ask", FAILING)
-def test_a_proxy_that_is_not_there_is_told(ask: Callable[[Loaded], None]) -> None:
+def test_a_proxy_that_is_not_there_is_told(ask: Callable[[LoadedSettings], None]) -> None:
     """It is not the host that does not answer."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -289,7 +296,7 @@ def test_a_proxy_that_is_not_there_is_told(ask: Callable[[Loaded], None]) -> Non
 
 @pytest.mark.parametrize("ask", [by_checks, by_the_api])
 def test_a_proxy_that_says_nothing_is_told(
-    ask: Callable[[Loaded], None], monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[LoadedSettings], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes the connection and is silent."""
     monkeypatch.setattr(connections, "_TIMEOUT", 0.5)
@@ -301,7 +308,7 @@ def test_a_proxy_that_says_nothing_is_told(
 
 @pytest.mark.parametrize("ask", ALL)
 def test_this_machine_is_reached_without_a_proxy(
-    ask: Callable[[Loaded], None], tmp_path: Path
+    ask: Callable[[LoadedSettings], None], tmp_path: Path
 ) -> None:
     """By name and by address, whatever ``NO_PROXY`` says."""
     with serving(tmp_path, HOST) as ports:

@@ -12,8 +12,8 @@ import stix2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shadowserver_connector.catalogue.catalogue import ROLES
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import ROLES
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import convert
 from tests.mapping.rows import value

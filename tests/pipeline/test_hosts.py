@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.planning.statistics import NumberedRow
+from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.rows import CountedRow
 from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, MEMORY, sorted_by_host
 from tests.integration.small_disk import SmallDisk

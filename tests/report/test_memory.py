@@ -3,14 +3,14 @@
 import tracemalloc
 from pathlib import Path
 
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
 
 
 def _peak(path: Path) -> int:
     tracemalloc.start()
     try:
-        with open_table(path, Oddities(path.name)) as table:
+        with open_table(path, ParseWarnings(path.name)) as table:
             for _ in table.rows():
                 pass
         return tracemalloc.get_traced_memory()[1]

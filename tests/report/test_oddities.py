@@ -1,23 +1,23 @@
 """Oddities: counted without bound, remembered within bounds, told in one line each."""
 
-from shadowserver_connector.report.parse_warnings import KEYS_KEPT, Oddities
+from shadowserver_connector.report.parse_warnings import KEYS_KEPT, ParseWarnings
 
 
 def test_only_the_first_of_a_kind_and_column_is_new() -> None:
     """Callers log once per column and file."""
-    oddities = Oddities("x.csv")
-    assert oddities.add("not an IP address", 3, "ip", "abc")
-    assert not oddities.add("not an IP address", 4, "ip", "abd")
-    assert oddities.add("not an IP address", 4, "dst_ip", "abd")
+    warnings = ParseWarnings("x.csv")
+    assert warnings.add("not an IP address", 3, "ip", "abc")
+    assert not warnings.add("not an IP address", 4, "ip", "abd")
+    assert warnings.add("not an IP address", 4, "dst_ip", "abd")
 
 
 def test_counts_are_by_kind_over_all_columns() -> None:
     """The summary wants one number for each kind."""
-    oddities = Oddities("x.csv")
+    warnings = ParseWarnings("x.csv")
     for row, column in ((1, "ip"), (2, "ip"), (3, "dst_ip")):
-        oddities.add("not an IP address", row, column)
-    oddities.add("row shorter than the header, padded", 9)
-    assert oddities.counts() == {
+        warnings.add("not an IP address", row, column)
+    warnings.add("row shorter than the header, padded", 9)
+    assert warnings.counts() == {
         "not an IP address": 3,
         "row shorter than the header, padded": 1,
     }
@@ -25,33 +25,33 @@ def test_counts_are_by_kind_over_all_columns() -> None:
 
 def test_line_names_file_column_and_rows() -> None:
     """A person finds the cell from the message alone."""
-    oddities = Oddities("x.csv")
+    warnings = ParseWarnings("x.csv")
     for row in range(7, 12):
-        oddities.add("not an IP address", row, "ip", f"bad{row}")
-    assert oddities.lines() == [
+        warnings.add("not an IP address", row, "ip", f"bad{row}")
+    assert warnings.lines() == [
         "x.csv, column ip, rows 7, 8, 9, ...: not an IP address, 5 times: 'bad7'"
     ]
 
 
 def test_cells_in_messages_are_short_and_printable() -> None:
     """A hostile cell cannot break the line, colour the terminal or fill the log."""
-    oddities = Oddities("x\n.csv")
-    oddities.add("not an IP address", 1, "i\x1bp", "\x1b[31m\n\u202e\ud800" + "A" * 1_000_000)
-    (line,) = oddities.lines()
+    warnings = ParseWarnings("x\n.csv")
+    warnings.add("not an IP address", 1, "i\x1bp", "\x1b[31m\n\u202e\ud800" + "A" * 1_000_000)
+    (line,) = warnings.lines()
     assert line.isprintable()
     assert len(line) < 250
 
 
 def test_memory_is_bounded_and_no_count_is_lost() -> None:
     """A file with thousands of odd columns folds them into one entry."""
-    oddities = Oddities("x.csv")
+    warnings = ParseWarnings("x.csv")
     for number in range(KEYS_KEPT * 3):
-        oddities.add("not an IP address", number, f"column_{number}")
-    assert len(oddities.lines()) <= KEYS_KEPT + 1
-    assert oddities.counts() == {"not an IP address": KEYS_KEPT * 3}
+        warnings.add("not an IP address", number, f"column_{number}")
+    assert len(warnings.lines()) <= KEYS_KEPT + 1
+    assert warnings.counts() == {"not an IP address": KEYS_KEPT * 3}
 
 
 def test_no_oddity_is_false() -> None:
     """An empty collection reads as nothing to say."""
-    assert not Oddities("x.csv")
-    assert Oddities("x.csv").lines() == []
+    assert not ParseWarnings("x.csv")
+    assert ParseWarnings("x.csv").lines() == []

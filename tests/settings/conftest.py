@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.settings import Loaded, load_settings
+from shadowserver_connector.settings import LoadedSettings, load_settings
 
-Load = Callable[..., Loaded]
+Load = Callable[..., LoadedSettings]
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
 
     def load(
         yaml: str | None = None, dotenv: str | None = None, environ: Mapping[str, str] | None = None
-    ) -> Loaded:
+    ) -> LoadedSettings:
         if yaml is not None:
             (tmp_path / "config.yml").write_text(yaml, encoding="utf-8")
         if dotenv is not None:

@@ -11,7 +11,7 @@ import pytest
 from pycti.connector.opencti_connector_helper import get_config_variable
 
 from shadowserver_connector.settings import export_for_pycti
-from shadowserver_connector.settings.names import HANDED_ON, known_settings, names_in_yaml
+from shadowserver_connector.settings.names import PYCTI_NAMES, known_settings, names_in_yaml
 from tests.settings.conftest import Load
 
 
@@ -39,7 +39,7 @@ def test_every_variable_of_pycti_is_known() -> None:
     """Each variable that the installed pycti reads is a setting, or handed on to it."""
     read = variables_read_by_pycti()
     assert len(read) > 30
-    assert {name for name, _ in read} <= known_settings().keys() | HANDED_ON.keys()
+    assert {name for name, _ in read} <= known_settings().keys() | PYCTI_NAMES.keys()
 
 
 def test_places_in_yaml_are_those_of_pycti() -> None:

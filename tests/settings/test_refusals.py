@@ -342,8 +342,8 @@ def test_what_may_stand_in_a_value(load: Load) -> None:
             "CONNECTOR_NAME": "Shadowserver d'ici",
         }
     )
-    assert loaded.handed_on["MQ_PASS"].get_secret_value() == "'$\"{x y} "
-    assert loaded.handed_on["MQ_USE_SSL_CA"].get_secret_value() == pem
+    assert loaded.for_pycti["MQ_PASS"].get_secret_value() == "'$\"{x y} "
+    assert loaded.for_pycti["MQ_USE_SSL_CA"].get_secret_value() == pem
     assert loaded.settings.connector.name == "Shadowserver d'ici"
 
 

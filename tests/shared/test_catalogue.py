@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.catalogue.catalogue import Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import Catalogue
 
 SCHEMA = Path(__file__).parents[2].parent / "shared" / "schema"
 

@@ -13,7 +13,7 @@ import requests
 
 from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.sink import works
-from shadowserver_connector.sink.delivered import held
+from shadowserver_connector.sink.delivered import existing_ids
 from shadowserver_connector.sink.platform import (
     Abilities,
     abilities,
@@ -258,7 +258,7 @@ def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
     edges = [{"node": node} for node in nodes]
     query = Calls({"data": {"stixObjectOrStixRelationships": {"edges": edges}}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
-    assert held(helper, ["a", "b", "c"]) == {"a", "b"}
+    assert existing_ids(helper, ["a", "b", "c"]) == {"a", "b"}
     [((_, variables), _)] = query.calls
     assert variables == {
         "filters": {
@@ -275,7 +275,7 @@ def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
     query = Calls({"data": {"stixObjectOrStixRelationships": None}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
     ids = [str(number) for number in range(401)]
-    assert held(helper, ids) == frozenset()
+    assert existing_ids(helper, ids) == frozenset()
     asked = [args[1]["filters"]["filters"][0]["values"] for args, _ in query.calls]
     assert [len(each) for each in asked] == [200, 200, 1]
     assert [each for some in asked for each in some] == ids
@@ -284,10 +284,10 @@ def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
 def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
     """A platform that refuses to tell holds nothing, as far as anyone knows."""
     helper = SimpleNamespace(api=SimpleNamespace(query=Calls(NAMED)))
-    assert held(helper, ["a"]) == frozenset()
+    assert existing_ids(helper, ["a"]) == frozenset()
     helper.api.query = Calls(requests.ConnectionError())
     with pytest.raises(SinkUnavailableError, match="ConnectionError"):
-        held(helper, ["a"])
+        existing_ids(helper, ["a"])
 
 
 @pytest.mark.parametrize(

@@ -26,21 +26,24 @@ def test_no_object_of_a_large_work_is_forgotten() -> None:
     sent = SentObjects()
     asked: list[str] = []
 
-    def held(ids: Sequence[str]) -> Sequence[str]:
+    def existing_ids(ids: Sequence[str]) -> Sequence[str]:
         asked.extend(ids)
         return ids
 
     for start in range(0, 150_000, 1_000):
         sent.add(objects(start, start + 1_000))
     early = {each.id for each in objects(0, 1_000)}
-    assert sent.needless([*objects(0, 1_000), *objects(150_000, 150_500)], held) == early
+    assert (
+        sent.already_delivered([*objects(0, 1_000), *objects(150_000, 150_500)], existing_ids)
+        == early
+    )
     assert sorted(asked) == sorted(early)
-    assert sent.needless(objects(0, 1_000), held) == early
+    assert sent.already_delivered(objects(0, 1_000), existing_ids) == early
     assert len(asked) == 1_000
     sent.clear()
-    assert sent.needless(objects(0, 1_000), held) == frozenset()
+    assert sent.already_delivered(objects(0, 1_000), existing_ids) == frozenset()
     sent.add(objects(0, 1))
-    assert sent.needless(objects(0, 1), lambda ids: []) == frozenset()
+    assert sent.already_delivered(objects(0, 1), lambda ids: []) == frozenset()
     sent.clear()
 
 
@@ -49,10 +52,12 @@ def test_work_may_be_sent_by_one_thread_and_closed_by_another() -> None:
     sent = SentObjects()
     sent.add(objects(0, 3))
     with ThreadPoolExecutor(1) as another:
-        found = another.submit(sent.needless, objects(0, 5), lambda ids: sorted(ids)[:2]).result()
+        found = another.submit(
+            sent.already_delivered, objects(0, 5), lambda ids: sorted(ids)[:2]
+        ).result()
         another.submit(sent.clear).result()
     assert found == {each.id for each in objects(0, 2)}
-    assert sent.needless(objects(0, 3), lambda ids: ids) == frozenset()
+    assert sent.already_delivered(objects(0, 3), lambda ids: ids) == frozenset()
 
 
 def test_memory_of_sent_objects_stays_where_it_is() -> None:
@@ -103,12 +108,12 @@ def test_full_disk_is_given_back_and_objects_go_again(
         for start in range(0, 40_000, 1_000):
             sent.add(objects(start, start + 1_000))
     assert open_files_in(tmp_path) == []
-    assert sent.needless(objects(0, 2), lambda ids: ids) == frozenset()
+    assert sent.already_delivered(objects(0, 2), lambda ids: ids) == frozenset()
     sent.add(objects(0, 2))
-    assert sent.needless(objects(0, 2), lambda ids: ids) == frozenset()
+    assert sent.already_delivered(objects(0, 2), lambda ids: ids) == frozenset()
     sent.clear()
     sent.add(objects(0, 2))
-    assert len(sent.needless(objects(0, 2), lambda ids: ids)) == 2
+    assert len(sent.already_delivered(objects(0, 2), lambda ids: ids)) == 2
     sent.clear()
 
 

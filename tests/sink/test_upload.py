@@ -13,7 +13,7 @@ import pytest
 import requests
 from pycti import OpenCTIApiClient
 
-from shadowserver_connector.sink.artifact import File, call_with_file
+from shadowserver_connector.sink.artifact import UploadFile, call_with_file
 from shadowserver_connector.sink.platform import as_ours, error_name, is_too_large, reason
 from tests.api.tls import certificates, proxy
 from tests.platform.server import Answer
@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 
 def upload(client: OpenCTIApiClient, content: bytes = CONTENT) -> Any:
     """Upload a file and return the data of the answer."""
-    file = File("2024-01-31-scan_ssl-example.csv", "text/csv", io.BytesIO(content))
+    file = UploadFile("2024-01-31-scan_ssl-example.csv", "text/csv", io.BytesIO(content))
     query = "mutation Import($file: Upload!) { artifactImport(file: $file) { standard_id } }"
     return call_with_file(client, query, {"objectMarking": ["TLP"]}, file)
 

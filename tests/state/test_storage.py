@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state import storage
+from shadowserver_connector.state import serialisation
 from shadowserver_connector.state.imported import (
-    Done,
+    ImportedReport,
     State,
     finished,
     is_done,
@@ -24,13 +24,13 @@ from shadowserver_connector.state.imported import (
     with_done,
     with_failure,
 )
-from shadowserver_connector.state.storage import (
+from shadowserver_connector.state.serialisation import (
     LARGEST,
     SIZE_BUDGET,
     dump,
     fitting,
     load,
-    understand,
+    read_state,
 )
 
 DAY = date(2024, 1, 31)
@@ -51,7 +51,7 @@ def test_state_survives_storage() -> None:
     state = tried_again(with_day_open(state, date(2024, 1, 2)), DAY, date(2024, 1, 3))
     state = finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
     assert state.tried
-    assert understand(as_stored(state)) == (state, ())
+    assert read_state(as_stored(state)) == (state, ())
 
 
 @pytest.mark.parametrize("stored", [None, {}])
@@ -135,7 +135,7 @@ def days_of_years(number: int) -> list[str]:
 )
 def test_damaged_state_is_read_as_far_as_it_goes(stored: object, problems: str) -> None:
     """A state that someone edited stops nothing; the part that is wrong is named."""
-    state, found = understand(stored)
+    state, found = read_state(stored)
     assert found == (problems,)
     assert state == State()
 
@@ -149,7 +149,7 @@ def test_what_is_whole_in_a_damaged_state_is_kept() -> None:
         stored["done"][bad] = ENTRY
         stored["open"].append(bad)
         stored["failing"][bad] = {}
-    kept, problems = understand(stored)
+    kept, problems = read_state(stored)
     assert kept == load(stored) == state
     assert problems == ("days of 'done'", "days of 'open'", "days of 'failing'")
 
@@ -165,8 +165,8 @@ def test_state_of_a_newer_version_is_refused(version: float) -> None:
 def test_huge_state_is_none_of_ours() -> None:
     """Nothing of it is unpacked: a million entries would take hundreds of megabytes."""
     day = {"version": 1, "done": {"2024-01-31": ENTRY * 400_000}}
-    assert understand(day) == (State(), ("it has more than 8,388,608 bytes",))
-    assert understand({"version": 1, "done": {"2024-01-31": ENTRY * 300_000}})[1] == ()
+    assert read_state(day) == (State(), ("it has more than 8,388,608 bytes",))
+    assert read_state({"version": 1, "done": {"2024-01-31": ENTRY * 300_000}})[1] == ()
 
 
 def test_state_that_an_earlier_version_stored_is_recognised() -> None:
@@ -236,13 +236,13 @@ def test_month_of_large_subscriber_stays_within_the_budget() -> None:
 def test_many_days_are_read() -> None:
     """Up to what runs may leave."""
     days = days_of_years(2000)
-    state, problems = understand({"version": 1, "open": days, "done": dict.fromkeys(days, "")})
+    state, problems = read_state({"version": 1, "open": days, "done": dict.fromkeys(days, "")})
     assert (len(state.open_days), len(state.done), problems) == (2000, 2000, ())
 
 
 def full(days: Iterable[date], reports: int, state: State | None = None) -> State:
     """Return a state with many reports done on each of some days."""
-    entries = tuple(Done(f"{n:012}", f"{n:012}") for n in range(reports))
+    entries = tuple(ImportedReport(f"{n:012}", f"{n:012}") for n in range(reports))
     return replace(state or State(), done=dict.fromkeys(days, entries))
 
 
@@ -290,8 +290,8 @@ def test_oldest_open_days_are_given_up_before_the_state_grows_too_large() -> Non
 
 def test_digests_survive_whatever_their_last_character() -> None:
     """A day without reports is one of no entries."""
-    state = State(done={DAY: (Done("-" * 12, "_" * 12),), DAY - timedelta(days=1): ()})
-    assert understand(as_stored(state)) == (state, ())
+    state = State(done={DAY: (ImportedReport("-" * 12, "_" * 12),), DAY - timedelta(days=1): ()})
+    assert read_state(as_stored(state)) == (state, ())
 
 
 @given(
@@ -317,7 +317,7 @@ def test_state_of_just_the_budget_fits(
 ) -> None:
     """A byte more, and a day is forgotten."""
     state = full(days_back(1, 3), 10)
-    monkeypatch.setattr(storage, "SIZE_BUDGET", len(json.dumps(dump(state))) - less)
+    monkeypatch.setattr(serialisation, "SIZE_BUDGET", len(json.dumps(dump(state))) - less)
     after, given_up = fitting(state, DAY, DAY)
     assert (sorted(after.done), given_up) == (sorted(days_back(1, kept)), {})
 
@@ -338,7 +338,7 @@ def test_no_more_days_are_forgotten_than_it_takes(
             done={day: state.done[day] for day in days_back(1, keep)},
             failures={day: state.failures[day] for day in days_back(1, keep) if failing},
         )
-        monkeypatch.setattr(storage, "SIZE_BUDGET", len(json.dumps(dump(wanted))) + 300)
+        monkeypatch.setattr(serialisation, "SIZE_BUDGET", len(json.dumps(dump(wanted))) + 300)
         after, given_up = fitting(state, DAY, DAY)
         assert sorted(after.done) == sorted(days_back(1, keep))
         assert set(after.failures) == (set(after.done) if failing else set())
@@ -351,7 +351,7 @@ def test_days_that_the_next_run_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -
     days = [old, oldest, asked, DAY]
     state = replace(full([*days, DAY - timedelta(days=3)], 5), open_days=frozenset([old, oldest]))
     state = tried_again(state, DAY, DAY)
-    monkeypatch.setattr(storage, "SIZE_BUDGET", 1)
+    monkeypatch.setattr(serialisation, "SIZE_BUDGET", 1)
     after, given_up = fitting(state, asked, oldest)
     assert sorted(after.done) == [oldest, asked, DAY]
     assert (after.open_days, set(after.tried)) == ({oldest}, {oldest})
@@ -362,9 +362,9 @@ def test_state_of_just_the_most_bytes_is_read() -> None:
     """A byte more is none of ours."""
     stored = {"version": 1, "done": {"2024-01-31": ENTRY}, "pad": ""}
     stored["pad"] = "x" * (LARGEST - len(json.dumps(stored)))
-    assert set(understand(stored).state.done) == {DAY}
+    assert set(read_state(stored).state.done) == {DAY}
     stored["pad"] = f"{stored['pad']}x"
-    assert understand(stored).state == State()
+    assert read_state(stored).state == State()
 
 
 def test_counts_and_times_are_read_up_to_their_bounds() -> None:
@@ -375,10 +375,10 @@ def test_counts_and_times_are_read_up_to_their_bounds() -> None:
         "failing": {"2024-01-31": {"a" * 12: 999_999, "b" * 12: 1}},
         "tried": {"2024-01-31": [999_999, "2024-01-31"]},
     }
-    state, problems = understand(stored)
+    state, problems = read_state(stored)
     assert problems == ()
     assert state.last_run == datetime(2020, 1, 1, tzinfo=UTC)
     assert state.failures == {DAY: {"a" * 12: 999_999, "b" * 12: 1}}
     assert state.tried[DAY] == (999_999, DAY)
     stored["failing"] = {"2024-01-31": {"a" * 12: 1_000_000}}
-    assert understand(stored).problems == ("days of 'failing'",)
+    assert read_state(stored).problems == ("days of 'failing'",)

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shadowserver_connector.state.imported import (
+    FailedAttempts,
     State,
-    Tried,
     oldest_day,
-    passed_over,
+    skipped_days,
     tried_again,
     window,
     with_day_open,
@@ -47,7 +47,7 @@ def test_last_run_in_the_future_is_taken_for_unknown(last_run: str, back: int) -
     """The clock was wrong then, or is now: days may be missing, and a first run's are asked for."""
     state = State(last_run=datetime.fromisoformat(f"{last_run}+00:00"))
     assert len(window(state, TODAY, 30, 3)) == back + 1
-    assert passed_over(state, TODAY, 30, 3) is None
+    assert skipped_days(state, TODAY, 30, 3) is None
 
 
 def test_longest_of_both_lookbacks_counts_where_the_last_run_is_unknown() -> None:
@@ -60,15 +60,15 @@ def test_window_has_a_bound_and_what_is_beyond_is_told() -> None:
     state = State(last_run=datetime(2020, 1, 5, tzinfo=UTC))
     days = window(state, TODAY, 30, 3)
     assert (len(days), days[-1]) == (366, TODAY - timedelta(days=365))
-    assert passed_over(state, TODAY, 30, 3) == (date(2020, 1, 2), TODAY - timedelta(days=366))
+    assert skipped_days(state, TODAY, 30, 3) == (date(2020, 1, 2), TODAY - timedelta(days=366))
 
 
 def test_a_year_away_is_asked_for_as_a_whole() -> None:
     """At the bound nothing is passed over; a day beyond, one day is."""
     at = datetime(2024, 3, 10, tzinfo=UTC) - timedelta(days=362)
-    assert passed_over(State(last_run=at), TODAY, 30, 3) is None
+    assert skipped_days(State(last_run=at), TODAY, 30, 3) is None
     lost = TODAY - timedelta(days=366)
-    assert passed_over(State(last_run=at - timedelta(days=1)), TODAY, 30, 3) == (lost, lost)
+    assert skipped_days(State(last_run=at - timedelta(days=1)), TODAY, 30, 3) == (lost, lost)
 
 
 def test_open_days_out_of_reach_are_not_asked() -> None:
@@ -105,9 +105,12 @@ def opened(*days: date) -> State:
 def test_runs_are_counted_from_the_day_before_the_edge_of_the_window() -> None:
     """An open day at the edge is still in the window of a first run: no run counts for it."""
     state = tried_again(opened(OLDEST, OLD), TODAY, OLDEST)
-    assert state.tried == {OLD: Tried(1, TODAY)}
+    assert state.tried == {OLD: FailedAttempts(1, TODAY)}
     state = tried_again(state, TODAY + timedelta(days=1), OLDEST + timedelta(days=1))
-    assert state.tried == {OLD: Tried(2, TODAY), OLDEST: Tried(1, TODAY + timedelta(days=1))}
+    assert state.tried == {
+        OLD: FailedAttempts(2, TODAY),
+        OLDEST: FailedAttempts(1, TODAY + timedelta(days=1)),
+    }
 
 
 def test_a_longer_window_takes_a_day_back() -> None:
@@ -119,7 +122,7 @@ def test_a_longer_window_takes_a_day_back() -> None:
 def test_tries_that_began_in_the_future_begin_now() -> None:
     """A clock that was ahead does not keep a day open for ever."""
     state = tried_again(opened(OLD), date(2030, 1, 1), OLDEST)
-    assert tried_again(state, TODAY, OLDEST).tried == {OLD: Tried(2, TODAY)}
+    assert tried_again(state, TODAY, OLDEST).tried == {OLD: FailedAttempts(2, TODAY)}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +133,7 @@ def test_a_day_is_given_up_after_three_runs_over_seven_days(
 ) -> None:
     """Neither hourly runs of one bad day nor rare runs are enough."""
     since = TODAY - timedelta(days=days)
-    state = State(open_days=frozenset({OLD, OLDEST}), tried={OLD: Tried(runs, since)})
+    state = State(open_days=frozenset({OLD, OLDEST}), tried={OLD: FailedAttempts(runs, since)})
     after, given_up = without_hopeless(state, TODAY)
     assert after.open_days == ({OLDEST} if hopeless else {OLD, OLDEST})
     said = f"still incomplete after {runs} more runs since {since}"

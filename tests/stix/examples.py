@@ -6,16 +6,6 @@ import orjson
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.containers import case_incident, note, observed_data, report
-from shadowserver_connector.stix.indicators import indicator
-from shadowserver_connector.stix.knowledge import (
-    attack_pattern,
-    author,
-    autonomous_system,
-    country,
-    malware,
-    software,
-    vulnerability,
-)
 from shadowserver_connector.stix.markings import AMBER, TLP, tlp_marking
 from shadowserver_connector.stix.observables import (
     artifact,
@@ -35,6 +25,16 @@ from shadowserver_connector.stix.observables import (
 )
 from shadowserver_connector.stix.origin import Origin, StixObject
 from shadowserver_connector.stix.relationships import relationship
+from shadowserver_connector.stix.shared_objects import (
+    attack_pattern,
+    author,
+    autonomous_system,
+    country,
+    indicator,
+    malware,
+    software,
+    vulnerability,
+)
 
 DAY = "2024-01-31T00:00:00.000Z"
 TIME = "2024-01-31T12:34:56.000Z"

@@ -22,8 +22,8 @@ from shadowserver_connector.api.connection import (
     open_client,
     read_bounded,
     tls_context,
-    unlogged,
     usual_network,
+    without_request_logs,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
 from shadowserver_connector.api.download import (
@@ -35,7 +35,7 @@ from shadowserver_connector.api.download import (
     target_path,
 )
 from shadowserver_connector.api.retry import (
-    Pacer,
+    RateLimiter,
     RetryLaterError,
     RetryPolicy,
     call,
@@ -44,8 +44,8 @@ from shadowserver_connector.api.retry import (
 )
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.model import Settings
 from shadowserver_connector.settings.network import Network
+from shadowserver_connector.settings.settings import Settings
 
 
 def sign(body: bytes, secret: str) -> str:
@@ -106,7 +106,7 @@ class ReportsApi:
         self._download_url = base_url(download_url, "SHADOWSERVER_DOWNLOAD_URL")
         self._max_bytes = max_bytes
         self._retry = retry or RetryPolicy()
-        self._pacer = Pacer(requests_per_second, sleep=self._retry.sleep)
+        self._rate_limiter = RateLimiter(requests_per_second, sleep=self._retry.sleep)
         self._timeout = timeout
         network = usual_network() if network is None else network
         # A transport from outside brings its own TLS.
@@ -136,7 +136,7 @@ class ReportsApi:
 
     def close(self) -> None:
         """Close all connections."""
-        with unlogged():
+        with without_request_logs():
             self._http.close()
 
     def ping(self) -> str:
@@ -199,8 +199,8 @@ class ReportsApi:
         url = report_url(self._download_url, report)
 
         def attempt() -> Downloaded:
-            self._pacer.wait()
-            with unlogged():
+            self._rate_limiter.wait()
+            with without_request_logs():
                 return fetch(
                     self._http,
                     url,
@@ -237,8 +237,8 @@ class ReportsApi:
         body = orjson.dumps({**fields, "apikey": self._key})
 
         def attempt() -> T:
-            self._pacer.wait()
-            with unlogged():
+            self._rate_limiter.wait()
+            with without_request_logs():
                 return self._ask_once(method, body, read)
 
         return call(self._retry, method, attempt)

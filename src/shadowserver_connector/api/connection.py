@@ -17,7 +17,7 @@ import httpx
 from shadowserver_connector import __version__
 from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError
 from shadowserver_connector.api.retry import RetryLaterError
-from shadowserver_connector.causes import trouble
+from shadowserver_connector.connection_errors import describe_cause
 from shadowserver_connector.errors import ApiUnavailableError, RetriableError, SettingsError
 from shadowserver_connector.settings.network import (
     USUAL,
@@ -45,7 +45,7 @@ def _not_ours(_record: logging.LogRecord) -> bool:
 
 
 @contextmanager
-def unlogged() -> Iterator[None]:
+def without_request_logs() -> Iterator[None]:
     """Silence httpx and httpcore in this thread, for requests made inside; others still log."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_not_ours)
@@ -131,7 +131,7 @@ def open_client(
         mounts = {host: ways[proxy] for host, proxy in proxies.items()}
     return httpx.Client(
         # Every URL that is asked has a mount.
-        transport=transport or _Nowhere(),
+        transport=transport or _RefusedTransport(),
         mounts=mounts,
         # What the environment says is in ``network``.
         trust_env=False,
@@ -154,7 +154,7 @@ def _pattern(url: str) -> str:
     return f"{parsed.scheme}://{host}" + (f":{parsed.port}" if parsed.port else "")
 
 
-class _Nowhere(httpx.BaseTransport):
+class _RefusedTransport(httpx.BaseTransport):
     """The way to hosts that nobody meant to ask."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -179,7 +179,7 @@ class _Way(httpx.HTTPTransport):
         try:
             return super().handle_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            if not self._has_proxy or trouble(error, ""):
+            if not self._has_proxy or describe_cause(error, ""):
                 raise
             raise httpx.ProxyError("no connection") from error
         except httpx.TimeoutException as error:
@@ -204,7 +204,7 @@ def failure(
 
 def reason(error: Exception, bundle: str) -> str:
     """Say why there is no answer; ``bundle`` is the setting that names the authorities."""
-    why = trouble(error, bundle)
+    why = describe_cause(error, bundle)
     if why is not None:
         return why
     if isinstance(error, httpx.InvalidURL):

@@ -23,7 +23,7 @@ from tenacity import (
 from shadowserver_connector.errors import ApiUnavailableError, RetriableError
 
 
-class Pacer:
+class RateLimiter:
     """Hands out start times that are at least ``1 / per_second`` seconds apart."""
 
     def __init__(

@@ -10,19 +10,19 @@ from typing import Final, Literal, Protocol
 
 import orjson
 
-from shadowserver_connector.bundle.division import Room, Sizes, divided
 from shadowserver_connector.bundle.finding import (
     LAYER,
     LAYERS,
     Finding,
     LabelSets,
-    Made,
     NoteDraft,
-    Observed,
+    ObservedDraft,
+    SerialisedObject,
     merge_labels,
     merge_observed,
-    unite,
+    united_labels,
 )
+from shadowserver_connector.bundle.large_findings import Room, Sizes, split_finding
 
 # A STIX id is its object's type, two dashes and a UUID.
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
@@ -71,7 +71,7 @@ _FIRST_REFERENCED: Final = LAYER["location"]
 HELD_BYTES: Final = 32 * 1024 * 1024
 """Size of the chunks that wait for the end of the first part."""
 
-LEAST_BYTES: Final = 16 * 1024
+MIN_CHUNK_BYTES: Final = 16 * 1024
 MOST_BYTES: Final = 11 * 1024 * 1024
 """Of a chunk, whatever is asked for. A message carries it in base64, a third larger, and RabbitMQ
 refuses messages of more than 16 MiB."""
@@ -84,7 +84,7 @@ class Containers(Protocol):
     """The Report in its parts, and the Case, as seen by one chunk."""
 
     @property
-    def preamble(self) -> Sequence[Made]:
+    def preamble(self) -> Sequence[SerialisedObject]:
         """Author and markings: every object refers to them, so every chunk carries them."""
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
@@ -96,18 +96,18 @@ class Containers(Protocol):
     def note_refs(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that a Note of this part is attached to."""
 
-    def observed(self, seen: Observed) -> Made:
+    def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data, without labels."""
 
 
-class _Open:
+class _ChunkInProgress:
     """The content of a chunk that may still grow."""
 
-    def __init__(self, part: int, preamble: Sequence[Made]) -> None:
+    def __init__(self, part: int, preamble: Sequence[SerialisedObject]) -> None:
         self.part = part
-        self.objects: dict[str, Made] = {made.id: made for made in preamble}
+        self.objects: dict[str, SerialisedObject] = {made.id: made for made in preamble}
         self.labels: dict[str, LabelSets] = {}
-        self.observed: dict[tuple[str, ...], Observed] = {}
+        self.observed: dict[tuple[str, ...], ObservedDraft] = {}
         self.notes: dict[str, NoteDraft] = {}
         self.is_empty = True
         self.rows = 0
@@ -116,7 +116,7 @@ class _Open:
     def __len__(self) -> int:
         return len(self.objects) + len(self.observed) + len(self.notes)
 
-    def add(self, finding: Finding, fresh: Sequence[Made], size: int) -> None:
+    def add(self, finding: Finding, fresh: Sequence[SerialisedObject], size: int) -> None:
         """Add a finding of ``size`` bytes; ``fresh`` are its objects that are not here yet."""
         self.is_empty = False
         self.rows += finding.rows
@@ -179,18 +179,18 @@ class ChunkBuilder:
         self._containers = containers
         self._emit = emit
         self._max_objects = max_objects - 2  # the Report and the Case come on top
-        max_bytes = min(max(max_bytes, LEAST_BYTES), MOST_BYTES)
+        max_bytes = min(max(max_bytes, MIN_CHUNK_BYTES), MOST_BYTES)
         self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
         self._max_refs = max_refs
         self._part_refs: set[str] = set(first_refs)
         self._observed_in_part = 0
         self._findings_in_part = 0
-        self._held: list[_Open] = []
+        self._held: list[_ChunkInProgress] = []
         self._single = True
         self._sizes = Sizes()
-        self._open = _Open(1, containers.preamble)
+        self._open = _ChunkInProgress(1, containers.preamble)
         self._room = Room(self._max_objects - len(self._open), self._max_bytes - self._open.size)
-        self._place: dict[tuple[str, ...], _Open] = {}
+        self._place: dict[tuple[str, ...], _ChunkInProgress] = {}
         self.parts = 1
         self.merged = 0
         """Rows whose Note stood in the chunk already."""
@@ -203,7 +203,7 @@ class ChunkBuilder:
         """
         if self._add(finding):
             return 0
-        pieces, left_out = divided(finding, self._sizes, self._room)
+        pieces, left_out = split_finding(finding, self._sizes, self._room)
         return left_out + sum([not self._add(piece) for piece in pieces])
 
     def _add(self, finding: Finding) -> bool:
@@ -257,7 +257,7 @@ class ChunkBuilder:
         """References of the part so far; Observed-Data that will be merged count each time."""
         return len(self._part_refs) + self._observed_in_part
 
-    def _new_refs(self, fresh: Sequence[Made]) -> list[str]:
+    def _new_refs(self, fresh: Sequence[SerialisedObject]) -> list[str]:
         known = self._part_refs
         return [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
 
@@ -283,7 +283,7 @@ class ChunkBuilder:
         if self.parts > 1 or sum(content.size for content in self._held) > HELD_BYTES:
             self._single = False
             self._release(len(self._held) - 1)
-        self._open = _Open(self.parts, self._containers.preamble)
+        self._open = _ChunkInProgress(self.parts, self._containers.preamble)
 
     def _next_part(self) -> None:
         self.parts += 1
@@ -298,7 +298,7 @@ class ChunkBuilder:
             for refs in content.observed:
                 if self._place[refs] is content:
                     del self._place[refs]
-            self._emit(_closed(content, self._containers, only_part=self._single))
+            self._emit(_finished(content, self._containers, only_part=self._single))
         del self._held[:number]
 
 
@@ -313,7 +313,7 @@ def _repeated(finding: Finding, notes: Container[str]) -> int:
     return repeated
 
 
-def _closed(content: _Open, containers: Containers, *, only_part: bool) -> Chunk:
+def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: bool) -> Chunk:
     layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
     observable = _LabelWriter(b',"x_opencti_labels":')
     plain = _LabelWriter(b',"labels":')
@@ -352,5 +352,7 @@ class _LabelWriter:
             return b"}"
         written = self._known.get(labels)
         if written is None:
-            written = self._known[labels] = self._member + orjson.dumps(unite(labels)) + b"}"
+            written = self._known[labels] = (
+                self._member + orjson.dumps(united_labels(labels)) + b"}"
+            )
         return written

@@ -30,7 +30,7 @@ LAYER: Final[Mapping[str, int]] = {
 LAYERS: Final = len(_LAYERS)
 
 
-class Made:
+class SerialisedObject:
     """An object's id, its place in the order, and its JSON without the closing brace.
 
     Labels and score are not in ``body``: they differ from row to row and are united or
@@ -51,9 +51,9 @@ class Made:
         self.score = score
 
 
-def make(stix: Mapping[str, Any], score: int | None = None) -> Made:
+def serialise(stix: Mapping[str, Any], score: int | None = None) -> SerialisedObject:
     """Encode a STIX object of any type named in this module; ``KeyError`` for another type."""
-    return Made(stix["id"], LAYER[stix["type"]], orjson.dumps(stix)[:-1], score)
+    return SerialisedObject(stix["id"], LAYER[stix["type"]], orjson.dumps(stix)[:-1], score)
 
 
 Labels = tuple[str, ...]
@@ -63,7 +63,7 @@ LabelSets = Labels | frozenset[Labels]
 """The labels of a row, or of several with different ones."""
 
 
-class Observed:
+class ObservedDraft:
     """An Observed-Data before merging: one row's, or several with the same observables."""
 
     __slots__ = ("first", "labels", "last", "number", "refs")
@@ -109,20 +109,20 @@ class NoteDraft:
 class Finding:
     """Objects of one finding, closed under reference but for author, markings and containers."""
 
-    objects: dict[str, Made] = field(default_factory=dict)
+    objects: dict[str, SerialisedObject] = field(default_factory=dict)
     tags: list[tuple[Sequence[str], Labels]] = field(default_factory=list)
     """Ids of objects, and the labels of a row that are put on them."""
-    observed: list[Observed] = field(default_factory=list)
+    observed: list[ObservedDraft] = field(default_factory=list)
     """One a row; those of the same observables are merged later."""
     notes: list[NoteDraft] = field(default_factory=list)
     rows: int = 0
 
 
-def merge_observed(one: Observed, other: Observed) -> Observed:
+def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:
     """Return the Observed-Data that covers both; they have the same observables."""
     first, last = min(one.first, other.first), max(one.last, other.last)
     labels = merge_labels(one.labels, other.labels)
-    return Observed(one.refs, first, last, one.number + other.number, labels)
+    return ObservedDraft(one.refs, first, last, one.number + other.number, labels)
 
 
 def merge_labels(one: LabelSets, other: LabelSets) -> LabelSets:
@@ -134,6 +134,6 @@ def _sets(labels: LabelSets) -> frozenset[Labels]:
     return frozenset((labels,)) if isinstance(labels, tuple) else labels
 
 
-def unite(labels: LabelSets) -> Sequence[str]:
+def united_labels(labels: LabelSets) -> Sequence[str]:
     """Return the labels of all sets, each once, sorted."""
     return sorted({label for some in _sets(labels) for label in some})

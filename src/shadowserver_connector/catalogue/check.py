@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from shadowserver_connector.catalogue.model import (
+from shadowserver_connector.catalogue.catalogue import (
     EXCLUSIVE_ROLES,
     IDENTITY,
     PARTS,
@@ -40,7 +40,7 @@ def check(catalogue: Catalogue) -> None:
 def _roles(catalogue: Catalogue) -> Iterator[str]:
     for where, column in _readings(catalogue):
         if column.role not in ROLES:
-            yield f"{where}: unknown role {column.role}; see ROLES in catalogue/model.py"
+            yield f"{where}: unknown role {column.role}; see ROLES in catalogue/catalogue.py"
 
 
 def _findings(catalogue: Catalogue) -> Iterator[str]:
@@ -49,7 +49,7 @@ def _findings(catalogue: Catalogue) -> Iterator[str]:
             yield f"{where}: finding {column.finding} is none of {', '.join(PARTS)}"
     rules = catalogue.findings
     for role in sorted((rules.identity_roles | rules.volatile_roles) - ROLES):
-        yield f"findings.toml: roles: unknown role {role}; see ROLES in catalogue/model.py"
+        yield f"findings.toml: roles: unknown role {role}; see ROLES in catalogue/catalogue.py"
     for role in sorted(rules.identity_roles & rules.volatile_roles):
         yield f"findings.toml: roles: {role} is both identity and volatile"
     for meaning in sorted(rules.volatile_meanings - catalogue.meanings.keys()):

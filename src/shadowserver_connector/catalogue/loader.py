@@ -9,8 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from shadowserver_connector.catalogue.check import check
-from shadowserver_connector.catalogue.model import (
+from shadowserver_connector.catalogue.catalogue import (
     Activities,
     Catalogue,
     Column,
@@ -20,6 +19,7 @@ from shadowserver_connector.catalogue.model import (
     Pattern,
     ReportType,
 )
+from shadowserver_connector.catalogue.check import check
 from shadowserver_connector.errors import CatalogueError
 
 

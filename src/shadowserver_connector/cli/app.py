@@ -14,7 +14,7 @@ from shadowserver_connector import __version__
 from shadowserver_connector.cli import operations
 from shadowserver_connector.cli.arguments import Config, Files, Json, days_between, loaded_settings
 from shadowserver_connector.cli.usage import Commands, run
-from shadowserver_connector.exits import TABLE
+from shadowserver_connector.exit_codes import TABLE
 
 
 def is_compiled() -> bool:
@@ -71,7 +71,7 @@ def convert(
 ) -> None:
     """Convert report files on disk into STIX 2.1 bundles."""
     from shadowserver_connector.cli.convert import convert as command
-    from shadowserver_connector.settings.conversion import conversion_options
+    from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
         settings = loaded_settings(config).settings.shadowserver
@@ -112,7 +112,7 @@ def history(
 def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
     """Show how each column of a file is read, what is made of it, and which cells are bad."""
     from shadowserver_connector.cli.convert import explain as command
-    from shadowserver_connector.settings.conversion import conversion_options
+    from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
@@ -133,7 +133,7 @@ def preview(
 ) -> None:
     """Write one HTML page: charts, a table of findings, and the STIX graph to click through."""
     from shadowserver_connector.cli.preview import preview as command
-    from shadowserver_connector.settings.conversion import conversion_options
+    from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.exits import UsageError
+from shadowserver_connector.exit_codes import UsageError
 
 if TYPE_CHECKING:
-    from shadowserver_connector.settings import Loaded
+    from shadowserver_connector.settings import LoadedSettings
 
 
 _MOST_DAYS = 3660
@@ -37,7 +37,7 @@ Files = Annotated[
 ]
 
 
-def loaded_settings(config: Path | None) -> Loaded:
+def loaded_settings(config: Path | None) -> LoadedSettings:
     """Read the settings; imported late, as ``--help`` must not wait for pydantic."""
     from shadowserver_connector.settings import load_settings
 

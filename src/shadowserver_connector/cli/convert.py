@@ -18,7 +18,7 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
-from shadowserver_connector.exits import OK, SOME_FAILED
+from shadowserver_connector.exit_codes import OK, SOME_FAILED
 from shadowserver_connector.history.history import Comparison, open_history
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
@@ -30,8 +30,8 @@ from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.layout import SURPLUS
-from shadowserver_connector.report.parse_warnings import Oddities
-from shadowserver_connector.report.source import find_reports, unreadable
+from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.report_files import find_reports, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import original_file, report_folder
 
@@ -229,8 +229,8 @@ def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
 
 def _explain(job: Job, options: Options) -> dict[str, Any]:
     path, info = job
-    oddities = Oddities(info.file)
-    with open_table(path, oddities) as table:
+    warnings = ParseWarnings(info.file)
+    with open_table(path, warnings) as table:
         plan = compile_for(table.header, info, options)
         columns = [
             column
@@ -257,7 +257,7 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
         },
         "columns": [asdict(column) for column in columns],
         "objects": dict(sorted(by_type.items())),
-        "oddities": oddities.lines(),
+        "oddities": warnings.lines(),
     }
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from shadowserver_connector.cli.console import err, out, print_json, print_table
-from shadowserver_connector.exits import OK, UsageError
+from shadowserver_connector.exit_codes import OK, UsageError
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
 

@@ -17,7 +17,7 @@ from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import ConsoleLog, err, print_json, print_table, progress
 from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
-from shadowserver_connector.exits import OK, SOME_FAILED
+from shadowserver_connector.exit_codes import OK, SOME_FAILED
 from shadowserver_connector.operations.connections import open_session
 from shadowserver_connector.operations.imports import (
     Intake,
@@ -34,18 +34,18 @@ from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings import Loaded
-from shadowserver_connector.settings.conversion import conversion_options
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.settings import LoadedSettings
+from shadowserver_connector.settings.settings import conversion_options
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities, within
 from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import is_done
-from shadowserver_connector.state.storage import load
+from shadowserver_connector.state.serialisation import load
 
 HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 
-def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
+def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> int:
     """Bring files, folders and archives into OpenCTI; return the exit code."""
     intake = _intake(loaded, "import")
     results: list[Result] = []
@@ -64,7 +64,12 @@ def import_(loaded: Loaded, paths: Sequence[Path], *, as_json: bool) -> int:
 
 
 def backfill(
-    loaded: Loaded, first: date, last: date, *, confirm: Callable[[str], bool], as_json: bool
+    loaded: LoadedSettings,
+    first: date,
+    last: date,
+    *,
+    confirm: Callable[[str], bool],
+    as_json: bool,
 ) -> int:
     """Import what Shadowserver has for some days, once ``confirm`` agrees; return the exit code."""
     settings = loaded.settings.shadowserver
@@ -120,7 +125,7 @@ def _backfilled(
     return results
 
 
-def _intake(loaded: Loaded, command: str) -> Intake:
+def _intake(loaded: LoadedSettings, command: str) -> Intake:
     helper, waiter = open_session(loaded, ConsoleLog())
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
@@ -174,7 +179,7 @@ def _row(sent: Outcome) -> tuple[object, ...]:
     )
 
 
-def fetch(loaded: Loaded, archive: Path, first: date, last: date, *, as_json: bool) -> int:
+def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, as_json: bool) -> int:
     """Download the originals of some days into an archive folder; return the exit code."""
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []

@@ -13,11 +13,11 @@ from shadowserver_connector.cli.arguments import Config, Files, Json, days_betwe
 from shadowserver_connector.cli.console import err, out, print_json, print_table
 from shadowserver_connector.cli.usage import run as run_command
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.exits import OK, SOME_FAILED, UsageError
+from shadowserver_connector.exit_codes import OK, SOME_FAILED, UsageError
 from shadowserver_connector.operations.status import Failed, Run, Status, as_json, problems
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.plural import counted
-from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.settings.settings import Settings
 
 
 def show_status(settings: Settings, now: datetime, *, in_json: bool) -> int:

@@ -9,14 +9,14 @@ from pathlib import Path
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, progress
 from shadowserver_connector.errors import NotReadyError, SkippableError
-from shadowserver_connector.exits import OK, SOME_FAILED, UsageError
+from shadowserver_connector.exit_codes import OK, SOME_FAILED, UsageError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.plural import counted
-from shadowserver_connector.preview.page import Written, write_page
+from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
-from shadowserver_connector.report.source import find_reports
+from shadowserver_connector.report.report_files import find_reports
 
 Failed = dict[str, str]
 
@@ -64,7 +64,7 @@ def _jobs(paths: Sequence[Path], work: Path, failed: list[Failed]) -> list[Job]:
     return jobs
 
 
-def _show(written: Written, failed: Sequence[Failed], *, as_json: bool) -> None:
+def _show(written: WrittenPage, failed: Sequence[Failed], *, as_json: bool) -> None:
     page = str(written.page) if written.reports else None
     if as_json:
         print_json(

@@ -10,12 +10,12 @@ from rich.text import Text
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.cli.console import err, out, print_json, print_table
-from shadowserver_connector.exits import OK, code_of
+from shadowserver_connector.exit_codes import OK, code_of
 from shadowserver_connector.operations.connections import Side, try_opencti, try_shadowserver
-from shadowserver_connector.settings import Loaded
+from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.messages import MASK, masked
-from shadowserver_connector.settings.model import Settings
 from shadowserver_connector.settings.names import known_settings, secret_names
+from shadowserver_connector.settings.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class SettingRow:
     description: str
 
 
-def setting_rows(loaded: Loaded) -> tuple[SettingRow, ...]:
+def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
     """Return a row for each setting in the order of the models, then those handed on to pycti.
 
     A deprecated setting has a row only where it is set.
@@ -50,7 +50,7 @@ def setting_rows(loaded: Loaded) -> tuple[SettingRow, ...]:
             source=loaded.sources[name],
             description="Handed on to pycti.",
         )
-        for name, value in sorted(loaded.handed_on.items())
+        for name, value in sorted(loaded.for_pycti.items())
     ]
     return tuple(rows)
 
@@ -131,7 +131,7 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
     return OK
 
 
-def check(loaded: Loaded, *, as_json: bool) -> int:
+def check(loaded: LoadedSettings, *, as_json: bool) -> int:
     """Show all settings with their sources, and try both sides where they are configured."""
     settings = loaded.settings
     rows = setting_rows(loaded)

@@ -12,7 +12,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from shadowserver_connector.cli.console import err
-from shadowserver_connector.exits import INTERRUPTED, KINDS, OK, USAGE, code_of
+from shadowserver_connector.exit_codes import INTERRUPTED, KINDS, OK, USAGE, code_of
 
 
 def _message(error: Exception) -> str:

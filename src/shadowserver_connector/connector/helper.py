@@ -21,7 +21,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     VersionError,
 )
-from shadowserver_connector.settings.load import Loaded, export_for_pycti
+from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
 from shadowserver_connector.sink.platform import OPENCTI, Refusal, as_ours, refusal
 from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.sink.works import announce_or_fail
@@ -218,7 +218,7 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 _TIMEOUT: Final = 300.0
 
 
-def pycti_log(loaded: Loaded) -> Log:
+def pycti_log(loaded: LoadedSettings) -> Log:
     """Return a logger like the helper's ``connector_logger``, for the time before it exists."""
     export_for_pycti(loaded, os.environ)
     from pycti.utils.opencti_logger import logger
@@ -228,7 +228,7 @@ def pycti_log(loaded: Loaded) -> Log:
     return cast(Log, kind(connector.name))
 
 
-def connect(loaded: Loaded, waiter: Waiter) -> Any:
+def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     """Register with OpenCTI and return pycti's ``OpenCTIConnectorHelper``; waits until it is there.
 
     Raises CredentialsError where OpenCTI refuses the token, VersionError where pycti does not fit

@@ -16,7 +16,7 @@ from shadowserver_connector.errors import RetriableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
 from shadowserver_connector.sink.waiting import Log, Waiter

@@ -16,7 +16,7 @@ from shadowserver_connector.connector.state_store import Memory
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo, named_day
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import OPENCTI
 from shadowserver_connector.sink.waiting import Log, Waiter
@@ -26,14 +26,14 @@ from shadowserver_connector.state.imported import (
     finished,
     is_done,
     oldest_day,
-    passed_over,
     remembered,
+    skipped_days,
     tried_again,
     window,
     with_day_open,
     without_hopeless,
 )
-from shadowserver_connector.state.storage import FIRST_DAY, fitting
+from shadowserver_connector.state.serialisation import FIRST_DAY, fitting
 
 
 def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
@@ -151,7 +151,7 @@ def run_window(parts: Importer) -> bool:
     close_left_open(parts.helper, parts.waiter)
     settings = parts.settings
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
-    lost = passed_over(state, started.date(), settings.initial_lookback, settings.lookback)
+    lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
     patience = Patience(parts.waiter, parts.patience)
     listed = {day: _list_day(parts, patience, day) for day in days}
     found = {day: reports for day, reports in listed.items() if reports is not None}

@@ -12,7 +12,7 @@ from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.sink.platform import OPENCTI, ask
 from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.state.imported import State
-from shadowserver_connector.state.storage import dump, load, understand
+from shadowserver_connector.state.serialisation import dump, load, read_state
 from shadowserver_connector.temporary import temporary_directory
 
 DAMAGED: Final = "The state in OpenCTI is damaged; what cannot be read is imported again"
@@ -62,7 +62,7 @@ class Memory:
         NewerStateError: nothing is written then.
         """
         self._synchronise()
-        state, problems = understand(self._held)
+        state, problems = read_state(self._held)
         if self._lost:
             _keep_damaged(self._helper, ("it is no object",), self._lost, self._waiter.log)
             self._lost = ""

@@ -29,7 +29,7 @@ VERSION: Final = 1
 Opened = Literal["found", "new", "damaged"]
 """What was there: a history, none, or one that was damaged and is moved aside."""
 
-# `key` begins with the subject (mapping/planning/identity.py): the findings of an address, and of
+# `key` begins with the subject (mapping/planning/finding_identity.py): the findings of an address, and of
 # a network, stand together. Without a rowid a table is stored in the order of its key, once.
 _TABLES: Final = """
 CREATE TABLE feeds (id INTEGER PRIMARY KEY, type TEXT, list TEXT, UNIQUE (type, list));
@@ -73,7 +73,7 @@ class Database:
         Raises:
             HistoryError, HistoryBusyError, DiskFullError, HistoryDamagedError: see `errors`.
         """
-        with self.told(), _closing(_connect(self.path)) as connection:
+        with self.translated(), _closing(_connect(self.path)) as connection:
             connection.execute("BEGIN")
             yield connection
 
@@ -83,7 +83,7 @@ class Database:
 
         After an error, or the end of the process, nothing of it was done. Raises as `reading`.
         """
-        with self.told():
+        with self.translated():
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -103,7 +103,7 @@ class Database:
         with self.writing() as connection:
             for table in _CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
-        with self.told():
+        with self.translated():
             self._writer.execute("VACUUM")
 
     def close(self) -> None:
@@ -112,16 +112,16 @@ class Database:
         os.close(self._lock)
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
         """Tell errors of SQLite as ours; a file that turns out damaged is moved aside."""
         try:
             yield
         except sqlite3.Error as error:
-            told = _told(error, self.path)
-            if isinstance(told, HistoryDamagedError):
+            translated = _told(error, self.path)
+            if isinstance(translated, HistoryDamagedError):
                 self._writer.close()
                 _set_aside(self.path)
-            raise told from error
+            raise translated from error
 
 
 def open_database(directory: Path, owner: str) -> Database:
@@ -188,9 +188,9 @@ def _prepare(path: Path, owner: str) -> Opened:
             _check_owner(connection, path, owner)
             return "found"
     except sqlite3.Error as error:
-        told = _told(error, path)
-        if not there or not isinstance(told, HistoryDamagedError):
-            raise told from error
+        translated = _told(error, path)
+        if not there or not isinstance(translated, HistoryDamagedError):
+            raise translated from error
     _set_aside(path)
     _prepare(path, owner)
     return "damaged"

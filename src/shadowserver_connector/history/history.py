@@ -16,7 +16,7 @@ from shadowserver_connector.history.database import Database, Opened, open_datab
 from shadowserver_connector.history.day_rows import DayRows, Reported
 from shadowserver_connector.history.record import (
     DIGEST_BYTES,
-    Record,
+    FindingRecord,
     day_number,
     day_of,
     has_state,
@@ -48,14 +48,14 @@ _COLUMNS: Final = "key, states, first, last, since, before, days, seen, label"
 Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int]
 
 
-class Feed(NamedTuple):
+class ReportFeed(NamedTuple):
     """The reports that are compared with each other."""
 
     type: str
     list: str
 
 
-class Gone(NamedTuple):
+class GoneFinding(NamedTuple):
     """A finding of the last report that is not in this one."""
 
     key: bytes
@@ -81,7 +81,7 @@ class Comparison:
     """Day of the last report of the feed before this one; without one nothing can be gone."""
     gone: int
     """Findings of that report that are not in this one."""
-    which: tuple[Gone, ...]
+    which: tuple[GoneFinding, ...]
     """Those of them that were open longest, at most ``MOST_GONE``."""
 
 
@@ -116,7 +116,7 @@ class History:
         return self._database.path
 
     def compare(
-        self, feed: Feed, day: date, rows: DayRows, *, absence: int = ABSENCE
+        self, feed: ReportFeed, day: date, rows: DayRows, *, absence: int = ABSENCE
     ) -> Comparison:
         """Return what is new in a report; nothing is written.
 
@@ -143,7 +143,7 @@ class History:
             which=which,
         )
 
-    def commit(self, feed: Feed, day: date, rows: DayRows) -> None:
+    def commit(self, feed: ReportFeed, day: date, rows: DayRows) -> None:
         """Add a report of a day, all of it or nothing; the same one again changes nothing."""
         today = day_number(day)
         with self._database.writing() as connection, self._database.reading() as before:
@@ -217,7 +217,7 @@ class _Judge:
 
 
 def _verdict(
-    record: Record | None, today: int, states: bytes, absence: int, reports: list[int]
+    record: FindingRecord | None, today: int, states: bytes, absence: int, reports: list[int]
 ) -> int:
     if record is None:
         return NEW
@@ -249,14 +249,14 @@ class _Lost:
         if len(self._oldest) >= 2 * MOST_GONE:
             self._oldest = nsmallest(MOST_GONE, self._oldest)
 
-    def which(self, connection: sqlite3.Connection) -> tuple[Gone, ...]:
+    def which(self, connection: sqlite3.Connection) -> tuple[GoneFinding, ...]:
         gone = []
         for _, known in nsmallest(MOST_GONE, self._oldest):
             record = _record(known)
             text = connection.execute("SELECT text FROM labels WHERE id = ?", (record.label,))
             (label,) = text.fetchone() or ("",)
             first, last = day_of(record.first), day_of(record.last)
-            gone.append(Gone(known[0], label, first, last, record.days))
+            gone.append(GoneFinding(known[0], label, first, last, record.days))
         return tuple(gone)
 
 
@@ -323,7 +323,7 @@ def _write(
     flush()
 
 
-def _name_is_due(record: Record | None, found: Reported, today: int) -> bool:
+def _name_is_due(record: FindingRecord | None, found: Reported, today: int) -> bool:
     """Tell whether a name may be new, or its last day is to be brought up to date."""
     if record is None or record.states != found.states:
         return True
@@ -365,13 +365,13 @@ def _known(connection: sqlite3.Connection, feed: int) -> Iterator[Known]:
     return iter(connection.execute(query, (feed,)))
 
 
-def _record(known: Known) -> Record:
+def _record(known: Known) -> FindingRecord:
     _, states, first, last, since, before, days, seen, label = known
     bits = int.from_bytes(seen, "little")
-    return Record(states, first, last, since, before, days, bits, label)
+    return FindingRecord(states, first, last, since, before, days, bits, label)
 
 
-def _feed(connection: sqlite3.Connection, feed: Feed) -> int:
+def _feed(connection: sqlite3.Connection, feed: ReportFeed) -> int:
     """Return the number of a feed, 0 where there is none yet."""
     found = connection.execute("SELECT id FROM feeds WHERE type = ? AND list = ?", feed).fetchone()
     return found[0] if found else 0

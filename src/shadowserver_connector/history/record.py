@@ -39,7 +39,7 @@ def day_of(number: int) -> date:
     return date.fromordinal(number + EPOCH)
 
 
-class Record:
+class FindingRecord:
     """A finding's days, and the state that it had on the last of them."""
 
     __slots__ = ("before", "days", "first", "label", "last", "seen", "since", "states")
@@ -109,7 +109,9 @@ def has_state(states: bytes, state: bytes) -> bool:
     )
 
 
-def seen_on(known: Record | None, day: int, states: bytes, *, known_day: bool = False) -> Record:
+def seen_on(
+    known: FindingRecord | None, day: int, states: bytes, *, known_day: bool = False
+) -> FindingRecord:
     """Return what is known of a finding after one more day, with the states of its rows.
 
     The same day may come again: with states that it had it changes nothing, others are added to
@@ -117,7 +119,7 @@ def seen_on(known: Record | None, day: int, states: bytes, *, known_day: bool = 
     day before the window is not counted again.
     """
     if known is None:
-        return Record(states, day, day, day)
+        return FindingRecord(states, day, day, day)
     if day > known.last:
         return _later(known, day, states)
     if day == known.last:
@@ -125,11 +127,11 @@ def seen_on(known: Record | None, day: int, states: bytes, *, known_day: bool = 
     return _earlier(known, day, states, known_day)
 
 
-def _later(known: Record, day: int, states: bytes) -> Record:
+def _later(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
     same = states == known.states
     apart = day - known.last
     seen = 1 | (known.seen << apart & _SEEN if apart < WINDOW else 0)
-    return Record(
+    return FindingRecord(
         states,
         known.first,
         day,
@@ -141,10 +143,10 @@ def _later(known: Record, day: int, states: bytes) -> Record:
     )
 
 
-def _same_day(known: Record, day: int, states: bytes) -> Record:
+def _same_day(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
     together = _together(known.states, states)
     changed = together != known.states and known.since < day
-    return Record(
+    return FindingRecord(
         together,
         known.first,
         day,
@@ -156,7 +158,7 @@ def _same_day(known: Record, day: int, states: bytes) -> Record:
     )
 
 
-def _earlier(known: Record, day: int, states: bytes, known_day: bool) -> Record:
+def _earlier(known: FindingRecord, day: int, states: bytes, known_day: bool) -> FindingRecord:
     apart = known.last - day
     counted = known.was_seen(day) if apart < WINDOW else known_day
     same = _together(known.states, states) == known.states if counted else states == known.states
@@ -167,7 +169,7 @@ def _earlier(known: Record, day: int, states: bytes, known_day: bool) -> Record:
         since, before = known.seen_after(day), day
     else:
         before = max(before, day)
-    return Record(
+    return FindingRecord(
         known.states,
         min(known.first, day),
         known.last,

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Final
 
-from shadowserver_connector.bundle.finding import Finding, Labels, Made, Observed
+from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.objects.collector import NOTHING, Part
+from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, CellObjects
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import Row
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 
 CountedRow = tuple[int, Row, int]
 """Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
@@ -55,12 +55,12 @@ class _Added:
 class RowMapper:
     """Adds rows to findings by a plan; a bad cell costs the object it would have been in."""
 
-    def __init__(self, plan: Plan, oddities: Oddities) -> None:
+    def __init__(self, plan: Plan, warnings: ParseWarnings) -> None:
         self._plan = plan
-        self._oddities = oddities
+        self._warnings = warnings
         self._end = plan.context.end
-        self._kept = plan.context.memory.keeping(_REMEMBERED)
-        self._known: dict[tuple[Part, ...], Part] = self._kept.known
+        self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
+        self._known: dict[tuple[CellObjects, ...], CellObjects] = self._cache.known
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
@@ -97,7 +97,7 @@ class RowMapper:
         observing = plan.context.options.observed_data
         traffic = plan.traffic
         added = []
-        known: Part | None = None
+        known: CellObjects | None = None
         known_labels: Labels | None = None
         for number, row, times in rows:
             part = self._parts(row)
@@ -109,7 +109,7 @@ class RowMapper:
                 known, known_labels = part, labels
             bad = part.bad
             if traffic is not None:
-                seen, wrong = traffic.make(row, part.addresses)
+                seen, wrong = traffic.build(row, part.addresses)
                 if seen is not None:
                     finding.objects[seen.id] = seen
                     finding.tags.append(((seen.id,), labels))
@@ -120,34 +120,34 @@ class RowMapper:
                     bad += ((reader.name, reading.bad, reading.times),)
             if bad:
                 for column, why, values in dict.fromkeys(bad):
-                    self._oddities.add(why, number, column, times=values * times)
+                    self._warnings.add(why, number, column, times=values * times)
             time = self._time(plan.time, number, row, times) or plan.context.day
             first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
             if observing and part.observables:
                 refs = part.observables
-                finding.observed.append(Observed(refs, first, last, seen_times, labels))
+                finding.observed.append(ObservedDraft(refs, first, last, seen_times, labels))
             added.append(_Added(time, labels, part.subject, part.noted))
         return added
 
-    def _parts(self, row: Row) -> Part:
+    def _parts(self, row: Row) -> CellObjects:
         """Return the parts of all sections as one, with the relationships between them."""
         made = [section(row) for section in self._plan.sections]
-        parts = tuple([part for part in made if part is not NOTHING])
+        parts = tuple([part for part in made if part is not NO_OBJECTS])
         whole = self._known.get(parts)
         if whole is None:
             whole = self._assembled(parts)
             # The parts are kept by their sections too, but may be forgotten there before.
-            self._kept.keep(parts, whole, whole.size + sum([part.size for part in parts]))
+            self._cache.keep(parts, whole, whole.size + sum([part.size for part in parts]))
         return whole
 
-    def _assembled(self, parts: Sequence[Part]) -> Part:
-        objects: dict[str, Made] = {}
+    def _assembled(self, parts: Sequence[CellObjects]) -> CellObjects:
+        objects: dict[str, SerialisedObject] = {}
         observables: list[str] = []
         noted: list[tuple[str, ...]] = []
         tagged: list[tuple[str, ...]] = []
-        slots: dict[str, list[str]] = {}
-        whole = Part(objects, (), (), (), (), False, (), "", (), 0)
+        ends: dict[str, list[str]] = {}
+        whole = CellObjects(objects, (), (), (), (), False, (), "", (), 0)
         left_out = 0
         for part in parts:
             whole.bad += part.bad
@@ -155,8 +155,8 @@ class RowMapper:
                 left_out += len(part.objects)
                 continue
             _update(objects, part)
-            for slot, stix_id in part.slots:
-                slots.setdefault(slot, []).append(stix_id)
+            for end, stix_id in part.ends:
+                ends.setdefault(end, []).append(stix_id)
             observables.extend(part.observables)
             if part.noted:
                 noted.append(part.noted)
@@ -168,22 +168,22 @@ class RowMapper:
         whole.observables = tuple(sorted(set(observables)))
         whole.noted = _joined(noted)
         whole.tagged = _joined(tagged)
-        if len(slots) > 1:
-            left_out += self._relate(objects, slots)
+        if len(ends) > 1:
+            left_out += self._relate(objects, ends)
         if left_out:
             whole.bad += (("", LEFT_OUT, left_out),)
         whole.size = sum([len(made.body) for made in objects.values()])
         return whole
 
-    def _relate(self, objects: dict[str, Made], slots: dict[str, list[str]]) -> int:
+    def _relate(self, objects: dict[str, SerialisedObject], ends: dict[str, list[str]]) -> int:
         """Add the relationships between parts; return how many there was no room for."""
         left_out = 0
-        if "primary" not in slots and "subject" in slots:
-            slots["primary"] = slots["subject"][:1]
+        if "primary" not in ends and "subject" in ends:
+            ends["primary"] = ends["subject"][:1]
         encode = self._plan.context.encode.relationship
-        for source_slot, relationship_type, target_slot in self._rules:
-            targets = slots.get(target_slot, ())
-            for source in slots.get(source_slot, ()):
+        for source_end, relationship_type, target_end in self._rules:
+            targets = ends.get(target_end, ())
+            for source in ends.get(source_end, ()):
                 if len(objects) >= ROW_OBJECTS:
                     left_out += len(targets)
                     continue
@@ -208,7 +208,7 @@ class RowMapper:
         except ValueError as error:
             column = self._plan.columns[at]
             if not is_empty(column.role, row[at]):
-                self._oddities.add(str(error), number, column.name, times=times)
+                self._warnings.add(str(error), number, column.name, times=times)
             return None
 
     def _count(self, number: int, row: Row, times: int) -> int:
@@ -217,7 +217,7 @@ class RowMapper:
         at, reader = self._plan.count
         reading = reader.read(row[at])
         if reading.bad:
-            self._oddities.add(reading.bad, number, reader.name, times=times)
+            self._warnings.add(reading.bad, number, reader.name, times=times)
         return reading.value or 1
 
 
@@ -238,7 +238,7 @@ def _joined(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(groups)))
 
 
-def _update(objects: dict[str, Made], part: Part) -> None:
+def _update(objects: dict[str, SerialisedObject], part: CellObjects) -> None:
     """Add the objects of a part; of two with the same id the one with the higher score stays."""
     if not objects:
         objects.update(part.objects)

@@ -24,8 +24,8 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
 )
 from shadowserver_connector.plural import counted
-from shadowserver_connector.settings.load import Loaded
-from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.settings.load import LoadedSettings
+from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.sink.platform import first_refusal
 from shadowserver_connector.sink.waiting import Log, Waiter
 
@@ -149,7 +149,7 @@ def _custom_headers(settings: Settings) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in named}
 
 
-def open_session(loaded: Loaded, log: Log) -> tuple[Any, Waiter]:
+def open_session(loaded: LoadedSettings, log: Log) -> tuple[Any, Waiter]:
     """Return pycti's helper, registered under the connector's id, and how to wait.
 
     The helper never pings: a ping carries the state, and a connector that runs under the same id
@@ -161,7 +161,7 @@ def open_session(loaded: Loaded, log: Log) -> tuple[Any, Waiter]:
     return connect(_silent(loaded), waiter), waiter
 
 
-def _silent(loaded: Loaded) -> Loaded:
+def _silent(loaded: LoadedSettings) -> LoadedSettings:
     """Return settings by which pycti pings not, listens on no port, and logs errors only."""
     changes = {"run_and_terminate": True, "expose_metrics": False, "log_level": "error"}
     connector = loaded.settings.connector.model_copy(update=changes)

@@ -40,8 +40,8 @@ from shadowserver_connector.pipeline.conversions import Conversions, Convert, co
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
 from shadowserver_connector.report.parse_warnings import printable
-from shadowserver_connector.report.source import ReportFile, find_reports, shown_path
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.report.report_files import ReportFile, find_reports, shown_path
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import are_bytes_known, with_done
 

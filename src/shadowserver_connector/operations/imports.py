@@ -34,8 +34,8 @@ from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.downloads import Download, fetch_all
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.info import ReportInfo, fingerprint
-from shadowserver_connector.report.source import find_reports, unreadable
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.report.report_files import find_reports, unreadable
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.directory import partial_folder
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities

@@ -22,8 +22,8 @@ from shadowserver_connector.connector.importer import now as utc_now
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.status import Status, after, as_json, from_json
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.source import shown_path
-from shadowserver_connector.settings.model import Settings
+from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.sink.waiting import Log
 from shadowserver_connector.temporary import temporary_directory
 

@@ -26,8 +26,8 @@ from shadowserver_connector.pipeline.conversions import Conversion, convert_anyw
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.info import has_day, info_from_filename
-from shadowserver_connector.report.parse_warnings import Oddities
-from shadowserver_connector.report.source import ReportFile, unreadable
+from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.report_files import ReportFile, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_directory
@@ -51,7 +51,7 @@ def job_of(file: ReportFile) -> Job:
 
 
 def _first_day(path: Path, name: str) -> date | None:
-    with open_table(path, Oddities(name)) as table:
+    with open_table(path, ParseWarnings(name)) as table:
         if "timestamp" not in table.header:
             return None
         at = table.header.index("timestamp")

@@ -12,16 +12,16 @@ from typing import Final
 import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, ChunkBuilder, Encoded
-from shadowserver_connector.bundle.finding import Finding, make
+from shadowserver_connector.bundle.finding import Finding, serialise
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.report_and_case import ReportContainers
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
 from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
-from shadowserver_connector.mapping.planning.statistics import Survey, surveyed
+from shadowserver_connector.mapping.planning.row_statistics import RowStatistics, count_rows
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.mapping.texts.notes import (
     HOST_ROWS,
@@ -34,9 +34,9 @@ from shadowserver_connector.mapping.texts.report_text import summary
 from shadowserver_connector.pipeline.external_sort import HostSort, host_reader, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.stix import knowledge, markings, observables
+from shadowserver_connector.stix import markings, observables, shared_objects
 from shadowserver_connector.stix.origin import Origin
 
 THRESHOLD: Final = 200_000
@@ -85,15 +85,15 @@ def convert_report(
     an empty one, ``OSError`` where disk or file fail.
     """
     facts = fingerprint(path)
-    oddities = Oddities(info.file)
+    warnings = ParseWarnings(info.file)
     tally = _Tally(emit)
-    with seldom_collected(), open_table(path, oddities) as table, sorted_by_host() as rows:
+    with seldom_collected(), open_table(path, warnings) as table, sorted_by_host() as rows:
         plan = compile_for(table.header, info, options)
-        survey = Survey()
-        wanted = surveyed(table.rows(), plan, survey, oddities)
-        rows.fill(wanted, host_reader(plan.survey.host))
-        survey.repeated = survey.kept - rows.different()
-        containers = _containers(info, facts, plan, survey, oddities)
+        statistics = RowStatistics()
+        wanted = count_rows(table.rows(), plan, statistics, warnings)
+        rows.fill(wanted, host_reader(plan.statistics.host))
+        statistics.repeated = statistics.kept - rows.different()
+        containers = _containers(info, facts, plan, statistics, warnings)
         artifact = _artifact(path, info, facts, plan)
         tally.emit(_first_chunk(artifact, containers))
         builder = ChunkBuilder(
@@ -104,25 +104,25 @@ def convert_report(
             max_refs=options.report_max_refs,
             first_refs=[artifact.id] if artifact else [],
         )
-        for finding in _findings(rows, plan, survey, oddities):
+        for finding in _findings(rows, plan, statistics, warnings):
             if left_out := builder.add(finding):
-                oddities.add(TOO_LARGE, 0, times=left_out)
+                warnings.add(TOO_LARGE, 0, times=left_out)
         builder.close()
-    merged = survey.repeated + builder.merged
+    merged = statistics.repeated + builder.merged
     return Outcome(
         info=info,
-        severity=survey.highest,
-        rows=survey.rows,
-        noted=survey.kept - merged,
+        severity=statistics.highest,
+        rows=statistics.rows,
+        noted=statistics.kept - merged,
         merged=merged,
-        filtered=survey.filtered,
-        cut=survey.cut,
+        filtered=statistics.filtered,
+        cut=statistics.cut,
         chunks=tally.chunks,
         objects=dict(sorted(tally.objects.items())),
         size=facts.size,
         sha256=facts.sha256,
-        oddities=oddities.counts(),
-        remarks=tuple(oddities.lines()),
+        oddities=warnings.counts(),
+        remarks=tuple(warnings.lines()),
     )
 
 
@@ -153,7 +153,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
             f"{info.file}: no report: not one column in its first line is known; "
             "see what answered in its place, or get the file again"
         )
-    origin = Origin(knowledge.author()["id"], (markings.TLP[options.marking],))
+    origin = Origin(shared_objects.author()["id"], (markings.TLP[options.marking],))
     day = f"{info.day.isoformat()}T00:00:00.000Z"
     context = Context(
         origin=origin,
@@ -163,25 +163,34 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         activities=catalogue.activities,
         options=options,
         encode=Encoders(origin, day),
-        memory=Memory(),
+        cache_budget=CacheBudget(),
     )
     return compile_plan(columns, context)
 
 
 def _containers(
-    info: ReportInfo, facts: FileFacts, plan: Plan, survey: Survey, oddities: Oddities
+    info: ReportInfo,
+    facts: FileFacts,
+    plan: Plan,
+    statistics: RowStatistics,
+    warnings: ParseWarnings,
 ) -> ReportContainers:
     context = plan.context
     options = context.options
     return ReportContainers(
         origin=context.origin,
-        preamble=(make(markings.tlp_marking(options.marking)), make(knowledge.author())),
+        preamble=(
+            serialise(markings.tlp_marking(options.marking)),
+            serialise(shared_objects.author()),
+        ),
         name=f"Shadowserver {context.report_type.title}: {info.file.removesuffix('.csv')}",
         day=context.day,
-        description=summary(info, context.report_type, survey, facts, oddities.lines(), options),
+        description=summary(
+            info, context.report_type, statistics, facts, warnings.lines(), options
+        ),
         file_name=info.file,
         labels=plan.labels.base,
-        severity=survey.highest,
+        severity=statistics.highest,
         options=options,
         encode=context.encode,
         link=f"{options.download_url}{info.id}" if options.link_download and info.id else None,
@@ -212,11 +221,13 @@ def _first_chunk(artifact: Encoded | None, containers: ReportContainers) -> Chun
     return Chunk("artifact", (*preamble, *carried, report), 0)
 
 
-def _findings(rows: HostSort, plan: Plan, survey: Survey, oddities: Oddities) -> Iterator[Finding]:
-    mapper = RowMapper(plan, oddities)
+def _findings(
+    rows: HostSort, plan: Plan, statistics: RowStatistics, warnings: ParseWarnings
+) -> Iterator[Finding]:
+    mapper = RowMapper(plan, warnings)
     mode = plan.context.options.notes
     if mode == "auto":
-        mode = "finding" if survey.kept <= AUTO_FINDING_NOTES else "host"
+        mode = "finding" if statistics.kept <= AUTO_FINDING_NOTES else "host"
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
     groups = rows.by_host(HOST_ROWS) if mode == "host" else rows.in_turn(_rows_at_once(plan))

@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from shadowserver_connector.mapping.planning.statistics import NumberedRow
+from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.rows import CountedRow
 from shadowserver_connector.temporary import temporary_directory
 

@@ -11,11 +11,11 @@ from typing import Any, Final, TypeVar
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.tags import RANK, SEVERITIES
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.statistics import MAX_DISTINCT, Selection
+from shadowserver_connector.mapping.planning.row_statistics import MAX_DISTINCT, RowFilter
 from shadowserver_connector.pipeline.convert import compile_for
 from shadowserver_connector.preview.table_rows import facet_reader, first_column
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
 
 TOP: Final = 15
@@ -111,11 +111,11 @@ def count_report(path: Path, info: ReportInfo, options: Options, counts: Counts)
 
     Raises what ``open_table`` raises; ``counts`` is then as it was.
     """
-    oddities = Oddities(info.file)
-    with open_table(path, oddities) as table:
+    warnings = ParseWarnings(info.file)
+    with open_table(path, warnings) as table:
         plan = compile_for(table.header, info, options)
         report_type = plan.context.report_type
-        selection = Selection(plan, oddities)
+        selection = RowFilter(plan, warnings)
         read = facet_reader(plan)
         name_at = first_column(plan.columns, "as_name", report_type.primary)
         highest = SEVERITIES[0]

@@ -21,7 +21,7 @@ import orjson
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.page_data import MAX_FINDINGS, Model, collect
+from shadowserver_connector.preview.page_data import MAX_FINDINGS, PageData, collect
 
 SCRIPTS: Final = (
     "data.js",
@@ -47,7 +47,7 @@ _ESCAPES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenPage:
     """What a page was made of."""
 
     page: Path
@@ -70,7 +70,7 @@ def write_page(
     *,
     most: int = MAX_FINDINGS,
     advance: Callable[[], object] = lambda: None,
-) -> Written:
+) -> WrittenPage:
     """Write the page of some reports; the same reports and options give the same bytes.
 
     See ``collect`` for what it holds and for ``advance``. The file appears whole or not at all,
@@ -84,7 +84,7 @@ def write_page(
         content = render(model, library)
         size = len(content)
         _write(page, content)
-    return Written(
+    return WrittenPage(
         page=page,
         size=size,
         reports=len(model.overview["reports"]),
@@ -95,7 +95,7 @@ def write_page(
     )
 
 
-def render(model: Model, library: str) -> bytes:
+def render(model: PageData, library: str) -> bytes:
     """Return the page; ``library`` is the text of plotly.js."""
     assets = files("shadowserver_connector.preview") / "assets"
     own = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)

@@ -19,13 +19,13 @@ from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.counts import Counts, ReportCounts, count_report
 from shadowserver_connector.preview.table_rows import read_findings
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.source import unreadable
+from shadowserver_connector.report.report_files import unreadable
 
 MAX_TEXT: Final = 4_000
 """Characters of one property that the page holds."""
 
 
-class Objects:
+class ObjectsById:
     """Collects objects chunk by chunk; a further copy adds to the first, as in OpenCTI."""
 
     def __init__(self) -> None:
@@ -89,14 +89,14 @@ Counted = tuple[Path, ReportInfo, ReportCounts]
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class PageData:
     """What the page is made of."""
 
     overview: dict[str, Any]
     """Reports, totals and charts."""
     findings: list[dict[str, Any]]
     """By report, as ``read_findings`` returns them."""
-    objects: Objects
+    objects: ObjectsById
     failures: tuple[Failure, ...]
 
 
@@ -106,7 +106,7 @@ def collect(
     *,
     most: int = MAX_FINDINGS,
     advance: Callable[[], object] = lambda: None,
-) -> Model:
+) -> PageData:
     """Read and convert reports; ``advance`` is called twice for each.
 
     The charts count every finding. Table and graph hold ``most`` findings at most: where there
@@ -119,7 +119,7 @@ def collect(
     counts = Counts()
     counted, failures = _counted(jobs, options, counts, advance)
     shares = fair_shares([report.kept for _, _, report in counted], most)
-    objects = Objects()
+    objects = ObjectsById()
     findings: list[dict[str, Any]] = []
     for (path, info, report), share in zip(counted, shares, strict=True):
         if share:
@@ -129,7 +129,7 @@ def collect(
         else:
             findings.append({"columns": [], "at": {}, "rows": []})
         advance()
-    return Model(
+    return PageData(
         overview={
             "program": f"shadowserver-connector {__version__}",
             "marking": options.marking,

@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
-from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.catalogue.catalogue import Column
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_seen
@@ -15,11 +15,11 @@ from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.tags import find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.mapping.planning.statistics import Selection
+from shadowserver_connector.mapping.planning.row_statistics import RowFilter
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.convert import compile_for
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
 
 _REMEMBERED_LENGTH: Final = 200
@@ -122,10 +122,10 @@ def read_findings(path: Path, info: ReportInfo, options: Options) -> dict[str, A
     says which of them the table shows; ``rows`` are
     ``[row number, severity, time, asn, country, tags, cves, cells]``.
     """
-    oddities = Oddities(info.file)
-    with open_table(path, oddities) as table:
+    warnings = ParseWarnings(info.file)
+    with open_table(path, warnings) as table:
         plan = compile_for(table.header, info, options)
-        selection = Selection(plan, oddities)
+        selection = RowFilter(plan, warnings)
         read = facet_reader(plan)
         rows: list[list[Any]] = []
         for number, row in table.rows():
@@ -159,7 +159,7 @@ def _packed(plan: Plan, rows: list[list[Any]]) -> dict[str, Any]:
     columns = plan.columns
     primary = plan.context.report_type.primary
     shown = {
-        "address": plan.survey.host,
+        "address": plan.statistics.host,
         "port": first_column(columns, "port", primary),
         "hostname": first_column(columns, "hostname", primary),
     }

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import BinaryIO
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 
 _CHUNK = 1 << 20
 
@@ -72,7 +72,7 @@ class Layout:
     """A line is longer than ``LONGEST_LINE`` characters."""
 
 
-def survey(file: BinaryIO, name: str) -> Layout:
+def detect_layout(file: BinaryIO, name: str) -> Layout:
     """Read the file once, in chunks, and tell how it is written.
 
     The whole file is looked at, since the one row that shows its quoting can be the last.
@@ -224,7 +224,7 @@ def read_header(line: str, delimiter: str, name: str) -> list[str]:
     return cells
 
 
-def column_names(cells: list[str], oddities: Oddities) -> tuple[str, ...]:
+def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
     """Return the names that the columns go by: lower-case, trimmed, never empty, each once.
 
     A name that comes again gets a number: ``tag``, ``tag_2``. A column without a name is
@@ -240,7 +240,7 @@ def column_names(cells: list[str], oddities: Oddities) -> tuple[str, ...]:
     names: list[str] = []
     for position, name in enumerate(plain, start=1):
         if not name:
-            oddities.add("column without a name", 0, f"column_{position}")
+            warnings.add("column without a name", 0, f"column_{position}")
             name = f"column_{position}"
         unique = name
         number = numbers.get(name, 2)
@@ -249,7 +249,7 @@ def column_names(cells: list[str], oddities: Oddities) -> tuple[str, ...]:
             number += 1
         numbers[name] = number
         if unique != name:
-            oddities.add("column name used twice", 0, name)
+            warnings.add("column name used twice", 0, name)
         taken.add(unique)
         names.append(unique)
     return tuple(names)

@@ -28,7 +28,7 @@ class _Seen:
     places: list[Place] = field(default_factory=list)
 
 
-class Oddities:
+class ParseWarnings:
     """The oddities of one file, in bounded memory.
 
     A kind is a short phrase that completes "``<file>``: ", such as ``"short row, padded"`` or

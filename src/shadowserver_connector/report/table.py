@@ -17,10 +17,10 @@ from shadowserver_connector.report.layout import (
     Quoting,
     column_names,
     delimiter_of,
+    detect_layout,
     read_header,
-    survey,
 )
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.records import RecordReader
 
 _BUFFER = 1 << 18
@@ -28,14 +28,14 @@ _ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")
 
 
 @contextmanager
-def open_table(path: Path, oddities: Oddities) -> Iterator[Table]:
+def open_table(path: Path, warnings: ParseWarnings) -> Iterator[Table]:
     """Open a CSV report on disk for as many passes over its rows as needed.
 
     Raises ``NotReadyError`` for a file without content, ``ReportUnreadableError`` for one that
-    is no table, both naming ``oddities.file``, and ``OSError`` where it cannot be read.
+    is no table, both naming ``warnings.file``, and ``OSError`` where it cannot be read.
     """
     with path.open("rb", buffering=_BUFFER) as file:
-        table = Table(file, survey(file, oddities.file), oddities)
+        table = Table(file, detect_layout(file, warnings.file), warnings)
         try:
             yield table
         finally:
@@ -52,10 +52,10 @@ class Table:
 
     header: tuple[str, ...]
 
-    def __init__(self, file: BinaryIO, layout: Layout, oddities: Oddities) -> None:
+    def __init__(self, file: BinaryIO, layout: Layout, warnings: ParseWarnings) -> None:
         self._file = file
         self._layout = layout
-        self._oddities = oddities
+        self._warnings = warnings
         self._rows: Generator[tuple[int, list[str]], None, None] | None = None
         self._reported = 0
         self._reported_between = 0
@@ -63,10 +63,10 @@ class Table:
             first = _header_line(_capped(text, lambda: None))
         self._delimiter = delimiter_of(first)
         self._name_unusual_form()
-        self._cells = read_header(first, self._delimiter, oddities.file)
+        self._cells = read_header(first, self._delimiter, warnings.file)
         if "\0" in first:
-            oddities.add("NUL characters in the header, taken out", 0)
-        self.header = (*column_names(self._cells, oddities), SURPLUS)
+            warnings.add("NUL characters in the header, taken out", 0)
+        self.header = (*column_names(self._cells, warnings), SURPLUS)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Return an iterator over the data rows with their numbers, from the first row on.
@@ -100,7 +100,7 @@ class Table:
             between += 1
             if between > self._reported_between:
                 self._reported_between = between
-                self._oddities.add(kind, number + 1)
+                self._warnings.add(kind, number + 1)
 
         def cut() -> None:
             odd_between_rows("line longer than 2 Mi characters, cut")
@@ -136,10 +136,10 @@ class Table:
     def _name_unusual_form(self) -> None:
         if self._layout.encoding != "utf-8":
             shown = self._layout.encoding.upper()
-            self._oddities.add(f"written in {shown}, not in UTF-8", 0)
+            self._warnings.add(f"written in {shown}, not in UTF-8", 0)
         if self._delimiter != ",":
             shown = "semicolons" if self._delimiter == ";" else "tabs"
-            self._oddities.add(f"columns divided by {shown}, not by commas", 0)
+            self._warnings.add(f"columns divided by {shown}, not by commas", 0)
 
     def _clean(self, number: int, row: list[str]) -> None:
         """Take NULs out, and give bytes that are no UTF-8 the meaning they have in Windows-1252."""
@@ -174,7 +174,7 @@ class Table:
 
     def _odd(self, kind: str, number: int, column: str = "") -> None:
         if number > self._reported:
-            self._oddities.add(kind, number, column)
+            self._warnings.add(kind, number, column)
 
     def _name(self, index: int) -> str:
         return self.header[min(index, len(self._cells))]

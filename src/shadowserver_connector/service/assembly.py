@@ -26,11 +26,10 @@ from shadowserver_connector.operations.status_file import Watch, status_path, wa
 from shadowserver_connector.pipeline.conversions import with_room
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.source import shown_path
-from shadowserver_connector.settings.conversion import conversion_options
-from shadowserver_connector.settings.load import Loaded
-from shadowserver_connector.settings.model import ApiCredentials
-from shadowserver_connector.settings.opencti import ConnectorSettings
+from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.settings.load import LoadedSettings
+from shadowserver_connector.settings.opencti_section import ConnectorSettings
+from shadowserver_connector.settings.settings import ApiCredentials, conversion_options
 from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.temporary import private_directory, temporary_directory
@@ -52,7 +51,7 @@ class Connector:
 class Process:
     """The parts of a running connector, as far as they exist."""
 
-    def __init__(self, loaded: Loaded, log: Log) -> None:
+    def __init__(self, loaded: LoadedSettings, log: Log) -> None:
         self.loaded = loaded
         self.waiter = Waiter(threading.Event(), log)
         self.watch = Watch(status_path(loaded.settings), log)
@@ -132,7 +131,7 @@ class Process:
         return partial(run_window, self.importer)
 
 
-def _observer(loaded: Loaded, watch: Watch) -> Observe:
+def _observer(loaded: LoadedSettings, watch: Watch) -> Observe:
     if not loaded.settings.connector.expose_metrics:
         return watch.observe
     from shadowserver_connector.operations.metrics import Metrics, serve_on
@@ -171,7 +170,7 @@ def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
 
 
 def _reports_api(
-    loaded: Loaded, credentials: ApiCredentials, waiter: Waiter, observe: Observe
+    loaded: LoadedSettings, credentials: ApiCredentials, waiter: Waiter, observe: Observe
 ) -> ReportsApi:
     settings = loaded.settings.shadowserver
 

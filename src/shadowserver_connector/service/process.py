@@ -15,10 +15,10 @@ from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.helper import pycti_log
 from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.exits import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
+from shadowserver_connector.exit_codes import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
 from shadowserver_connector.operations.drop import SETTLED
 from shadowserver_connector.service.assembly import Process
-from shadowserver_connector.settings.load import Loaded, load_settings
+from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 
 # Seconds. Docker kills ten seconds after it asked to stop.
@@ -30,7 +30,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 Body = Callable[[Process], int]
 
 
-def run(loaded: Loaded | None = None) -> int:
+def run(loaded: LoadedSettings | None = None) -> int:
     """Run as OpenCTI's connector until asked to stop; return the exit code.
 
     Without ``loaded`` the settings are read from their usual places. With
@@ -44,7 +44,7 @@ def run(loaded: Loaded | None = None) -> int:
     return _supervised(loaded, _for_ever, stopped=OK)
 
 
-def run_once(loaded: Loaded | None = None) -> int:
+def run_once(loaded: LoadedSettings | None = None) -> int:
     """Run once and return the exit code of what came of it, as `exits.TABLE` has them.
 
     When asked to stop before that, it ends the process with the code for an interruption.
@@ -85,7 +85,7 @@ def _code_of_run(run: Run, waiter: Waiter) -> int:
     return code
 
 
-def _supervised(loaded: Loaded, body: Body, *, stopped: int) -> int:
+def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     """Run ``body`` in a thread, so that a signal is heard whatever the body is waiting for.
 
     ``stopped`` is the exit code after a signal.

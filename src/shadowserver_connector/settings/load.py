@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr, ValidationError
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.settings.messages import as_text, ill_written, refused, unreachable
-from shadowserver_connector.settings.model import Settings
-from shadowserver_connector.settings.names import HANDED_ON, SECTIONS, known_settings
+from shadowserver_connector.settings.messages import as_text, malformed, refusal, unreachable
+from shadowserver_connector.settings.names import PYCTI_NAMES, SECTIONS, known_settings
 from shadowserver_connector.settings.network import (
     FURTHER,
     NO_PROXY,
@@ -27,8 +26,9 @@ from shadowserver_connector.settings.network import (
     Network,
     verifying_context,
 )
+from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.settings.sources import (
-    Given,
+    RawValue,
     SecretFile,
     Source,
     Text,
@@ -44,7 +44,7 @@ MAX_SECRET_CHARACTERS = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSettings:
     """Settings, and where each came from."""
 
     settings: Settings
@@ -55,7 +55,7 @@ class Loaded:
     """Environment variables without effect -> the file that gives another value."""
     warnings: tuple[str, ...]
     """One line each, for the start to log; hidden variables are among them."""
-    handed_on: Mapping[str, SecretStr] = field(repr=False)
+    for_pycti: Mapping[str, SecretStr] = field(repr=False)
     """Settings that only pycti reads; see `pycti_names`."""
 
 
@@ -64,7 +64,7 @@ def load_settings(
     config_file: Path | None = None,
     env_file: Path | None = None,
     environ: Mapping[str, str] | None = None,
-) -> Loaded:
+) -> LoadedSettings:
     """Read, merge and check all settings.
 
     Files that are not named are looked for as ``config.yml`` and ``.env`` in the working directory
@@ -86,7 +86,7 @@ def load_settings(
         except SettingsError as error:
             problems.append(str(error))
             continue
-        if flaw := ill_written(name, text):
+        if flaw := malformed(name, text):
             problems.append(f"{name} ({sources[name]}): {flaw}")
         else:
             values[name] = text
@@ -99,13 +99,13 @@ def load_settings(
             "These environment variables have no effect, a file has another value: "
             + ", ".join(f"{name} ({label})" for name, label in hidden.items())
         )
-    return Loaded(
+    return LoadedSettings(
         settings=settings,
         sources=sources,
         hidden=hidden,
         warnings=tuple(warnings),
-        handed_on={
-            name: SecretStr(as_text(value)) for name, value in values.items() if name in HANDED_ON
+        for_pycti={
+            name: SecretStr(as_text(value)) for name, value in values.items() if name in PYCTI_NAMES
         },
     )
 
@@ -126,7 +126,7 @@ def _find(name: str) -> Path | None:
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
-def _winners(by_priority: Sequence[Source]) -> Iterator[tuple[str, Given, str]]:
+def _winners(by_priority: Sequence[Source]) -> Iterator[tuple[str, RawValue, str]]:
     seen: set[str] = set()
     for source in by_priority:
         for name, given in source.values.items():
@@ -135,7 +135,7 @@ def _winners(by_priority: Sequence[Source]) -> Iterator[tuple[str, Given, str]]:
                 yield name, given, source.label
 
 
-def _read_secret(name: str, given: Given, label: str) -> Text:
+def _read_secret(name: str, given: RawValue, label: str) -> Text:
     if not isinstance(given, SecretFile):
         return given
     named = f"{name}_FILE ({label}): {on_one_line(given.path)}"
@@ -166,7 +166,7 @@ def _validate(
     try:
         settings = Settings.model_validate({**data, "network": _network(values, sources)})
     except ValidationError as error:
-        raise SettingsError("\n".join([*problems, *refused(error, values, sources)])) from None
+        raise SettingsError("\n".join([*problems, *refusal(error, values, sources)])) from None
     except OSError as error:
         # Pydantic asks the system whether a path is a file.
         raise SettingsError("\n".join([*problems, unreachable(error, values, sources)])) from None
@@ -200,7 +200,7 @@ def _deprecations(settings: Settings, sources: dict[str, str]) -> list[str]:
     return [f"{old} ({sources[old]}) is deprecated: write {new}={period} instead"]
 
 
-def export_for_pycti(loaded: Loaded, environ: MutableMapping[str, str]) -> None:
+def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
     """Write every ``OPENCTI_*`` and ``CONNECTOR_*`` value that is set into `environ`.
 
     Defaults too, since ours differ from pycti's (TLS is verified). Call it before pycti is first
@@ -212,13 +212,13 @@ def export_for_pycti(loaded: Loaded, environ: MutableMapping[str, str]) -> None:
         value = getattr(getattr(loaded.settings, setting.section), setting.key)
         if value is not None:
             environ[name] = as_text(value)
-    for name, secret in loaded.handed_on.items():
+    for name, secret in loaded.for_pycti.items():
         environ[name] = secret.get_secret_value()
     _export_authorities(loaded, environ)
     _export_proxies(loaded, environ)
 
 
-def _export_authorities(loaded: Loaded, environ: MutableMapping[str, str]) -> None:
+def _export_authorities(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
     """Name the authorities as ``requests`` reads them: pycti has no setting for them.
 
     pycti's own `HTTPS_CA_CERTIFICATES` would replace all others, verify where that is switched
@@ -252,7 +252,7 @@ def _joined(found: Authorities) -> Path:
     return Path(file.name)
 
 
-def _export_proxies(loaded: Loaded, environ: MutableMapping[str, str]) -> None:
+def _export_proxies(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
     """Name the proxies such that ``requests`` takes the way to OpenCTI that we take."""
     network = loaded.settings.network
     if not any(network.given.get(name) for name in PROXIES):

@@ -11,9 +11,14 @@ from typing import Any
 
 from pydantic import ByteSize, SecretStr, ValidationError
 
-from shadowserver_connector.settings.kinds import CHUNK_BYTES
-from shadowserver_connector.settings.names import HANDED_ON, SECTIONS, known_settings, secret_names
+from shadowserver_connector.settings.names import (
+    PYCTI_NAMES,
+    SECTIONS,
+    known_settings,
+    secret_names,
+)
 from shadowserver_connector.settings.sources import Text
+from shadowserver_connector.settings.value_types import CHUNK_BYTES
 
 MASK = "********"
 
@@ -142,7 +147,7 @@ def schemas() -> Mapping[str, JsonSchema]:
     }
 
 
-def allowed(name: str) -> str:
+def allowed_values(name: str) -> str:
     """Say what the setting may hold: ``a whole number from 1 to 32``."""
     schema = schemas()[name]
     examples = schema.get("examples", [])
@@ -191,7 +196,7 @@ def _bounds(schema: JsonSchema) -> str:
 LONGEST_VALUE = 60
 
 
-def refused(
+def refusal(
     error: ValidationError, values: Mapping[str, object], sources: Mapping[str, str]
 ) -> list[str]:
     """Return lines that name the setting, its source, its value unless secret, and what is allowed.
@@ -202,7 +207,7 @@ def refused(
     names = dict.fromkeys("_".join(map(str, one["loc"][:2])).upper() for one in error.errors())
     return [
         f"{name} ({sources[name]}): {_shown(name, values[name])} is not allowed; "
-        f"give {allowed(name)}"
+        f"give {allowed_values(name)}"
         for name in names
     ]
 
@@ -215,17 +220,17 @@ def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str
     )
     return (
         f"{name} ({sources[name]}): {_shown(name, values[name])} cannot be reached: "
-        f"{error.strerror}; give {allowed(name)}"
+        f"{error.strerror}; give {allowed_values(name)}"
     )
 
 
-def ill_written(name: str, text: Text) -> str:
+def malformed(name: str, text: Text) -> str:
     """Say what is wrong with how a value is written and what is allowed; empty for nothing."""
-    foreign = name in HANDED_ON
+    foreign = name in PYCTI_NAMES
     for each in [text] if isinstance(text, str) else text:
         flaw = flaw_of_foreign(each, secret=name in secret_names()) if foreign else flaw_of(each)
         if flaw:
-            return flaw if foreign else f"{flaw}; give {allowed(name)}"
+            return flaw if foreign else f"{flaw}; give {allowed_values(name)}"
     return ""
 
 

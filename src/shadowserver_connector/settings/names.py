@@ -11,11 +11,11 @@ from types import MappingProxyType
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from shadowserver_connector.settings.kinds import Section
-from shadowserver_connector.settings.opencti import ConnectorSettings, OpenCTISettings
-from shadowserver_connector.settings.shadowserver import ShadowserverSettings
+from shadowserver_connector.settings.opencti_section import ConnectorSettings, OpenCTISettings
+from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.value_types import Section
 
-HANDED_ON: Mapping[str, tuple[str, str] | None] = MappingProxyType(
+PYCTI_NAMES: Mapping[str, tuple[str, str] | None] = MappingProxyType(
     {
         "ALL_PROXY": None,
         "CONNECTOR_AUTO": ("connector", "auto"),
@@ -142,7 +142,7 @@ def secret_names() -> frozenset[str]:
 @cache
 def names_in_yaml() -> Mapping[tuple[str, str], str]:
     """Return (section, key) of ``config.yml`` -> environment variable, for every known name."""
-    names = {place: name for name, place in HANDED_ON.items() if place is not None}
+    names = {place: name for name, place in PYCTI_NAMES.items() if place is not None}
     names |= {(setting.section, setting.key): name for name, setting in known_settings().items()}
     return MappingProxyType(names)
 

@@ -20,7 +20,7 @@ import httpx
 from pydantic import Field
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.settings.kinds import Section
+from shadowserver_connector.settings.value_types import Section
 
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 NO_PROXY: Final = "NO_PROXY"

@@ -16,7 +16,7 @@ from dotenv.parser import parse_stream
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.names import (
-    HANDED_ON,
+    PYCTI_NAMES,
     known_settings,
     names_in_yaml,
     nearest,
@@ -39,7 +39,7 @@ class SecretFile:
 
 
 Text = str | list[str]
-Given = Text | SecretFile
+RawValue = Text | SecretFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Source:
     """The known settings that one source holds, and what is wrong or odd about it."""
 
     label: str
-    values: dict[str, Given] = field(default_factory=dict, repr=False)
+    values: dict[str, RawValue] = field(default_factory=dict, repr=False)
     """By environment variable."""
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ def read_environment(environ: Mapping[str, str], label: str = ENVIRONMENT) -> So
     """Pick the settings out of environment variables, or of a ``.env`` file's."""
     source = Source(label)
     environ = in_capitals(environ)
-    known = {*known_settings(), *HANDED_ON, *(f"{name}_FILE" for name in secret_names())}
+    known = {*known_settings(), *PYCTI_NAMES, *(f"{name}_FILE" for name in secret_names())}
     for name in sorted(environ):
         if name in known:
             source.give(name, environ[name])

@@ -12,8 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
+from shadowserver_connector.catalogue.catalogue import Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.catalogue.model import Catalogue
 from shadowserver_connector.simulator import hostile
 from shadowserver_connector.simulator.hosts import Network
 from shadowserver_connector.simulator.scene import POOL, Scene

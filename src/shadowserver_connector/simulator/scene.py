@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
 
-from shadowserver_connector.catalogue.model import ReportType
+from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.simulator.hosts import Network
 
 POOL = 256

@@ -7,7 +7,7 @@ certificate fit each other.
 
 from __future__ import annotations
 
-from shadowserver_connector.catalogue.model import Column
+from shadowserver_connector.catalogue.catalogue import Column
 from shadowserver_connector.simulator import sample_certificates, vocabulary
 from shadowserver_connector.simulator.cells import grouped
 from shadowserver_connector.simulator.makers import (

@@ -19,7 +19,7 @@ _TIMEOUT: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class UploadFile:
     """A file to upload, open for reading from its begin."""
 
     name: str
@@ -27,7 +27,7 @@ class File:
     content: BinaryIO
 
 
-def call_with_file(api: Any, query: str, variables: Mapping[str, Any], file: File) -> Any:
+def call_with_file(api: Any, query: str, variables: Mapping[str, Any], file: UploadFile) -> Any:
     """Run a GraphQL query that has a variable ``file`` of type Upload; return the answer's data.
 
     ``api`` is pycti's API client. Raises what its ``query`` raises: for an error in the answer a
@@ -67,7 +67,7 @@ class _Body:
         return iter(self.pieces)
 
 
-def _body(url: str, query: str, variables: Mapping[str, Any], file: File) -> _Body:
+def _body(url: str, query: str, variables: Mapping[str, Any], file: UploadFile) -> _Body:
     """Return the call's body (GraphQL multipart request specification)."""
     # httpx encodes a form without reading the file; the request itself is never sent.
     form = httpx.Request(
@@ -147,7 +147,7 @@ def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> st
         "objectMarking": artifact["object_marking_refs"],
     }
     with original.open("rb") as content:
-        file = File(artifact["x_opencti_additional_names"][0], artifact["mime_type"], content)
+        file = UploadFile(artifact["x_opencti_additional_names"][0], artifact["mime_type"], content)
         try:
             data = call_with_file(helper.api, _IMPORT, variables, file)
             return str(data["artifactImport"]["standard_id"])

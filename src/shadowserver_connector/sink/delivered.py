@@ -33,18 +33,18 @@ query Held($filters: FilterGroup, $first: Int) {
 _AT_ONCE: Final = 200
 
 
-def held(helper: Any, ids: Sequence[str]) -> frozenset[str]:
+def existing_ids(helper: Any, ids: Sequence[str]) -> frozenset[str]:
     """Return those of the ids that OpenCTI has an object of.
 
     None where it refuses to tell. Raises SinkUnavailableError where it cannot be reached.
     """
     found: set[str] = set()
     for start in range(0, len(ids), _AT_ONCE):
-        found.update(_held(helper, ids[start : start + _AT_ONCE]))
+        found.update(_existing_ids(helper, ids[start : start + _AT_ONCE]))
     return frozenset(found.intersection(ids))
 
 
-def _held(helper: Any, ids: Sequence[str]) -> Iterator[str]:
+def _existing_ids(helper: Any, ids: Sequence[str]) -> Iterator[str]:
     # As pycti asks when it exports: "ids" is compared with every id that an object has.
     filters = {
         "mode": "and",
@@ -102,13 +102,13 @@ class SentObjects:
         except (OSError, sqlite3.Error):
             self._give_up()
 
-    def needless(
-        self, objects: Iterable[Encoded], held: Callable[[Sequence[str]], Iterable[str]]
+    def already_delivered(
+        self, objects: Iterable[Encoded], existing_ids: Callable[[Sequence[str]], Iterable[str]]
     ) -> frozenset[str]:
         """Return the ids of those objects that need not be sent.
 
-        ``held`` tells which of some ids OpenCTI has; it is asked for those only of which that is
-        not known yet, and not at all where there is none.
+        ``existing_ids`` tells which of some ids OpenCTI has; it is asked for those only of which
+        that is not known yet, and not at all where there is none.
         """
         if self._database is None:
             return frozenset()
@@ -116,7 +116,7 @@ class SentObjects:
         try:
             found = dict(_rows(self._database, list(ids)))
             unknown = {ids[digest]: digest for digest, known in found.items() if not known}
-            now = set(held(list(unknown))) if unknown else set()
+            now = set(existing_ids(list(unknown))) if unknown else set()
             _at_once(
                 self._database,
                 "UPDATE sent SET held = 1 WHERE digest = ?",

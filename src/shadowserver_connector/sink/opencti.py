@@ -9,7 +9,7 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
-from shadowserver_connector.sink.delivered import SentObjects, held
+from shadowserver_connector.sink.delivered import SentObjects, existing_ids
 from shadowserver_connector.sink.platform import (
     COPIES,
     OPENCTI,
@@ -167,9 +167,9 @@ class Delivery:
         if self._helper.connect_validate_before_import:
             # A person may reject a bundle and approve the next one.
             return frozenset()
-        return self._sent.needless(
+        return self._sent.already_delivered(
             chunk.objects,
-            lambda ids: self._waiter.until(OPENCTI, lambda: held(self._helper, ids)),
+            lambda ids: self._waiter.until(OPENCTI, lambda: existing_ids(self._helper, ids)),
         )
 
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:

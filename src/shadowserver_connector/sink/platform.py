@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
-from shadowserver_connector.causes import trouble
+from shadowserver_connector.connection_errors import describe_cause
 from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.parse_warnings import printable
@@ -200,7 +200,7 @@ def reason(error: BaseException) -> str:
     if refused is not None:
         rights = "; check OPENCTI_TOKEN and the rights of its user" if refused.is_of_token else ""
         return f"{refused.name}{rights}"
-    why = trouble(error, "OPENCTI_CA_BUNDLE")
+    why = describe_cause(error, "OPENCTI_CA_BUNDLE")
     if why is not None:
         return why
     if isinstance(error, ValueError):

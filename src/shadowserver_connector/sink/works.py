@@ -24,7 +24,7 @@ except ImportError:  # without it nobody's life or death is known
 
 _OPEN: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
-_held: dict[Path, int] = {}
+_existing_ids: dict[Path, int] = {}
 """Marks of this process, with the file that is locked."""
 
 
@@ -49,7 +49,7 @@ def mark(connector_id: str, work_id: str) -> None:
         handle = os.open(path, _OPEN | os.O_CREAT, 0o600)
     except OSError:
         return
-    _held[path] = handle
+    _existing_ids[path] = handle
     if not _lock(handle):
         forget(connector_id, work_id)
 
@@ -57,7 +57,7 @@ def mark(connector_id: str, work_id: str) -> None:
 def owner_of(connector_id: str, work_id: str) -> Owner:
     """Tell whether the process that opened a work is alive and still sends."""
     path = _path(connector_id, work_id)
-    if path in _held:
+    if path in _existing_ids:
         return Owner.ITSELF
     try:
         handle = os.open(path, _OPEN)
@@ -74,7 +74,7 @@ def forget(connector_id: str, work_id: str) -> None:
     path = _path(connector_id, work_id)
     with suppress(OSError):
         path.unlink()
-    handle = _held.pop(path, None)
+    handle = _existing_ids.pop(path, None)
     if handle is not None:
         os.close(handle)
 

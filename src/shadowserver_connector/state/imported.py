@@ -61,7 +61,7 @@ AHEAD: Final = 366
 """Days from now after which nothing is remembered; a clock that is set back leaves some of them."""
 
 
-class Done(NamedTuple):
+class ImportedReport(NamedTuple):
     """A report that OpenCTI has."""
 
     report: str
@@ -70,7 +70,7 @@ class Done(NamedTuple):
     """Digest of the bytes inside, and of list, type, day, file and these bytes."""
 
 
-class Tried(NamedTuple):
+class FailedAttempts(NamedTuple):
     """Runs that asked in vain for an open day that no usual window reaches any more."""
 
     runs: int
@@ -84,12 +84,14 @@ class State:
 
     last_run: datetime | None = None
     """Start of the last run that went through its whole window, UTC; ``None``: never."""
-    done: Mapping[date, tuple[Done, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    done: Mapping[date, tuple[ImportedReport, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     open_days: frozenset[date] = frozenset()
     """Days that must be asked again, even when they are older than the usual window."""
     failures: Mapping[date, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     """Day to digest of list, type, day and file to failures in a row."""
-    tried: Mapping[date, Tried] = field(default_factory=lambda: MappingProxyType({}))
+    tried: Mapping[date, FailedAttempts] = field(default_factory=lambda: MappingProxyType({}))
     """Open days that are older than the window of a first run."""
 
     @property
@@ -123,7 +125,7 @@ def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[st
     content is forgotten once the API no longer lists it: ids that change with every listing
     must not make the state grow.
     """
-    new = Done(report_digest(info), content_digest(info, sha256))
+    new = ImportedReport(report_digest(info), content_digest(info, sha256))
     kept = tuple(
         done
         for done in state.done.get(info.day, ())
@@ -219,7 +221,7 @@ def window(state: State, today: date, initial_lookback: int, lookback: int) -> l
     return sorted(days | opened, reverse=True)
 
 
-def passed_over(
+def skipped_days(
     state: State, today: date, initial_lookback: int, lookback: int
 ) -> tuple[date, date] | None:
     """Return first and last of the days that nobody asked for and `window` does not reach."""
@@ -247,10 +249,10 @@ def oldest_day(today: date, initial_lookback: int, lookback: int) -> date:
 def tried_again(state: State, today: date, oldest: date) -> State:
     """Count a run that asked in vain for the days that are still open and before ``oldest``."""
 
-    def again(day: date) -> Tried:
-        before = state.tried.get(day, Tried(0, today))
+    def again(day: date) -> FailedAttempts:
+        before = state.tried.get(day, FailedAttempts(0, today))
         # The clock may have been set back since.
-        return Tried(before.runs + 1, min(before.since, today))
+        return FailedAttempts(before.runs + 1, min(before.since, today))
 
     tried = {day: again(day) for day in state.open_days if day < oldest}
     return replace(state, tried=MappingProxyType(tried))

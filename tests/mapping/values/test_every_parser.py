@@ -21,6 +21,15 @@ from shadowserver_connector.mapping.cells.addresses import (
 )
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.free_text import (
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
+    parse_term,
+    parse_user_agent,
+    parse_version,
+)
 from shadowserver_connector.mapping.cells.hashes_and_keys import (
     LENGTHS,
     parse_hash,
@@ -39,15 +48,6 @@ from shadowserver_connector.mapping.cells.tags import (
     parse_label,
     parse_severity,
     split_tags,
-)
-from shadowserver_connector.mapping.cells.texts import (
-    is_null,
-    is_null_number,
-    parse_boolean,
-    parse_count,
-    parse_term,
-    parse_user_agent,
-    parse_version,
 )
 from shadowserver_connector.mapping.cells.urls import parse_application, parse_protocol, parse_url
 

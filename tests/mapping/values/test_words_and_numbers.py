@@ -10,6 +10,16 @@ import pytest
 
 from shadowserver_connector.mapping.cells.addresses import MAX_ASN, parse_asn, parse_mac, parse_port
 from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.free_text import (
+    MAX_NAME,
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
+    parse_term,
+    parse_user_agent,
+    parse_version,
+)
 from shadowserver_connector.mapping.cells.products import parse_cpe
 from shadowserver_connector.mapping.cells.tags import (
     MAX_LENGTH,
@@ -21,16 +31,6 @@ from shadowserver_connector.mapping.cells.tags import (
     parse_label,
     parse_severity,
     split_tags,
-)
-from shadowserver_connector.mapping.cells.texts import (
-    MAX_NAME,
-    is_null,
-    is_null_number,
-    parse_boolean,
-    parse_count,
-    parse_term,
-    parse_user_agent,
-    parse_version,
 )
 from shadowserver_connector.mapping.cells.urls import (
     parse_application,

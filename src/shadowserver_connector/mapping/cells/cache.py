@@ -19,17 +19,17 @@ _LARGEST: Final = 64 * 1024
 _ENTRY_BYTES: Final = 200
 
 
-class Kept:
+class BoundedCache:
     """What is kept of one column, section or kind; `Memory.keeping` makes one."""
 
-    __slots__ = ("_memory", "_most", "_size", "known")
+    __slots__ = ("_budget", "_most", "_size", "known")
 
     known: dict[Any, Any]
     """To be looked up in; always the same dict."""
 
-    def __init__(self, memory: Memory, most: int) -> None:
+    def __init__(self, cache_budget: CacheBudget, most: int) -> None:
         self.known = {}
-        self._memory = memory
+        self._budget = cache_budget
         self._most = most
         self._size = 0
 
@@ -41,24 +41,24 @@ class Kept:
         """
         if size > _LARGEST:
             return
-        memory = self._memory
+        cache_budget = self._budget
         size += _ENTRY_BYTES
         if len(self.known) >= self._most:
             self.forget()
-        if memory.size + size > memory.most:
-            memory.forget()
-        memory.size += size
+        if cache_budget.size + size > cache_budget.most:
+            cache_budget.forget()
+        cache_budget.size += size
         self._size += size
         self.known[key] = value
 
     def forget(self) -> None:
         """Forget all."""
         self.known.clear()
-        self._memory.size -= self._size
+        self._budget.size -= self._size
         self._size = 0
 
 
-class Memory:
+class CacheBudget:
     """What is kept of one report."""
 
     __slots__ = ("_all", "most", "size")
@@ -70,11 +70,11 @@ class Memory:
     def __init__(self, most: int = BYTES) -> None:
         self.size = 0
         self.most = most
-        self._all: list[Kept] = []
+        self._all: list[BoundedCache] = []
 
-    def keeping(self, most: int) -> Kept:
+    def new_cache(self, most: int) -> BoundedCache:
         """Return what keeps up to ``most`` values."""
-        kept = Kept(self, most)
+        kept = BoundedCache(self, most)
         self._all.append(kept)
         return kept
 

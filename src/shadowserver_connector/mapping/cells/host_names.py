@@ -32,14 +32,14 @@ PRIVATE: Final = (
 )
 
 
-class Name(NamedTuple):
+class HostName(NamedTuple):
     """A name and the type of object that OpenCTI accepts it as."""
 
     value: str
     type: Literal["domain-name", "hostname"]
 
 
-def parse_name(text: str) -> Name:
+def parse_name(text: str) -> HostName:
     """Return a name in lower case, without trailing dot, its non-ASCII labels as in DNS (IDNA).
 
     A fully qualified name is a domain name. Any other that a host can have is a hostname: one of a
@@ -53,12 +53,12 @@ def parse_name(text: str) -> Name:
     if name in _NOBODY or name.endswith((".in-addr.arpa", ".ip6.arpa")):
         raise ValueError("a name of no host")
     if _FQDN.fullmatch(name) and not name.endswith(PRIVATE) and _is_idna(name):
-        return Name(name, "domain-name")
+        return HostName(name, "domain-name")
     if _DOTTED_QUAD.fullmatch(name) or ":" in name:
         raise ValueError("an address instead of a name")
     if len(name) < 2 or _LETTER.search(name) is None or _HOST.fullmatch(name) is None:
         raise ValueError("not a host name")
-    return Name(name, "hostname")
+    return HostName(name, "hostname")
 
 
 def _is_idna(name: str) -> bool:
@@ -94,7 +94,7 @@ _ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _BETWEEN: Final = re.compile(r"[,;|\s]+")
 
 
-def parse_hosts(text: str) -> tuple[Name | Address, ...]:
+def parse_hosts(text: str) -> tuple[HostName | Address, ...]:
     """Return the hosts of a cell, which mostly has one, each once.
 
     Several stand with commas, semicolons, bars or spaces between them. Malware configurations have
@@ -108,7 +108,7 @@ def parse_hosts(text: str) -> tuple[Name | Address, ...]:
         if not parts or parts == [text]:
             raise
     different = dict.fromkeys(parts)
-    hosts: dict[Name | Address, None] = {}
+    hosts: dict[HostName | Address, None] = {}
     for at, part in enumerate(different):
         if len(hosts) == MAX_HOSTS:
             raise TooManyError("hosts", tuple(hosts), len(different) - at)
@@ -116,7 +116,7 @@ def parse_hosts(text: str) -> tuple[Name | Address, ...]:
     return tuple(hosts)
 
 
-def parse_host(text: str) -> Name | Address:
+def parse_host(text: str) -> HostName | Address:
     """Return the host of an HTTP ``Host`` header or a host cell; a port behind it is dropped.
 
     Of a URL, as which web sites are given too, it is the host. One that was made harmless to click

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from shadowserver_connector.catalogue.model import RDNS, Column
+from shadowserver_connector.catalogue.catalogue import RDNS, Column
 from shadowserver_connector.mapping.cells.addresses import (
     parse_asn,
     parse_ip,
@@ -15,9 +15,19 @@ from shadowserver_connector.mapping.cells.addresses import (
     parse_port,
     parse_public,
 )
-from shadowserver_connector.mapping.cells.cache import WIDEST, Memory
+from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.free_text import (
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
+    parse_directory_text,
+    parse_term,
+    parse_user_agent,
+    parse_version,
+)
 from shadowserver_connector.mapping.cells.hashes_and_keys import (
     parse_hash,
     parse_pem,
@@ -35,16 +45,6 @@ from shadowserver_connector.mapping.cells.tags import (
     parse_cves,
     parse_severity,
     parse_tags,
-)
-from shadowserver_connector.mapping.cells.texts import (
-    is_null,
-    is_null_number,
-    parse_boolean,
-    parse_count,
-    parse_directory_text,
-    parse_term,
-    parse_user_agent,
-    parse_version,
 )
 from shadowserver_connector.mapping.cells.urls import (
     parse_application,
@@ -141,7 +141,7 @@ def is_empty(role: str, cell: str) -> bool:
 _REMEMBERED: Final = 1_024
 _SHORT: Final = 1_000
 
-Bad = tuple[tuple[str, str, int], ...]
+BadCells = tuple[tuple[str, str, int], ...]
 """(Column, why, how often): what could not be read of cells, or was left out."""
 
 
@@ -169,14 +169,14 @@ _EMPTY: Final = Reading(None, "")
 class ColumnReader:
     """Reads cells as the column's role says; a role without a parser is read as text."""
 
-    __slots__ = ("_kept", "_known", "_parse", "_role", "name")
+    __slots__ = ("_cache", "_known", "_parse", "_role", "name")
 
-    def __init__(self, column: Column, memory: Memory) -> None:
+    def __init__(self, column: Column, cache_budget: CacheBudget) -> None:
         self.name = column.name
         self._role = column.role
         self._parse = PARSERS.get(column.role, str)
-        self._kept = memory.keeping(_REMEMBERED)
-        self._known: dict[str, Reading] = self._kept.known
+        self._cache = cache_budget.new_cache(_REMEMBERED)
+        self._known: dict[str, Reading] = self._cache.known
 
     def read(self, cell: str) -> Reading:
         """Return what a cell says."""
@@ -185,7 +185,7 @@ class ColumnReader:
             reading = self._parsed(cell)
             if len(cell) <= _SHORT:
                 # What is read of a cell is no more than what stands in it.
-                self._kept.keep(cell, reading, 2 * WIDEST * len(cell))
+                self._cache.keep(cell, reading, 2 * WIDEST * len(cell))
         return reading
 
     def _parsed(self, cell: str) -> Reading:

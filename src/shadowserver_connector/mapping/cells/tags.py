@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from shadowserver_connector.mapping.cells.texts import is_null, one_line
+from shadowserver_connector.mapping.cells.free_text import is_null, one_line
 
 MAX_LENGTH: Final = 128
 """OpenCTI cannot filter by labels of more than 512 characters; no tag is half as long as this."""

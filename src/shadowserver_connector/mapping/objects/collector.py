@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from shadowserver_connector.bundle.finding import Made, make
-from shadowserver_connector.mapping.cells.readers import Bad, ColumnReader, is_empty
+from shadowserver_connector.bundle.finding import SerialisedObject, serialise
+from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.tags import TooManyError
-from shadowserver_connector.mapping.objects.section_layout import Context, Shape
+from shadowserver_connector.mapping.objects.section_layout import Context, SectionLayout
+from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.origin import StixObject
 
 
-class Part:
+class CellObjects:
     """STIX objects of some cells, and what the row does with them; a part equals only itself.
 
     No id stands twice in one of its tuples.
@@ -21,28 +22,28 @@ class Part:
     __slots__ = (
         "addresses",
         "bad",
+        "ends",
         "noted",
         "objects",
         "observables",
         "scored",
         "size",
-        "slots",
         "subject",
         "tagged",
     )
 
-    objects: Mapping[str, Made]
+    objects: Mapping[str, SerialisedObject]
     observables: tuple[str, ...]
     """For the row's Observed-Data."""
     noted: tuple[str, ...]
     """The row's Note is attached to these."""
     tagged: tuple[str, ...]
     """The row's labels are put on these."""
-    slots: tuple[tuple[str, str], ...]
+    ends: tuple[tuple[str, str], ...]
     """(Slot, id): ends of relationships with objects of other parts."""
     scored: bool
     """Whether an object has a score."""
-    bad: Bad
+    bad: BadCells
     """Cells that no object could be made of, and values that were left out."""
     subject: str
     """What a row with these cells is about, in a word; empty where they do not tell."""
@@ -53,13 +54,13 @@ class Part:
 
     def __init__(
         self,
-        objects: Mapping[str, Made],
+        objects: Mapping[str, SerialisedObject],
         observables: tuple[str, ...],
         noted: tuple[str, ...],
         tagged: tuple[str, ...],
-        slots: tuple[tuple[str, str], ...],
+        ends: tuple[tuple[str, str], ...],
         scored: bool,
-        bad: Bad,
+        bad: BadCells,
         subject: str,
         addresses: tuple[tuple[str, str], ...],
         size: int,
@@ -68,7 +69,7 @@ class Part:
         self.observables = observables
         self.noted = noted
         self.tagged = tagged
-        self.slots = slots
+        self.ends = ends
         self.scored = scored
         self.bad = bad
         self.subject = subject
@@ -76,27 +77,27 @@ class Part:
         self.size = size
 
 
-NOTHING: Final = Part({}, (), (), (), (), False, (), "", (), 0)
+NO_OBJECTS: Final = CellObjects({}, (), (), (), (), False, (), "", (), 0)
 
 # Of a part, and of an object beside its JSON: id, places in dicts and tuples.
-_PART_BYTES: Final = 600
+_OVERHEAD_BYTES: Final = 600
 _OBJECT_BYTES: Final = 400
 
 
-class PartMaker:
+class ObjectCollector:
     """Collects the objects of some cells; the builders in this package call it."""
 
-    def __init__(self, context: Context, shape: Shape, cells: Sequence[str]) -> None:
+    def __init__(self, context: Context, layout: SectionLayout, cells: Sequence[str]) -> None:
         self.context = context
-        self.shape = shape
-        self._sources = shape.sources
+        self.layout = layout
+        self._sources = layout.sources
         self._cells = cells
-        self._objects: dict[str, Made] = {}
+        self._objects: dict[str, SerialisedObject] = {}
         # Dicts for their order: a cell may hold many values.
         self._observables: dict[str, None] = {}
         self._noted: dict[str, None] = {}
         self._tagged: dict[str, None] = {}
-        self._slots: list[tuple[str, str]] = []
+        self._ends: list[tuple[str, str]] = []
         self._bad: list[tuple[str, str, int]] = []
         self._scored = False
         self._subject = ""
@@ -160,14 +161,19 @@ class PartMaker:
         tagged: bool = True,
     ) -> str:
         """Add an observable of the row; return its id."""
-        return self.add(make(stix, score), seen=True, noted=noted, tagged=tagged)
+        return self.add(serialise(stix, score), seen=True, noted=noted, tagged=tagged)
 
     def shared(self, stix: StixObject, *, score: int | None = None) -> str:
         """Add an object that is not the row's own, such as a vulnerability; return its id."""
-        return self.add(make(stix, score))
+        return self.add(serialise(stix, score))
 
     def add(
-        self, made: Made, *, seen: bool = False, noted: bool = False, tagged: bool = False
+        self,
+        made: SerialisedObject,
+        *,
+        seen: bool = False,
+        noted: bool = False,
+        tagged: bool = False,
     ) -> str:
         """Add an object that is made already; return its id."""
         stix_id = made.id
@@ -188,34 +194,46 @@ class PartMaker:
             made = self.context.encode.relationship(source, relationship_type, target)
             self._objects[made.id] = made
 
-    def offer(self, slot: str, stix_id: str) -> None:
+    def offer_end(self, end: str, stix_id: str) -> None:
         """Offer an object as an end of relationships with other parts of the row."""
-        self._slots.append((slot, stix_id))
+        self._ends.append((end, stix_id))
 
     def locate(self, stix_id: str) -> None:
         """Say that this is the address of the party."""
-        self._addresses = ((self.shape.party, stix_id),)
+        self._addresses = ((self.layout.party, stix_id),)
 
     def about(self, subject: str) -> None:
         """Say what the row is about; the first to say so is heard."""
         self._subject = self._subject or subject
 
-    def part(self) -> Part:
+    def part(self) -> CellObjects:
         """Return what was collected."""
         if not (self._objects or self._bad):
-            return NOTHING
-        return Part(
+            return NO_OBJECTS
+        return CellObjects(
             self._objects,
             tuple(self._observables),
             tuple(self._noted),
             tuple(self._tagged),
-            tuple(self._slots),
+            tuple(self._ends),
             self._scored,
             tuple(self._bad),
             self._subject,
             self._addresses,
-            _PART_BYTES + sum([_OBJECT_BYTES + len(made.body) for made in self._objects.values()]),
+            _OVERHEAD_BYTES
+            + sum([_OBJECT_BYTES + len(made.body) for made in self._objects.values()]),
         )
 
 
-Builder = Callable[[PartMaker], None]
+def add_indicator(collector: ObjectCollector, stix: StixObject) -> None:
+    """Make the indicator of an observable, where it is malicious and indicators are wanted."""
+    context, meaning = collector.context, collector.layout.meaning
+    if not (context.options.create_indicators and meaning.malicious):
+        return
+    indicator = shared_objects.indicator(
+        context.origin, stix, valid_from=context.day, score=meaning.score
+    )
+    collector.relate(collector.shared(indicator), "based-on", stix["id"])
+
+
+Builder = Callable[[ObjectCollector], None]

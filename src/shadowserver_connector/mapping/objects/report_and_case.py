@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from shadowserver_connector.bundle.chunk import Encoded
-from shadowserver_connector.bundle.finding import Labels, Made, Observed
+from shadowserver_connector.bundle.finding import Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.stix import containers, ids
@@ -36,7 +36,7 @@ class ReportContainers:
     """
 
     origin: Origin
-    preamble: tuple[Made, ...]
+    preamble: tuple[SerialisedObject, ...]
     name: str
     day: str
     description: str
@@ -89,7 +89,7 @@ class ReportContainers:
             return (report,)
         return (report, ids.case_incident(name=self.name, created=self.day))
 
-    def observed(self, seen: Observed) -> Made:
+    def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data, without labels."""
         return self.encode.observed(seen)
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shadowserver_connector.catalogue.model import Activities, Column, Meaning, ReportType
-from shadowserver_connector.mapping.cells.cache import Memory
+from shadowserver_connector.catalogue.catalogue import Activities, Column, Meaning, ReportType
+from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.cells.dates import end_of_report
 from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.objects.templates import Encoders
@@ -28,7 +28,7 @@ class Context:
     """Cells of a malware column that name an activity."""
     options: Options
     encode: Encoders
-    memory: Memory
+    cache_budget: CacheBudget
     """What is kept of the cells that were met."""
 
     @property
@@ -52,12 +52,12 @@ _SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 Source = tuple[int, ColumnReader]
 """Place of a cell among those of a section, and what reads it."""
 
-Slots = tuple[str, ...]
+EndNames = tuple[str, ...]
 """Ends of relationships with objects of other sections, that an object is offered as."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class SectionLayout:
     """The cells of one section."""
 
     party: str
@@ -74,26 +74,26 @@ class Shape:
     """Whether the malware of a row talks to the party."""
     is_name: bool
     """Whether an address in the place of the party's name is somebody else's."""
-    ipv4_slots: Slots
-    ipv6_slots: Slots
-    domain_slots: Slots
+    ipv4_ends: EndNames
+    ipv6_ends: EndNames
+    domain_ends: EndNames
     """For a domain name that was asked for, unlike one that an address has in reverse DNS."""
-    hostname_slots: Slots
+    hostname_ends: EndNames
     """The same for a hostname; OpenCTI relates neither malware nor files to one."""
 
 
-def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
+def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -> SectionLayout:
     """Return the shape of cells of these columns, of which there is at least one."""
     found: dict[str, list[Source]] = {}
     for at, column in enumerate(columns):
-        found.setdefault(column.role, []).append((at, ColumnReader(column, context.memory)))
+        found.setdefault(column.role, []).append((at, ColumnReader(column, context.cache_budget)))
     sources = {role: tuple(of_role) for role, of_role in found.items()}
     meaning = context.meaning(party)
     controls = meaning.name in _CONTROLLERS
     control = ("controller",) if controls else ()
     subject = () if context.report_type.primary else ("subject",)
     contacted = ("contacted",) if meaning.name in _SANDBOXED else ()
-    return Shape(
+    return SectionLayout(
         party=party,
         group=columns[0].group,
         sources=sources,
@@ -102,10 +102,10 @@ def shape_of(context: Context, party: str, columns: Sequence[Column]) -> Shape:
         own_page=meaning.name not in _CROWDED,
         controls=controls,
         is_name=meaning.name in _NAMES,
-        ipv4_slots=_address_slots(context, party, sources, 4) + control,
-        ipv6_slots=_address_slots(context, party, sources, 6) + control,
-        domain_slots=subject + control + contacted,
-        hostname_slots=subject,
+        ipv4_ends=_address_ends(context, party, sources, 4) + control,
+        ipv6_ends=_address_ends(context, party, sources, 6) + control,
+        domain_ends=subject + control + contacted,
+        hostname_ends=subject,
     )
 
 
@@ -114,22 +114,22 @@ def in_sandbox(context: Context) -> bool:
     return not _SANDBOXED.isdisjoint(context.report_type.parties.values())
 
 
-def _address_slots(context: Context, party: str, roles: Collection[str], version: int) -> Slots:
+def _address_ends(context: Context, party: str, roles: Collection[str], version: int) -> EndNames:
     meaning = context.meaning(party).name
-    slots = []
+    ends = []
     end = _end_of_flow(context, party)
     if end:
-        slots.append(f"{end} ipv{version}")
+        ends.append(f"{end} ipv{version}")
     if party == context.report_type.primary:
-        slots.append("primary")
+        ends.append("primary")
         if meaning in _SANDBOXED:
-            slots.append("contacted")
+            ends.append("contacted")
     # OpenCTI lets an IPv4 address communicate with another; IPv6 ones it only relates.
     elif (version == 6 if end else meaning not in _CROWDED) and not _is_stranger(
         context, party, roles
     ):
-        slots.append("thing")
-    return tuple(slots)
+        ends.append("thing")
+    return tuple(ends)
 
 
 def _is_stranger(context: Context, party: str, roles: Collection[str]) -> bool:

@@ -8,11 +8,17 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from shadowserver_connector.bundle.finding import LAYER, Made, NoteDraft, Observed, make
+from shadowserver_connector.bundle.finding import (
+    LAYER,
+    NoteDraft,
+    ObservedDraft,
+    SerialisedObject,
+    serialise,
+)
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries import Country
-from shadowserver_connector.mapping.cells.host_names import Name
-from shadowserver_connector.stix import containers, ids, knowledge, observables
+from shadowserver_connector.mapping.cells.host_names import HostName
+from shadowserver_connector.stix import containers, ids, observables, shared_objects
 from shadowserver_connector.stix.origin import Origin, StixObject
 from shadowserver_connector.stix.relationships import relationship
 
@@ -89,8 +95,8 @@ class Encoders:
             for stix_type, example in values.items()
         }
         self._origin = origin
-        self._systems: dict[int, Made] = {}
-        self._countries: dict[str, Made] = {}
+        self._systems: dict[int, SerialisedObject] = {}
+        self._countries: dict[str, SerialisedObject] = {}
         self._note = template(
             _with_id(_note_example(origin)), "id", "time", "time", "abstract", "content"
         )
@@ -99,42 +105,46 @@ class Encoders:
             *("id", "first", "last", "first", "last", "number", "refs"),
         )
 
-    def relationship(self, source: str, relationship_type: str, target: str) -> Made:
+    def relationship(self, source: str, relationship_type: str, target: str) -> SerialisedObject:
         """Return a relationship as `stix.relationships.relationship` makes it."""
         stix_id = ids.relationship(relationship_type, source, target)
         a, b, c, d, e = self._relationship
         body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"
-        return Made(stix_id, _RELATIONSHIP, body.encode())
+        return SerialisedObject(stix_id, _RELATIONSHIP, body.encode())
 
-    def address(self, address: Address, score: int | None) -> Made:
+    def address(self, address: Address, score: int | None) -> SerialisedObject:
         """Return an address or network as `stix.observables` makes it."""
         v4 = address.version == 4
         stix_id = (ids.ipv4_addr if v4 else ids.ipv6_addr)(address.value)
         a, b, c = self._values["ipv4-addr" if v4 else "ipv6-addr"]
-        return Made(stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score)
+        return SerialisedObject(
+            stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score
+        )
 
-    def name(self, name: Name, score: int | None = None) -> Made:
+    def name(self, name: HostName, score: int | None = None) -> SerialisedObject:
         """Return a domain name or hostname as `stix.observables` makes it."""
         make_id = ids.domain_name if name.type == "domain-name" else ids.hostname
         stix_id = make_id(name.value)
         a, b, c = self._values[name.type]
-        return Made(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), score)
+        return SerialisedObject(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), score)
 
-    def autonomous_system(self, number: int) -> Made:
+    def autonomous_system(self, number: int) -> SerialisedObject:
         """Return an autonomous system as `stix.knowledge` makes it; there are few in a report."""
         made = self._systems.get(number)
         if made is None:
             if len(self._systems) >= _REMEMBERED:
                 self._systems.clear()
-            made = make(knowledge.autonomous_system(self._origin, number))
+            made = serialise(shared_objects.autonomous_system(self._origin, number))
             self._systems[number] = made
         return made
 
-    def country(self, country: Country) -> Made:
+    def country(self, country: Country) -> SerialisedObject:
         """Return a country as `stix.knowledge` makes it."""
         made = self._countries.get(country.code)
         if made is None:
-            made = make(knowledge.country(self._origin, code=country.code, name=country.name))
+            made = serialise(
+                shared_objects.country(self._origin, code=country.code, name=country.name)
+            )
             self._countries[country.code] = made
         return made
 
@@ -151,7 +161,7 @@ class Encoders:
         body = f"{a}{stix_id}{b}{created}{c}{created}{d}{about}{e}{content}{f}"
         return NoteDraft(stix_id, body.encode(), refs, rows)
 
-    def observed(self, seen: Observed) -> Made:
+    def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data without labels, as `stix.containers` makes it."""
         first, last = seen.first, seen.last
         listed = '["' + '","'.join(seen.refs) + '"]'
@@ -159,7 +169,7 @@ class Encoders:
         count = str(min(seen.number, containers.MAX_NUMBER_OBSERVED))
         a, b, c, d, e, f, g, h = self._observed
         body = f"{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}{listed}{h}"
-        return Made(stix_id, _OBSERVED, body.encode())
+        return SerialisedObject(stix_id, _OBSERVED, body.encode())
 
     def traffic_form(
         self, protocols: tuple[str, ...], *, src: bool, dst: bool, src_port: bool, dst_port: bool
@@ -191,7 +201,7 @@ class Encoders:
 
     def network_traffic(
         self, form: TrafficForm, src_ref: str, dst_ref: str, src_port: str, dst_port: str
-    ) -> Made:
+    ) -> SerialisedObject:
         """Return a service or a flow as `stix.observables` makes it, of values that fit a form."""
         a, b, c, d, e = form.identifying
         stix_id = ids.network_traffic_of_json(
@@ -199,7 +209,7 @@ class Encoders:
         )
         a, b, c, d, e, f = form.body
         body = f"{a}{stix_id}{b}{src_ref}{c}{dst_ref}{d}{src_port}{e}{dst_port}{f}"
-        return Made(stix_id, _TRAFFIC, body.encode())
+        return SerialisedObject(stix_id, _TRAFFIC, body.encode())
 
 
 def _around(found: tuple[str, ...], given: Sequence[bool]) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from shadowserver_connector.bundle.finding import Made
-from shadowserver_connector.catalogue.model import Column, ReportType
-from shadowserver_connector.mapping.cells.readers import Bad, ColumnReader
+from shadowserver_connector.bundle.finding import SerialisedObject
+from shadowserver_connector.catalogue.catalogue import Column, ReportType
+from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
 from shadowserver_connector.mapping.cells.urls import protocol_stack
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import TrafficForm
@@ -29,7 +29,7 @@ _SRC_PORT: Final = 8
 _DST_PORT: Final = 16
 
 
-def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker | None:
+def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficBuilder | None:
     """Return what makes the traffic of a row with these columns; ``None`` where it never would.
 
     A service goes to the port on which the primary address answers. A flow goes from ``src`` to
@@ -38,11 +38,11 @@ def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficMaker
     addressed = {column.party for column in columns if column.role == "ip"}
     parties = parties_of_traffic(context.report_type, addressed)
     source, target = [party if party in addressed else None for party in parties]
-    maker = TrafficMaker(columns, source, target, context)
+    maker = TrafficBuilder(columns, source, target, context)
     return maker if maker.has_port and maker.has_protocol else None
 
 
-class TrafficMaker:
+class TrafficBuilder:
     """Makes the traffic of rows from one party to another; ``None`` stands for no party."""
 
     def __init__(
@@ -58,7 +58,7 @@ class TrafficMaker:
         self._protocol_at = _place(columns, "protocol", parties)
         self._application_at = _place(columns, "application", parties)
         self._readers = tuple(
-            (at, ColumnReader(column, context.memory))
+            (at, ColumnReader(column, context.cache_budget))
             for at, column in enumerate(columns)
             if column.role in ROLES
         )
@@ -74,7 +74,9 @@ class TrafficMaker:
         """Whether a column, or the report type as a whole, names a protocol."""
         return bool(self._application) or self._protocol_at >= 0 or self._application_at >= 0
 
-    def make(self, row: list[str], addresses: Sequence[tuple[str, str]]) -> tuple[Made | None, Bad]:
+    def build(
+        self, row: list[str], addresses: Sequence[tuple[str, str]]
+    ) -> tuple[SerialisedObject | None, BadCells]:
         """Return the traffic of a row, if it makes one, and its bad cells.
 
         ``addresses`` are its parties, and the ids of their addresses.
@@ -85,7 +87,7 @@ class TrafficMaker:
                 src = stix_id
             if party == self._target:
                 dst = stix_id
-        bad: Bad = ()
+        bad: BadCells = ()
         for at, reader in self._readers:
             reading = reader.read(row[at])
             if reading.bad:

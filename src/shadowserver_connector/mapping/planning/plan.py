@@ -7,30 +7,31 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
-from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.cells.cache import WIDEST, Kept
+from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.mapping.cells.cache import WIDEST, BoundedCache
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, ColumnReader
 from shadowserver_connector.mapping.objects.certificates import build_certificate, build_ssh_key
-from shadowserver_connector.mapping.objects.collector import Builder, Part, PartMaker
-from shadowserver_connector.mapping.objects.parties import build_accounts, build_party
-from shadowserver_connector.mapping.objects.section_layout import Context, shape_of
-from shadowserver_connector.mapping.objects.software import build_file, build_software
+from shadowserver_connector.mapping.objects.collector import Builder, CellObjects, ObjectCollector
+from shadowserver_connector.mapping.objects.hosts import build_accounts, build_host
+from shadowserver_connector.mapping.objects.section_layout import Context, layout_of_section
+from shadowserver_connector.mapping.objects.software_and_urls import (
+    build_file,
+    build_request,
+    build_software,
+    build_urls,
+    build_user_agent,
+)
 from shadowserver_connector.mapping.objects.threats import (
-    LabelMaker,
+    LabelCache,
     build_attack_patterns,
     build_malware,
     build_vulnerabilities,
 )
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
-from shadowserver_connector.mapping.objects.traffic import TrafficMaker, compile_traffic
-from shadowserver_connector.mapping.objects.web_requests import (
-    build_request,
-    build_urls,
-    build_user_agent,
-)
+from shadowserver_connector.mapping.objects.traffic import TrafficBuilder, compile_traffic
 from shadowserver_connector.mapping.texts.notes import NoteColumn, note_columns
 
-CACHED_PARTS: Final = 512
+CACHED_COMBINATIONS: Final = 512
 """Different combinations of cells that a section remembers; then it forgets all of them."""
 
 # The head of a cell, and its place in a tuple.
@@ -46,13 +47,13 @@ class Rule(NamedTuple):
     roles: tuple[str, ...]
     """Names of roles, or the beginning of several, ending with a dot."""
     together: Literal["party", "group", "column"]
-    beside: tuple[str, ...] = ()
+    also_reads: tuple[str, ...] = ()
     """Roles of other cells of the party, the group or the row that the builder looks at as well."""
 
 
 RULES: Final = (
     Rule(
-        build_party,
+        build_host,
         ("ip", "network", "public_address", "hostname", "domain", "mac", "asn", "country"),
         "party",
     ),
@@ -60,7 +61,7 @@ RULES: Final = (
         build_request,
         ("url_part",),
         "party",
-        beside=("domain", "ip", "port", "application"),
+        also_reads=("domain", "ip", "port", "application"),
     ),
     Rule(build_accounts, ("email", "account"), "column"),
     Rule(build_urls, ("url",), "column"),
@@ -75,7 +76,7 @@ RULES: Final = (
 )
 
 
-Section = Callable[[list[str]], Part]
+Section = Callable[[list[str]], CellObjects]
 """Makes a part of some cells of a row, and remembers what it made of which."""
 
 
@@ -83,8 +84,8 @@ def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Secti
     """Return the sections that the header calls for, the primary party's first."""
     numbered = list(enumerate(columns))
     return tuple(
-        _section(own + beside, build, party, context)
-        for build, party, own, beside in _groups(numbered, context)
+        _section(own + also_reads, build, party, context)
+        for build, party, own, also_reads in _groups(numbered, context)
     )
 
 
@@ -105,7 +106,7 @@ def _groups(
     for rule in RULES:
         if rule.build is build_ssh_key and not context.options.ssh_keys:
             continue
-        near = [member for member in numbered if member[1].role in rule.beside]
+        near = [member for member in numbered if member[1].role in rule.also_reads]
         groups: dict[str, list[Member]] = {}
         for index, column in numbered:
             if _matches(column.role, rule.roles):
@@ -114,12 +115,12 @@ def _groups(
         for key in sorted(groups, key=lambda name: name != primary):
             own = groups[key]
             party, group = own[0][1].party, own[0][1].group
-            beside = [
+            also_reads = [
                 (at, column)
                 for at, column in near
                 if column.party in ("", party) or (group and column.group == group)
             ]
-            yield rule.build, party, own, beside
+            yield rule.build, party, own, also_reads
 
 
 def _matches(role: str, wanted: tuple[str, ...]) -> bool:
@@ -127,24 +128,24 @@ def _matches(role: str, wanted: tuple[str, ...]) -> bool:
 
 
 def _section(members: Sequence[Member], build: Builder, party: str, context: Context) -> Section:
-    shape = shape_of(context, party, [column for _, column in members])
+    layout = layout_of_section(context, party, [column for _, column in members])
     places = [at for at, _ in members]
 
-    def build_part(cells: Cells) -> Part:
-        maker = PartMaker(context, shape, cells)
+    def build_part(cells: Cells) -> CellObjects:
+        maker = ObjectCollector(context, layout, cells)
         build(maker)
         return maker.part()
 
-    kept = context.memory.keeping(CACHED_PARTS)
+    kept = context.cache_budget.new_cache(CACHED_COMBINATIONS)
     if len(places) == 1:
         return _of_one(places[0], build_part, kept)
     return _of_several(places, build_part, kept)
 
 
-def _of_one(at: int, build: Callable[[Cells], Part], kept: Kept) -> Section:
-    known: dict[str, Part] = kept.known
+def _of_one(at: int, build: Callable[[Cells], CellObjects], kept: BoundedCache) -> Section:
+    known: dict[str, CellObjects] = kept.known
 
-    def make(row: list[str]) -> Part:
+    def objects_of(row: list[str]) -> CellObjects:
         cell = row[at]
         part = known.get(cell)
         if part is None:
@@ -152,14 +153,16 @@ def _of_one(at: int, build: Callable[[Cells], Part], kept: Kept) -> Section:
             kept.keep(cell, part, WIDEST * len(cell) + part.size)
         return part
 
-    return make
+    return objects_of
 
 
-def _of_several(places: Sequence[int], build: Callable[[Cells], Part], kept: Kept) -> Section:
+def _of_several(
+    places: Sequence[int], build: Callable[[Cells], CellObjects], kept: BoundedCache
+) -> Section:
     pick = itemgetter(*places)
-    known: dict[Cells, Part] = kept.known
+    known: dict[Cells, CellObjects] = kept.known
 
-    def make(row: list[str]) -> Part:
+    def objects_of(row: list[str]) -> CellObjects:
         cells = pick(row)
         part = known.get(cells)
         if part is None:
@@ -168,15 +171,15 @@ def _of_several(places: Sequence[int], build: Callable[[Cells], Part], kept: Kep
             kept.keep(cells, part, size + part.size)
         return part
 
-    return make
+    return objects_of
 
 
-TOPS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
+TOP_COLUMNS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
 """Roles whose most frequent values the Report shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class SurveyColumns:
+class StatisticsColumns:
     """Where the first pass looks; ``None`` where the report has no such column."""
 
     severity: int | None
@@ -192,10 +195,10 @@ class Plan:
     context: Context
     columns: tuple[Column, ...]
     sections: tuple[Section, ...]
-    traffic: TrafficMaker | None
+    traffic: TrafficBuilder | None
     notes: tuple[NoteColumn, ...]
-    survey: SurveyColumns
-    labels: LabelMaker
+    statistics: StatisticsColumns
+    labels: LabelCache
     time: int | None
     span: tuple[int | None, int | None]
     """Columns that tell when something began and ended."""
@@ -211,33 +214,38 @@ def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
     host = _index(columns, "ip", primary)
     count = _index(columns, "count")
     traffic = compile_traffic(columns, context) if context.options.network_traffic else None
-    tops = {role: index for role in TOPS if (index := _index(columns, role, primary)) is not None}
+    tops = {
+        role: index for role in TOP_COLUMNS if (index := _index(columns, role, primary)) is not None
+    }
     return Plan(
         context=context,
         columns=tuple(columns),
         sections=compile_sections(columns, context),
         traffic=traffic,
-        notes=note_columns(columns, context.memory),
-        survey=SurveyColumns(_index(columns, "severity"), host, tops),
-        labels=LabelMaker(
-            ("shadowserver", context.report_type.name, *context.options.labels), context.memory
+        notes=note_columns(columns, context.cache_budget),
+        statistics=StatisticsColumns(_index(columns, "severity"), host, tops),
+        labels=LabelCache(
+            ("shadowserver", context.report_type.name, *context.options.labels),
+            context.cache_budget,
         ),
         time=_index(columns, "time"),
         span=(_index(columns, "first_seen"), _index(columns, "last_seen")),
-        count=None if count is None else (count, ColumnReader(columns[count], context.memory)),
+        count=None
+        if count is None
+        else (count, ColumnReader(columns[count], context.cache_budget)),
         tags=_index(columns, "tags"),
         unused=_unused(columns, context, traffic),
     )
 
 
 def _unused(
-    columns: Sequence[Column], context: Context, traffic: TrafficMaker | None
+    columns: Sequence[Column], context: Context, traffic: TrafficBuilder | None
 ) -> tuple[tuple[int, ColumnReader], ...]:
     """Return the columns whose cells have a form, and that nothing else of a plan reads."""
     used = sectioned(columns, context)
     read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
     return tuple(
-        (at, ColumnReader(column, context.memory))
+        (at, ColumnReader(column, context.cache_budget))
         for at, column in enumerate(columns)
         if at not in used and column.role in PARSERS and column.role not in read
     )

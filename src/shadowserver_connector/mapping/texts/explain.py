@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from shadowserver_connector.catalogue.model import ADDRESS_ROLES, Column, Meaning, ReportType
+from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES, Column, Meaning, ReportType
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.cells.tags import TooManyError
 from shadowserver_connector.mapping.objects.section_layout import Context
-from shadowserver_connector.mapping.objects.software import SERVICE
+from shadowserver_connector.mapping.objects.software_and_urls import SERVICE
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
 
 NOTE_ONLY: Final = "Note only"
@@ -60,7 +60,7 @@ _TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 """Part of a role before its dot -> the object of its group, and the roles one of which it needs."""
 
 
-def becomes(
+def describe_mapping(
     column: Column,
     columns: Sequence[Column],
     report_type: ReportType,
@@ -173,7 +173,7 @@ def explain_columns(
             name=column.name,
             role=column.role,
             party=context.meaning(column.party).text if column.party else "",
-            becomes=becomes(column, columns, context.report_type, context.meanings),
+            becomes=describe_mapping(column, columns, context.report_type, context.meanings),
             filled=filled[at],
             bad=bad[at],
             reason=reasons[at],

@@ -10,8 +10,8 @@ from typing import Final
 
 import orjson
 
-from shadowserver_connector.catalogue.model import Column
-from shadowserver_connector.mapping.cells.cache import WIDEST, Kept, Memory
+from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.mapping.cells.cache import WIDEST, BoundedCache, CacheBudget
 from shadowserver_connector.mapping.texts import markdown
 
 HOST_ROWS: Final = 200
@@ -29,36 +29,38 @@ Row = list[str]
 class NoteColumn:
     """A column as Notes show it; few of its cells differ in most files, so they are kept."""
 
-    __slots__ = ("_kept_lines", "_kept_shown", "_render", "_shown", "at", "heading", "lines")
+    __slots__ = ("_cached_lines", "_cached_shown", "_render", "_shown", "at", "heading", "lines")
 
-    def __init__(self, at: int, heading: str, render: Callable[[str], str], memory: Memory) -> None:
+    def __init__(
+        self, at: int, heading: str, render: Callable[[str], str], cache_budget: CacheBudget
+    ) -> None:
         self.at = at
         self.heading = heading
-        self._kept_lines = memory.keeping(_REMEMBERED)
-        self.lines: dict[str, str] = self._kept_lines.known
+        self._cached_lines = cache_budget.new_cache(_REMEMBERED)
+        self.lines: dict[str, str] = self._cached_lines.known
         """Cells, and their lines in a table of fields and values, in JSON."""
-        self._kept_shown = memory.keeping(_REMEMBERED)
-        self._shown: dict[str, str] = self._kept_shown.known
+        self._cached_shown = cache_budget.new_cache(_REMEMBERED)
+        self._shown: dict[str, str] = self._cached_shown.known
         self._render = render
 
     def line(self, cell: str) -> str:
         """Return a line that is not among ``lines``, and keep it there."""
-        return _keep(self._kept_lines, cell, _in_json(f"| {self.heading} | {self._render(cell)}"))
+        return _keep(self._cached_lines, cell, _in_json(f"| {self.heading} | {self._render(cell)}"))
 
     def shown(self, cell: str) -> str:
         """Return a cell as a table of findings shows it."""
         shown = self._shown.get(cell)
-        return _keep(self._kept_shown, cell, self._render(cell)) if shown is None else shown
+        return _keep(self._cached_shown, cell, self._render(cell)) if shown is None else shown
 
 
-def _keep(kept: Kept, cell: str, text: str) -> str:
+def _keep(kept: BoundedCache, cell: str, text: str) -> str:
     """Keep what a cell looks like, unless it is long, and return it."""
     if len(cell) <= _SHORT:
         kept.keep(cell, text, WIDEST * (len(cell) + len(text)))
     return text
 
 
-def note_columns(columns: Sequence[Column], memory: Memory) -> tuple[NoteColumn, ...]:
+def note_columns(columns: Sequence[Column], cache_budget: CacheBudget) -> tuple[NoteColumn, ...]:
     """Return the columns of a header in the order in which a Note shows them."""
     ordered = sorted(enumerate(columns), key=lambda item: (item[1].order, item[0]))
     return tuple(
@@ -66,7 +68,7 @@ def note_columns(columns: Sequence[Column], memory: Memory) -> tuple[NoteColumn,
             at,
             markdown.cell(column.title or column.name),
             _mask if column.role == "secret" else markdown.cell,
-            memory,
+            cache_budget,
         )
         for at, column in ordered
     )

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from shadowserver_connector.catalogue.model import ReportType
+from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.mapping.cells.addresses import parse_asn, parse_network
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.tags import SEVERITIES, find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.statistics import Survey
+from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.report.info import FileFacts, ReportInfo
 
@@ -26,21 +26,21 @@ MOST_BYTES: Final = 64 * 1024
 def summary(
     info: ReportInfo,
     report_type: ReportType,
-    survey: Survey,
+    statistics: RowStatistics,
     facts: FileFacts,
-    oddities: Sequence[str],
+    warnings: Sequence[str],
     options: Options,
 ) -> str:
     """Return the description of a Report; the same inputs give the same text."""
     blocks = [
         report_type.about,
         _page(report_type, info),
-        _severities(survey),
-        *_tops(survey),
-        _left_out(survey, options),
-        _repeated(survey),
-        _unread(survey),
-        _oddities(oddities),
+        _severities(statistics),
+        *_tops(statistics),
+        _left_out(statistics, options),
+        _repeated(statistics),
+        _unread(statistics),
+        _warnings(warnings),
         _file(info, facts, options),
     ]
     return "\n\n".join(_within(blocks, min(MOST_BYTES, options.chunk_bytes // 8)))
@@ -60,26 +60,26 @@ def _page(report_type: ReportType, info: ReportInfo) -> str:
     return f"Shadowserver on this report: [{page}]({page})" if page.startswith("https://") else ""
 
 
-def _severities(survey: Survey) -> str:
-    if not survey.kept:
+def _severities(statistics: RowStatistics) -> str:
+    if not statistics.kept:
         return "No findings."
-    hosts = Counter(survey.hosts.values())
+    hosts = Counter(statistics.hosts.values())
     rows = [
         (
             severity,
-            f"{survey.severities[severity]:,}",
+            f"{statistics.severities[severity]:,}",
             f"{hosts[severity]:,}" if hosts else "",
         )
         for severity in reversed(SEVERITIES)
-        if survey.severities[severity]
+        if statistics.severities[severity]
     ]
-    total = _number(survey.kept, "finding")
-    if survey.hosts:
-        more = "" if survey.hosts_complete else "more than "
-        total = f"{total} on {more}{_number(len(survey.hosts), 'host')}"
+    total = _number(statistics.kept, "finding")
+    if statistics.hosts:
+        more = "" if statistics.hosts_complete else "more than "
+        total = f"{total} on {more}{_number(len(statistics.hosts), 'host')}"
     total += "."
     headings = ("Severity", "Findings", "Hosts, by their worst finding")
-    if not survey.hosts_complete or not survey.hosts:
+    if not statistics.hosts_complete or not statistics.hosts:
         return f"{total}\n\n{_table(headings[:2], [row[:2] for row in rows])}"
     return f"{total}\n\n{_table(headings, rows)}"
 
@@ -94,13 +94,13 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Iterable[str]]]]] = {
 """Role of a column whose cells were counted -> heading, and what is counted of a cell."""
 
 
-def _tops(survey: Survey) -> Iterable[str]:
+def _tops(statistics: RowStatistics) -> Iterable[str]:
     for role, (heading, read) in _READERS.items():
-        if role in survey.tops:
-            yield _top(heading, _recount(role, survey.tops[role], read)[0])
+        if role in statistics.tops:
+            yield _top(heading, _recount(role, statistics.tops[role], read)[0])
     cves: Counter[str] = Counter()
     for role in ("tags", "cve"):
-        cves += _recount(role, survey.tops.get(role, Counter()), find_cves)[0]
+        cves += _recount(role, statistics.tops.get(role, Counter()), find_cves)[0]
     yield _top("Vulnerability", cves)
 
 
@@ -134,32 +134,32 @@ def _top(heading: str, counted: Counter[str]) -> str:
     return _table((heading, "Findings"), rows)
 
 
-def _left_out(survey: Survey, options: Options) -> str:
+def _left_out(statistics: RowStatistics, options: Options) -> str:
     lines = []
-    if survey.filtered:
-        below = _number(survey.filtered, "finding")
+    if statistics.filtered:
+        below = _number(statistics.filtered, "finding")
         lines.append(f"- {below} below severity {options.min_severity}")
-    if survey.cut:
-        beyond = _number(survey.cut, "finding")
+    if statistics.cut:
+        beyond = _number(statistics.cut, "finding")
         lines.append(f"- {beyond} beyond the first {options.max_findings:,}")
     return "Left out, as configured:\n\n" + "\n".join(lines) if lines else ""
 
 
-def _repeated(survey: Survey) -> str:
-    if not survey.repeated:
+def _repeated(statistics: RowStatistics) -> str:
+    if not statistics.repeated:
         return ""
-    rows = _number(survey.repeated, "finding")
+    rows = _number(statistics.repeated, "finding")
     return f"Merged: {rows} equal to another, cell by cell; each is shown once."
 
 
-def _unread(survey: Survey) -> str:
+def _unread(statistics: RowStatistics) -> str:
     """Return what is known before any object is made; the log names the rows."""
     lines = []
-    hosts = sum(not _is_address(host) for host in survey.hosts)
+    hosts = sum(not _is_address(host) for host in statistics.hosts)
     if hosts:
         lines.append(f"- addresses of {_number(hosts, 'host')}")
     for role, (heading, read) in _READERS.items():
-        _, unread = _recount(role, survey.tops.get(role, Counter()), read)
+        _, unread = _recount(role, statistics.tops.get(role, Counter()), read)
         if unread:
             lines.append(f"- {heading.lower()} of {_number(unread, 'finding')}")
     return "Could not be read and stands in Notes only:\n\n" + "\n".join(lines) if lines else ""
@@ -177,7 +177,7 @@ def _number(number: int, what: str) -> str:
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
-def _oddities(lines: Sequence[str]) -> str:
+def _warnings(lines: Sequence[str]) -> str:
     if not lines:
         return ""
     shown = [f"- {cell(line)}" for line in lines[:TOP]]

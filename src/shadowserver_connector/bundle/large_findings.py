@@ -7,7 +7,13 @@ from typing import Final
 
 import orjson
 
-from shadowserver_connector.bundle.finding import Finding, Labels, Made, NoteDraft, Observed
+from shadowserver_connector.bundle.finding import (
+    Finding,
+    Labels,
+    NoteDraft,
+    ObservedDraft,
+    SerialisedObject,
+)
 
 # What an object adds to a chunk beside its body: its references in Report and Case, its score.
 _OVERHEAD: Final = 160
@@ -23,7 +29,7 @@ class Sizes:
         self._of_labels: dict[Labels, int] = {}
         self._kept = 0
 
-    def of(self, finding: Finding, fresh: Sequence[Made]) -> int:
+    def of(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> int:
         """Return the bytes of a finding of whose objects only some are not in the chunk yet."""
         size = _OVERHEAD * len(fresh)
         for made in fresh:
@@ -37,11 +43,11 @@ class Sizes:
             size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
         return size
 
-    def of_made(self, made: Made) -> int:
+    def of_object(self, made: SerialisedObject) -> int:
         """Return the bytes of an object without labels."""
         return _OVERHEAD + len(made.body)
 
-    def of_observed(self, seen: Observed) -> int:
+    def of_observed(self, seen: ObservedDraft) -> int:
         """Return the bytes of an Observed-Data."""
         labels = seen.labels
         size = _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE
@@ -98,13 +104,13 @@ class Room:
         self.size = size
 
 
-def divided(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Finding], int]:
+def split_finding(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Finding], int]:
     """Return findings that each have room in a chunk, and how many objects are in none of them.
 
     Each is closed under reference, so some objects are in several. Notes and Observed-Data lose
     references where these alone would be too many for a chunk; each counts as one left out.
     """
-    division = _Division(finding, sizes, room)
+    division = _FindingSplitter(finding, sizes, room)
     for note in finding.notes:
         division.add_note(note)
     for stix_id in finding.objects:
@@ -114,7 +120,7 @@ def divided(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Finding], 
     return division.pieces(), division.left_out
 
 
-class _Division:
+class _FindingSplitter:
     def __init__(self, finding: Finding, sizes: Sizes, room: Room) -> None:
         self._whole = finding
         self._sizes = sizes
@@ -129,7 +135,7 @@ class _Division:
         self._refs = {made.id: self._referred(made) for made in finding.objects.values()}
         self.left_out = 0
 
-    def _referred(self, made: Made) -> list[str]:
+    def _referred(self, made: SerialisedObject) -> list[str]:
         stix = orjson.loads(made.body + b"}")
         refs = [value for name, value in stix.items() if name.endswith("_ref")]
         return [ref for ref in refs if ref in self._whole.objects]
@@ -141,7 +147,7 @@ class _Division:
         if not self._add([stix_id], 0, 0):
             self.left_out += 1
 
-    def add_observed(self, seen: Observed) -> None:
+    def add_observed(self, seen: ObservedDraft) -> None:
         """Add an Observed-Data with its observables."""
         refs = self._most(seen.refs, self._sizes.of_observed(seen))
         if not refs or not self._add(refs, 1, self._sizes.of_observed(seen)):
@@ -149,7 +155,7 @@ class _Division:
             return
         if len(refs) < len(seen.refs):
             self.left_out += len(seen.refs) - len(refs)
-            seen = Observed(tuple(refs), seen.first, seen.last, seen.number, seen.labels)
+            seen = ObservedDraft(tuple(refs), seen.first, seen.last, seen.number, seen.labels)
         self._piece.finding.observed.append(seen)
 
     def add_note(self, note: NoteDraft) -> None:
@@ -201,7 +207,9 @@ class _Division:
 
     def _weight(self, stix_ids: Iterable[str]) -> int:
         objects, labels = self._whole.objects, self._labels
-        return sum([self._sizes.of_made(objects[each]) + labels.get(each, 0) for each in stix_ids])
+        return sum(
+            [self._sizes.of_object(objects[each]) + labels.get(each, 0) for each in stix_ids]
+        )
 
     def _close(self) -> None:
         if self._piece:

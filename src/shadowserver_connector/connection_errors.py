@@ -26,7 +26,7 @@ _OWN_FAULTS: Final = (9, 10, 62, 64)
 _STATUS: Final = re.compile(r"(?:^|Tunnel connection failed: )([1-5]\d\d)\b")
 
 
-def trouble(error: BaseException, bundle: str) -> str | None:
+def describe_cause(error: BaseException, bundle: str) -> str | None:
     """Describe an error of TLS or of a proxy; ``None`` for any other.
 
     ``bundle`` is the setting that names the authorities. Nothing of a server's text is quoted.

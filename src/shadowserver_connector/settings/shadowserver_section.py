@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ByteSize, Field, SecretStr
 
-from shadowserver_connector.settings.kinds import (
+from shadowserver_connector.settings.value_types import (
     CaBundle,
     CasePriority,
     CaseSeverity,

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from socket import AF_INET6, inet_aton, inet_ntoa, inet_pton
 from typing import Final
 
-from shadowserver_connector.catalogue.model import (
+from shadowserver_connector.catalogue.catalogue import (
     ADDRESS_ROLES,
     IDENTITY,
     STATE,
@@ -62,7 +62,7 @@ _TOKEN: Final = re.compile(r'\b(?:c?nonce|opaque|session_?(?:id)?)=(?:"[^"]*"|[^
 _UPTIME: Final = re.compile(r"\bup(?:time)?(?:\s+is)?[: ]\s*\d[\w ,.:]*", re.I)
 
 
-class Sighting:
+class FindingIdentity:
     """What a row says of a finding, in the form in which a history keeps it."""
 
     __slots__ = ("key", "label", "name", "state")
@@ -113,8 +113,8 @@ class _Cells:
         return piece
 
 
-class FindingReader:
-    """Tells which finding each row of a file is of; `compile_findings` makes one."""
+class FindingIdentifier:
+    """Tells which finding each row of a file is of; `compile_finding_identifier` makes one."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class FindingReader:
         self._what = tuple(what)
         self._labels: dict[str, str] = {}
 
-    def read(self, row: Sequence[str]) -> Sighting:
+    def read(self, row: Sequence[str]) -> FindingIdentity:
         """Return what a row, as long as the header, says."""
         subject = b"t"
         for cells in self._subjects:
@@ -147,7 +147,7 @@ class FindingReader:
             if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
                 name = cell.strip().rstrip(".").lower()[:_LONGEST_NAME]
                 break
-        return Sighting(
+        return FindingIdentity(
             subject + _digest(self._identity, row),
             _digest(self._state, row),
             self._label(row),
@@ -166,9 +166,9 @@ class FindingReader:
         return label
 
 
-def compile_findings(
+def compile_finding_identifier(
     catalogue: Catalogue, report_type: ReportType, columns: Sequence[Column]
-) -> FindingReader:
+) -> FindingIdentifier:
     """Return the reader for a header whose columns the catalogue has named."""
     ordered = sorted(enumerate(columns), key=lambda numbered: numbered[1].name)
     parts = [(at, column, catalogue.part(report_type, column)) for at, column in ordered]
@@ -180,7 +180,7 @@ def compile_findings(
         if column.party == report_type.primary and column.role == "hostname"
     ]
     named += [(at, column) for at, column in identity if column.role == "domain"]
-    return FindingReader(
+    return FindingIdentifier(
         [_Cells(at, column, _normal(column.role, IDENTITY)) for at, column in identity],
         [
             _Cells(at, column, _normal(column.role, part))

@@ -11,7 +11,13 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from shadowserver_connector.errors import NewerStateError
-from shadowserver_connector.state.imported import DIGEST_CHARS, Done, State, Tried, with_day_closed
+from shadowserver_connector.state.imported import (
+    DIGEST_CHARS,
+    FailedAttempts,
+    ImportedReport,
+    State,
+    with_day_closed,
+)
 
 T = TypeVar("T")
 
@@ -31,7 +37,7 @@ _MANY_DAYS: Final = 2000
 _OURS: Final = frozenset({"done", "open", "failing", "tried"})
 
 
-class Understood(NamedTuple):
+class ReadState(NamedTuple):
     """A state as far as it could be read, and which of its parts could not."""
 
     state: State
@@ -61,11 +67,11 @@ def dump(state: State) -> dict[str, Any]:
 
 
 def load(stored: Mapping[str, Any] | None) -> State:
-    """Read a state back as far as that goes; see `understand`."""
-    return understand(stored).state
+    """Read a state back as far as that goes; see `read_state`."""
+    return read_state(stored).state
 
 
-def understand(stored: object) -> Understood:
+def read_state(stored: object) -> ReadState:
     """Read a state back, and say what of it could not be read.
 
     ``None`` or an empty one is a first run. A state of the connector that this one replaces,
@@ -76,16 +82,16 @@ def understand(stored: object) -> Understood:
     Raises NewerStateError for a state that a newer version of this connector has written.
     """
     if not stored:
-        return Understood(State(), ())
+        return ReadState(State(), ())
     if not isinstance(stored, dict):
-        return Understood(State(), ("it is no object",))
+        return ReadState(State(), ("it is no object",))
     _check_version(stored)
     if len(json.dumps(stored)) > LARGEST:
-        return Understood(State(), (f"it has more than {LARGEST:,} bytes",))
+        return ReadState(State(), (f"it has more than {LARGEST:,} bytes",))
     bad: list[str] = []
     if "version" not in stored and _OURS.isdisjoint(stored):
         last_run = _part(stored, "last_run", _moment, bad, required=True)
-        return Understood(State(last_run), tuple(bad))
+        return ReadState(State(last_run), tuple(bad))
     if stored.get("version") != VERSION or isinstance(stored["version"], bool):
         bad.append("'version'")
     state = State(
@@ -95,7 +101,7 @@ def understand(stored: object) -> Understood:
         failures=_by_day(stored, "failing", _counts, bad),
         tried=_by_day(stored, "tried", _tried, bad),
     )
-    return Understood(state, tuple(dict.fromkeys(bad)))
+    return ReadState(state, tuple(dict.fromkeys(bad)))
 
 
 def _check_version(stored: Mapping[str, Any]) -> None:
@@ -173,11 +179,11 @@ def _day(text: object) -> date:
     return day
 
 
-def _entries(packed: object) -> tuple[Done, ...]:
+def _entries(packed: object) -> tuple[ImportedReport, ...]:
     if not isinstance(packed, str) or not _ENTRIES.fullmatch(packed):
         raise ValueError("no entries")
     digests = [packed[at : at + DIGEST_CHARS] for at in range(0, len(packed), DIGEST_CHARS)]
-    return tuple(map(Done, digests[::2], digests[1::2]))
+    return tuple(map(ImportedReport, digests[::2], digests[1::2]))
 
 
 def _counts(raw: object) -> Mapping[str, int]:
@@ -186,11 +192,11 @@ def _counts(raw: object) -> Mapping[str, int]:
     return MappingProxyType({name: _count(count) for name, count in raw.items()})
 
 
-def _tried(raw: object) -> Tried:
+def _tried(raw: object) -> FailedAttempts:
     if not isinstance(raw, list):
         raise TypeError("no count and day")
     runs, since = raw
-    return Tried(_count(runs), _day(since))
+    return FailedAttempts(_count(runs), _day(since))
 
 
 def _count(raw: object) -> int:
@@ -234,5 +240,5 @@ def _forgotten(state: State, day: date) -> State:
     )
 
 
-def _packed(entries: tuple[Done, ...]) -> str:
+def _packed(entries: tuple[ImportedReport, ...]) -> str:
     return "".join(done.report + done.content for done in entries)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr, model_validator
 
-from shadowserver_connector.settings.kinds import (
+from shadowserver_connector.settings.value_types import (
     Address,
     CaBundle,
     ConnectorType,

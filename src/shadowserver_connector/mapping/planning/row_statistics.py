@@ -11,23 +11,23 @@ from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.cells.tags import RANK
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.report.parse_warnings import Oddities
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 
 
-class Selection:
+class RowFilter:
     """Decides row by row, in order; the same rows again give the same decisions.
 
     A severity that is none is added to the oddities; the row then has that of its report type.
     """
 
-    def __init__(self, plan: Plan, oddities: Oddities) -> None:
+    def __init__(self, plan: Plan, warnings: ParseWarnings) -> None:
         options = plan.context.options
-        self._oddities = oddities
+        self._warnings = warnings
         self._default = plan.context.report_type.severity
-        at = plan.survey.severity
+        at = plan.statistics.severity
         self._at = -1 if at is None else at
-        memory = plan.context.memory
-        self._reader = None if at is None else ColumnReader(plan.columns[at], memory)
+        cache_budget = plan.context.cache_budget
+        self._reader = None if at is None else ColumnReader(plan.columns[at], cache_budget)
         self._floor = RANK[options.min_severity]
         self._most = options.max_findings
         self.kept = 0
@@ -42,7 +42,7 @@ class Selection:
         if self._reader is not None:
             reading = self._reader.read(row[self._at])
             if reading.bad:
-                self._oddities.add(reading.bad, number, self._reader.name)
+                self._warnings.add(reading.bad, number, self._reader.name)
             severity = reading.value or severity
         if RANK[severity] < self._floor:
             self.filtered += 1
@@ -74,7 +74,7 @@ NumberedRow = tuple[int, list[str]]
 
 
 @dataclass(slots=True)
-class Survey:
+class RowStatistics:
     """Counts over the rows that will be converted, and over those that will not."""
 
     rows: int = 0
@@ -103,15 +103,15 @@ class Survey:
         return self.severities.total()
 
 
-def surveyed(
-    rows: Iterable[NumberedRow], plan: Plan, survey: Survey, oddities: Oddities
+def count_rows(
+    rows: Iterable[NumberedRow], plan: Plan, statistics: RowStatistics, warnings: ParseWarnings
 ) -> Iterator[NumberedRow]:
     """Yield the rows that will be converted; count them, and those that will not, on the way."""
-    selection = Selection(plan, oddities)
-    host_at = plan.survey.host
+    selection = RowFilter(plan, warnings)
+    host_at = plan.statistics.host
     # Counted in plain dicts, which are faster than a Counter cell by cell.
-    counts: dict[str, dict[str, int]] = {role: {} for role in plan.survey.tops}
-    tops = [(counts[role], index) for role, index in plan.survey.tops.items()]
+    counts: dict[str, dict[str, int]] = {role: {} for role in plan.statistics.tops}
+    tops = [(counts[role], index) for role, index in plan.statistics.tops.items()]
     severities: dict[str, int] = {}
     for numbered in rows:
         row = numbered[1]
@@ -120,40 +120,40 @@ def surveyed(
             continue
         severities[severity] = severities.get(severity, 0) + 1
         if host_at is not None:
-            _count_host(survey, row[host_at], severity)
+            _count_host(statistics, row[host_at], severity)
         for counter, index in tops:
             cell = row[index]
             known = counter.get(cell)
             if known is not None:
                 counter[cell] = known + 1
-            elif cell and len(counter) < MAX_DISTINCT and _is_held(survey, cell):
+            elif cell and len(counter) < MAX_DISTINCT and _is_held(statistics, cell):
                 counter[cell] = 1
         yield numbered
-    survey.severities = Counter(severities)
-    survey.tops = {role: Counter(counter) for role, counter in counts.items()}
-    survey.rows = selection.kept + selection.filtered + selection.cut
-    survey.filtered, survey.cut = selection.filtered, selection.cut
+    statistics.severities = Counter(severities)
+    statistics.tops = {role: Counter(counter) for role, counter in counts.items()}
+    statistics.rows = selection.kept + selection.filtered + selection.cut
+    statistics.filtered, statistics.cut = selection.filtered, selection.cut
 
 
-def _count_host(survey: Survey, host: str, severity: str) -> None:
-    known = survey.hosts.get(host)
+def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
+    known = statistics.hosts.get(host)
     if known == severity:
         return
     if known is None:
-        if len(survey.hosts) >= MAX_DISTINCT:
-            survey.hosts_complete = False
-        elif host and _is_held(survey, host):
-            survey.hosts[host] = severity
+        if len(statistics.hosts) >= MAX_DISTINCT:
+            statistics.hosts_complete = False
+        elif host and _is_held(statistics, host):
+            statistics.hosts[host] = severity
         elif host and len(host) <= LONGEST:
-            survey.hosts_complete = False
+            statistics.hosts_complete = False
     elif RANK[severity] > RANK[known]:
-        survey.hosts[host] = severity
+        statistics.hosts[host] = severity
 
 
-def _is_held(survey: Survey, cell: str) -> bool:
+def _is_held(statistics: RowStatistics, cell: str) -> bool:
     """Tell whether a new cell is counted, for which there must be room."""
     size = WIDEST * len(cell) + _ENTRY_BYTES
-    if len(cell) > LONGEST or survey.held + size > HELD_BYTES:
+    if len(cell) > LONGEST or statistics.held + size > HELD_BYTES:
         return False
-    survey.held += size
+    statistics.held += size
     return True

@@ -1,0 +1,113 @@
+"""An address and what describes it: names, MAC, AS, country, accounts."""
+
+from __future__ import annotations
+
+from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES
+from shadowserver_connector.mapping.cells.addresses import Address
+from shadowserver_connector.mapping.cells.host_names import HostName
+from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
+from shadowserver_connector.stix import observables
+from shadowserver_connector.stix.origin import StixObject
+
+
+def build_host(collector: ObjectCollector) -> None:
+    """Make the observables of one party and relate them to each other."""
+    own = collector.value("ip")
+    other = collector.value("network", "public_address")
+    value = other if own is None else own
+    names = [name for found in collector.values("domain") for name in found]
+    if value is None and not collector.layout.is_name and not collector.reads(*ADDRESS_ROLES):
+        value = next((name for name in names if isinstance(name, Address)), None)
+    ip = _build_address(collector, value) if value is not None else ""
+    # A network resolves nothing: what stands beside it is a name that it has to do with.
+    host = "" if value is None or "/" in value.value else ip
+    for name in collector.values("hostname"):
+        _build_name(collector, name, host)
+    for name in names:
+        # An address here is a request that was sent to it, and it has its own column.
+        if isinstance(name, HostName):
+            _build_domain(collector, name, host)
+    if own is not None:
+        collector.locate(ip)
+    if ip:
+        _describe(collector, ip)
+    else:
+        collector.values("mac", "asn", "country")  # for the bad ones among them
+
+
+def address(collector: ObjectCollector, value: Address) -> StixObject:
+    """Return the observable of an address or network."""
+    build = observables.ipv4_addr if value.version == 4 else observables.ipv6_addr
+    return build(collector.context.origin, value.value)
+
+
+def _build_address(collector: ObjectCollector, value: Address) -> str:
+    layout = collector.layout
+    made = collector.context.encode.address(value, layout.meaning.score)
+    ip = collector.add(made, seen=True, noted=layout.own_page, tagged=layout.own_page)
+    if layout.meaning.malicious:
+        add_indicator(collector, address(collector, value))
+    if layout.is_primary:
+        collector.about(value.value)
+    for end in layout.ipv4_ends if value.version == 4 else layout.ipv6_ends:
+        collector.offer_end(end, ip)
+    return ip
+
+
+def _build_name(
+    collector: ObjectCollector, name: HostName, ip: str, score: int | None = None
+) -> str:
+    own_page = collector.layout.own_page
+    made = collector.context.encode.name(name, score)
+    name_id = collector.add(made, seen=True, noted=own_page, tagged=own_page)
+    if ip:
+        collector.relate(name_id, "resolves-to", ip)
+    else:
+        collector.offer_end("thing", name_id)
+    return name_id
+
+
+def _build_domain(collector: ObjectCollector, name: HostName, ip: str) -> None:
+    """Make a name that was asked for, unlike one that an address has in reverse DNS."""
+    layout = collector.layout
+    name_id = _build_name(collector, name, ip, layout.meaning.score)
+    if not collector.context.report_type.primary:
+        collector.about(name.value)
+    if name.type != "domain-name":
+        ends = layout.hostname_ends
+    else:
+        ends = layout.domain_ends
+        if layout.meaning.malicious:
+            add_indicator(collector, observables.domain_name(collector.context.origin, name.value))
+    for end in ends:
+        collector.offer_end(end, name_id)
+
+
+def _describe(collector: ObjectCollector, ip: str) -> None:
+    """Relate an address to its MAC, its autonomous system and its country."""
+    context = collector.context
+    for mac in collector.values("mac"):
+        observable = collector.observable(observables.mac_addr(context.origin, mac))
+        collector.relate(ip, "resolves-to", observable)
+    number = collector.value("asn")
+    if number is not None and context.options.relates("belongs-to"):
+        system = collector.add(context.encode.autonomous_system(number), seen=True)
+        collector.relate(ip, "belongs-to", system)
+    country = collector.value("country")
+    if country is not None and context.options.relates("located-at"):
+        collector.relate(ip, "located-at", collector.add(context.encode.country(country)))
+
+
+def build_accounts(collector: ObjectCollector) -> None:
+    """Make the e-mail addresses and accounts that a row is about."""
+    origin = collector.context.origin
+    for value in collector.values("email"):
+        email = collector.observable(observables.email_addr(origin, value))
+        collector.offer_end("thing", email)
+        collector.offer_end("subject", email)
+        collector.about(value)
+    for login in collector.values("account"):
+        account = collector.observable(observables.user_account(origin, account_login=login))
+        collector.offer_end("thing", account)
+        collector.offer_end("subject", account)
+        collector.about(login)

@@ -1,0 +1,109 @@
+"""Software, files, URLs and requests, user agents: what answers and what was attacked with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from shadowserver_connector.mapping.cells.addresses import Address
+from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS
+from shadowserver_connector.mapping.cells.products import Product, cpe_of, split_products
+from shadowserver_connector.mapping.cells.urls import build_url
+from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
+from shadowserver_connector.mapping.objects.section_layout import in_sandbox
+from shadowserver_connector.stix import observables, shared_objects
+
+SERVICE: Final = "service"
+"""Group of the cells about the software that answers on the scanned port."""
+
+TARGET: Final = "target"
+"""Group of the cells about the software that an attacker was after, and does not run itself."""
+
+
+def build_software(collector: ObjectCollector) -> None:
+    """Make one Software of a product cell, its vendor and its version.
+
+    A version of the service itself, without a product beside it, is one of the product that the
+    whole report type is about. A product cell without a version may name several of each.
+    """
+    report_type = collector.context.report_type
+    version = collector.value("software.version")
+    name = collector.value("software.product", "software.short_name")
+    vendor = collector.value("software.vendor")
+    cpe = collector.value("software.cpe")
+    if name is None and version is not None and collector.layout.group == SERVICE:
+        name = report_type.product_of(version)
+    if not name:
+        return
+    alone = version is None and vendor is None
+    for product in split_products(name) if alone else (Product(name, version),):
+        software = shared_objects.software(
+            collector.context.origin,
+            product.name,
+            vendor=vendor
+            or (report_type.vendor if collector.layout.group == SERVICE else "")
+            or None,
+            version=product.version,
+            cpe=cpe or cpe_of(*product),
+        )
+        made = collector.observable(software, noted=False, tagged=False)
+        collector.offer_end("attacked" if collector.layout.group == TARGET else "thing", made)
+
+
+def build_file(collector: ObjectCollector) -> None:
+    """Make a file of the hashes of one group, with its name where one is given."""
+    hashes = {
+        name: value for part, name in ALGORITHMS if (value := collector.value(f"file.{part}"))
+    }
+    name = collector.value("file.name")
+    if not hashes:
+        return
+    file = observables.file(collector.context.origin, hashes=hashes, name=name)
+    # A sample that ran in a sandbox is what contacted the hosts of its rows.
+    collector.offer_end(
+        "sample" if in_sandbox(collector.context) else "thing", collector.observable(file)
+    )
+
+
+_WEB: Final = frozenset(["http", "https"])
+_TLS_PORTS: Final = frozenset([443, 4443, 8443])
+
+
+def build_urls(collector: ObjectCollector) -> None:
+    """Make the URLs of absolute URL cells."""
+    for value in collector.values("url"):
+        url = _url(collector, value)
+        collector.offer_end("subject", url)
+        if collector.layout.controls:
+            collector.offer_end("controller", url)
+        collector.about(value)
+
+
+def build_request(collector: ObjectCollector) -> None:
+    """Make the URL of a request, where host and target are both known."""
+    target = collector.value("url_part")
+    hosts = collector.value("domain")
+    host = hosts[0] if hosts and len(hosts) == 1 else collector.value("ip")
+    if target is None or host is None or (collector.layout.is_name and isinstance(host, Address)):
+        return
+    port = collector.value("port")
+    scheme = collector.text("application").lower()
+    if scheme not in _WEB:
+        scheme = "https" if port in _TLS_PORTS else "http"
+    _url(collector, build_url(scheme=scheme, host=host.value, port=port, target=target))
+
+
+def _url(collector: ObjectCollector, value: str) -> str:
+    stix = observables.url(collector.context.origin, value)
+    own_page = collector.layout.own_page
+    score = collector.layout.meaning.score
+    url = collector.observable(stix, score=score, noted=own_page, tagged=own_page)
+    add_indicator(collector, stix)
+    collector.offer_end("thing", url)
+    return url
+
+
+def build_user_agent(collector: ObjectCollector) -> None:
+    """Make the user agents that clients named themselves."""
+    for value in collector.values("user_agent"):
+        agent = observables.user_agent(collector.context.origin, value)
+        collector.offer_end("thing", collector.observable(agent, noted=False, tagged=False))
