@@ -1,4 +1,13 @@
-"""The Reports API: sign, ask, retry, stream a file to disk."""
+"""The Reports API: sign, ask, retry, stream a file to disk.
+
+answers     validation of the Reports API's answers
+client      the Reports API, as methods that return checked values or raise
+connection  the HTTP client of both hosts: TLS, proxies, time-outs, one pool, bounded bodies, its
+            log
+deadline    a moment at which an exchange is over, whatever the other side still sends
+download    one report file from its id to the disk, hashed on the way, in constant memory
+retry       which failures are tried again, when and how often, and the pace of requests
+"""
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import API_URL, DOWNLOAD_URL, ReportsApi

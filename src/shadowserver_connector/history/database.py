@@ -29,8 +29,8 @@ VERSION: Final = 1
 Opened = Literal["found", "new", "damaged"]
 """What was there: a history, none, or one that was damaged and is moved aside."""
 
-# `key` begins with the subject (mapping/planning/finding_identity.py): the findings of an address, and of
-# a network, stand together. Without a rowid a table is stored in the order of its key, once.
+# `key` begins with the subject (mapping/planning/finding_identity.py): the findings of an address,
+# and of a network, stand together. Without a rowid a table is stored in the order of its key, once.
 _TABLES: Final = """
 CREATE TABLE feeds (id INTEGER PRIMARY KEY, type TEXT, list TEXT, UNIQUE (type, list));
 CREATE TABLE days (feed INTEGER, day INTEGER, PRIMARY KEY (feed, day)) WITHOUT ROWID;

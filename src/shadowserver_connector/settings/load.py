@@ -1,4 +1,4 @@
-"""Hand the winning settings to pycti, which looks into the process environment first."""
+"""Reading the settings: the winner of each among its sources, checked; what pycti gets of them."""
 
 from __future__ import annotations
 
