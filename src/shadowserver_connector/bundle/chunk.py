@@ -242,11 +242,9 @@ class ChunkBuilder:
         now, place = self._open, self._place
         for seen in finding.observed:
             refs = seen.refs
-            there = place.get(refs)
-            if there is now:
-                continue
-            place[refs] = now
-            if there is not None:
+            there = place.setdefault(refs, now)
+            if there is not now:
+                place[refs] = now
                 more = self._sizes.of_observed(there.observed[refs])
                 if now.size + size + more <= self._max_bytes:
                     now.observed[refs] = there.observed.pop(refs)

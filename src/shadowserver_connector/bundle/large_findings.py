@@ -10,6 +10,7 @@ import orjson
 from shadowserver_connector.bundle.finding import (
     Finding,
     Labels,
+    LabelSets,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
@@ -26,7 +27,7 @@ class Sizes:
     """Estimates how many bytes findings add to a chunk, rather too many than too few."""
 
     def __init__(self) -> None:
-        self._of_labels: dict[Labels, int] = {}
+        self._of_labels: dict[LabelSets, int] = {}
         self._kept = 0
 
     def of(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> int:
@@ -34,11 +35,16 @@ class Sizes:
         size = _OVERHEAD * len(fresh)
         for made in fresh:
             size += len(made.body)
+        known = self._of_labels
         for tagged, labels in finding.tags:
-            length = self._of_labels.get(labels)
+            length = known.get(labels)
             size += len(tagged) * (self._new_length(labels) if length is None else length)
         for seen in finding.observed:
-            size += self.of_observed(seen)
+            length = known.get(seen.labels)
+            if length is None:
+                size += self.of_observed(seen)
+            else:
+                size += _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE + length
         for note in finding.notes:
             size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
         return size

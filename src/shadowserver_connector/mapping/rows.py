@@ -8,8 +8,8 @@ from typing import Final
 
 from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.mapping.cells.dates import parse_seen
-from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, CellObjects
+from shadowserver_connector.mapping.cells.readers import BadCells, is_empty
+from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, CellObjects
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import Row
 from shadowserver_connector.report.parse_warnings import ParseWarnings
@@ -33,6 +33,11 @@ LEFT_OUT: Final = "more objects than are made of one row, left out"
 
 _REMEMBERED: Final = 128
 """Combinations of parts that are kept assembled; rows of one host share them."""
+
+# Of an object of a part: its places in one more dict and in tuples. Of a relationship: all of it.
+_PLACE_BYTES: Final = 200
+_RELATIONSHIP_BYTES: Final = 1_000
+_FULL_BYTES: Final = ROW_OBJECTS * OBJECT_BYTES
 
 
 class _Added:
@@ -137,8 +142,7 @@ class RowMapper:
         whole = self._known.get(parts)
         if whole is None:
             whole = self._assembled(parts)
-            # The parts are kept by their sections too, but may be forgotten there before.
-            self._cache.keep(parts, whole, whole.size + sum([part.size for part in parts]))
+            self._cache.keep(parts, whole, whole.size)
         return whole
 
     def _assembled(self, parts: Sequence[CellObjects]) -> CellObjects:
@@ -147,11 +151,17 @@ class RowMapper:
         noted: list[tuple[str, ...]] = []
         tagged: list[tuple[str, ...]] = []
         ends: dict[str, list[str]] = {}
-        whole = CellObjects(objects, (), (), (), (), False, (), "", (), 0)
-        left_out = 0
+        scored = False
+        bad: BadCells = ()
+        subject = ""
+        addresses: tuple[tuple[str, str], ...] = ()
+        left_out = size = 0
         for part in parts:
-            whole.bad += part.bad
-            if objects and len(objects) + len(part.objects) > ROW_OBJECTS:
+            # The parts are kept by their sections too, but may be forgotten there before.
+            size += part.size
+            bad += part.bad
+            # Few bytes are few objects.
+            if size > _FULL_BYTES and objects and len(objects) + len(part.objects) > ROW_OBJECTS:
                 left_out += len(part.objects)
                 continue
             _update(objects, part)
@@ -162,18 +172,26 @@ class RowMapper:
                 noted.append(part.noted)
             if part.tagged:
                 tagged.append(part.tagged)
-            whole.scored = whole.scored or part.scored
-            whole.subject = whole.subject or part.subject
-            whole.addresses += part.addresses
-        whole.observables = tuple(sorted(set(observables)))
-        whole.noted = _joined(noted)
-        whole.tagged = _joined(tagged)
+            scored = scored or part.scored
+            subject = subject or part.subject
+            addresses += part.addresses
+        own = len(objects)
         if len(ends) > 1:
             left_out += self._relate(objects, ends)
         if left_out:
-            whole.bad += (("", LEFT_OUT, left_out),)
-        whole.size = sum([len(made.body) for made in objects.values()])
-        return whole
+            bad += (("", LEFT_OUT, left_out),)
+        return CellObjects(
+            objects,
+            tuple(sorted(set(observables))),
+            _joined(noted),
+            _joined(tagged),
+            (),
+            scored,
+            bad,
+            subject,
+            addresses,
+            size + _PLACE_BYTES * own + _RELATIONSHIP_BYTES * (len(objects) - own),
+        )
 
     def _relate(self, objects: dict[str, SerialisedObject], ends: dict[str, list[str]]) -> int:
         """Add the relationships between parts; return how many there was no room for."""
@@ -182,8 +200,11 @@ class RowMapper:
             ends["primary"] = ends["subject"][:1]
         encode = self._plan.context.encode.relationship
         for source_end, relationship_type, target_end in self._rules:
-            targets = ends.get(target_end, ())
-            for source in ends.get(source_end, ()):
+            sources = ends.get(source_end)
+            targets = ends.get(target_end) if sources else None
+            if not sources or not targets:
+                continue
+            for source in sources:
                 if len(objects) >= ROW_OBJECTS:
                     left_out += len(targets)
                     continue
@@ -196,6 +217,8 @@ class RowMapper:
     def _span(self, time: str, number: int, row: Row, times: int) -> tuple[str, str]:
         """Return when what a row tells began and ended; its own time lies in between."""
         start, end = self._plan.span
+        if start is None and end is None:
+            return time, time
         first = self._time(start, number, row, times)
         last = self._time(end, number, row, times)
         return min(first or time, time), max(last or time, time)

@@ -15,14 +15,17 @@ WIDEST: Final = 4
 """Bytes that a character takes, at most. What is kept is short, so nobody looks whether it does."""
 
 _LARGEST: Final = 64 * 1024
+# Bytes set aside at a time: at first, and at most, which is less than a large entry takes.
+_AHEAD: Final = 2 * 1024
+_MOST_AHEAD: Final = 32 * 1024
 # Of an entry: its place in a dict, the heads of its key and its value.
 _ENTRY_BYTES: Final = 200
 
 
 class BoundedCache:
-    """What is kept of one column, section or kind; `Memory.keeping` makes one."""
+    """What is kept of one column, section or kind; `CacheBudget.new_cache` makes one."""
 
-    __slots__ = ("_budget", "_most", "_size", "known")
+    __slots__ = ("_budget", "_left", "_most", "_taken", "known")
 
     known: dict[Any, Any]
     """To be looked up in; always the same dict."""
@@ -31,7 +34,10 @@ class BoundedCache:
         self.known = {}
         self._budget = cache_budget
         self._most = most
-        self._size = 0
+        # Bytes set aside for this one, and those of them that nothing takes yet: only where none
+        # are left, entries are counted, and what all others take is looked at.
+        self._taken = 0
+        self._left = 0
 
     def keep(self, key: Any, value: Any, size: int) -> None:
         """Keep a value of ``size`` bytes, its key included, unless it is large.
@@ -39,23 +45,38 @@ class BoundedCache:
         Where there are too many, the others are forgotten; where these and those of all others
         take too much, all are.
         """
+        left = self._left - size - _ENTRY_BYTES
+        if left < 0:
+            left = self._made_room(size + _ENTRY_BYTES)
+            if left < 0:
+                return
+        self._left = left
+        self.known[key] = value
+
+    def _made_room(self, size: int) -> int:
+        """Set bytes aside for an entry and for some after it.
+
+        Returns how many are left beside the entry; a negative number for one that is large.
+        """
         if size > _LARGEST:
-            return
-        cache_budget = self._budget
-        size += _ENTRY_BYTES
+            return -1
         if len(self.known) >= self._most:
             self.forget()
-        if cache_budget.size + size > cache_budget.most:
+        cache_budget = self._budget
+        more = max(size - self._left, min(_MOST_AHEAD, _AHEAD + self._taken // 2))
+        if cache_budget.size + more > cache_budget.most:
             cache_budget.forget()
-        cache_budget.size += size
-        self._size += size
-        self.known[key] = value
+            more = size
+        cache_budget.size += more
+        self._taken += more
+        return self._left + more - size
 
     def forget(self) -> None:
         """Forget all."""
         self.known.clear()
-        self._budget.size -= self._size
-        self._size = 0
+        self._budget.size -= self._taken
+        self._taken = 0
+        self._left = 0
 
 
 class CacheBudget:
@@ -64,7 +85,7 @@ class CacheBudget:
     __slots__ = ("_all", "most", "size")
 
     size: int
-    """Bytes, about."""
+    """Bytes set aside, about."""
     most: int
 
     def __init__(self, most: int = BYTES) -> None:
@@ -73,7 +94,7 @@ class CacheBudget:
         self._all: list[BoundedCache] = []
 
     def new_cache(self, most: int) -> BoundedCache:
-        """Return what keeps up to ``most`` values."""
+        """Return what keeps up to ``most`` values, or some more where they are small."""
         kept = BoundedCache(self, most)
         self._all.append(kept)
         return kept

@@ -81,7 +81,8 @@ NO_OBJECTS: Final = CellObjects({}, (), (), (), (), False, (), "", (), 0)
 
 # Of a part, and of an object beside its JSON: id, places in dicts and tuples.
 _OVERHEAD_BYTES: Final = 600
-_OBJECT_BYTES: Final = 400
+OBJECT_BYTES: Final = 400
+"""The least that an object adds to the size of its part."""
 
 
 class ObjectCollector:
@@ -179,7 +180,8 @@ class ObjectCollector:
         stix_id = made.id
         if stix_id not in self._objects:
             self._objects[stix_id] = made
-            self._scored = self._scored or made.score is not None
+            if made.score is not None:
+                self._scored = True
         if seen:
             self._observables[stix_id] = None
         if noted:
@@ -210,6 +212,9 @@ class ObjectCollector:
         """Return what was collected."""
         if not (self._objects or self._bad):
             return NO_OBJECTS
+        size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)
+        for made in self._objects.values():
+            size += len(made.body)
         return CellObjects(
             self._objects,
             tuple(self._observables),
@@ -220,8 +225,7 @@ class ObjectCollector:
             tuple(self._bad),
             self._subject,
             self._addresses,
-            _OVERHEAD_BYTES
-            + sum([_OBJECT_BYTES + len(made.body) for made in self._objects.values()]),
+            size,
         )
 
 

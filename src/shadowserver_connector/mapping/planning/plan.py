@@ -161,14 +161,14 @@ def _of_several(
 ) -> Section:
     pick = itemgetter(*places)
     known: dict[Cells, CellObjects] = kept.known
+    heads = _CELL_BYTES * len(places)
 
     def objects_of(row: list[str]) -> CellObjects:
         cells = pick(row)
         part = known.get(cells)
         if part is None:
             part = build(cells)
-            size = _CELL_BYTES * len(cells) + WIDEST * sum(map(len, cells))
-            kept.keep(cells, part, size + part.size)
+            kept.keep(cells, part, heads + WIDEST * len("".join(cells)) + part.size)
         return part
 
     return objects_of

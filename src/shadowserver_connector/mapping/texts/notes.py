@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 
 from shadowserver_connector.catalogue.catalogue import Column
-from shadowserver_connector.mapping.cells.cache import WIDEST, BoundedCache, CacheBudget
+from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.texts import markdown
 
 HOST_ROWS: Final = 200
@@ -45,19 +45,19 @@ class NoteColumn:
 
     def line(self, cell: str) -> str:
         """Return a line that is not among ``lines``, and keep it there."""
-        return _keep(self._cached_lines, cell, _in_json(f"| {self.heading} | {self._render(cell)}"))
+        line = _in_json(f"| {self.heading} | {self._render(cell)}")
+        if len(cell) <= _SHORT:
+            self._cached_lines.keep(cell, line, WIDEST * (len(cell) + len(line)))
+        return line
 
     def shown(self, cell: str) -> str:
         """Return a cell as a table of findings shows it."""
         shown = self._shown.get(cell)
-        return _keep(self._cached_shown, cell, self._render(cell)) if shown is None else shown
-
-
-def _keep(kept: BoundedCache, cell: str, text: str) -> str:
-    """Keep what a cell looks like, unless it is long, and return it."""
-    if len(cell) <= _SHORT:
-        kept.keep(cell, text, WIDEST * (len(cell) + len(text)))
-    return text
+        if shown is None:
+            shown = self._render(cell)
+            if len(cell) <= _SHORT:
+                self._cached_shown.keep(cell, shown, WIDEST * (len(cell) + len(shown)))
+        return shown
 
 
 def note_columns(columns: Sequence[Column], cache_budget: CacheBudget) -> tuple[NoteColumn, ...]:
