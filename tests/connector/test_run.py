@@ -143,6 +143,21 @@ def sent(helper: FakeHelper) -> list[str]:
     return [each["id"] for _, stix in helper.messages for each in stix["objects"]]
 
 
+def test_files_are_gone_afterwards(helper: FakeHelper, tmp_path: Path) -> None:
+    """Each file goes when its report is done, the folder at the end."""
+    seen: list[int] = []
+
+    def convert(*conversion: Any) -> Outcome:
+        seen.append(len(list(tmp_path.rglob("*.csv"))))
+        return convert_simply(*conversion)
+
+    api = FakeApi(*(report(number=number) for number in range(3)))
+    settings = {"max_threads": 1}
+    run_window(importer(helper, api, tmp_path, convert=convert, settings=settings))
+    assert seen == [1, 1, 1]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_first_run_imports_newest_day_first_in_one_work_a_day(
     helper: FakeHelper, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from shadowserver_connector.cli.convert import show
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import convert_all
-from shadowserver_connector.pipeline.downloads import fetch_all
+from shadowserver_connector.pipeline.downloads import completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.preview.page import write_page
@@ -86,7 +86,8 @@ def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome
             bar.advance(converted)
             shutil.rmtree(job[0].parent)
 
-        jobs = fetch_all(api.download, reports, Path(work), threads=_THREADS, failed=results.append)
+        files = downloads(reports, api.download, Path(work), threads=_THREADS)
+        jobs = completed(files, results.append)
         with open_executor(None) as executor:
             results += convert_all(
                 map(count_download, jobs),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 import traceback
 from collections.abc import Collection, Sequence
@@ -29,7 +30,7 @@ from shadowserver_connector.pipeline.conversions import (
     converting_with_room,
     with_room,
 )
-from shadowserver_connector.pipeline.downloads import Download, Fetched, download_into, downloads
+from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
@@ -121,11 +122,12 @@ def import_day(
     parts.delivery = delivery
     download, convert = _means(parts)
     all_ready = True
+    folder = parts.workspace / "downloads"
     try:
         for fetched in downloads(
             todo,
             download,
-            parts.workspace / "downloads",
+            folder,
             threads=parts.settings.max_threads,
             floor=DiskFloor(parts.workspace, parts.settings.disk_floor, parts.waiter),
         ):
@@ -133,6 +135,7 @@ def import_day(
                 parts, patience, state, fetched, listed, tally, delivery, convert
             )
             all_ready = all_ready and ending is not Ending.NOT_READY
+            shutil.rmtree(fetched.folder, ignore_errors=True)
         if tally.persistent:
             delivery.open()
         delivery.close(tally.message(delivery.objects), in_error=bool(tally.failures))
@@ -144,6 +147,7 @@ def import_day(
         raise
     finally:
         parts.delivery = None
+        shutil.rmtree(folder, ignore_errors=True)
     parts.log.info("Day imported", {"day": str(day), "result": tally.message(delivery.objects)})
     if all_ready and not tally.failures:
         return with_day_closed(state, day)
@@ -212,7 +216,8 @@ def _downloaded(parts: Importer, patience: Patience, fetched: Fetched) -> Downlo
 
     def call() -> Downloaded:
         if not ahead:
-            return download_into(parts.api.download, fetched.report, fetched.folder, take_any)
+            fetched.folder.mkdir(parents=True, exist_ok=True)
+            return parts.api.download(fetched.report, fetched.folder, take_any)
         download = ahead.pop()
         while not download.done():
             wait([download], timeout=_LOOK_UP)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
@@ -31,7 +30,7 @@ from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions, Convert
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.downloads import Download, fetch_all
+from shadowserver_connector.pipeline.downloads import Download, completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.info import ReportInfo, fingerprint
 from shadowserver_connector.report.source import find_reports, unreadable
@@ -204,23 +203,16 @@ def backfill(
         intake = replace(intake, convert=conversions.convert)
     for _, same_day in groupby(reports, key=attrgetter("day")):
         failures: list[Failure] = []
-        waiting = deque(same_day)
         with DayWorks(intake) as works:
-            while waiting:
-                floor.wait()
-                for path, report in fetch_all(
-                    download,
-                    floor.while_kept(waiting),
-                    workdir,
-                    threads=settings.max_threads,
-                    failed=failures.append,
-                    has_room=floor.is_kept,
-                ):
-                    result = works.deliver((path, report))
-                    if isinstance(result, Outcome):
-                        keep_if_wanted(settings.archive_dir, report, path, result.sha256, log)
-                    shutil.rmtree(path.parent)
-                    yield result
+            fetched = downloads(
+                list(same_day), download, workdir, threads=settings.max_threads, floor=floor
+            )
+            for path, report in completed(fetched, failures.append):
+                result = works.deliver((path, report))
+                if isinstance(result, Outcome):
+                    keep_if_wanted(settings.archive_dir, report, path, result.sha256, log)
+                shutil.rmtree(path.parent)
+                yield result
             for failure in failures:
                 works.fail(failure)
                 yield failure
@@ -275,22 +267,20 @@ def fetch_into(
     archive cannot be written.
     """
     archive.mkdir(parents=True, exist_ok=True)
-    missing = deque(report for report in reports if not is_kept(archive, report))
+    missing = [report for report in reports if not is_kept(archive, report)]
     # Inside of the archive, whose disk has room for the files anyway.
     with partial_folder(archive / "fetch") as work:
-        while missing:
-            floor.require()
-            begun = floor.while_kept(missing)
-            for path, report in fetch_all(
-                api.download,
-                begun,
-                work,
-                threads=threads,
-                failed=failed,
-                has_room=floor.is_kept,
-            ):
-                facts = fingerprint(path)
-                kept = keep(archive, report, path, facts.sha256)
-                yield Kept(report, kept, facts.size, facts.sha256)
-                shutil.rmtree(path.parent)
+        fetched = downloads(
+            missing,
+            api.download,
+            work,
+            threads=threads,
+            floor=floor,
+            below_floor=DiskFloor.require,
+        )
+        for path, report in completed(fetched, failed):
+            facts = fingerprint(path)
+            kept = keep(archive, report, path, facts.sha256)
+            yield Kept(report, kept, facts.size, facts.sha256)
+            shutil.rmtree(path.parent)
         shutil.rmtree(work)
