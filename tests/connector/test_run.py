@@ -16,6 +16,7 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.connector.day import Subscription
 from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api
@@ -116,23 +117,20 @@ def helper() -> FakeHelper:
     return FakeHelper()
 
 
-def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -> Importer:
-    """Return an importer that hardly waits."""
+def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -> Subscription:
+    """Return a subscription whose importer hardly waits."""
     waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
     settings = ShadowserverSettings.model_validate(changes.pop("settings", {}))
+    convert = changes.pop("convert", convert_simply)
     parts: dict[str, Any] = {
-        "convert": convert_simply,
         "now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC),
         "patience": 0.01,
     }
-    return Importer(
+    return Subscription(
+        Importer(helper, abilities(helper), waiter, Options(), convert),
         settings=settings,
-        options=Options(),
         api=api,  # type: ignore[arg-type]
-        helper=helper,
-        can=abilities(helper),
         memory=Memory(helper, waiter),
-        waiter=waiter,
         workspace=tmp_path,
         **(parts | changes),
     )

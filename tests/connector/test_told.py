@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.events import (
     Event,
     Listed,
@@ -17,13 +16,17 @@ from shadowserver_connector.connector.events import (
     ReportFailed,
     ReportSkipped,
 )
-from shadowserver_connector.connector.importer import Patience
 from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.connector.state_store import Memory
-from shadowserver_connector.errors import ApiUnavailableError, NotReadyError, ReportUnreadableError
+from shadowserver_connector.errors import (
+    ApiUnavailableError,
+    NotReadyError,
+    ReportUnreadableError,
+    describe,
+)
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.waiting import Patience, Waiter
 from shadowserver_connector.state.imported import State, with_done
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
 from tests.sink.pycti_fakes import FakeHelper, FakeLog

@@ -36,7 +36,7 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done
 from shadowserver_connector.state.storage import load
-from tests.operations.world import Counting, convert_simply, intake_of, report_of, sent
+from tests.operations.world import Counting, convert_simply, importer_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
 
 NAME = "2024-01-31-scan_ssl-example.csv"
@@ -61,13 +61,13 @@ class Drop:
         observe: Observe | None = None,
     ) -> None:
         """Begin as a new process does, with the state that the platform has."""
-        intake = intake_of(self.helper, convert)
-        self.memory = Memory(self.helper, intake.waiter)
+        importer = importer_of(self.helper, convert)
+        self.memory = Memory(self.helper, importer.waiter)
         self.memory.read()
         self.drop = DropFolder(
             self.folder,
             self.settings,
-            intake,
+            importer,
             self.memory,
             self.work,
             observe or self.events.append,
@@ -698,18 +698,18 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
 @pytest.mark.parametrize(
     "place",
     [
-        "drop.find_reports",
-        "drop.fingerprint",
-        "drop.job_of",
-        "drop.put_away",
-        "drop.keep_if_wanted",
-        "drop.files_in",
-        "drop.are_bytes_known",
+        "operations.drop.find_reports",
+        "operations.drop.fingerprint",
+        "operations.drop.job_of",
+        "operations.drop.put_away",
+        "connector.importer.keep_if_wanted",
+        "operations.drop.files_in",
+        "operations.drop.are_bytes_known",
     ],
 )
 def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """It is said, without flooding the log, and the other files are imported in the end."""
-    name = f"shadowserver_connector.operations.{place}"
+    name = f"shadowserver_connector.{place}"
     module, _, attribute = name.rpartition(".")
     before = getattr(importlib.import_module(module), attribute)
     failed: list[int] = []

@@ -120,9 +120,9 @@ def test_with_what_fills_the_folder_none_is_ahead(tmp_path: Path) -> None:
     (tmp_path / "x.chunks").write_bytes(b"x" * 50)
     found = fetched(REPORTS, failing(source, "id-3"), tmp_path, threads=3, max_bytes=50)
     taken = []
-    for path, report in completed(found, failures.append):
-        taken.append((report.id, path.read_text(), len(source.begun)))
-        shutil.rmtree(path.parent)
+    for file, report in completed(found, failures.append):
+        taken.append((report.id, file.path.read_text(), len(source.begun)))
+        shutil.rmtree(file.path.parent)
     names = [f"id-{n}" for n in range(10) if n != 3]
     assert taken == [(name, name, number) for number, name in enumerate(names, 1)]
     assert failures == [Failure(REPORTS[3], "broke off")]

@@ -68,11 +68,11 @@ def test_bytes_on_disk_are_bounded_while_files_come(tmp_path: Path, chunked: boo
     ):
         reports = api.list_reports(DAY)
         fetched = downloads(reports, api.download, tmp_path, threads=THREADS, max_bytes=BOUND)
-        for path, report in completed(fetched, failures.append):
+        for file, report in completed(fetched, failures.append):
             (body,) = (body for each, body in BODIES.items() if each.id == report.id)
-            assert path.read_bytes() == body
+            assert file.path.read_bytes() == body
             taken.append(report)
-            shutil.rmtree(path.parent)
+            shutil.rmtree(file.path.parent)
     assert taken == reports
     assert (failures, retries) == ([], [])
     # A look takes a while: in it, each thread may write what a folder that was counted had.

@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
-from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.errors import describe
 from shadowserver_connector.sink.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)

@@ -17,24 +17,24 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.events import (
-    Dropped,
-    Observe,
-    ReportDone,
-    ReportFailed,
-    ReportSkipped,
+from shadowserver_connector.connector.events import Dropped, Observe, ReportSkipped
+from shadowserver_connector.connector.importer import (
+    DayWorks,
+    Importer,
+    ObtainedFile,
+    Result,
+    event_of,
 )
-from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.connector.state_store import Memory, StateLedger, StateResetError
 from shadowserver_connector.errors import (
     DISK_FULL,
     ClusterLostError,
     NewerStateError,
     NotReadyError,
     SkippableError,
+    describe,
 )
-from shadowserver_connector.operations.imports import DayWorks, Intake, release
-from shadowserver_connector.pipeline.archive import keep_if_wanted
+from shadowserver_connector.operations.imports import release
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.conversions import Conversions, Convert, converting_with_room
 from shadowserver_connector.pipeline.outcome import Failure, Job
@@ -43,7 +43,7 @@ from shadowserver_connector.report.parse_warnings import printable
 from shadowserver_connector.report.source import ReportFile, find_reports, shown_path
 from shadowserver_connector.settings.shadowserver import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.state.imported import are_bytes_known, with_done
+from shadowserver_connector.state.imported import are_bytes_known
 
 _ENDINGS: Final = (".csv", ".gz", ".zip")
 _ENDING: Final = re.compile(r"(\.csv)?\.(csv|gz|zip)$", re.IGNORECASE)
@@ -307,7 +307,7 @@ class DropFolder:
         self,
         folder: Path,
         settings: ShadowserverSettings,
-        intake: Intake,
+        importer: Importer,
         memory: Memory,
         workdir: Path,
         observe: Observe,
@@ -319,7 +319,7 @@ class DropFolder:
         """
         self._folder = folder
         self._settings = settings
-        self._intake = intake
+        self._importer = importer
         self._memory = memory
         self._workdir = workdir
         self._observe = observe
@@ -359,20 +359,32 @@ class DropFolder:
     def _import(self, paths: list[Path]) -> None:
         with unpacking(self._workdir) as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
-            convert = self._intake.convert
+            ledger = StateLedger(self._memory, self._memory.held())
+            convert = self._importer.convert
             if self._executor is not None:
                 conversions = Conversions(self._executor, work)
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)
-                convert = _awaiting_cluster(self._intake.waiter, conversions.convert)
-            patiently = converting_with_room(self._intake.waiter, convert)
-            with DayWorks(replace(self._intake, convert=patiently)) as works:
+                convert = _awaiting_cluster(self._importer.waiter, conversions.convert)
+            patiently = converting_with_room(self._importer.waiter, convert)
+            importer = replace(
+                self._importer,
+                convert=patiently,
+                ledger=ledger,
+                archive=self._settings.archive_dir,
+                tell=self._told_of,
+            )
+            with DayWorks(importer) as works:
                 self._import_found(works, found, work)
+
+    def _told_of(self, result: Result, _seconds: float) -> None:
+        # Nothing was waited for, as a download is.
+        self._observe(event_of(result, 0.0))
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
         if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):
-            conversions.begin(*found.job, self._intake.options)
+            conversions.begin(*found.job, self._importer.options)
 
     def _import_found(
         self, works: DayWorks, found: Iterable[DroppedReport | DroppedFile], work: Path
@@ -397,7 +409,7 @@ class DropFolder:
                 # Left in the folder, the file would be sent again at every look.
                 reason = describe(error)
             finally:
-                release(each.job, work)
+                release(each.job[0], work)
             reasons.update({reason: None} if reason else {})
 
     def _finish(self, file: DroppedFile, reasons: list[str], problem: str) -> None:
@@ -410,7 +422,7 @@ class DropFolder:
         if not problem:
             try:
                 if file.changed or look_at(file.path) != self._before[file.path]:
-                    self._intake.waiter.log.info(
+                    self._importer.waiter.log.info(
                         "Dropped file changed meanwhile, imported again",
                         {"file": shown_name(file.path)},
                     )
@@ -433,21 +445,13 @@ class DropFolder:
         """
         path, info = found.job
         if not self._is_new(found):
-            self._intake.waiter.log.info("Not wanted or known, nothing to send", _named(info))
+            self._importer.waiter.log.info("Not wanted or known, nothing to send", _named(info))
             self._observe(ReportSkipped(info.file))
             return None
         if found.problem:
             return found.problem
-        result = works.deliver(found.job)
-        if isinstance(result, Failure):
-            self._observe(ReportFailed(info.file, result.reason, "drop", 1))
-            return result.reason
-        self._observe(ReportDone(result, 0.0))
-        # Under its name, so that the API's copy is known, too.
-        self._memory.write(with_done(self._memory.held(), info, found.sha256, ()))
-        log = self._intake.waiter.log
-        keep_if_wanted(self._settings.archive_dir, info, path, found.sha256, log)
-        return None
+        result = works.import_report(info, partial(ObtainedFile, path, found.sha256))
+        return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:
         known = are_bytes_known(self._memory.held(), found.sha256)
@@ -460,7 +464,7 @@ class DropFolder:
         return chosen and info.type not in self._settings.exclude_types
 
     def _tell(self, path: Path, reasons: list[str]) -> None:
-        log = self._intake.waiter.log
+        log = self._importer.waiter.log
         name = shown_name(path)
         if reasons:
             log.error("Dropped file failed", {"file": name, "reasons": reasons})
@@ -470,7 +474,7 @@ class DropFolder:
 
     def _say(self, path: Path, reason: str) -> None:
         details = {"path": shown_path(path), "reason": reason}
-        self._intake.waiter.log.error("The drop folder cannot be used", details)
+        self._importer.waiter.log.error("The drop folder cannot be used", details)
 
 
 def _told(error: Exception) -> str:

@@ -20,7 +20,7 @@ from shadowserver_connector.pipeline.bounds import (
     bytes_below,
     in_order,
 )
-from shadowserver_connector.pipeline.outcome import Failure, Job
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 
 Download = Callable[[ReportInfo, Path, Take], Downloaded]
@@ -83,7 +83,9 @@ def downloads(
         ahead.close()
 
 
-def completed(fetched: Iterable[Fetched], failed: Callable[[Failure], None]) -> Iterator[Job]:
+def completed(
+    fetched: Iterable[Fetched], failed: Callable[[Failure], None]
+) -> Iterator[tuple[Downloaded, ReportInfo]]:
     """Yield the reports whose file is there; one that fails is given to ``failed``."""
     for report, _, download in fetched:
         try:
@@ -91,7 +93,7 @@ def completed(fetched: Iterable[Fetched], failed: Callable[[Failure], None]) -> 
         except (RetriableError, SkippableError) as error:
             failed(Failure(report, str(error)))
         else:
-            yield downloaded.path, report
+            yield downloaded, report
 
 
 class GivenUpError(Exception):

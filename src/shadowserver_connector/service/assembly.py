@@ -13,6 +13,7 @@ from typing import Any
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.retry import Retry, RetryPolicy
+from shadowserver_connector.connector.day import Subscription
 from shadowserver_connector.connector.events import Observe, Retried, both
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
@@ -21,7 +22,6 @@ from shadowserver_connector.connector.schedule import Run, do_nothing
 from shadowserver_connector.connector.state_store import Memory
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
-from shadowserver_connector.operations.imports import Intake
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
 from shadowserver_connector.pipeline.conversions import with_room
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
@@ -31,6 +31,7 @@ from shadowserver_connector.settings.conversion import conversion_options
 from shadowserver_connector.settings.load import Loaded
 from shadowserver_connector.settings.model import ApiCredentials
 from shadowserver_connector.settings.opencti import ConnectorSettings
+from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.temporary import private_directory, temporary_directory
@@ -57,7 +58,8 @@ class Process:
         self.waiter = Waiter(threading.Event(), log)
         self.watch = Watch(status_path(loaded.settings), log)
         self.observe = _observer(loaded, self.watch)
-        self.importer: Importer | None = None
+        self.under_way: list[Delivery] = []
+        """Deliveries whose works may be open."""
         self.exit_code = 1
 
     @contextmanager
@@ -85,14 +87,14 @@ class Process:
         memory = Memory(helper, self.waiter)
         workspace = with_room(self.waiter, lambda: _workspace(settings.connector.id or ""))
         options = within(conversion_options(chosen), can)
-        intake = Intake(helper, can, self.waiter, options)
+        importer = Importer(helper, can, self.waiter, options, under_way=self.under_way)
         look = do_nothing
         if chosen.drop_dir is not None:
             folder = _drop_folder(chosen.drop_dir)
             drop = DropFolder(
                 folder,
                 chosen,
-                intake,
+                importer,
                 memory,
                 workspace / "drop",
                 self.observe,
@@ -102,7 +104,7 @@ class Process:
         run: Run = partial(run_without_api, memory, helper, self.waiter, chosen)
         credentials = settings.require_run()
         if credentials is not None:
-            run = self._importing(credentials, intake, memory, workspace, if_ahead(executor))
+            run = self._importing(credentials, importer, memory, workspace, if_ahead(executor))
         return Connector(
             helper, memory, watched(run, self.observe), look, chosen.drop_dir is not None
         )
@@ -110,26 +112,18 @@ class Process:
     def _importing(
         self,
         credentials: ApiCredentials,
-        intake: Intake,
+        importer: Importer,
         memory: Memory,
         workspace: Path,
         executor: Executor | None,
     ) -> Run:
         settings = self.loaded.settings.shadowserver
-        self.importer = Importer(
-            settings=settings,
-            options=intake.options,
-            api=_reports_api(self.loaded, credentials, self.waiter, self.observe),
-            helper=intake.helper,
-            can=intake.can,
-            memory=memory,
-            waiter=self.waiter,
-            workspace=workspace,
-            executor=executor,
-            observe=self.observe,
+        api = _reports_api(self.loaded, credentials, self.waiter, self.observe)
+        source = Subscription(
+            importer, settings, api, memory, workspace, executor, observe=self.observe
         )
-        warn_of_unknown_names(self.importer.api, settings, self.waiter.log)
-        return partial(run_window, self.importer)
+        warn_of_unknown_names(api, settings, self.waiter.log)
+        return partial(run_window, source)
 
 
 def _observer(loaded: Loaded, watch: Watch) -> Observe:

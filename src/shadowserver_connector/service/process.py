@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
-from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.helper import pycti_log
 from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.errors import SinkUnavailableError, describe
 from shadowserver_connector.exits import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
 from shadowserver_connector.operations.drop import SETTLED
 from shadowserver_connector.service.assembly import Process
@@ -147,7 +146,6 @@ def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
 
 
 def _close_work(process: Process) -> None:
-    delivery = process.importer.delivery if process.importer else None
-    if delivery is not None:
+    for delivery in tuple(process.under_way):
         with suppress(SinkUnavailableError):
             delivery.close_at_once("Interrupted by a shutdown; the next run goes on")
