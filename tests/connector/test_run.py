@@ -20,7 +20,7 @@ from shadowserver_connector.connector.day import Subscription
 from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api
-from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     ClockError,
@@ -130,7 +130,7 @@ def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -
         Importer(helper, abilities(helper), waiter, Options(), convert),
         settings=settings,
         api=api,  # type: ignore[arg-type]
-        memory=Memory(helper, waiter),
+        state_store=StateStore(helper, waiter),
         workspace=tmp_path,
         **(parts | changes),
     )
@@ -771,11 +771,11 @@ def test_a_run_without_the_api_keeps_what_is_open(monkeypatch: pytest.MonkeyPatc
         "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )
     settings = ShadowserverSettings.model_validate({})
-    assert run_without_api(Memory(helper, waiter), helper, waiter, settings)
+    assert run_without_api(StateStore(helper, waiter), helper, waiter, settings)
     assert load(json.loads(helper.stored)) == state
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
     )
     with pytest.raises(ClockError):
-        run_without_api(Memory(helper, waiter), helper, waiter, settings)
+        run_without_api(StateStore(helper, waiter), helper, waiter, settings)
     assert load(json.loads(helper.stored)) == state

@@ -17,7 +17,7 @@ from shadowserver_connector.connector.events import (
     ReportSkipped,
 )
 from shadowserver_connector.connector.run import run_window, run_without_api
-from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     NotReadyError,
@@ -143,7 +143,7 @@ def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
 def test_connector_without_an_api_forgets_what_is_old() -> None:
     """As far back as a first run looks, what it knows is kept."""
     helper = FakeHelper()
-    memory = Memory(helper, waiter())
+    memory = StateStore(helper, waiter())
     settings = ShadowserverSettings.model_validate({"initial_lookback": "30"})
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=back) for back in (1, 28, 40)]
@@ -171,7 +171,7 @@ def test_error_is_described_in_one_line(error: Exception, said: str) -> None:
 def test_defect_is_described_with_its_place() -> None:
     """The last line of ours that it came through, by which it can be found."""
     with pytest.raises(AttributeError) as caught:
-        Memory(FakeHelper(), waiter()).write(None)  # type: ignore[arg-type]
+        StateStore(FakeHelper(), waiter()).write(None)  # type: ignore[arg-type]
     said = describe(caught.value)
     assert said.startswith("unexpected AttributeError at ")
     assert said.endswith("; please report it")

@@ -23,13 +23,13 @@ from shadowserver_connector.connector.importer import (
     event_of,
     interrupted,
 )
-from shadowserver_connector.connector.state_store import Memory, StateLedger, StateResetError
+from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import (
     Conversions,
     Convert,
-    converting_with_room,
-    with_room,
+    retry_while_disk_full,
+    retrying_while_disk_full,
 )
 from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
@@ -72,7 +72,7 @@ class Subscription:
     importer: Importer
     settings: ShadowserverSettings
     api: ReportsApi
-    memory: Memory
+    state_store: StateStore
     workspace: Path
     """A directory of this connector's own, for downloads."""
     executor: Executor | None = None
@@ -110,8 +110,10 @@ class Subscription:
 class DayLedger(StateLedger):
     """Remembers in the state what becomes of the reports that are listed for a day."""
 
-    def __init__(self, memory: Memory, state: State, listed: Collection[ReportInfo]) -> None:
-        super().__init__(memory, state)
+    def __init__(
+        self, state_store: StateStore, state: State, listed: Collection[ReportInfo]
+    ) -> None:
+        super().__init__(state_store, state)
         self.all_ready = True
         """Whether none has to be asked for again."""
         self._listed = {report_digest(report) for report in listed}
@@ -150,7 +152,7 @@ def import_day(
     todo = [report for report in reports if not is_done(state, report)]
     if not todo:
         return with_day_closed(state, day)
-    ledger = DayLedger(source.memory, state, reports)
+    ledger = DayLedger(source.state_store, state, reports)
     download: Download = source.api.download
     convert = source.importer.convert
     if source.executor is not None:
@@ -159,7 +161,7 @@ def import_day(
         convert = conversions.convert
     importer = replace(
         source.importer,
-        convert=_patient(patience, converting_with_room(source.waiter, convert)),
+        convert=_patient(patience, retrying_while_disk_full(source.waiter, convert)),
         ledger=ledger,
         archive=source.settings.archive_dir,
         tell=source.tell,
@@ -208,7 +210,7 @@ def _obtain(source: Subscription, patience: Patience, fetched: Fetched) -> Obtai
     downloaded = patience.until(
         SHADOWSERVER,
         f"the download of {fetched.report.file}",
-        lambda: with_room(source.waiter, call),
+        lambda: retry_while_disk_full(source.waiter, call),
     )
     return ObtainedFile(downloaded.path, downloaded.sha256)
 

@@ -11,7 +11,7 @@ from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.day import Subscription, import_day, now
 from shadowserver_connector.connector.events import DaysGivenUp, Listed, ReportsRefused
-from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo, named_day
@@ -145,7 +145,7 @@ def run_window(source: Subscription) -> bool:
     """
     started = source.now()
     _check_clock(started)
-    state = source.memory.read()
+    state = source.state_store.read()
     close_left_open(source.importer.helper, source.waiter)
     settings = source.settings
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
@@ -164,7 +164,7 @@ def run_window(source: Subscription) -> bool:
         reasons.append(f"{lost[0]} to {lost[1]}: too long since the last run")
     # Before it is stored: what is given up is said, even if the process is killed now.
     _give_up(source, reasons)
-    source.memory.write(state)
+    source.state_store.write(state)
     return len(found) == len(days)
 
 
@@ -202,7 +202,7 @@ def _list_day(source: Subscription, patience: Patience, day: date) -> list[Repor
 
 
 def run_without_api(
-    memory: Memory, helper: Any, waiter: Waiter, settings: ShadowserverSettings
+    state_store: StateStore, helper: Any, waiter: Waiter, settings: ShadowserverSettings
 ) -> bool:
     """Do what a run does besides asking Shadowserver: close works, and forget what is old.
 
@@ -211,11 +211,11 @@ def run_without_api(
     """
     started = now()
     _check_clock(started)
-    state = memory.read()
+    state = state_store.read()
     close_left_open(helper, waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
-    memory.write(remembered(state, oldest, today))
+    state_store.write(remembered(state, oldest, today))
     return True
 
 

@@ -25,7 +25,7 @@ class StateResetError(ShadowserverConnectorError):
     """Someone reset the connector's state in OpenCTI: what was known no longer holds."""
 
 
-class Memory:
+class StateStore:
     """The connector's state as OpenCTI keeps it.
 
     OpenCTI answers a ping with the state that it was sent; only the first ping after a reset is
@@ -121,10 +121,10 @@ class Memory:
 class StateLedger(NoLedger):
     """Remembers in the state what was imported."""
 
-    def __init__(self, memory: Memory, state: State) -> None:
+    def __init__(self, state_store: StateStore, state: State) -> None:
         self.state = state
         """The state with all that was taken down."""
-        self._memory = memory
+        self._state_store = state_store
         self._is_saved = True
 
     def done(self, report: ReportInfo, sha256: str) -> None:
@@ -139,7 +139,7 @@ class StateLedger(NoLedger):
     def save(self) -> None:
         """Store what changed. Raises StateResetError, with nothing stored."""
         if not self._is_saved:
-            self._memory.write(self.state)
+            self._state_store.write(self.state)
             self._is_saved = True
 
 

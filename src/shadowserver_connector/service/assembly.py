@@ -19,11 +19,11 @@ from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api, warn_of_unknown_names
 from shadowserver_connector.connector.schedule import Run, do_nothing
-from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
-from shadowserver_connector.pipeline.conversions import with_room
+from shadowserver_connector.pipeline.conversions import retry_while_disk_full
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.source import shown_path
@@ -42,9 +42,9 @@ class Connector:
     """What the schedule needs of a connector that is put together."""
 
     helper: Any
-    memory: Memory
+    state_store: StateStore
     run: Run
-    look: Callable[[], None]
+    poll: Callable[[], None]
     """Look into the drop folder, where there is one."""
     drops: bool
     """Whether there is a drop folder."""
@@ -84,43 +84,45 @@ class Process:
             self.waiter.log.warning(warning)
         can = abilities(helper)
         say_what_pycti_lacks(can, self.waiter.log)
-        memory = Memory(helper, self.waiter)
-        workspace = with_room(self.waiter, lambda: _workspace(settings.connector.id or ""))
+        state_store = StateStore(helper, self.waiter)
+        workspace = retry_while_disk_full(
+            self.waiter, lambda: _workspace(settings.connector.id or "")
+        )
         options = within(conversion_options(chosen), can)
         importer = Importer(helper, can, self.waiter, options, under_way=self.under_way)
-        look = do_nothing
+        poll = do_nothing
         if chosen.drop_dir is not None:
             folder = _drop_folder(chosen.drop_dir)
             drop = DropFolder(
                 folder,
                 chosen,
                 importer,
-                memory,
+                state_store,
                 workspace / "drop",
                 self.observe,
                 if_ahead(executor),
             )
-            look = drop.look
-        run: Run = partial(run_without_api, memory, helper, self.waiter, chosen)
+            poll = drop.poll
+        run: Run = partial(run_without_api, state_store, helper, self.waiter, chosen)
         credentials = settings.require_run()
         if credentials is not None:
-            run = self._importing(credentials, importer, memory, workspace, if_ahead(executor))
+            run = self._importing(credentials, importer, state_store, workspace, if_ahead(executor))
         return Connector(
-            helper, memory, watched(run, self.observe), look, chosen.drop_dir is not None
+            helper, state_store, watched(run, self.observe), poll, chosen.drop_dir is not None
         )
 
     def _importing(
         self,
         credentials: ApiCredentials,
         importer: Importer,
-        memory: Memory,
+        state_store: StateStore,
         workspace: Path,
         executor: Executor | None,
     ) -> Run:
         settings = self.loaded.settings.shadowserver
         api = _reports_api(self.loaded, credentials, self.waiter, self.observe)
         source = Subscription(
-            importer, settings, api, memory, workspace, executor, observe=self.observe
+            importer, settings, api, state_store, workspace, executor, observe=self.observe
         )
         warn_of_unknown_names(api, settings, self.waiter.log)
         return partial(run_window, source)

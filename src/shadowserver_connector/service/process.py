@@ -56,7 +56,7 @@ def _for_ever(process: Process) -> int:
     period = process.loaded.settings.connector.duration_period
     with process.assembled() as parts:
         run_for_ever(
-            parts.run, parts.helper, parts.memory, process.waiter, period, between=parts.look
+            parts.run, parts.helper, parts.state_store, process.waiter, period, between=parts.poll
         )
     return 0
 
@@ -67,10 +67,10 @@ def _once(process: Process) -> int:
         parts.helper.connector_info.run_and_terminate = True
         code = _code_of_run(parts.run, process.waiter)
         # Twice: what has not changed in between is whole.
-        parts.look()
+        parts.poll()
         process.waiter.pause(SETTLED if parts.drops else 0)
-        parts.look()
-        parts.memory.show_last_run()
+        parts.poll()
+        parts.state_store.show_last_run()
     return code or (SOME_FAILED if process.watch.failed else OK)
 
 
