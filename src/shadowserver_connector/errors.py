@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import traceback
+from pathlib import Path
 from typing import Final
 
 DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -105,3 +107,16 @@ class WorkerLostError(SkippableError):
 
 class ClusterLostError(RetriableError):
     """The cluster that had this report, or was to have it, is out of reach."""
+
+
+def describe(error: Exception) -> str:
+    """Say what went wrong, in one line without secrets.
+
+    Errors of our own are made for that; of others only kind and place are told.
+    """
+    if isinstance(error, ShadowserverConnectorError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "shadowserver_connector" in frame.filename]
+    place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return f"unexpected {type(error).__name__}{place}; please report it"

@@ -44,7 +44,8 @@ def run(api: FakeApi, folder: Path, executor: Executor | None) -> FakeHelper:
     folder.mkdir()
     helper = FakeHelper()
     parts = importer(helper, api, folder, convert=convert_report, executor=executor)
-    parts.options = replace(parts.options, chunk_objects=60)
+    options = replace(parts.importer.options, chunk_objects=60)
+    parts.importer = replace(parts.importer, options=options)
     run_window(parts)
     return helper
 

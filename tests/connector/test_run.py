@@ -16,10 +16,11 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.connector.day import Subscription
 from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api
-from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     ClockError,
@@ -116,23 +117,20 @@ def helper() -> FakeHelper:
     return FakeHelper()
 
 
-def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -> Importer:
-    """Return an importer that hardly waits."""
+def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -> Subscription:
+    """Return a subscription whose importer hardly waits."""
     waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
     settings = ShadowserverSettings.model_validate(changes.pop("settings", {}))
+    convert = changes.pop("convert", convert_simply)
     parts: dict[str, Any] = {
-        "convert": convert_simply,
         "now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC),
         "patience": 0.01,
     }
-    return Importer(
+    return Subscription(
+        Importer(helper, abilities(helper), waiter, Options(), convert),
         settings=settings,
-        options=Options(),
         api=api,  # type: ignore[arg-type]
-        helper=helper,
-        can=abilities(helper),
-        memory=Memory(helper, waiter),
-        waiter=waiter,
+        state_store=StateStore(helper, waiter),
         workspace=tmp_path,
         **(parts | changes),
     )
@@ -141,6 +139,21 @@ def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -
 def sent(helper: FakeHelper) -> list[str]:
     """Return the ids sent, in order."""
     return [each["id"] for _, stix in helper.messages for each in stix["objects"]]
+
+
+def test_files_are_gone_afterwards(helper: FakeHelper, tmp_path: Path) -> None:
+    """Each file goes when its report is done, the folder at the end."""
+    seen: list[int] = []
+
+    def convert(*conversion: Any) -> Outcome:
+        seen.append(len(list(tmp_path.rglob("*.csv"))))
+        return convert_simply(*conversion)
+
+    api = FakeApi(*(report(number=number) for number in range(3)))
+    settings = {"max_threads": 1}
+    run_window(importer(helper, api, tmp_path, convert=convert, settings=settings))
+    assert seen == [1, 1, 1]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_first_run_imports_newest_day_first_in_one_work_a_day(
@@ -758,11 +771,11 @@ def test_a_run_without_the_api_keeps_what_is_open(monkeypatch: pytest.MonkeyPatc
         "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )
     settings = ShadowserverSettings.model_validate({})
-    assert run_without_api(Memory(helper, waiter), helper, waiter, settings)
+    assert run_without_api(StateStore(helper, waiter), helper, waiter, settings)
     assert load(json.loads(helper.stored)) == state
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
     )
     with pytest.raises(ClockError):
-        run_without_api(Memory(helper, waiter), helper, waiter, settings)
+        run_without_api(StateStore(helper, waiter), helper, waiter, settings)
     assert load(json.loads(helper.stored)) == state

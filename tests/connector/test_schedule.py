@@ -9,7 +9,7 @@ import pytest
 
 from shadowserver_connector.connector import schedule
 from shadowserver_connector.connector.schedule import RESET, RETRY_AFTER, run_for_ever, run_guarded
-from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import CredentialsError
 from shadowserver_connector.sink.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
@@ -63,7 +63,7 @@ def pauses_of(runs: Runs, monkeypatch: pytest.MonkeyPatch, period: timedelta = D
     helper = FakeHelper()
     waiter = Waiter(threading.Event(), FakeLog())
     with pytest.raises(Stopping):
-        run_for_ever(run, helper, Memory(helper, waiter), waiter, period)
+        run_for_ever(run, helper, StateStore(helper, waiter), waiter, period)
     return [after - before for before, after in itertools.pairwise(pauses)]
 
 
@@ -73,7 +73,7 @@ def test_reset_during_a_pause_starts_over_soon(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(schedule, "time", clock)
     helper = FakeHelper(stored=json.dumps({"last_run": "2024-01-31"}))
     waiter = Waiter(threading.Event(), helper.connector_logger)
-    memory = Memory(helper, waiter)
+    memory = StateStore(helper, waiter)
 
     def pause(_waiter: Waiter, seconds: float) -> None:
         before, after = clock.now, clock.advance(seconds)
@@ -148,7 +148,7 @@ def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
         raise error
 
     with pytest.raises(Stopping):
-        run_for_ever(Runs(True), helper, Memory(helper, waiter), waiter, RETRY_AFTER, between)
+        run_for_ever(Runs(True), helper, StateStore(helper, waiter), waiter, RETRY_AFTER, between)
     assert len(looks) == 360
     assert len(helper.connector_logger.messages("error")) == 1
     assert type(error).__name__ in helper.connector_logger.text()
@@ -166,5 +166,5 @@ def test_stopping_between_two_runs_stops(monkeypatch: pytest.MonkeyPatch) -> Non
         raise Stopping
 
     with pytest.raises(Stopping):
-        run_for_ever(Runs(True, True), helper, Memory(helper, waiter), waiter, DAY, between)
+        run_for_ever(Runs(True, True), helper, StateStore(helper, waiter), waiter, DAY, between)
     assert clock.now == 10

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.events import (
     Event,
     Listed,
@@ -17,13 +16,17 @@ from shadowserver_connector.connector.events import (
     ReportFailed,
     ReportSkipped,
 )
-from shadowserver_connector.connector.importer import Patience
 from shadowserver_connector.connector.run import run_window, run_without_api
-from shadowserver_connector.connector.state_store import Memory
-from shadowserver_connector.errors import ApiUnavailableError, NotReadyError, ReportUnreadableError
+from shadowserver_connector.connector.state_store import StateStore
+from shadowserver_connector.errors import (
+    ApiUnavailableError,
+    NotReadyError,
+    ReportUnreadableError,
+    describe,
+)
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.waiting import Patience, Waiter
 from shadowserver_connector.state.imported import State, with_done
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
@@ -140,7 +143,7 @@ def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
 def test_connector_without_an_api_forgets_what_is_old() -> None:
     """As far back as a first run looks, what it knows is kept."""
     helper = FakeHelper()
-    memory = Memory(helper, waiter())
+    memory = StateStore(helper, waiter())
     settings = ShadowserverSettings.model_validate({"initial_lookback": "30"})
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=back) for back in (1, 28, 40)]
@@ -168,7 +171,7 @@ def test_error_is_described_in_one_line(error: Exception, said: str) -> None:
 def test_defect_is_described_with_its_place() -> None:
     """The last line of ours that it came through, by which it can be found."""
     with pytest.raises(AttributeError) as caught:
-        Memory(FakeHelper(), waiter()).write(None)  # type: ignore[arg-type]
+        StateStore(FakeHelper(), waiter()).write(None)  # type: ignore[arg-type]
     said = describe(caught.value)
     assert said.startswith("unexpected AttributeError at ")
     assert said.endswith("; please report it")

@@ -23,7 +23,7 @@ from shadowserver_connector.pipeline import bounds, conversions
 from shadowserver_connector.pipeline import cluster as cluster_module
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.conversions import convert_anywhere
+from shadowserver_connector.pipeline.conversions import submit_conversion
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from tests.connector.test_ahead import api_with_reports, run, works
@@ -118,10 +118,10 @@ def test_file_travels_unless_it_is_too_large(
         monkeypatch.setattr(
             executor, "submit", lambda fn, *args: (submitted.append(fn), submit(fn, *args))[1]
         )
-        travelled = convert_anywhere(executor, path, info, Options(), tmp_path).result()
+        travelled = submit_conversion(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
         monkeypatch.setattr(conversions, "MOST_CARRIED", path.stat().st_size - 1)
-        stayed = convert_anywhere(executor, path, info, Options(), tmp_path).result()
+        stayed = submit_conversion(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
     chunks: tuple[list[Any], list[Any]] = ([], [])
     assert travelled.replay(chunks[0].append) == stayed.replay(chunks[1].append)
@@ -252,7 +252,7 @@ def test_what_came_back_waits_on_disk(tmp_path: Path, cluster: Cluster) -> None:
     spool.mkdir()
     with open_executor(None, cluster.address) as executor:
         futures = [
-            convert_anywhere(executor, path, info, Options(), folder)
+            submit_conversion(executor, path, info, Options(), folder)
             for (path, info), folder in zip(jobs, (spool, tmp_path / "missing"), strict=True)
         ]
         conversion = futures[0].result(60)
@@ -328,4 +328,4 @@ def test_worker_with_another_version_is_refused(
         open_executor(None, cluster.address) as executor,
         pytest.raises(SettingsError, match=r"and not 0\.0\.1"),
     ):
-        convert_anywhere(executor, path, info, Options(), tmp_path).result()
+        submit_conversion(executor, path, info, Options(), tmp_path).result()

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone, both
-from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.operations.drop import (
     DropFolder,
@@ -36,7 +36,7 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done
 from shadowserver_connector.state.serialisation import load
-from tests.operations.world import Counting, convert_simply, intake_of, report_of, sent
+from tests.operations.world import Counting, convert_simply, importer_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
 
 NAME = "2024-01-31-scan_ssl-example.csv"
@@ -61,13 +61,13 @@ class Drop:
         observe: Observe | None = None,
     ) -> None:
         """Begin as a new process does, with the state that the platform has."""
-        intake = intake_of(self.helper, convert)
-        self.memory = Memory(self.helper, intake.waiter)
+        importer = importer_of(self.helper, convert)
+        self.memory = StateStore(self.helper, importer.waiter)
         self.memory.read()
         self.drop = DropFolder(
             self.folder,
             self.settings,
-            intake,
+            importer,
             self.memory,
             self.work,
             observe or self.events.append,
@@ -80,10 +80,10 @@ class Drop:
         path.write_bytes(content)
         return path
 
-    def look(self, times: int = 2) -> None:
+    def poll(self, times: int = 2) -> None:
         """Look into the folder; twice is enough for what does not change."""
         for _ in range(times):
-            self.drop.look()
+            self.drop.poll()
 
     def files(self) -> set[str]:
         """Return what the folder holds, with its subfolders."""
@@ -128,7 +128,7 @@ def test_files_are_imported_once_and_put_away(drop: Drop) -> None:
     drop.put(NAME, b"one")
     drop.put("2024-01-31-scan_vnc-example.csv.gz", gzip.compress(b"two"))
     zipped(drop.folder / "mail.zip", scan_rdp=b"three", scan_ftp=b"four")
-    drop.look()
+    drop.poll()
     kinds = ("ssl", "vnc", "rdp", "ftp")
     assert sorted(sent(drop.helper)) == sorted(f"2024-01-31-scan_{k}-example.csv" for k in kinds)
     assert drop.files() == {
@@ -142,23 +142,23 @@ def test_files_are_imported_once_and_put_away(drop: Drop) -> None:
         Dropped(name, "") for name in (NAME, "2024-01-31-scan_vnc-example.csv.gz", "mail.zip")
     ]
     assert not any(drop.work.rglob("*.csv"))
-    drop.look()
+    drop.poll()
     assert len(drop.helper.messages) == 4
 
 
 def test_a_file_that_is_being_written_is_left_alone(drop: Drop) -> None:
     """Until two looks find it unchanged."""
     path = drop.put(NAME, b"be")
-    drop.look(1)
+    drop.poll(1)
     path.write_bytes(b"begin and")
-    drop.look(1)
+    drop.poll(1)
     assert sent(drop.helper) == []
     with path.open("ab") as file:
         file.write(b" end")
     os.utime(path, ns=(0, 0))
-    drop.look(1)
+    drop.poll(1)
     assert sent(drop.helper) == []
-    drop.look(1)
+    drop.poll(1)
     assert sent(drop.helper) == [NAME]
     assert (drop.folder / "done" / NAME).read_bytes() == b"begin and end"
 
@@ -173,7 +173,7 @@ def test_what_is_no_report_file_is_left_alone(drop: Drop, tmp_path: Path) -> Non
     outside.write_bytes(b"secret")
     (drop.folder / "link.csv").symlink_to(outside)
     before = drop.files()
-    drop.look(3)
+    drop.poll(3)
     assert files_in(drop.folder) == {}
     assert drop.files() == before
     assert sent(drop.helper) == []
@@ -194,13 +194,13 @@ def test_what_is_no_report_file_is_left_alone(drop: Drop, tmp_path: Path) -> Non
 def test_the_same_content_again_is_not_sent_again(drop: Drop, name: str) -> None:
     """Whatever its name, also after a restart; it is put away beside the first."""
     drop.put(NAME, b"one")
-    drop.look()
+    drop.poll()
     drop.restart()
     if name.endswith(".zip"):
         zipped(drop.folder / name, scan_ssl=b"one")
     else:
         drop.put(name, b"one")
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME]
     assert len(drop.files()) == 2
     assert all(file.startswith("done/") for file in drop.files())
@@ -209,9 +209,9 @@ def test_the_same_content_again_is_not_sent_again(drop: Drop, name: str) -> None
 def test_another_content_under_the_same_name_is_sent(drop: Drop) -> None:
     """Shadowserver corrects a report now and then; nothing in done/ is overwritten."""
     drop.put(NAME, b"one")
-    drop.look()
+    drop.poll()
     drop.put(NAME, b"corrected")
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME, NAME]
     assert (drop.folder / "done" / NAME).read_bytes() == b"one"
     assert (drop.folder / "done" / f"1-{NAME}").read_bytes() == b"corrected"
@@ -220,7 +220,7 @@ def test_another_content_under_the_same_name_is_sent(drop: Drop) -> None:
 def test_the_api_would_know_it_too(drop: Drop) -> None:
     """The state holds the digest of list, type, day, file and content, as for the API's files."""
     drop.put(NAME, b"one")
-    drop.look()
+    drop.poll()
     state = load(drop.memory._held)
     [day] = state.done.values()
     digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
@@ -234,7 +234,7 @@ def test_what_the_api_gave_is_known_under_any_name(drop: Drop, name: str) -> Non
     info = ReportInfo("scan_ssl", date(2024, 1, 31), NAME, list="example", id="capability")
     drop.memory.write(with_done(State(), info, hashlib.sha256(b"one").hexdigest(), ()))
     drop.put(name, b"one")
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == []
     assert drop.files() == {f"done/{name}"}
 
@@ -243,7 +243,7 @@ def test_a_copy_dropped_together_is_sent_once(drop: Drop) -> None:
     """The first of them by name is the report; without a name that tells, it needs the other."""
     drop.put(NAME, b"one")
     drop.put("copy.csv", b"one")
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {f"done/{NAME}", "done/copy.csv"}
 
@@ -263,7 +263,7 @@ def test_what_fails_is_put_away_with_its_reason(
     """In failed/, and the others are imported."""
     drop.put(name, content)
     drop.put("2024-01-31-scan_vnc-good.csv", b"good")
-    drop.look()
+    drop.poll()
     assert drop.files() == {
         f"failed/{name}", f"failed/{name}.reason", "done/2024-01-31-scan_vnc-good.csv",
     }  # fmt: skip
@@ -275,10 +275,10 @@ def test_what_fails_is_put_away_with_its_reason(
 def test_an_archive_of_which_a_part_fails(drop: Drop) -> None:
     """Fails; what could be imported is known when it is dropped again."""
     zipped(drop.folder / "mail.zip", scan_ssl=b"good", scan_vnc=b"poison")
-    drop.look()
+    drop.poll()
     assert drop.files() == {"failed/mail.zip", "failed/mail.zip.reason"}
     (drop.folder / "failed" / "mail.zip").rename(drop.folder / "mail.zip")
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME]
 
 
@@ -286,7 +286,7 @@ def test_types_that_are_not_wanted(tmp_path: Path) -> None:
     """Are put away without being sent."""
     drop = Drop(tmp_path, exclude_types="scan_vnc")
     zipped(drop.folder / "mail.zip", scan_ssl=b"one", scan_vnc=b"two")
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {"done/mail.zip"}
 
@@ -295,7 +295,7 @@ def test_originals_are_archived(tmp_path: Path) -> None:
     """As those of the API are."""
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
     zipped(drop.folder / "mail.zip", scan_ssl=b"one")
-    drop.look()
+    drop.poll()
     assert (tmp_path / "archive/2024/01/31" / NAME).read_bytes() == b"one"
 
 
@@ -304,7 +304,7 @@ def test_names_inside_of_an_archive_never_leave_the_folder(drop: Drop, tmp_path:
     with zipfile.ZipFile(drop.folder / "mail.zip", "w") as archive:
         archive.writestr("../../2024-01-31-scan_ssl-escape.csv", b"one")
     before = set(tmp_path.rglob("*escape*"))
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == ["2024-01-31-scan_ssl-escape.csv"]
     assert set(tmp_path.rglob("*escape*")) == before
 
@@ -322,11 +322,11 @@ def test_putting_away_never_overwrites(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_is_said_once(drop: Drop) -> None:
     """The connector goes on, and so does the import when the folder is back."""
     drop.folder.rmdir()
-    drop.look(3)
+    drop.poll(3)
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
     drop.folder.mkdir()
     drop.put(NAME, b"one")
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME]
 
 
@@ -334,7 +334,7 @@ def test_a_file_that_cannot_be_put_away_is_said_once(drop: Drop) -> None:
     """It is imported once all the same."""
     (drop.folder / "done").write_text("in the way")
     drop.put(NAME, b"one")
-    drop.look(4)
+    drop.poll(4)
     assert sent(drop.helper) == [NAME]
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
 
@@ -347,7 +347,7 @@ def test_state_of_a_newer_version_leaves_the_files(tmp_path: Path) -> None:
     with pytest.raises(NewerStateError):
         drop.memory.read()
     drop.put(NAME, b"one")
-    drop.look()
+    drop.poll()
     assert drop.files() == {NAME}
     assert sent(drop.helper) == []
     assert drop.helper.stored == newer
@@ -356,16 +356,16 @@ def test_state_of_a_newer_version_leaves_the_files(tmp_path: Path) -> None:
 def test_a_reset_leaves_the_files_for_the_next_look(drop: Drop) -> None:
     """Nothing is written over the reset; whoever waits for the next run sees it."""
     drop.put("2024-01-31-scan_vnc-first.csv", b"first")
-    drop.look()
+    drop.poll()
     drop.put(NAME, b"one")
-    drop.look(1)
+    drop.poll(1)
     drop.helper.reset()
-    drop.look(1)
+    drop.poll(1)
     assert drop.files() == {"done/2024-01-31-scan_vnc-first.csv", NAME}
     assert drop.memory.was_reset()
     assert drop.helper.stored == ""
     drop.restart()
-    drop.look()
+    drop.poll()
     assert drop.files() == {"done/2024-01-31-scan_vnc-first.csv", f"done/{NAME}"}
 
 
@@ -376,14 +376,14 @@ def test_a_file_that_cannot_be_read_stops_no_other(
     secret = drop.put("2024-01-31-scan_ftp-secret.csv", b"secret")
     drop.put(NAME, b"one")
     refuse_to_open(secret, monkeypatch)
-    drop.look(4)
+    drop.poll(4)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {secret.name, f"done/{NAME}"}
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
     assert secret.name in drop.text()
     monkeypatch.undo()
     os.utime(secret, ns=(0, 0))
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME, secret.name]
 
 
@@ -397,11 +397,11 @@ def test_a_full_disk_leaves_the_files_for_later(
 
     drop.put(NAME, b"one")
     monkeypatch.setattr("shadowserver_connector.operations.drop.fingerprint", refuse)
-    drop.look(4)
+    drop.poll(4)
     assert drop.files() == {NAME}
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
     monkeypatch.undo()
-    drop.look(1)
+    drop.poll(1)
     assert sent(drop.helper) == [NAME]
 
 
@@ -410,7 +410,7 @@ def test_a_full_archive_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "archive").write_text("in the way")
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
     drop.put(NAME, b"one")
-    drop.look()
+    drop.poll()
     assert drop.files() == {f"done/{NAME}"}
     assert drop.helper.connector_logger.messages("error") == ["The original file is not archived"]
 
@@ -427,13 +427,13 @@ def test_an_archive_that_may_not_be_read_waits_for_its_rights(
         secret.write_bytes(gzip.compress(b"two"))
     drop.put(NAME, b"one")
     refuse_to_open(secret, monkeypatch)
-    drop.look(4)
+    drop.poll(4)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {name, f"done/{NAME}"}
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
     monkeypatch.undo()
     secret.chmod(0o640)
-    drop.look()
+    drop.poll()
     assert len(sent(drop.helper)) == 2
     assert drop.files() == {f"done/{name}", f"done/{NAME}"}
 
@@ -456,10 +456,10 @@ def test_no_room_to_unpack_leaves_the_archive_for_later(
         return opened(path, mode, *more, **named)
 
     monkeypatch.setattr(Path, "open", full)
-    drop.look(4)
+    drop.poll(4)
     assert drop.files() == {name}
     monkeypatch.undo()
-    drop.look(1)
+    drop.poll(1)
     assert sent(drop.helper) == [NAME]
     assert drop.files() == {f"done/{name}"}
 
@@ -484,7 +484,7 @@ def test_what_takes_the_place_of_a_file_is_not_followed(
     outside.write_bytes(SECRET if name == NAME else gzip.compress(SECRET))
     drop.restart(convert_report)
     path = drop.put(name, b"one")
-    drop.look(1)
+    drop.poll(1)
 
     def exchange(folder: Path) -> Any:
         found = files_in(folder)
@@ -501,9 +501,9 @@ def test_what_takes_the_place_of_a_file_is_not_followed(
         return found
 
     monkeypatch.setattr("shadowserver_connector.operations.drop.files_in", exchange)
-    drop.look(1)
+    drop.poll(1)
     monkeypatch.undo()
-    drop.look(3)
+    drop.poll(3)
     assert b"token-5a0c1e".decode() not in everything_told(drop)
     assert drop.helper.messages == []
     assert not (drop.folder / "done").exists()
@@ -525,7 +525,7 @@ def test_a_link_is_not_even_opened(drop: Drop, tmp_path: Path) -> None:
 def test_another_file_in_its_place_is_not_read(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was not looked at twice, so it may not be whole."""
     path = drop.put(NAME, b"one")
-    drop.look(1)
+    drop.poll(1)
     read: list[Any] = []
 
     def exchange(folder: Path) -> Any:
@@ -535,10 +535,10 @@ def test_another_file_in_its_place_is_not_read(drop: Drop, monkeypatch: pytest.M
 
     monkeypatch.setattr("shadowserver_connector.operations.drop.files_in", exchange)
     monkeypatch.setattr(shutil, "copyfileobj", lambda *arguments: read.append(arguments))
-    drop.look(1)
+    drop.poll(1)
     assert read == []
     monkeypatch.undo()
-    drop.look()
+    drop.poll()
     assert (drop.folder / "done" / NAME).read_bytes() == b"two"
 
 
@@ -548,7 +548,7 @@ def test_a_hard_link_is_said_once_and_left(drop: Drop, tmp_path: Path) -> None:
     outside.write_bytes(SECRET)
     (drop.folder / "2024-01-31-scan_ssl-link.csv").hardlink_to(outside)
     drop.put(NAME, b"one")
-    drop.look(4)
+    drop.poll(4)
     assert sent(drop.helper) == [NAME]
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
     assert "hard link" in drop.text()
@@ -567,10 +567,10 @@ def test_a_file_that_grows_while_it_is_copied_is_imported_later(
         path.write_bytes(b"begin and end")
 
     monkeypatch.setattr("shadowserver_connector.operations.drop.shutil.copyfileobj", grow)
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == []
     monkeypatch.undo()
-    drop.look()
+    drop.poll()
     assert sent(drop.helper) == [NAME]
     assert (drop.folder / "done" / NAME).read_bytes() == b"begin and end"
 
@@ -584,7 +584,7 @@ def test_a_link_in_the_place_of_the_subfolder_is_not_followed(
     outside.mkdir()
     (drop.folder / kind).symlink_to(outside)
     drop.put(NAME, b"one" if kind == "done" else b"poison")
-    drop.look(3)
+    drop.poll(3)
     assert list(outside.iterdir()) == []
     assert (drop.folder / NAME).is_file()
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
@@ -597,7 +597,7 @@ def test_reasons_never_go_through_a_link(tmp_path: Path) -> None:
     target = tmp_path / "made"
     (drop.folder / "failed" / f"{NAME}.reason").symlink_to(target)
     drop.put(NAME, b"poison")
-    drop.look()
+    drop.poll()
     assert not target.exists()
     assert "no header" in (drop.folder / "failed" / f"1-{NAME}.reason").read_text()
 
@@ -621,7 +621,7 @@ def test_nothing_is_quoted_of_what_is_no_report(drop: Drop, name: str, content: 
     """Neither in the log, nor in the work, nor in the reason beside it."""
     drop.restart(convert_report)
     drop.put(name, gzip.compress(content) if name.endswith(".csv.gz") else content)
-    drop.look()
+    drop.poll()
     if (drop.folder / "failed").exists():
         assert "token-5a0c1e" not in everything_told(drop).replace(str(drop.folder), "")
 
@@ -632,7 +632,7 @@ def test_what_a_damaged_archive_holds_is_not_quoted(drop: Drop) -> None:
     zipped(archive, scan_ssl=b"one")
     content = archive.read_bytes()
     archive.write_bytes(content.replace(b"2024-01-31", b"token-5a0c", 1))
-    drop.look()
+    drop.poll()
     assert drop.files() == {"failed/mail.zip", "failed/mail.zip.reason"}
     assert "token-5a0c" not in everything_told(drop)
 
@@ -657,7 +657,7 @@ def test_a_name_of_any_bytes_and_length(tmp_path: Path, name: bytes, content: by
     for extra in (b"", b"!"):
         with open(os.fsencode(drop.folder) + b"/" + name, "wb") as file:
             file.write(content + (extra if content == b"one" else b""))
-        drop.look()
+        drop.poll()
     left = [each for each in os.listdir(drop.folder) if each not in ("done", "failed")]
     assert left == []
     if content == b"one":
@@ -688,28 +688,28 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
     """A failed file can be tried again under the name that it has."""
     name = os.fsdecode(b"2024-01-31-scan_ssl-\xff.csv")
     drop.put(name, b"poison")
-    drop.look()
+    drop.poll()
     (drop.folder / "failed" / name).rename(drop.folder / name)
     (drop.folder / name).write_bytes(b"corrected")
-    drop.look()
+    drop.poll()
     assert (drop.folder / "done" / name).read_bytes() == b"corrected"
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        "drop.find_reports",
-        "drop.fingerprint",
-        "drop.job_of",
-        "drop.put_away",
-        "drop.keep_if_wanted",
-        "drop.files_in",
-        "drop.are_bytes_known",
+        "operations.drop.find_reports",
+        "operations.drop.fingerprint",
+        "operations.drop.job_of",
+        "operations.drop.put_away",
+        "connector.importer.keep_if_wanted",
+        "operations.drop.files_in",
+        "operations.drop.are_bytes_known",
     ],
 )
 def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """It is said, without flooding the log, and the other files are imported in the end."""
-    name = f"shadowserver_connector.operations.{place}"
+    name = f"shadowserver_connector.{place}"
     module, _, attribute = name.rpartition(".")
     before = getattr(importlib.import_module(module), attribute)
     failed: list[int] = []
@@ -723,7 +723,7 @@ def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, plac
     drop.put("2024-01-31-scan_ftp-first.csv", b"first")
     drop.put(NAME, b"one")
     monkeypatch.setattr(name, fail_first)
-    drop.look(4)
+    drop.poll(4)
     if failed:
         assert "unexpected KeyError" in drop.text()
     assert NAME in sent(drop.helper)
@@ -739,7 +739,7 @@ def test_a_defect_that_stays_is_said_once(drop: Drop, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("shadowserver_connector.operations.drop.reports_in", fail)
     drop.put(NAME, b"one")
-    drop.look(6)
+    drop.poll(6)
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
 
 
@@ -750,7 +750,7 @@ def test_archived_files_are_for_others_as_the_umask_allows(tmp_path: Path) -> No
     zipped(drop.folder / "mail.zip", scan_vnc=b"two")
     before = os.umask(0o027)
     try:
-        drop.look()
+        drop.poll()
     finally:
         os.umask(before)
     kept = list((tmp_path / "archive").rglob("*.csv"))
@@ -768,7 +768,7 @@ def dropped(tmp_path: Path, executor: Executor | None) -> Drop:
     zipped(drop.folder / "mail.zip", scan_ftp=ssl, scan_vnc=vnc, device_id=b"\n\n", scan_rdp=rdp)
     drop.put("no.zip", b"no archive")
     drop.put("2024-01-31-scan_ssl-again.csv", ssl)
-    drop.look()
+    drop.poll()
     return drop
 
 
@@ -814,7 +814,7 @@ def test_cluster_that_is_away_is_waited_for(drop: Drop) -> None:
     drop.put(NAME, report_of("scan_ssl", 0))
     with Away() as executor:
         drop.restart(convert_report, executor)
-        drop.look()
+        drop.poll()
     assert executor.attempts == 4
     assert drop.files() == {f"done/{NAME}"}
     assert drop.text().count("no Dask scheduler answers at tcp://127.0.0.1:8786") == 1
@@ -825,9 +825,9 @@ def test_what_is_dropped_again_is_not_converted(drop: Drop) -> None:
     drop.put(NAME, report_of("scan_ssl", 0))
     with Counting() as executor:
         drop.restart(convert_report, executor)
-        drop.look()
+        drop.poll()
         drop.put(NAME, report_of("scan_ssl", 0))
-        drop.look()
+        drop.poll()
     assert executor.begun == 1
     assert drop.files() == {f"done/{NAME}", f"done/1-{NAME}"}
 
@@ -845,9 +845,9 @@ def test_what_changes_while_it_waits_is_imported_again(drop: Drop) -> None:
 
     with Counting() as executor:
         drop.restart(convert_report, executor, correct)
-        drop.look()
+        drop.poll()
         assert drop.files() == {f"done/{first.name}", other.name}
-        drop.look()
+        drop.poll()
     assert drop.files() == {f"done/{first.name}", f"done/{other.name}"}
     done = [event.outcome for event in drop.events if isinstance(event, ReportDone)]
     assert [outcome.info.file for outcome in done] == [first.name, other.name, other.name]

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.operations.imports import Intake
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -39,10 +39,10 @@ def convert_simply(
     )  # fmt: skip
 
 
-def intake_of(helper: FakeHelper, convert: Convert = convert_simply) -> Intake:
+def importer_of(helper: FakeHelper, convert: Convert = convert_simply) -> Importer:
     """Return what brings reports to this helper, and hardly waits."""
     waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
-    return Intake(helper, abilities(helper), waiter, Options(), convert)
+    return Importer(helper, abilities(helper), waiter, Options(), convert)
 
 
 def report_of(kind: str, number: int) -> bytes:

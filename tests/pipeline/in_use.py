@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.conversions import convert_anywhere
+from shadowserver_connector.pipeline.conversions import submit_conversion
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.report.info import ReportInfo
 
@@ -23,7 +23,7 @@ def main(file: str, report_type: str, day: str, notes: str) -> None:
     info = ReportInfo(report_type, date.fromisoformat(day), path.name, "example")
     options = Options(notes=notes)  # type: ignore[arg-type]
     with ProcessExecutor(1) as executor:
-        conversion = convert_anywhere(executor, path, info, options, path.parent).result()
+        conversion = submit_conversion(executor, path, info, options, path.parent).result()
         conversion.replay(lambda chunk: None)
         print(executor.submit(peak).result(), peak())  # noqa: T201 - whoever started this reads it
 

@@ -32,7 +32,7 @@ class Asking:
         self.begun.append(report.id)
         try:
             take(int(report.id))
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             (folder / "x.csv").write_bytes(b"x" * int(report.id))
         finally:
             self.ended.release()
@@ -50,15 +50,17 @@ def test_one_without_room_begins_again_when_there_is_room(tmp_path: Path) -> Non
     # A single thread: what is begun now runs after it was put off.
     ahead.begin(report("1"), tmp_path / "c").result(60)
     assert not ahead.has_room()
-    ahead.resume()
+    ahead.take_turn(tmp_path / "none", resume=True)
     other.write_bytes(b"x" * 50)
-    ahead.resume()
-    ahead.take_turn(tmp_path / "none")
+    ahead.take_turn(tmp_path / "none", resume=True)
     assert source.begun == ["50", "1"]
     other.write_bytes(b"x" * 49)
-    ahead.resume()
+    ahead.take_turn(tmp_path / "none", resume=False)
+    ahead.begin(report("0"), tmp_path / "d").result(60)
+    assert source.begun == ["50", "1", "0"]
+    ahead.take_turn(tmp_path / "none", resume=True)
     assert future.result(60) is DONE
-    assert source.begun == ["50", "1", "50"]
+    assert source.begun == ["50", "1", "0", "50"]
     assert not ahead.has_room()
     other.unlink()
     assert ahead.has_room()
@@ -73,9 +75,9 @@ def test_one_in_turn_is_never_held_up(tmp_path: Path) -> None:
     assert source.ended.acquire(timeout=60)
     ahead.begin(report("1"), tmp_path / "b").result(60)
     assert not large.done()
-    ahead.take_turn(tmp_path / "a")
+    ahead.take_turn(tmp_path / "a", resume=False)
     assert large.result(60) is DONE
-    ahead.take_turn(tmp_path / "c")
+    ahead.take_turn(tmp_path / "c", resume=False)
     assert ahead.begin(report("7000"), tmp_path / "c").result(60) is DONE
     assert source.begun == ["5000", "1", "5000", "7000"]
     ahead.close()
@@ -90,7 +92,7 @@ def test_turn_that_comes_while_a_download_is_given_up_is_not_missed(tmp_path: Pa
         try:
             take(500)
         except Exception:
-            ahead.take_turn(folder)
+            ahead.take_turn(folder, resume=False)
             raise
         return DONE
 

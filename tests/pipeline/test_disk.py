@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections import deque
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -91,14 +90,6 @@ def test_a_command_is_told_what_is_missing(tmp_path: Path, free: Callable[..., l
         f"{tmp_path}: 99 MiB are free, less than SHADOWSERVER_DISK_FLOOR (100 MiB); "
         "make room and give the same command again"
     )
-
-
-def test_taking_ends_at_the_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
-    """What was not taken still waits."""
-    free(FLOOR, FLOOR, FLOOR - 1)
-    waiting = deque("abcd")
-    assert list(floor(tmp_path, FakeLog()).while_kept(waiting)) == ["a", "b"]
-    assert list(waiting) == ["c", "d"]
 
 
 def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:

@@ -27,10 +27,10 @@ from shadowserver_connector.pipeline import cluster
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import (
-    convert_anywhere,
     pack,
     read_spool,
     spool_to,
+    submit_conversion,
     unpack,
 )
 from shadowserver_connector.pipeline.convert import convert_report
@@ -247,7 +247,7 @@ def test_conversion_that_fails_leaves_no_spool(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
     with ThreadPoolExecutor(1) as pool:
-        future = convert_anywhere(pool, path, info, Options(), spool)
+        future = submit_conversion(pool, path, info, Options(), spool)
         with pytest.raises(ReportUnreadableError):
             future.result()
     assert list(spool.iterdir()) == []
@@ -268,7 +268,7 @@ def test_chunks_of_a_worker_are_those_of_a_direct_conversion(
     outcome = convert_report(path, info, Options(), direct.append)
     replayed: list[Chunk] = []
     with kind() as executor:
-        conversion = convert_anywhere(executor, path, info, Options(), spool).result()
+        conversion = submit_conversion(executor, path, info, Options(), spool).result()
     assert conversion.replay(replayed.append) == outcome
     assert content(replayed) == content(direct)
     assert list(spool.iterdir()) == []

@@ -14,7 +14,10 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.conversions import converting_with_room, with_room
+from shadowserver_connector.pipeline.conversions import (
+    retry_while_disk_full,
+    retrying_while_disk_full,
+)
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
 from tests.sink.pycti_fakes import FakeLog
@@ -38,7 +41,7 @@ def test_waits_as_long_as_it_takes_and_says_so_once(number: int) -> None:
             raise OSError(left.pop(), "full")
         return "done"
 
-    assert with_room(waiter(log), call) == "done"
+    assert retry_while_disk_full(waiter(log), call) == "done"
     assert log.messages("warning") == ["Waiting"]
     assert log.messages("info") == ["Going on"]
 
@@ -52,7 +55,7 @@ def test_other_errors_are_not_waited_out(error: Exception) -> None:
 
     log = FakeLog()
     with pytest.raises(type(error)) as raised:
-        with_room(waiter(log), call)
+        retry_while_disk_full(waiter(log), call)
     assert raised.value is error
     assert log.lines == []
 
@@ -70,7 +73,7 @@ def test_chunks_are_emitted_once_however_often_a_conversion_begins() -> None:
         return "outcome"
 
     emitted: list[Chunk] = []
-    patiently = converting_with_room(waiter(FakeLog()), convert)
+    patiently = retrying_while_disk_full(waiter(FakeLog()), convert)
     outcome: Any = patiently(Path("a.csv"), INFO, Options(), emitted.append)
     assert outcome == "outcome"
     assert emitted == CHUNKS

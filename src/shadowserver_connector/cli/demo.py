@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.cli.console import err, progress
 from shadowserver_connector.cli.convert import show
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import convert_all
-from shadowserver_connector.pipeline.downloads import fetch_all
+from shadowserver_connector.pipeline.downloads import completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.preview.page import write_page
+from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.directory import original_file
@@ -78,18 +80,19 @@ def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome
         fetched = bar.add_task("downloading", total=len(reports))
         converted = bar.add_task("converting", total=len(reports))
 
-        def count_download(job: Job) -> Job:
+        def counted(found: tuple[Downloaded, ReportInfo]) -> Job:
             bar.advance(fetched)
-            return job
+            return found[0].path, found[1]
 
         def release(job: Job) -> None:
             bar.advance(converted)
             shutil.rmtree(job[0].parent)
 
-        jobs = fetch_all(api.download, reports, Path(work), threads=_THREADS, failed=results.append)
+        files = downloads(reports, api.download, Path(work), threads=_THREADS)
+        found = completed(files, results.append)
         with open_executor(None) as executor:
             results += convert_all(
-                map(count_download, jobs),
+                map(counted, found),
                 folder,
                 _OPTIONS,
                 executor,

@@ -16,19 +16,18 @@ from rich.text import Text
 from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import ConsoleLog, err, print_json, print_table, progress
+from shadowserver_connector.connector.importer import Importer, Result
 from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.exit_codes import OK, SOME_FAILED
 from shadowserver_connector.operations.connections import open_session
+from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (
-    Intake,
-    Result,
     days_of,
     fetch_into,
     import_files,
     listed,
     unread,
 )
-from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
@@ -47,7 +46,7 @@ HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> int:
     """Bring files, folders and archives into OpenCTI; return the exit code."""
-    intake = _intake(loaded, "import")
+    importer = _importer(loaded, "import")
     results: list[Result] = []
     with (
         _workdir() as work,
@@ -55,7 +54,7 @@ def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> 
         progress() as bar,
     ):
         task = bar.add_task("importing", total=None)
-        for result in import_files(intake, paths, Path(work), if_ahead(executor)):
+        for result in import_files(importer, paths, Path(work), if_ahead(executor)):
             results.append(result)
             bar.advance(task)
     if not results:
@@ -75,16 +74,16 @@ def backfill(
     settings = loaded.settings.shadowserver
     loaded.settings.require_run()
     loaded.settings.require_api()
-    intake = _intake(loaded, "backfill")
+    importer = _importer(loaded, "backfill")
     misdated: list[Failure] = []
     with open_api(loaded.settings) as api:
-        state = load(intake.helper.get_state())
+        state = load(importer.helper.get_state())
         reports = [
             report
             for report in listed(api, settings, days_of(first, last), misdated.append)
             if not is_done(state, report)
         ]
-        expected = estimate(reports, api.stats(first, last), intake.options)
+        expected = estimate(reports, api.stats(first, last), importer.options)
         question = (
             f"{counted(expected.reports, 'report')} with about "
             f"{counted(expected.findings, 'finding')} make about "
@@ -95,12 +94,12 @@ def backfill(
         if not reports or not confirm(question):
             err.print("Nothing new." if not reports else "Nothing is imported.")
             return _show(misdated, as_json=as_json)
-        results = _backfilled(intake, api, settings, reports)
+        results = _backfilled(importer, api, settings, reports)
     return _show([*results, *misdated], as_json=as_json)
 
 
 def _backfilled(
-    intake: Intake,
+    importer: Importer,
     api: ReportsApi,
     settings: ShadowserverSettings,
     reports: Sequence[ReportInfo],
@@ -114,7 +113,7 @@ def _backfilled(
         task = bar.add_task("importing", total=len(reports))
         try:
             for result in import_days(
-                intake, api, settings, reports, Path(work), if_ahead(executor)
+                importer, api, settings, reports, Path(work), if_ahead(executor)
             ):
                 results.append(result)
                 bar.advance(task)
@@ -125,11 +124,11 @@ def _backfilled(
     return results
 
 
-def _intake(loaded: LoadedSettings, command: str) -> Intake:
+def _importer(loaded: LoadedSettings, command: str) -> Importer:
     helper, waiter = open_session(loaded, ConsoleLog())
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
-    return Intake(helper, can, waiter, options, command=command)
+    return Importer(helper, can, waiter, options, command=command)
 
 
 def _workdir() -> AbstractContextManager[str]:
@@ -143,7 +142,7 @@ def _executor(settings: ShadowserverSettings) -> AbstractContextManager[Executor
 
 def _show(results: Sequence[Result], *, as_json: bool) -> int:
     sent = [result for result in results if isinstance(result, Outcome)]
-    failed = [result for result in results if not isinstance(result, Outcome)]
+    failed = [result for result in results if isinstance(result, Failure)]
     if as_json:
         print_json(
             {

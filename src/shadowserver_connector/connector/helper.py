@@ -29,7 +29,7 @@ from shadowserver_connector.sink.works import announce_or_fail
 _FOR_EACH_MESSAGE: Final = " sending bundle to queue"
 
 
-def quiet_pycti(name: str, log_level: str) -> None:
+def limit_pycti_logging(name: str, log_level: str) -> None:
     """Leave pycti's lines on every call and message to the log level ``debug``.
 
     What signs requests for S3 logs them there with the access key: never. ``name`` is the
@@ -240,7 +240,7 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     # Each attempt to reach a broker that is down makes a dozen lines; the wait is said by us.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     connector = loaded.settings.connector
-    quiet_pycti(connector.name, connector.log_level)
+    limit_pycti_logging(connector.name, connector.log_level)
     _set_time_out(helper)
     announce_or_fail(helper)
     if newer := advice(registration.platform):

@@ -1,87 +1,294 @@
-"""What a run works with: the API, OpenCTI, the memory, and how to convert and to wait."""
+"""Reports into OpenCTI, wherever they come from: converted, delivered, counted, remembered."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Protocol, Self
 
-from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.events import Observe, ignore
-from shadowserver_connector.connector.state_store import Memory
-from shadowserver_connector.errors import RetriableError
+from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
+from shadowserver_connector.errors import (
+    DISK_FULL,
+    NotReadyError,
+    SinkUnavailableError,
+    describe,
+)
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
+from shadowserver_connector.plural import counted
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
-from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.works import work_name
 
-T = TypeVar("T")
-
-PATIENCE: Final = 900.0
-"""Seconds that a run waits for one of these before it leaves a day or report to the next run."""
-SHADOWSERVER: Final = "Shadowserver"
-CONVERTERS: Final = "converters"
-"""The processes or the cluster that convert reports."""
+PERSISTENT: Final = 3
+"""Failures in a row from which a report is named in OpenCTI even if nothing else is new."""
+_NAMED: Final = 20
 
 
-def now() -> datetime:
-    """Return the time, UTC."""
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A report that needs nothing: still empty, or its content is known under another id."""
+
+    info: ReportInfo
+    reason: str
+
+
+Result = Outcome | Failure | Skipped
+
+
+class ObtainedFile(NamedTuple):
+    """A report's file on this machine."""
+
+    path: Path
+    sha256: str
+    """Empty where nobody asks: without an archive and without a ledger."""
+
+
+class Ledger(Protocol):
+    """What is known of reports, and what becomes of them."""
+
+    def is_known(self, report: ReportInfo, sha256: str) -> bool:
+        """Tell whether the content was imported under another id."""
+
+    def postpone(self, report: ReportInfo) -> bool:
+        """Leave a report that is empty to a later run; return False where there is none."""
+
+    def done(self, report: ReportInfo, sha256: str) -> None:
+        """Take down that a report is imported, or needs not to be."""
+
+    def failed(self, report: ReportInfo) -> int:
+        """Take down a failure; return how many it were in a row."""
+
+    def save(self) -> None:
+        """Store what was taken down."""
+
+
+class NoLedger:
+    """Knows nothing and remembers nothing, as for a command: OpenCTI updates what it has."""
+
+    def is_known(self, report: ReportInfo, sha256: str) -> bool:
+        """Return False."""
+        return False
+
+    def postpone(self, report: ReportInfo) -> bool:
+        """Return False: an empty report has failed."""
+        return False
+
+    def done(self, report: ReportInfo, sha256: str) -> None:
+        """Forget it."""
+
+    def failed(self, report: ReportInfo) -> int:
+        """Return 1: there was none before."""
+        return 1
+
+    def save(self) -> None:
+        """Store nothing."""
 
 
 @dataclass
-class Patience:
-    """How long to wait for others: once it was in vain for one, not again until it answers."""
+class DaySummary:
+    """Counts of one day's reports."""
 
-    waiter: Waiter
-    seconds: float = PATIENCE
-    exhausted: set[str] = field(default_factory=set)
+    day: date
+    imported: int = 0
+    findings: int = 0
+    skipped: int = 0
+    """Listed but without news: still empty, or known under another id."""
+    failures: list[Failure] = field(default_factory=list)
 
-    def until(self, who: str, what: str, call: Callable[[], T]) -> T:
-        """Return what ``call`` returns, waiting while it raises a RetriableError.
-
-        ``who`` has to answer for that, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited
-        for. Raises the last error when patience is used up.
-        """
-        try:
-            result = self.waiter.until(what, call, 0.0 if who in self.exhausted else self.seconds)
-        except RetriableError:
-            self.exhausted.add(who)
-            raise
-        self.exhausted.discard(who)
-        return result
-
-
-@dataclass
-class Importer:
-    """Everything that a run needs; only ``delivery`` changes."""
-
-    settings: ShadowserverSettings
-    options: Options
-    api: ReportsApi
-    helper: Any
-    can: Abilities
-    memory: Memory
-    waiter: Waiter
-    workspace: Path
-    """A directory of this connector's own, for downloads."""
-    convert: Convert = convert_report
-    executor: Executor | None = None
-    """Where reports are converted ahead of their turn; without it ``convert`` does it, in turn."""
-    now: Callable[[], datetime] = now
-    patience: float = PATIENCE
-    observe: Observe = ignore
-    """Told what happens, for status and metrics."""
-    delivery: Delivery | None = field(default=None, init=False)
-    """The delivery under way, for whoever has to close it on the way out."""
+    def add(self, result: Result) -> None:
+        """Count a report."""
+        match result:
+            case Outcome():
+                self.imported += 1
+                self.findings += result.noted + result.merged
+            case Failure():
+                self.failures.append(result)
+            case Skipped():
+                self.skipped += 1
 
     @property
-    def log(self) -> Log:
-        """The connector's logger."""
-        return self.waiter.log
+    def persistent(self) -> list[Failure]:
+        """The failures that did not go away by themselves."""
+        return [failure for failure in self.failures if failure.times >= PERSISTENT]
+
+    def message(self, objects: int, ending: str = "") -> str:
+        """Return the line that closes the day's work; ``objects`` is how many were sent."""
+        counts = (
+            f"{self.day}: {counted(self.imported, 'report')}, {counted(self.findings, 'finding')}, "
+            f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
+            f"{len(self.failures):,} failed"
+        )
+        named = [_line(failure) for failure in self.failures[:_NAMED]]
+        if len(self.failures) > _NAMED:
+            named.append(f"and {len(self.failures) - _NAMED:,} more")
+        return "; ".join([counts, *([ending] if ending else []), *named])
+
+
+def _line(failure: Failure) -> str:
+    times = f" ({failure.times} runs in a row)" if failure.times >= PERSISTENT else ""
+    return f"failed{times}: {failure.info.file}: {failure.reason}"
+
+
+def tell_nobody(result: Result, seconds: float) -> None:
+    """Let nobody know; whoever asked for the report gets the result."""
+
+
+def event_of(result: Result, seconds: float) -> ReportDone | ReportSkipped | ReportFailed:
+    """Return what those who keep count are told of a result."""
+    match result:
+        case Outcome():
+            return ReportDone(result, seconds)
+        case Skipped():
+            return ReportSkipped(result.info.file)
+        case Failure():
+            return ReportFailed(result.info.file, result.reason, result.cause, result.times)
+
+
+def interrupted(error: BaseException) -> str:
+    """Return what a work says that an error ended, whatever error it was."""
+    return "interrupted"
+
+
+@dataclass(frozen=True)
+class Importer:
+    """How reports come into OpenCTI. A source of reports opens `DayWorks` with it."""
+
+    helper: Any
+    """pycti's ``OpenCTIConnectorHelper``."""
+    can: Abilities
+    waiter: Waiter
+    options: Options
+    convert: Convert = convert_report
+    ledger: Ledger = field(default_factory=NoLedger)
+    archive: Path | None = None
+    """Where a copy of what was imported is kept."""
+    tell: Callable[[Result, float], None] = tell_nobody
+    """Called with what became of a report, and the seconds that it took, before it is saved."""
+    ending: Callable[[BaseException], str] = interrupted
+    """Says why a work was ended by an error."""
+    command: str = ""
+    """What sends by hand; empty for the connector itself. It stands in the works' names."""
+    under_way: list[Delivery] = field(default_factory=list)
+    """Deliveries whose works may be open, for whoever has to close them on the way out."""
+
+    def begin(self, name: str) -> Delivery:
+        """Return a delivery in a work of that name, which counts as under way from now on."""
+        delivery = Delivery(self.helper, self.can, self.waiter, name)
+        self.under_way.append(delivery)
+        return delivery
+
+
+class DayWorks:
+    """Works under way, one for each day of which a report was imported.
+
+    Leaving the ``with`` statement closes them all, each with a message that counts; after an
+    error with one attempt.
+    """
+
+    def __init__(self, importer: Importer) -> None:
+        self._importer = importer
+        self._days: dict[date, tuple[Delivery, DaySummary]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for delivery, summary in self._days.values():
+            if error is not None:
+                self._close_at_once(delivery, summary, self._importer.ending(error))
+            else:
+                if summary.persistent:
+                    delivery.open()
+                in_error = bool(summary.failures)
+                delivery.close(summary.message(delivery.objects), in_error=in_error)
+            self._importer.under_way.remove(delivery)
+
+    def import_report(self, report: ReportInfo, obtain: Callable[[], ObtainedFile]) -> Result:
+        """Import a report, unless it is known, and return what became of it.
+
+        ``obtain`` returns its file; what goes wrong there or later comes back as a failure. It
+        waits for OpenCTI where that is needed. Raises Stopping, ``OSError`` where a disk is full,
+        and what the ledger raises.
+        """
+        began = time.monotonic()
+        delivery, summary = self._work_of(report.day)
+        result = self._imported(report, obtain, delivery)
+        summary.add(result)
+        # Outside of the handlers: pycti logs the traceback of the error that is being handled.
+        self._importer.tell(result, time.monotonic() - began)
+        self._importer.ledger.save()
+        return result
+
+    def fail(self, failure: Failure) -> None:
+        """Count a report that could not even be obtained."""
+        self._work_of(failure.info.day)[1].add(failure)
+
+    def summary(self, day: date) -> tuple[DaySummary, str]:
+        """Return the counts of a day, and the message that its work is closed with."""
+        delivery, summary = self._work_of(day)
+        return summary, summary.message(delivery.objects)
+
+    def _imported(
+        self, report: ReportInfo, obtain: Callable[[], ObtainedFile], delivery: Delivery
+    ) -> Result:
+        importer, ledger = self._importer, self._importer.ledger
+        file = None
+        try:
+            file = obtain()
+            result = self._converted(report, file, delivery)
+            log = importer.waiter.log
+            keep_if_wanted(importer.archive, report, file.path, file.sha256, log)
+            ledger.done(report, file.sha256)
+        except Exception as error:
+            if isinstance(error, NotReadyError) and ledger.postpone(report):
+                return Skipped(report, "Still empty, asked for again by the next run")
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
+                raise
+            times, cause = ledger.failed(report), type(error).__name__
+            return Failure(report, _reason(error, report, file), times, cause)
+        return result
+
+    def _converted(self, report: ReportInfo, file: ObtainedFile, delivery: Delivery) -> Result:
+        importer = self._importer
+        if importer.ledger.is_known(report, file.sha256):
+            return Skipped(report, "Known under another id, nothing to send")
+        return importer.convert(
+            file.path, report, importer.options, lambda chunk: delivery.send(chunk, file.path)
+        )
+
+    def _work_of(self, day: date) -> tuple[Delivery, DaySummary]:
+        if day not in self._days:
+            name = work_name(day, self._importer.command)
+            self._days[day] = (self._importer.begin(name), DaySummary(day))
+        return self._days[day]
+
+    def _close_at_once(self, delivery: Delivery, summary: DaySummary, ending: str) -> None:
+        try:
+            delivery.close_at_once(summary.message(delivery.objects, ending))
+        except SinkUnavailableError:
+            # The next run closes it.
+            self._importer.waiter.log.warning(
+                "The work could not be closed", {"day": str(summary.day)}
+            )
+
+
+def _reason(error: Exception, report: ReportInfo, file: ObtainedFile | None) -> str:
+    if file is not None and isinstance(error, OSError) and error.filename == str(file.path):
+        return str(unreadable(report.file, error))
+    return describe(error)

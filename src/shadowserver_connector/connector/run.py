@@ -9,17 +9,15 @@ from typing import Any, Final, NamedTuple
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.day import import_day
+from shadowserver_connector.connector.day import Subscription, import_day, now
 from shadowserver_connector.connector.events import DaysGivenUp, Listed, ReportsRefused
-from shadowserver_connector.connector.importer import SHADOWSERVER, Importer, Patience, now
-from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo, named_day
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
-from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import OPENCTI
-from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.sink.waiting import SHADOWSERVER, Log, Patience, Waiter
 from shadowserver_connector.sink.works import close_orphans
 from shadowserver_connector.state.imported import (
     State,
@@ -139,34 +137,34 @@ def objects_per_finding(options: Options) -> int:
 _NAMED: Final = 20
 
 
-def run_window(parts: Importer) -> bool:
+def run_window(source: Subscription) -> bool:
     """Import everything new; return whether every day could be asked for.
 
     Raises StateResetError when the state was reset in OpenCTI meanwhile, CredentialsError when
     Shadowserver refuses the key, NewerStateError, ClockError, and Stopping.
     """
-    started = parts.now()
+    started = source.now()
     _check_clock(started)
-    state = parts.memory.read()
-    close_left_open(parts.helper, parts.waiter)
-    settings = parts.settings
+    state = source.state_store.read()
+    close_left_open(source.importer.helper, source.waiter)
+    settings = source.settings
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
-    patience = Patience(parts.waiter, parts.patience)
-    listed = {day: _list_day(parts, patience, day) for day in days}
+    patience = Patience(source.waiter, source.patience)
+    listed = {day: _list_day(source, patience, day) for day in days}
     found = {day: reports for day, reports in listed.items() if reports is not None}
-    _announce(parts, state, found)
+    _announce(source, state, found)
     for day in days:
         if day in found:
-            state = import_day(parts, patience, state, day, found[day])
+            state = import_day(source, patience, state, day, found[day])
         else:
             state = with_day_open(state, day)
     state, reasons = _remembered(settings, state, started, answered=bool(found))
     if lost is not None:
         reasons.append(f"{lost[0]} to {lost[1]}: too long since the last run")
     # Before it is stored: what is given up is said, even if the process is killed now.
-    _give_up(parts, reasons)
-    parts.memory.write(state)
+    _give_up(source, reasons)
+    source.state_store.write(state)
     return len(found) == len(days)
 
 
@@ -178,25 +176,25 @@ def _check_clock(started: datetime) -> None:
         )
 
 
-def _list_day(parts: Importer, patience: Patience, day: date) -> list[ReportInfo] | None:
+def _list_day(source: Subscription, patience: Patience, day: date) -> list[ReportInfo] | None:
     """Return the reports wanted of a day, or ``None`` when the API gave no answer."""
-    settings = parts.settings
+    settings = source.settings
     try:
         reports = patience.until(
             SHADOWSERVER,
             "Shadowserver",
-            lambda: parts.api.list_reports(
+            lambda: source.api.list_reports(
                 day, lists=settings.report_names, types=settings.report_types
             ),
         )
     except RetriableError as error:
-        parts.log.warning("Day left to the next run", {"day": str(day), "reason": str(error)})
+        source.log.warning("Day left to the next run", {"day": str(day), "reason": str(error)})
         return None
     found, others = of_day(day, (report for report in reports if is_wanted(settings, report)))
     if others:
         refused = ReportsRefused(day, tuple(report.file for report in others))
-        parts.observe(refused)
-        parts.log.error(
+        source.observe(refused)
+        source.log.error(
             "Listed for a day that is not theirs, not imported",
             {"day": str(day), "reports": len(others), "files": refused.files[:_NAMED]},
         )
@@ -204,7 +202,7 @@ def _list_day(parts: Importer, patience: Patience, day: date) -> list[ReportInfo
 
 
 def run_without_api(
-    memory: Memory, helper: Any, waiter: Waiter, settings: ShadowserverSettings
+    state_store: StateStore, helper: Any, waiter: Waiter, settings: ShadowserverSettings
 ) -> bool:
     """Do what a run does besides asking Shadowserver: close works, and forget what is old.
 
@@ -213,11 +211,11 @@ def run_without_api(
     """
     started = now()
     _check_clock(started)
-    state = memory.read()
+    state = state_store.read()
     close_left_open(helper, waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
-    memory.write(remembered(state, oldest, today))
+    state_store.write(remembered(state, oldest, today))
     return True
 
 
@@ -227,26 +225,28 @@ def close_left_open(helper: Any, waiter: Waiter) -> None:
         waiter.log.warning("Closed a work that was left open", {"work": name})
 
 
-def _announce(parts: Importer, state: State, found: Mapping[date, Sequence[ReportInfo]]) -> None:
+def _announce(
+    source: Subscription, state: State, found: Mapping[date, Sequence[ReportInfo]]
+) -> None:
     """Say what is about to be imported; of a first run, what it will cost OpenCTI."""
     todo = [
         report for reports in found.values() for report in reports if not is_done(state, report)
     ]
     newest = max((day for day, reports in found.items() if reports), default=None)
-    parts.observe(Listed(newest, {report.file: report.day for report in todo}))
+    source.observe(Listed(newest, {report.file: report.day for report in todo}))
     if not state.first_run:
-        parts.log.info("Reports listed", {"days": len(found), "new": len(todo)})
+        source.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return
     if not todo:
-        _say_if_nothing_is_subscribed(parts)
+        _say_if_nothing_is_subscribed(source)
         return
     try:
-        stats = parts.api.stats(min(found), max(found))
+        stats = source.api.stats(min(found), max(found))
     except RetriableError:
-        parts.log.info("First import", {"reports": len(todo), "findings": "unknown"})
+        source.log.info("First import", {"reports": len(todo), "findings": "unknown"})
         return
-    expected = estimate(todo, stats, parts.options)
-    parts.log.info(
+    expected = estimate(todo, stats, source.importer.options)
+    source.log.info(
         "First import, roughly",
         {
             "reports": expected.reports,
@@ -257,13 +257,13 @@ def _announce(parts: Importer, state: State, found: Mapping[date, Sequence[Repor
     )
 
 
-def _say_if_nothing_is_subscribed(parts: Importer) -> None:
+def _say_if_nothing_is_subscribed(source: Subscription) -> None:
     try:
-        subscribed = parts.api.subscriptions()
+        subscribed = source.api.subscriptions()
     except RetriableError:
         return
     if not subscribed:
-        parts.log.warning("The key is valid, but no report is subscribed; ask Shadowserver")
+        source.log.warning("The key is valid, but no report is subscribed; ask Shadowserver")
 
 
 def _remembered(
@@ -283,17 +283,16 @@ def _remembered(
     return state, [f"{day}: {why}" for day, why in sorted((hopeless | too_much).items())]
 
 
-def _give_up(parts: Importer, reasons: Sequence[str]) -> None:
+def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
     """Say that days are not asked for again: in the log, to who observes, and by a work."""
     if not reasons:
         return
-    parts.observe(DaysGivenUp(tuple(reasons)))
+    source.observe(DaysGivenUp(tuple(reasons)))
     named = list(reasons[:_NAMED])
     if len(reasons) > _NAMED:
         named.append(f"and {len(reasons) - _NAMED:,} more")
-    parts.log.error("Days given up, reports of them are missing", {"days": named})
-    name = "Shadowserver reports given up"
-    parts.delivery = delivery = Delivery(parts.helper, parts.can, parts.waiter, name)
+    source.log.error("Days given up, reports of them are missing", {"days": named})
+    delivery = source.importer.begin("Shadowserver reports given up")
     try:
         delivery.open()
         delivery.close(
@@ -301,4 +300,4 @@ def _give_up(parts: Importer, reasons: Sequence[str]) -> None:
             in_error=True,
         )
     finally:
-        parts.delivery = None
+        source.importer.under_way.remove(delivery)

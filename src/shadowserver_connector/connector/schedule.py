@@ -8,8 +8,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
-from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.connector.state_store import StateResetError, StateStore
+from shadowserver_connector.errors import describe
 from shadowserver_connector.sink.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)
@@ -29,7 +29,7 @@ def do_nothing() -> None:
 def run_for_ever(
     run: Run,
     helper: Any,
-    memory: Memory,
+    state_store: StateStore,
     waiter: Waiter,
     period: timedelta,
     between: Callable[[], None] = do_nothing,
@@ -48,12 +48,12 @@ def run_for_ever(
         pause = period if complete else min(period, RETRY_AFTER)
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
         helper.next_run_datetime(left)
-        if _pause_until_reset(memory, waiter, left, between):
+        if _pause_until_reset(state_store, waiter, left, between):
             waiter.log.warning(RESET)
 
 
 def _pause_until_reset(
-    memory: Memory, waiter: Waiter, seconds: float, between: Callable[[], None]
+    state_store: StateStore, waiter: Waiter, seconds: float, between: Callable[[], None]
 ) -> bool:
     """Pause; return early, and whether it was so, when the state was reset in OpenCTI."""
     end = time.monotonic() + seconds
@@ -65,7 +65,7 @@ def _pause_until_reset(
         if reason and reason != said:
             waiter.log.error("What is done between two runs failed", {"reason": reason})
         said = reason
-        if memory.was_reset():
+        if state_store.was_reset():
             return True
     return False
 

@@ -7,11 +7,12 @@ import json
 import os
 from typing import Any, Final
 
+from shadowserver_connector.connector.importer import NoLedger
 from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
-from shadowserver_connector.report.info import safe_name
+from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.sink.platform import OPENCTI, ask
 from shadowserver_connector.sink.waiting import Log, Waiter
-from shadowserver_connector.state.imported import State
+from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump, load, read_state
 from shadowserver_connector.temporary import temporary_directory
 
@@ -24,7 +25,7 @@ class StateResetError(ShadowserverConnectorError):
     """Someone reset the connector's state in OpenCTI: what was known no longer holds."""
 
 
-class Memory:
+class StateStore:
     """The connector's state as OpenCTI keeps it.
 
     OpenCTI answers a ping with the state that it was sent; only the first ping after a reset is
@@ -115,6 +116,31 @@ class Memory:
         answer = self._waiter.until(OPENCTI, lambda: ask(call), patience)
         stored = _json(answer["connector_state"])
         return stored if isinstance(stored, dict) and stored else None
+
+
+class StateLedger(NoLedger):
+    """Remembers in the state what was imported."""
+
+    def __init__(self, state_store: StateStore, state: State) -> None:
+        self.state = state
+        """The state with all that was taken down."""
+        self._state_store = state_store
+        self._is_saved = True
+
+    def done(self, report: ReportInfo, sha256: str) -> None:
+        """Take it down under the report's name, so that the API's copy is known, too."""
+        self.change(with_done(self.state, report, sha256, ()))
+
+    def change(self, state: State) -> None:
+        """Take down a state."""
+        self.state = state
+        self._is_saved = False
+
+    def save(self) -> None:
+        """Store what changed. Raises StateResetError, with nothing stored."""
+        if not self._is_saved:
+            self._state_store.write(self.state)
+            self._is_saved = True
 
 
 def _json(text: Any) -> Any:

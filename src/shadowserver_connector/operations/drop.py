@@ -17,33 +17,37 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shadowserver_connector.connector.day import describe
-from shadowserver_connector.connector.events import (
-    Dropped,
-    Observe,
-    ReportDone,
-    ReportFailed,
-    ReportSkipped,
+from shadowserver_connector.connector.events import Dropped, Observe, ReportSkipped
+from shadowserver_connector.connector.importer import (
+    DayWorks,
+    Importer,
+    ObtainedFile,
+    Result,
+    event_of,
 )
-from shadowserver_connector.connector.state_store import Memory, StateResetError
+from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
 from shadowserver_connector.errors import (
     DISK_FULL,
     ClusterLostError,
     NewerStateError,
     NotReadyError,
     SkippableError,
+    describe,
 )
-from shadowserver_connector.operations.imports import DayWorks, Intake, release
-from shadowserver_connector.pipeline.archive import keep_if_wanted
+from shadowserver_connector.operations.imports import release
 from shadowserver_connector.pipeline.batch import job_of
-from shadowserver_connector.pipeline.conversions import Conversions, Convert, converting_with_room
+from shadowserver_connector.pipeline.conversions import (
+    Conversions,
+    Convert,
+    retrying_while_disk_full,
+)
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
 from shadowserver_connector.report.parse_warnings import printable
 from shadowserver_connector.report.report_files import ReportFile, find_reports, shown_path
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.state.imported import are_bytes_known, with_done
+from shadowserver_connector.state.imported import are_bytes_known
 
 _ENDINGS: Final = (".csv", ".gz", ".zip")
 _ENDING: Final = re.compile(r"(\.csv)?\.(csv|gz|zip)$", re.IGNORECASE)
@@ -55,7 +59,7 @@ _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Look(NamedTuple):
+class FileSignature(NamedTuple):
     """What tells whether a file is still being written, was exchanged, or given other rights."""
 
     device: int
@@ -83,11 +87,11 @@ class DroppedFile(NamedTuple):
     problem: OSError | None = None
     """Why it could not be read, which is no fault of what it holds."""
     changed: bool = False
-    """Whether it is not any more what the look found; then nothing was read."""
+    """Whether it is not any more what the poll found; then nothing was read."""
 
 
 class _ChangedError(Exception):
-    """A file is another one than the look found."""
+    """A file is another one than the poll found."""
 
 
 def shown_name(path: Path) -> str:
@@ -95,20 +99,20 @@ def shown_name(path: Path) -> str:
     return printable(path.name, 255)
 
 
-def look_at(path: Path) -> Look | None:
+def signature_of(path: Path) -> FileSignature | None:
     """Return what a file is like, links not followed; ``None`` where there is none."""
     try:
-        return _look(path.stat(follow_symlinks=False))
+        return _signature(path.stat(follow_symlinks=False))
     except FileNotFoundError:
         return None
 
 
-def files_in(folder: Path) -> dict[Path, Look]:
+def files_in(folder: Path) -> dict[Path, FileSignature]:
     """Return the report files in a folder, by name: no links, nothing hidden, nothing empty."""
     return dict(sorted(_files_in(folder)))
 
 
-def _files_in(folder: Path) -> Iterator[tuple[Path, Look]]:
+def _files_in(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or not entry.name.lower().endswith(_ENDINGS):
@@ -116,25 +120,27 @@ def _files_in(folder: Path) -> Iterator[tuple[Path, Look]]:
             with suppress(FileNotFoundError):
                 facts = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(facts.st_mode) and facts.st_size:
-                    yield folder / entry.name, _look(facts)
+                    yield folder / entry.name, _signature(facts)
 
 
-def _look(facts: os.stat_result) -> Look:
-    return Look(facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+def _signature(facts: os.stat_result) -> FileSignature:
+    return FileSignature(
+        facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+    )
 
 
 def reports_in(
-    paths: Sequence[Path], looks: Mapping[Path, Look], work: Path
+    paths: Sequence[Path], signatures: Mapping[Path, FileSignature], work: Path
 ) -> Iterator[DroppedReport | DroppedFile]:
     """Yield the reports of each file and then the file, in order; copied or unpacked to ``work``.
 
-    ``looks`` says what each file was found to be. Raises ``OSError`` where a disk is full.
+    ``signatures`` says what each file was found to be. Raises ``OSError`` where a disk is full.
     """
     for path in paths:
         reasons: list[str] = []
         own = Path(tempfile.mkdtemp(dir=work))
         try:
-            copy = _taken(path, looks[path], own)
+            copy = _taken(path, signatures[path], own)
             yield from _reports_of(copy, own, path, reasons)
         except _ChangedError:
             yield DroppedFile(path, changed=True)
@@ -179,8 +185,8 @@ def _as_dropped(text: str, copy: Path, path: Path) -> str:
     return text.replace(shown_path(copy), shown_name(path))
 
 
-def _taken(path: Path, look: Look, own: Path) -> Path:
-    """Copy a file to ``own``, if it still is what the look found.
+def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
+    """Copy a file to ``own``, if it still is what the poll found.
 
     Raises ``_ChangedError``, and ``OSError`` where it cannot be read or is not to be.
     """
@@ -191,14 +197,14 @@ def _taken(path: Path, look: Look, own: Path) -> Path:
         raise _ChangedError from None
     with open(handle, "rb") as source:
         facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode) or _look(facts) != look:
+        if not stat.S_ISREG(facts.st_mode) or _signature(facts) != signature:
             raise _ChangedError
         if facts.st_nlink > 1:
             # A hard link may be a file that only the connector can read.
             raise OSError(errno.EMLINK, "it has another name elsewhere, a hard link; copy it")
         with copy.open("xb") as target:
             shutil.copyfileobj(source, target, _CHUNK)
-        if _look(os.fstat(handle)) != look:
+        if _signature(os.fstat(handle)) != signature:
             raise _ChangedError
     return copy
 
@@ -208,7 +214,7 @@ def _opened(path: Path) -> int:
         try:
             return os.open(path.name, _FILE, dir_fd=folder)
         except OSError as error:
-            # The look found a file.
+            # The poll found a file.
             if error.errno == errno.ELOOP:
                 raise _ChangedError from None
             raise
@@ -297,7 +303,7 @@ def unpacking(folder: Path) -> Iterator[Path]:
 
 
 SETTLED: Final = 10.0
-"""Seconds between two looks that find a file unchanged, after which it counts as whole."""
+"""Seconds between two polls that find a file unchanged, after which it counts as whole."""
 
 
 class DropFolder:
@@ -307,8 +313,8 @@ class DropFolder:
         self,
         folder: Path,
         settings: ShadowserverSettings,
-        intake: Intake,
-        memory: Memory,
+        importer: Importer,
+        state_store: StateStore,
         workdir: Path,
         observe: Observe,
         executor: Executor | None = None,
@@ -319,17 +325,17 @@ class DropFolder:
         """
         self._folder = folder
         self._settings = settings
-        self._intake = intake
-        self._memory = memory
+        self._importer = importer
+        self._state_store = state_store
         self._workdir = workdir
         self._observe = observe
         self._executor = executor
-        self._before: Mapping[Path, Look] = {}
-        self._stuck: dict[Path, Look] = {}
+        self._before: Mapping[Path, FileSignature] = {}
+        self._stuck: dict[Path, FileSignature] = {}
         self._problem = ""
 
-    def look(self) -> None:
-        """Import what is whole, that is unchanged since the look before; raises only Stopping.
+    def poll(self) -> None:
+        """Import what is whole, that is unchanged since the poll before; raises only Stopping.
 
         Files that cannot be read or put away, and a folder that cannot be used, are logged once.
         """
@@ -337,11 +343,13 @@ class DropFolder:
             now = files_in(self._folder)
             ready = [
                 path
-                for path, look in now.items()
-                if self._before.get(path) == look and self._stuck.get(path) != look
+                for path, signature in now.items()
+                if self._before.get(path) == signature and self._stuck.get(path) != signature
             ]
             self._before = now
-            self._stuck = {path: look for path, look in self._stuck.items() if path in now}
+            self._stuck = {
+                path: signature for path, signature in self._stuck.items() if path in now
+            }
             if ready:
                 self._import(ready)
         except (StateResetError, NewerStateError):
@@ -359,20 +367,32 @@ class DropFolder:
     def _import(self, paths: list[Path]) -> None:
         with unpacking(self._workdir) as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
-            convert = self._intake.convert
+            ledger = StateLedger(self._state_store, self._state_store.held())
+            convert = self._importer.convert
             if self._executor is not None:
                 conversions = Conversions(self._executor, work)
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)
-                convert = _awaiting_cluster(self._intake.waiter, conversions.convert)
-            patiently = converting_with_room(self._intake.waiter, convert)
-            with DayWorks(replace(self._intake, convert=patiently)) as works:
+                convert = _awaiting_cluster(self._importer.waiter, conversions.convert)
+            patiently = retrying_while_disk_full(self._importer.waiter, convert)
+            importer = replace(
+                self._importer,
+                convert=patiently,
+                ledger=ledger,
+                archive=self._settings.archive_dir,
+                tell=self._told_of,
+            )
+            with DayWorks(importer) as works:
                 self._import_found(works, found, work)
+
+    def _told_of(self, result: Result, _seconds: float) -> None:
+        # Nothing was waited for, as a download is.
+        self._observe(event_of(result, 0.0))
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
         if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):
-            conversions.begin(*found.job, self._intake.options)
+            conversions.begin(*found.job, self._importer.options)
 
     def _import_found(
         self, works: DayWorks, found: Iterable[DroppedReport | DroppedFile], work: Path
@@ -394,10 +414,10 @@ class DropFolder:
             except (StateResetError, NewerStateError):
                 raise
             except Exception as error:
-                # Left in the folder, the file would be sent again at every look.
+                # Left in the folder, the file would be sent again at every poll.
                 reason = describe(error)
             finally:
-                release(each.job, work)
+                release(each.job[0], work)
             reasons.update({reason: None} if reason else {})
 
     def _finish(self, file: DroppedFile, reasons: list[str], problem: str) -> None:
@@ -409,8 +429,8 @@ class DropFolder:
             problem = _told(file.problem)
         if not problem:
             try:
-                if file.changed or look_at(file.path) != self._before[file.path]:
-                    self._intake.waiter.log.info(
+                if file.changed or signature_of(file.path) != self._before[file.path]:
+                    self._importer.waiter.log.info(
                         "Dropped file changed meanwhile, imported again",
                         {"file": shown_name(file.path)},
                     )
@@ -433,24 +453,16 @@ class DropFolder:
         """
         path, info = found.job
         if not self._is_new(found):
-            self._intake.waiter.log.info("Not wanted or known, nothing to send", _named(info))
+            self._importer.waiter.log.info("Not wanted or known, nothing to send", _named(info))
             self._observe(ReportSkipped(info.file))
             return None
         if found.problem:
             return found.problem
-        result = works.deliver(found.job)
-        if isinstance(result, Failure):
-            self._observe(ReportFailed(info.file, result.reason, "drop", 1))
-            return result.reason
-        self._observe(ReportDone(result, 0.0))
-        # Under its name, so that the API's copy is known, too.
-        self._memory.write(with_done(self._memory.held(), info, found.sha256, ()))
-        log = self._intake.waiter.log
-        keep_if_wanted(self._settings.archive_dir, info, path, found.sha256, log)
-        return None
+        result = works.import_report(info, partial(ObtainedFile, path, found.sha256))
+        return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:
-        known = are_bytes_known(self._memory.held(), found.sha256)
+        known = are_bytes_known(self._state_store.held(), found.sha256)
         return not known and (bool(found.problem) or self._is_wanted(found.job[1]))
 
     def _is_wanted(self, info: ReportInfo) -> bool:
@@ -460,7 +472,7 @@ class DropFolder:
         return chosen and info.type not in self._settings.exclude_types
 
     def _tell(self, path: Path, reasons: list[str]) -> None:
-        log = self._intake.waiter.log
+        log = self._importer.waiter.log
         name = shown_name(path)
         if reasons:
             log.error("Dropped file failed", {"file": name, "reasons": reasons})
@@ -470,7 +482,7 @@ class DropFolder:
 
     def _say(self, path: Path, reason: str) -> None:
         details = {"path": shown_path(path), "reason": reason}
-        self._intake.waiter.log.error("The drop folder cannot be used", details)
+        self._importer.waiter.log.error("The drop folder cannot be used", details)
 
 
 def _told(error: Exception) -> str:

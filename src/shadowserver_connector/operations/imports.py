@@ -3,138 +3,37 @@
 from __future__ import annotations
 
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.connector.day import Tally, describe
+from shadowserver_connector.connector.importer import DayWorks, Importer, ObtainedFile, Result
 from shadowserver_connector.connector.run import is_wanted, of_day
 from shadowserver_connector.errors import (
-    DISK_FULL,
     NotReadyError,
-    SinkUnavailableError,
     SkippableError,
 )
-from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.archive import is_kept, keep, keep_if_wanted
+from shadowserver_connector.pipeline.archive import is_kept, keep
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.conversions import Conversions, Convert
-from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.pipeline.downloads import Download, fetch_all
-from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
-from shadowserver_connector.report.info import ReportInfo, fingerprint
-from shadowserver_connector.report.report_files import find_reports, unreadable
+from shadowserver_connector.pipeline.conversions import Conversions
+from shadowserver_connector.pipeline.downloads import Download, completed, downloads
+from shadowserver_connector.pipeline.outcome import Failure, Job
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.directory import partial_folder
-from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import Abilities
-from shadowserver_connector.sink.waiting import Waiter
-from shadowserver_connector.sink.works import work_name
-
-
-@dataclass(frozen=True)
-class Intake:
-    """What it takes to bring a report into OpenCTI."""
-
-    helper: Any
-    """pycti's ``OpenCTIConnectorHelper``."""
-    can: Abilities
-    waiter: Waiter
-    options: Options
-    convert: Convert = convert_report
-    command: str = ""
-    """What sends by hand; empty for the connector itself. It stands in the works' names."""
-
-
-class DayWorks:
-    """Works under way, one for each day that a report was delivered of.
-
-    Leaving the ``with`` statement closes them all, each with a message that counts; after an
-    interruption with one attempt.
-    """
-
-    def __init__(self, intake: Intake) -> None:
-        self._intake = intake
-        self._days: dict[date, tuple[Delivery, Tally]] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for delivery, tally in self._days.values():
-            if kind is None:
-                delivery.close(tally.message(delivery.objects), in_error=bool(tally.failures))
-                continue
-            with suppress(SinkUnavailableError):
-                delivery.close_at_once(tally.message(delivery.objects, "interrupted"))
-
-    def deliver(self, job: Job) -> Outcome | Failure:
-        """Convert a report and send what it becomes; waits for OpenCTI where that is needed.
-
-        What is wrong with the report comes back as a failure. Raises Stopping, and ``OSError``
-        where a disk is full.
-        """
-        path, info = job
-        delivery, tally = self._work_of(info.day)
-        emit = _sender(delivery, path)
-        try:
-            outcome = self._intake.convert(path, info, self._intake.options, emit)
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in DISK_FULL:
-                raise
-            reason = _reason(error, job)
-        else:
-            tally.add(outcome)
-            return outcome
-        failure = Failure(info, reason)
-        self.fail(failure)
-        return failure
-
-    def fail(self, failure: Failure) -> None:
-        """Count a report that could not even be delivered."""
-        _, tally = self._work_of(failure.info.day)
-        tally.failures.append(failure)
-
-    def _work_of(self, day: date) -> tuple[Delivery, Tally]:
-        if day not in self._days:
-            parts = self._intake
-            name = work_name(day, parts.command)
-            self._days[day] = (Delivery(parts.helper, parts.can, parts.waiter, name), Tally(day))
-        return self._days[day]
-
-
-def _reason(error: Exception, job: Job) -> str:
-    path, info = job
-    if isinstance(error, OSError) and error.filename == str(path):
-        return str(unreadable(info.file, error))
-    return describe(error)
-
-
-def _sender(delivery: Delivery, path: Path) -> Callable[[Chunk], None]:
-    return lambda chunk: delivery.send(chunk, path)
-
-
-Result = Outcome | Failure
 
 
 def import_files(
-    intake: Intake, paths: Sequence[Path], workdir: Path, executor: Executor | None = None
+    importer: Importer, paths: Sequence[Path], workdir: Path, executor: Executor | None = None
 ) -> Iterator[Result]:
     """Bring files, folders and archives into OpenCTI; yield what became of each report.
 
@@ -148,13 +47,13 @@ def import_files(
     if executor is not None:
         workdir.mkdir(parents=True, exist_ok=True)
         conversions = Conversions(executor, workdir)
-        options = intake.options
+        options = importer.options
         jobs = conversions.upcoming(jobs, lambda job: conversions.begin(*job, options), workdir)
-        intake = replace(intake, convert=conversions.convert)
-    with DayWorks(intake) as works:
-        for job in jobs:
-            yield works.deliver(job)
-            release(job, workdir)
+        importer = replace(importer, convert=conversions.convert)
+    with DayWorks(importer) as works:
+        for path, info in jobs:
+            yield works.import_report(info, partial(ObtainedFile, path, ""))
+            release(path, workdir)
     yield from rejected
 
 
@@ -169,10 +68,10 @@ def jobs_in(
             failed(unread(file.original, error))
 
 
-def release(job: Job, workdir: Path) -> None:
+def release(path: Path, workdir: Path) -> None:
     """Delete a report's file where it was unpacked into ``workdir``."""
-    if job[0].is_relative_to(workdir):
-        job[0].unlink(missing_ok=True)
+    if path.is_relative_to(workdir):
+        path.unlink(missing_ok=True)
 
 
 def unread(name: str, error: Exception) -> Failure:
@@ -181,7 +80,7 @@ def unread(name: str, error: Exception) -> Failure:
 
 
 def backfill(
-    intake: Intake,
+    importer: Importer,
     api: ReportsApi,
     settings: ShadowserverSettings,
     reports: Sequence[ReportInfo],
@@ -195,32 +94,23 @@ def backfill(
     disk of ``workdir`` is nearly full, no download is begun but that of a report that is next and
     was begun before. Raises CredentialsError, and ``OSError`` where a disk fails.
     """
-    floor = DiskFloor(workdir, settings.disk_floor, intake.waiter)
-    log = intake.waiter.log
+    floor = DiskFloor(workdir, settings.disk_floor, importer.waiter)
+    importer = replace(importer, archive=settings.archive_dir)
     download: Download = api.download
     if executor is not None:
         conversions = Conversions(executor)
-        download = conversions.after(download, intake.options)
-        intake = replace(intake, convert=conversions.convert)
+        download = conversions.after(download, importer.options)
+        importer = replace(importer, convert=conversions.convert)
     for _, same_day in groupby(reports, key=attrgetter("day")):
         failures: list[Failure] = []
-        waiting = deque(same_day)
-        with DayWorks(intake) as works:
-            while waiting:
-                floor.wait()
-                for path, report in fetch_all(
-                    download,
-                    floor.while_kept(waiting),
-                    workdir,
-                    threads=settings.max_threads,
-                    failed=failures.append,
-                    has_room=floor.is_kept,
-                ):
-                    result = works.deliver((path, report))
-                    if isinstance(result, Outcome):
-                        keep_if_wanted(settings.archive_dir, report, path, result.sha256, log)
-                    shutil.rmtree(path.parent)
-                    yield result
+        with DayWorks(importer) as works:
+            fetched = downloads(
+                list(same_day), download, workdir, threads=settings.max_threads, floor=floor
+            )
+            for file, report in completed(fetched, failures.append):
+                result = works.import_report(report, partial(ObtainedFile, file.path, file.sha256))
+                shutil.rmtree(file.path.parent)
+                yield result
             for failure in failures:
                 works.fail(failure)
                 yield failure
@@ -275,22 +165,19 @@ def fetch_into(
     archive cannot be written.
     """
     archive.mkdir(parents=True, exist_ok=True)
-    missing = deque(report for report in reports if not is_kept(archive, report))
+    missing = [report for report in reports if not is_kept(archive, report)]
     # Inside of the archive, whose disk has room for the files anyway.
     with partial_folder(archive / "fetch") as work:
-        while missing:
-            floor.require()
-            begun = floor.while_kept(missing)
-            for path, report in fetch_all(
-                api.download,
-                begun,
-                work,
-                threads=threads,
-                failed=failed,
-                has_room=floor.is_kept,
-            ):
-                facts = fingerprint(path)
-                kept = keep(archive, report, path, facts.sha256)
-                yield Kept(report, kept, facts.size, facts.sha256)
-                shutil.rmtree(path.parent)
+        fetched = downloads(
+            missing,
+            api.download,
+            work,
+            threads=threads,
+            floor=floor,
+            below_floor=DiskFloor.require,
+        )
+        for file, report in completed(fetched, failed):
+            kept = keep(archive, report, file.path, file.sha256)
+            yield Kept(report, kept, file.size, file.sha256)
+            shutil.rmtree(file.path.parent)
         shutil.rmtree(work)

@@ -16,10 +16,9 @@ from typing import Any, Final
 
 import orjson
 
-from shadowserver_connector.connector.day import describe
+from shadowserver_connector.connector.day import now as utc_now
 from shadowserver_connector.connector.events import Event, Observe, RunEnded, RunStarted
-from shadowserver_connector.connector.importer import now as utc_now
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.errors import SinkUnavailableError, describe
 from shadowserver_connector.operations.status import Status, after, as_json, from_json
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.report_files import shown_path

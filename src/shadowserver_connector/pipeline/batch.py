@@ -22,7 +22,7 @@ from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.conversions import Conversion, convert_anywhere
+from shadowserver_connector.pipeline.conversions import Conversion, submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.info import has_day, info_from_filename
@@ -124,7 +124,7 @@ def _converted_elsewhere(
     with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as spool:
 
         def start(job: Job) -> Future[Conversion]:
-            return convert_anywhere(executor, *job, options, Path(spool))
+            return submit_conversion(executor, *job, options, Path(spool))
 
         has_room = partial(has_room_ahead, Path(spool))
         for job, future in in_order(start, jobs, ahead=ahead, has_room=has_room):

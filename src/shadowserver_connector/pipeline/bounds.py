@@ -87,8 +87,6 @@ def bytes_below(folder: Path, but: Container[str] = ()) -> int:
 _PAUSE: Final = 10.0
 _MIB: Final = 1024 * 1024
 
-T = TypeVar("T")
-
 
 class DiskFloor:
     """Free space on a folder's disk, held against ``SHADOWSERVER_DISK_FLOOR``."""
@@ -121,11 +119,6 @@ class DiskFloor:
                 f"{self._folder}: {free:,} MiB are free, less than SHADOWSERVER_DISK_FLOOR "
                 f"({floor:,} MiB); make room and give the same command again"
             )
-
-    def while_kept(self, waiting: deque[T]) -> Iterator[T]:
-        """Take from what waits, first come first served, while there is more than the floor."""
-        while waiting and self.is_kept():
-            yield waiting.popleft()
 
     def _free(self) -> int:
         self._folder.mkdir(parents=True, exist_ok=True)

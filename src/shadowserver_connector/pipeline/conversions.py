@@ -75,7 +75,7 @@ def read_spool(path: Path) -> Iterator[Chunk]:
             yield unpack(file.read(int.from_bytes(length)))
 
 
-MOST_CARRIED: Final = 16 * MIB
+MAX_BYTES_TO_CLUSTER: Final = 16 * MIB
 """Bytes of a report file that still travels to a cluster."""
 
 
@@ -96,11 +96,11 @@ class Conversion:
         return self.outcome
 
 
-Carried = tuple[Outcome, tuple[bytes, ...]]
+PackedConversion = tuple[Outcome, tuple[bytes, ...]]
 """A report converted on another machine, and its chunks, packed."""
 
 
-def convert_anywhere(
+def submit_conversion(
     executor: Executor, path: Path, info: ReportInfo, options: Options, spool: Path
 ) -> Future[Conversion]:
     """Start to convert a report; what comes back gives the same chunks on every executor.
@@ -113,14 +113,14 @@ def convert_anywhere(
     conversion: Future[Conversion] = Future()
     conversion.set_running_or_notify_cancel()
     try:
-        if path.stat().st_size > MOST_CARRIED:
+        if path.stat().st_size > MAX_BYTES_TO_CLUSTER:
             return executor.here.submit(_convert_to_spool, path, info, options, spool)
         content = zlib.compress(path.read_bytes(), 1)
     except OSError as error:
         conversion.set_exception(error)
         return conversion
-    carried = executor.submit(_convert_carried, content, info, options, __version__)
-    carried.add_done_callback(partial(_unload, conversion, spool))
+    carried = executor.submit(_convert_on_cluster, content, info, options, __version__)
+    carried.add_done_callback(partial(_write_spool, conversion, spool))
     return conversion
 
 
@@ -128,7 +128,9 @@ def _convert_to_spool(path: Path, info: ReportInfo, options: Options, spool: Pat
     return _spooled(spool, lambda file: convert_report(path, info, options, spool_to(file)))
 
 
-def _unload(conversion: Future[Conversion], spool: Path, carried: Future[Carried]) -> None:
+def _write_spool(
+    conversion: Future[Conversion], spool: Path, carried: Future[PackedConversion]
+) -> None:
     """Put chunks on disk as soon as they come back: many reports may be done before their turn."""
 
     def write(file: BinaryIO) -> Outcome:
@@ -156,7 +158,9 @@ def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
     return Conversion(outcome, target)
 
 
-def _convert_carried(content: bytes, info: ReportInfo, options: Options, ours: str) -> Carried:
+def _convert_on_cluster(
+    content: bytes, info: ReportInfo, options: Options, ours: str
+) -> PackedConversion:
     if __version__ != ours:
         raise SettingsError(
             f"a Dask worker has shadowserver-connector {__version__} and not {ours}; "
@@ -189,7 +193,7 @@ class Conversions:
         """Begin to convert a report, unless that was begun already."""
         if path not in self._begun:
             spool = self._spool or path.parent
-            self._begun[path] = convert_anywhere(self._executor, path, info, options, spool)
+            self._begun[path] = submit_conversion(self._executor, path, info, options, spool)
 
     def convert(
         self, path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
@@ -240,7 +244,7 @@ class Conversions:
 T = TypeVar("T")
 
 
-def with_room(waiter: Waiter, call: Callable[[], T]) -> T:
+def retry_while_disk_full(waiter: Waiter, call: Callable[[], T]) -> T:
     """Return what ``call`` returns, repeating it as long as no space is left; said once.
 
     That may take for ever: a full disk is no report's fault. Raises what else ``call`` raises,
@@ -258,8 +262,8 @@ def with_room(waiter: Waiter, call: Callable[[], T]) -> T:
     return waiter.until("room on the disk", attempt, retried=DiskFullError)
 
 
-def converting_with_room(waiter: Waiter, convert: Convert) -> Convert:
-    """Return a conversion that begins again as long as no space is left; as `with_room`.
+def retrying_while_disk_full(waiter: Waiter, convert: Convert) -> Convert:
+    """Return a conversion that begins again as long as no space is left on the disk.
 
     ``convert`` must give the same chunks each time. What is emitted already is not repeated.
     """
@@ -281,6 +285,6 @@ def converting_with_room(waiter: Waiter, convert: Convert) -> Convert:
 
             return convert(path, info, options, take)
 
-        return with_room(waiter, attempt)
+        return retry_while_disk_full(waiter, attempt)
 
     return convert_with_room

@@ -44,7 +44,7 @@ THRESHOLD: Final = 200_000
 
 
 @contextmanager
-def seldom_collected() -> Iterator[None]:
+def relaxed_garbage_collection() -> Iterator[None]:
     """Let the collector run seldom inside of the block.
 
     A conversion makes tuples, dicts and strings by the million and no cycles: nothing is freed by
@@ -87,7 +87,11 @@ def convert_report(
     facts = fingerprint(path)
     warnings = ParseWarnings(info.file)
     tally = _Tally(emit)
-    with seldom_collected(), open_table(path, warnings) as table, sorted_by_host() as rows:
+    with (
+        relaxed_garbage_collection(),
+        open_table(path, warnings) as table,
+        sorted_by_host() as rows,
+    ):
         plan = compile_for(table.header, info, options)
         statistics = RowStatistics()
         wanted = count_rows(table.rows(), plan, statistics, warnings)

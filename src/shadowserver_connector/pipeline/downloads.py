@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,12 +14,86 @@ from typing import NamedTuple
 
 from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.errors import RetriableError, SkippableError
-from shadowserver_connector.pipeline.bounds import MAX_BYTES_AHEAD, DiskFloor, bytes_below, in_order
-from shadowserver_connector.pipeline.outcome import Failure, Job
+from shadowserver_connector.pipeline.bounds import (
+    MAX_BYTES_AHEAD,
+    DiskFloor,
+    bytes_below,
+    in_order,
+)
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 
 Download = Callable[[ReportInfo, Path, Take], Downloaded]
 """As ``ReportsApi.download``."""
+
+
+class Fetched(NamedTuple):
+    """A report with its download, under way or done."""
+
+    report: ReportInfo
+    folder: Path
+    """Where the file is or will be, alone; whoever takes the report deletes it."""
+    download: Future[Downloaded]
+
+
+def downloads(
+    reports: Iterable[ReportInfo],
+    download: Download,
+    folder: Path,
+    *,
+    threads: int,
+    floor: DiskFloor | None = None,
+    below_floor: Callable[[DiskFloor], None] = DiskFloor.wait,
+    max_bytes: int = MAX_BYTES_AHEAD,
+) -> Iterator[Fetched]:
+    """Yield the reports in order, downloading up to ``threads`` of them at the same time.
+
+    A download ahead that would take ``folder`` beyond ``max_bytes``, whatever else is in there,
+    is given up and begun again later; the one that was yielded last may be of any size. Below
+    ``floor`` none is begun, nor begun again but the one that is yielded: first what is on disk
+    is given away, then ``below_floor`` is called, which waits or raises. When the iterator is
+    closed, downloads under way are abandoned without waiting for them.
+    """
+    ahead = BoundedDownloads(download, folder, threads=threads, max_bytes=max_bytes)
+
+    def begin(numbered: tuple[int, ReportInfo]) -> Fetched:
+        number, report = numbered
+        own = folder / f"{report.day}-{number}"
+        shutil.rmtree(own, ignore_errors=True)
+        return Fetched(report, own, ahead.begin(report, own))
+
+    def is_above_floor() -> bool:
+        return floor is None or floor.is_kept()
+
+    def await_room() -> None:
+        if floor is not None:
+            below_floor(floor)
+
+    try:
+        for _, fetched in in_order(
+            begin,
+            enumerate(reports),
+            ahead=threads,
+            has_room=lambda: is_above_floor() and ahead.has_room(),
+            await_room=await_room,
+        ):
+            ahead.take_turn(fetched.folder, resume=is_above_floor())
+            yield fetched
+    finally:
+        ahead.close()
+
+
+def completed(
+    fetched: Iterable[Fetched], failed: Callable[[Failure], None]
+) -> Iterator[tuple[Downloaded, ReportInfo]]:
+    """Yield the reports whose file is there; one that fails is given to ``failed``."""
+    for report, _, download in fetched:
+        try:
+            downloaded = download.result()
+        except (RetriableError, SkippableError) as error:
+            failed(Failure(report, str(error)))
+        else:
+            yield downloaded, report
 
 
 class GivenUpError(Exception):
@@ -37,16 +110,14 @@ class _Begun:
 
 
 class BoundedDownloads:
-    """Downloads into folders inside of one folder, which all count, as does what else is there.
+    """Downloads on threads, whose files, with what else is in their folder, stay within bytes.
 
     A download claims the bytes of its file before they are written. One that is ahead of its
     turn and would go beyond the bound is given up, which leaves no file, fails nothing and is
-    no attempt of the download's: `resume` begins it again once there is room for what it asked
-    for, and `take_turn` in any case.
+    no attempt of the download's. `take_turn` begins it again.
     """
 
     def __init__(self, download: Download, folder: Path, *, threads: int, max_bytes: int) -> None:
-        """``threads`` is how many are under way at the same time; further ones wait for these."""
         self._download = download
         self._folder = Path(os.path.abspath(folder))
         self._max_bytes = max_bytes
@@ -67,44 +138,37 @@ class BoundedDownloads:
         with self._lock:
             return not self._given_up and self._taken() < self._max_bytes
 
-    def take_turn(self, folder: Path) -> None:
-        """Let the download into a folder have any size, and begin it again if it was given up."""
-        with self._lock:
-            self._turn = os.path.abspath(folder)
-            for begun in self._given_up:
-                if begun.folder == self._turn:
-                    self._begin_again(begun)
-                    break
+    def take_turn(self, folder: Path, *, resume: bool) -> None:
+        """Let the download into a folder have any size, and begin it again if it was given up.
 
-    def resume(self) -> None:
-        """Begin those again that were given up and now have room for what they asked for.
-
-        To be called when a turn ends. More often would not do: of two that are larger than what
-        is left, each would be begun again when the other one is given up.
+        With ``resume``, others that were given up and now have room are begun again, too. Only
+        when a turn ends: of two that are larger than what is left, each would else be begun
+        again when the other one is given up.
         """
         with self._lock:
-            for begun in list(self._given_up):
-                if self._taken() + begun.needs <= self._max_bytes:
-                    self._begin_again(begun)
+            self._turn = os.path.abspath(folder)
+            # The one whose turn it is comes first: its bytes count before any other is begun.
+            for begun in sorted(self._given_up, key=lambda each: each.folder != self._turn):
+                fits = resume and self._taken() + begun.needs <= self._max_bytes
+                if fits or begun.folder == self._turn:
+                    self._given_up.remove(begun)
+                    self._claims[begun.folder] = begun.needs
+                    self._pool.submit(self._run, begun)
 
     def close(self) -> None:
         """Begin none any more, and abandon those under way without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _begin_again(self, begun: _Begun) -> None:
-        self._given_up.remove(begun)
-        self._claims[begun.folder] = begun.needs
-        self._pool.submit(self._run, begun)
-
     def _run(self, begun: _Begun) -> None:
-        claim = partial(self._claim, begun)
+        folder = Path(begun.folder)
         while True:
             try:
-                downloaded = self._download(begun.report, Path(begun.folder), claim)
+                folder.mkdir(parents=True, exist_ok=True)
+                downloaded = self._download(begun.report, folder, partial(self._claim, begun))
             except GivenUpError:
                 if self._is_put_off(begun):
                     return
-            except BaseException as error:
+            except BaseException as error:  # it belongs to whoever waits for the file
                 self._unclaim(begun)
                 begun.future.set_exception(error)
                 return
@@ -129,7 +193,7 @@ class BoundedDownloads:
             self._claims.pop(begun.folder, None)
 
     def _is_put_off(self, begun: _Begun) -> bool:
-        """Tell whether one that was given up waits for `resume`: its turn may just have begun."""
+        """Tell whether one that was given up waits for its turn, which may just have begun."""
         with self._lock:
             self._claims.pop(begun.folder, None)
             if begun.folder == self._turn:
@@ -140,105 +204,3 @@ class BoundedDownloads:
     def _taken(self) -> int:
         # Those under way have no more on disk than they claimed.
         return sum(self._claims.values()) + bytes_below(self._folder, but=self._claims)
-
-
-def fetch_all(
-    download: Download,
-    reports: Iterable[ReportInfo],
-    folder: Path,
-    *,
-    threads: int,
-    failed: Callable[[Failure], None],
-    has_room: Callable[[], bool] = lambda: True,
-    max_bytes: int = MAX_BYTES_AHEAD,
-) -> Iterator[Job]:
-    """Download reports, each into a folder of its own in ``folder``; yield them in their order.
-
-    At most ``threads`` downloads are under way or waiting to be taken. One that would take
-    ``folder`` beyond ``max_bytes`` is given up and begun again later, unless it is the next to
-    be taken, which may be of any size: whoever takes a report deletes its folder. Where
-    ``has_room`` says no, only that one is begun again. One that fails is given to ``failed``,
-    and the others go on. When the iterator is closed, downloads under
-    way are abandoned without waiting for them.
-    """
-    ahead = BoundedDownloads(download, folder, threads=threads, max_bytes=max_bytes)
-
-    def begin(report: ReportInfo) -> tuple[Path, Future[Downloaded]]:
-        own = Path(tempfile.mkdtemp(dir=folder))
-        return own, ahead.begin(report, own)
-
-    try:
-        for report, (own, future) in in_order(
-            begin, reports, ahead=threads, has_room=ahead.has_room
-        ):
-            ahead.take_turn(own)
-            if has_room():
-                ahead.resume()
-            try:
-                downloaded = future.result()
-            except (RetriableError, SkippableError) as error:
-                failed(Failure(report, str(error)))
-            else:
-                yield downloaded.path, report
-    finally:
-        ahead.close()
-
-
-class Fetched(NamedTuple):
-    """A report with its download, under way or done."""
-
-    report: ReportInfo
-    folder: Path
-    """Where the file is or will be, alone."""
-    download: Future[Downloaded]
-
-
-def downloads(
-    reports: Sequence[ReportInfo],
-    download: Download,
-    workspace: Path,
-    *,
-    threads: int,
-    floor: DiskFloor,
-    max_bytes: int = MAX_BYTES_AHEAD,
-) -> Iterator[Fetched]:
-    """Yield the reports in order, downloading up to ``threads`` of them at the same time.
-
-    A report's folder is deleted when the next one is asked for, or when the iterator is closed,
-    which abandons downloads under way without waiting for them. A download ahead that would take
-    ``workspace`` beyond ``max_bytes``, whatever else is in there, is given up and begun again
-    later; the one that was yielded last may be of any size. Below ``floor`` none is begun, nor
-    begun again but the one that is yielded: first what is on disk is given away, then it waits,
-    and raises Stopping.
-    """
-    ahead = BoundedDownloads(
-        partial(download_into, download), workspace, threads=threads, max_bytes=max_bytes
-    )
-
-    def begin(numbered: tuple[int, ReportInfo]) -> Fetched:
-        number, report = numbered
-        folder = workspace / f"{report.day}-{number}"
-        shutil.rmtree(folder, ignore_errors=True)
-        return Fetched(report, folder, ahead.begin(report, folder))
-
-    def has_room() -> bool:
-        return floor.is_kept() and ahead.has_room()
-
-    try:
-        for _, fetched in in_order(
-            begin, enumerate(reports), ahead=threads, has_room=has_room, await_room=floor.wait
-        ):
-            ahead.take_turn(fetched.folder)
-            if floor.is_kept():
-                ahead.resume()
-            yield fetched
-            shutil.rmtree(fetched.folder, ignore_errors=True)
-    finally:
-        ahead.close()
-        shutil.rmtree(workspace, ignore_errors=True)
-
-
-def download_into(download: Download, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
-    """Download a report into a folder that is made for it. Raises ``OSError`` where that fails."""
-    folder.mkdir(parents=True, exist_ok=True)
-    return download(report, folder, take)

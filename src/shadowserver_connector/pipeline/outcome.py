@@ -21,6 +21,8 @@ class Failure:
     """One line, without secrets."""
     times: int = 1
     """Failures in a row, this one included."""
+    cause: str = ""
+    """Name of the kind of error, where it was met while the report was imported."""
 
 
 @dataclass(frozen=True, slots=True)

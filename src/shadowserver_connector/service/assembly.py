@@ -13,23 +13,24 @@ from typing import Any
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.retry import Retry, RetryPolicy
+from shadowserver_connector.connector.day import Subscription
 from shadowserver_connector.connector.events import Observe, Retried, both
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api, warn_of_unknown_names
 from shadowserver_connector.connector.schedule import Run, do_nothing
-from shadowserver_connector.connector.state_store import Memory
+from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
-from shadowserver_connector.operations.imports import Intake
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
-from shadowserver_connector.pipeline.conversions import with_room
+from shadowserver_connector.pipeline.conversions import retry_while_disk_full
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.report_files import shown_path
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.opencti_section import ConnectorSettings
 from shadowserver_connector.settings.settings import ApiCredentials, conversion_options
+from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities, abilities, within
 from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.temporary import private_directory, temporary_directory
@@ -40,9 +41,9 @@ class Connector:
     """What the schedule needs of a connector that is put together."""
 
     helper: Any
-    memory: Memory
+    state_store: StateStore
     run: Run
-    look: Callable[[], None]
+    poll: Callable[[], None]
     """Look into the drop folder, where there is one."""
     drops: bool
     """Whether there is a drop folder."""
@@ -56,7 +57,8 @@ class Process:
         self.waiter = Waiter(threading.Event(), log)
         self.watch = Watch(status_path(loaded.settings), log)
         self.observe = _observer(loaded, self.watch)
-        self.importer: Importer | None = None
+        self.under_way: list[Delivery] = []
+        """Deliveries whose works may be open."""
         self.exit_code = 1
 
     @contextmanager
@@ -81,54 +83,48 @@ class Process:
             self.waiter.log.warning(warning)
         can = abilities(helper)
         say_what_pycti_lacks(can, self.waiter.log)
-        memory = Memory(helper, self.waiter)
-        workspace = with_room(self.waiter, lambda: _workspace(settings.connector.id or ""))
+        state_store = StateStore(helper, self.waiter)
+        workspace = retry_while_disk_full(
+            self.waiter, lambda: _workspace(settings.connector.id or "")
+        )
         options = within(conversion_options(chosen), can)
-        intake = Intake(helper, can, self.waiter, options)
-        look = do_nothing
+        importer = Importer(helper, can, self.waiter, options, under_way=self.under_way)
+        poll = do_nothing
         if chosen.drop_dir is not None:
             folder = _drop_folder(chosen.drop_dir)
             drop = DropFolder(
                 folder,
                 chosen,
-                intake,
-                memory,
+                importer,
+                state_store,
                 workspace / "drop",
                 self.observe,
                 if_ahead(executor),
             )
-            look = drop.look
-        run: Run = partial(run_without_api, memory, helper, self.waiter, chosen)
+            poll = drop.poll
+        run: Run = partial(run_without_api, state_store, helper, self.waiter, chosen)
         credentials = settings.require_run()
         if credentials is not None:
-            run = self._importing(credentials, intake, memory, workspace, if_ahead(executor))
+            run = self._importing(credentials, importer, state_store, workspace, if_ahead(executor))
         return Connector(
-            helper, memory, watched(run, self.observe), look, chosen.drop_dir is not None
+            helper, state_store, watched(run, self.observe), poll, chosen.drop_dir is not None
         )
 
     def _importing(
         self,
         credentials: ApiCredentials,
-        intake: Intake,
-        memory: Memory,
+        importer: Importer,
+        state_store: StateStore,
         workspace: Path,
         executor: Executor | None,
     ) -> Run:
         settings = self.loaded.settings.shadowserver
-        self.importer = Importer(
-            settings=settings,
-            options=intake.options,
-            api=_reports_api(self.loaded, credentials, self.waiter, self.observe),
-            helper=intake.helper,
-            can=intake.can,
-            memory=memory,
-            waiter=self.waiter,
-            workspace=workspace,
-            executor=executor,
-            observe=self.observe,
+        api = _reports_api(self.loaded, credentials, self.waiter, self.observe)
+        source = Subscription(
+            importer, settings, api, state_store, workspace, executor, observe=self.observe
         )
-        warn_of_unknown_names(self.importer.api, settings, self.waiter.log)
-        return partial(run_window, self.importer)
+        warn_of_unknown_names(api, settings, self.waiter.log)
+        return partial(run_window, source)
 
 
 def _observer(loaded: LoadedSettings, watch: Watch) -> Observe:

@@ -11,10 +11,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
-from shadowserver_connector.connector.day import describe
 from shadowserver_connector.connector.helper import pycti_log
 from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
-from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.errors import SinkUnavailableError, describe
 from shadowserver_connector.exit_codes import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
 from shadowserver_connector.operations.drop import SETTLED
 from shadowserver_connector.service.assembly import Process
@@ -57,7 +56,7 @@ def _for_ever(process: Process) -> int:
     period = process.loaded.settings.connector.duration_period
     with process.assembled() as parts:
         run_for_ever(
-            parts.run, parts.helper, parts.memory, process.waiter, period, between=parts.look
+            parts.run, parts.helper, parts.state_store, process.waiter, period, between=parts.poll
         )
     return 0
 
@@ -68,10 +67,10 @@ def _once(process: Process) -> int:
         parts.helper.connector_info.run_and_terminate = True
         code = _code_of_run(parts.run, process.waiter)
         # Twice: what has not changed in between is whole.
-        parts.look()
+        parts.poll()
         process.waiter.pause(SETTLED if parts.drops else 0)
-        parts.look()
-        parts.memory.show_last_run()
+        parts.poll()
+        parts.state_store.show_last_run()
     return code or (SOME_FAILED if process.watch.failed else OK)
 
 
@@ -147,7 +146,6 @@ def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
 
 
 def _close_work(process: Process) -> None:
-    delivery = process.importer.delivery if process.importer else None
-    if delivery is not None:
+    for delivery in tuple(process.under_way):
         with suppress(SinkUnavailableError):
             delivery.close_at_once("Interrupted by a shutdown; the next run goes on")

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
 from shadowserver_connector.errors import NotReadyError, RetriableError, SinkUnavailableError
@@ -99,6 +99,36 @@ class Waiter:
             yield
         finally:
             notice.cancel()
+
+
+PATIENCE: Final = 900.0
+"""Seconds that a run waits for one of these before it leaves a day or report to the next run."""
+SHADOWSERVER: Final = "Shadowserver"
+CONVERTERS: Final = "converters"
+"""The processes or the cluster that convert reports."""
+
+
+@dataclass
+class Patience:
+    """How long to wait for others: once it was in vain for one, not again until it answers."""
+
+    waiter: Waiter
+    seconds: float = PATIENCE
+    exhausted: set[str] = field(default_factory=set)
+
+    def until(self, who: str, what: str, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, waiting while it raises a RetriableError.
+
+        ``who`` has to answer for that, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited
+        for. Raises the last error when patience is used up.
+        """
+        try:
+            result = self.waiter.until(what, call, 0.0 if who in self.exhausted else self.seconds)
+        except RetriableError:
+            self.exhausted.add(who)
+            raise
+        self.exhausted.discard(who)
+        return result
 
 
 # Workers take in some 25 objects a second: it takes a while until there is room.

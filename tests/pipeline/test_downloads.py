@@ -1,3 +1,5 @@
+"""Report files from the API to disk, ahead of those who read them."""
+
 from __future__ import annotations
 
 import shutil
@@ -11,7 +13,8 @@ import pytest
 from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
+from shadowserver_connector.pipeline.downloads import Download, Fetched, completed, downloads
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
 from tests.pipeline.growing import (
@@ -52,6 +55,17 @@ class Source:
             return self._changed.wait_for(lambda: len(self.begun) >= number, seconds)
 
 
+def failing(download: Download, name: str) -> Download:
+    """Return the download, which fails for one report."""
+
+    def fail_one(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+        if report.id == name:
+            raise TransferError("broke off")
+        return download(report, folder, take)
+
+    return fail_one
+
+
 def fetched(
     reports: Sequence[ReportInfo],
     download: Download,
@@ -72,16 +86,6 @@ def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
         for each in fetched(REPORTS, Source(), tmp_path / "w", threads=3)
     ]
     assert found == [report.id for report in REPORTS]
-
-
-def test_files_are_gone_afterwards(tmp_path: Path) -> None:
-    """Each file goes when the next report is asked for, the folder at the end."""
-    before: Path | None = None
-    for each in fetched(REPORTS, Source(), tmp_path / "w", threads=2):
-        assert before is None or not before.exists()
-        before = each.download.result().path
-        assert before.exists()
-    assert not (tmp_path / "w").exists()
 
 
 def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
@@ -109,6 +113,21 @@ def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
     assert len(list(reports)) == len(REPORTS) - 2
 
 
+def test_with_what_fills_the_folder_none_is_ahead(tmp_path: Path) -> None:
+    """All are fetched, each in its turn; one that fails is told and not in the way."""
+    source = Source()
+    failures: list[Failure] = []
+    (tmp_path / "x.chunks").write_bytes(b"x" * 50)
+    found = fetched(REPORTS, failing(source, "id-3"), tmp_path, threads=3, max_bytes=50)
+    taken = []
+    for file, report in completed(found, failures.append):
+        taken.append((report.id, file.path.read_text(), len(source.begun)))
+        shutil.rmtree(file.path.parent)
+    names = [f"id-{n}" for n in range(10) if n != 3]
+    assert taken == [(name, name, number) for number, name in enumerate(names, 1)]
+    assert failures == [Failure(REPORTS[3], "broke off")]
+
+
 @pytest.mark.parametrize("is_announced", [True, False])
 def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
     """What is ahead is never above the bound; the one in turn may be; all arrive in order."""
@@ -126,32 +145,33 @@ def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
     assert source.most_ahead <= BOUND
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
 def test_only_the_one_in_turn_begins_again_below_the_floor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
 ) -> None:
-    """What was given up ahead of its turn is not begun on a disk that is nearly full."""
+    """Of those that were given up, the one whose turn it is; with room, as many as fit."""
     source = EqualFiles(together=4)
     reports = fetched(REPORTS[:4], source, tmp_path / "w", threads=4, max_bytes=2 * source.SIZE)
-    next(reports).download.result(60)
+    each = next(reports)
+    each.download.result(60)
     assert source.given_up(2, 60)
-    monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: False)
+    monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: is_kept)
     for taken in range(1, 4):
-        next(reports).download.result(60)
-        assert not source.begins(4 + taken, 0.2)
-        assert source.begun[4:] == [f"id-{n}" for n in range(2, taken + 1)]
+        shutil.rmtree(each.folder)
+        each = next(reports)
+        each.download.result(60)
+        if not is_kept:
+            assert not source.begins(4 + taken, 0.2)
+            assert source.begun[4:] == [f"id-{n}" for n in range(2, taken + 1)]
+    assert sorted(source.begun[4:]) == ["id-2", "id-3"]
 
 
 def test_error_stays_with_its_report(tmp_path: Path) -> None:
     """A download that fails says so where its report is handled; the others go on."""
 
-    def fail_third(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
-        if report.id == "id-2":
-            raise TransferError("broke off")
-        return Source()(report, folder, take)
-
     failed = [
         each.report.id
-        for each in fetched(REPORTS, fail_third, tmp_path / "w", threads=4)
+        for each in fetched(REPORTS, failing(Source(), "id-2"), tmp_path / "w", threads=4)
         if each.download.exception()
     ]
     assert failed == ["id-2"]

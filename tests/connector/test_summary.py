@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.connector.day import Tally
 from shadowserver_connector.connector.events import ReportSkipped, both, ignore
+from shadowserver_connector.connector.importer import DaySummary
 from shadowserver_connector.connector.run import Estimate, estimate, is_wanted, objects_per_finding
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
@@ -33,17 +33,17 @@ def failure(number: int, reason: str, times: int = 1) -> Failure:
 
 def test_day_is_told_in_one_line() -> None:
     """With thousands as people write them; rows that share a Note are findings, too."""
-    tally = Tally(DAY)
-    assert tally.message(0) == (
+    summary = DaySummary(DAY)
+    assert summary.message(0) == (
         "2024-01-31: 0 reports, 0 findings, 0 objects sent, 0 skipped, 0 failed"
     )
-    tally.add(outcome(1, 0))
-    assert tally.message(1) == (
+    summary.add(outcome(1, 0))
+    assert summary.message(1) == (
         "2024-01-31: 1 report, 1 finding, 1 object sent, 0 skipped, 0 failed"
     )
-    tally.add(outcome(1_000, 2))
-    tally.skipped += 1_234
-    assert tally.message(5_000, "interrupted") == (
+    summary.add(outcome(1_000, 2))
+    summary.skipped += 1_234
+    assert summary.message(5_000, "interrupted") == (
         "2024-01-31: 2 reports, 1,003 findings, 5,000 objects sent, 1,234 skipped, 0 failed; "
         "interrupted"
     )
@@ -51,21 +51,21 @@ def test_day_is_told_in_one_line() -> None:
 
 def test_failures_are_named_with_how_often_in_a_row() -> None:
     """From the third time on; what is said of the whole day comes before them."""
-    tally = Tally(DAY, failures=[failure(n, "no header", n) for n in (1, 2, 3)])
-    assert tally.message(0, "interrupted").split("; ")[1:] == [
+    summary = DaySummary(DAY, failures=[failure(n, "no header", n) for n in (1, 2, 3)])
+    assert summary.message(0, "interrupted").split("; ")[1:] == [
         "interrupted",
         "failed: 1.csv: no header",
         "failed: 2.csv: no header",
         "failed (3 runs in a row): 3.csv: no header",
     ]
-    assert [each.info.file for each in tally.persistent] == ["3.csv"]
+    assert [each.info.file for each in summary.persistent] == ["3.csv"]
 
 
 @pytest.mark.parametrize(("count", "last"), [(20, "failed: 19.csv: x"), (1_021, "and 1,001 more")])
 def test_not_more_failures_are_named_than_a_line_can_hold(count: int, last: str) -> None:
     """Twenty, and the number of the others."""
-    tally = Tally(DAY, failures=[failure(n, "x") for n in range(count)])
-    parts = tally.message(0).split("; ")
+    summary = DaySummary(DAY, failures=[failure(n, "x") for n in range(count)])
+    parts = summary.message(0).split("; ")
     assert parts[0].endswith(f"{count:,} failed")
     assert parts[20] == "failed: 19.csv: x"
     assert parts[-1] == last

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from shadowserver_connector.connector.state_store import DAMAGED, Memory, StateResetError
+from shadowserver_connector.connector.state_store import DAMAGED, StateResetError, StateStore
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.waiting import Waiter
@@ -20,9 +20,9 @@ INFO = ReportInfo(type="scan_ssl", day=date(2024, 1, 31), file="a.csv", list="l"
 STATE = with_done(State(), INFO, "00" * 32, set())
 
 
-def memory(helper: FakeHelper) -> Memory:
+def memory(helper: FakeHelper) -> StateStore:
     """Return a memory that hardly waits."""
-    return Memory(helper, Waiter(threading.Event(), helper.connector_logger, first_pause=0.001))
+    return StateStore(helper, Waiter(threading.Event(), helper.connector_logger, first_pause=0.001))
 
 
 def test_written_state_is_read_back_by_another_process() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from shadowserver_connector.api import ReportsApi, RetryPolicy
 from shadowserver_connector.pipeline.bounds import bytes_below
-from shadowserver_connector.pipeline.downloads import fetch_all
+from shadowserver_connector.pipeline.downloads import completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.simulator.store import Content
@@ -67,18 +67,12 @@ def test_bytes_on_disk_are_bounded_while_files_come(tmp_path: Path, chunked: boo
         ) as api,
     ):
         reports = api.list_reports(DAY)
-        for path, report in fetch_all(
-            api.download,
-            reports,
-            tmp_path,
-            threads=THREADS,
-            failed=failures.append,
-            max_bytes=BOUND,
-        ):
+        fetched = downloads(reports, api.download, tmp_path, threads=THREADS, max_bytes=BOUND)
+        for file, report in completed(fetched, failures.append):
             (body,) = (body for each, body in BODIES.items() if each.id == report.id)
-            assert path.read_bytes() == body
+            assert file.path.read_bytes() == body
             taken.append(report)
-            shutil.rmtree(path.parent)
+            shutil.rmtree(file.path.parent)
     assert taken == reports
     assert (failures, retries) == ([], [])
     # A look takes a while: in it, each thread may write what a folder that was counted had.

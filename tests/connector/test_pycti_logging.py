@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shadowserver_connector.connector.helper import quiet_pycti
+from shadowserver_connector.connector.helper import limit_pycti_logging
 
 NAME = "A connector under test"
 
@@ -23,7 +23,7 @@ def restored() -> Iterator[None]:
 def lines(caplog: pytest.LogCaptureFixture, log_level: str) -> list[str]:
     """Return which of pycti's and our lines come through."""
     caplog.set_level(logging.INFO)
-    quiet_pycti(NAME, log_level)
+    limit_pycti_logging(NAME, log_level)
     logging.getLogger("api").info("Getting connector details ...")
     logging.getLogger("api").error("broken")
     text = f"{NAME} sending bundle to queue"
@@ -45,6 +45,6 @@ def test_everything_at_debug(caplog: pytest.LogCaptureFixture) -> None:
 def test_requests_to_s3_are_never_logged(caplog: pytest.LogCaptureFixture) -> None:
     """They are logged with the access key."""
     caplog.set_level(logging.DEBUG)
-    quiet_pycti(NAME, "debug")
+    limit_pycti_logging(NAME, "debug")
     logging.getLogger("botocore.auth").debug("Credential=sentinel")
     assert caplog.messages == []
