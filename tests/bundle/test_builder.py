@@ -492,3 +492,27 @@ def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() ->
         [],
         [(f"observed-data--{second.id}", 2), (f"observed-data--{first.id}", 2)],
     ]
+
+
+def test_case_of_a_report_in_two_parts_holds_just_these() -> None:
+    """As soon as there is a second one; nothing of the first has been sent before."""
+    emitted = chunks_of([finding(host(n)) for n in range(5)], max_refs=3)
+    assert [_refs(json_of(chunk, "case-incident--x")) for chunk in emitted] == [
+        ["report--1"],
+        ["report--2"],
+    ]
+
+
+def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
+    """A chunk is sent when the one after it is full."""
+    again = Finding(objects={host(8).id: host(8)}, observed=[seen(1, (host(8).id,))], rows=1)
+    first = [finding(host(n)) for n in range(1, 8)]
+    second = [again, finding(host(9)), finding(host(10)), again]
+    emitted = chunks_of([*first, *second], max_objects=8, max_refs=6)
+    numbers = [
+        (chunk.objects[-3].id, orjson.loads(chunk.objects[-3].json)["number"])
+        for chunk in emitted
+        if "observed-data" in chunk.objects[-3].id
+    ]
+    assert numbers == [(f"observed-data--{host(8).id}", 2)]
+    assert [each.id for each in emitted[-1].objects][-2] == "report--2"
