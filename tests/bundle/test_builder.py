@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -516,3 +517,11 @@ def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
     ]
     assert numbers == [(f"observed-data--{host(8).id}", 2)]
     assert [each.id for each in emitted[-1].objects][-2] == "report--2"
+
+
+def test_bundle_is_written_the_same_by_every_version() -> None:
+    """Its id is a name for the ids inside, in their order."""
+    chunk = Chunk("findings", (Encoded("a--1", b'{"n":1}'), Encoded("b--2", b'{"n":2}')), 1)
+    name = uuid.uuid5(uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7"), "a--1\nb--2")
+    head = f'{{"type":"bundle","id":"bundle--{name}","objects":['
+    assert chunk.bundle() == head.encode() + b'{"n":1},{"n":2}]}'
