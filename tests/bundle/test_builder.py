@@ -525,3 +525,16 @@ def test_bundle_is_written_the_same_by_every_version() -> None:
     name = uuid.uuid5(uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7"), "a--1\nb--2")
     head = f'{{"type":"bundle","id":"bundle--{name}","objects":['
     assert chunk.bundle() == head.encode() + b'{"n":1},{"n":2}]}'
+
+
+def test_merged_observed_data_takes_room_in_its_new_chunk() -> None:
+    """Moved there with its labels, it leaves less for others."""
+    rows = []
+    for number in [*range(60), *range(60)]:
+        made = host(number)
+        labels = (f"label-{number}", "x" * 2_000)
+        moved = Observed((made.id,), "2024-01-31T01", "2024-01-31T01", 1, labels)
+        rows.append(Finding(objects={made.id: made}, observed=[moved], rows=1))
+        rows[-1].tags = [((made.id,), (f"{len(rows)}", "y" * 500))]
+    for chunk in chunks_of(rows, max_bytes=40_000):
+        assert len(chunk.bundle()) <= 40_000
