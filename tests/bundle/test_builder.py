@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -498,3 +499,48 @@ def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() ->
         [],
         [(f"observed-data--{second.id}", 2), (f"observed-data--{first.id}", 2)],
     ]
+
+
+def test_case_of_a_report_in_two_parts_holds_just_these() -> None:
+    """As soon as there is a second one; nothing of the first has been sent before."""
+    emitted = chunks_of([finding(host(n)) for n in range(5)], max_refs=3)
+    assert [_refs(json_of(chunk, "case-incident--x")) for chunk in emitted] == [
+        ["report--1"],
+        ["report--2"],
+    ]
+
+
+def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
+    """A chunk is sent when the one after it is full."""
+    again = Finding(objects={host(8).id: host(8)}, observed=[seen(1, (host(8).id,))], rows=1)
+    first = [finding(host(n)) for n in range(1, 8)]
+    second = [again, finding(host(9)), finding(host(10)), again]
+    emitted = chunks_of([*first, *second], max_objects=8, max_refs=6)
+    numbers = [
+        (chunk.objects[-3].id, orjson.loads(chunk.objects[-3].json)["number"])
+        for chunk in emitted
+        if "observed-data" in chunk.objects[-3].id
+    ]
+    assert numbers == [(f"observed-data--{host(8).id}", 2)]
+    assert [each.id for each in emitted[-1].objects][-2] == "report--2"
+
+
+def test_bundle_is_written_the_same_by_every_version() -> None:
+    """Its id is a name for the ids inside, in their order."""
+    chunk = Chunk("findings", (Encoded("a--1", b'{"n":1}'), Encoded("b--2", b'{"n":2}')), 1)
+    name = uuid.uuid5(uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7"), "a--1\nb--2")
+    head = f'{{"type":"bundle","id":"bundle--{name}","objects":['
+    assert chunk.bundle() == head.encode() + b'{"n":1},{"n":2}]}'
+
+
+def test_merged_observed_data_takes_room_in_its_new_chunk() -> None:
+    """Moved there with its labels, it leaves less for others."""
+    rows = []
+    for number in [*range(60), *range(60)]:
+        made = host(number)
+        labels = (f"label-{number}", "x" * 2_000)
+        moved = ObservedDraft((made.id,), "2024-01-31T01", "2024-01-31T01", 1, labels)
+        rows.append(Finding(objects={made.id: made}, observed=[moved], rows=1))
+        rows[-1].tags = [((made.id,), (f"{len(rows)}", "y" * 500))]
+    for chunk in chunks_of(rows, max_bytes=40_000):
+        assert len(chunk.bundle()) <= 40_000

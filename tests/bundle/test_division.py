@@ -9,6 +9,7 @@ import pytest
 
 from shadowserver_connector.bundle.finding import (
     Finding,
+    LabelSets,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
@@ -280,3 +281,21 @@ def test_room_for_nothing_holds_nothing() -> None:
     whole.notes, whole.observed = [note(0)], [observed(host(0))]
     assert split_finding(whole, Sizes(), Room(0, MUCH)) == ([], 3)
     assert split_finding(whole, Sizes(), Room(9, 0)) == ([], 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "length"),
+    [
+        ((), 2),
+        (("iot",), 7),
+        (("x" * 996,), 1_000),
+        (frozenset({("iot",), ("x" * 996,)}), 1_007),
+    ],
+)
+def test_labels_of_observed_data_take_room(labels: LabelSets, length: int) -> None:
+    """Those of one row, or of several; the first time that they are met, and later."""
+    sizes = Sizes()
+    refs = (host(0).id, host(1).id)
+    seen = ObservedDraft(refs, "2024-01-31T01", "2024-01-31T02", 1, labels)
+    less = Sizes().of_observed(ObservedDraft(refs, seen.first, seen.last, 1, ())) - 2
+    assert [sizes.of_observed(seen) for _ in range(2)] == [less + length] * 2

@@ -28,6 +28,7 @@ from shadowserver_connector.sink.directory import (
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
+from tests.sink.test_sent import open_files_in
 
 INFO = info_of("scan_ssl")
 
@@ -239,7 +240,6 @@ def test_original_and_output_may_lie_together(tmp_path: Path, report: Path) -> N
 
 def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
     """Each has a folder of its own, hidden beside the one to come, until it ends."""
-    before = len(list(Path("/proc/self/fd").iterdir()))
     folder = tmp_path / "day" / "report.csv"
     with partial_folder(folder) as one, partial_folder(folder) as other:
         assert one != other
@@ -249,7 +249,7 @@ def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
             assert each.parent == folder.parent
             assert each.name.startswith(".report.csv.")
             assert each.name.endswith(".partial")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_files_in(tmp_path) == []
     with partial_folder(folder) as third:
         assert list(folder.parent.iterdir()) == [third]
 
