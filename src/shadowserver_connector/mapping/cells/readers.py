@@ -193,7 +193,7 @@ class ColumnReader:
             return _EMPTY
         try:
             return Reading(self._parse(cell.strip()), "")
-        except TooManyError as error:
-            return Reading(error.values, str(error), error.left_out)
+        except TooManyError as more:  # a name has one type in a compiled function
+            return Reading(more.values, str(more), more.left_out)
         except ValueError as error:
             return Reading(None, str(error))
