@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import click
 import typer
 from rich.text import Text
 from typer.core import TyperGroup
@@ -30,7 +29,7 @@ def run(command: Callable[[], object]) -> None:
         for line in _message(error).splitlines() or [type(error).__name__]:
             err.print(Text(f"error: {line}", style="bold red"), soft_wrap=True)
         sys.exit(code_of(error))
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         # The second is a question that was broken off, or that nobody can answer.
         err.print("interrupted")
         sys.exit(INTERRUPTED)
