@@ -31,14 +31,14 @@ ROOT = Path(__file__).parents[2]
 _COMMIT = """
 import sys
 from pathlib import Path
-from shadowserver_connector.history.history import Feed, open_history
+from shadowserver_connector.history.history import ReportFeed, open_history
 from tests.history.days import day, rows_of
 
 with open_history(Path(sys.argv[1]), "one") as history:
     print("open", flush=True)
     for number in range(int(sys.argv[2]), 1000):
         with rows_of(sorted((of % 256, number % (of % 5 + 2)) for of in range(2000))) as rows:
-            history.commit(Feed("scan_ssl", "example"), day(number), rows)
+            history.commit(ReportFeed("scan_ssl", "example"), day(number), rows)
         print(number, flush=True)
 """
 
