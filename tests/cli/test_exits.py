@@ -22,7 +22,7 @@ from shadowserver_connector.errors import (
     SettingsError,
     SinkUnavailableError,
 )
-from shadowserver_connector.exit_codes import UsageError
+from shadowserver_connector.exit_codes import INTERRUPTED, UsageError
 from tests.cli.conftest import Run
 
 
@@ -143,8 +143,8 @@ def test_a_question_that_nobody_answers_ends_the_command() -> None:
     def other() -> None: ...
 
     result = CliRunner().invoke(asking, ["ask"], input="")
-    assert result.exit_code == 1
-    assert result.stderr.splitlines()[-1] == "Aborted."
+    assert result.exit_code == INTERRUPTED
+    assert result.stderr.splitlines()[-1] == "interrupted"
 
 
 def test_version_and_help(run: Run) -> None:

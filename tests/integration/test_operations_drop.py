@@ -62,8 +62,8 @@ def test_drop_folder_alone(world: World, drop: Path) -> None:
 
 
 def test_drop_folder_beside_the_api(world: World, drop: Path) -> None:
-    """A single run imports both; a second one has nothing to do."""
-    assert world.run(shadowserver_drop_dir=drop) == 0, world.logs()[-3000:]
+    """A single run imports both, and ends with 1 for a bad file; a second one has nothing to do."""
+    assert world.run(shadowserver_drop_dir=drop) == 1, world.logs()[-3000:]
     assert sorted(path.name for path in (drop / "done").iterdir()) == [
         f"{YESTERDAY}-scan_http-example.csv", "mail.zip",
     ]  # fmt: skip
