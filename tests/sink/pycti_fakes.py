@@ -118,7 +118,7 @@ class FakeHelper:
     was_reset: bool = False
     ping_failures: list[BaseException] = field(default_factory=list)
     query_failures: list[BaseException] = field(default_factory=list)
-    existing_ids: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     """Ids of what the platform has."""
     lookups: list[list[str]] = field(default_factory=list)
     """Ids of which the platform was asked whether it has them, by call."""
