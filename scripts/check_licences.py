@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 class Rules(NamedTuple):
     """The content of ``licences.toml``."""
 
-    allowed_values: Sequence[str]
+    allowed: Sequence[str]
     written: Mapping[str, str]
     accepted: Mapping[str, str]
 

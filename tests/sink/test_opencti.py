@@ -227,7 +227,7 @@ def test_object_is_left_out_only_when_platform_has_it(original: Path) -> None:
 
 def test_object_of_an_earlier_day_is_sent_once_while_all_is_queued(original: Path) -> None:
     """Whoever takes the second message first finds what it refers to."""
-    helper = FakeHelper(existing_ids={IP % 1})
+    helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     for number in range(3):
         batch.send(findings(IP % 1, IP % 2, report_refs=number), original)
@@ -237,7 +237,7 @@ def test_object_of_an_earlier_day_is_sent_once_while_all_is_queued(original: Pat
 
 def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
     """Not of what is new, and not again of what it is known to have."""
-    helper = FakeHelper(existing_ids={AUTHOR, MARKING, IP % 1, IP % 2})
+    helper = FakeHelper(held={AUTHOR, MARKING, IP % 1, IP % 2})
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     assert helper.lookups == []
@@ -248,7 +248,7 @@ def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
 
 def test_copy_is_whole_whatever_the_message_leaves_out(original: Path) -> None:
     """Whoever imports it elsewhere may have nothing else."""
-    helper = FakeHelper(existing_ids={AUTHOR, MARKING, IP % 1}, bundle_send_to_directory=True)
+    helper = FakeHelper(held={AUTHOR, MARKING, IP % 1}, bundle_send_to_directory=True)
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     batch.send(findings(IP % 1, report_refs=1), original)
@@ -259,7 +259,7 @@ def test_copy_is_whole_whatever_the_message_leaves_out(original: Path) -> None:
 def test_traffic_is_found_by_the_id_that_it_was_sent_with(original: Path) -> None:
     """OpenCTI gives Network-Traffic an id of its own, and keeps ours beside it."""
     traffic = "network-traffic--00000000-0000-5000-8000-000000000001"
-    helper = FakeHelper(existing_ids={traffic})
+    helper = FakeHelper(held={traffic})
     batch = delivery(helper)
     batch.send(findings(IP % 1, traffic), original)
     batch.send(findings(IP % 1, traffic, report_refs=1), original)
@@ -291,7 +291,7 @@ def test_objects_go_again_where_the_platform_does_not_tell_of_them(
     refusal: ValueError, original: Path
 ) -> None:
     """A lookup that is refused costs copies, and nothing else."""
-    helper = FakeHelper(existing_ids={IP % 1})
+    helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     helper.query_failures = [refusal]
@@ -302,7 +302,7 @@ def test_objects_go_again_where_the_platform_does_not_tell_of_them(
 
 def test_lookup_waits_for_a_platform_that_is_away(original: Path) -> None:
     """As every other call does."""
-    helper = FakeHelper(existing_ids={IP % 1})
+    helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     helper.query_failures = [requests.ConnectionError(), ValueError("<html>502")]
@@ -314,7 +314,7 @@ def test_lookup_waits_for_a_platform_that_is_away(original: Path) -> None:
 def test_many_objects_are_looked_up_in_several_calls(original: Path) -> None:
     """The platform's search takes a limited number of ids at once."""
     ids = [f"ipv4-addr--{number:08}-0000-5000-8000-000000000000" for number in range(450)]
-    helper = FakeHelper(existing_ids=set(ids))
+    helper = FakeHelper(held=set(ids))
     batch = delivery(helper)
     batch.send(findings(*ids), original)
     batch.send(findings(*ids, report_refs=1), original)
