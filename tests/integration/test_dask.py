@@ -120,7 +120,7 @@ def test_file_travels_unless_it_is_too_large(
         )
         travelled = submit_conversion(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
-        monkeypatch.setattr(conversions, "MOST_CARRIED", path.stat().st_size - 1)
+        monkeypatch.setattr(conversions, "MAX_BYTES_TO_CLUSTER", path.stat().st_size - 1)
         stayed = submit_conversion(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
     chunks: tuple[list[Any], list[Any]] = ([], [])
@@ -135,7 +135,7 @@ def test_large_reports_are_converted_by_processes_of_this_machine(
     jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"))
     with ThreadPoolExecutor(1) as alone:
         expected = converted(jobs, tmp_path / "alone", alone)
-    monkeypatch.setattr(conversions, "MOST_CARRIED", 0)
+    monkeypatch.setattr(conversions, "MAX_BYTES_TO_CLUSTER", 0)
     with started(tmp_path, 0) as empty, open_executor(2, empty.address) as executor:
         assert capacity(executor) == 2
         assert converted(jobs, tmp_path / "cluster", executor) == expected
