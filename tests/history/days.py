@@ -57,12 +57,14 @@ class Slow:
     def verdict(self, finding: int, today: int, report: Report, absence: int) -> int:
         """Return the verdict on a finding, before the report is added."""
         days = self.days_of(finding)
-        if not days:
+        if set(days) <= {today}:
             return 0
         before = max((number for number in days if number < today), default=None)
         absent = before is not None and today - before > absence
         if absent and any(before < number < today for number in self.reports):
             return 3
+        if before is not None and today == self.since(finding) == max(days):
+            return 1
         states = states_of({state(each) for of, each in report if of == finding})
         return 2 if states == days[max(days)] else 1
 

@@ -47,9 +47,11 @@ def history(tmp_path: Path) -> Iterator[History]:
         yield opened
 
 
-def _compare(history: History, number: int, report: Report, feed: ReportFeed = FEED) -> Comparison:
+def _compare(
+    history: History, number: int, report: Report, feed: ReportFeed = FEED, *, refresh: int = 7
+) -> Comparison:
     with rows_of(report) as rows:
-        return history.compare(feed, day(number), rows, absence=ABSENCE)
+        return history.compare(feed, day(number), rows, absence=ABSENCE, refresh=refresh)
 
 
 def _commit(history: History, number: int, report: Report, feed: ReportFeed = FEED) -> None:
@@ -89,9 +91,9 @@ def test_it_says_what_a_slow_history_says(days: list[tuple[int, Report]]) -> Non
                 assert found.since[at] == numbered(min(slow.since(of), number))
             _commit(history, number, report)
             _commit(history, number, report)
-        again = [_compare(history, number, report) for number, report in days]
-        newest = max(days)
-        assert not again[days.index(newest)].counts["new"]
+        newest, report = max(days)
+        once = {of for of, _ in report if set(slow.days_of(of)) == {newest}}
+        assert _compare(history, newest, report).counts["new"] == len(once)
         assert {
             (each.subject, each.first, each.last, each.days, each.since)
             for each in _asked(history, "192.0.2.0/24")
@@ -135,6 +137,49 @@ def test_back_again_only_after_reports_without_it(history: History) -> None:
     _commit(history, 10, [(2, 0)])
     assert list(_compare(history, 20, [(1, 0), (2, 0)]).verdicts) == [RESURFACED, RECURRING]
     assert list(_compare(history, ABSENCE, [(1, 0)]).verdicts) == [RECURRING]
+
+
+def test_a_day_that_is_imported_again_is_judged_as_it_was(history: History) -> None:
+    """So after a broken run its Report does not say that nothing was new."""
+    _commit(history, 0, [(1, 0), (2, 0), (4, 0)])
+    _commit(history, 20, [(1, 0)])
+    report = [(1, 0), (2, 1), (3, 0), (4, 0)]
+    before = _compare(history, 21, report)
+    _commit(history, 21, report)
+    assert before.counts == {"new": 1, "changed": 0, "recurring": 1, "resurfaced": 2}
+    assert _compare(history, 21, report).counts == before.counts
+    _commit(history, 22, [(1, 1)])
+    assert list(_compare(history, 22, [(1, 1)]).verdicts) == [RECURRING]
+    assert _compare(history, 22, [(1, 1)]).counts["changed"] == 1
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["forward", "back"])
+@pytest.mark.parametrize("refresh", [3, 7])
+def test_what_recurs_is_due_once_in_so_many_days(
+    history: History, order: int, refresh: int
+) -> None:
+    """Each finding; not all on the same day, and none that is new."""
+    report = [(of, 0) for of in range(50)]
+    due = []
+    for number in range(4 * refresh)[::order]:
+        found = _compare(history, number, report, refresh=refresh)
+        due.append(found.due)
+        _commit(history, number, report)
+    assert not any(due[0])
+    for start in range(1, 3 * refresh):
+        span = due[start : start + refresh]
+        assert [sum(days) for days in zip(*span, strict=True)] == [1] * len(report)
+        assert max(map(sum, span)) < len(report)
+
+
+def test_a_finding_that_was_absent_when_it_was_due_is_due_when_it_is_back(
+    history: History,
+) -> None:
+    """A week without a report does not put it off; two days in one span do not count twice."""
+    _commit(history, 0, [(1, 0)])
+    assert list(_compare(history, 7, [(1, 0)], refresh=7).due) == [1]
+    assert list(_compare(history, 7, [(1, 1)], refresh=7).due) == [0]
+    assert sum(_compare(history, number, [(1, 0)], refresh=7).due[0] for number in range(1, 8)) < 8
 
 
 def test_rows_of_one_finding_are_judged_together(history: History) -> None:

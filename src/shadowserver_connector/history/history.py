@@ -37,6 +37,9 @@ ABSENCE: Final = 14
 MOST_GONE: Final = 100
 """Findings that are not reported any more, of which it is said which they are."""
 
+REFRESH: Final = 7
+"""Days after which OpenCTI is told again that a finding is still there."""
+
 NAME_DAYS: Final = 7
 """The last day of a name is up to so many days late: not every day is worth a write."""
 
@@ -71,6 +74,8 @@ class Comparison:
 
     verdicts: bytes
     """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
+    due: bytes
+    """By row: 1 where its finding recurs and OpenCTI is to be told so, else 0."""
     first: array[int]
     """By row: number of the first day of its finding (`record.day_of`)."""
     since: array[int]
@@ -116,25 +121,36 @@ class History:
         return self._database.path
 
     def compare(
-        self, feed: ReportFeed, day: date, rows: DayRows, *, absence: int = ABSENCE
+        self,
+        feed: ReportFeed,
+        day: date,
+        rows: DayRows,
+        *,
+        absence: int = ABSENCE,
+        refresh: int = REFRESH,
     ) -> Comparison:
         """Return what is new in a report; nothing is written.
 
         A finding is compared with the last day before this one on which it was seen. On a day
         before all that is known of a finding (a first import goes back in time) it is recurring if
-        its state is the one that is known, else changed: OpenCTI has it already.
+        its state is the one that is known, else changed: OpenCTI has it already. A day that was
+        committed before is judged as it was then.
+
+        ``refresh`` is the number of days within which a finding that recurs is due once. The
+        findings of a report are due on different days.
         """
         today = day_number(day)
-        judge = _Judge(rows.rows)
+        judge = _Judge(rows.rows, today, absence, refresh)
         with self._database.reading() as connection:
             number = _feed(connection, feed)
             previous, reports = _reports(connection, number, today)
             lost = _Lost(previous, today)
             for found, known in _merged(rows.findings(), _known(connection, number), lost.look):
-                judge.judge(found, known, today, absence, reports)
+                judge.judge(found, known, reports)
             which = lost.which(connection)
         return Comparison(
             verdicts=bytes(judge.verdicts),
+            due=bytes(judge.due),
             first=judge.first,
             since=judge.since,
             counts=dict(zip(VERDICTS, judge.counts, strict=True)),
@@ -186,45 +202,69 @@ def open_history(directory: Path, owner: str) -> History:
 class _Judge:
     """Collects the verdicts on the rows of a report."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, today: int, absence: int, refresh: int) -> None:
         self.verdicts = bytearray(rows)
+        self.due = bytearray(rows)
         self.first = array("H", bytes(2 * rows))
         self.since = array("H", bytes(2 * rows))
         self.counts = [0] * len(VERDICTS)
+        self._today = today
+        self._absence = absence
+        self._refresh = refresh
 
-    def judge(
-        self, found: Reported, known: Known | None, today: int, absence: int, reports: list[int]
-    ) -> None:
-        if known is not None and known[1] == found.states and 0 < today - known[3] <= absence:
+    def judge(self, found: Reported, known: Known | None, reports: list[int]) -> None:
+        today = self._today
+        if known is not None and known[1] == found.states and 0 < today - known[3] <= self._absence:
             # What most are: as yesterday.
             self.counts[RECURRING] += 1
+            due = self._is_due(found.key, known[3])
             for row in found.numbers:
                 self.verdicts[row] = RECURRING
+                self.due[row] = due
                 self.first[row] = known[2]
                 self.since[row] = known[4]
             return
         record = None if known is None else _record(known)
-        verdict = _verdict(record, today, found.states, absence, reports)
+        verdict = _verdict(record, today, found.states, self._absence, reports)
         self.counts[verdict] += 1
         after = seen_on(record, today, found.states)
         since = min(after.since, today)
+        due = record is not None and self._is_due(found.key, _nearest(record, today))
         for row, state in zip(found.numbers, found.row_states, strict=True):
             self.verdicts[row] = verdict
             if verdict == CHANGED and record is not None and has_state(record.states, state):
                 self.verdicts[row] = RECURRING
+            self.due[row] = due and self.verdicts[row] == RECURRING
             self.first[row] = after.first
             self.since[row] = since
+
+    def _is_due(self, key: bytes, seen: int) -> bool:
+        """Tell whether a span of days has begun between two days on which a finding was seen.
+
+        Where the spans begin is the key's: what is due is spread evenly over the days.
+        """
+        shift = key[-1]
+        return (self._today + shift) // self._refresh != (seen + shift) // self._refresh
+
+
+def _nearest(record: FindingRecord, today: int) -> int:
+    """Return the day on which it was seen last, or of days that all are later, first."""
+    before = record.seen_before(today)
+    return before or (today if record.was_seen(today) else record.seen_after(today))
 
 
 def _verdict(
     record: FindingRecord | None, today: int, states: bytes, absence: int, reports: list[int]
 ) -> int:
-    if record is None:
+    # Again what was committed: when nothing was known before, it is as new as it was then.
+    if record is None or today == record.first == record.last:
         return NEW
     before = record.seen_before(today)
     # Absent it was only if there were reports that it was missing in.
     if before and today - before > absence and any(before < day < today for day in reports):
         return RESURFACED
+    if record.before and today == record.since == record.last:
+        return CHANGED
     return RECURRING if states == record.states else CHANGED
 
 
