@@ -13,19 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadowserver_connector.history import day_rows as rows_module
-from shadowserver_connector.history.database import FILE, reading_only
-from shadowserver_connector.history.history import (
+from shadowserver_connector.history.comparison import (
     CHANGED,
-    NAME_DAYS,
     NEW,
     RECURRING,
     RESURFACED,
     VERDICTS,
     Comparison,
-    History,
     ReportFeed,
-    open_history,
 )
+from shadowserver_connector.history.database import FILE, reading_only
+from shadowserver_connector.history.history import NAME_DAYS, History, open_history
 from shadowserver_connector.history.questions import findings_about
 from shadowserver_connector.history.record import day_number
 from tests.history.days import Report, Slow, day, key, numbered, rows_of, state

@@ -42,7 +42,6 @@ _OTHERS = {
     # The platform's own id is beyond anyone's reach: see OpenCTI's rule in `stix.ids`.
     "network-traffic": lambda o: _some("network-traffic", o, *_TRAFFIC),
     "observed-data": lambda o: pycti.ObservedData.generate_id(o["object_refs"]),
-    "note": lambda o: pycti.Note.generate_id(o["created"], o["content"], o["abstract"]),
     "report": lambda o: pycti.Report.generate_id(o["name"], o["published"]),
     "case-incident": lambda o: pycti.CaseIncident.generate_id(o["name"], o["created"]),
     "vulnerability": lambda o: pycti.Vulnerability.generate_id(o["name"]),

@@ -113,9 +113,14 @@ def test_network_traffic(
 @given(content=TEXTS, abstract=TEXTS)
 def test_note(content: str, abstract: str) -> None:
     """A Note of any text is the constructor's, its id included, but for its references."""
-    draft = ENCODE.note(abstract, orjson.dumps(content).decode(), DAY, (V4,), 3)
+    draft = ENCODE.note("note--1", abstract, orjson.dumps(content).decode(), DAY, (V4,), 3)
     stix = containers.note(
-        ORIGIN, abstract=abstract, content=content, created=DAY, object_refs=(V4,)
+        ORIGIN,
+        stix_id="note--1",
+        abstract=abstract,
+        content=content,
+        created=DAY,
+        object_refs=(V4,),
     )
     del stix["object_refs"]
     assert draft.body + b"}" == orjson.dumps(stix)

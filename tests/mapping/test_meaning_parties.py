@@ -155,7 +155,8 @@ def test_sinkholes_are_not_buried_in_notes_and_labels(tmp_path: Path) -> None:
     sinkhole = converted.where("ipv4-addr", value="198.51.100.1")
     assert "x_opencti_labels" not in sinkhole
     assert sinkhole["id"] not in converted.one("note")["object_refs"]
-    assert sinkhole["id"] in converted.one("observed-data")["object_refs"]
+    assert sinkhole["id"] not in converted.one("observed-data")["object_refs"]
+    assert sinkhole["id"] in {each["dst_ref"] for each in converted.of("network-traffic")}
 
 
 @pytest.mark.parametrize("cell", ["ssh-brute-force", "ldap-scan", "DDoS", "Data leak", "botnet"])

@@ -149,6 +149,7 @@ EXAMPLES: dict[str, StixObject] = {
     ),
     "note": note(
         ORIGIN,
+        stix_id=ids.note_of_finding("scan_ssl", b"key", b"state"),
         abstract="scan_ssl 192.0.2.1",
         content="| a | b |",
         created=TIME,

@@ -103,10 +103,6 @@ def test_a_named_object_is_identified_by_its_name_in_lower_case(
             standard_id("observed-data", objects=[IP, MAC]),
         ),
         (
-            ids.note(content=" | a | ", created=TIME, abstract=" b "),
-            standard_id("note", content="| a |", created=TIME, attribute_abstract="b"),
-        ),
-        (
             ids.report(name=" A: b ", published=TIME),
             standard_id("report", name="a: b", published=TIME),
         ),
@@ -164,7 +160,6 @@ def test_the_network_traffic_test_vector() -> None:
 @pytest.mark.parametrize(
     ("made", "theirs"),
     [
-        (ids.note(content="c", created=TIME, abstract="a"), pycti.Note.generate_id(TIME, "c", "a")),
         (ids.report(name="Ab", published=TIME), pycti.Report.generate_id("Ab", TIME)),
         (ids.case_incident(name="Ab", created=TIME), pycti.CaseIncident.generate_id("Ab", TIME)),
         (ids.observed_data([MAC, IP]), pycti.ObservedData.generate_id([IP, MAC])),
@@ -229,11 +224,20 @@ def test_the_order_of_references_does_not_count() -> None:
     assert ids.observed_data([IP, MAC]) == ids.observed_data([MAC, IP])
 
 
-def test_an_empty_abstract_does_not_count() -> None:
-    """The platform drops an empty abstract before it computes the id."""
-    assert ids.note(content="c", created=TIME, abstract=" ") == standard_id(
-        "note", content="c", created=TIME
-    )
+def test_the_note_of_a_finding_is_one_for_each_type_finding_and_state() -> None:
+    """Neither is told apart by the other's bytes, nor a host's Note from a finding's."""
+    made = [
+        ids.note_of_finding("scan_ssl", b"ab", b"c"),
+        ids.note_of_finding("scan_ssl", b"a", b"bc"),
+        ids.note_of_finding("scan_ssh", b"ab", b"c"),
+        ids.note_of_host("scan_ssl", "192.0.2.1", 0),
+        ids.note_of_host("scan_ssl", "192.0.2.1", 1),
+        ids.note_of_host("scan_ssh", "192.0.2.1", 0),
+        ids.note_of_host("scan_ssl", '192.0.2.1","number":0', 0),
+    ]
+    assert len(set(made)) == len(made)
+    assert made[0] == ids.note_of_finding("scan_ssl", b"ab", b"c")
+    assert all(each.startswith("note--") for each in made)
 
 
 @pytest.mark.parametrize(

@@ -34,15 +34,16 @@ def platform() -> Iterator[OpenCTI]:
 
 
 def test_every_object_arrives_under_its_own_id(platform: OpenCTI) -> None:
-    """No alias, nothing refused, nothing dropped; Network-Traffic has an id that is ours alone."""
+    """No alias, nothing refused, nothing dropped; traffic and Notes have ids that are ours alone."""
     kept = platform.store.snapshot()
-    own = {i for i in SENT if not i.startswith("network-traffic--")}
+    own = {i for i in SENT if not i.startswith(("network-traffic--", "note--"))}
     assert own <= kept.keys()
     assert [i for i in own if kept[i]["aliases"]] == []
     assert sum(i.startswith("network-traffic--") for i in kept) == 2
     assert platform.unknown == []
     oddities = platform.store.oddities
-    assert (oddities.dropped, oddities.refused, oddities.rewritten) == ([], [], [])
+    assert (oddities.dropped, oddities.refused) == ([], [])
+    assert {each["type"] for each in oddities.rewritten} == {"Note"}
 
 
 def test_importing_twice_changes_nothing(platform: OpenCTI) -> None:

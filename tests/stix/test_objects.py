@@ -216,7 +216,7 @@ def test_containers_of_nothing_are_refused() -> None:
             file_name="a.csv",
         )
     with pytest.raises(ValueError, match="without"):
-        note(ORIGIN, abstract="a", content="b", created=TIME, object_refs=[])
+        note(ORIGIN, stix_id="note--0", abstract="a", content="b", created=TIME, object_refs=[])
     with pytest.raises(ValueError, match="without"):
         observed_data(
             ORIGIN, first_observed=DAY, last_observed=DAY, number_observed=1, object_refs=[]

@@ -44,12 +44,17 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """STIX objects in order of dependencies; every reference is inside the chunk."""
+    """STIX objects in order of dependencies; every reference is inside the chunk.
+
+    Whoever sends it may leave out objects that OpenCTI has.
+    """
 
     kind: Literal["artifact", "findings"]
     objects: tuple[Encoded, ...]
     findings: int
     """Rows of the report that this chunk completes; 0 for the artifact."""
+    recurring: frozenset[str] = frozenset()
+    """Ids of objects that OpenCTI was sent on an earlier day, and that are as then."""
 
     def types(self) -> list[str]:
         """Return the STIX type of each object."""
@@ -109,6 +114,7 @@ class _ChunkInProgress:
         self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], ObservedDraft] = {}
         self.notes: dict[str, NoteDraft] = {}
+        self.recurring: set[str] = set()
         self.is_empty = True
         self.rows = 0
         self.size = sum(len(made.body) for made in preamble)
@@ -124,6 +130,10 @@ class _ChunkInProgress:
         if len(fresh) < len(finding.objects):
             self._raise_scores(finding)
         objects, labels, observed = self.objects, self.labels, self.observed
+        if finding.recurring or self.recurring:
+            # It recurs where it recurs in all findings that have it.
+            self.recurring.difference_update(finding.objects.keys() - finding.recurring)
+            self.recurring.update([made.id for made in fresh if made.id in finding.recurring])
         for made in fresh:
             objects[made.id] = made
         for tagged, new in finding.tags:
@@ -137,6 +147,8 @@ class _ChunkInProgress:
             earlier = observed.get(seen.refs)
             observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
         for note in finding.notes:
+            same = self.notes.get(note.id)
+            note.recurs = note.recurs and (same is None or same.recurs)
             self.notes[note.id] = note
 
     def _raise_scores(self, finding: Finding) -> None:
@@ -321,8 +333,12 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         if made.score is not None:
             end = b',"x_opencti_score":%d' % made.score + end
         layers[made.layer].append(Encoded(made.id, made.body + end))
+    recurring = content.recurring
+    recurring.update([note.id for note in content.notes.values() if note.recurs])
     for seen in content.observed.values():
         made = containers.observed(seen)
+        if seen.recurs:
+            recurring.add(made.id)
         layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
@@ -334,7 +350,8 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         refs_and_end = orjson.dumps([*attached, *note.refs]) + plain.end(labels.get(note.id))
         body = note.body + b',"object_refs":' + refs_and_end
         layers[LAYER["note"]].append(Encoded(note.id, body))
-    return Chunk("findings", tuple(chain.from_iterable(layers)), content.rows)
+    objects = tuple(chain.from_iterable(layers))
+    return Chunk("findings", objects, content.rows, frozenset(recurring))
 
 
 class _LabelWriter:

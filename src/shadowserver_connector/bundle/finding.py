@@ -66,7 +66,7 @@ LabelSets = Labels | frozenset[Labels]
 class ObservedDraft:
     """An Observed-Data before merging: one row's, or several with the same observables."""
 
-    __slots__ = ("first", "labels", "last", "number", "refs")
+    __slots__ = ("first", "labels", "last", "number", "recurs", "refs")
 
     refs: tuple[str, ...]
     """Ids of observables, sorted; they identify it."""
@@ -74,21 +74,30 @@ class ObservedDraft:
     last: str
     number: int
     labels: LabelSets
+    recurs: bool
+    """Whether OpenCTI was sent one on an earlier day, and needs no other today."""
 
     def __init__(
-        self, refs: tuple[str, ...], first: str, last: str, number: int, labels: LabelSets
+        self,
+        refs: tuple[str, ...],
+        first: str,
+        last: str,
+        number: int,
+        labels: LabelSets,
+        recurs: bool = False,
     ) -> None:
         self.refs = refs
         self.first = first
         self.last = last
         self.number = number
         self.labels = labels
+        self.recurs = recurs
 
 
 class NoteDraft:
     """A Note that does not know its containers yet."""
 
-    __slots__ = ("body", "id", "refs", "rows")
+    __slots__ = ("body", "id", "recurs", "refs", "rows")
 
     id: str
     body: bytes
@@ -97,12 +106,15 @@ class NoteDraft:
     """Observables that it is about."""
     rows: int
     """Rows of the report that stand in it."""
+    recurs: bool
+    """Whether OpenCTI was sent it on an earlier day."""
 
     def __init__(self, id: str, body: bytes, refs: tuple[str, ...], rows: int) -> None:
         self.id = id
         self.body = body
         self.refs = refs
         self.rows = rows
+        self.recurs = False
 
 
 @dataclass(slots=True)
@@ -116,13 +128,16 @@ class Finding:
     """One a row; those of the same observables are merged later."""
     notes: list[NoteDraft] = field(default_factory=list)
     rows: int = 0
+    recurring: set[str] = field(default_factory=set)
+    """Ids of those ``objects`` that OpenCTI was sent on an earlier day, and that are as then."""
 
 
 def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:
     """Return the Observed-Data that covers both; they have the same observables."""
     first, last = min(one.first, other.first), max(one.last, other.last)
     labels = merge_labels(one.labels, other.labels)
-    return ObservedDraft(one.refs, first, last, one.number + other.number, labels)
+    recurs = one.recurs and other.recurs
+    return ObservedDraft(one.refs, first, last, one.number + other.number, labels, recurs)
 
 
 def merge_labels(one: LabelSets, other: LabelSets) -> LabelSets:

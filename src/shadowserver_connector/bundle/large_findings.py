@@ -161,7 +161,9 @@ class _FindingSplitter:
             return
         if len(refs) < len(seen.refs):
             self.left_out += len(seen.refs) - len(refs)
-            seen = ObservedDraft(tuple(refs), seen.first, seen.last, seen.number, seen.labels)
+            seen = ObservedDraft(
+                tuple(refs), seen.first, seen.last, seen.number, seen.labels, seen.recurs
+            )
         self._piece.finding.observed.append(seen)
 
     def add_note(self, note: NoteDraft) -> None:
@@ -173,7 +175,9 @@ class _FindingSplitter:
             return
         if len(refs) < len(note.refs):
             self.left_out += len(note.refs) - len(refs)
+            recurs = note.recurs
             note = NoteDraft(note.id, note.body, tuple(refs), note.rows)
+            note.recurs = recurs
         self._piece.finding.notes.append(note)
 
     def _most(self, refs: Sequence[str], own: int) -> list[str]:
@@ -227,6 +231,7 @@ class _FindingSplitter:
         self._close()
         findings = [piece.finding for piece in self._pieces]
         for finding in findings:
+            finding.recurring = self._whole.recurring.intersection(finding.objects)
             inside = {*finding.objects, *(note.id for note in finding.notes)}
             for tagged, labels in self._whole.tags:
                 there = [stix_id for stix_id in tagged if stix_id in inside]

@@ -19,7 +19,8 @@ from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
 from shadowserver_connector.exit_codes import OK, SOME_FAILED
-from shadowserver_connector.history.history import Comparison, open_history
+from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.batch import convert_all, job_of

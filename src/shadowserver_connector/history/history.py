@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from heapq import nsmallest
 from pathlib import Path
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
+from shadowserver_connector.history.comparison import (
+    CHANGED,
+    NEW,
+    RECURRING,
+    RESURFACED,
+    VERDICTS,
+    Comparison,
+    GoneFinding,
+    ReportFeed,
+)
 from shadowserver_connector.history.database import Database, Opened, open_database
 from shadowserver_connector.history.day_rows import DayRows, Reported
 from shadowserver_connector.history.record import (
@@ -22,14 +31,6 @@ from shadowserver_connector.history.record import (
     has_state,
     seen_on,
 )
-
-NEW: Final = 0
-CHANGED: Final = 1
-RECURRING: Final = 2
-RESURFACED: Final = 3
-
-VERDICTS: Final = ("new", "changed", "recurring", "resurfaced")
-"""Names of the verdicts, by their numbers."""
 
 ABSENCE: Final = 14
 """Days of absence after which a finding is back again, not still there."""
@@ -49,45 +50,6 @@ _LABELS: Final = 20_000
 _COLUMNS: Final = "key, states, first, last, since, before, days, seen, label"
 
 Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int]
-
-
-class ReportFeed(NamedTuple):
-    """The reports that are compared with each other."""
-
-    type: str
-    list: str
-
-
-class GoneFinding(NamedTuple):
-    """A finding of the last report that is not in this one."""
-
-    key: bytes
-    label: str
-    first: date
-    last: date
-    days: int
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A report against the history, as a whole and by row: from 0, as they were added."""
-
-    verdicts: bytes
-    """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
-    due: bytes
-    """By row: 1 where its finding recurs and OpenCTI is to be told so, else 0."""
-    first: array[int]
-    """By row: number of the first day of its finding (`record.day_of`)."""
-    since: array[int]
-    """By row: number of the day since when its finding is as it is."""
-    counts: Mapping[str, int]
-    """Findings by verdict, by ``VERDICTS``; there may be fewer than rows."""
-    previous: date | None
-    """Day of the last report of the feed before this one; without one nothing can be gone."""
-    gone: int
-    """Findings of that report that are not in this one."""
-    which: tuple[GoneFinding, ...]
-    """Those of them that were open longest, at most ``MOST_GONE``."""
 
 
 class History:

@@ -7,6 +7,8 @@ from typing import Literal
 
 NotesMode = Literal["auto", "finding", "host", "none"]
 
+Repeats = Literal["refer", "skip", "all"]
+
 MIB = 1024 * 1024
 
 
@@ -39,6 +41,9 @@ class Options:
     link_download: bool = False
     download_url: str = ""
     """Needed with ``link_download`` only."""
+    repeats: Repeats = "refer"
+    """What becomes of a row whose finding recurs, where that is known: its objects are referred to,
+    left out, or sent again."""
     chunk_objects: int = 1_000
     chunk_bytes: int = 4 * MIB
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Final
 
 from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft, SerialisedObject
+from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import BadCells, is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, CellObjects
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.mapping.texts.notes import Row
+from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
 from shadowserver_connector.report.parse_warnings import ParseWarnings
-
-CountedRow = tuple[int, Row, int]
-"""Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
 
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
@@ -43,25 +41,39 @@ _FULL_BYTES: Final = ROW_OBJECTS * OBJECT_BYTES
 class _Added:
     """What the Note of a finding must know of one of its rows."""
 
-    __slots__ = ("labels", "noted", "subject", "time")
+    __slots__ = ("labels", "noted", "recurs", "subject", "time")
 
     time: str
     labels: Labels
     subject: str
     noted: tuple[str, ...]
+    recurs: bool
 
-    def __init__(self, time: str, labels: Labels, subject: str, noted: tuple[str, ...]) -> None:
+    def __init__(
+        self, time: str, labels: Labels, subject: str, noted: tuple[str, ...], recurs: bool
+    ) -> None:
         self.time = time
         self.labels = labels
         self.subject = subject
         self.noted = noted
+        self.recurs = recurs
 
 
 class RowMapper:
-    """Adds rows to findings by a plan; a bad cell costs the object it would have been in."""
+    """Adds rows to findings by a plan; a bad cell costs the object it would have been in.
 
-    def __init__(self, plan: Plan, warnings: ParseWarnings) -> None:
+    Of a row whose finding recurs, what its cells that move by themselves would become is left out:
+    OpenCTI has what they became on the first day.
+    """
+
+    def __init__(
+        self, plan: Plan, warnings: ParseWarnings, comparison: Comparison | None = None
+    ) -> None:
         self._plan = plan
+        sends_all = comparison is None or plan.context.options.repeats == "all"
+        self._verdicts = b"" if sends_all or comparison is None else comparison.verdicts
+        self._due = b"" if comparison is None else comparison.due
+        self._moving = plan.moving
         self._warnings = warnings
         self._end = plan.context.end
         self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
@@ -69,16 +81,14 @@ class RowMapper:
         options = plan.context.options
         self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
 
-    def finding(
-        self, rows: Sequence[CountedRow], texts: Callable[[Sequence[Row]], Sequence[str]]
-    ) -> Finding:
+    def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
         """Return the finding of some rows of one host.
 
-        ``texts`` returns the text of a Note for each row, of one for all, or of none, as JSON.
+        ``texts`` returns a Note for each row, one for all, or none.
         """
         finding = Finding(rows=sum([times for _, _, times in rows]))
         added = self._add(finding, rows)
-        notes = texts([row for _, row, _ in rows])
+        notes = texts(rows)
         if len(notes) == 1 < len(rows):
             labels = {one.labels for one in added}
             self._add_note(finding, notes[0], _together(added), labels, len(rows))
@@ -88,11 +98,13 @@ class RowMapper:
         return finding
 
     def _add_note(
-        self, finding: Finding, text: str, about: _Added, labels: Iterable[Labels], rows: int
+        self, finding: Finding, note: NoteText, about: _Added, labels: Iterable[Labels], rows: int
     ) -> None:
         context = self._plan.context
+        stix_id, text = note
         abstract = f"{context.report_type.name} {about.subject}".strip().replace("<", "&lt;")
-        draft = context.encode.note(abstract, text, about.time, about.noted, rows)
+        draft = context.encode.note(stix_id, abstract, text, about.time, about.noted, rows)
+        draft.recurs = about.recurs
         finding.notes.append(draft)
         finding.tags.extend(((draft.id,), each) for each in labels)
 
@@ -102,21 +114,29 @@ class RowMapper:
         observing = plan.context.options.observed_data
         traffic = plan.traffic
         added = []
+        sent: set[str] = set()
         known: CellObjects | None = None
         known_labels: Labels | None = None
+        known_recurs = False
         for number, row, times in rows:
-            part = self._parts(row)
+            recurs = bool(self._verdicts) and self._verdicts[number - 1] == RECURRING
+            stable = self._parts(self._without_moving(row)) if self._moving else self._parts(row)
+            part = stable if recurs or not self._moving else self._parts(row)
             labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
             # The rows of a host mostly say the same of it.
-            if part is not known or labels is not known_labels:
+            if part is not known or labels is not known_labels or recurs is not known_recurs:
                 _update(finding.objects, part)
+                if self._verdicts:
+                    (finding.recurring if recurs else sent).update(part.objects)
                 finding.tags.append((part.tagged, labels))
-                known, known_labels = part, labels
+                known, known_labels, known_recurs = part, labels, recurs
             bad = part.bad
-            if traffic is not None:
+            if traffic is not None and not (recurs and plan.traffic_moves):
                 seen, wrong = traffic.build(row, part.addresses)
                 if seen is not None:
                     finding.objects[seen.id] = seen
+                    if self._verdicts:
+                        (finding.recurring if recurs else sent).add(seen.id)
                     finding.tags.append(((seen.id,), labels))
                 bad += wrong
             for at, reader in plan.unused:
@@ -130,10 +150,28 @@ class RowMapper:
             first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
             if observing and part.observables:
-                refs = part.observables
-                finding.observed.append(ObservedDraft(refs, first, last, seen_times, labels))
-            added.append(_Added(time, labels, part.subject, part.noted))
+                refs = self._observables(part, stable)
+                waits = recurs and not self._due[number - 1]
+                finding.observed.append(ObservedDraft(refs, first, last, seen_times, labels, waits))
+            added.append(_Added(time, labels, part.subject, part.noted, recurs))
+        finding.recurring -= sent
         return added
+
+    def _without_moving(self, row: Row) -> Row:
+        stable = row.copy()
+        for at in self._moving:
+            stable[at] = ""
+        return stable
+
+    def _observables(self, part: CellObjects, stable: CellObjects) -> tuple[str, ...]:
+        """Return what an Observed-Data refers to: on each day of a finding the same.
+
+        The sinkhole that was met, or the password that was tried, is another one tomorrow.
+        """
+        if part is stable:
+            return part.observables
+        there = part.objects
+        return tuple([each for each in stable.observables if each in there]) or part.observables
 
     def _parts(self, row: Row) -> CellObjects:
         """Return the parts of all sections as one, with the relationships between them."""
@@ -251,6 +289,7 @@ def _together(added: Sequence[_Added]) -> _Added:
         labels=added[0].labels,
         subject=next((one.subject for one in added if one.subject), ""),
         noted=_joined([one.noted for one in added]),
+        recurs=all(one.recurs for one in added),
     )
 
 

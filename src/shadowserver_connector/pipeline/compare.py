@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.history.comparison import Comparison, ReportFeed
 from shadowserver_connector.history.day_rows import DayRows, collected
-from shadowserver_connector.history.history import Comparison, History, ReportFeed
+from shadowserver_connector.history.history import History
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.parse_warnings import ParseWarnings

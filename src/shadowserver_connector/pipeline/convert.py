@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -13,30 +13,47 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, ChunkBuilder, Encoded
 from shadowserver_connector.bundle.finding import Finding, serialise
+from shadowserver_connector.catalogue.catalogue import VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
+from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.report_and_case import ReportContainers
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
+from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
 from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
-from shadowserver_connector.mapping.planning.row_statistics import RowStatistics, count_rows
+from shadowserver_connector.mapping.planning.row_statistics import (
+    NumberedRow,
+    RowStatistics,
+    count_rows,
+)
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.mapping.texts.notes import (
     HOST_ROWS,
     NOTE_BYTES,
-    Row,
-    finding_notes,
+    CountedRow,
+    Lead,
+    NoteText,
+    NoteWriter,
+    finding_note,
+    history_lead,
     host_note,
+    no_lead,
 )
 from shadowserver_connector.mapping.texts.report_text import summary
-from shadowserver_connector.pipeline.external_sort import HostSort, host_reader, sorted_by_host
+from shadowserver_connector.pipeline.external_sort import (
+    NO_HOST,
+    HostSort,
+    host_reader,
+    sorted_by_host,
+)
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.stix import markings, observables, shared_objects
+from shadowserver_connector.stix import ids, markings, observables, shared_objects
 from shadowserver_connector.stix.origin import Origin
 
 THRESHOLD: Final = 200_000
@@ -73,13 +90,19 @@ ARTIFACT_INLINE: Final = 8 * MIB
 
 
 def convert_report(
-    path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+    path: Path,
+    info: ReportInfo,
+    options: Options,
+    emit: Callable[[Chunk], None],
+    comparison: Comparison | None = None,
 ) -> Outcome:
     """Convert a report file and hand its chunks to ``emit``, in order.
 
     The first chunk holds the Artifact, those after it the findings; every reference is inside its
-    chunk. The same file, info and options give the same bytes. An Artifact of more than
+    chunk. The same file, info, options and comparison give the same bytes. An Artifact of more than
     ``ARTIFACT_INLINE`` bytes has its hashes but no payload.
+
+    ``comparison`` is what the history says of the file's rows; without one, all are sent.
 
     Raises ``ReportUnreadableError`` for a file that is no table or no report, ``NotReadyError`` for
     an empty one, ``OSError`` where disk or file fail.
@@ -95,8 +118,10 @@ def convert_report(
         plan = compile_for(table.header, info, options)
         statistics = RowStatistics()
         wanted = count_rows(table.rows(), plan, statistics, warnings)
+        if comparison is not None and options.repeats == "skip":
+            wanted = _without_recurring(wanted, comparison, statistics)
         rows.fill(wanted, host_reader(plan.statistics.host))
-        statistics.repeated = statistics.kept - rows.different()
+        statistics.repeated = statistics.kept - statistics.recurring - rows.different()
         containers = _containers(info, facts, plan, statistics, warnings)
         artifact = _artifact(path, info, facts, plan)
         tally.emit(_first_chunk(artifact, containers))
@@ -108,7 +133,7 @@ def convert_report(
             max_refs=options.report_max_refs,
             first_refs=[artifact.id] if artifact else [],
         )
-        for finding in _findings(rows, plan, statistics, warnings):
+        for finding in _findings(rows, plan, statistics, warnings, comparison):
             if left_out := builder.add(finding):
                 warnings.add(TOO_LARGE, 0, times=left_out)
         builder.close()
@@ -117,17 +142,31 @@ def convert_report(
         info=info,
         severity=statistics.highest,
         rows=statistics.rows,
-        noted=statistics.kept - merged,
+        noted=statistics.kept - statistics.recurring - merged,
         merged=merged,
+        skipped=statistics.recurring,
         filtered=statistics.filtered,
         cut=statistics.cut,
         chunks=tally.chunks,
         objects=dict(sorted(tally.objects.items())),
+        recurring=tally.recurring,
         size=facts.size,
         sha256=facts.sha256,
         oddities=warnings.counts(),
         remarks=tuple(warnings.lines()),
+        over_time=None if comparison is None else comparison.summary(),
     )
+
+
+def _without_recurring(
+    rows: Iterable[NumberedRow], comparison: Comparison, statistics: RowStatistics
+) -> Iterator[NumberedRow]:
+    for numbered in rows:
+        at = numbered[0] - 1
+        if comparison.verdicts[at] == RECURRING and not comparison.due[at]:
+            statistics.recurring += 1
+        else:
+            yield numbered
 
 
 class _Tally:
@@ -136,11 +175,13 @@ class _Tally:
     def __init__(self, emit: Callable[[Chunk], None]) -> None:
         self._emit = emit
         self.chunks = 0
+        self.recurring = 0
         self.objects: Counter[str] = Counter()
 
     def emit(self, chunk: Chunk) -> None:
         self.chunks += 1
         self.objects.update(chunk.types())
+        self.recurring += len(chunk.recurring)
         self._emit(chunk)
 
 
@@ -169,7 +210,12 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         encode=Encoders(origin, day),
         cache_budget=CacheBudget(),
     )
-    return compile_plan(columns, context)
+    report_type = context.report_type
+    identify = compile_finding_identifier(catalogue, report_type, columns)
+    volatile = frozenset(
+        at for at, column in enumerate(columns) if catalogue.part(report_type, column) == VOLATILE
+    )
+    return compile_plan(columns, context, identify, volatile)
 
 
 def _containers(
@@ -226,28 +272,68 @@ def _first_chunk(artifact: Encoded | None, containers: ReportContainers) -> Chun
 
 
 def _findings(
-    rows: HostSort, plan: Plan, statistics: RowStatistics, warnings: ParseWarnings
+    rows: HostSort,
+    plan: Plan,
+    statistics: RowStatistics,
+    warnings: ParseWarnings,
+    comparison: Comparison | None,
 ) -> Iterator[Finding]:
-    mapper = RowMapper(plan, warnings)
+    mapper = RowMapper(plan, warnings, comparison)
     mode = plan.context.options.notes
     if mode == "auto":
         mode = "finding" if statistics.kept <= AUTO_FINDING_NOTES else "host"
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
     groups = rows.by_host(HOST_ROWS) if mode == "host" else rows.in_turn(_rows_at_once(plan))
-    texts = _note_texts(mode, plan)
+    texts = _note_texts(mode, plan, no_lead if comparison is None else history_lead(comparison))
     return (mapper.finding(group, texts) for group in groups)
 
 
-def _note_texts(mode: NotesMode, plan: Plan) -> Callable[[Sequence[Row]], Sequence[str]]:
+def _note_texts(mode: NotesMode, plan: Plan, lead: Lead) -> NoteWriter:
     """Return what writes the Notes of a group of rows."""
-    columns = plan.notes
     most = min(NOTE_BYTES, plan.context.options.chunk_bytes // 4)
     if mode == "host":
-        return lambda rows: [host_note(columns, rows, most)]
+        return _host_notes(plan, lead, most)
     if mode == "none":
         return lambda _: []
-    return lambda rows: finding_notes(columns, rows, most)
+    return _finding_notes(plan, lead, most)
+
+
+def _finding_notes(plan: Plan, lead: Lead, most: int) -> NoteWriter:
+    columns, identify = plan.notes, plan.identify
+    report_type = plan.context.report_type.name
+
+    def notes(rows: Sequence[CountedRow]) -> list[NoteText]:
+        written = []
+        for number, row, _ in rows:
+            found = identify.read(row)
+            stix_id = ids.note_of_finding(report_type, found.key, found.state)
+            written.append((stix_id, finding_note(columns, row, most, lead((number,)))))
+        return written
+
+    return notes
+
+
+def _host_notes(plan: Plan, lead: Lead, most: int) -> NoteWriter:
+    host_of = host_reader(plan.statistics.host)
+    report_type = plan.context.report_type.name
+    host, part = "", 0
+
+    def notes(rows: Sequence[CountedRow]) -> list[NoteText]:
+        nonlocal host, part
+        number, first, _ = rows[0]
+        before, host = host, host_of(number, first)
+        # The Notes of a host follow each other.
+        part = part + 1 if host == before else 0
+        if host.startswith(NO_HOST):
+            found = plan.identify.read(first)
+            stix_id = ids.note_of_finding(report_type, found.key, found.state)
+        else:
+            stix_id = ids.note_of_host(report_type, host, part)
+        said = lead([number for number, _, _ in rows])
+        return [(stix_id, host_note(plan.notes, [row for _, row, _ in rows], most, said))]
+
+    return notes
 
 
 def _rows_at_once(plan: Plan) -> int:

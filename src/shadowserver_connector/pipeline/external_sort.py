@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
-from shadowserver_connector.mapping.rows import CountedRow
+from shadowserver_connector.mapping.texts.notes import CountedRow
 from shadowserver_connector.temporary import temporary_directory
 
 Item = tuple[str, int, int]
@@ -265,6 +265,10 @@ class HostSort:
             yield [(text, numbers[text], times.get(text, 1)) for text in block]
 
 
+NO_HOST: Final = "~"
+"""What the key of a row without a host begins with."""
+
+
 def host_reader(at: int | None) -> Callable[[int, list[str]], str]:
     """Return what makes the key by which rows are grouped, of a row's number and its cells.
 
@@ -273,7 +277,7 @@ def host_reader(at: int | None) -> Callable[[int, list[str]], str]:
 
     def host_of(number: int, row: list[str]) -> str:
         host = row[at].strip().lower() if at is not None else ""
-        return host or f"~{number:012d}"
+        return host or f"{NO_HOST}{number:012d}"
 
     return host_of
 

@@ -27,7 +27,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Counts of one converted report; ``rows == noted + merged + filtered + cut`` always holds."""
+    """Counts of one converted report.
+
+    ``rows == noted + merged + skipped + filtered + cut`` always holds.
+    """
 
     info: ReportInfo
     severity: str
@@ -40,13 +43,17 @@ class Outcome:
     """
     merged: int
     """Rows equal to another one, or with a Note equal to that of another: shown once."""
+    skipped: int
+    """Rows of findings that recur, and of which nothing is sent and nothing referred to."""
     filtered: int
     """Rows below ``min_severity``."""
     cut: int
     """Rows beyond ``max_findings``."""
     chunks: int
     objects: Mapping[str, int]
-    """Objects by STIX type, as sent: each chunk's copy counts."""
+    """Objects by STIX type, each chunk's copy counted."""
+    recurring: int
+    """Those of them that OpenCTI was sent on an earlier day."""
     size: int
     """Bytes of the original file."""
     sha256: str
@@ -55,8 +62,10 @@ class Outcome:
     """Kind of oddity to number of cells or rows."""
     remarks: tuple[str, ...] = ()
     """A sentence for each kind and column, with file, rows and column."""
+    over_time: Mapping[str, int] | None = None
+    """Findings by verdict (`history.comparison`), and gone; ``None`` without a history."""
 
     @property
     def balanced(self) -> bool:
         """Whether every row is accounted for."""
-        return self.rows == self.noted + self.merged + self.filtered + self.cut
+        return self.rows == self.noted + self.merged + self.skipped + self.filtered + self.cut

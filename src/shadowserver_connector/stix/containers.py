@@ -106,6 +106,7 @@ def case_incident(
 def note(
     origin: Origin,
     *,
+    stix_id: str,
     abstract: str,
     content: str,
     created: str,
@@ -114,13 +115,13 @@ def note(
 ) -> StixObject:
     """Return a Note on everything in ``object_refs``, which must not be empty.
 
-    Abstract, content and ``created`` identify it. Neither text may start or end with a space or
-    hold a bare `<`: the platform's import would rewrite it, and the id with it.
+    ``stix_id`` is one of ours (`ids.note_of_finding`). The platform takes two Notes with the same
+    texts and ``created`` for one. Neither text may hold a bare `<`: its import would rewrite it.
     """
     stix_note: StixObject = {
         "type": "note",
         "spec_version": SPEC_VERSION,
-        "id": ids.note(content=content, created=created, abstract=abstract),
+        "id": stix_id,
         "created_by_ref": origin.author,
         "created": created,
         "modified": created,

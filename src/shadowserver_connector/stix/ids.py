@@ -3,7 +3,7 @@
 OpenCTI derives the id of an object from its identifying fields: a UUIDv5 over their canonical
 JSON (RFC 8785). An id of ours that differs would be kept as an alias and could merge objects that
 have nothing in common, so each function here follows the platform's rule for its type. Network
-traffic is the exception: see `network_traffic`.
+traffic and notes are the exceptions: see `network_traffic` and `note_of_finding`.
 
 Every function is pure, takes values that are already normalised (`mapping.values`), and costs a
 microsecond or two, as some run several times a row. Text must be encodable as UTF-8: a lone
@@ -226,21 +226,20 @@ def observed_data_of_json(object_refs: str) -> str:
     return _id("observed-data", f'{{"objects":{object_refs}}}')
 
 
-def note(*, content: str, created: str, abstract: str) -> str:
-    """Return the id of a note; `created` with milliseconds and `Z`."""
-    return _of_fields(
-        "note",
-        attribute_abstract=abstract.strip(_JS_WHITESPACE),
-        content=content.strip(_JS_WHITESPACE),
-        created=created,
-    )
+def note_of_finding(report_type: str, key: bytes, state: bytes) -> str:
+    """Return our own fixed id of the note on a finding in a state (`FindingIdentity`).
 
-
-def note_of_json(*, content: str, created: str, abstract: str) -> str:
-    """Return the id of a note whose texts are given as JSON, without space at their ends."""
+    The platform hashes the text, which says when the finding was seen. Under this id it finds the
+    note again whenever it is sent, and puts the new text in the place of the old one.
+    """
     return _id(
-        "note", f'{{"attribute_abstract":{abstract},"content":{content},"created":"{created}"}}'
+        "note", f'{{"finding":"{key.hex()}","state":"{state.hex()}","type":"{report_type}"}}'
     )
+
+
+def note_of_host(report_type: str, host: str, number: int) -> str:
+    """Return our own fixed id of a note on a host's findings; a host with many has several."""
+    return _id("note", f'{{"host":{_quote(host)},"number":{number:d},"type":"{report_type}"}}')
 
 
 def report(*, name: str, published: str) -> str:

@@ -149,14 +149,19 @@ class Encoders:
         return made
 
     def note(
-        self, abstract: str, content: str, created: str, refs: tuple[str, ...], rows: int
+        self,
+        stix_id: str,
+        abstract: str,
+        content: str,
+        created: str,
+        refs: tuple[str, ...],
+        rows: int,
     ) -> NoteDraft:
         """Return a Note of some rows without its containers, as `stix.containers` makes it.
 
         ``content`` is given as JSON.
         """
         about = orjson.dumps(abstract).decode()
-        stix_id = ids.note_of_json(content=content, created=created, abstract=about)
         a, b, c, d, e, f = self._note
         body = f"{a}{stix_id}{b}{created}{c}{created}{d}{about}{e}{content}{f}"
         return NoteDraft(stix_id, body.encode(), refs, rows)
@@ -224,7 +229,12 @@ def _with_id(example: StixObject) -> StixObject:
 
 def _note_example(origin: Origin) -> StixObject:
     note = containers.note(
-        origin, abstract="-", content="-", created=text_mark("time"), object_refs=("-",)
+        origin,
+        stix_id="-",
+        abstract="-",
+        content="-",
+        created=text_mark("time"),
+        object_refs=("-",),
     )
     note |= {"abstract": json_mark("abstract"), "content": json_mark("content")}
     del note["object_refs"]

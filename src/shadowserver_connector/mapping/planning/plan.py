@@ -29,6 +29,7 @@ from shadowserver_connector.mapping.objects.threats import (
 )
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
 from shadowserver_connector.mapping.objects.traffic import TrafficBuilder, compile_traffic
+from shadowserver_connector.mapping.planning.finding_identity import FindingIdentifier
 from shadowserver_connector.mapping.texts.notes import NoteColumn, note_columns
 
 CACHED_COMBINATIONS: Final = 512
@@ -206,10 +207,23 @@ class Plan:
     tags: int | None
     unused: tuple[tuple[int, ColumnReader], ...]
     """Columns that become nothing here; their bad cells are counted as those of others."""
+    identify: FindingIdentifier
+    moving: tuple[int, ...]
+    """Columns that sections read, and of which a finding that recurs has another cell."""
+    traffic_moves: bool
+    """Whether a finding that recurs has another traffic."""
 
 
-def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
-    """Return the plan for a header whose columns the catalogue has named."""
+def compile_plan(
+    columns: Sequence[Column],
+    context: Context,
+    identify: FindingIdentifier,
+    volatile: frozenset[int],
+) -> Plan:
+    """Return the plan for a header whose columns the catalogue has named.
+
+    ``volatile`` are the places of columns that say nothing of a finding's identity or state.
+    """
     primary = context.report_type.primary
     host = _index(columns, "ip", primary)
     count = _index(columns, "count")
@@ -235,7 +249,18 @@ def compile_plan(columns: Sequence[Column], context: Context) -> Plan:
         else (count, ColumnReader(columns[count], context.cache_budget)),
         tags=_index(columns, "tags"),
         unused=_unused(columns, context, traffic),
+        identify=identify,
+        moving=_moving(columns, context, volatile),
+        traffic_moves=any(columns[at].role in (*TRAFFIC_ROLES, "ip") for at in volatile),
     )
+
+
+def _moving(
+    columns: Sequence[Column], context: Context, volatile: frozenset[int]
+) -> tuple[int, ...]:
+    groups = _groups(list(enumerate(columns)), context)
+    read = {at for _, _, own, also_reads in groups for at, _ in (*own, *also_reads)}
+    return tuple(sorted(volatile & read))
 
 
 def _unused(

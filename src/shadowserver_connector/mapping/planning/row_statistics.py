@@ -82,6 +82,8 @@ class RowStatistics:
     cut: int = 0
     repeated: int = 0
     """Rows to be converted that are equal, cell by cell, to another one."""
+    recurring: int = 0
+    """Rows that are counted and not converted, as OpenCTI has what they would become."""
     severities: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, str] = field(default_factory=dict)
     """Cell of the primary address -> highest severity seen there."""

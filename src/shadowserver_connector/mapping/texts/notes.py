@@ -11,6 +11,8 @@ from typing import Final
 import orjson
 
 from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.texts import markdown
 
@@ -24,6 +26,18 @@ _SHORT: Final = 200
 _REMEMBERED: Final = 2_048
 
 Row = list[str]
+
+CountedRow = tuple[int, Row, int]
+"""Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
+
+NoteText = tuple[str, str]
+"""Id of a Note, and its text as JSON."""
+
+NoteWriter = Callable[[Sequence[CountedRow]], Sequence[NoteText]]
+"""Returns the Notes of some rows of one host: one of each, one of all, or none."""
+
+Lead = Callable[[Sequence[int]], list[str]]
+"""Returns what is said first in a Note of rows with these numbers: lines of a table, in JSON."""
 
 
 class NoteColumn:
@@ -88,19 +102,39 @@ _LINE_END: Final = _in_json(" |\n")
 _NEW_LINE: Final = _in_json("\n")
 
 
-def finding_notes(
-    columns: Sequence[NoteColumn], rows: Sequence[Row], most: int = NOTE_BYTES
-) -> list[str]:
-    """Return a Note of each row."""
-    return [finding_note(columns, row, most) for row in rows]
+def no_lead(numbers: Sequence[int]) -> list[str]:
+    """Say nothing before the cells."""
+    return []
 
 
-def finding_note(columns: Sequence[NoteColumn], row: Row, most: int = NOTE_BYTES) -> str:
+def history_lead(comparison: Comparison) -> Lead:
+    """Return what says since when findings are reported."""
+
+    def lead(numbers: Sequence[int]) -> list[str]:
+        days = sorted({comparison.first[number - 1] for number in numbers})
+        since = sorted({comparison.since[number - 1] for number in numbers})
+        lines = [_in_json(f"| First reported | {_days(days)}")]
+        if since != days:
+            lines.append(_in_json(f"| Unchanged since | {_days(since)}"))
+        return lines
+
+    return lead
+
+
+def _days(numbers: Sequence[int]) -> str:
+    first, last = day_of(numbers[0]), day_of(numbers[-1])
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
+def finding_note(
+    columns: Sequence[NoteColumn], row: Row, most: int = NOTE_BYTES, lead: Sequence[str] = ()
+) -> str:
     """Return the non-empty cells of a row as a table of fields and values, in JSON.
 
-    A last line says how many cells there was no room for in ``most`` bytes, about.
+    ``lead`` are lines that come first. A last line says how many cells there was no room for in
+    ``most`` bytes, about.
     """
-    lines = []
+    lines = list(lead)
     for column in columns:
         cell = row[column.at]
         if cell:
@@ -127,10 +161,16 @@ def _within(lines: Sequence[str], most: int) -> list[str]:
     return kept
 
 
-def host_note(columns: Sequence[NoteColumn], rows: Sequence[Row], most: int = NOTE_BYTES) -> str:
+def host_note(
+    columns: Sequence[NoteColumn],
+    rows: Sequence[Row],
+    most: int = NOTE_BYTES,
+    lead: Sequence[str] = (),
+) -> str:
     """Return a host's findings: what they share as fields and values, the rest as rows; in JSON.
 
-    A last line says how many there was no room for in ``most`` bytes, about.
+    ``lead`` are lines that come first. A last line says how many findings there was no room for in
+    ``most`` bytes, about.
     """
     first = rows[0]
     shared: list[NoteColumn] = []
@@ -139,7 +179,7 @@ def host_note(columns: Sequence[NoteColumn], rows: Sequence[Row], most: int = NO
         at = column.at
         same = all(row[at] == first[at] for row in rows)
         (shared if same else varying).append(column)
-    facts = finding_note(shared, first, most // 2)
+    facts = finding_note(shared, first, most // 2, lead)
     if not varying:
         return facts
     cells = [

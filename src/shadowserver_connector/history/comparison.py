@@ -1,0 +1,60 @@
+"""What a report is against the history: its verdict on each row, and on the report as a whole."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, NamedTuple
+
+NEW: Final = 0
+CHANGED: Final = 1
+RECURRING: Final = 2
+RESURFACED: Final = 3
+
+VERDICTS: Final = ("new", "changed", "recurring", "resurfaced")
+"""Names of the verdicts, by their numbers."""
+
+
+class ReportFeed(NamedTuple):
+    """The reports that are compared with each other."""
+
+    type: str
+    list: str
+
+
+class GoneFinding(NamedTuple):
+    """A finding of the last report that is not in this one."""
+
+    key: bytes
+    label: str
+    first: date
+    last: date
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A report against the history, as a whole and by row: from 0, as they were added."""
+
+    verdicts: bytes
+    """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
+    due: bytes
+    """By row: 1 where its finding recurs and OpenCTI is to be told so, else 0."""
+    first: array[int]
+    """By row: number of the first day of its finding (`record.day_of`)."""
+    since: array[int]
+    """By row: number of the day since when its finding is as it is."""
+    counts: Mapping[str, int]
+    """Findings by verdict, by ``VERDICTS``; there may be fewer than rows."""
+    previous: date | None
+    """Day of the last report of the feed before this one; without one nothing can be gone."""
+    gone: int
+    """Findings of that report that are not in this one."""
+    which: tuple[GoneFinding, ...]
+    """Those of them that were open longest, at most ``MOST_GONE``."""
+
+    def summary(self) -> dict[str, int]:
+        """Return the number of findings by verdict, and ``gone``."""
+        return {**self.counts, "gone": self.gone}
