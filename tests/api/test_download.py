@@ -14,7 +14,6 @@ import pytest
 from shadowserver_connector.api import Downloaded, ReportsApi, RetryPolicy
 from shadowserver_connector.api.connection import is_too_slow
 from shadowserver_connector.api.download import fetch, report_url, target_path
-from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     DiskFullError,
@@ -25,6 +24,7 @@ from shadowserver_connector.errors import (
     TransferError,
 )
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.waiting import RetryLaterError
 from tests.api.memory import DAY, csv
 
 ID = "Zy9" * 16

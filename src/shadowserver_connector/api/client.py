@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from operator import attrgetter
@@ -19,8 +21,10 @@ from shadowserver_connector.api.answers import AnswerError, DayEvents
 from shadowserver_connector.api.connection import (
     base_url,
     failure,
+    is_transient,
     open_client,
     read_bounded,
+    retry_after_seconds,
     tls_context,
     usual_network,
     without_request_logs,
@@ -34,18 +38,11 @@ from shadowserver_connector.api.download import (
     take_any,
     target_path,
 )
-from shadowserver_connector.api.retry import (
-    RateLimiter,
-    RetryLaterError,
-    RetryPolicy,
-    call,
-    is_transient,
-    retry_after_seconds,
-)
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.network import Network
 from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.waiting import RetryLaterError, RetryPolicy
 
 
 def sign(body: bytes, secret: str) -> str:
@@ -63,6 +60,32 @@ _MAX_ANSWER_BYTES = 4 * 1024**2
 # Seconds for the whole of an answer, or the time-out where that is longer: 3 KB a second for a
 # full list.
 _ANSWER_SECONDS = 120.0
+
+
+class RateLimiter:
+    """Hands out start times that are at least ``1 / per_second`` seconds apart."""
+
+    def __init__(
+        self,
+        per_second: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._interval = 1 / per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        """Return when the next request may start."""
+        with self._lock:
+            now = self._clock()
+            start = max(now, self._next)
+            self._next = start + self._interval
+        if start > now:
+            self._sleep(start - now)
 
 
 class ReportsApi:
@@ -210,7 +233,7 @@ class ReportsApi:
                     timeout=self._timeout,
                 )
 
-        return call(self._retry, f"download of {report.file}", attempt)
+        return self._retry.call(f"download of {report.file}", attempt)
 
     def _list_type(
         self, day: date, lists: Sequence[str], name: str, limit: int
@@ -241,7 +264,7 @@ class ReportsApi:
             with without_request_logs():
                 return self._ask_once(method, body, read)
 
-        return call(self._retry, method, attempt)
+        return self._retry.call(method, attempt)
 
     def _ask_once(self, method: str, body: bytes, read: Callable[[object], T]) -> T:
         headers = {"HMAC2": sign(body, self._secret), "Content-Type": "application/json"}

@@ -46,8 +46,8 @@ from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_nam
 from shadowserver_connector.report.parse_warnings import printable
 from shadowserver_connector.report.report_files import ReportFile, find_reports, shown_path
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
-from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import are_bytes_known
+from shadowserver_connector.waiting import CLUSTER, Waiter
 
 _ENDINGS: Final = (".csv", ".gz", ".zip")
 _ENDING: Final = re.compile(r"(\.csv)?\.(csv|gz|zip)$", re.IGNORECASE)
@@ -495,7 +495,7 @@ def _told(error: Exception) -> str:
 def _awaiting_cluster(waiter: Waiter, convert: Convert) -> Convert:
     """Return a conversion that begins again until the cluster is there: no report is at fault."""
     return lambda *conversion: waiter.until(
-        "the Dask cluster", partial(convert, *conversion), retried=ClusterLostError
+        CLUSTER, partial(convert, *conversion), retried=ClusterLostError
     )
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.api.retry import Retry, RetryPolicy
 from shadowserver_connector.connector.day import Subscription
 from shadowserver_connector.connector.events import Observe, Retried, both
 from shadowserver_connector.connector.helper import connect
@@ -23,7 +22,6 @@ from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
-from shadowserver_connector.pipeline.conversions import retry_while_disk_full
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.report_files import shown_path
@@ -32,8 +30,8 @@ from shadowserver_connector.settings.opencti_section import ConnectorSettings
 from shadowserver_connector.settings.settings import ApiCredentials, conversion_options
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities, abilities, within
-from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.temporary import private_directory, temporary_directory
+from shadowserver_connector.waiting import SCHEDULER, Log, Retry, RetryPolicy, Waiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class Process:
         settings = self.loaded.settings.shadowserver
         with ExitStack() as stack:
             executor = self.waiter.until(
-                "the Dask scheduler",
+                SCHEDULER,
                 lambda: stack.enter_context(
                     open_executor(settings.workers, settings.dask_scheduler)
                 ),
@@ -84,9 +82,7 @@ class Process:
         can = abilities(helper)
         say_what_pycti_lacks(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
-        workspace = retry_while_disk_full(
-            self.waiter, lambda: _workspace(settings.connector.id or "")
-        )
+        workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id or ""))
         options = within(conversion_options(chosen), can)
         importer = Importer(helper, can, self.waiter, options, under_way=self.under_way)
         poll = do_nothing
