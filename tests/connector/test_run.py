@@ -129,7 +129,7 @@ def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -
     convert = changes.pop("convert", convert_simply)
     parts: dict[str, Any] = {"now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC)}
     return Subscription(
-        Importer(helper, abilities(helper), waiter, Options(), convert),
+        importer=Importer(helper, abilities(helper), waiter, Options(), convert),
         settings=settings,
         api=api,  # type: ignore[arg-type]
         state_store=StateStore(helper, waiter),

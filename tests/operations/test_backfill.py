@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.imports import backfill, days_of, fetch_into, listed
 from shadowserver_connector.pipeline.bounds import DiskFloor
@@ -43,10 +43,12 @@ def api() -> Iterator[ReportsApi]:
         ReportsApi(
             KEY,
             SECRET,
-            api_url=simulator.api_url,
-            download_url=simulator.download_url,
-            requests_per_second=1_000,
-            retry=RetryPolicy(sleep=lambda seconds: None),
+            ApiOptions(
+                api_url=simulator.api_url,
+                download_url=simulator.download_url,
+                requests_per_second=1_000,
+                retry=RetryPolicy(sleep=lambda seconds: None),
+            ),
         ) as client,
     ):
         yield client

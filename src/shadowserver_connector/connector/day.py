@@ -56,19 +56,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass
-class Subscription:
-    """What the scheduled run works with: what Shadowserver lists for the key, and the state."""
+@dataclass(kw_only=True)
+class ReportSource:
+    """What brings reports to the connector by itself, and what it works with."""
 
     importer: Importer
     settings: ShadowserverSettings
-    api: ReportsApi
     state_store: StateStore
     workspace: Path
-    """A directory of this connector's own, for downloads."""
+    """A directory of this connector's own, for downloads and what is unpacked."""
     executor: Executor | None = None
     """Where reports are converted ahead of their turn; without it they are in their turn."""
-    now: Callable[[], datetime] = now
     observe: Observe = ignore
     """Told what happens, for status and metrics."""
 
@@ -81,6 +79,14 @@ class Subscription:
     def log(self) -> Log:
         """The connector's logger."""
         return self.waiter.log
+
+
+@dataclass(kw_only=True)
+class Subscription(ReportSource):
+    """What the scheduled run works with: what Shadowserver lists for the key, and the state."""
+
+    api: ReportsApi
+    now: Callable[[], datetime] = now
 
     def tell(self, result: Result, seconds: float) -> None:
         """Log what became of a report, and let those know who keep count."""
