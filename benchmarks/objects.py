@@ -19,7 +19,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 
 ROWS_OF_HOST: Final = 4
 LEAN: Final = "host, lean"

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shadowserver_connector.api import DayEvents, ReportsApi, Retry, RetryPolicy
+from shadowserver_connector.api import ApiOptions, DayEvents, ReportsApi, Retry, RetryPolicy
 from shadowserver_connector.api.client import API_URL, sign
 from shadowserver_connector.errors import (
     ApiUnavailableError,
@@ -39,9 +39,8 @@ def client(handler: Handler, **policy: object) -> ReportsApi:
     return ReportsApi(
         KEY,
         SECRET,
+        ApiOptions(requests_per_second=1e6, retry=retry),
         transport=httpx.MockTransport(handler),
-        requests_per_second=1e6,
-        retry=retry,
     )
 
 
@@ -381,7 +380,7 @@ def test_ids_stay_out_of_reprs() -> None:
 def test_hosts_must_be_reached_by_https(setting: str, url: str) -> None:
     """A wrong address stops the start, names the setting, and shows no password."""
     with pytest.raises(SettingsError, match=f"SHADOWSERVER_{setting.upper()}") as caught:
-        ReportsApi(KEY, SECRET, **{setting: url})  # type: ignore[arg-type]
+        ReportsApi(KEY, SECRET, ApiOptions(**{setting: url}))  # type: ignore[arg-type]
     assert "pass@" not in str(caught.value)
 
 
@@ -390,7 +389,7 @@ def test_another_host_may_be_configured(url: str) -> None:
     """Exactly one slash stands between address and method."""
     answers = Answers([])
     transport = httpx.MockTransport(answers)
-    with ReportsApi(KEY, SECRET, api_url=url, transport=transport) as api:
+    with ReportsApi(KEY, SECRET, ApiOptions(api_url=url), transport=transport) as api:
         api.types()
     assert str(answers.requests[0].url) == "https://mirror.example/a/reports/types"
 
@@ -412,7 +411,7 @@ def test_a_ca_bundle_that_cannot_be_read_is_a_wrong_setting(
     if content is not None:
         bundle.write_bytes(content)
     with pytest.raises(SettingsError, match=r"ca\.pem"):
-        ReportsApi(KEY, SECRET, ca_bundle=bundle)
+        ReportsApi(KEY, SECRET, ApiOptions(ca_bundle=bundle))
 
 
 def test_no_credentials_reach_the_download_host(tmp_path: Path) -> None:
@@ -443,9 +442,8 @@ def test_every_request_keeps_the_pace(tmp_path: Path) -> None:
     with ReportsApi(
         KEY,
         SECRET,
+        ApiOptions(requests_per_second=0.001, retry=RetryPolicy(attempts=2, sleep=slept.append)),
         transport=httpx.MockTransport(answers),
-        requests_per_second=0.001,
-        retry=RetryPolicy(attempts=2, sleep=slept.append),
     ) as api:
         (report,) = api.list_reports(DAY)
         api.download(report, tmp_path)

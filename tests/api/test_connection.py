@@ -20,8 +20,8 @@ from shadowserver_connector.api.connection import (
     without_request_logs,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError
-from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, TransferError
+from shadowserver_connector.waiting import RetryLaterError
 
 
 @pytest.mark.parametrize(

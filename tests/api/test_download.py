@@ -11,10 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shadowserver_connector.api import Downloaded, ReportsApi, RetryPolicy
+from shadowserver_connector.api import ApiOptions, Downloaded, ReportsApi, RetryPolicy
 from shadowserver_connector.api.connection import is_too_slow
 from shadowserver_connector.api.download import fetch, report_url, target_path
-from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     DiskFullError,
@@ -25,6 +24,7 @@ from shadowserver_connector.errors import (
     TransferError,
 )
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.waiting import RetryLaterError
 from tests.api.memory import DAY, csv
 
 ID = "Zy9" * 16
@@ -53,10 +53,8 @@ def download(
     with ReportsApi(
         "k",
         "s",
+        ApiOptions(retry=retry, max_bytes=max_bytes, requests_per_second=1e6),
         transport=httpx.MockTransport(handler),
-        retry=retry,
-        max_bytes=max_bytes,
-        requests_per_second=1e6,
     ) as api:
         done = api.download(report(), into)
     return done, len(replies) - len(left)
@@ -351,7 +349,9 @@ def asking(into: Path, reply: httpx.Response, most: int) -> list[int]:
     retries: list[object] = []
     retry = RetryPolicy(attempts=3, sleep=lambda _: None, on_retry=retries.append)
     with (
-        ReportsApi("k", "s", transport=httpx.MockTransport(handler), retry=retry) as api,
+        ReportsApi(
+            "k", "s", ApiOptions(retry=retry), transport=httpx.MockTransport(handler)
+        ) as api,
         pytest.raises(NoRoomError) if most < 3 * 2**20 else nullcontext(),
     ):
         assert api.download(report(), into, take).size == 3 * 2**20

@@ -16,7 +16,14 @@ import httpx
 import orjson
 import pytest
 
-from shadowserver_connector.api import ReportsApi, RetryPolicy, answers, client, connection
+from shadowserver_connector.api import (
+    ApiOptions,
+    ReportsApi,
+    RetryPolicy,
+    answers,
+    client,
+    connection,
+)
 from shadowserver_connector.api.answers import AnswerError
 from shadowserver_connector.api.connection import read_bounded
 from shadowserver_connector.api.deadline import Deadline, TooLateError
@@ -42,10 +49,12 @@ def connect(port: int, timeout: float = 0.3) -> ReportsApi:
     return ReportsApi(
         KEY,
         SECRET,
-        api_url=f"http://127.0.0.1:{port}/",
-        download_url=f"http://127.0.0.1:{port}/",
-        timeout=timeout,
-        retry=RetryPolicy(attempts=1),
+        ApiOptions(
+            api_url=f"http://127.0.0.1:{port}/",
+            download_url=f"http://127.0.0.1:{port}/",
+            timeout=timeout,
+            retry=RetryPolicy(attempts=1),
+        ),
     )
 
 

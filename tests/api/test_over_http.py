@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from shadowserver_connector.api import ReportsApi, RetryPolicy
+from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
 from shadowserver_connector.api.connection import tls_context
 from shadowserver_connector.errors import (
     ApiUnavailableError,
@@ -57,12 +57,14 @@ def connect(
     return ReportsApi(
         KEY,
         secret,
-        api_url=simulator.api_url,
-        download_url=download_url or simulator.download_url,
-        timeout=timeout,
-        connections=connections,
-        requests_per_second=1e6,
-        retry=RetryPolicy(attempts=3, sleep=lambda _: None),
+        ApiOptions(
+            api_url=simulator.api_url,
+            download_url=download_url or simulator.download_url,
+            timeout=timeout,
+            connections=connections,
+            requests_per_second=1e6,
+            retry=RetryPolicy(attempts=3, sleep=lambda _: None),
+        ),
     )
 
 
@@ -319,11 +321,13 @@ def connect_by_name(ca_bundle: Path | None, host: str = API_HOST) -> ReportsApi:
     return ReportsApi(
         KEY,
         SECRET,
-        api_url=f"https://{host}/api2/",
-        download_url=f"https://{FILE_HOST}/dl/",
-        ca_bundle=ca_bundle,
-        requests_per_second=1e6,
-        retry=RetryPolicy(attempts=2, sleep=lambda _: None),
+        ApiOptions(
+            api_url=f"https://{host}/api2/",
+            download_url=f"https://{FILE_HOST}/dl/",
+            ca_bundle=ca_bundle,
+            requests_per_second=1e6,
+            retry=RetryPolicy(attempts=2, sleep=lambda _: None),
+        ),
     )
 
 

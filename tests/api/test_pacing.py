@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 
-from shadowserver_connector.api.retry import RateLimiter
+from shadowserver_connector.api.client import RateLimiter
 
 
 def test_requests_are_spaced_without_delaying_the_first() -> None:

@@ -5,15 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shadowserver_connector.api.retry import (
-    Retry,
-    RetryLaterError,
-    RetryPolicy,
-    call,
-    is_transient,
-    retry_after_seconds,
-)
+from shadowserver_connector.api.connection import is_transient, retry_after_seconds
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError, TransferError
+from shadowserver_connector.waiting import Retry, RetryLaterError, RetryPolicy
 
 NOW = datetime(2024, 1, 31, 12, 0, 0, tzinfo=UTC)
 
@@ -35,7 +29,7 @@ def test_a_failure_that_may_pass_is_tried_again() -> None:
     """The result of the first attempt that succeeds is returned, after as many waits."""
     slept: list[float] = []
     policy = RetryPolicy(attempts=3, sleep=slept.append)
-    assert call(policy, "x", failing(2, lambda: RetryLaterError("down"))) == "done"
+    assert policy.call("x", failing(2, lambda: RetryLaterError("down"))) == "done"
     assert len(slept) == 2
 
 
@@ -45,7 +39,7 @@ def test_attempts_are_bounded_and_the_error_says_how_many() -> None:
     policy = RetryPolicy(attempts=3, sleep=slept.append)
     attempt = failing(9, lambda: RetryLaterError("it broke off", kind=TransferError))
     with pytest.raises(TransferError, match=r"^download of a\.csv: it broke off \(3 attempts\)"):
-        call(policy, "download of a.csv", attempt)
+        policy.call("download of a.csv", attempt)
     assert len(slept) == 2
 
 
@@ -53,7 +47,7 @@ def test_other_errors_are_final() -> None:
     """Nothing but a failure that may pass is tried again."""
     policy = RetryPolicy(sleep=lambda _: pytest.fail("waited"))
     with pytest.raises(CredentialsError):
-        call(policy, "x", failing(1, lambda: CredentialsError("refused")))
+        policy.call("x", failing(1, lambda: CredentialsError("refused")))
 
 
 def test_waits_grow_randomly_and_stay_bounded() -> None:
@@ -63,7 +57,7 @@ def test_waits_grow_randomly_and_stay_bounded() -> None:
         slept: list[float] = []
         policy = RetryPolicy(attempts=6, first_wait=1, longest_wait=5, sleep=slept.append)
         with pytest.raises(ApiUnavailableError):
-            call(policy, "x", failing(9, lambda: RetryLaterError("down")))
+            policy.call("x", failing(9, lambda: RetryLaterError("down")))
         runs.append(slept)
     for bound, waits in zip([1, 2, 4, 5, 5], zip(*runs, strict=True), strict=True):
         assert min(waits) >= 0
@@ -79,7 +73,7 @@ def test_retry_after_is_honoured_and_bounded(asked: float, least: float) -> None
     policy = RetryPolicy(
         attempts=2, first_wait=1, longest_wait=2, longest_retry_after=20, sleep=slept.append
     )
-    assert call(policy, "x", failing(1, lambda: RetryLaterError("busy", retry_after=asked)))
+    assert policy.call("x", failing(1, lambda: RetryLaterError("busy", retry_after=asked)))
     assert least <= slept[0] <= least + 1
 
 
@@ -87,7 +81,7 @@ def test_each_wait_is_reported_before_it_begins() -> None:
     """The callback learns what failed, why, how often, and how long the wait will be."""
     events: list[object] = []
     policy = RetryPolicy(attempts=3, sleep=events.append, on_retry=events.append)
-    call(policy, "reports/list", failing(2, lambda: RetryLaterError("status 503")))
+    policy.call("reports/list", failing(2, lambda: RetryLaterError("status 503")))
     first, first_wait, second, second_wait = events
     assert first == Retry("reports/list", 1, first_wait, "status 503")  # type: ignore[arg-type]
     assert second == Retry("reports/list", 2, second_wait, "status 503")  # type: ignore[arg-type]
@@ -100,7 +94,7 @@ def test_a_sleep_that_raises_ends_the_call() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        call(RetryPolicy(sleep=stop), "x", failing(1, lambda: RetryLaterError("down")))
+        RetryPolicy(sleep=stop).call("x", failing(1, lambda: RetryLaterError("down")))
 
 
 @pytest.mark.parametrize(

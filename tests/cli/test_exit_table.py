@@ -26,7 +26,7 @@ from shadowserver_connector.operations.status import Status
 from shadowserver_connector.operations.status_file import write_status
 from shadowserver_connector.service import process
 from shadowserver_connector.simulator.server import Simulator
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 from tests.api.memory import KEY, SECRET
 from tests.connector.world import CONNECTOR, Reports, csv
 from tests.platform.errors import PlatformError

@@ -15,7 +15,7 @@ import pytest
 
 from shadowserver_connector.connector.helper import connect, pycti_log
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 ENVIRONMENT = {

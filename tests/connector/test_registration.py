@@ -19,8 +19,8 @@ from shadowserver_connector.connector.helper import advice, connect, installed, 
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
 from shadowserver_connector.operations.connections import open_session
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
-from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import WorkDeletedError
+from shadowserver_connector.waiting import Stopping, Waiter
 from tests.platform.errors import PlatformError
 from tests.platform.opencti import Fault, OpenCTI
 from tests.platform.schema import NEWEST, OLDER, OLDEST, Schema

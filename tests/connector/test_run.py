@@ -35,10 +35,10 @@ from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities
-from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.state.imported import State, with_day_open, with_done, with_failure
 from shadowserver_connector.state.serialisation import dump, load
+from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper
 
 TODAY = date(2024, 3, 10)
@@ -119,15 +119,17 @@ def helper() -> FakeHelper:
 
 def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -> Subscription:
     """Return a subscription whose importer hardly waits."""
-    waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
+    waiter = Waiter(
+        threading.Event(),
+        helper.connector_logger,
+        first_pause=0.001,
+        patience=changes.pop("patience", 0.01),
+    )
     settings = ShadowserverSettings.model_validate(changes.pop("settings", {}))
     convert = changes.pop("convert", convert_simply)
-    parts: dict[str, Any] = {
-        "now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC),
-        "patience": 0.01,
-    }
+    parts: dict[str, Any] = {"now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC)}
     return Subscription(
-        Importer(helper, abilities(helper), waiter, Options(), convert),
+        importer=Importer(helper, abilities(helper), waiter, Options(), convert),
         settings=settings,
         api=api,  # type: ignore[arg-type]
         state_store=StateStore(helper, waiter),

@@ -11,7 +11,7 @@ from shadowserver_connector.connector import schedule
 from shadowserver_connector.connector.schedule import RESET, RETRY_AFTER, run_for_ever, run_guarded
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import CredentialsError
-from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 DAY = timedelta(days=1)

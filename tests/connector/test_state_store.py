@@ -11,9 +11,9 @@ import requests
 from shadowserver_connector.connector.state_store import DAMAGED, StateResetError, StateStore
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump, load
+from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeHelper
 
 INFO = ReportInfo(type="scan_ssl", day=date(2024, 1, 31), file="a.csv", list="l", id="i")
@@ -179,7 +179,7 @@ def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
 
 def test_the_end_of_a_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """An OpenCTI that is down does not keep the process from ending; it is said."""
-    monkeypatch.setattr("shadowserver_connector.connector.state_store._PATIENCE", 0.01)
+    monkeypatch.setattr("shadowserver_connector.connector.state_store.LAST_RUN_PATIENCE", 0.01)
     helper = FakeHelper()
     helper.ping_failures = [requests.ConnectionError() for _ in range(1000)]
     memory(helper).show_last_run()

@@ -26,8 +26,8 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
-from shadowserver_connector.sink.waiting import Patience, Waiter
 from shadowserver_connector.state.imported import State, with_done
+from shadowserver_connector.waiting import Waiter
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
@@ -119,7 +119,7 @@ def waiter() -> Waiter:
 
 def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
     """For each that is waited for by itself; an error that waiting cannot cure costs none."""
-    patience = Patience(waiter(), seconds=0.05)
+    impatient = replace(waiter(), patience=0.05)
     attempts: list[str] = []
 
     def down() -> None:
@@ -129,13 +129,13 @@ def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
     def attempts_of(who: str) -> int:
         attempts.clear()
         with pytest.raises(ApiUnavailableError):
-            patience.until(who, "it", down)
+            impatient.until_patience_ends(who, "it", down)
         return len(attempts)
 
     assert attempts_of("one") > 1
     assert attempts_of("one") == 1
     assert attempts_of("other") > 1
-    assert patience.until("one", "it", lambda: 5) == 5
+    assert impatient.until_patience_ends("one", "it", lambda: 5) == 5
     assert attempts_of("one") > 1
     assert attempts_of("other") == 1
 

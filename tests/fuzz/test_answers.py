@@ -16,7 +16,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from shadowserver_connector.api import ReportsApi, RetryPolicy, answers
+from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy, answers
 from shadowserver_connector.api.answers import AnswerError
 from shadowserver_connector.api.download import report_url, target_path
 from shadowserver_connector.errors import (
@@ -175,11 +175,13 @@ def _call(make: Callable[[], httpx.Response], ask: Callable[[ReportsApi], Any]) 
     with ReportsApi(
         KEY,
         SECRET,
-        api_url="https://api.example.org/",
-        download_url=HOST,
+        ApiOptions(
+            api_url="https://api.example.org/",
+            download_url=HOST,
+            requests_per_second=1e9,
+            retry=RetryPolicy(attempts=2, sleep=lambda _: None),
+        ),
         transport=httpx.MockTransport(lambda _: make()),
-        requests_per_second=1e9,
-        retry=RetryPolicy(attempts=2, sleep=lambda _: None),
     ) as api:
         answer = outcome(lambda: ask(api), FatalError, RetriableError, SkippableError)
     if isinstance(answer, ShadowserverConnectorError):

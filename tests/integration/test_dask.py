@@ -168,8 +168,8 @@ def test_cluster_that_comes_back_is_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what was there and what comes meanwhile fails, in a way that time may cure."""
-    monkeypatch.setattr(cluster_module, "_CONNECT", 1.0)
-    monkeypatch.setattr(cluster_module, "_CONNECT_AGAIN", 0.5)
+    monkeypatch.setattr(cluster_module, "CONNECT_CLUSTER", 1.0)
+    monkeypatch.setattr(cluster_module, "CONNECT_AGAIN", 0.5)
     jobs = reports(tmp_path)
     lost = r"to the Dask scheduler at .* was lost; .*check SHADOWSERVER_DASK_SCHEDULER"
     away = r"no Dask scheduler answers at .*; check SHADOWSERVER_DASK_SCHEDULER"
@@ -218,7 +218,7 @@ def test_lost_cluster_is_left_without_waiting(
             gone.kill()
             until(lambda: client_of(executor).status == "connecting")
         assert [name for name in threads() if name == "loop"] == []
-    monkeypatch.setattr(cluster_module, "_CONNECT", 1.0)
+    monkeypatch.setattr(cluster_module, "CONNECT_CLUSTER", 1.0)
     with started(tmp_path, 0) as gone:
         until(lambda: answers(gone.address))
         with open_executor(1, gone.address) as executor:

@@ -13,8 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.api.retry import RetryPolicy
+from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.operations.imports import backfill, days_of, fetch_into, listed
 from shadowserver_connector.pipeline.bounds import DiskFloor
@@ -23,7 +22,7 @@ from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.simulator.server import Simulator
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import RetryPolicy, Waiter
 from tests.api.memory import DAY, DAY_BEFORE, KEY, SECRET, MemoryStore, csv, stored
 from tests.operations.world import Counting, importer_of, sent
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
@@ -44,10 +43,12 @@ def api() -> Iterator[ReportsApi]:
         ReportsApi(
             KEY,
             SECRET,
-            api_url=simulator.api_url,
-            download_url=simulator.download_url,
-            requests_per_second=1_000,
-            retry=RetryPolicy(sleep=lambda seconds: None),
+            ApiOptions(
+                api_url=simulator.api_url,
+                download_url=simulator.download_url,
+                requests_per_second=1_000,
+                retry=RetryPolicy(sleep=lambda seconds: None),
+            ),
         ) as client,
     ):
         yield client

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone, both
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import NewerStateError
@@ -66,12 +67,14 @@ class Drop:
         self.memory.read()
         self.drop = DropFolder(
             self.folder,
-            self.settings,
-            importer,
-            self.memory,
-            self.work,
-            observe or self.events.append,
-            executor,
+            ReportSource(
+                importer=importer,
+                settings=self.settings,
+                state_store=self.memory,
+                workspace=self.work,
+                observe=observe or self.events.append,
+                executor=executor,
+            ),
         )
 
     def put(self, name: str, content: bytes) -> Path:

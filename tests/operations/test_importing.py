@@ -22,7 +22,7 @@ from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.waiting import Stopping
+from shadowserver_connector.waiting import Stopping
 from tests.operations.world import Counting, convert_simply, importer_of, report_of, sent
 from tests.sink.pycti_fakes import FakeHelper
 

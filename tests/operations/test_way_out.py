@@ -15,7 +15,7 @@ import pytest
 import requests
 from pycti import OpenCTIApiClient
 
-from shadowserver_connector.api import ReportsApi, RetryPolicy
+from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.connector import helper
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, SinkUnavailableError
@@ -110,12 +110,14 @@ def by_the_api(loaded: LoadedSettings) -> None:
     with ReportsApi(
         KEY,
         SECRET,
-        api_url=settings.shadowserver.api_url,
-        download_url=settings.shadowserver.download_url,
-        ca_bundle=settings.shadowserver.ca_bundle,
-        network=settings.network,
-        timeout=2,
-        retry=RetryPolicy(attempts=1),
+        ApiOptions(
+            api_url=settings.shadowserver.api_url,
+            download_url=settings.shadowserver.download_url,
+            ca_bundle=settings.shadowserver.ca_bundle,
+            network=settings.network,
+            timeout=2,
+            retry=RetryPolicy(attempts=1),
+        ),
     ) as api:
         assert api.ping()
 

@@ -17,7 +17,7 @@ from shadowserver_connector.pipeline.conversions import Convert
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.platform import abilities
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 from tests.mapping.conversion import csv_bytes
 from tests.mapping.rows import rows_of
 from tests.sink.pycti_fakes import FakeHelper

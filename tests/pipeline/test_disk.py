@@ -16,7 +16,7 @@ from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.downloads import downloads
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 FLOOR = 100 * 1024 * 1024

@@ -16,7 +16,7 @@ from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.downloads import Download, Fetched, completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 from tests.pipeline.growing import (
     BOUND,
     SIZES,

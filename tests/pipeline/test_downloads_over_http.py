@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.api import ReportsApi, RetryPolicy
+from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
 from shadowserver_connector.pipeline.bounds import bytes_below
 from shadowserver_connector.pipeline.downloads import completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure
@@ -60,10 +60,12 @@ def test_bytes_on_disk_are_bounded_while_files_come(tmp_path: Path, chunked: boo
         ReportsApi(
             KEY,
             SECRET,
-            api_url=simulator.api_url,
-            download_url=simulator.download_url,
-            requests_per_second=1e6,
-            retry=RetryPolicy(attempts=1, on_retry=retries.append),
+            ApiOptions(
+                api_url=simulator.api_url,
+                download_url=simulator.download_url,
+                requests_per_second=1e6,
+                retry=RetryPolicy(attempts=1, on_retry=retries.append),
+            ),
         ) as api,
     ):
         reports = api.list_reports(DAY)

@@ -207,7 +207,7 @@ def test_missing_dask_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.integration
 def test_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be there later, so the error can be retried."""
-    monkeypatch.setattr(cluster, "_CONNECT", 0.3)
+    monkeypatch.setattr(cluster, "CONNECT_CLUSTER", 0.3)
     address = f"tcp://127.0.0.1:{free_port()}"
     with (
         pytest.raises(RetriableError, match=f"{address}; check SHADOWSERVER_DASK_SCHEDULER"),

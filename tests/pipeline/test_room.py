@@ -14,12 +14,9 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.conversions import (
-    retry_while_disk_full,
-    retrying_while_disk_full,
-)
+from shadowserver_connector.pipeline.conversions import retrying_while_disk_full
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 INFO = ReportInfo("scan_ssl", date(2024, 1, 31), "a.csv")
@@ -41,7 +38,7 @@ def test_waits_as_long_as_it_takes_and_says_so_once(number: int) -> None:
             raise OSError(left.pop(), "full")
         return "done"
 
-    assert retry_while_disk_full(waiter(log), call) == "done"
+    assert waiter(log).until_disk_has_room(call) == "done"
     assert log.messages("warning") == ["Waiting"]
     assert log.messages("info") == ["Going on"]
 
@@ -55,7 +52,7 @@ def test_other_errors_are_not_waited_out(error: Exception) -> None:
 
     log = FakeLog()
     with pytest.raises(type(error)) as raised:
-        retry_while_disk_full(waiter(log), call)
+        waiter(log).until_disk_has_room(call)
     assert raised.value is error
     assert log.lines == []
 

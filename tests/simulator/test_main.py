@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.api.client import ApiOptions, ReportsApi
 
 
 @pytest.mark.integration
@@ -21,7 +21,7 @@ def test_program_prints_its_urls_serves_and_stops_on_sigterm() -> None:
             printed = [process.stdout.readline().strip() for _ in range(3)]
             urls = dict(line.split("=", 1) for line in printed[:2])
             assert re.fullmatch(r"2 reports of 2 days until \d{4}-\d\d-\d\d; .*", printed[2])
-            with ReportsApi("simulated-key", "simulated-secret", **urls) as api:
+            with ReportsApi("simulated-key", "simulated-secret", ApiOptions(**urls)) as api:
                 assert api.subscriptions() != []
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=20) == 0

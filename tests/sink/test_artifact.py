@@ -12,7 +12,7 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 from tests.platform.server import Answer
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 from tests.sink.uploads import Uploads, refused, stored

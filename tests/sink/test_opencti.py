@@ -15,13 +15,13 @@ from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
-from shadowserver_connector.sink.waiting import Stopping, Waiter
 from shadowserver_connector.sink.works import (
     Owner,
     WorkDeletedError,
     announce_or_fail,
     owner_of,
 )
+from shadowserver_connector.waiting import Stopping, Waiter
 from tests.platform.server import Answer
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
 from tests.sink.uploads import TOKEN, Uploads, refused, stored

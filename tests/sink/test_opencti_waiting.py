@@ -11,7 +11,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     SkippableError,
 )
-from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 

@@ -19,15 +19,17 @@ from shadowserver_connector.sink.platform import (
     abilities,
     as_ours,
     ask,
+    await_room,
     error_name,
     first_refusal,
     is_refusal,
     is_too_large,
+    queued_megabytes,
     reason,
     refusal,
 )
-from shadowserver_connector.sink.waiting import Stopping, Waiter, await_room, queued_megabytes
 from shadowserver_connector.sink.works import WorkDeletedError
+from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 NEW = Abilities("no_split", True, True, True)

@@ -200,7 +200,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from pycti import OpenCTIApiClient
 from shadowserver_connector.sink.artifact import upload
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 url, path, artifact_id = sys.argv[1:]
 api = OpenCTIApiClient(url, "token", perform_health_check=False)
 artifact = {

@@ -6,17 +6,17 @@ connection  the HTTP client of both hosts: TLS, proxies, time-outs, one pool, bo
             log
 deadline    a moment at which an exchange is over, whatever the other side still sends
 download    one report file from its id to the disk, hashed on the way, in constant memory
-retry       which failures are tried again, when and how often, and the pace of requests
 """
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.api.client import API_URL, DOWNLOAD_URL, ReportsApi
+from shadowserver_connector.api.client import API_URL, DOWNLOAD_URL, ApiOptions, ReportsApi
 from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.api.retry import Retry, RetryPolicy
+from shadowserver_connector.waiting import Retry, RetryPolicy
 
 __all__ = [
     "API_URL",
     "DOWNLOAD_URL",
+    "ApiOptions",
     "DayEvents",
     "Downloaded",
     "ReportsApi",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from pathlib import Path
@@ -19,8 +22,10 @@ from shadowserver_connector.api.answers import AnswerError, DayEvents
 from shadowserver_connector.api.connection import (
     base_url,
     failure,
+    is_transient,
     open_client,
     read_bounded,
+    retry_after_seconds,
     tls_context,
     usual_network,
     without_request_logs,
@@ -34,18 +39,11 @@ from shadowserver_connector.api.download import (
     take_any,
     target_path,
 )
-from shadowserver_connector.api.retry import (
-    RateLimiter,
-    RetryLaterError,
-    RetryPolicy,
-    call,
-    is_transient,
-    retry_after_seconds,
-)
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.network import Network
 from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.waiting import RetryLaterError, RetryPolicy
 
 
 def sign(body: bytes, secret: str) -> str:
@@ -65,6 +63,53 @@ _MAX_ANSWER_BYTES = 4 * 1024**2
 _ANSWER_SECONDS = 120.0
 
 
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """Where the Reports API is, and how it is talked to."""
+
+    api_url: str = API_URL
+    download_url: str = DOWNLOAD_URL
+    ca_bundle: Path | None = None
+    """PEM, instead of the usual certificates."""
+    network: Network | None = None
+    """What is usual for authorities and proxies; without it what the process environment says."""
+    connections: int = 8
+    """Open at the same time, to both hosts together."""
+    timeout: float = 45.0
+    """Seconds for each read or write, and for all headers of an answer together."""
+    requests_per_second: float = 9.0
+    """Of all threads together; Shadowserver asks for ten at most."""
+    max_bytes: int = MAX_REPORT_BYTES
+    """Reports above are refused."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class RateLimiter:
+    """Hands out start times that are at least ``1 / per_second`` seconds apart."""
+
+    def __init__(
+        self,
+        per_second: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._interval = 1 / per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        """Return when the next request may start."""
+        with self._lock:
+            now = self._clock()
+            start = max(now, self._next)
+            self._next = start + self._interval
+        if start > now:
+            self._sleep(start - now)
+
+
 class ReportsApi:
     """A client of the Reports API; safe to share between threads, to be closed after use.
 
@@ -76,50 +121,36 @@ class ReportsApi:
         self,
         api_key: str,
         secret: str,
+        options: ApiOptions | None = None,
         *,
-        api_url: str = API_URL,
-        download_url: str = DOWNLOAD_URL,
         transport: httpx.BaseTransport | None = None,
-        ca_bundle: Path | None = None,
-        network: Network | None = None,
-        connections: int = 8,
-        timeout: float = 45.0,
-        requests_per_second: float = 9.0,
-        max_bytes: int = MAX_REPORT_BYTES,
-        retry: RetryPolicy | None = None,
     ) -> None:
         """Open the pool; nothing is sent yet.
 
-        At most ``connections`` are open at the same time, to both hosts together.
-        ``timeout`` is in seconds, for each read or write, and for all headers of an answer
-        together. All threads together stay below ``requests_per_second``; waits for it use the
-        policy's ``sleep`` too. ``ca_bundle`` (PEM) replaces the usual certificates. ``network``
-        holds the usual variables for authorities and proxies; without it they are those of the
-        process. Reports above ``max_bytes`` are refused. ``transport`` replaces network, proxies
-        and TLS.
-
-        Raises SettingsError for an URL, proxy or CA file that cannot be used.
+        ``transport`` replaces network, proxies and TLS. Raises SettingsError for an URL, proxy or
+        CA file that cannot be used.
         """
+        options = options or ApiOptions()
         self._key = api_key
         self._secret = secret
-        self._api_url = base_url(api_url, "SHADOWSERVER_API_URL")
-        self._download_url = base_url(download_url, "SHADOWSERVER_DOWNLOAD_URL")
-        self._max_bytes = max_bytes
-        self._retry = retry or RetryPolicy()
-        self._rate_limiter = RateLimiter(requests_per_second, sleep=self._retry.sleep)
-        self._timeout = timeout
-        network = usual_network() if network is None else network
+        self._api_url = base_url(options.api_url, "SHADOWSERVER_API_URL")
+        self._download_url = base_url(options.download_url, "SHADOWSERVER_DOWNLOAD_URL")
+        self._max_bytes = options.max_bytes
+        self._retry = options.retry
+        self._rate_limiter = RateLimiter(options.requests_per_second, sleep=options.retry.sleep)
+        self._timeout = options.timeout
+        network = options.network or usual_network()
         # A transport from outside brings its own TLS.
         context = None
         if transport is None:
             network.check()
-            context = tls_context(ca_bundle, network)
+            context = tls_context(options.ca_bundle, network)
         self._http = open_client(
             (self._api_url, self._download_url),
             network=network,
             context=context,
-            connections=connections,
-            timeout=timeout,
+            connections=options.connections,
+            timeout=options.timeout,
             transport=transport,
         )
 
@@ -210,7 +241,7 @@ class ReportsApi:
                     timeout=self._timeout,
                 )
 
-        return call(self._retry, f"download of {report.file}", attempt)
+        return self._retry.call(f"download of {report.file}", attempt)
 
     def _list_type(
         self, day: date, lists: Sequence[str], name: str, limit: int
@@ -241,7 +272,7 @@ class ReportsApi:
             with without_request_logs():
                 return self._ask_once(method, body, read)
 
-        return call(self._retry, method, attempt)
+        return self._retry.call(method, attempt)
 
     def _ask_once(self, method: str, body: bytes, read: Callable[[object], T]) -> T:
         headers = {"HMAC2": sign(body, self._secret), "Content-Type": "application/json"}
@@ -293,16 +324,19 @@ class ReportsApi:
         return self._key, self._secret
 
 
-def open_api(settings: Settings) -> ReportsApi:
+def open_api(settings: Settings, retry: RetryPolicy | None = None) -> ReportsApi:
     """Return a client of the Reports API; ``SettingsError`` where its settings are missing."""
     credentials = settings.require_api()
     shadowserver = settings.shadowserver
     return ReportsApi(
         credentials.key.get_secret_value(),
         credentials.secret.get_secret_value(),
-        api_url=shadowserver.api_url,
-        download_url=shadowserver.download_url,
-        ca_bundle=shadowserver.ca_bundle,
-        network=settings.network,
-        connections=shadowserver.max_threads,
+        ApiOptions(
+            shadowserver.api_url,
+            shadowserver.download_url,
+            shadowserver.ca_bundle,
+            settings.network,
+            connections=shadowserver.max_threads,
+            retry=retry or RetryPolicy(),
+        ),
     )

@@ -8,6 +8,8 @@ import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
@@ -16,7 +18,6 @@ import httpx
 
 from shadowserver_connector import __version__
 from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError
-from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.connection_errors import describe_cause
 from shadowserver_connector.errors import ApiUnavailableError, RetriableError, SettingsError
 from shadowserver_connector.settings.network import (
@@ -27,6 +28,7 @@ from shadowserver_connector.settings.network import (
     is_loopback,
     verifying_context,
 )
+from shadowserver_connector.waiting import RetryLaterError
 
 _LOGGERS = (
     "httpx",
@@ -200,6 +202,33 @@ def failure(
     if why.startswith("the server's certificate"):
         return ApiUnavailableError(why)
     return RetryLaterError(why, kind=kind)
+
+
+_RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})
+
+
+def is_transient(status: int) -> bool:
+    """Tell whether an HTTP status may be gone at the next try: any 5xx, 408, 425, 429."""
+    return status >= 500 or status in _RETRIED_CLIENT_ERRORS
+
+
+def retry_after_seconds(value: str | None, now: datetime) -> float | None:
+    """Read a ``Retry-After`` header: seconds or an HTTP date (RFC 9110, 10.2.3).
+
+    Returns None where there is none or it cannot be read; a date in the past is 0.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) < 10 else float("inf")
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
 
 
 def reason(error: Exception, bundle: str) -> str:

@@ -16,9 +16,15 @@ from typing import BinaryIO, cast
 
 import httpx
 
-from shadowserver_connector.api.connection import check_encoding, failure, is_too_slow, slowest
+from shadowserver_connector.api.connection import (
+    check_encoding,
+    failure,
+    is_too_slow,
+    is_transient,
+    retry_after_seconds,
+    slowest,
+)
 from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
-from shadowserver_connector.api.retry import RetryLaterError, is_transient, retry_after_seconds
 from shadowserver_connector.errors import (
     DISK_FULL,
     DiskFullError,
@@ -28,6 +34,7 @@ from shadowserver_connector.errors import (
     TransferError,
 )
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.waiting import RetryLaterError
 
 _ID = re.compile(r"[A-Za-z0-9_.:?=&-]+")
 _MAX_REDIRECTS = 5

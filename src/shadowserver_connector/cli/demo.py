@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.cli.console import err, progress
 from shadowserver_connector.cli.convert import show
@@ -41,10 +41,13 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
         ReportsApi(
             _KEY,
             _SECRET,
-            api_url=simulator.api_url,
-            download_url=simulator.download_url,
-            connections=_THREADS,
-            requests_per_second=1_000,  # it is our own machine that we ask
+            ApiOptions(
+                api_url=simulator.api_url,
+                download_url=simulator.download_url,
+                connections=_THREADS,
+                # It is our own machine that we ask.
+                requests_per_second=1_000,
+            ),
         ) as api,
     ):
         results = _run(api, store, folder)

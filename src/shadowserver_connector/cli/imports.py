@@ -37,9 +37,9 @@ from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.settings import conversion_options
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities, within
-from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.serialisation import load
+from shadowserver_connector.waiting import Waiter
 
 HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 

@@ -28,22 +28,12 @@ from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import (
     Conversions,
     Convert,
-    retry_while_disk_full,
     retrying_while_disk_full,
 )
 from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
-from shadowserver_connector.sink.waiting import (
-    CONVERTERS,
-    PATIENCE,
-    SHADOWSERVER,
-    Log,
-    Patience,
-    Stopping,
-    Waiter,
-)
 from shadowserver_connector.state.imported import (
     State,
     failures_of,
@@ -55,6 +45,7 @@ from shadowserver_connector.state.imported import (
     with_done,
     with_failure,
 )
+from shadowserver_connector.waiting import CONVERTERS, SHADOWSERVER, Log, Stopping, Waiter
 
 # Seconds after which a wait for a download looks up whether to stop.
 _LOOK_UP: Final = 0.5
@@ -65,20 +56,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass
-class Subscription:
-    """What the scheduled run works with: what Shadowserver lists for the key, and the state."""
+@dataclass(kw_only=True)
+class ReportSource:
+    """What brings reports to the connector by itself, and what it works with."""
 
     importer: Importer
     settings: ShadowserverSettings
-    api: ReportsApi
     state_store: StateStore
     workspace: Path
-    """A directory of this connector's own, for downloads."""
+    """A directory of this connector's own, for downloads and what is unpacked."""
     executor: Executor | None = None
     """Where reports are converted ahead of their turn; without it they are in their turn."""
-    now: Callable[[], datetime] = now
-    patience: float = PATIENCE
     observe: Observe = ignore
     """Told what happens, for status and metrics."""
 
@@ -91,6 +79,14 @@ class Subscription:
     def log(self) -> Log:
         """The connector's logger."""
         return self.waiter.log
+
+
+@dataclass(kw_only=True)
+class Subscription(ReportSource):
+    """What the scheduled run works with: what Shadowserver lists for the key, and the state."""
+
+    api: ReportsApi
+    now: Callable[[], datetime] = now
 
     def tell(self, result: Result, seconds: float) -> None:
         """Log what became of a report, and let those know who keep count."""
@@ -139,7 +135,6 @@ class DayLedger(StateLedger):
 
 def import_day(
     source: Subscription,
-    patience: Patience,
     state: State,
     day: date,
     reports: Sequence[ReportInfo],
@@ -161,7 +156,7 @@ def import_day(
         convert = conversions.convert
     importer = replace(
         source.importer,
-        convert=_patient(patience, retrying_while_disk_full(source.waiter, convert)),
+        convert=_patient(source.waiter, retrying_while_disk_full(source.waiter, convert)),
         ledger=ledger,
         archive=source.settings.archive_dir,
         tell=source.tell,
@@ -173,7 +168,7 @@ def import_day(
     try:
         with DayWorks(importer) as works:
             for fetched in downloads(todo, download, folder, threads=threads, floor=floor):
-                works.import_report(fetched.report, partial(_obtain, source, patience, fetched))
+                works.import_report(fetched.report, partial(_obtain, source, fetched))
                 shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -184,16 +179,16 @@ def import_day(
     return with_day_open(ledger.state, day)
 
 
-def _patient(patience: Patience, convert: Convert) -> Convert:
+def _patient(waiter: Waiter, convert: Convert) -> Convert:
     """Return a conversion that is repeated while a cluster is out of reach."""
-    return lambda path, info, options, emit: patience.until(
+    return lambda path, info, options, emit: waiter.until_patience_ends(
         CONVERTERS,
         f"the conversion of {info.file}",
         lambda: convert(path, info, options, emit),
     )
 
 
-def _obtain(source: Subscription, patience: Patience, fetched: Fetched) -> ObtainedFile:
+def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:
     """Return the download made ahead; if that failed in a way that time may cure, another one."""
     ahead = [fetched.download]
 
@@ -207,10 +202,10 @@ def _obtain(source: Subscription, patience: Patience, fetched: Fetched) -> Obtai
             source.waiter.pause(0)
         return download.result()
 
-    downloaded = patience.until(
+    downloaded = source.waiter.until_patience_ends(
         SHADOWSERVER,
         f"the download of {fetched.report.file}",
-        lambda: retry_while_disk_full(source.waiter, call),
+        lambda: source.waiter.until_disk_has_room(call),
     )
     return ObtainedFile(downloaded.path, downloaded.sha256)
 

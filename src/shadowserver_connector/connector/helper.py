@@ -22,9 +22,9 @@ from shadowserver_connector.errors import (
     VersionError,
 )
 from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
-from shadowserver_connector.sink.platform import OPENCTI, Refusal, as_ours, refusal
-from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.sink.platform import Refusal, as_ours, refusal
 from shadowserver_connector.sink.works import announce_or_fail
+from shadowserver_connector.waiting import OPENCTI, Log, Waiter
 
 _FOR_EACH_MESSAGE: Final = " sending bundle to queue"
 

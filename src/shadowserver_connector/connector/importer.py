@@ -27,8 +27,8 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
-from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.sink.works import work_name
+from shadowserver_connector.waiting import Waiter
 
 PERSISTENT: Final = 3
 """Failures in a row from which a report is named in OpenCTI even if nothing else is new."""

@@ -16,8 +16,6 @@ from shadowserver_connector.errors import ClockError, CredentialsError, Retriabl
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo, named_day
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
-from shadowserver_connector.sink.platform import OPENCTI
-from shadowserver_connector.sink.waiting import SHADOWSERVER, Log, Patience, Waiter
 from shadowserver_connector.sink.works import close_orphans
 from shadowserver_connector.state.imported import (
     State,
@@ -32,6 +30,7 @@ from shadowserver_connector.state.imported import (
     without_hopeless,
 )
 from shadowserver_connector.state.serialisation import FIRST_DAY, fitting
+from shadowserver_connector.waiting import OPENCTI, SHADOWSERVER, Log, Waiter
 
 
 def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
@@ -150,13 +149,14 @@ def run_window(source: Subscription) -> bool:
     settings = source.settings
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
-    patience = Patience(source.waiter, source.patience)
-    listed = {day: _list_day(source, patience, day) for day in days}
+    # What was down in the last run may be there in this one.
+    source.waiter.exhausted.clear()
+    listed = {day: _list_day(source, day) for day in days}
     found = {day: reports for day, reports in listed.items() if reports is not None}
     _announce(source, state, found)
     for day in days:
         if day in found:
-            state = import_day(source, patience, state, day, found[day])
+            state = import_day(source, state, day, found[day])
         else:
             state = with_day_open(state, day)
     state, reasons = _remembered(settings, state, started, answered=bool(found))
@@ -176,13 +176,13 @@ def _check_clock(started: datetime) -> None:
         )
 
 
-def _list_day(source: Subscription, patience: Patience, day: date) -> list[ReportInfo] | None:
+def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
     """Return the reports wanted of a day, or ``None`` when the API gave no answer."""
     settings = source.settings
     try:
-        reports = patience.until(
+        reports = source.waiter.until_patience_ends(
             SHADOWSERVER,
-            "Shadowserver",
+            SHADOWSERVER,
             lambda: source.api.list_reports(
                 day, lists=settings.report_names, types=settings.report_types
             ),

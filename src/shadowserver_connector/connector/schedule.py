@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import describe
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)
 """The next run after one that Shadowserver or a defect kept from finishing."""

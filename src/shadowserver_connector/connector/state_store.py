@@ -10,15 +10,13 @@ from typing import Any, Final
 from shadowserver_connector.connector.importer import NoLedger
 from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
 from shadowserver_connector.report.info import ReportInfo, safe_name
-from shadowserver_connector.sink.platform import OPENCTI, ask
-from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.sink.platform import ask
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump, load, read_state
 from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Log, Waiter
 
 DAMAGED: Final = "The state in OpenCTI is damaged; what cannot be read is imported again"
-# Seconds that the end of a single run is told for.
-_PATIENCE: Final = 30.0
 
 
 class StateResetError(ShadowserverConnectorError):
@@ -79,7 +77,7 @@ class StateStore:
         """
         self._helper.last_run_datetime()
         try:
-            self._synchronise(_PATIENCE)
+            self._synchronise(LAST_RUN_PATIENCE)
         except SinkUnavailableError as error:
             self._waiter.log.warning("OpenCTI does not show this run", {"reason": str(error)})
 

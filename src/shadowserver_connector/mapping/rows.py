@@ -9,7 +9,7 @@ from typing import Final
 from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
-from shadowserver_connector.mapping.cells.readers import BadCells, is_empty
+from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, CellObjects
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
@@ -185,21 +185,19 @@ class RowMapper:
 
     def _assembled(self, parts: Sequence[CellObjects]) -> CellObjects:
         objects: dict[str, SerialisedObject] = {}
+        whole = CellObjects(objects, 0)
         observables: list[str] = []
         noted: list[tuple[str, ...]] = []
         tagged: list[tuple[str, ...]] = []
         ends: dict[str, list[str]] = {}
-        scored = False
-        bad: BadCells = ()
-        subject = ""
-        addresses: tuple[tuple[str, str], ...] = ()
-        left_out = size = 0
+        left_out = 0
         for part in parts:
             # The parts are kept by their sections too, but may be forgotten there before.
-            size += part.size
-            bad += part.bad
+            whole.size += part.size
+            whole.bad += part.bad
             # Few bytes are few objects.
-            if size > _FULL_BYTES and objects and len(objects) + len(part.objects) > ROW_OBJECTS:
+            full = whole.size > _FULL_BYTES and len(objects) + len(part.objects) > ROW_OBJECTS
+            if full and objects:
                 left_out += len(part.objects)
                 continue
             _update(objects, part)
@@ -210,26 +208,19 @@ class RowMapper:
                 noted.append(part.noted)
             if part.tagged:
                 tagged.append(part.tagged)
-            scored = scored or part.scored
-            subject = subject or part.subject
-            addresses += part.addresses
+            whole.scored = whole.scored or part.scored
+            whole.subject = whole.subject or part.subject
+            whole.addresses += part.addresses
         own = len(objects)
         if len(ends) > 1:
             left_out += self._relate(objects, ends)
         if left_out:
-            bad += (("", LEFT_OUT, left_out),)
-        return CellObjects(
-            objects,
-            tuple(sorted(set(observables))),
-            _joined(noted),
-            _joined(tagged),
-            (),
-            scored,
-            bad,
-            subject,
-            addresses,
-            size + _PLACE_BYTES * own + _RELATIONSHIP_BYTES * (len(objects) - own),
-        )
+            whole.bad += (("", LEFT_OUT, left_out),)
+        whole.observables = tuple(sorted(set(observables)))
+        whole.noted = _joined(noted)
+        whole.tagged = _joined(tagged)
+        whole.size += _PLACE_BYTES * own + _RELATIONSHIP_BYTES * (len(objects) - own)
+        return whole
 
     def _relate(self, objects: dict[str, SerialisedObject], ends: dict[str, list[str]]) -> int:
         """Add the relationships between parts; return how many there was no room for."""

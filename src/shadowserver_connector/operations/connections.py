@@ -16,7 +16,6 @@ import httpx
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.api.connection import open_client, read_bounded, reason, tls_context
 from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
-from shadowserver_connector.api.retry import RetryLaterError
 from shadowserver_connector.connector.helper import advice, connect, installed, misfit, trial
 from shadowserver_connector.errors import (
     CredentialsError,
@@ -27,7 +26,7 @@ from shadowserver_connector.plural import counted
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.sink.platform import first_refusal
-from shadowserver_connector.sink.waiting import Log, Waiter
+from shadowserver_connector.waiting import Log, RetryLaterError, Waiter
 
 TOLERATED: Final = 60.0
 """Seconds of difference that nobody needs to know of."""

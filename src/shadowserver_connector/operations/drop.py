@@ -9,7 +9,6 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
@@ -17,15 +16,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from shadowserver_connector.connector.events import Dropped, Observe, ReportSkipped
+from shadowserver_connector.connector.day import ReportSource
+from shadowserver_connector.connector.events import Dropped, ReportSkipped
 from shadowserver_connector.connector.importer import (
     DayWorks,
-    Importer,
     ObtainedFile,
     Result,
     event_of,
 )
-from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
+from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import (
     DISK_FULL,
     ClusterLostError,
@@ -45,9 +44,8 @@ from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
 from shadowserver_connector.report.parse_warnings import printable
 from shadowserver_connector.report.report_files import ReportFile, find_reports, shown_path
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
-from shadowserver_connector.sink.waiting import Waiter
 from shadowserver_connector.state.imported import are_bytes_known
+from shadowserver_connector.waiting import CLUSTER, Waiter
 
 _ENDINGS: Final = (".csv", ".gz", ".zip")
 _ENDING: Final = re.compile(r"(\.csv)?\.(csv|gz|zip)$", re.IGNORECASE)
@@ -309,27 +307,9 @@ SETTLED: Final = 10.0
 class DropFolder:
     """A folder that is looked into now and then, from one thread."""
 
-    def __init__(
-        self,
-        folder: Path,
-        settings: ShadowserverSettings,
-        importer: Importer,
-        state_store: StateStore,
-        workdir: Path,
-        observe: Observe,
-        executor: Executor | None = None,
-    ) -> None:
-        """``workdir`` is where archives are unpacked.
-
-        With an executor, reports are converted there before their turn.
-        """
+    def __init__(self, folder: Path, source: ReportSource) -> None:
         self._folder = folder
-        self._settings = settings
-        self._importer = importer
-        self._state_store = state_store
-        self._workdir = workdir
-        self._observe = observe
-        self._executor = executor
+        self._source = source
         self._before: Mapping[Path, FileSignature] = {}
         self._stuck: dict[Path, FileSignature] = {}
         self._problem = ""
@@ -365,22 +345,22 @@ class DropFolder:
         self._problem = problem
 
     def _import(self, paths: list[Path]) -> None:
-        with unpacking(self._workdir) as work:
+        with unpacking(self._source.workspace / "drop") as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
-            ledger = StateLedger(self._state_store, self._state_store.held())
-            convert = self._importer.convert
-            if self._executor is not None:
-                conversions = Conversions(self._executor, work)
+            ledger = StateLedger(self._source.state_store, self._source.state_store.held())
+            convert = self._source.importer.convert
+            if self._source.executor is not None:
+                conversions = Conversions(self._source.executor, work)
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)
-                convert = _awaiting_cluster(self._importer.waiter, conversions.convert)
-            patiently = retrying_while_disk_full(self._importer.waiter, convert)
+                convert = _awaiting_cluster(self._source.waiter, conversions.convert)
+            patiently = retrying_while_disk_full(self._source.waiter, convert)
             importer = replace(
-                self._importer,
+                self._source.importer,
                 convert=patiently,
                 ledger=ledger,
-                archive=self._settings.archive_dir,
+                archive=self._source.settings.archive_dir,
                 tell=self._told_of,
             )
             with DayWorks(importer) as works:
@@ -388,11 +368,11 @@ class DropFolder:
 
     def _told_of(self, result: Result, _seconds: float) -> None:
         # Nothing was waited for, as a download is.
-        self._observe(event_of(result, 0.0))
+        self._source.observe(event_of(result, 0.0))
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
         if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):
-            conversions.begin(*found.job, self._importer.options)
+            conversions.begin(*found.job, self._source.importer.options)
 
     def _import_found(
         self, works: DayWorks, found: Iterable[DroppedReport | DroppedFile], work: Path
@@ -430,7 +410,7 @@ class DropFolder:
         if not problem:
             try:
                 if file.changed or signature_of(file.path) != self._before[file.path]:
-                    self._importer.waiter.log.info(
+                    self._source.log.info(
                         "Dropped file changed meanwhile, imported again",
                         {"file": shown_name(file.path)},
                     )
@@ -453,8 +433,8 @@ class DropFolder:
         """
         path, info = found.job
         if not self._is_new(found):
-            self._importer.waiter.log.info("Not wanted or known, nothing to send", _named(info))
-            self._observe(ReportSkipped(info.file))
+            self._source.log.info("Not wanted or known, nothing to send", _named(info))
+            self._source.observe(ReportSkipped(info.file))
             return None
         if found.problem:
             return found.problem
@@ -462,27 +442,27 @@ class DropFolder:
         return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:
-        known = are_bytes_known(self._state_store.held(), found.sha256)
+        known = are_bytes_known(self._source.state_store.held(), found.sha256)
         return not known and (bool(found.problem) or self._is_wanted(found.job[1]))
 
     def _is_wanted(self, info: ReportInfo) -> bool:
         """Tell whether the settings choose the type; the name of a list may not be told."""
-        types = self._settings.report_types
+        types = self._source.settings.report_types
         chosen = not types or info.type in types
-        return chosen and info.type not in self._settings.exclude_types
+        return chosen and info.type not in self._source.settings.exclude_types
 
     def _tell(self, path: Path, reasons: list[str]) -> None:
-        log = self._importer.waiter.log
+        log = self._source.log
         name = shown_name(path)
         if reasons:
             log.error("Dropped file failed", {"file": name, "reasons": reasons})
         else:
             log.info("Dropped file imported", {"file": name})
-        self._observe(Dropped(name, "; ".join(reasons)))
+        self._source.observe(Dropped(name, "; ".join(reasons)))
 
     def _say(self, path: Path, reason: str) -> None:
         details = {"path": shown_path(path), "reason": reason}
-        self._importer.waiter.log.error("The drop folder cannot be used", details)
+        self._source.log.error("The drop folder cannot be used", details)
 
 
 def _told(error: Exception) -> str:
@@ -495,7 +475,7 @@ def _told(error: Exception) -> str:
 def _awaiting_cluster(waiter: Waiter, convert: Convert) -> Convert:
     """Return a conversion that begins again until the cluster is there: no report is at fault."""
     return lambda *conversion: waiter.until(
-        "the Dask cluster", partial(convert, *conversion), retried=ClusterLostError
+        CLUSTER, partial(convert, *conversion), retried=ClusterLostError
     )
 
 

@@ -23,8 +23,8 @@ from shadowserver_connector.operations.status import Status, after, as_json, fro
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.report_files import shown_path
 from shadowserver_connector.settings.settings import Settings
-from shadowserver_connector.sink.waiting import Log
 from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.waiting import Log
 
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _LARGEST: Final = 1 << 20

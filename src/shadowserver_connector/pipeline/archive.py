@@ -14,8 +14,8 @@ from secrets import token_hex
 from typing import Final
 
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
-from shadowserver_connector.sink.waiting import Log
 from shadowserver_connector.state.imported import report_digest
+from shadowserver_connector.waiting import Log
 
 SUMS: Final = "SHA256SUMS"
 _REPORTS: Final = ".reports"

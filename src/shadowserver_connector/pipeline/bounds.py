@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import ROOM_PAUSE, Waiter
 
 MAX_BYTES_AHEAD: Final = 1024**3
 """Bytes on disk, of downloads and of what was converted ahead, beyond which nothing is ahead."""
@@ -84,14 +84,13 @@ def bytes_below(folder: Path, but: Container[str] = ()) -> int:
     return size
 
 
-_PAUSE: Final = 10.0
 _MIB: Final = 1024 * 1024
 
 
 class DiskFloor:
     """Free space on a folder's disk, held against ``SHADOWSERVER_DISK_FLOOR``."""
 
-    def __init__(self, folder: Path, floor: int, waiter: Waiter, pause: float = _PAUSE) -> None:
+    def __init__(self, folder: Path, floor: int, waiter: Waiter, pause: float = ROOM_PAUSE) -> None:
         """``floor`` is in bytes, 0 for none; ``pause`` in seconds, between two looks."""
         self._folder = folder
         self._floor = floor

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from shadowserver_connector.errors import ClusterLostError, SettingsError, WorkerLostError
+from shadowserver_connector.waiting import CONNECT_AGAIN, CONNECT_CLUSTER
 
 Loop = TypeVar("Loop")
 
@@ -50,10 +51,6 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_CONNECT: Final = 30.0
-"""Seconds to wait for the scheduler, at first and when the connection breaks off."""
-_CONNECT_AGAIN: Final = 5.0
-"""Seconds to wait for a scheduler that stayed away, and until it is tried once more."""
 _LOOK_UP: Final = 30.0
 """Seconds after which a wait looks up whether there is any worker."""
 
@@ -91,7 +88,7 @@ class ClusterExecutor(Executor):
         self.here = here
         """For what is too large to travel."""
         self._lock = threading.Lock()
-        self._client = connect(_CONNECT)
+        self._client = connect(CONNECT_CLUSTER)
         self._try_after = 0.0
         self._ended = False
         self._pending: set[Future[Any]] = set()
@@ -157,9 +154,9 @@ class ClusterExecutor(Executor):
                 if time.monotonic() < self._try_after:
                     raise no_answer(self._address)
                 try:
-                    self._client = self._connect(_CONNECT_AGAIN)
+                    self._client = self._connect(CONNECT_AGAIN)
                 except ClusterLostError:
-                    self._try_after = time.monotonic() + _CONNECT_AGAIN
+                    self._try_after = time.monotonic() + CONNECT_AGAIN
                     raise
             return self._client
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, Final, Literal, TypeVar
 from shadowserver_connector import __version__
 from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.errors import DISK_FULL, DiskFullError, SettingsError
+from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.mapping.options import MIB, Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
@@ -24,7 +24,7 @@ from shadowserver_connector.pipeline.downloads import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.processes import capacity
 from shadowserver_connector.report.info import ReportInfo, safe_name
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.waiting import Waiter
 
 # STIX repeats itself: the fastest level makes a fraction of it.
 _LEVEL: Final = 1
@@ -241,27 +241,6 @@ class Conversions:
             yield item
 
 
-T = TypeVar("T")
-
-
-def retry_while_disk_full(waiter: Waiter, call: Callable[[], T]) -> T:
-    """Return what ``call`` returns, repeating it as long as no space is left; said once.
-
-    That may take for ever: a full disk is no report's fault. Raises what else ``call`` raises,
-    and Stopping.
-    """
-
-    def attempt() -> T:
-        try:
-            return call()
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                raise DiskFullError("no space is left on the disk; free some") from None
-            raise
-
-    return waiter.until("room on the disk", attempt, retried=DiskFullError)
-
-
 def retrying_while_disk_full(waiter: Waiter, convert: Convert) -> Convert:
     """Return a conversion that begins again as long as no space is left on the disk.
 
@@ -285,6 +264,6 @@ def retrying_while_disk_full(waiter: Waiter, convert: Convert) -> Convert:
 
             return convert(path, info, options, take)
 
-        return retry_while_disk_full(waiter, attempt)
+        return waiter.until_disk_has_room(attempt)
 
     return convert_with_room

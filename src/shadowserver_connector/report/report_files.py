@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from shadowserver_connector.errors import (
     ArchiveRejectedError,
@@ -214,31 +215,34 @@ def _reading(name: str) -> Iterator[None]:
     """Turn what reading an archive raises into an error that names it, the others going on."""
     try:
         yield
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        zlib.error,
-        lzma.LZMAError,
-        struct.error,
-        ValueError,
-    ) as error:
-        # What zipfile says shows bytes of the file.
-        raise ArchiveRejectedError(f"{name}: cannot be unpacked: damaged") from error
-    except NotImplementedError as error:
-        raise ArchiveRejectedError(f"{name}: cannot be unpacked: {error}") from error
-    except gzip.BadGzipFile as error:
-        # What gzip says shows bytes of the file.
-        raise ArchiveRejectedError(
-            f"{name}: cannot be unpacked: damaged, or no gzip archive; get it again, "
-            "or rename it to .csv if that is what it holds"
-        ) from error
-    except OSError as error:
-        if error.errno is None:
-            raise ArchiveRejectedError(f"{name}: cannot be unpacked: {error}") from error
-        # An offset points outside of the file.
-        if error.errno == errno.EINVAL:
-            raise ArchiveRejectedError(f"{name}: cannot be unpacked: damaged") from error
-        raise unreadable(name, error) from error
+    except (*_DAMAGED, NotImplementedError, OSError) as error:
+        raise _unpacked_badly(name, error) from error
+
+
+# What these say shows bytes of the file.
+_DAMAGED: Final = (
+    zipfile.BadZipFile,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    ValueError,
+)
+
+
+def _unpacked_badly(name: str, error: Exception) -> SkippableError:
+    why = str(error)
+    if isinstance(error, gzip.BadGzipFile):
+        why = (
+            "damaged, or no gzip archive; get it again, or rename it to .csv if that is what it "
+            "holds"
+        )
+    elif isinstance(error, _DAMAGED) or getattr(error, "errno", None) == errno.EINVAL:
+        # EINVAL: an offset points outside of the file.
+        why = "damaged"
+    elif isinstance(error, OSError) and error.errno is not None:
+        return unreadable(name, error)
+    return ArchiveRejectedError(f"{name}: cannot be unpacked: {why}")
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:

@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.api.retry import Retry, RetryPolicy
-from shadowserver_connector.connector.day import Subscription
+from shadowserver_connector.api.client import ReportsApi, open_api
+from shadowserver_connector.connector.day import ReportSource, Subscription
 from shadowserver_connector.connector.events import Observe, Retried, both
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
@@ -23,17 +22,16 @@ from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
-from shadowserver_connector.pipeline.conversions import retry_while_disk_full
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.report_files import shown_path
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.opencti_section import ConnectorSettings
-from shadowserver_connector.settings.settings import ApiCredentials, conversion_options
+from shadowserver_connector.settings.settings import Settings, conversion_options
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities, abilities, within
-from shadowserver_connector.sink.waiting import Log, Waiter
 from shadowserver_connector.temporary import private_directory, temporary_directory
+from shadowserver_connector.waiting import SCHEDULER, Log, Retry, RetryPolicy, Waiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class Process:
         settings = self.loaded.settings.shadowserver
         with ExitStack() as stack:
             executor = self.waiter.until(
-                "the Dask scheduler",
+                SCHEDULER,
                 lambda: stack.enter_context(
                     open_executor(settings.workers, settings.dask_scheduler)
                 ),
@@ -84,47 +82,27 @@ class Process:
         can = abilities(helper)
         say_what_pycti_lacks(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
-        workspace = retry_while_disk_full(
-            self.waiter, lambda: _workspace(settings.connector.id or "")
-        )
+        workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id or ""))
         options = within(conversion_options(chosen), can)
-        importer = Importer(helper, can, self.waiter, options, under_way=self.under_way)
+        source = ReportSource(
+            importer=Importer(helper, can, self.waiter, options, under_way=self.under_way),
+            settings=chosen,
+            state_store=state_store,
+            workspace=workspace,
+            executor=if_ahead(executor),
+            observe=self.observe,
+        )
         poll = do_nothing
         if chosen.drop_dir is not None:
-            folder = _drop_folder(chosen.drop_dir)
-            drop = DropFolder(
-                folder,
-                chosen,
-                importer,
-                state_store,
-                workspace / "drop",
-                self.observe,
-                if_ahead(executor),
-            )
-            poll = drop.poll
+            poll = DropFolder(_drop_folder(chosen.drop_dir), source).poll
         run: Run = partial(run_without_api, state_store, helper, self.waiter, chosen)
-        credentials = settings.require_run()
-        if credentials is not None:
-            run = self._importing(credentials, importer, state_store, workspace, if_ahead(executor))
+        if settings.require_run() is not None:
+            api = _reports_api(settings, self.waiter, self.observe)
+            warn_of_unknown_names(api, chosen, self.waiter.log)
+            run = partial(run_window, Subscription(**vars(source), api=api))
         return Connector(
             helper, state_store, watched(run, self.observe), poll, chosen.drop_dir is not None
         )
-
-    def _importing(
-        self,
-        credentials: ApiCredentials,
-        importer: Importer,
-        state_store: StateStore,
-        workspace: Path,
-        executor: Executor | None,
-    ) -> Run:
-        settings = self.loaded.settings.shadowserver
-        api = _reports_api(self.loaded, credentials, self.waiter, self.observe)
-        source = Subscription(
-            importer, settings, api, state_store, workspace, executor, observe=self.observe
-        )
-        warn_of_unknown_names(api, settings, self.waiter.log)
-        return partial(run_window, source)
 
 
 def _observer(loaded: LoadedSettings, watch: Watch) -> Observe:
@@ -165,25 +143,12 @@ def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
         log.info("The installed pycti is an older one", {"lacks": lacking})
 
 
-def _reports_api(
-    loaded: LoadedSettings, credentials: ApiCredentials, waiter: Waiter, observe: Observe
-) -> ReportsApi:
-    settings = loaded.settings.shadowserver
-
+def _reports_api(settings: Settings, waiter: Waiter, observe: Observe) -> ReportsApi:
     def on_retry(retry: Retry) -> None:
         waiter.log.debug("Shadowserver is asked again", asdict(retry))
         observe(Retried(retry.what.partition(" of ")[0]))
 
-    return ReportsApi(
-        credentials.key.get_secret_value(),
-        credentials.secret.get_secret_value(),
-        api_url=settings.api_url,
-        download_url=settings.download_url,
-        ca_bundle=settings.ca_bundle,
-        network=loaded.settings.network,
-        connections=settings.max_threads,
-        retry=RetryPolicy(sleep=waiter.pause, on_retry=on_retry),
-    )
+    return open_api(settings, RetryPolicy(sleep=waiter.pause, on_retry=on_retry))
 
 
 def _workspace(connector_id: str) -> Path:

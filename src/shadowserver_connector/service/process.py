@@ -18,7 +18,7 @@ from shadowserver_connector.exit_codes import INTERRUPTED, OK, SOME_FAILED, UNAV
 from shadowserver_connector.operations.drop import SETTLED
 from shadowserver_connector.service.assembly import Process
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
-from shadowserver_connector.sink.waiting import Stopping, Waiter
+from shadowserver_connector.waiting import Stopping, Waiter
 
 # Seconds. Docker kills ten seconds after it asked to stop.
 GRACE: Final = 6.0

@@ -1,8 +1,7 @@
 """The simulated Reports API over HTTP, on this machine only.
 
 with Simulator(store, key="key", secret="secret") as simulator:
-    ReportsApi("key", "secret", api_url=simulator.api_url,
-               download_url=simulator.download_url)
+    ReportsApi("key", "secret", ApiOptions(simulator.api_url, simulator.download_url))
 """
 
 from __future__ import annotations

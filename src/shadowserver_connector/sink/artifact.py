@@ -12,8 +12,8 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.sink.platform import OPENCTI, as_ours, error_name, is_too_large, refusal
-from shadowserver_connector.sink.waiting import Waiter
+from shadowserver_connector.sink.platform import as_ours, error_name, is_too_large, refusal
+from shadowserver_connector.waiting import OPENCTI, UPLOAD_PATIENCE, Waiter
 
 _TIMEOUT: Final = 300.0
 
@@ -93,7 +93,6 @@ def _error(error: Mapping[str, Any]) -> dict[str, str]:
     return {"name": str(name), "error_message": message}
 
 
-_PATIENCE: Final = 300.0
 # pycti's mutation, asked for less.
 _IMPORT: Final = """
     mutation ArtifactImport(
@@ -136,7 +135,9 @@ def upload(helper: Any, waiter: Waiter, artifact: Mapping[str, Any], original: P
     the start, as it decides who sees the file. Waits while OpenCTI is out of reach; raises
     SkippableError when it refuses the file or stores it under another id than ours, and Stopping.
     """
-    stored = waiter.until(OPENCTI, lambda: _upload_once(helper, artifact, original), _PATIENCE)
+    stored = waiter.until(
+        OPENCTI, lambda: _upload_once(helper, artifact, original), UPLOAD_PATIENCE
+    )
     if stored != artifact["id"]:
         raise SkippableError(f"{original.name}: OpenCTI stores the file under another id")
 

@@ -11,16 +11,14 @@ from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
 from shadowserver_connector.sink.delivered import SentObjects, existing_ids
 from shadowserver_connector.sink.platform import (
-    COPIES,
-    OPENCTI,
-    QUEUE,
     Abilities,
     as_ours,
+    await_room,
     is_too_large,
     reason,
 )
-from shadowserver_connector.sink.waiting import Waiter, await_room
 from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
+from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
 
 
 class Delivery:

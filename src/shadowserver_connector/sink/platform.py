@@ -13,12 +13,11 @@ from shadowserver_connector.connection_errors import describe_cause
 from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.parse_warnings import printable
+from shadowserver_connector.waiting import OPENCTI, ROOM_PAUSE, Waiter
 
 T = TypeVar("T")
 
-OPENCTI = "OpenCTI"
-QUEUE = "OpenCTI's message queue"
-COPIES = "where pycti writes bundles to"
+_MEGABYTE: Final = 1_000_000
 # AMQP 0-9-1: content-too-large; RabbitMQ says precondition-failed to a message above its limit.
 _TOO_LARGE = frozenset({311, 406})
 _TOKEN: Final = frozenset({
@@ -209,3 +208,38 @@ def reason(error: BaseException) -> str:
         return os.strerror(error.errno)
     code = getattr(error, "reply_code", None)
     return type(error).__name__ if code is None else f"{type(error).__name__} {code}"
+
+
+def queued_megabytes(helper: Any) -> float:
+    """Return how much waits in this connector's queue. Raises SinkUnavailableError.
+
+    pycti's own check would end the process when OpenCTI does not answer.
+    """
+    connector = ask(lambda: helper.api.connector.read(connector_id=helper.connector_id))
+    if connector is None:
+        raise SinkUnavailableError("OpenCTI does not know this connector; restart it to register")
+    return float(connector["connector_queue_details"]["messages_size"]) / _MEGABYTE
+
+
+def await_room(helper: Any, waiter: Waiter, pause: float = ROOM_PAUSE) -> None:
+    """Return once the queue is below ``CONNECTOR_QUEUE_THRESHOLD``; raises Stopping.
+
+    ``pause`` is in seconds. What is measured shows on the connector's page in OpenCTI.
+    """
+    threshold = float(helper.connect_queue_threshold)
+    info = helper.connector_info
+    info.queue_threshold = threshold
+    while True:
+        size = waiter.until(OPENCTI, lambda: queued_megabytes(helper))
+        info.queue_messages_size = size
+        full = size >= threshold
+        if full and not info.buffering:
+            waiter.log.info(
+                "The queue is full, pausing", {"megabytes": size, "threshold": threshold}
+            )
+        elif info.buffering and not full:
+            waiter.log.info("The queue has room again, going on", {"megabytes": size})
+        info.buffering = full
+        if not full:
+            return
+        waiter.pause(pause)

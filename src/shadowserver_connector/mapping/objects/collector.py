@@ -32,52 +32,29 @@ class CellObjects:
         "tagged",
     )
 
-    objects: Mapping[str, SerialisedObject]
-    observables: tuple[str, ...]
-    """For the row's Observed-Data."""
-    noted: tuple[str, ...]
-    """The row's Note is attached to these."""
-    tagged: tuple[str, ...]
-    """The row's labels are put on these."""
-    ends: tuple[tuple[str, str], ...]
-    """(Slot, id): ends of relationships with objects of other parts."""
-    scored: bool
-    """Whether an object has a score."""
-    bad: BadCells
-    """Cells that no object could be made of, and values that were left out."""
-    subject: str
-    """What a row with these cells is about, in a word; empty where they do not tell."""
-    addresses: tuple[tuple[str, str], ...]
-    """(Party, id): the addresses of the row's parties."""
-    size: int
-    """Bytes that it takes, about."""
-
-    def __init__(
-        self,
-        objects: Mapping[str, SerialisedObject],
-        observables: tuple[str, ...],
-        noted: tuple[str, ...],
-        tagged: tuple[str, ...],
-        ends: tuple[tuple[str, str], ...],
-        scored: bool,
-        bad: BadCells,
-        subject: str,
-        addresses: tuple[tuple[str, str], ...],
-        size: int,
-    ) -> None:
+    def __init__(self, objects: Mapping[str, SerialisedObject], size: int) -> None:
+        """``size`` is about how many bytes it takes. Whoever makes it sets what else there is."""
         self.objects = objects
-        self.observables = observables
-        self.noted = noted
-        self.tagged = tagged
-        self.ends = ends
-        self.scored = scored
-        self.bad = bad
-        self.subject = subject
-        self.addresses = addresses
         self.size = size
+        self.observables: tuple[str, ...] = ()
+        """For the row's Observed-Data."""
+        self.noted: tuple[str, ...] = ()
+        """The row's Note is attached to these."""
+        self.tagged: tuple[str, ...] = ()
+        """The row's labels are put on these."""
+        self.ends: tuple[tuple[str, str], ...] = ()
+        """(End, id): ends of relationships with objects of other parts."""
+        self.scored = False
+        """Whether an object has a score."""
+        self.bad: BadCells = ()
+        """Cells that no object could be made of, and values that were left out."""
+        self.subject = ""
+        """What a row with these cells is about, in a word; empty where they do not tell."""
+        self.addresses: tuple[tuple[str, str], ...] = ()
+        """(Party, id): the addresses of the row's parties."""
 
 
-NO_OBJECTS: Final = CellObjects({}, (), (), (), (), False, (), "", (), 0)
+NO_OBJECTS: Final = CellObjects({}, 0)
 
 # Of a part, and of an object beside its JSON: id, places in dicts and tuples.
 _OVERHEAD_BYTES: Final = 600
@@ -215,18 +192,16 @@ class ObjectCollector:
         size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)
         for made in self._objects.values():
             size += len(made.body)
-        return CellObjects(
-            self._objects,
-            tuple(self._observables),
-            tuple(self._noted),
-            tuple(self._tagged),
-            tuple(self._ends),
-            self._scored,
-            tuple(self._bad),
-            self._subject,
-            self._addresses,
-            size,
-        )
+        part = CellObjects(self._objects, size)
+        part.observables = tuple(self._observables)
+        part.noted = tuple(self._noted)
+        part.tagged = tuple(self._tagged)
+        part.ends = tuple(self._ends)
+        part.scored = self._scored
+        part.bad = tuple(self._bad)
+        part.subject = self._subject
+        part.addresses = self._addresses
+        return part
 
 
 def add_indicator(collector: ObjectCollector, stix: StixObject) -> None:

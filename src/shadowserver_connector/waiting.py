@@ -1,0 +1,267 @@
+"""Who is waited for, how long, and what is said of it; a stop ends every wait at once.
+
+==================================  ============================================================
+Shadowserver, for one request       ``RetryPolicy``: 5 attempts, ``Retry-After`` honoured
+Shadowserver, for a day or report   ``PATIENCE``, then it is left to the next run
+a cluster, for a listed report      ``PATIENCE``, then the report has failed
+a cluster, for a dropped report     as long as it takes: nobody lists that file again
+OpenCTI, RabbitMQ, a disk           as long as it takes: every report would meet the same
+the queue or the disk, when full    looked at every ``ROOM_PAUSE``, as long as it takes
+==================================  ============================================================
+
+Pauses grow up to a minute. A wait is logged when it begins and when it is over.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeVar
+
+from shadowserver_connector.errors import (
+    DISK_FULL,
+    ApiUnavailableError,
+    DiskFullError,
+    NotReadyError,
+    RetriableError,
+)
+
+T = TypeVar("T")
+
+SHADOWSERVER: Final = "Shadowserver"
+CONVERTERS: Final = "converters"
+"""The processes or the cluster that convert reports."""
+OPENCTI: Final = "OpenCTI"
+QUEUE: Final = "OpenCTI's message queue"
+COPIES: Final = "where pycti writes bundles to"
+DISK: Final = "room on the disk"
+CLUSTER: Final = "the Dask cluster"
+SCHEDULER: Final = "the Dask scheduler"
+
+PATIENCE: Final = 900.0
+"""Seconds that a run waits for one of these before it leaves a day or report to the next run."""
+UPLOAD_PATIENCE: Final = 300.0
+"""Seconds to wait for OpenCTI to take an original file; without it the report goes on."""
+LAST_RUN_PATIENCE: Final = 30.0
+"""Seconds that the end of a single run is told to OpenCTI for."""
+CONNECT_CLUSTER: Final = 30.0
+"""Seconds to wait for a Dask scheduler, at first and when the connection breaks off."""
+CONNECT_AGAIN: Final = 5.0
+"""Seconds to wait for a scheduler that stayed away, and until it is tried once more."""
+# Workers take in some 25 objects a second, and what fills a disk goes by hand.
+ROOM_PAUSE: Final = 10.0
+"""Seconds between two looks whether the queue, or the disk, has room again."""
+
+
+class Log(Protocol):
+    """A logger that takes a message and a dict, such as pycti's ``connector_logger``."""
+
+    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Log a detail."""
+
+    def info(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Log progress."""
+
+    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Log what a person may want to look at."""
+
+    def error(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Log what a person should look at."""
+
+
+class Stopping(BaseException):
+    """The process is asked to stop: like KeyboardInterrupt no error that anyone may handle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """How the connector waits. Times are in seconds."""
+
+    stop: threading.Event
+    log: Log
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    slow_after: float = 30.0
+    patience: float = PATIENCE
+    exhausted: set[str] = field(default_factory=set, compare=False)
+    """For whom a run has waited in vain, and who has not answered since."""
+
+    def pause(self, seconds: float) -> None:
+        """Sleep; raises Stopping as soon as the process is asked to stop."""
+        if self.stop.wait(seconds):
+            raise Stopping
+
+    def until(
+        self,
+        what: str,
+        call: Callable[[], T],
+        patience: float = float("inf"),
+        retried: type[RetriableError] = RetriableError,
+    ) -> T:
+        """Return what ``call`` returns, repeating it while it raises an error that is ``retried``.
+
+        ``what`` is what the log says it waits for: once when the wait begins, once when it is
+        over. Raises the last error when ``patience`` is used up, and Stopping. A NotReadyError is
+        raised at once: what is not ready is for another run.
+        """
+        started = time.monotonic()
+        pauses = _doubling(self.first_pause, self.longest_pause)
+        waiting = False
+        while True:
+            try:
+                result = call()
+            except NotReadyError:
+                raise
+            except retried as error:
+                pause = next(pauses)
+                if time.monotonic() - started + pause > patience:
+                    raise
+                reason = str(error)
+            else:
+                if waiting:
+                    self.log.info("Going on", {"after waiting for": what})
+                return result
+            # Outside of the handler: pycti logs the traceback of the error that is being handled.
+            if not waiting:
+                self.log.warning("Waiting", {"for": what, "reason": reason})
+                waiting = True
+            self.pause(pause)
+
+    def until_patience_ends(self, who: str, what: str, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, waiting while it raises a RetriableError.
+
+        ``who`` has to answer for that, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited
+        for. Raises the last error when ``patience`` is used up. Once it was in vain for one, that
+        one is not waited for again until it answers, or another run begins: a hundred reports
+        must not each wait a quarter of an hour.
+        """
+        try:
+            result = self.until(what, call, 0.0 if who in self.exhausted else self.patience)
+        except RetriableError:
+            self.exhausted.add(who)
+            raise
+        self.exhausted.discard(who)
+        return result
+
+    def until_disk_has_room(self, call: Callable[[], T]) -> T:
+        """Return what ``call`` returns, repeating it as long as no space is left.
+
+        That may take for ever: a full disk is no report's fault. Raises what else ``call``
+        raises, and Stopping.
+        """
+
+        def attempt() -> T:
+            try:
+                return call()
+            except OSError as error:
+                if error.errno in DISK_FULL:
+                    raise DiskFullError("no space is left on the disk; free some") from None
+                raise
+
+        return self.until(DISK, attempt, retried=DiskFullError)
+
+    @contextmanager
+    def noticing(self, what: str) -> Iterator[None]:
+        """Say once that ``what`` is waited for when the block takes long.
+
+        For calls that wait by themselves and silently, as a publisher does while RabbitMQ is
+        short of memory or disk.
+        """
+        notice = threading.Timer(self.slow_after, self.log.warning, ("Waiting", {"for": what}))
+        notice.daemon = True
+        notice.start()
+        try:
+            yield
+        finally:
+            notice.cancel()
+
+
+class RetryLaterError(Exception):
+    """One attempt at a request failed in a way that a later attempt may not.
+
+    Raised by the functions given to `RetryPolicy.call`, which never lets it out. ``kind`` is the
+    error that the caller sees when the attempts are used up.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        kind: type[RetriableError] = ApiUnavailableError,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.kind = kind
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A wait that is about to begin, for logs and metrics."""
+
+    what: str
+    """What was asked: ``reports/list``, or ``download of <file name>``."""
+    attempt: int
+    """How many attempts have failed so far, from 1."""
+    wait: float
+    """Seconds until the next attempt."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How one request to Shadowserver is repeated. Times are in seconds.
+
+    Waits are random, up to ``first_wait`` after the first failure and up to twice as much after
+    each further one, never above ``longest_wait``. A server's ``Retry-After`` comes first, cut
+    at ``longest_retry_after``. ``sleep`` may raise to end a wait early, on shutdown.
+    """
+
+    attempts: int = 5
+    first_wait: float = 2.0
+    longest_wait: float = 60.0
+    longest_retry_after: float = 300.0
+    sleep: Callable[[float], object] = time.sleep
+    on_retry: Callable[[Retry], object] | None = None
+
+    def call(self, what: str, attempt: Callable[[], T]) -> T:
+        """Return what ``attempt`` returns, trying it again after a RetryLaterError.
+
+        Raises what else ``attempt`` raises. When the attempts are used up, the last RetryLaterError
+        becomes the `RetriableError` that it names, with ``what`` and their number in its message.
+        """
+        bounds = _doubling(self.first_wait, self.longest_wait)
+        number = 1
+        while True:
+            try:
+                return attempt()
+            except RetryLaterError as error:
+                failed = error
+            # Outside of the handler, so that nothing is chained: the HTTP library's errors may
+            # quote the request.
+            if number == self.attempts:
+                tries = f"{number} attempts" if number > 1 else "1 attempt"
+                raise failed.kind(f"{what}: {failed.reason} ({tries}); try again later")
+            wait = self._wait(failed, next(bounds))
+            if self.on_retry is not None:
+                self.on_retry(Retry(what, number, wait, failed.reason))
+            self.sleep(wait)
+            number += 1
+
+    def _wait(self, failed: RetryLaterError, bound: float) -> float:
+        # Random, so that parallel downloads do not all come back at once; not for cryptography.
+        if failed.retry_after is None:
+            return random.uniform(0, bound)  # noqa: S311
+        jitter = random.uniform(0, self.first_wait)  # noqa: S311
+        return min(failed.retry_after, self.longest_retry_after) + jitter
+
+
+def _doubling(first: float, longest: float) -> Iterator[float]:
+    while True:
+        yield first
+        first = min(2 * first, longest)
