@@ -6,6 +6,7 @@ Shadowserver, for a day or report   ``PATIENCE``, then it is left to the next ru
 a cluster, for a listed report      ``PATIENCE``, then the report has failed
 a cluster, for a dropped report     as long as it takes: nobody lists that file again
 OpenCTI, RabbitMQ, a disk           as long as it takes: every report would meet the same
+OpenCTI, to import earlier days     ``PATIENCE``, then the history is taken at its word
 the queue or the disk, when full    looked at every ``ROOM_PAUSE``, as long as it takes
 ==================================  ============================================================
 
@@ -87,6 +88,8 @@ class Waiter:
     longest_pause: float = 60.0
     slow_after: float = 30.0
     patience: float = PATIENCE
+    counted_after: float = 6.0
+    """After so long RabbitMQ's numbers are those of now; it takes them every 5 seconds."""
     exhausted: set[str] = field(default_factory=set, compare=False)
     """For whom a run has waited in vain, and who has not answered since."""
 

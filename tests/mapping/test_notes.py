@@ -227,7 +227,7 @@ def test_host_note_has_what_is_shared_once_and_the_rest_as_rows(tmp_path: Path) 
 
 
 def test_host_with_one_finding_has_a_plain_note(tmp_path: Path) -> None:
-    """It looks as in the mode with a Note a finding, and is the host's: tomorrow it may have two."""
+    """It looks as a finding's Note does, and is the host's: tomorrow it may have two."""
     by_host = convert(tmp_path, "scan_ssl", HEADER, [row(0)], notes="host").one("note")
     by_finding = convert(tmp_path, "scan_ssl", HEADER, [row(0)], notes="finding").one("note")
     assert by_host["content"] == by_finding["content"]

@@ -31,8 +31,7 @@ from shadowserver_connector.operations.drop import (
 )
 from shadowserver_connector.operations.status_file import Watch
 from shadowserver_connector.pipeline.cluster import no_answer
-from shadowserver_connector.pipeline.conversions import Convert
-from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done

@@ -13,7 +13,7 @@ from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.conversions import Convert
+from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.platform import abilities

@@ -34,7 +34,7 @@ def platform() -> Iterator[OpenCTI]:
 
 
 def test_every_object_arrives_under_its_own_id(platform: OpenCTI) -> None:
-    """No alias, nothing refused, nothing dropped; traffic and Notes have ids that are ours alone."""
+    """No alias, nothing refused or dropped; traffic and Notes have ids that are ours alone."""
     kept = platform.store.snapshot()
     own = {i for i in SENT if not i.startswith(("network-traffic--", "note--"))}
     assert own <= kept.keys()

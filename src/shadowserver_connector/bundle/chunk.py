@@ -26,6 +26,13 @@ from shadowserver_connector.bundle.large_findings import Room, Sizes, split_find
 
 # A STIX id is its object's type, two dashes and a UUID.
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
+# All that is sent of them follows from what their ids are made of.
+_TOLD_BY_ID: Final = frozenset(
+    (
+        *("identity", "marking-definition", "location", "autonomous-system", "relationship"),
+        *("vulnerability", "malware", "attack-pattern"),
+    )
+)
 _BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
 
@@ -55,10 +62,19 @@ class Chunk:
     """Rows of the report that this chunk completes; 0 for the artifact."""
     recurring: frozenset[str] = frozenset()
     """Ids of objects that OpenCTI was sent on an earlier day, and that are as then."""
+    compared: bool = False
+    """Whether no object need be sent that OpenCTI has as it is here."""
 
-    def types(self) -> list[str]:
-        """Return the STIX type of each object."""
-        return [each.id[:_TYPE_END] for each in self.objects]
+    def repeatable(self) -> frozenset[str]:
+        """Return the ids of objects that need not be sent where OpenCTI has them."""
+        if not self.compared:
+            return frozenset()
+        told = [each.id for each in self.objects if each.id[:_TYPE_END] in _TOLD_BY_ID]
+        return self.recurring.union(told)
+
+    def types(self, leave_out: Container[str] = ()) -> list[str]:
+        """Return the STIX type of each object whose id is not named."""
+        return [each.id[:_TYPE_END] for each in self.objects if each.id not in leave_out]
 
     def bundle(self, leave_out: Collection[str] = ()) -> bytes:
         """Return the STIX bundle as UTF-8 JSON, without the objects whose ids are named.

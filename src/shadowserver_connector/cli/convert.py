@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from rich.text import Text
 
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.arguments import made_folder
-from shadowserver_connector.cli.console import err, out, print_json, print_table, progress
+from shadowserver_connector.cli.console import (
+    ConsoleLog,
+    err,
+    out,
+    print_json,
+    print_table,
+    progress,
+)
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
 from shadowserver_connector.exit_codes import OK, SOME_FAILED
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
-from shadowserver_connector.pipeline.batch import convert_all, job_of
-from shadowserver_connector.pipeline.compare import compare_and_commit
+from shadowserver_connector.pipeline.batch import Compare, convert_all, job_of, never_compared
+from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
@@ -34,47 +40,29 @@ from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.report_files import find_reports, unreadable
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.sink.directory import original_file, report_folder
+from shadowserver_connector.sink.directory import report_folder
 
 HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
 HEADINGS_OVER_TIME = ("New", "Changed", "Recurring", "Resurfaced", "Gone")
 
 
-Compared = Mapping[ReportInfo, Comparison]
-"""Reports that were compared with a history of findings; empty where none was given."""
-
-
-def show(
-    results: Sequence[Outcome | Failure],
-    out: Path,
-    *,
-    as_json: bool,
-    compared: Compared = MappingProxyType({}),
-) -> int:
+def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> int:
     """Print all results and return the exit code."""
     outcomes = [result for result in results if isinstance(result, Outcome)]
     failures = [result for result in results if isinstance(result, Failure)]
     if as_json:
         print_json(
             {
-                "reports": [
-                    {**_as_json(outcome, out), **_over_time(compared.get(outcome.info))}
-                    for outcome in outcomes
-                ],
+                "reports": [_as_json(outcome, out) for outcome in outcomes],
                 "failed": [{"file": f.info.file, "reason": f.reason} for f in failures],
             }
         )
     else:
         outcomes.sort(key=lambda outcome: (outcome.info.day, outcome.info.type, outcome.info.file))
         if outcomes:
+            compared = any(outcome.over_time is not None for outcome in outcomes)
             headings = (*HEADINGS, *HEADINGS_OVER_TIME) if compared else HEADINGS
-            print_table(
-                headings,
-                [
-                    (*_row(outcome, out), *_over_time(compared.get(outcome.info)).values())
-                    for outcome in outcomes
-                ],
-            )
+            print_table(headings, [_row(outcome, out) for outcome in outcomes])
             err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
             _print_sums(outcomes)
         _print_notes(outcomes, failures)
@@ -90,12 +78,8 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
         outcome.rows,
         sum(outcome.objects.values()),
         folder.name,
+        *(outcome.over_time or {}).values(),
     )
-
-
-def _over_time(comparison: Comparison | None) -> dict[str, int]:
-    """Return findings by verdict, and those of the report before that are not in this one."""
-    return {} if comparison is None else {**comparison.counts, "gone": comparison.gone}
 
 
 def _print_sums(outcomes: Sequence[Outcome]) -> None:
@@ -116,12 +100,14 @@ def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> No
 def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
     plain = asdict(outcome)
     info = plain.pop("info")
+    over_time = plain.pop("over_time") or {}
     return {
         "file": info["file"],
         "type": info["type"],
         "day": outcome.info.day.isoformat(),
         "folder": str(report_folder(out, outcome.info)),
         **plain,
+        **over_time,
     }
 
 
@@ -144,12 +130,11 @@ def convert(
     """Convert files, folders and archives into ``folder``; return the exit code.
 
     ``history`` is the directory of a history of findings: each report is compared with it and
-    then added to it, in the order in which they are converted.
+    then added to it, in their order, and what would not be sent to OpenCTI is not written.
     """
     made_folder(folder)
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
-    compared: dict[ReportInfo, Comparison] = {}
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         task = bar.add_task("converting", total=None)
         jobs = _jobs(paths, Path(work), folder, failures.append)
@@ -160,17 +145,40 @@ def convert(
                 job[0].unlink(missing_ok=True)
 
         with ExitStack() as stack:
-            known = stack.enter_context(open_history(history, _OWNER)) if history else None
+            compare = stack.enter_context(_comparing(history)) if history else never_compared
             executor = stack.enter_context(open_executor(workers, dask_scheduler))
             ahead = 2 * capacity(executor)
-            for result in convert_all(jobs, folder, options, executor, ahead=ahead, done=release):
-                results.append(result)
-                if known and isinstance(result, Outcome):
-                    original = original_file(folder, result.info)
-                    compared[result.info] = compare_and_commit(known, original, result.info)
+            converted = convert_all(
+                jobs, folder, options, executor, ahead=ahead, done=release, compare=compare
+            )
+            results.extend(converted)
     if not results and not failures:
         failures.append(Failure(_unnamed(""), _NOTHING))
-    return show([*results, *failures], folder, as_json=as_json, compared=compared)
+    return show([*results, *failures], folder, as_json=as_json)
+
+
+@contextmanager
+def _comparing(history: Path) -> Iterator[Compare]:
+    comparer = ReportComparer(lambda: open_history(history, _OWNER), ConsoleLog())
+
+    def compare(job: Job) -> Comparison | None:
+        path = job[0]
+        try:
+            comparison = comparer.compare(*job)
+        except (SkippableError, NotReadyError):
+            # Its conversion tells what is wrong with it.
+            return None
+        except OSError as error:
+            if error.filename != str(path):
+                raise
+            return None
+        comparer.commit(path)
+        return comparison
+
+    try:
+        yield compare
+    finally:
+        comparer.close()
 
 
 def _jobs(

@@ -25,11 +25,8 @@ from shadowserver_connector.connector.importer import (
 )
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.conversions import (
-    Conversions,
-    Convert,
-    retrying_while_disk_full,
-)
+from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
+from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -151,7 +148,7 @@ def import_day(
     download: Download = source.api.download
     convert = source.importer.convert
     if source.executor is not None:
-        conversions = Conversions(source.executor)
+        conversions = Conversions(source.executor, comparer=source.importer.comparer)
         download = conversions.after(download, source.importer.options)
         convert = conversions.convert
     importer = replace(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -19,8 +20,8 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.archive import keep_if_wanted
-from shadowserver_connector.pipeline.conversions import Convert
-from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.compare import ReportComparer
+from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
@@ -171,6 +172,8 @@ class Importer:
     options: Options
     convert: Convert = convert_report
     ledger: Ledger = field(default_factory=NoLedger)
+    comparer: ReportComparer | None = None
+    """Knows earlier reports, where ``convert`` asks it; each one imported is added to them."""
     archive: Path | None = None
     """Where a copy of what was imported is kept."""
     tell: Callable[[Result, float], None] = tell_nobody
@@ -252,10 +255,15 @@ class DayWorks:
         try:
             file = obtain()
             result = self._converted(report, file, delivery)
+            if importer.comparer is not None:
+                commit = partial(importer.comparer.commit, file.path)
+                importer.waiter.until_disk_has_room(commit)
             log = importer.waiter.log
             keep_if_wanted(importer.archive, report, file.path, file.sha256, log)
             ledger.done(report, file.sha256)
         except Exception as error:
+            if importer.comparer is not None and file is not None:
+                importer.comparer.discard(file.path)
             if isinstance(error, NotReadyError) and ledger.postpone(report):
                 return Skipped(report, "Still empty, asked for again by the next run")
             if isinstance(error, OSError) and error.errno in DISK_FULL:

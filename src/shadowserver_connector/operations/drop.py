@@ -35,11 +35,8 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.operations.imports import release
 from shadowserver_connector.pipeline.batch import job_of
-from shadowserver_connector.pipeline.conversions import (
-    Conversions,
-    Convert,
-    retrying_while_disk_full,
-)
+from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
+from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
 from shadowserver_connector.report.parse_warnings import printable
@@ -350,7 +347,9 @@ class DropFolder:
             ledger = StateLedger(self._source.state_store, self._source.state_store.held())
             convert = self._source.importer.convert
             if self._source.executor is not None:
-                conversions = Conversions(self._source.executor, work)
+                conversions = Conversions(
+                    self._source.executor, work, self._source.importer.comparer
+                )
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)

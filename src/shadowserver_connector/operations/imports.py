@@ -46,7 +46,7 @@ def import_files(
     jobs = jobs_in(paths, workdir, rejected.append)
     if executor is not None:
         workdir.mkdir(parents=True, exist_ok=True)
-        conversions = Conversions(executor, workdir)
+        conversions = Conversions(executor, workdir, importer.comparer)
         options = importer.options
         jobs = conversions.upcoming(jobs, lambda job: conversions.begin(*job, options), workdir)
         importer = replace(importer, convert=conversions.convert)
@@ -98,7 +98,7 @@ def backfill(
     importer = replace(importer, archive=settings.archive_dir)
     download: Download = api.download
     if executor is not None:
-        conversions = Conversions(executor)
+        conversions = Conversions(executor, comparer=importer.comparer)
         download = conversions.after(download, importer.options)
         importer = replace(importer, convert=conversions.convert)
     for _, same_day in groupby(reports, key=attrgetter("day")):

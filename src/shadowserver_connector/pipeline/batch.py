@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import (
     ClusterLostError,
@@ -18,6 +19,7 @@ from shadowserver_connector.errors import (
     SkippableError,
     WorkerLostError,
 )
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
@@ -63,6 +65,14 @@ def _first_day(path: Path, name: str) -> date | None:
     return None
 
 
+Compare = Callable[[Job], Comparison | None]
+"""Says what the history knows of a report; it is called in the order of the reports."""
+
+
+def never_compared(job: Job) -> None:
+    """Know nothing of any report."""
+
+
 def convert_all(
     jobs: Iterable[Job],
     out: Path,
@@ -71,6 +81,7 @@ def convert_all(
     *,
     ahead: int,
     done: Callable[[Job], None] = lambda job: None,
+    compare: Compare = never_compared,
 ) -> Iterator[Outcome | Failure]:
     """Convert reports side by side and yield what became of them, in the order of ``jobs``.
 
@@ -80,7 +91,7 @@ def convert_all(
     disk fails, other than for the report's own file.
     """
     convert = _converted_elsewhere if isinstance(executor, ClusterExecutor) else _converted
-    for job, finish in convert(jobs, out, options, executor, ahead=ahead):
+    for job, finish in convert(jobs, out, options, executor, ahead=ahead, compare=compare):
         result: Outcome | Failure
         try:
             result = finish()
@@ -101,30 +112,44 @@ Finish = Callable[[], Outcome]
 
 
 def _converted(
-    jobs: Iterable[Job], out: Path, options: Options, executor: Executor, *, ahead: int
+    jobs: Iterable[Job],
+    out: Path,
+    options: Options,
+    executor: Executor,
+    *,
+    ahead: int,
+    compare: Compare,
 ) -> Iterator[tuple[Job, Finish]]:
     """Have the workers write the folders: they are on this machine."""
 
     def start(job: Job) -> Future[Outcome]:
-        return executor.submit(_convert_into, out, options, job)
+        return executor.submit(_convert_into, out, options, job, compare(job))
 
     for job, future in in_order(start, jobs, ahead=ahead):
         yield job, future.result
 
 
-def _convert_into(out: Path, options: Options, job: Job) -> Outcome:
-    path, info = job
-    return write_report(out, path, info, lambda emit: convert_report(path, info, options, emit))
+def _convert_into(out: Path, options: Options, job: Job, comparison: Comparison | None) -> Outcome:
+    def convert(emit: Callable[[Chunk], None]) -> Outcome:
+        return convert_report(*job, options, emit, comparison)
+
+    return write_report(out, *job, convert)
 
 
 def _converted_elsewhere(
-    jobs: Iterable[Job], out: Path, options: Options, executor: Executor, *, ahead: int
+    jobs: Iterable[Job],
+    out: Path,
+    options: Options,
+    executor: Executor,
+    *,
+    ahead: int,
+    compare: Compare,
 ) -> Iterator[tuple[Job, Finish]]:
     """Write the folders here, of what comes back from other machines."""
     with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as spool:
 
         def start(job: Job) -> Future[Conversion]:
-            return submit_conversion(executor, *job, options, Path(spool))
+            return submit_conversion(executor, *job, options, Path(spool), compare(job))
 
         has_room = partial(has_room_ahead, Path(spool))
         for job, future in in_order(start, jobs, ahead=ahead, has_room=has_room):

@@ -1,43 +1,185 @@
-"""A report file against the history of findings: what is new in it, and what is gone."""
+"""Reports against the history of findings: compared before they are converted, committed after."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import date
 from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
 
+from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.errors import HistoryDamagedError
 from shadowserver_connector.history.comparison import Comparison, ReportFeed
 from shadowserver_connector.history.day_rows import DayRows, collected
-from shadowserver_connector.history.history import History
+from shadowserver_connector.history.history import ABSENCE, REFRESH, History
+from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
+from shadowserver_connector.pipeline.convert import Convert, convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.waiting import Log
+
+T = TypeVar("T")
 
 
-def compare_and_commit(history: History, path: Path, info: ReportInfo) -> Comparison:
-    """Compare all rows of a report with the history, then add them to it, all or none.
+class _Compared(NamedTuple):
+    """A report that waits for its delivery."""
 
-    Rows that a setting leaves out count as well: they were reported. Raises as `History` does,
-    and as `open_table` for a file that is no report.
+    info: ReportInfo
+    rows: DayRows
+    stack: ExitStack
+    """Closing it removes what the rows have on disk."""
+
+    @property
+    def feed(self) -> ReportFeed:
+        return feed_of(self.info)
+
+
+def feed_of(info: ReportInfo) -> ReportFeed:
+    """Return the reports that a report is compared with."""
+    return ReportFeed(info.type, info.list)
+
+
+class ReportComparer:
+    """Compares reports with a history, and adds each to it once it is delivered.
+
+    It may be used from several threads. A history that turns out damaged is begun anew, which is
+    logged: what was known is lost, and a day is sent in full. Methods raise what else `History`
+    raises.
     """
-    feed = ReportFeed(info.type, info.list)
-    with _sightings(path, info) as rows:
-        comparison = history.compare(feed, info.day, rows)
-        history.commit(feed, info.day, rows)
-    return comparison
+
+    def __init__(
+        self,
+        open_history: Callable[[], History],
+        log: Log,
+        *,
+        absence: int = ABSENCE,
+        refresh: int = REFRESH,
+    ) -> None:
+        """``absence`` and ``refresh`` are days, as `History.compare` takes them."""
+        self._open = open_history
+        self._log = log
+        self._absence = absence
+        self._refresh = refresh
+        self._lock = threading.Lock()
+        self._waiting: dict[Path, _Compared] = {}
+        self._history = open_history()
+        if self._history.opened == "damaged":
+            log.error(DAMAGED, {"history": str(self._history.path)})
+        elif self._history.opened == "new":
+            log.info(STARTED, {"history": str(self._history.path)})
+
+    def compare(self, path: Path, info: ReportInfo) -> Comparison:
+        """Compare all rows of a report with the history, and keep them for `commit`.
+
+        Rows that a setting leaves out count as well: they were reported. Raises as `open_table`
+        for a file that is no report, and ``OSError`` where a disk fails.
+        """
+        with self._lock:
+            self._discard(path)
+            compared = _compared(path, info)
+            self._waiting[path] = compared
+            return self._again_if_damaged(
+                lambda: self._history.compare(
+                    compared.feed,
+                    info.day,
+                    compared.rows,
+                    absence=self._absence,
+                    refresh=self._refresh,
+                )
+            )
+
+    def may_compare(self, info: ReportInfo) -> bool:
+        """Tell whether all that was compared of the report's feed is committed.
+
+        Otherwise what that will add is not known yet.
+        """
+        with self._lock:
+            return feed_of(info) not in [each.feed for each in self._waiting.values()]
+
+    def commit(self, path: Path) -> None:
+        """Add a report that was compared and is delivered, all of it or nothing."""
+        with self._lock:
+            compared = self._waiting.get(path)
+            if compared is None:
+                return
+            self._again_if_damaged(
+                lambda: self._history.commit(compared.feed, compared.info.day, compared.rows)
+            )
+            self._discard(path)
+
+    def discard(self, path: Path) -> None:
+        """Forget that a report was compared, as it could not be delivered."""
+        with self._lock:
+            self._discard(path)
+
+    def forget(self, before: date) -> None:
+        """Forget findings that were last seen before a day."""
+        with self._lock:
+            self._again_if_damaged(lambda: self._history.forget(before))
+
+    def clear(self) -> None:
+        """Forget everything, as OpenCTI was reset; said where there was anything."""
+        with self._lock:
+            if self._again_if_damaged(lambda: self._history.clear()):
+                self._log.warning(CLEARED, {"history": str(self._history.path)})
+
+    def close(self) -> None:
+        """Close the history; what is not committed is forgotten."""
+        with self._lock:
+            for path in list(self._waiting):
+                self._discard(path)
+            self._history.close()
+
+    def _discard(self, path: Path) -> None:
+        compared = self._waiting.pop(path, None)
+        if compared is not None:
+            compared.stack.close()
+
+    def _again_if_damaged(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except HistoryDamagedError as error:
+            reason = str(error)
+        self._log.error(DAMAGED, {"reason": reason})
+        self._history.close()
+        self._history = self._open()
+        return call()
 
 
-@contextmanager
-def _sightings(path: Path, info: ReportInfo) -> Iterator[DayRows]:
+DAMAGED: Final = "The history of findings was damaged and begins anew; a day is sent in full"
+STARTED: Final = "A history of findings begins; what it does not know is sent in full"
+CLEARED: Final = "The state was reset in OpenCTI, so the history of findings begins anew"
+
+
+def _compared(path: Path, info: ReportInfo) -> _Compared:
     catalogue = load_catalogue()
-    # What is odd in the file is told by its conversion.
-    with collected() as rows, open_table(path, ParseWarnings(info.file)) as table:
-        columns = [catalogue.column(info.type, name) for name in table.header]
-        report_type = catalogue.report_type(info.type, table.header)
-        read = compile_finding_identifier(catalogue, report_type, columns).read
-        for _, row in table.rows():
-            seen = read(row)
-            rows.add(seen.key, seen.state, seen.label, seen.name)
-        yield rows
+    with ExitStack() as stack:
+        rows = stack.enter_context(collected())
+        # What is odd in the file is told by its conversion.
+        with open_table(path, ParseWarnings(info.file)) as table:
+            columns = [catalogue.column(info.type, name) for name in table.header]
+            report_type = catalogue.report_type(info.type, table.header)
+            read = compile_finding_identifier(catalogue, report_type, columns).read
+            for _, row in table.rows():
+                found = read(row)
+                rows.add(found.key, found.state, found.label, found.name)
+        return _Compared(info, rows, stack.pop_all())
+
+
+def compared_by(comparer: ReportComparer | None) -> Convert:
+    """Return ``convert_report``, told what the history says of a report's rows."""
+    if comparer is None:
+        return convert_report
+
+    def convert(
+        path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
+    ) -> Outcome:
+        return convert_report(path, info, options, emit, comparer.compare(path, info))
+
+    return convert

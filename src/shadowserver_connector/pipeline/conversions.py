@@ -7,6 +7,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,18 @@ from typing import BinaryIO, Final, Literal, TypeVar
 from shadowserver_connector import __version__
 from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.errors import DISK_FULL, SettingsError
+from shadowserver_connector.errors import (
+    DISK_FULL,
+    RetriableError,
+    SettingsError,
+    SkippableError,
+)
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.mapping.options import MIB, Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.compare import ReportComparer
+from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.downloads import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.processes import capacity
@@ -36,21 +44,29 @@ _KINDS: Final[dict[bytes, Literal["artifact", "findings"]]] = {
 }
 
 
+# In front of the id of an object that recurs.
+_RECURS: Final = "="
+
+
 def pack(chunk: Chunk) -> bytes:
     """Return a chunk as bytes."""
-    lines = [chunk.kind.encode(), b"%d" % chunk.findings]
+    lines = [chunk.kind.encode(), b"%d %d" % (chunk.findings, chunk.compared)]
     for encoded in chunk.objects:
+        recurs = _RECURS if encoded.id in chunk.recurring else ""
         # JSON has no line breaks of its own.
-        lines += (encoded.id.encode(), encoded.json)
+        lines += ((recurs + encoded.id).encode(), encoded.json)
     return zlib.compress(b"\n".join(lines), _LEVEL)
 
 
 def unpack(packed: bytes) -> Chunk:
     """Return the chunk that was packed."""
-    kind, findings, *lines = zlib.decompress(packed).split(b"\n")
-    pairs = zip(lines[::2], lines[1::2], strict=True)
-    objects = tuple(Encoded(stix_id.decode(), json) for stix_id, json in pairs)
-    return Chunk(_KINDS[kind], objects, int(findings))
+    kind, numbers, *lines = zlib.decompress(packed).split(b"\n")
+    findings, compared = map(int, numbers.split())
+    names = [line.decode() for line in lines[::2]]
+    ids = [name.removeprefix(_RECURS) for name in names]
+    objects = tuple(map(Encoded, ids, lines[1::2]))
+    recurring = frozenset(each for each, name in zip(ids, names, strict=True) if each != name)
+    return Chunk(_KINDS[kind], objects, findings, recurring, bool(compared))
 
 
 def spool_to(file: BinaryIO) -> Callable[[Chunk], None]:
@@ -101,7 +117,12 @@ PackedConversion = tuple[Outcome, tuple[bytes, ...]]
 
 
 def submit_conversion(
-    executor: Executor, path: Path, info: ReportInfo, options: Options, spool: Path
+    executor: Executor,
+    path: Path,
+    info: ReportInfo,
+    options: Options,
+    spool: Path,
+    comparison: Comparison | None = None,
 ) -> Future[Conversion]:
     """Start to convert a report; what comes back gives the same chunks on every executor.
 
@@ -109,23 +130,29 @@ def submit_conversion(
     SkippableError where workers died of this report, and RetriableError where a cluster is lost.
     """
     if not isinstance(executor, ClusterExecutor):
-        return executor.submit(_convert_to_spool, path, info, options, spool)
+        return executor.submit(_convert_to_spool, path, info, options, spool, comparison)
     conversion: Future[Conversion] = Future()
     conversion.set_running_or_notify_cancel()
     try:
         if path.stat().st_size > MAX_BYTES_TO_CLUSTER:
-            return executor.here.submit(_convert_to_spool, path, info, options, spool)
+            here = executor.here
+            return here.submit(_convert_to_spool, path, info, options, spool, comparison)
         content = zlib.compress(path.read_bytes(), 1)
     except OSError as error:
         conversion.set_exception(error)
         return conversion
-    carried = executor.submit(_convert_on_cluster, content, info, options, __version__)
+    carried = executor.submit(_convert_on_cluster, content, info, options, comparison, __version__)
     carried.add_done_callback(partial(_write_spool, conversion, spool))
     return conversion
 
 
-def _convert_to_spool(path: Path, info: ReportInfo, options: Options, spool: Path) -> Conversion:
-    return _spooled(spool, lambda file: convert_report(path, info, options, spool_to(file)))
+def _convert_to_spool(
+    path: Path, info: ReportInfo, options: Options, spool: Path, comparison: Comparison | None
+) -> Conversion:
+    def convert(file: BinaryIO) -> Outcome:
+        return convert_report(path, info, options, spool_to(file), comparison)
+
+    return _spooled(spool, convert)
 
 
 def _write_spool(
@@ -159,7 +186,11 @@ def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
 
 
 def _convert_on_cluster(
-    content: bytes, info: ReportInfo, options: Options, ours: str
+    content: bytes,
+    info: ReportInfo,
+    options: Options,
+    comparison: Comparison | None,
+    ours: str,
 ) -> PackedConversion:
     if __version__ != ours:
         raise SettingsError(
@@ -170,30 +201,53 @@ def _convert_on_cluster(
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
         path = Path(folder) / safe_name(info.file)
         path.write_bytes(zlib.decompress(content))
-        outcome = convert_report(path, info, options, lambda chunk: chunks.append(pack(chunk)))
+
+        def keep(chunk: Chunk) -> None:
+            chunks.append(pack(chunk))
+
+        outcome = convert_report(path, info, options, keep, comparison)
     return outcome, tuple(chunks)
 
 
 Item = TypeVar("Item")
 
-Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
-"""As ``convert_report``."""
-
 
 class Conversions:
     """The conversions under way on an executor; their number is bounded by who begins them."""
 
-    def __init__(self, executor: Executor, spool: Path | None = None) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        spool: Path | None = None,
+        comparer: ReportComparer | None = None,
+    ) -> None:
         """``spool`` is the folder where chunks wait; by default the one of the report's file."""
         self._executor = executor
         self._spool = spool
+        self._comparer = comparer
         self._begun: dict[Path, Future[Conversion]] = {}
+        self._compared: dict[Path, Comparison] = {}
 
     def begin(self, path: Path, info: ReportInfo, options: Options) -> None:
-        """Begin to convert a report, unless that was begun already."""
-        if path not in self._begun:
-            spool = self._spool or path.parent
-            self._begun[path] = submit_conversion(self._executor, path, info, options, spool)
+        """Begin to convert a report, unless that was begun already, or has to be in its turn.
+
+        It has to be where it follows a report of the same feed that is under way: what is new in
+        it is not known yet. What is wrong with a report is told by `convert`.
+        """
+        if path in self._begun:
+            return
+        if self._comparer is None or self._comparer.may_compare(info):
+            with suppress(RetriableError, SkippableError, OSError):
+                self._submit(path, info, options)
+
+    def _submit(self, path: Path, info: ReportInfo, options: Options) -> None:
+        comparison = None
+        if self._comparer is not None:
+            comparison = self._compared[path] = self._comparer.compare(path, info)
+        spool = self._spool or path.parent
+        self._begun[path] = submit_conversion(
+            self._executor, path, info, options, spool, comparison
+        )
 
     def convert(
         self, path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
@@ -203,12 +257,13 @@ class Conversions:
         Where the disk has no room for the chunks, they are made here and need none.
         """
         if path not in self._begun:
-            self.begin(path, info, options)
+            self._submit(path, info, options)
+        comparison = self._compared.pop(path, None)
         try:
             conversion = self._begun.pop(path).result()
         except OSError as error:
             if error.errno in DISK_FULL:
-                return convert_report(path, info, options, emit)
+                return convert_report(path, info, options, emit, comparison)
             raise
         return conversion.replay(emit)
 

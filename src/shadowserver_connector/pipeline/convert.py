@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +56,9 @@ from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.stix import ids, markings, observables, shared_objects
 from shadowserver_connector.stix.origin import Origin
+
+Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
+"""As ``convert_report``."""
 
 THRESHOLD: Final = 200_000
 """New containers between two collections; Python's own is 700."""
@@ -124,10 +128,11 @@ def convert_report(
         statistics.repeated = statistics.kept - statistics.recurring - rows.different()
         containers = _containers(info, facts, plan, statistics, warnings)
         artifact = _artifact(path, info, facts, plan)
-        tally.emit(_first_chunk(artifact, containers))
+        send = _telling(comparison, containers, tally.emit)
+        send(_first_chunk(artifact, containers))
         builder = ChunkBuilder(
             containers,
-            tally.emit,
+            send,
             max_objects=options.chunk_objects,
             max_bytes=options.chunk_bytes,
             max_refs=options.report_max_refs,
@@ -180,7 +185,7 @@ class _Tally:
 
     def emit(self, chunk: Chunk) -> None:
         self.chunks += 1
-        self.objects.update(chunk.types())
+        self.objects.update(chunk.types(chunk.recurring))
         self.recurring += len(chunk.recurring)
         self._emit(chunk)
 
@@ -262,6 +267,20 @@ def _artifact(path: Path, info: ReportInfo, facts: FileFacts, plan: Plan) -> Enc
         payload=path.read_bytes() if facts.size <= ARTIFACT_INLINE else None,
     )
     return Encoded(stix["id"], orjson.dumps(stix))
+
+
+def _telling(
+    comparison: Comparison | None, containers: ReportContainers, emit: Callable[[Chunk], None]
+) -> Callable[[Chunk], None]:
+    """Return what hands on chunks, and says what an earlier report has brought to OpenCTI."""
+    if comparison is None or containers.options.repeats == "all":
+        return emit
+    sent = [made.id for made in containers.preamble] if comparison.previous else []
+
+    def tell(chunk: Chunk) -> None:
+        emit(replace(chunk, compared=True, recurring=chunk.recurring.union(sent)))
+
+    return tell
 
 
 def _first_chunk(artifact: Encoded | None, containers: ReportContainers) -> Chunk:

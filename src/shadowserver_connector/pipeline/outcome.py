@@ -43,17 +43,13 @@ class Outcome:
     """
     merged: int
     """Rows equal to another one, or with a Note equal to that of another: shown once."""
-    skipped: int
-    """Rows of findings that recur, and of which nothing is sent and nothing referred to."""
     filtered: int
     """Rows below ``min_severity``."""
     cut: int
     """Rows beyond ``max_findings``."""
     chunks: int
     objects: Mapping[str, int]
-    """Objects by STIX type, each chunk's copy counted."""
-    recurring: int
-    """Those of them that OpenCTI was sent on an earlier day."""
+    """Objects by STIX type, as sent: each chunk's copy counts."""
     size: int
     """Bytes of the original file."""
     sha256: str
@@ -62,6 +58,10 @@ class Outcome:
     """Kind of oddity to number of cells or rows."""
     remarks: tuple[str, ...] = ()
     """A sentence for each kind and column, with file, rows and column."""
+    skipped: int = 0
+    """Rows of findings that recur, and of which nothing is sent and nothing referred to."""
+    recurring: int = 0
+    """Objects that are only referred to, as OpenCTI was sent them on an earlier day."""
     over_time: Mapping[str, int] | None = None
     """Findings by verdict (`history.comparison`), and gone; ``None`` without a history."""
 

@@ -90,6 +90,8 @@ def write_report(
 ) -> Result:
     """Write what ``convert`` emits, and a copy of the file at ``path``, as the report's folder.
 
+    Objects that recur are left out, as they are where OpenCTI has them.
+
     The folder appears whole, in place of an earlier one, or not at all. Returns what ``convert``
     returns; raises what it raises, and ``OSError`` where the directory cannot be written. What a
     killed process left of the same report is removed.
@@ -130,13 +132,13 @@ class _Writer:
         with (self._folder / f"{self._written:04d}.json").open("wb") as file:
             bare = _artifact_without_payload(chunk)
             if bare is None:
-                file.write(chunk.bundle())
+                file.write(chunk.bundle(chunk.recurring))
             else:
                 self._write_with_payload(file, chunk, bare)
 
     def _write_with_payload(self, file: BinaryIO, chunk: Chunk, bare: Encoded) -> None:
         """Write a bundle whose Artifact gets its payload piece by piece from the original."""
-        head, tail = chunk.bundle().split(bare.json)
+        head, tail = chunk.bundle(chunk.recurring).split(bare.json)
         file.write(head + bare.json[:-1] + b',"payload_bin":"')
         with self._original.open("rb") as original:
             while piece := original.read(_PIECE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from shadowserver_connector.sink.delivered import SentObjects, existing_ids
 from shadowserver_connector.sink.platform import (
     Abilities,
     as_ours,
+    await_import,
     await_room,
     is_too_large,
     reason,
@@ -40,6 +42,8 @@ class Delivery:
         self._announced = 0
         self._in_doubt = False
         self._messages = 0
+        self._is_caught_up: bool | None = None
+        """Whether earlier works were imported when this one needed them; ``None`` until then."""
         self.is_open = False
         self.objects = 0
         """Objects sent so far, each chunk's copy counted."""
@@ -158,17 +162,26 @@ class Delivery:
     def _needless(self, chunk: Chunk) -> frozenset[str]:
         """Return what need not be sent; raises WorkDeletedError."""
         work_id = self._work_id
-        if work_id is None or self._messages == 0:
+        if work_id is None:
             return frozenset()
-        # Asked for the error: a platform before multipart works tells of a deleted one here only.
-        self._waiter.until(OPENCTI, lambda: works.expected(self._helper, work_id))
+        if self._messages > 0:
+            # For the error: a platform before multipart works tells of a deleted one here only.
+            self._waiter.until(OPENCTI, lambda: works.expected(self._helper, work_id))
         if self._helper.connect_validate_before_import:
             # A person may reject a bundle and approve the next one.
             return frozenset()
-        return self._sent.already_delivered(
-            chunk.objects,
-            lambda ids: self._waiter.until(OPENCTI, lambda: existing_ids(self._helper, ids)),
-        )
+        delivered = self._sent.already_delivered(chunk.objects, self._existing)
+        repeatable = sorted(chunk.repeatable() - delivered)
+        if not repeatable:
+            return delivered
+        if chunk.recurring and self._is_caught_up is None:
+            self._is_caught_up = await_import(self._helper, self._waiter)
+        delivered = delivered.union(self._existing(repeatable))
+        # What waits in the queue comes before this message, and cannot be told from what is gone.
+        return delivered if self._is_caught_up else delivered.union(chunk.recurring)
+
+    def _existing(self, ids: Sequence[str]) -> frozenset[str]:
+        return self._waiter.until(OPENCTI, lambda: existing_ids(self._helper, ids))
 
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
         """Hand a bundle to pycti, again until it is through; return the number of messages."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
@@ -215,10 +216,32 @@ def queued_megabytes(helper: Any) -> float:
 
     pycti's own check would end the process when OpenCTI does not answer.
     """
+    return float(_queue(helper)["messages_size"]) / _MEGABYTE
+
+
+def _queue(helper: Any) -> dict[str, Any]:
     connector = ask(lambda: helper.api.connector.read(connector_id=helper.connector_id))
     if connector is None:
         raise SinkUnavailableError("OpenCTI does not know this connector; restart it to register")
-    return float(connector["connector_queue_details"]["messages_size"]) / _MEGABYTE
+    details: dict[str, Any] = connector["connector_queue_details"]
+    return details
+
+
+def await_import(helper: Any, waiter: Waiter) -> bool:
+    """Return whether OpenCTI has taken in all that was sent, once it has or patience is used up.
+
+    Raises Stopping.
+    """
+    started = time.monotonic()
+    empty = 0
+    while True:
+        waits = int(waiter.until(OPENCTI, lambda: _queue(helper))["messages_number"])
+        empty = 0 if waits else empty + 1
+        if empty == 2:
+            return True
+        if waits and time.monotonic() - started > waiter.patience:
+            return False
+        waiter.pause(waiter.counted_after)
 
 
 def await_room(helper: Any, waiter: Waiter, pause: float = ROOM_PAUSE) -> None:
