@@ -42,18 +42,20 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends libmagic1 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --user-group --home-dir /nonexistent connector \
-    && install -d -o connector -g connector /var/tmp/shadowserver
+    && install -d -o connector -g connector /var/tmp/shadowserver /var/lib/shadowserver-connector
 
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/source/src/main.py /opt/source/src/healthcheck.py /opt/connector/src/
 
-# Reports are downloaded to TMPDIR; as a volume it is writable though the root may be read-only.
+# Reports are downloaded to TMPDIR, and the history of findings lasts in the state directory; as
+# volumes they are writable though the root may be read-only.
 ENV CONNECTOR_TYPE=EXTERNAL_IMPORT \
     PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    SHADOWSERVER_STATE_DIR=/var/lib/shadowserver-connector \
     TMPDIR=/var/tmp/shadowserver
-VOLUME /var/tmp/shadowserver
+VOLUME /var/tmp/shadowserver /var/lib/shadowserver-connector
 
 WORKDIR /opt/connector/src
 USER connector

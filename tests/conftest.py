@@ -31,7 +31,7 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_marks(marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the marks of works apart: tests use the same ids, some at the same time."""
+    """Keep marks of works and histories apart: tests use the same ids, some at the same time."""
     folder = marks / str(next(_TESTS))
 
     def place() -> Path:
@@ -39,3 +39,4 @@ def own_marks(marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         return folder
 
     monkeypatch.setattr("shadowserver_connector.sink.works.temporary_directory", place)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))

@@ -47,6 +47,10 @@ class HistoryError(FatalError):
     """The history's directory cannot be used: read-only, of a newer version, another instance's."""
 
 
+class HistoryInUseError(HistoryError):
+    """Another process has the history's directory."""
+
+
 class RetriableError(ShadowserverConnectorError):
     """The same call may succeed later."""
 

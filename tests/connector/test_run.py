@@ -16,7 +16,7 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.connector.day import Subscription
+from shadowserver_connector.connector.day import ReportSource, Subscription
 from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api
@@ -761,7 +761,9 @@ def test_a_wrong_timestamp_is_passed_over_where_the_file_names_the_day(
     assert runs.state().open_days == set()
 
 
-def test_a_run_without_the_api_keeps_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_the_api_keeps_what_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who gives the key back finds the days open that failed before; old closed ones are gone."""
     old = TODAY - timedelta(days=40)
     state = with_done(State(datetime(2024, 3, 9, tzinfo=UTC)), report(), "00" * 32, set())
@@ -773,11 +775,17 @@ def test_a_run_without_the_api_keeps_what_is_open(monkeypatch: pytest.MonkeyPatc
         "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )
     settings = ShadowserverSettings.model_validate({})
-    assert run_without_api(StateStore(helper, waiter), helper, waiter, settings)
+    source = ReportSource(
+        importer=Importer(helper, abilities(helper), waiter, Options()),
+        settings=settings,
+        state_store=StateStore(helper, waiter),
+        workspace=tmp_path,
+    )
+    assert run_without_api(source)
     assert load(json.loads(helper.stored)) == state
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
     )
     with pytest.raises(ClockError):
-        run_without_api(StateStore(helper, waiter), helper, waiter, settings)
+        run_without_api(source)
     assert load(json.loads(helper.stored)) == state

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import (
     Event,
     Listed,
@@ -16,6 +17,7 @@ from shadowserver_connector.connector.events import (
     ReportFailed,
     ReportSkipped,
 )
+from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import (
@@ -24,8 +26,10 @@ from shadowserver_connector.errors import (
     ReportUnreadableError,
     describe,
 )
+from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.waiting import Waiter
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
@@ -140,7 +144,7 @@ def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
     assert attempts_of("other") == 1
 
 
-def test_connector_without_an_api_forgets_what_is_old() -> None:
+def test_connector_without_an_api_forgets_what_is_old(tmp_path: Path) -> None:
     """As far back as a first run looks, what it knows is kept."""
     helper = FakeHelper()
     memory = StateStore(helper, waiter())
@@ -151,7 +155,11 @@ def test_connector_without_an_api_forgets_what_is_old() -> None:
     for day in days:
         state = with_done(state, ReportInfo("t", day, "a.csv"), "00" * 32, set())
     memory.write(state)
-    assert run_without_api(memory, helper, waiter(), settings)
+    importer = Importer(helper, abilities(helper), waiter(), Options())
+    source = ReportSource(
+        importer=importer, settings=settings, state_store=memory, workspace=tmp_path
+    )
+    assert run_without_api(source)
     assert set(memory.held().done) == set(days[:2])
     assert memory.held().last_run is None
 

@@ -268,6 +268,8 @@ class World:
             "SHADOWSERVER_DOWNLOAD_URL": self.simulator.download_url.rstrip("/"),
             "SHADOWSERVER_INITIAL_LOOKBACK": "3",
             "SHADOWSERVER_CHUNK_OBJECTS": "60",
+            "SHADOWSERVER_STATE_DIR": str(self.folder / "state"),
+            "SHADOWSERVER_REPEATS": "all",
         }
         given = {name.upper(): str(value) for name, value in settings.items()}
         return kept | defaults | given

@@ -140,7 +140,7 @@ def _mypy(python: Path, folder: Path, text: str) -> subprocess.CompletedProcess[
 
 def test_its_types_are_seen_by_others(python: Path, tmp_path: Path) -> None:
     """mypy believes ``py.typed``: right use passes, wrong use does not."""
-    line = f"from {PACKAGE}.report.filename import safe_name\n"
+    line = f"from {PACKAGE}.report.info import safe_name\n"
     right = _mypy(python, tmp_path, f'{line}name: str = safe_name("x.csv")\n')
     assert right.returncode == 0, right.stdout
     wrong = _mypy(python, tmp_path, f'{line}name: int = safe_name("x.csv")\n')

@@ -26,7 +26,7 @@ Start = Callable[[Callable[[], int]], None]
 def compose() -> dict[str, object]:
     """Return the one service of docker-compose.yml."""
     content = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert content.keys() == {"services"}
+    assert content.keys() == {"services", "volumes"}
     (service,) = content["services"].values()
     assert isinstance(service, dict)
     return service

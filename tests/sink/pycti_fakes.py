@@ -110,6 +110,8 @@ class FakeHelper:
     queue_protocol: str = "amqp"
     queue_sizes: list[int] = field(default_factory=list)
     """Bytes that the queue holds at each look; empty at the end."""
+    queue_numbers: list[int] = field(default_factory=list)
+    """Messages that the queue holds at each look; none at the end."""
     sending_failures: list[BaseException] = field(default_factory=list)
     messages: list[tuple[str | None, dict[str, Any]]] = field(default_factory=list)
     copies: list[dict[str, Any]] = field(default_factory=list)
@@ -229,7 +231,8 @@ class FakeHelper:
 
     def _read(self, connector_id: str) -> dict[str, Any]:
         size = self.queue_sizes.pop(0) if self.queue_sizes else 0
-        return {"connector_queue_details": {"messages_number": 0, "messages_size": size}}
+        number = self.queue_numbers.pop(0) if self.queue_numbers else 0
+        return {"connector_queue_details": {"messages_number": number, "messages_size": size}}
 
     def _create(self, **kwargs: Any) -> dict[str, Any]:
         return {"types": ("SSH-Key",), "networkSrc": None, "networkDst": None}

@@ -63,14 +63,13 @@ class Chunk:
     recurring: frozenset[str] = frozenset()
     """Ids of objects that OpenCTI was sent on an earlier day, and that are as then."""
     compared: bool = False
-    """Whether no object need be sent that OpenCTI has as it is here."""
+    """Whether objects need not be sent that OpenCTI has as they are here."""
 
-    def repeatable(self) -> frozenset[str]:
-        """Return the ids of objects that need not be sent where OpenCTI has them."""
+    def told_by_id(self) -> frozenset[str]:
+        """Return the ids of objects that say no more than these, if it was compared."""
         if not self.compared:
             return frozenset()
-        told = [each.id for each in self.objects if each.id[:_TYPE_END] in _TOLD_BY_ID]
-        return self.recurring.union(told)
+        return frozenset(each.id for each in self.objects if each.id[:_TYPE_END] in _TOLD_BY_ID)
 
     def types(self, leave_out: Container[str] = ()) -> list[str]:
         """Return the STIX type of each object whose id is not named."""

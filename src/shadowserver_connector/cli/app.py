@@ -88,24 +88,31 @@ def convert(
     run(work)
 
 
-@app.command(epilog="Example: shadowserver-connector history 192.0.2.1 --dir history")
+@app.command(epilog="Example: shadowserver-connector history 192.0.2.1")
 def history(
     asked: Annotated[
         str | None,
         typer.Argument(help="An address, network, host name, CVE id or report type."),
     ] = None,
     directory: Annotated[
-        Path, typer.Option("--dir", help="Folder of the history, as given to convert --history.")
-    ] = Path("history"),
+        Path | None,
+        typer.Option("--dir", help="Folder of the history; without it the connector's own."),
+    ] = None,
     longest: Annotated[
         int | None, typer.Option("--open", min=1, help="So many findings that are open longest.")
     ] = None,
+    config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Show what was reported of something, and from when to when."""
     from shadowserver_connector.cli.history import history as command
+    from shadowserver_connector.connector.findings import state_directory
 
-    run(lambda: command(directory, asked, longest, as_json=as_json))
+    def work() -> int:
+        folder = directory or state_directory(loaded_settings(config).settings)
+        return command(folder, asked, longest, as_json=as_json)
+
+    run(work)
 
 
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")

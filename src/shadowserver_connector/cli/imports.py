@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Event
@@ -16,6 +16,7 @@ from rich.text import Text
 from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import ConsoleLog, err, print_json, print_table, progress
+from shadowserver_connector.connector.findings import open_comparer_beside
 from shadowserver_connector.connector.importer import Importer, Result
 from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.exit_codes import OK, SOME_FAILED
@@ -29,6 +30,7 @@ from shadowserver_connector.operations.imports import (
     unread,
 )
 from shadowserver_connector.pipeline.bounds import DiskFloor
+from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.plural import counted
@@ -46,9 +48,9 @@ HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> int:
     """Bring files, folders and archives into OpenCTI; return the exit code."""
-    importer = _importer(loaded, "import")
     results: list[Result] = []
     with (
+        _importer(loaded, "import") as importer,
         _workdir() as work,
         _executor(loaded.settings.shadowserver) as executor,
         progress() as bar,
@@ -74,9 +76,8 @@ def backfill(
     settings = loaded.settings.shadowserver
     loaded.settings.require_run()
     loaded.settings.require_api()
-    importer = _importer(loaded, "backfill")
     misdated: list[Failure] = []
-    with open_api(loaded.settings) as api:
+    with _importer(loaded, "backfill") as importer, open_api(loaded.settings) as api:
         state = load(importer.helper.get_state())
         reports = [
             report
@@ -124,11 +125,19 @@ def _backfilled(
     return results
 
 
-def _importer(loaded: LoadedSettings, command: str) -> Importer:
+@contextmanager
+def _importer(loaded: LoadedSettings, command: str) -> Iterator[Importer]:
     helper, waiter = open_session(loaded, ConsoleLog())
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
-    return Importer(helper, can, waiter, options, command=command)
+    comparer = open_comparer_beside(loaded.settings, waiter)
+    try:
+        yield Importer(
+            helper, can, waiter, options, compared_by(comparer), comparer=comparer, command=command
+        )
+    finally:
+        if comparer is not None:
+            comparer.close()
 
 
 def _workdir() -> AbstractContextManager[str]:

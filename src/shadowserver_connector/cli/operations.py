@@ -16,7 +16,7 @@ from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.exit_codes import OK, SOME_FAILED, UsageError
 from shadowserver_connector.operations.status import Failed, Run, Status, as_json, problems
 from shadowserver_connector.operations.status_file import read_status, status_path
-from shadowserver_connector.plural import counted
+from shadowserver_connector.plural import bracketed, counted
 from shadowserver_connector.settings.settings import Settings
 
 
@@ -69,7 +69,7 @@ def _run(run: Run | None) -> str:
     of = "" if run.new is None else f" of {run.new:,}"
     return (
         f"{_time(run.started)}{ended}: {run.done:,}{of} reports done, {run.skipped:,} skipped, "
-        f"{run.failed:,} failed; {counted(run.findings, 'finding')}, "
+        f"{run.failed:,} failed; {counted(run.findings, 'finding')}{bracketed(run.over_time)}, "
         f"{counted(run.objects, 'object')}"
     )
 

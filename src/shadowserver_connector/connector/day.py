@@ -220,6 +220,7 @@ def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
         "file": outcome.info.file,
         "severity": outcome.severity,
         "rows": outcome.rows,
+        **(outcome.over_time or {}),
         "objects": sum(outcome.objects.values()),
         "odd": sum(outcome.oddities.values()),
         "bytes": outcome.size,

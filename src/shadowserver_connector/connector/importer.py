@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -23,7 +24,7 @@ from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
-from shadowserver_connector.plural import counted
+from shadowserver_connector.plural import bracketed, counted
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.sink.opencti import Delivery
@@ -103,6 +104,8 @@ class DaySummary:
     day: date
     imported: int = 0
     findings: int = 0
+    over_time: Counter[str] = field(default_factory=Counter)
+    """Findings by verdict, and gone, of the reports that were compared with the history."""
     skipped: int = 0
     """Listed but without news: still empty, or known under another id."""
     failures: list[Failure] = field(default_factory=list)
@@ -112,7 +115,8 @@ class DaySummary:
         match result:
             case Outcome():
                 self.imported += 1
-                self.findings += result.noted + result.merged
+                self.findings += result.findings
+                self.over_time.update(result.over_time or {})
             case Failure():
                 self.failures.append(result)
             case Skipped():
@@ -126,7 +130,8 @@ class DaySummary:
     def message(self, objects: int, ending: str = "") -> str:
         """Return the line that closes the day's work; ``objects`` is how many were sent."""
         counts = (
-            f"{self.day}: {counted(self.imported, 'report')}, {counted(self.findings, 'finding')}, "
+            f"{self.day}: {counted(self.imported, 'report')}, {counted(self.findings, 'finding')}"
+            f"{bracketed(self.over_time)}, "
             f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
             f"{len(self.failures):,} failed"
         )

@@ -9,9 +9,9 @@ from typing import Any, Final, NamedTuple
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.day import Subscription, import_day, now
+from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.connector.events import DaysGivenUp, Listed, ReportsRefused
-from shadowserver_connector.connector.state_store import StateStore
+from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo, named_day
@@ -145,6 +145,7 @@ def run_window(source: Subscription) -> bool:
     started = source.now()
     _check_clock(started)
     state = source.state_store.read()
+    begin_anew_if_reset(source.importer.comparer, state)
     close_left_open(source.importer.helper, source.waiter)
     settings = source.settings
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
@@ -165,6 +166,7 @@ def run_window(source: Subscription) -> bool:
     # Before it is stored: what is given up is said, even if the process is killed now.
     _give_up(source, reasons)
     source.state_store.write(state)
+    forget_what_is_old(source.importer.comparer, started.date(), settings.history_days)
     return len(found) == len(days)
 
 
@@ -201,9 +203,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
     return found
 
 
-def run_without_api(
-    state_store: StateStore, helper: Any, waiter: Waiter, settings: ShadowserverSettings
-) -> bool:
+def run_without_api(source: ReportSource) -> bool:
     """Do what a run does besides asking Shadowserver: close works, and forget what is old.
 
     For a connector that lives on its drop folder alone. Raises Stopping, StateResetError,
@@ -211,11 +211,13 @@ def run_without_api(
     """
     started = now()
     _check_clock(started)
-    state = state_store.read()
-    close_left_open(helper, waiter)
+    state, settings = source.state_store.read(), source.settings
+    begin_anew_if_reset(source.importer.comparer, state)
+    close_left_open(source.importer.helper, source.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
-    state_store.write(remembered(state, oldest, today))
+    source.state_store.write(remembered(state, oldest, today))
+    forget_what_is_old(source.importer.comparer, today, settings.history_days)
     return True
 
 

@@ -15,6 +15,7 @@ from shadowserver_connector.errors import (
     HistoryBusyError,
     HistoryDamagedError,
     HistoryError,
+    HistoryInUseError,
     ShadowserverConnectorError,
 )
 
@@ -128,8 +129,9 @@ def open_database(directory: Path, owner: str) -> Database:
     """Open the history of a connector id, made anew where there is none or a damaged one.
 
     Raises:
-        HistoryError: the directory cannot be written, another instance uses it or has used it, or
-            a newer version has.
+        HistoryInUseError: another instance uses the directory.
+        HistoryError: the directory cannot be written, another instance has used it, or a newer
+            version has.
         HistoryBusyError, DiskFullError: the disk fails, or is full.
     """
     path = directory / FILE
@@ -170,7 +172,7 @@ def _locked(directory: Path) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise HistoryError(
+        raise HistoryInUseError(
             f"{directory}: another instance has its history there; give each one its own directory"
         ) from error
     return lock

@@ -147,9 +147,13 @@ class History:
             )
         return forgotten
 
-    def clear(self) -> None:
-        """Forget everything, as after a reset of the connector in OpenCTI."""
-        self._database.clear()
+    def clear(self) -> bool:
+        """Forget everything, as after a reset in OpenCTI; return whether there was anything."""
+        with self._database.reading() as connection:
+            there = connection.execute("SELECT 1 FROM feeds").fetchone() is not None
+        if there:
+            self._database.clear()
+        return there
 
     def close(self) -> None:
         """Close the file; another instance may open it then."""

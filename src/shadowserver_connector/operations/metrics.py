@@ -48,6 +48,11 @@ class Metrics:
         self._newest: date | None = None
         self._reports = counter("reports", "Reports dealt with.", "result")
         self._findings = counter("findings", "Findings sent to OpenCTI.")
+        self._over_time = counter(
+            "findings_over_time",
+            "Findings against the history: new, changed, ..., gone.",
+            "verdict",
+        )
         self._objects = counter("objects", "STIX objects sent, each copy counted.", "type")
         self._bytes = counter("bytes", "Bytes of the report files imported.")
         self._failures = counter("failures", "Failures of reports.", "cause")
@@ -102,7 +107,9 @@ class Metrics:
     def _count(self, event: ReportDone) -> None:
         outcome = event.outcome
         self._reports.labels("imported").inc()
-        self._findings.inc(outcome.noted + outcome.merged)
+        self._findings.inc(outcome.findings)
+        for verdict, number in (outcome.over_time or {}).items():
+            self._over_time.labels(verdict).inc(number)
         self._bytes.inc(outcome.size)
         self._seconds.observe(event.seconds)
         for stix_type, count in outcome.objects.items():

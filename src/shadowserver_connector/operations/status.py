@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -56,6 +56,8 @@ class Run:
     refused: int = 0
     """Reports that were listed for a day that is not theirs."""
     findings: int = 0
+    over_time: Mapping[str, int] = field(default_factory=dict)
+    """Findings by verdict of the history, and gone; empty without one."""
     objects: int = 0
     failures: tuple[Failed, ...] = ()
     """The first twenty of them."""
@@ -123,7 +125,8 @@ def _counted(run: Run, event: Event) -> Run:
             return replace(
                 run,
                 done=run.done + 1,
-                findings=run.findings + event.outcome.noted + event.outcome.merged,
+                findings=run.findings + event.outcome.findings,
+                over_time=_sum(run.over_time, event.outcome.over_time or {}),
                 objects=run.objects + sum(event.outcome.objects.values()),
             )
         case ReportSkipped():
@@ -135,6 +138,10 @@ def _counted(run: Run, event: Event) -> Run:
             return replace(run, failed=run.failed + 1, failures=failures[:_NAMED])
         case _:
             return run
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    return {**one, **{verdict: one.get(verdict, 0) + other[verdict] for verdict in other}}
 
 
 def problems(status: Status, now: datetime) -> list[str]:
@@ -233,6 +240,7 @@ def _run_as_json(run: Run | None) -> dict[str, Any] | None:
         "failed": run.failed,
         "refused": run.refused,
         "findings": run.findings,
+        "over_time": dict(run.over_time),
         "objects": run.objects,
         "failures": [_failed_as_json(each) for each in run.failures],
     }
@@ -252,6 +260,11 @@ def _run_from_json(stored: Mapping[str, Any] | None) -> Run | None:
         failed=_count(stored["failed"]),
         refused=_count(stored["refused"]),
         findings=_count(stored["findings"]),
+        # A file of an earlier version has none.
+        over_time={
+            _plain_text(verdict): _count(number)
+            for verdict, number in stored.get("over_time", {}).items()
+        },
         objects=_count(stored["objects"]),
         failures=_failures_from_json(stored["failures"]),
     )

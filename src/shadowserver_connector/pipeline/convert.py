@@ -24,6 +24,7 @@ from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
+from shadowserver_connector.mapping.planning.over_time import OverTime
 from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
 from shadowserver_connector.mapping.planning.row_statistics import (
     NumberedRow,
@@ -121,12 +122,22 @@ def convert_report(
     ):
         plan = compile_for(table.header, info, options)
         statistics = RowStatistics()
-        wanted = count_rows(table.rows(), plan, statistics, warnings)
+        over_time = None if comparison is None else OverTime(comparison)
+        wanted = count_rows(table.rows(), plan, statistics, warnings, over_time)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
         rows.fill(wanted, host_reader(plan.statistics.host))
         statistics.repeated = statistics.kept - statistics.recurring - rows.different()
-        containers = _containers(info, facts, plan, statistics, warnings)
+        text = summary(
+            info,
+            plan.context.report_type,
+            statistics,
+            facts,
+            warnings.lines(),
+            options,
+            over_time,
+        )
+        containers = _containers(info, plan, statistics.highest, text)
         artifact = _artifact(path, info, facts, plan)
         send = _telling(comparison, containers, tally.emit)
         send(_first_chunk(artifact, containers))
@@ -223,13 +234,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     return compile_plan(columns, context, identify, volatile)
 
 
-def _containers(
-    info: ReportInfo,
-    facts: FileFacts,
-    plan: Plan,
-    statistics: RowStatistics,
-    warnings: ParseWarnings,
-) -> ReportContainers:
+def _containers(info: ReportInfo, plan: Plan, severity: str, text: str) -> ReportContainers:
     context = plan.context
     options = context.options
     return ReportContainers(
@@ -240,12 +245,10 @@ def _containers(
         ),
         name=f"Shadowserver {context.report_type.title}: {info.file.removesuffix('.csv')}",
         day=context.day,
-        description=summary(
-            info, context.report_type, statistics, facts, warnings.lines(), options
-        ),
+        description=text,
         file_name=info.file,
         labels=plan.labels.base,
-        severity=statistics.highest,
+        severity=severity,
         options=options,
         encode=context.encode,
         link=f"{options.download_url}{info.id}" if options.link_download and info.id else None,

@@ -66,6 +66,11 @@ class Outcome:
     """Findings by verdict (`history.comparison`), and gone; ``None`` without a history."""
 
     @property
+    def findings(self) -> int:
+        """Rows that are reported to OpenCTI, or were before."""
+        return self.noted + self.merged + self.skipped
+
+    @property
     def balanced(self) -> bool:
         """Whether every row is accounted for."""
         return self.rows == self.noted + self.merged + self.skipped + self.filtered + self.cut

@@ -14,6 +14,7 @@ from typing import Any
 from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.connector.day import ReportSource, Subscription
 from shadowserver_connector.connector.events import Observe, Retried, both
+from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api, warn_of_unknown_names
@@ -22,6 +23,7 @@ from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import DISK_FULL, SettingsError
 from shadowserver_connector.operations.drop import DropFolder
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
+from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.report_files import shown_path
@@ -70,9 +72,9 @@ class Process:
                     open_executor(settings.workers, settings.dask_scheduler)
                 ),
             )
-            yield self._assemble(executor)
+            yield self._assemble(executor, stack)
 
-    def _assemble(self, executor: Executor) -> Connector:
+    def _assemble(self, executor: Executor, stack: ExitStack) -> Connector:
         settings = self.loaded.settings
         chosen = settings.shadowserver
         helper = connect(self.loaded, self.waiter)
@@ -83,9 +85,19 @@ class Process:
         say_what_pycti_lacks(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
         workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id or ""))
-        options = within(conversion_options(chosen), can)
+        comparer = open_comparer(settings, self.waiter)
+        if comparer is not None:
+            stack.callback(comparer.close)
         source = ReportSource(
-            importer=Importer(helper, can, self.waiter, options, under_way=self.under_way),
+            importer=Importer(
+                helper,
+                can,
+                self.waiter,
+                within(conversion_options(chosen), can),
+                compared_by(comparer),
+                comparer=comparer,
+                under_way=self.under_way,
+            ),
             settings=chosen,
             state_store=state_store,
             workspace=workspace,
@@ -95,7 +107,7 @@ class Process:
         poll = do_nothing
         if chosen.drop_dir is not None:
             poll = DropFolder(_drop_folder(chosen.drop_dir), source).poll
-        run: Run = partial(run_without_api, state_store, helper, self.waiter, chosen)
+        run: Run = partial(run_without_api, source)
         if settings.require_run() is not None:
             api = _reports_api(settings, self.waiter, self.observe)
             warn_of_unknown_names(api, chosen, self.waiter.log)

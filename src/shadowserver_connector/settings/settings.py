@@ -90,6 +90,7 @@ def conversion_options(settings: ShadowserverSettings) -> Options:
         ),
         create_indicators=settings.create_indicators,
         labels=settings.labels,
+        repeats=settings.repeats,
         report_max_refs=settings.report_max_refs,
         artifact_max_size=int(settings.artifact_max_size),
         link_download=settings.link_download,

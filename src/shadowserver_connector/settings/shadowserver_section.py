@@ -14,6 +14,7 @@ from shadowserver_connector.settings.value_types import (
     Marking,
     NotesMode,
     Relationships,
+    Repeats,
     ReportTypes,
     Section,
     SecureUrl,
@@ -113,6 +114,36 @@ class ShadowserverSettings(Section):
     create_indicators: bool = Field(
         default=False,
         description="Make Indicators of malicious infrastructure, never of your own assets.",
+    )
+    repeats: Repeats = Field(
+        default="refer",
+        description="What becomes of findings that OpenCTI already has: refer lets the day's "
+        "Report refer to their objects, skip only counts them, all sends everything again.",
+    )
+    refresh_days: int = Field(
+        default=7,
+        ge=1,
+        le=90,
+        description="Days within which the Observed Data of a finding that is still there is "
+        "brought up to date.",
+    )
+    resurfaced_after: int = Field(
+        default=14,
+        ge=1,
+        le=90,
+        description="Days of absence after which a finding counts as back again.",
+    )
+    state_dir: Path | None = Field(
+        default=None,
+        description="Directory that keeps the history of findings; when empty "
+        "~/.local/state/shadowserver-connector, or below XDG_STATE_HOME.",
+        examples=["/var/lib/shadowserver-connector"],
+    )
+    history_days: int = Field(
+        default=90,
+        ge=7,
+        le=3_650,
+        description="Days after which a finding that is not reported any more is forgotten.",
     )
     report_max_refs: int = Field(
         default=5_000,

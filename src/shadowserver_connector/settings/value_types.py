@@ -190,6 +190,7 @@ Severity = Annotated[
 ]
 CaseSeverity = Annotated[Literal["low", "medium", "high", "critical"], BeforeValidator(_lower)]
 CasePriority = Annotated[Literal["P1", "P2", "P3", "P4", "auto"], BeforeValidator(_priority)]
+Repeats = Annotated[Literal["refer", "skip", "all"], BeforeValidator(_lower)]
 NotesMode = Annotated[Literal["auto", "finding", "host", "none"], BeforeValidator(_lower)]
 LogLevel = Annotated[
     Literal["debug", "info", "warn", "warning", "error"],

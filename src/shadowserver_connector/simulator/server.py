@@ -269,7 +269,7 @@ def _dripping(reply: Reply, seconds: float, stopping: threading.Event) -> Reply:
     def pieces() -> Iterator[bytes]:
         for chunk in reply.chunks:
             for start in range(0, len(chunk), _DRIP):
-                yield chunk[start : start + _DRIP]
                 stopping.wait(seconds)
+                yield chunk[start : start + _DRIP]
 
     return Reply(reply.status, reply.headers, reply.size, pieces())

@@ -171,14 +171,14 @@ class Delivery:
             # A person may reject a bundle and approve the next one.
             return frozenset()
         delivered = self._sent.already_delivered(chunk.objects, self._existing)
-        repeatable = sorted(chunk.repeatable() - delivered)
-        if not repeatable:
-            return delivered
-        if chunk.recurring and self._is_caught_up is None:
+        told = chunk.told_by_id()
+        if self._is_caught_up is None and not chunk.recurring <= told:
             self._is_caught_up = await_import(self._helper, self._waiter)
-        delivered = delivered.union(self._existing(repeatable))
-        # What waits in the queue comes before this message, and cannot be told from what is gone.
-        return delivered if self._is_caught_up else delivered.union(chunk.recurring)
+        if self._is_caught_up is False:
+            # What waits in the queue comes before this message; what is gone looks the same.
+            delivered = delivered.union(chunk.recurring)
+        asked = sorted(chunk.recurring.union(told) - delivered)
+        return delivered.union(self._existing(asked)) if asked else delivered
 
     def _existing(self, ids: Sequence[str]) -> frozenset[str]:
         return self._waiter.until(OPENCTI, lambda: existing_ids(self._helper, ids))

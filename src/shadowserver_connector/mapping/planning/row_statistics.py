@@ -10,6 +10,7 @@ from typing import Final
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.cells.tags import RANK
+from shadowserver_connector.mapping.planning.over_time import OverTime
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 
@@ -106,7 +107,11 @@ class RowStatistics:
 
 
 def count_rows(
-    rows: Iterable[NumberedRow], plan: Plan, statistics: RowStatistics, warnings: ParseWarnings
+    rows: Iterable[NumberedRow],
+    plan: Plan,
+    statistics: RowStatistics,
+    warnings: ParseWarnings,
+    over_time: OverTime | None = None,
 ) -> Iterator[NumberedRow]:
     """Yield the rows that will be converted; count them, and those that will not, on the way."""
     selection = RowFilter(plan, warnings)
@@ -123,6 +128,8 @@ def count_rows(
         severities[severity] = severities.get(severity, 0) + 1
         if host_at is not None:
             _count_host(statistics, row[host_at], severity)
+            if over_time is not None:
+                over_time.see(numbered[0], row[host_at], severity)
         for counter, index in tops:
             cell = row[index]
             known = counter.get(cell)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.history.questions import subject_text
+from shadowserver_connector.history.record import DIGEST_BYTES
 from shadowserver_connector.mapping.cells.addresses import parse_asn, parse_network
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.tags import SEVERITIES, find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.planning.over_time import MOST_NAMED, OverTime
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.report.info import FileFacts, ReportInfo
@@ -30,9 +33,11 @@ def summary(
     facts: FileFacts,
     warnings: Sequence[str],
     options: Options,
+    over_time: OverTime | None = None,
 ) -> str:
     """Return the description of a Report; the same inputs give the same text."""
     blocks = [
+        *(_over_time(over_time) if over_time is not None else ()),
         report_type.about,
         _page(report_type, info),
         _severities(statistics),
@@ -53,6 +58,43 @@ def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
         if block and size <= most:
             yield block
             most -= size
+
+
+def _over_time(over_time: OverTime) -> Iterator[str]:
+    """Say what is new, what is still there and what is not reported any more."""
+    comparison = over_time.comparison
+    counts = comparison.counts
+    said = [
+        f"{_number(counts['new'], 'new finding')}",
+        f"{counts['changed']:,} changed",
+        f"{counts['recurring']:,} still there",
+        f"{counts['resurfaced']:,} back again",
+    ]
+    if comparison.previous is None:
+        yield f"{', '.join(said)}; no earlier report of this type and list is known."
+    else:
+        yield (
+            f"{', '.join(said)}, {comparison.gone:,} not reported any more since "
+            f"{comparison.previous}."
+        )
+    yield _hosts("Worst new hosts", "Severity", over_time.worst_new())
+    yield _hosts("Open longest", "First reported", over_time.open_longest())
+    gone = [
+        (_subject(each.key), cell(each.label), f"{each.first}", f"{each.last}")
+        for each in comparison.which[:MOST_NAMED]
+    ]
+    if gone:
+        table = _table(("Host", "What", "First reported", "Last reported"), gone)
+        yield f"Not reported any more, which is not to say fixed:\n\n{table}"
+
+
+def _hosts(heading: str, column: str, hosts: Sequence[tuple[str, str]]) -> str:
+    rows = [(cell(host), said) for host, said in hosts]
+    return f"{heading}:\n\n{_table(('Host', column), rows)}" if rows else ""
+
+
+def _subject(key: bytes) -> str:
+    return cell(subject_text(key[:-DIGEST_BYTES]))
 
 
 def _page(report_type: ReportType, info: ReportInfo) -> str:

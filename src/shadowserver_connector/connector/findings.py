@@ -1,0 +1,84 @@
+"""The history of findings of a connector: where it lies, and what a run does with it."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final
+
+from shadowserver_connector.errors import HistoryError, HistoryInUseError
+from shadowserver_connector.history.history import open_history
+from shadowserver_connector.pipeline.compare import ReportComparer
+from shadowserver_connector.report.info import safe_name
+from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.state.imported import State
+from shadowserver_connector.waiting import HISTORY, Waiter
+
+NO_HISTORY: Final = "There is no history of findings: everything is sent in full"
+
+
+def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
+    """Return what compares reports with the connector's history of findings; it has to be closed.
+
+    ``None``, with a warning, where the usual directory cannot be written. Raises HistoryInUseError
+    where another instance uses it, HistoryError where ``SHADOWSERVER_STATE_DIR`` names a directory
+    that cannot be used, and Stopping.
+    """
+    chosen, owner = settings.shadowserver, settings.connector.id or ""
+    directory = state_directory(settings)
+
+    def opened() -> ReportComparer:
+        return ReportComparer(
+            lambda: open_history(directory, owner),
+            waiter.log,
+            absence=chosen.resurfaced_after,
+            refresh=chosen.refresh_days,
+        )
+
+    try:
+        return waiter.until(HISTORY, opened)
+    except HistoryInUseError:
+        raise
+    except HistoryError as error:
+        if chosen.state_dir is not None:
+            raise
+        reason = str(error)
+    cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"
+    waiter.log.warning(NO_HISTORY, {"reason": reason, "cure": cure})
+    return None
+
+
+def open_comparer_beside(settings: Settings, waiter: Waiter) -> ReportComparer | None:
+    """Return the same for a command; ``None``, with a warning, where the connector runs beside."""
+    try:
+        return open_comparer(settings, waiter)
+    except HistoryInUseError:
+        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        pass
+    waiter.log.warning(NO_HISTORY, {"reason": "the connector is running, and has it for itself"})
+    return None
+
+
+def state_directory(settings: Settings) -> Path:
+    """Return where the history lies: where it is set to, else where programs keep their state.
+
+    The latter is said by the XDG Base Directory Specification.
+    """
+    if settings.shadowserver.state_dir is not None:
+        return settings.shadowserver.state_dir
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    folder = Path(os.path.expanduser(state)) / "shadowserver-connector"
+    return folder / safe_name(settings.connector.id or "connector")
+
+
+def begin_anew_if_reset(comparer: ReportComparer | None, state: State) -> None:
+    """Forget the history where OpenCTI has no state: what it says was sent need not be there."""
+    if comparer is not None and state == State():
+        comparer.clear()
+
+
+def forget_what_is_old(comparer: ReportComparer | None, today: date, days: int) -> None:
+    """Forget the findings that were not reported for more than so many days."""
+    if comparer is not None:
+        comparer.forget(today - timedelta(days=days))

@@ -1,0 +1,295 @@
+"""Days on which hardly anything changes: what OpenCTI is sent, and what its Reports refer to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.connector.run import run_window
+from shadowserver_connector.history.database import DAMAGED, FILE
+from shadowserver_connector.history.history import open_history
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.compare import CLEARED, ReportComparer, compared_by
+from shadowserver_connector.pipeline.processes import ProcessExecutor
+from tests.connector.test_run import TODAY, FakeApi, importer, report
+from tests.mapping.conversion import csv_bytes
+from tests.sink.pycti_fakes import FakeHelper
+
+HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag", "asn", "geo")
+HOSTS = 40
+OF_FINDINGS = ("ipv4-addr", "network-traffic", "relationship", "observed-data", "note")
+NEVER = 1_000_000
+"""Days after which no test asks for a refresh."""
+
+
+class Days:
+    """A connector that runs once a day, with a history, against a platform that keeps up."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.folder = folder
+        self.options = Options(**options)
+        self.helper = FakeHelper()
+        self.api = FakeApi()
+        self.refresh = NEVER
+        self.executor: ProcessExecutor | None = None
+        self._today = TODAY
+
+    def run(self, rows: dict[str, str], type: str = "scan_ssl") -> list[dict[str, Any]]:
+        """Run on the next day with one report, address to tag; return the objects sent."""
+        self._today += timedelta(days=1)
+        day = self._today - timedelta(days=1)
+        cells = [
+            (f"{day} 10:00:00", "medium", address, "443", "tcp", tag, "64496", "NL")
+            for address, tag in rows.items()
+        ]
+        self.api.content[report(day, type)] = csv_bytes(HEADER, cells)
+        return self.run_once()
+
+    def run_once(self) -> list[dict[str, Any]]:
+        """Run; return the objects sent, which the platform then imports."""
+        before = len(self.helper.messages)
+        with self._comparer() as comparer:
+            parts = importer(self.helper, self.api, self.folder / "work", executor=self.executor)
+            parts.now = lambda: datetime.combine(self._today, datetime.min.time(), UTC)
+            parts.importer = replace(
+                parts.importer,
+                waiter=replace(parts.importer.waiter, counted_after=0.0),
+                options=self.options,
+                convert=compared_by(comparer),
+                comparer=comparer,
+            )
+            run_window(parts)
+        messages = self.helper.messages[before:]
+        sent = [stix for _, bundle in messages for stix in bundle["objects"]]
+        self.helper.held.update(stix["id"] for stix in sent)
+        return sent
+
+    @contextmanager
+    def _comparer(self) -> Iterator[ReportComparer]:
+        (self.folder / "work").mkdir(exist_ok=True)
+        comparer = ReportComparer(
+            lambda: open_history(self.folder / "history", "one"),
+            self.helper.connector_logger,
+            refresh=self.refresh,
+        )
+        try:
+            yield comparer
+        finally:
+            comparer.close()
+
+    def last_work(self) -> str:
+        """Return the message that the last work was closed with."""
+        message: str = list(self.helper.api.work.works.values())[-1]["message"]
+        return message
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Days:
+    """Return a connector that has never run."""
+    return Days(tmp_path)
+
+
+def hosts(number: int = HOSTS, tag: str = "ssl") -> dict[str, str]:
+    """Return addresses with their tag."""
+    return {f"192.0.2.{host}": tag for host in range(number)}
+
+
+def kinds(sent: list[dict[str, Any]]) -> list[str]:
+    """Return the types of objects, each once."""
+    return sorted({stix["type"] for stix in sent})
+
+
+def referred(sent: list[dict[str, Any]]) -> set[str]:
+    """Return what the Reports among some objects refer to."""
+    return {ref for stix in sent if stix["type"] == "report" for ref in stix["object_refs"]}
+
+
+def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
+    """Its Report refers to all objects all the same, Notes too."""
+    first = days.run(hosts())
+    second = days.run(hosts())
+    assert kinds(second) == ["artifact", "report"]
+    own = {stix["id"] for stix in second if stix["type"] == "artifact"}
+    shared = {
+        stix["id"]
+        for stix in first
+        if stix["type"] not in ("artifact", "report", "identity", "marking-definition", "note")
+    }
+    assert referred(second) == shared | own
+    assert days.last_work().startswith(
+        f"{TODAY + timedelta(days=1)}: 1 report, 40 findings "
+        "(0 new, 0 changed, 40 recurring, 0 resurfaced, 0 gone), "
+    )
+
+
+def test_the_first_day_is_sent_in_full(days: Days) -> None:
+    """Nothing recurs, whatever the platform has of it."""
+    sent = days.run(hosts())
+    assert sum(stix["type"] == "note" for stix in sent) == HOSTS
+    assert "40 new, 0 changed, 0 recurring" in days.last_work()
+
+
+def test_what_is_new_or_changed_is_sent(days: Days) -> None:
+    """With what belongs to it; of the others nothing."""
+    days.run(hosts())
+    changed = {"192.0.2.3": "ssl;expired", "192.0.2.200": "ssl"}
+    sent = days.run(hosts(30) | changed)
+    assert sorted(s["value"] for s in sent if s["type"] == "ipv4-addr") == sorted(changed)
+    assert sum(stix["type"] == "note" for stix in sent) == len(changed)
+    assert "(1 new, 1 changed, 29 recurring, 0 resurfaced, 10 gone)" in days.last_work()
+    text = next(stix["description"] for stix in sent if stix["type"] == "report")
+    assert text.startswith("1 new finding, 1 changed, 29 still there, 0 back again, 10 not report")
+    assert "192.0.2.200" in text.partition("Open longest")[0]
+
+
+def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
+    """The object with the next report that names it, and no other."""
+    first = days.run(hosts())
+    lost = next(s["id"] for s in first if s["type"] == "ipv4-addr")
+    gone = next(s["id"] for s in first if s["type"] == "note")
+    days.helper.held -= {lost, gone}
+    sent = days.run(hosts())
+    assert {s["id"] for s in sent if s["type"] not in ("artifact", "report")} == {lost, gone}
+    assert kinds(days.run(hosts())) == ["artifact", "report"]
+
+
+def test_what_waits_in_the_queue_is_not_sent_again(days: Days) -> None:
+    """OpenCTI has not got it yet, and will have it before what refers to it."""
+    days.run(hosts())
+    days.helper.held.clear()
+    days.helper.queue_numbers = [3] * 1_000_000
+    sent = days.run(hosts())
+    assert kinds(sent) == ["artifact", "identity", "marking-definition", "report"]
+    assert len(referred(sent)) > HOSTS
+
+
+def test_who_is_behind_is_waited_for(days: Days) -> None:
+    """Then it is asked what it has."""
+    days.run(hosts())
+    days.helper.queue_numbers = [0, 3, 1, 0, 0]
+    days.helper.held.clear()
+    assert "note" in kinds(days.run(hosts()))
+
+
+def test_skip_sends_and_refers_to_nothing_that_recurs(tmp_path: Path) -> None:
+    """It is counted, and in the Artifact."""
+    days = Days(tmp_path, repeats="skip")
+    days.run(hosts())
+    sent = days.run(hosts())
+    assert kinds(sent) == ["artifact", "report"]
+    assert referred(sent) == {s["id"] for s in sent if s["type"] == "artifact"}
+    assert "40 findings (0 new, 0 changed, 40 recurring" in days.last_work()
+
+
+def test_all_sends_everything_again(tmp_path: Path) -> None:
+    """With the same Notes: their texts are replaced, and none is added."""
+    days = Days(tmp_path, repeats="all")
+    first, second = days.run(hosts()), days.run(hosts())
+    notes = [{s["id"] for s in sent if s["type"] == "note"} for sent in (first, second)]
+    assert notes[0] == notes[1]
+    assert not {s["id"] for s in first if s["type"] in OF_FINDINGS} - {s["id"] for s in second}
+    assert "(0 new, 0 changed, 40 recurring" in days.last_work()
+
+
+@pytest.mark.parametrize("repeats", ["refer", "skip"])
+def test_once_a_week_an_observation_is_brought_up_to_date(tmp_path: Path, repeats: str) -> None:
+    """Of each finding, not of all on the same day; nothing else is sent."""
+    days = Days(tmp_path, repeats=repeats)
+    days.refresh = 7
+    days.run(hosts())
+    refreshed: list[str] = []
+    for _ in range(7):
+        sent = days.run(hosts())
+        assert {*kinds(sent)} <= {"artifact", "report", "observed-data"}
+        refreshed += (s["id"] for s in sent if s["type"] == "observed-data")
+        assert sum(s["type"] == "observed-data" for s in sent) < HOSTS
+    assert len(refreshed) == len(set(refreshed)) == HOSTS
+
+
+def test_a_report_that_fails_is_not_in_the_history(days: Days) -> None:
+    """The next run finds its findings new."""
+    days.helper.sending_failures = [ValueError({"name": "TOO_LARGE", "error_message": "x"})]
+    days.api.content[report(TODAY)] = b"\n\n"
+    days.run_once()
+    days.api.content.clear()
+    days.run(hosts())
+    assert "(40 new, " in days.last_work()
+
+
+def test_a_reset_clears_the_history(days: Days) -> None:
+    """Who resets wants all of it again."""
+    days.run(hosts())
+    days.helper.reset()
+    sent = days.run(hosts())
+    assert sum(stix["type"] == "note" for stix in sent) >= HOSTS
+    assert CLEARED in days.helper.connector_logger.messages("warning")
+
+
+def test_a_damaged_history_costs_one_full_day(days: Days) -> None:
+    """And says so."""
+    days.run(hosts())
+    path = days.folder / "history" / FILE
+    path.write_bytes(path.read_bytes()[:200] + b"damaged" * 600)
+    assert "note" in kinds(days.run(hosts()))
+    assert any("damaged" in each for each in days.helper.connector_logger.messages("error"))
+    assert (days.folder / "history" / DAMAGED).exists()
+    assert kinds(days.run(hosts())) == ["artifact", "report"]
+
+
+def test_damage_that_is_met_on_the_way_costs_one_full_day(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report is compared with a new history, and is in it afterwards."""
+    days.run(hosts())
+    failing = [True]
+    connect = sqlite3.connect
+
+    def break_first_report(history: Any, *args: Any, **kwargs: Any) -> Any:
+        if failing:
+            failing.clear()
+            path = days.folder / "history" / FILE
+            with connect(path) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            path.write_bytes(path.read_bytes()[:100] + b"x" * 8_000)
+        return compare(history, *args, **kwargs)
+
+    from shadowserver_connector.history.history import History
+
+    compare = History.compare
+    monkeypatch.setattr(History, "compare", break_first_report)
+    assert "note" in kinds(days.run(hosts()))
+    assert "(40 new, " in days.last_work()
+    assert kinds(days.run(hosts())) == ["artifact", "report"]
+
+
+def test_two_reports_of_one_feed_on_a_day(days: Days) -> None:
+    """The second adds to the first: what only the first has is not gone."""
+    days.run(hosts())
+    days.run(hosts())
+    day = TODAY + timedelta(days=1)
+    delayed = [(f"{day} 11:00:00", "low", "192.0.2.250", "443", "tcp", "ssl", "64496", "NL")]
+    days.api.content[report(day, number=7)] = csv_bytes(HEADER, delayed)
+    days.run_once()
+    assert days.last_work().startswith(
+        f"{day}: 1 report, 1 finding (1 new, 0 changed, 0 recurring, 0 resurfaced, 0 gone)"
+    )
+
+
+@pytest.mark.integration
+def test_converted_ahead_in_processes_the_same_is_sent(tmp_path: Path) -> None:
+    """What the history says of each row goes with the report."""
+    sent = []
+    for name in ("turn", "ahead"):
+        (tmp_path / name).mkdir()
+        days = Days(tmp_path / name)
+        with ProcessExecutor(2) as executor:
+            days.executor = executor if name == "ahead" else None
+            sent.append([days.run(hosts()), days.run(hosts() | {"192.0.2.9": "x"})])
+    assert sent[0] == sent[1]
