@@ -15,7 +15,7 @@ import pytest
 
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.works import Owner, close_orphans, forget, mark, owner_of
-from tests.sink.test_sent import open_files_in
+from tests.sink.test_delivered import open_files_in
 
 CONNECTOR = "connector-id"
 NAME = "Shadowserver reports of 2024-01-31"

@@ -15,7 +15,7 @@ from shadowserver_connector.connector.helper import pycti_log
 from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
 from shadowserver_connector.errors import SinkUnavailableError, describe
 from shadowserver_connector.exit_codes import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
-from shadowserver_connector.operations.drop import SETTLED
+from shadowserver_connector.operations.drop_folder import SETTLED
 from shadowserver_connector.service.assembly import Process
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.waiting import Stopping, Waiter

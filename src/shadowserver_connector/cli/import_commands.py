@@ -19,7 +19,6 @@ from shadowserver_connector.cli.console import ConsoleLog, err, print_json, prin
 from shadowserver_connector.connector.importer import Importer, Result
 from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.exit_codes import OK, SOME_FAILED
-from shadowserver_connector.operations.connections import open_session
 from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (
     days_of,
@@ -28,6 +27,7 @@ from shadowserver_connector.operations.imports import (
     listed,
     unread,
 )
+from shadowserver_connector.operations.reachability import open_session
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor

@@ -124,7 +124,7 @@ def status(config: Config = None, as_json: Json = False) -> None:
 @app.command("import", epilog="Example: shadowserver-connector import reports/")
 def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
     """Bring report files on disk into OpenCTI, in one work for each day."""
-    from shadowserver_connector.cli.imports import import_ as command
+    from shadowserver_connector.cli.import_commands import import_ as command
 
     run_command(lambda: command(loaded_settings(config), files, as_json=as_json))
 
@@ -138,7 +138,7 @@ def backfill(
     as_json: Json = False,
 ) -> None:
     """Import past days into OpenCTI, after an estimate of what it will cost."""
-    from shadowserver_connector.cli.imports import backfill as command
+    from shadowserver_connector.cli.import_commands import backfill as command
 
     def confirm(estimate: str) -> bool:
         typer.echo(estimate, err=True)
@@ -165,7 +165,7 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Download original files into an archive folder, none of them twice."""
-    from shadowserver_connector.cli.imports import fetch as command
+    from shadowserver_connector.cli.import_commands import fetch as command
 
     def work() -> int:
         since, to = days_between(first, last or datetime.now(UTC))
