@@ -137,7 +137,6 @@ def test_errors_within_errors_are_an_error(answer: bytes) -> None:
     assert answers.error_text(answers.parse(answer)) == "an error within errors"
     with pytest.raises(AnswerError):
         answers.report_infos(answers.parse(answer))
-    assert answers.key_details(answers.parse(answer), ("k",)) == {}
 
 
 def dripping_headers() -> Iterable[bytes]:

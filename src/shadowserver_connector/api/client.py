@@ -174,11 +174,6 @@ class ReportsApi:
         """Check URL, key and secret; return the API's greeting."""
         return self._ask("test/ping", answers.pong)
 
-    def key_info(self) -> dict[str, object]:
-        """Return what the API knows of the key, without the key. Not for logs."""
-        secrets = self._secrets()
-        return self._ask("key/info", lambda answer: answers.key_details(answer, secrets))
-
     def subscriptions(self) -> list[str]:
         """Return the names of the subscriber's report lists; empty if nothing is subscribed."""
         return self._ask("reports/subscribed", answers.names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from shadowserver_connector.pipeline.outcome import Failure
 
 # Rich takes 80 columns where there is no terminal; a file or a pipe has room for whole lines.
 _WIDE = None if sys.stdout.isatty() else 200
@@ -97,6 +99,20 @@ def _valid(value: Any) -> Any:
 def _cell(value: object) -> Text:
     text = f"{value:,}" if isinstance(value, int) else _valid(str(value))
     return Text(text, style=SEVERITY_STYLES.get(text, ""))
+
+
+NO_REPORT: Final = "no report among the given files and folders"
+
+
+def failures_as_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    """Return what ``--json`` says of reports that failed."""
+    return [{"file": each.info.file, "reason": each.reason} for each in failures]
+
+
+def print_failures(reasons: Iterable[object]) -> None:
+    """Print why reports failed, one line each."""
+    for reason in reasons:
+        err.print(Text(f"failed: {reason}", style="red"), soft_wrap=True)
 
 
 class ConsoleLog:

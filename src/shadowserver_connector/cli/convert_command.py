@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,9 +15,12 @@ from rich.text import Text
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import (
+    NO_REPORT,
     ConsoleLog,
     err,
+    failures_as_json,
     out,
+    print_failures,
     print_json,
     print_table,
     progress,
@@ -29,13 +31,19 @@ from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
-from shadowserver_connector.pipeline.batch import Compare, convert_all, job_of, never_compared
+from shadowserver_connector.pipeline.batch import (
+    Compare,
+    convert_all,
+    job_of,
+    never_compared,
+    unread,
+)
+from shadowserver_connector.pipeline.batch import release as delete_unpacked
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.plural import counted
-from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.report_files import find_reports, unreadable
@@ -54,7 +62,7 @@ def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> i
         print_json(
             {
                 "reports": [_as_json(outcome, out) for outcome in outcomes],
-                "failed": [{"file": f.info.file, "reason": f.reason} for f in failures],
+                "failed": failures_as_json(failures),
             }
         )
     else:
@@ -93,8 +101,7 @@ def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> No
     for outcome in outcomes:
         for remark in outcome.remarks:
             err.print(Text(f"odd: {remark}"), soft_wrap=True)
-    for failure in failures:
-        err.print(Text(f"failed: {failure.reason}", style="red"), soft_wrap=True)
+    print_failures(failure.reason for failure in failures)
 
 
 def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
@@ -111,10 +118,8 @@ def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
     }
 
 
-_NO_DAY: Final = date.min
 _OWNER: Final = "files"
 """Whose a history is that no connector writes."""
-_NOTHING: Final = "no report among the given files and folders"
 
 
 def convert(
@@ -141,8 +146,7 @@ def convert(
 
         def release(job: Job) -> None:
             bar.advance(task)
-            if job[0].is_relative_to(work):
-                job[0].unlink(missing_ok=True)
+            delete_unpacked(job[0], Path(work))
 
         with ExitStack() as stack:
             compare = stack.enter_context(_comparing(history)) if history else never_compared
@@ -153,7 +157,7 @@ def convert(
             )
             results.extend(converted)
     if not results and not failures:
-        failures.append(Failure(_unnamed(""), _NOTHING))
+        failures.append(unread("", ValueError(NO_REPORT)))
     return show([*results, *failures], folder, as_json=as_json)
 
 
@@ -185,28 +189,19 @@ def _jobs(
     paths: Sequence[Path], work: Path, out_folder: Path, failed: Callable[[Failure], None]
 ) -> Iterator[Job]:
     taken: dict[Path, str] = {}
-
-    def reject(error: Exception, name: str = "") -> None:
-        failed(Failure(_unnamed(name), str(error)))
-
-    for file in find_reports(paths, work, reject):
+    for file in find_reports(paths, work, lambda error: failed(unread("", error))):
         try:
             job = job_of(file)
         except (SkippableError, NotReadyError) as error:
-            reject(error, file.original)
+            failed(unread(file.original, error))
             continue
         target = report_folder(out_folder, job[1])
         if target in taken:
             message = f"{file.original}: same day and name as {taken[target]}; rename one of them"
-            reject(SkippableError(message), file.original)
+            failed(unread(file.original, SkippableError(message)))
             continue
         taken[target] = file.original
         yield job
-
-
-def _unnamed(name: str) -> ReportInfo:
-    """Return what is known of a file that could not even be opened."""
-    return ReportInfo(type="", day=_NO_DAY, file=name)
 
 
 def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
@@ -230,9 +225,8 @@ def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
     if as_json:
         print_json(explained)
     if not explained and not failed:
-        failed.append(ReportUnreadableError(_NOTHING))
-    for problem in failed:
-        err.print(Text(f"failed: {problem}", style="red"), soft_wrap=True)
+        failed.append(ReportUnreadableError(NO_REPORT))
+    print_failures(failed)
     return SOME_FAILED if failed else OK
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from shadowserver_connector.cli.arguments import made_folder
-from shadowserver_connector.cli.console import err, out, print_json, progress
-from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.cli.console import (
+    NO_REPORT,
+    err,
+    failures_as_json,
+    out,
+    print_failures,
+    print_json,
+    progress,
+)
 from shadowserver_connector.exit_codes import OK, SOME_FAILED, UsageError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.batch import job_of
-from shadowserver_connector.pipeline.outcome import Job
+from shadowserver_connector.pipeline.batch import jobs_in, unread
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.plural import counted
 from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
-from shadowserver_connector.report.report_files import find_reports
-
-Failed = dict[str, str]
 
 
 def preview(
@@ -37,34 +41,19 @@ def preview(
     if page.is_dir():
         raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
     made_folder(page.parent)
-    failed: list[Failed] = []
+    failures: list[Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
-        jobs = _jobs(paths, Path(work), failed)
+        jobs = list(jobs_in(paths, Path(work), failures.append))
         task = bar.add_task("reading", total=2 * len(jobs))
         written = write_page(jobs, page, options, most=most, advance=lambda: bar.advance(task))
-    failed += [
-        {"file": failure.info.file, "reason": failure.reason} for failure in written.failures
-    ]
-    if not written.reports and not failed:
-        failed.append({"file": "", "reason": "no report among the given files and folders"})
-    _show(written, failed, as_json=as_json)
-    return SOME_FAILED if failed else OK
+    failures += written.failures
+    if not written.reports and not failures:
+        failures.append(unread("", ValueError(NO_REPORT)))
+    _show(written, failures, as_json=as_json)
+    return SOME_FAILED if failures else OK
 
 
-def _jobs(paths: Sequence[Path], work: Path, failed: list[Failed]) -> list[Job]:
-    def reject(name: str) -> Callable[[Exception], None]:
-        return lambda error: failed.append({"file": name, "reason": str(error)})
-
-    jobs: list[Job] = []
-    for file in find_reports(paths, work, reject("")):
-        try:
-            jobs.append(job_of(file))
-        except (SkippableError, NotReadyError) as error:
-            reject(file.original)(error)
-    return jobs
-
-
-def _show(written: WrittenPage, failed: Sequence[Failed], *, as_json: bool) -> None:
+def _show(written: WrittenPage, failures: Sequence[Failure], *, as_json: bool) -> None:
     page = str(written.page) if written.reports else None
     if as_json:
         print_json(
@@ -75,7 +64,7 @@ def _show(written: WrittenPage, failed: Sequence[Failed], *, as_json: bool) -> N
                 "findings": written.findings,
                 "shown": written.shown,
                 "objects": written.objects,
-                "failed": failed,
+                "failed": failures_as_json(failures),
             }
         )
         return
@@ -86,5 +75,4 @@ def _show(written: WrittenPage, failed: Sequence[Failed], *, as_json: bool) -> N
             f"{counted(written.reports, 'report')}, {counted(written.findings, 'finding')}{cut}, "
             f"{counted(written.objects, 'object')}, {written.size / 1e6:.1f} MB."
         )
-    for failure in failed:
-        err.print(f"failed: {failure['reason']}", markup=False, soft_wrap=True, style="red")
+    print_failures(failure.reason for failure in failures)

@@ -34,7 +34,7 @@ from shadowserver_connector.operations.dropped_files import (
     signature_of,
     unpacking,
 )
-from shadowserver_connector.operations.imports import release
+from shadowserver_connector.pipeline.batch import release
 from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
 from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Failure

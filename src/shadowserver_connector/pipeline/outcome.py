@@ -64,8 +64,3 @@ class Outcome:
     """Objects that are only referred to, as OpenCTI was sent them on an earlier day."""
     over_time: Mapping[str, int] | None = None
     """Findings by verdict (`history.comparison`), and gone; ``None`` without a history."""
-
-    @property
-    def balanced(self) -> bool:
-        """Whether every row is accounted for."""
-        return self.rows == self.noted + self.merged + self.skipped + self.filtered + self.cut
