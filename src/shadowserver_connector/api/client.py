@@ -166,7 +166,6 @@ class ReportsApi:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
         with without_request_logs():
             self._http.close()
 

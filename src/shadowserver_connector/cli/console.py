@@ -116,21 +116,18 @@ def print_failures(reasons: Iterable[object]) -> None:
 
 
 class ConsoleLog:
-    """A logger with a message and a dict, as the connector's parts expect one."""
+    """A logger as the connector's parts expect one; details are left out, the rest is on stderr."""
 
     def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Leave details out."""
+        pass
 
     def info(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Print progress."""
         _print(message, meta, "dim")
 
     def warning(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Print what a person may want to look at."""
         _print(message, meta, "yellow")
 
     def error(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Print what a person should look at."""
         _print(message, meta, "bold red")
 
 

@@ -123,7 +123,6 @@ class Watch:
         self._info = helper.connector_info
 
     def observe(self, event: Event) -> None:
-        """Take note of an event."""
         with self._lock:
             self._status = after(self._status, event)
             self._write()
