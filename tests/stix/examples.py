@@ -6,7 +6,6 @@ import orjson
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.containers import case_incident, note, observed_data, report
-from shadowserver_connector.stix.markings import AMBER, TLP, tlp_marking
 from shadowserver_connector.stix.observables import (
     artifact,
     domain_name,
@@ -23,7 +22,7 @@ from shadowserver_connector.stix.observables import (
     user_agent,
     x509_certificate,
 )
-from shadowserver_connector.stix.origin import Origin, StixObject
+from shadowserver_connector.stix.origin import AMBER, TLP, Origin, StixObject, tlp_marking
 from shadowserver_connector.stix.relationships import relationship
 from shadowserver_connector.stix.shared_objects import (
     attack_pattern,

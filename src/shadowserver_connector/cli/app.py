@@ -12,9 +12,16 @@ import typer
 
 from shadowserver_connector import __version__
 from shadowserver_connector.cli import connector_commands
-from shadowserver_connector.cli.arguments import Config, Files, Json, days_between, loaded_settings
-from shadowserver_connector.cli.usage import Commands, run
-from shadowserver_connector.exit_codes import TABLE
+from shadowserver_connector.cli.usage import (
+    Commands,
+    Config,
+    Files,
+    Json,
+    days_between,
+    loaded_settings,
+    run,
+)
+from shadowserver_connector.errors import TABLE
 
 
 def is_compiled() -> bool:
@@ -70,7 +77,7 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Convert report files on disk into STIX 2.1 bundles."""
-    from shadowserver_connector.cli.convert_command import convert as command
+    from shadowserver_connector.cli.file_commands import convert as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
@@ -103,7 +110,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show what was reported of something, and from when to when."""
-    from shadowserver_connector.cli.history_command import history as command
+    from shadowserver_connector.cli.file_commands import history as command
 
     run(lambda: command(directory, asked, longest, as_json=as_json))
 
@@ -111,7 +118,7 @@ def history(
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")
 def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
     """Show how each column of a file is read, what is made of it, and which cells are bad."""
-    from shadowserver_connector.cli.convert_command import explain as command
+    from shadowserver_connector.cli.file_commands import explain as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
@@ -132,7 +139,7 @@ def preview(
     as_json: Json = False,
 ) -> None:
     """Write one HTML page: charts, a table of findings, and the STIX graph to click through."""
-    from shadowserver_connector.cli.preview_command import preview as command
+    from shadowserver_connector.cli.file_commands import preview as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from shadowserver_connector.cli.arguments import Config, Files, Json, days_between, loaded_settings
+from shadowserver_connector.cli.usage import Config, Files, Json, days_between, loaded_settings
 from shadowserver_connector.cli.usage import run as run_command
-from shadowserver_connector.exit_codes import UsageError
+from shadowserver_connector.errors import UsageError
 
 app = typer.Typer()
 

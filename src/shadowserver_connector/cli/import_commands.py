@@ -12,7 +12,6 @@ from threading import Event
 from typing import Final
 
 from shadowserver_connector.api.client import ReportsApi, open_api
-from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
@@ -23,9 +22,10 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
+from shadowserver_connector.cli.usage import made_folder
 from shadowserver_connector.connector.importer import Importer, Result
 from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
-from shadowserver_connector.exit_codes import OK, SOME_FAILED
+from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (
     days_of,
@@ -38,8 +38,8 @@ from shadowserver_connector.pipeline.batch import unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
-from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.parse_warnings import counted
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.settings import conversion_options
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings

@@ -7,12 +7,11 @@ from datetime import datetime
 from rich.text import Text
 
 from shadowserver_connector.cli.console import err, out, print_json, print_table
-from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.exit_codes import OK, SOME_FAILED
+from shadowserver_connector.errors import OK, SOME_FAILED, SettingsError
 from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems
 from shadowserver_connector.operations.status import as_json as as_plain
 from shadowserver_connector.operations.status_file import read_status, status_path
-from shadowserver_connector.plural import counted
+from shadowserver_connector.report.parse_warnings import counted
 from shadowserver_connector.settings.settings import Settings
 
 

@@ -28,7 +28,7 @@ from shadowserver_connector.connector.events import (
     RunEnded,
     RunStarted,
 )
-from shadowserver_connector.plural import counted
+from shadowserver_connector.report.parse_warnings import counted
 
 SILENCE: Final = timedelta(minutes=5)
 """Time without a sign of life after which a connector counts as dead."""

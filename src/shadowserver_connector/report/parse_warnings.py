@@ -99,3 +99,8 @@ def _sentence(file: str, kind: str, column: str, seen: _Seen) -> str:
     more = ", ..." if rows and seen.count > len(seen.places) else ""
     detail = next((f": {place.detail!r}" for place in seen.places if place.detail), "")
     return f"{printable(file, 200)}{where}{place}{more}: {kind}, {times}{detail}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun: ``1 report``, ``2,000 reports``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,4 +1,4 @@
-"""``convert`` and ``explain``: report files on disk, without Shadowserver and OpenCTI."""
+"""``convert``, ``explain``, ``preview`` and ``history``: files on disk, and no network."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from rich.text import Text
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
@@ -25,16 +25,26 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
-from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
-from shadowserver_connector.exit_codes import OK, SOME_FAILED
+from shadowserver_connector.cli.usage import made_folder
+from shadowserver_connector.errors import (
+    OK,
+    SOME_FAILED,
+    NotReadyError,
+    ReportUnreadableError,
+    SkippableError,
+    UsageError,
+)
 from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.questions import Entry, findings_about, open_longest
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.batch import (
     Compare,
     convert_all,
     job_of,
+    jobs_in,
     never_compared,
     unread,
 )
@@ -43,9 +53,10 @@ from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
-from shadowserver_connector.plural import counted
+from shadowserver_connector.preview.page import WrittenPage, write_page
+from shadowserver_connector.preview.page_data import MAX_FINDINGS
 from shadowserver_connector.report.layout import SURPLUS
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.parse_warnings import ParseWarnings, counted
 from shadowserver_connector.report.report_files import find_reports, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import report_folder
@@ -290,3 +301,115 @@ def _print_explained(explained: dict[str, Any]) -> None:
     for line in explained["oddities"]:
         out.print(Text(f"odd: {line}"), soft_wrap=True)
     out.print()
+
+
+def preview(
+    paths: Sequence[Path],
+    page: Path,
+    options: Options,
+    *,
+    most: int = MAX_FINDINGS,
+    as_json: bool,
+) -> int:
+    """Write the page of files, folders and archives; return the exit code.
+
+    ``most`` findings at most stand in its table and graph. No page is written where there is no
+    report that can be read.
+    """
+    if page.is_dir():
+        raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
+    made_folder(page.parent)
+    failures: list[Failure] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+        jobs = list(jobs_in(paths, Path(work), failures.append))
+        task = bar.add_task("reading", total=2 * len(jobs))
+        written = write_page(jobs, page, options, most=most, advance=lambda: bar.advance(task))
+    failures += written.failures
+    if not written.reports and not failures:
+        failures.append(unread("", ValueError(NO_REPORT)))
+    _show_preview(written, failures, as_json=as_json)
+    return SOME_FAILED if failures else OK
+
+
+def _show_preview(written: WrittenPage, failures: Sequence[Failure], *, as_json: bool) -> None:
+    page = str(written.page) if written.reports else None
+    if as_json:
+        print_json(
+            {
+                "page": page,
+                "bytes": written.size,
+                "reports": written.reports,
+                "findings": written.findings,
+                "shown": written.shown,
+                "objects": written.objects,
+                "failed": failures_as_json(failures),
+            }
+        )
+        return
+    if page:
+        cut = f", {written.shown:,} of them shown" if written.shown < written.findings else ""
+        out.print(page, markup=False, soft_wrap=True)
+        err.print(
+            f"{counted(written.reports, 'report')}, {counted(written.findings, 'finding')}{cut}, "
+            f"{counted(written.objects, 'object')}, {written.size / 1e6:.1f} MB."
+        )
+    print_failures(failure.reason for failure in failures)
+
+
+_OF_AN_ENTRY = (
+    "Type",
+    "List",
+    "Of",
+    "Reported",
+    "First",
+    "Last",
+    "Days",
+    "As it is since",
+    "Open",
+)
+
+
+def history(directory: Path, asked: str | None, longest: int | None, *, as_json: bool) -> int:
+    """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
+    if (asked is None) == (longest is None):
+        raise UsageError("ask for an address, network, host name, CVE id or type, or give --open")
+    with reading_only(directory) as connection:
+        if asked is not None:
+            found = list(findings_about(connection, asked))
+        else:
+            found = open_longest(connection, longest or 1)
+    if as_json:
+        print_json([_entry_as_json(entry) for entry in found])
+    elif found:
+        _print_entries(found)
+    else:
+        err.print(f"nothing was reported of {asked}" if asked else "nothing is open", markup=False)
+    return OK
+
+
+def _print_entries(found: Sequence[Entry]) -> None:
+    print_table(
+        _OF_AN_ENTRY,
+        [
+            (
+                entry.type,
+                entry.list,
+                ", ".join([entry.subject, *entry.names]),
+                entry.what,
+                entry.first.isoformat(),
+                entry.last.isoformat(),
+                entry.days,
+                entry.since.isoformat(),
+                "yes" if entry.open else "no",
+            )
+            for entry in found
+        ],
+    )
+    out.print()
+
+
+def _entry_as_json(entry: Entry) -> dict[str, object]:
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in entry._asdict().items()
+    }
