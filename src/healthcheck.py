@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import httpx
 
 from shadowserver_connector.errors import SettingsError, SinkUnavailableError
-from shadowserver_connector.operations.connections import ask
+from shadowserver_connector.operations.reachability import ask
 from shadowserver_connector.operations.status import SILENCE
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.settings import Settings, load_settings

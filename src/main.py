@@ -3,8 +3,7 @@
 import sys
 import traceback
 
-from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.exit_codes import SETTINGS
+from shadowserver_connector.errors import SETTINGS, SettingsError
 
 if __name__ == "__main__":
     try:

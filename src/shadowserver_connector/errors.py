@@ -1,4 +1,7 @@
-"""The errors of this package: fatal, retriable or skippable; raised where the cause is known."""
+"""The errors of this package: fatal, retriable or skippable, and the exit code of each.
+
+They are raised where the cause is known, and handled once at the edge.
+"""
 
 from __future__ import annotations
 
@@ -124,3 +127,40 @@ def describe(error: Exception) -> str:
     ours = [frame for frame in frames if "shadowserver_connector" in frame.filename]
     place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
     return f"unexpected {type(error).__name__}{place}; please report it"
+
+
+OK: Final = 0
+SOME_FAILED: Final = 1
+"""Some reports could not be processed, the others were; or something that should be reported."""
+USAGE: Final = 2
+SETTINGS: Final = 3
+CREDENTIALS: Final = 4
+UNAVAILABLE: Final = 5
+"""Shadowserver, OpenCTI or a disk did not do its part; the same command may work later."""
+INTERRUPTED: Final = 130
+
+TABLE: Final = (
+    "0 done, 1 some reports failed, 2 usage, 3 settings or the version of pycti, 4 credentials, "
+    "5 Shadowserver, OpenCTI or a disk is out of reach, 130 interrupted"
+)
+
+
+class UsageError(Exception):
+    """What was given on the command line does not fit together."""
+
+
+KINDS: Final = (
+    (UsageError, USAGE),
+    (SettingsError, SETTINGS),
+    (CredentialsError, CREDENTIALS),
+    (FatalError, SETTINGS),
+    (RetriableError, UNAVAILABLE),
+    (SkippableError, SOME_FAILED),
+    (OSError, UNAVAILABLE),
+)
+"""Kinds of errors that are known, each with its code; the first that fits holds."""
+
+
+def code_of(error: Exception) -> int:
+    """Return the exit code of an error; that of failed reports for an unknown one."""
+    return next((code for kind, code in KINDS if isinstance(error, kind)), SOME_FAILED)

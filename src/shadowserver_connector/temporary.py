@@ -1,4 +1,4 @@
-"""Where temporary files go, also while there is no room for them."""
+"""Where temporary files go, also while there is no room for them, and whose they are."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # without it nothing is locked, and nobody's life or death is known
+    fcntl = None  # type: ignore[assignment]
 
 _VARIABLES: Final = ("TMPDIR", "TEMP", "TMP")
 _USUAL: Final = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - the files there have safe names
@@ -42,3 +47,17 @@ def private_directory(path: Path) -> Path:
         shutil.rmtree(path)
     path.mkdir(mode=0o700)
     return path
+
+
+def lock(handle: int) -> bool:
+    """Lock an open file or folder until it is closed or the process ends.
+
+    Return ``False`` where another process holds it, and where there are no locks.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -62,17 +62,13 @@ ROOM_PAUSE: Final = 10.0
 class Log(Protocol):
     """A logger that takes a message and a dict, such as pycti's ``connector_logger``."""
 
-    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Log a detail."""
+    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
 
-    def info(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Log progress."""
+    def info(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
 
-    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Log what a person may want to look at."""
+    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
 
-    def error(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Log what a person should look at."""
+    def error(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
 
 
 class Stopping(BaseException):

@@ -174,13 +174,6 @@ def test_a_servers_text_is_quoted_safely(text: str, quoted: str) -> None:
     assert answers.quotable(text, ("k3y", "")) == quoted
 
 
-def test_key_info_is_returned_without_the_key() -> None:
-    """Fields that echo the key or secret are dropped, however deep."""
-    deep = {"x": ["s3cret!"]}
-    answer = {"apikey": "k3y", "deep": deep, "k3y": "active", "name": "Example", "limit": 5}
-    assert answers.key_details(answer, ("k3y", "s3cret!")) == {"name": "Example", "limit": 5}
-
-
 def listed(**fields: object) -> ReportInfo:
     """Return what becomes of one entry of ``reports/list``."""
     entry = {"id": "abc", "type": "scan_ssl", "file": "x.csv", "timestamp": "2024-01-31"}
@@ -294,7 +287,6 @@ def test_a_greeting_deceives_nobody() -> None:
         (answers.parse, b"<", "the answer is no JSON"),
         (answers.pong, [], "the answer is no object"),
         (answers.pong, {"pong": 1}, "the answer has no 'pong'"),
-        (lambda answer: answers.key_details(answer, ()), [], "the answer is no object"),
         (answers.names, {}, "the answer is no list"),
         (answers.names, [1], "entry 1 is no name"),
         (answers.names, ["a", ""], "entry 2 is no name"),

@@ -69,7 +69,6 @@ class Answers:
 
 CALLS: dict[str, Callable[[ReportsApi], object]] = {
     "test/ping": lambda api: api.ping(),
-    "key/info": lambda api: api.key_info(),
     "reports/subscribed": lambda api: api.subscriptions(),
     "reports/types": lambda api: api.types(),
     "reports/list": lambda api: api.list_reports(DAY),
@@ -97,11 +96,9 @@ def test_each_call_is_a_signed_post(method: str) -> None:
 
 
 def test_simple_answers_are_returned() -> None:
-    """Ping, key info, subscriptions, types and stats give plain values."""
+    """Ping, subscriptions, types and stats give plain values."""
     with client(Answers({"pong": "now"})) as api:
         assert api.ping() == "now"
-    with client(Answers({"apikey": KEY, "name": "Example"})) as api:
-        assert api.key_info() == {"name": "Example"}
     with client(Answers(["b", "a"])) as api:
         assert api.subscriptions() == ["a", "b"]
         assert api.types() == ["a", "b"]

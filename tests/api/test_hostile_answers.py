@@ -33,7 +33,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     TransferError,
 )
-from shadowserver_connector.operations import connections
+from shadowserver_connector.operations import reachability
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings import Settings
 from tests.api.memory import DAY, KEY, SECRET
@@ -137,7 +137,6 @@ def test_errors_within_errors_are_an_error(answer: bytes) -> None:
     assert answers.error_text(answers.parse(answer)) == "an error within errors"
     with pytest.raises(AnswerError):
         answers.report_infos(answers.parse(answer))
-    assert answers.key_details(answers.parse(answer), ("k",)) == {}
 
 
 def dripping_headers() -> Iterable[bytes]:
@@ -180,13 +179,13 @@ def test_opencti_is_not_waited_for_without_end(
     script: Callable[[], Iterable[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commands that ask the platform first end, too."""
-    monkeypatch.setattr(connections, "_TIMEOUT", 0.3)
+    monkeypatch.setattr(reachability, "_TIMEOUT", 0.3)
     with (
         scripted(script, pause=0.02) as port,
         ends(),
         pytest.raises(SinkUnavailableError, match="no answer in time"),
     ):
-        connections.reach(opencti_at(port))
+        reachability.reach(opencti_at(port))
 
 
 def opencti_at(port: int) -> Settings:
@@ -208,7 +207,7 @@ def test_an_endless_answer_of_opencti_is_given_up() -> None:
         ends(),
         pytest.raises(SinkUnavailableError, match="longer than"),
     ):
-        connections.reach(opencti_at(port))
+        reachability.reach(opencti_at(port))
 
 
 def dripping_body() -> Iterable[bytes]:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from shadowserver_connector.cli import console
-from shadowserver_connector.cli.convert import HEADINGS
+from shadowserver_connector.cli.file_commands import HEADINGS
 
 ROWS = [
     ("2024-01-31", "event4_honeypot_brute_force", "critical", 12_345, 223_456, "a" * 40),

@@ -14,12 +14,12 @@ from click.testing import Result
 
 from shadowserver_connector.connector.helper import installed
 from shadowserver_connector.errors import (
+    TABLE,
     ApiUnavailableError,
     CredentialsError,
     ReportUnreadableError,
     SettingsError,
 )
-from shadowserver_connector.exit_codes import TABLE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.operations.status import Run as RunStatus
 from shadowserver_connector.operations.status import Status

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from shadowserver_connector.operations import status
-from shadowserver_connector.operations.status import Failed, Status
+from shadowserver_connector.operations.status import Drops, Failed, Status
 from shadowserver_connector.operations.status_file import write_status
 
 Run = Callable[..., Result]
@@ -105,7 +105,9 @@ def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:
     failures = (Failed("a.csv", reason, 3), Failed("b.csv", "gone"))
     last = status.Run(now, now, complete=True, new=2, failed=2, failures=failures)
     dropped = (Failed("c.zip", "c.zip: encrypted"),)
-    found = Status(now, now, last=last, next_run=now + timedelta(days=1), drop_failures=dropped)
+    found = Status(
+        now, now, last=last, next_run=now + timedelta(days=1), drop_folder=Drops(failures=dropped)
+    )
     write_status(tmp_path / "status.json", found)
     result = run("status", SHADOWSERVER_STATUS_FILE="status.json")
     assert result.exit_code == 1

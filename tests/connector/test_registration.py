@@ -17,7 +17,7 @@ from pycti import OpenCTIApiClient
 from shadowserver_connector.connector import helper as module
 from shadowserver_connector.connector.helper import advice, connect, installed, trial
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
-from shadowserver_connector.operations.connections import open_session
+from shadowserver_connector.operations.reachability import open_session
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.sink.works import WorkDeletedError
 from shadowserver_connector.waiting import Stopping, Waiter

@@ -92,7 +92,7 @@ class FakeApi:
         path = into / report.file
         path.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
-        return Downloaded(path, len(content), "", "", digest, "")
+        return Downloaded(path, len(content), digest)
 
 
 def convert_simply(

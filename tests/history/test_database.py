@@ -23,7 +23,7 @@ from shadowserver_connector.history.comparison import NEW, RECURRING, ReportFeed
 from shadowserver_connector.history.database import DAMAGED, FILE, VERSION, reading_only
 from shadowserver_connector.history.history import open_history
 from tests.history.days import day, rows_of
-from tests.history.test_store import _content
+from tests.history.test_history import _content
 from tests.integration.read_only import read_only_but
 
 FEED = ReportFeed("scan_ssl", "example")

@@ -23,6 +23,12 @@ DAY = date(2024, 1, 31)
 Stix = dict[str, Any]
 
 
+def is_balanced(outcome: Outcome) -> bool:
+    """Tell whether every row is accounted for."""
+    shown = outcome.noted + outcome.merged
+    return outcome.rows == shown + outcome.skipped + outcome.filtered + outcome.cut
+
+
 @dataclass(frozen=True)
 class Converted:
     """What a conversion emitted and counted."""

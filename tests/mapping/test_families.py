@@ -11,7 +11,7 @@ import stix2
 from shadowserver_connector.catalogue.catalogue import VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from tests.bundle.checks import assert_closed_and_ordered, assert_splitter_keeps_references
-from tests.mapping.conversion import Converted, convert
+from tests.mapping.conversion import Converted, convert, is_balanced
 from tests.mapping.platform_ids import expected_id
 from tests.mapping.relationships import is_allowed
 from tests.mapping.rows import header_of, row_of, rows_of
@@ -86,7 +86,7 @@ def test_relationships_have_no_times_and_no_references(converted: Converted) -> 
 def test_all_rows_are_noted_and_observed(converted: Converted, tmp_path: Path) -> None:
     """A Note a finding and state, and an Observed-Data of the observables that do not move."""
     outcome = converted.outcome
-    assert outcome.balanced
+    assert is_balanced(outcome)
     assert outcome.noted == len(converted.of("note"))
     assert outcome.noted + outcome.merged == outcome.rows == 7
     seen = {ref for stix in converted.of("observed-data") for ref in stix["object_refs"]}

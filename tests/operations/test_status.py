@@ -96,8 +96,8 @@ def test_the_last_run_stays_while_the_next_is_under_way() -> None:
     assert FULL.current is not None
     assert FULL.current.started == LATER
     assert FULL.current.done == 0
-    assert FULL.dropped == 1
-    assert FULL.drop_failures == (Failed("other.zip", "other.zip: encrypted"),)
+    assert FULL.drop_folder.done == 1
+    assert FULL.drop_folder.failures == (Failed("other.zip", "other.zip: encrypted"),)
 
 
 def test_failures_are_named_up_to_a_bound() -> None:
@@ -110,8 +110,8 @@ def test_failures_are_named_up_to_a_bound() -> None:
 
 def test_json_and_back() -> None:
     """Nothing is lost on the way."""
-    assert from_json(json.loads(json.dumps(as_json(FULL)))) == FULL
-    assert from_json(as_json(Status(NOON, NOON))) == Status(NOON, NOON)
+    assert from_json(json.dumps(as_json(FULL)).encode()) == FULL
+    assert from_json(json.dumps(as_json(Status(NOON, NOON))).encode()) == Status(NOON, NOON)
 
 
 NEXT = NOON + timedelta(hours=1)

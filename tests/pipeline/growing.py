@@ -61,7 +61,7 @@ class EqualFiles:
         self._tell(refused=0)
         path = folder / report.file
         path.write_bytes(b"x" * self.SIZE)
-        return Downloaded(path, self.SIZE, "", "", "", "")
+        return Downloaded(path, self.SIZE, "")
 
     def begins(self, number: int, seconds: float) -> bool:
         """Wait until so many have begun; tell whether they have."""
@@ -109,7 +109,7 @@ class GrowingFiles:
                 part.unlink(missing_ok=True)
             self.given_up.set()
             raise
-        return Downloaded(part.rename(folder / report.file), SIZES[number], "", "", "", "")
+        return Downloaded(part.rename(folder / report.file), SIZES[number], "")
 
     def _write(self, part: Path, number: int, take: Take) -> None:
         piece = bytes([65 + number]) * PIECE

@@ -11,7 +11,7 @@ import pytest
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
-from tests.mapping.conversion import csv_bytes, info_of
+from tests.mapping.conversion import csv_bytes, info_of, is_balanced
 from tests.mapping.rows import rows_of
 
 TYPES = ("scan_ssl", "device_id", "event4_sinkhole_http", "malware_url", "blocklist")
@@ -41,7 +41,7 @@ def test_results_come_in_the_order_of_the_jobs(tmp_path: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         results = list(convert_all(todo, tmp_path / "out", Options(), pool, ahead=4))
     assert [result.info for result in results] == [info for _, info in todo]
-    assert all(isinstance(result, Outcome) and result.balanced for result in results)
+    assert all(isinstance(result, Outcome) and is_balanced(result) for result in results)
 
 
 def test_one_bad_report_does_not_stop_the_others(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
-from tests.mapping.conversion import Stix, convert, convert_bytes, csv_bytes, info_of
+from tests.mapping.conversion import Stix, convert, convert_bytes, csv_bytes, info_of, is_balanced
 from tests.mapping.rows import rows_of
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag")
@@ -126,7 +126,7 @@ def test_every_row_is_accounted_for(
     )
     outcome = converted.outcome
     assert outcome.rows == len(rows)
-    assert outcome.balanced
+    assert is_balanced(outcome)
     kept = [r for r in rows if severities.index(r[1]) >= severities.index(min_severity)]
     cut = max(0, len(kept) - max_findings) if max_findings else 0
     assert outcome.cut == cut
@@ -222,7 +222,7 @@ def test_report_without_rows_is_a_report(tmp_path: Path) -> None:
     """A header alone gives Report and Artifact, and says that there is no finding."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [])
     assert converted.outcome.rows == 0
-    assert converted.outcome.balanced
+    assert is_balanced(converted.outcome)
     assert [chunk.kind for chunk in converted.chunks] == ["artifact"]
     assert "No findings." in converted.one("report")["description"]
 

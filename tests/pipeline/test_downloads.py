@@ -47,7 +47,7 @@ class Source:
             self._changed.notify_all()
         path = folder / report.file
         path.write_text(report.id)
-        return Downloaded(path, len(report.id), "", "", "", "")
+        return Downloaded(path, len(report.id), "")
 
     def begins(self, number: int, seconds: float) -> bool:
         """Wait until so many have begun; tell whether they have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shadowserver_connector.cli.shadowserver import SettingRow, setting_rows
+from shadowserver_connector.cli.shadowserver_commands import SettingRow, setting_rows
 from shadowserver_connector.settings.messages import MASK
 from shadowserver_connector.settings.names import known_settings, secret_names
 from tests.settings.conftest import Load

@@ -28,7 +28,7 @@ from shadowserver_connector.sink.directory import (
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
-from tests.sink.test_sent import open_files_in
+from tests.sink.test_delivered import open_files_in
 
 INFO = info_of("scan_ssl")
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector import temporary
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.works import Owner, close_orphans, forget, mark, owner_of
-from tests.sink.test_sent import open_files_in
+from tests.sink.test_delivered import open_files_in
 
 CONNECTOR = "connector-id"
 NAME = "Shadowserver reports of 2024-01-31"
@@ -115,7 +116,7 @@ def test_file_in_the_place_of_the_folder_is_left_alone() -> None:
 
 def test_without_locks_there_are_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that nobody can hold would be that of a dead owner."""
-    monkeypatch.setattr(works, "fcntl", None)
+    monkeypatch.setattr(temporary, "fcntl", None)
     mark(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
     assert list(folder().iterdir()) == []

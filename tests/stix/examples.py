@@ -6,7 +6,6 @@ import orjson
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.containers import case_incident, note, observed_data, report
-from shadowserver_connector.stix.markings import AMBER, TLP, tlp_marking
 from shadowserver_connector.stix.observables import (
     artifact,
     domain_name,
@@ -23,7 +22,7 @@ from shadowserver_connector.stix.observables import (
     user_agent,
     x509_certificate,
 )
-from shadowserver_connector.stix.origin import Origin, StixObject
+from shadowserver_connector.stix.origin import AMBER, TLP, Origin, StixObject, tlp_marking
 from shadowserver_connector.stix.relationships import relationship
 from shadowserver_connector.stix.shared_objects import (
     attack_pattern,
@@ -47,9 +46,16 @@ HASHES = {
     "47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e",
 }
 
-_IP = ipv4_addr(ORIGIN, "192.0.2.1", labels=["exposed"], score=60)
-_IP6 = ipv6_addr(ORIGIN, "2001:db8::1", labels=["exposed"])
-_DOMAIN = domain_name(ORIGIN, "www.example.com", labels=["exposed"])
+
+def _with(stix_object: StixObject, score: int | None = None, *labels: str) -> StixObject:
+    """Add what the merging of rows adds."""
+    added: StixObject = {"x_opencti_labels": [*labels]} if labels else {}
+    return stix_object | added | ({} if score is None else {"x_opencti_score": score})
+
+
+_IP = _with(ipv4_addr(ORIGIN, "192.0.2.1"), 60, "exposed")
+_IP6 = _with(ipv6_addr(ORIGIN, "2001:db8::1"), None, "exposed")
+_DOMAIN = _with(domain_name(ORIGIN, "www.example.com"), None, "exposed")
 _MAC = mac_addr(ORIGIN, "00:00:5e:00:53:01")
 _REPORT = report(
     ORIGIN,
@@ -69,28 +75,31 @@ EXAMPLES: dict[str, StixObject] = {
     "ipv6": _IP6,
     "domain": _DOMAIN,
     "mac": _MAC,
-    "hostname": hostname(ORIGIN, "printer-1", labels=["exposed"]),
-    "url": url(ORIGIN, "https://www.example.com/a?b=1", score=80),
+    "hostname": _with(hostname(ORIGIN, "printer-1"), None, "exposed"),
+    "url": _with(url(ORIGIN, "https://www.example.com/a?b=1"), 80),
     "email": email_addr(ORIGIN, "someone@example.com"),
     "user agent": user_agent(ORIGIN, "Mozilla/5.0 (compatible)"),
-    "user account": user_account(ORIGIN, account_login="root"),
-    "file": file(ORIGIN, hashes=HASHES, name="a.exe", size=12, labels=["malware"], score=80),
+    "user account": user_account(ORIGIN, "root"),
+    "file": _with(file(ORIGIN, hashes=HASHES, name="a.exe"), 80, "malware"),
     "file by name": file(ORIGIN, name="a.exe"),
     "artifact": artifact(ORIGIN, hashes=HASHES, file_name="a.csv", payload=b"a,b\r\n"),
     "artifact without payload": artifact(ORIGIN, hashes=HASHES, file_name="a.csv", payload=None),
-    "certificate": x509_certificate(
-        ORIGIN,
-        hashes=HASHES,
-        is_self_signed=True,
-        version="3",
-        serial_number="00ab",
-        signature_algorithm="sha256WithRSAEncryption",
-        issuer="CN=www.example.com",
-        validity_not_before="2024-01-01T00:00:00.000Z",
-        validity_not_after="2025-01-01T00:00:00.000Z",
-        subject="CN=www.example.com",
-        subject_public_key_algorithm="rsaEncryption",
-        labels=["expired"],
+    "certificate": _with(
+        x509_certificate(
+            ORIGIN,
+            hashes=HASHES,
+            is_self_signed=True,
+            version="3",
+            serial_number="00ab",
+            signature_algorithm="sha256WithRSAEncryption",
+            issuer="CN=www.example.com",
+            validity_not_before="2024-01-01T00:00:00.000Z",
+            validity_not_after="2025-01-01T00:00:00.000Z",
+            subject="CN=www.example.com",
+            subject_public_key_algorithm="rsaEncryption",
+        ),
+        None,
+        "expired",
     ),
     "ssh key": ssh_key(
         ORIGIN,
@@ -154,16 +163,16 @@ EXAMPLES: dict[str, StixObject] = {
         content="| a | b |",
         created=TIME,
         object_refs=[_REPORT["id"], _IP["id"]],
-        labels=["exposed"],
-    ),
+    )
+    | {"labels": ["exposed"]},
     "observed data": observed_data(
         ORIGIN,
         first_observed=TIME,
         last_observed=TIME,
         number_observed=1,
         object_refs=[_IP["id"], ids.autonomous_system(64496)],
-        labels=["exposed"],
-    ),
+    )
+    | {"labels": ["exposed"]},
 }
 
 

@@ -51,7 +51,6 @@ def test_domain_and_email_count_in_lower_case(make: Callable[[str], str], value:
     [
         ("vulnerability", ids.vulnerability),
         ("malware", ids.malware),
-        ("infrastructure", ids.infrastructure),
     ],
 )
 def test_a_named_object_is_identified_by_its_name_in_lower_case(
@@ -165,7 +164,6 @@ def test_the_network_traffic_test_vector() -> None:
         (ids.observed_data([MAC, IP]), pycti.ObservedData.generate_id([IP, MAC])),
         (ids.vulnerability("CVE-2024-1"), pycti.Vulnerability.generate_id("CVE-2024-1")),
         (ids.malware("Abc"), pycti.Malware.generate_id("Abc")),
-        (ids.infrastructure("Abc"), pycti.Infrastructure.generate_id("Abc")),
         (
             ids.identity("Example Org", "organization"),
             pycti.Identity.generate_id("Example Org", "organization"),

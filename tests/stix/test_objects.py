@@ -15,9 +15,8 @@ from shadowserver_connector.stix.containers import (
     observed_data,
     report,
 )
-from shadowserver_connector.stix.markings import TLP, tlp_marking
 from shadowserver_connector.stix.observables import ipv4_addr, mac_addr, network_traffic
-from shadowserver_connector.stix.origin import SHARED_CONFIDENCE, UNDATED
+from shadowserver_connector.stix.origin import SHARED_CONFIDENCE, TLP, UNDATED, tlp_marking
 from shadowserver_connector.stix.relationships import relationship
 from shadowserver_connector.stix.shared_objects import AUTHOR_NAME, author, indicator
 from tests.stix.examples import DAY, EXAMPLES, ORIGIN, TIME, as_json

@@ -92,12 +92,6 @@ def pong(answer: object) -> str:
     return one_line(_text(_object(answer, "the answer"), "pong", "the answer"))
 
 
-def key_details(answer: object, secrets: Sequence[str]) -> dict[str, object]:
-    """Read ``key/info`` without the fields in which it echoes the key or secret."""
-    found = _object(answer, "the answer")
-    return {name: value for name, value in found.items() if not _echoes(name, value, secrets)}
-
-
 def names(answer: object) -> list[str]:
     """Read a list of names, as of ``reports/subscribed`` and ``reports/types``; sorted."""
     found = set()
@@ -149,15 +143,6 @@ def _url(value: object) -> str:
     """Return a link that can stand in markdown as it is, or none: it is not needed."""
     usable = isinstance(value, str) and len(value) <= _MAX_URL and _URL.fullmatch(value)
     return value if usable and isinstance(value, str) else ""
-
-
-def _echoes(name: str, value: object, secrets: Sequence[str]) -> bool:
-    try:
-        text = orjson.dumps([name, value]).decode()
-    except orjson.JSONEncodeError:
-        # Too deep to be looked through.
-        return True
-    return any(secret in text for secret in secrets if secret)
 
 
 def _day_events(row: object, where: str) -> DayEvents:

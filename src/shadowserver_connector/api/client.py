@@ -166,18 +166,12 @@ class ReportsApi:
         self.close()
 
     def close(self) -> None:
-        """Close all connections."""
         with without_request_logs():
             self._http.close()
 
     def ping(self) -> str:
         """Check URL, key and secret; return the API's greeting."""
         return self._ask("test/ping", answers.pong)
-
-    def key_info(self) -> dict[str, object]:
-        """Return what the API knows of the key, without the key. Not for logs."""
-        secrets = self._secrets()
-        return self._ask("key/info", lambda answer: answers.key_details(answer, secrets))
 
     def subscriptions(self) -> list[str]:
         """Return the names of the subscriber's report lists; empty if nothing is subscribed."""

@@ -25,9 +25,9 @@ from shadowserver_connector.settings.network import (
     Network,
     Proxy,
     in_capitals,
-    is_loopback,
     verifying_context,
 )
+from shadowserver_connector.settings.value_types import is_loopback
 from shadowserver_connector.waiting import RetryLaterError
 
 _LOGGERS = (

@@ -88,7 +88,6 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Open a connection."""
         with _told():
             stream = super().connect_tcp(
                 host, port, _bounded(timeout), local_address, socket_options

@@ -38,7 +38,6 @@ from shadowserver_connector.waiting import RetryLaterError
 
 _ID = re.compile(r"[A-Za-z0-9_.:?=&-]+")
 _MAX_REDIRECTS = 5
-_HASHES = ("md5", "sha1", "sha256", "sha512")
 _BOM = b"\xef\xbb\xbf"
 # A file whose length nobody announced asks for room this many bytes ahead of its size.
 _STEP = 1024**2
@@ -54,14 +53,11 @@ def take_any(_size: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A report file on disk, whole, with its size in bytes and its hashes in hex."""
+    """A report file on disk, whole, with its size in bytes and its hash in hex."""
 
     path: Path
     size: int
-    md5: str
-    sha1: str
     sha256: str
-    sha512: str
 
 
 def report_url(download_url: str, report: ReportInfo) -> httpx.URL:
@@ -114,7 +110,7 @@ def fetch(
             _check_status(response)
             check_encoding(response, TransferError)
             # What is no part of the file, such as chunks of nothing, must not take for ever.
-            size, hashes = _copy(
+            size, sha256 = _copy(
                 response,
                 part,
                 max_bytes,
@@ -134,7 +130,7 @@ def fetch(
     except OSError as error:
         kind = DiskFullError if error.errno in DISK_FULL else SinkUnavailableError
         raise kind(f"cannot write to {path.parent}: {error.strerror}") from error
-    return Downloaded(path, size, **hashes)
+    return Downloaded(path, size, sha256)
 
 
 @contextmanager
@@ -187,12 +183,12 @@ def _copy(
     take: Take,
     clock: Callable[[], float],
     come: Callable[[int], None],
-) -> tuple[int, dict[str, str]]:
+) -> tuple[int, str]:
     taken = _announced(response) or 0
     if taken > max_bytes:
         raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
     take(taken)
-    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in _HASHES}
+    digest = hashlib.sha256()
     started = clock()
     size = 0
     come(size)
@@ -206,10 +202,9 @@ def _copy(
         if size > taken:
             taken = size + _STEP
             take(taken)
-        for each in hashes.values():
-            each.update(chunk)
+        digest.update(chunk)
         part.write(chunk)
-    return size, {name: each.hexdigest() for name, each in hashes.items()}
+    return size, digest.hexdigest()
 
 
 def _announced(response: httpx.Response) -> int | None:

@@ -287,7 +287,6 @@ class ChunkBuilder:
         return [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
 
     def close(self) -> None:
-        """Emit what is left."""
         if not self._open.is_empty:
             self._held.append(self._open)
         self._release(len(self._held))

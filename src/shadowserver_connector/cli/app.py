@@ -11,10 +11,17 @@ from typing import Annotated
 import typer
 
 from shadowserver_connector import __version__
-from shadowserver_connector.cli import operations
-from shadowserver_connector.cli.arguments import Config, Files, Json, days_between, loaded_settings
-from shadowserver_connector.cli.usage import Commands, run
-from shadowserver_connector.exit_codes import TABLE
+from shadowserver_connector.cli import connector_commands
+from shadowserver_connector.cli.usage import (
+    Commands,
+    Config,
+    Files,
+    Json,
+    days_between,
+    loaded_settings,
+    run,
+)
+from shadowserver_connector.errors import TABLE
 
 
 def is_compiled() -> bool:
@@ -42,7 +49,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-app.add_typer(operations.app)
+app.add_typer(connector_commands.app)
 
 
 @app.callback()
@@ -70,7 +77,7 @@ def convert(
     as_json: Json = False,
 ) -> None:
     """Convert report files on disk into STIX 2.1 bundles."""
-    from shadowserver_connector.cli.convert import convert as command
+    from shadowserver_connector.cli.file_commands import convert as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
@@ -105,7 +112,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Show what was reported of something, and from when to when."""
-    from shadowserver_connector.cli.history import history as command
+    from shadowserver_connector.cli.file_commands import history as command
     from shadowserver_connector.connector.findings import state_directory
 
     def work() -> int:
@@ -118,7 +125,7 @@ def history(
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")
 def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
     """Show how each column of a file is read, what is made of it, and which cells are bad."""
-    from shadowserver_connector.cli.convert import explain as command
+    from shadowserver_connector.cli.file_commands import explain as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
@@ -139,7 +146,7 @@ def preview(
     as_json: Json = False,
 ) -> None:
     """Write one HTML page: charts, a table of findings, and the STIX graph to click through."""
-    from shadowserver_connector.cli.preview import preview as command
+    from shadowserver_connector.cli.file_commands import preview as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
@@ -159,7 +166,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the whole pipeline against a simulated Shadowserver, without account or OpenCTI."""
-    from shadowserver_connector.cli.demo import demo as command
+    from shadowserver_connector.cli.demo_command import demo as command
 
     run(lambda: command(output, days, seed, as_json=as_json))
 
@@ -167,7 +174,7 @@ def demo(
 @app.command(epilog="Example: shadowserver-connector check --config config.yml")
 def check(config: Config = None, as_json: Json = False) -> None:
     """Show every setting with its value and source, and try both connections and the clock."""
-    from shadowserver_connector.cli.shadowserver import check as command
+    from shadowserver_connector.cli.shadowserver_commands import check as command
 
     run(lambda: command(loaded_settings(config), as_json=as_json))
 
@@ -181,7 +188,7 @@ def types(
     as_json: Json = False,
 ) -> None:
     """List the report types that the catalogue knows, or those that are subscribed."""
-    from shadowserver_connector.cli.shadowserver import types as command
+    from shadowserver_connector.cli.shadowserver_commands import types as command
 
     run(lambda: command(loaded_settings(config).settings if subscribed else None, as_json=as_json))
 
@@ -189,7 +196,7 @@ def types(
 @app.command(epilog="Example: shadowserver-connector subscriptions --json")
 def subscriptions(config: Config = None, as_json: Json = False) -> None:
     """List the report lists that are subscribed."""
-    from shadowserver_connector.cli.shadowserver import subscriptions as command
+    from shadowserver_connector.cli.shadowserver_commands import subscriptions as command
 
     run(lambda: command(loaded_settings(config).settings, as_json=as_json))
 
@@ -208,7 +215,7 @@ def reports(
     as_json: Json = False,
 ) -> None:
     """List the reports that Shadowserver has for some days."""
-    from shadowserver_connector.cli.shadowserver import reports as command
+    from shadowserver_connector.cli.shadowserver_commands import reports as command
 
     def work() -> int:
         until = (last or datetime.now(UTC)).date()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from shadowserver_connector.pipeline.outcome import Failure
 
 # Rich takes 80 columns where there is no terminal; a file or a pipe has room for whole lines.
 _WIDE = None if sys.stdout.isatty() else 200
@@ -99,22 +101,33 @@ def _cell(value: object) -> Text:
     return Text(text, style=SEVERITY_STYLES.get(text, ""))
 
 
+NO_REPORT: Final = "no report among the given files and folders"
+
+
+def failures_as_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    """Return what ``--json`` says of reports that failed."""
+    return [{"file": each.info.file, "reason": each.reason} for each in failures]
+
+
+def print_failures(reasons: Iterable[object]) -> None:
+    """Print why reports failed, one line each."""
+    for reason in reasons:
+        err.print(Text(f"failed: {reason}", style="red"), soft_wrap=True)
+
+
 class ConsoleLog:
-    """A logger with a message and a dict, as the connector's parts expect one."""
+    """A logger as the connector's parts expect one; details are left out, the rest is on stderr."""
 
     def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Leave details out."""
+        pass
 
     def info(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Print progress."""
         _print(message, meta, "dim")
 
     def warning(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Print what a person may want to look at."""
         _print(message, meta, "yellow")
 
     def error(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Print what a person should look at."""
         _print(message, meta, "bold red")
 
 

@@ -69,12 +69,10 @@ class ReportSource:
 
     @property
     def waiter(self) -> Waiter:
-        """How to wait."""
         return self.importer.waiter
 
     @property
     def log(self) -> Log:
-        """The connector's logger."""
         return self.waiter.log
 
 
@@ -112,7 +110,6 @@ class DayLedger(StateLedger):
         self._listed = {report_digest(report) for report in listed}
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
-        """Tell whether the content was imported under another id."""
         return is_content_known(self.state, report, sha256)
 
     def postpone(self, report: ReportInfo) -> bool:
@@ -121,11 +118,9 @@ class DayLedger(StateLedger):
         return True
 
     def done(self, report: ReportInfo, sha256: str) -> None:
-        """Take down that a report is not to be asked for again."""
         self.change(with_done(self.state, report, sha256, self._listed))
 
     def failed(self, report: ReportInfo) -> int:
-        """Take down a failure; return how many it were in a row."""
         self.change(with_failure(self.state, report))
         return failures_of(self.state, report)
 

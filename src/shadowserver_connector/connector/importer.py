@@ -10,7 +10,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Self
 
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.errors import (
@@ -24,8 +24,8 @@ from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
-from shadowserver_connector.plural import bracketed, counted
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.parse_warnings import bracketed, counted
 from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
@@ -56,45 +56,29 @@ class ObtainedFile(NamedTuple):
     """Empty where nobody asks: without an archive and without a ledger."""
 
 
-class Ledger(Protocol):
-    """What is known of reports, and what becomes of them."""
+class Ledger:
+    """What is known of reports, and what becomes of them.
+
+    This one knows nothing and remembers nothing, as for a command: OpenCTI updates what it has.
+    """
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
         """Tell whether the content was imported under another id."""
+        return False
 
     def postpone(self, report: ReportInfo) -> bool:
         """Leave a report that is empty to a later run; return False where there is none."""
+        return False
 
     def done(self, report: ReportInfo, sha256: str) -> None:
         """Take down that a report is imported, or needs not to be."""
 
     def failed(self, report: ReportInfo) -> int:
         """Take down a failure; return how many it were in a row."""
-
-    def save(self) -> None:
-        """Store what was taken down."""
-
-
-class NoLedger:
-    """Knows nothing and remembers nothing, as for a command: OpenCTI updates what it has."""
-
-    def is_known(self, report: ReportInfo, sha256: str) -> bool:
-        """Return False."""
-        return False
-
-    def postpone(self, report: ReportInfo) -> bool:
-        """Return False: an empty report has failed."""
-        return False
-
-    def done(self, report: ReportInfo, sha256: str) -> None:
-        """Forget it."""
-
-    def failed(self, report: ReportInfo) -> int:
-        """Return 1: there was none before."""
         return 1
 
     def save(self) -> None:
-        """Store nothing."""
+        """Store what was taken down."""
 
 
 @dataclass
@@ -111,7 +95,6 @@ class DaySummary:
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
-        """Count a report."""
         match result:
             case Outcome():
                 self.imported += 1
@@ -176,7 +159,7 @@ class Importer:
     waiter: Waiter
     options: Options
     convert: Convert = convert_report
-    ledger: Ledger = field(default_factory=NoLedger)
+    ledger: Ledger = field(default_factory=Ledger)
     comparer: ReportComparer | None = None
     """Knows earlier reports, where ``convert`` asks it; each one imported is added to them."""
     archive: Path | None = None

@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any, Final
 
-from shadowserver_connector.connector.importer import NoLedger
+from shadowserver_connector.connector.importer import Ledger
 from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.sink.platform import ask
@@ -116,7 +116,7 @@ class StateStore:
         return stored if isinstance(stored, dict) and stored else None
 
 
-class StateLedger(NoLedger):
+class StateLedger(Ledger):
     """Remembers in the state what was imported."""
 
     def __init__(self, state_store: StateStore, state: State) -> None:
@@ -130,7 +130,6 @@ class StateLedger(NoLedger):
         self.change(with_done(self.state, report, sha256, ()))
 
     def change(self, state: State) -> None:
-        """Take down a state."""
         self.state = state
         self._is_saved = False
 

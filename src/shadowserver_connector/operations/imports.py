@@ -16,18 +16,13 @@ from typing import NamedTuple
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.importer import DayWorks, Importer, ObtainedFile, Result
 from shadowserver_connector.connector.run import is_wanted, of_day
-from shadowserver_connector.errors import (
-    NotReadyError,
-    SkippableError,
-)
 from shadowserver_connector.pipeline.archive import is_kept, keep
-from shadowserver_connector.pipeline.batch import job_of
+from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.downloads import Download, completed, downloads
-from shadowserver_connector.pipeline.outcome import Failure, Job
+from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.directory import partial_folder
 
@@ -55,28 +50,6 @@ def import_files(
             yield works.import_report(info, partial(ObtainedFile, path, ""))
             release(path, workdir)
     yield from rejected
-
-
-def jobs_in(
-    paths: Sequence[Path], workdir: Path, failed: Callable[[Failure], None]
-) -> Iterator[Job]:
-    """Yield the reports among files, folders and archives; what is none is given to ``failed``."""
-    for file in find_reports(paths, workdir, lambda error: failed(unread("", error))):
-        try:
-            yield job_of(file)
-        except (SkippableError, NotReadyError) as error:
-            failed(unread(file.original, error))
-
-
-def release(path: Path, workdir: Path) -> None:
-    """Delete a report's file where it was unpacked into ``workdir``."""
-    if path.is_relative_to(workdir):
-        path.unlink(missing_ok=True)
-
-
-def unread(name: str, error: Exception) -> Failure:
-    """Return the failure of a file of which neither type nor day is known."""
-    return Failure(ReportInfo(type="", day=date.min, file=name), str(error))
 
 
 def backfill(

@@ -80,7 +80,6 @@ class Metrics:
         )
 
     def observe(self, event: Event) -> None:
-        """Count an event."""
         match event:
             case RunStarted():
                 self._run_started.set(event.at.timestamp())

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    NonNegativeInt,
+    PlainSerializer,
+    TypeAdapter,
+)
 
 from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import (
@@ -20,7 +29,7 @@ from shadowserver_connector.connector.events import (
     RunEnded,
     RunStarted,
 )
-from shadowserver_connector.plural import counted
+from shadowserver_connector.report.parse_warnings import counted
 
 SILENCE: Final = timedelta(minutes=5)
 """Time without a sign of life after which a connector counts as dead."""
@@ -29,13 +38,28 @@ LATE: Final = timedelta(minutes=15)
 _NAMED: Final = 20
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("no time") from None
+
+
+def _to_the_second(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(_to_the_second)]
+"""A time, UTC."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """A report or file that could not be imported, and why."""
 
     file: str
     reason: str
-    times: int = 1
+    times: NonNegativeInt = 1
     """Failures in a row."""
 
 
@@ -43,48 +67,54 @@ class Failed:
 class Run:
     """A run, under way or over."""
 
-    started: datetime
-    ended: datetime | None = None
+    started: Moment
+    ended: Moment | None = None
     complete: bool = False
     reason: str = ""
     """Why it did not go through; empty when it did."""
-    new: int | None = None
+    new: NonNegativeInt | None = None
     """Reports that were to be imported; ``None`` until Shadowserver has said."""
-    done: int = 0
-    skipped: int = 0
-    failed: int = 0
-    refused: int = 0
+    done: NonNegativeInt = 0
+    skipped: NonNegativeInt = 0
+    failed: NonNegativeInt = 0
+    refused: NonNegativeInt = 0
     """Reports that were listed for a day that is not theirs."""
-    findings: int = 0
-    over_time: Mapping[str, int] = field(default_factory=dict)
+    findings: NonNegativeInt = 0
+    over_time: Mapping[str, NonNegativeInt] = field(default_factory=dict)
     """Findings by verdict of the history, and gone; empty without one."""
-    objects: int = 0
+    objects: NonNegativeInt = 0
     failures: tuple[Failed, ...] = ()
     """The first twenty of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
-    """Everything that the status file says. Times are UTC."""
+class Drops:
+    """What became of the files of the drop folder since the start."""
 
-    started: datetime
+    done: NonNegativeInt = 0
+    failures: tuple[Failed, ...] = ()
+    """The last twenty of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that the status file says, in its order."""
+
+    version: str = field(default=__version__, kw_only=True)
+    started: Moment
     """Start of the process."""
-    alive: datetime
+    alive: Moment
     """Last sign of life."""
-    version: str = __version__
-    current: Run | None = None
-    last: Run | None = None
-    next_run: datetime | None = None
+    next_run: Moment | None = None
     queue_megabytes: float | None = None
     """What waited in OpenCTI's queue when it was last looked at."""
     newest_day: str | None = None
     """Newest day for which Shadowserver has a report."""
+    current: Annotated[Run | None, Field(alias="current_run")] = None
+    last: Annotated[Run | None, Field(alias="last_run")] = None
     given_up: tuple[str, ...] = ()
     """The last twenty days given up since the start, each with its reason."""
-    dropped: int = 0
-    """Files of the drop folder imported since the start."""
-    drop_failures: tuple[Failed, ...] = ()
-    """The last twenty files of the drop folder that failed since the start."""
+    drop_folder: Drops = Drops()
 
 
 def after(status: Status, event: Event) -> Status:
@@ -98,10 +128,12 @@ def after(status: Status, event: Event) -> Status:
             )
             return replace(status, current=None, last=run)
         case Dropped(reason=""):
-            return replace(status, dropped=status.dropped + 1)
+            drops = replace(status.drop_folder, done=status.drop_folder.done + 1)
+            return replace(status, drop_folder=drops)
         case Dropped():
-            failures = (*status.drop_failures, Failed(event.file, event.reason))
-            return replace(status, drop_failures=failures[-_NAMED:])
+            failures = (*status.drop_folder.failures, Failed(event.file, event.reason))
+            drops = replace(status.drop_folder, failures=failures[-_NAMED:])
+            return replace(status, drop_folder=drops)
         case DaysGivenUp():
             return replace(status, given_up=(*status.given_up, *event.reasons)[-_NAMED:])
         case Listed():
@@ -156,8 +188,8 @@ def problems(status: Status, now: datetime) -> list[str]:
     if last is not None and last.refused:
         found.append(f"{counted(last.refused, 'report')} listed for a day that is not theirs")
     found += [f"given up, reports are missing: {reason}" for reason in status.given_up]
-    if status.drop_failures:
-        found.append(f"{counted(len(status.drop_failures), 'file')} of the drop folder failed")
+    if dropped := status.drop_folder.failures:
+        found.append(f"{counted(len(dropped), 'file')} of the drop folder failed")
     return found
 
 
@@ -190,133 +222,15 @@ def _minutes(time: timedelta) -> str:
     return f"{round(time.total_seconds() / 60):,} minutes"
 
 
+_STATUS: Final = TypeAdapter(Status)
+
+
 def as_json(status: Status) -> dict[str, Any]:
     """Return the status as plain JSON values."""
-    return {
-        "version": status.version,
-        "started": _text(status.started),
-        "alive": _text(status.alive),
-        "next_run": _text(status.next_run),
-        "queue_megabytes": status.queue_megabytes,
-        "newest_day": status.newest_day,
-        "current_run": _run_as_json(status.current),
-        "last_run": _run_as_json(status.last),
-        "given_up": list(status.given_up),
-        "drop_folder": {
-            "done": status.dropped,
-            "failures": [_failed_as_json(each) for each in status.drop_failures],
-        },
-    }
+    plain: dict[str, Any] = _STATUS.dump_python(status, mode="json", by_alias=True)
+    return plain
 
 
-def from_json(stored: Mapping[str, Any]) -> Status:
-    """Read a status back; raises ``LookupError``, ``TypeError`` or ``ValueError`` if it is none."""
-    return Status(
-        version=str(stored["version"]),
-        started=_time(stored["started"]),
-        alive=_time(stored["alive"]),
-        next_run=_moment(stored["next_run"]),
-        queue_megabytes=_number(stored["queue_megabytes"]),
-        newest_day=_maybe_text(stored["newest_day"]),
-        current=_run_from_json(stored["current_run"]),
-        last=_run_from_json(stored["last_run"]),
-        given_up=tuple(map(_plain_text, stored["given_up"])),
-        dropped=_count(stored["drop_folder"]["done"]),
-        drop_failures=_failures_from_json(stored["drop_folder"]["failures"]),
-    )
-
-
-def _run_as_json(run: Run | None) -> dict[str, Any] | None:
-    if run is None:
-        return None
-    return {
-        "started": _text(run.started),
-        "ended": _text(run.ended),
-        "complete": run.complete,
-        "reason": run.reason,
-        "new": run.new,
-        "done": run.done,
-        "skipped": run.skipped,
-        "failed": run.failed,
-        "refused": run.refused,
-        "findings": run.findings,
-        "over_time": dict(run.over_time),
-        "objects": run.objects,
-        "failures": [_failed_as_json(each) for each in run.failures],
-    }
-
-
-def _run_from_json(stored: Mapping[str, Any] | None) -> Run | None:
-    if stored is None:
-        return None
-    return Run(
-        started=_time(stored["started"]),
-        ended=_moment(stored["ended"]),
-        complete=bool(stored["complete"]),
-        reason=_plain_text(stored["reason"]),
-        new=None if stored["new"] is None else _count(stored["new"]),
-        done=_count(stored["done"]),
-        skipped=_count(stored["skipped"]),
-        failed=_count(stored["failed"]),
-        refused=_count(stored["refused"]),
-        findings=_count(stored["findings"]),
-        # A file of an earlier version has none.
-        over_time={
-            _plain_text(verdict): _count(number)
-            for verdict, number in stored.get("over_time", {}).items()
-        },
-        objects=_count(stored["objects"]),
-        failures=_failures_from_json(stored["failures"]),
-    )
-
-
-def _failed_as_json(failed: Failed) -> dict[str, Any]:
-    return {"file": failed.file, "reason": failed.reason, "times": failed.times}
-
-
-def _failures_from_json(stored: Any) -> tuple[Failed, ...]:
-    return tuple(
-        Failed(_plain_text(each["file"]), _plain_text(each["reason"]), _count(each["times"]))
-        for each in stored
-    )
-
-
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds") if moment else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return _time(text) if text else None
-
-
-def _time(text: str) -> datetime:
-    """Read a time; one without a zone, or that cannot be told in UTC, is a ``ValueError``."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("no time") from None
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError("no count")
-    return value
-
-
-def _number(value: object) -> float | None:
-    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
-        raise TypeError("no number")
-    return value
-
-
-def _plain_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError("no text")
-    return value
-
-
-def _maybe_text(value: object) -> str | None:
-    return None if value is None else _plain_text(value)
+def from_json(stored: bytes) -> Status:
+    """Read a status back; raises ``ValueError`` if it is none."""
+    return _STATUS.validate_json(stored, strict=True)

@@ -60,13 +60,13 @@ def write_status(path: Path, status: Status) -> None:
 def read_status(path: Path) -> Status:
     """Read the file. Raises SinkUnavailableError where there is none, or it is no status."""
     try:
-        return from_json(orjson.loads(_content(path)))
+        return from_json(_content(path))
     except OSError as error:
         raise SinkUnavailableError(
             f"{shown_path(path)}: no status: {error.strerror}; has the connector run here? "
             "SHADOWSERVER_STATUS_FILE or TMPDIR must be the connector's"
         ) from None
-    except (LookupError, TypeError, ValueError, AttributeError):
+    except ValueError:
         raise SinkUnavailableError(
             f"{shown_path(path)}: not written by this version of the connector; start it again"
         ) from None
@@ -123,7 +123,6 @@ class Watch:
         self._info = helper.connector_info
 
     def observe(self, event: Event) -> None:
-        """Take note of an event."""
         with self._lock:
             self._status = after(self._status, event)
             self._write()
@@ -133,7 +132,7 @@ class Watch:
         """Whether a report of the last run, or a file of the drop folder, could not be imported."""
         status = self._status
         own = status.last is not None and status.last.started >= status.started
-        return bool((own and status.last and status.last.failed) or status.drop_failures)
+        return bool((own and status.last and status.last.failed) or status.drop_folder.failures)
 
     def beat(self) -> None:
         """Give a sign of life, if the last one is a while ago; cheap otherwise."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from datetime import date
 from functools import partial
@@ -27,9 +27,9 @@ from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.conversions import Conversion, submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
-from shadowserver_connector.report.info import has_day, info_from_filename
+from shadowserver_connector.report.info import ReportInfo, has_day, info_from_filename
 from shadowserver_connector.report.parse_warnings import ParseWarnings
-from shadowserver_connector.report.report_files import ReportFile, unreadable
+from shadowserver_connector.report.report_files import ReportFile, find_reports, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_directory
@@ -63,6 +63,28 @@ def _first_day(path: Path, name: str) -> date | None:
             except ValueError:
                 continue
     return None
+
+
+def jobs_in(
+    paths: Sequence[Path], workdir: Path, failed: Callable[[Failure], None]
+) -> Iterator[Job]:
+    """Yield the reports among files, folders and archives; what is none is given to ``failed``."""
+    for file in find_reports(paths, workdir, lambda error: failed(unread("", error))):
+        try:
+            yield job_of(file)
+        except (SkippableError, NotReadyError) as error:
+            failed(unread(file.original, error))
+
+
+def release(path: Path, workdir: Path) -> None:
+    """Delete a report's file where it was unpacked into ``workdir``."""
+    if path.is_relative_to(workdir):
+        path.unlink(missing_ok=True)
+
+
+def unread(name: str, error: Exception) -> Failure:
+    """Return the failure of a file of which neither type nor day is known."""
+    return Failure(ReportInfo(type="", day=date.min, file=name), str(error))
 
 
 Compare = Callable[[Job], Comparison | None]

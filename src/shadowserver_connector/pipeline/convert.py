@@ -55,8 +55,8 @@ from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.stix import ids, markings, observables, shared_objects
-from shadowserver_connector.stix.origin import Origin
+from shadowserver_connector.stix import ids, observables, shared_objects
+from shadowserver_connector.stix.origin import TLP, Origin, tlp_marking
 
 Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
 """As ``convert_report``."""
@@ -214,7 +214,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
             f"{info.file}: no report: not one column in its first line is known; "
             "see what answered in its place, or get the file again"
         )
-    origin = Origin(shared_objects.author()["id"], (markings.TLP[options.marking],))
+    origin = Origin(shared_objects.author()["id"], (TLP[options.marking],))
     day = f"{info.day.isoformat()}T00:00:00.000Z"
     context = Context(
         origin=origin,
@@ -240,7 +240,7 @@ def _containers(info: ReportInfo, plan: Plan, severity: str, text: str) -> Repor
     return ReportContainers(
         origin=context.origin,
         preamble=(
-            serialise(markings.tlp_marking(options.marking)),
+            serialise(tlp_marking(options.marking)),
             serialise(shared_objects.author()),
         ),
         name=f"Shadowserver {context.report_type.title}: {info.file.removesuffix('.csv')}",

@@ -69,8 +69,3 @@ class Outcome:
     def findings(self) -> int:
         """Rows that are reported to OpenCTI, or were before."""
         return self.noted + self.merged + self.skipped
-
-    @property
-    def balanced(self) -> bool:
-        """Whether every row is accounted for."""
-        return self.rows == self.noted + self.merged + self.skipped + self.filtered + self.cut

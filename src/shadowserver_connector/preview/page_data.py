@@ -35,7 +35,6 @@ class ObjectsById:
         return len(self._known)
 
     def add(self, chunk: Chunk) -> None:
-        """Add the objects of a chunk."""
         for encoded in chunk.objects:
             stix_id, body = encoded.id, encoded.json
             known = self._known.get(stix_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 PLACES_KEPT = 3
@@ -99,3 +100,14 @@ def _sentence(file: str, kind: str, column: str, seen: _Seen) -> str:
     more = ", ..." if rows and seen.count > len(seen.places) else ""
     detail = next((f": {place.detail!r}" for place in seen.places if place.detail), "")
     return f"{printable(file, 200)}{where}{place}{more}: {kind}, {times}{detail}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun: ``1 report``, ``2,000 reports``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def bracketed(numbers: Mapping[str, int]) -> str:
+    """Return numbers by their names, to follow a noun: `` (3 new, 1 changed)``; empty for none."""
+    told = [f"{number:,} {name}" for name, number in numbers.items()]
+    return f" ({', '.join(told)})" if told else ""

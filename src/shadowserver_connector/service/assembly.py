@@ -21,7 +21,7 @@ from shadowserver_connector.connector.run import run_window, run_without_api, wa
 from shadowserver_connector.connector.schedule import Run, do_nothing
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import DISK_FULL, SettingsError
-from shadowserver_connector.operations.drop import DropFolder
+from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor

@@ -13,9 +13,16 @@ from typing import Final, NoReturn
 
 from shadowserver_connector.connector.helper import pycti_log
 from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
-from shadowserver_connector.errors import SinkUnavailableError, describe
-from shadowserver_connector.exit_codes import INTERRUPTED, OK, SOME_FAILED, UNAVAILABLE, code_of
-from shadowserver_connector.operations.drop import SETTLED
+from shadowserver_connector.errors import (
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    UNAVAILABLE,
+    SinkUnavailableError,
+    code_of,
+    describe,
+)
+from shadowserver_connector.operations.drop_folder import SETTLED
 from shadowserver_connector.service.assembly import Process
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.waiting import Stopping, Waiter
@@ -44,7 +51,7 @@ def run(loaded: LoadedSettings | None = None) -> int:
 
 
 def run_once(loaded: LoadedSettings | None = None) -> int:
-    """Run once and return the exit code of what came of it, as `exits.TABLE` has them.
+    """Run once and return the exit code of what came of it, as `errors.TABLE` has them.
 
     When asked to stop before that, it ends the process with the code for an interruption.
     Otherwise as `run`.

@@ -20,7 +20,7 @@ import httpx
 from pydantic import Field
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.settings.value_types import Section
+from shadowserver_connector.settings.value_types import Section, is_loopback
 
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 NO_PROXY: Final = "NO_PROXY"
@@ -138,14 +138,6 @@ class Network(Section):
             raise SettingsError(
                 f"{FURTHER}: neither a PEM file that can be read nor its text"
             ) from None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def verifying_context(found: Authorities) -> ssl.SSLContext:

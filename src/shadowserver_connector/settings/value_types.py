@@ -164,12 +164,13 @@ def _secure_url(value: str) -> str:
     """Read a URL to which credentials go: unencrypted on this machine only."""
     text = _http_url(value)
     parts = urlsplit(text)
-    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError("not encrypted")
     return text
 
 
-def _is_this_machine(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

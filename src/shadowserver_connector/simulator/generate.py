@@ -15,7 +15,7 @@ from typing import BinaryIO
 from shadowserver_connector.catalogue.catalogue import Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.simulator import hostile
-from shadowserver_connector.simulator.hosts import Network
+from shadowserver_connector.simulator.numbered_hosts import Network
 from shadowserver_connector.simulator.scene import POOL, Scene
 from shadowserver_connector.simulator.values import maker_of, quoted
 

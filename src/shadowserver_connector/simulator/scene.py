@@ -7,7 +7,7 @@ from datetime import date
 from enum import IntEnum
 
 from shadowserver_connector.catalogue.catalogue import ReportType
-from shadowserver_connector.simulator.hosts import Network
+from shadowserver_connector.simulator.numbered_hosts import Network
 
 POOL = 256
 """Different cells of a column that is neither of the row alone nor of each host."""

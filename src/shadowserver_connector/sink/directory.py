@@ -14,11 +14,7 @@ from typing import BinaryIO, Final, TypeVar
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.report.info import ReportInfo, safe_name
-
-try:
-    import fcntl
-except ImportError:  # without it nothing is locked, and nothing of others removed
-    fcntl = None  # type: ignore[assignment]
+from shadowserver_connector.temporary import lock
 
 
 @contextmanager
@@ -53,10 +49,8 @@ def _locked(folder: Path) -> Iterator[bool]:
     is_ours = False
     # Held by its writer, gone in the meantime, or on a file system without locks.
     with suppress(OSError):
-        if fcntl is not None:
-            handle = os.open(folder, os.O_RDONLY)
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            is_ours = True
+        handle = os.open(folder, os.O_RDONLY)
+        is_ours = lock(handle)
     try:
         yield is_ours
     finally:

@@ -15,12 +15,7 @@ from typing import Any, Final
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.sink.platform import Abilities, as_ours, ask, error_name
-from shadowserver_connector.temporary import temporary_directory
-
-try:
-    import fcntl
-except ImportError:  # without it nobody's life or death is known
-    fcntl = None  # type: ignore[assignment]
+from shadowserver_connector.temporary import lock, temporary_directory
 
 _OPEN: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -50,7 +45,7 @@ def mark(connector_id: str, work_id: str) -> None:
     except OSError:
         return
     _existing_ids[path] = handle
-    if not _lock(handle):
+    if not lock(handle):
         forget(connector_id, work_id)
 
 
@@ -64,7 +59,7 @@ def owner_of(connector_id: str, work_id: str) -> Owner:
     except OSError:
         return Owner.UNKNOWN
     try:
-        return Owner.DEAD if _lock(handle) else Owner.ALIVE
+        return Owner.DEAD if lock(handle) else Owner.ALIVE
     finally:
         os.close(handle)
 
@@ -89,16 +84,6 @@ def _is_own_folder(folder: Path) -> bool:
     found = folder.lstat()
     mine = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
     return mine and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
-
-
-def _lock(handle: int) -> bool:
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 # pycti has this call, too, but hides its failures.

@@ -38,24 +38,16 @@ def report(
         labels: of the report.
         link: download link, only if asked for: it opens the file without credentials.
     """
-    stix_report: StixObject = {
-        "type": "report",
-        "spec_version": SPEC_VERSION,
-        "id": ids.report(name=name, published=published),
-        "created_by_ref": origin.author,
-        "created": published,
-        "modified": published,
+    own = {
         "name": name,
         "description": description,
         "report_types": ["threat-report"],
         "published": published,
         "object_refs": _not_empty("report", object_refs),
         "external_references": [_file_reference(file_name, link)],
-        "object_marking_refs": origin.markings,
     }
-    if labels:
-        stix_report["labels"] = list(labels)
-    return stix_report
+    stix_id = ids.report(name=name, published=published)
+    return _container("report", origin, stix_id, published, own, labels)
 
 
 def case_incident(
@@ -83,24 +75,16 @@ def case_incident(
         file_name: the report file's name, its external reference.
         labels: of the case.
     """
-    case: StixObject = {
-        "type": "case-incident",
-        "spec_version": SPEC_VERSION,
-        "id": ids.case_incident(name=name, created=created),
-        "created_by_ref": origin.author,
-        "created": created,
-        "modified": created,
+    own = {
         "name": name,
         "description": description,
         "severity": severity,
         "priority": priority,
         "object_refs": _not_empty("case", object_refs),
         "external_references": [_file_reference(file_name, None)],
-        "object_marking_refs": origin.markings,
     }
-    if labels:
-        case["labels"] = list(labels)
-    return case
+    stix_id = ids.case_incident(name=name, created=created)
+    return _container("case-incident", origin, stix_id, created, own, labels)
 
 
 def note(
@@ -111,28 +95,18 @@ def note(
     content: str,
     created: str,
     object_refs: Sequence[str],
-    labels: Sequence[str] = (),
 ) -> StixObject:
     """Return a Note on everything in ``object_refs``, which must not be empty.
 
     ``stix_id`` is one of ours (`ids.note_of_finding`). The platform takes two Notes with the same
     texts and ``created`` for one. Neither text may hold a bare `<`: its import would rewrite it.
     """
-    stix_note: StixObject = {
-        "type": "note",
-        "spec_version": SPEC_VERSION,
-        "id": stix_id,
-        "created_by_ref": origin.author,
-        "created": created,
-        "modified": created,
+    own = {
         "abstract": abstract,
         "content": content,
         "object_refs": _not_empty("note", object_refs),
-        "object_marking_refs": origin.markings,
     }
-    if labels:
-        stix_note["labels"] = list(labels)
-    return stix_note
+    return _container("note", origin, stix_id, created, own)
 
 
 def observed_data(
@@ -142,7 +116,6 @@ def observed_data(
     last_observed: str,
     number_observed: int,
     object_refs: Sequence[str],
-    labels: Sequence[str] = (),
 ) -> StixObject:
     """Return an Observed-Data of observables, at least one, each named once.
 
@@ -151,22 +124,38 @@ def observed_data(
     """
     if not object_refs:
         raise ValueError("observed-data without observables")
-    observed: StixObject = {
-        "type": "observed-data",
-        "spec_version": SPEC_VERSION,
-        "id": ids.observed_data(object_refs),
-        "created_by_ref": origin.author,
-        "created": first_observed,
+    own = {
         "modified": last_observed,
         "first_observed": first_observed,
         "last_observed": last_observed,
         "number_observed": min(number_observed, MAX_NUMBER_OBSERVED),
         "object_refs": sorted(object_refs),
+    }
+    stix_id = ids.observed_data(object_refs)
+    return _container("observed-data", origin, stix_id, first_observed, own)
+
+
+def _container(
+    kind: str,
+    origin: Origin,
+    stix_id: str,
+    created: str,
+    own: StixObject,
+    labels: Sequence[str] = (),
+) -> StixObject:
+    container: StixObject = {
+        "type": kind,
+        "spec_version": SPEC_VERSION,
+        "id": stix_id,
+        "created_by_ref": origin.author,
+        "created": created,
+        "modified": created,
+        **own,
         "object_marking_refs": origin.markings,
     }
     if labels:
-        observed["labels"] = list(labels)
-    return observed
+        container["labels"] = list(labels)
+    return container
 
 
 def _not_empty(what: str, object_refs: Sequence[str]) -> list[str]:

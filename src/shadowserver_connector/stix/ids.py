@@ -262,11 +262,6 @@ def malware(name: str) -> str:
     return _of_fields("malware", name=_normal_name(name))
 
 
-def infrastructure(name: str) -> str:
-    """Return the id of an infrastructure."""
-    return _of_fields("infrastructure", name=_normal_name(name))
-
-
 def attack_pattern(mitre_id: str) -> str:
     """Return the id of an attack pattern known by its ATT&CK id, such as `T1110.001`."""
     return _of_fields("attack-pattern", x_mitre_id=_normal_name(mitre_id))

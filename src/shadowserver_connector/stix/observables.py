@@ -1,57 +1,28 @@
 """Observables (STIX cyber-observable objects) as plain dicts.
 
-Values come normalised from `mapping.values`. OpenCTI reads labels, author, score and description
-of an observable from `x_opencti_...` properties: STIX has none of them there, and its validator
-lets those names pass.
+Values come normalised from `mapping.cells`. OpenCTI reads the author, labels and score of an
+observable from `x_opencti_...` properties: STIX has none of them there, and its validator lets
+those names pass. Labels and score are added when rows are merged (`bundle.chunk`).
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.origin import SPEC_VERSION, Origin, StixObject
 
-LABELS: Final = "x_opencti_labels"
-"""The property that holds an observable's labels; other objects have STIX's own `labels`."""
 
-
-def ipv4_addr(
-    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
-) -> StixObject:
+def ipv4_addr(origin: Origin, value: str) -> StixObject:
     """Return an IPv4 address, or a network in CIDR notation."""
-    return _described(
-        {
-            "type": "ipv4-addr",
-            "spec_version": SPEC_VERSION,
-            "id": ids.ipv4_addr(value),
-            "value": value,
-            "object_marking_refs": origin.markings,
-            "x_opencti_created_by_ref": origin.author,
-        },
-        labels,
-        score,
-    )
+    return _observable(origin, ids.ipv4_addr(value), value=value)
 
 
-def ipv6_addr(
-    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
-) -> StixObject:
+def ipv6_addr(origin: Origin, value: str) -> StixObject:
     """Return an IPv6 address, or a network in CIDR notation."""
-    return _described(
-        {
-            "type": "ipv6-addr",
-            "spec_version": SPEC_VERSION,
-            "id": ids.ipv6_addr(value),
-            "value": value,
-            "object_marking_refs": origin.markings,
-            "x_opencti_created_by_ref": origin.author,
-        },
-        labels,
-        score,
-    )
+    return _observable(origin, ids.ipv6_addr(value), value=value)
 
 
 def network_traffic(
@@ -95,82 +66,48 @@ def network_traffic(
     return traffic
 
 
-def domain_name(
-    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
-) -> StixObject:
+def domain_name(origin: Origin, value: str) -> StixObject:
     """Return a domain name."""
-    return _observable(origin, ids.domain_name(value), labels, score, value=value)
+    return _observable(origin, ids.domain_name(value), value=value)
 
 
-def hostname(
-    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
-) -> StixObject:
+def hostname(origin: Origin, value: str) -> StixObject:
     """Return a hostname, OpenCTI's type for a name that is no domain name."""
-    return _observable(origin, ids.hostname(value), labels, score, value=value)
+    return _observable(origin, ids.hostname(value), value=value)
 
 
-def mac_addr(origin: Origin, value: str, *, labels: Sequence[str] = ()) -> StixObject:
+def mac_addr(origin: Origin, value: str) -> StixObject:
     """Return a MAC address."""
-    return _observable(origin, ids.mac_addr(value), labels, value=value)
+    return _observable(origin, ids.mac_addr(value), value=value)
 
 
-def url(
-    origin: Origin, value: str, *, labels: Sequence[str] = (), score: int | None = None
-) -> StixObject:
+def url(origin: Origin, value: str) -> StixObject:
     """Return a URL."""
-    return _observable(origin, ids.url(value), labels, score, value=value)
+    return _observable(origin, ids.url(value), value=value)
 
 
-def email_addr(origin: Origin, value: str, *, labels: Sequence[str] = ()) -> StixObject:
+def email_addr(origin: Origin, value: str) -> StixObject:
     """Return an e-mail address."""
-    return _observable(origin, ids.email_addr(value), labels, value=value)
+    return _observable(origin, ids.email_addr(value), value=value)
 
 
-def user_agent(origin: Origin, value: str, *, labels: Sequence[str] = ()) -> StixObject:
+def user_agent(origin: Origin, value: str) -> StixObject:
     """Return a user agent, OpenCTI's type."""
-    return _observable(origin, ids.user_agent(value), labels, value=value)
+    return _observable(origin, ids.user_agent(value), value=value)
 
 
-def user_account(
-    origin: Origin,
-    *,
-    account_login: str | None = None,
-    user_id: str | None = None,
-    account_type: str | None = None,
-    labels: Sequence[str] = (),
-) -> StixObject:
-    """Return a user account; `account_type` from STIX's vocabulary, if any."""
-    return _observable(
-        origin,
-        ids.user_account(account_type=account_type, user_id=user_id, account_login=account_login),
-        labels,
-        user_id=user_id,
-        account_login=account_login,
-        account_type=account_type,
-    )
+def user_account(origin: Origin, account_login: str) -> StixObject:
+    """Return a user account."""
+    stix_id = ids.user_account(account_login=account_login)
+    return _observable(origin, stix_id, account_login=account_login)
 
 
 def file(
-    origin: Origin,
-    *,
-    hashes: Mapping[str, str] | None = None,
-    name: str | None = None,
-    size: int | None = None,
-    mime_type: str | None = None,
-    labels: Sequence[str] = (),
-    score: int | None = None,
+    origin: Origin, *, hashes: Mapping[str, str] | None = None, name: str | None = None
 ) -> StixObject:
     """Return a file known by hashes (keys as in `ids.HASH_ORDER`) or, without any, by name."""
-    return _observable(
-        origin,
-        ids.file(hashes=hashes, name=name),
-        labels,
-        score,
-        hashes=dict(hashes) if hashes else None,
-        size=size,
-        name=name,
-        mime_type=mime_type,
-    )
+    stix_id = ids.file(hashes=hashes, name=name)
+    return _observable(origin, stix_id, hashes=dict(hashes) if hashes else None, name=name)
 
 
 def artifact(
@@ -214,13 +151,11 @@ def x509_certificate(
     validity_not_after: str | None = None,
     subject: str | None = None,
     subject_public_key_algorithm: str | None = None,
-    labels: Sequence[str] = (),
 ) -> StixObject:
     """Return a certificate; `ValueError` without a hash (see `ids.x509_certificate`)."""
     return _observable(
         origin,
         ids.x509_certificate(hashes),
-        labels,
         is_self_signed=is_self_signed,
         hashes=dict(hashes),
         version=version,
@@ -241,7 +176,6 @@ def ssh_key(
     fingerprint_md5: str | None = None,
     key_type: str | None = None,
     public_key: str | None = None,
-    labels: Sequence[str] = (),
 ) -> StixObject:
     """Return an SSH key, OpenCTI's type, which pycti knows since about 6.5.
 
@@ -251,12 +185,10 @@ def ssh_key(
         fingerprint_md5: lower-case hex.
         key_type: one of OpenCTI's vocabulary: rsa, dsa, ecdsa, ed25519.
         public_key: the key in base64.
-        labels: of the object.
     """
     return _observable(
         origin,
         ids.ssh_key(fingerprint_sha256),
-        labels,
         # Nothing but the class that pycti registers with the stix2 library asks for a value.
         value=fingerprint_sha256,
         key_type=key_type,
@@ -266,13 +198,7 @@ def ssh_key(
     )
 
 
-def _observable(
-    origin: Origin,
-    stix_id: str,
-    labels: Iterable[str] = (),
-    score: int | None = None,
-    **fields: Any,
-) -> StixObject:
+def _observable(origin: Origin, stix_id: str, **fields: Any) -> StixObject:
     observable: StixObject = {
         "type": stix_id.partition("--")[0],
         "spec_version": SPEC_VERSION,
@@ -283,12 +209,4 @@ def _observable(
             observable[key] = value
     observable["object_marking_refs"] = origin.markings
     observable["x_opencti_created_by_ref"] = origin.author
-    return _described(observable, labels, score)
-
-
-def _described(observable: StixObject, labels: Iterable[str], score: int | None) -> StixObject:
-    if labels:
-        observable[LABELS] = list(labels)
-    if score is not None:
-        observable["x_opencti_score"] = score
     return observable

@@ -72,7 +72,6 @@ class BoundedCache:
         return self._left + more - size
 
     def forget(self) -> None:
-        """Forget all."""
         self.known.clear()
         self._budget.size -= self._taken
         self._taken = 0
@@ -100,6 +99,5 @@ class CacheBudget:
         return kept
 
     def forget(self) -> None:
-        """Forget all of it."""
         for kept in self._all:
             kept.forget()

@@ -179,7 +179,6 @@ class ColumnReader:
         self._known: dict[str, Reading] = self._cache.known
 
     def read(self, cell: str) -> Reading:
-        """Return what a cell says."""
         reading = self._known.get(cell)
         if reading is None:
             reading = self._parsed(cell)

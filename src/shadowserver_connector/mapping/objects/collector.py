@@ -186,7 +186,6 @@ class ObjectCollector:
         self._subject = self._subject or subject
 
     def part(self) -> CellObjects:
-        """Return what was collected."""
         if not (self._objects or self._bad):
             return NO_OBJECTS
         size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)

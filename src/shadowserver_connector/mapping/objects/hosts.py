@@ -107,7 +107,7 @@ def build_accounts(collector: ObjectCollector) -> None:
         collector.offer_end("subject", email)
         collector.about(value)
     for login in collector.values("account"):
-        account = collector.observable(observables.user_account(origin, account_login=login))
+        account = collector.observable(observables.user_account(origin, login))
         collector.offer_end("thing", account)
         collector.offer_end("subject", account)
         collector.about(login)

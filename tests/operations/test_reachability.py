@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shadowserver_connector.operations.connections import skew, time_of
+from shadowserver_connector.operations.reachability import skew, time_of
 
 NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
 

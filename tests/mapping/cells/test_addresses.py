@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.cells.addresses import (
     parse_network,
     parse_public,
 )
-from tests.mapping.values.platform import IPV4
+from tests.mapping.cells.platform import IPV4
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from shadowserver_connector.mapping.objects.templates import (
     template,
     text_mark,
 )
-from shadowserver_connector.stix import containers, markings, observables, shared_objects
-from shadowserver_connector.stix.origin import Origin
+from shadowserver_connector.stix import containers, observables, shared_objects
+from shadowserver_connector.stix.origin import GREEN, RED, Origin
 from shadowserver_connector.stix.relationships import relationship
 
 DAY = "2024-01-31T00:00:00.000Z"
-ORIGIN = Origin("identity--fa48d1ee-26e8-56bd-9eab-a1295dc1a8e8", (markings.GREEN,))
+ORIGIN = Origin("identity--fa48d1ee-26e8-56bd-9eab-a1295dc1a8e8", (GREEN,))
 ENCODE = Encoders(ORIGIN, DAY)
 V4 = observables.ipv4_addr(ORIGIN, "192.0.2.1")["id"]
 V6 = observables.ipv6_addr(ORIGIN, "2001:db8::1")["id"]
@@ -66,9 +66,9 @@ def test_names() -> None:
 
 def test_autonomous_system_and_country() -> None:
     """They are the constructor's, also when asked for again, and marked as their own report is."""
-    other = Encoders(Origin(ORIGIN.author, (markings.RED,)), DAY)
+    other = Encoders(Origin(ORIGIN.author, (RED,)), DAY)
     for _ in range(2):
-        for encode, origin in ((ENCODE, ORIGIN), (other, Origin(ORIGIN.author, (markings.RED,)))):
+        for encode, origin in ((ENCODE, ORIGIN), (other, Origin(ORIGIN.author, (RED,)))):
             made = encode.autonomous_system(64496)
             same(made, shared_objects.autonomous_system(origin, 64496))
             country = encode.country(Country("AT", "Austria"))

@@ -11,30 +11,37 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-from rich.text import Text
-
 from shadowserver_connector.api.client import ReportsApi, open_api
-from shadowserver_connector.cli.arguments import made_folder
-from shadowserver_connector.cli.console import ConsoleLog, err, print_json, print_table, progress
+from shadowserver_connector.cli.console import (
+    NO_REPORT,
+    ConsoleLog,
+    err,
+    failures_as_json,
+    print_failures,
+    print_json,
+    print_table,
+    progress,
+)
+from shadowserver_connector.cli.usage import made_folder
 from shadowserver_connector.connector.findings import open_comparer_beside
 from shadowserver_connector.connector.importer import Importer, Result
 from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
-from shadowserver_connector.exit_codes import OK, SOME_FAILED
-from shadowserver_connector.operations.connections import open_session
+from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (
     days_of,
     fetch_into,
     import_files,
     listed,
-    unread,
 )
+from shadowserver_connector.operations.reachability import open_session
+from shadowserver_connector.pipeline.batch import unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
-from shadowserver_connector.plural import counted
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.parse_warnings import counted
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.settings import conversion_options
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
@@ -60,7 +67,7 @@ def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> 
             results.append(result)
             bar.advance(task)
     if not results:
-        results.append(unread("", ValueError("no report among the given files and folders")))
+        results.append(unread("", ValueError(NO_REPORT)))
     return _show(results, as_json=as_json)
 
 
@@ -166,13 +173,13 @@ def _show(results: Sequence[Result], *, as_json: bool) -> int:
                     }
                     for each in sent
                 ],
-                "failed": [{"file": each.info.file, "reason": each.reason} for each in failed],
+                "failed": failures_as_json(failed),
             }
         )
     else:
         if sent:
             print_table(HEADINGS, [_row(each) for each in sent])
-        _print_failures(failed)
+        print_failures(failure.reason for failure in failed)
     return SOME_FAILED if failed else OK
 
 
@@ -216,7 +223,7 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, as_
                     for each in kept
                 ],
                 "already_there": there,
-                "failed": [{"file": each.info.file, "reason": each.reason} for each in failures],
+                "failed": failures_as_json(failures),
             }
         )
     else:
@@ -226,10 +233,5 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, as_
                 [(each.report.day.isoformat(), each.size, str(each.path)) for each in kept],
             )
         err.print(f"{len(kept)} fetched, {there} already there, {len(failures)} failed.")
-        _print_failures(failures)
+        print_failures(failure.reason for failure in failures)
     return SOME_FAILED if failures else OK
-
-
-def _print_failures(failures: Sequence[Failure]) -> None:
-    for failure in failures:
-        err.print(Text(f"failed: {failure.reason}", style="red"), soft_wrap=True)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.mapping.cells.dates import end_of_report, parse_seen, parse_time
-from tests.mapping.values.platform import TIME
+from tests.mapping.cells.platform import TIME
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.pipeline.downloads import BoundedDownloads
 from shadowserver_connector.report.info import ReportInfo
 
-DONE = Downloaded(Path("x"), 0, "", "", "", "")
+DONE = Downloaded(Path("x"), 0, "")
 
 
 def report(name: str) -> ReportInfo:

@@ -19,7 +19,7 @@ from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.connector import helper
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, SinkUnavailableError
-from shadowserver_connector.operations import connections
+from shadowserver_connector.operations import reachability
 from shadowserver_connector.settings import LoadedSettings, export_for_pycti, load_settings
 from shadowserver_connector.settings.network import FURTHER, NO_PROXY, PROXIES, USUAL, Network
 from shadowserver_connector.simulator.server import Simulator
@@ -101,7 +101,7 @@ def by_the_run(loaded: LoadedSettings) -> None:
 
 def by_checks(loaded: LoadedSettings) -> None:
     """Ask OpenCTI as ``check``, ``import``, ``backfill`` and the health check do."""
-    assert connections.reach(loaded.settings).version == "7.1.0"
+    assert reachability.reach(loaded.settings).version == "7.1.0"
 
 
 def by_the_api(loaded: LoadedSettings) -> None:
@@ -301,7 +301,7 @@ def test_a_proxy_that_says_nothing_is_told(
     ask: Callable[[LoadedSettings], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes the connection and is silent."""
-    monkeypatch.setattr(connections, "_TIMEOUT", 0.5)
+    monkeypatch.setattr(reachability, "_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises((ApiUnavailableError, SinkUnavailableError), match="through the proxy"):
@@ -427,11 +427,11 @@ def test_the_clock_is_compared_over_the_same_way(
         def now(cls, tz: Any = None) -> Any:
             return datetime(2099, 1, 1, tzinfo=UTC)
 
-    monkeypatch.setattr(connections, "datetime", Ahead)
+    monkeypatch.setattr(reachability, "datetime", Ahead)
     nowhere = dict.fromkeys(PROXIES, "http://127.0.0.1:9")
     with serving(tmp_path, HOST) as ports:
         settings = near(ports, SHADOWSERVER_CA_BUNDLE=str(ports[2]), **nowhere).settings
-        side = connections.try_shadowserver(settings)
+        side = reachability.try_shadowserver(settings)
         assert side.error is None
         assert "ahead of Shadowserver's" in (side.clock or "")
         with open_api(settings) as api:

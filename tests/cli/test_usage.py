@@ -13,6 +13,7 @@ from shadowserver_connector import __version__
 from shadowserver_connector.cli import usage
 from shadowserver_connector.cli.usage import Commands
 from shadowserver_connector.errors import (
+    INTERRUPTED,
     ApiUnavailableError,
     ArchiveRejectedError,
     CatalogueError,
@@ -21,8 +22,8 @@ from shadowserver_connector.errors import (
     ReportUnreadableError,
     SettingsError,
     SinkUnavailableError,
+    UsageError,
 )
-from shadowserver_connector.exit_codes import INTERRUPTED, UsageError
 from tests.cli.conftest import Run
 
 

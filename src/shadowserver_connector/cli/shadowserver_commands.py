@@ -10,8 +10,8 @@ from rich.text import Text
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.cli.console import err, out, print_json, print_table
-from shadowserver_connector.exit_codes import OK, code_of
-from shadowserver_connector.operations.connections import Side, try_opencti, try_shadowserver
+from shadowserver_connector.errors import OK, code_of
+from shadowserver_connector.operations.reachability import Side, try_opencti, try_shadowserver
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.messages import MASK, masked
 from shadowserver_connector.settings.names import known_settings, secret_names

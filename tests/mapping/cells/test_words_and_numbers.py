@@ -38,7 +38,7 @@ from shadowserver_connector.mapping.cells.urls import (
     protocol_stack,
 )
 from shadowserver_connector.stix.containers import MAX_NUMBER_OBSERVED
-from tests.mapping.values.platform import MAC
+from tests.mapping.cells.platform import MAC
 
 
 @pytest.mark.parametrize("cell", ["", " ", "-", "null", "NULL", "Unknown", "??", "N/A", "none"])

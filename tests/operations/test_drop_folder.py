@@ -22,8 +22,8 @@ from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone, both
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import NewerStateError
-from shadowserver_connector.operations.drop import (
-    DropFolder,
+from shadowserver_connector.operations.drop_folder import DropFolder
+from shadowserver_connector.operations.dropped_files import (
     _ChangedError,
     _opened,
     files_in,
@@ -398,7 +398,7 @@ def test_a_full_disk_leaves_the_files_for_later(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     drop.put(NAME, b"one")
-    monkeypatch.setattr("shadowserver_connector.operations.drop.fingerprint", refuse)
+    monkeypatch.setattr("shadowserver_connector.operations.dropped_files.fingerprint", refuse)
     drop.poll(4)
     assert drop.files() == {NAME}
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
@@ -502,7 +502,7 @@ def test_what_takes_the_place_of_a_file_is_not_followed(
                 path.mkdir()
         return found
 
-    monkeypatch.setattr("shadowserver_connector.operations.drop.files_in", exchange)
+    monkeypatch.setattr("shadowserver_connector.operations.drop_folder.files_in", exchange)
     drop.poll(1)
     monkeypatch.undo()
     drop.poll(3)
@@ -535,7 +535,7 @@ def test_another_file_in_its_place_is_not_read(drop: Drop, monkeypatch: pytest.M
         drop.put("2024-01-31-scan_ssl-new.txt", b"two").replace(path)
         return found
 
-    monkeypatch.setattr("shadowserver_connector.operations.drop.files_in", exchange)
+    monkeypatch.setattr("shadowserver_connector.operations.drop_folder.files_in", exchange)
     monkeypatch.setattr(shutil, "copyfileobj", lambda *arguments: read.append(arguments))
     drop.poll(1)
     assert read == []
@@ -568,7 +568,7 @@ def test_a_file_that_grows_while_it_is_copied_is_imported_later(
         copied(source, target, size)
         path.write_bytes(b"begin and end")
 
-    monkeypatch.setattr("shadowserver_connector.operations.drop.shutil.copyfileobj", grow)
+    monkeypatch.setattr("shadowserver_connector.operations.dropped_files.shutil.copyfileobj", grow)
     drop.poll()
     assert sent(drop.helper) == []
     monkeypatch.undo()
@@ -700,13 +700,13 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
 @pytest.mark.parametrize(
     "place",
     [
-        "operations.drop.find_reports",
-        "operations.drop.fingerprint",
-        "operations.drop.job_of",
-        "operations.drop.put_away",
+        "operations.dropped_files.find_reports",
+        "operations.dropped_files.fingerprint",
+        "operations.dropped_files.job_of",
+        "operations.drop_folder.put_away",
         "connector.importer.keep_if_wanted",
-        "operations.drop.files_in",
-        "operations.drop.are_bytes_known",
+        "operations.drop_folder.files_in",
+        "operations.drop_folder.are_bytes_known",
     ],
 )
 def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
@@ -739,7 +739,7 @@ def test_a_defect_that_stays_is_said_once(drop: Drop, monkeypatch: pytest.Monkey
     def fail(*_: Any) -> Any:
         raise KeyError("a defect")
 
-    monkeypatch.setattr("shadowserver_connector.operations.drop.reports_in", fail)
+    monkeypatch.setattr("shadowserver_connector.operations.drop_folder.reports_in", fail)
     drop.put(NAME, b"one")
     drop.poll(6)
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]

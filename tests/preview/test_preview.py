@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.cli.preview import preview
-from shadowserver_connector.exit_codes import OK, SOME_FAILED, UsageError
+from shadowserver_connector.cli.file_commands import preview
+from shadowserver_connector.errors import OK, SOME_FAILED, UsageError
 from shadowserver_connector.mapping.options import Options
 from tests.preview.conftest import MakeJob
 

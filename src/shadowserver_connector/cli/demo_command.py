@@ -12,7 +12,7 @@ from typing import Final
 from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.cli.console import err, progress
-from shadowserver_connector.cli.convert import show
+from shadowserver_connector.cli.file_commands import show
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import convert_all

@@ -13,7 +13,7 @@ from shadowserver_connector.mapping.cells.host_names import (
     parse_name,
 )
 from shadowserver_connector.stix import observables
-from tests.mapping.values.platform import DOMAIN, EMAIL, HOSTNAME
+from tests.mapping.cells.platform import DOMAIN, EMAIL, HOSTNAME
 from tests.stix.examples import ORIGIN
 from tests.stix.exceptions import complaints
 

@@ -1,4 +1,4 @@
-"""``convert`` and ``explain``: report files on disk, without Shadowserver and OpenCTI."""
+"""``convert``, ``explain``, ``preview`` and ``history``: files on disk, and no network."""
 
 from __future__ import annotations
 
@@ -14,30 +14,49 @@ from typing import Any, Final
 from rich.text import Text
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.cli.arguments import made_folder
 from shadowserver_connector.cli.console import (
+    NO_REPORT,
     ConsoleLog,
     err,
+    failures_as_json,
     out,
+    print_failures,
     print_json,
     print_table,
     progress,
 )
-from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, SkippableError
-from shadowserver_connector.exit_codes import OK, SOME_FAILED
+from shadowserver_connector.cli.usage import made_folder
+from shadowserver_connector.errors import (
+    OK,
+    SOME_FAILED,
+    NotReadyError,
+    ReportUnreadableError,
+    SkippableError,
+    UsageError,
+)
 from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.questions import Entry, findings_about, open_longest
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
-from shadowserver_connector.pipeline.batch import Compare, convert_all, job_of, never_compared
+from shadowserver_connector.pipeline.batch import (
+    Compare,
+    convert_all,
+    job_of,
+    jobs_in,
+    never_compared,
+    unread,
+)
+from shadowserver_connector.pipeline.batch import release as delete_unpacked
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
-from shadowserver_connector.plural import counted
-from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.preview.page import WrittenPage, write_page
+from shadowserver_connector.preview.page_data import MAX_FINDINGS
 from shadowserver_connector.report.layout import SURPLUS
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.parse_warnings import ParseWarnings, counted
 from shadowserver_connector.report.report_files import find_reports, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import report_folder
@@ -54,7 +73,7 @@ def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> i
         print_json(
             {
                 "reports": [_as_json(outcome, out) for outcome in outcomes],
-                "failed": [{"file": f.info.file, "reason": f.reason} for f in failures],
+                "failed": failures_as_json(failures),
             }
         )
     else:
@@ -93,8 +112,7 @@ def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> No
     for outcome in outcomes:
         for remark in outcome.remarks:
             err.print(Text(f"odd: {remark}"), soft_wrap=True)
-    for failure in failures:
-        err.print(Text(f"failed: {failure.reason}", style="red"), soft_wrap=True)
+    print_failures(failure.reason for failure in failures)
 
 
 def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
@@ -111,10 +129,8 @@ def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
     }
 
 
-_NO_DAY: Final = date.min
 _OWNER: Final = "files"
 """Whose a history is that no connector writes."""
-_NOTHING: Final = "no report among the given files and folders"
 
 
 def convert(
@@ -141,8 +157,7 @@ def convert(
 
         def release(job: Job) -> None:
             bar.advance(task)
-            if job[0].is_relative_to(work):
-                job[0].unlink(missing_ok=True)
+            delete_unpacked(job[0], Path(work))
 
         with ExitStack() as stack:
             compare = stack.enter_context(_comparing(history)) if history else never_compared
@@ -153,7 +168,7 @@ def convert(
             )
             results.extend(converted)
     if not results and not failures:
-        failures.append(Failure(_unnamed(""), _NOTHING))
+        failures.append(unread("", ValueError(NO_REPORT)))
     return show([*results, *failures], folder, as_json=as_json)
 
 
@@ -185,28 +200,19 @@ def _jobs(
     paths: Sequence[Path], work: Path, out_folder: Path, failed: Callable[[Failure], None]
 ) -> Iterator[Job]:
     taken: dict[Path, str] = {}
-
-    def reject(error: Exception, name: str = "") -> None:
-        failed(Failure(_unnamed(name), str(error)))
-
-    for file in find_reports(paths, work, reject):
+    for file in find_reports(paths, work, lambda error: failed(unread("", error))):
         try:
             job = job_of(file)
         except (SkippableError, NotReadyError) as error:
-            reject(error, file.original)
+            failed(unread(file.original, error))
             continue
         target = report_folder(out_folder, job[1])
         if target in taken:
             message = f"{file.original}: same day and name as {taken[target]}; rename one of them"
-            reject(SkippableError(message), file.original)
+            failed(unread(file.original, SkippableError(message)))
             continue
         taken[target] = file.original
         yield job
-
-
-def _unnamed(name: str) -> ReportInfo:
-    """Return what is known of a file that could not even be opened."""
-    return ReportInfo(type="", day=_NO_DAY, file=name)
 
 
 def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
@@ -230,9 +236,8 @@ def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
     if as_json:
         print_json(explained)
     if not explained and not failed:
-        failed.append(ReportUnreadableError(_NOTHING))
-    for problem in failed:
-        err.print(Text(f"failed: {problem}", style="red"), soft_wrap=True)
+        failed.append(ReportUnreadableError(NO_REPORT))
+    print_failures(failed)
     return SOME_FAILED if failed else OK
 
 
@@ -296,3 +301,115 @@ def _print_explained(explained: dict[str, Any]) -> None:
     for line in explained["oddities"]:
         out.print(Text(f"odd: {line}"), soft_wrap=True)
     out.print()
+
+
+def preview(
+    paths: Sequence[Path],
+    page: Path,
+    options: Options,
+    *,
+    most: int = MAX_FINDINGS,
+    as_json: bool,
+) -> int:
+    """Write the page of files, folders and archives; return the exit code.
+
+    ``most`` findings at most stand in its table and graph. No page is written where there is no
+    report that can be read.
+    """
+    if page.is_dir():
+        raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
+    made_folder(page.parent)
+    failures: list[Failure] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
+        jobs = list(jobs_in(paths, Path(work), failures.append))
+        task = bar.add_task("reading", total=2 * len(jobs))
+        written = write_page(jobs, page, options, most=most, advance=lambda: bar.advance(task))
+    failures += written.failures
+    if not written.reports and not failures:
+        failures.append(unread("", ValueError(NO_REPORT)))
+    _show_preview(written, failures, as_json=as_json)
+    return SOME_FAILED if failures else OK
+
+
+def _show_preview(written: WrittenPage, failures: Sequence[Failure], *, as_json: bool) -> None:
+    page = str(written.page) if written.reports else None
+    if as_json:
+        print_json(
+            {
+                "page": page,
+                "bytes": written.size,
+                "reports": written.reports,
+                "findings": written.findings,
+                "shown": written.shown,
+                "objects": written.objects,
+                "failed": failures_as_json(failures),
+            }
+        )
+        return
+    if page:
+        cut = f", {written.shown:,} of them shown" if written.shown < written.findings else ""
+        out.print(page, markup=False, soft_wrap=True)
+        err.print(
+            f"{counted(written.reports, 'report')}, {counted(written.findings, 'finding')}{cut}, "
+            f"{counted(written.objects, 'object')}, {written.size / 1e6:.1f} MB."
+        )
+    print_failures(failure.reason for failure in failures)
+
+
+_OF_AN_ENTRY = (
+    "Type",
+    "List",
+    "Of",
+    "Reported",
+    "First",
+    "Last",
+    "Days",
+    "As it is since",
+    "Open",
+)
+
+
+def history(directory: Path, asked: str | None, longest: int | None, *, as_json: bool) -> int:
+    """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
+    if (asked is None) == (longest is None):
+        raise UsageError("ask for an address, network, host name, CVE id or type, or give --open")
+    with reading_only(directory) as connection:
+        if asked is not None:
+            found = list(findings_about(connection, asked))
+        else:
+            found = open_longest(connection, longest or 1)
+    if as_json:
+        print_json([_entry_as_json(entry) for entry in found])
+    elif found:
+        _print_entries(found)
+    else:
+        err.print(f"nothing was reported of {asked}" if asked else "nothing is open", markup=False)
+    return OK
+
+
+def _print_entries(found: Sequence[Entry]) -> None:
+    print_table(
+        _OF_AN_ENTRY,
+        [
+            (
+                entry.type,
+                entry.list,
+                ", ".join([entry.subject, *entry.names]),
+                entry.what,
+                entry.first.isoformat(),
+                entry.last.isoformat(),
+                entry.days,
+                entry.since.isoformat(),
+                "yes" if entry.open else "no",
+            )
+            for entry in found
+        ],
+    )
+    out.print()
+
+
+def _entry_as_json(entry: Entry) -> dict[str, object]:
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in entry._asdict().items()
+    }

@@ -99,7 +99,7 @@ def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]
 
     def download(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
         begun.append(report.id)
-        return Downloaded(folder / "x", 1, "", "", "", "")
+        return Downloaded(folder / "x", 1, "")
 
     log = FakeLog()
     found = downloads(REPORTS, download, tmp_path / "w", threads=4, floor=floor(tmp_path, log))

@@ -1,0 +1,91 @@
+"""``status``: what the status file says, and what is wrong with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.text import Text
+
+from shadowserver_connector.cli.console import err, out, print_json, print_table
+from shadowserver_connector.errors import OK, SOME_FAILED, SettingsError
+from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems
+from shadowserver_connector.operations.status import as_json as as_plain
+from shadowserver_connector.operations.status_file import read_status, status_path
+from shadowserver_connector.report.parse_warnings import bracketed, counted
+from shadowserver_connector.settings.settings import Settings
+
+
+def status(settings: Settings, now: datetime, *, as_json: bool) -> int:
+    """Show the status file; return 1 where a person should look at something.
+
+    Raises SettingsError where it is not known which one, and SinkUnavailableError where there is
+    none.
+    """
+    if settings.shadowserver.status_file is None and not settings.connector.id:
+        raise SettingsError(
+            "the status file is named after CONNECTOR_ID, which is not set; give the connector's "
+            "settings, or SHADOWSERVER_STATUS_FILE alone"
+        )
+    found = read_status(status_path(settings))
+    wrong = problems(found, now)
+    if as_json:
+        print_json({**as_plain(found), "problems": wrong})
+    else:
+        print_table(("What", "How"), _rows(found))
+        for failure in _failures(found):
+            out.print(Text(f"failed: {failure}"), soft_wrap=True)
+        for line in wrong:
+            err.print(Text(line, style="bold red"), soft_wrap=True)
+    return SOME_FAILED if wrong else OK
+
+
+def _rows(found: Status) -> list[tuple[str, str]]:
+    queue = found.queue_megabytes
+    rows = [
+        ("version", found.version),
+        ("started", _time(found.started)),
+        ("last sign of life", _time(found.alive)),
+        ("run under way", _run(found.current)),
+        ("last run", _run(found.last)),
+        ("next run", _time(found.next_run)),
+        ("newest day at Shadowserver", found.newest_day or "unknown"),
+        ("queue in OpenCTI", "unknown" if queue is None else f"{queue:,.1f} MB"),
+    ]
+    if found.drop_folder != Drops():
+        failed = len(found.drop_folder.failures)
+        rows.append(
+            ("drop folder", f"{counted(found.drop_folder.done, 'file')} imported, {failed} failed")
+        )
+    return rows
+
+
+def _run(run: Run | None) -> str:
+    if run is None:
+        return "none"
+    ended = f" to {_time(run.ended)}" if run.ended else ""
+    of = "" if run.new is None else f" of {run.new:,}"
+    return (
+        f"{_time(run.started)}{ended}: {run.done:,}{of} reports done, {run.skipped:,} skipped, "
+        f"{run.failed:,} failed; {counted(run.findings, 'finding')}"
+        f"{bracketed(run.over_time)}, "
+        f"{counted(run.objects, 'object')}"
+    )
+
+
+def _failures(found: Status) -> list[str]:
+    runs = [run for run in (found.current, found.last) if run is not None]
+    return [
+        *(_failure(each) for run in runs for each in run.failures),
+        *(f"{_failure(each)} (drop folder)" for each in found.drop_folder.failures),
+    ]
+
+
+def _failure(failed: Failed) -> str:
+    reason = failed.reason
+    # Most reasons name the file themselves.
+    text = reason if reason.startswith(failed.file) else f"{failed.file}: {reason}"
+    return f"{text} ({failed.times} runs in a row)" if failed.times > 1 else text
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "not known"
