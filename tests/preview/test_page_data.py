@@ -160,7 +160,8 @@ def test_findings_are_bounded(make_job: MakeJob) -> None:
     assert model.overview["findings"] == 630
     assert sum(row[2] for row in model.overview["charts"]["severity"]) == 630
     notes = [o for o in orjson.loads(model.objects.encoded()) if o["type"] == "note"]
-    assert len(notes) == 130
+    # Two rows may be of the same finding, which has one Note.
+    assert 125 < len({note["id"] for note in notes}) == len(notes) <= 130
 
 
 def test_a_part_is_converted_as_the_whole_would_be(make_job: MakeJob) -> None:
