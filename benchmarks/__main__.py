@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import conversion, delivery, growth, history, objects, parallel, running
+from benchmarks import conversion, delivery, growth, history, objects, parallel, repeats, running
 from benchmarks.chart import draw
 from benchmarks.measure import ROOT
 from benchmarks.results import Result
@@ -33,6 +33,7 @@ BENCHMARKS: Mapping[str, Measure] = {
     "running": running.measure,
     "growth": growth.measure,
     "history": history.measure,
+    "repeats": repeats.measure,
 }
 
 
