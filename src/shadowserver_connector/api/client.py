@@ -106,6 +106,7 @@ class RateLimiter:
             now = self._clock()
             start = max(now, self._next)
             self._next = start + self._interval
+        # Outside of the lock: meanwhile others take the places behind.
         if start > now:
             self._sleep(start - now)
 
@@ -259,6 +260,7 @@ class ReportsApi:
         return self._ask("reports/list", answers.report_infos, **fields)
 
     def _ask(self, method: str, read: Callable[[object], T], **fields: object) -> T:
+        # Once for all attempts: the signature is of exactly these bytes.
         body = orjson.dumps({**fields, "apikey": self._key})
 
         def attempt() -> T:

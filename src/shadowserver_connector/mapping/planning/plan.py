@@ -105,6 +105,7 @@ def _groups(
     """Yield builders with the party of their cells, these, and those beside them."""
     primary = context.report_type.primary
     for rule in RULES:
+        # An importer that does not know the type loses the whole object.
         if rule.build is build_ssh_key and not context.options.ssh_keys:
             continue
         near = [member for member in numbered if member[1].role in rule.also_reads]
@@ -133,9 +134,9 @@ def _section(members: Sequence[Member], build: Builder, party: str, context: Con
     places = [at for at, _ in members]
 
     def build_part(cells: Cells) -> CellObjects:
-        maker = ObjectCollector(context, layout, cells)
-        build(maker)
-        return maker.part()
+        collector = ObjectCollector(context, layout, cells)
+        build(collector)
+        return collector.part()
 
     kept = context.cache_budget.new_cache(CACHED_COMBINATIONS)
     if len(places) == 1:
