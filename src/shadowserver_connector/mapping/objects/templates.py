@@ -129,7 +129,7 @@ class Encoders:
         return SerialisedObject(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), score)
 
     def autonomous_system(self, number: int) -> SerialisedObject:
-        """Return an autonomous system as `stix.shared_objects` makes it; there are few in a report."""
+        """Return an autonomous system as `stix.shared_objects` does; there are few in a report."""
         made = self._systems.get(number)
         if made is None:
             if len(self._systems) >= _REMEMBERED:
