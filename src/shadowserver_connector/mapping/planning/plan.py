@@ -35,6 +35,8 @@ from shadowserver_connector.mapping.texts.notes import NoteColumn, note_columns
 CACHED_COMBINATIONS: Final = 512
 """Different combinations of cells that a section remembers; then it forgets all of them."""
 
+_OF_TRAFFIC: Final = frozenset([*TRAFFIC_ROLES, "ip"])
+
 # The head of a cell, and its place in a tuple.
 _CELL_BYTES: Final = 64
 
@@ -252,7 +254,7 @@ def compile_plan(
         unused=_unused(columns, context, traffic),
         identify=identify,
         moving=_moving(columns, context, volatile),
-        traffic_moves=any(columns[at].role in (*TRAFFIC_ROLES, "ip") for at in volatile),
+        traffic_moves=any(columns[at].role in _OF_TRAFFIC for at in volatile),
     )
 
 
