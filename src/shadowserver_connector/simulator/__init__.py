@@ -5,7 +5,7 @@ faults               faults on demand: what the simulator does wrong, where, and
 generate             reports made from the catalogue and a seed: any type, any size, never held in
                      memory
 hostile              cells that try to break whoever reads, shows or forwards them
-identities           sSH keys and files that exist only as what reports say of them
+identities           SSH keys and files that exist only as what reports say of them
 makers               how cells are made from a number, by the role of their column
 methods              the methods of the Reports API over a store, without HTTP
 numbered_hosts       the hosts that generated reports are about: addresses and names by number
