@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import shadowserver_connector
 
@@ -40,3 +44,18 @@ def test_packages_use_each_other_in_one_direction() -> None:
         ("service", "cli"),
     ):
         assert order.index(lower) < order.index(upper)
+
+
+@pytest.mark.parametrize("package", [path.parent for path in sorted(ROOT.rglob("*/__init__.py"))])
+def test_each_package_says_what_its_modules_hold(package: Path) -> None:
+    """Its docstring has a line for each module, and none for one that is gone."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    named = set(re.findall(r"(?m)^(\w+)  ", text))
+    modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("__")}
+    assert named == modules
+
+
+def test_no_two_modules_share_a_file_name() -> None:
+    """A name in a traceback or a search leads to one file."""
+    names = Counter(path.name for path in ROOT.rglob("*.py") if not path.stem.startswith("__"))
+    assert {name for name, count in names.items() if count > 1} == set()

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
@@ -106,6 +105,7 @@ class RateLimiter:
             now = self._clock()
             start = max(now, self._next)
             self._next = start + self._interval
+        # Outside of the lock: meanwhile others take the places behind.
         if start > now:
             self._sleep(start - now)
 
@@ -157,12 +157,7 @@ class ReportsApi:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -259,6 +254,7 @@ class ReportsApi:
         return self._ask("reports/list", answers.report_infos, **fields)
 
     def _ask(self, method: str, read: Callable[[object], T], **fields: object) -> T:
+        # Once for all attempts: the signature is of exactly these bytes.
         body = orjson.dumps({**fields, "apikey": self._key})
 
         def attempt() -> T:

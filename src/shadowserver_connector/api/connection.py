@@ -18,8 +18,12 @@ import httpx
 
 from shadowserver_connector import __version__
 from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError
-from shadowserver_connector.connection_errors import describe_cause
-from shadowserver_connector.errors import ApiUnavailableError, RetriableError, SettingsError
+from shadowserver_connector.errors import (
+    ApiUnavailableError,
+    RetriableError,
+    SettingsError,
+    describe_cause,
+)
 from shadowserver_connector.settings.network import (
     USUAL,
     Network,

@@ -184,6 +184,7 @@ def _copy(
     clock: Callable[[], float],
     come: Callable[[int], None],
 ) -> tuple[int, str]:
+    # Before a byte is written: whoever bounds the disk may have no room for so much.
     taken = _announced(response) or 0
     if taken > max_bytes:
         raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
@@ -226,6 +227,7 @@ def _check_is_report(part: BinaryIO) -> None:
 
 
 def _publish(part: BinaryIO, path: Path) -> None:
+    # What stands under the name is whole, also after a power cut.
     part.flush()
     os.fsync(part.fileno())
     Path(part.name).replace(path)

@@ -356,6 +356,7 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
+    # Each copy of a Case is loaded with all its references: of several parts it names the Reports.
     case = containers.case(content.part, refs, only_part=only_part)
     if case is not None:
         layers[LAYER["case-incident"]].append(case)

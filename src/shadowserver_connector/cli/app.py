@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from shadowserver_connector import __version__
-from shadowserver_connector.cli import connector_commands
 from shadowserver_connector.cli.usage import (
     Commands,
     Config,
@@ -19,9 +18,9 @@ from shadowserver_connector.cli.usage import (
     Json,
     days_between,
     loaded_settings,
-    run,
 )
-from shadowserver_connector.errors import TABLE
+from shadowserver_connector.cli.usage import run as run_command
+from shadowserver_connector.errors import TABLE, UsageError
 
 
 def is_compiled() -> bool:
@@ -47,9 +46,6 @@ def _version(wanted: bool) -> None:
         build = " (compiled)" if is_compiled() else ""
         typer.echo(f"shadowserver-connector {__version__}{build}")
         raise typer.Exit
-
-
-app.add_typer(connector_commands.app)
 
 
 @app.callback()
@@ -92,7 +88,7 @@ def convert(
             history=history,
         )
 
-    run(work)
+    run_command(work)
 
 
 @app.command(epilog="Example: shadowserver-connector history 192.0.2.1")
@@ -119,7 +115,7 @@ def history(
         folder = directory or state_directory(loaded_settings(config).settings)
         return command(folder, asked, longest, as_json=as_json)
 
-    run(work)
+    run_command(work)
 
 
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")
@@ -132,7 +128,7 @@ def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
         return command(files, options, as_json=as_json)
 
-    run(work)
+    run_command(work)
 
 
 @app.command(epilog="Example: shadowserver-connector preview reports/ --html page.html")
@@ -153,7 +149,7 @@ def preview(
         options = conversion_options(loaded_settings(config).settings.shadowserver)
         return command(files, page, options, most=most, as_json=as_json)
 
-    run(work)
+    run_command(work)
 
 
 @app.command(epilog="Example: shadowserver-connector demo -o demo-output")
@@ -168,7 +164,7 @@ def demo(
     """Run the whole pipeline against a simulated Shadowserver, without account or OpenCTI."""
     from shadowserver_connector.cli.demo_command import demo as command
 
-    run(lambda: command(output, days, seed, as_json=as_json))
+    run_command(lambda: command(output, days, seed, as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector check --config config.yml")
@@ -176,7 +172,7 @@ def check(config: Config = None, as_json: Json = False) -> None:
     """Show every setting with its value and source, and try both connections and the clock."""
     from shadowserver_connector.cli.shadowserver_commands import check as command
 
-    run(lambda: command(loaded_settings(config), as_json=as_json))
+    run_command(lambda: command(loaded_settings(config), as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector types --subscribed")
@@ -190,7 +186,9 @@ def types(
     """List the report types that the catalogue knows, or those that are subscribed."""
     from shadowserver_connector.cli.shadowserver_commands import types as command
 
-    run(lambda: command(loaded_settings(config).settings if subscribed else None, as_json=as_json))
+    run_command(
+        lambda: command(loaded_settings(config).settings if subscribed else None, as_json=as_json)
+    )
 
 
 @app.command(epilog="Example: shadowserver-connector subscriptions --json")
@@ -198,7 +196,7 @@ def subscriptions(config: Config = None, as_json: Json = False) -> None:
     """List the report lists that are subscribed."""
     from shadowserver_connector.cli.shadowserver_commands import subscriptions as command
 
-    run(lambda: command(loaded_settings(config).settings, as_json=as_json))
+    run_command(lambda: command(loaded_settings(config).settings, as_json=as_json))
 
 
 @app.command(epilog="Example: shadowserver-connector reports --from 2024-01-29 --to 2024-01-31")
@@ -224,4 +222,89 @@ def reports(
         since, to = days_between(first or three_before, until)
         return command(loaded_settings(config).settings, since, to, as_json=as_json)
 
-    run(work)
+    run_command(work)
+
+
+From = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
+To = Annotated[
+    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today by default.")
+]
+
+
+@app.command(epilog="Example: shadowserver-connector run --once")
+def run(
+    once: Annotated[bool, typer.Option("--once", help="Run once and end.")] = False,
+    config: Config = None,
+) -> None:
+    """Run as OpenCTI's connector, on its schedule: what Docker runs."""
+    from shadowserver_connector.service import process
+
+    entry = process.run_once if once else process.run
+    run_command(lambda: entry(loaded_settings(config)))
+
+
+@app.command(epilog="Example: shadowserver-connector status --json")
+def status(config: Config = None, as_json: Json = False) -> None:
+    """Show the last run, what failed and why, the queue and the next run."""
+    from shadowserver_connector.cli.status_command import status as command
+
+    run_command(
+        lambda: command(loaded_settings(config).settings, datetime.now(UTC), as_json=as_json)
+    )
+
+
+@app.command("import", epilog="Example: shadowserver-connector import reports/")
+def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
+    """Bring report files on disk into OpenCTI, in one work for each day."""
+    from shadowserver_connector.cli.import_commands import import_ as command
+
+    run_command(lambda: command(loaded_settings(config), files, as_json=as_json))
+
+
+@app.command(epilog="Example: shadowserver-connector backfill --from 2024-01-01 --to 2024-01-31")
+def backfill(
+    first: From,
+    last: To = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the import.")] = False,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Import past days into OpenCTI, after an estimate of what it will cost."""
+    from shadowserver_connector.cli.import_commands import backfill as command
+
+    def confirm(estimate: str) -> bool:
+        typer.echo(estimate, err=True)
+        return yes or typer.confirm("Import them?", err=True)
+
+    def work() -> int:
+        since, to = days_between(first, last or datetime.now(UTC))
+        if as_json and not yes:
+            raise UsageError("--json asks no question; give --yes with it")
+        return command(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
+
+    run_command(work)
+
+
+@app.command(epilog="Example: shadowserver-connector fetch --from 2024-01-01 -o archive/")
+def fetch(
+    first: From,
+    last: To = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Archive folder; SHADOWSERVER_ARCHIVE_DIR by default."),
+    ] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Download original files into an archive folder, none of them twice."""
+    from shadowserver_connector.cli.import_commands import fetch as command
+
+    def work() -> int:
+        since, to = days_between(first, last or datetime.now(UTC))
+        loaded = loaded_settings(config)
+        archive = output or loaded.settings.shadowserver.archive_dir
+        if archive is None:
+            raise UsageError("name the archive folder: -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
+        return command(loaded, archive, since, to, as_json=as_json)
+
+    run_command(work)

@@ -1,4 +1,4 @@
-"""What the connector's parts log, for a person at a terminal: warnings and errors, on stderr."""
+"""What commands print: tables and JSON on stdout; progress, failures and the log on stderr."""
 
 from __future__ import annotations
 

@@ -82,9 +82,11 @@ def backfill(
     """Import what Shadowserver has for some days, once ``confirm`` agrees; return the exit code."""
     settings = loaded.settings.shadowserver
     loaded.settings.require_run()
+    # With a drop folder a connector runs without a key, a backfill does not.
     loaded.settings.require_api()
     misdated: list[Failure] = []
     with _importer(loaded, "backfill") as importer, open_api(loaded.settings) as api:
+        # Only read: the connector that runs under this id is the one to write it.
         state = load(importer.helper.get_state())
         reports = [
             report

@@ -161,6 +161,7 @@ def import_day(
         with DayWorks(importer) as works:
             for fetched in downloads(todo, download, folder, threads=threads, floor=floor):
                 works.import_report(fetched.report, partial(_obtain, source, fetched))
+                # At once, and not with the day: downloads ahead wait for the room.
                 shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
@@ -194,12 +193,7 @@ class DayWorks:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         for delivery, summary in self._days.values():
             if error is not None:
                 self._close_at_once(delivery, summary, self._importer.ending(error))

@@ -152,6 +152,7 @@ def run_window(source: Subscription) -> bool:
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
     # What was down in the last run may be there in this one.
     source.waiter.exhausted.clear()
+    # All days first: what a first run costs is said before the first report is imported.
     listed = {day: _list_day(source, day) for day in days}
     found = {day: reports for day, reports in listed.items() if reports is not None}
     _announce(source, state, found)
@@ -167,6 +168,7 @@ def run_window(source: Subscription) -> bool:
     _give_up(source, reasons)
     source.state_store.write(state)
     forget_what_is_old(source.importer.comparer, started.date(), settings.history_days)
+    # A day without an answer has the next run come after an hour.
     return len(found) == len(days)
 
 
@@ -192,6 +194,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
     except RetriableError as error:
         source.log.warning("Day left to the next run", {"day": str(day), "reason": str(error)})
         return None
+    # The API is asked for types and lists, but knows nothing of those that are excluded.
     found, others = of_day(day, (report for report in reports if is_wanted(settings, report)))
     if others:
         refused = ReportsRefused(day, tuple(report.file for report in others))

@@ -44,6 +44,7 @@ def run_for_ever(
     while True:
         began = time.monotonic()
         complete = run_guarded(run, waiter)
+        # Both are shown on the connector's page in OpenCTI.
         helper.last_run_datetime()
         pause = period if complete else min(period, RETRY_AFTER)
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
@@ -65,6 +66,7 @@ def _pause_until_reset(
         if reason and reason != said:
             waiter.log.error("What is done between two runs failed", {"reason": reason})
         said = reason
+        # Who resets the state expects an import now, not tomorrow.
         if state_store.was_reset():
             return True
     return False

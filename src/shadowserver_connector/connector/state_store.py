@@ -84,6 +84,7 @@ class StateStore:
     def _synchronise(self, patience: float = float("inf")) -> None:
         held = self._helper.get_state()
         stored = self._ping(held, patience)
+        # Its ping thread would send the old state again.
         if stored != held:
             self._helper.set_state(stored)
         self._held = stored

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from heapq import nsmallest
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from shadowserver_connector.history.comparison import (
@@ -64,12 +63,7 @@ class History:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     @property

@@ -6,6 +6,7 @@ are further apart than ``WINDOW``. Days are numbers: of days since ``EPOCH``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
 from typing import Final
@@ -39,36 +40,25 @@ def day_of(number: int) -> date:
     return date.fromordinal(number + EPOCH)
 
 
+# Many are made at once, and none is compared or kept in a set.
+@dataclass(slots=True, eq=False)
 class FindingRecord:
     """A finding's days, and the state that it had on the last of them."""
 
-    __slots__ = ("before", "days", "first", "label", "last", "seen", "since", "states")
-
-    def __init__(
-        self,
-        states: bytes,
-        first: int,
-        last: int,
-        since: int,
-        before: int = 0,
-        days: int = 1,
-        seen: int = 1,
-        label: int = 0,
-    ) -> None:
-        self.states = states
-        """See `states_of`."""
-        self.first = first
-        self.last = last
-        self.since = since
-        """First day of those on which the state was what it is; all seen since then had it."""
-        self.before = before
-        """Last day before that, on which it had another state; 0 where none is known."""
-        self.days = days
-        """Number of days on which it was seen."""
-        self.seen = seen
-        """Bit n: it was seen n days before the last day."""
-        self.label = label
-        """Number of the text that says what it is."""
+    states: bytes
+    """See `states_of`."""
+    first: int
+    last: int
+    since: int
+    """First day of those on which the state was what it is; all seen since then had it."""
+    before: int = 0
+    """Last day before that, on which it had another state; 0 where none is known."""
+    days: int = 1
+    """Number of days on which it was seen."""
+    seen: int = 1
+    """Bit n: it was seen n days before the last day."""
+    label: int = 0
+    """Number of the text that says what it is."""
 
     def was_seen(self, day: int) -> bool:
         """Tell whether it was seen on a day of the last ``WINDOW`` days."""

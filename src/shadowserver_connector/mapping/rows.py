@@ -22,7 +22,7 @@ RELATIONSHIPS: Final = (
     ("sample", "communicates-with", "contacted"),
     ("attacked", "has", "weakness"),
 )
-"""(Source slot, type, target slot): relationships between objects of different sections."""
+"""(Source end, type, target end): relationships between objects of different sections."""
 
 ROW_OBJECTS: Final = 400
 """Objects of one row, about; one with a value in every published column makes some 60."""

@@ -142,6 +142,7 @@ class DropFolder:
                 # Left in the folder, the file would be sent again at every poll.
                 reason = describe(error)
             finally:
+                # At once: an archive may unpack to more than the disk has room for.
                 release(each.job[0], work)
             reasons.update({reason: None} if reason else {})
 
@@ -154,6 +155,7 @@ class DropFolder:
             problem = _told(file.problem)
         if not problem:
             try:
+                # Put away, new content would never be imported: the next poll finds it.
                 if file.changed or signature_of(file.path) != self._before[file.path]:
                     self._source.log.info(
                         "Dropped file changed meanwhile, imported again",

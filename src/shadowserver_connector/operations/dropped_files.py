@@ -115,6 +115,7 @@ def reports_in(
     """
     for path in paths:
         reasons: list[str] = []
+        # For each its own: archives by different senders hold files of one name.
         own = Path(tempfile.mkdtemp(dir=work))
         try:
             copy = _taken(path, signatures[path], own)
@@ -174,6 +175,7 @@ def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
         raise _ChangedError from None
     with open(handle, "rb") as source:
         facts = os.fstat(handle)
+        # Of the open file: what the name stands for may have been exchanged since the poll.
         if not stat.S_ISREG(facts.st_mode) or _signature(facts) != signature:
             raise _ChangedError
         if facts.st_nlink > 1:
@@ -247,6 +249,7 @@ def _cut(name: str, most: int) -> str:
     found = _ENDING.search(name)
     ending = found.group() if found else ""
     stem = name.removesuffix(ending)
+    # File systems count bytes; characters are cut, so that the rest stays readable.
     while len(os.fsencode(stem + ending)) > most:
         stem = stem[:-1]
     return stem + ending

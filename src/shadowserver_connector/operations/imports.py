@@ -84,6 +84,7 @@ def backfill(
                 result = works.import_report(report, partial(ObtainedFile, file.path, file.sha256))
                 shutil.rmtree(file.path.parent)
                 yield result
+            # Behind the others: the work of a day counts all of them before it is closed.
             for failure in failures:
                 works.fail(failure)
                 yield failure

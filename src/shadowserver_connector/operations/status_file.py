@@ -45,6 +45,7 @@ def write_status(path: Path, status: Status) -> None:
     content = orjson.dumps(as_json(status), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_what_is_no_file(path)
+    # In the same directory: only there a rename replaces the file at once.
     handle, name = tempfile.mkstemp(prefix=".status-", dir=path.parent)
     part = Path(name)
     try:
@@ -88,6 +89,7 @@ def _content(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise _no_file(path)
+        # Ours has some kilobytes: of anything larger no more is read.
         return os.read(handle, _LARGEST)
     finally:
         os.close(handle)

@@ -11,7 +11,6 @@ from concurrent import futures
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from types import TracebackType
 from typing import Any, Final, ParamSpec, TypeVar
 
 from shadowserver_connector.errors import ClusterLostError, SettingsError, WorkerLostError
@@ -104,12 +103,7 @@ class ClusterExecutor(Executor):
                 threads = sum(client.nthreads().values())
         return max(1, threads)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         """Wait for what is under way, but not on Ctrl-C or a shutdown."""
         self.shutdown(wait=kind is None, cancel_futures=kind is not None)
 

@@ -129,11 +129,13 @@ def submit_conversion(
     ``spool`` is the folder in which chunks wait. The future raises what ``convert_report`` raises,
     SkippableError where workers died of this report, and RetriableError where a cluster is lost.
     """
+    # Processes of this machine read the file and write the chunks themselves.
     if not isinstance(executor, ClusterExecutor):
         return executor.submit(_convert_to_spool, path, info, options, spool, comparison)
     conversion: Future[Conversion] = Future()
     conversion.set_running_or_notify_cancel()
     try:
+        # It would pass through the scheduler, whose memory is everybody's.
         if path.stat().st_size > MAX_BYTES_TO_CLUSTER:
             here = executor.here
             return here.submit(_convert_to_spool, path, info, options, spool, comparison)

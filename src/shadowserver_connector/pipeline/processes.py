@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Final, ParamSpec, TypeVar
 
 from shadowserver_connector.errors import WorkerLostError
@@ -55,12 +55,7 @@ class ProcessExecutor(Executor):
         self._pool = _pool(workers, self._lifeline)
         self._alone = ThreadPoolExecutor(1, thread_name_prefix="again")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         if kind is not None:
             self._ours.close()
         self.shutdown(cancel_futures=kind is not None)
@@ -190,12 +185,7 @@ def open_executor(
 class _Thread(ThreadPoolExecutor):
     """A thread of this process; on Ctrl-C it begins nothing more."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         self.shutdown(cancel_futures=kind is not None)
 
 

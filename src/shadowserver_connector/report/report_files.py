@@ -313,6 +313,7 @@ def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budg
             while chunk := _read(name, read):
                 budget.spend(len(chunk))
                 unpacked.write(chunk)
+    # Half a report would be read as a whole one.
     except BaseException:
         target.unlink(missing_ok=True)
         raise

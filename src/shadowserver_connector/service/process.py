@@ -101,6 +101,7 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     for warning in loaded.warnings:
         log.warning(warning)
     process = Process(loaded, log)
+    # Not waited for at the end: nothing interrupts a call that waits inside of pycti.
     thread = threading.Thread(target=_guarded, args=(process, body), name="connector", daemon=True)
     with _stopping_on_signals(process.waiter.stop):
         thread.start()

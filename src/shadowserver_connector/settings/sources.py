@@ -121,6 +121,7 @@ def read_yaml(path: Path) -> Source:
 
 def _parse(path: Path) -> yaml.Node | None:
     try:
+        # Nodes instead of values: YAML would make a number of 0123, and a truth of no.
         root = yaml.compose(_read_text(path), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""

@@ -44,6 +44,7 @@ def call_with_file(api: Any, query: str, variables: Mapping[str, Any], file: Upl
         proxies=api.proxies,
         timeout=_TIMEOUT,
     )
+    # The body stays out of it: a proxy's error page may quote the request, and so the token.
     if answer.status_code != 200:
         raise ValueError(f"{answer.status_code} {answer.reason}")
     said = answer.json()
@@ -138,6 +139,7 @@ def upload(helper: Any, waiter: Waiter, artifact: Mapping[str, Any], original: P
     stored = waiter.until(
         OPENCTI, lambda: _upload_once(helper, artifact, original), UPLOAD_PATIENCE
     )
+    # The Report refers to ours: a reference to what is not there costs OpenCTI seconds.
     if stored != artifact["id"]:
         raise SkippableError(f"{original.name}: OpenCTI stores the file under another id")
 

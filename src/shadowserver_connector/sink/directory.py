@@ -25,6 +25,7 @@ def partial_folder(folder: Path) -> Iterator[Path]:
     any more are removed before. Raises ``OSError`` where it cannot be made.
     """
     _remove_left(folder)
+    # Beside it, so that renaming stays on one file system, and hidden from who lists it.
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     partial.mkdir(parents=True)
     try:

@@ -54,6 +54,7 @@ class Delivery:
         Raises SkippableError when OpenCTI will not take it at all: too large a message, or the
         work was deleted by a person.
         """
+        # A stop is noticed between two chunks, also where nothing is waited for.
         self._waiter.pause(0)
         await_room(self._helper, self._waiter)
         self.open()
@@ -73,6 +74,7 @@ class Delivery:
         self._work_id = self._waiter.until(
             OPENCTI, lambda: works.open_work(self._helper, self._can, self._name)
         )
+        # Before anything is sent: another process of this connector closes what nobody holds.
         if self._work_id is not None:
             mark(self._helper.connect_id, self._work_id)
         self.is_open = True
@@ -85,6 +87,7 @@ class Delivery:
 
     def close_at_once(self, message: str) -> None:
         """Close the work with one attempt, on the way out; raises SinkUnavailableError."""
+        # Taken first: the thread that sends may be about to close it, too.
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
             works.close_work(self._helper, work_id, message, in_error=False)
@@ -226,6 +229,7 @@ class Delivery:
         if work_id is None or messages == 0 or not self._is_counted():
             return
         if self._can.whole_messages == "no_split" and objects > 1:
+            # In two steps: if the second announcement fails, `_balance` must know of the first.
             self._announced += 1
             self._waiter.until(OPENCTI, lambda: works.announce(self._helper, work_id, objects - 1))
             self._announced += objects - 1

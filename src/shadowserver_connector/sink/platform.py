@@ -10,8 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
-from shadowserver_connector.connection_errors import describe_cause
-from shadowserver_connector.errors import SinkUnavailableError, VersionError
+from shadowserver_connector.errors import SinkUnavailableError, VersionError, describe_cause
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.parse_warnings import printable
 from shadowserver_connector.waiting import OPENCTI, ROOM_PAUSE, Waiter

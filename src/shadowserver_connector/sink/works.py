@@ -19,7 +19,7 @@ from shadowserver_connector.temporary import lock, temporary_directory
 
 _OPEN: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
-_existing_ids: dict[Path, int] = {}
+_held_marks: dict[Path, int] = {}
 """Marks of this process, with the file that is locked."""
 
 
@@ -44,7 +44,7 @@ def mark(connector_id: str, work_id: str) -> None:
         handle = os.open(path, _OPEN | os.O_CREAT, 0o600)
     except OSError:
         return
-    _existing_ids[path] = handle
+    _held_marks[path] = handle
     if not lock(handle):
         forget(connector_id, work_id)
 
@@ -52,13 +52,14 @@ def mark(connector_id: str, work_id: str) -> None:
 def owner_of(connector_id: str, work_id: str) -> Owner:
     """Tell whether the process that opened a work is alive and still sends."""
     path = _path(connector_id, work_id)
-    if path in _existing_ids:
+    if path in _held_marks:
         return Owner.ITSELF
     try:
         handle = os.open(path, _OPEN)
     except OSError:
         return Owner.UNKNOWN
     try:
+        # The lock of a process ends with it, however it ended.
         return Owner.DEAD if lock(handle) else Owner.ALIVE
     finally:
         os.close(handle)
@@ -69,7 +70,7 @@ def forget(connector_id: str, work_id: str) -> None:
     path = _path(connector_id, work_id)
     with suppress(OSError):
         path.unlink()
-    handle = _existing_ids.pop(path, None)
+    handle = _held_marks.pop(path, None)
     if handle is not None:
         os.close(handle)
 
@@ -83,6 +84,7 @@ def _is_own_folder(folder: Path) -> bool:
     """Tell whether a folder is one, is no link, and is of this process's user alone."""
     found = folder.lstat()
     mine = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    # Where others may write, they could pass off a work as theirs, or as nobody's.
     return mine and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
 
 
@@ -110,6 +112,7 @@ def open_work(helper: Any, can: Abilities, name: str) -> str | None:
 
     Raises SinkUnavailableError.
     """
+    # Otherwise OpenCTI calls the work complete between two chunks.
     kwargs = {"is_multipart": True} if can.multipart_works else {}
     work_id = ask(lambda: helper.api.work.initiate_work(helper.connect_id, name, **kwargs))
     return None if work_id is None else str(work_id)

@@ -86,6 +86,7 @@ def read_state(stored: object) -> ReadState:
     if not isinstance(stored, dict):
         return ReadState(State(), ("it is no object",))
     _check_version(stored)
+    # OpenCTI keeps whatever it is sent, and anyone with the right may write it.
     if len(json.dumps(stored)) > LARGEST:
         return ReadState(State(), (f"it has more than {LARGEST:,} bytes",))
     bad: list[str] = []

@@ -148,6 +148,7 @@ def _container(
         "spec_version": SPEC_VERSION,
         "id": stix_id,
         "created_by_ref": origin.author,
+        # Fixed by the report: a Note or Case without a time of its own would be new at every run.
         "created": created,
         "modified": created,
         **own,
@@ -165,6 +166,7 @@ def _not_empty(what: str, object_refs: Sequence[str]) -> list[str]:
 
 
 def _file_reference(file_name: str, link: str | None) -> dict[str, str]:
+    # One for each file: a reference that many objects share is a document that OpenCTI locks.
     reference = {"source_name": "Shadowserver", "external_id": file_name}
     if link is not None:
         reference["url"] = link

@@ -5,7 +5,7 @@ JSON (RFC 8785). An id of ours that differs would be kept as an alias and could 
 have nothing in common, so each function here follows the platform's rule for its type. Network
 traffic and notes are the exceptions: see `network_traffic` and `note_of_finding`.
 
-Every function is pure, takes values that are already normalised (`mapping.values`), and costs a
+Every function is pure, takes values that are already normalised (`mapping.cells`), and costs a
 microsecond or two, as some run several times a row. Text must be encodable as UTF-8: a lone
 surrogate raises `UnicodeEncodeError`, which is a `ValueError`.
 """

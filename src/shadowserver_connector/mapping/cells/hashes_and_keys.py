@@ -32,6 +32,7 @@ def parse_hash(algorithm: str, text: str) -> str:
     digits = text.lower().replace(":", "").replace(" ", "")
     if len(digits) != LENGTHS[algorithm] or _HEX.fullmatch(digits) is None:
         raise ValueError(f"not a hash of {algorithm}")
+    # All that lack a hash would be one object.
     if not digits.strip("0"):
         raise ValueError("a hash of zeros")
     return digits

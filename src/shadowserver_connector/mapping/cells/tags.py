@@ -125,8 +125,8 @@ def parse_tags(text: str) -> tuple[str, ...]:
     return cves
 
 
-def first_of(what: str, values: tuple[str, ...], most: int = MAX_IDS) -> tuple[str, ...]:
+def first_of(what: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Return the values; raise ``TooManyError`` with the first where there are too many."""
-    if len(values) > most:
-        raise TooManyError(what, values[:most], len(values) - most)
+    if len(values) > MAX_IDS:
+        raise TooManyError(what, values[:MAX_IDS], len(values) - MAX_IDS)
     return values

@@ -113,6 +113,7 @@ def parse_url(text: str) -> str:
     end = min((i for i in map(rest.find, "/?#\\") if i >= 0), default=len(rest))
     if rest[end : end + 1] == "\\":
         raise ValueError("a URL with a backslash behind its host")
+    # The last one: a host cannot hold it, a password can.
     credentials, at, place = rest[:end].rpartition("@")
     user = credentials.partition(":")[0]
     before, hash_sign, fragment = rest[end:].partition("#")

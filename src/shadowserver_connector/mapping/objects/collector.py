@@ -141,9 +141,9 @@ class ObjectCollector:
         """Add an observable of the row; return its id."""
         return self.add(serialise(stix, score), seen=True, noted=noted, tagged=tagged)
 
-    def shared(self, stix: StixObject, *, score: int | None = None) -> str:
+    def shared(self, stix: StixObject) -> str:
         """Add an object that is not the row's own, such as a vulnerability; return its id."""
-        return self.add(serialise(stix, score))
+        return self.add(serialise(stix))
 
     def add(
         self,

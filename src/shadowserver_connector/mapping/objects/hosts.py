@@ -27,6 +27,7 @@ def build_host(collector: ObjectCollector) -> None:
         # An address here is a request that was sent to it, and it has its own column.
         if isinstance(name, HostName):
             _build_domain(collector, name, host)
+    # A network, or an address in a column that only may hold one, is no end of a connection.
     if own is not None:
         collector.locate(ip)
     if ip:
@@ -90,6 +91,7 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
         observable = collector.observable(observables.mac_addr(context.origin, mac))
         collector.relate(ip, "resolves-to", observable)
     number = collector.value("asn")
+    # Unrelated it would tell nothing.
     if number is not None and context.options.relates("belongs-to"):
         system = collector.add(context.encode.autonomous_system(number), seen=True)
         collector.relate(ip, "belongs-to", system)

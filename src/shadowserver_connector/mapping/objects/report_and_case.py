@@ -77,6 +77,7 @@ class ReportContainers:
             severity=severity,
             priority=PRIORITY_OF[severity] if priority == "auto" else priority,
             object_refs=[self._report_id(part), *(refs if only_part else ())],
+            # Report and Case with one reference would share it, and a shared one is locked by both.
             file_name=f"{self.file_name} (case)",
             labels=self.labels,
         )

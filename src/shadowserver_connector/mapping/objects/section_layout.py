@@ -83,7 +83,7 @@ class SectionLayout:
 
 
 def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -> SectionLayout:
-    """Return the shape of cells of these columns, of which there is at least one."""
+    """Return the layout of cells of these columns, of which there is at least one."""
     found: dict[str, list[Source]] = {}
     for at, column in enumerate(columns):
         found.setdefault(column.role, []).append((at, ColumnReader(column, context.cache_budget)))

@@ -129,7 +129,7 @@ class Encoders:
         return SerialisedObject(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), score)
 
     def autonomous_system(self, number: int) -> SerialisedObject:
-        """Return an autonomous system as `stix.knowledge` makes it; there are few in a report."""
+        """Return an autonomous system as `stix.shared_objects` does; there are few in a report."""
         made = self._systems.get(number)
         if made is None:
             if len(self._systems) >= _REMEMBERED:
@@ -139,7 +139,7 @@ class Encoders:
         return made
 
     def country(self, country: Country) -> SerialisedObject:
-        """Return a country as `stix.knowledge` makes it."""
+        """Return a country as `stix.shared_objects` makes it."""
         made = self._countries.get(country.code)
         if made is None:
             made = serialise(

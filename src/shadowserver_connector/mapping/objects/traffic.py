@@ -38,8 +38,8 @@ def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficBuild
     addressed = {column.party for column in columns if column.role == "ip"}
     parties = parties_of_traffic(context.report_type, addressed)
     source, target = [party if party in addressed else None for party in parties]
-    maker = TrafficBuilder(columns, source, target, context)
-    return maker if maker.has_port and maker.has_protocol else None
+    builder = TrafficBuilder(columns, source, target, context)
+    return builder if builder.has_port and builder.has_protocol else None
 
 
 class TrafficBuilder:

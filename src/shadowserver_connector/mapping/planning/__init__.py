@@ -2,7 +2,9 @@
 
 finding_identity  from a row to the finding that it is a sight of: whose and what, and how it is
                   today
-plan              a plan: which cells belong together and what is built of them, compiled once
-                  from a header
+over_time         what a Report says of findings over time: the worst that are new, and those open
+                  longest
+plan              A plan: which cells belong together and what is built of them, compiled once from
+                  a header
 row_statistics    row statistics: what must be known of all rows before the first object is made
 """

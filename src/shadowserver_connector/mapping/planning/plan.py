@@ -35,6 +35,8 @@ from shadowserver_connector.mapping.texts.notes import NoteColumn, note_columns
 CACHED_COMBINATIONS: Final = 512
 """Different combinations of cells that a section remembers; then it forgets all of them."""
 
+_OF_TRAFFIC: Final = frozenset([*TRAFFIC_ROLES, "ip"])
+
 # The head of a cell, and its place in a tuple.
 _CELL_BYTES: Final = 64
 
@@ -105,6 +107,7 @@ def _groups(
     """Yield builders with the party of their cells, these, and those beside them."""
     primary = context.report_type.primary
     for rule in RULES:
+        # An importer that does not know the type loses the whole object.
         if rule.build is build_ssh_key and not context.options.ssh_keys:
             continue
         near = [member for member in numbered if member[1].role in rule.also_reads]
@@ -133,9 +136,9 @@ def _section(members: Sequence[Member], build: Builder, party: str, context: Con
     places = [at for at, _ in members]
 
     def build_part(cells: Cells) -> CellObjects:
-        maker = ObjectCollector(context, layout, cells)
-        build(maker)
-        return maker.part()
+        collector = ObjectCollector(context, layout, cells)
+        build(collector)
+        return collector.part()
 
     kept = context.cache_budget.new_cache(CACHED_COMBINATIONS)
     if len(places) == 1:
@@ -251,7 +254,7 @@ def compile_plan(
         unused=_unused(columns, context, traffic),
         identify=identify,
         moving=_moving(columns, context, volatile),
-        traffic_moves=any(columns[at].role in (*TRAFFIC_ROLES, "ip") for at in volatile),
+        traffic_moves=any(columns[at].role in _OF_TRAFFIC for at in volatile),
     )
 
 
