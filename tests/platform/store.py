@@ -223,6 +223,9 @@ class Store:
         sent = given.get("stix_id")
         if entity_type == "Network-Traffic":
             return standard_ids.network_traffic(str(sent))
+        if entity_type == "Note" and sent and (note := self.find(sent)):
+            # The first time that it was sent stays.
+            attributes["created"] = note.attributes["created"]
         objects = [self._things[internal].standard_id for internal in many.get("objects", ())]
         identifier = standard_ids.standard_id(entity_type, attributes | {"objects": objects})
         self._compare(entity_type, sent, identifier)
@@ -231,7 +234,10 @@ class Store:
     def _compare(self, entity_type: str, sent: str | None, identifier: str) -> None:
         if sent is None or sent == identifier:
             return
-        self.oddities.rewritten.append({"type": entity_type, "sent": sent, "standard": identifier})
+        if entity_type != "Note":
+            # A Note has an id of ours, under which it is found whatever its text.
+            told = {"type": entity_type, "sent": sent, "standard": identifier}
+            self.oddities.rewritten.append(told)
         other = self.find(sent)
         known = self.find(identifier)
         if other and known and other is not known:
@@ -258,6 +264,10 @@ class Store:
             self._keep(thing)
         else:
             add(thing, attributes, one, many, confidence)
+            if entity_type == "Note" and thing.standard_id != identifier:
+                # What it is computed from has changed.
+                thing.standard_id = identifier
+                self._by_id[identifier] = thing.internal_id
         if sent and sent != thing.standard_id:
             thing.aliases.add(sent)
             self._by_id[sent] = thing.internal_id
