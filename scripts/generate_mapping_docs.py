@@ -74,9 +74,9 @@ LINKS = """\
 
 Every object costs OpenCTI the same, a relationship as much as an address. So by default
 (`SHADOWSERVER_RELATIONSHIPS=needed`) a row makes only those that nothing else of it says. What is
-not made is said by its Observed-Data, which holds all observables of the row and its AS, with the
-time; by its Network-Traffic; or by its Note, in words. Where one of these is switched off, the
-relationships that it stands for are made after all. `all` makes every one of the table, with what
+not made is said by its Observed-Data, which holds the observables of the row and its AS, with the
+time, or by its Network-Traffic, and is made after all where a setting switches these off; or it is
+in the Note, and nobody acts on it. `all` makes every one of the table, with what
 hangs on it; a list adds types in full, such as `needed,belongs-to,resolves-to` for those who
 count the addresses of an AS, or want the graph of a Report to tie names to addresses. The table is
 `links.toml` of the catalogue.

@@ -139,7 +139,7 @@ BREACHES = {
     ),
     "relationship said by what says nothing": (
         broken(LINKS, "things", "said_by", to=["report"]),
-        "links.toml: things: said_by report is none of observed-data, network-traffic, note",
+        "links.toml: things: said_by report is none of observed-data, network-traffic",
     ),
     "relationship to nothing": (
         broken(LINKS, "things", "target", to=[]),

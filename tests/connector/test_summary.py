@@ -89,7 +89,7 @@ def test_hours_are_what_a_usual_installation_takes() -> None:
     ("options", "objects"),
     [
         (Options(), 5),
-        (Options(notes="none"), 5),
+        (Options(notes="none"), 4),
         (Options(observed_data=False), 5),
         (Options(network_traffic=False), 4),
         (Options(relationships=None), 7),
@@ -103,7 +103,7 @@ def test_usual_finding_makes_as_many_objects_as_are_asked_for(
 ) -> None:
     """Address and Autonomous System are there always.
 
-    What an Observed-Data or a Note says is related where there is none.
+    What an Observed-Data says is related where there is none.
     """
     assert objects_per_finding(options) == objects
 

@@ -218,7 +218,7 @@ class ReportType:
         return next((name for text, name in self.variants.items() if text in lowered), self.product)
 
 
-LINK_SAYERS: Final = ("observed-data", "network-traffic", "note")
+LINK_SAYERS: Final = ("observed-data", "network-traffic")
 """What ties the things of a row together besides relationships."""
 
 LINK_ENDS: Final = ("", "primary", "bystander", "called")
@@ -243,7 +243,7 @@ class LinkKind:
     needed: bool
     """Whether nothing else of a row says it."""
     said_by: tuple[str, ...]
-    """Of ``LINK_SAYERS`` those that together say it, where it is not needed."""
+    """Of ``LINK_SAYERS`` those that together say it, where it is not needed; none, only a Note."""
     alone: bool
     """Whether what hangs on it is made without it."""
     use: str

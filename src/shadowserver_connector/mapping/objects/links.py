@@ -29,7 +29,6 @@ class Links:
         made = {
             "observed-data": options.observed_data,
             "network-traffic": options.network_traffic and joined,
-            "note": options.notes != "none",
         }
         self._said = frozenset(name for name, is_made in made.items() if is_made)
         self._needed = NEEDED in (options.relationships or ())
