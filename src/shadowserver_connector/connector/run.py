@@ -9,9 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.connector.day import Subscription, import_day, now
+from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.connector.events import DaysGivenUp, Listed, ReportsRefused
 from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
