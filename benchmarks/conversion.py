@@ -13,7 +13,8 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
 
-FINDING = Options(notes="finding")
+FINDING = Options(notes="finding", relationships=None)
+"""With all relationships, as the baseline makes them."""
 HEADINGS = (
     "type",
     "columns",

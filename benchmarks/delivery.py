@@ -57,7 +57,7 @@ def measure(folder: Path, *, quick: bool) -> Result:
             convert_report(
                 given.path,
                 given.info,
-                Options(notes="finding"),
+                Options(notes="finding", relationships=None),
                 lambda chunk: delivery.send(chunk, given.path),
             )
             delivery.close("done", in_error=False)

@@ -24,6 +24,9 @@ from shadowserver_connector.catalogue.catalogue import (
     ReportType,
 )
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.objects.links import Links
+from shadowserver_connector.mapping.objects.traffic import joins_parties
+from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping
 
 PATH = Path(__file__).resolve().parent.parent / "docs" / "mapping.md"
@@ -40,8 +43,9 @@ edit. `shadowserver-connector explain FILE` shows the same for one file, with th
 Whatever a cell holds, it stands in the row's Note, in readable form; *Note only* means that it
 becomes nothing else. A cell that is not what its role asks for stays in the Note, is counted, and
 costs only the object that it would have been part of (a whole certificate, `raw_cert`, is looked at
-only where no hash says which one it is). Objects of a row are related to its primary
-address (`related-to`) unless something more exact is said here.
+only where no hash says which one it is). Objects of a row stand together in its Observed-Data;
+which of them are related as well, [the next section](#relationships) says. What is said here holds
+for the settings' defaults.
 
 A **party** is one side of a row: columns without prefix are about the asset, `src_...` about the
 source, and so on. What a party is decides over scores, labels and Indicators: only what is
@@ -63,6 +67,19 @@ public, since nobody knows whether it is of the asset's inside; it gets no score
 relationship to the primary address, since the name alone does not say what the two have to do with
 each other. Unlisted columns whose name says that they hold a secret (`*password*`, `*token*`,
 `*cookie*`, `*api_key*`, `ntlm_hash`, ...) are masked in Notes and become nothing.
+
+"""
+LINKS = """\
+## Relationships
+
+Every object costs OpenCTI the same, a relationship as much as an address. So by default
+(`SHADOWSERVER_RELATIONSHIPS=needed`) a row makes only those that nothing else of it says. What is
+not made is said by its Observed-Data, which holds the observables of the row and its AS, with the
+time, or by its Network-Traffic, and is made after all where a setting switches these off; or it is
+in the Note, and nobody acts on it. `all` makes every one of the table, with what
+hangs on it; a list adds types in full, such as `needed,belongs-to,resolves-to` for those who
+count the addresses of an AS, or want the graph of a Report to tie names to addresses. The table is
+`links.toml` of the catalogue.
 
 """
 WRITTEN = {
@@ -104,8 +121,23 @@ def document(catalogue: Catalogue) -> str:
         for family in catalogue.families.values()
         if any(_is_base(catalogue, t) and t.family == family.name for t in catalogue.types.values())
     ]
-    contents = "\n".join(f"- [{family.title}](#{_anchor(family.title)})" for family in families)
-    return HEAD + "\n\n".join([contents, *(_family(catalogue, f) for f in families)]) + "\n"
+    titles = ["Relationships", *(family.title for family in families)]
+    contents = "\n".join(f"- [{title}](#{_anchor(title)})" for title in titles)
+    top = [contents, LINKS + _links(catalogue)]
+    return HEAD + "\n\n".join([*top, *(_family(catalogue, f) for f in families)]) + "\n"
+
+
+def _links(catalogue: Catalogue) -> str:
+    rows = [
+        (_upper(kind.title), kind.use, "yes" if kind.needed else "no", f"{_upper(kind.why)}.")
+        for kind in catalogue.links
+    ]
+    head = ("Kind", "On the page of an address or its neighbour", "Made", "Why, or why not")
+    return _markdown([head, ("---",) * 4, *rows])
+
+
+def _upper(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _family(catalogue: Catalogue, family: Family) -> str:
@@ -179,7 +211,9 @@ def _lines(catalogue: Catalogue, report_type: ReportType) -> dict[str, Line]:
 def _line(
     catalogue: Catalogue, report_type: ReportType, column: Column, columns: Sequence[Column]
 ) -> Line:
-    result = describe_mapping(column, columns, report_type, catalogue.meanings)
+    joined = joins_parties(columns, report_type)
+    links = Links(catalogue.links, Options(), joined=joined)
+    result = describe_mapping(column, columns, report_type, catalogue.meanings, links)
     role = column.role.partition(".")[0]
     part = catalogue.part(report_type, column)
     if role == column.role or not column.group:

@@ -47,6 +47,26 @@ SMALL = {
         [names]
         volatile = ["*_count_*", "*_client_ip_*"]
     """,
+    "links.toml": """
+        [things]
+        title = "`related-to` a name"
+        relationship = "related-to"
+        target = ["domain-name"]
+        needed = false
+        said_by = ["observed-data"]
+        use = "What else?"
+        why = "the Observed-Data says it"
+
+        [called]
+        title = "a malware `communicates-with` a name"
+        relationship = "communicates-with"
+        source = ["malware"]
+        target = ["domain-name"]
+        end = "called"
+        needed = true
+        use = "Whose name is it?"
+        why = "nothing else says it"
+    """,
     "activities.toml": 'deeds = ["ddos"]\nforms = ["*-scan"]',
     "columns.toml": """
         [where]

@@ -14,7 +14,7 @@ from shadowserver_connector.errors import CatalogueError
 Documents = dict[str, Any]
 TYPES, COLUMNS, FAMILIES = "report_types.toml", "columns.toml", "families.toml"
 LAYOUTS, OVERRIDES, PATTERNS = "layouts.toml", "overrides.toml", "patterns.toml"
-FINDINGS = "findings.toml"
+FINDINGS, LINKS = "findings.toml", "links.toml"
 
 
 def test_a_type_takes_from_its_family_what_it_does_not_say(documents: Documents) -> None:
@@ -132,6 +132,30 @@ BREACHES = {
     "type whose findings nothing tells apart": (
         broken(FINDINGS, "roles", "identity", to=[]),
         "layouts.toml: scan_redis: no column tells its findings apart",
+    ),
+    "unknown end of a relationship": (
+        broken(LINKS, "called", "end", to="sinkhole"),
+        "links.toml: called: end sinkhole is none of primary, bystander, called",
+    ),
+    "relationship said by what says nothing": (
+        broken(LINKS, "things", "said_by", to=["report"]),
+        "links.toml: things: said_by report is none of observed-data, network-traffic",
+    ),
+    "relationship to nothing": (
+        broken(LINKS, "things", "target", to=[]),
+        "links.toml: things: target must name a type",
+    ),
+    "needed relationship that something else says": (
+        broken(LINKS, "things", "needed", to=True),
+        "links.toml: things: needed, and said by observed-data: only one can be",
+    ),
+    "relationship that another entry takes": (
+        broken(LINKS, "called", "relationship", to="related-to"),
+        "links.toml: called: never reached: things stands before it and fits domain-name",
+    ),
+    "relationship without a use": (
+        broken(LINKS, "called", "use", to=""),
+        "links.toml: called: use must be given",
     ),
     "unknown role": (
         broken(COLUMNS, "where", "ip", "role", to="address"),

@@ -88,19 +88,23 @@ def test_hours_are_what_a_usual_installation_takes() -> None:
 @pytest.mark.parametrize(
     ("options", "objects"),
     [
-        (Options(), 7),
-        (Options(notes="none"), 6),
-        (Options(observed_data=False), 6),
-        (Options(network_traffic=False), 6),
+        (Options(), 5),
+        (Options(notes="none"), 4),
+        (Options(observed_data=False), 5),
+        (Options(network_traffic=False), 4),
+        (Options(relationships=None), 7),
         (Options(relationships=frozenset()), 5),
         (Options(relationships=frozenset({"belongs-to"})), 6),
-        (Options(relationships=frozenset({"located-at"})), 6),
+        (Options(relationships=frozenset({"needed", "located-at"})), 6),
     ],
 )
-def test_finding_makes_an_object_less_for_each_thing_switched_off(
+def test_usual_finding_makes_as_many_objects_as_are_asked_for(
     options: Options, objects: int
 ) -> None:
-    """Address and Autonomous System are there always."""
+    """Address and Autonomous System are there always.
+
+    What an Observed-Data says is related where there is none.
+    """
     assert objects_per_finding(options) == objects
 
 

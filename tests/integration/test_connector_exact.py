@@ -93,7 +93,6 @@ def described(thing: Thing, things: Mapping[str, Thing]) -> str:
 def told_by(store: Reports) -> Iterator[tuple[str, str]]:
     """Yield the kind and the description of every object that the files tell of."""
     yield "Organization", "The Shadowserver Foundation"
-    yield "Country", "Netherlands"
     for report, content in store.files.items():
         name = report.file.removesuffix(".csv")
         yield "Report", f"Shadowserver {TITLES[report.type]}: {name}"
@@ -106,10 +105,7 @@ def told_by(store: Reports) -> Iterator[tuple[str, str]]:
             yield "Domain-Name", host
             yield "Autonomous-System", number
             yield "Vulnerability", cve
-            yield "relationship", f"{ip} belongs-to {number}"
-            yield "relationship", f"{ip} located-at Netherlands"
             yield "relationship", f"{ip} related-to {cve}"
-            yield "relationship", f"{host} resolves-to {ip}"
             yield "Observed-Data", f"{time} to {time}: {', '.join(sorted((ip, host, number)))}"
             if CAN.network_traffic:
                 stack = "ipv4/tcp/http" if report.type == "scan_http" else "ipv4/tcp/https"

@@ -11,6 +11,9 @@ from typing import Any
 
 from shadowserver_connector.catalogue.catalogue import Column, ReportType
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.objects.links import Links
+from shadowserver_connector.mapping.objects.traffic import joins_parties
+from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping
 from tests.mapping.conversion import Converted, Stix
 from tests.mapping.rows import ed25519_key, value
@@ -60,19 +63,29 @@ def filled(columns: Sequence[Column]) -> list[str]:
     return [cell(column.role, at) for at, column in enumerate(columns)]
 
 
-def silent(report_type: ReportType, columns: Sequence[Column], converted: Converted) -> list[str]:
+def silent(
+    report_type: ReportType, columns: Sequence[Column], converted: Converted, options: Options
+) -> list[str]:
     """Return the columns of which nothing can be seen that their roles call for."""
     row = filled(columns)
+    links = Links(CATALOGUE.links, options, joined=joins_parties(columns, report_type))
     return [
         column.name
         for column, text in zip(columns, row, strict=True)
-        if describe_mapping(column, columns, report_type, CATALOGUE.meanings) != NOTE_ONLY
-        and not _is_shown(column, text, columns, converted)
+        if (becomes := describe_mapping(column, columns, report_type, CATALOGUE.meanings, links))
+        != NOTE_ONLY
+        and not _is_shown(column, text, columns, converted, becomes)
     ]
 
 
-def _is_shown(column: Column, text: str, columns: Sequence[Column], converted: Converted) -> bool:
+def _is_shown(
+    column: Column, text: str, columns: Sequence[Column], converted: Converted, becomes: str
+) -> bool:
     kind, _, part = column.role.partition(".")
+    if column.role in _OF_ADDRESS:
+        stix_type, relationship = _OF_ADDRESS[column.role]
+        by = relationship if f"{relationship} it" in becomes else ""
+        return _is_tied(stix_type, by, text, converted)
     if column.role in _SHOWN:
         return _SHOWN[column.role](text, converted)
     if column.role == "activity":
@@ -124,22 +137,29 @@ def _has_protocol(text: str, converted: Converted) -> bool:
     return any(text in stix["protocols"] for stix in converted.of("network-traffic"))
 
 
-def _is_related(stix_type: str, by: str) -> Callable[[str, Converted], bool]:
-    """Return a check for an object of a type that an address is related to so."""
+_OF_ADDRESS: Mapping[str, tuple[str, str]] = {
+    "asn": ("autonomous-system", "belongs-to"),
+    "country": ("location", "located-at"),
+    "mac": ("mac-addr", "resolves-to"),
+}
+"""Role -> type of what its cells become, and how an address may be related to that."""
 
-    def check(text: str, converted: Converted) -> bool:
-        targets = {
+
+def _is_tied(stix_type: str, by: str, text: str, converted: Converted) -> bool:
+    """Tell whether an address is related so to what the text became; by nothing, seen with it."""
+    if by:
+        tied = {
             stix["target_ref"]
             for stix in converted.of("relationship")
             if stix["relationship_type"] == by and stix["source_ref"].startswith("ipv")
         }
-        return any(
-            stix["id"] in targets
-            and text in (str(stix.get("number")), stix.get("country"), stix.get("value"))
-            for stix in converted.of(stix_type)
-        )
-
-    return check
+    else:
+        tied = set(converted.one("observed-data")["object_refs"])
+    return any(
+        stix["id"] in tied
+        and text in (str(stix.get("number")), stix.get("country"), stix.get("value"))
+        for stix in converted.of(stix_type)
+    )
 
 
 def _in_certificate(part: str, text: str, columns: Sequence[Column], converted: Converted) -> bool:
@@ -185,8 +205,5 @@ _SHOWN: Mapping[str, Callable[[str, Converted], bool]] = {
     "port": _has_port,
     "protocol": _has_protocol,
     "application": _has_protocol,
-    "asn": _is_related("autonomous-system", "belongs-to"),
-    "country": _is_related("location", "located-at"),
-    "mac": _is_related("mac-addr", "resolves-to"),
 }
 """Role -> whether a cell of it can be seen in what was made of its row."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mapping.conversion import convert
+from shadowserver_connector.mapping.options import Options
+from tests.mapping.conversion import convert, convert_bytes, csv_bytes
 from tests.mapping.expectation import CATALOGUE, filled, read, silent
 
 INVENTED = (
@@ -21,16 +22,20 @@ INVENTED = (
 """Columns that nobody published, named as Shadowserver names its own."""
 
 
+@pytest.mark.parametrize("options", [Options(), Options(relationships=None)], ids=["usual", "all"])
 @pytest.mark.parametrize("report_type", sorted(CATALOGUE.types))
-def test_every_column_yields_what_its_role_calls_for(tmp_path: Path, report_type: str) -> None:
+def test_every_column_yields_what_its_role_calls_for(
+    tmp_path: Path, report_type: str, options: Options
+) -> None:
     """Of a row with all cells filled nothing is lost, in whatever order the columns stand."""
     header = list(CATALOGUE.columns_of(report_type))
     random.Random(report_type).shuffle(header)
     columns = read(report_type, header)
-    converted = convert(tmp_path, report_type, header, [filled(columns)])
+    content = csv_bytes(header, [filled(columns)])
+    converted = convert_bytes(tmp_path, report_type, content, options)
     assert converted.outcome.oddities == {}
     known = CATALOGUE.report_type(report_type, header)
-    assert silent(known, columns, converted) == []
+    assert silent(known, columns, converted, options) == []
 
 
 @pytest.mark.parametrize(
@@ -45,7 +50,7 @@ def test_an_unknown_type_with_unknown_columns_is_read_by_their_names(
     converted = convert(tmp_path, report_type, INVENTED, [filled(columns)])
     known = CATALOGUE.report_type(report_type, INVENTED)
     assert not known.known
-    assert silent(known, columns, converted) == []
+    assert silent(known, columns, converted, Options()) == []
     values = {stix.get("value") for stix in converted.everything()}
     assert filled(columns)[INVENTED.index("internal_ip")] not in values
 

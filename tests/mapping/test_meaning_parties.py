@@ -1,4 +1,7 @@
-"""Whose address is whose: relationships, scores and Indicators of each kind of report."""
+"""Whose address is whose: relationships, scores and Indicators of each kind of report.
+
+All relationships are made here; which of them a report makes by default, ``test_links`` looks at.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ SINKHOLE: Row = {
 
 
 def made(folder: Path, report_type: str, row: Row, **options: Any) -> Converted:
-    """Convert a report of one row."""
+    """Convert a report of one row, with all relationships."""
+    options = {"relationships": None, **options}
     return convert(folder, report_type, tuple(row), [tuple(row.values())], **options)
 
 

@@ -156,7 +156,8 @@ def test_objects_that_rows_share_have_the_labels_of_all_of_them(tmp_path: Path) 
 
 def test_knowledge_and_relationships_have_no_labels_of_a_report(tmp_path: Path) -> None:
     """Countries, systems, vulnerabilities and what links them belong to everyone."""
-    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag="ssl;cve-2024-1000")])
+    rows = [row(0, tag="ssl;cve-2024-1000")]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, relationships=None)
     shared = ("location", "autonomous-system", "vulnerability", "relationship", "identity")
     assert {stix["type"] for stix in converted.of(*shared)} == set(shared)
     for stix in converted.of(*shared):

@@ -124,8 +124,8 @@ def test_refusal(load: Load, name: str) -> None:
         (
             {"SHADOWSERVER_RELATIONSHIPS": "uses"},
             "SHADOWSERVER_RELATIONSHIPS (environment): 'uses' is not allowed; give one of all, "
-            "none, or a list separated by commas of belongs-to, communicates-with, located-at, "
-            "related-to, resolves-to",
+            "none, or a list separated by commas of needed, belongs-to, communicates-with, "
+            "located-at, related-to, resolves-to",
         ),
         (
             {"SHADOWSERVER_CHUNK_BYTES": "big"},

@@ -42,6 +42,7 @@ def value_of(settings: Settings, name: str) -> Any:
         ("SHADOWSERVER_RELATIONSHIPS", "All", "all"),
         ("SHADOWSERVER_RELATIONSHIPS", "none", "none"),
         ("SHADOWSERVER_RELATIONSHIPS", "resolves-to", ("resolves-to",)),
+        ("SHADOWSERVER_RELATIONSHIPS", "Needed,belongs-to", ("needed", "belongs-to")),
         ("SHADOWSERVER_RELATIONSHIPS", "resolves-to, Located-At", ("resolves-to", "located-at")),
         ("SHADOWSERVER_REPORT_TYPES", "scan_http, Scan_SSH,,scan_http", ("scan_http", "scan_ssh")),
         ("SHADOWSERVER_REPORT_NAMES", "My List,other", ("My List", "other")),

@@ -218,6 +218,49 @@ class ReportType:
         return next((name for text, name in self.variants.items() if text in lowered), self.product)
 
 
+LINK_SAYERS: Final = ("observed-data", "network-traffic")
+"""What ties the things of a row together besides relationships."""
+
+LINK_ENDS: Final = ("", "primary", "bystander", "called")
+"""What the end of a relationship may be: whatever; the address that a row is about; a harmless
+machine that thousands of rows name; the name of a sinkholed controller."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKind:
+    """One kind of relationships between the things of a row, and whether anything else says it."""
+
+    name: str
+    title: str
+    """Readable, in the terms of STIX, as markdown."""
+    relationship: str
+    sources: tuple[str, ...]
+    """STIX types; none, any."""
+    targets: tuple[str, ...]
+    """STIX types."""
+    end: str
+    """One of ``LINK_ENDS``: what the end that is not the row's own must be."""
+    needed: bool
+    """Whether nothing else of a row says it."""
+    said_by: tuple[str, ...]
+    """Of ``LINK_SAYERS`` those that together say it, where it is not needed; none, only a Note."""
+    alone: bool
+    """Whether what hangs on it is made without it."""
+    use: str
+    """What it is good for on the page of an address."""
+    why: str
+    """Why it is needed, or is not."""
+
+    def fits(self, relationship: str, source: str, target: str, end: str) -> bool:
+        """Tell whether a relationship between objects of these STIX types is of this kind."""
+        return (
+            relationship == self.relationship
+            and target in self.targets
+            and (source in self.sources or not self.sources)
+            and self.end in ("", end)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """How an unpublished column is read by the form of its name."""
@@ -262,6 +305,8 @@ class Catalogue:
     """IPv6 report type -> the IPv4 one that it is derived from."""
     findings: FindingRules
     """What the cells of a finding are where a column does not say so."""
+    links: tuple[LinkKind, ...]
+    """Kinds of relationships; the first that fits counts."""
     last: int
     """Order of a column that nothing is known of."""
 

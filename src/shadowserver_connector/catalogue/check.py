@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from shadowserver_connector.catalogue.catalogue import (
     EXCLUSIVE_ROLES,
     IDENTITY,
+    LINK_ENDS,
+    LINK_SAYERS,
     PARTS,
     ROLES,
     SEVERITIES,
@@ -31,7 +33,7 @@ def check(catalogue: Catalogue) -> None:
     """
     for find in (
         *(_roles, _activities, _families, _types, _layouts, _overrides, _patterns),
-        _findings,
+        *(_findings, _links),
     ):
         for complaint in find(catalogue):
             raise CatalogueError(complaint)
@@ -58,6 +60,29 @@ def _findings(catalogue: Catalogue) -> Iterator[str]:
         parts = [catalogue.part(report_type, each) for each in _read(catalogue, report_type.name)]
         if IDENTITY not in parts:
             yield f"layouts.toml: {report_type.name}: no column tells its findings apart"
+
+
+def _links(catalogue: Catalogue) -> Iterator[str]:
+    for kind in catalogue.links:
+        where = f"links.toml: {kind.name}:"
+        if kind.end not in LINK_ENDS:
+            yield f"{where} end {kind.end} is none of {', '.join(filter(None, LINK_ENDS))}"
+        for sayer in kind.said_by:
+            if sayer not in LINK_SAYERS:
+                yield f"{where} said_by {sayer} is none of {', '.join(LINK_SAYERS)}"
+        if not kind.targets:
+            yield f"{where} target must name a type"
+        if kind.needed and kind.said_by:
+            yield f"{where} needed, and said by {', '.join(kind.said_by)}: only one can be"
+        for source in kind.sources or ("",):
+            for target in kind.targets:
+                first = next(
+                    one
+                    for one in catalogue.links
+                    if one.fits(kind.relationship, source, target, kind.end)
+                )
+                if first is not kind:
+                    yield f"{where} never reached: {first.name} stands before it and fits {target}"
 
 
 def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column | Pattern]]:

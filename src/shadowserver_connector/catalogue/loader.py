@@ -15,6 +15,7 @@ from shadowserver_connector.catalogue.catalogue import (
     Column,
     Family,
     FindingRules,
+    LinkKind,
     Meaning,
     Pattern,
     ReportType,
@@ -49,9 +50,9 @@ class Entry:
             raise self.error(f"{field} must be given, as text")
         return value
 
-    def flag(self, field: str) -> bool:
-        """Take a field that must be true or false."""
-        value = self._fields.pop(field, None)
+    def flag(self, field: str, default: bool | None = None) -> bool:
+        """Take a field that must be true or false; without a default it must be there."""
+        value = self._fields.pop(field, default)
         if not isinstance(value, bool):
             raise self.error(f"{field} must be true or false")
         return value
@@ -136,6 +137,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
         siblings=siblings,
         findings=_findings(documents["findings.toml"]),
+        links=tuple(map(_link, top["links.toml"].entries())),
         last=len(sections) * SECTION,
     )
     catalogue = replace(catalogue, types=_narrowed(catalogue))
@@ -175,6 +177,24 @@ def _findings(document: Mapping[str, Any]) -> FindingRules:
     for entry in top.values():
         entry.done()
     return rules
+
+
+def _link(entry: Entry) -> LinkKind:
+    kind = LinkKind(
+        name=entry.name,
+        title=entry.text("title"),
+        relationship=entry.text("relationship"),
+        sources=entry.texts("source"),
+        targets=entry.texts("target"),
+        end=entry.text("end", ""),
+        needed=entry.flag("needed"),
+        said_by=entry.texts("said_by"),
+        alone=entry.flag("alone", default=True),
+        use=entry.text("use"),
+        why=entry.text("why"),
+    )
+    entry.done()
+    return kind
 
 
 def _meaning(entry: Entry, score: int) -> Meaning:
@@ -332,6 +352,7 @@ FILES = (
     "meanings.toml",
     "families.toml",
     "findings.toml",
+    "links.toml",
     "activities.toml",
     "columns.toml",
     "overrides.toml",

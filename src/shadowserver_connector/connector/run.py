@@ -9,10 +9,12 @@ from typing import Any, Final, NamedTuple
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import ReportsApi
+from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.connector.events import DaysGivenUp, Listed, ReportsRefused
 from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
+from shadowserver_connector.mapping.objects.links import Links
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo, named_day
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
@@ -123,7 +125,9 @@ def objects_per_finding(options: Options) -> int:
 
     Address and Autonomous System always; then what the options add.
     """
-    relationships = sum(options.relates(name) for name in ("belongs-to", "located-at"))
+    links = Links(load_catalogue().links, options, joined=True)
+    of_address = (("belongs-to", "autonomous-system"), ("located-at", "location"))
+    relationships = sum(links.makes(name, "ipv4-addr", to, "primary") for name, to in of_address)
     return (
         2
         + (options.notes != "none")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 NotesMode = Literal["auto", "finding", "host", "none"]
 
 Repeats = Literal["refer", "skip", "all"]
 
 MIB = 1024 * 1024
+
+NEEDED: Final = "needed"
+"""In the place of a relationship type: those of every type that nothing else of a row says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Options:
     network_traffic: bool = True
     ssh_keys: bool = True
     """No setting: off where the platform's importer does not know them."""
-    relationships: frozenset[str] | None = None
-    """Relationship types to make; ``None`` makes all."""
+    relationships: frozenset[str] | None = frozenset({NEEDED})
+    """Relationship types to make in full, and perhaps ``NEEDED``; ``None`` makes all in full."""
     create_indicators: bool = False
     labels: tuple[str, ...] = ()
     """Labels added to those that every object of a report gets."""
@@ -48,5 +51,5 @@ class Options:
     chunk_bytes: int = 4 * MIB
 
     def relates(self, relationship_type: str) -> bool:
-        """Tell whether relationships of this type are wanted."""
+        """Tell whether relationships of this type are wanted in full, said otherwise or not."""
         return self.relationships is None or relationship_type in self.relationships

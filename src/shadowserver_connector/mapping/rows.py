@@ -11,6 +11,7 @@ from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, CellObjects
+from shadowserver_connector.mapping.objects.links import type_of
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
 from shadowserver_connector.report.parse_warnings import ParseWarnings
@@ -78,8 +79,7 @@ class RowMapper:
         self._end = plan.context.end
         self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
         self._known: dict[tuple[CellObjects, ...], CellObjects] = self._cache.known
-        options = plan.context.options
-        self._rules = tuple(rule for rule in RELATIONSHIPS if options.relates(rule[1]))
+        self._makes = plan.context.links.makes
 
     def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
         """Return the finding of some rows of one host.
@@ -228,20 +228,29 @@ class RowMapper:
         if "primary" not in ends and "subject" in ends:
             ends["primary"] = ends["subject"][:1]
         encode = self._plan.context.encode.relationship
-        for source_end, relationship_type, target_end in self._rules:
+        for source_end, relationship_type, target_end in RELATIONSHIPS:
             sources = ends.get(source_end)
-            targets = ends.get(target_end) if sources else None
-            if not sources or not targets:
+            ends_there = ends.get(target_end) if sources else None
+            if not sources or not ends_there:
                 continue
             for source in sources:
+                targets = self._wanted(source, relationship_type, ends_there)
                 if len(objects) >= ROW_OBJECTS:
                     left_out += len(targets)
                     continue
                 for target in targets:
-                    if source != target:
-                        made = encode(source, relationship_type, target)
-                        objects[made.id] = made
+                    made = encode(source, relationship_type, target)
+                    objects[made.id] = made
         return left_out
+
+    def _wanted(self, source: str, relationship_type: str, targets: Sequence[str]) -> list[str]:
+        """Return those of the targets that such a relationship is made with."""
+        makes, source_type = self._makes, type_of(source)
+        return [
+            target
+            for target in targets
+            if source != target and makes(relationship_type, source_type, type_of(target))
+        ]
 
     def _span(self, time: str, number: int, row: Row, times: int) -> tuple[str, str]:
         """Return when what a row tells began and ended; its own time lies in between."""

@@ -19,9 +19,11 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
+from shadowserver_connector.mapping.objects.links import Links
 from shadowserver_connector.mapping.objects.report_and_case import ReportContainers
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import Encoders
+from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import MIB, NotesMode, Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
 from shadowserver_connector.mapping.planning.over_time import OverTime
@@ -216,13 +218,15 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         )
     origin = Origin(shared_objects.author()["id"], (TLP[options.marking],))
     day = f"{info.day.isoformat()}T00:00:00.000Z"
+    report_type = catalogue.report_type(info.type, header)
     context = Context(
         origin=origin,
         day=day,
-        report_type=catalogue.report_type(info.type, header),
+        report_type=report_type,
         meanings=catalogue.meanings,
         activities=catalogue.activities,
         options=options,
+        links=Links(catalogue.links, options, joined=joins_parties(columns, report_type)),
         encode=Encoders(origin, day),
         cache_budget=CacheBudget(),
     )

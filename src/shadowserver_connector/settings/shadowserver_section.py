@@ -109,7 +109,9 @@ class ShadowserverSettings(Section):
         default=True, description="Make a Network Traffic of ports and protocols."
     )
     relationships: Relationships = Field(
-        default="all", description="Relationships to make: all, none, or a list of types."
+        default=("needed",),
+        description="Relationships to make: needed (those that nothing else of a row says), "
+        "with or without types to make in full; all; or none.",
     )
     create_indicators: bool = Field(
         default=False,

@@ -206,7 +206,7 @@ Marking = Annotated[
 ]
 
 RelationshipType = Literal[
-    "belongs-to", "communicates-with", "located-at", "related-to", "resolves-to"
+    "needed", "belongs-to", "communicates-with", "located-at", "related-to", "resolves-to"
 ]
 Relationships = Annotated[
     Literal["all", "none"] | tuple[RelationshipType, ...],

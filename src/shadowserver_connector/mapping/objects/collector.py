@@ -8,6 +8,7 @@ from typing import Any, Final
 from shadowserver_connector.bundle.finding import SerialisedObject, serialise
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.tags import TooManyError
+from shadowserver_connector.mapping.objects.links import type_of
 from shadowserver_connector.mapping.objects.section_layout import Context, SectionLayout
 from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.origin import StixObject
@@ -169,8 +170,11 @@ class ObjectCollector:
 
     def relate(self, source: str, relationship_type: str, target: str) -> None:
         """Relate two objects of this part, where such relationships are wanted."""
-        if self.context.options.relates(relationship_type) and source != target:
-            made = self.context.encode.relationship(source, relationship_type, target)
+        context = self.context
+        if source != target and context.links.makes(
+            relationship_type, type_of(source), type_of(target), self.layout.end
+        ):
+            made = context.encode.relationship(source, relationship_type, target)
             self._objects[made.id] = made
 
     def offer_end(self, end: str, stix_id: str) -> None:

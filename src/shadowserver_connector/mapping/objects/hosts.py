@@ -6,6 +6,7 @@ from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.host_names import HostName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
+from shadowserver_connector.mapping.objects.links import type_of
 from shadowserver_connector.stix import observables
 from shadowserver_connector.stix.origin import StixObject
 
@@ -16,13 +17,16 @@ def build_host(collector: ObjectCollector) -> None:
     other = collector.value("network", "public_address")
     value = other if own is None else own
     names = [name for found in collector.values("domain") for name in found]
-    if value is None and not collector.layout.is_name and not collector.reads(*ADDRESS_ROLES):
+    layout = collector.layout
+    if value is None and not layout.is_name and not collector.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
     ip = _build_address(collector, value) if value is not None else ""
     # A network resolves nothing: what stands beside it is a name that it has to do with.
     host = "" if value is None or "/" in value.value else ip
-    for name in collector.values("hostname"):
-        _build_name(collector, name, host)
+    named = collector.values("hostname")
+    if collector.context.links.leaves("resolves-to", "domain-name", "ipv4-addr", layout.end):
+        for name in named:
+            _build_name(collector, name, host)
     for name in names:
         # An address here is a request that was sent to it, and it has its own column.
         if isinstance(name, HostName):
@@ -90,13 +94,16 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
     for mac in collector.values("mac"):
         observable = collector.observable(observables.mac_addr(context.origin, mac))
         collector.relate(ip, "resolves-to", observable)
+    links, address_type, end = context.links, type_of(ip), collector.layout.end
     number = collector.value("asn")
-    # Unrelated it would tell nothing.
-    if number is not None and context.options.relates("belongs-to"):
+    observed = context.options.observed_data
+    is_made = links.leaves if observed else links.makes
+    if number is not None and is_made("belongs-to", address_type, "autonomous-system", end):
         system = collector.add(context.encode.autonomous_system(number), seen=True)
         collector.relate(ip, "belongs-to", system)
     country = collector.value("country")
-    if country is not None and context.options.relates("located-at"):
+    # Observed-Data holds no countries: one that nothing is related to would be tied to nothing.
+    if country is not None and links.makes("located-at", address_type, "location", end):
         collector.relate(ip, "located-at", collector.add(context.encode.country(country)))
 
 

@@ -10,6 +10,7 @@ from shadowserver_connector.catalogue.catalogue import Activities, Column, Meani
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.cells.dates import end_of_report
 from shadowserver_connector.mapping.cells.readers import ColumnReader
+from shadowserver_connector.mapping.objects.links import Links
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.stix.origin import Origin
@@ -27,6 +28,7 @@ class Context:
     activities: Activities
     """Cells of a malware column that name an activity."""
     options: Options
+    links: Links
     encode: Encoders
     cache_budget: CacheBudget
     """What is kept of the cells that were met."""
@@ -70,8 +72,10 @@ class SectionLayout:
     """Whether the row is about the party's address."""
     own_page: bool
     """Whether Notes and labels belong on the page of the party's objects."""
+    end: str
+    """What the party is as an end of relationships: one of ``LINK_ENDS``."""
     controls: bool
-    """Whether the malware of a row talks to the party."""
+    """Whether the malware of a row is said to talk to the party."""
     is_name: bool
     """Whether an address in the place of the party's name is somebody else's."""
     ipv4_ends: EndNames
@@ -89,7 +93,10 @@ def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -
         found.setdefault(column.role, []).append((at, ColumnReader(column, context.cache_budget)))
     sources = {role: tuple(of_role) for role, of_role in found.items()}
     meaning = context.meaning(party)
-    controls = meaning.name in _CONTROLLERS
+    end = end_of_party(meaning, is_primary=bool(party) and party == context.report_type.primary)
+    controls = meaning.name in _CONTROLLERS and context.links.makes(
+        "communicates-with", "malware", "domain-name", end if end == "called" else ""
+    )
     control = ("controller",) if controls else ()
     subject = () if context.report_type.primary else ("subject",)
     contacted = ("contacted",) if meaning.name in _SANDBOXED else ()
@@ -100,6 +107,7 @@ def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -
         meaning=meaning,
         is_primary=party == context.report_type.primary,
         own_page=meaning.name not in _CROWDED,
+        end=end,
         controls=controls,
         is_name=meaning.name in _NAMES,
         ipv4_ends=_address_ends(context, party, sources, 4) + control,
@@ -107,6 +115,15 @@ def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -
         domain_ends=subject + control + contacted,
         hostname_ends=subject,
     )
+
+
+def end_of_party(meaning: Meaning, *, is_primary: bool) -> str:
+    """Return what a party is as an end of relationships: one of ``LINK_ENDS``."""
+    if is_primary:
+        return "primary"
+    if meaning.name in _CROWDED:
+        return "bystander"
+    return "called" if meaning.name in _NAMES else ""
 
 
 def in_sandbox(context: Context) -> bool:

@@ -42,6 +42,18 @@ def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficBuild
     return builder if builder.has_port and builder.has_protocol else None
 
 
+def joins_parties(columns: Sequence[Column], report_type: ReportType) -> bool:
+    """Tell whether the traffic of rows with these columns has an address at both of its ends."""
+    roles = {(column.role, column.party) for column in columns}
+    parties = parties_of_traffic(report_type, {party for role, party in roles if role == "ip"})
+    named = report_type.application or {"protocol", "application"} & {role for role, _ in roles}
+    return bool(
+        named
+        and all(("ip", party) in roles for party in parties)
+        and any(("port", party) in roles for party in parties)
+    )
+
+
 class TrafficBuilder:
     """Makes the traffic of rows from one party to another; ``None`` stands for no party."""
 

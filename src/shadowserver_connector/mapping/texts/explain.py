@@ -11,7 +11,8 @@ from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES, Column, Me
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.cells.tags import TooManyError
-from shadowserver_connector.mapping.objects.section_layout import Context
+from shadowserver_connector.mapping.objects.links import Links
+from shadowserver_connector.mapping.objects.section_layout import Context, end_of_party
 from shadowserver_connector.mapping.objects.software_and_urls import SERVICE
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
 
@@ -41,12 +42,13 @@ _ALWAYS: Final[Mapping[str, str]] = {
 
 _SCORED: Final = frozenset([*ADDRESS_ROLES, "domain", "url", "url_part"])
 
-_WITH_ADDRESS: Final[Mapping[str, str]] = {
-    "asn": "Autonomous-System, the address belongs-to it",
-    "country": "Location, the address is located-at it",
-    "mac": "MAC-Addr, the address resolves-to it",
+_WITH_ADDRESS: Final[Mapping[str, tuple[str, str, str, str]]] = {
+    "asn": ("Autonomous-System", "belongs-to", "autonomous-system", "the address belongs-to it"),
+    "country": ("Location", "located-at", "location", "the address is located-at it"),
+    "mac": ("MAC-Addr", "resolves-to", "mac-addr", "the address resolves-to it"),
 }
-"""Role -> what its cells become where the party has an address."""
+"""Role -> what its cells become where the party has an address, how this is related to it, and the
+same in words."""
 
 _TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "file": ("File", frozenset(f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512"))),
@@ -65,11 +67,15 @@ def describe_mapping(
     columns: Sequence[Column],
     report_type: ReportType,
     meanings: Mapping[str, Meaning],
+    links: Links,
 ) -> str:
     """Return what a column's cells become in a file of these columns."""
     role = column.role
     kind = role.partition(".")[0]
     meaning = meanings[report_type.parties.get(column.party, "other")]
+    end = end_of_party(
+        meaning, is_primary=bool(column.party) and column.party == report_type.primary
+    )
     score = "; scored, an Indicator if wanted" if meaning.malicious and role in _SCORED else ""
     mates = {mate.role for mate in columns if mate.party == column.party}
     if role in _ALWAYS:
@@ -77,13 +83,17 @@ def describe_mapping(
             return f"{_ALWAYS[role]}, related to nothing"
         return _ALWAYS[role] + score
     if role in _WITH_ADDRESS:
-        return _WITH_ADDRESS[role] if mates & ADDRESS_ROLES else NOTE_ONLY
+        return _of_address(role, links, end) if mates & ADDRESS_ROLES else NOTE_ONLY
     if role in ("hostname", "domain"):
-        end = ", resolves-to the address" if mates & ADDRESS_ROLES else ""
-        return f"Domain-Name or Hostname{end}{score}"
+        name_link = ("resolves-to", "domain-name", "ipv4-addr", end)
+        if role == "hostname" and not links.leaves(*name_link):
+            return NOTE_ONLY
+        resolves = mates & ADDRESS_ROLES and links.makes(*name_link)
+        return f"Domain-Name or Hostname{', resolves-to the address' if resolves else ''}{score}"
     if role == "url_part":
-        whole = mates & {*ADDRESS_ROLES, "domain"}
-        return f"Url, with host and port{score}" if whole else NOTE_ONLY
+        hosts = mates & {*ADDRESS_ROLES, "domain"}
+        is_made = hosts and links.leaves("related-to", "ipv4-addr", "url", end)
+        return f"Url, with host and port{score}" if is_made else NOTE_ONLY
     if role in ("port", "protocol", "application"):
         return _of_traffic(column, columns, report_type)
     if kind in _TOGETHER:
@@ -95,6 +105,13 @@ def describe_mapping(
         versioned = named and "software.version" in group
         return f"{name}, with its group" if group & needed or versioned else NOTE_ONLY
     return NOTE_ONLY
+
+
+def _of_address(role: str, links: Links, end: str) -> str:
+    stix_type, relationship, target, related = _WITH_ADDRESS[role]
+    if links.makes(relationship, "ipv4-addr", target, end):
+        return f"{stix_type}, {related}"
+    return stix_type if links.leaves(relationship, "ipv4-addr", target, end) else NOTE_ONLY
 
 
 def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportType) -> str:
@@ -173,7 +190,9 @@ def explain_columns(
             name=column.name,
             role=column.role,
             party=context.meaning(column.party).text if column.party else "",
-            becomes=describe_mapping(column, columns, context.report_type, context.meanings),
+            becomes=describe_mapping(
+                column, columns, context.report_type, context.meanings, context.links
+            ),
             filled=filled[at],
             bad=bad[at],
             reason=reasons[at],
