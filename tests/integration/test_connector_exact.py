@@ -16,7 +16,9 @@ import orjson
 import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import report_chunks
@@ -25,6 +27,7 @@ from tests.connector.world import KEY, SECRET, TODAY, Reports, World, small_mont
 from tests.platform.opencti import OpenCTI
 from tests.platform.rabbitmq import RabbitMQ
 from tests.sink.installed import CAN
+from tests.sink.pycti_fakes import FakeLog
 
 pytestmark = pytest.mark.integration
 
@@ -111,6 +114,7 @@ def told_by(store: Reports) -> Iterator[tuple[str, str]]:
                 stack = "ipv4/tcp/http" if report.type == "scan_http" else "ipv4/tcp/https"
                 yield "Network-Traffic", f"{stack} to {ip}:{row['port']}"
             cells = {
+                "First reported": f"{report.day}",
                 "Severity": row["severity"], "Tags": row["tag"], "IP": ip, "Port": row["port"],
                 "Protocol": row["protocol"], "Host name": host, "ASN": row["asn"],
                 "Country": row["geo"], "Region": row["region"], "City": row["city"],
@@ -207,12 +211,17 @@ def converted(store: Reports, folder: Path) -> dict[str, list[dict[str, Any]]]:
                 copies.setdefault(each["id"], []).append(each)
 
     folder.mkdir()
+    comparer = ReportComparer(lambda: open_history(folder, "none"), FakeLog())
     for report, content in store.files.items():
         path = folder / report.file
         path.write_bytes(content)
         info = ReportInfo(report.type, report.day, report.file, list=report.list, id=report.id)
         options = Options(
-            notes="finding", ssh_keys=CAN.ssh_keys, network_traffic=CAN.network_traffic
+            notes="finding",
+            repeats="all",
+            ssh_keys=CAN.ssh_keys,
+            network_traffic=CAN.network_traffic,
         )
-        convert_report(path, info, options, keep)
+        convert_report(path, info, options, keep, comparer.compare(path, info))
+    comparer.close()
     return copies

@@ -67,7 +67,8 @@ def test_import_is_complete_and_exact(world: World, store: Reports) -> None:
     assert kinds.count("Report") == kinds.count("Artifact") == len(store.files) == 4
     assert kinds.count("Note") == kinds.count("Observed-Data") == 4 * 12
     assert [work.messages[-1]["message"] for work in world.works()] == [
-        f"{TODAY - timedelta(days=back)}: 2 reports, 24 findings, "
+        f"{TODAY - timedelta(days=back)}: 2 reports, 24 findings "
+        "(24 new, 0 changed, 0 recurring, 0 resurfaced, 0 gone), "
         f"{work.expected} objects sent, 0 skipped, 0 failed"
         for back, work in zip((1, 2), world.works(), strict=True)
     ]
