@@ -4,6 +4,8 @@ import base64
 import errno
 import json
 import threading
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,11 @@ def artifact_chunk(content: bytes | None) -> Chunk:
 def waiter(helper: FakeHelper) -> Waiter:
     """Return a waiter that hardly waits."""
     return Waiter(threading.Event(), helper.connector_logger, first_pause=0.001, longest_pause=0.01)
+
+
+def quick(helper: FakeHelper) -> Waiter:
+    """Return a waiter that takes RabbitMQ's numbers for those of now, and has no patience."""
+    return replace(waiter(helper), counted_after=0.0, patience=-1.0)
 
 
 def delivery(helper: FakeHelper, waits: Waiter | None = None) -> Delivery:
@@ -244,6 +251,73 @@ def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
     batch.send(findings(IP % 1, report_refs=1), original)
     batch.send(findings(IP % 1, IP % 2, report_refs=2), original)
     assert helper.lookups == [[AUTHOR, MARKING, IP % 1]]
+
+
+def compared(*ids: str, recurring: Collection[str] = (), report_refs: int = 0) -> Chunk:
+    """Return a chunk that was compared with the history."""
+    return replace(
+        findings(*ids, report_refs=report_refs), recurring=frozenset(recurring), compared=True
+    )
+
+
+def test_of_what_recurs_only_that_goes_which_opencti_lacks(original: Path) -> None:
+    """It is asked of that, and of what its id says all about; the rest goes in any case."""
+    helper = FakeHelper(held={AUTHOR, IP % 1, IP % 3, REPORT})
+    batch = delivery(helper, quick(helper))
+    batch.send(compared(IP % 1, IP % 2, IP % 3, recurring=[IP % 1, IP % 2]), original)
+    assert helper.lookups == [sorted([AUTHOR, MARKING, IP % 1, IP % 2])]
+    assert helper.sent_ids() == {MARKING: 1, IP % 2: 1, IP % 3: 1, REPORT: 1}
+    assert helper.api.work.works["work-1"]["expected"] == 4 == batch.objects
+
+
+def test_what_is_known_to_be_delivered_is_not_asked_of_again(original: Path) -> None:
+    """Of a chunk that was compared it is left out as of any other."""
+    helper = FakeHelper()
+    batch = delivery(helper, quick(helper))
+    batch.send(compared(IP % 1), original)
+    helper.import_all("work-1")
+    batch.send(compared(IP % 1, report_refs=1), original)
+    batch.send(compared(IP % 1, IP % 2, report_refs=2), original)
+    assert helper.lookups == [
+        [AUTHOR, MARKING],  # which OpenCTI did not have then
+        [AUTHOR, MARKING, IP % 1],
+    ]
+    assert helper.sent_ids() == {AUTHOR: 1, MARKING: 1, IP % 1: 1, IP % 2: 1, REPORT: 3}
+
+
+@pytest.mark.parametrize(
+    ("chunk", "looks"),
+    [
+        (findings(IP % 1), 0),
+        (compared(IP % 1), 0),
+        (compared(IP % 1, recurring=[AUTHOR, MARKING]), 0),
+        (compared(IP % 1, recurring=[AUTHOR, IP % 1]), 2),
+    ],
+)
+def test_import_of_earlier_days_is_awaited_where_something_recurs(
+    chunk: Chunk, looks: int, original: Path
+) -> None:
+    """Not for what its id says all about: that cannot be out of date. Once in a delivery."""
+    helper = FakeHelper(queue_numbers=[0] * 9)
+    batch = delivery(helper, quick(helper))
+    batch.send(chunk, original)
+    after = 9 - len(helper.queue_numbers)
+    assert after == 1 + looks
+    batch.send(chunk, original)
+    assert 9 - len(helper.queue_numbers) == after + 1
+
+
+def test_where_opencti_is_behind_what_recurs_is_not_sent_again(original: Path) -> None:
+    """It is before this message in the queue; for the same reason it is not asked for it."""
+    helper = FakeHelper(queue_numbers=[5] * 99)
+    batch = delivery(helper, quick(helper))
+    batch.send(compared(IP % 1, IP % 2, recurring=[IP % 1]), original)
+    batch.send(compared(IP % 3, recurring=[IP % 3], report_refs=1), original)
+    assert IP % 1 not in helper.sent_ids()
+    assert IP % 3 not in helper.sent_ids()
+    assert helper.sent_ids()[IP % 2] == 1
+    assert {each for ids in helper.lookups for each in ids} == {AUTHOR, MARKING}
+    assert 99 - len(helper.queue_numbers) == 3  # two for room, one for the import
 
 
 def test_copy_is_whole_whatever_the_message_leaves_out(original: Path) -> None:
