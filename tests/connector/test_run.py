@@ -17,7 +17,12 @@ from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.connector.day import ReportSource, Subscription
-from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
+from shadowserver_connector.connector.events import (
+    DaysGivenUp,
+    Event,
+    ReportDone,
+    ReportsRefused,
+)
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
@@ -63,6 +68,7 @@ class FakeApi:
         self.events: list[DayEvents] = []
         self.calls: list[str] = []
         self.asked: list[ReportInfo] = []
+        self.counted: list[tuple[date, date]] = []
         self.subscribed = ["example"]
 
     def list_reports(self, day: date, **_: Any) -> list[ReportInfo]:
@@ -75,6 +81,7 @@ class FakeApi:
     def stats(self, first: date, last: date) -> list[DayEvents]:
         """Count events."""
         self.calls.append("stats")
+        self.counted.append((first, last))
         return self.events
 
     def subscriptions(self) -> list[str]:
@@ -196,6 +203,161 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
     ]
     assert meta == {"reports": 1, "findings": 90_000, "objects": 630_002, "hours": 7.0}
     assert api.calls.index("stats") < api.calls.index("download")
+    assert api.counted == [(TODAY - timedelta(days=30), TODAY)]
+
+
+def logged(helper: FakeHelper, message: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return level and details of the lines that say so."""
+    return [(level, meta) for level, said, meta in helper.connector_logger.lines if said == message]
+
+
+def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_path: Path) -> None:
+    """It says how many reports there are."""
+    api = FakeApi(report(), report(number=1))
+
+    def down(*_: Any) -> list[DayEvents]:
+        raise ApiUnavailableError("reports/stats: status 503")
+
+    api.stats = down  # type: ignore[method-assign]
+    run_window(importer(helper, api, tmp_path))
+    assert logged(helper, "First import") == [("info", {"reports": 2, "findings": "unknown"})]
+    assert len(helper.messages) == 4
+
+
+def test_later_run_says_what_is_new(helper: FakeHelper, tmp_path: Path) -> None:
+    """Of the days that gave an answer; what is done is not new."""
+    api = FakeApi(report())
+    run_window(importer(helper, api, tmp_path))
+    api.content[report(number=1)] = b"new"
+    api.down_days = {TODAY}
+    run_window(importer(helper, api, tmp_path))
+    assert logged(helper, "Reports listed") == [("info", {"days": 3, "new": 1})]
+    assert len(logged(helper, "First import, roughly")) == 1
+
+
+def test_day_is_told_when_it_is_through(helper: FakeHelper, tmp_path: Path) -> None:
+    """With the counts that its work has; one on which all is done is not mentioned."""
+    api = FakeApi(report())
+    for _ in range(2):
+        run_window(importer(helper, api, tmp_path))
+    [work] = helper.api.work.works.values()
+    said = {"day": str(YESTERDAY), "result": work["message"]}
+    assert logged(helper, "Day imported") == [("info", said)]
+
+
+def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
+    """What failed says why and how often; what needs nothing says that."""
+    poisoned, empty = report(number=1), report(number=2)
+    api = FakeApi(poisoned, empty)
+    api.content = {poisoned: b"poison", empty: NotReadyError("empty")}
+    run_window(importer(helper, api, tmp_path))
+    run_window(importer(helper, api, tmp_path))
+    reason = f"{poisoned.file}: no header"
+    assert logged(helper, "Report failed") == [
+        ("error", {"file": poisoned.file, "reason": reason, "times": times}) for times in (1, 2)
+    ]
+    skipped = logged(helper, "Still empty, asked for again by the next run")
+    assert skipped == [("info", {"file": empty.file})] * 2
+    assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
+
+
+def test_line_of_a_report_has_what_is_new_and_what_is_gone(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Where it was compared with the history."""
+    over_time = {"new": 3, "gone": 1}
+
+    def convert(*arguments: Any) -> Outcome:
+        return replace(convert_simply(*arguments), over_time=over_time)
+
+    run_window(importer(helper, FakeApi(report()), tmp_path, convert=convert))
+    [(_, meta)] = logged(helper, "Report imported")
+    assert list(meta) == [
+        "file", "severity", "rows", "new", "gone", "objects", "odd", "bytes", "seconds",
+    ]  # fmt: skip
+    assert (meta["new"], meta["gone"]) == (3, 1)
+    [work] = helper.api.work.works.values()
+    assert "10 findings (3 new, 1 gone), " in work["message"]
+
+
+def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
+    """What is neither a shutdown nor a reset is told by who meets it."""
+    parts = importer(helper, FakeApi(report(), report(number=1)), tmp_path)
+
+    def observe(event: Event) -> None:
+        if isinstance(event, ReportDone):
+            raise RuntimeError("defect")
+
+    parts.observe = observe
+    with pytest.raises(RuntimeError):
+        run_window(parts)
+    [work] = helper.api.work.works.values()
+    assert work["message"].endswith("0 failed; interrupted")
+    assert list(tmp_path.iterdir()) == []
+    assert parts.importer.under_way == []
+
+
+def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path: Path) -> None:
+    """Each of them."""
+    api = FakeApi()
+    api.down_days = {YESTERDAY}
+    assert not run_window(importer(helper, api, tmp_path))
+    said = {"day": str(YESTERDAY), "reason": "reports/list: status 503"}
+    assert logged(helper, "Day left to the next run") == [("warning", said)]
+    assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
+
+
+def test_who_did_not_answer_is_waited_for_again_in_the_next_run(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Patience that was used up is there again."""
+    parts = importer(helper, FakeApi(), tmp_path)
+    parts.waiter.exhausted.add("Shadowserver")
+    run_window(parts)
+    assert parts.waiter.exhausted == set()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_quiet_first_run_is_no_warning(helper: FakeHelper, tmp_path: Path, answers: bool) -> None:
+    """Where something is subscribed, or Shadowserver does not say."""
+    api = FakeApi()
+
+    def down() -> list[str]:
+        raise ApiUnavailableError("reports/subscribed: status 503")
+
+    if not answers:
+        api.subscriptions = down  # type: ignore[method-assign]
+    assert run_window(importer(helper, api, tmp_path))
+    assert helper.connector_logger.messages("warning") == []
+    assert "stats" not in api.calls
+
+
+def test_work_that_is_closed_for_a_killed_process_is_named(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """In the log; OpenCTI is waited for to do so."""
+    helper.api.work.initiate_work("connector-id", work_name(TODAY), is_multipart=True)
+    helper.api.work.failures = [requests.ConnectionError()]
+    run_window(importer(helper, FakeApi(), tmp_path))
+    closed = logged(helper, "Closed a work that was left open")
+    assert closed == [("warning", {"work": work_name(TODAY)})]
+    assert logged(helper, "Waiting")[0][1]["for"] == "OpenCTI"
+
+
+@pytest.mark.parametrize("number", [20, 21])
+def test_many_reports_of_another_day_are_cut_in_the_log(
+    helper: FakeHelper, tmp_path: Path, number: int
+) -> None:
+    """All are counted; the event names all."""
+    strays = [replace(report(TODAY, number=n), file=f"{n}.csv") for n in range(number)]
+    events: list[Event] = []
+    api = FakeApi()
+    api.list_reports = lambda day, **_: strays if day == YESTERDAY else []  # type: ignore[method-assign]
+    run_window(importer(helper, api, tmp_path, observe=events.append))
+    [(_, meta)] = logged(helper, "Listed for a day that is not theirs, not imported")
+    assert (meta["reports"], len(meta["files"])) == (number, 20)
+    [refused] = [event for event in events if isinstance(event, ReportsRefused)]
+    assert len(refused.files) == number
 
 
 def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path: Path) -> None:
@@ -666,6 +828,7 @@ def test_many_days_given_up_are_cut_in_the_log_and_the_work(
     [reasons] = runs.given_up()
     assert len(reasons) == 31
     [work] = helper.api.work.works.values()
+    assert work["message"].startswith("Not asked for again, 'backfill' imports what is missing; ")
     assert work["message"].endswith("1999-01-20: out of reach; and 11 more")
     assert len(runs.api.calls) == 5
 
@@ -689,7 +852,11 @@ def test_a_clock_before_any_connector_stops_the_run(
     stored = json.dumps(dump(with_day_open(State(datetime(2024, 3, 9, tzinfo=UTC)), YESTERDAY)))
     helper = FakeHelper(stored=stored)
     runs = Later(helper, FakeApi(), tmp_path)
-    with pytest.raises(ClockError, match=r"clock says .*; let it follow a time server"):
+    said = (
+        rf"^this machine's clock says 0*{year}-12-31; let it follow a time server \(NTP\), nothing "
+        "is asked for until then$"
+    )
+    with pytest.raises(ClockError, match=said):
         runs.run(0, now=lambda: datetime(year, 12, 31, 23, 59, tzinfo=UTC))
     assert runs.api.calls == []
     assert helper.stored == stored

@@ -2,16 +2,29 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import requests
 
-from shadowserver_connector.connector.state_store import DAMAGED, StateResetError, StateStore
+from shadowserver_connector.connector.state_store import (
+    DAMAGED,
+    StateLedger,
+    StateResetError,
+    StateStore,
+)
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state.imported import State, with_done
+from shadowserver_connector.state.imported import (
+    State,
+    is_content_known,
+    is_done,
+    report_digest,
+    with_day_open,
+    with_done,
+)
 from shadowserver_connector.state.serialisation import dump, load
 from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeHelper
@@ -222,3 +235,58 @@ def test_reset_is_told_as_one_wherever_it_is_met() -> None:
     with pytest.raises(StateResetError, match=r"^the state was reset in OpenCTI$"):
         remembered.write(STATE)
     assert helper.get_state() is None
+
+
+def test_state_that_replaced_the_helpers_is_no_reset() -> None:
+    """It was read, so it is known; the helper holds it from then on."""
+    other = dump(with_day_open(STATE, INFO.day))
+    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    remembered = memory(helper)
+    helper.api.connector.ping = lambda *_: {"connector_state": json.dumps(other)}
+    assert remembered.read() == load(other) == remembered.held()
+    assert helper.get_state() == other
+    assert not remembered.was_reset()
+
+
+@pytest.mark.parametrize("answer", [None, "", "{broken", "[1]", 7, "[" * 100_000])
+def test_platform_that_holds_no_state_was_reset(answer: object) -> None:
+    """However it says so: what was to be written is not there."""
+    helper = FakeHelper()
+    remembered = memory(helper)
+    remembered.read()
+    helper.api.connector.ping = lambda *_: {"connector_state": answer}
+    with pytest.raises(StateResetError):
+        remembered.write(STATE)
+    assert helper.get_state() is None
+
+
+def test_reports_of_the_drop_folder_are_taken_down_as_those_of_the_api() -> None:
+    """Under the same name they need no download; of equal content one entry is enough."""
+    helper = FakeHelper()
+    ledger = StateLedger(memory(helper), State())
+    earlier = replace(INFO, id="earlier")
+    for report in (earlier, INFO):
+        ledger.done(report, "00" * 32)
+    assert [each.report for each in ledger.state.done[INFO.day]] == [report_digest(INFO)]
+    assert is_done(ledger.state, INFO)
+    assert is_content_known(ledger.state, earlier, "00" * 32)
+    assert not is_content_known(ledger.state, earlier, "11" * 32)
+
+
+def test_what_did_not_change_is_not_stored_again() -> None:
+    """A ping for each change, and none without one."""
+    helper = FakeHelper()
+    ledger = StateLedger(memory(helper), STATE)
+    ledger.save()
+    assert helper.pings == 0
+    ledger.change(with_day_open(STATE, INFO.day))
+    for _ in range(2):
+        ledger.save()
+        assert helper.pings == 1
+    assert load(json.loads(helper.stored)) == ledger.state == with_day_open(STATE, INFO.day)
+    helper.reset()
+    ledger.change(STATE)
+    for _ in range(2):
+        with pytest.raises(StateResetError):
+            ledger.save()
+    assert helper.stored == ""
