@@ -140,6 +140,7 @@ def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     batch.send(findings(IP % 1, report_refs=1), original)
+    batch.close("done", in_error=False)
     assert helper.api.work.works["work-1"]["expected"] == 0
     assert helper.sent_ids()[IP % 1] == 2
 
@@ -415,8 +416,9 @@ def test_objects_are_not_left_out_of_another_work(original: Path) -> None:
     helper.import_all("work-1")
     batch.close("done", in_error=False)
     batch.send(findings(IP % 1), original)
+    batch.close("done", in_error=False)
     assert helper.sent_ids()[IP % 1] == 2
-    assert set(helper.api.work.works) == {"work-1", "work-2"}
+    assert [work["expected"] for work in helper.api.work.works.values()] == [4, 4]
 
 
 def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -508,7 +510,10 @@ def test_large_artifact_waits_for_no_validation(original: Path) -> None:
         uploads.answer_to(helper)
         delivery(helper).send(artifact_chunk(None), original)
     assert uploads.variables == []
-    assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
+    reason = "an upload would not wait for the validation that is asked for"
+    assert helper.connector_logger.lines == [
+        ("warning", "The original file is not attached", {"file": original.name, "reason": reason})
+    ]
 
 
 def test_bundles_to_be_approved_are_whole(original: Path) -> None:
@@ -520,6 +525,89 @@ def test_bundles_to_be_approved_are_whole(original: Path) -> None:
     batch.send(findings(IP % 1, IP % 2), original)
     assert helper.sent_ids()[IP % 1] == 2
     assert helper.sent_ids()[AUTHOR] == 2
+
+
+def test_bundle_to_be_approved_is_handed_over_once(original: Path) -> None:
+    """pycti copies none that waits for approval: a copy of its own would be a second one."""
+    helper = FakeHelper(connect_validate_before_import=True, bundle_send_to_directory=True)
+    calls: list[dict[str, Any]] = []
+    queue = helper.queue
+
+    def keeping(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        calls.append(kwargs)
+        return queue(bundle, *args, **kwargs)
+
+    helper.queue = keeping  # type: ignore[method-assign]
+    delivery(helper).send(findings(IP % 1), original)
+    assert [{*call} for call in calls] == [{"work_id", "file_name", "no_split"}]
+
+
+def test_doubt_about_what_is_expected_is_settled_once(original: Path) -> None:
+    """OpenCTI is asked after a message that failed; else only whether the work is there."""
+    helper = FakeHelper(sending_failures=[AMQPConnectionError()])
+    asked: list[str] = []
+    get_work = helper.api.work.get_work
+
+    def counting(work_id: str) -> Any:
+        asked.append(work_id)
+        return get_work(work_id)
+
+    helper.api.work.get_work = counting
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    assert asked == ["work-1"]  # after the failure
+    batch.send(findings(IP % 2, report_refs=1), original)
+    assert asked == ["work-1"] * 2  # whether it is there
+    batch.close("done", in_error=False)
+    assert asked == ["work-1"] * 3  # whether it counts what was sent
+    batch.send(findings(IP % 3), original)
+    assert asked == ["work-1"] * 3 + ["work-2"]
+    helper.sending_failures = [ChannelClosedByBroker(406, "PRECONDITION_FAILED")]
+    with pytest.raises(SkippableError):
+        batch.send(findings(IP % 4, report_refs=1), original)
+    batch.close("done", in_error=True)
+    asked.clear()
+    batch.send(findings(IP % 4), original)
+    assert asked == ["work-3"]
+
+
+def test_publishing_that_takes_long_is_said(original: Path) -> None:
+    """As when RabbitMQ takes nothing in, being short of memory; by whom it waits for."""
+    helper = FakeHelper()
+    waits = replace(waiter(helper), slow_after=0.0)
+    said = threading.Event()
+    warn, queue = helper.connector_logger.warning, helper.queue
+
+    def warning(message: str, meta: dict[str, Any] | None = None) -> None:
+        warn(message, meta)
+        said.set()
+
+    def slow(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        assert said.wait(30)
+        return queue(bundle, *args, **kwargs)
+
+    helper.connector_logger.warning = warning  # type: ignore[method-assign]
+    helper.queue = slow  # type: ignore[method-assign]
+    delivery(helper, waits).send(findings(IP % 1), original)
+    assert helper.connector_logger.lines[0] == (
+        "warning", "Waiting", {"for": "OpenCTI's message queue"},
+    )  # fmt: skip
+
+
+def test_copies_without_a_queue_are_tried_again(original: Path) -> None:
+    """There is no work that could expect anything."""
+    helper = FakeHelper(bundle_send_to_directory=True, bundle_send_to_queue=False)
+    helper.api.work.initiate_work = lambda *args, is_multipart: None
+    queue, failures = helper.queue, [OSError(errno.EACCES, "secret")] * 2
+
+    def failing(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        if failures:
+            raise failures.pop()
+        return queue(bundle, *args, **kwargs)
+
+    helper.queue = failing  # type: ignore[method-assign]
+    delivery(helper).send(findings(IP % 1), original)
+    assert len(helper.copies) == 1
 
 
 def test_copy_for_the_directory_is_made_once(original: Path) -> None:
@@ -557,6 +645,7 @@ def test_message_of_one_object_is_announced_by_pycti_alone(original: Path) -> No
     batch.open()
     helper.query_failures = [AssertionError("nothing is to be announced")]
     batch.send(Chunk("findings", (encoded(AUTHOR),), 1), original)
+    batch.close("done", in_error=False)
     assert len(helper.query_failures) == 1
     assert helper.api.work.works["work-1"]["expected"] == 1
 

@@ -87,6 +87,10 @@ def platform(**works: Any) -> Any:
         (OSError(errno.ECONNREFUSED, "token"), "Connection refused"),
         (requests.ConnectionError("token"), "ConnectionError"),
         (RefusedError(320), "RefusedError 320"),
+        (
+            requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] token"),
+            "the server's certificate is not trusted; name your CA's file in OPENCTI_CA_BUNDLE",
+        ),
         (KeyError("token"), "KeyError"),
     ],
 )
@@ -451,3 +455,19 @@ def test_abilities_are_read_in_functions_of_any_kind() -> None:
         ),
     )
     assert abilities(helper) == Abilities("bypass_split", True, False, True)
+
+
+def test_nothing_is_read_into_functions_that_say_nothing() -> None:
+    """Not even where they return what every function may."""
+
+    def silent(**kwargs: Any) -> Any:
+        return None if kwargs else ()
+
+    helper = SimpleNamespace(
+        send_stix2_bundle=silent,
+        api=SimpleNamespace(
+            work=SimpleNamespace(initiate_work=silent),
+            stix_cyber_observable=SimpleNamespace(create=silent),
+        ),
+    )
+    assert abilities(helper) == Abilities(None, False, False, False)
