@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -165,6 +166,20 @@ def test_files_are_gone_afterwards(helper: FakeHelper, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_that_cannot_be_removed_do_no_harm(
+    helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file server that keeps them for a while."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EBUSY, "busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", refused)
+        assert run_window(importer(helper, FakeApi(report()), tmp_path))
+    assert len(helper.messages) == 2
+
+
 def test_first_run_imports_newest_day_first_in_one_work_a_day(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
@@ -272,6 +287,7 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
 
     run_window(importer(helper, FakeApi(report()), tmp_path, convert=convert))
     [(_, meta)] = logged(helper, "Report imported")
+    assert meta["seconds"] == round(meta["seconds"], 1)
     assert list(meta) == [
         "file", "severity", "rows", "new", "gone", "objects", "odd", "bytes", "seconds",
     ]  # fmt: skip
@@ -538,6 +554,7 @@ def test_absent_cluster_is_waited_for_once_and_downloads_all_the_same(
     assert [each[2]["for"].split(" of ")[0] for each in waits] == ["the conversion", "the download"]
     failed = helper.connector_logger.messages("error")
     assert failed == ["Report failed"] * 4
+    assert parts.waiter.exhausted == {"converters"}
 
 
 def test_full_disk_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:

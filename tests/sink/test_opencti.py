@@ -429,9 +429,9 @@ def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.Monk
     batch.send(findings(IP % 1), original)
     batch.send(findings(IP % 2), original)
     assert helper.queue_sizes == []
-    assert helper.connector_logger.messages("info") == [
-        "The queue is full, pausing",
-        "The queue has room again, going on",
+    assert helper.connector_logger.lines == [
+        ("info", "The queue is full, pausing", {"megabytes": 1.0, "threshold": 1.0}),
+        ("info", "The queue has room again, going on", {"megabytes": 0.999999}),
     ]
     assert helper.connector_info.buffering is False
     assert helper.connector_info.queue_messages_size == pytest.approx(0.999999)
@@ -452,6 +452,7 @@ def test_large_artifact_is_uploaded_then_described_in_the_queue(original: Path) 
         uploads.answer_to(helper)
         delivery(helper).send(artifact_chunk(None), original)
     [variables] = uploads.variables
+    assert "artifactImport(" in uploads.queries[0]
     assert variables["file"]["content"] == original.read_bytes()
     assert variables["file"]["name"] == original.name
     assert variables["objectMarking"] == [MARKING]
