@@ -152,7 +152,9 @@ def test_attempts_to_reach_the_broker_are_not_logged_by_its_library(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dozen lines each; pycti's line for each message goes, too."""
+    before = logging.getLogger().level
     connected(Platform(), loaded, monkeypatch)
+    assert logging.getLogger().level == before
     assert not logging.getLogger("pika").isEnabledFor(logging.ERROR)
     name = ENVIRONMENT["CONNECTOR_NAME"]
     line = logging.LogRecord(name, 30, "", 0, f"{name} sending bundle to queue", None, None)

@@ -4,11 +4,13 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -294,6 +296,38 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
     assert (meta["new"], meta["gone"]) == (3, 1)
     [work] = helper.api.work.works.values()
     assert "10 findings (3 new, 1 gone), " in work["message"]
+
+
+def test_seconds_of_a_report_have_one_digit(helper: FakeHelper, tmp_path: Path) -> None:
+    """In the log; whoever keeps count gets all of them."""
+    events: list[Event] = []
+    parts = importer(helper, FakeApi(), tmp_path, observe=events.append)
+    outcome = convert_simply(Path(__file__), report(), Options(), lambda chunk: None)
+    parts.tell(outcome, 12.345)
+    [(_, meta)] = logged(helper, "Report imported")
+    assert meta["seconds"] == 12.3
+    assert events == [ReportDone(outcome, 12.345)]
+
+
+def test_downloads_wait_while_the_disk_is_nearly_full(
+    helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With less room than the setting says; the log names the folder that it is about."""
+    sizes = [7 * 1024**2, 7 * 1024**2, 8 * 1024**2]
+    folders: list[Path] = []
+
+    def usage(folder: Path) -> SimpleNamespace:
+        folders.append(folder)
+        return SimpleNamespace(free=sizes.pop(0) if len(sizes) > 1 else sizes[0])
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: None)
+    settings = {"disk_floor": "8MiB", "max_threads": 1}
+    run_window(importer(helper, FakeApi(report()), tmp_path, settings=settings))
+    assert len(helper.messages) == 2
+    [(level, meta)] = logged(helper, "Downloads pause, the disk is nearly full")
+    assert (level, meta["folder"]) == ("warning", str(tmp_path))
+    assert set(folders) == {tmp_path}
 
 
 def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
@@ -973,3 +1007,41 @@ def test_a_run_without_the_api_keeps_what_is_open(
     with pytest.raises(ClockError):
         run_without_api(source)
     assert load(json.loads(helper.stored)) == state
+
+
+class History:
+    """Keeps what a run does with the history besides its reports."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.calls.append("clear")
+
+    def forget(self, before: date) -> None:
+        """Forget what is old."""
+        self.calls.append(before)
+
+
+@pytest.mark.parametrize("with_api", [True, False])
+def test_history_follows_the_state_and_the_settings(
+    with_api: bool, helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins anew where OpenCTI has no state, and forgets what is too old at the end."""
+    monkeypatch.setattr(
+        "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
+    )
+    history = History()
+    parts = importer(helper, FakeApi(), tmp_path, settings={"history_days": 9})
+    parts.importer = replace(parts.importer, comparer=history)  # type: ignore[arg-type]
+
+    def run() -> bool:
+        return run_window(parts) if with_api else run_without_api(parts)
+
+    assert run()
+    assert history.calls == ["clear", TODAY - timedelta(days=9)]
+    history.calls.clear()
+    parts.state_store.write(with_day_open(State(), YESTERDAY))
+    assert run()
+    assert history.calls == [TODAY - timedelta(days=9)]

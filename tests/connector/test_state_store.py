@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -125,8 +126,7 @@ def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
     assert remembered.read() == STATE
     assert remembered.read() == STATE
     [copy] = temporary.iterdir()
-    assert copy.name.startswith("shadowserver-connector-id-")
-    assert copy.name.endswith(".state.json")
+    assert re.fullmatch(r"shadowserver-connector-id-[0-9a-f]{8}\.state\.json", copy.name)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert json.loads(copy.read_text()) == damaged
     said = {"unreadable": ["'last_run'", "days of 'open'"], "copy": str(copy)}
@@ -253,8 +253,10 @@ def test_platform_that_holds_no_state_was_reset(answer: object) -> None:
     """However it says so: what was to be written is not there."""
     helper = FakeHelper()
     remembered = memory(helper)
-    remembered.read()
     helper.api.connector.ping = lambda *_: {"connector_state": answer}
+    assert remembered.read() == State()
+    assert not remembered.was_reset()
+    assert helper.connector_logger.lines == []
     with pytest.raises(StateResetError):
         remembered.write(STATE)
     assert helper.get_state() is None

@@ -711,7 +711,10 @@ def test_message_that_is_too_large_says_what_to_lower(original: Path) -> None:
     size = len(chunk.bundle())
     said = f"{original.name}: a message of {size} bytes is too large for OpenCTI's queue; "
     assert str(caught.value).startswith(said)
-    assert "lower SHADOWSERVER_CHUNK_BYTES" in str(caught.value)
+    assert str(caught.value) == said + (
+        "raise max_message_size of its RabbitMQ, or lower SHADOWSERVER_CHUNK_BYTES, for an "
+        "Artifact SHADOWSERVER_ARTIFACT_MAX_SIZE"
+    )
 
 
 def test_wait_for_the_queue_is_named(original: Path) -> None:
