@@ -25,7 +25,7 @@ from shadowserver_connector.sink.works import (
 )
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.platform.server import Answer
-from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
+from tests.sink.pycti_fakes import FakeHelper, FakeWorks, OldestHelper, OldHelper
 from tests.sink.uploads import TOKEN, Uploads, refused, stored
 
 AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
@@ -103,6 +103,7 @@ def test_chunk_is_one_message_with_exact_expectations(original: Path) -> None:
     batch.close("done", in_error=False)
     assert [len(stix["objects"]) for _, stix in helper.messages] == [5, 4]
     work = helper.api.work.works["work-1"]
+    assert work["name"] == "reports of 2024-01-31"
     assert work["expected"] == 9 == batch.objects
     assert work["multipart"] is True
     assert (work["message"], work["in_error"]) == ("done", False)
@@ -119,6 +120,24 @@ def test_old_pycti_splits_and_counts_itself(original: Path) -> None:
     assert work["expected"] == 5
     assert work["multipart"] is False
     assert work["in_error"] is True
+
+
+def test_messages_are_counted_as_pycti_splits_them(original: Path) -> None:
+    """It may leave out what it does not know: OpenCTI waits for no more than comes."""
+    helper = OldHelper()
+    helper.api.work = FakeWorks()
+    queue = helper.queue
+
+    def dropping(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        stix = json.loads(bundle)
+        return queue(json.dumps({**stix, "objects": stix["objects"][:-1]}), *args, **kwargs)
+
+    helper.queue = dropping  # type: ignore[method-assign]
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, IP % 2), original)
+    batch.close("done", in_error=False)
+    assert len(helper.messages) == 4
+    assert helper.api.work.works["work-1"]["expected"] == 4
 
 
 def test_oldest_pycti_sends_whole_messages_by_another_keyword(original: Path) -> None:
