@@ -19,7 +19,7 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.connector.day import ReportSource, Subscription
+from shadowserver_connector.connector.day import ReportSource, Subscription, now
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
     Event,
@@ -330,6 +330,36 @@ def test_downloads_wait_while_the_disk_is_nearly_full(
     assert set(folders) == {tmp_path}
 
 
+def test_stop_is_looked_for_while_a_download_lasts(
+    helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a pause of its own: a download that is there is taken at once."""
+    api = FakeApi(report())
+    download, looked = api.download, threading.Event()
+    pauses: list[float] = []
+
+    def slow(*arguments: Any) -> Downloaded:
+        assert looked.wait(30)
+        return download(*arguments)
+
+    def pause(_: Waiter, seconds: float) -> None:
+        pauses.append(seconds)
+        looked.set()
+
+    api.download = slow  # type: ignore[method-assign]
+    monkeypatch.setattr("shadowserver_connector.connector.day._LOOK_UP", 0.01)
+    monkeypatch.setattr(Waiter, "pause", pause)
+    run_window(importer(helper, api, tmp_path))
+    assert len(helper.messages) == 2
+    assert set(pauses) == {0}
+
+
+def test_time_is_utc() -> None:
+    """As everything that is compared with it."""
+    assert now().tzinfo is UTC
+    assert abs(now() - datetime.now(UTC)) < timedelta(minutes=5)
+
+
 def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
     """What is neither a shutdown nor a reset is told by who meets it."""
     parts = importer(helper, FakeApi(report(), report(number=1)), tmp_path)
@@ -629,7 +659,7 @@ def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -
     with pytest.raises(Stopping):
         run_window(importer(helper, api, tmp_path, convert=convert))
     [work] = helper.api.work.works.values()
-    assert "interrupted by a shutdown" in work["message"]
+    assert work["message"].endswith("; interrupted by a shutdown; the next run goes on")
     state = load(json.loads(helper.stored))
     assert len(state.done[YESTERDAY]) == 1
     assert state.first_run
@@ -656,7 +686,7 @@ def test_reset_stops_the_run_and_the_next_one_starts_over(
         run_window(parts)
     assert helper.stored == ""
     [work] = helper.api.work.works.values()
-    assert "the state was reset" in work["message"]
+    assert work["message"].endswith("; interrupted, as the state was reset in OpenCTI")
     helper.messages.clear()
     run_window(parts)
     assert len(helper.messages) == 4
