@@ -161,6 +161,21 @@ def test_attempts_to_reach_the_broker_are_not_logged_by_its_library(
     assert not logging.getLogger(name).filter(line)
 
 
+def test_everything_is_logged_where_that_is_asked_for(
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the log level ``debug``."""
+    name = ENVIRONMENT["CONNECTOR_NAME"]
+    line = logging.LogRecord(name, 30, "", 0, f"{name} sending bundle to queue", None, None)
+    debug = load_settings(environ={**ENVIRONMENT, "CONNECTOR_LOG_LEVEL": "debug"})
+    connected(Platform(), debug, monkeypatch)
+    assert logging.getLogger(name).filter(line)
+    assert logging.getLogger("api").level == logging.NOTSET
+    connected(Platform(), loaded, monkeypatch)
+    assert not logging.getLogger(name).filter(line)
+    assert logging.getLogger("api").level == logging.WARNING
+
+
 def test_old_pycti_gets_the_time_out_of_a_new_one(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

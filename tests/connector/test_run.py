@@ -354,6 +354,31 @@ def test_stop_is_looked_for_while_a_download_lasts(
     assert set(pauses) == {0}
 
 
+def test_shadowserver_that_breaks_off_is_not_waited_for_at_each_report(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Once in vain is enough for a run; the log says what is waited for."""
+    api = FakeApi(*(report(number=number) for number in range(3)))
+    api.content = dict.fromkeys(api.content, TransferError("broke off"))
+    parts = importer(helper, api, tmp_path)
+    run_window(parts)
+    assert parts.waiter.exhausted == {"Shadowserver"}
+    [(_, meta)] = logged(helper, "Waiting")
+    assert meta == {"for": f"the download of {report().file}", "reason": "broke off"}
+
+
+def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_path: Path) -> None:
+    """What was missing came in by another way."""
+    old = TODAY - timedelta(days=20)
+    api = FakeApi(report(), report(old))
+    parts = importer(helper, api, tmp_path)
+    run_window(parts)
+    state = load(json.loads(helper.stored))
+    parts.state_store.write(with_day_open(with_day_open(state, YESTERDAY), old))
+    run_window(parts)
+    assert load(json.loads(helper.stored)).open_days == set()
+
+
 def test_time_is_utc() -> None:
     """As everything that is compared with it."""
     assert now().tzinfo is UTC

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,10 +160,18 @@ def test_opencti_is_asked_only_where_something_is_not_known_yet() -> None:
     sent.clear()
 
 
-def test_chunk_of_any_number_of_objects_is_looked_up() -> None:
-    """SQLite takes some ten thousand values in a statement."""
-    many = objects(0, 40_000)
+def test_chunk_of_any_number_of_objects_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite takes a limited number of values in a statement, 999 where it is old."""
+    connect = sqlite3.connect
+
+    def old(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        database = connect(*args, **kwargs)
+        database.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", old)
+    many = objects(0, 4_321)
     sent = SentObjects()
     sent.add(many)
-    assert len(sent.already_delivered(many, lambda ids: ids)) == 40_000
+    assert len(sent.already_delivered(many, lambda ids: ids)) == 4_321
     sent.clear()

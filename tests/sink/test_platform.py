@@ -246,6 +246,21 @@ def test_full_queue_is_looked_at_every_ten_seconds_and_shown(
     assert helper.connector_info.buffering is False
 
 
+def test_opencti_that_does_not_tell_of_its_queue_is_waited_for() -> None:
+    """By its name, at whatever time it is asked for room."""
+    helper = FakeHelper()
+    read, failures = helper.api.connector.read, [requests.ConnectionError()]
+
+    def failing(**kwargs: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return read(**kwargs)
+
+    helper.api.connector.read = failing
+    await_room(helper, Waiter(threading.Event(), helper.connector_logger, 0.0))
+    assert [meta.get("for") for _, _, meta in helper.connector_logger.lines] == ["OpenCTI", None]
+
+
 def test_wait_for_the_queue_ends_when_asked_to_stop() -> None:
     """However full it is."""
     stop = threading.Event()
