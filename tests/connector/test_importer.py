@@ -311,6 +311,15 @@ def test_copy_is_kept_of_what_was_imported(world: World, tmp_path: Path) -> None
     assert [*(tmp_path / "archive").rglob("*.csv")] == [kept]
 
 
+def test_archive_that_cannot_be_written_costs_the_copy(world: World, tmp_path: Path) -> None:
+    """The report is imported all the same; the log says so."""
+    (tmp_path / "archive").write_bytes(b"a file")
+    world.change(archive=tmp_path / "archive")
+    assert isinstance(world.imported(), Outcome)
+    assert [level for level, _, _ in world.helper.connector_logger.lines] == ["error"]
+    assert ("done", info(), SHA256) in world.notebook.lines
+
+
 @pytest.mark.parametrize(
     ("command", "name"),
     [

@@ -216,10 +216,10 @@ def test_what_fails_in_another_way_between_two_runs_is_said_again(
         if error is not None:
             raise error
 
-    period = timedelta(seconds=55)
+    period = timedelta(seconds=50.5)
     with pytest.raises(Stopping):
         run_for_ever(Runs(True), helper, StateStore(helper, waiter), waiter, period, between)
-    assert pauses == [10.0] * 5 + [5.0]
+    assert pauses == [10.0] * 5 + [0.5]
     message = "What is done between two runs failed"
     assert helper.connector_logger.lines == [
         ("error", message, {"reason": said}) for said in ("a", "b", "b")

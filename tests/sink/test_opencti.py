@@ -511,6 +511,7 @@ def test_upload_waits_for_a_platform_that_is_away(original: Path) -> None:
     contents = [each["file"]["content"] for each in uploads.variables]
     assert contents == [original.read_bytes()] * 4
     assert helper.connector_logger.messages("warning") == ["Waiting"]
+    assert helper.connector_logger.lines[0][2]["for"] == "OpenCTI"
     assert helper.sent_ids()[ARTIFACT] == 1
     assert TOKEN not in helper.connector_logger.text()
 
@@ -674,14 +675,15 @@ def test_wait_for_the_platform_is_named(original: Path) -> None:
     """At every call of a delivery."""
     helper = FakeHelper()
     helper.api.work.failures = [requests.ConnectionError()]
+    helper.query_failures = [requests.ConnectionError()]  # for an announcement
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
-    helper.query_failures = [requests.ConnectionError()]
+    helper.query_failures = [requests.ConnectionError()]  # for a lookup
     batch.send(findings(IP % 2, report_refs=1), original)
     helper.api.work.failures = [requests.ConnectionError()]
     batch.close("done", in_error=False)
     named = [meta["for"] for level, _, meta in helper.connector_logger.lines if level == "warning"]
-    assert named == ["OpenCTI"] * 3
+    assert named == ["OpenCTI"] * 4
 
 
 def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path) -> None:
