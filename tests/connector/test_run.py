@@ -406,7 +406,10 @@ def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path:
     """Each of them."""
     api = FakeApi()
     api.down_days = {YESTERDAY}
-    assert not run_window(importer(helper, api, tmp_path))
+    parts = importer(helper, api, tmp_path)
+    assert not run_window(parts)
+    # All days are asked for before the first report is downloaded: the last one answered.
+    assert parts.waiter.exhausted == set()
     said = {"day": str(YESTERDAY), "reason": "reports/list: status 503"}
     assert logged(helper, "Day left to the next run") == [("warning", said)]
     assert load(json.loads(helper.stored)).open_days == {YESTERDAY}

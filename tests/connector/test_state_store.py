@@ -152,6 +152,14 @@ def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
     assert len(helper.connector_logger.lines) == 1
 
 
+def test_state_that_is_no_text_is_kept_as_well(temporary: Path) -> None:
+    """JSON can hold half of a character."""
+    helper = FakeHelper(stored="{broken \ud800")
+    assert memory(helper).read() == State()
+    [copy] = temporary.iterdir()
+    assert copy.read_bytes() == b"{broken \xed\xa0\x80"
+
+
 @pytest.mark.parametrize("stored", ["", "null", "{}", "[]", '""', " null "])
 def test_no_state_is_nothing_to_say(stored: str, temporary: Path) -> None:
     """A platform that has none, or had it reset, says so in several ways."""
@@ -246,6 +254,11 @@ def test_state_that_replaced_the_helpers_is_no_reset() -> None:
     assert remembered.read() == load(other) == remembered.held()
     assert helper.get_state() == other
     assert not remembered.was_reset()
+    helper.set_state(None)
+    remembered.read()
+    with pytest.raises(StateResetError):
+        remembered.write(STATE)
+    assert helper.get_state() == other
 
 
 @pytest.mark.parametrize("answer", [None, "", "{broken", "[1]", 7, "[" * 100_000])

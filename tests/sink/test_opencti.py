@@ -90,7 +90,9 @@ IP = "ipv4-addr--00000000-0000-5000-8000-0000000000%02d"
 def test_nothing_is_opened_when_nothing_is_sent() -> None:
     """A delivery that is closed without a chunk leaves no work."""
     helper = FakeHelper()
+    helper.api.work.failures = [AssertionError("nothing is to be asked")]
     delivery(helper).close("nothing", in_error=False)
+    assert len(helper.api.work.failures) == 1
     assert helper.api.work.works == {}
 
 
@@ -678,12 +680,13 @@ def test_wait_for_the_platform_is_named(original: Path) -> None:
     helper.query_failures = [requests.ConnectionError()]  # for an announcement
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
+    helper.api.work.failures = [requests.ConnectionError()]  # for a look whether it is there
     helper.query_failures = [requests.ConnectionError()]  # for a lookup
     batch.send(findings(IP % 2, report_refs=1), original)
     helper.api.work.failures = [requests.ConnectionError()]
     batch.close("done", in_error=False)
     named = [meta["for"] for level, _, meta in helper.connector_logger.lines if level == "warning"]
-    assert named == ["OpenCTI"] * 4
+    assert named == ["OpenCTI"] * 5
 
 
 def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path) -> None:
