@@ -406,13 +406,23 @@ def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path:
     """Each of them."""
     api = FakeApi()
     api.down_days = {YESTERDAY}
-    parts = importer(helper, api, tmp_path)
-    assert not run_window(parts)
-    # All days are asked for before the first report is downloaded: the last one answered.
-    assert parts.waiter.exhausted == set()
+    assert not run_window(importer(helper, api, tmp_path))
     said = {"day": str(YESTERDAY), "reason": "reports/list: status 503"}
     assert logged(helper, "Day left to the next run") == [("warning", said)]
     assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
+
+
+def test_shadowserver_that_is_away_is_waited_for_once_for_all_days(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """A hundred days must not each wait a quarter of an hour."""
+    api = FakeApi()
+    api.down_days = {TODAY - timedelta(days=n) for n in range(31)}
+    parts = importer(helper, api, tmp_path)
+    assert not run_window(parts)
+    assert parts.waiter.exhausted == {"Shadowserver"}
+    assert len(logged(helper, "Waiting")) == 1
+    assert len(logged(helper, "Day left to the next run")) == 31
 
 
 def test_who_did_not_answer_is_waited_for_again_in_the_next_run(
@@ -969,6 +979,15 @@ def test_a_clock_before_any_connector_stops_the_run(
         runs.run(0, now=lambda: datetime(year, 12, 31, 23, 59, tzinfo=UTC))
     assert runs.api.calls == []
     assert helper.stored == stored
+
+
+def test_the_first_day_of_any_connector_is_none_before_it(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """The state of a run on it is read back, too."""
+    runs = Later(helper, FakeApi(), tmp_path)
+    assert runs.run(0, now=lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    assert runs.state().last_run == datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("year", [2020, 2023, 2025, 2030, 9999])
