@@ -218,7 +218,7 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
         for _, message, meta in helper.connector_logger.lines
         if message == "First import, roughly"
     ]
-    assert meta == {"reports": 1, "findings": 90_000, "objects": 630_002, "hours": 7.0}
+    assert meta == {"reports": 1, "findings": 90_000, "objects": 450_002, "hours": 5.0}
     assert api.calls.index("stats") < api.calls.index("download")
     assert api.counted == [(TODAY - timedelta(days=30), TODAY)]
 
