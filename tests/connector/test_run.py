@@ -99,6 +99,7 @@ class FakeApi:
         content = self.content[report]
         if isinstance(content, Exception):
             raise content
+        take(len(content))
         path = into / report.file
         path.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
@@ -950,6 +951,16 @@ def test_many_days_given_up_are_cut_in_the_log_and_the_work(
     assert work["message"].startswith("Not asked for again, 'backfill' imports what is missing; ")
     assert work["message"].endswith("1999-01-20: out of reach; and 11 more")
     assert len(runs.api.calls) == 5
+
+
+def test_twenty_days_given_up_are_named(tmp_path: Path) -> None:
+    """None is left to be counted."""
+    stored = dump(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
+    stored["open"] = [f"1999-01-{n:02}" for n in range(1, 21)]
+    runs = Later(FakeHelper(stored=json.dumps(stored)), FakeApi(), tmp_path)
+    assert runs.run(0)
+    [work] = runs.helper.api.work.works.values()
+    assert work["message"].endswith("; 1999-01-20: out of reach")
 
 
 def test_days_passed_over_are_an_error(helper: FakeHelper, tmp_path: Path) -> None:
