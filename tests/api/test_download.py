@@ -156,6 +156,27 @@ def test_a_transfer_that_fails_always_leaves_nothing(tmp_path: Path, name: str) 
     assert os.listdir(tmp_path) == []
 
 
+def test_a_host_that_says_when_to_come_again_is_heard(tmp_path: Path) -> None:
+    """Of files, too; where it does not say, the pause is a short one."""
+    pauses: list[float] = []
+    replies = [
+        httpx.Response(503, headers={"Retry-After": "77"}),
+        httpx.Response(503),
+        httpx.Response(200, content=BODY),
+    ]
+    retry = RetryPolicy(attempts=3, first_wait=0.5, sleep=pauses.append)
+    with ReportsApi(
+        "k",
+        "s",
+        ApiOptions(retry=retry, requests_per_second=1e6),
+        transport=httpx.MockTransport(lambda _: replies.pop(0)),
+    ) as api:
+        api.download(report(), tmp_path)
+    first, second = (pause for pause in pauses if pause > 1e-3)
+    assert 77 <= first <= 77.5
+    assert second <= 1.0
+
+
 @pytest.mark.parametrize("status", [204, 206, 304, 400, 401, 403, 404, 410, 451])
 def test_a_file_that_is_not_given_is_refused_at_once(tmp_path: Path, status: int) -> None:
     """It costs this report only; the error names file and status, not the id."""

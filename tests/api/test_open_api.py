@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from shadowserver_connector.api import client as module
-from shadowserver_connector.api.client import ApiOptions, open_api
+from shadowserver_connector.api.client import ApiOptions, ReportsApi, open_api
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.load import load_settings
+from shadowserver_connector.waiting import RetryPolicy
 
 
 def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +24,13 @@ def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> 
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "00000000-0000-4000-8000-000000000001",
     }
-    open_api(load_settings(environ=environ).settings)
-    [(key, secret, options)] = given
+    settings = load_settings(environ=environ).settings
+    retry = RetryPolicy(attempts=2)
+    open_api(settings, retry)
+    open_api(settings)
+    [(key, secret, options), (_, _, plain)] = given
+    assert options.retry is retry
+    assert plain.retry == RetryPolicy()
     assert (key, secret) == ("key", "secret")
     assert options.api_url == "https://api.example"
     assert options.download_url == "https://dl.example"
@@ -39,3 +45,10 @@ def test_client_without_a_key_is_a_wrong_setting() -> None:
     }
     with pytest.raises(SettingsError, match="SHADOWSERVER_API_KEY"):
         open_api(load_settings(environ=environ).settings)
+
+
+@pytest.mark.parametrize("name", ["api_url", "download_url"])
+def test_host_that_cannot_be_used_is_told_by_its_setting(name: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(SettingsError, match=f"^SHADOWSERVER_{name.upper()} must "):
+        ReportsApi("key", "secret", ApiOptions(**{name: "ftp://host.example/"}))

@@ -13,8 +13,23 @@ from typing import Any
 import pycti
 import pytest
 
-from shadowserver_connector.connector.helper import connect, pycti_log
+from shadowserver_connector.connector import helper as module
+from shadowserver_connector.connector.helper import (
+    Registration,
+    advice,
+    connect,
+    misfit,
+    pycti_log,
+    trial,
+)
+from shadowserver_connector.errors import (
+    CredentialsError,
+    SettingsError,
+    SinkUnavailableError,
+    VersionError,
+)
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
+from shadowserver_connector.sink.platform import Refusal
 from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeLog
 
@@ -137,11 +152,28 @@ def test_attempts_to_reach_the_broker_are_not_logged_by_its_library(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dozen lines each; pycti's line for each message goes, too."""
+    before = logging.getLogger().level
     connected(Platform(), loaded, monkeypatch)
+    assert logging.getLogger().level == before
     assert not logging.getLogger("pika").isEnabledFor(logging.ERROR)
     name = ENVIRONMENT["CONNECTOR_NAME"]
     line = logging.LogRecord(name, 30, "", 0, f"{name} sending bundle to queue", None, None)
     assert not logging.getLogger(name).filter(line)
+
+
+def test_everything_is_logged_where_that_is_asked_for(
+    loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the log level ``debug``."""
+    name = ENVIRONMENT["CONNECTOR_NAME"]
+    line = logging.LogRecord(name, 30, "", 0, f"{name} sending bundle to queue", None, None)
+    debug = load_settings(environ={**ENVIRONMENT, "CONNECTOR_LOG_LEVEL": "debug"})
+    connected(Platform(), debug, monkeypatch)
+    assert logging.getLogger(name).filter(line)
+    assert logging.getLogger("api").level == logging.NOTSET
+    connected(Platform(), loaded, monkeypatch)
+    assert not logging.getLogger(name).filter(line)
+    assert logging.getLogger("api").level == logging.WARNING
 
 
 def test_old_pycti_gets_the_time_out_of_a_new_one(
@@ -182,3 +214,155 @@ def test_log_before_the_helper_is_like_the_helpers(
     pycti_log(load_settings(environ={**ENVIRONMENT, "CONNECTOR_LOG_LEVEL": level}))
     assert made == [(level.upper(), loaded.settings.opencti.json_logging, "A connector under test")]
     assert os.environ["CONNECTOR_LOG_LEVEL"] == level
+
+
+def test_trial_is_a_registration_that_nobody_takes() -> None:
+    """OpenCTI looks at the query before it refuses the id."""
+    query, variables = trial()
+    assert "registerConnector(input: $input)" in query
+    assert variables == {"input": {"id": None}}
+
+
+class Asked:
+    """A platform that gives prepared answers, and keeps what it is asked."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.queries: list[str] = []
+
+    def __call__(self, query: str) -> Any:
+        """Answer."""
+        self.queries.append(query)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+FIELDS = {"inputFields": [{"name": "id"}, {"name": "type"}]}
+ABOUT = {"version": "6.2.0"}
+
+
+def test_platform_is_asked_for_its_version_and_what_it_takes() -> None:
+    """In one query."""
+    registration = Registration()
+    asked = Asked({"about": ABOUT, "__type": FIELDS})
+    registration.learn(asked)
+    assert registration.platform == "6.2.0"
+    assert registration.takes == {"id", "type"}
+    [query] = asked.queries
+    assert "about { version }" in query
+    assert '__type(name: "RegisterConnectorInput") { inputFields { name } }' in query
+
+
+def test_platform_that_does_not_tell_what_it_takes_gets_everything() -> None:
+    """Whether it leaves that out or refuses the question."""
+    refused = ValueError({"name": "GRAPHQL_VALIDATION_FAILED", "error_message": "introspection"})
+    for answers in ([{"about": ABOUT, "__type": None}], [{"about": ABOUT}], [refused]):
+        registration = Registration()
+        asked = Asked(*answers, {"about": ABOUT})
+        registration.learn(asked)
+        assert (registration.platform, registration.takes) == ("6.2.0", None)
+        assert len(asked.queries) == (2 if answers == [refused] else 1)
+        assert ("__type" in asked.queries[-1]) is (answers != [refused])
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError({"name": "AUTH_REQUIRED", "error_message": "no"}), ConnectionError()]
+)
+def test_platform_that_refuses_the_token_is_not_asked_again(error: Exception) -> None:
+    """Nor one that is not there."""
+    asked = Asked(error)
+    with pytest.raises(type(error)):
+        Registration().learn(asked)
+    assert len(asked.queries) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"about": None}, {"about": {}}, "text", None, {"about": ABOUT, "__type": {"x": 1}}],
+)
+def test_answer_that_is_none_is_waited_out(answer: Any) -> None:
+    """As that of a proxy while OpenCTI starts."""
+    with pytest.raises(SinkUnavailableError) as caught:
+        Registration().learn(Asked(answer))
+    assert str(caught.value) == "OpenCTI's answer is none; it may be starting"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (
+            ValueError({"name": "AUTH_REQUIRED", "error_message": "secret"}),
+            CredentialsError,
+            "OpenCTI refuses OPENCTI_TOKEN (AUTH_REQUIRED); check it and its user's rights",
+        ),
+        (
+            ValueError({"name": "BAD_USER_INPUT", "error_message": "unknown field"}),
+            VersionError,
+            "OpenCTI 6.2.0 does not take a registration by pycti 7.1 (BAD_USER_INPUT: unknown "
+            'field); pip install "pycti==6.2.0", or build the image with PYCTI_VERSION=6.2.0',
+        ),
+        (
+            ValueError({"name": "DATABASE_ERROR", "error_message": "secret"}),
+            SinkUnavailableError,
+            "OpenCTI did not do as asked: DATABASE_ERROR",
+        ),
+        (SettingsError("as it is"), SettingsError, "as it is"),
+    ],
+)
+def test_registration_fails_in_our_words(
+    error: Exception, kind: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of which quotes what could be secret."""
+    monkeypatch.setattr(module, "version", lambda _: "7.1")
+
+    def build() -> Any:
+        raise error
+
+    with pytest.raises(kind) as caught:
+        Registration(platform="6.2.0").attempt(build)
+    assert type(caught.value) is kind
+    assert str(caught.value) == said
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("pycti_version", "platform", "number"),
+    [
+        ("6.10.0", "6.9.12", "6.9.12"),
+        ("7.1", "6.9.1-rc.2", "6.9.1"),
+        ("7.1.1", "7.1", "7.1"),
+        ("6.9.12", "6.10.0", None),
+        ("6.9.12", "6.9.12", None),
+        ("7.1", "unknown 6.2", None),
+    ],
+)
+def test_what_to_install_is_said_where_pycti_is_newer(
+    pycti_version: str, platform: str, number: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By numbers, not by letters."""
+    monkeypatch.setattr(module, "version", lambda _: pycti_version)
+    said = (
+        f'pycti {pycti_version} is newer than OpenCTI {platform}; pip install "pycti=={number}", '
+        f"or build the image with PYCTI_VERSION={number}"
+    )
+    assert advice(platform) == ("" if number is None else said)
+    if number is not None:
+        error = misfit(platform, Refusal("BAD_USER_INPUT", ""))
+        assert isinstance(error, VersionError)
+        assert str(error).endswith(said.partition("; ")[2])
+
+
+def test_pycti_that_is_not_installed_as_a_package_is_no_newer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its version is not known."""
+
+    def missing(name: str) -> str:
+        assert name == "pycti"
+        raise module.PackageNotFoundError(name)
+
+    monkeypatch.setattr(module, "version", missing)
+    assert module.installed() == ""
+    assert advice("6.2.0") == ""

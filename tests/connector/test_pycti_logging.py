@@ -48,3 +48,5 @@ def test_requests_to_s3_are_never_logged(caplog: pytest.LogCaptureFixture) -> No
     limit_pycti_logging(NAME, "debug")
     logging.getLogger("botocore.auth").debug("Credential=sentinel")
     assert caplog.messages == []
+    logging.getLogger("another.library").debug("as it is set")
+    assert caplog.messages == ["as it is set"]

@@ -195,7 +195,9 @@ def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., LoadedSettin
     with OpenCTI() as platform, socket.create_server(("0.0.0.0", 0)) as taken:
         port = str(taken.getsockname()[1])
         settings = loaded(platform, connector_expose_metrics="true", connector_metrics_port=port)
-        with pytest.raises(SettingsError, match=r"CONNECTOR_METRICS_PORT.*in use"):
+        with pytest.raises(
+            SettingsError, match=r"CONNECTOR_METRICS_PORT.*in use; name another port$"
+        ):
             connect(settings, waiter(log))
     assert log.lines == []
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,7 +39,7 @@ class Days:
         self.helper = FakeHelper()
         self.api = FakeApi()
         self.refresh = NEVER
-        self.executor: ProcessExecutor | None = None
+        self.executor: Executor | None = None
         self._today = TODAY
 
     def run(self, rows: dict[str, str], type: str = "scan_ssl") -> list[dict[str, Any]]:
@@ -282,14 +283,17 @@ def test_two_reports_of_one_feed_on_a_day(days: Days) -> None:
     )
 
 
-@pytest.mark.integration
-def test_converted_ahead_in_processes_the_same_is_sent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [
+    pytest.param(ThreadPoolExecutor, id="threads"),
+    pytest.param(ProcessExecutor, id="processes", marks=pytest.mark.integration),
+])  # fmt: skip
+def test_converted_ahead_the_same_is_sent(kind: Callable[[int], Executor], tmp_path: Path) -> None:
     """What the history says of each row goes with the report."""
     sent = []
     for name in ("turn", "ahead"):
         (tmp_path / name).mkdir()
         days = Days(tmp_path / name)
-        with ProcessExecutor(2) as executor:
+        with kind(2) as executor:
             days.executor = executor if name == "ahead" else None
             sent.append([days.run(hosts()), days.run(hosts() | {"192.0.2.9": "x"})])
     assert sent[0] == sent[1]

@@ -3,11 +3,14 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +19,13 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.connector.day import ReportSource, Subscription
-from shadowserver_connector.connector.events import DaysGivenUp, Event, ReportsRefused
+from shadowserver_connector.connector.day import ReportSource, Subscription, now
+from shadowserver_connector.connector.events import (
+    DaysGivenUp,
+    Event,
+    ReportDone,
+    ReportsRefused,
+)
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
@@ -63,6 +71,7 @@ class FakeApi:
         self.events: list[DayEvents] = []
         self.calls: list[str] = []
         self.asked: list[ReportInfo] = []
+        self.counted: list[tuple[date, date]] = []
         self.subscribed = ["example"]
 
     def list_reports(self, day: date, **_: Any) -> list[ReportInfo]:
@@ -75,6 +84,7 @@ class FakeApi:
     def stats(self, first: date, last: date) -> list[DayEvents]:
         """Count events."""
         self.calls.append("stats")
+        self.counted.append((first, last))
         return self.events
 
     def subscriptions(self) -> list[str]:
@@ -89,6 +99,7 @@ class FakeApi:
         content = self.content[report]
         if isinstance(content, Exception):
             raise content
+        take(len(content))
         path = into / report.file
         path.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
@@ -158,6 +169,20 @@ def test_files_are_gone_afterwards(helper: FakeHelper, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_that_cannot_be_removed_do_no_harm(
+    helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a file server that keeps them for a while."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EBUSY, "busy")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", refused)
+        assert run_window(importer(helper, FakeApi(report()), tmp_path))
+    assert len(helper.messages) == 2
+
+
 def test_first_run_imports_newest_day_first_in_one_work_a_day(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
@@ -196,6 +221,262 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
     ]
     assert meta == {"reports": 1, "findings": 90_000, "objects": 450_002, "hours": 5.0}
     assert api.calls.index("stats") < api.calls.index("download")
+    assert api.counted == [(TODAY - timedelta(days=30), TODAY)]
+
+
+def logged(helper: FakeHelper, message: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return level and details of the lines that say so."""
+    return [(level, meta) for level, said, meta in helper.connector_logger.lines if said == message]
+
+
+def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_path: Path) -> None:
+    """It says how many reports there are."""
+    api = FakeApi(report(), report(number=1))
+
+    def down(*_: Any) -> list[DayEvents]:
+        raise ApiUnavailableError("reports/stats: status 503")
+
+    api.stats = down  # type: ignore[method-assign]
+    run_window(importer(helper, api, tmp_path))
+    assert logged(helper, "First import") == [("info", {"reports": 2, "findings": "unknown"})]
+    assert len(helper.messages) == 4
+
+
+def test_later_run_says_what_is_new(helper: FakeHelper, tmp_path: Path) -> None:
+    """Of the days that gave an answer; what is done is not new."""
+    api = FakeApi(report())
+    run_window(importer(helper, api, tmp_path))
+    api.content[report(number=1)] = b"new"
+    api.down_days = {TODAY}
+    run_window(importer(helper, api, tmp_path))
+    assert logged(helper, "Reports listed") == [("info", {"days": 3, "new": 1})]
+    assert len(logged(helper, "First import, roughly")) == 1
+
+
+def test_day_is_told_when_it_is_through(helper: FakeHelper, tmp_path: Path) -> None:
+    """With the counts that its work has; one on which all is done is not mentioned."""
+    api = FakeApi(report())
+    for _ in range(2):
+        run_window(importer(helper, api, tmp_path))
+    [work] = helper.api.work.works.values()
+    said = {"day": str(YESTERDAY), "result": work["message"]}
+    assert logged(helper, "Day imported") == [("info", said)]
+
+
+def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
+    """What failed says why and how often; what needs nothing says that."""
+    poisoned, empty = report(number=1), report(number=2)
+    api = FakeApi(poisoned, empty)
+    api.content = {poisoned: b"poison", empty: NotReadyError("empty")}
+    run_window(importer(helper, api, tmp_path))
+    run_window(importer(helper, api, tmp_path))
+    reason = f"{poisoned.file}: no header"
+    assert logged(helper, "Report failed") == [
+        ("error", {"file": poisoned.file, "reason": reason, "times": times}) for times in (1, 2)
+    ]
+    skipped = logged(helper, "Still empty, asked for again by the next run")
+    assert skipped == [("info", {"file": empty.file})] * 2
+    assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
+
+
+def test_line_of_a_report_has_what_is_new_and_what_is_gone(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Where it was compared with the history."""
+    over_time = {"new": 3, "gone": 1}
+
+    def convert(*arguments: Any) -> Outcome:
+        return replace(convert_simply(*arguments), over_time=over_time)
+
+    run_window(importer(helper, FakeApi(report()), tmp_path, convert=convert))
+    [(_, meta)] = logged(helper, "Report imported")
+    assert meta["seconds"] == round(meta["seconds"], 1)
+    assert list(meta) == [
+        "file", "severity", "rows", "new", "gone", "objects", "odd", "bytes", "seconds",
+    ]  # fmt: skip
+    assert (meta["new"], meta["gone"]) == (3, 1)
+    [work] = helper.api.work.works.values()
+    assert "10 findings (3 new, 1 gone), " in work["message"]
+
+
+def test_seconds_of_a_report_have_one_digit(helper: FakeHelper, tmp_path: Path) -> None:
+    """In the log; whoever keeps count gets all of them."""
+    events: list[Event] = []
+    parts = importer(helper, FakeApi(), tmp_path, observe=events.append)
+    outcome = convert_simply(Path(__file__), report(), Options(), lambda chunk: None)
+    parts.tell(outcome, 12.345)
+    [(_, meta)] = logged(helper, "Report imported")
+    assert meta["seconds"] == 12.3
+    assert events == [ReportDone(outcome, 12.345)]
+
+
+def test_downloads_wait_while_the_disk_is_nearly_full(
+    helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With less room than the setting says; the log names the folder that it is about."""
+    sizes = [7 * 1024**2, 7 * 1024**2, 8 * 1024**2]
+    folders: list[Path] = []
+
+    def usage(folder: Path) -> SimpleNamespace:
+        folders.append(folder)
+        return SimpleNamespace(free=sizes.pop(0) if len(sizes) > 1 else sizes[0])
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: None)
+    settings = {"disk_floor": "8MiB", "max_threads": 1}
+    run_window(importer(helper, FakeApi(report()), tmp_path, settings=settings))
+    assert len(helper.messages) == 2
+    [(level, meta)] = logged(helper, "Downloads pause, the disk is nearly full")
+    assert (level, meta["folder"]) == ("warning", str(tmp_path))
+    assert set(folders) == {tmp_path}
+
+
+def test_stop_is_looked_for_while_a_download_lasts(
+    helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a pause of its own: a download that is there is taken at once."""
+    api = FakeApi(report())
+    download, looked = api.download, threading.Event()
+    pauses: list[float] = []
+
+    def slow(*arguments: Any) -> Downloaded:
+        assert looked.wait(30)
+        return download(*arguments)
+
+    def pause(_: Waiter, seconds: float) -> None:
+        pauses.append(seconds)
+        looked.set()
+
+    api.download = slow  # type: ignore[method-assign]
+    monkeypatch.setattr("shadowserver_connector.connector.day._LOOK_UP", 0.01)
+    monkeypatch.setattr(Waiter, "pause", pause)
+    run_window(importer(helper, api, tmp_path))
+    assert len(helper.messages) == 2
+    assert set(pauses) == {0}
+
+
+def test_shadowserver_that_breaks_off_is_not_waited_for_at_each_report(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Once in vain is enough for a run; the log says what is waited for."""
+    api = FakeApi(*(report(number=number) for number in range(3)))
+    api.content = dict.fromkeys(api.content, TransferError("broke off"))
+    parts = importer(helper, api, tmp_path)
+    run_window(parts)
+    assert parts.waiter.exhausted == {"Shadowserver"}
+    [(_, meta)] = logged(helper, "Waiting")
+    assert meta == {"for": f"the download of {report().file}", "reason": "broke off"}
+
+
+def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_path: Path) -> None:
+    """What was missing came in by another way."""
+    old = TODAY - timedelta(days=20)
+    api = FakeApi(report(), report(old))
+    parts = importer(helper, api, tmp_path)
+    run_window(parts)
+    state = load(json.loads(helper.stored))
+    parts.state_store.write(with_day_open(with_day_open(state, YESTERDAY), old))
+    run_window(parts)
+    assert load(json.loads(helper.stored)).open_days == set()
+
+
+def test_time_is_utc() -> None:
+    """As everything that is compared with it."""
+    assert now().tzinfo is UTC
+    assert abs(now() - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
+    """What is neither a shutdown nor a reset is told by who meets it."""
+    parts = importer(helper, FakeApi(report(), report(number=1)), tmp_path)
+
+    def observe(event: Event) -> None:
+        if isinstance(event, ReportDone):
+            raise RuntimeError("defect")
+
+    parts.observe = observe
+    with pytest.raises(RuntimeError):
+        run_window(parts)
+    [work] = helper.api.work.works.values()
+    assert work["message"].endswith("0 failed; interrupted")
+    assert list(tmp_path.iterdir()) == []
+    assert parts.importer.under_way == []
+
+
+def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path: Path) -> None:
+    """Each of them."""
+    api = FakeApi()
+    api.down_days = {YESTERDAY}
+    assert not run_window(importer(helper, api, tmp_path))
+    said = {"day": str(YESTERDAY), "reason": "reports/list: status 503"}
+    assert logged(helper, "Day left to the next run") == [("warning", said)]
+    assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
+
+
+def test_shadowserver_that_is_away_is_waited_for_once_for_all_days(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """A hundred days must not each wait a quarter of an hour."""
+    api = FakeApi()
+    api.down_days = {TODAY - timedelta(days=n) for n in range(31)}
+    parts = importer(helper, api, tmp_path)
+    assert not run_window(parts)
+    assert parts.waiter.exhausted == {"Shadowserver"}
+    assert len(logged(helper, "Waiting")) == 1
+    assert len(logged(helper, "Day left to the next run")) == 31
+
+
+def test_who_did_not_answer_is_waited_for_again_in_the_next_run(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """Patience that was used up is there again."""
+    parts = importer(helper, FakeApi(), tmp_path)
+    parts.waiter.exhausted.add("Shadowserver")
+    run_window(parts)
+    assert parts.waiter.exhausted == set()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_quiet_first_run_is_no_warning(helper: FakeHelper, tmp_path: Path, answers: bool) -> None:
+    """Where something is subscribed, or Shadowserver does not say."""
+    api = FakeApi()
+
+    def down() -> list[str]:
+        raise ApiUnavailableError("reports/subscribed: status 503")
+
+    if not answers:
+        api.subscriptions = down  # type: ignore[method-assign]
+    assert run_window(importer(helper, api, tmp_path))
+    assert helper.connector_logger.messages("warning") == []
+    assert "stats" not in api.calls
+
+
+def test_work_that_is_closed_for_a_killed_process_is_named(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """In the log; OpenCTI is waited for to do so."""
+    helper.api.work.initiate_work("connector-id", work_name(TODAY), is_multipart=True)
+    helper.api.work.failures = [requests.ConnectionError()]
+    run_window(importer(helper, FakeApi(), tmp_path))
+    closed = logged(helper, "Closed a work that was left open")
+    assert closed == [("warning", {"work": work_name(TODAY)})]
+    assert logged(helper, "Waiting")[0][1]["for"] == "OpenCTI"
+
+
+@pytest.mark.parametrize("number", [20, 21])
+def test_many_reports_of_another_day_are_cut_in_the_log(
+    helper: FakeHelper, tmp_path: Path, number: int
+) -> None:
+    """All are counted; the event names all."""
+    strays = [replace(report(TODAY, number=n), file=f"{n}.csv") for n in range(number)]
+    events: list[Event] = []
+    api = FakeApi()
+    api.list_reports = lambda day, **_: strays if day == YESTERDAY else []  # type: ignore[method-assign]
+    run_window(importer(helper, api, tmp_path, observe=events.append))
+    [(_, meta)] = logged(helper, "Listed for a day that is not theirs, not imported")
+    assert (meta["reports"], len(meta["files"])) == (number, 20)
+    [refused] = [event for event in events if isinstance(event, ReportsRefused)]
+    assert len(refused.files) == number
 
 
 def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path: Path) -> None:
@@ -376,6 +657,7 @@ def test_absent_cluster_is_waited_for_once_and_downloads_all_the_same(
     assert [each[2]["for"].split(" of ")[0] for each in waits] == ["the conversion", "the download"]
     failed = helper.connector_logger.messages("error")
     assert failed == ["Report failed"] * 4
+    assert parts.waiter.exhausted == {"converters"}
 
 
 def test_full_disk_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:
@@ -416,7 +698,7 @@ def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -
     with pytest.raises(Stopping):
         run_window(importer(helper, api, tmp_path, convert=convert))
     [work] = helper.api.work.works.values()
-    assert "interrupted by a shutdown" in work["message"]
+    assert work["message"].endswith("; interrupted by a shutdown; the next run goes on")
     state = load(json.loads(helper.stored))
     assert len(state.done[YESTERDAY]) == 1
     assert state.first_run
@@ -443,7 +725,7 @@ def test_reset_stops_the_run_and_the_next_one_starts_over(
         run_window(parts)
     assert helper.stored == ""
     [work] = helper.api.work.works.values()
-    assert "the state was reset" in work["message"]
+    assert work["message"].endswith("; interrupted, as the state was reset in OpenCTI")
     helper.messages.clear()
     run_window(parts)
     assert len(helper.messages) == 4
@@ -666,8 +948,19 @@ def test_many_days_given_up_are_cut_in_the_log_and_the_work(
     [reasons] = runs.given_up()
     assert len(reasons) == 31
     [work] = helper.api.work.works.values()
+    assert work["message"].startswith("Not asked for again, 'backfill' imports what is missing; ")
     assert work["message"].endswith("1999-01-20: out of reach; and 11 more")
     assert len(runs.api.calls) == 5
+
+
+def test_twenty_days_given_up_are_named(tmp_path: Path) -> None:
+    """None is left to be counted."""
+    stored = dump(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
+    stored["open"] = [f"1999-01-{n:02}" for n in range(1, 21)]
+    runs = Later(FakeHelper(stored=json.dumps(stored)), FakeApi(), tmp_path)
+    assert runs.run(0)
+    [work] = runs.helper.api.work.works.values()
+    assert work["message"].endswith("; 1999-01-20: out of reach")
 
 
 def test_days_passed_over_are_an_error(helper: FakeHelper, tmp_path: Path) -> None:
@@ -689,10 +982,23 @@ def test_a_clock_before_any_connector_stops_the_run(
     stored = json.dumps(dump(with_day_open(State(datetime(2024, 3, 9, tzinfo=UTC)), YESTERDAY)))
     helper = FakeHelper(stored=stored)
     runs = Later(helper, FakeApi(), tmp_path)
-    with pytest.raises(ClockError, match=r"clock says .*; let it follow a time server"):
+    said = (
+        rf"^this machine's clock says 0*{year}-12-31; let it follow a time server \(NTP\), nothing "
+        "is asked for until then$"
+    )
+    with pytest.raises(ClockError, match=said):
         runs.run(0, now=lambda: datetime(year, 12, 31, 23, 59, tzinfo=UTC))
     assert runs.api.calls == []
     assert helper.stored == stored
+
+
+def test_the_first_day_of_any_connector_is_none_before_it(
+    helper: FakeHelper, tmp_path: Path
+) -> None:
+    """The state of a run on it is read back, too."""
+    runs = Later(helper, FakeApi(), tmp_path)
+    assert runs.run(0, now=lambda: datetime(2020, 1, 1, tzinfo=UTC))
+    assert runs.state().last_run == datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("year", [2020, 2023, 2025, 2030, 9999])
@@ -789,3 +1095,41 @@ def test_a_run_without_the_api_keeps_what_is_open(
     with pytest.raises(ClockError):
         run_without_api(source)
     assert load(json.loads(helper.stored)) == state
+
+
+class History:
+    """Keeps what a run does with the history besides its reports."""
+
+    def __init__(self) -> None:
+        self.calls: list[object] = []
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.calls.append("clear")
+
+    def forget(self, before: date) -> None:
+        """Forget what is old."""
+        self.calls.append(before)
+
+
+@pytest.mark.parametrize("with_api", [True, False])
+def test_history_follows_the_state_and_the_settings(
+    with_api: bool, helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It begins anew where OpenCTI has no state, and forgets what is too old at the end."""
+    monkeypatch.setattr(
+        "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
+    )
+    history = History()
+    parts = importer(helper, FakeApi(), tmp_path, settings={"history_days": 9})
+    parts.importer = replace(parts.importer, comparer=history)  # type: ignore[arg-type]
+
+    def run() -> bool:
+        return run_window(parts) if with_api else run_without_api(parts)
+
+    assert run()
+    assert history.calls == ["clear", TODAY - timedelta(days=9)]
+    history.calls.clear()
+    parts.state_store.write(with_day_open(State(), YESTERDAY))
+    assert run()
+    assert history.calls == [TODAY - timedelta(days=9)]

@@ -168,3 +168,59 @@ def test_stopping_between_two_runs_stops(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(Stopping):
         run_for_ever(Runs(True, True), helper, StateStore(helper, waiter), waiter, DAY, between)
     assert clock.now == 10
+
+
+def test_opencti_shows_when_the_next_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In seconds, from when the last one ended; that time is shown as well."""
+    clock = Clock()
+    monkeypatch.setattr(schedule, "time", clock)
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
+    helper = FakeHelper()
+    shown: list[object] = []
+    monkeypatch.setattr(helper, "next_run_datetime", shown.append)
+    monkeypatch.setattr(helper, "last_run_datetime", lambda: shown.append("now"))
+    waiter = Waiter(threading.Event(), FakeLog())
+    steps = [(600.0, True), (DAY.total_seconds() + 5, True), (30.0, False)]
+
+    def run() -> bool:
+        if not steps:
+            raise Stopping
+        seconds, complete = steps.pop(0)
+        clock.advance(seconds)
+        return complete
+
+    with pytest.raises(Stopping):
+        run_for_ever(run, helper, StateStore(helper, waiter), waiter, DAY)
+    assert shown == ["now", 85_800.0, "now", 0.0, "now", 3_570.0]
+
+
+def test_what_fails_in_another_way_between_two_runs_is_said_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And what fails again after it went well; each in one line."""
+    clock = Clock()
+    monkeypatch.setattr(schedule, "time", clock)
+    pauses: list[float] = []
+
+    def pause(_: Waiter, seconds: float) -> None:
+        pauses.append(seconds)
+        clock.advance(seconds)
+
+    monkeypatch.setattr(Waiter, "pause", pause)
+    helper = FakeHelper()
+    waiter = Waiter(threading.Event(), helper.connector_logger)
+    errors = [CredentialsError(said) if said else None for said in ("a", "a", "b", "", "b", "")]
+
+    def between() -> None:
+        error = errors.pop(0)
+        if error is not None:
+            raise error
+
+    period = timedelta(seconds=50.5)
+    with pytest.raises(Stopping):
+        run_for_ever(Runs(True), helper, StateStore(helper, waiter), waiter, period, between)
+    assert pauses == [10.0] * 5 + [0.5]
+    message = "What is done between two runs failed"
+    assert helper.connector_logger.lines == [
+        ("error", message, {"reason": said}) for said in ("a", "b", "b")
+    ]

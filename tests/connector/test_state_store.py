@@ -1,17 +1,31 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import requests
 
-from shadowserver_connector.connector.state_store import DAMAGED, StateResetError, StateStore
+from shadowserver_connector.connector.state_store import (
+    DAMAGED,
+    StateLedger,
+    StateResetError,
+    StateStore,
+)
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.state.imported import State, with_done
+from shadowserver_connector.state.imported import (
+    State,
+    is_content_known,
+    is_done,
+    report_digest,
+    with_day_open,
+    with_done,
+)
 from shadowserver_connector.state.serialisation import dump, load
 from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeHelper
@@ -112,8 +126,7 @@ def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
     assert remembered.read() == STATE
     assert remembered.read() == STATE
     [copy] = temporary.iterdir()
-    assert copy.name.startswith("shadowserver-connector-id-")
-    assert copy.name.endswith(".state.json")
+    assert re.fullmatch(r"shadowserver-connector-id-[0-9a-f]{8}\.state\.json", copy.name)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert json.loads(copy.read_text()) == damaged
     said = {"unreadable": ["'last_run'", "days of 'open'"], "copy": str(copy)}
@@ -137,6 +150,14 @@ def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
     assert helper.connector_logger.lines == [("error", DAMAGED, said)]
     remembered.read()
     assert len(helper.connector_logger.lines) == 1
+
+
+def test_state_that_is_no_text_is_kept_as_well(temporary: Path) -> None:
+    """JSON can hold half of a character."""
+    helper = FakeHelper(stored="{broken \ud800")
+    assert memory(helper).read() == State()
+    [copy] = temporary.iterdir()
+    assert copy.read_bytes() == b"{broken \xed\xa0\x80"
 
 
 @pytest.mark.parametrize("stored", ["", "null", "{}", "[]", '""', " null "])
@@ -222,3 +243,65 @@ def test_reset_is_told_as_one_wherever_it_is_met() -> None:
     with pytest.raises(StateResetError, match=r"^the state was reset in OpenCTI$"):
         remembered.write(STATE)
     assert helper.get_state() is None
+
+
+def test_state_that_replaced_the_helpers_is_no_reset() -> None:
+    """It was read, so it is known; the helper holds it from then on."""
+    other = dump(with_day_open(STATE, INFO.day))
+    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    remembered = memory(helper)
+    helper.api.connector.ping = lambda *_: {"connector_state": json.dumps(other)}
+    assert remembered.read() == load(other) == remembered.held()
+    assert helper.get_state() == other
+    assert not remembered.was_reset()
+    helper.set_state(None)
+    remembered.read()
+    with pytest.raises(StateResetError):
+        remembered.write(STATE)
+    assert helper.get_state() == other
+
+
+@pytest.mark.parametrize("answer", [None, "", "{broken", "[1]", 7, "[" * 100_000])
+def test_platform_that_holds_no_state_was_reset(answer: object) -> None:
+    """However it says so: what was to be written is not there."""
+    helper = FakeHelper()
+    remembered = memory(helper)
+    helper.api.connector.ping = lambda *_: {"connector_state": answer}
+    assert remembered.read() == State()
+    assert not remembered.was_reset()
+    assert helper.connector_logger.lines == []
+    with pytest.raises(StateResetError):
+        remembered.write(STATE)
+    assert helper.get_state() is None
+
+
+def test_reports_of_the_drop_folder_are_taken_down_as_those_of_the_api() -> None:
+    """Under the same name they need no download; of equal content one entry is enough."""
+    helper = FakeHelper()
+    ledger = StateLedger(memory(helper), State())
+    earlier = replace(INFO, id="earlier")
+    for report in (earlier, INFO):
+        ledger.done(report, "00" * 32)
+    assert [each.report for each in ledger.state.done[INFO.day]] == [report_digest(INFO)]
+    assert is_done(ledger.state, INFO)
+    assert is_content_known(ledger.state, earlier, "00" * 32)
+    assert not is_content_known(ledger.state, earlier, "11" * 32)
+
+
+def test_what_did_not_change_is_not_stored_again() -> None:
+    """A ping for each change, and none without one."""
+    helper = FakeHelper()
+    ledger = StateLedger(memory(helper), STATE)
+    ledger.save()
+    assert helper.pings == 0
+    ledger.change(with_day_open(STATE, INFO.day))
+    for _ in range(2):
+        ledger.save()
+        assert helper.pings == 1
+    assert load(json.loads(helper.stored)) == ledger.state == with_day_open(STATE, INFO.day)
+    helper.reset()
+    ledger.change(STATE)
+    for _ in range(2):
+        with pytest.raises(StateResetError):
+            ledger.save()
+    assert helper.stored == ""

@@ -47,9 +47,11 @@ def uploaded(original: Path, *answers: Answer | None, **fields: Any) -> list[dic
 
 def test_file_is_described_and_marked_from_the_start(original: Path) -> None:
     """The marking decides who sees it; the description is the Artifact's own."""
-    (given,) = uploaded(original, stored(ARTIFACT["id"]), x_opencti_description="scan_ssl")
+    own = {"x_opencti_description": "scan_ssl", "mime_type": "application/x-report"}
+    (given,) = uploaded(original, stored(ARTIFACT["id"]), **own)
     file = given.pop("file")
-    assert (file["name"], file["mime"]) == ("2024-01-31-scan_ssl-example.csv", "text/csv")
+    assert file["name"] == "2024-01-31-scan_ssl-example.csv"
+    assert file["mime"] == "application/x-report"
     assert file["content"] == original.read_bytes()
     assert given == {"x_opencti_description": "scan_ssl", "objectMarking": [MARKING]}
 
@@ -102,3 +104,11 @@ def test_artifact_with_its_content_inside_needs_no_upload() -> None:
         {"id": "report--x", "object_refs": ["identity--x"]},
     ]
     assert [each.id for each in left.objects] == ["identity--x", "report--x"]
+
+
+def test_object_that_only_speaks_of_the_artifact_stays() -> None:
+    """What has no references to it loses none."""
+    note = {"id": "note--x", "content": f"the file is {ARTIFACT['id']}"}
+    encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in (ARTIFACT, note))
+    (left,) = without_artifact(Chunk("artifact", encoded, 0)).objects
+    assert json.loads(left.json).items() >= note.items()

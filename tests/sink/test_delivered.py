@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import resource
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,7 +94,9 @@ def test_what_is_sent_is_in_the_temporary_directory(
     sent = SentObjects()
     sent.add(objects(0, 2))
     assert list(tmp_path.iterdir()) == []
-    assert len(open_files_in(tmp_path)) == 1
+    (file,) = open_files_in(tmp_path)
+    # Whoever looks for what fills the disk finds whose it is.
+    assert file.startswith(f"{tmp_path}/shadowserver-")
     sent.clear()
     assert open_files_in(tmp_path) == []
 
@@ -135,3 +139,39 @@ def no_file_above(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_opencti_is_asked_only_where_something_is_not_known_yet() -> None:
+    """Not at all where there is nothing to ask."""
+    calls: list[list[str]] = []
+
+    def existing_ids(ids: Sequence[str]) -> Sequence[str]:
+        calls.append(sorted(ids))
+        return ids
+
+    sent = SentObjects()
+    assert sent.already_delivered(objects(0, 2), existing_ids) == frozenset()
+    sent.add(objects(0, 2))
+    assert sent.already_delivered(objects(5, 9), existing_ids) == frozenset()
+    assert calls == []
+    for _ in range(2):
+        assert len(sent.already_delivered(objects(0, 9), existing_ids)) == 2
+        assert calls == [["ipv4-addr--0", "ipv4-addr--1"]]
+    sent.clear()
+
+
+def test_chunk_of_any_number_of_objects_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite takes a limited number of values in a statement, 999 where it is old."""
+    connect = sqlite3.connect
+
+    def old(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        database = connect(*args, **kwargs)
+        database.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 999)
+        return database
+
+    monkeypatch.setattr(sqlite3, "connect", old)
+    many = objects(0, 4_321)
+    sent = SentObjects()
+    sent.add(many)
+    assert len(sent.already_delivered(many, lambda ids: ids)) == 4_321
+    sent.clear()

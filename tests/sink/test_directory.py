@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import ARTIFACT_INLINE, convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
@@ -295,3 +295,26 @@ def test_what_cannot_be_removed_does_no_harm(
     before = contents(report_folder(out, INFO))
     assert write_report(out, report, INFO, converting(report)).chunks == len(before) - 1
     assert contents(report_folder(out, INFO)) == before
+
+
+@pytest.mark.parametrize("payload", [{}, {"payload_bin": "eA=="}])
+def test_what_recurs_is_in_no_bundle(tmp_path: Path, report: Path, payload: dict[str, str]) -> None:
+    """OpenCTI has it; whether the file's content is in its Artifact yet or not."""
+    identity, artifact = "identity--x", "artifact--x"
+    objects = [{"id": identity}, {"id": artifact, **payload}]
+    encoded = tuple(Encoded(each["id"], orjson.dumps(each)) for each in objects)
+
+    def emitting(emit: Callable[[Chunk], None]) -> None:
+        for recurring in (frozenset[str](), frozenset({identity})):
+            emit(Chunk("artifact", encoded, 0, recurring))
+
+    write_report(tmp_path / "out", report, INFO, emitting)
+    bundles = [
+        orjson.loads(path.read_bytes())["objects"]
+        for path in sorted(report_folder(tmp_path / "out", INFO).glob("*.json"))
+    ]
+    assert [[each["id"] for each in bundle] for bundle in bundles] == [
+        [identity, artifact],
+        [artifact],
+    ]
+    assert all(bundle[-1]["payload_bin"] for bundle in bundles)

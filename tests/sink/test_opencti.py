@@ -4,6 +4,8 @@ import base64
 import errno
 import json
 import threading
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from shadowserver_connector.sink.works import (
 )
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.platform.server import Answer
-from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
+from tests.sink.pycti_fakes import FakeHelper, FakeWorks, OldestHelper, OldHelper
 from tests.sink.uploads import TOKEN, Uploads, refused, stored
 
 AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
@@ -64,6 +66,11 @@ def waiter(helper: FakeHelper) -> Waiter:
     return Waiter(threading.Event(), helper.connector_logger, first_pause=0.001, longest_pause=0.01)
 
 
+def quick(helper: FakeHelper) -> Waiter:
+    """Return a waiter that takes RabbitMQ's numbers for those of now, and has no patience."""
+    return replace(waiter(helper), counted_after=0.0, patience=-1.0)
+
+
 def delivery(helper: FakeHelper, waits: Waiter | None = None) -> Delivery:
     """Return a delivery over a fake helper."""
     return Delivery(helper, abilities(helper), waits or waiter(helper), "reports of 2024-01-31")
@@ -83,7 +90,9 @@ IP = "ipv4-addr--00000000-0000-5000-8000-0000000000%02d"
 def test_nothing_is_opened_when_nothing_is_sent() -> None:
     """A delivery that is closed without a chunk leaves no work."""
     helper = FakeHelper()
+    helper.api.work.failures = [AssertionError("nothing is to be asked")]
     delivery(helper).close("nothing", in_error=False)
+    assert len(helper.api.work.failures) == 1
     assert helper.api.work.works == {}
 
 
@@ -96,6 +105,7 @@ def test_chunk_is_one_message_with_exact_expectations(original: Path) -> None:
     batch.close("done", in_error=False)
     assert [len(stix["objects"]) for _, stix in helper.messages] == [5, 4]
     work = helper.api.work.works["work-1"]
+    assert work["name"] == "reports of 2024-01-31"
     assert work["expected"] == 9 == batch.objects
     assert work["multipart"] is True
     assert (work["message"], work["in_error"]) == ("done", False)
@@ -112,6 +122,24 @@ def test_old_pycti_splits_and_counts_itself(original: Path) -> None:
     assert work["expected"] == 5
     assert work["multipart"] is False
     assert work["in_error"] is True
+
+
+def test_messages_are_counted_as_pycti_splits_them(original: Path) -> None:
+    """It may leave out what it does not know: OpenCTI waits for no more than comes."""
+    helper = OldHelper()
+    helper.api.work = FakeWorks()
+    queue = helper.queue
+
+    def dropping(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        stix = json.loads(bundle)
+        return queue(json.dumps({**stix, "objects": stix["objects"][:-1]}), *args, **kwargs)
+
+    helper.queue = dropping  # type: ignore[method-assign]
+    batch = delivery(helper)
+    batch.send(findings(IP % 1, IP % 2), original)
+    batch.close("done", in_error=False)
+    assert len(helper.messages) == 4
+    assert helper.api.work.works["work-1"]["expected"] == 4
 
 
 def test_oldest_pycti_sends_whole_messages_by_another_keyword(original: Path) -> None:
@@ -133,6 +161,7 @@ def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     batch.send(findings(IP % 1, report_refs=1), original)
+    batch.close("done", in_error=False)
     assert helper.api.work.works["work-1"]["expected"] == 0
     assert helper.sent_ids()[IP % 1] == 2
 
@@ -246,6 +275,73 @@ def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
     assert helper.lookups == [[AUTHOR, MARKING, IP % 1]]
 
 
+def compared(*ids: str, recurring: Collection[str] = (), report_refs: int = 0) -> Chunk:
+    """Return a chunk that was compared with the history."""
+    return replace(
+        findings(*ids, report_refs=report_refs), recurring=frozenset(recurring), compared=True
+    )
+
+
+def test_of_what_recurs_only_that_goes_which_opencti_lacks(original: Path) -> None:
+    """It is asked of that, and of what its id says all about; the rest goes in any case."""
+    helper = FakeHelper(held={AUTHOR, IP % 1, IP % 3, REPORT})
+    batch = delivery(helper, quick(helper))
+    batch.send(compared(IP % 1, IP % 2, IP % 3, recurring=[IP % 1, IP % 2]), original)
+    assert helper.lookups == [sorted([AUTHOR, MARKING, IP % 1, IP % 2])]
+    assert helper.sent_ids() == {MARKING: 1, IP % 2: 1, IP % 3: 1, REPORT: 1}
+    assert helper.api.work.works["work-1"]["expected"] == 4 == batch.objects
+
+
+def test_what_is_known_to_be_delivered_is_not_asked_of_again(original: Path) -> None:
+    """Of a chunk that was compared it is left out as of any other."""
+    helper = FakeHelper()
+    batch = delivery(helper, quick(helper))
+    batch.send(compared(IP % 1), original)
+    helper.import_all("work-1")
+    batch.send(compared(IP % 1, report_refs=1), original)
+    batch.send(compared(IP % 1, IP % 2, report_refs=2), original)
+    assert helper.lookups == [
+        [AUTHOR, MARKING],  # which OpenCTI did not have then
+        [AUTHOR, MARKING, IP % 1],
+    ]
+    assert helper.sent_ids() == {AUTHOR: 1, MARKING: 1, IP % 1: 1, IP % 2: 1, REPORT: 3}
+
+
+@pytest.mark.parametrize(
+    ("chunk", "looks"),
+    [
+        (findings(IP % 1), 0),
+        (compared(IP % 1), 0),
+        (compared(IP % 1, recurring=[AUTHOR, MARKING]), 0),
+        (compared(IP % 1, recurring=[AUTHOR, IP % 1]), 2),
+    ],
+)
+def test_import_of_earlier_days_is_awaited_where_something_recurs(
+    chunk: Chunk, looks: int, original: Path
+) -> None:
+    """Not for what its id says all about: that cannot be out of date. Once in a delivery."""
+    helper = FakeHelper(queue_numbers=[0] * 9)
+    batch = delivery(helper, quick(helper))
+    batch.send(chunk, original)
+    after = 9 - len(helper.queue_numbers)
+    assert after == 1 + looks
+    batch.send(chunk, original)
+    assert 9 - len(helper.queue_numbers) == after + 1
+
+
+def test_where_opencti_is_behind_what_recurs_is_not_sent_again(original: Path) -> None:
+    """It is before this message in the queue; for the same reason it is not asked for it."""
+    helper = FakeHelper(queue_numbers=[5] * 99)
+    batch = delivery(helper, quick(helper))
+    batch.send(compared(IP % 1, IP % 2, recurring=[IP % 1]), original)
+    batch.send(compared(IP % 3, recurring=[IP % 3], report_refs=1), original)
+    assert IP % 1 not in helper.sent_ids()
+    assert IP % 3 not in helper.sent_ids()
+    assert helper.sent_ids()[IP % 2] == 1
+    assert {each for ids in helper.lookups for each in ids} == {AUTHOR, MARKING}
+    assert 99 - len(helper.queue_numbers) == 3  # two for room, one for the import
+
+
 def test_copy_is_whole_whatever_the_message_leaves_out(original: Path) -> None:
     """Whoever imports it elsewhere may have nothing else."""
     helper = FakeHelper(held={AUTHOR, MARKING, IP % 1}, bundle_send_to_directory=True)
@@ -341,8 +437,9 @@ def test_objects_are_not_left_out_of_another_work(original: Path) -> None:
     helper.import_all("work-1")
     batch.close("done", in_error=False)
     batch.send(findings(IP % 1), original)
+    batch.close("done", in_error=False)
     assert helper.sent_ids()[IP % 1] == 2
-    assert set(helper.api.work.works) == {"work-1", "work-2"}
+    assert [work["expected"] for work in helper.api.work.works.values()] == [4, 4]
 
 
 def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,9 +450,9 @@ def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.Monk
     batch.send(findings(IP % 1), original)
     batch.send(findings(IP % 2), original)
     assert helper.queue_sizes == []
-    assert helper.connector_logger.messages("info") == [
-        "The queue is full, pausing",
-        "The queue has room again, going on",
+    assert helper.connector_logger.lines == [
+        ("info", "The queue is full, pausing", {"megabytes": 1.0, "threshold": 1.0}),
+        ("info", "The queue has room again, going on", {"megabytes": 0.999999}),
     ]
     assert helper.connector_info.buffering is False
     assert helper.connector_info.queue_messages_size == pytest.approx(0.999999)
@@ -376,6 +473,7 @@ def test_large_artifact_is_uploaded_then_described_in_the_queue(original: Path) 
         uploads.answer_to(helper)
         delivery(helper).send(artifact_chunk(None), original)
     [variables] = uploads.variables
+    assert "artifactImport(" in uploads.queries[0]
     assert variables["file"]["content"] == original.read_bytes()
     assert variables["file"]["name"] == original.name
     assert variables["objectMarking"] == [MARKING]
@@ -415,6 +513,7 @@ def test_upload_waits_for_a_platform_that_is_away(original: Path) -> None:
     contents = [each["file"]["content"] for each in uploads.variables]
     assert contents == [original.read_bytes()] * 4
     assert helper.connector_logger.messages("warning") == ["Waiting"]
+    assert helper.connector_logger.lines[0][2]["for"] == "OpenCTI"
     assert helper.sent_ids()[ARTIFACT] == 1
     assert TOKEN not in helper.connector_logger.text()
 
@@ -434,7 +533,10 @@ def test_large_artifact_waits_for_no_validation(original: Path) -> None:
         uploads.answer_to(helper)
         delivery(helper).send(artifact_chunk(None), original)
     assert uploads.variables == []
-    assert helper.connector_logger.messages("warning") == ["The original file is not attached"]
+    reason = "an upload would not wait for the validation that is asked for"
+    assert helper.connector_logger.lines == [
+        ("warning", "The original file is not attached", {"file": original.name, "reason": reason})
+    ]
 
 
 def test_bundles_to_be_approved_are_whole(original: Path) -> None:
@@ -446,6 +548,89 @@ def test_bundles_to_be_approved_are_whole(original: Path) -> None:
     batch.send(findings(IP % 1, IP % 2), original)
     assert helper.sent_ids()[IP % 1] == 2
     assert helper.sent_ids()[AUTHOR] == 2
+
+
+def test_bundle_to_be_approved_is_handed_over_once(original: Path) -> None:
+    """pycti copies none that waits for approval: a copy of its own would be a second one."""
+    helper = FakeHelper(connect_validate_before_import=True, bundle_send_to_directory=True)
+    calls: list[dict[str, Any]] = []
+    queue = helper.queue
+
+    def keeping(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        calls.append(kwargs)
+        return queue(bundle, *args, **kwargs)
+
+    helper.queue = keeping  # type: ignore[method-assign]
+    delivery(helper).send(findings(IP % 1), original)
+    assert [{*call} for call in calls] == [{"work_id", "file_name", "no_split"}]
+
+
+def test_doubt_about_what_is_expected_is_settled_once(original: Path) -> None:
+    """OpenCTI is asked after a message that failed; else only whether the work is there."""
+    helper = FakeHelper(sending_failures=[AMQPConnectionError()])
+    asked: list[str] = []
+    get_work = helper.api.work.get_work
+
+    def counting(work_id: str) -> Any:
+        asked.append(work_id)
+        return get_work(work_id)
+
+    helper.api.work.get_work = counting
+    batch = delivery(helper)
+    batch.send(findings(IP % 1), original)
+    assert asked == ["work-1"]  # after the failure
+    batch.send(findings(IP % 2, report_refs=1), original)
+    assert asked == ["work-1"] * 2  # whether it is there
+    batch.close("done", in_error=False)
+    assert asked == ["work-1"] * 3  # whether it counts what was sent
+    batch.send(findings(IP % 3), original)
+    assert asked == ["work-1"] * 3 + ["work-2"]
+    helper.sending_failures = [ChannelClosedByBroker(406, "PRECONDITION_FAILED")]
+    with pytest.raises(SkippableError):
+        batch.send(findings(IP % 4, report_refs=1), original)
+    batch.close("done", in_error=True)
+    asked.clear()
+    batch.send(findings(IP % 4), original)
+    assert asked == ["work-3"]
+
+
+def test_publishing_that_takes_long_is_said(original: Path) -> None:
+    """As when RabbitMQ takes nothing in, being short of memory; by whom it waits for."""
+    helper = FakeHelper()
+    waits = replace(waiter(helper), slow_after=0.0)
+    said = threading.Event()
+    warn, queue = helper.connector_logger.warning, helper.queue
+
+    def warning(message: str, meta: dict[str, Any] | None = None) -> None:
+        warn(message, meta)
+        said.set()
+
+    def slow(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        assert said.wait(30)
+        return queue(bundle, *args, **kwargs)
+
+    helper.connector_logger.warning = warning  # type: ignore[method-assign]
+    helper.queue = slow  # type: ignore[method-assign]
+    delivery(helper, waits).send(findings(IP % 1), original)
+    assert helper.connector_logger.lines[0] == (
+        "warning", "Waiting", {"for": "OpenCTI's message queue"},
+    )  # fmt: skip
+
+
+def test_copies_without_a_queue_are_tried_again(original: Path) -> None:
+    """There is no work that could expect anything."""
+    helper = FakeHelper(bundle_send_to_directory=True, bundle_send_to_queue=False)
+    helper.api.work.initiate_work = lambda *args, is_multipart: None
+    queue, failures = helper.queue, [OSError(errno.EACCES, "secret")] * 2
+
+    def failing(bundle: str, *args: Any, **kwargs: Any) -> list[str]:
+        if failures:
+            raise failures.pop()
+        return queue(bundle, *args, **kwargs)
+
+    helper.queue = failing  # type: ignore[method-assign]
+    delivery(helper).send(findings(IP % 1), original)
+    assert len(helper.copies) == 1
 
 
 def test_copy_for_the_directory_is_made_once(original: Path) -> None:
@@ -483,6 +668,7 @@ def test_message_of_one_object_is_announced_by_pycti_alone(original: Path) -> No
     batch.open()
     helper.query_failures = [AssertionError("nothing is to be announced")]
     batch.send(Chunk("findings", (encoded(AUTHOR),), 1), original)
+    batch.close("done", in_error=False)
     assert len(helper.query_failures) == 1
     assert helper.api.work.works["work-1"]["expected"] == 1
 
@@ -491,14 +677,16 @@ def test_wait_for_the_platform_is_named(original: Path) -> None:
     """At every call of a delivery."""
     helper = FakeHelper()
     helper.api.work.failures = [requests.ConnectionError()]
+    helper.query_failures = [requests.ConnectionError()]  # for an announcement
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
-    helper.query_failures = [requests.ConnectionError()]
+    helper.api.work.failures = [requests.ConnectionError()]  # for a look whether it is there
+    helper.query_failures = [requests.ConnectionError()]  # for a lookup
     batch.send(findings(IP % 2, report_refs=1), original)
     helper.api.work.failures = [requests.ConnectionError()]
     batch.close("done", in_error=False)
     named = [meta["for"] for level, _, meta in helper.connector_logger.lines if level == "warning"]
-    assert named == ["OpenCTI"] * 3
+    assert named == ["OpenCTI"] * 5
 
 
 def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path) -> None:
@@ -547,7 +735,10 @@ def test_message_that_is_too_large_says_what_to_lower(original: Path) -> None:
     size = len(chunk.bundle())
     said = f"{original.name}: a message of {size} bytes is too large for OpenCTI's queue; "
     assert str(caught.value).startswith(said)
-    assert "lower SHADOWSERVER_CHUNK_BYTES" in str(caught.value)
+    assert str(caught.value) == said + (
+        "raise max_message_size of its RabbitMQ, or lower SHADOWSERVER_CHUNK_BYTES, for an "
+        "Artifact SHADOWSERVER_ARTIFACT_MAX_SIZE"
+    )
 
 
 def test_wait_for_the_queue_is_named(original: Path) -> None:

@@ -36,6 +36,13 @@ def test_conversion_makes_what_pycti_can_import() -> None:
     assert within(off, abilities(FakeHelper())) == off
 
 
+def test_works_are_named_by_their_day_and_what_sends_by_hand() -> None:
+    """By the names a later process knows them again."""
+    assert work_name(date(2024, 1, 31)) == "Shadowserver reports of 2024-01-31"
+    by_hand = "Shadowserver reports of 2024-01-31 (backfill)"
+    assert work_name(date(2024, 1, 31), "backfill") == by_hand
+
+
 def test_works_left_open_are_closed_never_deleted() -> None:
     """Works that are complete, or wait for OpenCTI's workers only, stay as they are."""
     helper = FakeHelper()

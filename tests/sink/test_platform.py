@@ -19,6 +19,7 @@ from shadowserver_connector.sink.platform import (
     abilities,
     as_ours,
     ask,
+    await_import,
     await_room,
     error_name,
     first_refusal,
@@ -86,6 +87,10 @@ def platform(**works: Any) -> Any:
         (OSError(errno.ECONNREFUSED, "token"), "Connection refused"),
         (requests.ConnectionError("token"), "ConnectionError"),
         (RefusedError(320), "RefusedError 320"),
+        (
+            requests.exceptions.SSLError("[SSL: CERTIFICATE_VERIFY_FAILED] token"),
+            "the server's certificate is not trusted; name your CA's file in OPENCTI_CA_BUNDLE",
+        ),
         (KeyError("token"), "KeyError"),
     ],
 )
@@ -241,6 +246,21 @@ def test_full_queue_is_looked_at_every_ten_seconds_and_shown(
     assert helper.connector_info.buffering is False
 
 
+def test_opencti_that_does_not_tell_of_its_queue_is_waited_for() -> None:
+    """By its name, at whatever time it is asked for room."""
+    helper = FakeHelper()
+    read, failures = helper.api.connector.read, [requests.ConnectionError()]
+
+    def failing(**kwargs: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return read(**kwargs)
+
+    helper.api.connector.read = failing
+    await_room(helper, Waiter(threading.Event(), helper.connector_logger, 0.0))
+    assert [meta.get("for") for _, _, meta in helper.connector_logger.lines] == ["OpenCTI", None]
+
+
 def test_wait_for_the_queue_ends_when_asked_to_stop() -> None:
     """However full it is."""
     stop = threading.Event()
@@ -248,6 +268,73 @@ def test_wait_for_the_queue_ends_when_asked_to_stop() -> None:
     helper = FakeHelper(connect_queue_threshold=0, queue_sizes=[1])
     with pytest.raises(Stopping):
         await_room(helper, Waiter(stop, FakeLog()), pause=3600)
+
+
+class Clock:
+    """A clock that only pauses move on."""
+
+    def __init__(self) -> None:
+        self.pauses: list[float] = []
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return 1_000_000 + sum(self.pauses)
+
+
+def awaited(
+    monkeypatch: pytest.MonkeyPatch, waits: list[int], patience: float
+) -> tuple[bool, list[float], list[int]]:
+    """Await the import of what waits at each look; return the answer, pauses, looks to come."""
+    clock = Clock()
+    monkeypatch.setattr("shadowserver_connector.sink.platform.time", clock)
+    monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.pauses.append(seconds))
+    helper = FakeHelper(queue_numbers=waits)
+    waiter = Waiter(threading.Event(), FakeLog(), patience=patience, counted_after=6.0)
+    return await_import(helper, waiter), clock.pauses, helper.queue_numbers
+
+
+def test_queue_is_empty_once_it_is_twice_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RabbitMQ's numbers lag behind: what was sent just now is not in the first."""
+    assert awaited(monkeypatch, [0, 0, 7], 900.0) == (True, [6.0], [7])
+    assert awaited(monkeypatch, [2, 0, 1, 0, 0, 7], 900.0) == (True, [6.0] * 4, [7])
+
+
+@pytest.mark.parametrize(("patience", "looks"), [(11.0, 3), (12.0, 4), (13.0, 4)])
+def test_import_is_awaited_as_long_as_patience_lasts(
+    monkeypatch: pytest.MonkeyPatch, patience: float, looks: int
+) -> None:
+    """Then the caller is told that OpenCTI is behind."""
+    answer, pauses, left = awaited(monkeypatch, [3] * 9, patience)
+    assert (answer, pauses, len(left)) == (False, [6.0] * (looks - 1), 9 - looks)
+
+
+def test_queue_that_empties_as_patience_ends_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is nearly there, so nothing is taken at the history's word."""
+    assert awaited(monkeypatch, [3, 3, 0, 0, 7], 11.0) == (True, [6.0] * 3, [7])
+
+
+def test_import_is_awaited_of_an_opencti_that_is_away_for_a_while() -> None:
+    """It is asked of this connector's queue, and again until it answers."""
+    answers = [requests.ConnectionError(), None, None]
+    asked = []
+
+    def read(**kwargs: Any) -> Any:
+        asked.append(kwargs)
+        if error := answers.pop(0):
+            raise error
+        return {"connector_queue_details": {"messages_number": "0", "messages_size": "0"}}
+
+    helper = SimpleNamespace(
+        connector_id="connector-id", api=SimpleNamespace(connector=SimpleNamespace(read=read))
+    )
+    log = FakeLog()
+    assert await_import(helper, Waiter(threading.Event(), log, 0.0, counted_after=0.0)) is True
+    assert asked == [{"connector_id": "connector-id"}] * 3
+    assert [meta.get("for") for _, message, meta in log.lines if message == "Waiting"] == [
+        "OpenCTI"
+    ]
 
 
 def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
@@ -383,3 +470,19 @@ def test_abilities_are_read_in_functions_of_any_kind() -> None:
         ),
     )
     assert abilities(helper) == Abilities("bypass_split", True, False, True)
+
+
+def test_nothing_is_read_into_functions_that_say_nothing() -> None:
+    """Not even where they return what every function may."""
+
+    def silent(**kwargs: Any) -> Any:
+        return None if kwargs else ()
+
+    helper = SimpleNamespace(
+        send_stix2_bundle=silent,
+        api=SimpleNamespace(
+            work=SimpleNamespace(initiate_work=silent),
+            stix_cyber_observable=SimpleNamespace(create=silent),
+        ),
+    )
+    assert abilities(helper) == Abilities(None, False, False, False)

@@ -168,8 +168,9 @@ def test_days_far_ahead_are_forgotten() -> None:
     for day in (near, far, date.max):
         info = replace(INFO, day=day)
         state = with_failure(with_done(state, info, "00" * 32, set()), info)
+    state = tried_again(state, today, date.max)
     after = remembered(state, DAY, today)
-    assert set(after.done) == set(after.failures) == after.open_days == {near}
+    assert set(after.done) == set(after.failures) == set(after.tried) == after.open_days == {near}
 
 
 def test_closing_a_day_forgets_its_tries() -> None:

@@ -58,6 +58,7 @@ def test_state_survives_storage() -> None:
 def test_no_state_is_a_first_run(stored: dict[str, Any] | None) -> None:
     """OpenCTI gives None or an empty state after a reset."""
     assert load(stored).first_run
+    assert read_state(stored) == (State(), ())
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,11 @@ def test_what_is_whole_in_a_damaged_state_is_kept() -> None:
 @pytest.mark.parametrize("version", [2, 1.5, 99, 10**400])
 def test_state_of_a_newer_version_is_refused(version: float) -> None:
     """It may say what this version does not understand; the line says what to do."""
-    with pytest.raises(NewerStateError, match="install that version again, or reset") as caught:
+    said = (
+        f"newer version of this connector, {str(version)[:20]} where 1 is known; install that "
+        "version again, or reset the connector's state in OpenCTI$"
+    )
+    with pytest.raises(NewerStateError, match=said) as caught:
         load({"version": version, "done": {}, "last_run": "2024-01-31T08:00:00+00:00"})
     assert len(str(caught.value)) < 250
 

@@ -1,0 +1,234 @@
+"""The history of findings of a connector: where it lies, and who has it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.connector import findings
+from shadowserver_connector.connector.findings import (
+    NO_HISTORY,
+    begin_anew_if_reset,
+    forget_what_is_old,
+    open_comparer,
+    open_comparer_beside,
+    state_directory,
+)
+from shadowserver_connector.errors import HistoryBusyError, HistoryError, HistoryInUseError
+from shadowserver_connector.history.database import FILE
+from shadowserver_connector.history.history import History, open_history
+from shadowserver_connector.pipeline.compare import ReportComparer
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.state.imported import State, with_day_open
+from shadowserver_connector.waiting import Stopping, Waiter
+from tests.mapping.conversion import csv_bytes
+from tests.sink.pycti_fakes import FakeLog
+
+ID = "00000000-0000-4000-8000-000000000002"
+DAY = date(2024, 1, 31)
+
+
+def settings(connector_id: str | None = ID, **shadowserver: Any) -> Settings:
+    """Return settings of a connector with an id."""
+    return Settings.model_validate(
+        {"connector": {"id": connector_id}, "shadowserver": shadowserver}
+    )
+
+
+@pytest.fixture
+def log() -> FakeLog:
+    """Return a log that is kept."""
+    return FakeLog()
+
+
+@pytest.fixture
+def waiter(log: FakeLog) -> Waiter:
+    """Return a waiter that hardly waits."""
+    return Waiter(threading.Event(), log, first_pause=0.001, longest_pause=0.001)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a user's home directory."""
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path)})
+    return tmp_path
+
+
+def compare(
+    comparer: ReportComparer, folder: Path, day: date = DAY
+) -> tuple[Path, Mapping[str, int]]:
+    """Compare a report of one finding; return its file, and how many findings are what."""
+    path = folder / f"{day}-scan_ssl-example.csv"
+    row = (f"{day} 10:00:00", "medium", "192.0.2.1", "443", "tcp", "ssl")
+    path.write_bytes(csv_bytes(("timestamp", "severity", "ip", "port", "protocol", "tag"), [row]))
+    info = ReportInfo("scan_ssl", day, path.name, list="example")
+    return path, comparer.compare(path, info).counts
+
+
+def test_history_lies_where_it_is_set_to(home: Path) -> None:
+    """Whatever the environment says."""
+    os.environ["XDG_STATE_HOME"] = str(home / "state")
+    assert state_directory(settings(state_dir=home / "chosen")) == home / "chosen"
+
+
+@pytest.mark.parametrize(
+    ("variable", "usual"),
+    [(None, ".local/state"), ("", ".local/state"), ("kept", "kept"), ("~/kept", "kept")],
+)
+def test_history_lies_where_programs_keep_their_state(
+    variable: str | None, usual: str, home: Path
+) -> None:
+    """A folder for each connector, by its id."""
+    if variable is not None:
+        os.environ["XDG_STATE_HOME"] = variable if variable != "kept" else str(home / variable)
+    folder = home / usual / "shadowserver-connector"
+    assert state_directory(settings()) == folder / ID
+    assert state_directory(settings(None)) == folder / "connector"
+
+
+def test_history_is_opened_as_it_is_set(
+    home: Path, waiter: Waiter, log: FakeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For this connector, with the days after which a finding is back again and brought up."""
+    asked: list[dict[str, Any]] = []
+    plainly = History.compare
+
+    def keeping(history: History, *args: Any, **days: Any) -> Any:
+        asked.append(days)
+        return plainly(history, *args, **days)
+
+    monkeypatch.setattr(History, "compare", keeping)
+    chosen = settings(state_dir=home / "history", resurfaced_after=33, refresh_days=5)
+    comparer = open_comparer(chosen, waiter)
+    assert comparer is not None
+    compare(comparer, home)
+    comparer.close()
+    assert asked == [{"absence": 33, "refresh": 5}]
+    assert (home / "history" / FILE).is_file()
+    assert [level for level, *_ in log.lines] == ["info"]  # that a history begins
+    with pytest.raises(HistoryError):
+        open_history(home / "history", "another connector's id")
+    open_history(home / "history", ID).close()
+
+
+def test_connector_without_an_id_has_a_history_too(home: Path, waiter: Waiter) -> None:
+    """A command needs none; it has it to itself all the same."""
+    comparer = open_comparer(settings(None), waiter)
+    assert comparer is not None
+    comparer.close()
+    folder = home / ".local/state/shadowserver-connector/connector"
+    open_history(folder, "").close()
+
+
+def test_usual_directory_that_cannot_be_written_costs_the_history(
+    home: Path, waiter: Waiter, log: FakeLog
+) -> None:
+    """Nothing else: it is said, with why and what to do."""
+    (home / ".local").write_bytes(b"a file")
+    assert open_comparer(settings(), waiter) is None
+    ((level, message, meta),) = log.lines
+    assert (level, message) == (
+        "warning",
+        "There is no history of findings: everything is sent in full",
+    )
+    assert ".local" in meta["reason"]
+    cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"
+    assert meta == {"reason": meta["reason"], "cure": cure}
+
+
+def test_chosen_directory_that_cannot_be_written_is_an_error(
+    home: Path, waiter: Waiter, log: FakeLog
+) -> None:
+    """Who chose it relies on it."""
+    (home / "chosen").write_bytes(b"a file")
+    with pytest.raises(HistoryError, match="chosen"):
+        open_comparer(settings(state_dir=home / "chosen"), waiter)
+    with pytest.raises(HistoryError, match="chosen"):
+        open_comparer_beside(settings(state_dir=home / "chosen"), waiter)
+    assert log.lines == []
+
+
+def test_history_that_another_process_has_is_left_to_it(
+    home: Path, waiter: Waiter, log: FakeLog
+) -> None:
+    """A second connector must not run; a command sends in full, and says so."""
+    first = open_comparer(settings(), waiter)
+    assert first is not None
+    log.lines.clear()
+    with pytest.raises(HistoryInUseError):
+        open_comparer(settings(), waiter)
+    assert open_comparer_beside(settings(), waiter) is None
+    reason = "the connector is running, and has it for itself"
+    assert log.lines == [("warning", NO_HISTORY, {"reason": reason})]
+    first.close()
+    second = open_comparer_beside(settings(), waiter)
+    assert second is not None
+    second.close()
+
+
+def test_history_that_is_busy_is_waited_for(
+    home: Path, waiter: Waiter, log: FakeLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name, until the process is asked to stop."""
+    failures = [HistoryBusyError("its file is locked")] * 2
+
+    def opening(directory: Path, owner: str) -> History:
+        if failures:
+            raise failures.pop()
+        return open_history(directory, owner)
+
+    monkeypatch.setattr(findings, "open_history", opening)
+    comparer = open_comparer(settings(), waiter)
+    assert comparer is not None
+    comparer.close()
+    said = {"for": "the history of findings", "reason": "its file is locked"}
+    assert log.lines[0] == ("warning", "Waiting", said)
+    failures.append(HistoryBusyError("its file is locked"))
+    waiter.stop.set()
+    with pytest.raises(Stopping):
+        open_comparer(settings(), waiter)
+
+
+def history_of_one(waiter: Waiter, folder: Path) -> ReportComparer:
+    """Return a comparer whose history has one finding, which was seen on ``DAY`` alone."""
+    comparer = open_comparer(settings(), waiter)
+    assert comparer is not None
+    comparer.commit(compare(comparer, folder)[0])
+    return comparer
+
+
+def is_known(comparer: ReportComparer, folder: Path) -> bool:
+    """Tell whether the finding of ``DAY`` is known on the next one."""
+    path, counts = compare(comparer, folder, DAY + timedelta(days=1))
+    comparer.discard(path)
+    assert counts["new"] + counts["recurring"] == 1
+    return counts["recurring"] == 1
+
+
+def test_history_begins_anew_where_opencti_has_no_state(home: Path, waiter: Waiter) -> None:
+    """Whatever else its state says, nothing was reset."""
+    comparer = history_of_one(waiter, home)
+    begin_anew_if_reset(comparer, with_day_open(State(), DAY))
+    assert is_known(comparer, home)
+    begin_anew_if_reset(comparer, State())
+    assert not is_known(comparer, home)
+    comparer.close()
+    begin_anew_if_reset(None, State())
+
+
+def test_what_was_not_reported_for_so_many_days_is_forgotten(home: Path, waiter: Waiter) -> None:
+    """Counted back from today."""
+    comparer = history_of_one(waiter, home)
+    forget_what_is_old(comparer, DAY + timedelta(days=90), 90)
+    assert is_known(comparer, home)
+    forget_what_is_old(comparer, DAY + timedelta(days=91), 90)
+    assert not is_known(comparer, home)
+    comparer.close()
+    forget_what_is_old(None, DAY, 90)

@@ -1,0 +1,445 @@
+"""Reports into OpenCTI from whatever source: what is counted, remembered, told, and closed."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from shadowserver_connector.connector import importer as module
+from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
+from shadowserver_connector.connector.importer import (
+    DaySummary,
+    DayWorks,
+    Importer,
+    Ledger,
+    ObtainedFile,
+    Result,
+    Skipped,
+    event_of,
+)
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.outcome import Failure, Outcome
+from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.waiting import Stopping, Waiter
+from tests.connector.test_run import convert_simply
+from tests.sink.pycti_fakes import FakeHelper
+
+DAY = date(2024, 1, 31)
+SHA256 = "ab" * 32
+
+
+def info(number: int = 0, day: date = DAY) -> ReportInfo:
+    """Return a report of a day."""
+    return ReportInfo("scan_ssl", day, f"{day}-scan_ssl-example-{number}.csv", "example", "id")
+
+
+class Notebook(Ledger):
+    """Writes down what is done with it, in order, with others who take part."""
+
+    def __init__(self) -> None:
+        self.lines: list[Any] = []
+        self.knows = False
+        self.postpones = False
+
+    def is_known(self, report: ReportInfo, sha256: str) -> bool:
+        """Tell what was said."""
+        self.lines.append(("is known", report, sha256))
+        return self.knows
+
+    def postpone(self, report: ReportInfo) -> bool:
+        """Tell what was said."""
+        self.lines.append(("postpone", report))
+        return self.postpones
+
+    def done(self, report: ReportInfo, sha256: str) -> None:
+        """Take it down."""
+        self.lines.append(("done", report, sha256))
+
+    def failed(self, report: ReportInfo) -> int:
+        """Take it down; it was the fourth time."""
+        self.lines.append(("failed", report))
+        return 4
+
+    def save(self) -> None:
+        """Take it down."""
+        self.lines.append("save")
+
+
+class Comparer:
+    """Stands for the history: writes down what is committed, and what is not."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self.notebook = notebook
+        self.failures: list[Exception] = []
+
+    def commit(self, path: Path) -> None:
+        """Add a report."""
+        self.notebook.lines.append(("commit", path))
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def discard(self, path: Path) -> None:
+        """Forget a report."""
+        self.notebook.lines.append(("discard", path))
+
+
+class World:
+    """A platform and an importer, with a file to import."""
+
+    def __init__(self, folder: Path) -> None:
+        self.helper = FakeHelper()
+        self.path = folder / "original.csv"
+        self.path.write_bytes(b"content")
+        self.notebook = Notebook()
+        self.comparer = Comparer(self.notebook)
+        waiter = Waiter(threading.Event(), self.helper.connector_logger, first_pause=0.001)
+        self.importer = Importer(
+            self.helper, abilities(self.helper), waiter, Options(), convert_simply, self.notebook
+        )
+
+    def change(self, **parts: Any) -> None:
+        """Replace parts of the importer."""
+        self.importer = replace(self.importer, **parts)
+
+    def obtain(self) -> ObtainedFile:
+        """Return the file."""
+        return ObtainedFile(self.path, SHA256)
+
+    def imported(self, *, obtain: Callable[[], ObtainedFile] | None = None) -> Result:
+        """Import one report in a work."""
+        with DayWorks(self.importer) as works:
+            return works.import_report(info(), obtain or self.obtain)
+
+    def works(self) -> list[dict[str, Any]]:
+        """Return the works that OpenCTI has."""
+        return list(self.helper.api.work.works.values())
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Return a platform that has never seen the connector."""
+    return World(tmp_path)
+
+
+@contextmanager
+def raised(error: BaseException) -> Iterator[None]:
+    """Expect just this error."""
+    with pytest.raises(type(error)) as caught:
+        yield
+    assert caught.value is error
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    """Return what raises an error whenever it is called."""
+
+    def call(*_: object) -> Any:
+        raise error
+
+    return call
+
+
+def test_report_is_committed_taken_down_told_and_saved_in_this_order(world: World) -> None:
+    """What is saved is in OpenCTI's queue, and in the history."""
+    told: list[Result] = []
+
+    def tell(result: Result, seconds: float) -> None:
+        told.append(result)
+        world.notebook.lines.append("tell")
+        assert len(world.helper.messages) == 2
+
+    world.change(comparer=world.comparer, tell=tell)
+    result = world.imported()
+    assert isinstance(result, Outcome)
+    assert told == [result]
+    assert world.notebook.lines == [
+        ("is known", info(), SHA256),
+        ("commit", world.path),
+        ("done", info(), SHA256),
+        "tell",
+        "save",
+    ]
+
+
+def test_conversion_is_given_the_file_the_report_and_the_options(world: World) -> None:
+    """And what it emits is delivered, with the file at hand."""
+    given: list[Any] = []
+
+    def convert(path: Path, report: ReportInfo, options: Options, emit: Any) -> Outcome:
+        given.append((path, report, options))
+        return convert_simply(path, report, options, emit)
+
+    options = Options(notes="none")
+    world.change(convert=convert, options=options)
+    world.imported()
+    assert given == [(world.path, info(), options)]
+    assert [len(stix["objects"]) for _, stix in world.helper.messages] == [1, 1]
+
+
+def test_time_of_a_report_is_from_its_download_to_its_last_chunk(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In seconds."""
+    ticks = itertools.count(1_000.0, 2.5)
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return next(ticks)
+
+    monkeypatch.setattr(module, "time", Clock)
+    told: list[float] = []
+    world.change(tell=lambda _, seconds: told.append(seconds))
+    world.imported()
+    assert told == [2.5]
+
+
+def test_known_content_is_taken_down_and_not_sent(world: World) -> None:
+    """Under its new id it needs no download the next time."""
+    world.notebook.knows = True
+    result = world.imported()
+    assert result == Skipped(info(), "Known under another id, nothing to send")
+    assert world.notebook.lines[-2:] == [("done", info(), SHA256), "save"]
+    assert world.helper.messages == world.works() == []
+
+
+def test_empty_report_is_left_to_a_later_run_where_there_is_one(world: World) -> None:
+    """It is neither done nor failed."""
+    world.notebook.postpones = True
+    result = world.imported(obtain=raising(NotReadyError("empty")))
+    assert result == Skipped(info(), "Still empty, asked for again by the next run")
+    assert world.notebook.lines == [("postpone", info()), "save"]
+
+
+def test_empty_report_is_a_failure_where_nobody_asks_again(world: World) -> None:
+    """As for a command."""
+    result = world.imported(obtain=raising(NotReadyError("it is empty")))
+    assert result == Failure(info(), "it is empty", 4, "NotReadyError")
+    assert world.notebook.lines == [("postpone", info()), ("failed", info()), "save"]
+
+
+def test_ledger_that_remembers_nothing(world: World) -> None:
+    """What a command has: all is new, each failure is the first, nothing is put off."""
+    ledger = Ledger()
+    assert ledger.is_known(info(), SHA256) is False
+    assert ledger.postpone(info()) is False
+    assert ledger.failed(info()) == 1
+    plain = Importer(world.helper, world.importer.can, world.importer.waiter, Options())
+    assert isinstance(plain.ledger, Ledger)
+    with DayWorks(plain) as works:
+        result = works.import_report(info(), raising(ReportUnreadableError("no header")))
+    assert result == Failure(info(), "no header", 1, "ReportUnreadableError")
+    assert plain.under_way == []
+
+
+def test_report_that_could_not_be_delivered_is_not_in_the_history(world: World) -> None:
+    """Of one that could not even be obtained, the history has heard nothing."""
+    world.change(comparer=world.comparer)
+    world.imported(obtain=raising(ReportUnreadableError("no header")))
+    assert world.notebook.lines == [("failed", info()), "save"]
+    world.notebook.lines.clear()
+    world.path.write_bytes(b"poison")
+    result = world.imported()
+    assert isinstance(result, Failure)
+    assert world.notebook.lines == [
+        ("is known", info(), SHA256),
+        ("discard", world.path),
+        ("failed", info()),
+        "save",
+    ]
+
+
+def test_history_waits_for_room_on_the_disk(world: World) -> None:
+    """The report is in OpenCTI's queue already: it must not go again for that."""
+    world.change(comparer=world.comparer)
+    world.comparer.failures = [OSError(errno.ENOSPC, "full")]
+    assert isinstance(world.imported(), Outcome)
+    assert world.notebook.lines.count(("commit", world.path)) == 2
+    assert len(world.helper.messages) == 2
+    assert world.helper.connector_logger.messages("warning") == ["Waiting"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_full_disk_is_no_failure_of_the_report(world: World, number: int) -> None:
+    """Every report would meet it; the work is closed on the way out."""
+    full = OSError(number, "full")
+    with raised(full):
+        world.imported(obtain=raising(full))
+    assert ("failed", info()) not in world.notebook.lines
+    assert world.importer.under_way == []
+
+
+def test_file_that_cannot_be_read_is_told_by_the_reports_name(world: World) -> None:
+    """Not as a defect; an error over another file is one."""
+    failing = OSError(errno.EIO, "Input/output error", str(world.path))
+    world.change(convert=raising(failing))
+    result = world.imported()
+    said = f"{info().file}: cannot be read: Input/output error"
+    assert result == Failure(info(), said, 4, "OSError")
+    for other in (OSError(errno.EIO, "x", "other.csv"), ValueError("secret")):
+        world.change(convert=raising(other))
+        result = world.imported()
+        assert isinstance(result, Failure)
+        assert result.reason.startswith(f"unexpected {type(other).__name__}")
+        assert result.cause == type(other).__name__
+    early = world.imported(obtain=raising(failing))
+    assert isinstance(early, Failure)
+    assert early.reason.startswith("unexpected OSError")
+
+
+def test_copy_is_kept_of_what_was_imported(world: World, tmp_path: Path) -> None:
+    """Where an archive is asked for; of what failed there is none."""
+    world.change(archive=tmp_path / "archive")
+    world.imported()
+    [kept] = (tmp_path / "archive").rglob("*.csv")
+    assert (kept.name, kept.read_bytes()) == (info().file, b"content")
+    assert (kept.parent / "SHA256SUMS").read_text() == f"{SHA256}  {kept.name}\n"
+    world.path.write_bytes(b"poison")
+    with DayWorks(world.importer) as works:
+        works.import_report(info(1), world.obtain)
+    assert [*(tmp_path / "archive").rglob("*.csv")] == [kept]
+
+
+def test_archive_that_cannot_be_written_costs_the_copy(world: World, tmp_path: Path) -> None:
+    """The report is imported all the same; the log says so."""
+    (tmp_path / "archive").write_bytes(b"a file")
+    world.change(archive=tmp_path / "archive")
+    assert isinstance(world.imported(), Outcome)
+    assert [level for level, _, _ in world.helper.connector_logger.lines] == ["error"]
+    assert ("done", info(), SHA256) in world.notebook.lines
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("", "Shadowserver reports of 2024-01-31"),
+        ("backfill", "Shadowserver reports of 2024-01-31 (backfill)"),
+    ],
+)
+def test_work_says_what_sends_by_hand(world: World, command: str, name: str) -> None:
+    """So that the connector leaves it alone while the command lives."""
+    world.change(command=command)
+    world.imported()
+    assert [work["name"] for work in world.works()] == [name]
+
+
+def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
+    """In the order of the days' first reports; they count as under way until they are closed."""
+    yesterday = DAY - timedelta(days=1)
+    with DayWorks(world.importer) as works:
+        assert world.importer.under_way == []
+        for number, day in enumerate((DAY, yesterday, DAY)):
+            works.import_report(info(number, day), world.obtain)
+        assert len(world.importer.under_way) == 2
+        works.fail(Failure(info(9, yesterday), "no such file"))
+        summary, message = works.summary(yesterday)
+    assert (summary.day, summary.imported, len(summary.failures)) == (yesterday, 1, 1)
+    assert message == (
+        f"{yesterday}: 1 report, 10 findings, 2 objects sent, 0 skipped, 1 failed; "
+        f"failed: {info(9, yesterday).file}: no such file"
+    )
+    assert [(work["message"], work["in_error"]) for work in world.works()] == [
+        (f"{DAY}: 2 reports, 20 findings, 4 objects sent, 0 skipped, 0 failed", False),
+        (message, True),
+    ]
+    assert world.importer.under_way == []
+
+
+def test_day_of_failures_alone_opens_a_work_from_the_third_time(world: World) -> None:
+    """Two failures may be gone by the next run."""
+    for times in (2, 3):
+        with DayWorks(world.importer) as works:
+            works.fail(Failure(info(), "no header", times))
+        assert len(world.works()) == times - 2
+    [work] = world.works()
+    assert work["in_error"] is True
+    assert work["message"].endswith(f"failed (3 runs in a row): {info().file}: no header")
+
+
+def test_error_ends_all_works_with_one_attempt(world: World) -> None:
+    """Each says how far it came and what ended it."""
+    seen: list[BaseException] = []
+
+    def ending(error: BaseException) -> str:
+        seen.append(error)
+        return "ended by a test"
+
+    world.change(ending=ending)
+    stop = Stopping()
+    with raised(stop), DayWorks(world.importer) as works:
+        works.import_report(info(), world.obtain)
+        works.import_report(info(1, DAY + timedelta(days=1)), world.obtain)
+        raise stop
+    assert seen == [stop, stop]
+    assert [work["message"] for work in world.works()] == [
+        f"{day}: 1 report, 10 findings, 2 objects sent, 0 skipped, 0 failed; ended by a test"
+        for day in (DAY, DAY + timedelta(days=1))
+    ]
+    assert [work["in_error"] for work in world.works()] == [False, False]
+    assert world.importer.under_way == []
+
+
+def test_work_that_cannot_be_closed_on_the_way_out_is_left_to_the_next_run(world: World) -> None:
+    """It is said, and the error that ended it is the one that comes out."""
+    error = RuntimeError("a defect")
+    with raised(error), DayWorks(world.importer) as works:
+        works.import_report(info(), world.obtain)
+        world.helper.api.work.failures = [requests.ConnectionError()]
+        raise error
+    assert world.helper.connector_logger.lines == [
+        ("warning", "The work could not be closed", {"day": "2024-01-31"})
+    ]
+    assert "message" not in world.works()[0]
+    assert world.importer.under_way == []
+
+
+def test_any_error_interrupts_where_nobody_says_more(world: World) -> None:
+    """As for a command."""
+    error = KeyError("x")
+    with raised(error), DayWorks(world.importer) as works:
+        works.import_report(info(), world.obtain)
+        raise error
+    assert world.works()[0]["message"].endswith("0 failed; interrupted")
+
+
+def outcome(**changes: Any) -> Outcome:
+    """Return what became of a report of two rows."""
+    return Outcome(
+        info(), "low", rows=2, noted=1, merged=1, filtered=0, cut=0, chunks=1, objects={},
+        size=1, sha256="", **changes,
+    )  # fmt: skip
+
+
+def test_those_who_keep_count_are_told_what_became_of_a_report() -> None:
+    """Each kind of result is an event of its own."""
+    done = outcome()
+    assert event_of(done, 1.5) == ReportDone(done, 1.5)
+    assert event_of(Skipped(info(), "known"), 1.5) == ReportSkipped(info().file)
+    failure = Failure(info(), "no header", 3, "ReportUnreadableError")
+    assert event_of(failure, 1.5) == ReportFailed(
+        info().file, "no header", "ReportUnreadableError", 3
+    )
+
+
+def test_day_adds_up_what_its_reports_came_to() -> None:
+    """Verdicts of the reports that were compared; others have none."""
+    summary = DaySummary(DAY)
+    for over_time in ({"new": 1, "gone": 2}, None, {"new": 1_000, "gone": 0}):
+        summary.add(outcome(over_time=over_time))
+    summary.add(Skipped(info(), "known"))
+    summary.add(Failure(info(), "no header"))
+    assert summary.message(7) == (
+        "2024-01-31: 3 reports, 6 findings (1,001 new, 2 gone), 7 objects sent, 1 skipped, "
+        f"1 failed; failed: {info().file}: no header"
+    )
