@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.connector.day import DayLedger
 from shadowserver_connector.connector.run import run_window
+from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.history.database import DAMAGED, FILE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.compare import CLEARED, ReportComparer, compared_by
 from shadowserver_connector.pipeline.processes import ProcessExecutor
+from shadowserver_connector.sink.opencti import Delivery
+from shadowserver_connector.waiting import Stopping
 from tests.connector.test_run import TODAY, FakeApi, importer, report
 from tests.mapping.conversion import csv_bytes
 from tests.sink.pycti_fakes import FakeHelper
@@ -214,14 +219,39 @@ def test_once_a_week_an_observation_is_brought_up_to_date(tmp_path: Path, repeat
     assert len(refreshed) == len(set(refreshed)) == HOSTS
 
 
-def test_a_report_that_fails_is_not_in_the_history(days: Days) -> None:
-    """The next run finds its findings new."""
-    days.helper.sending_failures = [ValueError({"name": "TOO_LARGE", "error_message": "x"})]
-    days.api.content[report(TODAY)] = b"\n\n"
-    days.run_once()
-    days.api.content.clear()
-    days.run(hosts())
+def test_a_report_that_is_not_delivered_is_not_in_the_history(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run finds its findings new, though some of them arrived."""
+    send = Delivery.send
+
+    def lose_findings(delivery: Delivery, chunk: Chunk, original: Path) -> None:
+        send(delivery, chunk, original)
+        if chunk.kind == "findings":
+            raise SkippableError("the work was deleted")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Delivery, "send", lose_findings)
+        assert "note" in kinds(days.run(hosts()))
+    assert "note" in kinds(days.run_once())
     assert "(40 new, " in days.last_work()
+
+
+def test_a_process_that_dies_before_the_state_is_stored(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report comes again, and is told as it was; the day after knows it."""
+
+    def die(ledger: DayLedger) -> None:
+        raise Stopping
+
+    with monkeypatch.context() as dying:
+        dying.setattr(DayLedger, "save", die)
+        with pytest.raises(Stopping):
+            days.run(hosts())
+    days.run_once()
+    assert "(40 new, 0 changed, 0 recurring" in days.last_work()
+    assert kinds(days.run(hosts())) == ["artifact", "report"]
 
 
 def test_a_reset_clears_the_history(days: Days) -> None:
