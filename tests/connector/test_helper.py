@@ -165,6 +165,8 @@ def test_everything_is_logged_where_that_is_asked_for(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the log level ``debug``."""
+    # As in a process that has not connected before.
+    logging.getLogger("api").setLevel(logging.NOTSET)
     name = ENVIRONMENT["CONNECTOR_NAME"]
     line = logging.LogRecord(name, 30, "", 0, f"{name} sending bundle to queue", None, None)
     debug = load_settings(environ={**ENVIRONMENT, "CONNECTOR_LOG_LEVEL": "debug"})

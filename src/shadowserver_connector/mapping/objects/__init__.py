@@ -4,6 +4,7 @@ certificates       X.509 certificates and SSH keys: what a service proves its id
 collector          what some cells of a row become, made once for each different combination of
                    cells
 hosts              an address and what describes it: names, MAC, AS, country, accounts
+links              which relationships are made: those that nothing else of a row says
 report_and_case    the Report in its parts and the Case, as each chunk carries them
 section_layout     what the cells of a section are, the same for every row: nothing here is
                    decided per row
