@@ -165,7 +165,7 @@ def test_history_that_another_process_has_is_left_to_it(
     with pytest.raises(HistoryInUseError):
         open_comparer(settings(), waiter)
     assert open_comparer_beside(settings(), waiter) is None
-    reason = "the connector is running, and has it for itself"
+    reason = "another process has it for itself"
     assert log.lines == [("warning", NO_HISTORY, {"reason": reason})]
     first.close()
     second = open_comparer_beside(settings(), waiter)

@@ -79,14 +79,16 @@ def test_convert_writes_to_its_output_only(tmp_path: Path, workers: int) -> None
 
 
 def test_the_connector_writes_to_tmpdir_only(world: World, tmp_path: Path) -> None:
-    """As in a container whose root is read-only: all is sent, and no file but the status stays."""
+    """As in a container whose root is read-only: all is sent, and the status and the history stay."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environ = read_only_but(tmp_path / "hook", temporary)
+    state = temporary / "state"
+    environ["shadowserver_state_dir"] = str(state)
     assert world.run(home=HOME, **environ) == 0, world.logs()[-3000:]
     assert "refused" not in world.logs()
     assert world.done() == 4
-    files = [path for path in temporary.rglob("*") if path.is_file()]
+    files = [path for path in temporary.rglob("*") if path.is_file() and path.parent != state]
     assert [path.suffixes for path in files] == [[".status", ".json"]]
 
 

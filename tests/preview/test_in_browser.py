@@ -56,7 +56,7 @@ def show(browser: Page, make_job: MakeJob, tmp_path: Path) -> Iterator[Show]:
 
     def open_page(*job: object) -> Page:
         path = tmp_path / "page.html"
-        write_page([make_job(*job)], path, Options())
+        write_page([make_job(*job)], path, Options(relationships=None))
         browser.complaints()
         browser.open(path)
         opened.append(path.as_uri())

@@ -50,13 +50,13 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
 
 
 def open_comparer_beside(settings: Settings, waiter: Waiter) -> ReportComparer | None:
-    """Return the same for a command; ``None``, with a warning, where the connector runs beside."""
+    """Return the same; ``None``, with a warning, where another process has the history."""
     try:
         return open_comparer(settings, waiter)
     except HistoryInUseError:
         # Outside of the handler: pycti logs the traceback of the error that is being handled.
         pass
-    waiter.log.warning(NO_HISTORY, {"reason": "the connector is running, and has it for itself"})
+    waiter.log.warning(NO_HISTORY, {"reason": "another process has it for itself"})
     return None
 
 
