@@ -79,7 +79,7 @@ def test_convert_writes_to_its_output_only(tmp_path: Path, workers: int) -> None
 
 
 def test_the_connector_writes_to_tmpdir_only(world: World, tmp_path: Path) -> None:
-    """As in a container whose root is read-only: all is sent, and the status and the history stay."""
+    """As in a container whose root is read-only: all is sent, status and history stay."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environ = read_only_but(tmp_path / "hook", temporary)
