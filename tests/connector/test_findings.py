@@ -17,10 +17,9 @@ from shadowserver_connector.connector.findings import (
     begin_anew_if_reset,
     forget_what_is_old,
     open_comparer,
-    open_comparer_beside,
     state_directory,
 )
-from shadowserver_connector.errors import HistoryBusyError, HistoryError, HistoryInUseError
+from shadowserver_connector.errors import HistoryBusyError, HistoryError
 from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.pipeline.compare import ReportComparer
@@ -69,7 +68,8 @@ def compare(
     row = (f"{day} 10:00:00", "medium", "192.0.2.1", "443", "tcp", "ssl")
     path.write_bytes(csv_bytes(("timestamp", "severity", "ip", "port", "protocol", "tag"), [row]))
     info = ReportInfo("scan_ssl", day, path.name, list="example")
-    return path, comparer.compare(path, info).counts
+    compared = comparer.compare(path, info)
+    return path, {} if compared is None else compared.counts
 
 
 def test_history_lies_where_it_is_set_to(home: Path) -> None:
@@ -136,7 +136,7 @@ def test_usual_directory_that_cannot_be_written_costs_the_history(
     ((level, message, meta),) = log.lines
     assert (level, message) == (
         "warning",
-        "There is no history of findings: everything is sent in full",
+        "There is no history of findings: reports are sent in full",
     )
     assert ".local" in meta["reason"]
     cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"
@@ -150,26 +150,41 @@ def test_chosen_directory_that_cannot_be_written_is_an_error(
     (home / "chosen").write_bytes(b"a file")
     with pytest.raises(HistoryError, match="chosen"):
         open_comparer(settings(state_dir=home / "chosen"), waiter)
-    with pytest.raises(HistoryError, match="chosen"):
-        open_comparer_beside(settings(state_dir=home / "chosen"), waiter)
     assert log.lines == []
 
 
 def test_history_that_another_process_has_is_left_to_it(
     home: Path, waiter: Waiter, log: FakeLog
 ) -> None:
-    """A second connector must not run; a command sends in full, and says so."""
+    """Reports are not compared meanwhile, which is said once; afterwards they are again."""
+    first, second = history_of_one(waiter, home), open_comparer(settings(), waiter)
+    assert second is not None
+    log.lines.clear()
+    for number in (1, 2):
+        path, counts = compare(second, home, DAY + timedelta(days=number))
+        assert counts == {}
+        second.commit(path)
+        second.forget(DAY)
+    assert log.lines == []  # it was said when the second was opened
+    first.close()
+    assert is_known(second, home)
+    second.close()
+
+
+def test_history_that_another_process_takes_is_told_each_time(
+    home: Path, waiter: Waiter, log: FakeLog
+) -> None:
+    """Once, with the directory."""
     first = open_comparer(settings(), waiter)
     assert first is not None
     log.lines.clear()
-    with pytest.raises(HistoryInUseError):
-        open_comparer(settings(), waiter)
-    assert open_comparer_beside(settings(), waiter) is None
-    reason = "another process has it for itself"
-    assert log.lines == [("warning", NO_HISTORY, {"reason": reason})]
-    first.close()
-    second = open_comparer_beside(settings(), waiter)
+    second = open_comparer(settings(), waiter)
     assert second is not None
+    compare(second, home)
+    ((level, message, meta),) = log.lines
+    assert (level, message) == ("warning", NO_HISTORY)
+    assert "another instance has its history there" in meta["reason"]
+    first.close()
     second.close()
 
 

@@ -23,7 +23,7 @@ from shadowserver_connector.cli.console import (
     progress,
 )
 from shadowserver_connector.cli.usage import made_folder
-from shadowserver_connector.connector.findings import open_comparer_beside
+from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.importer import Importer, Result
 from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.errors import OK, SOME_FAILED
@@ -139,7 +139,7 @@ def _importer(loaded: LoadedSettings, command: str) -> Iterator[Importer]:
     helper, waiter = open_session(loaded, ConsoleLog())
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
-    comparer = open_comparer_beside(loaded.settings, waiter)
+    comparer = open_comparer(loaded.settings, waiter)
     try:
         yield Importer(
             helper, can, waiter, options, compared_by(comparer), comparer=comparer, command=command

@@ -3,61 +3,68 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.errors import HistoryError, HistoryInUseError
-from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.state.imported import State
-from shadowserver_connector.waiting import HISTORY, Waiter
+from shadowserver_connector.waiting import HISTORY, Log, Waiter
 
-NO_HISTORY: Final = "There is no history of findings: everything is sent in full"
+NO_HISTORY: Final = "There is no history of findings: reports are sent in full"
 
 
 def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
     """Return what compares reports with the connector's history of findings; it has to be closed.
 
-    ``None``, with a warning, where the usual directory cannot be written. Raises HistoryInUseError
-    where another instance uses it, HistoryError where ``SHADOWSERVER_STATE_DIR`` names a directory
-    that cannot be used, and Stopping.
+    While another process has the history, reports are not compared, and the log says so. ``None``,
+    with a warning, where the usual directory cannot be written. Raises HistoryError where
+    ``SHADOWSERVER_STATE_DIR`` names a directory that cannot be used, and Stopping.
     """
-    chosen, owner = settings.shadowserver, settings.connector.id or ""
-    directory = state_directory(settings)
+    chosen = settings.shadowserver
+    opening = _unless_in_use(state_directory(settings), settings.connector.id or "", waiter.log)
 
     def opened() -> ReportComparer:
         return ReportComparer(
-            lambda: open_history(directory, owner),
-            waiter.log,
-            absence=chosen.resurfaced_after,
-            refresh=chosen.refresh_days,
+            opening, waiter.log, absence=chosen.resurfaced_after, refresh=chosen.refresh_days
         )
 
     try:
         return waiter.until(HISTORY, opened)
-    except HistoryInUseError:
-        raise
     except HistoryError as error:
         if chosen.state_dir is not None:
             raise
         reason = str(error)
+    # Outside of the handler: pycti logs the traceback of the error that is being handled.
     cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"
     waiter.log.warning(NO_HISTORY, {"reason": reason, "cure": cure})
     return None
 
 
-def open_comparer_beside(settings: Settings, waiter: Waiter) -> ReportComparer | None:
-    """Return the same; ``None``, with a warning, where another process has the history."""
-    try:
-        return open_comparer(settings, waiter)
-    except HistoryInUseError:
-        # Outside of the handler: pycti logs the traceback of the error that is being handled.
-        pass
-    waiter.log.warning(NO_HISTORY, {"reason": "another process has it for itself"})
-    return None
+def _unless_in_use(directory: Path, owner: str, log: Log) -> Callable[[], History | None]:
+    """Return what opens a history, and says once for each time that another process has it."""
+    is_told = False
+
+    def opened() -> History | None:
+        nonlocal is_told
+        try:
+            history = open_history(directory, owner)
+        except HistoryInUseError as error:
+            reason = str(error)
+        else:
+            is_told = False
+            return history
+        if not is_told:
+            is_told = True
+            log.warning(NO_HISTORY, {"reason": reason})
+        return None
+
+    return opened
 
 
 def state_directory(settings: Settings) -> Path:

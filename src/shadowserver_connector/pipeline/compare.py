@@ -48,14 +48,15 @@ def feed_of(info: ReportInfo) -> ReportFeed:
 class ReportComparer:
     """Compares reports with a history, and adds each to it once it is delivered.
 
-    It may be used from several threads. A history that turns out damaged is begun anew, which is
-    logged: what was known is lost, and a day is sent in full. Methods raise what else `History`
-    raises.
+    It may be used from several threads. Where there is no history now, as another process has it,
+    nothing is compared, and it is tried again with the next report. A history that turns out
+    damaged is begun anew, which is logged: what was known is lost, and a day is sent in full.
+    Methods raise what else `History` and `open_history` raise.
     """
 
     def __init__(
         self,
-        open_history: Callable[[], History],
+        open_history: Callable[[], History | None],
         log: Log,
         *,
         absence: int = ABSENCE,
@@ -68,13 +69,10 @@ class ReportComparer:
         self._refresh = refresh
         self._lock = threading.Lock()
         self._waiting: dict[Path, _Compared] = {}
-        self._history = open_history()
-        if self._history.opened == "damaged":
-            log.error(DAMAGED, {"history": str(self._history.path)})
-        elif self._history.opened == "new":
-            log.info(STARTED, {"history": str(self._history.path)})
+        self._history: History | None = None
+        self._opened()
 
-    def compare(self, path: Path, info: ReportInfo) -> Comparison:
+    def compare(self, path: Path, info: ReportInfo) -> Comparison | None:
         """Compare all rows of a report with the history, and keep them for `commit`.
 
         Rows that a setting leaves out count as well: they were reported. Raises as `open_table`
@@ -82,10 +80,12 @@ class ReportComparer:
         """
         with self._lock:
             self._discard(path)
+            if self._opened() is None:
+                return None
             compared = _compared(path, info)
             self._waiting[path] = compared
-            return self._again_if_damaged(
-                lambda: self._history.compare(
+            return self._ask(
+                lambda history: history.compare(
                     compared.feed,
                     info.day,
                     compared.rows,
@@ -108,8 +108,8 @@ class ReportComparer:
             compared = self._waiting.get(path)
             if compared is None:
                 return
-            self._again_if_damaged(
-                lambda: self._history.commit(compared.feed, compared.info.day, compared.rows)
+            self._ask(
+                lambda history: history.commit(compared.feed, compared.info.day, compared.rows)
             )
             self._discard(path)
 
@@ -121,35 +121,58 @@ class ReportComparer:
     def forget(self, before: date) -> None:
         """Forget findings that were last seen before a day."""
         with self._lock:
-            self._again_if_damaged(lambda: self._history.forget(before))
+            self._ask(lambda history: history.forget(before))
 
     def clear(self) -> None:
         """Forget everything, as OpenCTI was reset; said where there was anything."""
         with self._lock:
-            if self._again_if_damaged(lambda: self._history.clear()):
-                self._log.warning(CLEARED, {"history": str(self._history.path)})
+            if self._ask(lambda history: history.clear()):
+                self._log.warning(CLEARED)
 
     def close(self) -> None:
         """Close the history; what is not committed is forgotten."""
         with self._lock:
             for path in list(self._waiting):
                 self._discard(path)
-            self._history.close()
+            self._close()
 
     def _discard(self, path: Path) -> None:
         compared = self._waiting.pop(path, None)
         if compared is not None:
             compared.stack.close()
 
-    def _again_if_damaged(self, call: Callable[[], T]) -> T:
+    def _ask(self, call: Callable[[History], T]) -> T | None:
+        """Return what the history says; ``None`` where there is none now."""
+        history = self._opened()
+        if history is None:
+            return None
         try:
-            return call()
+            return call(history)
         except HistoryDamagedError as error:
             reason = str(error)
         self._log.error(DAMAGED, {"reason": reason})
-        self._history.close()
-        self._history = self._open()
-        return call()
+        self._close()
+        history = self._opened()
+        return None if history is None else call(history)
+
+    def _opened(self) -> History | None:
+        if self._history is None:
+            self._history = self._open()
+            if self._history is not None:
+                self._say(self._history)
+        return self._history
+
+    def _say(self, history: History) -> None:
+        said = {"history": str(history.path)}
+        if history.opened == "damaged":
+            self._log.error(DAMAGED, said)
+        elif history.opened == "new":
+            self._log.info(STARTED, said)
+
+    def _close(self) -> None:
+        history, self._history = self._history, None
+        if history is not None:
+            history.close()
 
 
 DAMAGED: Final = "The history of findings was damaged and begins anew; a day is sent in full"

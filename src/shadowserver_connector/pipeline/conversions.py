@@ -228,7 +228,7 @@ class Conversions:
         self._spool = spool
         self._comparer = comparer
         self._begun: dict[Path, Future[Conversion]] = {}
-        self._compared: dict[Path, Comparison] = {}
+        self._compared: dict[Path, Comparison | None] = {}
 
     def begin(self, path: Path, info: ReportInfo, options: Options) -> None:
         """Begin to convert a report, unless that was begun already, or has to be in its turn.

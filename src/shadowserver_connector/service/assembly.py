@@ -14,7 +14,7 @@ from typing import Any
 from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.connector.day import ReportSource, Subscription
 from shadowserver_connector.connector.events import Observe, Retried, both
-from shadowserver_connector.connector.findings import open_comparer_beside
+from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api, warn_of_unknown_names
@@ -85,7 +85,7 @@ class Process:
         say_what_pycti_lacks(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
         workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id or ""))
-        comparer = open_comparer_beside(settings, self.waiter)
+        comparer = open_comparer(settings, self.waiter)
         if comparer is not None:
             stack.callback(comparer.close)
         source = ReportSource(
