@@ -59,8 +59,9 @@ format: $(VENV)/.dev ## rewrite the sources in the project's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-typecheck: $(VENV)/.dev ## mypy --strict on the package
+typecheck: $(VENV)/.dev ## mypy --strict on the package, its benchmarks and scripts
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks scripts
 
 demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, in one command
 	$(BIN)/shadowserver-connector demo -o demo-output

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from difflib import ndiff
+from functools import partial
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -146,7 +147,7 @@ class Testing:
             while waiting and len(running) < self.jobs:
                 name = waiting.pop()
                 items = callers.get(mangled_name_from_mutant_name(name), ())
-                running[name] = Fork(lambda n=name, i=items: self._noticing(n, i))
+                running[name] = Fork(partial(self._noticing, name, items))
             time.sleep(0.005)
             for name in [name for name, fork in running.items() if fork.is_over()]:
                 said = running.pop(name).said() or "(its process had to be ended)"
