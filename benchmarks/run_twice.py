@@ -31,7 +31,10 @@ def _run_twice(parts: Connector, settings: ShadowserverSettings) -> None:
     sys.stdout.flush()
     sys.stdin.readline()
     days = window(
-        parts.state_store.read(), datetime.now(UTC).date(), settings.initial_lookback, settings.lookback
+        parts.state_store.read(),
+        datetime.now(UTC).date(),
+        settings.initial_lookback,
+        settings.lookback,
     )
     took = timed(parts.run)
     found = {"days": len(days), "wall": took.wall, "cpu": took.cpu}

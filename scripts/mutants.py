@@ -102,7 +102,13 @@ def test(package: str, jobs: int, *, again: bool) -> tuple[list[Mutant], list[Mu
     tree.mkdir(parents=True)
     copy(PROJECT, tree)
     (WORK / package / "known.json").write_text(known, encoding="utf-8")
-    command = [sys.executable, "-W", "ignore", str(ROOT / "scripts" / "mutants_testing.py"), package]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(ROOT / "scripts" / "mutants_testing.py"),
+        package,
+    ]
     path = os.pathsep.join(map(str, (tree / "src", tree)))
     with (WORK / package / "pytest.log").open("wb") as log:
         done = subprocess.run(  # noqa: S603 - this file's neighbour
