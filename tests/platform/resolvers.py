@@ -185,7 +185,16 @@ def _held(platform: Platform, given: Mapping[str, Any]) -> dict[str, Any]:
     if only["key"] != "ids" or given["first"] < len(only["values"]):
         raise PlatformError("UNSUPPORTED_ERROR", "only a filter by ids is known here, on one page")
     found = [platform.store.find(each) for each in only["values"]]
-    return _edges([_shown(thing) for thing in found if thing is not None])
+    return _edges([
+        _shown(thing) | {"objectLabel": _labels(platform, thing)}
+        for thing in found
+        if thing is not None
+    ])  # fmt: skip
+
+
+def _labels(platform: Platform, thing: Thing) -> list[dict[str, str]]:
+    labels = map(platform.store.find, thing.many.get("labels", ()))
+    return [{"value": label.attributes["value"]} for label in labels if label is not None]
 
 
 def _wanted(given: Mapping[str, Any], key: str) -> str:

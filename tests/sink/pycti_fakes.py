@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -122,6 +123,10 @@ class FakeHelper:
     query_failures: list[BaseException] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     """Ids of what the platform has."""
+    labels: dict[str, set[str]] = field(default_factory=dict)
+    """By id: all labels that it was sent."""
+    scores: dict[str, int] = field(default_factory=dict)
+    """By id: the score that it was sent last."""
     lookups: list[list[str]] = field(default_factory=list)
     """Ids of which the platform was asked whether it has them, by call."""
     pings: int = 0
@@ -165,7 +170,19 @@ class FakeHelper:
         if self.sending_failures:
             raise self.sending_failures.pop(0)
         self.messages.extend((work_id, part) for part in parts)
+        for each in stix["objects"]:
+            self._keep(each)
         return [json.dumps(part) for part in parts]
+
+    def _keep(self, stix: Mapping[str, Any]) -> None:
+        self.labels.setdefault(stix["id"], set()).update(stix.get("x_opencti_labels", ()))
+        if "x_opencti_score" in stix:
+            self.scores[stix["id"]] = stix["x_opencti_score"]
+
+    def _tagging(self, stix_id: str) -> dict[str, Any]:
+        """Return what the platform shows of an observable's labels and score."""
+        labels = [{"value": label.lower()} for label in self.labels.get(stix_id, ())]
+        return {"objectLabel": labels, "x_opencti_score": self.scores.get(stix_id)}
 
     def get_state(self) -> dict[str, Any] | None:
         """Return the state that the helper holds."""
@@ -226,7 +243,7 @@ class FakeHelper:
 
     def _look_up(self, ids: list[str]) -> dict[str, Any]:
         self.lookups.append(ids)
-        edges = [{"node": _node(each)} for each in ids if each in self.held]
+        edges = [{"node": _node(each) | self._tagging(each)} for each in ids if each in self.held]
         return {"data": {"stixObjectOrStixRelationships": {"edges": edges}}}
 
     def _read(self, connector_id: str) -> dict[str, Any]:

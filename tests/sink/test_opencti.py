@@ -4,7 +4,7 @@ import base64
 import errno
 import json
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ AUTHOR = "identity--00000000-0000-5000-8000-000000000001"
 MARKING = "marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9"
 REPORT = "report--00000000-0000-5000-8000-00000000000b"
 ARTIFACT = "artifact--00000000-0000-5000-8000-00000000000a"
+CERTIFICATE = "x509-certificate--00000000-0000-5000-8000-00000000000c"
 
 
 def encoded(stix_id: str, **fields: Any) -> Encoded:
@@ -284,12 +285,46 @@ def compared(*ids: str, recurring: Collection[str] = (), report_refs: int = 0) -
 
 def test_of_what_recurs_only_that_goes_which_opencti_lacks(original: Path) -> None:
     """It is asked of that, and of what its id says all about; the rest goes in any case."""
-    helper = FakeHelper(held={AUTHOR, IP % 1, IP % 3, REPORT})
+    helper = FakeHelper(held={AUTHOR, IP % 1, CERTIFICATE, REPORT})
     batch = delivery(helper, quick(helper))
-    batch.send(compared(IP % 1, IP % 2, IP % 3, recurring=[IP % 1, IP % 2]), original)
+    batch.send(compared(IP % 1, IP % 2, CERTIFICATE, recurring=[IP % 1, IP % 2]), original)
     assert helper.lookups == [sorted([AUTHOR, MARKING, IP % 1, IP % 2])]
-    assert helper.sent_ids() == {MARKING: 1, IP % 2: 1, IP % 3: 1, REPORT: 1}
+    assert helper.sent_ids() == {MARKING: 1, IP % 2: 1, CERTIFICATE: 1, REPORT: 1}
     assert helper.api.work.works["work-1"]["expected"] == 4 == batch.objects
+
+
+@pytest.mark.parametrize(
+    ("labels", "score", "held_labels", "held_score", "goes"),
+    [
+        ((), None, (), None, False),
+        (("ssh",), None, ("other", "ssh"), 40, False),
+        (("SSH",), 75, ("ssh",), 75, False),
+        (("ssh",), 75, ("ssh",), 90, True),
+        (("ssh",), 75, ("ssh",), None, True),
+        (("ssh", "telnet"), None, ("ssh",), None, True),
+    ],
+)
+def test_observable_of_a_new_finding_goes_where_labels_or_score_are_new(
+    labels: Sequence[str],
+    score: int | None,
+    held_labels: Sequence[str],
+    held_score: int | None,
+    goes: bool,
+    original: Path,
+) -> None:
+    """Most new findings are of an address that OpenCTI has, and says the same of."""
+    held_scores = {} if held_score is None else {IP % 1: held_score}
+    helper = FakeHelper(held={IP % 1}, labels={IP % 1: set(held_labels)}, scores=held_scores)
+    stix: dict[str, Any] = {"id": IP % 1, "type": "ipv4-addr", "x_opencti_labels": labels}
+    if score is not None:
+        stix["x_opencti_score"] = score
+    chunk = compared(IP % 1)
+    objects = [
+        Encoded(each.id, json.dumps(stix).encode()) if each.id == IP % 1 else each
+        for each in chunk.objects
+    ]
+    delivery(helper, quick(helper)).send(replace(chunk, objects=tuple(objects)), original)
+    assert (IP % 1 in helper.sent_ids()) is goes
 
 
 def test_what_is_known_to_be_delivered_is_not_asked_of_again(original: Path) -> None:
@@ -301,8 +336,9 @@ def test_what_is_known_to_be_delivered_is_not_asked_of_again(original: Path) -> 
     batch.send(compared(IP % 1, report_refs=1), original)
     batch.send(compared(IP % 1, IP % 2, report_refs=2), original)
     assert helper.lookups == [
-        [AUTHOR, MARKING],  # which OpenCTI did not have then
+        [AUTHOR, IP % 1, MARKING],  # which OpenCTI did not have then
         [AUTHOR, MARKING, IP % 1],
+        [IP % 2],
     ]
     assert helper.sent_ids() == {AUTHOR: 1, MARKING: 1, IP % 1: 1, IP % 2: 1, REPORT: 3}
 
@@ -338,7 +374,7 @@ def test_where_opencti_is_behind_what_recurs_is_not_sent_again(original: Path) -
     assert IP % 1 not in helper.sent_ids()
     assert IP % 3 not in helper.sent_ids()
     assert helper.sent_ids()[IP % 2] == 1
-    assert {each for ids in helper.lookups for each in ids} == {AUTHOR, MARKING}
+    assert {each for ids in helper.lookups for each in ids} == {AUTHOR, MARKING, IP % 2}
     assert 99 - len(helper.queue_numbers) == 3  # two for room, one for the import
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import requests
 
+from shadowserver_connector.bundle.chunk import Tagging
 from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.sink import works
-from shadowserver_connector.sink.delivered import existing_ids
+from shadowserver_connector.sink.delivered import held_objects
 from shadowserver_connector.sink.platform import (
     Abilities,
     abilities,
@@ -339,15 +340,23 @@ def test_import_is_awaited_of_an_opencti_that_is_away_for_a_while() -> None:
 
 def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
     """Any of an object's ids counts; answers to what was not asked are passed over."""
-    nodes = [
+    nodes: list[dict[str, Any]] = [
         {"standard_id": "a", "x_opencti_stix_ids": None},
-        {"standard_id": "x", "x_opencti_stix_ids": ["b", "y"]},
+        {
+            "standard_id": "x",
+            "x_opencti_stix_ids": ["b", "y"],
+            "objectLabel": [{"value": "ssh"}, {"value": "Two"}],
+            "x_opencti_score": 75,
+        },
         {"standard_id": "z"},
     ]
     edges = [{"node": node} for node in nodes]
     query = Calls({"data": {"stixObjectOrStixRelationships": {"edges": edges}}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
-    assert existing_ids(helper, ["a", "b", "c"]) == {"a", "b"}
+    assert held_objects(helper, ["a", "b", "c"]) == {
+        "a": Tagging(frozenset(), None),
+        "b": Tagging(frozenset({"ssh", "two"}), 75),
+    }
     [((_, variables), _)] = query.calls
     assert variables == {
         "filters": {
@@ -364,7 +373,7 @@ def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
     query = Calls({"data": {"stixObjectOrStixRelationships": None}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
     ids = [str(number) for number in range(401)]
-    assert existing_ids(helper, ids) == frozenset()
+    assert held_objects(helper, ids) == {}
     asked = [args[1]["filters"]["filters"][0]["values"] for args, _ in query.calls]
     assert [len(each) for each in asked] == [200, 200, 1]
     assert [each for some in asked for each in some] == ids
@@ -373,10 +382,10 @@ def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
 def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
     """A platform that refuses to tell holds nothing, as far as anyone knows."""
     helper = SimpleNamespace(api=SimpleNamespace(query=Calls(NAMED)))
-    assert existing_ids(helper, ["a"]) == frozenset()
+    assert held_objects(helper, ["a"]) == {}
     helper.api.query = Calls(requests.ConnectionError())
     with pytest.raises(SinkUnavailableError, match="ConnectionError"):
-        existing_ids(helper, ["a"])
+        held_objects(helper, ["a"])
 
 
 @pytest.mark.parametrize(

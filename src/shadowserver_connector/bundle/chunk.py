@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 import orjson
 
@@ -30,10 +30,37 @@ _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
 _TOLD_BY_ID: Final = frozenset(
     (
         *("identity", "marking-definition", "location", "autonomous-system", "relationship"),
-        *("vulnerability", "malware", "attack-pattern"),
+        *("vulnerability", "malware", "attack-pattern", "software", "user-agent"),
+    )
+)
+# The same but for labels and score.
+_TOLD_BY_LABELS: Final = frozenset(
+    (
+        *("ipv4-addr", "ipv6-addr", "mac-addr", "network-traffic"),
+        *("domain-name", "hostname", "url", "email-addr"),
     )
 )
 _BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
+
+
+class Tagging(NamedTuple):
+    """What an observable says besides its id."""
+
+    labels: frozenset[str]
+    score: int | None
+
+    def is_held(self, by: Tagging | None) -> bool:
+        """Tell whether an observable has these labels, whatever their case, and this score."""
+        return (
+            by is not None
+            and self.labels <= by.labels
+            and (self.score is None or self.score == by.score)
+        )
+
+
+def tagging(labels: Iterable[str], score: int | None) -> Tagging:
+    """Return labels and score in the form in which they are compared."""
+    return Tagging(frozenset([label.lower() for label in labels]), score)
 
 
 class Encoded:
@@ -70,6 +97,18 @@ class Chunk:
         if not self.compared:
             return frozenset()
         return frozenset(each.id for each in self.objects if each.id[:_TYPE_END] in _TOLD_BY_ID)
+
+    def told_by_labels(self) -> dict[str, Tagging]:
+        """Return by id the objects that say no more than this, if it was compared."""
+        if not self.compared:
+            return {}
+        told = {}
+        for each in self.objects:
+            if each.id[:_TYPE_END] in _TOLD_BY_LABELS and each.id not in self.recurring:
+                stix = orjson.loads(each.json)
+                labels = stix.get("x_opencti_labels", ())
+                told[each.id] = tagging(labels, stix.get("x_opencti_score"))
+        return told
 
     def types(self, leave_out: Container[str] = ()) -> list[str]:
         """Return the STIX type of each object whose id is not named."""

@@ -11,7 +11,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, Final
 
-from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.bundle.chunk import Encoded, Tagging, tagging
 from shadowserver_connector.sink.platform import as_ours, is_refusal
 from shadowserver_connector.temporary import temporary_directory
 
@@ -23,6 +23,7 @@ query Held($filters: FilterGroup, $first: Int) {
     edges {
       node {
         ... on StixObject { standard_id x_opencti_stix_ids }
+        ... on StixCyberObservable { x_opencti_score objectLabel { value } }
         ... on StixCoreRelationship { standard_id }
       }
     }
@@ -33,18 +34,18 @@ query Held($filters: FilterGroup, $first: Int) {
 _AT_ONCE: Final = 200
 
 
-def existing_ids(helper: Any, ids: Sequence[str]) -> frozenset[str]:
-    """Return those of the ids that OpenCTI has an object of.
+def held_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
+    """Return those of the ids that OpenCTI has an object of, with its labels and score.
 
     None where it refuses to tell. Raises SinkUnavailableError where it cannot be reached.
     """
-    found: set[str] = set()
-    for start in range(0, len(ids), _AT_ONCE):
-        found.update(_existing_ids(helper, ids[start : start + _AT_ONCE]))
-    return frozenset(found.intersection(ids))
+    wanted = frozenset(ids)
+    parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+    told = (found for part in parts for found in _held_objects(helper, part))
+    return {stix_id: tags for stix_id, tags in told if stix_id in wanted}
 
 
-def _existing_ids(helper: Any, ids: Sequence[str]) -> Iterator[str]:
+def _held_objects(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Tagging]]:
     # As pycti asks when it exports: "ids" is compared with every id that an object has.
     filters = {
         "mode": "and",
@@ -60,8 +61,10 @@ def _existing_ids(helper: Any, ids: Sequence[str]) -> Iterator[str]:
     listed = answer["data"]["stixObjectOrStixRelationships"] or {"edges": []}
     for edge in listed["edges"]:
         node = edge["node"]
-        yield str(node.get("standard_id"))
-        yield from map(str, node.get("x_opencti_stix_ids") or ())
+        labels = [label["value"] for label in node.get("objectLabel") or ()]
+        told = tagging(labels, node.get("x_opencti_score"))
+        for stix_id in (node.get("standard_id"), *(node.get("x_opencti_stix_ids") or ())):
+            yield str(stix_id), told
 
 
 _TABLE: Final = """

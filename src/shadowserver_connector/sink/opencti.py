@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.bundle.chunk import Chunk, Tagging
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
-from shadowserver_connector.sink.delivered import SentObjects, existing_ids
+from shadowserver_connector.sink.delivered import SentObjects, held_objects
 from shadowserver_connector.sink.platform import (
     Abilities,
     as_ours,
@@ -173,18 +173,24 @@ class Delivery:
         if self._helper.connect_validate_before_import:
             # A person may reject a bundle and approve the next one.
             return frozenset()
-        delivered = self._sent.already_delivered(chunk.objects, self._existing)
+        delivered = self._sent.already_delivered(chunk.objects, self._held)
         told = chunk.told_by_id()
         if self._is_caught_up is None and not chunk.recurring <= told:
             self._is_caught_up = await_import(self._helper, self._waiter)
         if self._is_caught_up is False:
             # What waits in the queue comes before this message; what is gone looks the same.
             delivered = delivered.union(chunk.recurring)
-        asked = sorted(chunk.recurring.union(told) - delivered)
-        return delivered.union(self._existing(asked)) if asked else delivered
+        tagged = chunk.told_by_labels()
+        asked = sorted(chunk.recurring.union(told, tagged) - delivered)
+        held = self._held(asked) if asked else {}
+        # Of what has changed or is new, an address is mostly known, and said the same of.
+        as_here = [
+            each for each, has in held.items() if each not in tagged or tagged[each].is_held(has)
+        ]
+        return delivered.union(as_here)
 
-    def _existing(self, ids: Sequence[str]) -> frozenset[str]:
-        return self._waiter.until(OPENCTI, lambda: existing_ids(self._helper, ids))
+    def _held(self, ids: Sequence[str]) -> dict[str, Tagging]:
+        return self._waiter.until(OPENCTI, lambda: held_objects(self._helper, ids))
 
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
         """Hand a bundle to pycti, again until it is through; return the number of messages."""
