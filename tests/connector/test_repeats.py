@@ -126,7 +126,7 @@ def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
     shared = {
         stix["id"]
         for stix in first
-        if stix["type"] not in ("artifact", "report", "identity", "marking-definition", "note")
+        if stix["type"] not in ("artifact", "report", "identity", "marking-definition")
     }
     assert referred(second) == shared | own
     assert days.last_work().startswith(
@@ -163,6 +163,10 @@ def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
     days.helper.held -= {lost, gone}
     sent = days.run(hosts())
     assert {s["id"] for s in sent if s["type"] not in ("artifact", "report")} == {lost, gone}
+    assert {lost, gone} <= referred(sent)
+    # It stands before the Report: else its import would wait for the Note, and then do without.
+    report = max(at for at, stix in enumerate(sent) if stix["type"] == "report")
+    assert [stix["id"] for stix in sent].index(gone) < report
     assert kinds(days.run(hosts())) == ["artifact", "report"]
 
 

@@ -125,6 +125,7 @@ class _ChunkInProgress:
 
     def __init__(self, part: int, preamble: Sequence[SerialisedObject]) -> None:
         self.part = part
+        self.author = preamble[0].id
         self.objects: dict[str, SerialisedObject] = {made.id: made for made in preamble}
         self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], ObservedDraft] = {}
@@ -237,7 +238,7 @@ class ChunkBuilder:
         """Add a finding whole; where no chunk would hold it, do nothing and return ``False``."""
         known = self._open.objects
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
-        refs = self._new_refs(fresh)
+        refs = self._new_refs(finding, fresh)
         added = len(refs) + len(finding.observed)
         size = self._sizes.of(finding, fresh)
         if self._findings_in_part and self._refs_held + added > self._max_refs:
@@ -246,7 +247,7 @@ class ChunkBuilder:
             if not self._has_room(finding, size):
                 return False
             self._next_part()
-            refs = self._new_refs(fresh)
+            refs = self._new_refs(finding, fresh)
         elif not self._fits(finding, len(fresh), size):
             fresh = list(finding.objects.values())
             size = self._sizes.of(finding, fresh)
@@ -282,9 +283,12 @@ class ChunkBuilder:
         """References of the part so far; Observed-Data that will be merged count each time."""
         return len(self._part_refs) + self._observed_in_part
 
-    def _new_refs(self, fresh: Sequence[SerialisedObject]) -> list[str]:
+    def _new_refs(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> list[str]:
         known = self._part_refs
-        return [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
+        refs = [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
+        if finding.notes:
+            refs += [note.id for note in finding.notes if note.recurs and note.id not in known]
+        return refs
 
     def close(self) -> None:
         if not self._open.is_empty:
@@ -348,12 +352,19 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
             end = b',"x_opencti_score":%d' % made.score + end
         layers[made.layer].append(Encoded(made.id, made.body + end))
     recurring = content.recurring
-    recurring.update([note.id for note in content.notes.values() if note.recurs])
+    # A Note that recurs belongs to an earlier Report, so this one refers to it. One that is new
+    # refers to its Report.
+    contained = [note for note in content.notes.values() if note.recurs]
+    recurring.update([note.id for note in contained])
     for seen in content.observed.values():
         made = containers.observed(seen)
         if seen.recurs:
             recurring.add(made.id)
         layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
+    layers[LAYER["observed-data"]] += [
+        _encoded(note, note.refs or (content.author,), plain.end(labels.get(note.id)))
+        for note in contained
+    ]
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     # Each copy of a Case is loaded with all its references: of several parts it names the Reports.
@@ -361,12 +372,17 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     if case is not None:
         layers[LAYER["case-incident"]].append(case)
     attached = containers.note_refs(content.part)
-    for note in content.notes.values():
-        refs_and_end = orjson.dumps([*attached, *note.refs]) + plain.end(labels.get(note.id))
-        body = note.body + b',"object_refs":' + refs_and_end
-        layers[LAYER["note"]].append(Encoded(note.id, body))
+    layers[LAYER["note"]] += [
+        _encoded(note, (*attached, *note.refs), plain.end(labels.get(note.id)))
+        for note in content.notes.values()
+        if not note.recurs
+    ]
     objects = tuple(chain.from_iterable(layers))
     return Chunk("findings", objects, content.rows, frozenset(recurring))
+
+
+def _encoded(note: NoteDraft, refs: Sequence[str], end: bytes) -> Encoded:
+    return Encoded(note.id, note.body + b',"object_refs":' + orjson.dumps(refs) + end)
 
 
 class _LabelWriter:
