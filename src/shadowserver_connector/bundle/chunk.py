@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import orjson
 
@@ -75,6 +75,14 @@ class Chunk:
         """Return the STIX type of each object whose id is not named."""
         return [each.id[:_TYPE_END] for each in self.objects if each.id not in leave_out]
 
+    def referring(self, ids: Collection[str]) -> frozenset[str]:
+        """Return the ids of the objects that refer to one of these."""
+        return frozenset(
+            each.id
+            for each in self.objects
+            if not _references(orjson.loads(each.json)).isdisjoint(ids)
+        )
+
     def bundle(self, leave_out: Collection[str] = ()) -> bytes:
         """Return the STIX bundle as UTF-8 JSON, without the objects whose ids are named.
 
@@ -84,6 +92,12 @@ class Chunk:
         name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join([o.id for o in kept]))
         head = b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode()
         return head + b",".join([o.json for o in kept]) + b"]}"
+
+
+def _references(stix: Mapping[str, Any]) -> set[str]:
+    refs = [value for name, value in stix.items() if name.endswith("_ref")]
+    lists = [value for name, value in stix.items() if name.endswith("_refs")]
+    return set(chain(refs, *lists))
 
 
 _FIRST_REFERENCED: Final = LAYER["location"]

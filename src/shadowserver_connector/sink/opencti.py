@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
@@ -21,6 +21,9 @@ from shadowserver_connector.sink.platform import (
 )
 from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
+
+_MOST_LOST: Final = 100_000
+"""Ids of what was found deleted that a work remembers, some 13 MB."""
 
 
 class Delivery:
@@ -39,6 +42,8 @@ class Delivery:
         self._name = name
         self._work_id: str | None = None
         self._sent = SentObjects()
+        self._lost: set[str] = set()
+        """Ids of what OpenCTI was sent on an earlier day and had no more when this work asked."""
         self._announced = 0
         self._in_doubt = False
         self._messages = 0
@@ -108,6 +113,7 @@ class Delivery:
             forget(self._helper.connect_id, work_id)
         self.is_open = False
         self._sent.clear()
+        self._lost.clear()
         self._announced = 0
         self._in_doubt = False
 
@@ -181,7 +187,19 @@ class Delivery:
             # What waits in the queue comes before this message; what is gone looks the same.
             delivered = delivered.union(chunk.recurring)
         asked = sorted(chunk.recurring.union(told) - delivered)
-        return delivered.union(self._existing(asked)) if asked else delivered
+        if not asked:
+            return delivered
+        held = self._existing(asked)
+        self._note_lost(chunk.recurring.difference(delivered, held))
+        return delivered.union(held - chunk.referring(self._lost) if self._lost else held)
+
+    def _note_lost(self, ids: frozenset[str]) -> None:
+        """Remember what was deleted in OpenCTI: what refers to it there has lost it, too.
+
+        It is for the other reports of the work, whose objects may be there by then.
+        """
+        if len(self._lost) < _MOST_LOST:
+            self._lost.update(ids)
 
     def _existing(self, ids: Sequence[str]) -> frozenset[str]:
         return self._waiter.until(OPENCTI, lambda: existing_ids(self._helper, ids))
