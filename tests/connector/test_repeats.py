@@ -25,7 +25,7 @@ from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.waiting import Stopping
 from tests.connector.test_run import TODAY, FakeApi, importer, report
-from tests.mapping.conversion import csv_bytes
+from tests.mapping.conversion import csv_bytes, references
 from tests.sink.pycti_fakes import FakeHelper
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag", "asn", "geo")
@@ -126,7 +126,7 @@ def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
     shared = {
         stix["id"]
         for stix in first
-        if stix["type"] not in ("artifact", "report", "identity", "marking-definition", "note")
+        if stix["type"] not in ("artifact", "report", "identity", "marking-definition")
     }
     assert referred(second) == shared | own
     assert days.last_work().startswith(
@@ -156,13 +156,20 @@ def test_what_is_new_or_changed_is_sent(days: Days) -> None:
 
 
 def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
-    """The object with the next report that names it, and no other."""
+    """With the next report that names it, as is what refers to it: that has lost the reference."""
     first = days.run(hosts())
     lost = next(s["id"] for s in first if s["type"] == "ipv4-addr")
     gone = next(s["id"] for s in first if s["type"] == "note")
     days.helper.held -= {lost, gone}
     sent = days.run(hosts())
-    assert {s["id"] for s in sent if s["type"] not in ("artifact", "report")} == {lost, gone}
+    bereft = {s["id"] for s in first if s["type"] != "report" and lost in references(s)}
+    assert len(bereft) == 3  # traffic, Observed-Data and Note
+    again = {s["id"] for s in sent if s["type"] not in ("artifact", "report")}
+    assert again == {lost, gone} | bereft
+    assert {lost, gone} <= referred(sent)
+    # It stands before the Report: else its import would wait for the Note, and then do without.
+    report = max(at for at, stix in enumerate(sent) if stix["type"] == "report")
+    assert [stix["id"] for stix in sent].index(gone) < report
     assert kinds(days.run(hosts())) == ["artifact", "report"]
 
 

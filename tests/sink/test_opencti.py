@@ -86,6 +86,7 @@ def original(tmp_path: Path) -> Path:
 
 
 IP = "ipv4-addr--00000000-0000-5000-8000-0000000000%02d"
+NOTE = "note--00000000-0000-5000-8000-0000000000%02d"
 
 
 def test_nothing_is_opened_when_nothing_is_sent() -> None:
@@ -325,6 +326,29 @@ def test_observable_of_a_new_finding_goes_where_labels_or_score_are_new(
     ]
     delivery(helper, quick(helper)).send(replace(chunk, objects=tuple(objects)), original)
     assert (IP % 1 in helper.sent_ids()) is goes
+
+
+def test_what_refers_to_something_deleted_goes_with_it(original: Path) -> None:
+    """OpenCTI took the reference out of it; also in another report, when the object is back."""
+    helper = FakeHelper(held={AUTHOR, MARKING, NOTE % 1, NOTE % 2, NOTE % 3, IP % 2})
+    batch = delivery(helper, quick(helper))
+    batch.send(known(noted(1, 1), noted(2, 2)), original)
+    assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, REPORT: 1}
+    helper.import_all("work-1")
+    batch.send(known(noted(3, 1), report_refs=1), original)
+    assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, NOTE % 3: 1, REPORT: 2}
+
+
+def noted(number: int, address: int) -> tuple[Encoded, Encoded]:
+    """Return an address and a Note on it."""
+    return encoded(IP % address), encoded(NOTE % number, object_refs=[IP % address])
+
+
+def known(*notes: tuple[Encoded, Encoded], report_refs: int = 0) -> Chunk:
+    """Return a chunk of addresses and Notes that all recur."""
+    parts = [each for note in notes for each in note]
+    chunk = compared(recurring=[each.id for each in parts], report_refs=report_refs)
+    return replace(chunk, objects=(*chunk.objects[:-1], *parts, chunk.objects[-1]))
 
 
 def test_what_is_known_to_be_delivered_is_not_asked_of_again(original: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import orjson
 
@@ -114,6 +114,14 @@ class Chunk:
         """Return the STIX type of each object whose id is not named."""
         return [each.id[:_TYPE_END] for each in self.objects if each.id not in leave_out]
 
+    def referring(self, ids: Collection[str]) -> frozenset[str]:
+        """Return the ids of the objects that refer to one of these."""
+        return frozenset(
+            each.id
+            for each in self.objects
+            if not _references(orjson.loads(each.json)).isdisjoint(ids)
+        )
+
     def bundle(self, leave_out: Collection[str] = ()) -> bytes:
         """Return the STIX bundle as UTF-8 JSON, without the objects whose ids are named.
 
@@ -123,6 +131,12 @@ class Chunk:
         name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join([o.id for o in kept]))
         head = b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode()
         return head + b",".join([o.json for o in kept]) + b"]}"
+
+
+def _references(stix: Mapping[str, Any]) -> set[str]:
+    refs = [value for name, value in stix.items() if name.endswith("_ref")]
+    lists = [value for name, value in stix.items() if name.endswith("_refs")]
+    return set(chain(refs, *lists))
 
 
 _FIRST_REFERENCED: Final = LAYER["location"]
@@ -164,6 +178,7 @@ class _ChunkInProgress:
 
     def __init__(self, part: int, preamble: Sequence[SerialisedObject]) -> None:
         self.part = part
+        self.author = preamble[0].id
         self.objects: dict[str, SerialisedObject] = {made.id: made for made in preamble}
         self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], ObservedDraft] = {}
@@ -276,7 +291,7 @@ class ChunkBuilder:
         """Add a finding whole; where no chunk would hold it, do nothing and return ``False``."""
         known = self._open.objects
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
-        refs = self._new_refs(fresh)
+        refs = self._new_refs(finding, fresh)
         added = len(refs) + len(finding.observed)
         size = self._sizes.of(finding, fresh)
         if self._findings_in_part and self._refs_held + added > self._max_refs:
@@ -285,7 +300,7 @@ class ChunkBuilder:
             if not self._has_room(finding, size):
                 return False
             self._next_part()
-            refs = self._new_refs(fresh)
+            refs = self._new_refs(finding, fresh)
         elif not self._fits(finding, len(fresh), size):
             fresh = list(finding.objects.values())
             size = self._sizes.of(finding, fresh)
@@ -321,9 +336,12 @@ class ChunkBuilder:
         """References of the part so far; Observed-Data that will be merged count each time."""
         return len(self._part_refs) + self._observed_in_part
 
-    def _new_refs(self, fresh: Sequence[SerialisedObject]) -> list[str]:
+    def _new_refs(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> list[str]:
         known = self._part_refs
-        return [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
+        refs = [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
+        if finding.notes:
+            refs += [note.id for note in finding.notes if note.recurs and note.id not in known]
+        return refs
 
     def close(self) -> None:
         if not self._open.is_empty:
@@ -387,12 +405,19 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
             end = b',"x_opencti_score":%d' % made.score + end
         layers[made.layer].append(Encoded(made.id, made.body + end))
     recurring = content.recurring
-    recurring.update([note.id for note in content.notes.values() if note.recurs])
+    # A Note that recurs belongs to an earlier Report, so this one refers to it. One that is new
+    # refers to its Report.
+    contained = [note for note in content.notes.values() if note.recurs]
+    recurring.update([note.id for note in contained])
     for seen in content.observed.values():
         made = containers.observed(seen)
         if seen.recurs:
             recurring.add(made.id)
         layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
+    layers[LAYER["observed-data"]] += [
+        _encoded(note, note.refs or (content.author,), plain.end(labels.get(note.id)))
+        for note in contained
+    ]
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     # Each copy of a Case is loaded with all its references: of several parts it names the Reports.
@@ -400,12 +425,17 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     if case is not None:
         layers[LAYER["case-incident"]].append(case)
     attached = containers.note_refs(content.part)
-    for note in content.notes.values():
-        refs_and_end = orjson.dumps([*attached, *note.refs]) + plain.end(labels.get(note.id))
-        body = note.body + b',"object_refs":' + refs_and_end
-        layers[LAYER["note"]].append(Encoded(note.id, body))
+    layers[LAYER["note"]] += [
+        _encoded(note, (*attached, *note.refs), plain.end(labels.get(note.id)))
+        for note in content.notes.values()
+        if not note.recurs
+    ]
     objects = tuple(chain.from_iterable(layers))
     return Chunk("findings", objects, content.rows, frozenset(recurring))
+
+
+def _encoded(note: NoteDraft, refs: Sequence[str], end: bytes) -> Encoded:
+    return Encoded(note.id, note.body + b',"object_refs":' + orjson.dumps(refs) + end)
 
 
 class _LabelWriter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shadowserver_connector.bundle.chunk import Chunk, Tagging
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
@@ -21,6 +21,9 @@ from shadowserver_connector.sink.platform import (
 )
 from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
+
+_MOST_LOST: Final = 100_000
+"""Ids of what was found deleted that a work remembers, some 13 MB."""
 
 
 class Delivery:
@@ -39,6 +42,8 @@ class Delivery:
         self._name = name
         self._work_id: str | None = None
         self._sent = SentObjects()
+        self._lost: set[str] = set()
+        """Ids of what OpenCTI was sent on an earlier day and had no more when this work asked."""
         self._announced = 0
         self._in_doubt = False
         self._messages = 0
@@ -108,6 +113,7 @@ class Delivery:
             forget(self._helper.connect_id, work_id)
         self.is_open = False
         self._sent.clear()
+        self._lost.clear()
         self._announced = 0
         self._in_doubt = False
 
@@ -182,12 +188,23 @@ class Delivery:
             delivered = delivered.union(chunk.recurring)
         tagged = chunk.told_by_labels()
         asked = sorted(chunk.recurring.union(told, tagged) - delivered)
-        held = self._held(asked) if asked else {}
+        if not asked:
+            return delivered
+        held = self._held(asked)
+        self._note_lost(chunk.recurring.difference(delivered, held))
         # Of what has changed or is new, an address is mostly known, and said the same of.
-        as_here = [
+        as_here = frozenset(
             each for each, has in held.items() if each not in tagged or tagged[each].is_held(has)
-        ]
-        return delivered.union(as_here)
+        )
+        return delivered.union(as_here - chunk.referring(self._lost) if self._lost else as_here)
+
+    def _note_lost(self, ids: frozenset[str]) -> None:
+        """Remember what was deleted in OpenCTI: what refers to it there has lost it, too.
+
+        It is for the other reports of the work, whose objects may be there by then.
+        """
+        if len(self._lost) < _MOST_LOST:
+            self._lost.update(ids)
 
     def _held(self, ids: Sequence[str]) -> dict[str, Tagging]:
         return self._waiter.until(OPENCTI, lambda: held_objects(self._helper, ids))
