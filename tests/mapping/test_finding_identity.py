@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -95,7 +95,8 @@ def test_one_cell_of_identity_or_state_that_differs(report_type: str) -> None:
     header, rows = _table(report_type)
     parts = _parts(report_type)
     reader = _reader(report_type, header)
-    row = rows[0]
+    # A certificate's fingerprint says all of it: without one its cells count each for itself.
+    row = _without(rows[0], header, report_type, CERTIFICATE_HASHES)
     key, state = _said(reader.read(row))
     for at, name in enumerate(header):
         other = [*row]
@@ -109,6 +110,34 @@ def test_one_cell_of_identity_or_state_that_differs(report_type: str) -> None:
             other[at] = "otherwise"
             assert _said(reader.read(other))[1] != state, name
             assert found[0] == key, name
+
+
+CERTIFICATE_HASHES = frozenset(["x509.sha256", "x509.sha512", "x509.sha1", "x509.md5"])
+
+
+def _without(
+    row: Sequence[str], header: Sequence[str], report_type: str, roles: Container[str]
+) -> list[str]:
+    catalogue = load_catalogue()
+    return [
+        "" if catalogue.column(report_type, name).role in roles else cell
+        for name, cell in zip(header, row, strict=True)
+    ]
+
+
+def test_fingerprint_says_all_of_a_certificate() -> None:
+    """Its other cells count only where there is none; another fingerprint is another state."""
+    header = ["ip", "port", "sha1_fingerprint", "subject_common_name", "cert_expiration_date"]
+    reader = _reader("scan_ssl", header)
+
+    def state(*cells: str) -> bytes:
+        return reader.read(["192.0.2.1", "443", *cells]).state
+
+    one, two = "AB" * 20, "CD" * 20
+    assert state(one, "a.example", "2030-01-01") == state(one.lower(), "b.example", "")
+    assert state(one, "a.example", "2030-01-01") != state(two, "a.example", "2030-01-01")
+    assert state("", "a.example", "2030-01-01") != state("", "b.example", "2030-01-01")
+    assert state("", "a.example", "2030-01-01") != state("", "a.example", "2030-01-02")
 
 
 @pytest.mark.parametrize("report_type", TYPES)

@@ -8,7 +8,7 @@ two spellings are the same: addresses, names, hashes, dates, tags in another ord
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from socket import AF_INET6, inet_aton, inet_ntoa, inet_pton
 from typing import Final
@@ -46,6 +46,9 @@ _ENDPOINT: Final = ("port", "protocol")
 """Roles of cells that say nothing of whom."""
 _WHAT: Final = ("malware", "activity", "cve", "tags")
 """Roles of cells that say in a word what was found."""
+
+_FINGERPRINTS: Final = ("x509.sha256", "x509.sha512", "x509.sha1")
+"""Roles of the cells of which the first that is there says which certificate it is."""
 
 _MONTHS: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
@@ -113,6 +116,23 @@ class _Cells:
         return piece
 
 
+class _Certificate:
+    """The cells of one certificate: where its fingerprint is there, the others add nothing."""
+
+    __slots__ = ("fingerprint", "others")
+
+    def __init__(self, fingerprint: _Cells, others: Sequence[_Cells]) -> None:
+        self.fingerprint = fingerprint
+        self.others = tuple(others)
+
+    def pieces(self, row: Sequence[str]) -> list[str]:
+        """Return pieces of a row's cells."""
+        cell = row[self.fingerprint.at]
+        if len(cell) > _SHORT:
+            return [self.fingerprint.piece(cell)]
+        return _pieces(self.others, row)
+
+
 class FindingIdentifier:
     """Tells which finding each row of a file is of; `compile_finding_identifier` makes one."""
 
@@ -120,6 +140,7 @@ class FindingIdentifier:
         self,
         identity: Sequence[_Cells],
         state: Sequence[_Cells],
+        certificates: Sequence[_Certificate],
         subjects: Sequence[_Cells],
         names: Sequence[int],
         label: Sequence[int],
@@ -127,6 +148,7 @@ class FindingIdentifier:
     ) -> None:
         self._identity = tuple(identity)
         self._state = tuple(state)
+        self._certificates = tuple(certificates)
         self._subjects = tuple(subjects)
         self._names = tuple(names)
         self._port, self._protocol = label
@@ -147,9 +169,12 @@ class FindingIdentifier:
             if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
                 name = cell.strip().rstrip(".").lower()[:_LONGEST_NAME]
                 break
+        state = _pieces(self._state, row)
+        for certificate in self._certificates:
+            state += certificate.pieces(row)
         return FindingIdentity(
-            subject + _digest(self._identity, row),
-            _digest(self._state, row),
+            subject + _digest(_pieces(self._identity, row)),
+            _digest(state),
             self._label(row),
             name,
         )
@@ -180,13 +205,16 @@ def compile_finding_identifier(
         if column.party == report_type.primary and column.role == "hostname"
     ]
     named += [(at, column) for at, column in identity if column.role == "domain"]
+    state = [
+        (column, _Cells(at, column, _normal(column.role, part)))
+        for at, column, part in parts
+        if part in (STATE, WORDING)
+    ]
+    certificates = dict(_certificates(state))
     return FindingIdentifier(
         [_Cells(at, column, _normal(column.role, IDENTITY)) for at, column in identity],
-        [
-            _Cells(at, column, _normal(column.role, part))
-            for at, column, part in parts
-            if part in (STATE, WORDING)
-        ],
+        [cells for column, cells in state if _certificate_of(column) not in certificates],
+        list(certificates.values()),
         [
             _Cells(at, column, _normal(column.role, IDENTITY))
             for at, column in sorted(telling, key=lambda found: _rank(found[1], report_type))
@@ -195,6 +223,26 @@ def compile_finding_identifier(
         [_first(identity, role) for role in _ENDPOINT],
         [at for role in _WHAT for at, column in ordered if column.role == role],
     )
+
+
+def _certificates(
+    state: Sequence[tuple[Column, _Cells]],
+) -> Iterator[tuple[tuple[str, str], _Certificate]]:
+    """Yield the certificates of which the header has a fingerprint that can be relied on."""
+    groups: dict[tuple[str, str], list[tuple[Column, _Cells]]] = {}
+    for column, cells in state:
+        if of := _certificate_of(column):
+            groups.setdefault(of, []).append((column, cells))
+    for of, members in groups.items():
+        by_role = {column.role: cells for column, cells in members}
+        fingerprint = next((by_role[role] for role in _FINGERPRINTS if role in by_role), None)
+        if fingerprint is not None:
+            yield of, _Certificate(fingerprint, [cells for _, cells in members])
+
+
+def _certificate_of(column: Column) -> tuple[str, str] | None:
+    """Return whose certificate a column is about."""
+    return (column.party, column.group) if column.role.startswith("x509.") else None
 
 
 def subject_of(text: str) -> bytes:
@@ -240,8 +288,12 @@ def _first(columns: Iterable[tuple[int, Column]], role: str) -> int:
     return next((at for at, column in columns if column.role == role), -1)
 
 
-def _digest(cells: Sequence[_Cells], row: Sequence[str]) -> bytes:
-    said = "\0".join([piece for one in cells if (piece := one.piece(row[one.at]))])
+def _pieces(cells: Sequence[_Cells], row: Sequence[str]) -> list[str]:
+    return [piece for one in cells if (piece := one.piece(row[one.at]))]
+
+
+def _digest(pieces: Sequence[str]) -> bytes:
+    said = "\0".join(pieces)
     return blake2b(said.encode("utf-8", "replace"), digest_size=DIGEST_BYTES).digest()
 
 
