@@ -70,7 +70,7 @@ demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, i
 test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh machine can run
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto -m "not integration and not shared" \
-		$(addprefix tests/,bundle golden hostile mapping pipeline report stix)
+		$(addprefix tests/,bundle golden history hostile mapping pipeline report stix)
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto tests/pipeline/test_memory.py \
 		tests/pipeline/test_executors.py tests/connector/test_ahead.py tests/integration/test_dask.py
 	$(BIN)/pytest -q -n auto --dist loadfile -m "integration and not shared"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import fields
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ days_and_states = st.dictionaries(
 
 def _fields(record: FindingRecord | None) -> tuple[object, ...]:
     assert record is not None
-    return tuple(getattr(record, name) for name in FindingRecord.__slots__)
+    return tuple(getattr(record, field.name) for field in fields(FindingRecord))
 
 
 def _told(days: list[int], states: dict[int, bytes]) -> FindingRecord | None:
@@ -46,7 +47,7 @@ def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
         run.append(day)
     before = [day for day in days if day < run[-1]]
     seen = sum(1 << (last - day) for day in days)
-    fields = {
+    expected = {
         "states": states[last],
         "first": days[0],
         "last": last,
@@ -56,7 +57,7 @@ def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
         "seen": seen,
         "label": 0,
     }
-    return tuple(fields[name] for name in FindingRecord.__slots__)
+    return tuple(expected[field.name] for field in fields(FindingRecord))
 
 
 @given(states=days_and_states, seed=st.integers(0, 999))
