@@ -40,9 +40,10 @@ from mutmut.utils.format_utils import (
     orig_function_and_class_names_from_key,
 )
 
-# One that hangs where no signal reaches is ended; one that asks for memory without end, before the
-# machine is out of it.
+# One that hangs where no signal reaches is ended, after as long as all tests took without a mutant
+# and at least so long; one that asks for memory without end, before the machine is out of it.
 _SECONDS = 120
+_WITHOUT_MUTANT = 1800
 _MEMORY = 8 * 1024**3
 
 _NOBODY = "-"
@@ -100,6 +101,7 @@ class Testing:
     problem: str = "the tests cannot be collected"
     _failed: bool = False
     _seconds: float = 0.0
+    _most_seconds: float = _SECONDS
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -107,9 +109,11 @@ class Testing:
         if session.testsfailed:
             return True
         gc.freeze()  # what forks share is not written to by their garbage collectors
-        calls = Fork(lambda: self._calls(session.items))
+        begun = time.monotonic()
+        calls = Fork(lambda: self._calls(session.items), _WITHOUT_MUTANT)
         while not calls.is_over():
             time.sleep(0.1)
+        self._most_seconds = max(_SECONDS, time.monotonic() - begun)
         answer = json.loads(calls.said() or '{"problem": "the tests end the process"}')
         self.problem = answer.get("problem", "")
         if not self.problem:
@@ -147,7 +151,7 @@ class Testing:
             while waiting and len(running) < self.jobs:
                 name = waiting.pop()
                 items = callers.get(mangled_name_from_mutant_name(name), ())
-                running[name] = Fork(partial(self._noticing, name, items))
+                running[name] = Fork(partial(self._noticing, name, items), self._most_seconds)
             time.sleep(0.005)
             for name in [name for name, fork in running.items() if fork.is_over()]:
                 said = running.pop(name).said() or "(its process had to be ended)"
@@ -188,9 +192,9 @@ def _ranked(ids: Sequence[str], seconds: Mapping[str, float]) -> list[str]:
 class Fork:
     """Calls ``work`` in a fork of this process, which must answer in time and in bounds."""
 
-    def __init__(self, work: Callable[[], str]) -> None:
+    def __init__(self, work: Callable[[], str], seconds: float) -> None:
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115
-        self._deadline = time.monotonic() + _SECONDS
+        self._deadline = time.monotonic() + seconds
         self._pid = os.fork()
         if not self._pid:
             _work(work, self._answer)

@@ -219,10 +219,12 @@ def test_log_before_the_helper_is_like_the_helpers(
 
 
 def test_trial_is_a_registration_that_nobody_takes() -> None:
-    """OpenCTI looks at the query before it refuses the id."""
+    """OpenCTI looks at the query, and at all that is sent, before it refuses the id."""
     query, variables = trial()
     assert "registerConnector(input: $input)" in query
-    assert variables == {"input": {"id": None}}
+    given = variables["input"]
+    assert given["id"] is None
+    assert {"name", "type", "scope", "auto", "only_contextual"} <= set(given)
 
 
 class Asked:

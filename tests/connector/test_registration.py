@@ -17,7 +17,7 @@ from pycti import OpenCTIApiClient
 from shadowserver_connector.connector import helper as module
 from shadowserver_connector.connector.helper import advice, connect, installed, trial
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
-from shadowserver_connector.operations.reachability import open_session
+from shadowserver_connector.operations.reachability import open_session, try_opencti
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.sink.works import WorkDeletedError
 from shadowserver_connector.waiting import Stopping, Waiter
@@ -90,7 +90,10 @@ def test_fields_that_the_platform_does_not_know_are_left_out(
         helper = connect(loaded(platform), waiter(log))
         assert helper.connector_id == CONNECTOR
         sent = platform.connectors.get(CONNECTOR).registration
+        found = try_opencti(loaded(platform).settings)
     assert {"id", "name", "type", "scope"} <= set(sent)
+    assert found.text.startswith("ok")
+    assert "pip install" in (found.version or "")
     assert not {"version", "slug", "auto_update"} & set(sent)
     [(_, said, meta)] = [line for line in log.lines if line[0] == "warning"]
     assert f"pycti {installed()} is newer than OpenCTI 7.100101.0" in said
@@ -129,7 +132,12 @@ def test_a_registration_that_cannot_work_ends_with_its_cure(
             connect(loaded(platform), waiter(log))
         assert platform.connectors.all() == []
         assert platform.token not in str(raised.value)
+        found = try_opencti(loaded(platform).settings)
+        assert platform.connectors.all() == []
     said = str(raised.value)
+    # `check` finds out without a registration, and says the same.
+    assert isinstance(found.error, VersionError)
+    assert found.text == said
     assert "\n" not in said
     for word in ("OpenCTI 6.9.3", f"pycti {installed()}", refused, 'pip install "pycti==6.9.3"'):
         assert word in said

@@ -14,14 +14,17 @@ import zipfile
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from shadowserver_connector.api.client import MAX_REPORT_BYTES
 from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone, both
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import NewerStateError
+from shadowserver_connector.operations import dropped_files
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.dropped_files import (
     _ChangedError,
@@ -562,19 +565,38 @@ def test_a_file_that_grows_while_it_is_copied_is_imported_later(
 ) -> None:
     """What was looked at is what is imported, whole."""
     path = drop.put(NAME, b"begin")
-    copied = shutil.copyfileobj
+    copied = dropped_files._copy
 
     def grow(source: Any, target: Any, size: int) -> None:
-        copied(source, target, size)
         path.write_bytes(b"begin and end")
+        copied(source, target, size)
+        assert target.tell() == len(b"begin")
 
-    monkeypatch.setattr("shadowserver_connector.operations.dropped_files.shutil.copyfileobj", grow)
+    monkeypatch.setattr(dropped_files, "_copy", grow)
     drop.poll()
     assert sent(drop.helper) == []
     monkeypatch.undo()
     drop.poll()
     assert sent(drop.helper) == [NAME]
     assert (drop.folder / "done" / NAME).read_bytes() == b"begin and end"
+
+
+@pytest.mark.parametrize("room", [1024**4, 1024**2])
+def test_a_file_with_holes_does_not_fill_the_disk(
+    drop: Drop, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """It takes no room where it lies, and could never be copied; the others go on."""
+    usage = SimpleNamespace(total=room)
+    monkeypatch.setattr(
+        "shadowserver_connector.operations.dropped_files.shutil.disk_usage", lambda _: usage
+    )
+    path = drop.put("2024-01-31-scan_ssl-a-hole.csv", b"timestamp,ip\n")
+    os.truncate(path, min(room, MAX_REPORT_BYTES) + 1)
+    drop.put(NAME, b"one")
+    drop.poll(4)
+    assert sent(drop.helper) == [NAME]
+    assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
+    assert "divide it" in drop.text()
 
 
 @pytest.mark.parametrize("kind", ["done", "failed"])

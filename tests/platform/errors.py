@@ -14,19 +14,20 @@ class PlatformError(Exception):
         self.message = message
         self.http_status = http_status
         self.data = data
+        self.others: list[PlatformError] = []
+        """What else is wrong, as GraphQL's own check finds everything."""
 
     def answer(self) -> dict[str, Any]:
         """Return the body of the answer: pycti 6 reads `name` and `data` at the top, 7 both."""
+        return {"errors": [each.told() for each in (self, *self.others)], "data": None}
+
+    def told(self) -> dict[str, Any]:
+        """Return the entry of an answer's list of errors."""
         return {
-            "errors": [
-                {
-                    "message": self.message,
-                    "name": self.name,
-                    "data": self.data,
-                    "extensions": {"code": self.name, "data": self.data},
-                }
-            ],
-            "data": None,
+            "message": self.message,
+            "name": self.name,
+            "data": self.data,
+            "extensions": {"code": self.name, "data": self.data},
         }
 
 

@@ -67,6 +67,9 @@ def check_registration(schema: Schema, field: Field) -> None:
     if given.get("id") is None:
         refused.insert(0, 'to have a non-null value in field "id"')
     if refused:
-        error = bad_input(f'Variable "$input" has invalid value: Expected "{_INPUT}" {refused[0]}.')
+        error, *error.others = (
+            bad_input(f'Variable "$input" has invalid value: Expected "{_INPUT}" {each}.')
+            for each in refused
+        )
         error.http_status = schema.input_status
         raise error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import os
 import re
@@ -22,7 +23,7 @@ from shadowserver_connector.errors import (
     VersionError,
 )
 from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
-from shadowserver_connector.sink.platform import Refusal, as_ours, refusal
+from shadowserver_connector.sink.platform import Refusal, as_ours, refusal, refusals
 from shadowserver_connector.sink.works import announce_or_fail
 from shadowserver_connector.waiting import OPENCTI, Log, Waiter
 
@@ -54,6 +55,9 @@ query healthCheck {
   __type(name: "RegisterConnectorInput") { inputFields { name } }
 }
 """
+
+# As GraphQL's implementations of different years say it.
+_UNKNOWN_FIELD: Final = re.compile(r"unknown field|is not defined by type")
 
 Ask = Callable[[str], Mapping[str, Any]]
 
@@ -169,9 +173,10 @@ def misfit(platform: str, refused: Refusal) -> VersionError:
 def trial() -> tuple[str, dict[str, Any]]:
     """Return pycti's own registration as query and variables, with an id that nobody takes.
 
-    OpenCTI looks at the whole query before it refuses the id, and carries nothing out. Its answer
-    tells whether it understands what pycti wants to know of it.
+    OpenCTI looks at the whole query, and at all that is sent, before it refuses the id, and carries
+    nothing out. Its answer tells whether it understands what pycti asks for and sends.
     """
+    from pycti import OpenCTIConnector
     from pycti.api.opencti_api_connector import OpenCTIApiConnector
 
     asked: list[tuple[str, dict[str, Any]]] = []
@@ -180,9 +185,32 @@ def trial() -> tuple[str, dict[str, Any]]:
         asked.append((text, variables))
         return {"data": {"registerConnector": None}}
 
-    nobody = SimpleNamespace(to_input=lambda: {"input": {"id": None}})
+    given = dict.fromkeys(inspect.signature(OpenCTIConnector).parameters)
+    nobody = OpenCTIConnector(**given | {"connector_type": "EXTERNAL_IMPORT", "scope": "report"})
     OpenCTIApiConnector(SimpleNamespace(query=query)).register(nobody)
     return asked[0]
+
+
+def misunderstood(ask: Callable[[str, Mapping[str, Any]], Any]) -> Refusal | None:
+    """Return why OpenCTI would not take this connector's registration; ``None`` where it would.
+
+    ``ask`` sends a query with variables, and returns the body of the answer.
+    """
+    for refused in refusals(ask(*trial())):
+        # What is asked for cannot be changed; of what is sent, fields can be left out by whoever is
+        # told which ones are known.
+        if refused.name == "GRAPHQL_VALIDATION_FAILED":
+            return refused
+        if _UNKNOWN_FIELD.search(refused.message) and not _fields(ask(_TAKES, {})):
+            return refused
+    return None
+
+
+def _fields(body: Any) -> frozenset[str] | None:
+    try:
+        return frozenset(each["name"] for each in body["data"]["__type"]["inputFields"])
+    except (LookupError, TypeError):
+        return None
 
 
 def _cure(platform: str) -> str:

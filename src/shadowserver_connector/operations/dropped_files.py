@@ -17,8 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
+from shadowserver_connector.api.client import MAX_REPORT_BYTES
 from shadowserver_connector.errors import DISK_FULL, NotReadyError, SkippableError, describe
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.outcome import Job
@@ -181,11 +182,22 @@ def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
         if facts.st_nlink > 1:
             # A hard link may be a file that only the connector can read.
             raise OSError(errno.EMLINK, "it has another name elsewhere, a hard link; copy it")
+        most = min(MAX_REPORT_BYTES, shutil.disk_usage(own).total)
+        if facts.st_size > most:
+            # One with holes takes no room where it lies, and all that there is where it is copied.
+            raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes; divide it")
         with copy.open("xb") as target:
-            shutil.copyfileobj(source, target, _CHUNK)
+            _copy(source, target, facts.st_size)
         if _signature(os.fstat(handle)) != signature:
             raise _ChangedError
     return copy
+
+
+def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
+    """Copy so many bytes, or what there is: the other side may write without end."""
+    while size > 0 and (chunk := source.read(min(size, _CHUNK))):
+        target.write(chunk)
+        size -= len(chunk)
 
 
 def _opened(path: Path) -> int:

@@ -16,7 +16,13 @@ import httpx
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.api.connection import open_client, read_bounded, reason, tls_context
 from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
-from shadowserver_connector.connector.helper import advice, connect, installed, misfit, trial
+from shadowserver_connector.connector.helper import (
+    advice,
+    connect,
+    installed,
+    misfit,
+    misunderstood,
+)
 from shadowserver_connector.errors import (
     CredentialsError,
     ShadowserverConnectorError,
@@ -25,7 +31,6 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.report.parse_warnings import counted
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.settings import Settings
-from shadowserver_connector.sink.platform import first_refusal
 from shadowserver_connector.waiting import Log, RetryLaterError, Waiter
 
 TOLERATED: Final = 60.0
@@ -200,11 +205,9 @@ def try_opencti(settings: Settings) -> Side:
 
     def ask_it() -> Side:
         platform = reach(settings)
-        answer = ask(settings, *trial())
         with suppress(ValueError):
-            refused = first_refusal(answer.json())
-            # What is sent is made to fit, what is asked for cannot be.
-            if refused is not None and refused.name == "GRAPHQL_VALIDATION_FAILED":
+            refused = misunderstood(lambda *query: ask(settings, *query).json())
+            if refused is not None:
                 raise misfit(platform.version, refused)
         text = f"ok, version {platform.version}, with pycti {installed()}"
         clock = _clock("OpenCTI", platform.time)

@@ -6,7 +6,7 @@ import inspect
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
@@ -156,12 +156,21 @@ def refusal(error: BaseException) -> Refusal | None:
 
 def first_refusal(body: Any) -> Refusal | None:
     """Return the first error of a GraphQL answer."""
+    return next(refusals(body), None)
+
+
+def refusals(body: Any) -> Iterator[Refusal]:
+    """Yield the errors of a GraphQL answer, up to one that is none."""
     errors = body.get("errors") if isinstance(body, dict) else None
-    if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
-        return None
-    extensions = errors[0].get("extensions")
-    code = extensions.get("code") if isinstance(extensions, dict) else None
-    return _refusal(errors[0].get("name") or code, errors[0].get("message"))
+    for error in errors if isinstance(errors, list) else ():
+        if not isinstance(error, dict):
+            return
+        extensions = error.get("extensions")
+        code = extensions.get("code") if isinstance(extensions, dict) else None
+        refused = _refusal(error.get("name") or code, error.get("message"))
+        if refused is None:
+            return
+        yield refused
 
 
 def _refusal(name: object, message: object) -> Refusal | None:
