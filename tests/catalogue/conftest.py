@@ -20,6 +20,8 @@ SMALL = {
     "families.toml": """
         [scan]
         title = "Scan"
+        seen = "answered"
+        todo = "close it"
         about = "What answers."
         prefixes = ["scan_"]
         severity = "medium"
@@ -29,6 +31,8 @@ SMALL = {
 
         [general]
         title = "Other"
+        seen = "is named"
+        todo = "look"
         about = "Unknown."
         prefixes = [""]
         severity = "low"
@@ -106,6 +110,8 @@ SMALL = {
     "report_types.toml": """
         [scan_redis]
         title = "Open Redis Server"
+        short = "Open Redis"
+        seen = "answered without a password"
         family = "scan"
         severity = "high"
         page = "open-redis-report/"
@@ -116,6 +122,7 @@ SMALL = {
 
         [scan_ntp]
         title = "NTP Version"
+        short = "NTP version"
         family = "scan"
     """,
 }

@@ -201,3 +201,13 @@ def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
         if report_type.product:
             products.add("service")
         assert groups <= products, report_type.name
+
+
+def test_every_type_says_in_short_what_was_seen_and_what_to_do(catalogue: Catalogue) -> None:
+    """The texts stand within a sentence, as words: none begins or ends one, none has markup."""
+    for report_type in [*catalogue.types.values(), catalogue.report_type("scan_of_tomorrow")]:
+        assert report_type.short[0].isupper(), report_type.name
+        for text in (report_type.seen, report_type.todo):
+            assert text[0].islower(), report_type.name
+            assert text[-1] not in ".:;", report_type.name
+            assert not set(text) & set("\n<>|*`[]"), report_type.name

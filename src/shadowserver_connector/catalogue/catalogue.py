@@ -175,6 +175,10 @@ class Family:
     primary: str
     parties: Mapping[str, str]
     traffic: str
+    seen: str
+    """What was seen of the subject of a row: ``called a botnet's controller``."""
+    todo: str
+    """What to do about it."""
     earlier: tuple[str, ...] = ()
     """Names that report types of this family had in earlier years, where overrides need them."""
 
@@ -208,6 +212,12 @@ class ReportType:
     """Lower-case text in a version cell -> the product that the cell is then about."""
     about: str = ""
     """One or two sentences: what this report is and why it matters."""
+    short: str = ""
+    """What a person calls it where there is little room, unlike that of any other known type."""
+    seen: str = ""
+    """What was seen of the subject of a row: ``called a botnet's controller``."""
+    todo: str = ""
+    """What to do about it: ``switch it off``."""
 
     def product_of(self, version: str) -> str:
         """Return the product that a version cell of group ``service`` is about; may be empty.
@@ -326,9 +336,10 @@ class Catalogue:
 
     def _unknown(self, name: str) -> ReportType:
         family = self._family_of(name)
+        title = self._readable(name) or "Unnamed report"
         return ReportType(
             name=name,
-            title=self._readable(name) or "Unnamed report",
+            title=title,
             severity=family.severity,
             family=family.name,
             page="",
@@ -338,6 +349,9 @@ class Catalogue:
             application="",
             known=False,
             about=family.about,
+            short=title,
+            seen=family.seen,
+            todo=family.todo,
         )
 
     def column(self, report_type: str, name: str) -> Column:

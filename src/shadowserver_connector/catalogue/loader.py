@@ -213,6 +213,8 @@ def _family(entry: Entry) -> Family:
         primary=entry.text("primary", ""),
         parties=entry.table("parties"),
         traffic=entry.text("traffic"),
+        seen=entry.text("seen"),
+        todo=entry.text("todo"),
         earlier=entry.texts("earlier"),
     )
     entry.done()
@@ -318,7 +320,9 @@ def _types(
             raise entry.error("the type is given twice, perhaps as another's ipv6")
         types[base.name] = base
         if ipv6:
-            types[ipv6] = replace(base, name=ipv6, title=f"IPv6 {base.title}")
+            types[ipv6] = replace(
+                base, name=ipv6, title=f"IPv6 {base.title}", short=f"IPv6 {base.short}"
+            )
             siblings[ipv6] = base.name
     return types, siblings
 
@@ -343,6 +347,9 @@ def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
         product=entry.text("product", ""),
         variants=entry.table("variants"),
         about=entry.text("about", family.about),
+        short=entry.text("short"),
+        seen=entry.text("seen", family.seen),
+        todo=entry.text("todo", family.todo),
     )
     entry.done()
     return report_type
