@@ -211,3 +211,13 @@ def test_every_type_says_in_short_what_was_seen_and_what_to_do(catalogue: Catalo
             assert text[0].islower(), report_type.name
             assert text[-1] not in ".:;", report_type.name
             assert not set(text) & set("\n<>|*`[]"), report_type.name
+
+
+def test_no_text_says_whose_the_machines_are(catalogue: Catalogue) -> None:
+    """For a national CERT they are its constituents', for a company its own."""
+    texts = [
+        (entry.name, text)
+        for entry in (*catalogue.types.values(), *catalogue.families.values())
+        for text in (entry.about, entry.seen, entry.todo)
+    ]
+    assert [name for name, text in texts if re.search(r"(?i)\b(?:yours?|you|ours?)\b", text)] == []
