@@ -40,6 +40,14 @@ SMALL = {
         parties = { asset = "exposed" }
         traffic = "none"
     """,
+    "codes.toml": """
+        [yes_or_no]
+        columns = ["is_*"]
+        words = { Y = "yes" }
+
+        [malware]
+        names = { conficker = ["downadup"] }
+    """,
     "findings.toml": """
         [roles]
         identity = ["ip", "port"]

@@ -182,9 +182,10 @@ def test_only_published_types_with_a_software_of_their_own_name_one(catalogue: C
             assert ("software.version", "service") in roles, report_type.name
 
 
-def test_a_note_begins_with_what_where_when_and_why(catalogue: Catalogue) -> None:
-    """The cells that a reader looks for first stand first."""
-    first = ["severity", "tag", "ip", "port", "timestamp", "status", "raw_cert", "refid"]
+def test_a_note_begins_with_what_matters_first(catalogue: Catalogue) -> None:
+    """When, what, who, where and how bad; clocks, the client's own port and raw texts last."""
+    first = ["timestamp", "infection", "tag", "ip", "port", "severity", "hostname", "src_port"]
+    first += ["status", "refid", "raw_cert"]
     orders = [catalogue.columns[name].order for name in first]
     assert orders == sorted(orders)
 

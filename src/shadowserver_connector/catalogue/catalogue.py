@@ -33,6 +33,23 @@ class Activities:
         return name not in self.families and any(fnmatchcase(name, form) for form in self.forms)
 
 
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What codes in cells mean, for people."""
+
+    words: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...]
+    """Globs of columns, and code in capitals -> what is shown for it; nothing, it says nothing."""
+    malware: Mapping[str, str]
+    """Another name of a malware, in lower case -> the name that it has everywhere."""
+
+    def words_of(self, column: str) -> Mapping[str, str]:
+        """Return the words for the codes of a column; none where it has none."""
+        for globs, words in self.words:
+            if any(fnmatchcase(column, glob) for glob in globs):
+                return words
+        return {}
+
+
 IDENTITY: Final = "identity"
 STATE: Final = "state"
 WORDING: Final = "wording"
@@ -317,6 +334,8 @@ class Catalogue:
     """What the cells of a finding are where a column does not say so."""
     links: tuple[LinkKind, ...]
     """Kinds of relationships; the first that fits counts."""
+    codes: Codes
+    """What codes in cells mean."""
     last: int
     """Order of a column that nothing is known of."""
 

@@ -12,6 +12,7 @@ from typing import Any
 from shadowserver_connector.catalogue.catalogue import (
     Activities,
     Catalogue,
+    Codes,
     Column,
     Family,
     FindingRules,
@@ -78,6 +79,14 @@ class Entry:
             raise self.error(f"{field} must be a table of texts")
         return value
 
+    def names(self, field: str) -> dict[str, str]:
+        """Take a table of lists of texts, as each of the texts -> the name of its list."""
+        value = self._fields.pop(field, {})
+        if not isinstance(value, dict):
+            raise self.error(f"{field} must be a table of lists of texts")
+        lists = Entry(self.file, f"{self.name}.{field}", value)
+        return {text: name for name in value for text in lists.texts(name)}
+
     def has(self, field: str) -> bool:
         """Tell whether a field is there and not yet taken."""
         return field in self._fields
@@ -138,6 +147,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         siblings=siblings,
         findings=_findings(documents["findings.toml"]),
         links=tuple(map(_link, top["links.toml"].entries())),
+        codes=_codes(top["codes.toml"]),
         last=len(sections) * SECTION,
     )
     catalogue = replace(catalogue, types=_narrowed(catalogue))
@@ -195,6 +205,18 @@ def _link(entry: Entry) -> LinkKind:
     )
     entry.done()
     return kind
+
+
+def _codes(top: Entry) -> Codes:
+    words = []
+    malware: dict[str, str] = {}
+    for entry in top.entries():
+        if entry.has("names"):
+            malware |= entry.names("names")
+        else:
+            words.append((entry.texts("columns"), entry.table("words")))
+        entry.done()
+    return Codes(tuple(words), malware)
 
 
 def _meaning(entry: Entry, score: int) -> Meaning:
@@ -360,6 +382,7 @@ FILES = (
     "families.toml",
     "findings.toml",
     "links.toml",
+    "codes.toml",
     "activities.toml",
     "columns.toml",
     "overrides.toml",
