@@ -307,9 +307,23 @@ def test_report_without_a_case_has_none() -> None:
     assert [each.id.split("--")[0] for each in chunk.objects] == [
         "identity",
         "ipv4-addr",
-        "report",
         "note",
+        "report",
     ]
+
+
+def test_an_attached_note_refers_to_what_the_others_stand_in() -> None:
+    """Never both: of two objects that refer to each other one reference is lost."""
+    attached, contained = (NoteDraft(f"note--{n}", b'{"id":"n"', (ADDRESS,), 1) for n in range(2))
+    attached.attached = True
+    alone = NoteDraft("note--2", b'{"id":"n"', (), 1)
+    notes = [attached, contained, alone]
+    (chunk,) = chunks_of([Finding(objects={ADDRESS: address()}, notes=notes, rows=3)])
+    refs = {each.id: orjson.loads(each.json).get("object_refs", []) for each in chunk.objects}
+    assert refs["note--0"] == ["report--1", ADDRESS]
+    assert refs["note--1"] == [ADDRESS]
+    assert refs["note--2"] == ["report--1"]
+    assert [ref for ref in refs["report--1"] if ref.startswith("note")] == ["note--1"]
 
 
 def test_labels_stand_where_opencti_reads_them() -> None:
@@ -325,7 +339,7 @@ def test_labels_stand_where_opencti_reads_them() -> None:
     assert json_of(chunk, ADDRESS)["x_opencti_labels"] == ["iot", "vpn"]
     assert json_of(chunk, "note--x") == {
         "id": "note--x",
-        "object_refs": ["report--1", ADDRESS],
+        "object_refs": [ADDRESS],
         "labels": ["iot"],
     }
     observed = json_of(chunk, f"observed-data--{ADDRESS}")

@@ -20,6 +20,8 @@ SMALL = {
     "families.toml": """
         [scan]
         title = "Scan"
+        seen = "answered"
+        todo = "close it"
         about = "What answers."
         prefixes = ["scan_"]
         severity = "medium"
@@ -29,12 +31,22 @@ SMALL = {
 
         [general]
         title = "Other"
+        seen = "is named"
+        todo = "look"
         about = "Unknown."
         prefixes = [""]
         severity = "low"
         primary = "asset"
         parties = { asset = "exposed" }
         traffic = "none"
+    """,
+    "codes.toml": """
+        [yes_or_no]
+        columns = ["is_*"]
+        words = { Y = "yes" }
+
+        [malware]
+        names = { conficker = ["downadup"] }
     """,
     "findings.toml": """
         [roles]
@@ -106,6 +118,8 @@ SMALL = {
     "report_types.toml": """
         [scan_redis]
         title = "Open Redis Server"
+        short = "Open Redis"
+        seen = "answered without a password"
         family = "scan"
         severity = "high"
         page = "open-redis-report/"
@@ -116,6 +130,7 @@ SMALL = {
 
         [scan_ntp]
         title = "NTP Version"
+        short = "NTP version"
         family = "scan"
     """,
 }

@@ -182,9 +182,10 @@ def test_only_published_types_with_a_software_of_their_own_name_one(catalogue: C
             assert ("software.version", "service") in roles, report_type.name
 
 
-def test_a_note_begins_with_what_where_when_and_why(catalogue: Catalogue) -> None:
-    """The cells that a reader looks for first stand first."""
-    first = ["severity", "tag", "ip", "port", "timestamp", "status", "raw_cert", "refid"]
+def test_a_note_begins_with_what_matters_first(catalogue: Catalogue) -> None:
+    """When, what, who, where and how bad; clocks, the client's own port and raw texts last."""
+    first = ["timestamp", "infection", "tag", "ip", "port", "severity", "hostname", "src_port"]
+    first += ["status", "refid", "raw_cert"]
     orders = [catalogue.columns[name].order for name in first]
     assert orders == sorted(orders)
 
@@ -201,3 +202,23 @@ def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
         if report_type.product:
             products.add("service")
         assert groups <= products, report_type.name
+
+
+def test_every_type_says_in_short_what_was_seen_and_what_to_do(catalogue: Catalogue) -> None:
+    """The texts stand within a sentence, as words: none begins or ends one, none has markup."""
+    for report_type in [*catalogue.types.values(), catalogue.report_type("scan_of_tomorrow")]:
+        assert report_type.short[0].isupper(), report_type.name
+        for text in (report_type.seen, report_type.todo):
+            assert text[0].islower(), report_type.name
+            assert text[-1] not in ".:;", report_type.name
+            assert not set(text) & set("\n<>|*`[]"), report_type.name
+
+
+def test_no_text_says_whose_the_machines_are(catalogue: Catalogue) -> None:
+    """For a national CERT they are its constituents', for a company its own."""
+    texts = [
+        (entry.name, text)
+        for entry in (*catalogue.types.values(), *catalogue.families.values())
+        for text in (entry.about, entry.seen, entry.todo)
+    ]
+    assert [name for name, text in texts if re.search(r"(?i)\b(?:yours?|you|ours?)\b", text)] == []

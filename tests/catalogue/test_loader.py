@@ -35,6 +35,8 @@ def test_an_ipv6_type_is_its_sibling_under_another_name(documents: Documents) ->
     catalogue = build(documents)
     redis = catalogue.types["scan6_redis"]
     assert (redis.name, redis.title) == ("scan6_redis", "IPv6 Open Redis Server")
+    assert redis.short == "IPv6 Open Redis"
+    assert (redis.seen, redis.todo) == ("answered without a password", "close it")
     assert (redis.severity, redis.application, redis.product) == ("high", "redis", "Redis")
     assert redis.page.endswith("/network-reporting/open-redis-report/")
     assert catalogue.columns_of("scan6_redis") == ("ip", "port", "version")
@@ -192,6 +194,18 @@ BREACHES = {
     "missing title of a type": (
         broken(TYPES, "scan_ntp", "title", to=" "),
         "report_types.toml: scan_ntp: title must be given",
+    ),
+    "missing short name of a type": (
+        broken(TYPES, "scan_ntp", "short", to=...),
+        "report_types.toml: scan_ntp: short must be given",
+    ),
+    "short name that is long": (
+        broken(TYPES, "scan_ntp", "short", to="N" * 25),
+        "report_types.toml: scan_ntp: short has more than 24 characters",
+    ),
+    "short name of two types": (
+        broken(TYPES, "scan_ntp", "short", to="Open Redis"),
+        "short Open Redis is another type's too",
     ),
     "bad severity": (
         broken(TYPES, "scan_redis", "severity", to="urgent"),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.catalogue import Codes, Column
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.texts.markdown import MASK, cell
-from shadowserver_connector.mapping.texts.notes import finding_note, host_note, note_columns
+from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
+from shadowserver_connector.mapping.texts.notes import finding_note, host_note
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.mapping.gfm import Table, blocks, tables
@@ -28,6 +30,10 @@ def _columns(names: list[str]) -> list[Column]:
         Column(name, "secret" if name == names[-1] else "text", "", "", name, order)
         for order, name in enumerate(names)
     ]
+
+
+def _noted(names: Sequence[str]) -> tuple[NoteColumn, ...]:
+    return note_columns(_columns(list(names)), CacheBudget(), Codes((), {}))
 
 
 def _same(table: Table, rows: list[list[str]]) -> None:
@@ -56,38 +62,39 @@ def test_a_cell_is_one_line_of_text(text: str) -> None:
 @example(row=["", "", "://:0@", ""])
 def test_a_finding_is_one_table(row: list[str]) -> None:
     """It has a line for each cell that is not empty, and secrets show not even their length."""
-    note = orjson.loads(finding_note(note_columns(_columns(list(_NAMES)), CacheBudget()), row))
-    if not any(row):
+    note = orjson.loads(finding_note(_noted(_NAMES), row))
+    if not any(map(cell, row)):
         assert note == "(no cells)"
         return
     assert blocks(note) == ["table_open"]
     (table,) = tables(note)
     lines = zip(_NAMES, _masked(row), row, strict=True)
-    _same(table, [["Field", "Value"], *([name, shown] for name, shown, cell in lines if cell)])
+    _same(
+        table, [["Field", "Value"], *([name, shown] for name, shown, text in lines if cell(text))]
+    )
 
 
 @EFFORT
 @given(names=st.lists(_CELLS, min_size=4, max_size=4), row=_ROWS)
 def test_names_of_columns_are_cells_too(names: list[str], row: list[str]) -> None:
     """Whatever a header holds, the table has two columns and nothing stands outside of it."""
-    note = orjson.loads(finding_note(note_columns(_columns(names), CacheBudget()), row))
-    if any(row):
+    note = orjson.loads(finding_note(_noted(names), row))
+    shown = [cell(text) for text in row]
+    if any(shown):
         assert blocks(note) == ["table_open"]
         (table,) = tables(note)
         assert table.width == 2
-        assert len(table.rows) == 1 + sum(map(bool, row))
+        assert len(table.rows) == 1 + sum(map(bool, shown))
 
 
 @EFFORT
 @given(rows=st.lists(_ROWS, min_size=2, max_size=4))
 def test_a_host_is_two_tables(rows: list[list[str]]) -> None:
     """What all rows share stands in the first, what differs in the second: every cell is shown."""
-    note = orjson.loads(host_note(note_columns(_columns(list(_NAMES)), CacheBudget()), rows))
+    note = orjson.loads(host_note(_noted(_NAMES), rows))
     varying = [at for at in range(len(_NAMES)) if len({row[at] for row in rows}) > 1]
     if not varying:
-        assert note == orjson.loads(
-            finding_note(note_columns(_columns(list(_NAMES)), CacheBudget()), rows[0])
-        )
+        assert note == orjson.loads(finding_note(_noted(_NAMES), rows[0]))
         return
     second = tables(note)[-1]
     heading = [_NAMES[at] for at in varying]

@@ -10,17 +10,16 @@ import pytest
 from shadowserver_connector.catalogue.catalogue import Column
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.texts.markdown import MASK
-from shadowserver_connector.mapping.texts.notes import (
-    HOST_ROWS,
-    finding_note,
-    host_note,
-    note_columns,
-)
+from shadowserver_connector.mapping.texts.note_columns import note_columns
+from shadowserver_connector.mapping.texts.notes import HOST_ROWS, finding_note, host_note
 from shadowserver_connector.report.layout import LONGEST_LINE
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert
+from tests.mapping.expectation import CATALOGUE
 from tests.mapping.gfm import blocks, tables
 from tests.mapping.rows import header_of, row_of
+
+CODES = CATALOGUE.codes
 
 HEADER = ("timestamp", "severity", "ip", "port", "hostname", "tag", "sector")
 
@@ -39,14 +38,109 @@ def fields(content: str) -> dict[str, str]:
 
 
 def test_finding_note_shows_each_cell_that_is_not_empty(tmp_path: Path) -> None:
-    """A line for each, under its readable name; none for an empty cell."""
+    """A line for each, under its readable name; none for an empty cell. What matters is first."""
     note = convert(tmp_path, "scan_ssl", HEADER, [row(0)]).one("note")
-    assert set(fields(note["content"]).values()) == {
-        *("2024-01-31 00:00:00", "high", "192.0.2.1", "1", "www.example.com", "ssl")
-    }
-    assert blocks(note["content"]) == ["table_open"]
-    assert note["abstract"] == "scan_ssl 192.0.2.1"
+    assert list(fields(note["content"]).items()) == [
+        ("Time", "2024-01-31 00:00:00 UTC"),
+        ("Tags", "ssl"),
+        ("IP", "192.0.2.1"),
+        ("Port", "1"),
+        ("Severity", "high"),
+        ("Host name", "www.example.com"),
+        ("Report", "2024-01-31-scan_ssl-example.csv"),
+    ]
+    assert blocks(note["content"]) == ["paragraph_open", "table_open"]
     assert note["created"] == "2024-01-31T00:00:00.000Z"
+
+
+def sentence(content: str) -> str:
+    """Return what a Note's text begins with, as it is written."""
+    return content.partition("\n\n")[0]
+
+
+def test_title_and_first_sentence_say_what_a_person_asks_first(tmp_path: Path) -> None:
+    """What was found of whom and how bad; what was seen, when in UTC, and what to do."""
+    header = ("timestamp", "src_ip", "dst_port", "protocol", "severity", "infection", "family")
+    cells = ("2024-01-31 01:02:03", "192.0.2.1", "80", "tcp", "critical", "downadup", "conficker")
+    note = convert(tmp_path, "event4_sinkhole_http", header, [cells]).one("note")
+    assert note["abstract"] == "Sinkhole HTTP 192.0.2.1: conficker, 80/tcp, critical"
+    assert sentence(note["content"]) == (
+        "**192.0.2.1** called a botnet's controller over HTTP and reached a sinkhole (conficker, "
+        "80/tcp) on 2024-01-31 at 01:02:03 UTC: find the infected machine at or behind the address "
+        "and clean it ([Shadowserver's page](https://www.shadowserver.org/what-we-do/"
+        "network-reporting/sinkhole-http-events-report/))."
+    )
+    assert fields(note["content"])["Infection or activity"] == "conficker (downadup)"
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (("2024-01-31 01:00:00",) * 2, "on 2024-01-31 at 01:00:00 UTC"),
+        (
+            ("2024-01-31 02:00:00", "2024-01-31 01:00:00"),
+            "2024-01-31 between 01:00:00 and 02:00:00",
+        ),
+        (("2024-01-30 02:00:00", "2024-01-31 01:00:00"), "between 2024-01-30 02:00:00 and 2024-01"),
+        (("", "soon"), "in the report of 2024-01-31"),
+    ],
+)
+def test_the_sentence_says_when_all_of_a_host_was_seen(
+    tmp_path: Path, times: tuple[str, str], said: str
+) -> None:
+    """From the first to the last of its findings; the report's day where no time is told."""
+    several = [(time, *row(n)[1:]) for n, time in enumerate(times)]
+    note = convert(tmp_path, "scan_ssl", HEADER, several).one("note")
+    assert said in sentence(note["content"])
+
+
+def test_title_of_several_findings_counts_them(tmp_path: Path) -> None:
+    """It names the first few ports and things found, and the worst severity."""
+    several = [(*row(n)[:1], "critical" if n == 3 else "low", *row(n)[2:]) for n in range(5)]
+    note = convert(tmp_path, "scan_ssl", HEADER, several).one("note")
+    assert note["abstract"] == "TLS 192.0.2.1: 5 findings, 1, 2, 3 and 2 more, critical"
+
+
+def test_what_the_name_of_a_type_says_is_not_said_again(tmp_path: Path) -> None:
+    """A tag that only names the scan tells nothing; a CVE id is written as everywhere."""
+    header = ("ip", "tag")
+    for tags, said in (
+        ("ntp;ntpversion;cve-2013-5211", "CVE-2013-5211, medium"),
+        ("ntp", "medium"),
+    ):
+        note = convert(tmp_path, "scan_ntp", header, [("192.0.2.1", tags)]).one("note")
+        assert note["abstract"] == f"NTP version 192.0.2.1: {said}"
+
+
+def test_codes_are_written_out(tmp_path: Path) -> None:
+    """Countries, flags and times; a 0 that stands for nothing is not shown."""
+    header = ("timestamp", "ip", "geo", "naics", "sector", "ssl_poodle", "cert_expired")
+    cells = ("2024-01-31 01:02:03", "192.0.2.1", "AT", "0", "0", "N", "Y")
+    note = convert(tmp_path, "scan_ssl", header, [cells]).one("note")
+    assert fields(note["content"]) == {
+        "Time": "2024-01-31 01:02:03 UTC",
+        "IP": "192.0.2.1",
+        "Country": "Austria (AT)",
+        "POODLE": "not vulnerable to POODLE",
+        "Certificate expired": "yes",
+        "Report": "2024-01-31-scan_ssl-example.csv",
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "shown"),
+    [
+        (("sha256_fingerprint", "sha512_fingerprint"), ("AB:" * 31 + "AB", "CD" * 64), "cd" * 64),
+        (("sha256_fingerprint", "sha512_fingerprint"), ("AB:" * 31 + "AB", ""), "ab" * 32),
+    ],
+)
+def test_of_a_certificates_hashes_the_one_that_opencti_shows_is_quoted(
+    tmp_path: Path, columns: tuple[str, ...], cells: tuple[str, ...], shown: str
+) -> None:
+    """Once, and in the form that it has there: all of them are in the certificate."""
+    note = convert(tmp_path, "scan_ssl", ("ip", *columns), [("192.0.2.1", *cells)]).one("note")
+    said = [value for name, value in fields(note["content"]).items() if "Certificate" in name]
+    assert said == [shown]
 
 
 @pytest.mark.parametrize("notes", ["finding", "host"])
@@ -57,14 +151,14 @@ def test_abstract_has_no_less_than_sign(tmp_path: Path, notes: str) -> None:
     converted = convert(tmp_path, "compromised_account", header, rows, notes=notes)
     note = converted.one("note")
     assert converted.one("user-account")["account_login"] == "<b>bob</b>"
-    assert note["abstract"] == "compromised_account &lt;b>bob&lt;/b>"
+    assert note["abstract"] == "Compromised account &lt;b&#62;bob&lt;/b&#62;: critical"
 
 
 def test_cells_that_a_note_has_no_room_for_are_counted_in_it() -> None:
     """What stays are whole lines of the table."""
     columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(50)]
     cells = ["x" * 100] * 50
-    note = orjson.loads(finding_note(note_columns(columns, CacheBudget()), cells, 2_000))
+    note = orjson.loads(finding_note(note_columns(columns, CacheBudget(), CODES), cells, 2_000))
     (table,) = tables(note)
     shown = [value for _, value in table.rows[1:-1]]
     assert set(shown) == {"x" * 100}
@@ -76,13 +170,13 @@ def test_findings_that_a_note_has_no_room_for_are_counted_in_it() -> None:
     """The table of a host's findings ends with a whole row, or is left out."""
     columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(5)]
     rows = [[f"{row}-{n}" + "x" * 100 for n in range(5)] for row in range(50)]
-    note = orjson.loads(host_note(note_columns(columns, CacheBudget()), rows, 20_000))
+    note = orjson.loads(host_note(note_columns(columns, CacheBudget(), CODES), rows, 20_000))
     table = tables(note)[-1]
     left_out = 50 - (len(table.rows) - 1)
     assert 0 < left_out < 50
     assert note.endswith(f"\n\n{left_out} more findings: see the original file")
     assert len(note) < 20_000
-    small = orjson.loads(host_note(note_columns(columns, CacheBudget()), rows, 1_000))
+    small = orjson.loads(host_note(note_columns(columns, CacheBudget(), CODES), rows, 1_000))
     assert small.endswith("**50 findings**\n\n50 more findings: see the original file")
 
 
@@ -93,6 +187,45 @@ def test_note_is_attached_to_report_case_and_observables(tmp_path: Path) -> None
         stix["id"] for stix in converted.of("report", "case-incident", "ipv4-addr", "domain-name")
     }
     assert wanted <= set(converted.one("note")["object_refs"])
+
+
+@pytest.mark.parametrize("notes", ["auto", "finding"])
+def test_the_worst_25_notes_are_attached_and_the_others_contained(
+    tmp_path: Path, notes: str
+) -> None:
+    """A page with some 60 Notes on it does not open; what contains them shows them in a tab."""
+    worst = {3: "critical", 31: "critical", 70: "high"}
+    several = [
+        ("2024-01-31 00:00:00", worst.get(n, "low"), f"192.0.2.{n}", "443", "", "", "")
+        for n in range(80)
+    ]
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, several, notes=notes, create_incident=True, chunk_objects=60
+    )
+    containers = {stix["id"] for stix in converted.of("report", "case-incident")}
+    contained = {
+        ref
+        for stix in converted.everything()
+        if stix["type"] in ("report", "case-incident")
+        for ref in stix["object_refs"]
+    }
+    attached = [note for note in converted.of("note") if containers <= set(note["object_refs"])]
+    others = [note for note in converted.of("note") if not containers & set(note["object_refs"])]
+    assert (len(attached), len(others)) == (25, 55)
+    assert {note["id"] for note in others} <= contained
+    assert not {note["id"] for note in attached} & contained
+    bad = [note for note in attached if not note["abstract"].endswith("low")]
+    assert len(bad) == len(worst)
+
+
+def test_notes_hang_on_what_is_the_rows_own(tmp_path: Path) -> None:
+    """Thousands may call the same controller, have the same certificate, or log in as root."""
+    header = header_of("event4_honeypot_brute_force")
+    cells = row_of("event4_honeypot_brute_force", header, 0)
+    converted = convert(tmp_path, "event4_honeypot_brute_force", header, [cells])
+    kinds = {ref.partition("--")[0] for ref in converted.one("note")["object_refs"]}
+    assert kinds <= {"report", "ipv4-addr", "domain-name", "hostname", "mac-addr"}
+    assert "ipv4-addr" in kinds
 
 
 def test_row_without_time_has_that_of_the_day(tmp_path: Path) -> None:
@@ -156,10 +289,12 @@ def test_hostile_cells_stay_in_their_table(tmp_path: Path, name: str) -> None:
     hostile = [CELLS[name][: LONGEST_LINE // len(header) - 1]] * len(header)
     converted = convert(tmp_path, "scan_ssl", header, [hostile], notes="finding")
     note = converted.one("note")
-    assert blocks(note["content"]) == ["table_open"]
+    assert blocks(note["content"]) == ["paragraph_open", "table_open"]
     (table,) = tables(note["content"])
     assert table.width == 2
-    assert len(table.rows) == len(header) + 1
+    # Of hashes of one thing one is shown; nothing else is left out, but for the report's name.
+    hashes = sum(column.startswith(("md5_", "sha1_", "sha256_")) for column in header)
+    assert len(table.rows) == len(header) - hashes + 2
     assert note["content"] == note["content"].strip()
     assert "<" not in note["content"] + note["abstract"]
 
@@ -206,7 +341,7 @@ def test_row_of_nothing_has_a_note(tmp_path: Path) -> None:
     converted = convert(tmp_path, "scan_ssl", HEADER, [(" ",) * len(HEADER)])
     note, report = converted.one("note"), converted.one("report")
     assert note["object_refs"] == [report["id"]]
-    assert note["abstract"] == "scan_ssl"
+    assert note["abstract"] == "TLS: info"
     assert converted.outcome.noted == 1
     assert converted.of("observed-data") == []
 
@@ -217,7 +352,7 @@ def test_host_note_has_what_is_shared_once_and_the_rest_as_rows(tmp_path: Path) 
     converted = convert(tmp_path, "scan_ssl", HEADER, several, notes="host")
     assert converted.outcome.noted == 4
     assert len(converted.of("note")) == 2
-    note = converted.where("note", abstract="scan_ssl 192.0.2.1")
+    note = converted.where("note", abstract="TLS 192.0.2.1: 3 findings, 1, 2, 4, high")
     shared, rows = tables(note["content"])
     assert "192.0.2.1" in dict(shared.rows).values()
     assert len(rows.rows) == 1 + 3
@@ -228,7 +363,7 @@ def test_host_note_has_what_is_shared_once_and_the_rest_as_rows(tmp_path: Path) 
 
 def test_host_with_one_finding_has_a_plain_note(tmp_path: Path) -> None:
     """It looks as a finding's Note does, and is the host's: tomorrow it may have two."""
-    by_host = convert(tmp_path, "scan_ssl", HEADER, [row(0)], notes="host").one("note")
+    by_host = convert(tmp_path, "scan_ssl", HEADER, [row(0)]).one("note")
     by_finding = convert(tmp_path, "scan_ssl", HEADER, [row(0)], notes="finding").one("note")
     assert by_host["content"] == by_finding["content"]
     assert by_host["id"] != by_finding["id"]

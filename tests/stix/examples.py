@@ -158,7 +158,7 @@ EXAMPLES: dict[str, StixObject] = {
     ),
     "note": note(
         ORIGIN,
-        stix_id=ids.note_of_finding("scan_ssl", b"key", b"state"),
+        stix_id=ids.note_of_finding("scan_ssl", "example", b"key", 0),
         abstract="scan_ssl 192.0.2.1",
         content="| a | b |",
         created=TIME,

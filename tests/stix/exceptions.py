@@ -36,6 +36,8 @@ _EXCUSED: Final = tuple(
 _EXCUSED_OF_TYPE: Final = {
     # OpenCTI's Case Incident has a severity, which STIX reserves.
     "case-incident": re.compile(r"^Contains a reserved property \('severity', "),
+    # OpenCTI's vocabulary, which it reads under this name.
+    "note": re.compile(r"^Custom property 'note_types' should be implemented using an ext"),
     # The file is at the platform already (uploaded, as it is too large for a message).
     "artifact": re.compile(r"^'artifact' object must contain either 'payload_bin' or 'url'$"),
 }

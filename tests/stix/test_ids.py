@@ -222,19 +222,21 @@ def test_the_order_of_references_does_not_count() -> None:
     assert ids.observed_data([IP, MAC]) == ids.observed_data([MAC, IP])
 
 
-def test_the_note_of_a_finding_is_one_for_each_type_finding_and_state() -> None:
+def test_the_note_of_a_finding_is_one_for_each_type_list_and_finding() -> None:
     """Neither is told apart by the other's bytes, nor a host's Note from a finding's."""
     made = [
-        ids.note_of_finding("scan_ssl", b"ab", b"c"),
-        ids.note_of_finding("scan_ssl", b"a", b"bc"),
-        ids.note_of_finding("scan_ssh", b"ab", b"c"),
-        ids.note_of_host("scan_ssl", "192.0.2.1", 0),
-        ids.note_of_host("scan_ssl", "192.0.2.1", 1),
-        ids.note_of_host("scan_ssh", "192.0.2.1", 0),
-        ids.note_of_host("scan_ssl", '192.0.2.1","number":0', 0),
+        ids.note_of_finding("scan_ssl", "net", b"ab", 0),
+        ids.note_of_finding("scan_ssl", "net", b"ab", 1),
+        ids.note_of_finding("scan_ssl", "", b"ab", 0),
+        ids.note_of_finding("scan_ssh", "net", b"ab", 0),
+        ids.note_of_host("scan_ssl", "net", "192.0.2.1", 0),
+        ids.note_of_host("scan_ssl", "net", "192.0.2.1", 1),
+        ids.note_of_host("scan_ssl", "", "192.0.2.1", 0),
+        ids.note_of_host("scan_ssh", "net", "192.0.2.1", 0),
+        ids.note_of_host("scan_ssl", "net", '192.0.2.1","list":"net', 0),
     ]
     assert len(set(made)) == len(made)
-    assert made[0] == ids.note_of_finding("scan_ssl", b"ab", b"c")
+    assert made[0] == ids.note_of_finding("scan_ssl", "net", b"ab", 0)
     assert all(each.startswith("note--") for each in made)
 
 

@@ -98,7 +98,13 @@ def test_shared_knowledge_is_the_same_object_in_every_report(name: str) -> None:
     assert not stix_object.keys() & {"aliases", "x_opencti_aliases", "labels"}
 
 
-@pytest.mark.parametrize("name", ["report", "case", "note", "observed data"])
+def test_a_note_says_how_sure_one_good_source_is() -> None:
+    """OpenCTI shows 60 to 79 as probably true; without any it takes the user's maximum for good."""
+    assert 60 <= EXAMPLES["note"]["confidence"] < 80
+    assert EXAMPLES["note"]["note_types"] == ["external"]
+
+
+@pytest.mark.parametrize("name", ["report", "case", "observed data"])
 def test_own_statements_carry_no_confidence(name: str) -> None:
     """The connector's user decides; a low one would block updates of the references."""
     assert "confidence" not in EXAMPLES[name]

@@ -167,7 +167,7 @@ class Containers(Protocol):
         """Return the Case as this chunk completes it, or ``None`` where none is wanted."""
 
     def note_refs(self, part: int) -> tuple[str, ...]:
-        """Return the ids of the containers that a Note of this part is attached to."""
+        """Return the ids of the containers that Notes of this part are attached to, if at all."""
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data, without labels."""
@@ -340,7 +340,7 @@ class ChunkBuilder:
         known = self._part_refs
         refs = [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
         if finding.notes:
-            refs += [note.id for note in finding.notes if note.recurs and note.id not in known]
+            refs += [n.id for n in finding.notes if not n.attached and n.id not in known]
         return refs
 
     def close(self) -> None:
@@ -405,18 +405,17 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
             end = b',"x_opencti_score":%d' % made.score + end
         layers[made.layer].append(Encoded(made.id, made.body + end))
     recurring = content.recurring
-    # A Note that recurs belongs to an earlier Report, so this one refers to it. One that is new
-    # refers to its Report.
-    contained = [note for note in content.notes.values() if note.recurs]
-    recurring.update([note.id for note in contained])
+    recurring.update([note.id for note in content.notes.values() if note.recurs])
     for seen in content.observed.values():
         made = containers.observed(seen)
         if seen.recurs:
             recurring.add(made.id)
         layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
-    layers[LAYER["observed-data"]] += [
+    # Of two objects that refer to each other, OpenCTI's client drops one reference.
+    layers[LAYER["note"]] += [
         _encoded(note, note.refs or (content.author,), plain.end(labels.get(note.id)))
-        for note in contained
+        for note in content.notes.values()
+        if not note.attached
     ]
     refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
@@ -424,13 +423,13 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     case = containers.case(content.part, refs, only_part=only_part)
     if case is not None:
         layers[LAYER["case-incident"]].append(case)
-    attached = containers.note_refs(content.part)
-    layers[LAYER["note"]] += [
-        _encoded(note, (*attached, *note.refs), plain.end(labels.get(note.id)))
+    notes_to = containers.note_refs(content.part)
+    attached = [
+        _encoded(note, (*notes_to, *note.refs), plain.end(labels.get(note.id)))
         for note in content.notes.values()
-        if not note.recurs
+        if note.attached
     ]
-    objects = tuple(chain.from_iterable(layers))
+    objects = (*chain.from_iterable(layers), *attached)
     return Chunk("findings", objects, content.rows, frozenset(recurring))
 
 

@@ -20,9 +20,9 @@ _LAYERS: Final = (
     ("indicator",),
     ("relationship",),
     ("observed-data",),
+    ("note",),
     ("report",),
     ("case-incident",),
-    ("note",),
 )
 LAYER: Final[Mapping[str, int]] = {
     name: layer for layer, names in enumerate(_LAYERS) for name in names
@@ -97,7 +97,7 @@ class ObservedDraft:
 class NoteDraft:
     """A Note that does not know its containers yet."""
 
-    __slots__ = ("body", "id", "recurs", "refs", "rows")
+    __slots__ = ("attached", "body", "id", "recurs", "refs", "rows")
 
     id: str
     body: bytes
@@ -108,6 +108,9 @@ class NoteDraft:
     """Rows of the report that stand in it."""
     recurs: bool
     """Whether OpenCTI was sent it on an earlier day."""
+    attached: bool
+    """Whether it refers to Report and Case; else these refer to it. One without observables always
+    does."""
 
     def __init__(self, id: str, body: bytes, refs: tuple[str, ...], rows: int) -> None:
         self.id = id
@@ -115,6 +118,7 @@ class NoteDraft:
         self.refs = refs
         self.rows = rows
         self.recurs = False
+        self.attached = not refs
 
 
 @dataclass(slots=True)

@@ -175,9 +175,10 @@ class _FindingSplitter:
             return
         if len(refs) < len(note.refs):
             self.left_out += len(note.refs) - len(refs)
-            recurs = note.recurs
-            note = NoteDraft(note.id, note.body, tuple(refs), note.rows)
-            note.recurs = recurs
+            whole = note
+            note = NoteDraft(whole.id, whole.body, tuple(refs), whole.rows)
+            note.recurs = whole.recurs
+            note.attached = whole.attached or not refs
         self._piece.finding.notes.append(note)
 
     def _most(self, refs: Sequence[str], own: int) -> list[str]:

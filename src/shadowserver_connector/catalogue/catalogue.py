@@ -33,6 +33,23 @@ class Activities:
         return name not in self.families and any(fnmatchcase(name, form) for form in self.forms)
 
 
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """What codes in cells mean, for people."""
+
+    words: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...]
+    """Globs of columns, and code in capitals -> what is shown for it; nothing, it says nothing."""
+    malware: Mapping[str, str]
+    """Another name of a malware, in lower case -> the name that it has everywhere."""
+
+    def words_of(self, column: str) -> Mapping[str, str]:
+        """Return the words for the codes of a column; none where it has none."""
+        for globs, words in self.words:
+            if any(fnmatchcase(column, glob) for glob in globs):
+                return words
+        return {}
+
+
 IDENTITY: Final = "identity"
 STATE: Final = "state"
 WORDING: Final = "wording"
@@ -175,6 +192,10 @@ class Family:
     primary: str
     parties: Mapping[str, str]
     traffic: str
+    seen: str
+    """What was seen of the subject of a row: ``called a botnet's controller``."""
+    todo: str
+    """What to do about it."""
     earlier: tuple[str, ...] = ()
     """Names that report types of this family had in earlier years, where overrides need them."""
 
@@ -208,6 +229,12 @@ class ReportType:
     """Lower-case text in a version cell -> the product that the cell is then about."""
     about: str = ""
     """One or two sentences: what this report is and why it matters."""
+    short: str = ""
+    """What a person calls it where there is little room, unlike that of any other known type."""
+    seen: str = ""
+    """What was seen of the subject of a row: ``called a botnet's controller``."""
+    todo: str = ""
+    """What to do about it: ``switch it off``."""
 
     def product_of(self, version: str) -> str:
         """Return the product that a version cell of group ``service`` is about; may be empty.
@@ -307,6 +334,8 @@ class Catalogue:
     """What the cells of a finding are where a column does not say so."""
     links: tuple[LinkKind, ...]
     """Kinds of relationships; the first that fits counts."""
+    codes: Codes
+    """What codes in cells mean."""
     last: int
     """Order of a column that nothing is known of."""
 
@@ -326,9 +355,10 @@ class Catalogue:
 
     def _unknown(self, name: str) -> ReportType:
         family = self._family_of(name)
+        title = self._readable(name) or "Unnamed report"
         return ReportType(
             name=name,
-            title=self._readable(name) or "Unnamed report",
+            title=title,
             severity=family.severity,
             family=family.name,
             page="",
@@ -338,6 +368,9 @@ class Catalogue:
             application="",
             known=False,
             about=family.about,
+            short=title,
+            seen=family.seen,
+            todo=family.todo,
         )
 
     def column(self, report_type: str, name: str) -> Column:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import (
     EXCLUSIVE_ROLES,
@@ -130,10 +131,19 @@ def _common(file: str, entry: Family | ReportType, catalogue: Catalogue) -> Iter
         yield f"{where} primary {entry.primary} is none of its parties"
 
 
+LONGEST_SHORT: Final = 24
+"""Characters of a type's short name; lists of OpenCTI show some 45 of a title."""
+
+
 def _types(catalogue: Catalogue) -> Iterator[str]:
+    short = Counter(report_type.short for report_type in catalogue.types.values())
     for report_type in _bases(catalogue):
-        yield from _common("report_types.toml", report_type, catalogue)
         where = f"report_types.toml: {report_type.name}:"
+        if len(report_type.short) > LONGEST_SHORT:
+            yield f"{where} short has more than {LONGEST_SHORT} characters"
+        if short[report_type.short] > 1:
+            yield f"{where} short {report_type.short} is another type's too"
+        yield from _common("report_types.toml", report_type, catalogue)
         addressed = catalogue.addressed(report_type.name)
         if report_type.primary and report_type.primary not in addressed:
             yield f"{where} primary {report_type.primary} has no ip column in layouts.toml"

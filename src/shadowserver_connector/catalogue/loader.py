@@ -12,6 +12,7 @@ from typing import Any
 from shadowserver_connector.catalogue.catalogue import (
     Activities,
     Catalogue,
+    Codes,
     Column,
     Family,
     FindingRules,
@@ -78,6 +79,14 @@ class Entry:
             raise self.error(f"{field} must be a table of texts")
         return value
 
+    def names(self, field: str) -> dict[str, str]:
+        """Take a table of lists of texts, as each of the texts -> the name of its list."""
+        value = self._fields.pop(field, {})
+        if not isinstance(value, dict):
+            raise self.error(f"{field} must be a table of lists of texts")
+        lists = Entry(self.file, f"{self.name}.{field}", value)
+        return {text: name for name in value for text in lists.texts(name)}
+
     def has(self, field: str) -> bool:
         """Tell whether a field is there and not yet taken."""
         return field in self._fields
@@ -138,6 +147,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         siblings=siblings,
         findings=_findings(documents["findings.toml"]),
         links=tuple(map(_link, top["links.toml"].entries())),
+        codes=_codes(top["codes.toml"]),
         last=len(sections) * SECTION,
     )
     catalogue = replace(catalogue, types=_narrowed(catalogue))
@@ -197,6 +207,18 @@ def _link(entry: Entry) -> LinkKind:
     return kind
 
 
+def _codes(top: Entry) -> Codes:
+    words = []
+    malware: dict[str, str] = {}
+    for entry in top.entries():
+        if entry.has("names"):
+            malware |= entry.names("names")
+        else:
+            words.append((entry.texts("columns"), entry.table("words")))
+        entry.done()
+    return Codes(tuple(words), malware)
+
+
 def _meaning(entry: Entry, score: int) -> Meaning:
     meaning = Meaning(entry.name, entry.text("text"), entry.flag("own"), entry.flag("malicious"))
     entry.done()
@@ -213,6 +235,8 @@ def _family(entry: Entry) -> Family:
         primary=entry.text("primary", ""),
         parties=entry.table("parties"),
         traffic=entry.text("traffic"),
+        seen=entry.text("seen"),
+        todo=entry.text("todo"),
         earlier=entry.texts("earlier"),
     )
     entry.done()
@@ -318,7 +342,9 @@ def _types(
             raise entry.error("the type is given twice, perhaps as another's ipv6")
         types[base.name] = base
         if ipv6:
-            types[ipv6] = replace(base, name=ipv6, title=f"IPv6 {base.title}")
+            types[ipv6] = replace(
+                base, name=ipv6, title=f"IPv6 {base.title}", short=f"IPv6 {base.short}"
+            )
             siblings[ipv6] = base.name
     return types, siblings
 
@@ -343,6 +369,9 @@ def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
         product=entry.text("product", ""),
         variants=entry.table("variants"),
         about=entry.text("about", family.about),
+        short=entry.text("short"),
+        seen=entry.text("seen", family.seen),
+        todo=entry.text("todo", family.todo),
     )
     entry.done()
     return report_type
@@ -353,6 +382,7 @@ FILES = (
     "families.toml",
     "findings.toml",
     "links.toml",
+    "codes.toml",
     "activities.toml",
     "columns.toml",
     "overrides.toml",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -42,20 +42,16 @@ _FULL_BYTES: Final = ROW_OBJECTS * OBJECT_BYTES
 class _Added:
     """What the Note of a finding must know of one of its rows."""
 
-    __slots__ = ("labels", "noted", "recurs", "subject", "time")
+    __slots__ = ("labels", "noted", "recurs", "time")
 
     time: str
     labels: Labels
-    subject: str
     noted: tuple[str, ...]
     recurs: bool
 
-    def __init__(
-        self, time: str, labels: Labels, subject: str, noted: tuple[str, ...], recurs: bool
-    ) -> None:
+    def __init__(self, time: str, labels: Labels, noted: tuple[str, ...], recurs: bool) -> None:
         self.time = time
         self.labels = labels
-        self.subject = subject
         self.noted = noted
         self.recurs = recurs
 
@@ -68,8 +64,14 @@ class RowMapper:
     """
 
     def __init__(
-        self, plan: Plan, warnings: ParseWarnings, comparison: Comparison | None = None
+        self,
+        plan: Plan,
+        warnings: ParseWarnings,
+        comparison: Comparison | None = None,
+        attach: Mapping[str, int] | None = None,
     ) -> None:
+        """``attach`` says of each severity how many Notes are attached to the containers."""
+        self._attach = dict(attach or {})
         self._plan = plan
         sends_all = comparison is None or plan.context.options.repeats == "all"
         self._verdicts = b"" if sends_all or comparison is None else comparison.verdicts
@@ -84,29 +86,31 @@ class RowMapper:
     def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
         """Return the finding of some rows of one host.
 
-        ``texts`` returns a Note for each row, one for all, or none.
+        ``texts`` returns Notes of them, each of some rows behind each other, or none.
         """
         finding = Finding(rows=sum([times for _, _, times in rows]))
         added = self._add(finding, rows)
-        notes = texts(rows)
-        if len(notes) == 1 < len(rows):
-            labels = {one.labels for one in added}
-            self._add_note(finding, notes[0], _together(added), labels, len(rows))
-            return finding
-        for text, one in zip(notes, added, strict=False):
-            self._add_note(finding, text, one, (one.labels,), 1)
+        at = 0
+        for note in texts(rows):
+            some = added[at : at + note.rows]
+            at += note.rows
+            self._add_note(finding, note, some[0] if len(some) == 1 else _together(some))
+            for labels in dict.fromkeys([one.labels for one in some]):
+                finding.tags.append(((note.id,), labels))
         return finding
 
-    def _add_note(
-        self, finding: Finding, note: NoteText, about: _Added, labels: Iterable[Labels], rows: int
-    ) -> None:
-        context = self._plan.context
-        stix_id, text = note
-        abstract = f"{context.report_type.name} {about.subject}".strip().replace("<", "&lt;")
-        draft = context.encode.note(stix_id, abstract, text, about.time, about.noted, rows)
+    def _add_note(self, finding: Finding, note: NoteText, about: _Added) -> None:
+        draft = self._plan.context.encode.note(
+            note.id, note.abstract, note.text, about.time, about.noted, note.rows
+        )
         draft.recurs = about.recurs
+        if about.recurs:
+            # OpenCTI has it, so that it is not sent, and cannot be told of another container.
+            draft.attached = False
+        elif self._attach.get(note.severity, 0) > 0:
+            self._attach[note.severity] -= 1
+            draft.attached = True
         finding.notes.append(draft)
-        finding.tags.extend(((draft.id,), each) for each in labels)
 
     def _add(self, finding: Finding, rows: Sequence[CountedRow]) -> list[_Added]:
         """Add the rows' objects; return what their Notes need to know."""
@@ -153,7 +157,7 @@ class RowMapper:
                 refs = self._observables(part, stable)
                 waits = recurs and not self._due[number - 1]
                 finding.observed.append(ObservedDraft(refs, first, last, seen_times, labels, waits))
-            added.append(_Added(time, labels, part.subject, part.noted, recurs))
+            added.append(_Added(time, labels, part.noted, recurs))
         finding.recurring -= sent
         return added
 
@@ -209,7 +213,6 @@ class RowMapper:
             if part.tagged:
                 tagged.append(part.tagged)
             whole.scored = whole.scored or part.scored
-            whole.subject = whole.subject or part.subject
             whole.addresses += part.addresses
         own = len(objects)
         if len(ends) > 1:
@@ -283,11 +286,10 @@ class RowMapper:
 
 
 def _together(added: Sequence[_Added]) -> _Added:
-    """Return what the one Note of several rows must know: the earliest time, the first subject."""
+    """Return what the one Note of several rows must know; its time is the earliest."""
     return _Added(
         time=min(one.time for one in added),
         labels=added[0].labels,
-        subject=next((one.subject for one in added if one.subject), ""),
         noted=_joined([one.noted for one in added]),
         recurs=all(one.recurs for one in added),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, ChunkBuilder, Encoded
 from shadowserver_connector.bundle.finding import Finding, serialise
-from shadowserver_connector.catalogue.catalogue import VOLATILE
+from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.history.comparison import RECURRING, Comparison
@@ -24,7 +24,7 @@ from shadowserver_connector.mapping.objects.report_and_case import ReportContain
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
-from shadowserver_connector.mapping.options import MIB, NotesMode, Options
+from shadowserver_connector.mapping.options import MIB, Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
 from shadowserver_connector.mapping.planning.over_time import OverTime
 from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
@@ -34,30 +34,19 @@ from shadowserver_connector.mapping.planning.row_statistics import (
     count_rows,
 )
 from shadowserver_connector.mapping.rows import RowMapper
+from shadowserver_connector.mapping.texts.note_writers import NoteMaker, Since, no_notes
 from shadowserver_connector.mapping.texts.notes import (
     HOST_ROWS,
     NOTE_BYTES,
-    CountedRow,
-    Lead,
-    NoteText,
     NoteWriter,
-    finding_note,
-    history_lead,
-    host_note,
-    no_lead,
 )
 from shadowserver_connector.mapping.texts.report_text import summary
-from shadowserver_connector.pipeline.external_sort import (
-    NO_HOST,
-    HostSort,
-    host_reader,
-    sorted_by_host,
-)
+from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
-from shadowserver_connector.stix import ids, observables, shared_objects
+from shadowserver_connector.stix import observables, shared_objects
 from shadowserver_connector.stix.origin import TLP, Origin, tlp_marking
 
 Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
@@ -83,8 +72,9 @@ def relaxed_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-AUTO_FINDING_NOTES: Final = 1_000
-"""With ``notes: auto``, reports of more findings have a Note a host."""
+MOST_ATTACHED: Final = 25
+"""Notes that stand on the page of a Report, the worst; with some 60 the page does not open. The
+others are among the objects that it contains."""
 
 FINDING_ROWS: Final = 16
 """Rows that are converted together where each has a Note of its own, or none."""
@@ -128,7 +118,7 @@ def convert_report(
         wanted = count_rows(table.rows(), plan, statistics, warnings, over_time)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
-        rows.fill(wanted, host_reader(plan.statistics.host))
+        rows.fill(wanted, _key_reader(plan))
         statistics.repeated = statistics.kept - statistics.recurring - rows.different()
         text = summary(
             info,
@@ -151,7 +141,7 @@ def convert_report(
             max_refs=options.report_max_refs,
             first_refs=[artifact.id] if artifact else [],
         )
-        for finding in _findings(rows, plan, statistics, warnings, comparison):
+        for finding in _findings(rows, plan, statistics, warnings, comparison, info):
             if left_out := builder.add(finding):
                 warnings.add(TOO_LARGE, 0, times=left_out)
         builder.close()
@@ -225,6 +215,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         report_type=report_type,
         meanings=catalogue.meanings,
         activities=catalogue.activities,
+        codes=catalogue.codes,
         options=options,
         links=Links(catalogue.links, options, joined=joins_parties(columns, report_type)),
         encode=Encoders(origin, day),
@@ -232,10 +223,8 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     )
     report_type = context.report_type
     identify = compile_finding_identifier(catalogue, report_type, columns)
-    volatile = frozenset(
-        at for at, column in enumerate(columns) if catalogue.part(report_type, column) == VOLATILE
-    )
-    return compile_plan(columns, context, identify, volatile)
+    parts = [catalogue.part(report_type, column) for column in columns]
+    return compile_plan(columns, context, identify, parts, report_type.page or info.url)
 
 
 def _containers(info: ReportInfo, plan: Plan, severity: str, text: str) -> ReportContainers:
@@ -303,63 +292,62 @@ def _findings(
     statistics: RowStatistics,
     warnings: ParseWarnings,
     comparison: Comparison | None,
+    info: ReportInfo,
 ) -> Iterator[Finding]:
-    mapper = RowMapper(plan, warnings, comparison)
-    mode = plan.context.options.notes
-    if mode == "auto":
-        mode = "finding" if statistics.kept <= AUTO_FINDING_NOTES else "host"
+    options = plan.context.options
+    by_subject = options.notes in ("auto", "host")
+    # Where rows without an address have Notes of their own, these are not counted: too few are
+    # attached then.
+    counted = Counter(statistics.hosts.values()) if by_subject else Counter()
+    mapper = RowMapper(
+        plan, warnings, comparison, _worst(counted or statistics.severities, MOST_ATTACHED)
+    )
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
-    groups = rows.by_host(HOST_ROWS) if mode == "host" else rows.in_turn(_rows_at_once(plan))
-    texts = _note_texts(mode, plan, no_lead if comparison is None else history_lead(comparison))
+    groups = rows.by_host(HOST_ROWS) if by_subject else rows.in_turn(_rows_at_once(plan))
+    texts = _note_texts(plan, comparison, info)
     return (mapper.finding(group, texts) for group in groups)
 
 
-def _note_texts(mode: NotesMode, plan: Plan, lead: Lead) -> NoteWriter:
+def _worst(counts: Mapping[str, int], most: int) -> dict[str, int]:
+    """Return how many of each severity are among the worst so many."""
+    worst = {}
+    for severity in reversed(SEVERITIES):
+        worst[severity] = min(counts.get(severity, 0), most)
+        most -= worst[severity]
+    return worst
+
+
+def _note_texts(plan: Plan, comparison: Comparison | None, info: ReportInfo) -> NoteWriter:
     """Return what writes the Notes of a group of rows."""
-    most = min(NOTE_BYTES, plan.context.options.chunk_bytes // 4)
-    if mode == "host":
-        return _host_notes(plan, lead, most)
-    if mode == "none":
-        return lambda _: []
-    return _finding_notes(plan, lead, most)
+    options = plan.context.options
+    if options.notes == "none":
+        return no_notes
+    maker = NoteMaker(
+        plan.notes,
+        plan.wording,
+        plan.subjects,
+        plan.identify,
+        Since(comparison, skips=options.repeats == "skip"),
+        (info.type, info.list),
+        info.file,
+        min(NOTE_BYTES, options.chunk_bytes // 4),
+    )
+    return maker.of_findings if options.notes == "finding" else maker.of_subject
 
 
-def _finding_notes(plan: Plan, lead: Lead, most: int) -> NoteWriter:
-    columns, identify = plan.notes, plan.identify
-    report_type = plan.context.report_type.name
+def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
+    """Return what tells which rows stand together: those of a subject, or of a finding of one."""
+    key = plan.subjects.key
+    if plan.context.options.notes != "finding":
+        return key
+    told, identify = plan.subjects.told, plan.identify
 
-    def notes(rows: Sequence[CountedRow]) -> list[NoteText]:
-        written = []
-        for number, row, _ in rows:
-            found = identify.read(row)
-            stix_id = ids.note_of_finding(report_type, found.key, found.state)
-            written.append((stix_id, finding_note(columns, row, most, lead((number,)))))
-        return written
+    def of_finding(_: int, row: list[str]) -> str:
+        # Behind it, since rows of a host are to stand together all the same.
+        return f"{told(row)}\x01{identify.read(row).key.hex()}"
 
-    return notes
-
-
-def _host_notes(plan: Plan, lead: Lead, most: int) -> NoteWriter:
-    host_of = host_reader(plan.statistics.host)
-    report_type = plan.context.report_type.name
-    host, part = "", 0
-
-    def notes(rows: Sequence[CountedRow]) -> list[NoteText]:
-        nonlocal host, part
-        number, first, _ = rows[0]
-        before, host = host, host_of(number, first)
-        # The Notes of a host follow each other.
-        part = part + 1 if host == before else 0
-        if host.startswith(NO_HOST):
-            found = plan.identify.read(first)
-            stix_id = ids.note_of_finding(report_type, found.key, found.state)
-        else:
-            stix_id = ids.note_of_host(report_type, host, part)
-        said = lead([number for number, _, _ in rows])
-        return [(stix_id, host_note(plan.notes, [row for _, row, _ in rows], most, said))]
-
-    return notes
+    return of_finding
 
 
 def _rows_at_once(plan: Plan) -> int:

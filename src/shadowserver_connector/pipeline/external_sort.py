@@ -265,23 +265,6 @@ class HostSort:
             yield [(text, numbers[text], times.get(text, 1)) for text in block]
 
 
-NO_HOST: Final = "~"
-"""What the key of a row without a host begins with."""
-
-
-def host_reader(at: int | None) -> Callable[[int, list[str]], str]:
-    """Return what makes the key by which rows are grouped, of a row's number and its cells.
-
-    The host is in the cell at ``at``; a row without one stands alone.
-    """
-
-    def host_of(number: int, row: list[str]) -> str:
-        host = row[at].strip().lower() if at is not None else ""
-        return host or f"{NO_HOST}{number:012d}"
-
-    return host_of
-
-
 @contextmanager
 def sorted_by_host(memory: int = MEMORY) -> Iterator[HostSort]:
     """Make an empty sort; what does not fit into ``memory`` bytes goes to disk.

@@ -14,7 +14,7 @@ from shadowserver_connector import __version__
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.convert import AUTO_FINDING_NOTES, convert_report
+from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.counts import Counts, ReportCounts, count_report
 from shadowserver_connector.preview.table_rows import read_findings
@@ -120,9 +120,9 @@ def collect(
     shares = fair_shares([report.kept for _, _, report in counted], most)
     objects = ObjectsById()
     findings: list[dict[str, Any]] = []
-    for (path, info, report), share in zip(counted, shares, strict=True):
+    for (path, info, _), share in zip(counted, shares, strict=True):
         if share:
-            cut = _cut_to(options, share, report)
+            cut = replace(options, max_findings=share)
             findings.append(read_findings(path, info, cut))
             convert_report(path, info, cut, objects.add)
         else:
@@ -177,14 +177,6 @@ def _counted(
             advance()
         advance()
     return counted, failures
-
-
-def _cut_to(options: Options, share: int, report: ReportCounts) -> Options:
-    """Return the options under which a part of a report is converted as the whole would be."""
-    notes = options.notes
-    if notes == "auto":
-        notes = "finding" if report.kept <= AUTO_FINDING_NOTES else "host"
-    return replace(options, max_findings=share, notes=notes)
 
 
 def _report(info: ReportInfo, report: ReportCounts, shown: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Report, case, note and observed-data, which hold the observables of a report together.
 
-They are Shadowserver's own statements, so they carry no confidence: the platform then takes the
-one of the connector's user. All times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they go into the ids.
+They are Shadowserver's own statements. A Note says with which confidence: without one the platform
+takes that of the connector's user, mostly 100, and ignores whatever comes with less later. All
+times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they go into the ids.
 """
 
 from __future__ import annotations
@@ -9,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.origin import SPEC_VERSION, Origin, StixObject
+from shadowserver_connector.stix.origin import (
+    REPORTED_CONFIDENCE,
+    SPEC_VERSION,
+    Origin,
+    StixObject,
+)
 
 MAX_NUMBER_OBSERVED = 999_999_999
 """Upper limit of `number_observed`, STIX 2.1 section 4.14."""
@@ -104,6 +110,9 @@ def note(
     own = {
         "abstract": abstract,
         "content": content,
+        # Of OpenCTI's vocabulary: neither analysed nor assessed by whoever imports it.
+        "note_types": ["external"],
+        "confidence": REPORTED_CONFIDENCE,
         "object_refs": _not_empty("note", object_refs),
     }
     return _container("note", origin, stix_id, created, own)

@@ -226,20 +226,30 @@ def observed_data_of_json(object_refs: str) -> str:
     return _id("observed-data", f'{{"objects":{object_refs}}}')
 
 
-def note_of_finding(report_type: str, key: bytes, state: bytes) -> str:
-    """Return our own fixed id of the note on a finding in a state (`FindingIdentity`).
+def note_of_finding(report_type: str, feed: str, key: bytes, number: int) -> str:
+    """Return our own fixed id of a note on a finding, whatever its state (`FindingIdentity.key`).
 
     The platform hashes the text, which says when the finding was seen. Under this id it finds the
-    note again whenever it is sent, and puts the new text in the place of the old one.
+    note again whenever it is sent, and puts the new text in the place of the old one. ``feed`` is
+    the name of the report list; a finding with many rows has several notes, numbered from 0.
     """
     return _id(
-        "note", f'{{"finding":"{key.hex()}","state":"{state.hex()}","type":"{report_type}"}}'
+        "note",
+        f'{{"finding":"{key.hex()}","list":{_quote(feed)},"number":{number:d},'
+        f'"type":"{report_type}"}}',
     )
 
 
-def note_of_host(report_type: str, host: str, number: int) -> str:
-    """Return our own fixed id of a note on a host's findings; a host with many has several."""
-    return _id("note", f'{{"host":{_quote(host)},"number":{number:d},"type":"{report_type}"}}')
+def note_of_host(report_type: str, feed: str, host: str, number: int) -> str:
+    """Return our own fixed id of a note on what a report type says of a host in one list.
+
+    A host with many findings has several, numbered from 0; each is the same on every day.
+    """
+    return _id(
+        "note",
+        f'{{"host":{_quote(host)},"list":{_quote(feed)},"number":{number:d},'
+        f'"type":"{report_type}"}}',
+    )
 
 
 def report(*, name: str, published: str) -> str:

@@ -26,6 +26,14 @@ neither renamed nor overwritten by ours. It must not change from one run to the 
 """
 
 
+REPORTED_CONFIDENCE: Final = 75
+"""Confidence in what Shadowserver itself says of a network: one good source. OpenCTI shows 60 to 79
+as "2 - Probably True"; from 80 on it says "confirmed by other sources".
+
+It must not change: OpenCTI ignores what is sent with less than it was once sent with.
+"""
+
+
 class Origin(NamedTuple):
     """Who says so, and who may read it."""
 

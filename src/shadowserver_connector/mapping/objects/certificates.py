@@ -28,7 +28,7 @@ def build_certificate(collector: ObjectCollector) -> None:
         subject=_name(collector, "subject"),
         subject_public_key_algorithm=collector.value("x509.key_algorithm"),
     )
-    collector.offer_end("thing", collector.observable(certificate))
+    collector.offer_end("thing", collector.observable(certificate, noted=False))
 
 
 def _name(collector: ObjectCollector, side: str) -> str | None:
@@ -51,4 +51,4 @@ def build_ssh_key(collector: ObjectCollector) -> None:
         key_type=key_type,
         public_key=key.text if key else None,
     )
-    collector.offer_end("thing", collector.observable(stix))
+    collector.offer_end("thing", collector.observable(stix, noted=False))

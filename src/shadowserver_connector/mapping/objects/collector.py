@@ -29,7 +29,6 @@ class CellObjects:
         "observables",
         "scored",
         "size",
-        "subject",
         "tagged",
     )
 
@@ -49,8 +48,6 @@ class CellObjects:
         """Whether an object has a score."""
         self.bad: BadCells = ()
         """Cells that no object could be made of, and values that were left out."""
-        self.subject = ""
-        """What a row with these cells is about, in a word; empty where they do not tell."""
         self.addresses: tuple[tuple[str, str], ...] = ()
         """(Party, id): the addresses of the row's parties."""
 
@@ -79,7 +76,6 @@ class ObjectCollector:
         self._ends: list[tuple[str, str]] = []
         self._bad: list[tuple[str, str, int]] = []
         self._scored = False
-        self._subject = ""
         self._addresses: tuple[tuple[str, str], ...] = ()
 
     def values(self, *roles: str) -> list[Any]:
@@ -185,10 +181,6 @@ class ObjectCollector:
         """Say that this is the address of the party."""
         self._addresses = ((self.layout.party, stix_id),)
 
-    def about(self, subject: str) -> None:
-        """Say what the row is about; the first to say so is heard."""
-        self._subject = self._subject or subject
-
     def part(self) -> CellObjects:
         if not (self._objects or self._bad):
             return NO_OBJECTS
@@ -202,7 +194,6 @@ class ObjectCollector:
         part.ends = tuple(self._ends)
         part.scored = self._scored
         part.bad = tuple(self._bad)
-        part.subject = self._subject
         part.addresses = self._addresses
         return part
 

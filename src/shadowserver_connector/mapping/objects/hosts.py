@@ -49,11 +49,9 @@ def address(collector: ObjectCollector, value: Address) -> StixObject:
 def _build_address(collector: ObjectCollector, value: Address) -> str:
     layout = collector.layout
     made = collector.context.encode.address(value, layout.meaning.score)
-    ip = collector.add(made, seen=True, noted=layout.own_page, tagged=layout.own_page)
+    ip = collector.add(made, seen=True, noted=layout.notes, tagged=layout.own_page)
     if layout.meaning.malicious:
         add_indicator(collector, address(collector, value))
-    if layout.is_primary:
-        collector.about(value.value)
     for end in layout.ipv4_ends if value.version == 4 else layout.ipv6_ends:
         collector.offer_end(end, ip)
     return ip
@@ -62,9 +60,11 @@ def _build_address(collector: ObjectCollector, value: Address) -> str:
 def _build_name(
     collector: ObjectCollector, name: HostName, ip: str, score: int | None = None
 ) -> str:
-    own_page = collector.layout.own_page
+    layout = collector.layout
     made = collector.context.encode.name(name, score)
-    name_id = collector.add(made, seen=True, noted=own_page, tagged=own_page)
+    # Where a report is not about addresses, it is about a name, an account or the like.
+    noted = layout.notes or (layout.own_page and not collector.context.report_type.primary)
+    name_id = collector.add(made, seen=True, noted=noted, tagged=layout.own_page)
     if ip:
         collector.relate(name_id, "resolves-to", ip)
     else:
@@ -76,8 +76,6 @@ def _build_domain(collector: ObjectCollector, name: HostName, ip: str) -> None:
     """Make a name that was asked for, unlike one that an address has in reverse DNS."""
     layout = collector.layout
     name_id = _build_name(collector, name, ip, layout.meaning.score)
-    if not collector.context.report_type.primary:
-        collector.about(name.value)
     if name.type != "domain-name":
         ends = layout.hostname_ends
     else:
@@ -92,7 +90,9 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
     """Relate an address to its MAC, its autonomous system and its country."""
     context = collector.context
     for mac in collector.values("mac"):
-        observable = collector.observable(observables.mac_addr(context.origin, mac))
+        observable = collector.observable(
+            observables.mac_addr(context.origin, mac), noted=collector.layout.notes
+        )
         collector.relate(ip, "resolves-to", observable)
     links, address_type, end = context.links, type_of(ip), collector.layout.end
     number = collector.value("asn")
@@ -110,13 +110,13 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
 def build_accounts(collector: ObjectCollector) -> None:
     """Make the e-mail addresses and accounts that a row is about."""
     origin = collector.context.origin
+    # Beside an address they are a sender's, or the name of an account that thousands have.
+    noted = not collector.context.report_type.primary
     for value in collector.values("email"):
-        email = collector.observable(observables.email_addr(origin, value))
+        email = collector.observable(observables.email_addr(origin, value), noted=noted)
         collector.offer_end("thing", email)
         collector.offer_end("subject", email)
-        collector.about(value)
     for login in collector.values("account"):
-        account = collector.observable(observables.user_account(origin, login))
+        account = collector.observable(observables.user_account(origin, login), noted=noted)
         collector.offer_end("thing", account)
         collector.offer_end("subject", account)
-        collector.about(login)

@@ -84,7 +84,7 @@ class ReportContainers:
         return _encoded(stix)
 
     def note_refs(self, part: int) -> tuple[str, ...]:
-        """Return the ids of the containers that a Note of this part is attached to."""
+        """Return the ids of the containers that Notes of this part are attached to, if at all."""
         report = self._report_id(part)
         if not self.options.create_incident:
             return (report,)

@@ -6,7 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import Activities, Column, Meaning, ReportType
+from shadowserver_connector.catalogue.catalogue import (
+    Activities,
+    Codes,
+    Column,
+    Meaning,
+    ReportType,
+)
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.cells.dates import end_of_report
 from shadowserver_connector.mapping.cells.readers import ColumnReader
@@ -27,6 +33,8 @@ class Context:
     meanings: Mapping[str, Meaning]
     activities: Activities
     """Cells of a malware column that name an activity."""
+    codes: Codes
+    """What codes in cells mean."""
     options: Options
     links: Links
     encode: Encoders
@@ -43,7 +51,7 @@ class Context:
         return self.meanings[self.report_type.parties.get(party, "other")]
 
 
-# Harmless machines that thousands of rows name: a Note on each of them would bury their pages.
+# Harmless machines that thousands of rows name: their labels would bury their pages.
 _CROWDED: Final = frozenset(["sinkhole", "sensor"])
 _CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkholed"])
 """Meanings of parties that the malware of a row talks to."""
@@ -71,7 +79,10 @@ class SectionLayout:
     is_primary: bool
     """Whether the row is about the party's address."""
     own_page: bool
-    """Whether Notes and labels belong on the page of the party's objects."""
+    """Whether labels belong on the page of the party's objects."""
+    notes: bool
+    """Whether Notes do: whom else a row names, thousands of others may name too, and a page with
+    some 60 Notes does not open."""
     end: str
     """What the party is as an end of relationships: one of ``LINK_ENDS``."""
     controls: bool
@@ -107,6 +118,7 @@ def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -
         meaning=meaning,
         is_primary=party == context.report_type.primary,
         own_page=meaning.name not in _CROWDED,
+        notes=meaning.name not in _CROWDED and party in ("", context.report_type.primary),
         end=end,
         controls=controls,
         is_name=meaning.name in _NAMES,

@@ -60,7 +60,8 @@ def build_file(collector: ObjectCollector) -> None:
     file = observables.file(collector.context.origin, hashes=hashes, name=name)
     # A sample that ran in a sandbox is what contacted the hosts of its rows.
     collector.offer_end(
-        "sample" if in_sandbox(collector.context) else "thing", collector.observable(file)
+        "sample" if in_sandbox(collector.context) else "thing",
+        collector.observable(file, noted=False),
     )
 
 
@@ -75,7 +76,6 @@ def build_urls(collector: ObjectCollector) -> None:
         collector.offer_end("subject", url)
         if collector.layout.controls:
             collector.offer_end("controller", url)
-        collector.about(value)
 
 
 def build_request(collector: ObjectCollector) -> None:
@@ -96,9 +96,11 @@ def build_request(collector: ObjectCollector) -> None:
 
 def _url(collector: ObjectCollector, value: str) -> str:
     stix = observables.url(collector.context.origin, value)
-    own_page = collector.layout.own_page
-    score = collector.layout.meaning.score
-    url = collector.observable(stix, score=score, noted=own_page, tagged=own_page)
+    layout = collector.layout
+    score = layout.meaning.score
+    # Many accounts were found at one URL: nobody's URLs are not what a row is about.
+    noted = layout.notes and bool(layout.party)
+    url = collector.observable(stix, score=score, noted=noted, tagged=layout.own_page)
     add_indicator(collector, stix)
     collector.offer_end("thing", url)
     return url

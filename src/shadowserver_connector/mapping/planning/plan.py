@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.catalogue import IDENTITY, VOLATILE, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, BoundedCache
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, ColumnReader
 from shadowserver_connector.mapping.objects.certificates import build_certificate, build_ssh_key
@@ -30,7 +30,9 @@ from shadowserver_connector.mapping.objects.threats import (
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
 from shadowserver_connector.mapping.objects.traffic import TrafficBuilder, compile_traffic
 from shadowserver_connector.mapping.planning.finding_identity import FindingIdentifier
-from shadowserver_connector.mapping.texts.notes import NoteColumn, note_columns
+from shadowserver_connector.mapping.planning.subjects import Subjects, subjects_of
+from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
+from shadowserver_connector.mapping.texts.note_wording import NoteWording
 
 CACHED_COMBINATIONS: Final = 512
 """Different combinations of cells that a section remembers; then it forgets all of them."""
@@ -201,6 +203,8 @@ class Plan:
     sections: tuple[Section, ...]
     traffic: TrafficBuilder | None
     notes: tuple[NoteColumn, ...]
+    wording: NoteWording
+    subjects: Subjects
     statistics: StatisticsColumns
     labels: LabelCache
     time: int | None
@@ -221,12 +225,16 @@ def compile_plan(
     columns: Sequence[Column],
     context: Context,
     identify: FindingIdentifier,
-    volatile: frozenset[int],
+    parts: Sequence[str],
+    page: str,
 ) -> Plan:
     """Return the plan for a header whose columns the catalogue has named.
 
-    ``volatile`` are the places of columns that say nothing of a finding's identity or state.
+    ``parts`` are what the cells of each column are for a finding, by the catalogue's ``PARTS``;
+    ``page`` is Shadowserver's on the type, or empty.
     """
+    volatile = frozenset(at for at, part in enumerate(parts) if part == VOLATILE)
+    identity = frozenset(at for at, part in enumerate(parts) if part == IDENTITY)
     primary = context.report_type.primary
     host = _index(columns, "ip", primary)
     count = _index(columns, "count")
@@ -239,7 +247,16 @@ def compile_plan(
         columns=tuple(columns),
         sections=compile_sections(columns, context),
         traffic=traffic,
-        notes=note_columns(columns, context.cache_budget),
+        notes=note_columns(columns, context.cache_budget, context.codes, volatile),
+        wording=NoteWording(
+            context.report_type,
+            columns,
+            context.codes,
+            context.day,
+            page,
+            (_place(columns, "port", identity), _place(columns, "protocol", identity)),
+        ),
+        subjects=subjects_of(columns, primary, identity),
         statistics=StatisticsColumns(_index(columns, "severity"), host, tops),
         labels=LabelCache(
             ("shadowserver", context.report_type.name, *context.options.labels),
@@ -277,6 +294,11 @@ def _unused(
         for at, column in enumerate(columns)
         if at not in used and column.role in PARSERS and column.role not in read
     )
+
+
+def _place(columns: Sequence[Column], role: str, among: frozenset[int]) -> int:
+    """Return the first of some columns that has a role, -1 where none has."""
+    return next((at for at, each in enumerate(columns) if each.role == role and at in among), -1)
 
 
 def _index(columns: Sequence[Column], role: str, party: str = "") -> int | None:

@@ -1,20 +1,12 @@
-"""Notes: a finding, or a host's findings, as a markdown table, written as JSON.
-
-Cells recur, so they are kept as they stand in the JSON: nothing is encoded once more per row.
-"""
+"""The tables of Notes: a finding as fields and values, several as rows, written as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import orjson
-
-from shadowserver_connector.catalogue.catalogue import Column
-from shadowserver_connector.history.comparison import Comparison
-from shadowserver_connector.history.record import day_of
-from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
-from shadowserver_connector.mapping.texts import markdown
+from shadowserver_connector.mapping.cells.cache import WIDEST
+from shadowserver_connector.mapping.texts.note_columns import NoteColumn, in_json
 
 HOST_ROWS: Final = 200
 """Findings in one Note of a host; a host with more gets further Notes."""
@@ -22,132 +14,106 @@ HOST_ROWS: Final = 200
 NOTE_BYTES: Final = 1024 * 1024
 """Of a Note's text in JSON: a row of thousands of columns must not make a message of it."""
 
-_SHORT: Final = 200
-_REMEMBERED: Final = 2_048
+MOST_COLUMNS: Final = 6
+"""Of a table of findings; the other cells that differ stand together in one more."""
+
+_FURTHER: Final = 1_000
+"""Characters of these, of one finding."""
 
 Row = list[str]
 
 CountedRow = tuple[int, Row, int]
 """Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
 
-NoteText = tuple[str, str]
-"""Id of a Note, and its text as JSON."""
+
+class NoteText:
+    """A Note of some rows that stand together."""
+
+    __slots__ = ("abstract", "id", "rows", "severity", "text")
+
+    id: str
+    abstract: str
+    """What it is about, as a line of markdown."""
+    text: str
+    """As JSON."""
+    rows: int
+    """How many of the rows it is of: those behind the rows of the Note before."""
+    severity: str
+    """The highest of these rows."""
+
+    def __init__(self, id: str, abstract: str, text: str, rows: int, severity: str) -> None:
+        self.id = id
+        self.abstract = abstract
+        self.text = text
+        self.rows = rows
+        self.severity = severity
+
 
 NoteWriter = Callable[[Sequence[CountedRow]], Sequence[NoteText]]
-"""Returns the Notes of some rows of one host: one of each, one of all, or none."""
-
-Lead = Callable[[Sequence[int]], list[str]]
-"""Returns what is said first in a Note of rows with these numbers: lines of a table, in JSON."""
+"""Returns the Notes of some rows of one host or of several, in their order; or none."""
 
 
-class NoteColumn:
-    """A column as Notes show it; few of its cells differ in most files, so they are kept."""
+class Frame:
+    """What stands around the cells in a Note; all of it in JSON."""
 
-    __slots__ = ("_cached_lines", "_cached_shown", "_render", "_shown", "at", "heading", "lines")
+    __slots__ = ("days", "head", "intro", "tail")
 
     def __init__(
-        self, at: int, heading: str, render: Callable[[str], str], cache_budget: CacheBudget
+        self,
+        intro: str = "",
+        head: Sequence[str] = (),
+        tail: Sequence[str] = (),
+        days: Sequence[str] = (),
     ) -> None:
-        self.at = at
-        self.heading = heading
-        self._cached_lines = cache_budget.new_cache(_REMEMBERED)
-        self.lines: dict[str, str] = self._cached_lines.known
-        """Cells, and their lines in a table of fields and values, in JSON."""
-        self._cached_shown = cache_budget.new_cache(_REMEMBERED)
-        self._shown: dict[str, str] = self._cached_shown.known
-        self._render = render
-
-    def line(self, cell: str) -> str:
-        """Return a line that is not among ``lines``, and keep it there."""
-        line = _in_json(f"| {self.heading} | {self._render(cell)}")
-        if len(cell) <= _SHORT:
-            self._cached_lines.keep(cell, line, WIDEST * (len(cell) + len(line)))
-        return line
-
-    def shown(self, cell: str) -> str:
-        """Return a cell as a table of findings shows it."""
-        shown = self._shown.get(cell)
-        if shown is None:
-            shown = self._render(cell)
-            if len(cell) <= _SHORT:
-                self._cached_shown.keep(cell, shown, WIDEST * (len(cell) + len(shown)))
-        return shown
+        self.intro = intro
+        """A text before the table."""
+        self.head = head
+        """Lines of the table that come first."""
+        self.tail = tail
+        """Lines of the table that come last."""
+        self.days = days
+        """By row: the day on which its finding was first reported; or none."""
 
 
-def note_columns(columns: Sequence[Column], cache_budget: CacheBudget) -> tuple[NoteColumn, ...]:
-    """Return the columns of a header in the order in which a Note shows them."""
-    ordered = sorted(enumerate(columns), key=lambda item: (item[1].order, item[0]))
-    return tuple(
-        NoteColumn(
-            at,
-            markdown.cell(column.title or column.name),
-            _mask if column.role == "secret" else markdown.cell,
-            cache_budget,
-        )
-        for at, column in ordered
-    )
+_NO_FRAME: Final = Frame()
 
-
-def _mask(value: str) -> str:
-    return markdown.MASK if value else ""
-
-
-def _in_json(text: str) -> str:
-    """Return a text as it stands between the quotes of a JSON string."""
-    return orjson.dumps(text).decode()[1:-1]
-
-
-_FACTS_HEAD: Final = _in_json("| Field | Value |\n| --- | --- |\n")
-_LINE_END: Final = _in_json(" |\n")
-_NEW_LINE: Final = _in_json("\n")
-
-
-def no_lead(numbers: Sequence[int]) -> list[str]:
-    """Say nothing before the cells."""
-    return []
-
-
-def history_lead(comparison: Comparison) -> Lead:
-    """Return what says since when findings are reported."""
-
-    def lead(numbers: Sequence[int]) -> list[str]:
-        days = sorted({comparison.first[number - 1] for number in numbers})
-        since = sorted({comparison.since[number - 1] for number in numbers})
-        lines = [_in_json(f"| First reported | {_days(days)}")]
-        if since != days:
-            lines.append(_in_json(f"| Unchanged since | {_days(since)}"))
-        return lines
-
-    return lead
-
-
-def _days(numbers: Sequence[int]) -> str:
-    first, last = day_of(numbers[0]), day_of(numbers[-1])
-    return f"{first}" if first == last else f"{first} to {last}"
+_FACTS_HEAD: Final = in_json("| Field | Value |\n| --- | --- |\n")
+_LINE_END: Final = in_json(" |\n")
+_NEW_LINE: Final = in_json("\n")
+_NEW_BLOCK: Final = in_json("\n\n")
 
 
 def finding_note(
-    columns: Sequence[NoteColumn], row: Row, most: int = NOTE_BYTES, lead: Sequence[str] = ()
+    columns: Sequence[NoteColumn], row: Row, most: int = NOTE_BYTES, frame: Frame = _NO_FRAME
 ) -> str:
-    """Return the non-empty cells of a row as a table of fields and values, in JSON.
+    """Return the cells of a row that say anything as a table of fields and values, in JSON.
 
-    ``lead`` are lines that come first. A last line says how many cells there was no room for in
-    ``most`` bytes, about.
+    A last line says how many cells there was no room for in ``most`` bytes, about.
     """
-    lines = list(lead)
+    return f'"{_facts(columns, row, most, frame)}"'
+
+
+def _facts(columns: Sequence[NoteColumn], row: Row, most: int, frame: Frame) -> str:
+    lines = list(frame.head)
     for column in columns:
         cell = row[column.at]
-        if cell:
+        if cell and (not column.unless or not any(row[at] for at in column.unless)):
             line = column.lines.get(cell)
-            lines.append(column.line(cell) if line is None else line)
-    note = f'"{_FACTS_HEAD}{_LINE_END.join(lines)} |"' if lines else '"(no cells)"'
-    if len(note) * WIDEST <= most:
-        return note
+            if line is None:
+                line = column.line(cell)
+            if line:
+                lines.append(line)
+    intro = f"{frame.intro}{_NEW_BLOCK}" if frame.intro else ""
+    if not lines and not frame.tail:
+        return f"{intro}(no cells)"
+    text = f"{intro}{_FACTS_HEAD}{_LINE_END.join([*lines, *frame.tail])} |"
+    if len(text) * WIDEST <= most:
+        return text
     kept = _within(lines, most)
     if len(kept) == len(lines):
-        return note
+        return text
     kept.append(f"| … | {len(lines) - len(kept):,} more cells: see the original file")
-    return f'"{_FACTS_HEAD}{_LINE_END.join(kept)} |"'
+    return f"{intro}{_FACTS_HEAD}{_LINE_END.join([*kept, *frame.tail])} |"
 
 
 def _within(lines: Sequence[str], most: int) -> list[str]:
@@ -165,36 +131,78 @@ def host_note(
     columns: Sequence[NoteColumn],
     rows: Sequence[Row],
     most: int = NOTE_BYTES,
-    lead: Sequence[str] = (),
+    frame: Frame = _NO_FRAME,
 ) -> str:
     """Return a host's findings: what they share as fields and values, the rest as rows; in JSON.
 
-    ``lead`` are lines that come first. A last line says how many findings there was no room for in
-    ``most`` bytes, about.
+    A last line says how many findings there was no room for in ``most`` bytes, about.
     """
     first = rows[0]
+    if len(rows) == 1:
+        return finding_note(columns, first, most, frame)
     shared: list[NoteColumn] = []
     varying: list[NoteColumn] = []
     for column in columns:
         at = column.at
-        same = all(row[at] == first[at] for row in rows)
-        (shared if same else varying).append(column)
-    facts = finding_note(shared, first, most // 2, lead)
+        cell = first[at]
+        (shared if all(row[at] == cell for row in rows) else varying).append(column)
+    facts = _facts(shared, first, most // 2, frame)
     if not varying:
-        return facts
-    cells = [
-        [column.heading for column in varying],
-        ["---"] * len(varying),
-        *([column.shown(row[column.at]) for column in varying] for row in rows),
-    ]
-    lines = [f"| {' | '.join(line)} |" for line in cells]
-    table = _in_json("\n".join(lines))
+        return f'"{facts}"'
+    lines = [f"| {' | '.join(line)} |" for line in _findings(varying, rows, frame.days)]
+    table = in_json("\n".join(lines))
     if len(table) * WIDEST > most // 2:
-        kept = _within([_in_json(line) for line in lines], most // 2)
+        kept = _within([in_json(line) for line in lines], most // 2)
         if left_out := len(lines) - len(kept):
             number = min(left_out, len(rows))
             # Without a row below them, headings are no table.
             kept = [*kept, ""] if len(kept) > 2 else []
             kept.append(f"{number:,} more findings: see the original file")
             table = _NEW_LINE.join(kept)
-    return facts[:-1] + _in_json(f"\n\n**{len(rows)} findings**\n\n") + table + '"'
+    heading = f"{_NEW_BLOCK}**{len(rows)} findings**{_NEW_BLOCK}"
+    return f'"{facts}{heading}{table}"'
+
+
+def _findings(
+    varying: Sequence[NoteColumn], rows: Sequence[Row], days: Sequence[str]
+) -> list[list[str]]:
+    """Return the cells of a table with a line for each row: its head, what divides it, the rows.
+
+    Cells that change by themselves tell nobody one finding from another: they come behind.
+    """
+    told = [column for column in varying if not column.moves]
+    in_columns, further = told[:MOST_COLUMNS], told[MOST_COLUMNS:]
+    further += [column for column in varying if column.moves]
+    headings = [column.heading for column in in_columns]
+    lines = [[_told(column, row) for column in in_columns] for row in rows]
+    if len(set(days)) > 1:
+        headings.append("First reported")
+        for line, day in zip(lines, days, strict=True):
+            line.append(day)
+    if further or not headings:
+        headings.append("Further")
+        for line, row in zip(lines, rows, strict=True):
+            line.append(_further(further, row))
+    return [headings, ["---"] * len(headings), *lines]
+
+
+def _told(column: NoteColumn, row: Row) -> str:
+    """Return a cell as a table shows it; nothing where another says the same better."""
+    if column.unless and any(row[at] for at in column.unless):
+        return ""
+    return column.shown(row[column.at])
+
+
+def _further(columns: Sequence[NoteColumn], row: Row) -> str:
+    """Return cells in one, as many as have room."""
+    said = []
+    room = _FURTHER
+    for column in columns:
+        shown = _told(column, row)
+        if shown:
+            room -= len(shown)
+            if room < 0:
+                said.append("…")
+                break
+            said.append(f"{column.heading}: {shown}")
+    return "; ".join(said)

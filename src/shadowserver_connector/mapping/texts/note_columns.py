@@ -1,0 +1,209 @@
+"""The columns of a report as Notes show them: in which order, under what name, in what words.
+
+Cells recur, so they are kept as they stand in JSON: nothing is encoded once more per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+
+import orjson
+
+from shadowserver_connector.catalogue.catalogue import UNTOLD_ROLES, Codes, Column
+from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
+from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.readers import TIME_ROLES, is_empty
+from shadowserver_connector.mapping.texts import markdown
+
+_SHORT: Final = 200
+_REMEMBERED: Final = 2_048
+
+Render = Callable[[str], str]
+"""Returns a cell as a Note shows it, safe in a markdown table; nothing where it says nothing."""
+
+_SHOWN_HASHES: Final = {
+    "x509": ("sha512", "sha256", "sha1", "md5"),
+    "file": ("sha256", "sha512", "sha1", "md5"),
+}
+"""Of the hashes of one thing, a Note shows the first that there is: by its SHA-512 a certificate is
+titled in OpenCTI. All of them are in its object."""
+
+_CLOCKED: Final = TIME_ROLES | {"x509.not_before", "x509.not_after"}
+_NAMING: Final = frozenset(["malware", "activity"])
+_ZONES: Final = ("Z", "UTC", "GMT", "+")
+
+
+class NoteColumn:
+    """A column as Notes show it; few of its cells differ in most files, so they are kept."""
+
+    __slots__ = (
+        *("_cached_lines", "_cached_shown", "_render", "_shown"),
+        *("at", "heading", "lines", "moves", "unless"),
+    )
+
+    def __init__(
+        self,
+        at: int,
+        heading: str,
+        render: Render,
+        cache_budget: CacheBudget,
+        unless: tuple[int, ...] = (),
+        *,
+        moves: bool = False,
+    ) -> None:
+        self.at = at
+        self.heading = heading
+        self.unless = unless
+        """Columns that say the same better: where one of them has a cell, this is not shown."""
+        self.moves = moves
+        """Whether its cells change by themselves, and say nothing of how findings differ."""
+        self._cached_lines = cache_budget.new_cache(_REMEMBERED)
+        self.lines: dict[str, str] = self._cached_lines.known
+        """Cells, and their lines in a table of fields and values, in JSON; empty for a cell that
+        says nothing."""
+        self._cached_shown = cache_budget.new_cache(_REMEMBERED)
+        self._shown: dict[str, str] = self._cached_shown.known
+        self._render = render
+
+    def line(self, cell: str) -> str:
+        """Return a line that is not among ``lines``, and keep it there."""
+        said = self._render(cell)
+        line = in_json(f"| {self.heading} | {said}") if said else ""
+        if len(cell) <= _SHORT:
+            self._cached_lines.keep(cell, line, WIDEST * (len(cell) + len(line)))
+        return line
+
+    def shown(self, cell: str) -> str:
+        """Return a cell as a table of findings shows it."""
+        shown = self._shown.get(cell)
+        if shown is None:
+            shown = self._render(cell)
+            if len(cell) <= _SHORT:
+                self._cached_shown.keep(cell, shown, WIDEST * (len(cell) + len(shown)))
+        return shown
+
+
+def note_columns(
+    columns: Sequence[Column],
+    cache_budget: CacheBudget,
+    codes: Codes,
+    volatile: Collection[int] = (),
+) -> tuple[NoteColumn, ...]:
+    """Return the columns of a header in the order in which a Note shows them.
+
+    ``volatile`` are the places of those whose cells change by themselves.
+    """
+    ordered = sorted(enumerate(columns), key=lambda item: (item[1].order, item[0]))
+    return tuple(
+        NoteColumn(
+            at,
+            markdown.cell(column.title or column.name),
+            _renderer(column, codes),
+            cache_budget,
+            _better_hashes(columns, column),
+            moves=at in volatile and column.role != "time",
+        )
+        for at, column in ordered
+    )
+
+
+def _better_hashes(columns: Sequence[Column], column: Column) -> tuple[int, ...]:
+    """Return the places of hashes of the same thing that are shown rather than this one."""
+    kind, _, algorithm = column.role.partition(".")
+    order = _SHOWN_HASHES.get(kind, ())
+    if algorithm not in order:
+        return ()
+    better = [f"{kind}.{each}" for each in order[: order.index(algorithm)]]
+    return tuple(
+        at
+        for at, other in enumerate(columns)
+        if other.role in better and (other.party, other.group) == (column.party, column.group)
+    )
+
+
+def _renderer(column: Column, codes: Codes) -> Render:
+    role = column.role
+    kind, _, algorithm = role.partition(".")
+    if role == "secret":
+        return _mask
+    words = codes.words_of(column.name)
+    if words:
+        return _worded(role, words)
+    if role == "country":
+        return _country
+    if role in _CLOCKED:
+        return _utc
+    if kind in _SHOWN_HASHES and algorithm in _SHOWN_HASHES[kind]:
+        return _hash
+    if role in _NAMING:
+        return _named(role, codes.malware)
+    return markdown.cell if role in UNTOLD_ROLES else _told(role)
+
+
+def _mask(value: str) -> str:
+    return markdown.MASK if value else ""
+
+
+def _told(role: str) -> Render:
+    def render(cell: str) -> str:
+        return "" if is_empty(role, cell) else markdown.cell(cell)
+
+    return render
+
+
+def _worded(role: str, words: Mapping[str, str]) -> Render:
+    told = markdown.cell if role in UNTOLD_ROLES else _told(role)
+
+    def render(cell: str) -> str:
+        word = words.get(cell.strip().upper())
+        return told(cell) if word is None else word
+
+    return render
+
+
+def _hash(cell: str) -> str:
+    """Return a hash as OpenCTI shows it."""
+    return markdown.cell(cell.replace(":", "").replace(" ", "").lower())
+
+
+def _country(cell: str) -> str:
+    if is_empty("country", cell):
+        return ""
+    try:
+        code, name = parse_country(cell.strip())
+    except ValueError:
+        return markdown.cell(cell)
+    return f"{name} ({code})"
+
+
+def _utc(cell: str) -> str:
+    """Return a time with its zone, which Shadowserver does not write."""
+    text = cell.strip()
+    if is_empty("time", text):
+        return ""
+    try:
+        parse_time(text)
+    except ValueError:
+        return markdown.cell(cell)
+    if len(text) <= len("2024-01-31") or any(zone in text for zone in _ZONES):
+        return markdown.cell(cell)
+    return f"{text} UTC"
+
+
+def _named(role: str, names: Mapping[str, str]) -> Render:
+    """Return what shows a malware under the name of its object, beside the one in the cell."""
+
+    def render(cell: str) -> str:
+        if is_empty(role, cell):
+            return ""
+        name = names.get(cell.strip().lower())
+        return markdown.cell(cell if name is None else f"{name} ({cell.strip()})")
+
+    return render
+
+
+def in_json(text: str) -> str:
+    """Return a text as it stands between the quotes of a JSON string."""
+    return orjson.dumps(text).decode()[1:-1]

@@ -1,0 +1,203 @@
+"""What a Note says to a person: its title, and the sentence that its text begins with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from shadowserver_connector.catalogue.catalogue import Codes, Column, ReportType
+from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.readers import is_empty
+from shadowserver_connector.mapping.cells.tags import RANK, SEVERITIES
+from shadowserver_connector.mapping.texts import markdown
+
+_LISTED: Final = 3
+"""Things that were found, and ports, that a title names."""
+_LONGEST_WORD: Final = 40
+_LONGEST_SUBJECT: Final = 120
+_TELLING: Final = 6
+"""Letters from which on a part of a type's name is not there by chance."""
+_REMEMBERED: Final = 512
+_SHORT: Final = 300
+
+_WHAT: Final = ("malware", "activity", "cve", "tags")
+"""Roles of cells that say in a word what was found, the best first."""
+_SEPARATORS: Final = re.compile("[;,|]")
+_PAGE: Final = re.compile(r"https://[A-Za-z0-9./_-]+\Z")
+_WORDS: Final = re.compile(r"[\W_]+")
+_CVE: Final = re.compile(r"cve-\d+-\d+\Z", re.IGNORECASE | re.ASCII)
+
+
+class _Said:
+    """What some cells of a row say of it in a title."""
+
+    __slots__ = ("endpoint", "rank", "words")
+
+    def __init__(self, words: tuple[str, ...], endpoint: str, rank: int) -> None:
+        self.words = words
+        self.endpoint = endpoint
+        self.rank = rank
+
+
+class Described:
+    """Some rows in words."""
+
+    __slots__ = ("sentence", "severity", "title")
+
+    def __init__(self, title: str, sentence: str, severity: str) -> None:
+        self.title = title
+        self.sentence = sentence
+        self.severity = severity
+
+
+class NoteWording:
+    """Puts rows of one report type into words; compiled once for each file."""
+
+    def __init__(
+        self,
+        report_type: ReportType,
+        columns: Sequence[Column],
+        codes: Codes,
+        day: str,
+        page: str,
+        endpoint: tuple[int, int],
+    ) -> None:
+        """``endpoint`` are the places of port and protocol, -1 where there is none."""
+        self._report_type = report_type
+        self._malware = codes.malware
+        self._default = RANK[report_type.severity]
+        self._time = _first(columns, "time")
+        self._severity = _first(columns, "severity")
+        self._port, self._protocol = endpoint
+        self._what = [
+            (at, role) for role in _WHAT for at, each in enumerate(columns) if each.role == role
+        ]
+        self._places = (
+            *(at for at in (self._severity, self._port, self._protocol) if at >= 0),
+            *(at for at, _ in self._what),
+        )
+        self._day = day[:10]
+        self._link = f" ([Shadowserver's page]({page}))" if _PAGE.match(page) else ""
+        # What the name of the type says already.
+        named = f"{report_type.name} {report_type.short} {report_type.application}".lower()
+        self._plain = frozenset(_WORDS.split(named))
+        self._joined = (_WORDS.sub("", report_type.name), _WORDS.sub("", report_type.short.lower()))
+        self._known: dict[str, _Said] = {}
+
+    def describe(self, rows: Sequence[list[str]], subject: str, part: int = 0) -> Described:
+        """Return what to say of rows of one subject; ``part`` from 1 on where others precede."""
+        said = [self._said(row) for row in rows]
+        first = said[0]
+        rank = first.rank
+        words: tuple[str, ...] = first.words
+        endpoints: tuple[str, ...] = (first.endpoint,) if first.endpoint else ()
+        if len(rows) > 1:
+            rank = max([each.rank for each in said])
+            words = tuple(dict.fromkeys([word for each in said for word in each.words]))
+            endpoints = tuple(dict.fromkeys([each.endpoint for each in said if each.endpoint]))
+        found = [listed for listed in (_listed(words), _listed(endpoints)) if listed]
+        if len(rows) > 1:
+            found.insert(0, f"{len(rows)} findings")
+        shown = _named(subject)
+        severity = SEVERITIES[rank]
+        report_type = self._report_type
+        titled = f"{report_type.short} {shown}".strip()
+        title = f"{titled}: {', '.join([*found, severity])}"
+        more = ""
+        if part:
+            more = f", part {part + 1}"
+            title += more
+        about = f" ({', '.join(found)}{more})" if found or more else ""
+        who = f"**{shown}**" if shown else "A finding without an address"
+        sentence = (
+            f"{who} {report_type.seen}{about} {self._when(rows)}: {report_type.todo}{self._link}."
+        )
+        return Described(title, sentence, severity)
+
+    def _said(self, row: list[str]) -> _Said:
+        key = "\0".join([row[at] for at in self._places])
+        said = self._known.get(key)
+        if said is None:
+            said = _Said(self._found(row), self._endpoint(row), self._rank(row))
+            if len(key) <= _SHORT:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[key] = said
+        return said
+
+    def _rank(self, row: list[str]) -> int:
+        if self._severity < 0:
+            return self._default
+        return RANK.get(row[self._severity].strip().lower(), self._default)
+
+    def _endpoint(self, row: list[str]) -> str:
+        port = row[self._port].strip() if self._port >= 0 else ""
+        protocol = row[self._protocol].strip().lower() if self._protocol >= 0 else ""
+        port = "" if port == "0" or is_empty("port", port) else port
+        protocol = "" if is_empty("protocol", protocol) else protocol
+        return _word("/".join(filter(None, (port, protocol))))
+
+    def _found(self, row: list[str]) -> tuple[str, ...]:
+        """Return what was found, of the best cells that say it; tags say more beside a CVE."""
+        found: dict[str, None] = {}
+        best = ""
+        for at, role in self._what:
+            cell = row[at]
+            if not cell or is_empty(role, cell) or (best == "malware" and role == "activity"):
+                continue
+            for word in _SEPARATORS.split(cell) if role in ("cve", "tags") else (cell,):
+                name = " ".join(word.split())
+                if name and not is_empty(role, name) and not self._is_plain(name.lower()):
+                    name = self._malware.get(name.lower(), name)
+                    found.setdefault(_word(name.upper() if _CVE.match(name) else name), None)
+                    best = best or role
+        return tuple(found)
+
+    def _is_plain(self, word: str) -> bool:
+        """Tell whether the type's name says as much already."""
+        parts = [part for part in _WORDS.split(word) if part]
+        joined = "".join(parts)
+        return self._plain.issuperset(parts) or (
+            len(joined) >= _TELLING and any(joined in each for each in self._joined)
+        )
+
+    def _when(self, rows: Sequence[list[str]]) -> str:
+        """Say when these were seen, in UTC."""
+        times = sorted([time for row in rows if (time := self._seen(row))])
+        if not times:
+            return f"in the report of {self._day}"
+        first, last = times[0], times[-1]
+        if first == last:
+            return f"on {first[:10]} at {first[11:19]} UTC"
+        if first[:10] == last[:10]:
+            return f"on {first[:10]} between {first[11:19]} and {last[11:19]} UTC"
+        return f"between {first[:10]} {first[11:19]} and {last[:10]} {last[11:19]} UTC"
+
+    def _seen(self, row: list[str]) -> str:
+        if self._time < 0:
+            return ""
+        try:
+            return parse_time(row[self._time].strip())
+        except ValueError:
+            return ""
+
+
+def _first(columns: Iterable[Column], role: str) -> int:
+    return next((at for at, column in enumerate(columns) if column.role == role), -1)
+
+
+def _listed(words: Sequence[str]) -> str:
+    if len(words) <= _LISTED:
+        return ", ".join(words)
+    return f"{', '.join(words[:_LISTED])} and {len(words) - _LISTED} more"
+
+
+def _word(text: str) -> str:
+    """Return a word as it stands in a line of markdown, cut where it is long."""
+    return markdown.cell(text if len(text) <= _LONGEST_WORD else f"{text[:_LONGEST_WORD]}…")
+
+
+def _named(subject: str) -> str:
+    cut = subject if len(subject) <= _LONGEST_SUBJECT else f"{subject[:_LONGEST_SUBJECT]}…"
+    return markdown.cell(cut)
