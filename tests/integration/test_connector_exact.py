@@ -97,8 +97,8 @@ def told_by(store: Reports) -> Iterator[tuple[str, str]]:
     """Yield the kind and the description of every object that the files tell of."""
     yield "Organization", "The Shadowserver Foundation"
     for report, content in store.files.items():
-        name = report.file.removesuffix(".csv")
-        yield "Report", f"Shadowserver {TITLES[report.type]}: {name}"
+        listed = report.file.removesuffix(".csv").removeprefix(f"{report.day}-{report.type}-")
+        yield "Report", f"{TITLES[report.type]}: {listed}, {report.day}"
         yield "Artifact", f"{report.file} {len(content)} {hashlib.sha256(content).hexdigest()}"
         for row in csv.DictReader(io.StringIO(content.decode())):
             ip, host, number = row["ip"], row["hostname"], f"AS{row['asn']}"

@@ -127,14 +127,7 @@ def test_oddities_of_the_file_are_named(tmp_path: Path) -> None:
 def test_type_and_its_page_are_named(tmp_path: Path) -> None:
     """What the report is about, and where Shadowserver says more."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0)])
-    report = converted.one("report")
-    assert "https://www.shadowserver.org/" in report["description"]
-    assert report["name"].startswith("Shadowserver ")
-    assert report["name"].endswith(": 2024-01-31-scan_ssl-example")
-    assert report["published"] == "2024-01-31T00:00:00.000Z"
-    assert report["external_references"] == [
-        {"source_name": "Shadowserver", "external_id": "2024-01-31-scan_ssl-example.csv"}
-    ]
+    assert "https://www.shadowserver.org/" in converted.one("report")["description"]
 
 
 @pytest.mark.parametrize("name", sorted(CELLS))

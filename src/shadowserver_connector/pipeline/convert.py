@@ -20,7 +20,12 @@ from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.links import Links
-from shadowserver_connector.mapping.objects.report_and_case import ReportContainers
+from shadowserver_connector.mapping.objects.report_and_case import (
+    ReportContainers,
+    case_name,
+    published,
+    report_name,
+)
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
@@ -236,8 +241,9 @@ def _containers(info: ReportInfo, plan: Plan, severity: str, text: str) -> Repor
             serialise(tlp_marking(options.marking)),
             serialise(shared_objects.author()),
         ),
-        name=f"Shadowserver {context.report_type.title}: {info.file.removesuffix('.csv')}",
-        day=context.day,
+        name=report_name(info, context.report_type),
+        case_name=case_name(info, context.report_type),
+        published=published(info),
         description=text,
         file_name=info.file,
         labels=plan.labels.base,

@@ -10,14 +10,53 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Encoded
 from shadowserver_connector.bundle.finding import Labels, ObservedDraft, SerialisedObject
+from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.stix import containers, ids
 from shadowserver_connector.stix.origin import Origin
 
 PRIORITY_OF = {"critical": "P1", "high": "P2", "medium": "P3", "low": "P4"}
 CASE_SEVERITIES = ("low", "medium", "high", "critical")
 """OpenCTI's vocabulary, lowest first; ``info`` is not in it."""
+
+
+TITLE_ROOM = 20
+"""Characters of a title; behind a longer one the lists of OpenCTI, which cut names at some 45,
+would not show whose report it is, and of which day. A type with a longer title has its short name.
+"""
+
+
+def report_name(info: ReportInfo, report_type: ReportType) -> str:
+    """Return the name of a Report, which no other file's has: its type, whose it is, its day."""
+    return _name(info, report_type, f"{info.day}")
+
+
+def case_name(info: ReportInfo, report_type: ReportType) -> str:
+    """Return the name of a Case: unlike that of the Report which it is about."""
+    return _name(info, report_type, f"case of {info.day}")
+
+
+def _name(info: ReportInfo, report_type: ReportType, day: str) -> str:
+    stem = info.file.removesuffix(".csv")
+    # The name of a type that is not the file's own, or was made up, might be another's as well.
+    what = info.type
+    if report_type.known and report_type.name == info.type:
+        title = report_type.title
+        what = title if len(title) <= TITLE_ROOM else report_type.short
+    if stem == f"{info.day}-{info.type}":
+        return f"{what}, {day}"
+    # Of a name in another form, such as one that people chose, all may be what differs.
+    return f"{what}: {stem.removeprefix(f'{info.day}-{info.type}-')}, {day}"
+
+
+def published(info: ReportInfo) -> str:
+    """Return the time of a Report: noon of the day covered, in UTC.
+
+    That is the same day almost wherever it is read; its start is the day before in the Americas.
+    """
+    return f"{info.day}T12:00:00.000Z"
 
 
 def case_severity(highest: str, floor: str) -> str:
@@ -38,7 +77,8 @@ class ReportContainers:
     origin: Origin
     preamble: tuple[SerialisedObject, ...]
     name: str
-    day: str
+    case_name: str
+    published: str
     description: str
     file_name: str
     labels: Labels
@@ -54,7 +94,7 @@ class ReportContainers:
         stix = containers.report(
             self.origin,
             name=self._part_name(part),
-            published=self.day,
+            published=self.published,
             description=self.description,
             object_refs=refs or (self.origin.author,),
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
@@ -71,8 +111,8 @@ class ReportContainers:
         priority = self.options.incident_priority
         stix = containers.case_incident(
             self.origin,
-            name=self.name,
-            created=self.day,
+            name=self.case_name,
+            created=self.published,
             description=self.description,
             severity=severity,
             priority=PRIORITY_OF[severity] if priority == "auto" else priority,
@@ -88,7 +128,7 @@ class ReportContainers:
         report = self._report_id(part)
         if not self.options.create_incident:
             return (report,)
-        return (report, ids.case_incident(name=self.name, created=self.day))
+        return (report, ids.case_incident(name=self.case_name, created=self.published))
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data, without labels."""
@@ -98,7 +138,7 @@ class ReportContainers:
         return self.name if part == 1 else f"{self.name} (part {part})"
 
     def _report_id(self, part: int) -> str:
-        return ids.report(name=self._part_name(part), published=self.day)
+        return ids.report(name=self._part_name(part), published=self.published)
 
 
 def _encoded(stix: dict[str, Any]) -> Encoded:

@@ -1,0 +1,90 @@
+"""Names and times of Reports and Cases: what tells them apart where a list shows them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.objects.report_and_case import case_name, report_name
+from shadowserver_connector.report.info import ReportInfo, info_from_filename
+from shadowserver_connector.stix import ids
+from tests.mapping.conversion import convert
+
+LIST = "example-net"
+SHOWN = 45
+"""Characters of a name that the lists of OpenCTI show."""
+
+
+def named(file: str) -> ReportInfo:
+    """Return what the name of a file says."""
+    return info_from_filename(file, load_catalogue().types, fallback_day=date(2026, 11, 28))
+
+
+def name(file: str) -> str:
+    """Return the name of the Report on a file of this name."""
+    info = named(file)
+    return report_name(info, load_catalogue().report_type(info.type))
+
+
+def test_type_list_and_day_are_read_in_a_list() -> None:
+    """The subscriber's list tells what differs, and stands whole within what lists show."""
+    assert name(f"2026-11-28-event4_sinkhole_http-{LIST}.csv") == (
+        "Sinkhole HTTP Events: example-net, 2026-11-28"
+    )
+    for each in load_catalogue().types:
+        read = name(f"2026-11-28-{each}-{LIST}.csv")
+        assert f": {LIST}," in read[:SHOWN], read
+        assert not read.startswith("Shadowserver"), read
+
+
+def test_each_file_has_a_name_of_its_own() -> None:
+    """Reports of one name and day would become one in OpenCTI, which does not know case."""
+    files = [f"2026-11-28-{each}-{LIST}.csv" for each in load_catalogue().types]
+    files += [
+        "2026-11-28-scan_ssl-1234-example-net.csv",
+        "2026-11-28-scan_ssl-example-net_2.csv",
+        "2026-11-28-scan_ssl.csv",
+        "2026-11-27-scan_ssl-example-net.csv",
+        "scan_ssl-example-net.csv",
+        "scan_ssl.csv",
+        "scan_ssl.tsv",
+        # Of a type that nobody knows, a title may read as another's does.
+        "2026-11-28-open_proxy_services-example-net.csv",
+        "2026-11-28-sinkhole_http_events-example-net.csv",
+        "2026-11-28-open__proxy_services-example-net.csv",
+        "2026-11-28-2023-12-scan-example-net.csv",
+    ]
+    names = [name(file).lower() for file in files]
+    assert len(set(names)) == len(files)
+    infos = [named(file) for file in files]
+    cases = {case_name(i, load_catalogue().report_type(i.type)).lower() for i in infos}
+    assert len(cases) == len(files)
+    assert cases.isdisjoint(names)
+
+
+def test_the_file_stays_the_external_reference(tmp_path: Path) -> None:
+    """Whoever has the file's name finds its Report."""
+    rows = [("2024-01-31 00:00:00", "low", "192.0.2.1")]
+    converted = convert(
+        tmp_path, "scan_ssl", ("timestamp", "severity", "ip"), rows, create_incident=True
+    )
+    report, case = converted.one("report"), converted.one("case-incident")
+    (reference,) = report["external_references"]
+    assert reference["external_id"] == "2024-01-31-scan_ssl-example.csv"
+    assert report["name"] != case["name"]
+
+
+def test_a_report_is_published_at_noon(tmp_path: Path) -> None:
+    """Its start is the day before in the Americas; the ids are made of what is sent."""
+    rows = [("", "low", "192.0.2.1")]
+    converted = convert(
+        tmp_path, "scan_ssl", ("timestamp", "severity", "ip"), rows, create_incident=True
+    )
+    report, case = converted.one("report"), converted.one("case-incident")
+    noon = "2024-01-31T12:00:00.000Z"
+    assert report["published"] == report["created"] == case["created"] == noon
+    assert report["id"] == ids.report(name=report["name"], published=noon)
+    assert case["id"] == ids.case_incident(name=case["name"], created=noon)
+    # A row without a time is of the day, from its first moment.
+    assert converted.one("observed-data")["first_observed"] == "2024-01-31T00:00:00.000Z"
