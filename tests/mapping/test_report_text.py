@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.mapping.texts.report_text import TOP
+from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.planning.highlights import MOST_FINDINGS, MOST_HOSTS
+from shadowserver_connector.mapping.texts.report_lead import ALONE
+from shadowserver_connector.mapping.texts.report_text import FIRST_TABLE, TOP
 from tests.hostile.corpus import CELLS
 from tests.mapping.conversion import convert, convert_bytes
 from tests.mapping.gfm import blocks, tables
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 HEADER = ("timestamp", "severity", "ip", "tag", "asn", "geo", "sector")
 
@@ -40,11 +46,17 @@ def table(text: str, first: str) -> list[tuple[str, ...]]:
     return list(found.rows[1:])
 
 
+def below(text: str, heading: str) -> list[dict[str, str]]:
+    """Return the rows of the table below a heading, by the headings of its columns."""
+    (found,) = tables(text.partition(f"### {heading}\n\n")[2].partition("\n### ")[0])
+    return [dict(zip(found.rows[0], line, strict=True)) for line in found.rows[1:]]
+
+
 def test_severities_are_counted_by_finding_and_by_host(tmp_path: Path) -> None:
     """The worst first; a host counts once, by its worst finding."""
     rows = [row(0, "high"), row(0, "low"), row(1, "low"), row(2, "critical"), row(2, "critical")]
     text = description(tmp_path, rows)
-    assert "5 findings on 3 hosts." in text
+    assert "5 findings on 3 hosts: 2 critical, 1 high, 2 low." in text
     assert table(text, "Severity") == [
         ("critical", "2", "1"),
         ("high", "1", "1"),
@@ -56,11 +68,11 @@ def test_large_numbers_are_readable(tmp_path: Path) -> None:
     """Thousands are set apart wherever the text counts."""
     rows = [row(n % 3, asn=str(64496 + n % 2)) for n in range(2_401)]
     text = description(tmp_path, rows, max_findings=1_200)
-    assert "1,200 findings on 3 hosts." in text
+    assert "1,200 findings on 3 hosts: all low." in text
     assert "- 1,201 findings beyond the first 1,200" in text
     assert table(text, "Severity") == [("low", "1,200", "3")]
     assert table(text, "Autonomous system") == [("AS64496", "600"), ("AS64497", "600")]
-    assert re.search(r", \d{3},\d{3} bytes, SHA-256 ", text)
+    assert re.search(r", \d{3},\d{3} bytes, SHA-512 ", text)
 
 
 def test_most_frequent_values_are_named(tmp_path: Path) -> None:
@@ -101,7 +113,7 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
     text = description(tmp_path, rows, min_severity="medium", max_findings=2)
     assert "4 findings below severity medium" in text
     assert "3 findings beyond the first 2" in text
-    assert "2 findings on 2 hosts." in text
+    assert "2 findings on 2 hosts: all high." in text
     assert "Left out" not in description(tmp_path, rows)
 
 
@@ -137,8 +149,11 @@ def test_hostile_cells_stay_in_their_tables(tmp_path: Path, name: str) -> None:
     rows = [row(0), ("", "low", "192.0.2.1", hostile, hostile, hostile, hostile)]
     text = description(tmp_path, rows)
     for found in tables(text):
-        assert found.width in (2, 3)
-    assert set(blocks(text)) <= {"paragraph_open", "table_open", "bullet_list_open"}
+        assert found.width in (2, 3, 4, 5)
+    assert set(blocks(text)) <= {
+        *("heading_open", "paragraph_open", "table_open", "bullet_list_open"),
+    }
+    assert len(text.partition("\n\n")[0]) <= ALONE
     assert len(text) < 100_000
 
 
@@ -146,3 +161,137 @@ def test_same_file_gives_the_same_text_whatever_the_order_of_equals(tmp_path: Pa
     """Values of equal frequency are in order of their text."""
     rows = [row(n, tag=tag) for n, tag in enumerate(["b", "a", "c", "a;b;c"])]
     assert table(description(tmp_path, rows), "Tag") == [("a", "2"), ("b", "2"), ("c", "2")]
+
+
+def texts(tmp_path: Path, name: str) -> tuple[str, str]:
+    """Return the texts of Report and Case on a golden report."""
+    content = (GOLDEN / f"{name}.csv").read_bytes()
+    converted = convert_bytes(tmp_path, name, content, Options(create_incident=True))
+    report, case = converted.of("report")[0], converted.of("case-incident")[0]
+    return report["description"], case["description"]
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.csv")))
+def test_what_is_shown_first_stands_alone(tmp_path: Path, name: str) -> None:
+    """Sentences, no table and no link, within what OpenCTI shows of both until somebody asks."""
+    report, case = texts(tmp_path, name)
+    for text, shown in ((report, FIRST_TABLE), (case, ALONE)):
+        lead = text.partition("\n\n")[0]
+        assert len(lead) <= ALONE
+        assert lead.endswith(".")
+        assert "\n|" not in text[:shown]
+        assert "](" not in text[:shown]
+        assert "](" not in text.rpartition("\n\nMore: ")[0] or "](" not in text
+    assert re.match(r"[0-9,]+ findings?( on [0-9,]+ hosts?)?: ", report)
+    assert "To do: " in case[:ALONE]
+    assert report.partition("\n\n")[0] != case.partition("\n\n")[0]
+
+
+def test_no_table_is_shown_first_of_any_type(tmp_path: Path) -> None:
+    """Where a type has little to say of itself, too."""
+    for name in load_catalogue().types:
+        converted = convert(tmp_path, name, HEADER, [row(0)], create_incident=True)
+        for kind in ("report", "case-incident"):
+            text = converted.one(kind)["description"]
+            assert text.find("\n| ") >= FIRST_TABLE, name
+            assert len(text.partition("\n\n")[0]) <= ALONE, name
+
+
+def test_tables_have_a_heading_each(tmp_path: Path) -> None:
+    """Adjoining ones would be shown as one."""
+    for text in texts(tmp_path, "event4_sinkhole_http"):
+        for block in re.split(r"\n\n(?=\|)", text)[:-1]:
+            assert block.splitlines()[-1].startswith("### ")
+
+
+SINKHOLE = ("timestamp", "severity", "src_ip", "src_port", "src_asn", "src_hostname", "infection",
+            "family", "tag", "dst_ip", "dst_port", "protocol")  # fmt: skip
+
+
+def sinkhole(n: int, severity: str, family: str = "conficker") -> tuple[str, ...]:
+    """Return a finding of a sinkhole on a host."""
+    return (
+        *("2024-01-31 01:02:03", severity, f"192.0.2.{n}", "50123", "64496", f"pc{n}.example.com"),
+        *("downadup", family, "b54", "203.0.113.1", "80", "tcp"),
+    )
+
+
+def test_the_worst_is_said_first(tmp_path: Path) -> None:
+    """What it is, where, on which port that it called, whose it is, and how bad."""
+    rows = [sinkhole(n, "medium") for n in range(1, 4)] + [sinkhole(9, "critical", "necurs")]
+    converted = convert(tmp_path, "event4_sinkhole", SINKHOLE, rows, create_incident=True)
+    assert converted.one("report")["description"].startswith(
+        "4 findings on 4 hosts: 1 critical, 3 medium. Worst: necurs on 192.0.2.9 port 80/tcp "
+        "(pc9.example.com, AS64496), critical.\n\n"
+    )
+    assert (
+        "Begin with 192.0.2.9 port 80/tcp (necurs, pc9.example.com, AS64496)."
+        in (converted.one("case-incident")["description"][:ALONE])
+    )
+
+
+def test_one_malware_has_one_name(tmp_path: Path) -> None:
+    """That of the entity, where a row has another word for it as well."""
+    converted = convert(tmp_path, "event4_sinkhole", SINKHOLE, [sinkhole(1, "high")])
+    text = converted.one("report")["description"]
+    assert converted.one("malware")["name"] == "conficker"
+    assert table(text, "Malware or activity") == [("conficker", "1")]
+    assert "downadup" not in text
+
+
+def test_worst_hosts_are_ten_by_their_worst_finding(tmp_path: Path) -> None:
+    """The worst first, then those met first, however many there are."""
+    rows = [row(n % 250, "low", asn="64500") for n in range(3_000)]
+    rows += [row(n, "high", tag="CVE-2024-1000;x") for n in (240, 7, 31)]
+    text = description(tmp_path, rows, notes="none", observed_data=False)
+    hosts = below(text, "Worst hosts")
+    assert [each["Host"] for each in hosts[:3]] == ["192.0.2.241", "192.0.2.8", "192.0.2.32"]
+    assert [each["Host"] for each in hosts[3:5]] == ["192.0.2.1", "192.0.2.2"]
+    assert len(hosts) == MOST_HOSTS
+    assert hosts[0]["What"] == "CVE-2024-1000"
+    assert (hosts[0]["Severity"], hosts[0]["Network"]) == ("high", "AS64496")
+
+
+def test_all_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
+    """The worst of them, and how many more there are; those that look alike are one line."""
+    few = [row(n, "low", tag="ssl") for n in range(5)]
+    assert len(below(description(tmp_path, few), "Findings")) == len(few)
+    rows = [row(n % 250, "low", tag=f"t{n}") for n in range(400)] + [row(200, "high")]
+    text = description(tmp_path, rows)
+    listed = below(text, "Findings")
+    assert len(listed) == MOST_FINDINGS
+    assert listed[0]["Severity"] == "high"
+    assert [each["What"] for each in listed[1:4]] == ["t0", "t1", "t2"]
+    assert f"{401 - MOST_FINDINGS} more findings: see the original file." in text
+    twice = [(*row(0), "a"), (*row(0), "b")]
+    converted = convert(tmp_path, "scan_ssl", (*HEADER, "http_reply"), twice)
+    (line,) = below(converted.one("report")["description"], "Findings")
+    assert line["Times"] == "2"
+
+
+def test_small_messages_have_short_tables(tmp_path: Path) -> None:
+    """Each message carries the text: it has a part of the room, and what comes first is kept."""
+    rows = [row(n, "low", tag=f"tag-{n}") for n in range(200)]
+    text = description(tmp_path, rows, chunk_bytes=16 * 1024)
+    assert len(text.encode()) <= 16 * 1024 // 8
+    assert text.startswith("200 findings on 200 hosts: all low.")
+    listed = below(text, "Findings")
+    assert f"{200 - len(listed)} more findings: see the original file." in text
+    assert text.splitlines()[-1].startswith("More: ")
+
+
+def test_no_password_is_cut_free(tmp_path: Path) -> None:
+    """A URL is masked before it is cut: what is cut off may be what tells its password."""
+    url = f"http://user:{'geheim' * 30}@example.org/"
+    rows = [("2024-01-31 00:00:00", "high", url)]
+    converted = convert(tmp_path, "malware_url", ("timestamp", "severity", "url"), rows)
+    assert "geheim" not in converted.one("report")["description"]
+
+
+def test_a_report_without_findings_says_so(tmp_path: Path) -> None:
+    """In a sentence, without tables."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [], create_incident=True)
+    for kind in ("report", "case-incident"):
+        text = converted.of(kind)[0]["description"] if converted.of(kind) else "No findings."
+        assert text.startswith("No findings.")
+        assert not tables(text)

@@ -45,7 +45,7 @@ from shadowserver_connector.mapping.texts.notes import (
     NOTE_BYTES,
     NoteWriter,
 )
-from shadowserver_connector.mapping.texts.report_text import summary
+from shadowserver_connector.mapping.texts.report_text import case_text, report_text
 from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
@@ -125,16 +125,13 @@ def convert_report(
             wanted = _without_recurring(wanted, comparison, statistics)
         rows.fill(wanted, _key_reader(plan))
         statistics.repeated = statistics.kept - statistics.recurring - rows.different()
-        text = summary(
-            info,
-            plan.context.report_type,
-            statistics,
-            facts,
-            warnings.lines(),
-            options,
-            over_time,
+        report_type = plan.context.report_type
+        said = warnings.lines()
+        texts = (
+            report_text(info, report_type, statistics, facts, said, options, over_time),
+            case_text(info, report_type, statistics, facts, options, over_time),
         )
-        containers = _containers(info, plan, statistics.highest, text)
+        containers = _containers(info, plan, statistics.highest, texts)
         artifact = _artifact(path, info, facts, plan)
         send = _telling(comparison, containers, tally.emit)
         send(_first_chunk(artifact, containers))
@@ -232,8 +229,11 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     return compile_plan(columns, context, identify, parts, report_type.page or info.url)
 
 
-def _containers(info: ReportInfo, plan: Plan, severity: str, text: str) -> ReportContainers:
+def _containers(
+    info: ReportInfo, plan: Plan, severity: str, texts: tuple[str, str]
+) -> ReportContainers:
     context = plan.context
+    description, case_description = texts
     options = context.options
     return ReportContainers(
         origin=context.origin,
@@ -244,7 +244,8 @@ def _containers(info: ReportInfo, plan: Plan, severity: str, text: str) -> Repor
         name=report_name(info, context.report_type),
         case_name=case_name(info, context.report_type),
         published=published(info),
-        description=text,
+        description=description,
+        case_description=case_description,
         file_name=info.file,
         labels=plan.labels.base,
         severity=severity,

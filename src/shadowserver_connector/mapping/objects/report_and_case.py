@@ -80,6 +80,7 @@ class ReportContainers:
     case_name: str
     published: str
     description: str
+    case_description: str
     file_name: str
     labels: Labels
     severity: str
@@ -113,7 +114,7 @@ class ReportContainers:
             self.origin,
             name=self.case_name,
             created=self.published,
-            description=self.description,
+            description=self.case_description,
             severity=severity,
             priority=PRIORITY_OF[severity] if priority == "auto" else priority,
             object_refs=[self._report_id(part), *(refs if only_part else ())],

@@ -28,8 +28,13 @@ from shadowserver_connector.mapping.objects.threats import (
     build_vulnerabilities,
 )
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
-from shadowserver_connector.mapping.objects.traffic import TrafficBuilder, compile_traffic
+from shadowserver_connector.mapping.objects.traffic import (
+    TrafficBuilder,
+    compile_traffic,
+    parties_of_traffic,
+)
 from shadowserver_connector.mapping.planning.finding_identity import FindingIdentifier
+from shadowserver_connector.mapping.planning.highlights import HighlightColumns, highlight_columns
 from shadowserver_connector.mapping.planning.subjects import Subjects, subjects_of
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
 from shadowserver_connector.mapping.texts.note_wording import NoteWording
@@ -183,6 +188,9 @@ def _of_several(
 TOP_COLUMNS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
 """Roles whose most frequent values the Report shows."""
 
+BETTER: Final[Mapping[str, str]] = {"activity": "malware"}
+"""Role -> that of a column which says the same, under the name that objects have."""
+
 
 @dataclass(frozen=True, slots=True)
 class StatisticsColumns:
@@ -190,8 +198,9 @@ class StatisticsColumns:
 
     severity: int | None
     host: int | None
-    tops: Mapping[str, int]
-    """Role -> index of the column."""
+    tops: Mapping[str, tuple[int, int]]
+    """Role -> index of the column, and of one that says the same better; the same where none."""
+    highlights: HighlightColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +248,8 @@ def compile_plan(
     host = _index(columns, "ip", primary)
     count = _index(columns, "count")
     traffic = compile_traffic(columns, context) if context.options.network_traffic else None
-    tops = {
-        role: index for role in TOP_COLUMNS if (index := _index(columns, role, primary)) is not None
-    }
+    addressed = {column.party for column in columns if column.role == "ip"}
+    target = parties_of_traffic(context.report_type, addressed)[1]
     return Plan(
         context=context,
         columns=tuple(columns),
@@ -257,7 +265,12 @@ def compile_plan(
             (_place(columns, "port", identity), _place(columns, "protocol", identity)),
         ),
         subjects=subjects_of(columns, primary, identity),
-        statistics=StatisticsColumns(_index(columns, "severity"), host, tops),
+        statistics=StatisticsColumns(
+            _index(columns, "severity"),
+            host,
+            _top_columns(columns, primary),
+            highlight_columns(columns, primary, target or primary),
+        ),
         labels=LabelCache(
             ("shadowserver", context.report_type.name, *context.options.labels),
             context.cache_budget,
@@ -273,6 +286,20 @@ def compile_plan(
         moving=_moving(columns, context, volatile),
         traffic_moves=any(columns[at].role in _OF_TRAFFIC for at in volatile),
     )
+
+
+def _top_columns(columns: Sequence[Column], primary: str) -> dict[str, tuple[int, int]]:
+    tops = {}
+    for role in TOP_COLUMNS:
+        own = _index(columns, role, primary)
+        better = _index(columns, BETTER.get(role, role), primary)
+        if better is None:
+            better = own
+        if own is None:
+            own = better
+        if own is not None and better is not None:
+            tops[role] = (own, better)
+    return tops
 
 
 def _moving(

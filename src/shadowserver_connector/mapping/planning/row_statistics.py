@@ -10,6 +10,7 @@ from typing import Final
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.cells.tags import RANK
+from shadowserver_connector.mapping.planning.highlights import Highlights
 from shadowserver_connector.mapping.planning.over_time import OverTime
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.report.parse_warnings import ParseWarnings
@@ -92,6 +93,8 @@ class RowStatistics:
     """False when there are more hosts than are counted."""
     tops: Mapping[str, Counter[str]] = field(default_factory=dict)
     """Role of a column -> its non-empty cells as they are in the file, counted."""
+    highlights: Highlights | None = None
+    """The worst of the rows that will be converted; none before they are counted."""
     held: int = 0
     """Bytes that hosts and tops take, about."""
 
@@ -118,7 +121,10 @@ def count_rows(
     host_at = plan.statistics.host
     # Counted in plain dicts, which are faster than a Counter cell by cell.
     counts: dict[str, dict[str, int]] = {role: {} for role in plan.statistics.tops}
-    tops = [(counts[role], index) for role, index in plan.statistics.tops.items()]
+    tops = [(counts[role], *places) for role, places in plan.statistics.tops.items()]
+    comparison = None if over_time is None else over_time.comparison
+    highlights = Highlights(plan.statistics.highlights, comparison)
+    statistics.highlights = highlights
     severities: dict[str, int] = {}
     for numbered in rows:
         row = numbered[1]
@@ -130,8 +136,9 @@ def count_rows(
             _count_host(statistics, row[host_at], severity)
             if over_time is not None:
                 over_time.see(numbered[0], row[host_at], severity)
-        for counter, index in tops:
-            cell = row[index]
+        highlights.see(numbered[0], row, severity)
+        for counter, index, better in tops:
+            cell = row[better] or row[index]
             known = counter.get(cell)
             if known is not None:
                 counter[cell] = known + 1

@@ -38,13 +38,13 @@ def cell(text: str) -> str:
     """
     if len(text) > MAX_CELL:
         # Masked first: the cut may take away the @ that tells a password.
-        return f"{cell(_masked(text)[:MAX_CELL])} … ({len(text):,} characters)"
+        return f"{cell(masked(text)[:MAX_CELL])} … ({len(text):,} characters)"
     text = text.strip()
     if text.isalnum() and text.isascii():
         return text
     if _PLAIN.match(text) and not _has_link(text):
         return text
-    text = _masked(text)
+    text = masked(text)
     text = _on_one_line(text)
     if "<" in text:
         return _escaped(text)
@@ -69,7 +69,8 @@ def _on_one_line(text: str) -> str:
     return _UNSEEN.sub("\ufffd", _BREAK.join(lines)).replace("\t", " ").strip()
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """Return a text with the passwords in its URLs masked; to be done before a text is cut."""
     return _PASSWORD.sub(rf"\1{MASK}", text)
 
 

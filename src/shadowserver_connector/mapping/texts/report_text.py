@@ -17,6 +17,15 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.over_time import MOST_NAMED, OverTime
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
+from shadowserver_connector.mapping.texts.report_lead import (
+    case_lead,
+    findings,
+    headed,
+    plural,
+    report_lead,
+    table,
+    worst_hosts,
+)
 from shadowserver_connector.report.info import FileFacts, ReportInfo
 
 TOP: Final = 10
@@ -26,7 +35,11 @@ MOST_BYTES: Final = 64 * 1024
 """Of a Report's text; one has 2 KiB, or 100 where an attacker chose the most frequent values."""
 
 
-def summary(
+FIRST_TABLE: Final = 400
+"""Characters of a description that OpenCTI shows at first, as they are, not as tables."""
+
+
+def report_text(
     info: ReportInfo,
     report_type: ReportType,
     statistics: RowStatistics,
@@ -36,36 +49,112 @@ def summary(
     over_time: OverTime | None = None,
 ) -> str:
     """Return the description of a Report; the same inputs give the same text."""
-    blocks = [
+    todo = f"To do: {report_type.todo}." if report_type.todo and statistics.kept else ""
+    prose = [
+        report_lead(statistics, over_time),
+        " ".join(filter(None, (report_type.about, todo))),
+        *(_compared(over_time) if over_time is not None else ()),
+        _guide(statistics, facts, options),
+    ]
+    rest = [
         *(_over_time(over_time) if over_time is not None else ()),
-        report_type.about,
-        _page(report_type, info),
         _severities(statistics),
         *_tops(statistics),
         _left_out(statistics, options),
         _repeated(statistics),
         _unread(statistics),
         _warnings(warnings),
-        _file(info, facts, options),
     ]
-    return "\n\n".join(_within(blocks, min(MOST_BYTES, options.chunk_bytes // 8)))
+    return _assembled(
+        prose, statistics, rest, _file(info, facts, options), _page(report_type, info), options
+    )
+
+
+def case_text(
+    info: ReportInfo,
+    report_type: ReportType,
+    statistics: RowStatistics,
+    facts: FileFacts,
+    options: Options,
+    over_time: OverTime | None = None,
+) -> str:
+    """Return the description of a Case, for whoever handles it; the same inputs, the same text."""
+    prose = [case_lead(report_type, statistics, over_time), report_type.about, _steps(statistics)]
+    rest = [
+        *(_over_time(over_time) if over_time is not None else ()),
+        _severities(statistics),
+        _left_out(statistics, options),
+    ]
+    file = f"File {cell(info.file)}, SHA-512 {facts.sha512}."
+    return _assembled(prose, statistics, rest, file, _page(report_type, info), options)
+
+
+def _assembled(
+    prose: list[str],
+    statistics: RowStatistics,
+    rest: Sequence[str],
+    file: str,
+    page: str,
+    options: Options,
+) -> str:
+    """Join the blocks of a text: sentences first, then tables, the link last."""
+    most = min(MOST_BYTES, options.chunk_bytes // 8)
+    if len(_joined(prose)) >= FIRST_TABLE:
+        rest, file = [*rest, file], ""
+    tables = [worst_hosts(statistics, most // 4), findings(statistics, most // 2)]
+    return _joined(_within([*prose, file, page, *tables, *rest], most), last=page)
+
+
+def _joined(blocks: Iterable[str], last: str = "") -> str:
+    kept = [block for block in blocks if block]
+    if last and last in kept:
+        # It was among the first to get room, and none of them to be read.
+        kept.remove(last)
+        kept.append(last)
+    return "\n\n".join(kept)
 
 
 def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
     """Yield those of the blocks that have room in so many bytes; each chunk carries them."""
     for block in blocks:
-        size = len(block.encode())
+        size = len(block.encode()) + 2
         if block and size <= most:
             yield block
             most -= size
 
 
-def _over_time(over_time: OverTime) -> Iterator[str]:
+def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str:
+    """Say what comes below and where the rest is."""
+    if not statistics.kept:
+        return ""
+    said = "Below: the worst, the findings one by one, and how often each network and tag occurs."
+    if options.notes != "none":
+        said += (
+            " All that was reported of a finding is in its Note, on the page of what it is about."
+        )
+    if facts.size <= options.artifact_max_size:
+        said += " The original file is an Artifact of this Report."
+    return said
+
+
+def _steps(statistics: RowStatistics) -> str:
+    if not statistics.kept:
+        return ""
+    return (
+        "1. Find out who runs each host or account below, and tell them; the Note on its page has "
+        "all that was reported.\n"
+        "2. Mark what they have done, and ask again where they do not answer.\n"
+        "3. Close this Case when a later Report no longer names what is below. That it is "
+        "not reported any more is not to say that it is fixed: it may have been out of reach."
+    )
+
+
+def _compared(over_time: OverTime) -> Iterator[str]:
     """Say what is new, what is still there and what is not reported any more."""
     comparison = over_time.comparison
     counts = comparison.counts
     said = [
-        f"{_number(counts['new'], 'new finding')}",
+        f"{plural(counts['new'], 'new finding')}",
         f"{counts['changed']:,} changed",
         f"{counts['recurring']:,} still there",
         f"{counts['resurfaced']:,} back again",
@@ -77,20 +166,24 @@ def _over_time(over_time: OverTime) -> Iterator[str]:
             f"{', '.join(said)}, {comparison.gone:,} not reported any more since "
             f"{comparison.previous}."
         )
+
+
+def _over_time(over_time: OverTime) -> Iterator[str]:
+    """Yield tables of what is new, what is open longest and what is not reported any more."""
     yield _hosts("Worst new hosts", "Severity", over_time.worst_new())
     yield _hosts("Open longest", "First reported", over_time.open_longest())
     gone = [
         (_subject(each.key), cell(each.label), f"{each.first}", f"{each.last}")
-        for each in comparison.which[:MOST_NAMED]
+        for each in over_time.comparison.which[:MOST_NAMED]
     ]
     if gone:
-        table = _table(("Host", "What", "First reported", "Last reported"), gone)
-        yield f"Not reported any more, which is not to say fixed:\n\n{table}"
+        lines = table(("Host", "What", "First reported", "Last reported"), gone)
+        yield headed("Not reported any more", f"Which is not to say fixed:\n\n{lines}")
 
 
 def _hosts(heading: str, column: str, hosts: Sequence[tuple[str, str]]) -> str:
     rows = [(cell(host), said) for host, said in hosts]
-    return f"{heading}:\n\n{_table(('Host', column), rows)}" if rows else ""
+    return headed(heading, table(("Host", column), rows)) if rows else ""
 
 
 def _subject(key: bytes) -> str:
@@ -99,12 +192,13 @@ def _subject(key: bytes) -> str:
 
 def _page(report_type: ReportType, info: ReportInfo) -> str:
     page = report_type.page or info.url
-    return f"Shadowserver on this report: [{page}]({page})" if page.startswith("https://") else ""
+    # Without a space: OpenCTI cuts a text at one, and half a link is none.
+    return f"More: [shadowserver.org]({page})" if page.startswith("https://") else ""
 
 
 def _severities(statistics: RowStatistics) -> str:
     if not statistics.kept:
-        return "No findings."
+        return ""
     hosts = Counter(statistics.hosts.values())
     rows = [
         (
@@ -115,22 +209,17 @@ def _severities(statistics: RowStatistics) -> str:
         for severity in reversed(SEVERITIES)
         if statistics.severities[severity]
     ]
-    total = _number(statistics.kept, "finding")
-    if statistics.hosts:
-        more = "" if statistics.hosts_complete else "more than "
-        total = f"{total} on {more}{_number(len(statistics.hosts), 'host')}"
-    total += "."
     headings = ("Severity", "Findings", "Hosts, by their worst finding")
     if not statistics.hosts_complete or not statistics.hosts:
-        return f"{total}\n\n{_table(headings[:2], [row[:2] for row in rows])}"
-    return f"{total}\n\n{_table(headings, rows)}"
+        return headed("By severity", table(headings[:2], [row[:2] for row in rows]))
+    return headed("By severity", table(headings, rows))
 
 
 _READERS: Final[Mapping[str, tuple[str, Callable[[str], Iterable[str]]]]] = {
     "asn": ("Autonomous system", lambda text: (f"AS{parse_asn(text)}",)),
     "country": ("Country", lambda text: (parse_country(text)[1],)),
     "sector": ("Sector", lambda text: (text,)),
-    "activity": ("Infection or activity", lambda text: (text,)),
+    "activity": ("Malware or activity", lambda text: (text,)),
     "tags": ("Tag", split_tags),
 }
 """Role of a column whose cells were counted -> heading, and what is counted of a cell."""
@@ -173,16 +262,16 @@ def _top(heading: str, counted: Counter[str]) -> str:
     if len(ordered) > TOP:
         rest = sum(number for _, number in ordered[TOP:])
         rows.append((f"{len(ordered) - TOP:,} more", f"{rest:,}"))
-    return _table((heading, "Findings"), rows)
+    return headed(f"By {heading[0].lower()}{heading[1:]}", table((heading, "Findings"), rows))
 
 
 def _left_out(statistics: RowStatistics, options: Options) -> str:
     lines = []
     if statistics.filtered:
-        below = _number(statistics.filtered, "finding")
+        below = plural(statistics.filtered, "finding")
         lines.append(f"- {below} below severity {options.min_severity}")
     if statistics.cut:
-        beyond = _number(statistics.cut, "finding")
+        beyond = plural(statistics.cut, "finding")
         lines.append(f"- {beyond} beyond the first {options.max_findings:,}")
     return "Left out, as configured:\n\n" + "\n".join(lines) if lines else ""
 
@@ -190,7 +279,7 @@ def _left_out(statistics: RowStatistics, options: Options) -> str:
 def _repeated(statistics: RowStatistics) -> str:
     if not statistics.repeated:
         return ""
-    rows = _number(statistics.repeated, "finding")
+    rows = plural(statistics.repeated, "finding")
     return f"Merged: {rows} equal to another, cell by cell; each is shown once."
 
 
@@ -199,11 +288,11 @@ def _unread(statistics: RowStatistics) -> str:
     lines = []
     hosts = sum(not _is_address(host) for host in statistics.hosts)
     if hosts:
-        lines.append(f"- addresses of {_number(hosts, 'host')}")
+        lines.append(f"- addresses of {plural(hosts, 'host')}")
     for role, (heading, read) in _READERS.items():
         _, unread = _recount(role, statistics.tops.get(role, Counter()), read)
         if unread:
-            lines.append(f"- {heading.lower()} of {_number(unread, 'finding')}")
+            lines.append(f"- {heading.lower()} of {plural(unread, 'finding')}")
     return "Could not be read and stands in Notes only:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -213,10 +302,6 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return is_empty("ip", text)
     return True
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _warnings(lines: Sequence[str]) -> str:
@@ -229,16 +314,11 @@ def _warnings(lines: Sequence[str]) -> str:
 
 
 def _file(info: ReportInfo, facts: FileFacts, options: Options) -> str:
-    text = f"File {cell(info.file)}, {facts.size:,} bytes, SHA-256 {facts.sha256}."
+    text = f"File {cell(info.file)}, {facts.size:,} bytes, SHA-512 {facts.sha512}."
     if facts.size <= options.artifact_max_size:
         return text
     return (
         f"{text} It is larger than the largest file that is imported "
         f"({options.artifact_max_size:,} bytes), so there is no Artifact. "
-        f"MD5 {facts.md5}, SHA-1 {facts.sha1}, SHA-512 {facts.sha512}."
+        f"MD5 {facts.md5}, SHA-1 {facts.sha1}, SHA-256 {facts.sha256}."
     )
-
-
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

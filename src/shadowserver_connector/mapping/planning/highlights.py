@@ -1,0 +1,211 @@
+"""The worst of a report's findings, picked while its rows are counted: few are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappush, heapreplace, nlargest
+from typing import Final, NamedTuple
+
+from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.history.comparison import NEW, RESURFACED, Comparison
+from shadowserver_connector.history.record import day_of
+from shadowserver_connector.mapping.cells.addresses import parse_asn
+from shadowserver_connector.mapping.cells.readers import is_empty
+from shadowserver_connector.mapping.cells.tags import RANK, find_cves, split_tags
+from shadowserver_connector.mapping.texts.markdown import masked
+
+MOST_HOSTS: Final = 10
+MOST_FINDINGS: Final = 100
+"""Of a report that are shown in its text."""
+
+MOST_TAGS: Final = 3
+"""Of a finding that are shown where nothing else says what it is."""
+
+_LONGEST: Final = 120
+"""Characters of a cell that are shown."""
+_HELD: Final = 20 * MOST_HOSTS
+
+# What a row without an address is about.
+_SUBJECTS: Final = ("account", "email", "url", "domain", "hostname", "asn")
+_HOSTS: Final = frozenset(["ip", "network", "domain", "hostname"])
+_REASONS: Final = ("malware", "activity", "cve", "attack_id", "tags")
+
+
+class HighlightColumns(NamedTuple):
+    """Where a row says what is shown of it; -1 where the report has no such column."""
+
+    subjects: tuple[tuple[int, str], ...]
+    """Place and role of what it is about, the address first; the first that is not empty counts."""
+    reasons: tuple[tuple[int, str], ...]
+    """Place and role of what was found, the most telling first."""
+    subject: str
+    """What a row is about: ``Host``, or what the column is called."""
+    name: int
+    port: int
+    protocol: int
+    asn: int
+    as_name: int
+    time: int
+
+
+class Highlight(NamedTuple):
+    """One finding as it is shown; texts are as in the file, empty where it says nothing."""
+
+    severity: str
+    host: str
+    name: str
+    port: str
+    """With its protocol: ``443/tcp``."""
+    what: str
+    network: str
+    """``AS64496 Example``."""
+    time: str
+    first: str
+    """Day on which it was reported first; empty where no history is kept."""
+    is_new: bool
+
+
+def highlight_columns(columns: Sequence[Column], primary: str, port_of: str) -> HighlightColumns:
+    """Return where rows with these columns say what is shown of them.
+
+    ``primary`` is the party that they are about, ``port_of`` the one whose port was reached.
+    """
+
+    def places(role: str, party: str) -> list[int]:
+        return [
+            at
+            for at, column in enumerate(columns)
+            if column.role == role and column.party in ("", party)
+        ]
+
+    def first(role: str, party: str = primary) -> int:
+        return next(iter(places(role, party)), -1)
+
+    subjects = ("ip", "network", *(_SUBJECTS if not primary else ("url", "domain", "hostname")))
+    found = tuple((at, role) for role in subjects for at in places(role, primary))
+    is_host = not found or found[0][1] in _HOSTS
+    return HighlightColumns(
+        subjects=found,
+        subject="Host" if is_host else columns[found[0][0]].title,
+        reasons=tuple((at, role) for role in _REASONS for at in places(role, primary)),
+        name=first("hostname"),
+        port=first("port", port_of),
+        protocol=first("protocol"),
+        asn=first("asn"),
+        as_name=first("as_name"),
+        time=first("time"),
+    )
+
+
+class Highlights:
+    """Looks at the rows of a report in their order and keeps few of them.
+
+    The more severe comes first; of equally severe ones one that is new, then the earlier row.
+    """
+
+    def __init__(self, columns: HighlightColumns, comparison: Comparison | None = None) -> None:
+        self.subject = columns.subject
+        """What the rows are about: ``Host``, or what its column is called."""
+        self._columns = columns
+        self._comparison = comparison
+        self._findings: list[tuple[int, int, tuple[str, ...]]] = []
+        self._hosts: dict[str, tuple[int, int, tuple[str, ...]]] = {}
+        self._host_floor = -1
+        self._floor = -1
+
+    def see(self, number: int, row: Sequence[str], severity: str) -> None:
+        """Look at the row of this number, from 1."""
+        order = 2 * RANK[severity] + self._is_new(number)
+        if order <= self._floor:
+            return
+        host = self._host(row)
+        if len(self._findings) < MOST_FINDINGS:
+            heappush(self._findings, self._kept(order, number, row))
+        elif order > self._findings[0][0]:
+            heapreplace(self._findings, self._kept(order, number, row))
+        if host and order > self._host_floor:
+            known = self._hosts.get(host)
+            if known is None or known[0] < order:
+                self._hosts[host] = self._kept(order, number, row)
+                self._bound()
+        if len(self._findings) == MOST_FINDINGS:
+            self._floor = min(self._findings[0][0], self._host_floor)
+
+    def findings(self) -> list[Highlight]:
+        """Return the worst findings, the worst first."""
+        return [self._shown(kept) for kept in sorted(self._findings, reverse=True)]
+
+    def hosts(self) -> list[Highlight]:
+        """Return the worst hosts, each by its worst finding, the worst first."""
+        return [self._shown(kept) for kept in nlargest(MOST_HOSTS, self._hosts.values())]
+
+    def _bound(self) -> None:
+        if len(self._hosts) > _HELD:
+            kept = nlargest(MOST_HOSTS, self._hosts.items(), key=lambda item: item[1])
+            self._hosts = dict(kept)
+            # What comes later and is not worse than the last of these never is among them.
+            self._host_floor = kept[-1][1][0]
+
+    def _is_new(self, number: int) -> bool:
+        comparison = self._comparison
+        return comparison is not None and comparison.verdicts[number - 1] in (NEW, RESURFACED)
+
+    def _host(self, row: Sequence[str]) -> str:
+        for at, role in self._columns.subjects:
+            cell = row[at].strip()
+            if cell and not is_empty(role, cell):
+                return _cut(cell)
+        return ""
+
+    def _kept(
+        self, order: int, number: int, row: Sequence[str]
+    ) -> tuple[int, int, tuple[str, ...]]:
+        columns = self._columns
+        port, protocol = _cell(row, columns.port, "port"), _cell(row, columns.protocol, "protocol")
+        asn, name = _asn(row, columns.asn), _cell(row, columns.as_name, "as_name")
+        cells = (
+            self._host(row),
+            _cell(row, columns.name, "hostname"),
+            f"{port}/{protocol.lower()}" if port and protocol else port,
+            self._reason(row),
+            f"{asn} {name}".strip(),
+            _cell(row, columns.time, "time"),
+        )
+        return order, -number, cells
+
+    def _reason(self, row: Sequence[str]) -> str:
+        for at, role in self._columns.reasons:
+            text = row[at].strip()
+            if not text or is_empty(role, text):
+                continue
+            if role == "tags":
+                tags = find_cves(text) or split_tags(text)
+                text = ", ".join(tags[:MOST_TAGS])
+            if text:
+                return _cut(text)
+        return ""
+
+    def _shown(self, kept: tuple[int, int, tuple[str, ...]]) -> Highlight:
+        order, number, (host, name, port, what, network, time) = kept
+        severity = next(name for name, rank in RANK.items() if rank == order // 2)
+        comparison = self._comparison
+        first = "" if comparison is None else f"{day_of(comparison.first[-number - 1])}"
+        return Highlight(severity, host, name, port, what, network, time, first, bool(order % 2))
+
+
+def _cell(row: Sequence[str], at: int, role: str) -> str:
+    if at < 0:
+        return ""
+    cell = row[at].strip()
+    return "" if is_empty(role, cell) else _cut(cell)
+
+
+def _asn(row: Sequence[str], at: int) -> str:
+    try:
+        return f"AS{parse_asn(row[at])}" if at >= 0 else ""
+    except ValueError:
+        return ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else masked(text)[:_LONGEST]

@@ -1,0 +1,207 @@
+"""What stands first in the text of a Report and of a Case, and the findings behind it.
+
+OpenCTI shows the first 400 characters of a Report's description, and 300 of a Case's, as they are,
+until somebody asks for more: they are sentences, and no table or link begins within them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.mapping.cells.tags import SEVERITIES
+from shadowserver_connector.mapping.planning.highlights import Highlight
+from shadowserver_connector.mapping.planning.over_time import OverTime
+from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
+from shadowserver_connector.mapping.texts.markdown import cell
+
+ALONE: Final = 300
+"""Characters that OpenCTI shows of both, and that the first sentences must not exceed."""
+
+NO_FINDINGS: Final = "No findings."
+
+
+def report_lead(statistics: RowStatistics, over_time: OverTime | None) -> str:
+    """Return how many findings there are, how bad they are, the worst, and how many are new."""
+    if not statistics.kept:
+        return NO_FINDINGS
+    first, last = _how_many(statistics), _new(over_time)
+    return _joined(first, _worst(statistics, ALONE - len(first) - len(last) - 2), last)
+
+
+def case_lead(
+    report_type: ReportType, statistics: RowStatistics, over_time: OverTime | None
+) -> str:
+    """Return what to do, about how many findings, and where to begin."""
+    if not statistics.kept:
+        return f"{NO_FINDINGS} Nothing is to be done."
+    first = f"To do: {report_type.todo}." if report_type.todo else ""
+    how_many, last = _how_many(statistics), _new(over_time)
+    room = ALONE - len(first) - len(how_many) - len(last) - 3
+    return _joined(first, how_many, _begin(statistics, room), last)
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def plural(count: int, what: str) -> str:
+    """Return a number and what is counted, in the plural unless it is one."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _how_many(statistics: RowStatistics) -> str:
+    text = plural(statistics.kept, "finding")
+    if statistics.hosts:
+        more = "" if statistics.hosts_complete else "more than "
+        text += f" on {more}{plural(len(statistics.hosts), 'host')}"
+    return f"{text}: {severities(statistics.severities)}."
+
+
+def severities(counted: Counter[str]) -> str:
+    """Return how many there are of each severity, the worst first."""
+    found = [severity for severity in reversed(SEVERITIES) if counted[severity]]
+    if len(found) == 1:
+        return found[0] if counted[found[0]] == 1 else f"all {found[0]}"
+    return ", ".join(f"{counted[severity]:,} {severity}" for severity in found)
+
+
+def _new(over_time: OverTime | None) -> str:
+    if over_time is None:
+        return ""
+    comparison = over_time.comparison
+    counts = comparison.counts
+    if comparison.previous is None:
+        return "No earlier report to compare with."
+    new = counts["new"] + counts["resurfaced"]
+    verb = "is" if new == 1 else "are"
+    gone = f", {comparison.gone:,} no longer reported" if comparison.gone else ""
+    return f"{new:,} {verb} new since {comparison.previous}{gone}."
+
+
+def _worst(statistics: RowStatistics, room: int) -> str:
+    """Return the sentence on the worst finding, with as much of it as there is room for."""
+    worst = _first(statistics)
+    if worst is None:
+        return ""
+    differ = len(+statistics.severities) > 1
+    start, end = ("Worst: ", f", {worst.severity}.") if differ else ("Such as ", ".")
+    what = f"{cell(worst.what)} on " if worst.what else ""
+    more = [worst.name, worst.network]
+    places = [_where(worst, port, more[:count]) for port, count in _EVER_LESS if count < 3]
+    sentences = [f"{start}{said}{where}{end}" for where in places for said in (what, "")]
+    return _fitting(sentences, room)
+
+
+def _begin(statistics: RowStatistics, room: int) -> str:
+    """Return the sentence on the host where a handler begins."""
+    worst = _first(statistics)
+    if worst is None:
+        return ""
+    more = [worst.what, worst.name, worst.network]
+    places = [_where(worst, port, more[:count]) for port, count in _EVER_LESS]
+    return _fitting([f"Begin with {where}." for where in places], room)
+
+
+_EVER_LESS: Final = ((True, 3), (True, 2), (True, 1), (True, 0), (False, 0))
+"""Whether the port is said, and how much else."""
+
+
+def _where(found: Highlight, port: bool, more: Sequence[str]) -> str:
+    where = (
+        f"{cell(found.host)} port {cell(found.port)}" if port and found.port else cell(found.host)
+    )
+    told = ", ".join([cell(text) for text in more if text])
+    return f"{where} ({told})" if told else where
+
+
+def _fitting(sentences: Iterable[str], room: int) -> str:
+    return next((sentence for sentence in sentences if len(sentence) <= room), "")
+
+
+def _first(statistics: RowStatistics) -> Highlight | None:
+    highlights = statistics.highlights
+    found = [] if highlights is None else highlights.hosts()
+    return found[0] if found else None
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a markdown table; what stands in it is made safe already."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def headed(heading: str, text: str) -> str:
+    """Return a text under a heading: tables that touch would be one."""
+    return f"### {heading}\n\n{text}"
+
+
+def worst_hosts(statistics: RowStatistics, most: int) -> str:
+    """Return the table of the worst hosts, in so many bytes; empty where rows name none."""
+    highlights = statistics.highlights
+    found = [] if highlights is None else highlights.hosts()
+    if highlights is None or not found:
+        return ""
+    columns = {
+        highlights.subject: [each.host for each in found],
+        "Name": [each.name for each in found],
+        "Port": [each.port for each in found],
+        "What": [each.what for each in found],
+        "Severity": [each.severity for each in found],
+        "Network": [each.network for each in found],
+        "First reported": [each.first for each in found],
+    }
+    lines = _within(_told(columns), most)
+    heading = "Worst hosts" if highlights.subject == "Host" else "The worst"
+    return headed(heading, table(lines[0], lines[1:])) if len(lines) > 1 else ""
+
+
+def findings(statistics: RowStatistics, most: int) -> str:
+    """Return the table of the findings, the worst first, in so many bytes."""
+    highlights = statistics.highlights
+    # What differs only in columns that are not shown is one line.
+    counted = Counter([] if highlights is None else highlights.findings())
+    if highlights is None or not counted:
+        return ""
+    found = list(counted)
+    often = [f"{times:,}" for times in counted.values()] if max(counted.values()) > 1 else []
+    columns = {
+        "Seen (UTC)": [each.time for each in found],
+        highlights.subject: [each.host for each in found],
+        "Port": [each.port for each in found],
+        "What": [each.what for each in found],
+        "Severity": [each.severity for each in found],
+        "Name": [each.name for each in found],
+        "Network": [each.network for each in found],
+        "Times": often,
+    }
+    lines = _within(_told(columns), most)
+    if len(lines) < 2:
+        return ""
+    text = headed("Findings", table(lines[0], lines[1:]))
+    more = statistics.kept - sum(list(counted.values())[: len(lines) - 1])
+    return f"{text}\n\n{plural(more, 'more finding')}: see the original file." if more else text
+
+
+def _told(columns: dict[str, list[str]]) -> list[Sequence[str]]:
+    """Return headings and lines of the columns that say something."""
+    told = {name: list(map(cell, texts)) for name, texts in columns.items() if any(texts)}
+    return [list(told), *zip(*told.values(), strict=True)]
+
+
+_HEADS: Final = 200
+"""Bytes of what stands around the lines of a table."""
+_BETWEEN: Final = 5
+
+
+def _within(lines: list[Sequence[str]], most: int) -> list[Sequence[str]]:
+    kept = []
+    most -= _HEADS
+    for line in lines:
+        most -= len(" | ".join(line).encode()) + _BETWEEN
+        if most < 0:
+            break
+        kept.append(line)
+    return kept
