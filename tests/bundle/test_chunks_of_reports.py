@@ -48,14 +48,22 @@ def of_type(objects: list[Stix], stix_type: str) -> list[Stix]:
 def test_number_of_objects_is_bounded(tmp_path: Path, chunk_objects: int) -> None:
     """No chunk has more objects than asked for, also where one finding alone has."""
     converted = convert(
-        tmp_path, "scan_ssl", HEADER, rows(60), chunk_objects=chunk_objects, create_incident=True
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows(60),
+        chunk_objects=chunk_objects,
+        create_incident=True,
+        case_min_severity="info",
     )
     for objects in findings(converted):
         assert len(objects) <= chunk_objects
         assert_closed_and_ordered(objects)
     assert sum(chunk.findings for chunk in converted.chunks) == 60
     # Nothing is lost by it.
-    roomy = convert(tmp_path, "scan_ssl", HEADER, rows(60), create_incident=True)
+    roomy = convert(
+        tmp_path, "scan_ssl", HEADER, rows(60), create_incident=True, case_min_severity="info"
+    )
     assert {stix["id"] for stix in converted.everything()} == {
         stix["id"] for stix in roomy.everything()
     }
@@ -70,7 +78,13 @@ def test_bytes_are_bounded(tmp_path: Path, chunk_bytes: int) -> None:
         for at, row in enumerate(rows(60))
     ]
     converted = convert(
-        tmp_path, "scan_ssl", HEADER, several, chunk_bytes=chunk_bytes, create_incident=True
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        several,
+        chunk_bytes=chunk_bytes,
+        create_incident=True,
+        case_min_severity="info",
     )
     assert len(converted.chunks) > 3
     for chunk in converted.chunks[1:]:
@@ -82,7 +96,13 @@ def test_bytes_are_bounded_where_texts_are_long(tmp_path: Path) -> None:
     header = (*HEADER, "odd1", "odd2")
     several = [(*row, "*" * 1500, f"{row[2]}<" * 20) for row in rows(60)]
     converted = convert(
-        tmp_path, "scan_ssl", header, several, chunk_bytes=30_000, create_incident=True
+        tmp_path,
+        "scan_ssl",
+        header,
+        several,
+        chunk_bytes=30_000,
+        create_incident=True,
+        case_min_severity="info",
     )
     assert len(converted.chunks) > 5
     for chunk in converted.chunks[1:]:
@@ -181,7 +201,13 @@ def test_chunks_are_closed_ordered_and_survive_the_splitter(
 def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) -> None:
     """All objects of each chunk but author and marking; Notes that refer to them are not named."""
     converted = convert(
-        tmp_path, "scan_ssl", HEADER, rows(30), create_incident=True, chunk_objects=80
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows(30),
+        create_incident=True,
+        case_min_severity="info",
+        chunk_objects=80,
     )
     assert len(converted.chunks) > 2
     for objects in findings(converted):
@@ -208,7 +234,13 @@ def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) ->
 def test_report_in_parts(tmp_path: Path) -> None:
     """Each part is bounded, the Case holds just the parts, Notes are on their own part."""
     converted = convert(
-        tmp_path, "scan_ssl", HEADER, rows(60), create_incident=True, report_max_refs=100
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows(60),
+        create_incident=True,
+        case_min_severity="info",
+        report_max_refs=100,
     )
     assert len(converted.of("report")) > 2
     (case_id,) = {case["id"] for case in converted.of("case-incident")}
@@ -236,7 +268,13 @@ def test_report_in_parts(tmp_path: Path) -> None:
 def test_every_part_is_in_the_case(tmp_path: Path) -> None:
     """The part that holds the Artifact takes a finding, however large, and is in the Case."""
     converted = convert(
-        tmp_path, "scan_ssl", HEADER, rows(2), create_incident=True, report_max_refs=3
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows(2),
+        create_incident=True,
+        case_min_severity="info",
+        report_max_refs=3,
     )
     assert len(converted.of("report")) == 2
     in_case = {

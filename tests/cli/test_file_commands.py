@@ -174,9 +174,8 @@ def test_times_of_broken_clocks_tell_no_day(run_json: RunJson, tmp_path: Path) -
 def test_settings_shape_the_conversion(run_json: RunJson, tmp_path: Path) -> None:
     """From the environment, and from the file that is named."""
     write(tmp_path, "scan_ssl")
-    told, _ = run_json(
-        "convert", SSL, "-o", "out", "--workers", 1, SHADOWSERVER_CREATE_INCIDENT="true"
-    )
+    wanted = {"SHADOWSERVER_CREATE_INCIDENT": "true", "SHADOWSERVER_CASE_MIN_SEVERITY": "low"}
+    told, _ = run_json("convert", SSL, "-o", "out", "--workers", 1, **wanted)
     assert "case-incident" in told["reports"][0]["objects"]
     (tmp_path / "other.yml").write_text("shadowserver:\n  max_findings: 2\n  notes: none\n")
     told, _ = run_json("convert", SSL, "-o", "out", "--workers", 1, "--config", "other.yml")

@@ -229,6 +229,18 @@ def logged(helper: FakeHelper, message: str) -> list[tuple[str, dict[str, Any]]]
     return [(level, meta) for level, said, meta in helper.connector_logger.lines if said == message]
 
 
+def test_first_start_says_how_everything_is_marked(helper: FakeHelper, tmp_path: Path) -> None:
+    """In one line, with the setting that changes it, and on the first start alone."""
+    said = "All that is imported gets this marking; SHADOWSERVER_MARKING sets another"
+    source = importer(helper, FakeApi(report()), tmp_path)
+    run_window(source)
+    run_window(source)
+    [(level, meta)] = logged(helper, said)
+    assert level == "info"
+    assert meta["marking"] == "TLP:CLEAR"
+    assert "TLP:AMBER" in meta["may be shared with"]
+
+
 def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_path: Path) -> None:
     """It says how many reports there are."""
     api = FakeApi(report(), report(number=1))

@@ -34,7 +34,7 @@ def convert(path: Path, report_type: str, notes: str) -> dict[str, Any]:
             largest["bytes"] = max(largest["bytes"], len(chunk.bundle()))
 
     info = ReportInfo(report_type, date(2024, 1, 31), path.name, "example")
-    options = Options(notes=notes, create_incident=True)  # type: ignore[arg-type]
+    options = Options(notes=notes, create_incident=True, case_min_severity="info")  # type: ignore[arg-type]
     outcome = convert_report(path, info, options, measure)
     return {
         "rows": outcome.rows,

@@ -39,6 +39,7 @@ def converted(
         rows,
         marking="TLP:AMBER+STRICT",
         create_incident=True,
+        case_min_severity="info",
         create_indicators=True,
         labels=("perimeter",),
     )

@@ -53,7 +53,9 @@ def test_golden_report_has_the_published_columns(report_type: str) -> None:
 def test_report_becomes_what_was_approved(tmp_path: Path, report_type: str) -> None:
     """Every object, relationship, label, time and Note, as a reader has found them right."""
     content = (GOLDEN / f"{report_type}.csv").read_bytes()
-    options = Options(create_incident=True, create_indicators=True, notes="finding")
+    options = Options(
+        create_incident=True, case_min_severity="info", create_indicators=True, notes="finding"
+    )
     text = _readable(convert_bytes(tmp_path, report_type, content, options))
     golden = GOLDEN / f"{report_type}.json"
     if os.environ.get("UPDATE_GOLDEN"):

@@ -182,7 +182,9 @@ def test_findings_that_a_note_has_no_room_for_are_counted_in_it() -> None:
 
 def test_note_is_attached_to_report_case_and_observables(tmp_path: Path) -> None:
     """So that it shows on the page of the address and of the name."""
-    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0)], create_incident=True)
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, [row(0)], create_incident=True, case_min_severity="info"
+    )
     wanted = {
         stix["id"] for stix in converted.of("report", "case-incident", "ipv4-addr", "domain-name")
     }

@@ -67,7 +67,12 @@ def test_the_file_stays_the_external_reference(tmp_path: Path) -> None:
     """Whoever has the file's name finds its Report."""
     rows = [("2024-01-31 00:00:00", "low", "192.0.2.1")]
     converted = convert(
-        tmp_path, "scan_ssl", ("timestamp", "severity", "ip"), rows, create_incident=True
+        tmp_path,
+        "scan_ssl",
+        ("timestamp", "severity", "ip"),
+        rows,
+        create_incident=True,
+        case_min_severity="info",
     )
     report, case = converted.one("report"), converted.one("case-incident")
     (reference,) = report["external_references"]
@@ -79,7 +84,12 @@ def test_a_report_is_published_at_noon(tmp_path: Path) -> None:
     """Its start is the day before in the Americas; the ids are made of what is sent."""
     rows = [("", "low", "192.0.2.1")]
     converted = convert(
-        tmp_path, "scan_ssl", ("timestamp", "severity", "ip"), rows, create_incident=True
+        tmp_path,
+        "scan_ssl",
+        ("timestamp", "severity", "ip"),
+        rows,
+        create_incident=True,
+        case_min_severity="info",
     )
     report, case = converted.one("report"), converted.one("case-incident")
     noon = "2024-01-31T12:00:00.000Z"

@@ -166,7 +166,9 @@ def test_same_file_gives_the_same_text_whatever_the_order_of_equals(tmp_path: Pa
 def texts(tmp_path: Path, name: str) -> tuple[str, str]:
     """Return the texts of Report and Case on a golden report."""
     content = (GOLDEN / f"{name}.csv").read_bytes()
-    converted = convert_bytes(tmp_path, name, content, Options(create_incident=True))
+    converted = convert_bytes(
+        tmp_path, name, content, Options(create_incident=True, case_min_severity="info")
+    )
     report, case = converted.of("report")[0], converted.of("case-incident")[0]
     return report["description"], case["description"]
 
@@ -190,7 +192,9 @@ def test_what_is_shown_first_stands_alone(tmp_path: Path, name: str) -> None:
 def test_no_table_is_shown_first_of_any_type(tmp_path: Path) -> None:
     """Where a type has little to say of itself, too."""
     for name in load_catalogue().types:
-        converted = convert(tmp_path, name, HEADER, [row(0)], create_incident=True)
+        converted = convert(
+            tmp_path, name, HEADER, [row(0)], create_incident=True, case_min_severity="info"
+        )
         for kind in ("report", "case-incident"):
             text = converted.one(kind)["description"]
             assert text.find("\n| ") >= FIRST_TABLE, name
@@ -219,7 +223,9 @@ def sinkhole(n: int, severity: str, family: str = "conficker") -> tuple[str, ...
 def test_the_worst_is_said_first(tmp_path: Path) -> None:
     """What it is, where, on which port that it called, whose it is, and how bad."""
     rows = [sinkhole(n, "medium") for n in range(1, 4)] + [sinkhole(9, "critical", "necurs")]
-    converted = convert(tmp_path, "event4_sinkhole", SINKHOLE, rows, create_incident=True)
+    converted = convert(
+        tmp_path, "event4_sinkhole", SINKHOLE, rows, create_incident=True, case_min_severity="info"
+    )
     assert converted.one("report")["description"].startswith(
         "4 findings on 4 hosts: 1 critical, 3 medium. Worst: necurs on 192.0.2.9 port 80/tcp "
         "(pc9.example.com, AS64496), critical.\n\n"
@@ -290,7 +296,9 @@ def test_no_password_is_cut_free(tmp_path: Path) -> None:
 
 def test_a_report_without_findings_says_so(tmp_path: Path) -> None:
     """In a sentence, without tables."""
-    converted = convert(tmp_path, "scan_ssl", HEADER, [], create_incident=True)
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, [], create_incident=True, case_min_severity="info"
+    )
     for kind in ("report", "case-incident"):
         text = converted.of(kind)[0]["description"] if converted.of(kind) else "No findings."
         assert text.startswith("No findings.")

@@ -9,6 +9,7 @@ import pytest
 from shadowserver_connector.mapping.cells.tags import MAX_NUMBER
 from tests.mapping.conversion import Converted, convert
 
+CONTAINERS = ("report", "case-incident")
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "hostname", "tag", "asn", "geo")
 
 
@@ -42,7 +43,14 @@ def test_case_has_the_highest_severity_wherever_it_stands(
     """First, in the middle or last: every copy of the Case has it, in every chunk."""
     rows = [row(n, "critical" if n == at else "low") for n in range(60)]
     converted = convert(
-        tmp_path, "scan_ssl", HEADER, rows, create_incident=True, notes=notes, chunk_objects=60
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows,
+        create_incident=True,
+        case_min_severity="info",
+        notes=notes,
+        chunk_objects=60,
     )
     cases = [stix for stix in converted.everything() if stix["type"] == "case-incident"]
     assert len(cases) > 3
@@ -67,15 +75,66 @@ def test_case_is_at_least_as_severe_as_the_floor(
     """The configured severity is the least one; ``info`` is none of OpenCTI's."""
     rows = [row(0, "info"), row(1, highest)]
     converted = convert(
-        tmp_path, "scan_ssl", HEADER, rows, create_incident=True, incident_severity=floor
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows,
+        create_incident=True,
+        case_min_severity="info",
+        incident_severity=floor,
     )
     assert converted.one("case-incident")["severity"] == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "highest", "made"),
+    [
+        (None, "low", False),
+        (None, "medium", True),
+        ("info", "info", True),
+        ("high", "medium", False),
+        ("high", "critical", True),
+    ],
+)
+def test_a_case_is_made_of_what_is_severe_enough(
+    tmp_path: Path, wanted: str | None, highest: str, made: bool
+) -> None:
+    """An inventory is nobody's to handle, unless that is wanted; its Notes then name no Case."""
+    chosen = {} if wanted is None else {"case_min_severity": wanted}
+    rows = [row(0, "info"), row(1, highest)]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, create_incident=True, **chosen)
+    assert bool(converted.of("case-incident")) == made
+    named = {ref for note in converted.of("note") for ref in note["object_refs"]}
+    assert made or not any(ref.startswith("case-incident--") for ref in named)
+
+
+def test_reports_and_cases_can_be_filtered_by_severity(tmp_path: Path) -> None:
+    """Lists of Reports filter by label; that of the worst finding, and on nothing else."""
+    rows = [row(0, "low"), row(1, "high")]
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows, create_incident=True)
+    assert "severity:high" in converted.one("report")["labels"]
+    assert "severity:high" in converted.one("case-incident")["labels"]
+    others = [stix for stix in converted.everything() if stix["type"] not in CONTAINERS]
+    labels = {
+        label
+        for stix in others
+        for label in (*stix.get("labels", ()), *stix.get("x_opencti_labels", ()))
+    }
+    assert not any(label.startswith("severity:") for label in labels)
 
 
 def test_rows_that_are_left_out_do_not_count(tmp_path: Path) -> None:
     """Neither those below the severity nor those beyond the number wanted."""
     rows = [row(0, "medium"), row(1, "low"), row(2, "critical")]
-    converted = convert(tmp_path, "scan_ssl", HEADER, rows, create_incident=True, max_findings=2)
+    converted = convert(
+        tmp_path,
+        "scan_ssl",
+        HEADER,
+        rows,
+        create_incident=True,
+        case_min_severity="info",
+        max_findings=2,
+    )
     assert converted.one("case-incident")["severity"] == "medium"
     assert converted.outcome.severity == "medium"
 
@@ -111,6 +170,7 @@ def test_priority_is_configured_or_follows_from_severity(
         HEADER,
         [row(0, severity)],
         create_incident=True,
+        case_min_severity="info",
         incident_priority=priority,
     )
     assert converted.one("case-incident")["priority"] == expected
@@ -172,11 +232,12 @@ def test_report_and_case_have_the_labels_of_the_report_only(tmp_path: Path) -> N
         HEADER,
         [row(0, tag="ssl")],
         create_incident=True,
+        case_min_severity="info",
         labels=("perimeter",),
     )
     expected = {"shadowserver", "scan_ssl", "perimeter"}
     for stix in (*converted.of("report"), converted.one("case-incident")):
-        assert set(stix["labels"]) == expected
+        assert set(stix["labels"]) == expected | {"severity:low"}
     assert labels(converted, "ipv4-addr", value="192.0.2.1") == expected | {"ssl"}
 
 

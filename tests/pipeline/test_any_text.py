@@ -85,6 +85,7 @@ def test_any_cells_in_any_columns(
             several,
             notes=notes,
             create_incident=True,
+            case_min_severity="info",
             create_indicators=True,
         )
     outcome = converted.outcome

@@ -77,7 +77,7 @@ def processes() -> Executor:
 def test_threads_and_processes_write_the_same(tmp_path: Path) -> None:
     """Jobs, options and outcomes travel to another process and back."""
     todo = jobs(tmp_path)
-    options = Options(create_incident=True, labels=("perimeter",))
+    options = Options(create_incident=True, case_min_severity="info", labels=("perimeter",))
     results = {}
     for name, make in (("threads", lambda: ThreadPoolExecutor(2)), ("processes", processes)):
         with make() as pool:

@@ -265,8 +265,8 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
 from tests.mapping.conversion import info_of
 options = Options(
-    notes=sys.argv[2], create_incident=True, create_indicators=True, chunk_objects=120,
-    report_max_refs=300,
+    notes=sys.argv[2], create_incident=True, case_min_severity="info", create_indicators=True,
+    chunk_objects=120, report_max_refs=300,
 )
 def emit(chunk):
     sys.stdout.buffer.write(chunk.bundle())

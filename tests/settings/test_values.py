@@ -35,6 +35,7 @@ def value_of(settings: Settings, name: str) -> Any:
         ("SHADOWSERVER_INCIDENT_PRIORITY", "p1", "P1"),
         ("SHADOWSERVER_INCIDENT_PRIORITY", "AUTO", "auto"),
         ("SHADOWSERVER_INCIDENT_SEVERITY", "High", "high"),
+        ("SHADOWSERVER_CASE_MIN_SEVERITY", "Info", "info"),
         ("SHADOWSERVER_MIN_SEVERITY", "Info", "info"),
         ("SHADOWSERVER_NOTES", "HOST", "host"),
         ("SHADOWSERVER_CREATE_INCIDENT", "True", True),

@@ -21,8 +21,16 @@ pytestmark = [
 ]
 
 OPTIONS = {
-    "finding": Options(notes="finding", create_incident=True, create_indicators=True),
-    "host": Options(notes="host", chunk_objects=60, report_max_refs=100, create_incident=True),
+    "finding": Options(
+        notes="finding", create_incident=True, case_min_severity="info", create_indicators=True
+    ),
+    "host": Options(
+        notes="host",
+        chunk_objects=60,
+        report_max_refs=100,
+        create_incident=True,
+        case_min_severity="info",
+    ),
 }
 
 

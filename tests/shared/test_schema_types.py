@@ -48,7 +48,7 @@ def test_any_published_type_is_converted(
     write_report(
         path, report_type, DAY, ROWS, columns=columns(report_type), with_hostile_cells=True
     )
-    options = Options(create_incident=True, create_indicators=True)
+    options = Options(create_incident=True, case_min_severity="info", create_indicators=True)
     converted = checker.convert(path, info, options)
     assert converted.outcome.rows == ROWS
     assert converted.of("observed-data") != []

@@ -16,7 +16,13 @@ from shadowserver_connector.stix.containers import (
     report,
 )
 from shadowserver_connector.stix.observables import ipv4_addr, mac_addr, network_traffic
-from shadowserver_connector.stix.origin import SHARED_CONFIDENCE, TLP, UNDATED, tlp_marking
+from shadowserver_connector.stix.origin import (
+    REPORTED_CONFIDENCE,
+    SHARED_CONFIDENCE,
+    TLP,
+    UNDATED,
+    tlp_marking,
+)
 from shadowserver_connector.stix.relationships import relationship
 from shadowserver_connector.stix.shared_objects import AUTHOR_NAME, author, indicator
 from tests.stix.examples import DAY, EXAMPLES, ORIGIN, TIME, as_json
@@ -98,16 +104,26 @@ def test_shared_knowledge_is_the_same_object_in_every_report(name: str) -> None:
     assert not stix_object.keys() & {"aliases", "x_opencti_aliases", "labels"}
 
 
-def test_a_note_says_how_sure_one_good_source_is() -> None:
-    """OpenCTI shows 60 to 79 as probably true; without any it takes the user's maximum for good."""
-    assert 60 <= EXAMPLES["note"]["confidence"] < 80
+def test_a_note_is_of_a_type_that_opencti_has() -> None:
+    """It is somebody else's than an analyst's."""
     assert EXAMPLES["note"]["note_types"] == ["external"]
 
 
-@pytest.mark.parametrize("name", ["report", "case", "observed data"])
-def test_own_statements_carry_no_confidence(name: str) -> None:
-    """The connector's user decides; a low one would block updates of the references."""
-    assert "confidence" not in EXAMPLES[name]
+@pytest.mark.parametrize("name", ["report", "case", "note", "observed data", "relationship"])
+def test_own_statements_are_those_of_one_good_source(name: str) -> None:
+    """OpenCTI shows 60 to 79 as "2 - Probably True"; without one it would be "1 - Confirmed"."""
+    assert EXAMPLES[name]["confidence"] == REPORTED_CONFIDENCE
+    assert 60 <= REPORTED_CONFIDENCE < 80
+
+
+def test_shared_knowledge_is_possible_and_never_outranks_a_curated_entry() -> None:
+    """OpenCTI shows 40 to 59 as "3 - Possibly True"; people give 50 or more, or none: 100."""
+    assert 40 <= SHARED_CONFIDENCE < 50
+
+
+def test_what_has_no_date_shows_none() -> None:
+    """OpenCTI takes the beginning of Unix time for no date."""
+    assert UNDATED == "1970-01-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize("name", TLP)

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, NamedTuple, Protocol
 import orjson
 
 from shadowserver_connector.bundle.finding import (
+    CONTAINED,
     LAYER,
     LAYERS,
     Finding,
@@ -139,7 +140,7 @@ def _references(stix: Mapping[str, Any]) -> set[str]:
     return set(chain(refs, *lists))
 
 
-_FIRST_REFERENCED: Final = LAYER["location"]
+_IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
 
 HELD_BYTES: Final = 32 * 1024 * 1024
 """Size of the chunks that wait for the end of the first part."""
@@ -264,7 +265,6 @@ class ChunkBuilder:
         self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
         self._max_refs = max_refs
         self._part_refs: set[str] = set(first_refs)
-        self._observed_in_part = 0
         self._findings_in_part = 0
         self._held: list[_ChunkInProgress] = []
         self._single = True
@@ -292,9 +292,8 @@ class ChunkBuilder:
         known = self._open.objects
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
         refs = self._new_refs(finding, fresh)
-        added = len(refs) + len(finding.observed)
         size = self._sizes.of(finding, fresh)
-        if self._findings_in_part and self._refs_held + added > self._max_refs:
+        if self._findings_in_part and len(self._part_refs) + len(refs) > self._max_refs:
             fresh = list(finding.objects.values())
             size = self._sizes.of(finding, fresh)
             if not self._has_room(finding, size):
@@ -308,7 +307,6 @@ class ChunkBuilder:
                 return False
             self._next_chunk()
         self._part_refs.update(refs)
-        self._observed_in_part += len(finding.observed)
         self._findings_in_part += 1
         self.merged += _repeated(finding, self._open.notes)
         self._gather(finding, size)
@@ -331,14 +329,9 @@ class ChunkBuilder:
                     now.observed[refs] = there.observed.pop(refs)
                     now.size += more
 
-    @property
-    def _refs_held(self) -> int:
-        """References of the part so far; Observed-Data that will be merged count each time."""
-        return len(self._part_refs) + self._observed_in_part
-
     def _new_refs(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> list[str]:
         known = self._part_refs
-        refs = [m.id for m in fresh if m.layer >= _FIRST_REFERENCED and m.id not in known]
+        refs = [m.id for m in fresh if _IS_CONTAINED[m.layer] and m.id not in known]
         if finding.notes:
             refs += [n.id for n in finding.notes if not n.attached and n.id not in known]
         return refs
@@ -369,7 +362,6 @@ class ChunkBuilder:
     def _next_part(self) -> None:
         self.parts += 1
         self._part_refs = set()
-        self._observed_in_part = 0
         self._findings_in_part = 0
         self._next_chunk()
 
@@ -417,7 +409,7 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         for note in content.notes.values()
         if not note.attached
     ]
-    refs = [o.id for layer in layers[_FIRST_REFERENCED:] for o in layer]
+    refs = [o.id for layer in CONTAINED for o in layers[layer]]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     # Each copy of a Case is loaded with all its references: of several parts it names the Reports.
     case = containers.case(content.part, refs, only_part=only_part)

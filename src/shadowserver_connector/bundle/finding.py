@@ -11,14 +11,19 @@ import orjson
 # Objects stand in a chunk in the order in which they may refer to each other.
 _LAYERS: Final = (
     ("identity", "marking-definition"),
-    ("location", "autonomous-system", "vulnerability", "malware", "attack-pattern"),
+    ("location", "autonomous-system"),
+    ("vulnerability", "malware", "attack-pattern"),
     ("software", "user-agent", "mac-addr", "artifact"),
+    # An address that a row is about, and the others.
+    ("affected",),
     ("ipv4-addr", "ipv6-addr"),
     ("domain-name", "hostname", "x509-certificate", "url", "email-addr", "user-account"),
     ("file", "ssh-key"),
     ("network-traffic",),
     ("indicator",),
     ("relationship",),
+    # Relationships to a country or an autonomous system.
+    ("located-at", "belongs-to"),
     ("observed-data",),
     ("note",),
     ("report",),
@@ -28,6 +33,20 @@ LAYER: Final[Mapping[str, int]] = {
     name: layer for layer, names in enumerate(_LAYERS) for name in names
 }
 LAYERS: Final = len(_LAYERS)
+
+CONTAINED: Final = tuple(
+    LAYER[name]
+    for name in (
+        *("affected", "ipv4-addr", "domain-name", "file", "software", "vulnerability"),
+        *("indicator", "relationship", "note"),
+    )
+)
+"""Layers of what a Report and a Case contain, in the order in which they name it.
+
+Not countries, autonomous systems, Network-Traffic and Observed-Data: hundreds of findings share the
+former, so that a graph becomes a star, and OpenCTI draws the latter unconnected, titled by a
+port or by any of their members. They are on the pages of the addresses.
+"""
 
 
 class SerialisedObject:

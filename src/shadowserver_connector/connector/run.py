@@ -152,6 +152,7 @@ def run_window(source: Subscription) -> bool:
     begin_anew_if_reset(source.importer.comparer, state)
     close_left_open(source.importer.helper, source.waiter)
     settings = source.settings
+    _say_marking(source, state)
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
     # What was down in the last run may be there in this one.
@@ -219,6 +220,7 @@ def run_without_api(source: ReportSource) -> bool:
     started = now()
     _check_clock(started)
     state, settings = source.state_store.read(), source.settings
+    _say_marking(source, state)
     begin_anew_if_reset(source.importer.comparer, state)
     close_left_open(source.importer.helper, source.waiter)
     today = started.date()
@@ -226,6 +228,27 @@ def run_without_api(source: ReportSource) -> bool:
     source.state_store.write(remembered(state, oldest, today))
     forget_what_is_old(source.importer.comparer, today, settings.history_days)
     return True
+
+
+_SHARED_WITH: Final[Mapping[str, str]] = {
+    "TLP:CLEAR": "everybody; TLP:AMBER keeps the weaknesses of your network to your organisation "
+    "and its clients",
+    "TLP:GREEN": "your community",
+    "TLP:AMBER": "your organisation and its clients",
+    "TLP:AMBER+STRICT": "your organisation",
+    "TLP:RED": "the persons who are named",
+}
+"""Marking -> with whom it lets people share, by TLP 2.0."""
+
+
+def _say_marking(source: ReportSource, state: State) -> None:
+    """Say on the first start what everything will be marked, while that is easily changed."""
+    if state.first_run:
+        marking = source.settings.marking
+        source.log.info(
+            "All that is imported gets this marking; SHADOWSERVER_MARKING sets another",
+            {"marking": marking, "may be shared with": _SHARED_WITH[marking]},
+        )
 
 
 def close_left_open(helper: Any, waiter: Waiter) -> None:

@@ -21,6 +21,8 @@ class Options:
 
     marking: str = "TLP:CLEAR"
     create_incident: bool = False
+    case_min_severity: str = "medium"
+    """Of the worst finding of a report of which a Case is made."""
     incident_severity: str = "low"
     """Floor of the Case's severity."""
     incident_priority: str = "P4"

@@ -76,6 +76,7 @@ def conversion_options(settings: ShadowserverSettings) -> Options:
     return Options(
         marking=settings.marking,
         create_incident=settings.create_incident,
+        case_min_severity=settings.case_min_severity,
         incident_severity=settings.incident_severity,
         incident_priority=settings.incident_priority,
         min_severity=settings.min_severity,

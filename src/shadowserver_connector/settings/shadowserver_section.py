@@ -83,7 +83,9 @@ class ShadowserverSettings(Section):
 
     marking: Marking = Field(
         default="TLP:CLEAR",
-        description="TLP marking of all that is imported; TLP:WHITE is the old name of TLP:CLEAR.",
+        description="TLP marking of all that is imported. With TLP:CLEAR anybody may see and share "
+        "the weaknesses of your network: choose TLP:AMBER where only your organisation and its "
+        "clients should. TLP:WHITE is the old name of TLP:CLEAR.",
     )
     labels: Texts = Field(
         default=(),
@@ -91,7 +93,14 @@ class ShadowserverSettings(Section):
         examples=["shadowserver,perimeter"],
     )
     create_incident: bool = Field(
-        default=False, description="Make a Case Incident of each report, besides the Report."
+        default=False,
+        description="Make a Case Incident of a report, besides the Report; see "
+        "SHADOWSERVER_CASE_MIN_SEVERITY.",
+    )
+    case_min_severity: Severity = Field(
+        default="medium",
+        description="Severity that the worst finding of a report must have for a Case Incident; "
+        "info makes one of every report, inventories too.",
     )
     incident_severity: CaseSeverity = Field(
         default="low",

@@ -1,8 +1,8 @@
 """Report, case, note and observed-data, which hold the observables of a report together.
 
-They are Shadowserver's own statements. A Note says with which confidence: without one the platform
-takes that of the connector's user, mostly 100, and ignores whatever comes with less later. All
-times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they go into the ids.
+They are Shadowserver's own statements, all with the same confidence: OpenCTI adds no references to
+a container that it holds with a higher one. All times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they go into
+the ids.
 """
 
 from __future__ import annotations
@@ -112,7 +112,6 @@ def note(
         "content": content,
         # Of OpenCTI's vocabulary: neither analysed nor assessed by whoever imports it.
         "note_types": ["external"],
-        "confidence": REPORTED_CONFIDENCE,
         "object_refs": _not_empty("note", object_refs),
     }
     return _container("note", origin, stix_id, created, own)
@@ -161,6 +160,7 @@ def _container(
         "created": created,
         "modified": created,
         **own,
+        "confidence": REPORTED_CONFIDENCE,
         "object_marking_refs": origin.markings,
     }
     if labels:

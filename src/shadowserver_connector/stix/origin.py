@@ -10,27 +10,31 @@ StixObject: TypeAlias = dict[str, Any]
 
 SPEC_VERSION: Final = "2.1"
 
-UNDATED: Final = "2004-01-01T00:00:00.000Z"
+UNDATED: Final = "1970-01-01T00:00:00.000Z"
 """`created` and `modified` of objects that stand for something outside of any report.
 
 STIX wants both times, and the same id with another time is another version. A country, a CVE or
-the author is the same object in every report, so its times are fixed: the year Shadowserver was
-founded. The form is the one that every date of ours has.
+the author is the same object in every report, so its times are fixed. Nobody knows when they came
+to be: OpenCTI takes the beginning of Unix time for no date and shows a dash. The form is the one
+that every date of ours has.
 """
-
-SHARED_CONFIDENCE: Final = 15
-"""Confidence in objects that other sources describe as well; "Low" in STIX 2.1, appendix A.
-
-OpenCTI keeps the fields of an object written with higher confidence, so a curated entry is
-neither renamed nor overwritten by ours. It must not change from one run to the next.
-"""
-
 
 REPORTED_CONFIDENCE: Final = 75
-"""Confidence in what Shadowserver itself says of a network: one good source. OpenCTI shows 60 to 79
-as "2 - Probably True"; from 80 on it says "confirmed by other sources".
+"""Confidence in what Shadowserver says itself: one good source that measured it.
 
-It must not change: OpenCTI ignores what is sent with less than it was once sent with.
+OpenCTI shows a number in words: "2 - Probably True" on the Admiralty scale, its default (60 to
+79), "Witnessed" and "High" on the two others that it offers. Without one, an object would have the
+highest that the connector's user may give, usually 100: "1 - Confirmed by other sources", and
+nothing that an analyst writes with less would be kept. What he raises above this stays his. It must
+not change: OpenCTI ignores what is sent with less than it was once sent with.
+"""
+
+SHARED_CONFIDENCE: Final = 40
+"""Confidence in objects that other sources describe as well: "3 - Possibly True" (40 to 59).
+
+OpenCTI keeps the fields of an object written with higher confidence, so a curated entry is
+neither renamed nor overwritten by ours: it has 50 at least where people or other connectors give
+one, and 100 where they give none. It must not change from one run to the next.
 """
 
 

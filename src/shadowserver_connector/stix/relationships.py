@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.origin import SPEC_VERSION, Origin, StixObject
+from shadowserver_connector.stix.origin import REPORTED_CONFIDENCE, SPEC_VERSION, Origin, StixObject
 
 
 def relationship(
@@ -31,5 +31,6 @@ def relationship(
         "relationship_type": relationship_type,
         "source_ref": source_ref,
         "target_ref": target_ref,
+        "confidence": REPORTED_CONFIDENCE,
         "object_marking_refs": origin.markings,
     }

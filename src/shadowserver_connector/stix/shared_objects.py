@@ -3,7 +3,7 @@
 A country, a CVE, a malware family, an autonomous system or a product is one object in OpenCTI,
 whoever wrote it. What we say of it must harm nobody else's entry:
 
-* low, constant confidence and fixed times, so that equal ids are equal objects;
+* lower, constant confidence and fixed times, so that equal ids are equal objects;
 * canonical names and no aliases, as a name that is somebody's alias renames the entry;
 * no markings and no labels of a report: OpenCTI adds them to what is there, and a restricted
   marking would hide the country from everyone who may not read the report;

@@ -48,7 +48,7 @@ def address(collector: ObjectCollector, value: Address) -> StixObject:
 
 def _build_address(collector: ObjectCollector, value: Address) -> str:
     layout = collector.layout
-    made = collector.context.encode.address(value, layout.meaning.score)
+    made = collector.context.encode.address(value, layout.meaning.score, affected=layout.is_primary)
     ip = collector.add(made, seen=True, noted=layout.notes, tagged=layout.own_page)
     if layout.meaning.malicious:
         add_indicator(collector, address(collector, value))

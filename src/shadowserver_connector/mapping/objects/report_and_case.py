@@ -11,6 +11,7 @@ import orjson
 from shadowserver_connector.bundle.chunk import Encoded
 from shadowserver_connector.bundle.finding import Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.mapping.cells.tags import RANK
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
@@ -90,6 +91,17 @@ class ReportContainers:
     link: str | None = None
     """Download link, only where the subscriber asked for it."""
 
+    @property
+    def has_case(self) -> bool:
+        """Whether a Case is wanted of a report whose worst finding is as severe as this."""
+        wanted = self.options.case_min_severity
+        return self.options.create_incident and RANK[self.severity] >= RANK[wanted]
+
+    @property
+    def _labels(self) -> Labels:
+        # A Report has no field for it, and lists of Reports can be filtered by label.
+        return tuple(sorted((*self.labels, f"severity:{self.severity}")))
+
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
         """Return the part with these references; one without any refers to the author."""
         stix = containers.report(
@@ -99,14 +111,14 @@ class ReportContainers:
             description=self.description,
             object_refs=refs or (self.origin.author,),
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
-            labels=self.labels,
+            labels=self._labels,
             link=self.link,
         )
         return _encoded(stix)
 
     def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
         """Return the Case: the Report and its objects, or just the part where there are several."""
-        if not self.options.create_incident:
+        if not self.has_case:
             return None
         severity = case_severity(self.severity, self.options.incident_severity)
         priority = self.options.incident_priority
@@ -117,17 +129,17 @@ class ReportContainers:
             description=self.case_description,
             severity=severity,
             priority=PRIORITY_OF[severity] if priority == "auto" else priority,
-            object_refs=[self._report_id(part), *(refs if only_part else ())],
+            object_refs=[*(refs if only_part else ()), self._report_id(part)],
             # Report and Case with one reference would share it, and a shared one is locked by both.
             file_name=f"{self.file_name} (case)",
-            labels=self.labels,
+            labels=self._labels,
         )
         return _encoded(stix)
 
     def note_refs(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that Notes of this part are attached to, if at all."""
         report = self._report_id(part)
-        if not self.options.create_incident:
+        if not self.has_case:
             return (report,)
         return (report, ids.case_incident(name=self.case_name, created=self.published))
 

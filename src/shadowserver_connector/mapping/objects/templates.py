@@ -56,6 +56,7 @@ def pieces(text: str, *names: str) -> tuple[str, ...]:
 _REMEMBERED: Final = 1_024
 
 _RELATIONSHIP: Final = LAYER["relationship"]
+_AFFECTED: Final = LAYER["affected"]
 _ADDRESS: Final = LAYER["ipv4-addr"]
 _NAME: Final = LAYER["domain-name"]
 _TRAFFIC: Final = LAYER["network-traffic"]
@@ -110,15 +111,21 @@ class Encoders:
         stix_id = ids.relationship(relationship_type, source, target)
         a, b, c, d, e = self._relationship
         body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"
-        return SerialisedObject(stix_id, _RELATIONSHIP, body.encode())
+        return SerialisedObject(stix_id, LAYER.get(relationship_type, _RELATIONSHIP), body.encode())
 
-    def address(self, address: Address, score: int | None) -> SerialisedObject:
-        """Return an address or network as `stix.observables` makes it."""
+    def address(
+        self, address: Address, score: int | None, *, affected: bool = False
+    ) -> SerialisedObject:
+        """Return an address or network as `stix.observables` makes it.
+
+        ``affected`` tells whether a row is about it.
+        """
         v4 = address.version == 4
         stix_id = (ids.ipv4_addr if v4 else ids.ipv6_addr)(address.value)
         a, b, c = self._values["ipv4-addr" if v4 else "ipv6-addr"]
+        layer = _AFFECTED if affected else _ADDRESS
         return SerialisedObject(
-            stix_id, _ADDRESS, f"{a}{stix_id}{b}{address.value}{c}".encode(), score
+            stix_id, layer, f"{a}{stix_id}{b}{address.value}{c}".encode(), score
         )
 
     def name(self, name: HostName, score: int | None = None) -> SerialisedObject:
