@@ -217,3 +217,21 @@ def test_a_query_that_is_not_understood_is_an_error(query: str) -> None:
     """Nothing is guessed."""
     with pytest.raises(ValueError, match=r"\w"):
         read(query, {})
+
+
+def test_what_is_deleted_is_taken_out_of_all_that_names_it(store: Store) -> None:
+    """Its relationships go with it; the others stay, and have it again when they come again."""
+    one, other = address(store, "192.0.2.1"), address(store, "192.0.2.2")
+    given = {"name": "Day", "published": DAY, "objects": [one, other]}
+    report = store.put("Report", given, None)
+    traffic = {"stix_id": "network-traffic--x", "networkDst": one, "dst_port": 80}
+    flow = store.put("Network-Traffic", traffic | {"protocols": ["tcp"]}, None)
+    store.relate({"relationship_type": "related-to", "fromId": one, "toId": other}, None)
+    store.delete(one)
+    assert store.find(one) is None
+    assert store.of_type("relationship") == []
+    assert store.snapshot()[report.standard_id]["objects"] == [other]
+    assert "dst" not in store.snapshot()[flow.standard_id]
+    address(store, "192.0.2.1")
+    store.put("Report", given, None)
+    assert store.snapshot()[report.standard_id]["objects"] == sorted([one, other])

@@ -122,6 +122,21 @@ class Store:
             attach(thing, name, content, mime)
             return thing
 
+    def delete(self, identifier: str) -> None:
+        """Delete an object as a person does, with its relationships; others lose it silently."""
+        with self._lock:
+            gone = self._things.pop(self._by_id[identifier])
+            for known in [each for each, it in self._by_id.items() if it == gone.internal_id]:
+                del self._by_id[known]
+            for thing in list(self._things.values()):
+                ends = {thing.one.get("source"), thing.one.get("target")}
+                if gone.internal_id in ends:
+                    self.delete(thing.internal_id)
+                    continue
+                thing.one = {k: v for k, v in thing.one.items() if v != gone.internal_id}
+                for internals in thing.many.values():
+                    internals.discard(gone.internal_id)
+
     def snapshot(self) -> dict[str, dict[str, Any]]:
         """Return every object but the vocabularies by standard id, as plain data."""
         with self._lock:
