@@ -128,8 +128,7 @@ class NoteDraft:
     recurs: bool
     """Whether OpenCTI was sent it on an earlier day."""
     attached: bool
-    """Whether it refers to Report and Case; else these refer to it. One without observables always
-    does."""
+    """Whether it refers to Report and Case; else these refer to it."""
 
     def __init__(self, id: str, body: bytes, refs: tuple[str, ...], rows: int) -> None:
         self.id = id
