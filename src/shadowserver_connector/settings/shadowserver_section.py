@@ -111,7 +111,8 @@ class ShadowserverSettings(Section):
     )
     notes: NotesMode = Field(
         default="auto",
-        description="A Note by finding, by host, or none; auto is by host beyond 1,000 findings.",
+        description="One Note for each host and report type, for each finding, or none; "
+        "auto is by host.",
     )
     observed_data: bool = Field(default=True, description="Make an Observed Data of each finding.")
     network_traffic: bool = Field(
