@@ -138,7 +138,16 @@ def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
     assert helper.connector_logger.lines == []
 
 
-@pytest.mark.parametrize("stored", ["{broken", "[1, 2]", '"text"', "7", "[" * 100_000])
+def deep(depth: int) -> str:
+    """Return a state that holds lists within lists."""
+    return f'{{"version": 1, "done": {"[" * depth}{"]" * depth}}}'
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["{broken", "[1, 2]", '"text"', "7", "[" * 100_000, *map(deep, (20, *range(920, 1000)))],
+    ids=lambda stored: f"{stored[:8]}-{len(stored)}",
+)
 def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
     """pycti takes it for nothing and overwrites it at once; it is kept all the same."""
     helper = FakeHelper(stored=stored)

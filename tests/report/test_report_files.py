@@ -226,6 +226,19 @@ def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "4 members, more than 3" in rejected[0]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_method_that_unpacks_without_bound_is_refused(tmp_path: Path, method: int) -> None:
+    """`zipfile` unpacks a piece at once: some hundred bytes of bzip2 are as many megabytes."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", CONTENT, compress_type=method)
+        archive.writestr("b.csv", CONTENT, compress_type=zipfile.ZIP_DEFLATED)
+    reports, rejected = _found(path, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["b.csv"]
+    assert len(rejected) == 1
+    assert "a.csv: packed by a method that is not read" in rejected[0]
+
+
 def _refuse(name: str, opener: Callable[..., Any]) -> Callable[..., Any]:
     """Return an opener that may not open what has this name; rights would not stop root."""
 

@@ -16,6 +16,8 @@ from shadowserver_connector.state.serialisation import dump, load, read_state
 from shadowserver_connector.temporary import temporary_directory
 from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Log, Waiter
 
+# Ours has three levels; JSON that Python reads may be too deep for it to write.
+_DEPTH: Final = 16
 DAMAGED: Final = "The state in OpenCTI is damaged; what cannot be read is imported again"
 
 
@@ -36,9 +38,11 @@ class StateStore:
     def __init__(self, helper: Any, waiter: Waiter) -> None:
         self._helper = helper
         self._waiter = waiter
-        self._held: dict[str, Any] | None = helper.get_state()
+        self._held = _usable(helper.get_state())
         # pycti takes what is no object for nothing, and overwrites it with its first ping.
         self._lost = "" if self._held else _text_of(helper.connector_state)
+        if self._lost:
+            helper.set_state(None)
 
     def was_reset(self) -> bool:
         """Tell whether pycti's ping thread has met a reset since the last read or write.
@@ -113,8 +117,7 @@ class StateStore:
             return helper.api.connector.ping(helper.connector_id, state, info)
 
         answer = self._waiter.until(OPENCTI, lambda: ask(call), patience)
-        stored = _json(answer["connector_state"])
-        return stored if isinstance(stored, dict) and stored else None
+        return _usable(_json(answer["connector_state"]))
 
 
 class StateLedger(Ledger):
@@ -146,6 +149,16 @@ def _json(text: Any) -> Any:
         return json.loads(text or "null")
     except (TypeError, ValueError, RecursionError):
         return None
+
+
+def _usable(state: Any) -> dict[str, Any] | None:
+    """Return a state; ``None`` for what is no object, or too deep to be sent back to OpenCTI."""
+    return state if isinstance(state, dict) and state and not _is_deep(state, _DEPTH) else None
+
+
+def _is_deep(value: object, depth: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth < 0 or any(_is_deep(each, depth - 1) for each in inner)
 
 
 def _text_of(raw: Any) -> str:

@@ -40,6 +40,8 @@ _CHUNK = 1 << 20
 _LISTED = 4 << 20
 """Bytes of a zip's list of members: 400 for each."""
 _ENCRYPTED = 0x1
+# Others unpack a whole piece at once, whatever it unpacks to, or take the memory that they ask for.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _INNER_PATH = 200
 """Characters of a path inside of an archive that messages show."""
 _PATH = 4096
@@ -202,6 +204,10 @@ def _unpacked(
         raise ArchiveRejectedError(f"{inside}: a symbolic link is not followed")
     if member.filename.lower().endswith(_NESTED):
         raise ArchiveRejectedError(f"{inside}: {_NOT_OPENED}")
+    if member.compress_type not in _METHODS:
+        raise ArchiveRejectedError(
+            f"{inside}: packed by a method that is not read; pack it by the usual one, deflate"
+        )
     target = _free(workdir, safe_name(member.filename))
     with _reading(inside):
         source = archive.open(member)
