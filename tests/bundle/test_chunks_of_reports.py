@@ -197,7 +197,7 @@ def test_chunks_are_closed_ordered_and_survive_the_splitter(
         create_incident=create_incident,
         create_indicators=True,
         chunk_objects=150,
-        report_max_refs=200,
+        report_max_refs=100,
     )
     assert len(converted.chunks) > 3
     for chunk, objects in zip(converted.chunks, converted.bundles, strict=True):
