@@ -21,6 +21,7 @@ from shadowserver_connector.bundle.chunk import (
     Encoded,
 )
 from shadowserver_connector.bundle.finding import (
+    LAYER,
     Finding,
     NoteDraft,
     ObservedDraft,
@@ -262,27 +263,34 @@ def test_object_of_the_part_costs_no_further_reference() -> None:
     assert [_refs(json_of(full[1], "report--2"))] == [[host(3).id]]
 
 
-def test_observed_data_takes_references_of_its_part() -> None:
-    """One for each row, since only the closed chunk tells which of them were merged."""
+def test_observed_data_takes_no_reference_of_its_part() -> None:
+    """It is on the pages of what it holds; in a Report it would have any of their names."""
     findings = [
         Finding(objects={host(n).id: host(n)}, observed=[seen(1, (host(n).id,))], rows=1)
         for n in range(4)
     ]
-    emitted = chunks_of(findings, max_refs=4)
-    assert [chunk.findings for chunk in emitted] == [2, 2]
+    (chunk,) = chunks_of(findings, max_refs=4)
+    assert _refs(json_of(chunk, "report--1")) == [host(n).id for n in range(4)]
+    assert sum("observed-data" in each.id for each in chunk.objects) == 4
 
 
-def test_reports_refer_to_places_and_not_to_author_and_marking() -> None:
-    """What counts among a part's references is what its Report names."""
-    marking = serialise({"id": "marking-definition--x", "type": "marking-definition"})
+def test_reports_refer_to_what_was_found_and_not_to_where_or_by_whom() -> None:
+    """What counts among a part's references is what its Report names; addresses come first."""
+    left_out = [
+        serialise({"id": f"{kind}--x", "type": kind})
+        for kind in ("marking-definition", "location", "autonomous-system", "network-traffic")
+    ]
+    left_out.append(SerialisedObject("relationship--x", LAYER["located-at"], b'{"id":"x"'))
     findings = []
-    for number in range(4):
-        place = serialise({"id": f"location--{number}", "type": "location"})
-        findings.append(Finding(objects={marking.id: marking, place.id: place}, rows=1))
-    emitted = chunks_of(findings, max_refs=2)
+    for number in range(2):
+        found = serialise({"id": f"vulnerability--{number}", "type": "vulnerability"})
+        other = host(number)
+        affected = SerialisedObject(f"ipv6-addr--{number}", LAYER["affected"], b'{"id":"y"')
+        made = [*left_out, found, other, affected]
+        findings.append(Finding(objects={each.id: each for each in made}, rows=1))
+    emitted = chunks_of(findings, max_refs=3)
     assert [_refs(json_of(emitted[n], f"report--{n + 1}")) for n in range(2)] == [
-        ["location--0", "location--1"],
-        ["location--2", "location--3"],
+        [f"ipv6-addr--{n}", host(n).id, f"vulnerability--{n}"] for n in range(2)
     ]
 
 

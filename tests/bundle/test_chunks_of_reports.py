@@ -13,6 +13,13 @@ from tests.mapping.rows import rows_of
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "hostname", "tag", "asn", "geo")
 
+NOT_CONTAINED = frozenset(
+    (
+        *("identity", "marking-definition", "report", "case-incident"),
+        *("autonomous-system", "location", "network-traffic", "observed-data"),
+    )
+)
+
 
 def rows(count: int, *, banner: str = "") -> list[tuple[str, ...]]:
     """Return findings on hosts of their own."""
@@ -190,7 +197,7 @@ def test_chunks_are_closed_ordered_and_survive_the_splitter(
         create_incident=create_incident,
         create_indicators=True,
         chunk_objects=150,
-        report_max_refs=200,
+        report_max_refs=100,
     )
     assert len(converted.chunks) > 3
     for chunk, objects in zip(converted.chunks, converted.bundles, strict=True):
@@ -213,11 +220,7 @@ def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) ->
     for objects in findings(converted):
         (report,) = of_type(objects, "report")
         (case,) = of_type(objects, "case-incident")
-        content = {
-            stix["id"]
-            for stix in objects
-            if stix["type"] not in ("identity", "marking-definition", "report", "case-incident")
-        }
+        content = {stix["id"] for stix in objects if stix["type"] not in NOT_CONTAINED}
         containers = {report["id"], case["id"]}
         attached = {
             note["id"]
@@ -231,13 +234,36 @@ def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) ->
     assert len(converted.of("report")) == len(converted.of("case-incident")) == 1
 
 
+def test_addresses_come_first_and_places_nowhere(tmp_path: Path) -> None:
+    """A graph with the one country of all addresses would be a star, whatever is related."""
+    converted = convert(
+        tmp_path, "scan_ssl", HEADER, rows(5), create_incident=True, relationships=None
+    )
+    assert converted.of("location")
+    assert converted.of("autonomous-system")
+    placing = {
+        stix["id"]
+        for stix in converted.of("relationship")
+        if stix["relationship_type"] in ("located-at", "belongs-to")
+    }
+    assert len(placing) == 10
+    (chunk,) = findings(converted)
+    for kind in ("report", "case-incident"):
+        (container,) = of_type(chunk, kind)
+        refs = container["object_refs"]
+        assert all(ref.startswith("ipv4-addr--") for ref in refs[:5])
+        kinds = {ref.partition("--")[0] for ref in refs}
+        assert kinds.isdisjoint(NOT_CONTAINED - {"report"})
+        assert placing.isdisjoint(refs)
+
+
 def test_report_in_parts(tmp_path: Path) -> None:
     """Each part is bounded, the Case holds just the parts, Notes are on their own part."""
     converted = convert(
         tmp_path,
         "scan_ssl",
         HEADER,
-        rows(60),
+        rows(100),
         create_incident=True,
         case_min_severity="info",
         report_max_refs=100,

@@ -98,7 +98,8 @@ def test_network_traffic(
         dst_port=dst_port is not None,
     )
     ports = ["" if port is None else str(port) for port in (src_port, dst_port)]
-    made = ENCODE.network_traffic(form, src or "", dst or "", *ports)
+    where = observables.traffic_place(src or "", ports[0], dst or "", ports[1])
+    made = ENCODE.network_traffic(form, src or "", dst or "", *ports, where)
     stix = observables.network_traffic(
         ORIGIN,
         protocols=protocols,
@@ -106,8 +107,24 @@ def test_network_traffic(
         dst_ref=dst,
         src_port=src_port,
         dst_port=dst_port,
+        description=f"tcp/https {where}",
     )
     same(made, stix)
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        (("", "", "198.51.100.119", "23"), "on 198.51.100.119:23"),
+        (("", "", "2001:db8::1", "23"), "on [2001:db8::1]:23"),
+        (("192.0.2.1", "50123", "", ""), "from 192.0.2.1:50123"),
+        (("192.0.2.1", "", "", "80"), "from 192.0.2.1 to port 80"),
+        (("192.0.2.1", "50123", "2001:db8::1", "80"), "from 192.0.2.1:50123 to [2001:db8::1]:80"),
+    ],
+)
+def test_a_traffic_says_where_it_is(ends: tuple[str, str, str, str], said: str) -> None:
+    """OpenCTI titles it by a port alone, and draws it unconnected."""
+    assert observables.traffic_place(*ends) == said
 
 
 @given(content=TEXTS, abstract=TEXTS)

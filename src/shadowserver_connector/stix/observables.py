@@ -33,11 +33,13 @@ def network_traffic(
     dst_ref: str | None = None,
     src_port: int | None = None,
     dst_port: int | None = None,
+    description: str | None = None,
 ) -> StixObject:
     """Return a service (`dst_ref` only) or a flow (both ends); one end at least.
 
     Ends are addresses, domain names or MAC addresses. Nothing is added that could differ between
-    two objects of one id: OpenCTI can neither merge nor update network traffic.
+    two objects of one id: OpenCTI can neither merge nor update network traffic. So the description
+    says no more than the other fields, for OpenCTI titles a traffic by a port alone.
     """
     if src_ref is None and dst_ref is None:
         raise ValueError("network traffic needs an end")
@@ -63,7 +65,33 @@ def network_traffic(
         traffic["src_port"] = src_port
     if dst_port is not None:
         traffic["dst_port"] = dst_port
+    if description is not None:
+        traffic["x_opencti_description"] = description
     return traffic
+
+
+def traffic_stack(protocols: Sequence[str]) -> str:
+    """Return the protocols of a traffic for a reader: ``tcp/telnet``."""
+    return "/".join(protocols[1:] or protocols)
+
+
+def traffic_place(src: str, src_port: str, dst: str, dst_port: str) -> str:
+    """Return where a traffic was seen, of addresses and ports of which some may be empty.
+
+    ``on 192.0.2.1:23``, or ``from 192.0.2.1:50123 to 198.51.100.1:80``.
+    """
+    source, target = _endpoint(src, src_port), _endpoint(dst, dst_port)
+    if not source:
+        return f"on {target}"
+    return f"from {source} to {target}" if target else f"from {source}"
+
+
+def _endpoint(address: str, port: str) -> str:
+    if not address:
+        return f"port {port}" if port else ""
+    if not port:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def domain_name(origin: Origin, value: str) -> StixObject:

@@ -48,8 +48,8 @@ class CellObjects:
         """Whether an object has a score."""
         self.bad: BadCells = ()
         """Cells that no object could be made of, and values that were left out."""
-        self.addresses: tuple[tuple[str, str], ...] = ()
-        """(Party, id): the addresses of the row's parties."""
+        self.addresses: tuple[tuple[str, str, str], ...] = ()
+        """(Party, id, value): the addresses of the row's parties."""
 
 
 NO_OBJECTS: Final = CellObjects({}, 0)
@@ -76,7 +76,7 @@ class ObjectCollector:
         self._ends: list[tuple[str, str]] = []
         self._bad: list[tuple[str, str, int]] = []
         self._scored = False
-        self._addresses: tuple[tuple[str, str], ...] = ()
+        self._addresses: tuple[tuple[str, str, str], ...] = ()
 
     def values(self, *roles: str) -> list[Any]:
         """Return the parsed cells of the given roles; a bad cell is noted and left out."""
@@ -177,9 +177,9 @@ class ObjectCollector:
         """Offer an object as an end of relationships with other parts of the row."""
         self._ends.append((end, stix_id))
 
-    def locate(self, stix_id: str) -> None:
+    def locate(self, stix_id: str, value: str) -> None:
         """Say that this is the address of the party."""
-        self._addresses = ((self.layout.party, stix_id),)
+        self._addresses = ((self.layout.party, stix_id, value),)
 
     def part(self) -> CellObjects:
         if not (self._objects or self._bad):

@@ -33,7 +33,7 @@ def build_host(collector: ObjectCollector) -> None:
             _build_domain(collector, name, host)
     # A network, or an address in a column that only may hold one, is no end of a connection.
     if own is not None:
-        collector.locate(ip)
+        collector.locate(ip, own.value)
     if ip:
         _describe(collector, ip)
     else:

@@ -75,7 +75,9 @@ class TrafficForm(NamedTuple):
     identifying: tuple[str, ...]
     """Around port and reference of the destination, then of the source."""
     body: tuple[str, ...]
-    """Around id, references and ports; the source comes first in each pair."""
+    """Around id, references, ports and description; the source comes first in each pair."""
+    stack: str
+    """Its protocols for a reader, as they stand in JSON."""
 
 
 class Encoders:
@@ -197,6 +199,7 @@ class Encoders:
             self._origin, protocols=protocols, src_ref=ends["src_ref"], dst_ref=ends["dst_ref"]
         )
         example |= {name: json_mark(name) for name in ("src_port", "dst_port") if ends[name]}
+        example["x_opencti_description"] = text_mark("description")
         return TrafficForm(
             _around(
                 pieces(
@@ -206,21 +209,34 @@ class Encoders:
                 [ends[name] is not None for name in _IDENTIFYING_ENDS],
             ),
             _around(
-                template(_with_id(example), "id", *(name for name in ends if ends[name])),
-                [True, *(end is not None for end in ends.values())],
+                template(
+                    _with_id(example), "id", *(name for name in ends if ends[name]), "description"
+                ),
+                [True, *(end is not None for end in ends.values()), True],
             ),
+            orjson.dumps(observables.traffic_stack(protocols)).decode()[1:-1],
         )
 
     def network_traffic(
-        self, form: TrafficForm, src_ref: str, dst_ref: str, src_port: str, dst_port: str
+        self,
+        form: TrafficForm,
+        src_ref: str,
+        dst_ref: str,
+        src_port: str,
+        dst_port: str,
+        where: str,
     ) -> SerialisedObject:
-        """Return a service or a flow as `stix.observables` makes it, of values that fit a form."""
+        """Return a service or a flow as `stix.observables` makes it, of values that fit a form.
+
+        ``where`` is its place for a reader (`observables.traffic_place`).
+        """
         a, b, c, d, e = form.identifying
         stix_id = ids.network_traffic_of_json(
             f"{a}{dst_port}{b}{dst_ref}{c}{src_port}{d}{src_ref}{e}"
         )
-        a, b, c, d, e, f = form.body
-        body = f"{a}{stix_id}{b}{src_ref}{c}{dst_ref}{d}{src_port}{e}{dst_port}{f}"
+        a, b, c, d, e, f, g = form.body
+        said = f"{form.stack} {where}"
+        body = f"{a}{stix_id}{b}{src_ref}{c}{dst_ref}{d}{src_port}{e}{dst_port}{f}{said}{g}"
         return SerialisedObject(stix_id, _TRAFFIC, body.encode())
 
 

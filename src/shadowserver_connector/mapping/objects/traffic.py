@@ -15,6 +15,7 @@ from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
 from shadowserver_connector.mapping.cells.urls import protocol_stack
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import TrafficForm
+from shadowserver_connector.stix import observables
 
 _REMEMBERED: Final = 1_024
 
@@ -87,18 +88,19 @@ class TrafficBuilder:
         return bool(self._application) or self._protocol_at >= 0 or self._application_at >= 0
 
     def build(
-        self, row: list[str], addresses: Sequence[tuple[str, str]]
+        self, row: list[str], addresses: Sequence[tuple[str, str, str]]
     ) -> tuple[SerialisedObject | None, BadCells]:
         """Return the traffic of a row, if it makes one, and its bad cells.
 
-        ``addresses`` are its parties, and the ids of their addresses.
+        ``addresses`` are its parties, and the ids and values of their addresses.
         """
         src = dst = src_port = dst_port = transport = application = ""
-        for party, stix_id in addresses:
+        src_value = dst_value = ""
+        for party, stix_id, value in addresses:
             if party == self._source:
-                src = stix_id
+                src, src_value = stix_id, value
             if party == self._target:
-                dst = stix_id
+                dst, dst_value = stix_id, value
         bad: BadCells = ()
         for at, reader in self._readers:
             reading = reader.read(row[at])
@@ -127,7 +129,8 @@ class TrafficBuilder:
         form = self._form(ends, transport, application)
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
-        made = self._context.encode.network_traffic(form, src, dst, src_port, dst_port)
+        where = observables.traffic_place(src_value, src_port, dst_value, dst_port)
+        made = self._context.encode.network_traffic(form, src, dst, src_port, dst_port, where)
         return made, bad
 
     def _form(self, ends: int, transport: str, application: str) -> TrafficForm:

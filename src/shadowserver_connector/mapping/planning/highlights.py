@@ -12,6 +12,7 @@ from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.tags import RANK, find_cves, split_tags
+from shadowserver_connector.mapping.planning.subjects import Subjects
 from shadowserver_connector.mapping.texts.markdown import masked
 
 MOST_HOSTS: Final = 10
@@ -25,8 +26,6 @@ _LONGEST: Final = 120
 """Characters of a cell that are shown."""
 _HELD: Final = 20 * MOST_HOSTS
 
-# What a row without an address is about.
-_SUBJECTS: Final = ("account", "email", "url", "domain", "hostname", "asn")
 _HOSTS: Final = frozenset(["ip", "network", "domain", "hostname"])
 _REASONS: Final = ("malware", "activity", "cve", "attack_id", "tags")
 
@@ -34,8 +33,7 @@ _REASONS: Final = ("malware", "activity", "cve", "attack_id", "tags")
 class HighlightColumns(NamedTuple):
     """Where a row says what is shown of it; -1 where the report has no such column."""
 
-    subjects: tuple[tuple[int, str], ...]
-    """Place and role of what it is about, the address first; the first that is not empty counts."""
+    subjects: Subjects
     reasons: tuple[tuple[int, str], ...]
     """Place and role of what was found, the most telling first."""
     subject: str
@@ -65,10 +63,13 @@ class Highlight(NamedTuple):
     is_new: bool
 
 
-def highlight_columns(columns: Sequence[Column], primary: str, port_of: str) -> HighlightColumns:
+def highlight_columns(
+    columns: Sequence[Column], primary: str, port_of: str, subjects: Subjects
+) -> HighlightColumns:
     """Return where rows with these columns say what is shown of them.
 
-    ``primary`` is the party that they are about, ``port_of`` the one whose port was reached.
+    ``primary`` is the party that they are about, ``port_of`` the one whose port was reached;
+    ``subjects`` reads whom a row is about.
     """
 
     def places(role: str, party: str) -> list[int]:
@@ -81,12 +82,10 @@ def highlight_columns(columns: Sequence[Column], primary: str, port_of: str) -> 
     def first(role: str, party: str = primary) -> int:
         return next(iter(places(role, party)), -1)
 
-    subjects = ("ip", "network", *(_SUBJECTS if not primary else ("url", "domain", "hostname")))
-    found = tuple((at, role) for role in subjects for at in places(role, primary))
-    is_host = not found or found[0][1] in _HOSTS
+    about = next((columns[at] for at in subjects.places), None)
     return HighlightColumns(
-        subjects=found,
-        subject="Host" if is_host else columns[found[0][0]].title,
+        subjects=subjects,
+        subject="Host" if about is None or about.role in _HOSTS else about.title,
         reasons=tuple((at, role) for role in _REASONS for at in places(role, primary)),
         name=first("hostname"),
         port=first("port", port_of),
@@ -107,6 +106,7 @@ class Highlights:
         self.subject = columns.subject
         """What the rows are about: ``Host``, or what its column is called."""
         self._columns = columns
+        self._subject = columns.subjects.shown
         self._comparison = comparison
         self._findings: list[tuple[int, int, tuple[str, ...]]] = []
         self._hosts: dict[str, tuple[int, int, tuple[str, ...]]] = {}
@@ -118,7 +118,7 @@ class Highlights:
         order = 2 * RANK[severity] + self._is_new(number)
         if order <= self._floor:
             return
-        host = self._host(row)
+        host = self._subject(row)[:_LONGEST]
         if len(self._findings) < MOST_FINDINGS:
             heappush(self._findings, self._kept(order, number, row))
         elif order > self._findings[0][0]:
@@ -150,13 +150,6 @@ class Highlights:
         comparison = self._comparison
         return comparison is not None and comparison.verdicts[number - 1] in (NEW, RESURFACED)
 
-    def _host(self, row: Sequence[str]) -> str:
-        for at, role in self._columns.subjects:
-            cell = row[at].strip()
-            if cell and not is_empty(role, cell):
-                return _cut(cell)
-        return ""
-
     def _kept(
         self, order: int, number: int, row: Sequence[str]
     ) -> tuple[int, int, tuple[str, ...]]:
@@ -164,7 +157,7 @@ class Highlights:
         port, protocol = _cell(row, columns.port, "port"), _cell(row, columns.protocol, "protocol")
         asn, name = _asn(row, columns.asn), _cell(row, columns.as_name, "as_name")
         cells = (
-            self._host(row),
+            _cut(self._subject(row)),
             _cell(row, columns.name, "hostname"),
             f"{port}/{protocol.lower()}" if port and protocol else port,
             self._reason(row),

@@ -250,6 +250,7 @@ def compile_plan(
     traffic = compile_traffic(columns, context) if context.options.network_traffic else None
     addressed = {column.party for column in columns if column.role == "ip"}
     target = parties_of_traffic(context.report_type, addressed)[1]
+    subjects = subjects_of(columns, primary, identity)
     return Plan(
         context=context,
         columns=tuple(columns),
@@ -264,12 +265,12 @@ def compile_plan(
             page,
             (_place(columns, "port", identity), _place(columns, "protocol", identity)),
         ),
-        subjects=subjects_of(columns, primary, identity),
+        subjects=subjects,
         statistics=StatisticsColumns(
             _index(columns, "severity"),
             host,
             _top_columns(columns, primary),
-            highlight_columns(columns, primary, target or primary),
+            highlight_columns(columns, primary, target or primary, subjects),
         ),
         labels=LabelCache(
             ("shadowserver", context.report_type.name, *context.options.labels),

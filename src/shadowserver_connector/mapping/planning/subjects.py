@@ -23,10 +23,11 @@ _ROLES: Final = ("ip", "network", "email", "account", "url", "domain", "text")
 class Subjects:
     """Reads of whom a row is; `subjects_of` makes one."""
 
-    __slots__ = ("_places",)
+    __slots__ = ("places",)
 
     def __init__(self, places: Sequence[int]) -> None:
-        self._places = tuple(places)
+        self.places = tuple(places)
+        """Of the cells that say it, the best first."""
 
     def key(self, number: int, row: Sequence[str]) -> str:
         """Return the same text for rows of the same subject; a row without one has its own."""
@@ -34,7 +35,7 @@ class Subjects:
 
     def told(self, row: Sequence[str]) -> str:
         """Return the subject in the form in which it is one, or nothing."""
-        for at in self._places:
+        for at in self.places:
             text = row[at].strip().lower()
             if text and (text[0].isdigit() or not is_null(text)):
                 return _normal_address(text) if ":" in text else text
@@ -42,7 +43,7 @@ class Subjects:
 
     def shown(self, row: Sequence[str]) -> str:
         """Return the subject as the row has it, or nothing."""
-        for at in self._places:
+        for at in self.places:
             text = row[at].strip()
             if text and not is_null(text):
                 address = _normal_address(text.lower()) if ":" in text else text
