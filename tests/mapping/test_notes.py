@@ -73,6 +73,15 @@ def test_title_and_first_sentence_say_what_a_person_asks_first(tmp_path: Path) -
     assert fields(note["content"])["Infection or activity"] == "conficker (downadup)"
 
 
+def test_a_malware_has_one_name_in_text_and_object(tmp_path: Path) -> None:
+    """Whichever of its names a report uses."""
+    header = ("src_ip", "infection")
+    for name in ("downadup", "Conficker"):
+        converted = convert(tmp_path, "event4_sinkhole", header, [("192.0.2.1", name)])
+        assert converted.one("malware")["name"].lower() == "conficker"
+        assert "conficker" in converted.one("note")["abstract"].lower()
+
+
 @pytest.mark.parametrize(
     ("times", "said"),
     [

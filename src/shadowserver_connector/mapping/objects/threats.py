@@ -54,7 +54,7 @@ def _named(collector: ObjectCollector, role: str) -> list[str]:
         cves = find_cves(name)
         _offer_vulnerabilities(collector, cves)
         if not cves and name not in collector.context.activities:
-            names.append(name)
+            names.append(collector.context.codes.malware.get(name.lower(), name))
     return names
 
 
