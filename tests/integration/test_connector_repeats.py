@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 ROWS = 8
 FIRST = TODAY - timedelta(days=3)
 TOLD = ("IPv4-Addr", "Domain-Name", "Network-Traffic", "relationship", "Observed-Data", "Note")
+CONTAINED = ("IPv4-Addr", "Domain-Name", "relationship", "Note")
 """Types of which every object is in the Report."""
 
 
@@ -76,7 +77,7 @@ def test_report_of_a_later_day_holds_what_recurs(days: Days) -> None:
     sent = days.import_day(FIRST + timedelta(days=1))
     assert {kind: set(days.of(kind)) for kind in TOLD} == before
     held = set(days.report(FIRST + timedelta(days=1))["objects"])
-    assert [kind for kind, ids in before.items() if not ids <= held] == []
+    assert [kind for kind in CONTAINED if not before[kind] <= held] == []
     assert sent < ROWS
 
 

@@ -339,6 +339,16 @@ def test_what_refers_to_something_deleted_goes_with_it(original: Path) -> None:
     assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, NOTE % 3: 1, REPORT: 2}
 
 
+def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path) -> None:
+    """An address with a new finding is sent in any case; the Notes of its others have lost it."""
+    helper = FakeHelper(held={AUTHOR, MARKING, NOTE % 1})
+    batch = delivery(helper, quick(helper))
+    address, note = noted(1, 1)
+    chunk = known((address, note))
+    batch.send(replace(chunk, recurring=frozenset([note.id])), original)
+    assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, REPORT: 1}
+
+
 def noted(number: int, address: int) -> tuple[Encoded, Encoded]:
     """Return an address and a Note on it."""
     return encoded(IP % address), encoded(NOTE % number, object_refs=[IP % address])

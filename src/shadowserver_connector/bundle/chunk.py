@@ -41,6 +41,8 @@ _TOLD_BY_LABELS: Final = frozenset(
         *("domain-name", "hostname", "url", "email-addr"),
     )
 )
+# OpenCTI deletes a relationship with one of its ends; these lose the reference.
+_OUTLIVING: Final = frozenset(("network-traffic", "observed-data", "note"))
 _BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
 
@@ -115,12 +117,14 @@ class Chunk:
         """Return the STIX type of each object whose id is not named."""
         return [each.id[:_TYPE_END] for each in self.objects if each.id not in leave_out]
 
-    def referring(self, ids: Collection[str]) -> frozenset[str]:
-        """Return the ids of the objects that refer to one of these."""
+    def referring(self, ids: Collection[str], to: Collection[str]) -> frozenset[str]:
+        """Return the ids of those of these objects that outlive one they refer to among ``to``."""
         return frozenset(
             each.id
             for each in self.objects
-            if not _references(orjson.loads(each.json)).isdisjoint(ids)
+            if each.id in ids
+            and each.id[:_TYPE_END] in _OUTLIVING
+            and not _references(orjson.loads(each.json)).isdisjoint(to)
         )
 
     def bundle(self, leave_out: Collection[str] = ()) -> bytes:

@@ -22,8 +22,8 @@ from shadowserver_connector.sink.platform import (
 from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
 
-_MOST_LOST: Final = 100_000
-"""Ids of what was found deleted that a work remembers, some 13 MB."""
+_MOST_MISSING: Final = 100_000
+"""Ids of missing observables that a work remembers, some 13 MB."""
 
 
 class Delivery:
@@ -42,8 +42,8 @@ class Delivery:
         self._name = name
         self._work_id: str | None = None
         self._sent = SentObjects()
-        self._lost: set[str] = set()
-        """Ids of what OpenCTI was sent on an earlier day and had no more when this work asked."""
+        self._missing: set[str] = set()
+        """Ids of observables that OpenCTI did not have when this work asked: new, or deleted."""
         self._announced = 0
         self._in_doubt = False
         self._messages = 0
@@ -113,7 +113,7 @@ class Delivery:
             forget(self._helper.connect_id, work_id)
         self.is_open = False
         self._sent.clear()
-        self._lost.clear()
+        self._missing.clear()
         self._announced = 0
         self._in_doubt = False
 
@@ -191,20 +191,17 @@ class Delivery:
         if not asked:
             return delivered
         held = self._held(asked)
-        self._note_lost(chunk.recurring.difference(delivered, held))
+        # What is missing here is new, or was deleted: then it may be that only others recur.
+        missing = chunk.recurring.union(tagged).difference(delivered, held)
         # Of what has changed or is new, an address is mostly known, and said the same of.
         as_here = frozenset(
             each for each, has in held.items() if each not in tagged or tagged[each].is_held(has)
         )
-        return delivered.union(as_here - chunk.referring(self._lost) if self._lost else as_here)
-
-    def _note_lost(self, ids: frozenset[str]) -> None:
-        """Remember what was deleted in OpenCTI: what refers to it there has lost it, too.
-
-        It is for the other reports of the work, whose objects may be there by then.
-        """
-        if len(self._lost) < _MOST_LOST:
-            self._lost.update(ids)
+        bereft = chunk.referring(as_here, missing.union(self._missing))
+        if len(self._missing) < _MOST_MISSING:
+            # By the next report of the work it may be there.
+            self._missing.update(missing)
+        return delivered.union(as_here - bereft)
 
     def _held(self, ids: Sequence[str]) -> dict[str, Tagging]:
         return self._waiter.until(OPENCTI, lambda: held_objects(self._helper, ids))
