@@ -135,6 +135,17 @@ def test_a_list_is_asked_with_its_filters_and_sorted() -> None:
     }
 
 
+def test_reports_of_one_list_are_sorted_by_file_and_id() -> None:
+    """So that two listings of the same reports are the same, whatever order the API has."""
+    reports = [
+        entry("a", "x", id) | {"file": f"{file}.csv"}
+        for file, id in (("2", "B"), ("1", "C"), ("2", "A"), ("1", "D"))
+    ]
+    with client(Answers(reports)) as api:
+        found = api.list_reports(DAY)
+    assert [report.id for report in found] == ["C", "D", "A", "B"]
+
+
 def limited(types: dict[str, int], limit: int) -> Handler:
     """Return an API that has so many reports of each type and cuts each answer."""
 

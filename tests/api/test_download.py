@@ -157,11 +157,11 @@ def test_a_transfer_that_fails_always_leaves_nothing(tmp_path: Path, name: str) 
 
 
 def test_a_host_that_says_when_to_come_again_is_heard(tmp_path: Path) -> None:
-    """Of files, too; where it does not say, the pause is a short one."""
+    """Of files, too; a time that is over asks for no pause."""
     pauses: list[float] = []
     replies = [
         httpx.Response(503, headers={"Retry-After": "77"}),
-        httpx.Response(503),
+        httpx.Response(503, headers={"Retry-After": "Wed, 31 Jan 2024 00:00:00 GMT"}),
         httpx.Response(200, content=BODY),
     ]
     retry = RetryPolicy(attempts=3, first_wait=0.5, sleep=pauses.append)

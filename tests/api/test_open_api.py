@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import certifi
 import pytest
 
 from shadowserver_connector.api import client as module
@@ -21,6 +24,8 @@ def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> 
         "SHADOWSERVER_API_URL": "https://api.example/",
         "SHADOWSERVER_DOWNLOAD_URL": "https://dl.example/",
         "SHADOWSERVER_MAX_THREADS": "3",
+        "SHADOWSERVER_CA_BUNDLE": certifi.where(),
+        "HTTPS_PROXY": "http://proxy.example:3128",
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "00000000-0000-4000-8000-000000000001",
     }
@@ -34,7 +39,9 @@ def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> 
     assert (key, secret) == ("key", "secret")
     assert options.api_url == "https://api.example"
     assert options.download_url == "https://dl.example"
-    assert (options.ca_bundle, options.connections) == (None, 3)
+    assert (options.ca_bundle, options.connections) == (Path(certifi.where()), 3)
+    assert options.network is settings.network
+    assert options.network.given == {"HTTPS_PROXY": "http://proxy.example:3128"}
 
 
 def test_client_without_a_key_is_a_wrong_setting() -> None:

@@ -26,7 +26,7 @@ from shadowserver_connector.errors import (
     TransferError,
 )
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.network import USUAL
+from shadowserver_connector.settings.network import USUAL, Network
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
 from tests.api.memory import DAY, KEY, SECRET, MemoryStore, csv, stored
@@ -328,6 +328,31 @@ def connect_by_name(ca_bundle: Path | None, host: str = API_HOST) -> ReportsApi:
             retry=RetryPolicy(attempts=2, sleep=lambda _: None),
         ),
     )
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_network_that_is_given_counts_not_the_environment(
+    secured: tuple[Simulator, Path], monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    """Settings of a file may differ from what the process began with: proxies and authorities."""
+    simulator, ca_file = secured
+    if not told:
+        monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    with proxy(simulator.port) as (url, _):
+        given = {"HTTPS_PROXY": url} | ({"SSL_CERT_FILE": str(ca_file)} if told else {})
+        retry = RetryPolicy(attempts=1)
+        options = ApiOptions(
+            f"https://{API_HOST}/api2/",
+            f"https://{FILE_HOST}/dl/",
+            network=Network(given=given),
+            retry=retry,
+        )
+        with ReportsApi(KEY, SECRET, options) as api:
+            if told:
+                assert len(api.list_reports(DAY)) == 2
+            else:
+                with pytest.raises(ApiUnavailableError, match="certificate"):
+                    api.list_reports(DAY)
 
 
 @pytest.fixture(autouse=True)
