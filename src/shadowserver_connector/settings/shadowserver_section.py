@@ -125,7 +125,8 @@ class ShadowserverSettings(Section):
     )
     create_indicators: bool = Field(
         default=False,
-        description="Make Indicators of malicious infrastructure, never of your own assets.",
+        description="Make Indicators of what controls or distributes malware or attacks, of its "
+        "URLs and of its files; never of your own addresses and names, whatever runs there.",
     )
     repeats: Repeats = Field(
         default="refer",
