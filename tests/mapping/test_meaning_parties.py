@@ -111,7 +111,7 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
 def test_name_that_malware_called_is_its_controllers(
     tmp_path: Path, report_type: str, column: str
 ) -> None:
-    """Labelled, noted and observed; as the client chose it, neither scored nor indicated.
+    """Labelled and observed; as the client chose it, neither scored nor indicated.
 
     A scanner may send the name of a harmless site.
     """
@@ -127,7 +127,6 @@ def test_name_that_malware_called_is_its_controllers(
     converted = made(tmp_path, report_type, row, create_indicators=True)
     name = converted.where("domain-name", value="c2.example.org")
     assert "examplebot" in name["x_opencti_labels"]
-    assert name["id"] in converted.one("note")["object_refs"]
     assert name["id"] in converted.one("observed-data")["object_refs"]
     found = related(converted)
     assert ("examplebot", "communicates-with", "c2.example.org") in found
@@ -236,7 +235,7 @@ def test_victim_has_nothing_to_do_with_the_malware_of_its_attacker(tmp_path: Pat
         ("indicator 198.51.100.1", "based-on", "198.51.100.1"),
     }
     assert scores(converted) == {"198.51.100.1": 75, "indicator 198.51.100.1": 75}
-    assert converted.one("note")["abstract"] == "event4_honeypot_ddos_target 192.0.2.1"
+    assert "192.0.2.1" in converted.one("note")["abstract"]
 
 
 def test_source_of_an_amplification_attack_is_its_victim(tmp_path: Path) -> None:

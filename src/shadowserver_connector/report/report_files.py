@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from shadowserver_connector.errors import (
     ArchiveRejectedError,
@@ -252,7 +252,7 @@ def _members_of_tar(shown: str, archive: tarfile.TarFile) -> Iterator[tarfile.Ta
             return
         number += 1
         # What it remembers of the members that are done with.
-        archive.members.clear()
+        archive.members.clear()  # type: ignore[attr-defined]
         if number > MEMBERS:
             raise _BeyondLimitsError(f"{shown}: more than {MEMBERS} members; split the archive")
         if not member.isdir() and _is_wanted(member.name):
@@ -282,7 +282,7 @@ class _TarBytes:
     ``tarfile`` reads what a member's extended header claims to have, at once.
     """
 
-    def __init__(self, source: IO[bytes], budget: _Budget) -> None:
+    def __init__(self, source: io.BufferedIOBase, budget: _Budget) -> None:
         self._source = source
         self._budget = budget
         self._at = 0

@@ -208,8 +208,8 @@ class ShadowserverSettings(Section):
     )
     drop_dir: Path | None = Field(
         default=None,
-        description="Directory whose .csv, .gz and .zip files are imported once; with it the "
-        "connector also runs without an API key.",
+        description="Directory whose .csv, .gz, .zip, .tar and .tgz files are imported once; with "
+        "it the connector also runs without an API key.",
         examples=["/var/lib/shadowserver/drop"],
     )
     disk_floor: Size = Field(
