@@ -9,18 +9,21 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from shadowserver_connector.catalogue.catalogue import (
     IDENTITY,
+    INDICATED,
     STATE,
     VOLATILE,
     WORDING,
     Catalogue,
     Column,
     Family,
+    Meaning,
     ReportType,
 )
 from shadowserver_connector.catalogue.loader import load_catalogue
@@ -48,10 +51,10 @@ of a row stand together in its Observed-Data; which of them are related as well,
 section](#relationships) says. What is said here holds for the settings' defaults.
 
 A **party** is one side of a row: columns without prefix are about the asset, `src_...` about the
-source, and so on. What a party is decides over scores, labels and Indicators: only what is
-malicious is scored, with one number whatever report names it, and can become an Indicator. Labels
-are kept off sinkholes and sensors, which thousands of rows share; a Note hangs on the primary
-alone.
+source, and so on. What a party is decides over labels, [scores and
+Indicators](#scores-and-indicators). Labels are kept off sinkholes and sensors, which thousands of
+rows share; a Note hangs on the primary alone; the tags and the malware of a row are about the one
+who acts, not about its victim.
 
 What tells one **finding** from another is its identity: the columns in **bold**. Those in *italics*
 change by themselves, on every look (clocks, counters, a client's source port, tokens), and are no
@@ -105,6 +108,20 @@ makes a Note a finding instead.
   (downadup)`.
 
 """
+SCORES = """\
+## Scores and Indicators
+
+What a party does decides over its score, whose it is over Indicators, which are made with
+`SHADOWSERVER_CREATE_INDICATORS` only. There is one score, whatever report names a thing: OpenCTI
+keeps what it was sent last. An infected machine has it like one that attacks: it is the same
+machine, in another report. An Indicator is never made of an address or a name that is the
+subscriber's, or of somebody whom he is responsible for: what reaches a block list cuts off whom it
+names. A URL that serves malware, and a malware's file, are one wherever they lie. An Indicator has
+all labels of its row, ends {address} days after the day of the report (a name's after {name}, a
+file's after {file}), and is prolonged by further reports. The table is `meanings.toml` of the
+catalogue.
+
+"""
 LINKS = """\
 ## Relationships
 
@@ -118,6 +135,7 @@ count the addresses of an AS, or want the graph of a Report to tie names to addr
 `links.toml` of the catalogue.
 
 """
+_KINDS = {"address": "addresses", "name": "names", "url": "URLs", "file": "files"}
 WRITTEN = {
     IDENTITY: "**`{}`**",
     STATE: "`{}`",
@@ -157,9 +175,13 @@ def document(catalogue: Catalogue) -> str:
         for family in catalogue.families.values()
         if any(_is_base(catalogue, t) and t.family == family.name for t in catalogue.types.values())
     ]
-    titles = ["Notes", "Relationships", *(family.title for family in families)]
+    titles = [
+        *("Notes", "Scores and Indicators", "Relationships"),
+        *(family.title for family in families),
+    ]
     contents = "\n".join(f"- [{title}](#{_anchor(title)})" for title in titles)
-    top = [contents, NOTES.rstrip("\n"), LINKS + _links(catalogue)]
+    scores = SCORES.format(**catalogue.valid_days) + scores_table(catalogue)
+    top = [contents, NOTES.rstrip("\n"), scores, LINKS + _links(catalogue)]
     return HEAD + "\n\n".join([*top, *(_family(catalogue, f) for f in families)]) + "\n"
 
 
@@ -170,6 +192,27 @@ def _links(catalogue: Catalogue) -> str:
     ]
     head = ("Kind", "On the page of an address or its neighbour", "Made", "Why, or why not")
     return _markdown([head, ("---",) * 4, *rows])
+
+
+def scores_table(catalogue: Catalogue) -> str:
+    """Return what each party does, whose it is, its score, and what of it may be an Indicator."""
+    rows = [
+        (
+            _upper(meaning.text),
+            meaning.does.text,
+            "own" if meaning.own else "somebody else's",
+            "none" if meaning.score is None else str(meaning.score),
+            _indicated(meaning),
+        )
+        for meaning in catalogue.meanings.values()
+    ]
+    head = ("Party", "What it does", "Whose it is", "Score", "Indicator, if wanted")
+    return _markdown([head, ("---",) * 5, *rows])
+
+
+def _indicated(meaning: Meaning) -> str:
+    kinds = [_KINDS[kind] for kind in INDICATED if meaning.indicates(kind)]
+    return ", ".join(kinds) if kinds else "never"
 
 
 def _upper(text: str) -> str:
@@ -234,7 +277,8 @@ def _parties(catalogue: Catalogue, report_type: ReportType) -> str:
 
 def _meaning(catalogue: Catalogue, name: str) -> str:
     meaning = catalogue.meanings[name]
-    return f"{meaning.text}{', malicious' if meaning.malicious else ''}"
+    score = "no score" if meaning.score is None else f"score {meaning.score}"
+    return f"{meaning.text} ({score}, Indicator: {_indicated(meaning)})"
 
 
 def _lines(catalogue: Catalogue, report_type: ReportType) -> dict[str, Line]:
@@ -249,7 +293,8 @@ def _line(
 ) -> Line:
     joined = joins_parties(columns, report_type)
     links = Links(catalogue.links, Options(), joined=joined)
-    result = describe_mapping(column, columns, report_type, catalogue.meanings, links)
+    meaning_of = partial(catalogue.meaning, report_type)
+    result = describe_mapping(column, columns, report_type, meaning_of, links)
     role = column.role.partition(".")[0]
     part = catalogue.part(report_type, column)
     if role == column.role or not column.group:

@@ -11,11 +11,19 @@ from shadowserver_connector.catalogue.loader import FILES, parse
 
 SMALL = {
     "meanings.toml": """
-        malicious_score = 75
-        [exposed]
+        score = 75
+        [valid_days]
+        address = 30
+        name = 30
+        url = 30
+        file = 30
+        [parties]
+        [deeds]
+        exposed = { text = "is exposed", scored = false, indicator = "never" }
+        [meanings.exposed]
         text = "exposed asset"
+        does = "exposed"
         own = true
-        malicious = false
     """,
     "families.toml": """
         [scan]
@@ -58,6 +66,16 @@ SMALL = {
 
         [names]
         volatile = ["*_count_*", "*_client_ip_*"]
+    """,
+    "earlier.toml": """
+        [types]
+        [columns]
+    """,
+    "labels.toml": """
+        lasting = ["webshell"]
+    """,
+    "protocols.toml": """
+        names = []
     """,
     "links.toml": """
         [things]

@@ -7,7 +7,7 @@ import re
 import pytest
 from stix2validator.v21.enums import protocols
 
-from shadowserver_connector.catalogue.catalogue import Catalogue
+from shadowserver_connector.catalogue.catalogue import INDICATED, Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.cells.urls import parse_application
 
@@ -46,18 +46,34 @@ def test_application_protocols_have_the_names_that_iana_registered(catalogue: Ca
     assert {parse_application(name) for name in applications} == applications
 
 
-def test_what_is_exposed_is_never_malicious(catalogue: Catalogue) -> None:
-    """A subscriber's exposed, infected or attacked assets get no score and no indicator."""
-    for name in ("exposed", "infected", "compromised", "listed", "victim", "spoofing", "resolver"):
+def test_what_is_the_subscribers_is_never_an_indicator(catalogue: Catalogue) -> None:
+    """Whatever it does: an address or name on a block list cuts off whom it belongs to."""
+    for meaning in catalogue.meanings.values():
+        if meaning.own:
+            assert not meaning.indicates("address")
+            assert not meaning.indicates("name")
+
+
+def test_who_suffers_is_not_scored(catalogue: Catalogue) -> None:
+    """Exposed, attacked, merely suspected: nothing malicious is known to run there."""
+    for name in ("exposed", "listed", "victim", "spoofing", "resolver", "contacted"):
         assert catalogue.meanings[name].own
-        assert not catalogue.meanings[name].malicious
+        assert catalogue.meanings[name].score is None
+
+
+def test_who_is_infected_is_scored_as_who_attacks(catalogue: Catalogue) -> None:
+    """The same machine is in both kinds of reports."""
+    for name in ("infected", "compromised", "attacker", "c2", "malware_host", "spam_host"):
+        assert catalogue.meanings[name].own
+        assert catalogue.meanings[name].score == catalogue.meanings["controller"].score
 
 
 def test_harmless_third_parties_are_never_malicious(catalogue: Catalogue) -> None:
     """Sinkholes, sensors and targets are neither ours nor evil."""
-    for name in ("sinkhole", "sensor", "target", "claimed", "other"):
+    for name in ("sinkhole", "sensor", "target", "claimed", "sinkholed", "other"):
         assert not catalogue.meanings[name].own
-        assert not catalogue.meanings[name].malicious
+        assert catalogue.meanings[name].score is None
+        assert not any(map(catalogue.meanings[name].indicates, INDICATED))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +109,11 @@ def test_whose_address_is_whose(
 def test_the_target_of_a_botnet_is_the_primary(catalogue: Catalogue) -> None:
     """In event4_honeypot_ddos_target the subscriber's own address is the destination."""
     target = catalogue.types["event4_honeypot_ddos_target"]
-    assert (target.primary, target.parties["dst"], target.parties["src"]) == ("dst", "victim", "c2")
+    assert (target.primary, target.parties["dst"], target.parties["src"]) == (
+        "dst",
+        "victim",
+        "controller",
+    )
 
 
 def test_traffic_is_a_service_only_where_the_primary_listens(catalogue: Catalogue) -> None:
@@ -116,6 +136,9 @@ def test_found_secrets_are_secret(catalogue: Catalogue, name: str) -> None:
     assert catalogue.columns[name].role == "secret"
 
 
+SANDBOX = ("sandbox_conn", "sandbox_dns", "sandbox_url")
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -130,7 +153,9 @@ def test_found_secrets_are_secret(catalogue: Catalogue, name: str) -> None:
 def test_what_identifies_nothing_is_not_read_as_if_it_did(catalogue: Catalogue, name: str) -> None:
     """In no report type do these columns yield an object."""
     for report_type in catalogue.types:
-        assert catalogue.column(report_type, name).role in ("text", "internal")
+        # In earlier years some called a host name so.
+        if report_type not in ("malware_url", "spam_url", "event4_sinkhole_dns", *SANDBOX):
+            assert catalogue.column(report_type, name).role in ("text", "internal")
 
 
 @pytest.mark.parametrize(

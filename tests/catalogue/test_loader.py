@@ -328,12 +328,44 @@ BREACHES = {
         r"patterns.toml: patterns.\*_ip: no section there",
     ),
     "meaning without own": (
-        broken("meanings.toml", "exposed", "own", to=...),
-        "meanings.toml: exposed: own must be true or false",
+        broken("meanings.toml", "meanings", "exposed", "own", to=...),
+        "meanings.toml: meanings.exposed: own must be true or false",
     ),
     "score beyond OpenCTI's": (
-        broken("meanings.toml", "malicious_score", to=101),
-        "meanings.toml: malicious_score must be a whole number from 0 to 100",
+        broken("meanings.toml", "score", to=101),
+        "meanings.toml: score must be a whole number from 0 to 100",
+    ),
+    "deed that nobody knows": (
+        broken("meanings.toml", "meanings", "exposed", "does", to="sleeps"),
+        "meanings.toml: meanings.exposed: does sleeps is none of exposed",
+    ),
+    "indicator of nothing known": (
+        broken("meanings.toml", "deeds", "exposed", "indicator", to="always"),
+        "meanings.toml: deeds.exposed: indicator always is none of others, content, never",
+    ),
+    "indicator without a score": (
+        broken("meanings.toml", "deeds", "exposed", "indicator", to="others"),
+        "meanings.toml: deeds.exposed: an Indicator, but no score",
+    ),
+    "indicators that are valid for centuries": (
+        broken("meanings.toml", "valid_days", "file", to=100_000),
+        "meanings.toml: valid_days: file must be a whole number from 0 to 3650",
+    ),
+    "party of an unknown meaning": (
+        broken("meanings.toml", "parties", "file", to="elephant"),
+        "meanings.toml: parties: file: no meaning elephant",
+    ),
+    "earlier name of no type": (
+        broken("earlier.toml", "types", "scan_old", to="scan_none"),
+        "earlier.toml: types: scan_old: no type scan_none in report_types.toml",
+    ),
+    "earlier columns of no type": (
+        broken("earlier.toml", "columns", "scan_none", to={"old": "ip"}),
+        "earlier.toml: columns: scan_none: no known report type is so named",
+    ),
+    "label in capitals": (
+        broken("labels.toml", "lasting", to=["WebShell"]),
+        "labels.toml: WebShell: written in lower case",
     ),
     "unknown kind of activities": (
         broken("activities.toml", "sports", to=["golf"]),

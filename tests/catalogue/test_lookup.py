@@ -58,7 +58,7 @@ def test_an_unknown_type_is_titled_after_its_name(catalogue: Catalogue) -> None:
 @pytest.mark.parametrize(
     ("name", "header", "primary"),
     [
-        ("botnet_drone", ("timestamp", "ip", "port", "cc_ip"), "asset"),
+        ("botnet_drone", ("timestamp", "ip", "port", "cc_ip"), "src"),
         ("event4_sinkhole_new", ("timestamp", "dst_ip", "src_ip"), "src"),
         ("event4_sinkhole", ("timestamp", "src_ip", "dst_ip"), "src"),
         ("event4_new", ("timestamp", "dst_ip"), "dst"),

@@ -26,7 +26,8 @@ Stix = dict[str, Any]
 def is_balanced(outcome: Outcome) -> bool:
     """Tell whether every row is accounted for."""
     shown = outcome.noted + outcome.merged
-    return outcome.rows == shown + outcome.skipped + outcome.filtered + outcome.cut
+    left_out = outcome.skipped + outcome.filtered + outcome.cut + outcome.empty
+    return outcome.rows == shown + left_out
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from shadowserver_connector.catalogue.catalogue import Column, ReportType
@@ -30,6 +31,7 @@ OWN: Mapping[str, Callable[[int], str]] = {
     "tags": lambda n: "ssl;cve-2023-1234",
     "protocol": lambda n: "tcp",
     "application": lambda n: "telnets",
+    "scheme": lambda n: "https",
     "ip": lambda n: f"198.51.100.{n % 250 + 1}",
     "network": lambda n: f"203.0.113.{n % 250 + 1}",
     "public_address": lambda n: f"192.0.2.{n % 250 + 1}",
@@ -69,10 +71,11 @@ def silent(
     """Return the columns of which nothing can be seen that their roles call for."""
     row = filled(columns)
     links = Links(CATALOGUE.links, options, joined=joins_parties(columns, report_type))
+    meaning_of = partial(CATALOGUE.meaning, report_type)
     return [
         column.name
         for column, text in zip(columns, row, strict=True)
-        if (becomes := describe_mapping(column, columns, report_type, CATALOGUE.meanings, links))
+        if (becomes := describe_mapping(column, columns, report_type, meaning_of, links))
         != NOTE_ONLY
         and not _is_shown(column, text, columns, converted, becomes)
     ]
@@ -100,6 +103,8 @@ def _is_shown(
         return _in_certificate(part, text, columns, converted)
     if kind == "ssh":
         return bool(converted.of("ssh-key"))
+    if column.role == "software.kind":
+        return True  # only of a vendor without a product
     if kind == "software":
         if part == "short_name" and any(c.role == "software.product" for c in columns):
             return True  # the full name is there, and better
@@ -183,7 +188,8 @@ _SHOWN: Mapping[str, Callable[[str, Converted], bool]] = {
     "last_seen": lambda text, c: c.one("observed-data")["last_observed"] == _moment(text),
     "severity": lambda text, c: c.outcome.severity == text,
     "tags": lambda text, c: (
-        set(re.split(";", text)) <= set(c.one("note")["labels"])
+        {tag for tag in re.split(";", text) if not tag.startswith("cve-")}
+        <= set(c.one("note")["labels"]) & set(c.one("report")["labels"])
         and _has(c, "vulnerability", name="CVE-2023-1234")
     ),
     "count": lambda text, c: c.one("observed-data")["number_observed"] == int(text),
@@ -205,5 +211,6 @@ _SHOWN: Mapping[str, Callable[[str, Converted], bool]] = {
     "port": _has_port,
     "protocol": _has_protocol,
     "application": _has_protocol,
+    "scheme": _has_protocol,
 }
 """Role -> whether a cell of it can be seen in what was made of its row."""

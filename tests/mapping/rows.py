@@ -35,6 +35,8 @@ VALUES: dict[str, Callable[[int], str]] = {
     "region": lambda n: "Example Region",
     "city": lambda n: "Example City",
     "naics": lambda n: "517311",
+    "sic": lambda n: "737415",
+    "scheme": lambda n: ("http", "https")[n % 2],
     "sector": lambda n: ("Communications", "Government")[n % 2],
     "hostname": lambda n: (f"host-{n}.example.com", f"printer{n}", "")[n % 3],
     "hostname_source": lambda n: "ptr",

@@ -133,11 +133,17 @@ def test_shared_knowledge_has_a_low_constant_confidence(converted: Converted) ->
 
 
 def test_own_assets_have_no_indicator(converted: Converted) -> None:
-    """Indicators are for malicious infrastructure only."""
+    """Each is of what some party of the type may have one of, or of a file, and ends."""
     catalogue = load_catalogue()
     known = catalogue.types[converted.outcome.info.type]
-    malicious = any(catalogue.meanings[name].malicious for name in known.parties.values())
-    assert bool(converted.of("indicator")) <= malicious
+    meanings = [catalogue.meanings[name] for name in known.parties.values()]
+    kinds = {"ipv4-addr": "address", "ipv6-addr": "address", "domain-name": "name"}
+    for indicator in converted.of("indicator"):
+        stix_type = indicator["pattern"][1:].partition(":")[0]
+        kind = kinds.get(stix_type, stix_type)
+        assert kind == "file" or any(meaning.indicates(kind) for meaning in meanings)
+        assert indicator["valid_until"] > indicator["valid_from"]
+        assert {"shadowserver"} <= set(indicator["labels"])
     for stix in converted.of("ipv4-addr", "ipv6-addr"):
         assert 0 <= stix.get("x_opencti_score", 0) <= 100
 

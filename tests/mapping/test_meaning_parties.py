@@ -12,6 +12,7 @@ import pytest
 
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.cells.readers import is_empty
 from tests.mapping.conversion import Converted, Stix, convert
 from tests.mapping.rows import header_of, row_of
 
@@ -90,7 +91,7 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
         ("ptr.example.net", "resolves-to", "198.51.100.1"),
         ("examplebot", "communicates-with", "c2.example.org"),
     }
-    assert scores(converted) == {}
+    assert scores(converted) == {"192.0.2.1": 75}
 
 
 @pytest.mark.parametrize(
@@ -110,20 +111,22 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
 def test_name_that_malware_called_is_its_controllers(
     tmp_path: Path, report_type: str, column: str
 ) -> None:
-    """Labelled, noted and observed; as the client chose it, neither scored nor indicated."""
+    """Labelled and observed; as the client chose it, neither scored nor indicated.
+
+    A scanner may send the name of a harmless site.
+    """
     referer = report_type.endswith("referer")
     row = {
         "http_referer_ip" if referer else "src_ip": "192.0.2.1",
         "dst_ip": "198.51.100.1",
         "severity": "high",
         "infection": "examplebot",
-        "tag": "examplebot-tag",
+        "tag": "examplebot;other-tag",
         column: "c2.example.org",
     }
     converted = made(tmp_path, report_type, row, create_indicators=True)
     name = converted.where("domain-name", value="c2.example.org")
-    assert "examplebot-tag" in name["x_opencti_labels"]
-    assert name["id"] in converted.one("note")["object_refs"]
+    assert "examplebot" in name["x_opencti_labels"]
     assert name["id"] in converted.one("observed-data")["object_refs"]
     found = related(converted)
     assert ("examplebot", "communicates-with", "c2.example.org") in found
@@ -131,7 +134,8 @@ def test_name_that_malware_called_is_its_controllers(
     assert {end for end in found if "198.51.100.1" in end} <= {
         ("192.0.2.1", "communicates-with", "198.51.100.1")
     }
-    assert scores(converted) == {}
+    resolver = report_type.endswith("_dns")
+    assert scores(converted) == ({} if resolver else {"192.0.2.1": 75})
     assert converted.of("indicator") == []
 
 
@@ -149,7 +153,7 @@ def test_address_that_malware_called_is_the_sinkholes_own(tmp_path: Path, host: 
     converted = made(tmp_path, "event4_sinkhole_http", row, create_indicators=True)
     values = {stix["value"] for stix in converted.of("ipv4-addr", "ipv6-addr", "url")}
     assert values == {"192.0.2.1", "198.51.100.1"}
-    assert scores(converted) == {}
+    assert scores(converted) == {"192.0.2.1": 75}
     assert not converted.of("indicator")
 
 
@@ -231,7 +235,7 @@ def test_victim_has_nothing_to_do_with_the_malware_of_its_attacker(tmp_path: Pat
         ("indicator 198.51.100.1", "based-on", "198.51.100.1"),
     }
     assert scores(converted) == {"198.51.100.1": 75, "indicator 198.51.100.1": 75}
-    assert converted.one("note")["abstract"] == "event4_honeypot_ddos_target 192.0.2.1"
+    assert "192.0.2.1" in converted.one("note")["abstract"]
 
 
 def test_source_of_an_amplification_attack_is_its_victim(tmp_path: Path) -> None:
@@ -243,22 +247,44 @@ def test_source_of_an_amplification_attack_is_its_victim(tmp_path: Path) -> None
     assert not converted.of("indicator")
 
 
-def test_attacker_is_scored_and_indicated_if_asked_for(tmp_path: Path) -> None:
-    """The honeypot is not; nor is anything without the setting."""
-    row = {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1", "severity": "medium"}
-    converted = made(tmp_path, "event4_honeypot_rdp_scan", row)
-    assert scores(converted) == {"192.0.2.1": 75}
+OWN = {
+    "event4_honeypot_brute_force": "src_ip",
+    "event4_honeypot_rdp_scan": "src_ip",
+    "event4_honeypot_ddos": "src_ip",
+    "event4_ddos_participant": "src_ip",
+    "event4_sinkhole": "src_ip",
+    "event4_sinkhole_http_referer": "http_referer_ip",
+    "compromised_iot": "ip",
+    "compromised_website": "ip",
+    "malware_url": "ip",
+    "spam_url": "ip",
+    "scan_post_exploitation_framework": "ip",
+}
+"""Reports of addresses of the subscriber's where something malicious runs, and their column."""
+
+
+@pytest.mark.parametrize(("report_type", "column"), OWN.items())
+def test_own_address_is_scored_for_what_it_does_and_never_indicated(
+    tmp_path: Path, report_type: str, column: str
+) -> None:
+    """The same in each report; an Indicator on a block list would cut off one's own customers."""
+    row = {
+        column: "192.0.2.1",
+        "dst_ip": "198.51.100.1",
+        "severity": "medium",
+        "hostname": "x.example",
+    }
+    converted = made(tmp_path, report_type, row, create_indicators=True)
+    assert scores(converted)["192.0.2.1"] == 75
+    assert scores(converted).get("198.51.100.1") is None
     assert not converted.of("indicator")
-    indicated = made(tmp_path, "event4_honeypot_rdp_scan", row, create_indicators=True)
-    assert [stix["name"] for stix in indicated.of("indicator")] == ["192.0.2.1"]
 
 
 @pytest.mark.parametrize(
-    "report_type",
-    ["scan_redis", "device_id", "blocklist", "compromised_iot", "population_bgp", "special"],
+    "report_type", ["scan_redis", "device_id", "blocklist", "population_bgp", "special"]
 )
-def test_own_assets_have_no_indicator_and_no_score(tmp_path: Path, report_type: str) -> None:
-    """What is merely exposed, infected or listed is nobody's infrastructure of attack."""
+def test_exposed_assets_have_no_indicator_and_no_score(tmp_path: Path, report_type: str) -> None:
+    """What is merely exposed or listed is nobody's infrastructure of attack."""
     row = {"ip": "192.0.2.1", "port": "80", "severity": "critical"}
     converted = made(tmp_path, report_type, row, create_indicators=True)
     assert scores(converted) == {}
@@ -285,8 +311,8 @@ def test_no_two_reports_score_the_same_thing_differently(tmp_path: Path) -> None
     assert set(map(len, found.values())) == {1}
 
 
-def test_malicious_url_is_scored_and_indicated_like_its_host(tmp_path: Path) -> None:
-    """It is what a subscriber wants to block."""
+def test_malicious_url_and_file_are_indicated_and_their_host_is_not(tmp_path: Path) -> None:
+    """They are what a subscriber wants to block; the host is his own, and scored like them."""
     row = {
         "url": "http://files.example.com/a.sh",
         "ip": "192.0.2.1",
@@ -297,9 +323,11 @@ def test_malicious_url_is_scored_and_indicated_like_its_host(tmp_path: Path) -> 
     converted = made(tmp_path, "malware_url", row, create_indicators=True)
     assert scores(converted) == {
         "192.0.2.1": 75,
-        "indicator 192.0.2.1": 75,
+        "files.example.com": 75,
         "http://files.example.com/a.sh": 75,
         "indicator http://files.example.com/a.sh": 75,
+        "ab" * 32: 75,
+        f"indicator {'ab' * 32}": 75,
     }
     assert ("192.0.2.1", "related-to", "ab" * 32) in related(converted)
 
@@ -307,8 +335,12 @@ def test_malicious_url_is_scored_and_indicated_like_its_host(tmp_path: Path) -> 
 def test_payload_of_an_attacker_comes_from_somebody_else(tmp_path: Path) -> None:
     """The URL that a honeypot was told to fetch from is malicious; so is the attacker."""
     row = {"src_ip": "192.0.2.1", "payload_url": "http://192.0.2.99/x", "severity": "critical"}
-    converted = made(tmp_path, "event4_honeypot_brute_force", row)
-    assert scores(converted) == {"192.0.2.1": 75, "http://192.0.2.99/x": 75}
+    converted = made(tmp_path, "event4_honeypot_brute_force", row, create_indicators=True)
+    assert scores(converted) == {
+        "192.0.2.1": 75,
+        "http://192.0.2.99/x": 75,
+        "indicator http://192.0.2.99/x": 75,
+    }
     assert ("192.0.2.1", "related-to", "http://192.0.2.99/x") in related(converted)
 
 
@@ -328,15 +360,23 @@ def test_compromised_web_site_obeys_its_controller(tmp_path: Path) -> None:
     found = related(converted)
     assert ("examplebot", "communicates-with", "http://c2.example.org/gate") in found
     assert ("192.0.2.1", "related-to", "https://www.example.com/x.php") in found
-    assert scores(converted) == {"http://c2.example.org/gate": 75}
+    assert scores(converted) == {
+        "192.0.2.1": 75,
+        "www.example.com": 75,
+        "https://www.example.com/x.php": 75,
+        "http://c2.example.org/gate": 75,
+    }
 
 
 def test_sample_communicates_with_what_it_contacted(tmp_path: Path) -> None:
-    """Harmless hosts are among them, so nothing is scored."""
+    """Harmless hosts are among them, so nothing is scored but the sample."""
     row = {"ip": "192.0.2.1", "port": "80", "md5": "ab" * 16, "severity": "critical"}
     converted = made(tmp_path, "sandbox_conn", row, create_indicators=True)
-    assert related(converted) == {("ab" * 16, "communicates-with", "192.0.2.1")}
-    assert scores(converted) == {}
+    assert related(converted) == {
+        ("ab" * 16, "communicates-with", "192.0.2.1"),
+        (f"indicator {'ab' * 16}", "based-on", "ab" * 16),
+    }
+    assert scores(converted) == {"ab" * 16: 75, f"indicator {'ab' * 16}": 75}
 
 
 def test_sandbox_query_is_about_the_name(tmp_path: Path) -> None:
@@ -471,7 +511,7 @@ def test_files_of_earlier_years_mean_the_same(tmp_path: Path) -> None:
     assert ("examplebot", "communicates-with", "c2.example.org") in found
     assert ("192.0.2.1", "related-to", "http://c2.example.org/a") in found
     assert converted.one("network-traffic")["src_port"] == 50000
-    assert scores(converted) == {}, "it may be a sinkhole"
+    assert scores(converted) == {"192.0.2.1": 75}, "the other may be a sinkhole"
 
 
 def test_beacon_host_may_be_an_address(tmp_path: Path) -> None:
@@ -591,3 +631,228 @@ def test_vulnerability_column_may_hold_a_technique(tmp_path: Path) -> None:
     converted = made(tmp_path, "event4_honeypot_http_scan", row)
     assert converted.one("attack-pattern")["x_mitre_id"] == "T1190"
     assert not converted.of("vulnerability")
+
+
+@pytest.mark.parametrize(
+    ("report_type", "victim", "actor"),
+    [
+        ("event4_ddos_participant", "dst_ip", "src_ip"),
+        ("event4_honeypot_ddos", "dst_ip", "src_ip"),
+        ("event4_honeypot_ddos_target", "dst_ip", "src_ip"),
+    ],
+)
+def test_tags_and_malware_are_about_the_attacker(
+    tmp_path: Path, report_type: str, victim: str, actor: str
+) -> None:
+    """The victim's page does not say that it takes part."""
+    row = {
+        actor: "192.0.2.1",
+        victim: "198.51.100.1",
+        "dst_network": "198.51.100.0/24",
+        "domain": "victim.example.org",
+        "attack_src_ip": "203.0.113.5",
+        "dst_port": "80",
+        "tag": "mirai;http-flood",
+        "family": "mirai",
+    }
+    converted = made(tmp_path, report_type, row, create_indicators=True)
+    base = {"shadowserver", report_type.replace("_", "-")}
+    found = {
+        stix["value"]: set(stix["x_opencti_labels"])
+        for stix in converted.of("ipv4-addr", "domain-name")
+    }
+    assert found.pop("192.0.2.1") == base | {"mirai", "http-flood"}
+    assert len(found) == 4
+    assert set(map(frozenset, found.values())) == {frozenset(base)}
+    assert set(converted.one("note")["labels"]) == base | {"mirai", "http-flood"}
+    ends = {end for end in related(converted) if "mirai" in end}
+    assert {one for end in ends for one in end} & found.keys() == set()
+
+
+def test_victim_alone_has_the_tags_of_what_it_suffered(tmp_path: Path) -> None:
+    """Nobody else is there whom they could be about."""
+    row = {"src_ip": "192.0.2.1", "dst_port": "389", "tag": "ddos;cldap", "infection": "x-bot"}
+    converted = made(tmp_path, "event4_honeypot_ddos_amp", row)
+    assert "ddos" in converted.one("ipv4-addr")["x_opencti_labels"]
+
+
+def test_only_a_victim_in_the_file_is_not_taken_for_the_attacker(tmp_path: Path) -> None:
+    """The malware is somebody else's, wherever he is."""
+    row = {"dst_ip": "198.51.100.1", "dst_port": "80", "tag": "mirai", "family": "mirai"}
+    converted = made(tmp_path, "event4_ddos_participant", row)
+    assert "mirai" not in converted.one("ipv4-addr")["x_opencti_labels"]
+    assert related(converted) == set()
+
+
+def test_indicator_says_what_was_seen_when_and_ends(tmp_path: Path) -> None:
+    """With all labels of its row, as it is not for ever."""
+    row = {"dst_ip": "192.0.2.1", "src_ip": "198.51.100.9", "tag": "mirai;new-tag"}
+    indicator = made(tmp_path, "event4_honeypot_ddos_target", row, create_indicators=True).one(
+        "indicator"
+    )
+    assert indicator["pattern"] == "[ipv4-addr:value = '198.51.100.9']"
+    said = "Somebody's command and control server, seen on 2024-01-31 (UTC)"
+    assert indicator["description"].startswith(said)
+    assert "Honeypot DDoS Target Events" in indicator["description"]
+    assert indicator["valid_from"] == "2024-01-31T00:00:00.000Z"
+    assert indicator["valid_until"] == "2024-03-01T00:00:00.000Z"
+    assert indicator["labels"] == [
+        "event4-honeypot-ddos-target",
+        "mirai",
+        "new-tag",
+        "shadowserver",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("report_type", "columns"),
+    [
+        ("malware_url", ("sha256",)),
+        ("event4_honeypot_brute_force", ("payload_md5",)),
+        ("event4_honeypot_http_scan", ("file_md5", "file_sha256")),
+        ("scan_post_exploitation_framework", ("binary_md5", "binary_sha256")),
+    ],
+)
+def test_malware_files_are_scored_and_indicated(
+    tmp_path: Path, report_type: str, columns: tuple[str, ...]
+) -> None:
+    """They are malware wherever they lie."""
+    hashes = {name: ("ab" * 32 if name.endswith("256") else "cd" * 16) for name in columns}
+    row = {"ip" if "url" in report_type or "scan_p" in report_type else "src_ip": "192.0.2.1"}
+    converted = made(tmp_path, report_type, row | hashes, create_indicators=True)
+    assert converted.one("file")["x_opencti_score"] == 75
+    (indicator,) = converted.of("indicator")
+    assert indicator["pattern"].startswith("[file:hashes.")
+    assert indicator["name"] == max(hashes.values(), key=len)
+    plain = made(tmp_path, report_type, row | hashes)
+    assert not plain.of("indicator")
+
+
+def test_password_that_an_attacker_tried_is_shown(tmp_path: Path) -> None:
+    """It is no secret of anybody's; that of an asset is one."""
+    row = {"src_ip": "192.0.2.1", "username": "root", "password": "hunter2"}
+    shown = made(tmp_path, "event4_honeypot_brute_force", row).one("note")["content"]
+    assert "hunter2" in shown
+    row = {"ip": "192.0.2.1", "password": "hunter2"}
+    assert "hunter2" not in made(tmp_path, "scan_snmp", row).one("note")["content"]
+
+
+def test_host_of_a_malware_url_is_no_reverse_dns(tmp_path: Path) -> None:
+    """It is scored like the URL, which is on it."""
+    for report_type in ("malware_url", "spam_url"):
+        row = {
+            "url": "http://bad.example.org:8080/x.sh",
+            "hostname": "bad.example.org",
+            "ip": "192.0.2.10",
+        }
+        converted = made(tmp_path, report_type, row)
+        assert scores(converted) == {
+            "http://bad.example.org:8080/x.sh": 75,
+            "bad.example.org": 75,
+            "192.0.2.10": 75,
+        }
+
+
+def test_name_with_underscores_is_one_that_malware_calls(tmp_path: Path) -> None:
+    """A Hostname could not be related to malware."""
+    row = {"src_ip": "192.0.2.1", "family": "gozi", "http_host": "upd_srv.example.org"}
+    found = related(made(tmp_path, "event4_sinkhole_http", row))
+    assert ("gozi", "communicates-with", "upd_srv.example.org") in found
+    row = {"src_ip": "192.0.2.1", "family": "gozi", "query": "_ldap._tcp.example.org"}
+    converted = made(tmp_path, "event4_sinkhole_dns", row)
+    assert converted.one("domain-name")["value"] == "_ldap._tcp.example.org"
+
+
+@pytest.mark.parametrize(
+    ("row", "name"),
+    [
+        ({"device_vendor": "SonicWall", "device_type": "firewall"}, "SonicWall firewall"),
+        ({"device_vendor": "SonicWall", "device_type": ""}, "SonicWall"),
+        ({"device_vendor": "SonicWall", "device_type": "x", "device_model": "TZ 270"}, "TZ 270"),
+    ],
+)
+def test_vendor_without_a_model_is_something_to_search_for(
+    tmp_path: Path, row: Row, name: str
+) -> None:
+    """A device type alone is nothing."""
+    software = made(tmp_path, "device_id", {"ip": "192.0.2.1", **row}).one("software")
+    assert (software["name"], software["vendor"]) == (name, "SonicWall")
+    alone = {"ip": "192.0.2.1", "device_vendor": "", "device_type": "firewall"}
+    assert not made(tmp_path, "device_id", alone).of("software")
+
+
+@pytest.mark.parametrize(
+    ("report_type", "row", "protocol"),
+    [
+        ("scan_exchange", {"ip": "192.0.2.1", "port": "444", "url": "/a.aspx"}, "https"),
+        ("scan_exchange", {"ip": "192.0.2.1", "port": "80", "url": "/a.aspx"}, "https"),
+        ("compromised_website", {"ip": "192.0.2.1", "port": "443", "url": "/a"}, "https"),
+        ("compromised_website", {"ip": "192.0.2.1", "port": "8080", "url": "/a"}, "http"),
+        (
+            "compromised_website",
+            {"ip": "192.0.2.1", "port": "8080", "url": "/a", "application": "https"},
+            "https",
+        ),
+        (
+            "event4_honeypot_http_scan",
+            {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1", "dst_port": "8081", "http_url": "/a"}
+            | {"url_scheme": "https", "application": "http"},
+            "https",
+        ),
+        (
+            "event4_sinkhole_http",
+            {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1", "dst_port": "443", "http_url": "/a"}
+            | {"http_host": "c2.example.org"},
+            "https",
+        ),
+    ],
+)
+def test_url_and_traffic_speak_the_same(
+    tmp_path: Path, report_type: str, row: Row, protocol: str
+) -> None:
+    """Whatever tells it: a cell, the report type, or the port."""
+    converted = made(tmp_path, report_type, {**row, "protocol": "tcp"})
+    assert converted.one("network-traffic")["protocols"] == ["ipv4", "tcp", protocol]
+    assert converted.one("url")["value"].startswith(f"{protocol}://")
+
+
+@pytest.mark.parametrize(
+    ("report_type", "row", "protocols"),
+    [
+        ("scan_ics", {"tag": "modbus"}, ["ipv4", "tcp", "modbus"]),
+        ("scan_ics", {"tag": "iot;BACnet"}, ["ipv4", "tcp", "bacnet"]),
+        ("scan_ics", {"tag": "cve-2024-1000;dnp3"}, ["ipv4", "tcp", "dnp3"]),
+        ("scan_ics", {"tag": "siemens"}, ["ipv4", "tcp"]),
+        ("device_id", {"tag": "vpn;snmp"}, ["ipv4", "tcp", "snmp"]),
+        ("scan_loop_dos", {"tag": "ntp", "application": ""}, ["ipv4", "tcp", "ntp"]),
+    ],
+)
+def test_tag_tells_what_the_traffic_speaks(
+    tmp_path: Path, report_type: str, row: Row, protocols: list[str]
+) -> None:
+    """Where nothing else does."""
+    row = {"ip": "192.0.2.1", "port": "502", "protocol": "tcp", **row}
+    assert made(tmp_path, report_type, row).one("network-traffic")["protocols"] == protocols
+
+
+def test_commit_behind_a_version_makes_no_product_of_its_own(tmp_path: Path) -> None:
+    """It stands in the Note."""
+    row = {"ip": "192.0.2.1", "port": "50070", "version": f"2.7.3, r{'ab12' * 10}"}
+    converted = made(tmp_path, "scan_hadoop", row)
+    assert converted.one("software")["version"] == "2.7.3"
+    assert "ab12" * 10 in converted.one("note")["content"]
+
+
+def test_kosovo_is_a_country(tmp_path: Path) -> None:
+    """Its code is not ISO's, but what everybody uses."""
+    converted = made(tmp_path, "scan_snmp", {"ip": "192.0.2.1", "geo": "XK"})
+    assert converted.one("location")["name"] == "Kosovo"
+
+
+@pytest.mark.parametrize("name", ["naics", "sic", "src_naics", "src_sic", "dst_sic", "other_sic"])
+def test_industry_of_0_is_none(name: str) -> None:
+    """Files whose sectors are missing have it."""
+    for report_type in ("scan_snmp", "event4_sinkhole"):
+        role = load_catalogue().column(report_type, name).role
+        assert is_empty(role, "0")
+        assert not is_empty(role, "517311")

@@ -62,14 +62,17 @@ def test_parts_of_huge_protocols_are_not_remembered() -> None:
 
 def test_labels_of_huge_cells_are_not_remembered() -> None:
     """The same cell again gives the same labels, remembered or not."""
-    maker = LabelCache(("shadowserver",), CacheBudget())
+    maker = LabelCache(("shadowserver",), (0,), {"vpn"}, CacheBudget())
     tracemalloc.start()
     for n in range(200):
-        assert maker.of(f"tag{n};{'x' * 100_000}") == ("shadowserver", f"tag{n}")
+        found = maker.of([f"tag{n};vpn;{'x' * 100_000}"])
+        assert found.all == ("shadowserver", f"tag{n}", "vpn")
+        assert found.lasting == ("shadowserver", "vpn")
     kept = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert kept < 1_000_000
-    assert maker.of("ssl;vpn") == maker.of("ssl;vpn") == ("shadowserver", "ssl", "vpn")
+    assert maker.of(["ssl;vpn"]) is maker.of(["ssl;vpn"])
+    assert maker.of(["ssl;vpn"]).all == ("shadowserver", "ssl", "vpn")
 
 
 def test_hosts_count_by_their_worst_finding() -> None:

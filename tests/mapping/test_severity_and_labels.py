@@ -184,15 +184,17 @@ def test_no_case_unless_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_labels_of_a_row_are_on_its_own_objects_only(tmp_path: Path, notes: str) -> None:
-    """Address, name, Note, Observed-Data: each has the tags of its rows, and no others."""
-    rows = [row(0, tag="ssl;first"), row(1, tag="second"), row(2), row(3, tag="ssl;first")]
+    """Note and Observed-Data have all tags of their rows; an observable those that last."""
+    first = "ssl;first;vpn"
+    rows = [row(0, tag=first), row(1, tag="second"), row(2), row(3, tag=first)]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes)
-    base = {"shadowserver", "scan_ssl"}
-    expected = [{"ssl", "first"}, {"second"}, set(), {"ssl", "first"}]
+    base = {"shadowserver", "scan-ssl"}
+    expected = [{"ssl", "first", "vpn"}, {"second"}, set(), {"ssl", "first", "vpn"}]
     for n, own in enumerate(expected):
         address = converted.where("ipv4-addr", value=f"192.0.2.{n + 1}")
-        assert labels(converted, "ipv4-addr", value=address["value"]) == base | own
-        assert labels(converted, "domain-name", value=f"host-{n}.example.com") == base | own
+        lasting = base | (own & {"vpn"})
+        assert labels(converted, "ipv4-addr", value=address["value"]) == lasting
+        assert labels(converted, "domain-name", value=f"host-{n}.example.com") == lasting
         assert labels(converted, "note", abstract=f"scan_ssl {address['value']}") == base | own
         (observed,) = (
             stix for stix in converted.of("observed-data") if address["id"] in stix["object_refs"]
@@ -203,15 +205,15 @@ def test_labels_of_a_row_are_on_its_own_objects_only(tmp_path: Path, notes: str)
 def test_objects_that_rows_share_have_the_labels_of_all_of_them(tmp_path: Path) -> None:
     """An address that two rows name has the tags of both, wherever they stand in a chunk."""
     rows = [
-        row(0, tag="one", hostname="a.example.com"),
+        row(0, tag="iot", hostname="a.example.com"),
         row(1),
-        row(0, tag="two", hostname="b.example.com"),
+        row(0, tag="vpn", hostname="b.example.com"),
     ]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes="finding")
-    base = {"shadowserver", "scan_ssl"}
-    assert labels(converted, "ipv4-addr", value="192.0.2.1") == base | {"one", "two"}
-    assert labels(converted, "domain-name", value="a.example.com") == base | {"one"}
-    assert labels(converted, "domain-name", value="b.example.com") == base | {"two"}
+    base = {"shadowserver", "scan-ssl"}
+    assert labels(converted, "ipv4-addr", value="192.0.2.1") == base | {"iot", "vpn"}
+    assert labels(converted, "domain-name", value="a.example.com") == base | {"iot"}
+    assert labels(converted, "domain-name", value="b.example.com") == base | {"vpn"}
 
 
 def test_knowledge_and_relationships_have_no_labels_of_a_report(tmp_path: Path) -> None:
@@ -224,21 +226,22 @@ def test_knowledge_and_relationships_have_no_labels_of_a_report(tmp_path: Path) 
         assert not {"labels", "x_opencti_labels"} & stix.keys()
 
 
-def test_report_and_case_have_the_labels_of_the_report_only(tmp_path: Path) -> None:
-    """No tag of a row, but those that are configured."""
+def test_report_has_the_tags_of_its_day(tmp_path: Path) -> None:
+    """The most frequent ten of its rows, and those that are configured; the Case has these only."""
     converted = convert(
         tmp_path,
         "scan_ssl",
         HEADER,
-        [row(0, tag="ssl")],
+        [row(0, tag="ssl;cve-2024-1234"), *(row(n, tag=f"Tag {n};ssl") for n in range(1, 12))],
         create_incident=True,
         case_min_severity="info",
-        labels=("perimeter",),
+        labels=("Our Perimeter",),
     )
-    expected = {"shadowserver", "scan_ssl", "perimeter"}
-    for stix in (*converted.of("report"), converted.one("case-incident")):
-        assert set(stix["labels"]) == expected | {"severity:low"}
-    assert labels(converted, "ipv4-addr", value="192.0.2.1") == expected | {"ssl"}
+    expected = {"shadowserver", "scan-ssl", "our-perimeter"}
+    assert set(converted.one("case-incident")["labels"]) == expected | {"severity:low"}
+    assert labels(converted, "ipv4-addr", value="192.0.2.1") == expected
+    tags = {"ssl", "tag-1", "tag-10", "tag-11", *(f"tag-{n}" for n in range(2, 8))}
+    assert set(converted.of("report")[0]["labels"]) == expected | tags | {"severity:low"}
 
 
 @pytest.mark.parametrize(
@@ -255,13 +258,39 @@ def test_report_and_case_have_the_labels_of_the_report_only(tmp_path: Path) -> N
 def test_tags_are_bounded(tmp_path: Path, tag: str) -> None:
     """A cell full of rubbish makes few and short labels, none of them blank."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag=tag)])
-    found = labels(converted, "ipv4-addr", value="192.0.2.1") - {"shadowserver", "scan_ssl"}
+    found = labels(converted, "observed-data") - {"shadowserver", "scan-ssl"}
     assert len(found) <= MAX_NUMBER
     assert all(0 < len(label) <= 128 and label.isprintable() for label in found)
 
 
 def test_equal_labels_in_other_spellings_are_one(tmp_path: Path) -> None:
     """OpenCTI knows a label without regard to case."""
-    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag="SSL;ssl; Ssl ,IoT")])
-    found = labels(converted, "ipv4-addr", value="192.0.2.1")
-    assert found == {"shadowserver", "scan_ssl", "ssl", "iot"}
+    tag = "SSL;ssl; Ssl ,IoT;scan_ssl;Scan SSL"
+    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag=tag)])
+    assert labels(converted, "observed-data") == {"shadowserver", "scan-ssl", "ssl", "iot"}
+
+
+def test_vulnerability_is_no_label(tmp_path: Path) -> None:
+    """It is an object, to which the address is related."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag="vpn;CVE-2024-1234;cve-2024-1")])
+    assert converted.one("vulnerability")["name"] == "CVE-2024-1234"
+    assert labels(converted, "observed-data") == {"shadowserver", "scan-ssl", "vpn", "cve-2024-1"}
+
+
+def test_labels_of_an_observable_are_bounded_over_time(tmp_path: Path) -> None:
+    """OpenCTI takes none away: whatever is met there day by day, it has a handful."""
+    found: set[str] = set()
+    for day in range(40):
+        tags = [f"tag-{day}-{n}" for n in range(9)]
+        rows = [row(0, tag=";".join([*tags, "vpn", "iot", "firewall", "ics", "router", "tor"]))]
+        converted = convert(tmp_path, "scan_ssl", HEADER, rows)
+        found |= labels(converted, "ipv4-addr", value="192.0.2.1")
+    assert found == {"shadowserver", "scan-ssl", "vpn", "iot", "firewall", "ics", "router"}
+
+
+def test_name_of_an_unknown_type_is_no_label(tmp_path: Path) -> None:
+    """It may be any file's name; one line says that it is not known."""
+    converted = convert(tmp_path, "ext_2024_01_31_x", HEADER, [row(0)])
+    assert labels(converted, "ipv4-addr", value="192.0.2.1") == {"shadowserver"}
+    assert [remark for remark in converted.outcome.remarks if "not known" in remark]
+    assert not convert(tmp_path, "scan_ssl", HEADER, [row(0)]).outcome.remarks

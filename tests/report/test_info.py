@@ -5,9 +5,12 @@ from datetime import date
 import pytest
 
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.report.info import has_day, info_from_filename, safe_name
+from shadowserver_connector.report.info import day_in_name, info_from_filename, safe_name
 
-KNOWN = ("scan_ssl", "scan_ssl_poodle", "scan_http", "event4_sinkhole", "special")
+KNOWN = {
+    name: name
+    for name in ("scan_ssl", "scan_ssl_poodle", "scan_http", "event4_sinkhole", "special")
+} | {"cisco_smart_install": "scan_cisco_smart_install"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +75,7 @@ def test_a_known_type_is_found_in_a_name_without_a_day() -> None:
 @pytest.mark.parametrize("name", ["2024-13-31-scan_ssl.csv", "2024-02-30-scan_ssl-x.csv"])
 def test_impossible_day_is_no_day(name: str) -> None:
     """A date that does not exist is not guessed at."""
-    assert not has_day(name)
+    assert day_in_name(name) is None
     with pytest.raises(ReportUnreadableError):
         info_from_filename(name, KNOWN)
 
@@ -113,3 +116,34 @@ def test_hostile_name_becomes_a_plain_file_name(name: str) -> None:
 def test_overlong_name_keeps_its_extension() -> None:
     """What kind of file it is stays known."""
     assert safe_name("x" * 5000 + ".csv").endswith("x.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "report_type", "listed"),
+    [
+        ("[EXT] 2024-01-31-scan_ssl-example.csv", "scan_ssl", "example"),
+        ("FW: 2024-01-31-scan_ssl-17-example.csv.gz", "scan_ssl", "example"),
+        ("12345-2024-01-31-scan_ssl-example.csv", "scan_ssl", "example"),
+        ("1_2024-01-31-scan_ssl_poodle-example (1).csv", "scan_ssl_poodle", "example"),
+        ("2024_01_31_scan_ssl_example.csv", "scan_ssl", "example"),
+        ("2024-01-31 scan ssl example.csv", "scan_ssl", "example"),
+        ("20240131.scan-ssl.example.csv", "scan_ssl", "example"),
+        ("scan_ssl-2024-01-31.csv", "scan_ssl", ""),
+        ("Report_Scan-SSL_2024-01-31_example.csv", "scan_ssl", "example"),
+        ("2024-01-31-17-scan_ssl-example.csv", "scan_ssl", "example"),
+        ("2024-01-31-cisco_smart_install-example.csv", "scan_cisco_smart_install", "example"),
+        ("[EXT] 2024-01-31-cisco_smart_install-example.csv", "scan_cisco_smart_install", "example"),
+        ("[EXT] 2024-01-31-special-example.csv", "special", "example"),
+        ("[EXT] 2024-01-31-scan_brand_new-example.csv", "scan_brand_new", "example"),
+    ],
+)
+def test_names_that_others_changed_tell_the_same(name: str, report_type: str, listed: str) -> None:
+    """A prefix, other separators, a number in front or behind, or a name of earlier years."""
+    info = info_from_filename(name, KNOWN)
+    assert (info.day, info.type, info.list) == (date(2024, 1, 31), report_type, listed)
+
+
+@pytest.mark.parametrize("name", ["scan_ssl_new", "my_scan_ssl"])
+def test_a_new_type_is_not_taken_for_a_known_one(name: str) -> None:
+    """Though its name begins or ends as that of one."""
+    assert info_from_filename(f"2024-01-31-{name}-example.csv", KNOWN).type == name

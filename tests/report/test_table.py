@@ -217,7 +217,7 @@ def test_surplus_cells_are_kept(read: Reading) -> None:
 
 def test_every_row_is_as_long_as_the_header(read: Reading) -> None:
     """Whatever the row, its list has one cell for each name."""
-    result = read("a,b,c\n\n1\n1,2\n1,2,3\n1,2,3,4\n,,\n")
+    result = read("a,b,c\n\n1\n1,2\n1,2,3\n1,2,3,4\n,x,\n")
     assert [len(row) for row in result.rows] == [len(result.header)] * 5
 
 
@@ -403,3 +403,48 @@ def test_any_bytes_give_rows_or_a_refusal(
         assert len(row) == len(result.header)
         "".join(row).encode()
         assert "\0" not in "".join(row)
+
+
+@pytest.mark.parametrize("row", [",,", '"","",""', " , ,\t", "\0,,", ",,,,", '"\n",,'])
+def test_rows_without_content_are_counted_and_left_out(read: Reading, row: str) -> None:
+    """Spreadsheets leave them behind; they have no number and are no finding."""
+    result = read(f"a,b,c\n1,2,3\n{row}\n{row}\n,x,\n")
+    assert result.cells == [["1", "2", "3"], ["", "x", ""]]
+    assert result.warnings.counts()["row without any content, left out"] == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "delimiter"),
+    [("sep=,", ","), ("sep=;", ";"), ("SEP=\t", "\t"), ('"sep=|"', "|"), ("sep=;;;;", ";")],
+)
+def test_spreadsheets_line_before_the_header_is_skipped_and_named(
+    read: Reading, line: str, delimiter: str
+) -> None:
+    """It says what the columns are divided by, whatever that is."""
+    rows = [["timestamp", "ip"], ["2024-01-31 00:00:01", "192.0.2.1"]]
+    text = "\r\n".join(["", line, *map(delimiter.join, rows)])
+    result = read(text)
+    assert result.header[:2] == ("timestamp", "ip")
+    assert result.cells == [rows[1]]
+    assert "a spreadsheet's line before the header, sep=, left out" in result.warnings.counts()
+
+
+def test_delimiter_that_the_header_has_not_is_not_believed(read: Reading) -> None:
+    """Somebody saved the table anew and left the line as it was."""
+    assert read("sep=;\nip,tag\n192.0.2.1,x\n").cells == [["192.0.2.1", "x"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"\x1f\x8b\x08" + bytes(20), "in .tgz"),
+        (b"x.csv" + bytes(252) + b"ustar\x0000" + bytes(300), "rename it to end in .tar"),
+        (b"BZh91AY" + bytes(20), "unpack it"),
+        (b"\xfd7zXZ\x00" + bytes(20), "unpack it"),
+    ],
+)
+def test_archives_under_another_name_are_named(read: Reading, content: bytes, advice: str) -> None:
+    """With an advice that works."""
+    with pytest.raises(ReportUnreadableError, match="archive") as caught:
+        read(content)
+    assert advice in str(caught.value)

@@ -53,6 +53,11 @@ def _with(stix_object: StixObject, score: int | None = None, *labels: str) -> St
     return stix_object | added | ({} if score is None else {"x_opencti_score": score})
 
 
+_SEEN = {
+    "description": "An example, seen on 2024-01-31.",
+    "valid_from": DAY,
+    "valid_until": "2024-03-01T00:00:00.000Z",
+}
 _IP = _with(ipv4_addr(ORIGIN, "192.0.2.1"), 60, "exposed")
 _IP6 = _with(ipv6_addr(ORIGIN, "2001:db8::1"), None, "exposed")
 _DOMAIN = _with(domain_name(ORIGIN, "www.example.com"), None, "exposed")
@@ -128,9 +133,12 @@ EXAMPLES: dict[str, StixObject] = {
     "malware": malware(ORIGIN, "examplebot"),
     "country": country(ORIGIN, code="NL", name="Netherlands"),
     "attack pattern": attack_pattern(ORIGIN, "T1110.001"),
-    "indicator": indicator(ORIGIN, _IP, valid_from=DAY, score=80),
+    "indicator": indicator(ORIGIN, _IP, **_SEEN, score=80),
     "indicator with quotes": indicator(
-        ORIGIN, url(ORIGIN, "https://www.example.com/it's\\"), valid_from=DAY
+        ORIGIN, url(ORIGIN, "https://www.example.com/it's\\"), **_SEEN
+    ),
+    "indicator of a file": indicator(
+        ORIGIN, file(ORIGIN, hashes={"MD5": "ab" * 16, "SHA-256": "cd" * 32}), **_SEEN
     ),
     "relationship": relationship(ORIGIN, "resolves-to", _DOMAIN["id"], _IP["id"], created=DAY),
     "report": _REPORT,

@@ -208,10 +208,18 @@ def test_an_indicator_escapes_the_value() -> None:
     assert EXAMPLES["indicator"]["x_opencti_main_observable_type"] == "IPv4-Addr"
 
 
+def test_an_indicator_of_a_file_is_of_its_best_hash() -> None:
+    """Others have the same file under the same hash."""
+    found = EXAMPLES["indicator of a file"]
+    assert found["pattern"] == f"[file:hashes.'SHA-256' = '{'cd' * 32}']"
+    assert (found["name"], found["x_opencti_main_observable_type"]) == ("cd" * 32, "StixFile")
+
+
 def test_an_indicator_of_another_kind_is_refused() -> None:
-    """Only addresses, domain names and URLs are infrastructure."""
+    """Only addresses, domain names, URLs and files are looked for."""
+    mac = mac_addr(ORIGIN, "00:00:5e:00:53:01")
     with pytest.raises(KeyError):
-        indicator(ORIGIN, mac_addr(ORIGIN, "00:00:5e:00:53:01"), valid_from=DAY)
+        indicator(ORIGIN, mac, description="-", valid_from=DAY, valid_until=DAY)
 
 
 def test_a_relationship_to_itself_is_refused() -> None:

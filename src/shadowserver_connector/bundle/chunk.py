@@ -145,6 +145,7 @@ def _references(stix: Mapping[str, Any]) -> set[str]:
 
 
 _IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
+_INDICATOR: Final = LAYER["indicator"]
 
 HELD_BYTES: Final = 32 * 1024 * 1024
 """Size of the chunks that wait for the end of the first part."""
@@ -396,7 +397,8 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     plain = _LabelWriter(b',"labels":')
     labels = content.labels
     for made in content.objects.values():
-        end = observable.end(labels.get(made.id))
+        writer = plain if made.layer == _INDICATOR else observable
+        end = writer.end(labels.get(made.id))
         if made.score is not None:
             end = b',"x_opencti_score":%d' % made.score + end
         layers[made.layer].append(Encoded(made.id, made.body + end))

@@ -94,9 +94,9 @@ RDNS = (
 
 ROLES = frozenset(
     [
-        *("time", "severity", "tags", "protocol", "application"),
+        *("time", "severity", "tags", "protocol", "application", "scheme"),
         *("ip", "network", "public_address", "port", "asn", "as_name"),
-        *("country", "region", "city", "naics", "sector"),
+        *("country", "region", "city", "naics", "sic", "sector"),
         *("hostname", "hostname_source", "domain", "mac"),
         *("url", "url_part", "user_agent", "email", "account"),
         *("malware", "activity", "cve", "attack_id"),
@@ -107,7 +107,7 @@ ROLES = frozenset(
         *(f"x509.{side}.{rdn}" for side in ("issuer", "subject") for rdn in RDNS),
         *("ssh.public_key", "ssh.sha256", "ssh.md5", "ssh.algorithm"),
         *("software.vendor", "software.product", "software.short_name", "software.version"),
-        "software.cpe",
+        *("software.cpe", "software.kind"),
         *("count", "first_seen", "last_seen"),
         *("secret", "internal", "text"),
     ]
@@ -116,9 +116,9 @@ ROLES = frozenset(
 
 EXCLUSIVE_ROLES = frozenset(
     [
-        *("time", "severity", "tags", "protocol", "application"),
+        *("time", "severity", "tags", "protocol", "application", "scheme"),
         *("ip", "network", "public_address", "port", "asn", "as_name"),
-        *("country", "region", "city", "naics", "sector"),
+        *("country", "region", "city", "naics", "sic", "sector"),
         *("hostname_source", "first_seen", "last_seen", "count"),
         *(role for role in ROLES if role.startswith(("file.", "x509.", "software.", "ssh."))),
     ]
@@ -163,6 +163,29 @@ class Column:
     """One of ``PARTS`` where the column itself says what its cells are for a finding."""
 
 
+INDICATOR: Final = ("others", "content", "never")
+"""What of a party may be an Indicator: what is not the subscriber's; besides, what is malware
+itself, wherever it lies; nothing."""
+
+INDICATED: Final = ("address", "name", "url", "file")
+"""Kinds of observables that an Indicator can be of."""
+
+_CONTENT: Final = frozenset(["url", "file"])
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a party does."""
+
+    name: str
+    text: str
+    """Readable, completes "it ...": ``attacks others``."""
+    scored: bool
+    """Whether something malicious runs there."""
+    indicator: str
+    """One of ``INDICATOR``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a party is in a report type."""
@@ -170,12 +193,18 @@ class Meaning:
     name: str
     text: str
     """Readable: ``exposed asset``."""
+    does: Deed
     own: bool
-    """It belongs to the subscriber."""
-    malicious: bool
-    """Indicators are allowed."""
+    """It belongs to the subscriber, or to somebody whom he is responsible for."""
+    described: bool
+    """Whether a row's tags and malware are about it."""
     score: int | None = None
-    """Score of its addresses, names and URLs: the same for all that are malicious, or ``None``."""
+    """Score of its addresses, names, URLs and files: one number, or ``None`` without a score."""
+
+    def indicates(self, kind: str) -> bool:
+        """Tell whether an observable of this kind, one of ``INDICATED``, may be an Indicator."""
+        allowed = self.does.indicator
+        return allowed != "never" and (not self.own or (allowed == "content" and kind in _CONTENT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +225,6 @@ class Family:
     """What was seen of the subject of a row: ``called a botnet's controller``."""
     todo: str
     """What to do about it."""
-    earlier: tuple[str, ...] = ()
-    """Names that report types of this family had in earlier years, where overrides need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +262,10 @@ class ReportType:
     """What was seen of the subject of a row: ``called a botnet's controller``."""
     todo: str = ""
     """What to do about it: ``switch it off``."""
+    application_in: tuple[str, ...] = ()
+    """Columns that tell the application protocol besides what they are there for: ``tag``."""
+    malware_in_tags: bool = False
+    """Whether tags name the malware where a file has no column for it."""
 
     def product_of(self, version: str) -> str:
         """Return the product that a version cell of group ``service`` is about; may be empty.
@@ -308,6 +339,10 @@ class Catalogue:
 
     types: Mapping[str, ReportType]
     meanings: Mapping[str, Meaning]
+    party_meanings: Mapping[str, str]
+    """Party -> name of its meaning in types that do not say otherwise."""
+    valid_days: Mapping[str, int]
+    """Kind of observable, one of ``INDICATED`` -> days that an Indicator of it is valid for."""
     families: Mapping[str, Family]
     activities: Activities
     """Cells of columns of malware that name a deed or a list, not a malware."""
@@ -330,6 +365,14 @@ class Catalogue:
     """Prefix of a column's name -> party, where they differ (``http_referer`` -> ``referer``)."""
     siblings: Mapping[str, str]
     """IPv6 report type -> the IPv4 one that it is derived from."""
+    lasting: frozenset[str]
+    """Tags that stay on observables as labels."""
+    protocols: frozenset[str]
+    """Names of application protocols, in lower case, words joined by hyphens."""
+    earlier_types: Mapping[str, str]
+    """Name that a report type had in earlier years -> its name."""
+    earlier_columns: Mapping[str, Mapping[str, str]]
+    """Glob over report types -> name that a column of theirs had in earlier years -> its name."""
     findings: FindingRules
     """What the cells of a finding are where a column does not say so."""
     links: tuple[LinkKind, ...]
@@ -345,6 +388,7 @@ class Catalogue:
         Given a file's header, the primary is a party that has an address in it: files of earlier
         years call an infected asset ``ip``, where today's call it ``src_ip``.
         """
+        name = self.earlier_types.get(name, name)
         report_type = self.types.get(name) or self._unknown(name)
         columns = [self.column(name, column) for column in header]
         addressed = [column.party for column in columns if column.role in ADDRESS_ROLES]
@@ -352,6 +396,11 @@ class Catalogue:
         if report_type.primary in addressed or not (report_type.primary and candidates):
             return report_type
         return replace(report_type, primary=candidates[0])
+
+    @property
+    def type_names(self) -> Mapping[str, str]:
+        """Every name that a known report type has or had -> its name."""
+        return {**self.earlier_types, **{name: name for name in self.types}}
 
     def _unknown(self, name: str) -> ReportType:
         family = self._family_of(name)
@@ -376,15 +425,26 @@ class Catalogue:
     def column(self, report_type: str, name: str) -> Column:
         """Return how a column is read in a report type.
 
-        The type's override first, then the published column, then a name that says secret, then a
-        naming pattern; a column that nothing is known of has role ``text``.
+        What it is called today first, then the type's override, then the published column, then a
+        name that says secret, then a naming pattern; a column that nothing is known of has role
+        ``text``.
         """
+        report_type = self.earlier_types.get(report_type, report_type)
         aliases = {report_type, self.siblings.get(report_type, report_type)}
+        today = self._name_of_today(aliases, name)
+        if today != name:
+            return replace(self.column(report_type, today), name=name)
         for glob, column in self.overrides.get(name, ()):
             if any(fnmatchcase(alias, glob) for alias in aliases):
                 return column
         published = self.columns.get(name)
         return published if published is not None else self._by_pattern(name)
+
+    def _name_of_today(self, aliases: Iterable[str], name: str) -> str:
+        for glob, names in self.earlier_columns.items():
+            if name in names and any(fnmatchcase(alias, glob) for alias in aliases):
+                return names[name]
+        return name
 
     def is_report(self, columns: Iterable[Column]) -> bool:
         """Tell whether a table of these columns is a report: one of them at least has a role.
@@ -403,6 +463,11 @@ class Catalogue:
         meaning = report_type.parties.get(column.party, "")
         return column.finding or self.findings.part(column.role, meaning)
 
+    def meaning(self, report_type: ReportType, party: str) -> Meaning:
+        """Return what a party is in a report type."""
+        usual = self.party_meanings.get(party, "other")
+        return self.meanings[report_type.parties.get(party, usual)]
+
     def columns_of(self, report_type: str) -> tuple[str, ...]:
         """Return a type's columns in published order; none for an unknown type."""
         return self.layouts.get(report_type, ())
@@ -413,8 +478,10 @@ class Catalogue:
         return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
 
     def located(self, report_type: str) -> frozenset[str]:
-        """Return the parties of which a known type has an address, a URL or a name."""
-        columns = (self.column(report_type, name) for name in self.columns_of(report_type))
+        """Return the parties of which a known type has, or had, an address, a URL or a name."""
+        earlier = self.earlier_columns.get(report_type, {})
+        names = (*self.columns_of(report_type), *earlier)
+        columns = (self.column(report_type, name) for name in names)
         return frozenset(column.party for column in columns if column.role in LOCATING_ROLES)
 
     def _family_of(self, report_type: str) -> Family:

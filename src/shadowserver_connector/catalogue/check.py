@@ -10,6 +10,7 @@ from typing import Final
 from shadowserver_connector.catalogue.catalogue import (
     EXCLUSIVE_ROLES,
     IDENTITY,
+    INDICATOR,
     LINK_ENDS,
     LINK_SAYERS,
     PARTS,
@@ -34,7 +35,7 @@ def check(catalogue: Catalogue) -> None:
     """
     for find in (
         *(_roles, _activities, _families, _types, _layouts, _overrides, _patterns),
-        *(_findings, _links),
+        *(_meanings, _findings, _links, _earlier),
     ):
         for complaint in find(catalogue):
             raise CatalogueError(complaint)
@@ -44,6 +45,19 @@ def _roles(catalogue: Catalogue) -> Iterator[str]:
     for where, column in _readings(catalogue):
         if column.role not in ROLES:
             yield f"{where}: unknown role {column.role}; see ROLES in catalogue/catalogue.py"
+
+
+def _meanings(catalogue: Catalogue) -> Iterator[str]:
+    for meaning in catalogue.meanings.values():
+        deed = meaning.does
+        where = f"meanings.toml: deeds.{deed.name}:"
+        if deed.indicator not in INDICATOR:
+            yield f"{where} indicator {deed.indicator} is none of {', '.join(INDICATOR)}"
+        if deed.indicator != "never" and not deed.scored:
+            yield f"{where} an Indicator, but no score"
+    for party, name in catalogue.party_meanings.items():
+        if name not in catalogue.meanings:
+            yield f"meanings.toml: parties: {party}: no meaning {name}"
 
 
 def _findings(catalogue: Catalogue) -> Iterator[str]:
@@ -84,6 +98,25 @@ def _links(catalogue: Catalogue) -> Iterator[str]:
                 )
                 if first is not kind:
                     yield f"{where} never reached: {first.name} stands before it and fits {target}"
+
+
+def _earlier(catalogue: Catalogue) -> Iterator[str]:
+    for name, today in catalogue.earlier_types.items():
+        if today not in catalogue.types:
+            yield f"earlier.toml: types: {name}: no type {today} in report_types.toml"
+        if name in catalogue.types:
+            yield f"earlier.toml: types: {name}: a type of report_types.toml is called so"
+    for glob, names in catalogue.earlier_columns.items():
+        fitting = [t for t in _bases(catalogue) if fnmatchcase(t.name, glob)]
+        if not fitting:
+            yield f"earlier.toml: columns: {glob}: no known report type is so named"
+        for name, today in names.items():
+            where = f"earlier.toml: columns: {glob}: {name}"
+            if today not in catalogue.columns:
+                yield f"{where}: no column {today} in columns.toml"
+            for report_type in fitting:
+                if name in catalogue.layouts[report_type.name]:
+                    yield f"{where}: {report_type.name} has a column of this name today"
 
 
 def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column | Pattern]]:
@@ -151,6 +184,9 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
             yield f"{where} party {party} has no ip, url or domain column in layouts.toml"
         for party in addressed - report_type.parties.keys():
             yield f"{where} nothing says what party {party} is"
+        for name in report_type.application_in:
+            if name not in catalogue.layouts[report_type.name]:
+                yield f"{where} application_in {name} is no column in layouts.toml"
         services = [
             column.role
             for column in _read(catalogue, report_type.name)
@@ -183,7 +219,7 @@ def _layouts(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _overrides(catalogue: Catalogue) -> Iterator[str]:
-    earlier = [name for family in catalogue.families.values() for name in family.earlier]
+    earlier = set(catalogue.earlier_types.values())
     for name, readings in catalogue.overrides.items():
         having = [t.name for t in _bases(catalogue) if name in catalogue.layouts[t.name]]
         for glob, column in readings:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from shadowserver_connector.catalogue.catalogue import (
+    INDICATED,
     Activities,
     Catalogue,
     Codes,
     Column,
+    Deed,
     Family,
     FindingRules,
     LinkKind,
@@ -87,6 +89,10 @@ class Entry:
         lists = Entry(self.file, f"{self.name}.{field}", value)
         return {text: name for name in value for text in lists.texts(name)}
 
+    def all_texts(self) -> dict[str, str]:
+        """Take all fields, each of which must be a text."""
+        return {name: self.text(name) for name in list(self._fields)}
+
     def has(self, field: str) -> bool:
         """Tell whether a field is there and not yet taken."""
         return field in self._fields
@@ -108,6 +114,8 @@ SECTION = 1000
 """Orders kept for one section of columns: far more than there are columns in one."""
 HIGHEST_SCORE = 100
 """OpenCTI's."""
+_LONGEST_VALID = 3650
+"""Days."""
 KINDS_OF_ACTIVITIES = ("deeds", "places", "classes", "services", "weaknesses")
 """Lists of words in ``activities.toml``."""
 
@@ -124,13 +132,23 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
     families = {family.name: family for family in map(_family, top["families.toml"].entries())}
     layouts = _layouts(top["layouts.toml"])
     types, siblings = _types(top["report_types.toml"], families)
-    score = top["meanings.toml"].number("malicious_score", HIGHEST_SCORE)
+    means = documents["meanings.toml"]
+    score = top["meanings.toml"].number("score", HIGHEST_SCORE)
+    deeds = {
+        each.name: each
+        for each in map(_deed, Entry("meanings.toml", "deeds", means["deeds"]).entries())
+    }
     settings = Entry("patterns.toml", "settings", documents["patterns.toml"]["settings"])
     secrets = Entry("patterns.toml", "secrets", documents["patterns.toml"]["secrets"])
     named = Entry("patterns.toml", "patterns", documents["patterns.toml"]["patterns"])
     catalogue = Catalogue(
         types=types,
-        meanings={entry.name: _meaning(entry, score) for entry in top["meanings.toml"].entries()},
+        meanings={
+            entry.name.partition(".")[2]: _meaning(entry, deeds, score)
+            for entry in Entry("meanings.toml", "meanings", means["meanings"]).entries()
+        },
+        party_meanings=Entry("meanings.toml", "parties", means["parties"]).all_texts(),
+        valid_days=_valid_days(Entry("meanings.toml", "valid_days", means["valid_days"])),
         families=families,
         activities=_activities(
             Entry("activities.toml", "activities", documents["activities.toml"])
@@ -145,6 +163,17 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         prefixes=settings.table("parties"),
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
         siblings=siblings,
+        lasting=_words(top["labels.toml"], "lasting"),
+        protocols=_protocols(top["protocols.toml"], types.values()),
+        earlier_types=Entry(
+            "earlier.toml", "types", documents["earlier.toml"]["types"]
+        ).all_texts(),
+        earlier_columns={
+            entry.name.partition(".")[2]: entry.all_texts()
+            for entry in Entry(
+                "earlier.toml", "columns", documents["earlier.toml"]["columns"]
+            ).entries()
+        },
         findings=_findings(documents["findings.toml"]),
         links=tuple(map(_link, top["links.toml"].entries())),
         codes=_codes(top["codes.toml"]),
@@ -174,6 +203,20 @@ def _activities(top: Entry) -> Activities:
     activities = Activities(words, top.texts("forms"), frozenset(top.texts("families")))
     top.done()
     return activities
+
+
+def _words(top: Entry, field: str) -> frozenset[str]:
+    words = top.texts(field)
+    top.done()
+    for word in words:
+        if word != word.lower() or " " in word or "_" in word:
+            raise top.error(f"{word}: written in lower case, words joined by hyphens")
+    return frozenset(words)
+
+
+def _protocols(top: Entry, types: Iterable[ReportType]) -> frozenset[str]:
+    names = _words(top, "names")
+    return names | {each.application for each in types if each.application}
 
 
 def _findings(document: Mapping[str, Any]) -> FindingRules:
@@ -219,10 +262,37 @@ def _codes(top: Entry) -> Codes:
     return Codes(tuple(words), malware)
 
 
-def _meaning(entry: Entry, score: int) -> Meaning:
-    meaning = Meaning(entry.name, entry.text("text"), entry.flag("own"), entry.flag("malicious"))
+def _deed(entry: Entry) -> Deed:
+    deed = Deed(
+        entry.name.partition(".")[2],
+        entry.text("text"),
+        entry.flag("scored"),
+        entry.text("indicator"),
+    )
     entry.done()
-    return replace(meaning, score=score) if meaning.malicious else meaning
+    return deed
+
+
+def _meaning(entry: Entry, deeds: Mapping[str, Deed], score: int) -> Meaning:
+    does = entry.text("does")
+    if does not in deeds:
+        raise entry.error(f"does {does} is none of {', '.join(deeds)}")
+    meaning = Meaning(
+        name=entry.name.partition(".")[2],
+        text=entry.text("text"),
+        does=deeds[does],
+        own=entry.flag("own"),
+        described=entry.flag("described", default=True),
+        score=score if deeds[does].scored else None,
+    )
+    entry.done()
+    return meaning
+
+
+def _valid_days(entry: Entry) -> dict[str, int]:
+    days = {kind: entry.number(kind, _LONGEST_VALID) for kind in INDICATED}
+    entry.done()
+    return days
 
 
 def _family(entry: Entry) -> Family:
@@ -237,7 +307,6 @@ def _family(entry: Entry) -> Family:
         traffic=entry.text("traffic"),
         seen=entry.text("seen"),
         todo=entry.text("todo"),
-        earlier=entry.texts("earlier"),
     )
     entry.done()
     return family
@@ -372,6 +441,8 @@ def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
         short=entry.text("short"),
         seen=entry.text("seen", family.seen),
         todo=entry.text("todo", family.todo),
+        application_in=entry.texts("application_in"),
+        malware_in_tags=entry.flag("malware_in_tags", default=False),
     )
     entry.done()
     return report_type
@@ -387,6 +458,9 @@ FILES = (
     "columns.toml",
     "overrides.toml",
     "patterns.toml",
+    "earlier.toml",
+    "labels.toml",
+    "protocols.toml",
     "layouts.toml",
     "report_types.toml",
 )

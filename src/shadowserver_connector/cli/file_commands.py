@@ -94,7 +94,7 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
         outcome.info.day.isoformat(),
         outcome.info.type,
         outcome.severity,
-        outcome.rows,
+        outcome.rows - outcome.empty,
         sum(outcome.objects.values()),
         folder.name,
         *(outcome.over_time or {}).values(),
@@ -102,7 +102,7 @@ def _row(outcome: Outcome, out: Path) -> tuple[object, ...]:
 
 
 def _print_sums(outcomes: Sequence[Outcome]) -> None:
-    rows = sum(outcome.rows for outcome in outcomes)
+    rows = sum(outcome.rows - outcome.empty for outcome in outcomes)
     objects = sum(sum(outcome.objects.values()) for outcome in outcomes)
     sums = ((len(outcomes), "report"), (rows, "finding"), (objects, "object"))
     err.print(f"{', '.join(counted(*each) for each in sums)}.")

@@ -190,7 +190,7 @@ def _row(sent: Outcome) -> tuple[object, ...]:
         sent.info.day.isoformat(),
         sent.info.type,
         sent.severity,
-        sent.rows,
+        sent.rows - sent.empty,
         sum(sent.objects.values()),
         sent.info.file,
     )

@@ -12,6 +12,7 @@ from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, CellObjects
 from shadowserver_connector.mapping.objects.links import type_of
+from shadowserver_connector.mapping.objects.threats import RowLabels
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
 from shadowserver_connector.report.parse_warnings import ParseWarnings
@@ -120,20 +121,27 @@ class RowMapper:
         added = []
         sent: set[str] = set()
         known: CellObjects | None = None
-        known_labels: Labels | None = None
+        known_labels: RowLabels | None = None
         known_recurs = False
         for number, row, times in rows:
             recurs = bool(self._verdicts) and self._verdicts[number - 1] == RECURRING
             stable = self._parts(self._without_moving(row)) if self._moving else self._parts(row)
             part = stable if recurs or not self._moving else self._parts(row)
-            labels = plan.labels.of(row[plan.tags] if plan.tags is not None else "")
+            labels = plan.labels.of(row)
             # The rows of a host mostly say the same of it.
             if part is not known or labels is not known_labels or recurs is not known_recurs:
                 _update(finding.objects, part)
                 if self._verdicts:
                     (finding.recurring if recurs else sent).update(part.objects)
-                finding.tags.append((part.tagged, labels))
+                finding.tags.append((part.tagged, labels.lasting))
+                if part.labelled:
+                    finding.tags.append((part.labelled, plan.labels.base))
+                if part.indicators:
+                    finding.tags.append((part.indicators, labels.all))
                 known, known_labels, known_recurs = part, labels, recurs
+            if recurs and part.indicators and self._due[number - 1]:
+                # It ends some day, unless it is said again that it does not.
+                sent.update(part.indicators)
             bad = part.bad
             if traffic is not None and not (recurs and plan.traffic_moves):
                 seen, wrong = traffic.build(row, part.addresses)
@@ -141,7 +149,7 @@ class RowMapper:
                     finding.objects[seen.id] = seen
                     if self._verdicts:
                         (finding.recurring if recurs else sent).add(seen.id)
-                    finding.tags.append(((seen.id,), labels))
+                    finding.tags.append(((seen.id,), labels.lasting))
                 bad += wrong
             for at, reader in plan.unused:
                 reading = reader.read(row[at])
@@ -156,8 +164,10 @@ class RowMapper:
             if observing and part.observables:
                 refs = self._observables(part, stable)
                 waits = recurs and not self._due[number - 1]
-                finding.observed.append(ObservedDraft(refs, first, last, seen_times, labels, waits))
-            added.append(_Added(time, labels, part.noted, recurs))
+                finding.observed.append(
+                    ObservedDraft(refs, first, last, seen_times, labels.all, waits)
+                )
+            added.append(_Added(time, labels.all, part.noted, recurs))
         finding.recurring -= sent
         return added
 
@@ -193,6 +203,8 @@ class RowMapper:
         observables: list[str] = []
         noted: list[tuple[str, ...]] = []
         tagged: list[tuple[str, ...]] = []
+        labelled: list[tuple[str, ...]] = []
+        indicators: list[tuple[str, ...]] = []
         ends: dict[str, list[str]] = {}
         left_out = 0
         for part in parts:
@@ -212,6 +224,10 @@ class RowMapper:
                 noted.append(part.noted)
             if part.tagged:
                 tagged.append(part.tagged)
+            if part.labelled:
+                labelled.append(part.labelled)
+            if part.indicators:
+                indicators.append(part.indicators)
             whole.scored = whole.scored or part.scored
             whole.addresses += part.addresses
         own = len(objects)
@@ -222,6 +238,8 @@ class RowMapper:
         whole.observables = tuple(sorted(set(observables)))
         whole.noted = _joined(noted)
         whole.tagged = _joined(tagged)
+        whole.labelled = _joined(labelled)
+        whole.indicators = _joined(indicators)
         whole.size += _PLACE_BYTES * own + _RELATIONSHIP_BYTES * (len(objects) - own)
         return whole
 

@@ -27,8 +27,8 @@ from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_nam
 from shadowserver_connector.report.parse_warnings import printable
 from shadowserver_connector.report.report_files import ReportFile, find_reports, shown_path
 
-_ENDINGS: Final = (".csv", ".gz", ".zip")
-_ENDING: Final = re.compile(r"(\.csv)?\.(csv|gz|zip)$", re.IGNORECASE)
+_ENDINGS: Final = (".csv", ".gz", ".zip", ".tar", ".tgz")
+_ENDING: Final = re.compile(r"(\.(csv|tar))?\.(csv|gz|zip|tar|tgz)$", re.IGNORECASE)
 _REASON: Final = ".reason"
 _CHUNK: Final = 1 << 20
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

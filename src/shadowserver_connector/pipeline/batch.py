@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from datetime import date
 from functools import partial
@@ -27,7 +27,13 @@ from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.conversions import Conversion, submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
-from shadowserver_connector.report.info import ReportInfo, has_day, info_from_filename
+from shadowserver_connector.report.info import (
+    ReportInfo,
+    day_in_name,
+    info_from_filename,
+    type_in_name,
+    without_extension,
+)
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.report_files import ReportFile, find_reports, unreadable
 from shadowserver_connector.report.table import open_table
@@ -42,14 +48,25 @@ _END: Final = "2100"
 def job_of(file: ReportFile) -> Job:
     """Return what to convert; the day of a file without one in its name is its first row's.
 
+    Where a member of an archive does not say of what type it is, the archive's own name counts.
+
     Raises ``ReportUnreadableError`` or ``NotReadyError`` where neither tells.
     """
-    known = load_catalogue().types
+    known = load_catalogue().type_names
+    name = _telling_name(file, known)
     try:
-        day = None if has_day(file.name) else _first_day(file.path, file.name)
+        day = day_in_name(name) or day_in_name(file.name) or _first_day(file.path, file.name)
     except OSError as error:
         raise unreadable(file.original, error) from error
-    return file.path, info_from_filename(file.name, known, day)
+    return file.path, info_from_filename(name, known, day)
+
+
+def _telling_name(file: ReportFile, known: Mapping[str, str]) -> str:
+    """Return the name of a file, or its archive's where only that tells the type."""
+    if not file.archive or type_in_name(file.name, known) or not type_in_name(file.archive, known):
+        return file.name
+    stem = without_extension(file.archive)
+    return f"{stem}.csv" if file.is_alone else f"{stem}-{file.name}"
 
 
 def _first_day(path: Path, name: str) -> date | None:

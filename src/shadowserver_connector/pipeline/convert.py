@@ -87,6 +87,8 @@ _ROOMY: Final = 500
 
 TOO_LARGE: Final = "objects or references that no message has room for, left out"
 
+UNKNOWN_TYPE: Final = "a report type that is not known, read by the rules of its family"
+
 ARTIFACT_INLINE: Final = 8 * MIB
 """Bytes up to which a file travels in its Artifact; a sink brings in larger ones itself."""
 
@@ -118,6 +120,8 @@ def convert_report(
         sorted_by_host() as rows,
     ):
         plan = compile_for(table.header, info, options)
+        if not plan.context.report_type.known:
+            warnings.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
         statistics = RowStatistics()
         over_time = None if comparison is None else OverTime(comparison)
         wanted = count_rows(table.rows(), plan, statistics, warnings, over_time)
@@ -131,7 +135,7 @@ def convert_report(
             report_text(info, report_type, statistics, facts, said, options, over_time),
             case_text(info, report_type, statistics, facts, options, over_time),
         )
-        containers = _containers(info, plan, statistics.highest, texts)
+        containers = _containers(info, plan, statistics, texts)
         artifact = _artifact(path, info, facts, plan)
         send = _telling(comparison, containers, tally.emit)
         send(_first_chunk(artifact, containers))
@@ -151,7 +155,7 @@ def convert_report(
     return Outcome(
         info=info,
         severity=statistics.highest,
-        rows=statistics.rows,
+        rows=statistics.rows + table.empty_rows,
         noted=statistics.kept - statistics.recurring - merged,
         merged=merged,
         skipped=statistics.recurring,
@@ -160,6 +164,7 @@ def convert_report(
         chunks=tally.chunks,
         objects=dict(sorted(tally.objects.items())),
         recurring=tally.recurring,
+        empty=table.empty_rows,
         size=facts.size,
         sha256=facts.sha256,
         oddities=warnings.counts(),
@@ -216,8 +221,12 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         day=day,
         report_type=report_type,
         meanings=catalogue.meanings,
+        party_meanings=catalogue.party_meanings,
+        valid_days=catalogue.valid_days,
         activities=catalogue.activities,
         codes=catalogue.codes,
+        lasting=catalogue.lasting,
+        protocols=catalogue.protocols,
         options=options,
         links=Links(catalogue.links, options, joined=joins_parties(columns, report_type)),
         encode=Encoders(origin, day),
@@ -230,7 +239,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
 
 
 def _containers(
-    info: ReportInfo, plan: Plan, severity: str, texts: tuple[str, str]
+    info: ReportInfo, plan: Plan, statistics: RowStatistics, texts: tuple[str, str]
 ) -> ReportContainers:
     context = plan.context
     description, case_description = texts
@@ -248,7 +257,8 @@ def _containers(
         case_description=case_description,
         file_name=info.file,
         labels=plan.labels.base,
-        severity=severity,
+        tags=statistics.frequent_tags(),
+        severity=statistics.highest,
         options=options,
         encode=context.encode,
         link=f"{options.download_url}{info.id}" if options.link_download and info.id else None,
@@ -268,6 +278,10 @@ def _artifact(path: Path, info: ReportInfo, facts: FileFacts, plan: Plan) -> Enc
         },
         file_name=info.file,
         payload=path.read_bytes() if facts.size <= ARTIFACT_INLINE else None,
+        description=(
+            f"The file of Shadowserver's report {plan.context.report_type.title} of {info.day}, "
+            f"unchanged: {info.file}"
+        ),
     )
     return Encoded(stix["id"], orjson.dumps(stix))
 

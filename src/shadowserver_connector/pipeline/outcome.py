@@ -29,7 +29,7 @@ class Failure:
 class Outcome:
     """Counts of one converted report.
 
-    ``rows == noted + merged + skipped + filtered + cut`` always holds.
+    ``rows == noted + merged + skipped + filtered + cut + empty`` always holds.
     """
 
     info: ReportInfo
@@ -62,6 +62,8 @@ class Outcome:
     """Rows of findings that recur, and of which nothing is sent and nothing referred to."""
     recurring: int = 0
     """Objects that are only referred to, as OpenCTI was sent them on an earlier day."""
+    empty: int = 0
+    """Rows without any content."""
     over_time: Mapping[str, int] | None = None
     """Findings by verdict (`history.comparison`), and gone; ``None`` without a history."""
 

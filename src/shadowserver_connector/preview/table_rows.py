@@ -56,7 +56,7 @@ def facet_reader(plan: Plan) -> Callable[[Row], Facets]:
     time_of = _remembered(partial(_time, end=plan.context.end))
     asn_at = first_column(plan.columns, "asn", primary)
     country_at = first_column(plan.columns, "country", primary)
-    tags_at = plan.tags
+    tags_at = first_column(plan.columns, "tags")
     named = [index for index, column in enumerate(plan.columns) if column.role in ("cve", "tags")]
 
     def read(row: Row) -> Facets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -78,9 +78,12 @@ TYPE_CHARACTERS = 64
 _SPECIAL = "special"
 """Shadowserver's type for reports that are issued once, and whose files are named freely."""
 
-_EXTENSION = re.compile(r"(\.(csv|tsv|txt|gz|zip))+$", re.IGNORECASE)
+_EXTENSION = re.compile(r"(\.(csv|tsv|txt|gz|zip|tgz|tar))+$", re.IGNORECASE)
 _DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})-")
+_DAY_ANYWHERE = re.compile(r"(?<![0-9])(20[0-9]{2})([-_.]?)([0-9]{2})\2([0-9]{2})(?![0-9])")
 _NO_TYPE = re.compile(r"[\W_]+")
+_BETWEEN_WORDS = r"[-_. ]"
+_EDGES = "-_. "
 _UNSAFE = re.compile(r"[^\w.,=@+()\[\]-]+")
 _DUPLICATE_MARK = re.compile(r"[ _]?\(\d+\)$")
 
@@ -100,45 +103,94 @@ def safe_name(name: str) -> str:
     return base or "report.csv"
 
 
-def info_from_filename(
-    name: str, known_types: Collection[str], fallback_day: date | None = None
-) -> ReportInfo:
-    """Read day, type and list from a name as Shadowserver gives it.
+def without_extension(name: str) -> str:
+    """Return a file name without what it ends in as a report or an archive."""
+    return _DUPLICATE_MARK.sub("", _EXTENSION.sub("", name))
 
-    Names are ``2024-01-31-scan_ssl-example_org.csv`` or ``2024-01-31-scan_ssl-1234-example.csv``,
-    also with ``.csv.gz`` or ``.zip``. The longest known type that fits wins; an unknown type is
-    the part up to the next hyphen. Where that is a number, the name is a free one, such as
-    ``2024-01-31-2023-12-scan-example.csv``: a special report's. A name without a day, such as
-    ``scan_ssh.csv``, gets ``fallback_day``; unless it begins with a known type, nothing says where
-    its type ends, and the whole of it is the type: ``Open-IPMI.csv`` is ``open_ipmi``.
+
+def info_from_filename(
+    name: str, known_types: Mapping[str, str], fallback_day: date | None = None
+) -> ReportInfo:
+    """Read day, type and list from a name as Shadowserver gives it, or as others have changed it.
+
+    ``known_types`` gives the type for each name that a type has or had. Names are
+    ``2024-01-31-scan_ssl-example_org.csv`` or ``2024-01-31-scan_ssl-1234-example.csv``, also with
+    ``.csv.gz`` or ``.zip``. The longest known type that fits wins; an unknown type is the part up
+    to the next hyphen. Where that is a number, the name is a free one, such as
+    ``2024-01-31-2023-12-scan-example.csv``: a special report's.
+
+    Mail gateways, browsers and people put something in front, or write other separators. In such a
+    name, ``[EXT] 2024_01_31 scan ssl example.csv``, day and known type may stand anywhere. A name
+    without a day, such as ``scan_ssh.csv``, gets ``fallback_day``; unless a known type stands in
+    it, nothing says where its type ends, and the whole of it is the type: ``Open-IPMI.csv`` is
+    ``open_ipmi``.
 
     Raises ``ReportUnreadableError`` where no day can be told, or no type.
     """
     file = safe_name(name)
-    stem = _DUPLICATE_MARK.sub("", _EXTENSION.sub("", file))
-    named_day, rest = _day_and_rest(stem)
-    day = named_day or fallback_day
-    if day is None:
-        raise ReportUnreadableError(
-            f"{file}: the name has no day; name the file YYYY-MM-DD-<type>-<list>.csv"
-        )
-    known = _longest_known(rest, known_types)
+    stem = without_extension(file)
+    day, rest = _day_and_rest(stem)
+    found = _known_at_start(rest, known_types)
+    if day is None or (not found and rest.partition("-")[0].isdecimal()):
+        return _info_from_other_name(file, stem, known_types, fallback_day)
     first = rest.partition("-")[0]
-    if not known and first.isdecimal():
-        return ReportInfo(type=_SPECIAL, day=day, file=file, list=rest)
-    named = known or (first if named_day else rest)
-    report_type = known or _type_name(named)
+    report_type = known_types[found] if found else _type_name(first)
     if not report_type:
-        raise ReportUnreadableError(
-            f"{file}: the name has no report type; name the file YYYY-MM-DD-<type>-<list>.csv"
-        )
-    listed = re.sub(r"^\d+-", "", rest[len(named) :].lstrip("-"))
-    return ReportInfo(type=report_type, day=day, file=file, list=listed)
+        raise _untold(file, "report type")
+    return ReportInfo(report_type, day, file, _list_in(rest[len(found or first) :]))
+
+
+def _info_from_other_name(
+    file: str, stem: str, known_types: Mapping[str, str], fallback_day: date | None
+) -> ReportInfo:
+    """Read a name that Shadowserver did not give, or one of a special report."""
+    named, start, end = _day_anywhere(stem)
+    day = named or fallback_day
+    if day is None:
+        raise _untold(file, "day")
+    before, after = stem[:start], stem[end:]
+    known, rest = _known_anywhere(after, known_types)
+    if not known:
+        known, rest = _known_anywhere(before, known_types)
+        rest = f"{rest}{after}"
+    if known:
+        return ReportInfo(known, day, file, _list_in(rest))
+    rest = after.strip(_EDGES) if named else stem
+    if named and start == 0 and rest.partition("-")[0].isdecimal():
+        return ReportInfo(_SPECIAL, day, file, rest)
+    report_type = _type_name(rest.partition("-")[0] if named else rest)
+    if not report_type:
+        raise _untold(file, "report type")
+    return ReportInfo(report_type, day, file, _list_in(rest.partition("-")[2]) if named else "")
+
+
+def _untold(file: str, what: str) -> ReportUnreadableError:
+    return ReportUnreadableError(
+        f"{file}: the name has no {what}; name the file YYYY-MM-DD-<type>-<list>.csv"
+    )
+
+
+def _list_in(text: str) -> str:
+    """Return the list that the rest of a name tells, without the number before it."""
+    return re.sub(r"^\d+-", "", text.lstrip(_EDGES))
 
 
 def _type_name(text: str) -> str:
     """Return a text in the form that Shadowserver's types have."""
     return _NO_TYPE.sub("_", text.lower()).strip("_")[:TYPE_CHARACTERS].rstrip("_")
+
+
+def day_in_name(name: str) -> date | None:
+    """Return the day that stands anywhere in a file name, or ``None`` where none does."""
+    return _day_anywhere(safe_name(name))[0]
+
+
+def type_in_name(name: str, known_types: Mapping[str, str]) -> str:
+    """Return the known type that a file name tells; empty where it tells none."""
+    stem = without_extension(safe_name(name))
+    _, rest = _day_and_rest(stem)
+    found = _known_at_start(rest, known_types)
+    return known_types[found] if found else _known_anywhere(stem, known_types)[0]
 
 
 def has_day(name: str) -> bool:
@@ -161,9 +213,36 @@ def _day_and_rest(stem: str) -> tuple[date | None, str]:
         return None, stem
 
 
-def _longest_known(rest: str, known_types: Collection[str]) -> str:
+def _day_anywhere(stem: str) -> tuple[date | None, int, int]:
+    """Return the first real day in a name, and where it stands; at the end where there is none."""
+    for match in _DAY_ANYWHERE.finditer(stem):
+        try:
+            day = date(int(match[1]), int(match[3]), int(match[4]))
+        except ValueError:
+            continue
+        return day, match.start(), match.end()
+    return None, len(stem), len(stem)
+
+
+def _known_at_start(rest: str, known_types: Mapping[str, str]) -> str:
     lowered = rest.lower()
     fitting = (
         known for known in known_types if lowered == known or lowered.startswith(f"{known}-")
     )
     return max(fitting, key=len, default="")
+
+
+def _known_anywhere(text: str, known_types: Mapping[str, str]) -> tuple[str, str]:
+    """Return the longest known type in a text, whatever stands between its words, and the rest.
+
+    A type of one word is too much like any other word: it must be all that there is, or the first.
+    """
+    lowered = text.lower()
+    for known in sorted(known_types, key=lambda name: (-len(name), name)):
+        words = known.split("_")
+        pattern = _BETWEEN_WORDS.join(map(re.escape, words))
+        start = r"(?<![a-z0-9])" if len(words) > 1 else rf"\A{_BETWEEN_WORDS}*"
+        match = re.search(rf"{start}{pattern}(?![a-z0-9])", lowered)
+        if match is not None:
+            return known_types[known], text[match.end() :]
+    return "", ""

@@ -26,10 +26,18 @@ _BOMS = (
     (b"\xfe\xff", "utf-16-be", 2),
 )
 
+_UNPACK = "unpack it and give the .csv files"
 _ARCHIVES = (
-    (b"\x1f\x8b", "a gzip archive", ".csv.gz"),
-    (b"PK\x03\x04", "a zip archive", ".zip"),
+    (0, b"\x1f\x8b", "a gzip archive", "rename it to end in .csv.gz, or in .tgz if it holds files"),
+    (0, b"PK\x03\x04", "a zip archive", "rename it to end in .zip"),
+    (257, b"ustar", "a tar archive", "rename it to end in .tar, or in .tgz if it is compressed"),
+    (0, b"BZh", "a bzip2 archive", _UNPACK),
+    (0, b"\xfd7zXZ", "an xz archive", _UNPACK),
+    (0, b"7z\xbc\xaf", "a 7-Zip archive", _UNPACK),
+    (0, b"Rar!", "a RAR archive", _UNPACK),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", _UNPACK),
 )
+"""Where an archive has its mark, the mark, what it is, and what to do."""
 
 # One token for each way in which a backslash can stand in a file. Read from the left, so that
 # a pair of backslashes is never taken for half of something else. Each pattern begins with a
@@ -109,9 +117,9 @@ def _encoding(head: bytes, name: str) -> tuple[str, int]:
         return "utf-16-le", 0
     if head[:40:2].count(0) == len(head[:40:2]) > 1:
         return "utf-16-be", 0
-    for magic, kind, ending in _ARCHIVES:
-        if head.startswith(magic):
-            raise ReportUnreadableError(f"{name}: the file is {kind}; rename it to end in {ending}")
+    for at, mark, kind, advice in _ARCHIVES:
+        if head.startswith(mark, at):
+            raise ReportUnreadableError(f"{name}: the file is {kind}; {advice}")
     first_line = head.lstrip().split(b"\n")[0]
     control = sum(byte < 32 and byte not in b"\t\r" for byte in first_line)
     if control > len(first_line) // 10:
@@ -186,6 +194,20 @@ HEADER_CHARACTERS = 1 << 20
 _MARKUP = re.compile(r"\s*(<[!?a-z/]|[{\[])", re.IGNORECASE)
 _DATA = re.compile(r"\d{4}-\d\d-\d\d|\d{1,3}(\.\d{1,3}){3}$|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*$", re.I)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+_SEPARATOR_LINE = re.compile(
+    r"""[\ufeff\s]*"?sep=(?P<delimiter>[^\s\w"]|\t)"?(?P=delimiter)*\s*\Z""", re.IGNORECASE
+)
+
+
+def separator_in(line: str) -> str:
+    """Return the delimiter that a spreadsheet's line before the header names; else nothing.
+
+    Such a line is ``sep=;``, perhaps filled up with the delimiters of a table.
+    """
+    found = _SEPARATOR_LINE.match(line)
+    return found["delimiter"] if found is not None else ""
 
 
 def delimiter_of(line: str) -> str:

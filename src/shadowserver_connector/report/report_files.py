@@ -1,4 +1,4 @@
-"""Report files on disk: plain, gzipped, zipped, or in folders."""
+"""Report files on disk: plain, gzipped, in zip and tar archives, or in folders."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import lzma
 import os
 import stat
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,8 @@ RATIO = 200
 RATIO_FLOOR = 16 << 20
 """The ratio does not count below this size: a small file of equal rows compresses very well."""
 
-_ENDINGS = (".csv", ".csv.gz", ".zip")
+_TAR = (".tar", ".tgz", ".tar.gz")
+_ENDINGS = (".csv", ".csv.gz", ".zip", *_TAR)
 _CHUNK = 1 << 20
 _LISTED = 4 << 20
 """Bytes of a zip's list of members: 400 for each."""
@@ -61,6 +63,10 @@ class ReportFile:
     """Safe file name, to read day and type from."""
     original: str
     """What the user named it by, ``reports.zip/may/2024-05-31-scan_ssl-x.csv``, for messages."""
+    archive: str = ""
+    """Safe name of the archive that it was in; empty for a file that was in none."""
+    is_alone: bool = False
+    """Whether the archive holds no other report."""
 
 
 def find_reports(
@@ -68,7 +74,8 @@ def find_reports(
     workdir: Path,
     rejected: Callable[[SkippableError], None] | None = None,
 ) -> Iterator[ReportFile]:
-    """Yield the reports at ``paths`` one by one: ``.csv``, ``.csv.gz``, ``.zip``, and folders.
+    """Yield the reports at ``paths`` one by one: ``.csv``, ``.csv.gz``, ``.zip``, ``.tar``,
+    ``.tgz``, ``.tar.gz``, and folders.
 
     Folders are walked in sorted order, without following links. Archives are unpacked member by
     member into ``workdir``, when it is their turn; the caller removes what it has read. A folder
@@ -130,6 +137,8 @@ def _reports_in(
     name = file.name.lower()
     if name.endswith(".zip"):
         yield from _members(file, workdir, reject)
+    elif name.endswith(_TAR):
+        yield from _tar_members(file, workdir, reject)
     elif name.endswith(".gz"):
         yield _gunzipped(file, workdir)
     else:
@@ -164,7 +173,7 @@ def _members(
             raise ArchiveRejectedError(
                 f"{shown_path(file)}: encrypted; unpack it and give the .csv files"
             )
-        wanted = [member for member in members if _is_wanted(member)]
+        wanted = [member for member in members if _is_wanted(member.filename)]
         if not wanted:
             raise ArchiveRejectedError(f"{shown_path(file)}: no .csv file inside")
         budget = _budget(file)
@@ -177,7 +186,125 @@ def _members(
             except ArchiveRejectedError as error:
                 reject(error)
                 continue
-            yield ReportFile(target, safe_name(member.filename), inside)
+            yield ReportFile(
+                target, safe_name(member.filename), inside, safe_name(file.name), len(wanted) == 1
+            )
+
+
+def _tar_members(
+    file: Path, workdir: Path, reject: Callable[[SkippableError], None]
+) -> Iterator[ReportFile]:
+    """Unpack a tar archive in one pass: there is no list of its members that could be read first.
+
+    So the last report is handed on only when it is known whether there was another one.
+    """
+    shown = shown_path(file)
+    waiting: ReportFile | None = None
+    several = False
+    try:
+        for target, name, inside in _unpacked_tar(file, shown, workdir, reject):
+            several = waiting is not None
+            if waiting is not None:
+                yield waiting
+            waiting = ReportFile(target, name, inside, safe_name(file.name))
+    except SkippableError:
+        if waiting is not None:
+            yield waiting
+        raise
+    if waiting is None:
+        raise ArchiveRejectedError(f"{shown}: no .csv file inside")
+    yield replace(waiting, is_alone=not several)
+
+
+def _unpacked_tar(
+    file: Path, shown: str, workdir: Path, reject: Callable[[SkippableError], None]
+) -> Iterator[tuple[Path, str, str]]:
+    """Yield where each report has been unpacked to, its safe name, and what messages call it."""
+    budget = _budget(file)
+    with _reading(shown):
+        packed = gzip.GzipFile(file) if file.name.lower().endswith("gz") else file.open("rb")
+    with packed, _opened_tar(shown, _TarBytes(packed, budget)) as archive:
+        for member in _members_of_tar(shown, archive):
+            inside = f"{shown}/{printable(member.name, _INNER_PATH)}"
+            try:
+                target = _unpacked_from_tar(archive, member, inside, workdir)
+            except _BeyondLimitsError:
+                raise
+            except ArchiveRejectedError as error:
+                reject(error)
+                continue
+            yield target, safe_name(member.name), inside
+
+
+def _opened_tar(shown: str, source: _TarBytes) -> tarfile.TarFile:
+    with _reading(shown):
+        # tarfile only reads, seeks and tells.
+        return tarfile.TarFile(fileobj=source, mode="r")  # type: ignore[arg-type]
+
+
+def _members_of_tar(shown: str, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the members that are reports, or may hold some."""
+    number = 0
+    while True:
+        with _reading(shown):
+            member = archive.next()
+        if member is None:
+            return
+        number += 1
+        # What it remembers of the members that are done with.
+        archive.members.clear()  # type: ignore[attr-defined]
+        if number > MEMBERS:
+            raise _BeyondLimitsError(f"{shown}: more than {MEMBERS} members; split the archive")
+        if not member.isdir() and _is_wanted(member.name):
+            yield member
+
+
+def _unpacked_from_tar(
+    archive: tarfile.TarFile, member: tarfile.TarInfo, inside: str, workdir: Path
+) -> Path:
+    if not member.isfile():
+        raise ArchiveRejectedError(f"{inside}: a link or a device is not followed")
+    if member.name.lower().endswith(_NESTED):
+        raise ArchiveRejectedError(f"{inside}: {_NOT_OPENED}")
+    target = _free(workdir, safe_name(member.name))
+    with _reading(inside):
+        source = archive.extractfile(member)
+    if source is None:  # never of a file
+        raise ArchiveRejectedError(f"{inside}: damaged")
+    # What is read of the archive is counted there.
+    _unpack(inside, source.read, target, None)
+    return target
+
+
+class _TarBytes:
+    """What a tar archive holds, counted as it is unpacked, and never read in one large piece.
+
+    ``tarfile`` reads what a member's extended header claims to have, at once.
+    """
+
+    def __init__(self, source: io.BufferedIOBase, budget: _Budget) -> None:
+        self._source = source
+        self._budget = budget
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LISTED:
+            raise tarfile.ReadError("a header of more than 4 MiB")
+        data = self._source.read(size)
+        self._at += len(data)
+        self._budget.spend(len(data))
+        return data
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, place: int) -> int:
+        """Go on to a place; there is no way back in what is unpacked on the way."""
+        if place < self._at:
+            raise tarfile.ReadError("members that overlap")
+        while self._at < place and self.read(min(_CHUNK, place - self._at)):
+            pass
+        return self._at
 
 
 def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
@@ -228,6 +355,7 @@ def _reading(name: str) -> Iterator[None]:
 # What these say shows bytes of the file.
 _DAMAGED: Final = (
     zipfile.BadZipFile,
+    tarfile.TarError,
     EOFError,
     zlib.error,
     lzma.LZMAError,
@@ -251,11 +379,12 @@ def _unpacked_badly(name: str, error: Exception) -> SkippableError:
     return ArchiveRejectedError(f"{name}: cannot be unpacked: {why}")
 
 
-def _is_wanted(member: zipfile.ZipInfo) -> bool:
-    """Tell whether a member is a report, or may hold some."""
-    name = member.filename.lower()
+def _is_wanted(member: str) -> bool:
+    """Tell whether a member of this name is a report, or may hold some."""
+    name = member.lower()
     # macOS adds a shadow of each file, with binary content and the same ending.
-    return name.endswith((".csv", *_NESTED)) and not name.startswith("__macosx/")
+    shadow = name.startswith("__macosx/") or name.rpartition("/")[2].startswith("._")
+    return name.endswith((".csv", *_NESTED)) and not shadow
 
 
 class _LongReadError(Exception):
@@ -312,12 +441,16 @@ def _budget(file: Path) -> _Budget:
         return _Budget(shown_path(file), file.stat().st_size)
 
 
-def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budget) -> None:
-    """Write what ``read`` gives of an archive; only the errors of reading are the archive's."""
+def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budget | None) -> None:
+    """Write what ``read`` gives of an archive; only the errors of reading are the archive's.
+
+    Without a ``budget``, ``read`` has one of its own.
+    """
     try:
         with target.open("xb") as unpacked:
             while chunk := _read(name, read):
-                budget.spend(len(chunk))
+                if budget is not None:
+                    budget.spend(len(chunk))
                 unpacked.write(chunk)
     # Half a report would be read as a whole one.
     except BaseException:

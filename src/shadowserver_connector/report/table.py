@@ -19,10 +19,14 @@ from shadowserver_connector.report.layout import (
     delimiter_of,
     detect_layout,
     read_header,
+    separator_in,
 )
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.records import RecordReader
 
+EMPTY_ROW = "row without any content, left out"
+
+_BLANK = "\0 \t\r\n"
 _BUFFER = 1 << 18
 _ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")
 
@@ -51,6 +55,8 @@ class Table:
     """
 
     header: tuple[str, ...]
+    empty_rows: int
+    """Rows without any content that the pass over the rows has met so far."""
 
     def __init__(self, file: BinaryIO, layout: Layout, warnings: ParseWarnings) -> None:
         self._file = file
@@ -59,9 +65,14 @@ class Table:
         self._rows: Generator[tuple[int, list[str]], None, None] | None = None
         self._reported = 0
         self._reported_between = 0
+        self._reported_empty = 0
+        self.empty_rows = 0
         with self._text() as text:
-            first = _header_line(_capped(text, lambda: None))
-        self._delimiter = delimiter_of(first)
+            first, separator = _header_line(_capped(text, lambda: None))
+        named = bool(separator) and separator in first
+        self._delimiter = separator if named else delimiter_of(first)
+        if separator:
+            warnings.add("a spreadsheet's line before the header, sep=, left out", 0)
         self._name_unusual_form()
         self._cells = read_header(first, self._delimiter, warnings.file)
         if "\0" in first:
@@ -71,10 +82,10 @@ class Table:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Return an iterator over the data rows with their numbers, from the first row on.
 
-        Numbers count the data rows, from 1; blank lines and repeated headers are none. A row
-        has exactly as many cells as ``header``; what is missing is empty. Cells hold neither NUL
-        nor lone surrogates. It can be called again for another pass, which ends the iterator
-        before; an oddity is counted once, however often its row is read.
+        Numbers count the data rows, from 1; blank lines, rows without any content and repeated
+        headers are none. A row has exactly as many cells as ``header``; what is missing is empty.
+        Cells hold neither NUL nor lone surrogates. It can be called again for another pass, which
+        ends the iterator before; an oddity is counted once, however often its row is read.
         """
         self.close()
         self._rows = self._read()
@@ -93,6 +104,7 @@ class Table:
         escaped = self._layout.quoting is not Quoting.STANDARD
         doubled = self._layout.quoting is Quoting.DOUBLED_ESCAPED
         number = between = 0
+        self.empty_rows = 0
 
         def odd_between_rows(kind: str) -> None:
             # By a count of its own: no row may follow whose number could tell the passes apart.
@@ -114,6 +126,11 @@ class Table:
                     if len(row) < 2 and not "".join(row).strip("\0 \t"):
                         if "\0" in "".join(row):
                             odd_between_rows("NUL characters between the rows, left out")
+                        continue
+                    # Nearly every row begins with its time.
+                    if not row[0].strip(_BLANK) and not "".join(row).strip(_BLANK):
+                        self.empty_rows += 1
+                        self._empty(number + self.empty_rows)
                         continue
                     if row == cells:
                         odd_between_rows("header repeated between the rows, left out")
@@ -138,7 +155,9 @@ class Table:
             shown = self._layout.encoding.upper()
             self._warnings.add(f"written in {shown}, not in UTF-8", 0)
         if self._delimiter != ",":
-            shown = "semicolons" if self._delimiter == ";" else "tabs"
+            shown = {";": "semicolons", "\t": "tabs", "|": "bars"}.get(
+                self._delimiter, f"`{self._delimiter}`"
+            )
             self._warnings.add(f"columns divided by {shown}, not by commas", 0)
 
     def _clean(self, number: int, row: list[str]) -> None:
@@ -172,6 +191,12 @@ class Table:
             self._odd(f"row longer than the header, rest kept in {SURPLUS}", number)
         row[width:] = [_csv_line(surplus) if any(surplus) else ""]
 
+    def _empty(self, place: int) -> None:
+        """Name a row without content, by its place among all rows, in the first pass only."""
+        if self.empty_rows > self._reported_empty:
+            self._reported_empty = self.empty_rows
+            self._warnings.add(EMPTY_ROW, place)
+
     def _odd(self, kind: str, number: int, column: str = "") -> None:
         if number > self._reported:
             self._warnings.add(kind, number, column)
@@ -196,12 +221,20 @@ class Table:
             text.detach()
 
 
-def _header_line(lines: Iterable[str]) -> str:
-    """Read lines up to the first that is not blank, and return it."""
+def _header_line(lines: Iterable[str]) -> tuple[str, str]:
+    """Read lines up to the header, and return it, and the delimiter that a line before it names.
+
+    The header is the first line that is not blank, and not a spreadsheet's.
+    """
+    separator = ""
     for line in lines:
-        if line.strip("\0 \t\r\n"):
-            return line
-    return ""
+        if not line.strip("\0 \t\r\n"):
+            continue
+        named = "" if separator else separator_in(line)
+        if not named:
+            return line, separator
+        separator = named
+    return "", separator
 
 
 def _capped(text: io.TextIOWrapper, cut: Callable[[], None]) -> Iterator[str]:

@@ -125,7 +125,8 @@ class ShadowserverSettings(Section):
     )
     create_indicators: bool = Field(
         default=False,
-        description="Make Indicators of malicious infrastructure, never of your own assets.",
+        description="Make Indicators of what controls or distributes malware or attacks, of its "
+        "URLs and of its files; never of your own addresses and names, whatever runs there.",
     )
     repeats: Repeats = Field(
         default="refer",
@@ -207,8 +208,8 @@ class ShadowserverSettings(Section):
     )
     drop_dir: Path | None = Field(
         default=None,
-        description="Directory whose .csv, .gz and .zip files are imported once; with it the "
-        "connector also runs without an API key.",
+        description="Directory whose .csv, .gz, .zip, .tar and .tgz files are imported once; with "
+        "it the connector also runs without an API key.",
         examples=["/var/lib/shadowserver/drop"],
     )
     disk_floor: Size = Field(

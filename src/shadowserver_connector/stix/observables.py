@@ -145,6 +145,7 @@ def artifact(
     file_name: str,
     payload: bytes | None,
     mime_type: str = "text/csv",
+    description: str | None = None,
 ) -> StixObject:
     """Return a report's file, its bytes unchanged.
 
@@ -155,6 +156,7 @@ def artifact(
         payload: the bytes; None when they were uploaded before and the object only refers to
             them. STIX wants a payload or a URL, so its validator objects to the latter.
         mime_type: of the payload.
+        description: what file it is.
     """
     return _observable(
         origin,
@@ -163,6 +165,7 @@ def artifact(
         payload_bin=None if payload is None else b64encode(payload).decode("ascii"),
         hashes=dict(hashes),
         x_opencti_additional_names=[file_name],
+        x_opencti_description=description,
     )
 
 

@@ -43,6 +43,8 @@ def author() -> StixObject:
         ),
         "identity_class": "organization",
         "contact_information": "https://www.shadowserver.org/",
+        "x_opencti_organization_type": "partner",
+        "x_opencti_reliability": "B - Usually reliable",
         "confidence": SHARED_CONFIDENCE,
     }
 
@@ -132,21 +134,33 @@ _OPENCTI_TYPES: Final = MappingProxyType(
         "ipv6-addr": "IPv6-Addr",
         "domain-name": "Domain-Name",
         "url": "Url",
+        "file": "StixFile",
     }
 )
+_BEST_HASHES: Final = ("SHA-256", "SHA-512", "SHA-1", "MD5")
+"""What a file is looked for by, the most usual of the certain ones first."""
 
 
 def indicator(
-    origin: Origin, observable: StixObject, *, valid_from: str, score: int | None = None
+    origin: Origin,
+    observable: StixObject,
+    *,
+    description: str,
+    valid_from: str,
+    valid_until: str,
+    score: int | None = None,
 ) -> StixObject:
-    """Return the indicator for an address, a domain name or a URL.
+    """Return the indicator for an address, a domain name, a URL or a file known by a hash.
 
     Link it to the observable with `based-on`. The pattern alone identifies it, so other sources
     may have it too: hence the low confidence. `KeyError` for another type of observable.
     """
-    value = observable["value"]
+    value, place = observable.get("value", ""), "value"
+    if observable["type"] == "file":
+        algorithm = next(name for name in _BEST_HASHES if name in observable["hashes"])
+        value, place = observable["hashes"][algorithm], f"hashes.'{algorithm}'"
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    pattern = f"[{observable['type']}:value = '{escaped}']"
+    pattern = f"[{observable['type']}:{place} = '{escaped}']"
     stix_indicator: StixObject = {
         "type": "indicator",
         "spec_version": SPEC_VERSION,
@@ -155,11 +169,12 @@ def indicator(
         "created": valid_from,
         "modified": valid_from,
         "name": value,
-        "description": "Malicious infrastructure in a report of The Shadowserver Foundation.",
+        "description": description,
         "indicator_types": ["malicious-activity"],
         "pattern": pattern,
         "pattern_type": "stix",
         "valid_from": valid_from,
+        "valid_until": valid_until,
         "confidence": SHARED_CONFIDENCE,
         "object_marking_refs": origin.markings,
         "x_opencti_main_observable_type": _OPENCTI_TYPES[observable["type"]],

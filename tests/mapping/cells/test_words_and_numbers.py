@@ -129,10 +129,10 @@ def test_techniques_are_found_in_either_case_each_once() -> None:
 
 def test_tags_become_labels() -> None:
     """Split at `;` and `,`, cleaned, each once, in their order."""
-    assert split_tags("SSL; self-signed,ssl;;unknown;a\x00\u2028 b") == (
+    assert split_tags("SSL; self_signed,ssl;;unknown;a\x00\u2028 b;CVE-2024-1234") == (
         "ssl",
         "self-signed",
-        "a b",
+        "a-b",
     )
     assert split_tags("-") == ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _OPENSSL: Final = re.compile(
@@ -63,6 +63,15 @@ def parse_seen(text: str, end: str) -> str:
     if time < _FIRST:
         raise ValueError(f"a time before {_FIRST}")
     return time
+
+
+def days_after(day: str, days: int) -> str:
+    """Return the time so many days after another; both are written as `parse_time` does."""
+    try:
+        later = datetime.fromisoformat(day.removesuffix("Z")) + timedelta(days=days)
+    except OverflowError:
+        return "9999-12-31T23:59:59.999Z"
+    return later.isoformat(timespec="milliseconds") + "Z"
 
 
 def end_of_report(day: str) -> str:

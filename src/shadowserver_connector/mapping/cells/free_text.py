@@ -66,9 +66,25 @@ def parse_user_agent(text: str) -> str:
     return _single_line(text, MAX_USER_AGENT)
 
 
+_BUILD: Final = re.compile(
+    r"(?P<version>[vV]?[0-9][\w.+~-]*?)"
+    r"(?:[\s,;(\[]+(?:(?:commit|revision|rev|git|build|sha1?)[\s:=#-]*)?[rg]?[0-9a-f]{7,64}[)\]]?"
+    r"|(?:-[0-9]+)?[-+]g[0-9a-f]{7,64})",
+    re.IGNORECASE,
+)
+_COMMIT_HAS: Final = re.compile(
+    r"[0-9a-f]*(?:[0-9][a-f]|[a-f][0-9])[0-9a-f]*[)\]]?\Z", re.IGNORECASE
+)
+
+
 def parse_version(text: str) -> str:
-    """Return the version of a product or certificate on one line; one character is enough."""
-    return _single_line(text, MAX_NAME, shortest=1)
+    """Return the version of a product or certificate on one line; one character is enough.
+
+    A commit behind it is left out, ``2.7.3, rbaa91f7c...``: each build would be a product.
+    """
+    line = _single_line(text, MAX_NAME, shortest=1)
+    build = _BUILD.fullmatch(line)
+    return build["version"] if build is not None and _COMMIT_HAS.search(line) else line
 
 
 def parse_directory_text(text: str) -> str:

@@ -10,9 +10,10 @@ import idna
 from shadowserver_connector.mapping.cells.addresses import Address, parse_ip
 from shadowserver_connector.mapping.cells.tags import TooManyError
 
-# A Domain-Name conforms to RFC 1034 and 5890 (STIX 2.1, section 6.4), so it has no underscore;
+# OpenCTI's rule for a Domain-Name. STIX 2.1, section 6.4, asks for RFC 1034, where no label has
+# an underscore; names of services have (`_ldap._tcp.example.org`), and so have those of malware.
 # OpenCTI refuses a last label of one character.
-_LABEL = r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)"
+_LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)"
 _FQDN: Final = re.compile(rf"(?:{_LABEL}\.)+(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{0,58}}[a-z0-9])")
 # OpenCTI's rule for a Hostname: no label that starts or ends with anything but a letter or digit.
 _HOST: Final = re.compile(
@@ -40,12 +41,12 @@ class HostName(NamedTuple):
 
 
 def parse_name(text: str) -> HostName:
-    """Return a name in lower case, without trailing dot, its non-ASCII labels as in DNS (IDNA).
+    """Return a name in lower case, without trailing dot, non-ASCII labels as in DNS (IDNA).
 
-    A fully qualified name is a domain name. Any other that a host can have is a hostname: one of a
-    private network, or one that STIX does not take as a domain name (`my_host.example.com`,
-    `r3---sn.example.com`). Refused are addresses, reverse-lookup names, `localhost`, and wildcards:
-    no host is called like that, and its parent domain was not seen.
+    A fully qualified name is a domain name, one with underscores too. Any other that a host can
+    have is a hostname: one of a private network, or one that STIX does not take as a domain name
+    (`r3---sn.example.com`). Refused are addresses, reverse-lookup names, `localhost`, and
+    wildcards: no host is called like that, and its parent domain was not seen.
     """
     name = _ascii(text).removesuffix(".")
     if len(name) > _MAX_LENGTH:

@@ -49,6 +49,7 @@ from shadowserver_connector.mapping.cells.tags import (
 from shadowserver_connector.mapping.cells.urls import (
     parse_application,
     parse_protocol,
+    parse_scheme,
     parse_target,
     parse_url,
 )
@@ -64,6 +65,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "tags": parse_tags,
     "protocol": parse_protocol,
     "application": parse_application,
+    "scheme": parse_scheme,
     "ip": parse_ip,
     "network": parse_network,
     "public_address": parse_public,
@@ -111,6 +113,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "software.product": parse_term,
     "software.short_name": parse_term,
     "software.version": parse_version,
+    "software.kind": parse_term,
     "software.cpe": parse_cpe,
     "count": parse_count,
 }
@@ -119,7 +122,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
 TIME_ROLES: Final = frozenset(["time", "first_seen", "last_seen"])
 """Roles of which a cell tells when something was seen."""
 
-_NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics", "sector"])
+_NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics", "sic", "sector"])
 """Roles of which 0 says that there is nothing, as in files whose sectors are missing."""
 
 _NOTHING: Final[Mapping[str, frozenset[str]]] = {

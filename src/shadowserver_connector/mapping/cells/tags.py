@@ -15,19 +15,27 @@ MAX_NUMBER: Final = 50
 """Each new label is a read and a write for OpenCTI: a cell full of rubbish must not make many."""
 
 _SEPARATORS: Final = re.compile(r"[;,]")
+_BETWEEN_WORDS: Final = re.compile(r"[ _]+")
+_CVE: Final = re.compile(
+    r"(?<![a-z0-9])cve-(?:1999|20[0-9]{2})-[0-9]{4,19}(?![0-9a-z])", re.IGNORECASE | re.ASCII
+)
 
 
 def split_tags(text: str) -> tuple[str, ...]:
     """Return the labels in a cell, separated by `;` or `,`, each once, in their order.
 
-    What is null or too long is left out, and so is what comes after `MAX_NUMBER` labels.
+    What is null or too long is left out, and so is what comes after `MAX_NUMBER` labels. A CVE id
+    is none: it becomes a Vulnerability.
     """
     labels: dict[str, None] = {}
     for part in _SEPARATORS.split(text):
         try:
-            labels[parse_label(part)] = None
+            label = parse_label(part)
         except ValueError:
             continue
+        if _CVE.fullmatch(label):
+            continue
+        labels[label] = None
         if len(labels) == MAX_NUMBER:
             break
     return tuple(labels)
@@ -42,9 +50,12 @@ def tags_left_out(text: str) -> int:
 
 
 def parse_label(text: str) -> str:
-    """Return a label in lower case, on one line, without characters that are not seen."""
+    """Return a label in lower case, its words joined by hyphens, without unseen characters.
+
+    Shadowserver writes ``compromised-website`` as a tag and ``compromised_website`` as a type.
+    """
     # Lower-casing comes first: it can bring forth characters of its own.
-    label = one_line(text.lower())
+    label = _BETWEEN_WORDS.sub("-", one_line(text.lower()))
     if is_null(label):
         raise ValueError("an empty label")
     if len(label) > MAX_LENGTH:
@@ -69,11 +80,6 @@ def parse_severity(text: str) -> str:
 def highest(severities: Iterable[str]) -> str:
     """Return the most severe; `ValueError` if there is none."""
     return max(severities, key=RANK.__getitem__)
-
-
-_CVE: Final = re.compile(
-    r"(?<![a-z0-9])cve-(?:1999|20[0-9]{2})-[0-9]{4,19}(?![0-9a-z])", re.IGNORECASE | re.ASCII
-)
 
 
 def find_cves(text: str) -> tuple[str, ...]:

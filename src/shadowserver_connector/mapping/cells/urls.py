@@ -37,9 +37,21 @@ _SERVICE_NAMES: Final = {
 """
 
 
+_IN_PLACE_OF_TRANSPORT: Final = frozenset(
+    {
+        *("bacnet", "dnp3", "enip", "ftp", "guardian_ast", "http", "https", "iec104", "ipmi"),
+        *("kamstrup", "modbus", "mqtt", "rdp", "s7comm", "smb", "smtp", "snmp", "ssh", "telnet"),
+        *("tftp", "vnc"),
+    }
+)
+"""What files of earlier years have where a transport is expected: what a honeypot was asked in."""
+
+
 def parse_protocol(text: str) -> str:
-    """Return one of `TRANSPORTS`."""
+    """Return one of `TRANSPORTS`, or an application protocol that is written in its place."""
     protocol = text.lower()
+    if protocol in _IN_PLACE_OF_TRANSPORT:
+        return parse_application(protocol)
     if protocol not in TRANSPORTS:
         raise ValueError("not a transport protocol")
     return protocol
@@ -55,6 +67,29 @@ def parse_application(text: str) -> str:
     if not plausible:
         raise ValueError("not an application protocol")
     return _SERVICE_NAMES.get(name, name)
+
+
+WEB: Final = frozenset({"http", "https"})
+_TLS_PORTS: Final = frozenset({443, 4443, 8443})
+
+
+def parse_scheme(text: str) -> str:
+    """Return one of `WEB`."""
+    scheme = text.lower()
+    if scheme not in WEB:
+        raise ValueError("not the scheme of a web site")
+    return scheme
+
+
+def web_protocol(told: str, application: str, port: int | None) -> str:
+    """Return what is spoken: one of `WEB`, or another protocol that was told.
+
+    ``told`` is what the row says, ``application`` what its report type is about; either may be
+    empty. Of a report about HTTP the port tells whether it is HTTP over TLS.
+    """
+    if told or application != "http":
+        return told or application
+    return "https" if port in _TLS_PORTS else "http"
 
 
 def protocol_stack(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from shadowserver_connector.bundle.finding import SerialisedObject, serialise
+from shadowserver_connector.mapping.cells.dates import days_after
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.tags import TooManyError
 from shadowserver_connector.mapping.objects.links import type_of
@@ -24,6 +25,8 @@ class CellObjects:
         "addresses",
         "bad",
         "ends",
+        "indicators",
+        "labelled",
         "noted",
         "objects",
         "observables",
@@ -41,7 +44,11 @@ class CellObjects:
         self.noted: tuple[str, ...] = ()
         """The row's Note is attached to these."""
         self.tagged: tuple[str, ...] = ()
-        """The row's labels are put on these."""
+        """What lasts of the row's labels is put on these."""
+        self.labelled: tuple[str, ...] = ()
+        """The report's labels are put on these: the row's are about somebody else."""
+        self.indicators: tuple[str, ...] = ()
+        """The row's labels, all of them, are put on these."""
         self.ends: tuple[tuple[str, str], ...] = ()
         """(End, id): ends of relationships with objects of other parts."""
         self.scored = False
@@ -73,6 +80,7 @@ class ObjectCollector:
         self._observables: dict[str, None] = {}
         self._noted: dict[str, None] = {}
         self._tagged: dict[str, None] = {}
+        self._indicators: list[str] = []
         self._ends: list[tuple[str, str]] = []
         self._bad: list[tuple[str, str, int]] = []
         self._scored = False
@@ -177,6 +185,10 @@ class ObjectCollector:
         """Offer an object as an end of relationships with other parts of the row."""
         self._ends.append((end, stix_id))
 
+    def indicate(self, stix_id: str) -> None:
+        """Say that an object is an Indicator."""
+        self._indicators.append(stix_id)
+
     def locate(self, stix_id: str, value: str) -> None:
         """Say that this is the address of the party."""
         self._addresses = ((self.layout.party, stix_id, value),)
@@ -190,7 +202,11 @@ class ObjectCollector:
         part = CellObjects(self._objects, size)
         part.observables = tuple(self._observables)
         part.noted = tuple(self._noted)
-        part.tagged = tuple(self._tagged)
+        if self.layout.described:
+            part.tagged = tuple(self._tagged)
+        else:
+            part.labelled = tuple(self._tagged)
+        part.indicators = tuple(self._indicators)
         part.ends = tuple(self._ends)
         part.scored = self._scored
         part.bad = tuple(self._bad)
@@ -198,15 +214,29 @@ class ObjectCollector:
         return part
 
 
-def add_indicator(collector: ObjectCollector, stix: StixObject) -> None:
-    """Make the indicator of an observable, where it is malicious and indicators are wanted."""
+def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> None:
+    """Make the Indicator of an observable, where it may be one and Indicators are wanted.
+
+    ``kind`` is one of the catalogue's ``INDICATED``.
+    """
     context, meaning = collector.context, collector.layout.meaning
-    if not (context.options.create_indicators and meaning.malicious):
+    if not (context.options.create_indicators and meaning.indicates(kind)):
         return
+    named = context.report_type.title
     indicator = shared_objects.indicator(
-        context.origin, stix, valid_from=context.day, score=meaning.score
+        context.origin,
+        stix,
+        description=(
+            f"{meaning.text[:1].upper()}{meaning.text[1:]}, seen on {context.day[:10]} (UTC), as "
+            f"The Shadowserver Foundation says in its report {named}."
+        ),
+        valid_from=context.day,
+        valid_until=days_after(context.day, context.valid_days[kind]),
+        score=meaning.score,
     )
-    collector.relate(collector.shared(indicator), "based-on", stix["id"])
+    indicator_id = collector.shared(indicator)
+    collector.indicate(indicator_id)
+    collector.relate(indicator_id, "based-on", stix["id"])
 
 
 Builder = Callable[[ObjectCollector], None]

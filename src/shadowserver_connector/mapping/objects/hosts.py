@@ -50,8 +50,7 @@ def _build_address(collector: ObjectCollector, value: Address) -> str:
     layout = collector.layout
     made = collector.context.encode.address(value, layout.meaning.score, affected=layout.is_primary)
     ip = collector.add(made, seen=True, noted=layout.notes, tagged=layout.own_page)
-    if layout.meaning.malicious:
-        add_indicator(collector, address(collector, value))
+    add_indicator(collector, address(collector, value), "address")
     for end in layout.ipv4_ends if value.version == 4 else layout.ipv6_ends:
         collector.offer_end(end, ip)
     return ip
@@ -80,8 +79,8 @@ def _build_domain(collector: ObjectCollector, name: HostName, ip: str) -> None:
         ends = layout.hostname_ends
     else:
         ends = layout.domain_ends
-        if layout.meaning.malicious:
-            add_indicator(collector, observables.domain_name(collector.context.origin, name.value))
+        stix = observables.domain_name(collector.context.origin, name.value)
+        add_indicator(collector, stix, "name")
     for end in ends:
         collector.offer_end(end, name_id)
 

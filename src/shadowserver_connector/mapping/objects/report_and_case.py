@@ -88,6 +88,8 @@ class ReportContainers:
     """Highest of the findings."""
     options: Options
     encode: Encoders
+    tags: Labels = ()
+    """The most frequent ones of its rows: what belongs to a day is the Report's."""
     link: str | None = None
     """Download link, only where the subscriber asked for it."""
 
@@ -111,7 +113,7 @@ class ReportContainers:
             description=self.description,
             object_refs=refs or (self.origin.author,),
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
-            labels=self._labels,
+            labels=sorted({*self._labels, *self.tags}),
             link=self.link,
         )
         return _encoded(stix)

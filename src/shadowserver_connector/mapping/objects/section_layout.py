@@ -35,6 +35,14 @@ class Context:
     """Cells of a malware column that name an activity."""
     codes: Codes
     """What codes in cells mean."""
+    party_meanings: Mapping[str, str]
+    """Party -> name of its meaning where the report type does not say."""
+    valid_days: Mapping[str, int]
+    """Kind of observable -> days that an Indicator of it is valid for."""
+    lasting: frozenset[str]
+    """Tags that stay on observables."""
+    protocols: frozenset[str]
+    """Tags that name an application protocol."""
     options: Options
     links: Links
     encode: Encoders
@@ -48,7 +56,20 @@ class Context:
 
     def meaning(self, party: str) -> Meaning:
         """Return what a party is in this report."""
-        return self.meanings[self.report_type.parties.get(party, "other")]
+        parties, usual = self.report_type.parties, self.party_meanings
+        return self.meanings[parties.get(party) or usual.get(party, "other")]
+
+    def described(self, party: str) -> bool:
+        """Tell whether a row's tags and malware are about a party.
+
+        They are about the one who acts. Where there is none, they say what its victim suffered.
+        """
+        if self.meaning(party).described:
+            return True
+        primary = self.report_type.primary
+        others = [self.meaning(each) for each in self.report_type.parties if each != primary]
+        alone = not any(other.described for other in others)
+        return bool(party) and party == primary and alone
 
 
 # Harmless machines that thousands of rows name: their labels would bury their pages.
@@ -83,6 +104,8 @@ class SectionLayout:
     notes: bool
     """Whether Notes do: whom else a row names, thousands of others may name too, and a page with
     some 60 Notes does not open."""
+    described: bool
+    """Whether a row's tags are about the party's objects."""
     end: str
     """What the party is as an end of relationships: one of ``LINK_ENDS``."""
     controls: bool
@@ -119,6 +142,7 @@ def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -
         is_primary=party == context.report_type.primary,
         own_page=meaning.name not in _CROWDED,
         notes=meaning.name not in _CROWDED and party in ("", context.report_type.primary),
+        described=context.described(party),
         end=end,
         controls=controls,
         is_name=meaning.name in _NAMES,

@@ -7,7 +7,7 @@ from typing import Final
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS
 from shadowserver_connector.mapping.cells.products import Product, cpe_of, split_products
-from shadowserver_connector.mapping.cells.urls import build_url
+from shadowserver_connector.mapping.cells.urls import WEB, build_url, web_protocol
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
 from shadowserver_connector.mapping.objects.section_layout import in_sandbox
 from shadowserver_connector.stix import observables, shared_objects
@@ -23,7 +23,8 @@ def build_software(collector: ObjectCollector) -> None:
     """Make one Software of a product cell, its vendor and its version.
 
     A version of the service itself, without a product beside it, is one of the product that the
-    whole report type is about. A product cell without a version may name several of each.
+    whole report type is about. A product cell without a version may name several of each. A vendor
+    alone is one, with the kind of device where that is told.
     """
     report_type = collector.context.report_type
     version = collector.value("software.version")
@@ -32,6 +33,10 @@ def build_software(collector: ObjectCollector) -> None:
     cpe = collector.value("software.cpe")
     if name is None and version is not None and collector.layout.group == SERVICE:
         name = report_type.product_of(version)
+    if not name and vendor and collector.layout.group != TARGET:
+        # Somebody who looks for a vendor's devices finds those without a known model as well.
+        kind = collector.value("software.kind")
+        name = f"{vendor} {kind}" if kind else vendor
     if not name:
         return
     alone = version is None and vendor is None
@@ -58,15 +63,10 @@ def build_file(collector: ObjectCollector) -> None:
     if not hashes:
         return
     file = observables.file(collector.context.origin, hashes=hashes, name=name)
+    made = collector.observable(file, score=collector.layout.meaning.score, noted=False)
+    add_indicator(collector, file, "file")
     # A sample that ran in a sandbox is what contacted the hosts of its rows.
-    collector.offer_end(
-        "sample" if in_sandbox(collector.context) else "thing",
-        collector.observable(file, noted=False),
-    )
-
-
-_WEB: Final = frozenset(["http", "https"])
-_TLS_PORTS: Final = frozenset([443, 4443, 8443])
+    collector.offer_end("sample" if in_sandbox(collector.context) else "thing", made)
 
 
 def build_urls(collector: ObjectCollector) -> None:
@@ -88,9 +88,9 @@ def build_request(collector: ObjectCollector) -> None:
     if not collector.context.links.leaves("related-to", "ipv4-addr", "url", collector.layout.end):
         return
     port = collector.value("port")
-    scheme = collector.text("application").lower()
-    if scheme not in _WEB:
-        scheme = "https" if port in _TLS_PORTS else "http"
+    told = next((said for said in collector.values("scheme", "application") if said in WEB), "")
+    about = collector.context.report_type.application
+    scheme = web_protocol(told, about if about in WEB else "http", port)
     _url(collector, build_url(scheme=scheme, host=host.value, port=port, target=target))
 
 
@@ -101,7 +101,7 @@ def _url(collector: ObjectCollector, value: str) -> str:
     # Many accounts were found at one URL: nobody's URLs are not what a row is about.
     noted = layout.notes and bool(layout.party)
     url = collector.observable(stix, score=score, noted=noted, tagged=layout.own_page)
-    add_indicator(collector, stix)
+    add_indicator(collector, stix, "url")
     collector.offer_end("thing", url)
     return url
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from shadowserver_connector.bundle.finding import Labels
@@ -11,6 +11,7 @@ from shadowserver_connector.mapping.cells.tags import (
     TooManyError,
     find_cves,
     parse_attack_ids,
+    parse_label,
     split_tags,
 )
 from shadowserver_connector.mapping.objects.collector import ObjectCollector
@@ -43,7 +44,17 @@ def build_malware(collector: ObjectCollector) -> None:
     for name in families or variants:
         malware = collector.shared(shared_objects.malware(context.origin, name))
         collector.offer_end("malware", malware)
-        if context.meaning(context.report_type.primary).name != "victim":
+        if context.described(context.report_type.primary):
+            collector.offer_end("thing", malware)
+
+
+def build_tagged_malware(collector: ObjectCollector) -> None:
+    """Make the Malware that tags name, in a file that has no column for it."""
+    origin, activities = collector.context.origin, collector.context.activities
+    for name in split_tags(collector.text("tags")):
+        if len(name) > 1 and name not in activities:
+            malware = collector.shared(shared_objects.malware(origin, name))
+            collector.offer_end("malware", malware)
             collector.offer_end("thing", malware)
 
 
@@ -76,23 +87,61 @@ _LABEL_BYTES: Final = 64
 _REMEMBERED: Final = 4_096
 _LONGEST: Final = 1_000
 
+LASTING_TAGS: Final = 5
+"""Tags of one row that an observable keeps."""
+
+
+class RowLabels:
+    """The labels that a row gives, each set sorted, each label once."""
+
+    __slots__ = ("all", "lasting")
+
+    all: Labels
+    """For what is about a day: Note and Observed-Data; and for what ends, an Indicator."""
+    lasting: Labels
+    """For observables, which keep what they are given for ever."""
+
+    def __init__(self, all: Labels, lasting: Labels) -> None:
+        self.all = all
+        self.lasting = lasting
+
 
 class LabelCache:
-    """Turns a tag cell into the labels of its row."""
+    """Turns the cells of a row that tell its labels into these: tags, and names of malware."""
 
-    def __init__(self, base: Sequence[str], cache_budget: CacheBudget) -> None:
-        self.base: Labels = tuple(sorted(set(base)))
+    def __init__(
+        self,
+        base: Sequence[str],
+        places: Sequence[int],
+        lasting: Collection[str],
+        cache_budget: CacheBudget,
+    ) -> None:
+        """``places`` are those of the tags and of malware, the tags first; perhaps none."""
+        self.base: Labels = tuple(sorted({parse_label(label) for label in base}))
+        self._plain = RowLabels(self.base, self.base)
+        self._places = tuple(places)
+        self._lasting = lasting
         self._cache = cache_budget.new_cache(_REMEMBERED)
-        self._known: dict[str, Labels] = self._cache.known
+        self._known: dict[str, RowLabels] = self._cache.known
 
-    def of(self, tags: str) -> Labels:
-        """Return the labels of a row with this tag cell, sorted, each once."""
-        if not tags:
-            return self.base
-        labels = self._known.get(tags)
+    def of(self, row: list[str]) -> RowLabels:
+        """Return the labels of a row."""
+        if not self._places or not row[self._places[0]]:
+            return self._plain
+        told = "\0".join([row[at] for at in self._places])
+        labels = self._known.get(told)
         if labels is None:
-            labels = tuple(sorted({*self.base, *split_tags(tags)}))
-            if len(tags) <= _LONGEST:
-                size = 2 * WIDEST * len(tags) + _LABEL_BYTES * len(labels)
-                self._cache.keep(tags, labels, size)
+            labels = self._made(row)
+            if len(told) <= _LONGEST:
+                size = 4 * WIDEST * len(told) + 2 * _LABEL_BYTES * len(labels.all)
+                self._cache.keep(told, labels, size)
         return labels
+
+    def _made(self, row: list[str]) -> RowLabels:
+        tags = split_tags(row[self._places[0]])
+        named = {label for at in self._places[1:] for label in split_tags(row[at])}
+        lasting = [tag for tag in tags if tag in self._lasting or tag in named]
+        return RowLabels(
+            tuple(sorted({*self.base, *tags})),
+            tuple(sorted({*self.base, *lasting[:LASTING_TAGS]})),
+        )

@@ -12,14 +12,20 @@ from typing import Final
 from shadowserver_connector.bundle.finding import SerialisedObject
 from shadowserver_connector.catalogue.catalogue import Column, ReportType
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
-from shadowserver_connector.mapping.cells.urls import protocol_stack
+from shadowserver_connector.mapping.cells.tags import split_tags
+from shadowserver_connector.mapping.cells.urls import (
+    TRANSPORTS,
+    parse_application,
+    protocol_stack,
+    web_protocol,
+)
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import TrafficForm
 from shadowserver_connector.stix import observables
 
 _REMEMBERED: Final = 1_024
 
-ROLES: Final = ("port", "protocol", "application")
+ROLES: Final = ("port", "protocol", "application", "scheme")
 """Roles of the cells that a traffic is made of."""
 
 # What a row has of a traffic, as a sum.
@@ -47,7 +53,11 @@ def joins_parties(columns: Sequence[Column], report_type: ReportType) -> bool:
     """Tell whether the traffic of rows with these columns has an address at both of its ends."""
     roles = {(column.role, column.party) for column in columns}
     parties = parties_of_traffic(report_type, {party for role, party in roles if role == "ip"})
-    named = report_type.application or {"protocol", "application"} & {role for role, _ in roles}
+    named = (
+        report_type.application
+        or report_type.application_in
+        or {"protocol", "application"} & {role for role, _ in roles}
+    )
     return bool(
         named
         and all(("ip", party) in roles for party in parties)
@@ -70,6 +80,14 @@ class TrafficBuilder:
         parties = {column.party for column in columns}
         self._protocol_at = _place(columns, "protocol", parties)
         self._application_at = _place(columns, "application", parties)
+        self._scheme_at = _place(columns, "scheme", parties)
+        self._telling = tuple(
+            at
+            for name in context.report_type.application_in
+            for at, column in enumerate(columns)
+            if column.name == name
+        )
+        self._told: dict[tuple[str, ...], str] = {}
         self._readers = tuple(
             (at, ColumnReader(column, context.cache_budget))
             for at, column in enumerate(columns)
@@ -85,7 +103,8 @@ class TrafficBuilder:
     @property
     def has_protocol(self) -> bool:
         """Whether a column, or the report type as a whole, names a protocol."""
-        return bool(self._application) or self._protocol_at >= 0 or self._application_at >= 0
+        named = self._application or self._telling
+        return bool(named) or self._protocol_at >= 0 or self._application_at >= 0
 
     def build(
         self, row: list[str], addresses: Sequence[tuple[str, str, str]]
@@ -94,7 +113,7 @@ class TrafficBuilder:
 
         ``addresses`` are its parties, and the ids and values of their addresses.
         """
-        src = dst = src_port = dst_port = transport = application = ""
+        src = dst = src_port = dst_port = transport = application = scheme = ""
         src_value = dst_value = ""
         for party, stix_id, value in addresses:
             if party == self._source:
@@ -108,16 +127,27 @@ class TrafficBuilder:
                 bad += ((reader.name, reading.bad, reading.times),)
             elif reading.value is not None:
                 if at == self._protocol_at:
-                    transport = reading.value
+                    if reading.value in TRANSPORTS:
+                        transport = reading.value
+                    else:
+                        application = application or reading.value
                 elif at == self._application_at:
                     application = reading.value
+                elif at == self._scheme_at:
+                    scheme = reading.value
                 if src and at == self._src_port_at:
                     src_port = str(reading.value)
                 # A sensor's address is often withheld, and not the port that was attacked.
                 if (dst or src) and at == self._dst_port_at:
                     dst_port = str(reading.value)
+        # It tells more exactly what the application is, as the URL of the request has it.
+        application = scheme or application
+        if not application and self._telling:
+            application = self._told_by(row)
+        if not application and self._application:
+            application = web_protocol("", self._application, int(dst_port) if dst_port else None)
         # The same port number of another transport is another endpoint.
-        if not (src_port or dst_port) or not (transport or application or self._application):
+        if not (src_port or dst_port) or not (transport or application):
             return None, bad
         ends = _IPV6 if (dst or src).startswith("ipv6") else 0
         if src:
@@ -133,6 +163,19 @@ class TrafficBuilder:
         made = self._context.encode.network_traffic(form, src, dst, src_port, dst_port, where)
         return made, bad
 
+    def _told_by(self, row: list[str]) -> str:
+        """Return the application protocol that cells tell which are there for something else."""
+        cells = tuple([row[at] for at in self._telling])
+        told = self._told.get(cells)
+        if told is None:
+            if len(self._told) >= _REMEMBERED:
+                self._told.clear()
+            names = (tag for cell in cells for tag in split_tags(cell))
+            protocols = self._context.protocols
+            told = next((parse_application(name) for name in names if name in protocols), "")
+            self._told[cells] = told
+        return told
+
     def _form(self, ends: int, transport: str, application: str) -> TrafficForm:
         key = (ends, transport, application)
         form = self._forms.get(key)
@@ -142,7 +185,7 @@ class TrafficBuilder:
             stack = protocol_stack(
                 version=6 if ends & _IPV6 else 4,
                 transport=transport,
-                application=application or self._application,
+                application=application,
             )
             form = self._forms[key] = self._context.encode.traffic_form(
                 stack,

@@ -25,6 +25,7 @@ from shadowserver_connector.mapping.objects.threats import (
     LabelCache,
     build_attack_patterns,
     build_malware,
+    build_tagged_malware,
     build_vulnerabilities,
 )
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
@@ -71,12 +72,13 @@ RULES: Final = (
         build_request,
         ("url_part",),
         "party",
-        also_reads=("domain", "ip", "port", "application"),
+        also_reads=("domain", "ip", "port", "application", "scheme"),
     ),
     Rule(build_accounts, ("email", "account"), "column"),
     Rule(build_urls, ("url",), "column"),
     Rule(build_vulnerabilities, ("tags", "cve"), "column"),
     Rule(build_malware, ("malware", "activity"), "group"),
+    Rule(build_tagged_malware, ("tags",), "column"),
     Rule(build_attack_patterns, ("attack_id", "cve"), "column"),
     Rule(build_software, ("software.",), "group"),
     Rule(build_certificate, ("x509.",), "group"),
@@ -117,6 +119,8 @@ def _groups(
         # An importer that does not know the type loses the whole object.
         if rule.build is build_ssh_key and not context.options.ssh_keys:
             continue
+        if rule.build is build_tagged_malware and not _named_by_tags(numbered, context):
+            continue
         near = [member for member in numbered if member[1].role in rule.also_reads]
         groups: dict[str, list[Member]] = {}
         for index, column in numbered:
@@ -132,6 +136,11 @@ def _groups(
                 if column.party in ("", party) or (group and column.group == group)
             ]
             yield rule.build, party, own, also_reads
+
+
+def _named_by_tags(numbered: Sequence[Member], context: Context) -> bool:
+    roles = {column.role for _, column in numbered}
+    return context.report_type.malware_in_tags and roles.isdisjoint(["malware", "activity"])
 
 
 def _matches(role: str, wanted: tuple[str, ...]) -> bool:
@@ -220,7 +229,6 @@ class Plan:
     span: tuple[int | None, int | None]
     """Columns that tell when something began and ended."""
     count: tuple[int, ColumnReader] | None
-    tags: int | None
     unused: tuple[tuple[int, ColumnReader], ...]
     """Columns that become nothing here; their bad cells are counted as those of others."""
     identify: FindingIdentifier
@@ -273,15 +281,13 @@ def compile_plan(
             highlight_columns(columns, primary, target or primary, subjects),
         ),
         labels=LabelCache(
-            ("shadowserver", context.report_type.name, *context.options.labels),
-            context.cache_budget,
+            _base_labels(context), _labelling(columns), context.lasting, context.cache_budget
         ),
         time=_index(columns, "time"),
         span=(_index(columns, "first_seen"), _index(columns, "last_seen")),
         count=None
         if count is None
         else (count, ColumnReader(columns[count], context.cache_budget)),
-        tags=_index(columns, "tags"),
         unused=_unused(columns, context, traffic),
         identify=identify,
         moving=_moving(columns, context, volatile),
@@ -301,6 +307,19 @@ def _top_columns(columns: Sequence[Column], primary: str) -> dict[str, tuple[int
         if own is not None and better is not None:
             tops[role] = (own, better)
     return tops
+
+
+def _base_labels(context: Context) -> tuple[str, ...]:
+    """Return the labels of a report; the name of an unknown type may be any file's name."""
+    named = (context.report_type.name,) if context.report_type.known else ()
+    return ("shadowserver", *named, *context.options.labels)
+
+
+def _labelling(columns: Sequence[Column]) -> tuple[int, ...]:
+    """Return the places of the tags, and of what they may repeat; none without tags."""
+    tags = [at for at, column in enumerate(columns) if column.role == "tags"][:1]
+    named = [at for at, column in enumerate(columns) if column.role in ("malware", "activity")]
+    return (*tags, *named) if tags else ()
 
 
 def _moving(

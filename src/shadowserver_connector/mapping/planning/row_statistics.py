@@ -9,7 +9,7 @@ from typing import Final
 
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.cells.readers import ColumnReader
-from shadowserver_connector.mapping.cells.tags import RANK
+from shadowserver_connector.mapping.cells.tags import RANK, split_tags
 from shadowserver_connector.mapping.planning.highlights import Highlights
 from shadowserver_connector.mapping.planning.over_time import OverTime
 from shadowserver_connector.mapping.planning.plan import Plan
@@ -68,6 +68,9 @@ LONGEST: Final = 1_000
 HELD_BYTES: Final = 24 * 1024 * 1024
 """Bytes of all that is counted; what comes new beyond that is not."""
 
+REPORT_TAGS: Final = 10
+"""Tags of its rows that a Report has as labels."""
+
 # The head of a text, and its place in a dict.
 _ENTRY_BYTES: Final = 150
 
@@ -102,6 +105,18 @@ class RowStatistics:
     def highest(self) -> str:
         """Highest severity of the rows that will be converted; ``info`` where there is none."""
         return max(self.severities, key=RANK.__getitem__, default="info")
+
+    def frequent_tags(self) -> tuple[str, ...]:
+        """Return the most frequent tags of the rows that will be converted, `REPORT_TAGS` at most.
+
+        Those of equal number stand in the order of their names.
+        """
+        tags: Counter[str] = Counter()
+        for cell, number in self.tops.get("tags", {}).items():
+            for tag in split_tags(cell):
+                tags[tag] += number
+        frequent = sorted(tags.items(), key=lambda each: (-each[1], each[0]))
+        return tuple([tag for tag, _ in frequent[:REPORT_TAGS]])
 
     @property
     def kept(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -40,7 +40,13 @@ _ALWAYS: Final[Mapping[str, str]] = {
 }
 """Role -> what its cells become wherever the column stands."""
 
-_SCORED: Final = frozenset([*ADDRESS_ROLES, "domain", "url", "url_part"])
+_SCORED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(ADDRESS_ROLES, "address"),
+    "domain": "name",
+    **dict.fromkeys(["url", "url_part"], "url"),
+    **dict.fromkeys([f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512")], "file"),
+}
+"""Role -> the kind of observable, one of ``INDICATED``, that its cells become."""
 
 _WITH_ADDRESS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "asn": ("Autonomous-System", "belongs-to", "autonomous-system", "the address belongs-to it"),
@@ -66,17 +72,20 @@ def describe_mapping(
     column: Column,
     columns: Sequence[Column],
     report_type: ReportType,
-    meanings: Mapping[str, Meaning],
+    meaning_of: Callable[[str], Meaning],
     links: Links,
 ) -> str:
-    """Return what a column's cells become in a file of these columns."""
+    """Return what a column's cells become in a file of these columns.
+
+    ``meaning_of`` says what a party is in the report type.
+    """
     role = column.role
     kind = role.partition(".")[0]
-    meaning = meanings[report_type.parties.get(column.party, "other")]
+    meaning = meaning_of(column.party)
     end = end_of_party(
         meaning, is_primary=bool(column.party) and column.party == report_type.primary
     )
-    score = "; scored, an Indicator if wanted" if meaning.malicious and role in _SCORED else ""
+    score = _score(meaning, role)
     mates = {mate.role for mate in columns if mate.party == column.party}
     if role in _ALWAYS:
         if role == "public_address" and column.party not in report_type.parties:
@@ -94,7 +103,7 @@ def describe_mapping(
         hosts = mates & {*ADDRESS_ROLES, "domain"}
         is_made = hosts and links.leaves("related-to", "ipv4-addr", "url", end)
         return f"Url, with host and port{score}" if is_made else NOTE_ONLY
-    if role in ("port", "protocol", "application"):
+    if role in ("port", "protocol", "application", "scheme"):
         return _of_traffic(column, columns, report_type)
     if kind in _TOGETHER:
         name, needed = _TOGETHER[kind]
@@ -103,8 +112,17 @@ def describe_mapping(
         if role == "software.short_name" and "software.product" in group:
             return f"{name}, with its group, where no product is named"
         versioned = named and "software.version" in group
-        return f"{name}, with its group" if group & needed or versioned else NOTE_ONLY
+        return f"{name}, with its group{score}" if group & needed or versioned else NOTE_ONLY
     return NOTE_ONLY
+
+
+def _score(meaning: Meaning, role: str) -> str:
+    """Return what is said of the score of what cells of a role become, to follow that."""
+    kind = _SCORED.get(role)
+    if kind is None or meaning.score is None:
+        return ""
+    indicator = ", an Indicator if wanted" if meaning.indicates(kind) else ", no Indicator"
+    return f"; score {meaning.score}{indicator}"
 
 
 def _of_address(role: str, links: Links, end: str) -> str:
@@ -191,7 +209,7 @@ def explain_columns(
             role=column.role,
             party=context.meaning(column.party).text if column.party else "",
             becomes=describe_mapping(
-                column, columns, context.report_type, context.meanings, context.links
+                column, columns, context.report_type, context.meaning, context.links
             ),
             filled=filled[at],
             bad=bad[at],
