@@ -133,8 +133,9 @@ def test_every_row_is_accounted_for(
     assert outcome.filtered == len(rows) - len(kept)
     assert bool(converted.of("note")) == (notes != "none")
     assert sum(chunk.findings for chunk in converted.chunks) == len(kept) - cut
-    if notes in ("auto", "finding"):
-        assert outcome.noted == sum(s["type"] == "note" for s in converted.everything())
+    hosts = {r[2] for r in kept[: len(kept) - cut]}
+    if notes in ("auto", "host"):
+        assert len(converted.of("note")) == len(hosts)
 
 
 def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
@@ -146,17 +147,16 @@ def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
     assert converted.outcome.severity == "high"
 
 
-def test_auto_notes_are_by_finding_up_to_a_thousand(tmp_path: Path) -> None:
-    """A thousand findings have a Note each; one more, and each host has one."""
+def test_notes_are_by_host_unless_they_are_wanted_by_finding(tmp_path: Path) -> None:
+    """Each of ten hosts has one Note; by finding, each port of each host."""
     rows = [
         (f"2024-01-31 00:{n // 60:02}:{n % 60:02}", "", f"192.0.2.{n % 10}", str(n + 1), "tcp", "")
-        for n in range(1_001)
+        for n in range(100)
     ]
-    few = convert(tmp_path, "scan_ssl", HEADER, rows[:1_000])
-    assert len(few.of("note")) == 1_000
-    many = convert(tmp_path, "scan_ssl", HEADER, rows)
-    assert len(many.of("note")) == 10
-    assert many.outcome.noted == 1_001
+    for notes, expected in (("auto", 10), ("host", 10), ("finding", 100)):
+        converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes)
+        assert len(converted.of("note")) == expected
+        assert converted.outcome.noted == 100
 
 
 def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
