@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.batch import convert_all
+from shadowserver_connector.pipeline.batch import convert_all, job_of
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
+from shadowserver_connector.report.report_files import find_reports
 from tests.mapping.conversion import csv_bytes, info_of, is_balanced
 from tests.mapping.rows import rows_of
 
@@ -97,3 +99,54 @@ def test_done_is_called_once_a_report_in_order(tmp_path: Path) -> None:
         ):
             assert done == todo[: n + 1]
     assert done == todo
+
+
+@pytest.mark.parametrize(
+    ("archive", "member", "report_type", "file"),
+    [
+        ("2024-01-31-scan_snmp-x.csv.zip", "report.csv", "scan_snmp", "2024-01-31-scan_snmp-x.csv"),
+        (
+            "[EXT] 2024-01-31-blacklist-x (1).zip",
+            "r.csv",
+            "blocklist",
+            "[EXT]_2024-01-31-blacklist",
+        ),
+        ("scan_snmp.zip", "2024-01-31.csv", "scan_snmp", "scan_snmp.csv"),
+        ("reports.zip", "2024-01-31-scan_ssl-x.csv", "scan_ssl", "2024-01-31-scan_ssl-x.csv"),
+        ("scan_snmp.zip", "2024-01-31-scan_ssl-x.csv", "scan_ssl", "2024-01-31-scan_ssl-x.csv"),
+    ],
+)
+def test_name_of_an_archive_counts_where_that_of_its_file_says_nothing(
+    tmp_path: Path, archive: str, member: str, report_type: str, file: str
+) -> None:
+    """Type and day, and the name of the report, which must be another one on another day."""
+    path = tmp_path / archive
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr(member, "timestamp,ip\n2024-01-31 00:00:01,192.0.2.1\n")
+    (found,) = find_reports([path], tmp_path / "work")
+    _, info = job_of(found)
+    assert (info.type, str(info.day)) == (report_type, "2024-01-31")
+    assert info.file.startswith(file.removesuffix(".csv"))
+
+
+def test_files_of_one_archive_that_say_nothing_have_names_of_their_own(tmp_path: Path) -> None:
+    """They would be one report otherwise."""
+    path = tmp_path / "2024-01-31-scan_snmp-x.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        for name in ("a.csv", "b.csv"):
+            opened.writestr(name, "timestamp,ip\n2024-01-31 00:00:01,192.0.2.1\n")
+    infos = [job_of(found)[1] for found in find_reports([path], tmp_path / "work")]
+    assert {info.type for info in infos} == {"scan_snmp"}
+    assert len({info.file for info in infos}) == 2
+
+
+def test_rows_without_content_are_in_the_sum_of_rows(tmp_path: Path) -> None:
+    """And no finding."""
+    info = info_of("scan_snmp")
+    path = tmp_path / info.file
+    path.write_text('timestamp,ip,tag\n2024-01-31 00:00:01,192.0.2.1,snmp\n,,\n"","",""\n')
+    with ThreadPoolExecutor(1) as pool:
+        (result,) = convert_all([(path, info)], tmp_path / "out", Options(), pool, ahead=1)
+    assert isinstance(result, Outcome)
+    assert (result.rows, result.empty, result.findings) == (3, 2, 1)
+    assert is_balanced(result)

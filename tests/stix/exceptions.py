@@ -34,6 +34,9 @@ _EXCUSED: Final = tuple(
 )
 
 _EXCUSED_OF_TYPE: Final = {
+    # OpenCTI takes names with underscores for domain names, as DNS does, and relates nothing to the
+    # Hostnames that STIX would have them be.
+    "domain-name": re.compile(r"^value: '[a-z0-9._-]*_[a-z0-9._-]*' is not a 'idn-hostname'$"),
     # OpenCTI's Case Incident has a severity, which STIX reserves.
     "case-incident": re.compile(r"^Contains a reserved property \('severity', "),
     # OpenCTI's vocabulary, which it reads under this name.

@@ -148,13 +148,10 @@ def _info_from_other_name(
     day = named or fallback_day
     if day is None:
         raise _untold(file, "day")
-    before, after = stem[:start], stem[end:]
-    known, rest = _known_anywhere(after, known_types)
-    if not known:
-        known, rest = _known_anywhere(before, known_types)
-        rest = f"{rest}{after}"
+    known, rest = _known_around_day(stem, known_types)
     if known:
         return ReportInfo(known, day, file, _list_in(rest))
+    after = stem[end:]
     rest = after.strip(_EDGES) if named else stem
     if named and start == 0 and rest.partition("-")[0].isdecimal():
         return ReportInfo(_SPECIAL, day, file, rest)
@@ -190,12 +187,7 @@ def type_in_name(name: str, known_types: Mapping[str, str]) -> str:
     stem = without_extension(safe_name(name))
     _, rest = _day_and_rest(stem)
     found = _known_at_start(rest, known_types)
-    return known_types[found] if found else _known_anywhere(stem, known_types)[0]
-
-
-def has_day(name: str) -> bool:
-    """Tell whether a file name starts with a real day."""
-    return named_day(name) is not None
+    return known_types[found] if found else _known_around_day(stem, known_types)[0]
 
 
 def named_day(name: str) -> date | None:
@@ -230,6 +222,16 @@ def _known_at_start(rest: str, known_types: Mapping[str, str]) -> str:
         known for known in known_types if lowered == known or lowered.startswith(f"{known}-")
     )
     return max(fitting, key=len, default="")
+
+
+def _known_around_day(stem: str, known_types: Mapping[str, str]) -> tuple[str, str]:
+    """Return the known type behind the day of a name, or else before it, and the rest."""
+    _, start, end = _day_anywhere(stem)
+    known, rest = _known_anywhere(stem[end:], known_types)
+    if known:
+        return known, rest
+    known, rest = _known_anywhere(stem[:start], known_types)
+    return known, f"{rest}{stem[end:]}"
 
 
 def _known_anywhere(text: str, known_types: Mapping[str, str]) -> tuple[str, str]:

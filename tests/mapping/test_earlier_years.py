@@ -1,0 +1,141 @@
+"""Files from archives: names of types and columns of earlier years give what today's give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.catalogue.loader import load_catalogue
+from tests.mapping.conversion import Stix, convert
+
+Row = dict[str, str]
+
+BOT: Row = {
+    "timestamp": "2024-01-31 00:00:07",
+    "ip": "192.0.2.1",
+    "asn": "64496",
+    "geo": "AT",
+    "url": "GET /search?q=0 HTTP/1.0",
+    "type": "examplebot",
+    "http_agent": "Mozilla/4.0",
+    "src_port": "49121",
+    "hostname": "pc.example.net",
+    "dst_port": "80",
+    "http_host": "c2.example.org",
+    "dst_ip": "198.51.100.182",
+}
+BOT_TODAY = {"ip": "src_ip", "asn": "src_asn", "geo": "src_geo", "hostname": "src_hostname"}
+
+PAIRS: list[tuple[str, str, Row, dict[str, str]]] = [
+    (
+        "sinkhole_http_drone",
+        "event4_sinkhole_http",
+        BOT,
+        {**BOT_TODAY, "url": "http_url", "type": "infection"},
+    ),
+    (
+        "microsoft_sinkhole",
+        "event4_microsoft_sinkhole_http",
+        BOT,
+        {**BOT_TODAY, "url": "http_url", "type": "infection"},
+    ),
+    (
+        "drone_brute_force",
+        "event4_honeypot_brute_force",
+        {
+            "timestamp": "2024-01-31 00:00:07",
+            "ip": "192.0.2.1",
+            "port": "50000",
+            "dest_ip": "198.51.100.1",
+            "dest_port": "22",
+            "service": "ssh",
+            "username": "root",
+            "password": "hunter2",
+            "payload_url": "http://198.51.100.9/x.sh",
+        },
+        {"ip": "src_ip", "port": "src_port", "dest_ip": "dst_ip", "dest_port": "dst_port"},
+    ),
+    (
+        "hp_http_scan",
+        "event4_honeypot_http_scan",
+        {
+            "ip": "192.0.2.1",
+            "port": "50000",
+            "type": "http-scan",
+            "dst_ip": "198.51.100.1",
+            "dst_port": "80",
+            "url": "/login",
+            "file_md5": "ab" * 16,
+        },
+        {"ip": "src_ip", "port": "src_port", "type": "infection", "url": "http_url"},
+    ),
+    (
+        "malware_url",
+        "malware_url",
+        {"url": "http://bad.example.org/x", "host": "bad.example.org", "ip": "192.0.2.1"},
+        {"host": "hostname"},
+    ),
+    (
+        "cwsandbox_url",
+        "sandbox_url",
+        {
+            "ip": "192.0.2.1",
+            "md5hash": "ab" * 16,
+            "url": "http://c2.example.org/x",
+            "host": "c2.example.org",
+        },
+        {"md5hash": "md5", "host": "hostname"},
+    ),
+    (
+        "cisco_smart_install",
+        "scan_cisco_smart_install",
+        {"ip": "192.0.2.1", "port": "4786", "protocol": "tcp"},
+        {},
+    ),
+]
+
+
+def things(folder: Path, report_type: str, row: Row) -> list[Stix]:
+    """Return what a row becomes, without what the file's own name and bytes are in."""
+    converted = convert(folder, report_type, tuple(row), [tuple(row.values())])
+    left_out = ("report", "artifact", "note")
+    return [stix for stix in converted.everything() if stix["type"] not in left_out]
+
+
+@pytest.mark.parametrize(("name", "today", "row", "columns"), PAIRS)
+def test_file_of_then_becomes_what_it_would_today(
+    tmp_path: Path, name: str, today: str, row: Row, columns: dict[str, str]
+) -> None:
+    """URLs, names, malware and traffic included, under the type's name of today."""
+    renamed = {columns.get(column, column): cell for column, cell in row.items()}
+    then = things(tmp_path, name, row)
+    assert then == things(tmp_path, today, renamed)
+    (address,) = (stix for stix in then if stix.get("value") == row["ip"])
+    assert today.replace("_", "-") in address["x_opencti_labels"]
+
+
+def test_tag_names_the_malware_where_no_column_does(tmp_path: Path) -> None:
+    """As in the sinkhole's report of IPv6 addresses, which had no other column for it."""
+    row = {"src_ip": "2001:db8::1", "tag": "ghost-push;sinkhole", "http_host": "c2.example.org"}
+    found = things(tmp_path, "sinkhole6_http", row)
+    assert [stix["name"] for stix in found if stix["type"] == "malware"] == ["ghost-push"]
+    found = things(tmp_path, "sinkhole6_http", row | {"family": "", "infection": "examplebot"})
+    assert [stix["name"] for stix in found if stix["type"] == "malware"] == ["examplebot"]
+
+
+def test_protocol_of_a_honeypot_was_an_application(tmp_path: Path) -> None:
+    """Which is no bad cell."""
+    row = {"ip": "192.0.2.1", "port": "5", "dst_ip": "198.51.100.1", "dst_port": "502"}
+    converted = convert(tmp_path, "hp_ics_scan", ("protocol", *row), [("modbus", *row.values())])
+    assert converted.one("network-traffic")["protocols"] == ["ipv4", "modbus"]
+    assert converted.outcome.remarks == ()
+
+
+def test_every_name_of_earlier_years_leads_to_a_type() -> None:
+    """That is known, and called otherwise."""
+    catalogue = load_catalogue()
+    assert len(catalogue.earlier_types) > 60
+    for name, today in catalogue.earlier_types.items():
+        assert catalogue.report_type(name) == catalogue.types[today]
+        assert catalogue.type_names[name] == today
