@@ -177,3 +177,15 @@ def test_a_way_out_that_cannot_be_used_is_a_setting(
     assert name in result.output
     assert "Traceback" not in result.output
     assert platform.token == ""
+
+
+def test_a_token_that_no_header_can_hold_is_named(
+    run_json: RunJson, account: dict[str, str], platform: Platform
+) -> None:
+    """As where it was copied from a text with other dashes; it is not shown."""
+    told, code = run_json(
+        "check", **account, **platform.account | {"OPENCTI_TOKEN": "1234\u20145678"}
+    )
+    assert code == 5
+    assert "OPENCTI_TOKEN" in told["opencti"]
+    assert "1234" not in json.dumps(told)

@@ -118,7 +118,7 @@ def ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.R
         why = str(error) if isinstance(error, RetryLaterError) else reason(error, _BUNDLE)
     except ValueError:
         # The text of the library's error may quote headers, and so the token.
-        why = "a header that cannot be sent; check OPENCTI_CUSTOM_HEADERS"
+        why = "a header that cannot be sent; check OPENCTI_TOKEN and OPENCTI_CUSTOM_HEADERS"
     else:
         return httpx.Response(
             answer.status_code, headers=answer.headers, content=body, request=answer.request
