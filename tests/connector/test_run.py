@@ -238,7 +238,7 @@ def test_first_start_says_how_everything_is_marked(helper: FakeHelper, tmp_path:
     [(level, meta)] = logged(helper, said)
     assert level == "info"
     assert meta["marking"] == "TLP:CLEAR"
-    assert "TLP:AMBER" in meta["may be shared with"]
+    assert "TLP:AMBER" in meta["shared_with"]
 
 
 def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_path: Path) -> None:

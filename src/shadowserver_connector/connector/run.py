@@ -249,7 +249,7 @@ def _say_marking(source: ReportSource, state: State) -> None:
         marking = source.settings.marking
         source.log.info(
             "All that is imported gets this marking; SHADOWSERVER_MARKING sets another",
-            {"marking": marking, "may be shared with": _SHARED_WITH[marking]},
+            {"marking": marking, "shared_with": _SHARED_WITH[marking]},
         )
 
 
