@@ -3,6 +3,7 @@
 #   rabbitmq-server   the integration tests start it as a node of their own
 #   libmagic1         pycti reads file types with it
 #   chromium, chromium-driver, fonts-dejavu-core   the preview page is tested in a real browser
+#   prometheus   its promtool checks the metrics and the alerts in deploy/prometheus/
 #   gcc, libc6-dev, python3-dev   for the compiled build; PYTHON names the interpreter (python3), and
 #     one that is not Debian's brings its own headers
 # With the argument `compiler`, only what the compiled build needs.
@@ -15,6 +16,7 @@ if [ "${1:-}" != compiler ]; then
     ls /usr/lib/*/libmagic.so.1 /lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1"
     [ -x /usr/bin/chromium ] || missing="$missing chromium"
     [ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
+    command -v promtool >/dev/null || missing="$missing prometheus"
     [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
 fi
 command -v gcc >/dev/null || missing="$missing gcc"
@@ -57,7 +59,14 @@ quiet="-qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120"
     exit 1
 }
 
-# On a machine that boots with systemd the service would start at the next boot.
+# On a machine that boots with systemd the services would start at the next boot.
+case "$missing" in
+*prometheus*)
+    if [ -d /run/systemd/system ]; then
+        $as_root systemctl disable --quiet prometheus.service || true
+    fi
+    ;;
+esac
 case "$missing" in
 *rabbitmq-server*)
     if [ -d /run/systemd/system ]; then

@@ -1,8 +1,8 @@
-"""Exit with 1 where the connector gives no sign of life, or OpenCTI does not hear from it.
+"""Exit with 1 where the status is not OK, or OpenCTI does not hear from the connector.
 
-For the image's health check. Its signs of life are in the status file; a connector that has just
-started may have none yet. An OpenCTI that does not answer says nothing about the connector, which
-waits for it, so that counts as healthy.
+For the image's health check. Its verdict is that of ``status``; a connector that has just started
+may have no status yet. With ``--alive`` only signs of life count, for what restarts a container
+that is unhealthy: a new start cures no revoked key, and no OpenCTI that is down.
 """
 
 import sys
@@ -12,20 +12,19 @@ import httpx
 
 from shadowserver_connector.errors import SettingsError, SinkUnavailableError
 from shadowserver_connector.operations.reachability import ask
-from shadowserver_connector.operations.status import SILENCE
+from shadowserver_connector.operations.status import SILENCE, Status, problems, verdict
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.settings import Settings, load_settings
 
 QUERY = "query GetConnector($id: String!) { connector(id: $id) { active } }"
 
 
-def is_silent(settings: Settings) -> bool:
-    """Tell whether the status file has been left alone for five minutes."""
+def state_of(settings: Settings) -> Status | None:
+    """Return the status, if there is one."""
     try:
-        status = read_status(status_path(settings))
+        return read_status(status_path(settings))
     except SinkUnavailableError:
-        return False
-    return datetime.now(UTC) - status.alive > SILENCE
+        return None
 
 
 def is_active(settings: Settings) -> bool | None:
@@ -47,7 +46,7 @@ def is_active(settings: Settings) -> bool | None:
         return None
 
 
-def main() -> int:
+def main(*, only_alive: bool = False) -> int:
     """Print the state in one line and return the exit code that Docker wants."""
     try:
         settings = load_settings().settings
@@ -55,8 +54,12 @@ def main() -> int:
     except SettingsError as error:
         sys.stdout.write(f"{error}\n")
         return 1
-    if is_silent(settings):
+    status, now = state_of(settings), datetime.now(UTC)
+    if status is not None and now - status.alive > SILENCE:
         sys.stdout.write("the connector has given no sign of life for five minutes\n")
+        return 1
+    if status is not None and not only_alive and problems(status, now):
+        sys.stdout.write(f"{verdict(status, now)}\n")
         return 1
     if active is None:
         sys.stdout.write("OpenCTI does not answer; the connector waits for it\n")
@@ -68,4 +71,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(only_alive=sys.argv[1:] == ["--alive"]))

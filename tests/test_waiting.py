@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from unittest.mock import ANY
 
 import pytest
 
@@ -35,7 +36,7 @@ def test_waiting_is_said_once_and_its_end_too() -> None:
     assert waiter.until("Shadowserver", lambda: calls(errors)) == "answer"
     assert log.lines == [
         ("warning", "Waiting", {"for": "Shadowserver", "reason": "down 0"}),
-        ("info", "Going on", {"after waiting for": "Shadowserver"}),
+        ("info", "Going on", {"for": "Shadowserver", "seconds": ANY}),
     ]
 
 
@@ -129,8 +130,56 @@ def test_silent_wait_is_noticed_by_name_and_holds_up_no_end_of_the_process() -> 
         (timer,) = set(threading.enumerate()) - before
         assert timer.daemon
         timer.join(10)
-    assert log.lines == [("warning", "Waiting", {"for": "the queue"})]
+    said = [(level, message, meta["for"]) for level, message, meta in log.lines]
+    assert said == [("warning", "Waiting", "the queue"), ("info", "Going on", "the queue")]
+    assert log.lines[0][2]["reason"] == "no answer after 0.01 seconds"
     with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
         (timer,) = set(threading.enumerate()) - before
     timer.join(10)
     assert not timer.is_alive()
+
+
+def test_a_long_wait_is_said_again_at_growing_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After one minute, two more, four more, ... and each hour from then on."""
+    now = [0.0]
+    monkeypatch.setattr("shadowserver_connector.waiting.time.monotonic", lambda: now[0])
+    log, said = FakeLog(), list[float]()
+    waiter = Waiter(threading.Event(), log, told=lambda what, reason: said.append(now[0]))
+    with waiter.begin("OpenCTI") as wait:
+        for second in range(0, 16_000, 10):
+            now[0] = float(second)
+            wait.goes_on("down")
+    assert log.messages("warning") == ["Waiting"] + ["Still waiting"] * 9
+    assert said[:-1] == [0, 60, 180, 420, 900, 1860, 3780, 7380, 10980, 14580]
+    assert log.lines[-2][2]["seconds"] == said[-2]
+
+
+def test_a_wait_gives_the_more_exact_reason() -> None:
+    """Looked up when it is said, and not at each attempt."""
+    log, told, asked = FakeLog(), list[tuple[str, str]](), list[str]()
+
+    def explain(what: str, reason: str) -> str:
+        asked.append(reason)
+        return f"{what}: its certificate has expired"
+
+    def tell(what: str, reason: str) -> None:
+        told.append((what, reason))
+
+    waiter = Waiter(threading.Event(), log, first_pause=0.0, explain=explain, told=tell)
+    errors = failing(5)
+    waiter.until("OpenCTI", lambda: calls(errors))
+    assert asked == ["down 0"]
+    assert log.lines[0][2]["reason"] == "OpenCTI: its certificate has expired"
+    assert told == [("OpenCTI", "OpenCTI: its certificate has expired"), ("OpenCTI", "")]
+
+
+def test_a_wait_in_vain_is_over_and_does_not_go_on() -> None:
+    """Who keeps count of waits learns of its end; the log tells of no success."""
+    log, told = FakeLog(), list[str]()
+    waiter = Waiter(
+        threading.Event(), log, first_pause=0.01, told=lambda what, reason: told.append(reason)
+    )
+    with pytest.raises(ApiUnavailableError):
+        waiter.until("Shadowserver", lambda: calls(failing(9)), patience=0.02)
+    assert told == ["down 0", ""]
+    assert log.messages("info") == []

@@ -224,6 +224,29 @@ KINDS: Final = (
 """Kinds of errors that are known, each with its code; the first that fits holds."""
 
 
+CAUSES: Final = (
+    (CredentialsError, "credentials"),
+    (ClockError, "clock"),
+    (NewerStateError, "newer_state"),
+    (FatalError, "settings"),
+    (ApiUnavailableError, "shadowserver"),
+    (TransferError, "shadowserver"),
+    (DiskFullError, "disk"),
+    (SinkUnavailableError, "opencti"),
+    (RetriableError, "other"),
+    (OSError, "disk"),
+    (Exception, "defect"),
+)
+"""What kept a run from being complete, as a label; the first kind that fits holds."""
+SHADOWSERVER_AWAY: Final = "shadowserver"
+"""The cause where days could not be asked for."""
+
+
+def cause_of(error: Exception) -> str:
+    """Return what to call the cause of a run that failed, one of ``CAUSES``."""
+    return next(cause for kind, cause in CAUSES if isinstance(error, kind))
+
+
 def code_of(error: Exception) -> int:
     """Return the exit code of an error; that of failed reports for an unknown one."""
     return next((code for kind, code in KINDS if isinstance(error, kind)), SOME_FAILED)

@@ -10,7 +10,8 @@ OpenCTI, to import earlier days     ``PATIENCE``, then the history is taken at i
 the queue or the disk, when full    looked at every ``ROOM_PAUSE``, as long as it takes
 ==================================  ============================================================
 
-Pauses grow up to a minute. A wait is logged when it begins and when it is over.
+Pauses grow up to a minute. A wait is logged when it begins, at growing
+intervals, and when it is over.
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ ROOM_PAUSE: Final = 10.0
 """Seconds between two looks whether the queue, or the disk, has room again."""
 
 
+_LONGEST_SILENCE: Final = 3600.0
+"""Seconds after which a wait is said again, however long it takes."""
+
+
 class Log(Protocol):
     """A logger that takes a message and a dict, such as pycti's ``connector_logger``."""
 
@@ -75,6 +80,14 @@ class Stopping(BaseException):
     """The process is asked to stop: like KeyboardInterrupt no error that anyone may handle."""
 
 
+def _tell_nobody(what: str, reason: str) -> None:
+    pass
+
+
+def _as_it_is(what: str, reason: str) -> str:
+    return reason
+
+
 @dataclass(frozen=True, slots=True)
 class Waiter:
     """How the connector waits. Times are in seconds."""
@@ -87,6 +100,12 @@ class Waiter:
     patience: float = PATIENCE
     counted_after: float = 6.0
     """After so long RabbitMQ's numbers are those of now; it takes them every 5 seconds."""
+    said_again: float = 60.0
+    """Time until a wait is said again; twice as long each further time, up to an hour."""
+    explain: Callable[[str, str], str] = _as_it_is
+    """From what is waited for and the reason to a more exact reason; may take seconds."""
+    told: Callable[[str, str], object] = _tell_nobody
+    """Called with what is waited for and why, and with an empty reason when that is over."""
     exhausted: set[str] = field(default_factory=set, compare=False)
     """For whom a run has waited in vain, and who has not answered since."""
 
@@ -94,6 +113,10 @@ class Waiter:
         """Sleep; raises Stopping as soon as the process is asked to stop."""
         if self.stop.wait(seconds):
             raise Stopping
+
+    def begin(self, what: str) -> Wait:
+        """Return a wait for ``what`` that has not been said yet."""
+        return Wait(self, what)
 
     def until(
         self,
@@ -104,32 +127,24 @@ class Waiter:
     ) -> T:
         """Return what ``call`` returns, repeating it while it raises an error that is ``retried``.
 
-        ``what`` is what the log says it waits for: once when the wait begins, once when it is
-        over. Raises the last error when ``patience`` is used up, and Stopping. A NotReadyError is
-        raised at once: what is not ready is for another run.
+        ``what`` is what the log says it waits for, as `Wait` does. Raises the last
+        error when ``patience`` is used up, and Stopping. A NotReadyError is raised at once: what
+        is not ready is for another run.
         """
-        started = time.monotonic()
         pauses = _doubling(self.first_pause, self.longest_pause)
-        waiting = False
-        while True:
-            try:
-                result = call()
-            except NotReadyError:
-                raise
-            except retried as error:
-                pause = next(pauses)
-                if time.monotonic() - started + pause > patience:
+        with self.begin(what) as wait:
+            while True:
+                try:
+                    return call()
+                except NotReadyError:
                     raise
-                reason = str(error)
-            else:
-                if waiting:
-                    self.log.info("Going on", {"after waiting for": what})
-                return result
-            # Outside of the handler: pycti logs the traceback of the error that is being handled.
-            if not waiting:
-                self.log.warning("Waiting", {"for": what, "reason": reason})
-                waiting = True
-            self.pause(pause)
+                except retried as error:
+                    pause = next(pauses)
+                    if wait.seconds + pause > patience:
+                        raise
+                    reason = str(error)
+                wait.goes_on(reason)
+                self.pause(pause)
 
     def until_patience_ends(self, who: str, what: str, call: Callable[[], T]) -> T:
         """Return what ``call`` returns, waiting while it raises a RetriableError.
@@ -171,13 +186,59 @@ class Waiter:
         For calls that wait by themselves and silently, as a publisher does while RabbitMQ is
         short of memory or disk.
         """
-        notice = threading.Timer(self.slow_after, self.log.warning, ("Waiting", {"for": what}))
-        notice.daemon = True
-        notice.start()
-        try:
-            yield
-        finally:
-            notice.cancel()
+        with self.begin(what) as wait:
+            late = f"no answer after {self.slow_after:g} seconds"
+            notice = threading.Timer(self.slow_after, wait.goes_on, (late,))
+            notice.daemon = True
+            notice.start()
+            try:
+                yield
+            finally:
+                notice.cancel()
+
+
+class Wait:
+    """One wait: said when it begins, again at growing intervals, and when it was not in vain.
+
+    Used in a ``with`` statement, whose end is the end of the wait.
+    """
+
+    def __init__(self, waiter: Waiter, what: str) -> None:
+        self._waiter = waiter
+        self._what = what
+        self._started = time.monotonic()
+        self._intervals = _doubling(waiter.said_again, _LONGEST_SILENCE)
+        self._due: float | None = None
+
+    def __enter__(self) -> Wait:
+        return self
+
+    def __exit__(self, kind: object, _error: object, _traceback: object) -> None:
+        if self._due is None:
+            return
+        self._waiter.told(self._what, "")
+        if kind is None:
+            facts = {"for": self._what, "seconds": round(self.seconds, 1)}
+            self._waiter.log.info("Going on", facts)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self._started
+
+    def goes_on(self, reason: str) -> None:
+        """Say that it goes on and why, where it is time for that."""
+        log, is_first = self._waiter.log, self._due is None
+        if self._due is not None and self.seconds < self._due:
+            return
+        reason = self._waiter.explain(self._what, reason)
+        self._due = self.seconds + next(self._intervals)
+        if is_first:
+            log.warning("Waiting", {"for": self._what, "reason": reason})
+        else:
+            said = {"for": self._what, "reason": reason, "seconds": round(self.seconds, 1)}
+            log.warning("Still waiting", said)
+        self._waiter.told(self._what, reason)
 
 
 class RetryLaterError(Exception):

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
 import pycti
 import pytest
@@ -19,7 +20,6 @@ from shadowserver_connector.connector.helper import (
     advice,
     connect,
     misfit,
-    pycti_log,
     trial,
 )
 from shadowserver_connector.errors import (
@@ -118,7 +118,7 @@ def test_platform_that_is_away_is_waited_for_in_silence(
                 "the platform may be starting",
             },
         ),
-        ("info", "Going on", {"after waiting for": "OpenCTI"}),
+        ("info", "Going on", {"for": "OpenCTI", "seconds": ANY}),
     ]
 
 
@@ -200,22 +200,6 @@ def test_announcements_that_fail_are_errors(
     helper.api.query = lambda *args: asked.append(args)
     assert helper.api.work.add_expectations("work-1", 5) is True
     assert asked[0][1] == {"id": "work-1", "expectations": 5}
-
-
-@pytest.mark.parametrize("level", ["info", "error"])
-def test_log_before_the_helper_is_like_the_helpers(
-    loaded: LoadedSettings, level: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of pycti's kind, under the connector's name, at its level."""
-    made: list[tuple[str, bool, str]] = []
-
-    def logger(level: str, json_logging: bool) -> Any:
-        return lambda name: made.append((level, json_logging, name))
-
-    monkeypatch.setattr("pycti.utils.opencti_logger.logger", logger)
-    pycti_log(load_settings(environ={**ENVIRONMENT, "CONNECTOR_LOG_LEVEL": level}))
-    assert made == [(level.upper(), loaded.settings.opencti.json_logging, "A connector under test")]
-    assert os.environ["CONNECTOR_LOG_LEVEL"] == level
 
 
 def test_trial_is_a_registration_that_nobody_takes() -> None:

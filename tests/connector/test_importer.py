@@ -343,15 +343,16 @@ def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
             works.import_report(info(number, day), world.obtain)
         assert len(world.importer.under_way) == 2
         works.fail(Failure(info(9, yesterday), "no such file"))
-        summary, message = works.summary(yesterday)
+        summary, objects = works.summary(yesterday)
     assert (summary.day, summary.imported, len(summary.failures)) == (yesterday, 1, 1)
-    assert message == (
+    assert objects == 2
+    assert summary.message(objects) == (
         f"{yesterday}: 1 report, 10 findings, 2 objects sent, 0 skipped, 1 failed; "
         f"failed: {info(9, yesterday).file}: no such file"
     )
     assert [(work["message"], work["in_error"]) for work in world.works()] == [
         (f"{DAY}: 2 reports, 20 findings, 4 objects sent, 0 skipped, 0 failed", False),
-        (message, True),
+        (summary.message(objects), True),
     ]
     assert world.importer.under_way == []
 

@@ -238,7 +238,7 @@ def test_first_start_says_how_everything_is_marked(helper: FakeHelper, tmp_path:
     [(level, meta)] = logged(helper, said)
     assert level == "info"
     assert meta["marking"] == "TLP:CLEAR"
-    assert "TLP:AMBER" in meta["may be shared with"]
+    assert "TLP:AMBER" in meta["shared_with"]
 
 
 def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_pat
 
     api.stats = down  # type: ignore[method-assign]
     run_window(importer(helper, api, tmp_path))
-    assert logged(helper, "First import") == [("info", {"reports": 2, "findings": "unknown"})]
+    assert logged(helper, "First import") == [("info", {"reports": 2})]
     assert len(helper.messages) == 4
 
 
@@ -270,8 +270,10 @@ def test_day_is_told_when_it_is_through(helper: FakeHelper, tmp_path: Path) -> N
     api = FakeApi(report())
     for _ in range(2):
         run_window(importer(helper, api, tmp_path))
-    [work] = helper.api.work.works.values()
-    said = {"day": str(YESTERDAY), "result": work["message"]}
+    said = {
+        "day": str(YESTERDAY), "imported": 1, "skipped": 0, "failed": 0, "findings": 10,
+        "objects": 2,
+    }  # fmt: skip
     assert logged(helper, "Day imported") == [("info", said)]
 
 
@@ -286,8 +288,9 @@ def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
     assert logged(helper, "Report failed") == [
         ("error", {"file": poisoned.file, "reason": reason, "times": times}) for times in (1, 2)
     ]
-    skipped = logged(helper, "Still empty, asked for again by the next run")
-    assert skipped == [("info", {"file": empty.file})] * 2
+    skipped = logged(helper, "Report skipped")
+    reason = "Still empty, asked for again by the next run"
+    assert skipped == [("info", {"file": empty.file, "reason": reason})] * 2
     assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
 
 
@@ -304,7 +307,8 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
     [(_, meta)] = logged(helper, "Report imported")
     assert meta["seconds"] == round(meta["seconds"], 1)
     assert list(meta) == [
-        "file", "severity", "rows", "new", "gone", "objects", "odd", "bytes", "seconds",
+        "file", "severity", "rows", "findings", "new", "changed", "recurring", "resurfaced",
+        "gone", "objects", "oddities", "bytes", "seconds",
     ]  # fmt: skip
     assert (meta["new"], meta["gone"]) == (3, 1)
     [work] = helper.api.work.works.values()
@@ -510,8 +514,9 @@ def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path:
         "file": report().file,
         "severity": "low",
         "rows": 10,
+        "findings": 10,
         "objects": 5,
-        "odd": 5,
+        "oddities": 5,
         "bytes": 1,
     }
 

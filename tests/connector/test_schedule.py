@@ -106,8 +106,15 @@ def test_runs_follow_each_other_by_the_period(monkeypatch: pytest.MonkeyPatch) -
 
 def test_nothing_that_a_run_raises_ends_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused keys and defects are logged; the next run comes sooner."""
-    runs = Runs(CredentialsError("no"), KeyError("x"), MemoryError(), False, True)
+    runs = Runs(False, CredentialsError("no"), KeyError("x"), MemoryError(), True)
     assert pauses_of(runs, monkeypatch) == [1, 1, 1, 1, 24]
+
+
+def test_a_key_that_is_refused_in_the_first_run_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it ends every command: the settings are wrong; a defect there does not."""
+    with pytest.raises(CredentialsError):
+        pauses_of(Runs(CredentialsError("no"), True), monkeypatch)
+    assert pauses_of(Runs(KeyError("x"), True), monkeypatch) == [1, 24]
 
 
 def test_short_period_is_not_made_longer_by_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:

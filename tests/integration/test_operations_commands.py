@@ -142,7 +142,9 @@ def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
     status = world.command("status", "--json")
     assert status.returncode == 1
     told = json.loads(status.stdout)
-    assert told["problems"] == ["1 report of the last run failed"]
+    assert not told["ok"]
+    assert told["verdict"] == f"NOT OK: {told['problems'][0]}"
+    assert told["problems"][0].startswith("1 report of the last run failed; ")
     run = told["last_run"]
     assert (run["new"], run["done"], run["failed"], run["findings"]) == (5, 4, 1, 48)
     assert run["failures"][0]["file"].endswith("scan_ssh-example-4.csv")
@@ -205,3 +207,6 @@ def test_one_line_a_report(world: World, store: Reports) -> None:
     [first, *_] = [line for line in lines if line["message"] == "Report imported"]
     assert first["attributes"]["rows"] == 12
     assert first["attributes"]["objects"] > 100
+    [totals] = [line["attributes"] for line in lines if line["message"] == "Run ended"]
+    assert totals["imported"] == len(store.files)
+    assert totals["next_run_seconds"] is None

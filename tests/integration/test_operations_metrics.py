@@ -56,7 +56,8 @@ def test_metrics_are_served_beside_those_of_pycti(world: World) -> None:
     assert values["shadowserver_findings_total",] == 48
     assert values["shadowserver_objects_total", "artifact"] == 4
     assert values["shadowserver_runs_total", "complete"] == 1
-    assert values["shadowserver_lag_days",] == 0
+    assert values["shadowserver_last_complete_run_timestamp_seconds",] > 0
+    assert values["shadowserver_reports_waiting",] == 0
     assert any("ping_api" in name for name, *_ in values)
     for secret in (KEY, SECRET, REPORT_ID, world.platform.token):
         assert secret not in text

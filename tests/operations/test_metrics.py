@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from pycti.connector import opencti_metric_handler
 
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
+    DayWhole,
     Dropped,
     Event,
     Listed,
@@ -20,8 +25,10 @@ from shadowserver_connector.connector.events import (
     Retried,
     RunEnded,
     RunStarted,
+    Waited,
 )
-from shadowserver_connector.operations.metrics import Metrics, serve_on
+from shadowserver_connector.operations.metrics import Metrics, StatusMetrics, serve_on
+from shadowserver_connector.operations.status import Status, after
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 
@@ -80,24 +87,94 @@ def test_runs_retries_and_drops_are_counted() -> None:
     )  # fmt: skip
     assert seen.value("retries_total", method="download") == 2
     assert seen.value("runs_total", result="incomplete") == 1
-    assert seen.value("run_started_timestamp_seconds") == NOON.timestamp()
-    assert seen.value("run_ended_timestamp_seconds") == NOON.timestamp()
     assert seen.value("dropped_files_total", result="done") == 1
     assert seen.value("dropped_files_total", result="failed") == 1
 
 
-def test_lag_behind_the_newest_day() -> None:
-    """In days, until everything listed is imported; what failed is still behind."""
-    seen = Seen(Listed(TODAY, {"old": OLD, "bad": TODAY, "new": TODAY}))
-    assert seen.value("lag_days") == 5
-    assert seen.value("reports_outstanding") == 3
-    seen.after(done("new"), done("old", OLD), ReportFailed("bad", "why", "X", 1))
-    assert seen.value("lag_days") == 1
-    assert seen.value("reports_outstanding") == 1
-    seen.after(ReportSkipped("bad"))
-    assert seen.value("lag_days") == 0
-    seen.after(Listed(None, {}))
-    assert seen.value("lag_days") == 0
+class Told:
+    """What Prometheus sees of a status."""
+
+    def __init__(self, folder: Path, *events: Event, now: datetime = NOON) -> None:
+        self.status = Status(NOON, NOON)
+        self.registry = CollectorRegistry()
+        self.registry.register(StatusMetrics(lambda: self.status, folder, 4096, lambda: now))
+        self.after(*events)
+
+    def after(self, *events: Event) -> None:
+        """Let more happen."""
+        for event in events:
+            self.status = after(self.status, event)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        """Return a metric."""
+        return self.registry.get_sample_value(f"shadowserver_{name}", labels)
+
+
+def test_a_revoked_key_shows(tmp_path: Path) -> None:
+    """The last complete run stays where it was, and the failures since are counted by cause."""
+    told = Told(tmp_path)
+    assert told.value("last_complete_run_timestamp_seconds") is None
+    assert told.value("ok") == 1
+    told.after(RunStarted(NOON), RunEnded(NOON, complete=True, reason=""))
+    later = NOON + timedelta(days=1)
+    for cause in ("credentials", "credentials", "shadowserver"):
+        told.after(RunStarted(later), RunEnded(later, complete=False, reason="no", cause=cause))
+    assert told.value("ok") == 0
+    assert told.value("last_complete_run_timestamp_seconds") == NOON.timestamp()
+    assert told.value("run_ended_timestamp_seconds") == later.timestamp()
+    assert told.value("consecutive_failures", cause="credentials") == 2
+    assert told.value("consecutive_failures", cause="shadowserver") == 1
+    assert told.value("consecutive_failures", cause="disk") == 0
+    told.after(RunStarted(later), RunEnded(later, complete=True, reason=""))
+    assert told.value("consecutive_failures", cause="credentials") == 0
+
+
+def test_what_is_behind_shows(tmp_path: Path) -> None:
+    """Days wholly imported, reports waiting and failing; not known is not 0."""
+    told = Told(tmp_path, RunStarted(NOON))
+    assert told.value("reports_waiting") is None
+    assert told.value("newest_whole_day_timestamp_seconds") is None
+    told.after(Listed(TODAY, {"old": OLD, "bad": TODAY, "new": TODAY}, 2))
+    assert told.value("reports_waiting") == 3
+    told.after(done("old", OLD), DayWhole(OLD), done("new"), ReportFailed("bad", "why", "X", 3))
+    assert told.value("reports_waiting") == 1
+    assert told.value("reports_failing") == 1
+    assert told.value("report_failures_in_a_row") == 3
+    midnight = datetime(OLD.year, OLD.month, OLD.day, tzinfo=UTC).timestamp()
+    assert told.value("newest_whole_day_timestamp_seconds") == midnight
+    assert told.value("newest_day_timestamp_seconds") == midnight + 4 * 86400
+    told.after(DayWhole(date(2024, 3, 5)))
+    assert told.value("newest_whole_day_timestamp_seconds") == midnight
+
+
+def test_waits_queue_and_disk_show(tmp_path: Path) -> None:
+    """In seconds and bytes."""
+    told = Told(tmp_path, Waited("OpenCTI", "down", NOON), now=NOON + timedelta(minutes=4))
+    told.after(Waited("OpenCTI", "still down", NOON + timedelta(minutes=2)))
+    assert told.value("waiting_seconds", what="OpenCTI") == 240
+    assert told.value("queue_bytes") is None
+    told.status = replace(told.status, queue_megabytes=1.5)
+    assert told.value("queue_bytes") == 1_500_000
+    assert told.value("disk_floor_bytes") == 4096
+    assert (told.value("disk_free_bytes") or 0) > 0
+    told.after(Waited("OpenCTI", "", NOON))
+    assert told.value("waiting_seconds", what="OpenCTI") is None
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
+def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
+    """Names, units and help are as Prometheus wants them."""
+    told = Told(tmp_path, Waited("OpenCTI", "down", NOON), RunStarted(NOON), Listed(TODAY, {}, 1))
+    told.after(RunEnded(NOON, complete=True, reason=""), DayWhole(TODAY))
+    metrics = Metrics(told.registry)
+    for event in (done("a"), ReportSkipped("b"), Retried("download"), Dropped("c", "")):
+        metrics.observe(event)
+    text = generate_latest(told.registry)
+    assert text.count(b"# TYPE shadowserver_") > 20
+    found = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, check=False
+    )
+    assert (found.returncode, found.stdout + found.stderr) == (0, b"")
 
 
 def test_no_file_name_is_a_label() -> None:
@@ -123,7 +200,7 @@ def test_one_registry_holds_them_once() -> None:
 def test_what_is_not_imported_for_good_is_counted() -> None:
     """Days given up, and reports listed for a day that is not theirs."""
     seen = Seen(DaysGivenUp(("2024-01-01: x", "2024-01-02: y")), ReportsRefused(TODAY, ("a", "b")))
-    assert seen.value("given_up_days_total") == 2
+    assert seen.value("given_up_total") == 2
     assert seen.value("reports_total", result="refused") == 2
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
+    DayWhole,
     Dropped,
     Event,
     Listed,
@@ -26,6 +27,7 @@ from shadowserver_connector.connector.events import (
     Retried,
     RunEnded,
     RunStarted,
+    Waited,
 )
 from shadowserver_connector.errors import CredentialsError, SinkUnavailableError
 from shadowserver_connector.operations.status import (
@@ -36,6 +38,7 @@ from shadowserver_connector.operations.status import (
     as_json,
     from_json,
     problems,
+    verdict,
 )
 from shadowserver_connector.operations.status_file import (
     Watch,
@@ -187,6 +190,52 @@ def test_what_a_person_should_look_at(status: Status, now: datetime, said: str) 
     found = problems(status, now)
     assert len(found) == (1 if said else 0)
     assert said in "".join(found)
+
+
+AWAY = Waited("OpenCTI", "the server's certificate has expired", NOON)
+
+
+def test_the_verdict_is_one_line() -> None:
+    """OK, or the first problem with what to do, and how many more there are."""
+    assert verdict(Status(NOON, NOON), NOON) == "OK"
+    assert verdict(status_after(AWAY), NOON + timedelta(minutes=4)) == "OK"
+    long = status_after(AWAY, AWAY, Waited("the disk", "x", LATER))
+    said = verdict(replace(long, alive=LATER), LATER)
+    assert (
+        said == "NOT OK: waiting for OpenCTI for 10 minutes: the server's certificate has expired"
+    )
+    over = after(long, Waited("OpenCTI", "", LATER))
+    assert verdict(replace(over, alive=LATER), LATER) == "OK"
+    both = status_after(RunStarted(NOON), FAILED, RunEnded(NOON, complete=False, reason="no"))
+    assert verdict(both, NOON).startswith("NOT OK: the last run did not go through: no; ")
+    assert verdict(both, NOON).endswith(" (and 1 more)")
+
+
+def test_a_stopped_run_is_made_good_by_the_next() -> None:
+    """A restart is no fault; a run that failed is one until another one is complete."""
+    stopped = status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="stopped"))
+    assert verdict(stopped, NOON) != "OK"
+    assert verdict(after(stopped, RunStarted(NOON)), NOON) == "OK"
+    failed = status_after(
+        RunStarted(NOON), RunEnded(NOON, complete=False, reason="no", cause="credentials")
+    )
+    assert verdict(after(failed, RunStarted(NOON)), NOON) != "OK"
+
+
+def test_a_new_process_knows_what_the_last_one_did(tmp_path: Path) -> None:
+    """A restart hides neither how long nothing was complete nor what is wrong."""
+    path = tmp_path / "status.json"
+    earlier = status_after(
+        RunStarted(NOON), DayWhole(INFO.day), RunEnded(NOON, complete=True, reason=""),
+        RunStarted(LATER), RunEnded(LATER, complete=False, reason="no", cause="credentials"), AWAY,
+    )  # fmt: skip
+    write_status(path, earlier)
+    found = Watch(path, FakeLog()).status
+    assert found.last_complete == NOON
+    assert found.newest_whole_day == str(INFO.day)
+    assert found.failing == {"credentials": 1}
+    assert found.waiting == ()
+    assert found.last == earlier.last
 
 
 def test_the_file_is_written_whole(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_waits_below_and_says_so_once(tmp_path: Path, free: Callable[..., list[i
         ("warning", "Downloads pause, the disk is nearly full"),
         ("info", "Downloads go on, the disk has room again"),
     ]
-    assert log.lines[0][2]["SHADOWSERVER_DISK_FLOOR MiB"] == 100
+    assert log.lines[0][2]["floor_bytes"] == 100 * 1024**2
 
 
 def test_a_wait_ends_when_the_process_is_asked_to_stop(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.operations.status import Status
+from shadowserver_connector.operations.status import Run, Status
 from shadowserver_connector.operations.status_file import write_status
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,10 +62,10 @@ def platform() -> Iterator[Platform]:
         thread.join()
 
 
-def health(tmp_path: Path, url: str, **environ: str) -> tuple[int, str]:
+def health(tmp_path: Path, url: str, *options: str, **environ: str) -> tuple[int, str]:
     """Run the check as Docker does; return its exit code and its line."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "src" / "healthcheck.py")],
+        [sys.executable, str(ROOT / "src" / "healthcheck.py"), *options],
         cwd=tmp_path,
         env={
             "PATH": os.environ["PATH"],
@@ -125,6 +125,21 @@ def test_health_by_the_signs_of_life(
     found = health(tmp_path, url, SHADOWSERVER_STATUS_FILE=str(file))
     assert found[0] == code
     assert ("no sign of life" in found[1]) == bool(code)
+
+
+@pytest.mark.parametrize(("options", "code"), [((), 1), (("--alive",), 0)])
+def test_health_is_the_verdict_of_the_status(
+    platform: Platform, tmp_path: Path, options: tuple[str, ...], code: int
+) -> None:
+    """Unless only signs of life count, as a new start would cure nothing."""
+    platform.body = {"data": {"connector": {"active": True}}}
+    now, file = datetime.now(UTC), tmp_path / "status.json"
+    last = Run(now, now, reason="the key is refused; check it", cause="credentials")
+    write_status(file, Status(now, now, last=last, next_run=now + timedelta(hours=1)))
+    url = f"http://127.0.0.1:{platform.server_port}"
+    found = health(tmp_path, url, *options, SHADOWSERVER_STATUS_FILE=str(file))
+    assert found[0] == code
+    assert found[1].startswith("NOT OK: the last run did not go through: the key") == bool(code)
 
 
 def test_health_without_a_platform(platform: Platform, tmp_path: Path) -> None:

@@ -133,6 +133,7 @@ class ReportsApi:
         options = options or ApiOptions()
         self._key = api_key
         self._secret = secret
+        self._has_answered = False
         self._api_url = base_url(options.api_url, "SHADOWSERVER_API_URL")
         self._download_url = base_url(options.download_url, "SHADOWSERVER_DOWNLOAD_URL")
         self._max_bytes = options.max_bytes
@@ -282,11 +283,13 @@ class ReportsApi:
         try:
             answer = answers.parse(content)
             self._refuse(method, response, answers.error_text(answer))
-            return read(answer)
+            found = read(answer)
         except AnswerError as error:
             if response.status_code != 200:
                 self._refuse(method, response, content.decode(errors="replace"))
             raise RetryLaterError(f"the answer is not what it should be: {error}") from None
+        self._has_answered = True
+        return found
 
     def _refuse(self, method: str, response: httpx.Response, said: str | None) -> None:
         """Raise what a status other than 200, or an ``error`` sent with 200, stands for."""
@@ -304,6 +307,9 @@ class ReportsApi:
         reason = f"status {status}: {text}"
         # Outages have shown as 404 too, and no method that we call can be missing.
         if status in (200, 404) or is_transient(status):
+            # Of a server that has answered before it is an outage.
+            if status == 404 and not self._has_answered:
+                reason += "; check SHADOWSERVER_API_URL"
             wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             raise RetryLaterError(reason, retry_after=wait)
         if response.has_redirect_location:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from rich.text import Text
 
-from shadowserver_connector.cli.console import err, out, print_json, print_table
+from shadowserver_connector.cli.console import out, print_json, print_table
 from shadowserver_connector.errors import OK, SOME_FAILED, SettingsError
-from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems
+from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems, verdict
 from shadowserver_connector.operations.status import as_json as as_plain
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.report.parse_warnings import bracketed, counted
@@ -27,15 +27,16 @@ def status(settings: Settings, now: datetime, *, as_json: bool) -> int:
             "settings, or SHADOWSERVER_STATUS_FILE alone"
         )
     found = read_status(status_path(settings))
-    wrong = problems(found, now)
+    wrong, line = problems(found, now), verdict(found, now)
     if as_json:
-        print_json({**as_plain(found), "problems": wrong})
+        print_json({"ok": not wrong, "verdict": line, "problems": wrong, **as_plain(found)})
     else:
+        out.print(Text(line, style="bold red" if wrong else "bold green"), soft_wrap=True)
+        for other in wrong[1:]:
+            out.print(Text(f"also: {other}", style="bold red"), soft_wrap=True)
         print_table(("What", "How"), _rows(found))
         for failure in _failures(found):
             out.print(Text(f"failed: {failure}"), soft_wrap=True)
-        for line in wrong:
-            err.print(Text(line, style="bold red"), soft_wrap=True)
     return SOME_FAILED if wrong else OK
 
 
@@ -48,8 +49,14 @@ def _rows(found: Status) -> list[tuple[str, str]]:
         ("run under way", _run(found.current)),
         ("last run", _run(found.last)),
         ("next run", _time(found.next_run)),
+        ("last complete run", _time(found.last_complete)),
         ("newest day at Shadowserver", found.newest_day or "unknown"),
+        ("newest day wholly imported", found.newest_whole_day or "none yet"),
         ("queue in OpenCTI", "unknown" if queue is None else f"{queue:,.1f} MB"),
+    ]
+    rows += [
+        (f"waits for {wait.what}", f"since {_time(wait.since)}: {wait.reason}")
+        for wait in found.waiting
     ]
     if found.drop_folder != Drops():
         failed = len(found.drop_folder.failures)

@@ -7,6 +7,7 @@ helper       pycti's helper: registered with an OpenCTI of any version, kept fro
              process
 importer     reports into OpenCTI, wherever they come from: converted, delivered, counted,
              remembered
+log_lines    the log: one event a line, as JSON or as text, with all that is known of it
 run          one run: ask for the days of the window, import what is new, remember it
 schedule     runs at their times, for ever: nothing that a run raises ends the schedule
 state_store  the state in OpenCTI: read, written, and noticed to be gone

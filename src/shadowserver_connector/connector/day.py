@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -15,6 +15,7 @@ from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.download import Downloaded, take_any
 from shadowserver_connector.connector.events import Observe, ignore
 from shadowserver_connector.connector.importer import (
+    DaySummary,
     DayWorks,
     Importer,
     ObtainedFile,
@@ -89,7 +90,7 @@ class Subscription(ReportSource):
             case Outcome():
                 self.log.info("Report imported", _counts(result, seconds))
             case Skipped():
-                self.log.info(result.reason, {"file": result.info.file})
+                self.log.info("Report skipped", {"file": result.info.file, "reason": result.reason})
             case Failure():
                 self.log.error(
                     "Report failed",
@@ -165,8 +166,8 @@ def import_day(
                 shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    summary, message = works.summary(day)
-    source.log.info("Day imported", {"day": str(day), "result": message})
+    summary, objects = works.summary(day)
+    source.log.info("Day imported", _counts_of_day(summary, objects))
     if ledger.all_ready and not summary.failures:
         return with_day_closed(ledger.state, day)
     return with_day_open(ledger.state, day)
@@ -211,14 +212,40 @@ def _ending(error: BaseException) -> str:
     return interrupted(error)
 
 
+def _counts_of_day(summary: DaySummary, objects: int) -> dict[str, object]:
+    return {
+        "day": str(summary.day),
+        "imported": summary.imported,
+        "skipped": summary.skipped,
+        "failed": len(summary.failures),
+        "findings": summary.findings,
+        **by_verdict(summary.over_time),
+        "objects": objects,
+    }
+
+
+def by_verdict(over_time: Mapping[str, int] | None) -> dict[str, object]:
+    """Return the facts of an event about findings over time; none without a history."""
+    if not over_time:
+        return {}
+    return {
+        "new": over_time.get("new", 0),
+        "changed": over_time.get("changed", 0),
+        "recurring": over_time.get("recurring", 0),
+        "resurfaced": over_time.get("resurfaced", 0),
+        "gone": over_time.get("gone", 0),
+    }
+
+
 def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
     return {
         "file": outcome.info.file,
         "severity": outcome.severity,
         "rows": outcome.rows,
-        **(outcome.over_time or {}),
+        "findings": outcome.findings,
+        **by_verdict(outcome.over_time),
         "objects": sum(outcome.objects.values()),
-        "odd": sum(outcome.oddities.values()),
+        "oddities": sum(outcome.oddities.values()),
         "bytes": outcome.size,
         "seconds": round(seconds, 1),
     }

@@ -24,6 +24,15 @@ class Listed:
     """Newest day that has a report; ``None`` where no day has one."""
     outstanding: Mapping[str, date]
     """Files that are not imported yet, and their days."""
+    days: int = 0
+    """Days that gave an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayWhole:
+    """Everything that Shadowserver listed for a day is imported, or needs nothing."""
+
+    day: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,16 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """Something is waited for, or no longer."""
+
+    what: str
+    reason: str
+    """Why, in one line, without secrets; empty when the wait is over."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """A run is over."""
 
@@ -97,11 +116,15 @@ class RunEnded:
     """Every day of the window could be asked for."""
     reason: str
     """Why it could not go on, in one line; empty when it went through."""
+    cause: str = ""
+    """What that was, of `errors.CAUSES`; empty when it was complete, or stopped."""
 
 
 Event = (
     RunStarted
     | Listed
+    | DayWhole
+    | Waited
     | ReportDone
     | ReportSkipped
     | ReportFailed

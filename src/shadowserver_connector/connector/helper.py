@@ -13,8 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from shadowserver_connector.connector.log_lines import open_log
 from shadowserver_connector.errors import (
     CredentialsError,
     SettingsError,
@@ -25,7 +26,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
 from shadowserver_connector.sink.platform import Refusal, as_ours, refusal, refusals
 from shadowserver_connector.sink.works import announce_or_fail
-from shadowserver_connector.waiting import OPENCTI, Log, Waiter
+from shadowserver_connector.waiting import OPENCTI, Waiter
 
 _FOR_EACH_MESSAGE: Final = " sending bundle to queue"
 
@@ -246,16 +247,6 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 _TIMEOUT: Final = 300.0
 
 
-def pycti_log(loaded: LoadedSettings) -> Log:
-    """Return a logger like the helper's ``connector_logger``, for the time before it exists."""
-    export_for_pycti(loaded, os.environ)
-    from pycti.utils.opencti_logger import logger
-
-    connector = loaded.settings.connector
-    kind = logger(connector.log_level.upper(), loaded.settings.opencti.json_logging)
-    return cast(Log, kind(connector.name))
-
-
 def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     """Register with OpenCTI and return pycti's ``OpenCTIConnectorHelper``; waits until it is there.
 
@@ -263,6 +254,8 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     it, SettingsError where metrics cannot be served, and Stopping.
     """
     export_for_pycti(loaded, os.environ)
+    # Also what pycti says of its own goes there.
+    open_log(loaded.settings)
     registration = Registration()
     helper = waiter.until(OPENCTI, lambda: registration.attempt(_build))
     # Each attempt to reach a broker that is down makes a dozen lines; the wait is said by us.
@@ -272,7 +265,9 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     _set_time_out(helper)
     announce_or_fail(helper)
     if newer := advice(registration.platform):
-        waiter.log.warning(newer, {"left out": registration.left_out})
+        waiter.log.warning(
+            "pycti is newer than OpenCTI", {"advice": newer, "left_out": registration.left_out}
+        )
     return helper
 
 
@@ -284,11 +279,17 @@ def _build() -> Any:
     quieted = logging.getLogger("api")
     quieted.disabled = True
     try:
-        return OpenCTIConnectorHelper({})
+        # It would replace our handlers by its own, which lose or garble what is logged.
+        with _replaced(logging, "basicConfig", _nothing_configured):
+            return OpenCTIConnectorHelper({})
     finally:
         quieted.disabled = False
         # pycti's hook ends the process on an error and hides its traceback.
         sys.excepthook = hook
+
+
+def _nothing_configured(**_: Any) -> None:
+    pass
 
 
 def _set_time_out(helper: Any) -> None:

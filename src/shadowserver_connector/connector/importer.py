@@ -224,10 +224,10 @@ class DayWorks:
         """Count a report that could not even be obtained."""
         self._work_of(failure.info.day)[1].add(failure)
 
-    def summary(self, day: date) -> tuple[DaySummary, str]:
-        """Return the counts of a day, and the message that its work is closed with."""
+    def summary(self, day: date) -> tuple[DaySummary, int]:
+        """Return the counts of a day, and how many objects were sent."""
         delivery, summary = self._work_of(day)
-        return summary, summary.message(delivery.objects)
+        return summary, delivery.objects
 
     def _imported(
         self, report: ReportInfo, obtain: Callable[[], ObtainedFile], delivery: Delivery

@@ -11,7 +11,7 @@ from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
-from shadowserver_connector.connector.events import DaysGivenUp, Listed, ReportsRefused
+from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
 from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
 from shadowserver_connector.mapping.objects.links import Links
@@ -164,6 +164,8 @@ def run_window(source: Subscription) -> bool:
     for day in days:
         if day in found:
             state = import_day(source, state, day, found[day])
+            if found[day] and day not in state.open_days:
+                source.observe(DayWhole(day))
         else:
             state = with_day_open(state, day)
     state, reasons = _remembered(settings, state, started, answered=bool(found))
@@ -247,7 +249,7 @@ def _say_marking(source: ReportSource, state: State) -> None:
         marking = source.settings.marking
         source.log.info(
             "All that is imported gets this marking; SHADOWSERVER_MARKING sets another",
-            {"marking": marking, "may be shared with": _SHARED_WITH[marking]},
+            {"marking": marking, "shared_with": _SHARED_WITH[marking]},
         )
 
 
@@ -265,7 +267,7 @@ def _announce(
         report for reports in found.values() for report in reports if not is_done(state, report)
     ]
     newest = max((day for day, reports in found.items() if reports), default=None)
-    source.observe(Listed(newest, {report.file: report.day for report in todo}))
+    source.observe(Listed(newest, {report.file: report.day for report in todo}, len(found)))
     if not state.first_run:
         source.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return
@@ -275,7 +277,7 @@ def _announce(
     try:
         stats = source.api.stats(min(found), max(found))
     except RetriableError:
-        source.log.info("First import", {"reports": len(todo), "findings": "unknown"})
+        source.log.info("First import", {"reports": len(todo)})
         return
     expected = estimate(todo, stats, source.importer.options)
     source.log.info(

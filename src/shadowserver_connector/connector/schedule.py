@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
-from shadowserver_connector.errors import describe
+from shadowserver_connector.errors import CredentialsError, describe
 from shadowserver_connector.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)
@@ -26,6 +26,10 @@ def do_nothing() -> None:
     """Do nothing between two runs."""
 
 
+def tell_nobody(seconds: float) -> None:
+    """Tell nobody when the next run is."""
+
+
 def run_for_ever(
     run: Run,
     helper: Any,
@@ -33,22 +37,30 @@ def run_for_ever(
     waiter: Waiter,
     period: timedelta,
     between: Callable[[], None] = do_nothing,
+    ended: Callable[[float], None] = tell_nobody,
 ) -> None:
     """Run now, every ``period``, and soon after a reset; ends with Stopping only.
+
+    But a first run that Shadowserver refuses the key for raises CredentialsError, as the settings
+    are wrong then. ``ended`` is called after each run with the seconds until the next one.
 
     ``between`` is called every ten seconds while it waits for the next run. What it raises is
     logged, once while it stays the same, and ends nothing, but for Stopping.
 
     pycti's own scheduler is not used: when OpenCTI does not answer, it ends the process.
     """
+    fatal: tuple[type[Exception], ...] = (CredentialsError,)
     while True:
         began = time.monotonic()
-        complete = run_guarded(run, waiter)
+        complete = run_guarded(run, waiter, fatal)
+        # A key that was taken once may be renewed while this goes on.
+        fatal = ()
         # Both are shown on the connector's page in OpenCTI.
         helper.last_run_datetime()
         pause = period if complete else min(period, RETRY_AFTER)
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
         helper.next_run_datetime(left)
+        ended(left)
         if _pause_until_reset(state_store, waiter, left, between):
             waiter.log.warning(RESET)
 
@@ -81,10 +93,12 @@ def _reason_of(call: Callable[[], None]) -> str:
     return ""
 
 
-def run_guarded(run: Run, waiter: Waiter) -> bool:
-    """Run as `run_through` does; what it raises is logged, but for Stopping."""
+def run_guarded(run: Run, waiter: Waiter, fatal: tuple[type[Exception], ...] = ()) -> bool:
+    """Run as `run_through` does; what it raises is logged, but for Stopping and what is fatal."""
     try:
         return run_through(run, waiter)
+    except fatal:
+        raise
     except Exception as error:
         reason = describe(error)
     # Outside of the handlers: pycti logs the traceback of the error that is being handled.

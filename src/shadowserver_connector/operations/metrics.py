@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import date
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from shadowserver_connector.connector.day import now as utc_now
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
     Dropped,
     Event,
-    Listed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
     ReportsRefused,
     Retried,
     RunEnded,
-    RunStarted,
 )
+from shadowserver_connector.errors import CAUSES
+from shadowserver_connector.operations.status import Run, Status, problems
 
 # Seconds: from an empty report to the largest, for which OpenCTI's queue is waited for.
 _DURATIONS: Final = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
+_MEGABYTE: Final = 1_000_000
 
 
 def serve_on(host: str) -> None:
@@ -43,9 +49,6 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"shadowserver_{name}", text, labels, registry=registry)
 
-        self._lock = threading.Lock()
-        self._outstanding: dict[str, date] = {}
-        self._newest: date | None = None
         self._reports = counter("reports", "Reports dealt with.", "result")
         self._findings = counter("findings", "Findings sent to OpenCTI.")
         self._over_time = counter(
@@ -56,7 +59,7 @@ class Metrics:
         self._objects = counter("objects", "STIX objects sent, each copy counted.", "type")
         self._bytes = counter("bytes", "Bytes of the report files imported.")
         self._failures = counter("failures", "Failures of reports.", "cause")
-        self._given_up = counter("given_up_days", "Days of which reports are missing for good.")
+        self._given_up = counter("given_up", "Days of which reports are missing for good.")
         self._retries = counter("retries", "Repeated requests to Shadowserver.", "method")
         self._runs = counter("runs", "Runs that ended.", "result")
         self._dropped = counter("dropped_files", "Files of the drop folder.", "result")
@@ -66,25 +69,10 @@ class Metrics:
             buckets=_DURATIONS,
             registry=registry,
         )
-        self._run_started = _gauge("run_started", "Start of the last run.", registry)
-        self._run_ended = _gauge("run_ended", "End of the last run.", registry)
-        self._left = Gauge(
-            "shadowserver_reports_outstanding",
-            "Reports that Shadowserver listed and that are not imported.",
-            registry=registry,
-        )
-        self._lag = Gauge(
-            "shadowserver_lag_days",
-            "Days from the oldest report outstanding to Shadowserver's newest day, both counted.",
-            registry=registry,
-        )
 
     def observe(self, event: Event) -> None:
         match event:
-            case RunStarted():
-                self._run_started.set(event.at.timestamp())
             case RunEnded():
-                self._run_ended.set(event.at.timestamp())
                 self._runs.labels("complete" if event.complete else "incomplete").inc()
             case ReportDone():
                 self._count(event)
@@ -101,7 +89,6 @@ class Metrics:
                 self._retries.labels(event.method).inc()
             case Dropped():
                 self._dropped.labels("failed" if event.reason else "done").inc()
-        self._follow(event)
 
     def _count(self, event: ReportDone) -> None:
         outcome = event.outcome
@@ -114,27 +101,130 @@ class Metrics:
         for stix_type, count in outcome.objects.items():
             self._objects.labels(stix_type).inc(count)
 
-    def _follow(self, event: Event) -> None:
-        """Keep track of what is outstanding. What failed still is; what is empty is not there."""
-        with self._lock:
-            match event:
-                case Listed():
-                    self._outstanding = dict(event.outstanding)
-                    self._newest = event.newest
-                case ReportDone():
-                    self._outstanding.pop(event.outcome.info.file, None)
-                case ReportSkipped():
-                    self._outstanding.pop(event.file, None)
-                case _:
-                    return
-            self._left.set(len(self._outstanding))
-            self._lag.set(self._lag_days())
 
-    def _lag_days(self) -> int:
-        if self._newest is None or not self._outstanding:
-            return 0
-        return (self._newest - min(self._outstanding.values())).days + 1
+class StatusMetrics(Collector):
+    """What the status says at the moment when it is asked; what is not known yet is left out."""
+
+    def __init__(
+        self,
+        status: Callable[[], Status],
+        folder: Path,
+        floor: int,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Take what returns the status, where downloads lie, and the bytes to leave free there."""
+        self._status = status
+        self._folder = folder
+        self._floor = floor
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        status, now = self._status(), self._now()
+        for name, text, value in (*self._gauges(status, now), *self._disk()):
+            if value is not None:
+                yield GaugeMetricFamily(f"shadowserver_{name}", text, value=value)
+        yield _labelled(
+            "consecutive_failures",
+            "Runs since the last complete one that were not, by cause.",
+            "cause",
+            {**dict.fromkeys(dict(CAUSES).values(), 0), **status.failing},
+        )
+        yield _labelled(
+            "waiting_seconds",
+            "How long something has been waited for.",
+            "what",
+            {wait.what: (now - wait.since).total_seconds() for wait in status.waiting},
+        )
+
+    def _gauges(self, status: Status, now: datetime) -> tuple[tuple[str, str, float | None], ...]:
+        queue, listed = status.queue_megabytes, _listed(status)
+        ended = None if status.last is None else status.last.ended
+        return (
+            ("ok", "1 where the status says OK, 0 where NOT OK.", not problems(status, now)),
+            ("started_timestamp_seconds", "Start of the process.", _seconds(status.started)),
+            (
+                "last_complete_run_timestamp_seconds",
+                "End of the last run for which Shadowserver told of every day.",
+                _seconds(status.last_complete),
+            ),
+            (
+                "run_ended_timestamp_seconds",
+                "End of the last run, complete or not.",
+                _seconds(ended),
+            ),
+            ("run_active", "1 while a run is under way.", status.current is not None),
+            (
+                "newest_day_timestamp_seconds",
+                "Newest day, as its beginning, that Shadowserver has a report for.",
+                _beginning(status.newest_day),
+            ),
+            (
+                "newest_whole_day_timestamp_seconds",
+                "Newest day, as its beginning, of which all that is listed is imported.",
+                _beginning(status.newest_whole_day),
+            ),
+            (
+                "queue_bytes",
+                "What waited in OpenCTI's queue when it was last looked at.",
+                None if queue is None else queue * _MEGABYTE,
+            ),
+            (
+                "reports_waiting",
+                "Reports listed and not imported, those that failed included.",
+                None if listed is None else _left(listed),
+            ),
+            (
+                "reports_failing",
+                "Reports whose last import failed.",
+                None if listed is None else listed.failed,
+            ),
+            (
+                "report_failures_in_a_row",
+                "Runs in a row in which a report failed, of the report with the most.",
+                max((each.times for each in listed.failures), default=0) if listed else None,
+            ),
+        )
+
+    def _disk(self) -> tuple[tuple[str, str, float | None], ...]:
+        try:
+            free = shutil.disk_usage(self._folder).free
+        except OSError:
+            return ()
+        return (
+            ("disk_free_bytes", "Free where reports are downloaded.", free),
+            ("disk_floor_bytes", "Free bytes below which nothing is downloaded.", self._floor),
+        )
 
 
-def _gauge(name: str, text: str, registry: CollectorRegistry) -> Gauge:
-    return Gauge(f"shadowserver_{name}_timestamp_seconds", text, registry=registry)
+def show(status: Callable[[], Status], folder: Path, floor: int) -> None:
+    """Have pycti serve the status, too."""
+    REGISTRY.register(StatusMetrics(status, folder, floor))
+
+
+def _listed(status: Status) -> Run | None:
+    """Return the last run for which it is known what there was to import."""
+    runs = (status.current, status.last)
+    return next((run for run in runs if run is not None and run.new is not None), None)
+
+
+def _left(run: Run) -> int:
+    return max(0, (run.new or 0) - run.done - run.skipped)
+
+
+def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"shadowserver_{name}", text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _beginning(day: str | None) -> float | None:
+    try:
+        return datetime.fromisoformat(day or "").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        # Not known; or not ours, in a status file that somebody wrote.
+        return None

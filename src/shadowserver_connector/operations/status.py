@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -19,6 +19,7 @@ from pydantic import (
 from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
+    DayWhole,
     Dropped,
     Event,
     Listed,
@@ -28,6 +29,7 @@ from shadowserver_connector.connector.events import (
     ReportsRefused,
     RunEnded,
     RunStarted,
+    Waited,
 )
 from shadowserver_connector.report.parse_warnings import counted
 
@@ -35,6 +37,9 @@ SILENCE: Final = timedelta(minutes=5)
 """Time without a sign of life after which a connector counts as dead."""
 LATE: Final = timedelta(minutes=15)
 """Time after which a run that has not begun is overdue."""
+LONG: Final = timedelta(minutes=5)
+"""Time after which a wait is something that a person should look at."""
+OK: Final = "OK"
 _NAMED: Final = 20
 
 
@@ -72,6 +77,10 @@ class Run:
     complete: bool = False
     reason: str = ""
     """Why it did not go through; empty when it did."""
+    cause: str = ""
+    """What that was, as a label; empty when it went through, or was stopped."""
+    days: NonNegativeInt | None = None
+    """Days that Shadowserver has told the reports of; ``None`` until it has."""
     new: NonNegativeInt | None = None
     """Reports that were to be imported; ``None`` until Shadowserver has said."""
     done: NonNegativeInt = 0
@@ -97,6 +106,15 @@ class Drops:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Something that is waited for."""
+
+    what: str
+    reason: str
+    since: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything that the status file says, in its order."""
 
@@ -110,11 +128,33 @@ class Status:
     """What waited in OpenCTI's queue when it was last looked at."""
     newest_day: str | None = None
     """Newest day for which Shadowserver has a report."""
+    newest_whole_day: str | None = None
+    """Newest day of which everything is imported that Shadowserver listed."""
+    last_complete: Moment | None = None
+    """End of the last run for which Shadowserver told of every day."""
+    failing: Mapping[str, NonNegativeInt] = field(default_factory=dict)
+    """By cause, the runs since the last complete one that were not."""
+    waiting: tuple[Wait, ...] = ()
     current: Annotated[Run | None, Field(alias="current_run")] = None
     last: Annotated[Run | None, Field(alias="last_run")] = None
     given_up: tuple[str, ...] = ()
     """The last twenty days given up since the start, each with its reason."""
     drop_folder: Drops = Drops()
+
+
+def begun(earlier: Status | None, now: datetime) -> Status:
+    """Return the status of a process that starts, which knows what an earlier one left."""
+    if earlier is None:
+        return Status(now, now)
+    return Status(
+        now,
+        now,
+        newest_day=earlier.newest_day,
+        newest_whole_day=earlier.newest_whole_day,
+        last_complete=earlier.last_complete,
+        failing=earlier.failing,
+        last=earlier.last,
+    )
 
 
 def after(status: Status, event: Event) -> Status:
@@ -123,10 +163,12 @@ def after(status: Status, event: Event) -> Status:
         case RunStarted():
             return replace(status, current=Run(event.at), next_run=None)
         case RunEnded() if status.current is not None:
-            run = replace(
-                status.current, ended=event.at, complete=event.complete, reason=event.reason
-            )
-            return replace(status, current=None, last=run)
+            return _ended(status, status.current, event)
+        case DayWhole():
+            whole = max(status.newest_whole_day or "", str(event.day))
+            return replace(status, newest_whole_day=whole)
+        case Waited():
+            return replace(status, waiting=_waits(status.waiting, event))
         case Dropped(reason=""):
             drops = replace(status.drop_folder, done=status.drop_folder.done + 1)
             return replace(status, drop_folder=drops)
@@ -143,6 +185,26 @@ def after(status: Status, event: Event) -> Status:
             return _in_run(status, event)
 
 
+def _ended(status: Status, current: Run, event: RunEnded) -> Status:
+    run = replace(
+        current,
+        ended=event.at,
+        complete=event.complete,
+        reason=event.reason,
+        cause=event.cause,
+    )
+    if event.complete:
+        return replace(status, current=None, last=run, last_complete=event.at, failing={})
+    failing = _sum(status.failing, {event.cause: 1}) if event.cause else status.failing
+    return replace(status, current=None, last=run, failing=failing)
+
+
+def _waits(waiting: tuple[Wait, ...], event: Waited) -> tuple[Wait, ...]:
+    since = next((each.since for each in waiting if each.what == event.what), event.at)
+    others = tuple(each for each in waiting if each.what != event.what)
+    return (*others, Wait(event.what, event.reason, since)) if event.reason else others
+
+
 def _in_run(status: Status, event: Event) -> Status:
     run = status.current
     # Files of the drop folder are imported between runs.
@@ -152,7 +214,7 @@ def _in_run(status: Status, event: Event) -> Status:
 def _counted(run: Run, event: Event) -> Run:
     match event:
         case Listed():
-            return replace(run, new=len(event.outstanding))
+            return replace(run, new=len(event.outstanding), days=event.days)
         case ReportDone():
             return replace(
                 run,
@@ -173,44 +235,92 @@ def _counted(run: Run, event: Event) -> Run:
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
-    return {**one, **{verdict: one.get(verdict, 0) + other[verdict] for verdict in other}}
+    return {**one, **{key: one.get(key, 0) + other[key] for key in other}}
+
+
+def verdict(status: Status, now: datetime) -> str:
+    """Return the one line by which status, health check and metrics judge.
+
+    ``OK``, or ``NOT OK`` with the first of the `problems`.
+    """
+    found = problems(status, now)
+    if not found:
+        return OK
+    more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+    return f"NOT {OK}: {found[0]}{more}"
 
 
 def problems(status: Status, now: datetime) -> list[str]:
-    """Return what a person should look at, one line each; empty when all is well."""
-    found = [line for line in (_lateness(status, now),) if line]
+    """Return what a person should look at and do, one line each; empty when all is well."""
+    found = [line for line in (_lateness(status, now), *_long_waits(status, now)) if line]
     last = status.last
-    if last is not None and not last.complete:
-        reason = last.reason or "some days could not be asked for"
-        found.append(f"the last run did not go through: {reason}")
-    if last is not None and last.failed:
-        found.append(f"{counted(last.failed, 'report')} of the last run failed")
-    if last is not None and last.refused:
-        found.append(f"{counted(last.refused, 'report')} listed for a day that is not theirs")
-    found += [f"given up, reports are missing: {reason}" for reason in status.given_up]
+    if last is not None:
+        found += _of_last_run(last, is_made_good=status.current is not None and not last.cause)
+    found += [
+        f"given up, reports are missing: {reason}; 'backfill' imports them"
+        for reason in status.given_up
+    ]
     if dropped := status.drop_folder.failures:
-        found.append(f"{counted(len(dropped), 'file')} of the drop folder failed")
+        found.append(
+            f"{counted(len(dropped), 'file')} of the drop folder failed; see the .reason files in "
+            "failed/, and move the files back to try them again"
+        )
     return found
+
+
+def _of_last_run(last: Run, *, is_made_good: bool) -> Iterator[str]:
+    """Yield what is wrong with it; what was only stopped, the run under way makes good."""
+    if not last.complete and not is_made_good:
+        yield (
+            "the last run did not go through: "
+            + (last.reason or "some days could not be asked for; the log says why")
+            + ("" if last.cause == "credentials" else "; it is tried again within an hour")
+        )
+    if last.failed:
+        yield (
+            f"{counted(last.failed, 'report')} of the last run failed; the next run tries again, "
+            "see the reason where that repeats"
+        )
+    if last.refused:
+        yield (
+            f"{counted(last.refused, 'report')} listed for a day that is not theirs; "
+            "tell Shadowserver"
+        )
+
+
+def _long_waits(status: Status, now: datetime) -> Iterator[str]:
+    if now - status.alive > SILENCE:
+        return
+    for wait in status.waiting:
+        if now - wait.since > LONG:
+            yield f"waiting for {wait.what} for {_minutes(now - wait.since)}: {wait.reason}"
 
 
 def _lateness(status: Status, now: datetime) -> str | None:
     """Say what should have happened by now and has not."""
     if status.alive - now > SILENCE:
-        return f"the last sign of life is {_minutes(status.alive - now)} ahead of this clock"
+        ahead = f"the last sign of life is {_minutes(status.alive - now)} ahead of this clock"
+        return f"{ahead}; let both machines follow a time server"
     silent = now - status.alive > SILENCE
     if status.current is not None:
-        ended = f"the connector ended in the middle of a run, last seen {_ago(status, now)}"
+        ended = (
+            f"the connector ended in the middle of a run, last seen {_ago(status, now)}; "
+            "start it again"
+        )
         return ended if silent else None
     if status.next_run is not None:
         if now - status.next_run > LATE:
-            return f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue"
-        return f"the connector does not run, last seen {_ago(status, now)}" if silent else None
-    begun = status.last is not None and status.last.started >= status.started
-    if begun or now - status.started <= LATE:
+            return (
+                f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue; "
+                "start the connector again, its log says why it ended"
+            )
+        seen = f"the connector does not run, last seen {_ago(status, now)}; start it again"
+        return seen if silent else None
+    has_run = status.last is not None and status.last.started >= status.started
+    if has_run or status.waiting or now - status.started <= LATE:
         return None
     return (
-        f"no run has begun since the start {_minutes(now - status.started)} ago; "
-        "the log says what it waits for"
+        f"no run has begun since the start {_minutes(now - status.started)} ago; the log says why"
     )
 
 

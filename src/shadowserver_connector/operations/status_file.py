@@ -18,8 +18,13 @@ import orjson
 
 from shadowserver_connector.connector.day import now as utc_now
 from shadowserver_connector.connector.events import Event, Observe, RunEnded, RunStarted
-from shadowserver_connector.errors import SinkUnavailableError, describe
-from shadowserver_connector.operations.status import Status, after, as_json, from_json
+from shadowserver_connector.errors import (
+    SHADOWSERVER_AWAY,
+    SinkUnavailableError,
+    cause_of,
+    describe,
+)
+from shadowserver_connector.operations.status import Status, after, as_json, begun, from_json
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.report_files import shown_path
 from shadowserver_connector.settings.settings import Settings
@@ -116,9 +121,14 @@ class Watch:
         self._now = now
         self._lock = threading.Lock()
         self._writable = True
-        self._status = Status(now(), now(), last=_last_run(path))
+        self._status = begun(_earlier(path), now())
         self._due = now()
         self._info: Any = None
+
+    @property
+    def status(self) -> Status:
+        """The status as it is now."""
+        return self._status
 
     def look_at(self, helper: Any) -> None:
         """Take the size of the queue and the time of the next run from pycti's helper."""
@@ -181,23 +191,24 @@ def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
 
     def observed() -> bool:
         observe(RunStarted(utc_now()))
-        complete, reason = False, "interrupted by a shutdown"
+        complete, reason, cause = False, "interrupted by a shutdown", ""
         try:
             complete, reason = run(), ""
+            cause = "" if complete else SHADOWSERVER_AWAY
         except Exception as error:
-            reason = describe(error)
+            reason, cause = describe(error), cause_of(error)
             raise
         finally:
-            observe(RunEnded(utc_now(), complete, reason))
+            observe(RunEnded(utc_now(), complete, reason, cause))
         return complete
 
     return observed
 
 
-def _last_run(path: Path) -> Any:
-    """Return the last run that the file of an earlier process tells of."""
+def _earlier(path: Path) -> Status | None:
+    """Return what the file of an earlier process tells, if there is one."""
     try:
-        return read_status(path).last
+        return read_status(path)
     except SinkUnavailableError:
         return None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from shadowserver_connector.errors import SinkUnavailableError
-from shadowserver_connector.waiting import ROOM_PAUSE, Waiter
+from shadowserver_connector.waiting import DISK, ROOM_PAUSE, Waiter
 
 MAX_BYTES_AHEAD: Final = 1024**3
 """Bytes on disk, of downloads and of what was converted ahead, beyond which nothing is ahead."""
@@ -106,8 +106,12 @@ class DiskFloor:
         if self.is_kept():
             return
         self._waiter.log.warning("Downloads pause, the disk is nearly full", self._sizes())
-        while not self.is_kept():
-            self._waiter.pause(self._pause)
+        self._waiter.told(DISK, f"less than SHADOWSERVER_DISK_FLOOR is free in {self._folder}")
+        try:
+            while not self.is_kept():
+                self._waiter.pause(self._pause)
+        finally:
+            self._waiter.told(DISK, "")
         self._waiter.log.info("Downloads go on, the disk has room again", self._sizes())
 
     def require(self) -> None:
@@ -126,6 +130,6 @@ class DiskFloor:
     def _sizes(self) -> dict[str, object]:
         return {
             "folder": str(self._folder),
-            "free MiB": self._free() // _MIB,
-            "SHADOWSERVER_DISK_FLOOR MiB": self._floor // _MIB,
+            "free_bytes": self._free(),
+            "floor_bytes": self._floor,
         }

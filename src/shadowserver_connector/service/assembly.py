@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shadowserver_connector.api.client import ReportsApi, open_api
-from shadowserver_connector.connector.day import ReportSource, Subscription
-from shadowserver_connector.connector.events import Observe, Retried, both
+from shadowserver_connector.connector.day import ReportSource, Subscription, by_verdict, now
+from shadowserver_connector.connector.events import Observe, Retried, Waited, both
 from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
 from shadowserver_connector.connector.run import run_window, run_without_api, warn_of_unknown_names
 from shadowserver_connector.connector.schedule import Run, do_nothing
 from shadowserver_connector.connector.state_store import StateStore
-from shadowserver_connector.errors import DISK_FULL, SettingsError
+from shadowserver_connector.errors import (
+    DISK_FULL,
+    SettingsError,
+    ShadowserverConnectorError,
+    SinkUnavailableError,
+)
 from shadowserver_connector.operations.drop_folder import DropFolder
+from shadowserver_connector.operations.reachability import reach
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
@@ -31,9 +38,11 @@ from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.opencti_section import ConnectorSettings
 from shadowserver_connector.settings.settings import Settings, conversion_options
 from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import Abilities, abilities, within
+from shadowserver_connector.sink.platform import Abilities, abilities, queued_megabytes, within
 from shadowserver_connector.temporary import private_directory, temporary_directory
-from shadowserver_connector.waiting import SCHEDULER, Log, Retry, RetryPolicy, Waiter
+from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Log, Retry, RetryPolicy, Waiter
+
+SETTING: Final = "A setting needs a look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +63,44 @@ class Process:
 
     def __init__(self, loaded: LoadedSettings, log: Log) -> None:
         self.loaded = loaded
-        self.waiter = Waiter(threading.Event(), log)
+        self.waiter = Waiter(threading.Event(), log, told=self._waited, explain=self._explain)
         self.watch = Watch(status_path(loaded.settings), log)
         self.observe = _observer(loaded, self.watch)
         self.under_way: list[Delivery] = []
         """Deliveries whose works may be open."""
         self.exit_code = 1
+
+    def tell_totals(self, next_run: float | None = None) -> None:
+        """Log what came of the last run, and in how many seconds the next one is."""
+        run = self.watch.status.last
+        if run is None or run.ended is None:
+            return
+        totals: dict[str, object] = {
+            "complete": run.complete,
+            "days": run.days or 0,
+            "imported": run.done,
+            "skipped": run.skipped,
+            "failed": run.failed,
+            "findings": run.findings,
+            **by_verdict(run.over_time),
+            "objects": run.objects,
+            "seconds": round((run.ended - run.started).total_seconds(), 1),
+            "next_run_seconds": None if next_run is None else round(next_run),
+        }
+        self.waiter.log.info("Run ended", totals)
+
+    def _waited(self, what: str, reason: str) -> None:
+        self.observe(Waited(what, reason, now()))
+
+    def _explain(self, what: str, reason: str) -> str:
+        """Ask OpenCTI as ``check`` does: it tells wrong URL, TLS, proxy and token apart."""
+        if what != OPENCTI:
+            return reason
+        try:
+            reach(self.loaded.settings)
+        except ShadowserverConnectorError as error:
+            return str(error)
+        return reason
 
     @contextmanager
     def assembled(self) -> Iterator[Connector]:
@@ -80,7 +121,7 @@ class Process:
         helper = connect(self.loaded, self.waiter)
         self.watch.look_at(helper)
         for warning in without_effect(settings.connector, helper):
-            self.waiter.log.warning(warning)
+            self.waiter.log.warning(SETTING, {"warning": warning})
         can = abilities(helper)
         say_what_pycti_lacks(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
@@ -113,17 +154,42 @@ class Process:
             warn_of_unknown_names(api, chosen, self.waiter.log)
             run = partial(run_window, Subscription(**vars(source), api=api))
         return Connector(
-            helper, state_store, watched(run, self.observe), poll, chosen.drop_dir is not None
+            helper,
+            state_store,
+            watched(run, self.observe),
+            _looking_at_queue(helper, poll),
+            chosen.drop_dir is not None,
         )
 
 
 def _observer(loaded: LoadedSettings, watch: Watch) -> Observe:
     if not loaded.settings.connector.expose_metrics:
         return watch.observe
-    from shadowserver_connector.operations.metrics import Metrics, serve_on
+    from shadowserver_connector.operations import metrics
 
-    serve_on(loaded.settings.connector.metrics_host)
-    return both(watch.observe, Metrics().observe)
+    metrics.serve_on(loaded.settings.connector.metrics_host)
+    floor = loaded.settings.shadowserver.disk_floor
+    metrics.show(lambda: watch.status, temporary_directory(), floor)
+    return both(watch.observe, metrics.Metrics().observe)
+
+
+_QUEUE_LOOK: Final = 300.0
+"""Seconds between two looks at OpenCTI's queue while nothing is sent."""
+
+
+def _looking_at_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], None]:
+    """Return ``poll``, with a look at the queue now and then: it empties between the runs."""
+    due = 0.0
+
+    def look() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + _QUEUE_LOOK
+            with suppress(SinkUnavailableError):
+                helper.connector_info.queue_messages_size = queued_megabytes(helper)
+        poll()
+
+    return look
 
 
 def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
@@ -157,7 +223,15 @@ def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
 
 def _reports_api(settings: Settings, waiter: Waiter, observe: Observe) -> ReportsApi:
     def on_retry(retry: Retry) -> None:
-        waiter.log.debug("Shadowserver is asked again", asdict(retry))
+        waiter.log.debug(
+            "Shadowserver is asked again",
+            {
+                "request": retry.what,
+                "attempt": retry.attempt,
+                "wait_seconds": round(retry.wait, 1),
+                "reason": retry.reason,
+            },
+        )
         observe(Retried(retry.what.partition(" of ")[0]))
 
     return open_api(settings, RetryPolicy(sleep=waiter.pause, on_retry=on_retry))

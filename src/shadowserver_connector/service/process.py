@@ -11,7 +11,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
-from shadowserver_connector.connector.helper import pycti_log
+from shadowserver_connector import __version__
+from shadowserver_connector.connector.helper import installed
+from shadowserver_connector.connector.log_lines import open_log
 from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
 from shadowserver_connector.errors import (
     INTERRUPTED,
@@ -23,7 +25,7 @@ from shadowserver_connector.errors import (
     describe,
 )
 from shadowserver_connector.operations.drop_folder import SETTLED
-from shadowserver_connector.service.assembly import Process
+from shadowserver_connector.service.assembly import SETTING, Process
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.waiting import Stopping, Waiter
 
@@ -63,7 +65,13 @@ def _for_ever(process: Process) -> int:
     period = process.loaded.settings.connector.duration_period
     with process.assembled() as parts:
         run_for_ever(
-            parts.run, parts.helper, parts.state_store, process.waiter, period, between=parts.poll
+            parts.run,
+            parts.helper,
+            parts.state_store,
+            process.waiter,
+            period,
+            between=parts.poll,
+            ended=process.tell_totals,
         )
     return 0
 
@@ -73,6 +81,7 @@ def _once(process: Process) -> int:
         # As pycti does for those: OpenCTI shows it beside the last run.
         parts.helper.connector_info.run_and_terminate = True
         code = _code_of_run(parts.run, process.waiter)
+        process.tell_totals()
         # Twice: what has not changed in between is whole.
         parts.poll()
         process.waiter.pause(SETTLED if parts.drops else 0)
@@ -97,10 +106,14 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     ``stopped`` is the exit code after a signal.
     """
     loaded.settings.require_run()
-    log = pycti_log(loaded)
+    log = open_log(loaded.settings)
     for warning in loaded.warnings:
-        log.warning(warning)
+        log.warning(SETTING, {"warning": warning})
     process = Process(loaded, log)
+    log.info(
+        "Starting",
+        {"program": "shadowserver-connector", "version": __version__, "pycti": installed()},
+    )
     # Not waited for at the end: nothing interrupts a call that waits inside of pycti.
     thread = threading.Thread(target=_guarded, args=(process, body), name="connector", daemon=True)
     with _stopping_on_signals(process.waiter.stop):

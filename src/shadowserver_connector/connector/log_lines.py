@@ -1,0 +1,130 @@
+"""The connector's log: one event a line, as JSON or as text, with all that is known of it.
+
+pycti's own loggers lose the facts of an event in text, and add ``NoneType: None`` to each error in
+JSON. Its lines, and those of other libraries, are written in the same two ways.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.waiting import Log
+
+_FACTS: Final = "attributes"
+# What can be told from its neighbours without quotes.
+_BARE: Final = re.compile(r"[^\s\"'=\[\]{}]+")
+
+
+def open_log(settings: Settings) -> Log:
+    """Have all loggers of this process write to stderr as the settings say; return the connector's.
+
+    A dict that goes with a message is written as the facts of the event: beside the message in
+    text, as ``attributes`` in JSON.
+    """
+    name = settings.connector.name
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if settings.opencti.json_logging else TextLines(name))
+    level = settings.connector.log_level.upper()
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
+    logging.getLogger("pika").setLevel(logging.ERROR)
+    return EventLog(name)
+
+
+class EventLog:
+    """A `waiting.Log` that writes through the logger of a name."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        self._write(logging.DEBUG, message, meta)
+
+    def info(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        self._write(logging.INFO, message, meta)
+
+    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        self._write(logging.WARNING, message, meta)
+
+    def error(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        self._write(logging.ERROR, message, meta)
+
+    def _write(self, level: int, message: str, meta: dict[str, Any] | None) -> None:
+        # Not as the format's argument: a report's name may hold a percent sign.
+        self._logger.log(level, "%s", message, extra={_FACTS: meta or {}})
+
+
+class JsonLines(logging.Formatter):
+    """A line of JSON for each event, under the names that OpenCTI's own services use."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "timestamp": f"{_time(record):%Y-%m-%dT%H:%M:%S.%fZ}",
+            "level": record.levelname,
+            "name": record.name,
+            "message": record.getMessage(),
+        }
+        if facts := _facts(record):
+            line[_FACTS] = facts
+        if trace := _traceback(self, record):
+            line["exc_info"] = trace
+        # In ASCII: no terminal and no encoding of stderr can make something else of it.
+        return json.dumps(line, default=str)
+
+
+class TextLines(logging.Formatter):
+    """A readable line for each event: time, level, message, and the facts as ``key=value``."""
+
+    def __init__(self, own: str) -> None:
+        """Take the name of the connector's logger; lines of all others begin with their name."""
+        super().__init__()
+        self._own = own
+
+    def format(self, record: logging.LogRecord) -> str:
+        other = "" if record.name == self._own else f"{record.name}: "
+        facts = dict(_facts(record))
+        if trace := _traceback(self, record):
+            facts["exc_info"] = trace
+        message = _visible(f"{other}{record.getMessage()}")
+        words = [f"{_time(record):%Y-%m-%dT%H:%M:%SZ}", f"{record.levelname:<7}", message]
+        return " ".join([*words, *(f"{key}={_value(value)}" for key, value in facts.items())])
+
+
+def _facts(record: logging.LogRecord) -> Mapping[str, Any]:
+    facts = getattr(record, _FACTS, None)
+    return facts if isinstance(facts, Mapping) else {}
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """Return the traceback of an error; pycti asks for one with each error, also without any."""
+    error = record.exc_info
+    return formatter.formatException(error) if error and error[0] is not None else ""
+
+
+def _time(record: logging.LogRecord) -> datetime:
+    return datetime.fromtimestamp(record.created, UTC)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str) and _BARE.fullmatch(value) and value.isprintable():
+        return value
+    return _visible(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _visible(text: str) -> str:
+    """Return a text with what is no visible character escaped: one event is one line."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04x}" if number < 1 << 16 else f"\\U{number:08x}"

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shadowserver_connector.connector.log_lines import open_log
+from shadowserver_connector.settings.load import load_settings
+from shadowserver_connector.waiting import Log
+
+NAME = "A connector under test"
+Open = Callable[[bool], Log]
+NOTICE = {"reports": 3, "seconds": 1.5, "reason": 'no "answer"', "files": ["a b.csv"], "left": None}
+
+
+@pytest.fixture
+def opened() -> Iterator[Open]:
+    """Yield what opens the log of a connector, as JSON or as text; then all is as before."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+
+    def open_it(as_json: bool) -> Log:
+        environ = {
+            "CONNECTOR_NAME": NAME,
+            "CONNECTOR_LOG_LEVEL": "info",
+            "OPENCTI_JSON_LOGGING": str(as_json).lower(),
+        }
+        return open_log(load_settings(environ=environ).settings)
+
+    yield open_it
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return what was written."""
+    return capsys.readouterr().err.splitlines()
+
+
+def test_text_has_the_facts(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
+    """Time, level and message, then each fact, quoted where its end would not be seen."""
+    opened(False).warning("Report failed", NOTICE)
+    (line,) = lines(capsys)
+    time, level, rest = line.split(maxsplit=2)
+    assert (len(time), time[-1], level) == (20, "Z", "WARNING")
+    assert rest == (
+        'Report failed reports=3 seconds=1.5 reason="no \\"answer\\"" files=["a b.csv"] left=null'
+    )
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_one_event_is_one_line(
+    as_json: bool, opened: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever a file's name or a server's answer has in it, and nothing steers a terminal."""
+    hostile = "a\nb\x1b[2J\u2028\x85\u202e\ud800c"
+    opened(as_json).error(hostile, {"file": hostile})
+    (line,) = lines(capsys)
+    assert line.isprintable()
+    assert "a\\nb\\u001b" in line or "a\\u000ab\\u001b" in line
+
+
+def test_json_keeps_numbers(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
+    """What reads the log can add them up."""
+    opened(True).info("Report imported 100%", NOTICE)
+    (line,) = map(json.loads, lines(capsys))
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "level": "INFO",
+        "name": NAME,
+        "message": "Report imported 100%",
+        "attributes": NOTICE,
+    }
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_an_error_has_a_traceback_only_where_there_is_one(
+    as_json: bool, opened: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """pycti asks for one with each error that it logs."""
+    opened(as_json).error("The run failed")
+    logging.getLogger("api").error("none", exc_info=(None, None, None))
+    try:
+        raise ValueError("told")
+    except ValueError:
+        logging.getLogger("api").exception("one")
+    ours, none, one = lines(capsys)
+    assert "exc_info" not in ours + none
+    assert "NoneType" not in ours + none
+    assert "exc_info" in one
+    assert "ValueError: told" in one
+
+
+def test_lines_of_libraries_say_whose_they_are(
+    opened: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In text as in JSON."""
+    opened(False)
+    logging.getLogger("pika").error("closed by %s", "peer")
+    assert lines(capsys)[0].endswith("pika: closed by peer")
+
+
+def test_the_level_is_kept(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is below it is not written."""
+    log = opened(False)
+    log.debug("no")
+    log.info("yes")
+    assert len(lines(capsys)) == 1
+    assert logging.getLogger("urllib3").level == logging.WARNING

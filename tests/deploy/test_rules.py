@@ -1,0 +1,89 @@
+"""The alerts in deploy/prometheus/ against promtool, and against the metrics that there are."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from shadowserver_connector.connector.events import DayWhole, Listed, RunEnded, RunStarted, Waited
+from shadowserver_connector.operations.metrics import Metrics, StatusMetrics
+from shadowserver_connector.operations.status import Status, after
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
+CASES = Path(__file__).parent / "rules_test.yml"
+NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
+EVENTS = (
+    Waited("OpenCTI", "down", NOON),
+    RunStarted(NOON),
+    Listed(date(2024, 3, 9), {}, 3),
+    DayWhole(date(2024, 3, 9)),
+    RunEnded(NOON, complete=True, reason=""),
+)
+needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
+
+
+def promtool(*arguments: str | Path) -> tuple[int, str]:
+    """Run it; return its exit code and what it says."""
+    done = subprocess.run(
+        ["promtool", *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def names_of_metrics(folder: Path) -> set[str]:
+    """Return the names of all that the connector shows when everything is known."""
+    status = Status(NOON, NOON, queue_megabytes=1.0)
+    for event in EVENTS:
+        status = after(status, event)
+    registry = CollectorRegistry()
+    registry.register(StatusMetrics(lambda: status, folder, 1))
+    Metrics(registry)
+    families = registry.collect()
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name for family in families
+    }
+
+
+@needs_promtool
+def test_the_rules_are_valid() -> None:
+    """Prometheus loads them."""
+    code, said = promtool("check", "rules", RULES)
+    assert code == 0, said
+
+
+@needs_promtool
+def test_the_rules_tell_the_cases_apart() -> None:
+    """A revoked key, Shadowserver away, OpenCTI stuck, a full disk, ..., and nothing when well."""
+    code, said = promtool("test", "rules", CASES)
+    assert code == 0, said
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("part", "instead"),
+    [('cause="credentials"} > 0', 'cause="credentials"} > 9'), (">= 3", ">= 2"), ("== 0", "== 7")],
+)
+def test_the_cases_notice_another_rule(tmp_path: Path, part: str, instead: str) -> None:
+    """An alert that never fires fails them, and so does one that always does."""
+    text = RULES.read_text()
+    assert part in text
+    (tmp_path / "rules.yml").write_text(text.replace(part, instead))
+    cases = CASES.read_text().replace("../../deploy/prometheus/rules.yml", "rules.yml")
+    (tmp_path / "cases.yml").write_text(cases)
+    assert promtool("test", "rules", tmp_path / "cases.yml")[0] == 1
+
+
+def test_each_alert_has_a_case_and_asks_for_metrics_that_exist(tmp_path: Path) -> None:
+    """A renamed metric would silence its alert."""
+    rules, known = RULES.read_text(), names_of_metrics(tmp_path)
+    assert set(re.findall(r"\bshadowserver_\w+", rules)) <= known
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    assert len(alerts) == 10
+    assert alerts == set(re.findall(r"alertname: (\w+)", CASES.read_text()))
