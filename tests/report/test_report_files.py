@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import struct
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -224,6 +225,21 @@ def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert reports == []
     assert "4 members, more than 3" in rejected[0]
+
+
+def test_a_tar_of_headers_of_headers_is_damaged(tmp_path: Path) -> None:
+    """Each says that the next one's name is long; the files beside it go on."""
+    header = tarfile.TarInfo("././@LongLink")
+    header.type = tarfile.GNUTYPE_LONGNAME
+    header.size = 5
+    path = tmp_path / "x.tar"
+    path.write_bytes((header.tobuf(tarfile.GNU_FORMAT) + b"a.csv".ljust(512, b"\0")) * 5_000)
+    other = tmp_path / "y.csv"
+    other.write_bytes(CONTENT)
+    reports, rejected = _found(path, other, workdir=tmp_path / "work")
+    assert [report.name for report in reports] == ["y.csv"]
+    assert len(rejected) == 1
+    assert rejected[0].endswith("x.tar: cannot be unpacked: damaged")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])

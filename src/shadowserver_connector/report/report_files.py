@@ -361,6 +361,8 @@ _DAMAGED: Final = (
     lzma.LZMAError,
     struct.error,
     ValueError,
+    # tarfile reads extended headers that follow each other within each other.
+    RecursionError,
 )
 
 
