@@ -18,7 +18,7 @@ SHOWN = 45
 
 def named(file: str) -> ReportInfo:
     """Return what the name of a file says."""
-    return info_from_filename(file, load_catalogue().types, fallback_day=date(2026, 11, 28))
+    return info_from_filename(file, load_catalogue().type_names, fallback_day=date(2026, 11, 28))
 
 
 def name(file: str) -> str:

@@ -88,7 +88,7 @@ def test_most_frequent_values_are_named(tmp_path: Path) -> None:
     assert table(text, "Country")[1] == ("Germany", "1")
     assert table(text, "Sector") == [("Government", "1")]
     assert table(text, "Vulnerability") == [("CVE-2024-1000", "2")]
-    assert table(text, "Tag")[:2] == [("cve-2024-1000", "2"), ("ssl", "2")]
+    assert table(text, "Tag") == [("ssl", "2"), ("vpn", "1")]
 
 
 def test_long_tail_is_summed_up(tmp_path: Path) -> None:
