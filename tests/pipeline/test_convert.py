@@ -15,7 +15,15 @@ import pytest
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
-from tests.mapping.conversion import Stix, convert, convert_bytes, csv_bytes, info_of, is_balanced
+from tests.mapping.conversion import (
+    Stix,
+    convert,
+    convert_bytes,
+    csv_bytes,
+    findings_in,
+    info_of,
+    is_balanced,
+)
 from tests.mapping.rows import rows_of
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag")
@@ -133,8 +141,8 @@ def test_every_row_is_accounted_for(
     assert outcome.filtered == len(rows) - len(kept)
     assert bool(converted.of("note")) == (notes != "none")
     assert sum(chunk.findings for chunk in converted.chunks) == len(kept) - cut
-    if notes in ("auto", "finding"):
-        assert outcome.noted == sum(s["type"] == "note" for s in converted.everything())
+    if notes != "none":
+        assert outcome.noted == findings_in(converted.of("note"))
 
 
 def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
@@ -146,17 +154,17 @@ def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
     assert converted.outcome.severity == "high"
 
 
-def test_auto_notes_are_by_finding_up_to_a_thousand(tmp_path: Path) -> None:
-    """A thousand findings have a Note each; one more, and each host has one."""
+def test_notes_are_by_host_unless_asked_for_otherwise(tmp_path: Path) -> None:
+    """However many findings there are: an address collects one for each type and list."""
     rows = [
         (f"2024-01-31 00:{n // 60:02}:{n % 60:02}", "", f"192.0.2.{n % 10}", str(n + 1), "tcp", "")
-        for n in range(1_001)
+        for n in range(100)
     ]
-    few = convert(tmp_path, "scan_ssl", HEADER, rows[:1_000])
-    assert len(few.of("note")) == 1_000
-    many = convert(tmp_path, "scan_ssl", HEADER, rows)
-    assert len(many.of("note")) == 10
-    assert many.outcome.noted == 1_001
+    by_host = convert(tmp_path, "scan_ssl", HEADER, rows)
+    assert len(by_host.of("note")) == 10
+    by_finding = convert(tmp_path, "scan_ssl", HEADER, rows, notes="finding")
+    assert len(by_finding.of("note")) == 100
+    assert by_host.outcome.noted == by_finding.outcome.noted == 100
 
 
 def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
