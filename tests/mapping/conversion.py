@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,6 +22,15 @@ from shadowserver_connector.report.info import ReportInfo
 DAY = date(2024, 1, 31)
 
 Stix = dict[str, Any]
+
+
+_SEVERAL = re.compile(r"^\*\*(\d+) findings\*\*$", re.MULTILINE)
+
+
+def findings_in(notes: Iterable[Stix]) -> int:
+    """Return how many findings some Notes say that they are of."""
+    told = [_SEVERAL.search(note["content"]) for note in notes]
+    return sum(int(each[1]) if each else 1 for each in told)
 
 
 def is_balanced(outcome: Outcome) -> bool:

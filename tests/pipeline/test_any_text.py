@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from shadowserver_connector.catalogue.catalogue import ROLES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from tests.bundle.checks import assert_closed_and_ordered
-from tests.mapping.conversion import convert, is_balanced
+from tests.mapping.conversion import convert, findings_in, is_balanced
 from tests.mapping.rows import value
 from tests.stix.exceptions import complaints
 
@@ -62,9 +61,6 @@ def test_every_role_of_a_published_column_is_tried() -> None:
     assert len(BY_ROLE) > 60
 
 
-_SEVERAL = re.compile(r"^\*\*(\d+) findings\*\*$", re.MULTILINE)
-
-
 @_QUICK
 @given(
     report_type=st.sampled_from(sorted(_FAMILIES.values())),
@@ -99,8 +95,7 @@ def test_any_cells_in_any_columns(
             stix2.parse(stix, allow_custom=True)
     if notes == "finding":
         # Rows of the same finding share its Note, which then says how many they are.
-        told = [_SEVERAL.search(stix["content"]) for stix in converted.of("note")]
-        assert sum(int(each[1]) if each else 1 for each in told) == outcome.noted
+        assert findings_in(converted.of("note")) == outcome.noted
         assert outcome.noted + outcome.merged == outcome.rows
     if any(stix["type"] in _OBSERVABLES for stix in converted.everything()):
         observed = converted.of("observed-data")

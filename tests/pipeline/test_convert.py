@@ -15,7 +15,15 @@ import pytest
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
-from tests.mapping.conversion import Stix, convert, convert_bytes, csv_bytes, info_of, is_balanced
+from tests.mapping.conversion import (
+    Stix,
+    convert,
+    convert_bytes,
+    csv_bytes,
+    findings_in,
+    info_of,
+    is_balanced,
+)
 from tests.mapping.rows import rows_of
 
 HEADER = ("timestamp", "severity", "ip", "port", "protocol", "tag")
@@ -133,9 +141,8 @@ def test_every_row_is_accounted_for(
     assert outcome.filtered == len(rows) - len(kept)
     assert bool(converted.of("note")) == (notes != "none")
     assert sum(chunk.findings for chunk in converted.chunks) == len(kept) - cut
-    hosts = {r[2] for r in kept[: len(kept) - cut]}
-    if notes in ("auto", "host"):
-        assert len(converted.of("note")) == len(hosts)
+    if notes != "none":
+        assert outcome.noted == findings_in(converted.of("note"))
 
 
 def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
@@ -147,16 +154,17 @@ def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
     assert converted.outcome.severity == "high"
 
 
-def test_notes_are_by_host_unless_they_are_wanted_by_finding(tmp_path: Path) -> None:
-    """Each of ten hosts has one Note; by finding, each port of each host."""
+def test_notes_are_by_host_unless_asked_for_otherwise(tmp_path: Path) -> None:
+    """However many findings there are: an address collects one for each type and list."""
     rows = [
         (f"2024-01-31 00:{n // 60:02}:{n % 60:02}", "", f"192.0.2.{n % 10}", str(n + 1), "tcp", "")
         for n in range(100)
     ]
-    for notes, expected in (("auto", 10), ("host", 10), ("finding", 100)):
-        converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes)
-        assert len(converted.of("note")) == expected
-        assert converted.outcome.noted == 100
+    by_host = convert(tmp_path, "scan_ssl", HEADER, rows)
+    assert len(by_host.of("note")) == 10
+    by_finding = convert(tmp_path, "scan_ssl", HEADER, rows, notes="finding")
+    assert len(by_finding.of("note")) == 100
+    assert by_host.outcome.noted == by_finding.outcome.noted == 100
 
 
 def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:

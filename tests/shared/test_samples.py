@@ -10,6 +10,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.report.report_files import ReportFile
+from tests.mapping.conversion import findings_in
 from tests.shared.checks import Checker
 
 SAMPLES = Path(__file__).parents[2].parent / "shared" / "samples"
@@ -49,8 +50,7 @@ def test_sample_is_converted(checker: Checker, path: Path, options: Options) -> 
     assert converted.outcome.rows > 0
     assert converted.of("observed-data") != []
     if options.notes == "finding":
-        notes = [stix for stix in converted.everything() if stix["type"] == "note"]
-        assert len(notes) == converted.outcome.noted
+        assert findings_in(converted.of("note")) == converted.outcome.noted
 
 
 def test_most_cells_of_the_samples_are_good() -> None:
