@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 
 from benchmarks.measure import timed
-from shadowserver_connector.connector.helper import pycti_log
+from shadowserver_connector.connector.log_lines import open_log
 from shadowserver_connector.service.assembly import Connector, Process
 from shadowserver_connector.settings.load import load_settings
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
@@ -21,7 +21,7 @@ from shadowserver_connector.state.imported import window
 def main() -> None:
     """Run, wait, run again, print one line of JSON."""
     loaded = load_settings()
-    with Process(loaded, pycti_log(loaded)).assembled() as parts:
+    with Process(loaded, open_log(loaded.settings)).assembled() as parts:
         _run_twice(parts, loaded.settings.shadowserver)
 
 
