@@ -155,7 +155,7 @@ def test_what_even_then_finds_no_room_is_counted(tmp_path: Path) -> None:
     names = [f"x{n}_ip" for n in range(30)]
     cells = [f"203.0.113.{n}" for n in range(30)]
     converted = convert(
-        tmp_path, "scan_new", ("ip", *names), [("192.0.2.1", *cells)], chunk_objects=20
+        tmp_path, "scan_ssl", ("ip", *names), [("192.0.2.1", *cells)], chunk_objects=20
     )
     for objects in converted.bundles:
         assert len(objects) <= 20

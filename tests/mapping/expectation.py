@@ -89,6 +89,8 @@ def _is_shown(
         stix_type, relationship = _OF_ADDRESS[column.role]
         by = relationship if f"{relationship} it" in becomes else ""
         return _is_tied(stix_type, by, text, converted)
+    if column.role == "application" and any(other.role == "scheme" for other in columns):
+        return True  # which says how the URL was asked for
     if column.role in _SHOWN:
         return _SHOWN[column.role](text, converted)
     if column.role == "activity":

@@ -11,7 +11,7 @@ import stix2
 from shadowserver_connector.catalogue.catalogue import VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from tests.bundle.checks import assert_closed_and_ordered, assert_splitter_keeps_references
-from tests.mapping.conversion import Converted, convert, is_balanced
+from tests.mapping.conversion import Converted, convert, findings_in, is_balanced
 from tests.mapping.platform_ids import expected_id
 from tests.mapping.relationships import is_allowed
 from tests.mapping.rows import header_of, row_of, rows_of
@@ -85,10 +85,10 @@ def test_relationships_have_no_times_and_no_references(converted: Converted) -> 
 
 
 def test_all_rows_are_noted_and_observed(converted: Converted, tmp_path: Path) -> None:
-    """A Note a finding and state, and an Observed-Data of the observables that do not move."""
+    """Each row in a Note, and in an Observed-Data the observables that do not move."""
     outcome = converted.outcome
     assert is_balanced(outcome)
-    assert outcome.noted == len(converted.of("note"))
+    assert outcome.noted == findings_in(converted.of("note"))
     assert outcome.noted + outcome.merged == outcome.rows == 7
     seen = {ref for stix in converted.of("observed-data") for ref in stix["object_refs"]}
     # Nobody but OpenCTI knows the id of a traffic, and with it that of what refers to one.
@@ -124,12 +124,12 @@ def test_everything_is_by_shadowserver_and_marked(converted: Converted) -> None:
 
 
 def test_shared_knowledge_has_a_low_constant_confidence(converted: Converted) -> None:
-    """So that nobody's curated entry is renamed; what is ours has none."""
+    """So that nobody's curated entry is renamed; what is reported has that of one good source."""
     for stix in converted.of("vulnerability", "malware", "location", "attack-pattern"):
-        assert stix["confidence"] <= 25
+        assert stix["confidence"] == 40
         assert not {"aliases", "labels", "external_references"} & stix.keys()
-    for stix in converted.of("report", "case-incident", "note"):
-        assert "confidence" not in stix
+    for stix in converted.of("report", "case-incident", "note", "relationship"):
+        assert stix["confidence"] == 75
 
 
 def test_own_assets_have_no_indicator(converted: Converted) -> None:

@@ -182,13 +182,14 @@ def _noted(converted: Converted, address: str, *texts: str) -> bool:
 
 
 def _is_asked_for(converted: Converted, address: str, url: Stix) -> bool:
-    """Tell whether the Note on the address has the request, and the name if it went to one."""
+    """Tell whether the Note on the address has the request, and what was seen with it the name."""
     _, _, host, path = url["value"].split("/", 3)
     names = {
         stix["id"] for stix in converted.of("domain-name") if stix["value"] == host.split(":")[0]
     }
-    return any(
-        f"/{unquote(path)}" in note["content"] and names <= set(note["object_refs"])
+    together = _ties(converted)
+    return all(frozenset((address, name)) in together for name in names) and any(
+        f"/{unquote(path)}" in note["content"]
         for note in converted.of("note")
         if address in note["object_refs"]
     )

@@ -393,7 +393,7 @@ def test_sandbox_query_is_about_the_name(tmp_path: Path) -> None:
         ("c2.example.org", "resolves-to", "192.0.2.1"),
         ("c2.example.org", "related-to", "bot-x"),
     }
-    assert converted.one("note")["abstract"] == "sandbox_dns c2.example.org"
+    assert converted.one("note")["abstract"] == "Sandbox DNS c2.example.org: bot-x, low"
 
 
 def test_ransomware_victim_is_about_its_web_site(tmp_path: Path) -> None:
@@ -409,7 +409,10 @@ def test_ransomware_victim_is_about_its_web_site(tmp_path: Path) -> None:
         ("www.example.com", "related-to", "http://leaks.example.org/1"),
         ("www.example.com", "related-to", "examplelocker"),
     }
-    assert converted.one("note")["abstract"] == "ransomware_victim www.example.com"
+    assert (
+        converted.one("note")["abstract"]
+        == "Ransomware victim `www.example.com`: examplelocker, info"
+    )
 
 
 def test_spam_names_its_host_and_its_relay(tmp_path: Path) -> None:
@@ -537,7 +540,9 @@ def test_victim_may_have_several_web_sites(tmp_path: Path) -> None:
         "www.example.org",
         "www.example.net",
     }
-    assert converted.one("note")["abstract"] == "ransomware_victim www.example.org"
+    assert converted.one("note")["abstract"] == (
+        "Ransomware victim `www.example.org; www.example.net`: examplelock, info"
+    )
 
 
 def test_mail_without_a_sender_has_none(tmp_path: Path) -> None:

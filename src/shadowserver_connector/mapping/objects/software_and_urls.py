@@ -30,12 +30,12 @@ def build_software(collector: ObjectCollector) -> None:
     version = collector.value("software.version")
     name = collector.value("software.product", "software.short_name")
     vendor = collector.value("software.vendor")
+    kind = collector.value("software.kind")
     cpe = collector.value("software.cpe")
     if name is None and version is not None and collector.layout.group == SERVICE:
         name = report_type.product_of(version)
     if not name and vendor and collector.layout.group != TARGET:
         # Somebody who looks for a vendor's devices finds those without a known model as well.
-        kind = collector.value("software.kind")
         name = f"{vendor} {kind}" if kind else vendor
     if not name:
         return
