@@ -11,6 +11,7 @@ import pytest
 
 from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import (
+    DayWhole,
     Event,
     Listed,
     ReportDone,
@@ -35,6 +36,9 @@ from shadowserver_connector.waiting import Waiter
 from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
+DAYS = 31
+"""Of a first run: the initial lookback, and today."""
+
 
 def told(helper: FakeHelper, api: FakeApi, tmp_path: Path) -> list[Event]:
     """Return what a run tells."""
@@ -51,7 +55,7 @@ def test_run_tells_what_there_is_and_what_becomes_of_it(tmp_path: Path) -> None:
     api.content[report(type="scan_ftp")] = NotReadyError("empty")
     helper = FakeHelper()
     listed, *others = told(helper, api, tmp_path)
-    assert listed == Listed(YESTERDAY, {each.file: each.day for each in api.content})
+    assert listed == Listed(YESTERDAY, {each.file: each.day for each in api.content}, DAYS)
     done = [event for event in others if isinstance(event, ReportDone)]
     assert [event.outcome.info for event in done] == [report(), report(old)]
     assert all(0 <= event.seconds < 60 for event in done)
@@ -59,16 +63,17 @@ def test_run_tells_what_there_is_and_what_becomes_of_it(tmp_path: Path) -> None:
     failed = ReportFailed(file, f"{file}: no header", "ReportUnreadableError", 1)
     assert failed in others
     assert ReportSkipped(report(type="scan_ftp").file) in others
-    assert len(others) == 4
+    assert DayWhole(old) in others
+    assert len(others) == 5
     again = told(helper, api, tmp_path)
     outstanding = {report(type=kind).file: YESTERDAY for kind in ("scan_http", "scan_ftp")}
-    assert again[0] == Listed(YESTERDAY, outstanding)
+    assert again[0] == Listed(YESTERDAY, outstanding, again[0].days)
     assert replace(failed, times=2) in again
 
 
 def test_nothing_listed_is_told_as_well(tmp_path: Path) -> None:
     """No day has a report: there is no newest one."""
-    assert told(FakeHelper(), FakeApi(), tmp_path) == [Listed(None, {})]
+    assert told(FakeHelper(), FakeApi(), tmp_path) == [Listed(None, {}, DAYS)]
 
 
 def test_known_content_is_skipped_without_news(tmp_path: Path) -> None:
@@ -76,7 +81,10 @@ def test_known_content_is_skipped_without_news(tmp_path: Path) -> None:
     helper, api = FakeHelper(), FakeApi(report())
     told(helper, api, tmp_path)
     api.content = {replace(report(), id="another"): api.content[report()]}
-    assert told(helper, api, tmp_path)[1:] == [ReportSkipped(report().file)]
+    assert told(helper, api, tmp_path)[1:] == [
+        ReportSkipped(report().file),
+        DayWhole(YESTERDAY),
+    ]
 
 
 def test_reports_that_need_nothing_are_counted_in_the_days_work(tmp_path: Path) -> None:
@@ -110,10 +118,8 @@ def test_api_is_asked_for_what_is_wanted_and_waited_for_by_its_name(tmp_path: Pa
     assert {tuple(wanted) for wanted in asked} == {("lists", "types")}
     assert list(asked[0]["lists"]) == ["example"]  # type: ignore[call-overload]
     assert list(asked[0]["types"]) == ["scan_ssl"]  # type: ignore[call-overload]
-    assert helper.connector_logger.lines[0][1:] == (
-        "Waiting",
-        {"for": "Shadowserver", "reason": "reports/list: status 503"},
-    )
+    waiting = [meta for _, message, meta in helper.connector_logger.lines if message == "Waiting"]
+    assert waiting[0] == {"for": "Shadowserver", "reason": "reports/list: status 503"}
 
 
 def waiter() -> Waiter:

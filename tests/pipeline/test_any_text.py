@@ -96,7 +96,7 @@ def test_any_cells_in_any_columns(
     if notes == "finding":
         # Rows of the same finding share its Note, which then says how many they are.
         assert findings_in(converted.of("note")) == outcome.noted
-        assert outcome.noted + outcome.merged == outcome.rows
+        assert outcome.noted + outcome.merged + outcome.empty == outcome.rows
     if any(stix["type"] in _OBSERVABLES for stix in converted.everything()):
         observed = converted.of("observed-data")
         assert 1 <= len(observed) <= outcome.rows

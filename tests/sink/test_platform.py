@@ -259,7 +259,8 @@ def test_opencti_that_does_not_tell_of_its_queue_is_waited_for() -> None:
 
     helper.api.connector.read = failing
     await_room(helper, Waiter(threading.Event(), helper.connector_logger, 0.0))
-    assert [meta.get("for") for _, _, meta in helper.connector_logger.lines] == ["OpenCTI", None]
+    waited_for = [meta.get("for") for _, _, meta in helper.connector_logger.lines]
+    assert waited_for == ["OpenCTI", "OpenCTI"]
 
 
 def test_wait_for_the_queue_ends_when_asked_to_stop() -> None:

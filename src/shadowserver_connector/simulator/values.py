@@ -56,7 +56,7 @@ def maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
 
 
 def _maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
-    role, name = column.role, column.name
+    role, name = _role_of(column), column.name
     group = groups_of(scene.type.name).get(name)
     if group is not None:
         return grouped(name, group, scene)
@@ -81,11 +81,17 @@ def _maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
     return Block.FINDING, FINDING_ROLES.get(role, text)(column, scene)
 
 
+def _role_of(column: Column) -> str:
+    # Of some types it is the host of the URL, which is the row's host all the same.
+    return "hostname" if column.name == "hostname" else column.role
+
+
 def _of_host(column: Column, scene: Scene) -> tuple[Block, Maker]:
-    method = "target" if column.name == "dst_network" else _HOST_ROLES[column.role]
+    role = _role_of(column)
+    method = "target" if column.name == "dst_network" else _HOST_ROLES[role]
     if column.party not in (scene.type.primary, "asset", ""):
         return Block.REMOTE, getattr(scene.remote, method)
-    block = Block.HOST if column.role in ("ip", "network", "hostname") else Block.KIND
+    block = Block.HOST if role in ("ip", "network", "hostname") else Block.KIND
     return block, getattr(scene.own, method)
 
 

@@ -143,7 +143,7 @@ def _renderer(column: Column, codes: Codes) -> Render:
 
 
 def _mask(value: str) -> str:
-    return markdown.MASK if value else ""
+    return markdown.MASK if value.strip() else ""
 
 
 def _told(role: str) -> Render:
