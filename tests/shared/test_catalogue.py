@@ -246,6 +246,7 @@ def test_identifying_columns_have_a_matching_role(catalogue: Catalogue) -> None:
 def _allowed(column: str, expected: set[str]) -> set[str]:
     """Add what a column is in a few types only, for a reason that stands with it."""
     exceptions = {
+        "password": {"text"},  # that an attacker tried at a honeypot
         "application": {"malware"},  # of the controllers of bots: the bot's name
         "ip": {"network"},  # a block list names networks too
         "network": {"text"},  # a network of satellite stations
