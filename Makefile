@@ -66,8 +66,10 @@ typecheck: $(VENV)/.dev ## mypy --strict on the package, its benchmarks and scri
 demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, in one command
 	$(BIN)/shadowserver-connector demo -o demo-output
 
-# What goes from process to process on the compiled build; the whole of it in `make test-full`.
-COMPILED_PROCESSES := tests/pipeline/test_executors.py
+# Of what starts processes, these on the compiled build; large reports take pure Python minutes, so
+# their memory is measured there in `make test-full` only, which does everything on both.
+COMPILED_PROCESSES := tests/pipeline/test_executors.py tests/pipeline/test_memory.py
+COMPILED_ONLY := tests/pipeline/test_memory.py
 
 # What the compiled modules do is tested on both builds.
 test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh machine can run
@@ -75,12 +77,13 @@ test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh mac
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto -m "not integration and not shared" \
 		$(addprefix tests/,bundle golden history hostile mapping pipeline report stix)
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto $(COMPILED_PROCESSES)
-	$(BIN)/pytest -q -n auto --dist loadfile -m "integration and not shared"
+	$(BIN)/pytest -q -n auto --dist loadfile --durations 20 -m "integration and not shared" \
+		$(addprefix --ignore ,$(COMPILED_ONLY))
 	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh
 
 test-full: export TEST_FULL = 1
-test-full: COMPILED_PROCESSES += tests/pipeline/test_memory.py tests/connector/test_ahead.py \
-	tests/integration/test_dask.py
+test-full: COMPILED_PROCESSES += tests/connector/test_ahead.py tests/integration/test_dask.py
+test-full: COMPILED_ONLY :=
 test-full: test ## the same with the whole crash matrix and fault table; takes long
 
 check-shared: $(VENV)/.dev ## compare with Shadowserver's schema and samples in ../shared
