@@ -86,7 +86,8 @@ def described(thing: Thing, things: Mapping[str, Thing]) -> str:
         stack, address = "/".join(has["protocols"]), described(things[thing["dst"]], things)
         return f"{stack} to {address}:{has['dst_port']}"
     if kind == "Note":
-        return f"{has['created']}: {has['content']}"
+        sentence, _, table = has["content"].partition("\n\n")
+        return f"{has['created']}: {sentence.split()[0]} {table}"
     if kind == "Artifact":
         [(name, file)] = thing["files"].items()
         return f"{name} {file['size']} {file['sha256']}"
@@ -114,14 +115,14 @@ def told_by(store: Reports) -> Iterator[tuple[str, str]]:
                 stack = "ipv4/tcp/http" if report.type == "scan_http" else "ipv4/tcp/https"
                 yield "Network-Traffic", f"{stack} to {ip}:{row['port']}"
             cells = {
-                "First reported": f"{report.day}",
-                "Severity": row["severity"], "Tags": row["tag"], "IP": ip, "Port": row["port"],
-                "Protocol": row["protocol"], "Host name": host, "ASN": row["asn"],
-                "Country": row["geo"], "Region": row["region"], "City": row["city"],
-                "Time": row["timestamp"],
+                "First reported": f"{report.day}", "Time": f"{row['timestamp']} UTC",
+                "Tags": row["tag"], "IP": ip, "Port": row["port"], "Protocol": row["protocol"],
+                "Severity": row["severity"], "Host name": host, "ASN": row["asn"],
+                "Country": f"Netherlands ({row['geo']})", "Region": row["region"],
+                "City": row["city"], "Report": f"`{report.file}`",
             }  # fmt: skip
             table = "".join(f"\n| {title} | {cell} |" for title, cell in cells.items())
-            yield "Note", f"{time}: | Field | Value |\n| --- | --- |{table}"
+            yield "Note", f"{time}: **{ip}** | Field | Value |\n| --- | --- |{table}"
 
 
 def test_opencti_holds_what_the_rows_say(world: World, store: Reports) -> None:
@@ -140,7 +141,8 @@ def test_opencti_holds_what_the_rows_say(world: World, store: Reports) -> None:
     for report in reports:
         listed = Counter(kinds[ref] for ref in report["objects"])
         assert listed["Artifact"] == 1
-        assert listed["IPv4-Addr"] == listed["Domain-Name"] == listed["Observed-Data"] == 12
+        assert listed["IPv4-Addr"] == listed["Domain-Name"] == 12
+        assert listed["Observed-Data"] == listed["Network-Traffic"] == 0
     for thing in things.values():
         if thing["type"] == "Note":
             assert sorted(kinds[ref] for ref in thing["objects"]) == [
@@ -219,6 +221,7 @@ def converted(store: Reports, folder: Path) -> dict[str, list[dict[str, Any]]]:
         options = Options(
             notes="finding",
             repeats="all",
+            chunk_objects=60,  # as the connector there
             ssh_keys=CAN.ssh_keys,
             network_traffic=CAN.network_traffic,
         )

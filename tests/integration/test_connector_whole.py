@@ -65,7 +65,9 @@ def test_import_is_complete_and_exact(world: World, store: Reports) -> None:
         assert work.errors == []
     kinds = [thing["type"] for thing in world.objects().values()]
     assert kinds.count("Report") == kinds.count("Artifact") == len(store.files) == 4
-    assert kinds.count("Note") == kinds.count("Observed-Data") == 4 * 12
+    assert kinds.count("Observed-Data") == 4 * 12
+    # One for each host and type, on both days.
+    assert kinds.count("Note") == 2 * 12
     assert [work.messages[-1]["message"] for work in world.works()] == [
         f"{TODAY - timedelta(days=back)}: 2 reports, 24 findings "
         "(24 new, 0 changed, 0 recurring, 0 resurfaced, 0 gone), "

@@ -15,6 +15,9 @@ MAX_NUMBER: Final = 50
 """Each new label is a read and a write for OpenCTI: a cell full of rubbish must not make many."""
 
 _SEPARATORS: Final = re.compile(r"[;,]")
+_LONGEST: Final = 4_096
+"""Of a cell, characters that are not seen included."""
+
 _BETWEEN_WORDS: Final = re.compile(r"[ _]+")
 _CVE: Final = re.compile(
     r"(?<![a-z0-9])cve-(?:1999|20[0-9]{2})-[0-9]{4,19}(?![0-9a-z])", re.IGNORECASE | re.ASCII
@@ -54,6 +57,8 @@ def parse_label(text: str) -> str:
 
     Shadowserver writes ``compromised-website`` as a tag and ``compromised_website`` as a type.
     """
+    if len(text) > _LONGEST:
+        raise ValueError(f"a label of more than {MAX_LENGTH} characters")
     # Lower-casing comes first: it can bring forth characters of its own.
     label = _BETWEEN_WORDS.sub("-", one_line(text.lower()))
     if is_null(label):

@@ -300,7 +300,7 @@ def _digest(pieces: Sequence[str]) -> bytes:
 def _label_of(said: Sequence[str]) -> str:
     port, protocol, *cells = ["" if is_empty("text", cell) else cell.strip() for cell in said]
     endpoint = "/".join(filter(None, (port, protocol.lower())))
-    words = [word.strip() for cell in cells for word in re.split("[;,]", cell)]
+    words = [word.strip() for cell in cells for word in cell.replace(",", ";").split(";")]
     return " ".join(filter(None, (endpoint, *dict.fromkeys(words))))[:_LONGEST_LABEL]
 
 
@@ -331,7 +331,9 @@ def _hash(cell: str) -> str:
 
 
 def _tags(cell: str) -> str:
-    return ";".join(sorted({tag.strip() for tag in re.split("[;,]", cell.lower())} - {""}))
+    return ";".join(
+        sorted({tag.strip() for tag in cell.lower().replace(",", ";").split(";")} - {""})
+    )
 
 
 def _normal_address(cell: str) -> str:
