@@ -7,6 +7,7 @@ import logging
 import os
 import struct
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -79,7 +80,8 @@ def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:
         "same.csv",
         "up.csv",
     ]
-    assert {report.path.parent for report in reports} == {work}
+    assert all(report.path.resolve().is_relative_to(work.resolve()) for report in reports)
+    assert len({report.path for report in reports}) == len(names)
     assert [report.path.read_bytes().decode() for report in reports] == names
 
 
@@ -331,3 +333,15 @@ def test_rejections_are_logged_unless_collected(
     with caplog.at_level(logging.ERROR):
         assert list(find_reports([path], tmp_path / "work")) == []
     assert str(path) in caplog.text
+
+
+def test_members_of_one_name_stay_apart(tmp_path: Path) -> None:
+    """However many there are, each keeps its name and its content."""
+    archive = tmp_path / "x.zip"
+    with warnings.catch_warnings(), zipfile.ZipFile(archive, "w") as packed:
+        warnings.simplefilter("ignore")
+        for number in range(50):
+            packed.writestr("2024-01-31-scan_ssl-x.csv", f"ip\n192.0.2.{number}\n")
+    found = list(find_reports([archive], tmp_path / "work"))
+    assert {file.path.name for file in found} == {"2024-01-31-scan_ssl-x.csv"}
+    assert len({file.path.read_bytes() for file in found}) == 50

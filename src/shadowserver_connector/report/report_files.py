@@ -11,6 +11,7 @@ import os
 import stat
 import struct
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -466,11 +467,8 @@ def _read(name: str, read: Callable[[int], bytes]) -> bytes:
 
 
 def _free(workdir: Path, name: str) -> Path:
-    """Return a path in ``workdir`` that does not exist yet, ending in ``name``."""
+    """Return a path below ``workdir`` that does not exist yet, ending in ``name``."""
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / name
-    number = 1
-    while path.exists():
-        path = workdir / f"{number}-{name}"
-        number += 1
-    return path
+    # An archive may hold thousands of one name: no counting, each has a directory of its own.
+    return Path(tempfile.mkdtemp(dir=workdir)) / name if path.exists() else path
