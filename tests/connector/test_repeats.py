@@ -117,6 +117,23 @@ def referred(sent: list[dict[str, Any]]) -> set[str]:
     return {ref for stix in sent if stix["type"] == "report" for ref in stix["object_refs"]}
 
 
+def test_an_older_day_leaves_the_notes_of_newer_ones(days: Days) -> None:
+    """A first import goes back in time: what a Note says at its end is how it is now."""
+    newer = days.run(hosts(2, "ssl;new"))
+    older = TODAY - timedelta(days=1)
+    cells = [
+        (f"{older} 10:00:00", "medium", f"192.0.2.{host}", "443", "tcp", "ssl;old", "64496", "NL")
+        for host in (0, 1, 9)
+    ]
+    days.api.content[report(older, "scan_ssl")] = csv_bytes(HEADER, cells)
+    sent = days.run_once()
+    notes = [stix for stix in sent if stix["type"] == "note"]
+    assert [note["abstract"].split()[1] for note in notes] == ["192.0.2.9:"]
+    kept = {stix["id"] for stix in newer if stix["type"] == "note"}
+    assert len(kept) == 2
+    assert kept <= referred(sent)
+
+
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
     """Its Report refers to what the first one did all the same, Notes too."""
     first = days.run(hosts())

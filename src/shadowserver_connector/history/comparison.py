@@ -42,6 +42,8 @@ class Comparison:
     """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
     due: bytes
     """By row: 1 where its finding recurs and OpenCTI is to be told so, else 0."""
+    later: bytes
+    """By row: 1 where its finding is known from a later day, as in a first import, else 0."""
     first: array[int]
     """By row: number of the first day of its finding (`record.day_of`)."""
     since: array[int]

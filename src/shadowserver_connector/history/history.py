@@ -107,6 +107,7 @@ class History:
         return Comparison(
             verdicts=bytes(judge.verdicts),
             due=bytes(judge.due),
+            later=bytes(judge.later),
             first=judge.first,
             since=judge.since,
             counts=dict(zip(VERDICTS, judge.counts, strict=True)),
@@ -165,6 +166,7 @@ class _Judge:
     def __init__(self, rows: int, today: int, absence: int, refresh: int) -> None:
         self.verdicts = bytearray(rows)
         self.due = bytearray(rows)
+        self.later = bytearray(rows)
         self.first = array("H", bytes(2 * rows))
         self.since = array("H", bytes(2 * rows))
         self.counts = [0] * len(VERDICTS)
@@ -190,11 +192,13 @@ class _Judge:
         after = seen_on(record, today, found.states)
         since = min(after.since, today)
         due = record is not None and self._is_due(found.key, _nearest(record, today))
+        later = record is not None and record.last > today
         for row, state in zip(found.numbers, found.row_states, strict=True):
             self.verdicts[row] = verdict
             if verdict == CHANGED and record is not None and has_state(record.states, state):
                 self.verdicts[row] = RECURRING
             self.due[row] = due and self.verdicts[row] == RECURRING
+            self.later[row] = later
             self.first[row] = after.first
             self.since[row] = since
 

@@ -43,18 +43,28 @@ _FULL_BYTES: Final = ROW_OBJECTS * OBJECT_BYTES
 class _Added:
     """What the Note of a finding must know of one of its rows."""
 
-    __slots__ = ("labels", "noted", "recurs", "time")
+    __slots__ = ("keeps_note", "labels", "noted", "recurs", "time")
 
     time: str
     labels: Labels
     noted: tuple[str, ...]
     recurs: bool
+    keeps_note: bool
+    """Whether the Note that OpenCTI has is of a later day."""
 
-    def __init__(self, time: str, labels: Labels, noted: tuple[str, ...], recurs: bool) -> None:
+    def __init__(
+        self,
+        time: str,
+        labels: Labels,
+        noted: tuple[str, ...],
+        recurs: bool,
+        keeps_note: bool,
+    ) -> None:
         self.time = time
         self.labels = labels
         self.noted = noted
         self.recurs = recurs
+        self.keeps_note = keeps_note
 
 
 class RowMapper:
@@ -77,6 +87,7 @@ class RowMapper:
         sends_all = comparison is None or plan.context.options.repeats == "all"
         self._verdicts = b"" if sends_all or comparison is None else comparison.verdicts
         self._due = b"" if comparison is None else comparison.due
+        self._later = b"" if sends_all or comparison is None else comparison.later
         self._moving = plan.moving
         self._warnings = warnings
         self._end = plan.context.end
@@ -104,8 +115,8 @@ class RowMapper:
         draft = self._plan.context.encode.note(
             note.id, note.abstract, note.text, about.time, about.noted, note.rows
         )
-        draft.recurs = about.recurs
-        if about.recurs:
+        draft.recurs = about.recurs or about.keeps_note
+        if draft.recurs:
             # OpenCTI has it, so that it is not sent, and cannot be told of another container.
             draft.attached = False
         elif self._attach.get(note.severity, 0) > 0:
@@ -167,7 +178,8 @@ class RowMapper:
                 finding.observed.append(
                     ObservedDraft(refs, first, last, seen_times, labels.all, waits)
                 )
-            added.append(_Added(time, labels.all, part.noted, recurs))
+            later = bool(self._later) and self._later[number - 1] == 1
+            added.append(_Added(time, labels.all, part.noted, recurs, later))
         finding.recurring -= sent
         return added
 
@@ -310,6 +322,7 @@ def _together(added: Sequence[_Added]) -> _Added:
         labels=added[0].labels,
         noted=_joined([one.noted for one in added]),
         recurs=all(one.recurs for one in added),
+        keeps_note=any(one.keeps_note for one in added),
     )
 
 
