@@ -134,6 +134,22 @@ def test_an_older_day_leaves_the_notes_of_newer_ones(days: Days) -> None:
     assert kept <= referred(sent)
 
 
+def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
+    """Elsewhere in it each row is one; where all rows differ, there is nothing to say."""
+    day = TODAY
+    row = ("medium", "192.0.2.1", "443", "tcp", "ssl", "64496", "NL")
+    cells = [(f"{day} 10:00:00", *row), (f"{day} 11:00:00", *row)]
+    days.api.content[report(day, "scan_http")] = csv_bytes(HEADER, cells)
+    sent = days.run(hosts(2))
+    texts = {
+        stix["name"].partition(":")[0]: stix["description"]
+        for stix in sent
+        if stix["type"] == "report"
+    }
+    once = "Rows that tell of the same thing count once here."
+    assert [once in texts[name] for name in sorted(texts)] == [True, False], sorted(texts)
+
+
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
     """Its Report refers to what the first one did all the same, Notes too."""
     first = days.run(hosts())

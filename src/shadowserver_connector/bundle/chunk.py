@@ -52,17 +52,13 @@ class Tagging(NamedTuple):
     labels: frozenset[str]
     score: int | None
 
-    def is_held(self, by: Tagging | None) -> bool:
-        """Tell whether an observable has these labels, whatever their case, and this score."""
-        return (
-            by is not None
-            and self.labels <= by.labels
-            and (self.score is None or self.score == by.score)
-        )
+    def is_held(self, by: Tagging) -> bool:
+        """Tell whether an observable has these labels and this score."""
+        return self.labels <= by.labels and self.score in (None, by.score)
 
 
 def tagging(labels: Iterable[str], score: int | None) -> Tagging:
-    """Return labels and score in the form in which they are compared."""
+    """Return labels and score in the form in which they are compared: OpenCTI lowers labels."""
     return Tagging(frozenset([label.lower() for label in labels]), score)
 
 

@@ -159,12 +159,15 @@ def _compared(over_time: OverTime) -> Iterator[str]:
         f"{counts['recurring']:,} still there",
         f"{counts['resurfaced']:,} back again",
     ]
+    # Above, each row is one.
+    once = len(comparison.verdicts) > sum(counts.values())
+    note = " Rows that tell of the same thing count once here." if once else ""
     if comparison.previous is None:
-        yield f"{', '.join(said)}; no earlier report of this type and list is known."
+        yield f"{', '.join(said)}; no earlier report of this type and list is known.{note}"
     else:
         yield (
             f"{', '.join(said)}, {comparison.gone:,} not reported any more since "
-            f"{comparison.previous}."
+            f"{comparison.previous}.{note}"
         )
 
 
