@@ -7,6 +7,8 @@ a busy machine.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -40,3 +42,14 @@ def own_marks(marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("shadowserver_connector.sink.works.temporary_directory", place)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+
+
+@pytest.fixture(autouse=True)
+def no_ping_left() -> Iterator[None]:
+    """End the threads that pycti's helpers leave: they would log into the output of later tests."""
+    yield
+    left = [thread for thread in threading.enumerate() if type(thread).__name__ == "PingAlive"]
+    for thread in left:
+        thread.stop()  # type: ignore[attr-defined]  # only pycti's thread has this name
+    for thread in left:
+        thread.join(30)
