@@ -91,7 +91,8 @@ def builder(
     max_objects: int = 1_000,
     max_bytes: int = 4 * 1024 * 1024,
     max_refs: int = 5_000,
-    first_refs: Sequence[str] = (),
+    first: SerialisedObject | None = None,
+    sent: Sequence[str] = (),
 ) -> ChunkBuilder:
     """Return a builder, with the default limits where no others are given."""
     return ChunkBuilder(
@@ -100,7 +101,8 @@ def builder(
         max_objects=max_objects,
         max_bytes=max_bytes,
         max_refs=max_refs,
-        first_refs=first_refs,
+        first=first,
+        sent=sent,
     )
 
 
@@ -256,9 +258,9 @@ def test_object_of_the_part_costs_no_further_reference() -> None:
     """However many chunks of the part it is in; what the first chunk brought counts, too."""
     hosts = [host(n) for n in range(3)]
     again = [finding(hosts[n % 3]) for n in range(9)]
-    emitted = chunks_of(again, max_objects=5, max_refs=4, first_refs=("artifact--x",))
+    emitted = chunks_of(again, max_objects=5, max_refs=4, sent=("artifact--x",))
     assert {len(_refs(json_of(chunk, "report--1"))) for chunk in emitted} <= {1, 2}
-    full = chunks_of([finding(host(n)) for n in range(4)], max_refs=4, first_refs=("artifact--x",))
+    full = chunks_of([finding(host(n)) for n in range(4)], max_refs=4, sent=("artifact--x",))
     assert [chunk.findings for chunk in full] == [3, 1]
     assert [_refs(json_of(full[1], "report--2"))] == [[host(3).id]]
 
@@ -304,9 +306,17 @@ def test_number_of_parts_is_known_while_they_are_made() -> None:
     assert known == [1, 1, 2, 2, 3]
 
 
-def test_report_without_findings_has_no_chunk_of_them() -> None:
-    """Nothing but author and marking is sent to nobody."""
-    assert chunks_of([]) == []
+def test_report_without_findings_is_sent_once() -> None:
+    """By itself, with what goes first, or with a file that had a chunk of its own."""
+    types = [["report", "case-incident"], ["artifact", "report", "case-incident"]]
+    file = serialise({"id": "artifact--00000000-0000-4000-8000-000000000001", "type": "artifact"})
+    for first, expected in zip((None, file), types, strict=True):
+        (chunk,) = chunks_of([], first=first)
+        names = [each.id.split("--")[0] for each in chunk.objects]
+        assert names[-len(expected) :] == expected
+        assert len(names) == len(expected) + 1
+        assert chunk.findings == 0
+    assert chunks_of([], sent=(file.id,)) == []
 
 
 def test_report_without_a_case_has_none() -> None:
@@ -549,7 +559,7 @@ def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
 
 def test_bundle_is_written_the_same_by_every_version() -> None:
     """Its id is a name for the ids inside, in their order."""
-    chunk = Chunk("findings", (Encoded("a--1", b'{"n":1}'), Encoded("b--2", b'{"n":2}')), 1)
+    chunk = Chunk((Encoded("a--1", b'{"n":1}'), Encoded("b--2", b'{"n":2}')), 1)
     name = uuid.uuid5(uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7"), "a--1\nb--2")
     head = f'{{"type":"bundle","id":"bundle--{name}","objects":['
     assert chunk.bundle() == head.encode() + b'{"n":1},{"n":2}]}'

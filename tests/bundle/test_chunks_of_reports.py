@@ -40,10 +40,12 @@ def rows(count: int, *, banner: str = "") -> list[tuple[str, ...]]:
 
 
 def findings(converted: Converted) -> list[list[Stix]]:
-    """Return the objects of the chunks that hold findings."""
-    assert [chunk.kind for chunk in converted.chunks[:1]] == ["artifact"]
-    assert {chunk.kind for chunk in converted.chunks[1:]} <= {"findings"}
-    return converted.bundles[1:]
+    """Return the objects of the chunks, without one that holds nothing but the file."""
+    alone = converted.chunks[0].types() == [
+        *("marking-definition", "identity", "artifact"),
+        "report",
+    ]
+    return converted.bundles[alone:]
 
 
 def of_type(objects: list[Stix], stix_type: str) -> list[Stix]:
@@ -135,9 +137,9 @@ def test_finding_that_no_chunk_holds_is_divided(tmp_path: Path, notes: str) -> N
     several = [("2024-01-31 00:00:00", "192.0.2.1", *ids)]
     options = {"create_incident": True, "notes": notes}
     whole = convert(tmp_path, "event4_sinkhole", header, several, **options)
-    assert len(whole.chunks) == 2
+    assert len(whole.chunks) == 1
     converted = convert(tmp_path, "event4_sinkhole", header, several, chunk_objects=30, **options)
-    assert len(converted.chunks) > 3
+    assert len(converted.chunks) > 2
     for objects in converted.bundles:
         assert len(objects) <= 30
         assert_closed_and_ordered(objects)
@@ -199,7 +201,7 @@ def test_chunks_are_closed_ordered_and_survive_the_splitter(
         chunk_objects=150,
         report_max_refs=100,
     )
-    assert len(converted.chunks) > 3
+    assert len(converted.chunks) > 2
     for chunk, objects in zip(converted.chunks, converted.bundles, strict=True):
         assert_closed_and_ordered(objects)
         assert_splitter_keeps_references(chunk, objects)
@@ -325,9 +327,23 @@ def test_no_object_is_sent_twice_within_a_chunk_though_many_rows_name_it(tmp_pat
     assert converted.outcome.merged == 4
 
 
-def test_artifact_comes_first_in_a_chunk_of_its_own(tmp_path: Path) -> None:
+def test_small_file_is_with_the_first_findings(tmp_path: Path) -> None:
+    """A message of its own would be one more Report; none of the others has it."""
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows(60), chunk_objects=100)
+    assert len(converted.chunks) > 1
+    assert [chunk.artifact() is not None for chunk in converted.chunks[:2]] == [True, False]
+    assert converted.chunks[0].findings > 0
+    (artifact,) = converted.of("artifact")
+    reports = [of_type(objects, "report")[0] for objects in converted.bundles]
+    assert [artifact["id"] in report["object_refs"] for report in reports[:2]] == [True, False]
+    assert_closed_and_ordered(converted.bundles[0])
+
+
+def test_large_file_comes_first_in_a_chunk_of_its_own(tmp_path: Path) -> None:
     """The first chunk has author, marking, Artifact and a Report that contains it."""
-    converted = convert(tmp_path, "scan_ssl", HEADER, rows(3))
+    converted = convert(tmp_path, "scan_ssl", HEADER, rows(60), chunk_bytes=20_000)
+    assert len(converted.of("artifact")[0]["payload_bin"]) > 5_000
+    assert all(chunk.findings for chunk in converted.chunks[1:])
     objects = converted.bundles[0]
     assert [stix["type"] for stix in objects] == [
         "marking-definition",
@@ -345,4 +361,4 @@ def test_equal_chunks_are_equal_bytes_and_others_have_other_ids(tmp_path: Path) 
     same = convert(tmp_path, "scan_ssl", HEADER, rows(3))
     other = convert(tmp_path, "scan_ssl", HEADER, rows(4))
     assert [c.bundle() for c in one.chunks] == [c.bundle() for c in same.chunks]
-    assert one.chunks[1].bundle()[:70] != other.chunks[1].bundle()[:70]
+    assert one.chunks[0].bundle()[:70] != other.chunks[0].bundle()[:70]

@@ -56,9 +56,7 @@ def test_convert_files(run_json: RunJson, tmp_path: Path) -> None:
         len(orjson.loads(path.read_bytes())["objects"])
         for path in Path(report["folder"]).glob("*.json")
     )
-    assert bundles(tmp_path / "out") == [
-        f"2024-01-31/{name}/{n:04d}.json" for name in (SINKHOLE, SSL) for n in (1, 2)
-    ]
+    assert bundles(tmp_path / "out") == [f"2024-01-31/{name}/0001.json" for name in (SINKHOLE, SSL)]
 
 
 def test_convert_refuses_what_is_no_report(run_json: RunJson, tmp_path: Path) -> None:
@@ -99,7 +97,7 @@ def test_convert_archives(run_json: RunJson, tmp_path: Path, kind: str) -> None:
     told, code = run_json("convert", archive, "-o", "packed", "--workers", 1)
     assert (code, len(told["reports"])) == (0, 1)
     run_json("convert", plain, "-o", "plain", "--workers", 1)
-    name = f"2024-01-31/{SSL}/0002.json"
+    name = f"2024-01-31/{SSL}/0001.json"
     assert (tmp_path / "packed" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
 
 

@@ -115,7 +115,7 @@ def convert_simply(
     for number in range(2):
         stix_id = f"note--{info.file}-{number}"
         stix = json.dumps({"type": "note", "id": stix_id}).encode()
-        emit(Chunk("findings", (Encoded(stix_id, stix),), 5))
+        emit(Chunk((Encoded(stix_id, stix),), 5))
     return Outcome(
         info, "low", rows=10, noted=9, merged=1, filtered=0, cut=0, chunks=2, objects={},
         size=1, sha256="",

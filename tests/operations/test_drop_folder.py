@@ -801,7 +801,7 @@ def test_on_an_executor_the_same_is_sent(tmp_path: Path) -> None:
     in_turn = dropped(tmp_path / "in-turn", None)
     with Counting() as executor:
         ahead = dropped(tmp_path / "ahead", executor)
-    assert len(in_turn.helper.messages) >= 6
+    assert len(in_turn.helper.messages) >= 3
     assert ahead.helper.messages == in_turn.helper.messages
     works = [list(each.helper.api.work.works.values()) for each in (in_turn, ahead)]
     assert works[0] == works[1]

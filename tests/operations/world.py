@@ -32,7 +32,7 @@ def convert_simply(
         raise ReportUnreadableError(f"{info.file}: no header")
     stix_id = f"note--{info.file}"
     stix = json.dumps({"type": "note", "id": stix_id}).encode()
-    emit(Chunk("findings", (Encoded(stix_id, stix),), 5))
+    emit(Chunk((Encoded(stix_id, stix),), 5))
     return Outcome(
         info, "low", rows=10, noted=9, merged=1, filtered=0, cut=0, chunks=1,
         objects={"note": 1}, size=len(content), sha256="",

@@ -231,7 +231,7 @@ def test_report_without_rows_is_a_report(tmp_path: Path) -> None:
     converted = convert(tmp_path, "scan_ssl", HEADER, [])
     assert converted.outcome.rows == 0
     assert is_balanced(converted.outcome)
-    assert [chunk.kind for chunk in converted.chunks] == ["artifact"]
+    assert [chunk.artifact() is not None for chunk in converted.chunks] == [True]
     assert "No findings." in converted.one("report")["description"]
 
 

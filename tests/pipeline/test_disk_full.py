@@ -20,7 +20,7 @@ from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 INFO = ReportInfo("scan_ssl", date(2024, 1, 31), "a.csv")
-CHUNKS = [Chunk("findings", (), number) for number in range(4)]
+CHUNKS = [Chunk((), number) for number in range(4)]
 
 
 def waiter(log: FakeLog) -> Waiter:

@@ -55,7 +55,7 @@ def reports(folder: Path, types: Sequence[str] = TYPES, rows: int = 60) -> list[
 
 def content(chunks: Iterable[Chunk]) -> list[object]:
     """Return all that chunks hold, to be compared."""
-    return [(c.kind, [(each.id, each.json) for each in c.objects], c.findings) for c in chunks]
+    return [([(each.id, each.json) for each in c.objects], c.findings) for c in chunks]
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -217,9 +217,9 @@ def test_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 CHUNKS = (
-    Chunk("artifact", (Encoded("artifact--1", b'{"a":"\\n"}'),), 0),
-    Chunk("findings", (Encoded("note--1", "{\"ä\":1}".encode()), Encoded("note--2", b"{}")), 2),
-    Chunk("findings", (), 0),
+    Chunk((Encoded("artifact--1", b'{"a":"\\n"}'),), 0),
+    Chunk((Encoded("note--1", "{\"ä\":1}".encode()), Encoded("note--2", b"{}")), 2),
+    Chunk((), 0),
 )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def test_artifact_with_its_content_inside_needs_no_upload() -> None:
 
     def chunk(*objects: dict[str, Any]) -> Chunk:
         encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in objects)
-        return Chunk("artifact", encoded, 0)
+        return Chunk(encoded, 0)
 
     report = {"id": "report--x", "object_refs": ["identity--x", ARTIFACT["id"]]}
     assert artifact_to_upload(chunk(ARTIFACT, report)) == ARTIFACT
@@ -110,5 +110,5 @@ def test_object_that_only_speaks_of_the_artifact_stays() -> None:
     """What has no references to it loses none."""
     note = {"id": "note--x", "content": f"the file is {ARTIFACT['id']}"}
     encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in (ARTIFACT, note))
-    (left,) = without_artifact(Chunk("artifact", encoded, 0)).objects
+    (left,) = without_artifact(Chunk(encoded, 0)).objects
     assert json.loads(left.json).items() >= note.items()

@@ -46,7 +46,7 @@ def findings(*ids: str, report_refs: int = 0) -> Chunk:
     """Return a chunk of author, marking and the objects named."""
     report = encoded(REPORT, part=report_refs)
     objects = [encoded(AUTHOR), encoded(MARKING), *(encoded(each) for each in ids), report]
-    return Chunk("findings", tuple(objects), len(ids))
+    return Chunk(tuple(objects), len(ids))
 
 
 def artifact_chunk(content: bytes | None) -> Chunk:
@@ -60,7 +60,7 @@ def artifact_chunk(content: bytes | None) -> Chunk:
         **payload,
     )
     report = encoded(REPORT, object_refs=[ARTIFACT])
-    return Chunk("artifact", (encoded(AUTHOR), encoded(MARKING), artifact, report), 0)
+    return Chunk((encoded(AUTHOR), encoded(MARKING), artifact, report), 0)
 
 
 def waiter(helper: FakeHelper) -> Waiter:
@@ -495,7 +495,7 @@ def test_changed_object_is_sent_again(original: Path) -> None:
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
     helper.import_all("work-1")
-    changed = Chunk("findings", (encoded(AUTHOR), encoded(IP % 1, x_opencti_score=10)), 1)
+    changed = Chunk((encoded(AUTHOR), encoded(IP % 1, x_opencti_score=10)), 1)
     batch.send(changed, original)
     assert helper.sent_ids()[IP % 1] == 2
 
@@ -738,7 +738,7 @@ def test_message_of_one_object_is_announced_by_pycti_alone(original: Path) -> No
     batch = delivery(helper)
     batch.open()
     helper.query_failures = [AssertionError("nothing is to be announced")]
-    batch.send(Chunk("findings", (encoded(AUTHOR),), 1), original)
+    batch.send(Chunk((encoded(AUTHOR),), 1), original)
     batch.close("done", in_error=False)
     assert len(helper.query_failures) == 1
     assert helper.api.work.works["work-1"]["expected"] == 1

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
 
@@ -82,10 +82,9 @@ class Chunk:
     Whoever sends it may leave out objects that OpenCTI has.
     """
 
-    kind: Literal["artifact", "findings"]
     objects: tuple[Encoded, ...]
     findings: int
-    """Rows of the report that this chunk completes; 0 for the artifact."""
+    """Rows of the report that this chunk completes; 0 where a file has a chunk of its own."""
     recurring: frozenset[str] = frozenset()
     """Ids of objects that OpenCTI was sent on an earlier day, and that are as then."""
     compared: bool = False
@@ -108,6 +107,10 @@ class Chunk:
                 labels = stix.get("x_opencti_labels", ())
                 told[each.id] = tagging(labels, stix.get("x_opencti_score"))
         return told
+
+    def artifact(self) -> Encoded | None:
+        """Return the report's original file, if it is here."""
+        return next((each for each in self.objects if each.id.startswith("artifact--")), None)
 
     def types(self, leave_out: Container[str] = ()) -> list[str]:
         """Return the STIX type of each object whose id is not named."""
@@ -257,21 +260,32 @@ class ChunkBuilder:
         max_objects: int,
         max_bytes: int,
         max_refs: int,
-        first_refs: Sequence[str] = (),
+        first: SerialisedObject | None = None,
+        sent: Sequence[str] = (),
     ) -> None:
+        """``first`` is for the first chunk, as well as what finds room beside it.
+
+        ``sent`` are the ids of what the Report refers to already: where there are none, one chunk
+        is emitted at least, and the Report with it.
+        """
         self._containers = containers
         self._emit = emit
         self._max_objects = max_objects - 2  # the Report and the Case come on top
         max_bytes = min(max(max_bytes, MIN_CHUNK_BYTES), MOST_BYTES)
         self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
         self._max_refs = max_refs
-        self._part_refs: set[str] = set(first_refs)
+        self._part_refs: set[str] = set(sent)
         self._findings_in_part = 0
         self._held: list[_ChunkInProgress] = []
         self._single = True
         self._sizes = Sizes()
         self._open = _ChunkInProgress(1, containers.preamble)
         self._room = Room(self._max_objects - len(self._open), self._max_bytes - self._open.size)
+        self._open.is_empty = bool(sent)
+        if first is not None:
+            self._part_refs.add(first.id)
+            self._open.objects[first.id] = first
+            self._open.size += len(first.body)
         self._place: dict[tuple[str, ...], _ChunkInProgress] = {}
         self.parts = 1
         self.merged = 0
@@ -424,7 +438,7 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         if note.attached
     ]
     objects = (*chain.from_iterable(layers), *attached)
-    return Chunk("findings", objects, content.rows, frozenset(recurring))
+    return Chunk(objects, content.rows, frozenset(recurring))
 
 
 def _encoded(note: NoteDraft, refs: Sequence[str], end: bytes) -> Encoded:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Literal, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from shadowserver_connector import __version__
 from shadowserver_connector.api.download import Downloaded, Take
@@ -38,19 +38,13 @@ from shadowserver_connector.waiting import Waiter
 _LEVEL: Final = 1
 _LENGTH_BYTES: Final = 4
 
-_KINDS: Final[dict[bytes, Literal["artifact", "findings"]]] = {
-    b"artifact": "artifact",
-    b"findings": "findings",
-}
-
-
 # In front of the id of an object that recurs.
 _RECURS: Final = "="
 
 
 def pack(chunk: Chunk) -> bytes:
     """Return a chunk as bytes."""
-    lines = [chunk.kind.encode(), b"%d %d" % (chunk.findings, chunk.compared)]
+    lines = [b"%d %d" % (chunk.findings, chunk.compared)]
     for encoded in chunk.objects:
         recurs = _RECURS if encoded.id in chunk.recurring else ""
         # JSON has no line breaks of its own.
@@ -60,13 +54,13 @@ def pack(chunk: Chunk) -> bytes:
 
 def unpack(packed: bytes) -> Chunk:
     """Return the chunk that was packed."""
-    kind, numbers, *lines = zlib.decompress(packed).split(b"\n")
+    numbers, *lines = zlib.decompress(packed).split(b"\n")
     findings, compared = map(int, numbers.split())
     names = [line.decode() for line in lines[::2]]
     ids = [name.removeprefix(_RECURS) for name in names]
     objects = tuple(map(Encoded, ids, lines[1::2]))
     recurring = frozenset(each for each, name in zip(ids, names, strict=True) if each != name)
-    return Chunk(_KINDS[kind], objects, findings, recurring, bool(compared))
+    return Chunk(objects, findings, recurring, bool(compared))
 
 
 def spool_to(file: BinaryIO) -> Callable[[Chunk], None]:

@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import orjson
-
 from shadowserver_connector.bundle.chunk import Chunk, ChunkBuilder, Encoded
-from shadowserver_connector.bundle.finding import Finding, serialise
+from shadowserver_connector.bundle.finding import Finding, SerialisedObject, serialise
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
@@ -102,7 +100,7 @@ def convert_report(
 ) -> Outcome:
     """Convert a report file and hand its chunks to ``emit``, in order.
 
-    The first chunk holds the Artifact, those after it the findings; every reference is inside its
+    The Artifact is in the first chunk, alone where it is large; every reference is inside its
     chunk. The same file, info, options and comparison give the same bytes. An Artifact of more than
     ``ARTIFACT_INLINE`` bytes has its hashes but no payload.
 
@@ -129,24 +127,9 @@ def convert_report(
             wanted = _without_recurring(wanted, comparison, statistics)
         rows.fill(wanted, _key_reader(plan))
         statistics.repeated = statistics.kept - statistics.recurring - rows.different()
-        report_type = plan.context.report_type
-        said = warnings.lines()
-        texts = (
-            report_text(info, report_type, statistics, facts, said, options, over_time),
-            case_text(info, report_type, statistics, facts, options, over_time),
-        )
-        containers = _containers(info, plan, statistics, texts)
+        containers = _containers(info, plan, statistics, facts, warnings, over_time)
         artifact = _artifact(path, info, facts, plan)
-        send = _telling(comparison, containers, tally.emit)
-        send(_first_chunk(artifact, containers))
-        builder = ChunkBuilder(
-            containers,
-            send,
-            max_objects=options.chunk_objects,
-            max_bytes=options.chunk_bytes,
-            max_refs=options.report_max_refs,
-            first_refs=[artifact.id] if artifact else [],
-        )
+        builder = _builder(artifact, containers, _telling(comparison, containers, tally.emit))
         for finding in _findings(rows, plan, statistics, warnings, comparison, info):
             if left_out := builder.add(finding):
                 warnings.add(TOO_LARGE, 0, times=left_out)
@@ -239,22 +222,27 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
 
 
 def _containers(
-    info: ReportInfo, plan: Plan, statistics: RowStatistics, texts: tuple[str, str]
+    info: ReportInfo,
+    plan: Plan,
+    statistics: RowStatistics,
+    facts: FileFacts,
+    warnings: ParseWarnings,
+    over_time: OverTime | None,
 ) -> ReportContainers:
     context = plan.context
-    description, case_description = texts
-    options = context.options
+    report_type, options = context.report_type, context.options
+    said = warnings.lines()
     return ReportContainers(
         origin=context.origin,
         preamble=(
             serialise(tlp_marking(options.marking)),
             serialise(shared_objects.author()),
         ),
-        name=report_name(info, context.report_type),
-        case_name=case_name(info, context.report_type),
+        name=report_name(info, report_type),
+        case_name=case_name(info, report_type),
         published=published(info),
-        description=description,
-        case_description=case_description,
+        description=report_text(info, report_type, statistics, facts, said, options, over_time),
+        case_description=case_text(info, report_type, statistics, facts, options, over_time),
         file_name=info.file,
         labels=plan.labels.base,
         tags=statistics.frequent_tags(),
@@ -265,7 +253,9 @@ def _containers(
     )
 
 
-def _artifact(path: Path, info: ReportInfo, facts: FileFacts, plan: Plan) -> Encoded | None:
+def _artifact(
+    path: Path, info: ReportInfo, facts: FileFacts, plan: Plan
+) -> SerialisedObject | None:
     if facts.size > plan.context.options.artifact_max_size:
         return None
     stix = observables.artifact(
@@ -283,7 +273,7 @@ def _artifact(path: Path, info: ReportInfo, facts: FileFacts, plan: Plan) -> Enc
             f"unchanged: {info.file}"
         ),
     )
-    return Encoded(stix["id"], orjson.dumps(stix))
+    return serialise(stix)
 
 
 def _telling(
@@ -300,11 +290,27 @@ def _telling(
     return tell
 
 
-def _first_chunk(artifact: Encoded | None, containers: ReportContainers) -> Chunk:
-    preamble = tuple(Encoded(made.id, made.body + b"}") for made in containers.preamble)
-    carried = (artifact,) if artifact else ()
-    report = containers.report(1, [encoded.id for encoded in carried])
-    return Chunk("artifact", (*preamble, *carried, report), 0)
+def _builder(
+    artifact: SerialisedObject | None, containers: ReportContainers, send: Callable[[Chunk], None]
+) -> ChunkBuilder:
+    """Return what makes chunks of findings; a large file is sent at once."""
+    options = containers.options
+    # Without its content it waits for the upload.
+    is_alone = artifact is not None and (
+        len(artifact.body) > options.chunk_bytes // 4 or b'"payload_bin"' not in artifact.body
+    )
+    if artifact is not None and is_alone:
+        objects = [Encoded(made.id, made.body + b"}") for made in (*containers.preamble, artifact)]
+        send(Chunk((*objects, containers.report(1, [artifact.id])), 0))
+    return ChunkBuilder(
+        containers,
+        send,
+        max_objects=options.chunk_objects,
+        max_bytes=options.chunk_bytes,
+        max_refs=options.report_max_refs,
+        first=None if is_alone else artifact,
+        sent=[artifact.id] if artifact is not None and is_alone else [],
+    )
 
 
 def _findings(

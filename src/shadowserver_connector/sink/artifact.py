@@ -115,24 +115,27 @@ def artifact_to_upload(chunk: Chunk) -> dict[str, Any] | None:
 
     ``None`` where the content is inside, or where there is no Artifact.
     """
-    for each in _artifacts(chunk):
-        if b'"payload_bin"' not in each.json:
-            artifact: dict[str, Any] = orjson.loads(each.json)
-            return artifact
-    return None
+    encoded = chunk.artifact()
+    if encoded is None or b'"payload_bin"' in encoded.json:
+        return None
+    artifact: dict[str, Any] = orjson.loads(encoded.json)
+    return artifact
 
 
 def without_artifact(chunk: Chunk) -> Chunk:
     """Return the chunk without its Artifact and without references to it."""
-    gone = {each.id for each in _artifacts(chunk)}
-    kept = tuple(_without_refs(each, gone) for each in chunk.objects if each.id not in gone)
+    artifact = chunk.artifact()
+    if artifact is None:
+        return chunk
+    gone = artifact.id
+    kept = tuple(_without_ref(each, gone) for each in chunk.objects if each.id != gone)
     return replace(chunk, objects=kept)
 
 
 def upload(helper: Any, waiter: Waiter, artifact: Mapping[str, Any], original: Path) -> None:
     """Upload a file through OpenCTI's API as the Artifact described.
 
-    Author and labels come with the Artifact's own message afterwards; the marking is there from
+    Author and labels come with the Artifact's message afterwards; the marking is there from
     the start, as it decides who sees the file. Waits while OpenCTI is out of reach; raises
     SkippableError when it refuses the file or stores it under another id than ours, and Stopping.
     """
@@ -163,13 +166,9 @@ def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> st
             raise as_ours(error) from None
 
 
-def _artifacts(chunk: Chunk) -> Iterator[Encoded]:
-    return (each for each in chunk.objects if each.id.startswith("artifact--"))
-
-
-def _without_refs(encoded: Encoded, gone: set[str]) -> Encoded:
-    if not any(each.encode() in encoded.json for each in gone):
+def _without_ref(encoded: Encoded, gone: str) -> Encoded:
+    if gone.encode() not in encoded.json:
         return encoded
     stix = orjson.loads(encoded.json)
-    stix["object_refs"] = [ref for ref in stix.get("object_refs", []) if ref not in gone]
+    stix["object_refs"] = [ref for ref in stix.get("object_refs", []) if ref != gone]
     return Encoded(encoded.id, orjson.dumps(stix))

@@ -142,7 +142,5 @@ class _Writer:
 
 
 def _artifact_without_payload(chunk: Chunk) -> Encoded | None:
-    if chunk.kind != "artifact":
-        return None
-    artifacts = (encoded for encoded in chunk.objects if encoded.id.startswith("artifact--"))
-    return next((one for one in artifacts if b'"payload_bin"' not in one.json), None)
+    artifact = chunk.artifact()
+    return artifact if artifact and b'"payload_bin"' not in artifact.json else None

@@ -64,10 +64,10 @@ class Delivery:
         await_room(self._helper, self._waiter)
         self.open()
         try:
-            if chunk.kind == "artifact":
-                self._send_artifact(chunk, original)
-            else:
+            if chunk.artifact() is None:
                 self._send(chunk, original)
+            else:
+                self._send_with_file(chunk, original)
         except WorkDeletedError:
             self._forget_work()
             raise
@@ -117,7 +117,7 @@ class Delivery:
         self._announced = 0
         self._in_doubt = False
 
-    def _send_artifact(self, chunk: Chunk, original: Path) -> None:
+    def _send_with_file(self, chunk: Chunk, original: Path) -> None:
         try:
             artifact = artifact_to_upload(chunk)
             if artifact is not None and self._helper.bundle_send_to_queue:
