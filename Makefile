@@ -71,13 +71,16 @@ demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, i
 COMPILED_PROCESSES := tests/pipeline/test_executors.py tests/pipeline/test_memory.py
 COMPILED_ONLY := tests/pipeline/test_memory.py
 
+# Integration tests wait most of the time: for time-outs, for pauses, for other processes.
+WAITING = $(shell expr 2 '*' $$(nproc))
+
 # What the compiled modules do is tested on both builds.
 test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh machine can run
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto -m "not integration and not shared" \
 		$(addprefix tests/,bundle golden history hostile mapping pipeline report stix)
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto $(COMPILED_PROCESSES)
-	$(BIN)/pytest -q -n auto --dist loadfile --durations 20 -m "integration and not shared" \
+	$(BIN)/pytest -q -n $(WAITING) --dist loadfile --durations 20 -m "integration and not shared" \
 		$(addprefix --ignore ,$(COMPILED_ONLY))
 	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh
 
