@@ -247,3 +247,25 @@ def test_a_million_members_are_not_listed(tmp_path: Path) -> None:
     done = run("unpack", str(path))
     assert done["files"] == 0
     assert "more than 10,000" in done["said"][0]
+
+
+@pytest.mark.parametrize(
+    ("stretch", "rows"),
+    [("\\", 1), ("\\a", 1), ("\n", 0), ("\r", 0), ("\r\n", 0)],
+    ids=["backslashes", "backslashes-apart", "blank-lines", "returns", "blank-windows-lines"],
+)
+def test_a_hundred_megabytes_of_the_same(tmp_path: Path, stretch: str, rows: int) -> None:
+    """In a cell, or between the rows: what is looked at one by one takes half a minute."""
+
+    def lines() -> Lines:
+        yield "timestamp,ip,banner\n"
+        if rows:
+            yield '"2024-01-31 00:00:00","192.0.2.1","'
+        for _ in range(100):
+            yield stretch * (2**20 // len(stretch))
+        if rows:
+            yield '"\n'
+        yield '"2024-01-31 00:00:00","192.0.2.2","last"\n'
+
+    done = convert(tmp_path / "x.csv", "scan_http", lines())
+    assert done["rows"] == rows + 1

@@ -15,6 +15,7 @@ from shadowserver_connector.report.layout import (
     SURPLUS,
     Layout,
     Quoting,
+    WithoutBlankStretches,
     column_names,
     delimiter_of,
     detect_layout,
@@ -210,7 +211,7 @@ class Table:
         self._file.seek(self._layout.start)
         utf8 = self._layout.encoding == "utf-8"
         text = io.TextIOWrapper(
-            self._file,
+            io.BufferedReader(WithoutBlankStretches(self._file), _BUFFER),
             encoding=self._layout.encoding,
             errors="surrogateescape" if utf8 else "replace",
             newline="",
