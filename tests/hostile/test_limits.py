@@ -1,4 +1,4 @@
-"""Hostile files stay below 200 MB and 10 s, and no message of theirs exceeds its limits."""
+"""Hostile files stay below 200 MB and a few seconds, and no message exceeds its limits."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 MOST_MEMORY = 200_000_000 // 1024
-MOST_SECONDS = 10
-"""Of processor time, so that a busy machine fails no test."""
+MOST_SECONDS = 30
+"""Of processor time: each took minutes without its limit, and takes less than 10 on two cores."""
 
 Lines = Iterator[str]
 

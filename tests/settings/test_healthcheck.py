@@ -69,6 +69,8 @@ def health(tmp_path: Path, url: str, *options: str, **environ: str) -> tuple[int
         cwd=tmp_path,
         env={
             "PATH": os.environ["PATH"],
+            # Others may have left the status of a connector with this id.
+            "TMPDIR": str(tmp_path),
             "OPENCTI_URL": url,
             "OPENCTI_TOKEN": "token",
             "CONNECTOR_ID": "0f0e0d0c-0000-4000-8000-00000000feed",
