@@ -17,17 +17,19 @@ The commands find reports of fixed content in ``reports/``, and a simulated Shad
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import IO, cast
 
 from docs_names import OUTPUT, PROGRAM, ROOT, wrong_names
 
@@ -42,10 +44,25 @@ SHOWN_TYPES = ("event4_sinkhole_http", "scan_snmp", "scan_ssh")
 LEFT_OUT = "[...]"
 KEY, SECRET = "simulated-key", "simulated-secret"
 
-# As the installed script does, under its name, whether it is installed or not.
-_START = (
-    f"import sys; sys.argv[0] = {PROGRAM!r}; from shadowserver_connector.cli import main; main()"
-)
+# Runs commands as the installed script does, under its name, whether it is installed or not. Each
+# runs in a fork of one process that has imported the program: to start Python anew for each would
+# take longer than all of them.
+_COMMANDS = f"""
+import json, os, sys
+from shadowserver_connector.cli import main
+for line in sys.stdin:
+    task = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        for stream in (1, 2):
+            os.dup2(os.open(task["output"], os.O_WRONLY | os.O_APPEND), stream)
+        os.environ.update(task["environment"])
+        sys.argv = [{PROGRAM!r}, *task["words"]]
+        main()
+        sys.exit()
+    os.waitpid(child, 0)
+    print(flush=True)
+"""
 
 Run = Callable[[str], str]
 """From a command line to what it prints."""
@@ -145,10 +162,18 @@ def commands() -> Iterator[Run]:
             "SHADOWSERVER_API_SECRET": SECRET,
             "CONNECTOR_ID": "8a2b7f6e-5c1d-4f0a-9e3b-2d6c4b8a1f70",
         }
-        yield cache(lambda command: _run(command, home, environment))
+        with subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", _COMMANDS],
+            cwd=home,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as program:
+            yield cache(lambda command: _run(command, program, home / ".output"))
 
 
-def _run(command: str, folder: Path, environment: Mapping[str, str]) -> str:
+def _run(command: str, program: subprocess.Popen[str], output: Path) -> str:
     words = shlex.split(command)
     own = {}
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
@@ -156,16 +181,13 @@ def _run(command: str, folder: Path, environment: Mapping[str, str]) -> str:
         own[name] = value
     if not words or words[0] != PROGRAM:
         raise ValueError(f"output of {command!r}: only {PROGRAM} is run")
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", _START, *words[1:]],
-        cwd=folder,
-        env={**environment, **own},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=120,
-        check=False,
-    )
-    return done.stdout.decode()
+    output.write_bytes(b"")
+    tasks, done = cast(IO[str], program.stdin), cast(IO[str], program.stdout)
+    task = {"words": words[1:], "environment": own, "output": str(output)}
+    tasks.write(json.dumps(task) + "\n")
+    tasks.flush()
+    done.readline()
+    return output.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 import yaml
@@ -104,10 +104,15 @@ def _sources() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
 
 
+@cache
+def _program() -> Any:
+    return typer.main.get_command(app)
+
+
 def _in_command(rest: str) -> Iterator[str]:
     """Check ``check --config config.yml``, as far as it goes on its line."""
     words = re.split(r"\s[|#>&]|[`<]", rest)[0].split()
-    group = typer.main.get_command(app)
+    group = _program()
     subcommands = getattr(group, "commands", {})
     name = words[0] if words and re.fullmatch(r"[a-z][a-z-]*", words[0]) else None
     if name is not None and name not in subcommands:

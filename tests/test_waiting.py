@@ -36,7 +36,7 @@ def test_waiting_is_said_once_and_its_end_too() -> None:
     assert waiter.until("Shadowserver", lambda: calls(errors)) == "answer"
     assert log.lines == [
         ("warning", "Waiting", {"for": "Shadowserver", "reason": "down 0"}),
-        ("info", "Going on", {"for": "Shadowserver", "seconds": ANY}),
+        ("info", "Resumed", {"for": "Shadowserver", "seconds": ANY}),
     ]
 
 
@@ -131,7 +131,7 @@ def test_silent_wait_is_noticed_by_name_and_holds_up_no_end_of_the_process() -> 
         assert timer.daemon
         timer.join(10)
     said = [(level, message, meta["for"]) for level, message, meta in log.lines]
-    assert said == [("warning", "Waiting", "the queue"), ("info", "Going on", "the queue")]
+    assert said == [("warning", "Waiting", "the queue"), ("info", "Resumed", "the queue")]
     assert log.lines[0][2]["reason"] == "no answer after 0.01 seconds"
     with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
         (timer,) = set(threading.enumerate()) - before

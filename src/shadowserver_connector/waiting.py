@@ -219,7 +219,7 @@ class Wait:
         self._waiter.told(self._what, "")
         if kind is None:
             facts = {"for": self._what, "seconds": round(self.seconds, 1)}
-            self._waiter.log.info("Going on", facts)
+            self._waiter.log.info("Resumed", facts)
 
     @property
     def seconds(self) -> float:

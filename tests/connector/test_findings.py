@@ -136,7 +136,7 @@ def test_usual_directory_that_cannot_be_written_costs_the_history(
     ((level, message, meta),) = log.lines
     assert (level, message) == (
         "warning",
-        "There is no history of findings: reports are sent in full",
+        "No history of findings is available: reports are sent in full",
     )
     assert ".local" in meta["reason"]
     cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"

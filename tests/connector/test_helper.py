@@ -118,7 +118,7 @@ def test_platform_that_is_away_is_waited_for_in_silence(
                 "the platform may be starting",
             },
         ),
-        ("info", "Going on", {"for": "OpenCTI", "seconds": ANY}),
+        ("info", "Resumed", {"for": "OpenCTI", "seconds": ANY}),
     ]
 
 

@@ -174,7 +174,7 @@ def test_an_outage_is_waited_for(
         platform.inject(Fault(what, operation, times=3))
         connect(settings, waiter(log))
     assert log.messages("warning")[0] == "Waiting"
-    assert log.messages("info") == ["Going on"]
+    assert log.messages("info") == ["Resumed"]
     if isinstance(what, PlatformError):
         assert "DATABASE_ERROR" in log.text()
 

@@ -217,7 +217,7 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
     [meta] = [
         meta
         for _, message, meta in helper.connector_logger.lines
-        if message == "First import, roughly"
+        if message == "First import, estimated"
     ]
     assert meta == {"reports": 1, "findings": 90_000, "objects": 450_002, "hours": 5.0}
     assert api.calls.index("stats") < api.calls.index("download")
@@ -231,7 +231,7 @@ def logged(helper: FakeHelper, message: str) -> list[tuple[str, dict[str, Any]]]
 
 def test_first_start_says_how_everything_is_marked(helper: FakeHelper, tmp_path: Path) -> None:
     """In one line, with the setting that changes it, and on the first start alone."""
-    said = "All that is imported gets this marking; SHADOWSERVER_MARKING sets another"
+    said = "Everything imported gets this marking; SHADOWSERVER_MARKING changes it"
     source = importer(helper, FakeApi(report()), tmp_path)
     run_window(source)
     run_window(source)
@@ -262,7 +262,7 @@ def test_later_run_says_what_is_new(helper: FakeHelper, tmp_path: Path) -> None:
     api.down_days = {TODAY}
     run_window(importer(helper, api, tmp_path))
     assert logged(helper, "Reports listed") == [("info", {"days": 3, "new": 1})]
-    assert len(logged(helper, "First import, roughly")) == 1
+    assert len(logged(helper, "First import, estimated")) == 1
 
 
 def test_day_is_told_when_it_is_through(helper: FakeHelper, tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_downloads_wait_while_the_disk_is_nearly_full(
     settings = {"disk_floor": "8MiB", "max_threads": 1}
     run_window(importer(helper, FakeApi(report()), tmp_path, settings=settings))
     assert len(helper.messages) == 2
-    [(level, meta)] = logged(helper, "Downloads pause, the disk is nearly full")
+    [(level, meta)] = logged(helper, "Downloads paused, the disk is nearly full")
     assert (level, meta["folder"]) == ("warning", str(tmp_path))
     assert set(folders) == {tmp_path}
 
@@ -425,7 +425,7 @@ def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path:
     api.down_days = {YESTERDAY}
     assert not run_window(importer(helper, api, tmp_path))
     said = {"day": str(YESTERDAY), "reason": "reports/list: status 503"}
-    assert logged(helper, "Day left to the next run") == [("warning", said)]
+    assert logged(helper, "Day left for the next run") == [("warning", said)]
     assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
 
 
@@ -439,7 +439,7 @@ def test_shadowserver_that_is_away_is_waited_for_once_for_all_days(
     assert not run_window(parts)
     assert parts.waiter.exhausted == {"Shadowserver"}
     assert len(logged(helper, "Waiting")) == 1
-    assert len(logged(helper, "Day left to the next run")) == 31
+    assert len(logged(helper, "Day left for the next run")) == 31
 
 
 def test_who_did_not_answer_is_waited_for_again_in_the_next_run(
@@ -489,7 +489,7 @@ def test_many_reports_of_another_day_are_cut_in_the_log(
     api = FakeApi()
     api.list_reports = lambda day, **_: strays if day == YESTERDAY else []  # type: ignore[method-assign]
     run_window(importer(helper, api, tmp_path, observe=events.append))
-    [(_, meta)] = logged(helper, "Listed for a day that is not theirs, not imported")
+    [(_, meta)] = logged(helper, "Reports listed for the wrong day, not imported")
     assert (meta["reports"], len(meta["files"])) == (number, 20)
     [refused] = [event for event in events if isinstance(event, ReportsRefused)]
     assert len(refused.files) == number
@@ -785,7 +785,7 @@ def test_key_without_subscriptions_is_said(helper: FakeHelper, tmp_path: Path) -
     api.subscribed = []
     run_window(importer(helper, api, tmp_path))
     assert any(
-        "no report is subscribed" in line for line in helper.connector_logger.messages("warning")
+        "no subscribed reports" in line for line in helper.connector_logger.messages("warning")
     )
 
 
@@ -898,7 +898,7 @@ def test_giving_up_a_day_is_an_error_everywhere(later: Later) -> None:
     [said] = [
         meta
         for level, message, meta in later.helper.connector_logger.lines
-        if (level, message) == ("error", "Days given up, reports of them are missing")
+        if (level, message) == ("error", "Days given up, their reports are missing")
     ]
     assert said == {"days": [reason]}
     work = list(later.helper.api.work.works.values())[-1]
@@ -1054,7 +1054,7 @@ def test_a_report_listed_for_another_day_is_refused_once_a_run(
     [first, _] = [
         meta
         for level, message, meta in helper.connector_logger.lines
-        if (level, message) == ("error", "Listed for a day that is not theirs, not imported")
+        if (level, message) == ("error", "Reports listed for the wrong day, not imported")
     ]
     assert first == {"day": str(YESTERDAY), "reports": 3, "files": files}
 

@@ -227,7 +227,7 @@ def test_what_fails_in_another_way_between_two_runs_is_said_again(
     with pytest.raises(Stopping):
         run_for_ever(Runs(True), helper, StateStore(helper, waiter), waiter, period, between)
     assert pauses == [10.0] * 5 + [0.5]
-    message = "What is done between two runs failed"
+    message = "A task between two runs failed"
     assert helper.connector_logger.lines == [
         ("error", message, {"reason": said}) for said in ("a", "b", "b")
     ]

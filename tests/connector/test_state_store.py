@@ -213,7 +213,10 @@ def test_the_end_of_a_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     helper = FakeHelper()
     helper.ping_failures = [requests.ConnectionError() for _ in range(1000)]
     memory(helper).show_last_run()
-    assert helper.connector_logger.messages("warning")[-1] == "OpenCTI does not show this run"
+    assert (
+        helper.connector_logger.messages("warning")[-1]
+        == "OpenCTI could not be told about this run"
+    )
 
 
 def test_ping_carries_state_and_details_of_this_connector() -> None:

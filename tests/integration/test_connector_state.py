@@ -115,7 +115,7 @@ def test_reports_with_the_timestamp_of_another_day(
         state = world.state() or {}
         assert set(state["done"]) == {str(TODAY - timedelta(days=n)) for n in (1, 2)}
         assert "open" not in state
-        [refused] = lines(world, "Listed for a day that is not theirs, not imported")
+        [refused] = lines(world, "Reports listed for the wrong day, not imported")
         assert refused["attributes"]["reports"] == 3
         world.simulator.requests.clear()
         world.run()
@@ -152,7 +152,9 @@ def test_damaged_state_is_said_and_replaced(world: World, damaged: str) -> None:
     world.simulator.requests.clear()
     assert world.run() == 0, world.logs()[-3000:]
     assert len(list(world.simulator.requests.matching(path="/api2/reports/list"))) == 4
-    [line] = lines(world, "The state in OpenCTI is damaged; what cannot be read is imported again")
+    [line] = lines(
+        world, "The state in OpenCTI is damaged; what could not be read is imported again"
+    )
     copy = Path(line["attributes"]["copy"]).read_text()
     assert copy == damaged or json.loads(copy) == json.loads(damaged)
     state = world.state() or {}

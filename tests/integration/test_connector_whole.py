@@ -151,7 +151,7 @@ def test_full_queue_pauses_the_run(world: World, store: Reports) -> None:
         assert process.wait() == 0, world.logs()[-3000:]
     assert world.queued() > 0
     assert world.logs().count("The queue is full, pausing") == 1
-    assert world.logs().count("The queue has room again, going on") == 1
+    assert world.logs().count("The queue has room again, resuming") == 1
     assert '"Waiting"' not in world.logs()
     check_complete(world, store)
 

@@ -239,7 +239,7 @@ def test_cluster_without_workers_is_told_of_once(
         futures = [executor.submit(int, "7") for _ in range(3)]
         until(lambda: caplog.records)
         time.sleep(0.5)
-        assert caplog.messages == ["The Dask cluster has no workers; reports wait until it has"]
+        assert caplog.messages == ["The Dask cluster has no workers; reports are waiting for one"]
         assert not any(future.done() for future in futures)
         empty.add("late")
         assert [future.result(60) for future in futures] == [7, 7, 7]

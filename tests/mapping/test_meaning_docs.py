@@ -1,4 +1,4 @@
-"""docs/mapping.md is what the catalogue says."""
+"""The mapping reference is what the catalogue says."""
 
 from __future__ import annotations
 
@@ -12,31 +12,40 @@ from tests.mapping.expectation import CATALOGUE
 ROOT = Path(__file__).parents[2]
 
 
+REFERENCE = [ROOT / "docs" / "mapping.md", *sorted((ROOT / "docs" / "mapping").glob("*.md"))]
+
+
+def reference() -> str:
+    """Return the pages of the reference, one after the other."""
+    return "\n".join(page.read_text("utf-8") for page in REFERENCE)
+
+
 def test_reference_is_not_stale() -> None:
-    """It is written by ``scripts/generate_mapping_docs.py``."""
+    """It is written by ``scripts/generate_mapping_docs.py``: these pages and no others."""
     script = runpy.run_path(str(ROOT / "scripts" / "generate_mapping_docs.py"))
-    assert script["document"](CATALOGUE) == (ROOT / "docs" / "mapping.md").read_text("utf-8")
+    written = {page: page.read_text("utf-8") for page in REFERENCE}
+    assert script["documents"](CATALOGUE) == written
 
 
 def test_reference_names_every_type_and_every_column() -> None:
     """Nothing that the catalogue knows is left out."""
-    text = (ROOT / "docs" / "mapping.md").read_text("utf-8")
+    text = reference()
     for name in CATALOGUE.types:
         assert f"`{name}`" in text
         assert [c for c in CATALOGUE.columns_of(name) if f"`{c}`" not in text] == []
 
 
-def _readme_table() -> dict[str, tuple[str, str, str]]:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    section = readme.partition("#### Scores and Indicators")[2]
+def _told() -> dict[str, tuple[str, str, str]]:
+    page = (ROOT / "docs" / "behaviour.md").read_text("utf-8")
+    section = page.partition("## Scores and Indicators")[2]
     lines = [line for line in section.splitlines() if line.startswith("| ")]
     cells = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
     return {deed: (score, own, other) for deed, score, own, other in cells[2:10]}
 
 
 def test_scores_and_indicators_are_told_as_they_are() -> None:
-    """README and catalogue have one table; the settings' text promises no more than it."""
-    told = _readme_table()
+    """Document and catalogue have one table; the text of the setting promises no more."""
+    told = _told()
     shown = {"address": "addresses", "name": "names", "url": "URLs", "file": "files"}
     met = set()
     for meaning in CATALOGUE.meanings.values():
@@ -47,19 +56,19 @@ def test_scores_and_indicators_are_told_as_they_are() -> None:
         met.add(meaning.does.text)
     assert met == told.keys()
     days = CATALOGUE.valid_days
-    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    page = " ".join((ROOT / "docs" / "behaviour.md").read_text("utf-8").split())
     assert days["address"] == days["url"]
     assert (
-        f"ends {days['url']} days after the last report of an address or URL, {days['name']} of a "
-        f"name, {days['file']} of a file"
-    ) in readme
+        f"ends {days['url']} days after the last report of an address or URL, {days['name']} days "
+        f"after that of a name, {days['file']} days after that of a file"
+    ) in page
     text = ShadowserverSettings.model_fields["create_indicators"].description or ""
     assert "never of your own addresses and names" in text
 
 
 def test_every_type_says_score_and_indicator_of_its_parties() -> None:
     """Each party that a type names stands there with both."""
-    text = (ROOT / "docs" / "mapping.md").read_text("utf-8")
+    text = reference()
     for meaning in CATALOGUE.meanings.values():
         used = any(meaning.name in t.parties.values() for t in CATALOGUE.types.values())
         score = "no score" if meaning.score is None else f"score {meaning.score}"

@@ -120,7 +120,7 @@ def test_a_backfill_pauses_while_the_disk_is_nearly_full(
     assert len(helper.api.work.works) == 2
     assert any(pauses)
     warnings = helper.connector_logger.messages("warning")
-    assert warnings.count("Downloads pause, the disk is nearly full") == 1
+    assert warnings.count("Downloads paused, the disk is nearly full") == 1
 
 
 def test_fetch_stops_before_the_disk_is_full(

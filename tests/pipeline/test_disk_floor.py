@@ -58,8 +58,8 @@ def test_waits_below_and_says_so_once(tmp_path: Path, free: Callable[..., list[i
     log = FakeLog()
     floor(tmp_path, log).wait()
     assert [(level, message) for level, message, _ in log.lines] == [
-        ("warning", "Downloads pause, the disk is nearly full"),
-        ("info", "Downloads go on, the disk has room again"),
+        ("warning", "Downloads paused, the disk is nearly full"),
+        ("info", "Downloads resumed, the disk has room again"),
     ]
     assert log.lines[0][2]["floor_bytes"] == 100 * 1024**2
 
@@ -108,4 +108,4 @@ def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]
     assert log.lines == []
     left[:] = [0, 0, FLOOR]
     assert [each.report.id for each in found] == ["id-1", "id-2", "id-3"]
-    assert log.messages("warning") == ["Downloads pause, the disk is nearly full"]
+    assert log.messages("warning") == ["Downloads paused, the disk is nearly full"]

@@ -40,7 +40,7 @@ def test_waits_as_long_as_it_takes_and_says_so_once(number: int) -> None:
 
     assert waiter(log).until_disk_has_room(call) == "done"
     assert log.messages("warning") == ["Waiting"]
-    assert log.messages("info") == ["Going on"]
+    assert log.messages("info") == ["Resumed"]
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "no"), TransferError("broke off")])

@@ -67,19 +67,20 @@ def test_stale_files_are_named(
     assert sample.read_text().endswith("# edited\n")
 
 
-def test_readme_table_stands_between_its_markers(
+def test_the_table_is_between_its_markers(
     generator: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Only what is between the README's markers is generated; without them it is left alone."""
+    """Only what is between the page's markers is generated; without them it is left alone."""
     (tmp_path / "__metadata__").mkdir()
+    (tmp_path / "docs").mkdir()
     monkeypatch.setattr(generator, "ROOT", tmp_path)
-    readme = tmp_path / "README.md"
-    readme.write_text("before\n")
+    page = tmp_path / "docs" / "configuration.md"
+    page.write_text("before\n")
     generator.main()
-    assert readme.read_text() == "before\n"
-    readme.write_text(f"before\n{generator.BEGIN}\nold\n{generator.END}\nafter\n")
+    assert page.read_text() == "before\n"
+    page.write_text(f"before\n{generator.BEGIN}\nold\n{generator.END}\nafter\n")
     generator.main()
-    text = readme.read_text()
+    text = page.read_text()
     assert text.startswith(f"before\n{generator.BEGIN}\n")
     assert text.endswith(f"{generator.END}\nafter\n")
     assert "\nold\n" not in text

@@ -180,7 +180,7 @@ def test_broker_that_comes_back_leaves_exact_expectations(
     assert helper.api.work.works["work-1"]["expected"] == 5
     assert helper.sent_ids()[IP % 1] == 1
     assert helper.connector_logger.messages("warning") == ["Waiting"]
-    assert helper.connector_logger.messages("info") == ["Going on"]
+    assert helper.connector_logger.messages("info") == ["Resumed"]
 
 
 def test_announcement_that_pycti_lost_is_made_up_for(original: Path) -> None:
@@ -523,7 +523,7 @@ def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.Monk
     assert helper.queue_sizes == []
     assert helper.connector_logger.lines == [
         ("info", "The queue is full, pausing", {"megabytes": 1.0, "threshold": 1.0}),
-        ("info", "The queue has room again, going on", {"megabytes": 0.999999}),
+        ("info", "The queue has room again, resuming", {"megabytes": 0.999999}),
     ]
     assert helper.connector_info.buffering is False
     assert helper.connector_info.queue_messages_size == pytest.approx(0.999999)

@@ -82,7 +82,7 @@ class DaysGivenUp:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """Shadowserver is asked again."""
+    """Retrying a request to Shadowserver."""
 
     method: str
     """``reports/list``, ``download``, ..."""

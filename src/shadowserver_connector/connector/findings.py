@@ -16,7 +16,7 @@ from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.state.imported import State
 from shadowserver_connector.waiting import HISTORY, Log, Waiter
 
-NO_HISTORY: Final = "There is no history of findings: reports are sent in full"
+NO_HISTORY: Final = "No history of findings is available: reports are sent in full"
 
 
 def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:

@@ -199,7 +199,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
             ),
         )
     except RetriableError as error:
-        source.log.warning("Day left to the next run", {"day": str(day), "reason": str(error)})
+        source.log.warning("Day left for the next run", {"day": str(day), "reason": str(error)})
         return None
     # The API is asked for types and lists, but knows nothing of those that are excluded.
     found, others = of_day(day, (report for report in reports if is_wanted(settings, report)))
@@ -207,7 +207,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
         refused = ReportsRefused(day, tuple(report.file for report in others))
         source.observe(refused)
         source.log.error(
-            "Listed for a day that is not theirs, not imported",
+            "Reports listed for the wrong day, not imported",
             {"day": str(day), "reports": len(others), "files": refused.files[:_NAMED]},
         )
     return found
@@ -248,7 +248,7 @@ def _say_marking(source: ReportSource, state: State) -> None:
     if state.first_run:
         marking = source.settings.marking
         source.log.info(
-            "All that is imported gets this marking; SHADOWSERVER_MARKING sets another",
+            "Everything imported gets this marking; SHADOWSERVER_MARKING changes it",
             {"marking": marking, "shared_with": _SHARED_WITH[marking]},
         )
 
@@ -281,7 +281,7 @@ def _announce(
         return
     expected = estimate(todo, stats, source.importer.options)
     source.log.info(
-        "First import, roughly",
+        "First import, estimated",
         {
             "reports": expected.reports,
             "findings": expected.findings,
@@ -297,7 +297,7 @@ def _say_if_nothing_is_subscribed(source: Subscription) -> None:
     except RetriableError:
         return
     if not subscribed:
-        source.log.warning("The key is valid, but no report is subscribed; ask Shadowserver")
+        source.log.warning("The key is valid but has no subscribed reports; ask Shadowserver")
 
 
 def _remembered(
@@ -325,7 +325,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
     named = list(reasons[:_NAMED])
     if len(reasons) > _NAMED:
         named.append(f"and {len(reasons) - _NAMED:,} more")
-    source.log.error("Days given up, reports of them are missing", {"days": named})
+    source.log.error("Days given up, their reports are missing", {"days": named})
     delivery = source.importer.begin("Shadowserver reports given up")
     try:
         delivery.open()

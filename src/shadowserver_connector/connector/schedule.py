@@ -76,7 +76,7 @@ def _pause_until_reset(
         reason = _reason_of(between)
         # Outside of the handler: pycti logs the traceback of the error that is being handled.
         if reason and reason != said:
-            waiter.log.error("What is done between two runs failed", {"reason": reason})
+            waiter.log.error("A task between two runs failed", {"reason": reason})
         said = reason
         # Who resets the state expects an import now, not tomorrow.
         if state_store.was_reset():

@@ -18,7 +18,7 @@ from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Log, Wait
 
 # Ours has three levels; JSON that Python reads may be too deep for it to write.
 _DEPTH: Final = 16
-DAMAGED: Final = "The state in OpenCTI is damaged; what cannot be read is imported again"
+DAMAGED: Final = "The state in OpenCTI is damaged; what could not be read is imported again"
 
 
 class StateResetError(ShadowserverConnectorError):
@@ -83,7 +83,9 @@ class StateStore:
         try:
             self._synchronise(LAST_RUN_PATIENCE)
         except SinkUnavailableError as error:
-            self._waiter.log.warning("OpenCTI does not show this run", {"reason": str(error)})
+            self._waiter.log.warning(
+                "OpenCTI could not be told about this run", {"reason": str(error)}
+            )
 
     def _synchronise(self, patience: float = float("inf")) -> None:
         held = self._helper.get_state()

@@ -158,7 +158,7 @@ class DropFolder:
                 # Put away, new content would never be imported: the next poll finds it.
                 if file.changed or signature_of(file.path) != self._before[file.path]:
                     self._source.log.info(
-                        "Dropped file changed meanwhile, imported again",
+                        "Dropped file changed during its import, importing it again",
                         {"file": shown_name(file.path)},
                     )
                     return
@@ -180,7 +180,9 @@ class DropFolder:
         """
         path, info = found.job
         if not self._is_new(found):
-            self._source.log.info("Not wanted or known, nothing to send", {"file": info.file})
+            self._source.log.info(
+                "Excluded or already imported, nothing to send", {"file": info.file}
+            )
             self._source.observe(ReportSkipped(info.file))
             return None
         if found.problem:

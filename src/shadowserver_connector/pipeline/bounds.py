@@ -105,14 +105,14 @@ class DiskFloor:
         """Return once there is more space than the floor, said once; raises Stopping."""
         if self.is_kept():
             return
-        self._waiter.log.warning("Downloads pause, the disk is nearly full", self._sizes())
+        self._waiter.log.warning("Downloads paused, the disk is nearly full", self._sizes())
         self._waiter.told(DISK, f"less than SHADOWSERVER_DISK_FLOOR is free in {self._folder}")
         try:
             while not self.is_kept():
                 self._waiter.pause(self._pause)
         finally:
             self._waiter.told(DISK, "")
-        self._waiter.log.info("Downloads go on, the disk has room again", self._sizes())
+        self._waiter.log.info("Downloads resumed, the disk has room again", self._sizes())
 
     def require(self) -> None:
         """Raise SinkUnavailableError where there is less space than the floor."""

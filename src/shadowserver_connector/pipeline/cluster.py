@@ -175,7 +175,7 @@ class ClusterExecutor(Executor):
         with suppress(OSError):
             idle = not await client.nthreads(asynchronous=True)
             if idle and not self._said_idle:
-                _log.warning("The Dask cluster has no workers; reports wait until it has")
+                _log.warning("The Dask cluster has no workers; reports are waiting for one")
             self._said_idle = idle
 
     def _connection_lost(self) -> ClusterLostError:

@@ -175,9 +175,11 @@ class ReportComparer:
             history.close()
 
 
-DAMAGED: Final = "The history of findings was damaged and begins anew; a day is sent in full"
-STARTED: Final = "A history of findings begins; what it does not know is sent in full"
-CLEARED: Final = "The state was reset in OpenCTI, so the history of findings begins anew"
+DAMAGED: Final = "The history of findings was damaged and starts again; one day is sent in full"
+STARTED: Final = (
+    "A new history of findings was started; findings that are not in it are sent in full"
+)
+CLEARED: Final = "The state was reset in OpenCTI, so the history of findings starts again"
 
 
 def _compared(path: Path, info: ReportInfo) -> _Compared:

@@ -42,7 +42,7 @@ from shadowserver_connector.sink.platform import Abilities, abilities, queued_me
 from shadowserver_connector.temporary import private_directory, temporary_directory
 from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Log, Retry, RetryPolicy, Waiter
 
-SETTING: Final = "A setting needs a look"
+SETTING: Final = "Check this setting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +218,13 @@ def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
         if not has
     ]
     if lacking:
-        log.info("The installed pycti is an older one", {"lacks": lacking})
+        log.info("The installed pycti lacks some features", {"lacks": lacking})
 
 
 def _reports_api(settings: Settings, waiter: Waiter, observe: Observe) -> ReportsApi:
     def on_retry(retry: Retry) -> None:
         waiter.log.debug(
-            "Shadowserver is asked again",
+            "Retrying a request to Shadowserver",
             {
                 "request": retry.what,
                 "attempt": retry.attempt,

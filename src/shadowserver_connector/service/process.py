@@ -149,7 +149,7 @@ def _guarded(process: Process, body: Body) -> None:
     except Exception as error:
         reason, process.exit_code = describe(error), code_of(error)
     if reason is not None:
-        process.waiter.log.error("The connector ends", {"reason": reason})
+        process.waiter.log.error("The connector is exiting", {"reason": reason})
 
 
 def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:

@@ -269,7 +269,7 @@ def await_room(helper: Any, waiter: Waiter, pause: float = ROOM_PAUSE) -> None:
                 "The queue is full, pausing", {"megabytes": size, "threshold": threshold}
             )
         elif info.buffering and not full:
-            waiter.log.info("The queue has room again, going on", {"megabytes": size})
+            waiter.log.info("The queue has room again, resuming", {"megabytes": size})
         info.buffering = full
         if not full:
             return
