@@ -292,7 +292,10 @@ def _type(
     shared: dict[str, Line],
 ) -> Iterator[str]:
     yield f"## {_heading(report_type, siblings)}"
-    facts = [report_type.about.strip(), f"Severity {report_type.severity} if the row gives none."]
+    facts = [report_type.about.strip()]
+    if report_type.todo:
+        facts.append(f"To do: {report_type.todo}.")
+    facts.append(f"Severity {report_type.severity} if the row gives none.")
     if parties:
         facts.append(parties)
     if report_type.page:
