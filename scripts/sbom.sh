@@ -1,5 +1,5 @@
 #!/bin/sh
-# Write dist/sbom.json: what an installation with OpenCTI's client and the preview consists of, as
+# Write dist/sbom.json: what an installation consists of, as
 # CycloneDX, from a fresh environment of the locked versions. The same locks give the same file.
 set -eu
 cd "$(dirname "$0")/.."

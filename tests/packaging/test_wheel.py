@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,8 @@ import pytest
 
 from shadowserver_connector import __version__
 from tests.packaging.conftest import ROOT, execute, install_with_uv
+from tests.platform.errors import PlatformError
+from tests.platform.opencti import Fault, OpenCTI
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -109,7 +112,7 @@ def test_the_installed_command_tells_its_version(installed: Path, tmp_path: Path
 
 
 def test_the_installed_command_converts(installed: Path, tmp_path: Path) -> None:
-    """It finds its own data in an empty folder, without OpenCTI's client."""
+    """It finds its own data in an empty folder."""
     (tmp_path / REPORT).write_text(ROWS)
     execute(_command(installed), "convert", REPORT, "-o", "bundles", cwd=tmp_path)
     bundles = [path.read_text() for path in (tmp_path / "bundles").rglob("*.json")]
@@ -120,6 +123,42 @@ def test_the_installed_command_converts(installed: Path, tmp_path: Path) -> None
 def python(wheel: Path, pins: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the interpreter of an environment with the wheel."""
     return install_with_uv(wheel, pins, tmp_path_factory.mktemp("python")) / "python"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "--once"), ("import", REPORT), ("backfill", "--from", "2024-01-31")],
+    ids=lambda arguments: arguments[0],
+)
+def test_the_installed_command_speaks_with_opencti(
+    python: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Nothing else has to be installed: it registers by OpenCTI's client, which has no right to."""
+    (tmp_path / REPORT).write_text(ROWS)
+    with OpenCTI() as platform:
+        refusal = PlatformError("FORBIDDEN_ACCESS", "You are not allowed to do this.")
+        platform.inject(Fault(refusal, "RegisterConnector", times=99))
+        done = execute(
+            *(python.parent / "shadowserver-connector", *arguments),
+            cwd=tmp_path,
+            check=False,
+            OPENCTI_URL=platform.url,
+            OPENCTI_TOKEN=platform.token,
+            CONNECTOR_ID="0f0e0d0c-0000-4000-8000-00000000feed",
+            SHADOWSERVER_API_KEY="key",
+            SHADOWSERVER_API_SECRET="secret",
+        )
+    said = done.stdout + done.stderr
+    assert done.returncode == 4, said
+    assert "OpenCTI refuses OPENCTI_TOKEN" in said
+    assert "Traceback" not in said
+
+
+def test_no_hint_names_what_no_index_has() -> None:
+    """The package is on none, so that nothing tells to install it by its name."""
+    texts = [*(ROOT / "src").rglob("*.py"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    named = re.compile(r"""pip3? install [^\n]*(?:["' ]shadowserver|\.\[)""")
+    assert [path.name for path in texts if named.search(path.read_text())] == []
 
 
 def test_the_module_is_the_command(python: Path, tmp_path: Path) -> None:

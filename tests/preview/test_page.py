@@ -167,7 +167,7 @@ def test_without_the_library_the_error_says_what_to_install(
 ) -> None:
     """Without the optional package there is one line that names the command."""
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(SettingsError, match=r"pip install 'shadowserver-connector\[preview\]'"):
+    with pytest.raises(SettingsError, match=r"pip install plotly"):
         write_page([make_job("scan_ssl", 3)], tmp_path / "page.html", Options())
 
 

@@ -4,7 +4,7 @@ archive        the archive of original files: ``YEAR/MONTH/DAY/<file>``, with th
                them
 batch          many reports from disk to a directory, on any executor
 bounds         what bounds the work ahead: its number, its bytes, and the room on the disk
-cluster        a Dask cluster as an executor (extra ``[dask]``)
+cluster        a Dask cluster as an executor (package ``distributed``)
 compare        reports against the history of findings: compared before they are converted,
                committed after
 conversions    conversions on any executor, begun before their turn, their chunks kept on disk

@@ -1,4 +1,4 @@
-"""A Dask cluster as an executor (extra ``[dask]``)."""
+"""A Dask cluster as an executor, with the package ``distributed``."""
 
 from __future__ import annotations
 
@@ -202,13 +202,13 @@ def open_cluster(address: str, here: Executor) -> Iterator[ClusterExecutor]:
     """
     with here:
         try:
-            # Untyped, and present with the extra only.
+            # Untyped, and no dependency: few have a cluster.
             dask: Any = import_module("dask")
             distributed: Any = import_module("distributed")
             ioloop: Any = import_module("tornado.ioloop")
         except ImportError:
             raise SettingsError(
-                "SHADOWSERVER_DASK_SCHEDULER needs Dask: pip install '.[dask]'"
+                "SHADOWSERVER_DASK_SCHEDULER needs Dask: pip install distributed"
             ) from None
         # Whole files travel with the tasks, on purpose.
         dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})

@@ -147,9 +147,7 @@ def _library() -> str:
         # By name: the package is an optional one, and has no types.
         text: str = importlib.import_module("plotly.offline").get_plotlyjs()
     except ImportError:
-        raise SettingsError(
-            "the preview needs plotly; install it: pip install 'shadowserver-connector[preview]'"
-        ) from None
+        raise SettingsError("the preview needs plotly; install it: pip install plotly") from None
     if "</script" in text.lower():
         raise SettingsError("this plotly cannot stand inside of a page; install another version")
     return text
