@@ -23,7 +23,7 @@ def test_run_names_what_is_not_set(run: Run, arguments: tuple[str, ...]) -> None
     """Exit code 3 before anything is contacted, with a line for each missing setting."""
     result = run(*arguments)
     assert result.exit_code == 3
-    for name in ("OPENCTI_URL", "OPENCTI_TOKEN", "CONNECTOR_ID", "SHADOWSERVER_API_KEY"):
+    for name in ("OPENCTI_URL", "OPENCTI_TOKEN", "SHADOWSERVER_API_KEY"):
         assert f"error: {name} is not set" in result.stderr
     assert "Traceback" not in result.output
 
@@ -89,13 +89,6 @@ def test_status_without_a_connector(run: Run) -> None:
     result = run("status", SHADOWSERVER_STATUS_FILE="nowhere.json")
     assert result.exit_code == 5
     assert "nowhere.json" in result.stderr
-
-
-def test_status_of_nobody(run: Run) -> None:
-    """Without the connector's id there is no file to look for: a matter of settings."""
-    result = run("status")
-    assert result.exit_code == 3
-    assert "CONNECTOR_ID" in result.stderr
 
 
 def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:

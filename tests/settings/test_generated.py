@@ -92,7 +92,7 @@ def test_schema_has_every_setting() -> None:
     schema = json.loads((ROOT / "__metadata__" / "connector_config_schema.json").read_text())
     assert schema["properties"].keys() == known_settings().keys() - {"CONNECTOR_ID"}
     assert all(entry["description"] for entry in schema["properties"].values())
-    assert set(schema["required"]) == NEEDED - {"CONNECTOR_ID"}
+    assert set(schema["required"]) == NEEDED
 
 
 def test_schema_has_the_defaults() -> None:
@@ -121,7 +121,7 @@ def test_env_sample_names_every_setting() -> None:
     text = (ROOT / ".env.sample").read_text()
     assert set(re.findall(r"^([A-Z0-9_]+)=", text, re.MULTILINE)) == NEEDED
     assert set(re.findall(r"^([A-Z0-9_]+)=", uncommented(text), re.MULTILINE)) == CURRENT
-    assert "OPENCTI_URL=http://localhost\n" in text
+    assert "OPENCTI_URL=http://opencti:8080\n" in text
     assert text.count("=ChangeMe\n") == len(NEEDED) - 1
 
 
@@ -131,7 +131,7 @@ def test_yaml_sample_names_every_setting() -> None:
 
     def names(content: str) -> set[str]:
         sections = yaml.safe_load(content)
-        return {f"{one}_{key}".upper() for one, keys in sections.items() for key in keys}
+        return {f"{one}_{key}".upper() for one, keys in sections.items() for key in keys or ()}
 
     assert names(text) == NEEDED
     assert names(uncommented(text)) == CURRENT
@@ -143,10 +143,13 @@ def test_samples_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: o
     """Each sample is valid, as it is and with every comment taken off, and gives the defaults."""
     assert callable(change)
     monkeypatch.chdir(tmp_path)
-    for sample, kind in ((".env.sample", "env_file"), ("config.yml.sample", "config_file")):
+    for sample, kind, there in (
+        (".env.sample", "env_file", "http://opencti:8080"),
+        ("config.yml.sample", "config_file", "http://localhost"),
+    ):
         path = tmp_path / sample
         path.write_text(change((ROOT / sample).read_text()))
         loaded = load_settings(**{kind: path}, environ={})
-        url = {"opencti": Settings().opencti.model_copy(update={"url": "http://localhost"})}
+        url = {"opencti": Settings().opencti.model_copy(update={"url": there})}
         assert loaded.settings == Settings().model_copy(update=url)
         assert loaded.warnings == ()

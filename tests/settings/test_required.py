@@ -12,7 +12,6 @@ API = {"SHADOWSERVER_API_KEY": "key", "SHADOWSERVER_API_SECRET": "secret"}
 OPENCTI = {
     "OPENCTI_URL": "http://localhost:8080",
     "OPENCTI_TOKEN": "token",
-    "CONNECTOR_ID": "2e4a8b9c-3c1b-4f0e-9d57-6f1a2b3c4d5e",
 }
 
 

@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from shadowserver_connector.settings import Settings
 from shadowserver_connector.settings.messages import as_text
 from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.value_types import LONGEST_LOOKBACK
+from shadowserver_connector.state.imported import LONGEST
 from tests.settings.conftest import Load
 
 UPPER_CASE_UUID = "0A1B2C3D-0000-1000-8000-00805F9B34FB"
@@ -166,3 +168,41 @@ def test_text_of_a_setting_reads_back(load: Load) -> None:
         if not setting.deprecated
     }
     assert load(environ=environ).settings == before
+
+
+def test_the_id_is_that_of_the_connector_that_this_one_follows(load: Load) -> None:
+    """Who never set one keeps the connector, its state and its works in OpenCTI."""
+    assert load().settings.connector.id == "c7a581e5-d83e-440c-b88e-80528809e798"
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "taken", "said"),
+    [
+        (
+            "SHADOWSERVER_INITIAL_LOOKBACK",
+            "0",
+            0,
+            "is 0: the first run imports no day before today",
+        ),
+        ("SHADOWSERVER_LOOKBACK", "0", 0, "is 0: what is published late"),
+        ("SHADOWSERVER_INITIAL_LOOKBACK", "400", 365, "is 400: 365 days are asked for"),
+        ("SHADOWSERVER_LOOKBACK", "99999999999", 365, "is 99,999,999,999: 365 days are asked for"),
+    ],
+)
+def test_unusual_lookbacks_are_taken_with_a_line(
+    load: Load, name: str, days: str, taken: int, said: str
+) -> None:
+    """As the connector takes them that this one follows; the line says what becomes of them."""
+    loaded = load(environ={name: days})
+    assert (
+        getattr(loaded.settings.shadowserver, name.removeprefix("SHADOWSERVER_").lower()) == taken
+    )
+    [warning] = loaded.warnings
+    assert warning.startswith(f"{name} (environment) {said}")
+
+
+def test_usual_lookbacks_need_no_line(load: Load) -> None:
+    """Up to the longest, which is as far as a run goes back."""
+    environ = {"SHADOWSERVER_INITIAL_LOOKBACK": "365", "SHADOWSERVER_LOOKBACK": "1"}
+    assert load(environ=environ).warnings == ()
+    assert LONGEST == LONGEST_LOOKBACK == 365

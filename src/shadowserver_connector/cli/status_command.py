@@ -7,7 +7,7 @@ from datetime import datetime
 from rich.text import Text
 
 from shadowserver_connector.cli.console import out, print_json, print_table
-from shadowserver_connector.errors import OK, SOME_FAILED, SettingsError
+from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems, verdict
 from shadowserver_connector.operations.status import as_json as as_plain
 from shadowserver_connector.operations.status_file import read_status, status_path
@@ -18,14 +18,8 @@ from shadowserver_connector.settings.settings import Settings
 def status(settings: Settings, now: datetime, *, as_json: bool) -> int:
     """Show the status file; return 1 where a person should look at something.
 
-    Raises SettingsError where it is not known which one, and SinkUnavailableError where there is
-    none.
+    Raises SinkUnavailableError where there is none.
     """
-    if settings.shadowserver.status_file is None and not settings.connector.id:
-        raise SettingsError(
-            "the status file is named after CONNECTOR_ID, which is not set; give the connector's "
-            "settings, or SHADOWSERVER_STATUS_FILE alone"
-        )
     found = read_status(status_path(settings))
     wrong, line = problems(found, now), verdict(found, now)
     if as_json:

@@ -27,7 +27,7 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
     ``SHADOWSERVER_STATE_DIR`` names a directory that cannot be used, and Stopping.
     """
     chosen = settings.shadowserver
-    opening = _unless_in_use(state_directory(settings), settings.connector.id or "", waiter.log)
+    opening = _unless_in_use(state_directory(settings), settings.connector.id, waiter.log)
 
     def opened() -> ReportComparer:
         return ReportComparer(
@@ -76,7 +76,7 @@ def state_directory(settings: Settings) -> Path:
         return settings.shadowserver.state_dir
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     folder = Path(os.path.expanduser(state)) / "shadowserver-connector"
-    return folder / safe_name(settings.connector.id or "connector")
+    return folder / safe_name(settings.connector.id)
 
 
 def begin_anew_if_reset(comparer: ReportComparer | None, state: State) -> None:

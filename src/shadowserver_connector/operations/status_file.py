@@ -38,7 +38,7 @@ _LARGEST: Final = 1 << 20
 def status_path(settings: Settings) -> Path:
     """Return where the status file is: as configured, else in the temporary directory."""
     configured = settings.shadowserver.status_file
-    name = f"shadowserver-{safe_name(settings.connector.id or '')}.status.json"
+    name = f"shadowserver-{safe_name(settings.connector.id)}.status.json"
     return configured or temporary_directory() / name
 
 

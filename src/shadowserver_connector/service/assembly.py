@@ -125,7 +125,7 @@ class Process:
         can = abilities(helper)
         say_what_pycti_lacks(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
-        workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id or ""))
+        workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id))
         comparer = open_comparer(settings, self.waiter)
         if comparer is not None:
             stack.callback(comparer.close)

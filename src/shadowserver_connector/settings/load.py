@@ -37,6 +37,7 @@ from shadowserver_connector.settings.sources import (
     read_environment,
     read_yaml,
 )
+from shadowserver_connector.settings.value_types import LONGEST_LOOKBACK
 from shadowserver_connector.temporary import temporary_directory
 
 DEFAULT = "default"
@@ -94,6 +95,7 @@ def load_settings(
     hidden = _hidden(files, environment)
     warnings = [line for source in (*files, environment) for line in source.warnings]
     warnings += _deprecations(settings, sources)
+    warnings += _lookbacks(values, sources)
     if hidden:
         warnings.append(
             "These environment variables have no effect, a file has another value: "
@@ -198,6 +200,19 @@ def _deprecations(settings: Settings, sources: dict[str, str]) -> list[str]:
     sources[new] = f"{sources[old]} ({old})"
     period = as_text(settings.connector.duration_period)
     return [f"{old} ({sources[old]}) is deprecated: write {new}={period} instead"]
+
+
+def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterator[str]:
+    """Say what becomes of a number of days that is unusual, and allowed as elsewhere."""
+    for name, meaning in (
+        ("SHADOWSERVER_INITIAL_LOOKBACK", "the first run imports no day before today"),
+        ("SHADOWSERVER_LOOKBACK", "what is published late for a day before the last run is missed"),
+    ):
+        days = int(float(as_text(values.get(name, "1"))))
+        if days == 0:
+            yield f"{name} ({sources[name]}) is 0: {meaning}"
+        elif days > LONGEST_LOOKBACK:
+            yield f"{name} ({sources[name]}) is {days:,}: {LONGEST_LOOKBACK} days are asked for"
 
 
 def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:

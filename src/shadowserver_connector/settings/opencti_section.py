@@ -57,10 +57,11 @@ class OpenCTISettings(Section):
 class ConnectorSettings(Section):
     """The connector's registration, schedule and delivery; pycti reads all but `run_every`."""
 
-    id: Uuid | None = Field(
-        default=None,
-        description="Identifier of this connector in OpenCTI, a UUID: its state is kept under it.",
-        json_schema_extra={"needed": True},
+    id: Uuid = Field(
+        default="c7a581e5-d83e-440c-b88e-80528809e798",
+        description="Identifier of this connector in OpenCTI, a UUID: its state is kept under it. "
+        "A second connector needs another one. The default is that of OpenCTI's own connector for "
+        "Shadowserver.",
     )
     type: ConnectorType = Field(
         default="EXTERNAL_IMPORT", description="Kind of connector; there is nothing to choose."

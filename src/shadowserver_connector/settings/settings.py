@@ -39,7 +39,7 @@ class Settings(Section):
 
     def require_opencti(self) -> None:
         """Raise `SettingsError` for everything unset that registering with OpenCTI needs."""
-        lines = [*_missing(self.opencti, "OPENCTI"), *_missing(self.connector, "CONNECTOR")]
+        lines = _missing(self.opencti, "OPENCTI")
         if lines:
             raise SettingsError("\n".join(lines))
         self.network.check()
@@ -49,7 +49,7 @@ class Settings(Section):
 
         With a drop folder it goes without credentials, too: ``None`` where none are set.
         """
-        lines = [*_missing(self.opencti, "OPENCTI"), *_missing(self.connector, "CONNECTOR")]
+        lines = _missing(self.opencti, "OPENCTI")
         missing = _missing(self.shadowserver, "SHADOWSERVER")
         by_drop_folder_alone = self.shadowserver.drop_dir is not None and len(missing) == 2
         if not by_drop_folder_alone:

@@ -11,6 +11,7 @@ from shadowserver_connector.settings.value_types import (
     CasePriority,
     CaseSeverity,
     ChunkSize,
+    Lookback,
     Marking,
     NotesMode,
     Relationships,
@@ -65,14 +66,13 @@ class ShadowserverSettings(Section):
     exclude_types: ReportTypes = Field(
         default=(), description="Report types to leave out.", examples=["device_id,device_id6"]
     )
-    initial_lookback: int = Field(
-        default=30, ge=1, le=365, description="Days of reports that the first run imports."
+    initial_lookback: Lookback = Field(
+        default=30,
+        description="Days of reports that the first run imports, up to 365, besides today.",
     )
-    lookback: int = Field(
+    lookback: Lookback = Field(
         default=3,
-        ge=1,
-        le=365,
-        description="Days that later runs look back, besides those since the last run.",
+        description="Days that later runs look back, up to 365, besides those since the last run.",
     )
     min_severity: Severity = Field(
         default="info", description="Leave out findings of a lower severity."

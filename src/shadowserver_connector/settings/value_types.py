@@ -11,7 +11,7 @@ import ssl
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -24,6 +24,9 @@ from pydantic import (
     FilePath,
     WithJsonSchema,
 )
+
+LONGEST_LOOKBACK: Final = 365
+"""Days, as many as `state.imported.LONGEST`: what is more is taken as this."""
 
 
 class Section(BaseModel):
@@ -257,6 +260,7 @@ ChunkSize = Annotated[
     AfterValidator(_chunk_size),
     WithJsonSchema({"type": "string", "format": "chunk-size", "pattern": f"^{_SIZE}$"}),
 ]
+Lookback = Annotated[int, Field(ge=0), AfterValidator(lambda days: min(days, LONGEST_LOOKBACK))]
 Duration = Annotated[
     timedelta,
     BeforeValidator(iso_duration),
