@@ -39,6 +39,8 @@ from shadowserver_connector.settings import Settings
 from tests.api.memory import DAY, KEY, SECRET
 from tests.api.scripted import scripted
 
+pytestmark = pytest.mark.integration
+
 REPORT: Final = ReportInfo(type="scan_ssl", day=DAY, file="2024-01-31-scan_ssl-x.csv", id="abc")
 HANGS: Final = 30.0
 """Seconds after which a call counts as one without end; the time-outs here are a fraction."""

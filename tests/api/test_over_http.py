@@ -32,6 +32,8 @@ from shadowserver_connector.simulator.server import Simulator
 from tests.api.memory import DAY, KEY, SECRET, MemoryStore, csv, stored
 from tests.api.tls import certificates, proxy
 
+pytestmark = pytest.mark.integration
+
 SSL = stored("scan_ssl", id="Tok3n?a=b:c&d-" + "x" * 36, rows=3)
 VNC = stored("scan_vnc", rows=5000)
 FILES = {SSL: csv(3), VNC: csv(5000)}

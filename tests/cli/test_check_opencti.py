@@ -16,6 +16,8 @@ from shadowserver_connector.connector.helper import installed
 from shadowserver_connector.settings.network import USUAL
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.integration
+
 RunJson = Callable[..., tuple[Any, int]]
 TOKEN = "opencti-token-0123456789"
 

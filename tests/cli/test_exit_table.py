@@ -34,7 +34,10 @@ from tests.platform.opencti import Fault, OpenCTI
 from tests.platform.schema import OLDEST
 from tests.sink.pycti_fakes import FakeLog
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 Run = Callable[..., Result]
 

@@ -101,6 +101,7 @@ def test_convert_archives(run_json: RunJson, tmp_path: Path, kind: str) -> None:
     assert (tmp_path / "packed" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
 
 
+@pytest.mark.integration
 def test_convert_by_processes_gives_the_same(run_json: RunJson, tmp_path: Path) -> None:
     """Several workers write what one does."""
     write(tmp_path / "in", "scan_ssl")
@@ -249,6 +250,7 @@ def test_explain_shows_tables(run: Run, tmp_path: Path) -> None:
     assert "2024-01-30-scan_ssl-example.csv" in result.stderr
 
 
+@pytest.mark.integration
 def test_real_process(tmp_path: Path) -> None:
     """``python -m shadowserver_connector`` converts, and its stdout is JSON alone."""
     write(tmp_path, "scan_ssl")
@@ -268,6 +270,7 @@ def test_real_process(tmp_path: Path) -> None:
     assert b"Warning" not in done.stderr
 
 
+@pytest.mark.integration
 def test_real_process_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
     """On stderr, with the exit code of settings."""
     write(tmp_path, "scan_ssl")
@@ -417,6 +420,7 @@ UNUSUAL = (
 )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("command", ["convert", "explain"])
 def test_names_of_any_bytes(tmp_path: Path, command: str) -> None:
     """Every file is told of, escaped, in JSON and in the table, and by the process itself."""

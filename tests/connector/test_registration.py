@@ -25,7 +25,10 @@ from tests.platform.opencti import Fault, OpenCTI
 from tests.platform.schema import NEWEST, OLDER, OLDEST, Schema
 from tests.sink.pycti_fakes import FakeLog
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+]
 
 CONNECTOR = "5c1b9f0e-0000-4000-8000-00000000c0de"
 NEWER = pytest.mark.skipif(

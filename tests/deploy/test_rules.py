@@ -15,6 +15,8 @@ from shadowserver_connector.connector.events import DayWhole, Listed, RunEnded, 
 from shadowserver_connector.operations.metrics import Metrics, StatusMetrics
 from shadowserver_connector.operations.status import Status, after
 
+pytestmark = pytest.mark.integration
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
 CASES = Path(__file__).parent / "rules_test.yml"

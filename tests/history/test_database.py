@@ -48,6 +48,7 @@ def _report(number: int) -> list[tuple[int, int]]:
     return sorted((of % 256, number % (of % 5 + 2)) for of in range(2000))
 
 
+@pytest.mark.integration
 def test_killed_at_any_point_it_has_all_that_was_committed_and_no_more(tmp_path: Path) -> None:
     """After each kill -9 there is all that was told as committed, and at most one more, whole."""
     pause = random.Random(4)

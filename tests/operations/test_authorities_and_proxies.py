@@ -28,6 +28,8 @@ from tests.api.memory import KEY, SECRET, MemoryStore
 from tests.api.tls import certificates, proxy
 from tests.platform.server import Server
 
+pytestmark = pytest.mark.integration
+
 HOST: Final = "localhost"
 FAR: Final = "far.example"
 """A host that only a proxy leads to."""

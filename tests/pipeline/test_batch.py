@@ -76,6 +76,7 @@ def processes() -> Executor:
     return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
 
 
+@pytest.mark.integration
 def test_threads_and_processes_write_the_same(tmp_path: Path) -> None:
     """Jobs, options and outcomes travel to another process and back."""
     todo = jobs(tmp_path)

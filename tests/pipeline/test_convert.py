@@ -282,6 +282,7 @@ convert_report(Path(sys.argv[1]), info_of("event4_sinkhole_http"), options, emit
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_same_file_gives_the_same_bytes_in_any_process(tmp_path: Path, notes: str) -> None:
     """Two processes whose hashes of strings differ write the same bundles."""

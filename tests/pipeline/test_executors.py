@@ -40,6 +40,8 @@ from shadowserver_connector.simulator.generate import write_report
 from tests.mapping.conversion import DAY, info_of
 from tests.platform.rabbitmq import free_port
 
+pytestmark = pytest.mark.integration
+
 TYPES = ("scan_ssl", "event4_sinkhole", "device_id")
 
 

@@ -3,8 +3,12 @@
 import tracemalloc
 from pathlib import Path
 
+import pytest
+
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
+
+pytestmark = pytest.mark.integration
 
 
 def _peak(path: Path) -> int:

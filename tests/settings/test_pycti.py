@@ -14,6 +14,8 @@ from shadowserver_connector.settings import export_for_pycti
 from shadowserver_connector.settings.names import PYCTI_NAMES, known_settings, names_in_yaml
 from tests.settings.conftest import Load
 
+pytestmark = pytest.mark.integration
+
 
 def variables_read_by_pycti() -> set[tuple[str, tuple[str, str] | None]]:
     """Return names, and places in YAML, from the calls in pycti's sources."""

@@ -212,6 +212,7 @@ def test_report_is_written_to_files_and_streams(tmp_path: Path) -> None:
     assert stream.getvalue() == (tmp_path / "x.csv").read_bytes() == _bytes("scan_ssl", 1200)
 
 
+@pytest.mark.integration
 def test_memory_does_not_grow_with_the_report() -> None:
     """Ten times the rows need no more memory, plus 10 %."""
 

@@ -9,6 +9,8 @@ import pytest
 
 from shadowserver_connector.api.client import ApiOptions, ReportsApi
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.mark.integration
 def test_program_prints_its_urls_serves_and_stops_on_sigterm() -> None:

@@ -62,6 +62,7 @@ def test_work_may_be_sent_by_one_thread_and_closed_by_another() -> None:
     assert sent.already_delivered(objects(0, 3), lambda ids: ids) == frozenset()
 
 
+@pytest.mark.integration
 def test_memory_of_sent_objects_stays_where_it_is() -> None:
     """What a large work has sent is on disk."""
     few, many = (memory_of_sent(count) for count in (20_000, 400_000))
