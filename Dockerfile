@@ -17,24 +17,39 @@ RUN python -m venv /opt/build
 COPY requirements/build.txt /tmp/build.txt
 RUN /opt/build/bin/pip install --require-hashes --only-binary=:all: -r /tmp/build.txt
 
-RUN python -m venv /opt/venv
+# What the connector runs in has no pip of its own; the one beside it installs into it.
+RUN python -m venv --without-pip /opt/venv
 COPY requirements/runtime.txt /tmp/runtime.txt
-RUN /opt/venv/bin/pip install --require-hashes --only-binary=:all: -r /tmp/runtime.txt
+RUN /opt/build/bin/pip --python /opt/venv/bin/python install \
+        --require-hashes --only-binary=:all: -r /tmp/runtime.txt
 
 # pycti should be of the platform's version: docker build --build-arg PYCTI_VERSION=7.260817.0 .
+# Without it requirements.txt names the version; that of the locked packages is there already.
 ARG PYCTI_VERSION=""
-RUN if [ -n "$PYCTI_VERSION" ]; then /opt/venv/bin/pip install "pycti==$PYCTI_VERSION"; fi
+COPY requirements.txt /tmp/requirements.txt
+RUN wanted="$(grep '^pycti' /tmp/requirements.txt)" \
+    && /opt/build/bin/pip --python /opt/venv/bin/python install \
+        "${PYCTI_VERSION:+pycti==}${PYCTI_VERSION:-$wanted}"
 
 COPY pyproject.toml README.md LICENSE /opt/source/
 COPY src /opt/source/src
 RUN HATCH_BUILD_HOOK_ENABLE_MYPYC=true /opt/build/bin/pip wheel --no-build-isolation --no-deps \
         --wheel-dir /tmp/wheel /opt/source \
-    && /opt/venv/bin/pip install --no-deps /tmp/wheel/*.whl
+    && /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps /tmp/wheel/*.whl
+
+# pycti asks for setuptools and does not import it; of Amazon's four hundred services it uses S3; and
+# uvloop comes with eleven megabytes for debuggers.
+RUN /opt/build/bin/pip --python /opt/venv/bin/python uninstall --yes setuptools \
+    && find /opt/venv/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
+        ! -name s3 ! -name 'sso*' ! -name sts -exec rm -rf {} + \
+    && strip --strip-debug /opt/venv/lib/python3*/site-packages/uvloop/*.so
 
 
 FROM ${BASE_IMAGE}
 
-LABEL org.opencontainers.image.title="OpenCTI connector for Shadowserver" \
+# The name of the image, opencti/connector-shadowserver, is another program's, too. This says which.
+LABEL org.opencontainers.image.title="shadowserver-connector" \
+      org.opencontainers.image.description="Brings The Shadowserver Foundation's reports into OpenCTI as STIX 2.1. Not the connector of OpenCTI's own repository that has the same image name." \
       org.opencontainers.image.licenses="Apache-2.0"
 
 # libmagic: pycti before 7 asks it for the type of a file.
