@@ -4,6 +4,7 @@
 #   libmagic1         pycti reads file types with it
 #   chromium, chromium-driver, fonts-dejavu-core   the preview page is tested in a real browser
 #   prometheus   its promtool checks the metrics and the alerts in deploy/prometheus/
+#   docker-compose   says whether the compose files are valid; it starts nothing
 #   gcc, libc6-dev, python3-dev   for the compiled build; PYTHON names the interpreter (python3), and
 #     one that is not Debian's brings its own headers
 # With the argument `compiler`, only what the compiled build needs.
@@ -17,6 +18,7 @@ if [ "${1:-}" != compiler ]; then
     [ -x /usr/bin/chromium ] || missing="$missing chromium"
     [ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
     command -v promtool >/dev/null || missing="$missing prometheus"
+    command -v docker-compose >/dev/null || missing="$missing docker-compose"
     [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
 fi
 command -v gcc >/dev/null || missing="$missing gcc"

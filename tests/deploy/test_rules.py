@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -80,6 +81,23 @@ def test_the_cases_notice_another_rule(tmp_path: Path, part: str, instead: str) 
     cases = CASES.read_text().replace("../../deploy/prometheus/rules.yml", "rules.yml")
     (tmp_path / "cases.yml").write_text(cases)
     assert promtool("test", "rules", tmp_path / "cases.yml")[0] == 1
+
+
+def test_the_dashboard_asks_for_metrics_that_exist(tmp_path: Path) -> None:
+    """And for each once; tests/integration/test_operations_metrics.py runs its queries."""
+    panels = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())["panels"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    names = {name.removesuffix("_bucket") for name in re.findall(r"shadowserver_\w+", str(queries))}
+    assert names <= names_of_metrics(tmp_path)
+    assert len(queries) == len(set(queries))
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+@needs_promtool
+def test_prometheus_takes_the_configuration_of_the_example() -> None:
+    """With the rules beside it."""
+    code, said = promtool("check", "config", RULES.with_name("prometheus.yml"))
+    assert code == 0, said
 
 
 def test_each_alert_has_a_case_and_asks_for_metrics_that_exist(tmp_path: Path) -> None:

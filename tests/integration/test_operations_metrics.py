@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
-from tests.connector.world import KEY, REPORT_ID, SECRET, World, small_month
+from tests.connector.world import KEY, REPORT_ID, SECRET, TODAY, Reports, World, small_month
 from tests.platform.opencti import OpenCTI
 from tests.platform.rabbitmq import RabbitMQ
 
@@ -19,9 +26,15 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[World]:
+def store() -> Reports:
+    """Return the reports of two days."""
+    return small_month(2, 2, 12)
+
+
+@pytest.fixture
+def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[World]:
     """Return simulator, platform and broker."""
-    with Simulator(small_month(2, 2, 12), key=KEY, secret=SECRET) as simulator:
+    with Simulator(store, key=KEY, secret=SECRET) as simulator:
         yield World(platform, rabbitmq, simulator, tmp_path)
 
 
@@ -61,3 +74,75 @@ def test_metrics_are_served_beside_those_of_pycti(world: World) -> None:
     assert any("ping_api" in name for name, *_ in values)
     for secret in (KEY, SECRET, REPORT_ID, world.platform.token):
         assert secret not in text
+
+
+DASHBOARD = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "dashboard.json"
+
+
+@contextmanager
+def prometheus(folder: Path, target: str) -> Iterator[str]:
+    """Run Prometheus on loopback, which asks ``target`` each second; yield its address."""
+    (folder / "prometheus.yml").write_text(
+        json.dumps({
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(DASHBOARD.parents[1] / "prometheus" / "rules.yml")],
+            "scrape_configs": [
+                {"job_name": "shadowserver", "static_configs": [{"targets": [target]}]}
+            ],
+        })
+    )  # fmt: skip
+    address = f"127.0.0.1:{free_port()}"
+    command = [
+        "prometheus",
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={address}",
+    ]
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def asked(address: str, query: str) -> list[dict[str, Any]]:
+    """Return what a query finds now; nothing before Prometheus listens."""
+    try:
+        answer = httpx.get(f"{address}/api/v1/query", params={"query": query}, timeout=10).json()
+    except httpx.ConnectError:
+        return []
+    assert answer["status"] == "success", answer
+    found: list[dict[str, Any]] = answer["data"]["result"]
+    return found
+
+
+@pytest.mark.skipif(not shutil.which("prometheus"), reason="needs Prometheus")
+def test_each_query_of_the_dashboard_finds_something(
+    world: World, store: Reports, tmp_path: Path
+) -> None:
+    """In the metrics of a run with a request that is repeated, and a report that fails."""
+    panels = json.loads(DASHBOARD.read_text())["panels"]
+    left = {target["expr"] for panel in panels for target in panel["targets"]}
+    # Nothing is waited for in this run; tests/deploy sees to it that there is such a metric.
+    left.remove("shadowserver_waiting_seconds")
+    assert len(left) > 15
+    store.add(TODAY - timedelta(days=1), "scan_ssl", b"no report at all", 1)
+    world.simulator.faults.add(Fault(FaultKind.STATUS, times=1))
+    port = free_port()
+    settings = {"connector_expose_metrics": "true", "connector_metrics_port": port}
+    with (
+        prometheus(tmp_path, f"127.0.0.1:{port}") as address,
+        world.connector("run", **settings) as process,
+    ):
+
+        def nothing_left() -> bool:
+            left.difference_update([query for query in left if asked(address, query)])
+            return not left
+
+        try:
+            world.until(nothing_left)
+        except TimeoutError:
+            assert left == set(), world.logs()[-3000:]
+        assert process.terminate(10) == 0

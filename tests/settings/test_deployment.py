@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import shutil
 import struct
+import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -23,31 +27,112 @@ ROOT = Path(__file__).resolve().parents[2]
 Start = Callable[[Callable[[], int]], None]
 
 
-def compose() -> dict[str, object]:
-    """Return the one service of docker-compose.yml."""
-    content = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert content.keys() == {"services", "volumes"}
-    (service,) = content["services"].values()
-    assert isinstance(service, dict)
-    return service
+COMPOSE = {"docker-compose.yml": ".env.sample", "deploy/docker-compose.yml": "deploy/.env.sample"}
+"""Each compose file, and the sample of the values that it takes."""
+PLACE = re.compile(r"\$\{(\w+)(?:(:[-?])([^}]*))?\}")
 
 
-def test_compose_environment_loads(load: Load) -> None:
-    """Every variable of docker-compose.yml is a setting with an allowed value."""
-    lines = compose()["environment"]
-    assert isinstance(lines, list)
-    environ = dict(line.split("=", 1) for line in lines)
-    assert environ.keys() <= known_settings().keys()
-    assert {name for name, setting in known_settings().items() if setting.needed} <= environ.keys()
+def services(file: str) -> dict[str, Any]:
+    """Return the services of a compose file."""
+    content = yaml.safe_load((ROOT / file).read_text())
+    assert isinstance(content["services"], dict)
+    return content["services"]
+
+
+def samples(file: str) -> dict[str, str]:
+    """Return what the sample of a compose file's values has, commented or not."""
+    text = (ROOT / COMPOSE[file]).read_text()
+    return dict(re.findall(r"^#?([A-Z0-9_]+)=(.*)$", text, re.MULTILINE))
+
+
+def filled(file: str) -> dict[str, str]:
+    """Return the connector's environment in a compose file, with the values of its sample."""
+    values = samples(file)
+
+    def value(place: re.Match[str]) -> str:
+        return values.get(place[1]) or (place[3] if place[2] == ":-" else "")
+
+    lines = services(file)["connector-shadowserver"]["environment"]
+    return {name: PLACE.sub(value, text) for name, text in (line.split("=", 1) for line in lines)}
+
+
+@pytest.mark.parametrize("file", COMPOSE)
+def test_compose_environment_loads(load: Load, file: str) -> None:
+    """Every variable is a setting with an allowed value; all that must be set are there."""
+    environ = filled(file)
+    known = known_settings()
+    assert environ.keys() <= known.keys()
+    assert {name for name, setting in known.items() if setting.needed} <= environ.keys()
     loaded = load(environ=environ)
     assert loaded.warnings == ()
-    assert loaded.settings.opencti.url == "http://localhost"
+    # Not localhost, which is the container itself.
+    assert loaded.settings.opencti.url == "http://opencti:8080"
+    assert all(environ[name] == "ChangeMe" for name in environ if known[name].secret)
 
 
-def test_compose_image() -> None:
-    """The image is the one that OpenCTI's users know, and the root file system is read-only."""
-    assert compose()["image"] == "opencti/connector-shadowserver:latest"
-    assert compose()["read_only"] is True
+@pytest.mark.parametrize("file", COMPOSE)
+def test_compose_takes_its_values_from_the_sample(file: str) -> None:
+    """No secret stands in it: each is asked for by the name that the sample has it under."""
+    text = (ROOT / file).read_text()
+    asked = {name for name, how, _ in PLACE.findall(text) if how == ":?"}
+    assert asked <= samples(file).keys()
+    wanted = r"(?:TOKEN|SECRET|PASSWORD|(?<!ACCESS)_KEY|PASS)=(.*)$"
+    assert [
+        given for given in re.findall(wanted, text, re.MULTILINE) if not PLACE.match(given)
+    ] == []
+    assert "ChangeMe" not in text.partition("services:")[2]
+
+
+@pytest.mark.parametrize("file", COMPOSE)
+def test_compose_runs_what_it_builds(file: str) -> None:
+    """The image has the name that OpenCTI's users know, which another program has on registries."""
+    service = services(file)["connector-shadowserver"]
+    assert service["image"] == "opencti/connector-shadowserver:latest"
+    assert service["pull_policy"] == "build"
+    built = (ROOT / file).parent / service["build"]["context"]
+    assert built.resolve() == ROOT
+    assert service["build"]["args"].keys() == {"PYCTI_VERSION"}
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.parametrize("file", COMPOSE)
+def test_compose_names_what_is_there(file: str) -> None:
+    """Each folder and file that is mounted exists, each volume is declared, each service known."""
+    content = yaml.safe_load((ROOT / file).read_text())
+    known = content["services"].keys()
+    for service in content["services"].values():
+        assert set(service.get("depends_on", ())) <= known
+        for volume in service.get("volumes", ()):
+            source = volume.partition(":")[0]
+            if source.startswith("."):
+                assert ((ROOT / file).parent / source).exists()
+            else:
+                assert source in content["volumes"]
+
+
+@pytest.mark.skipif(not shutil.which("docker-compose"), reason="needs docker-compose")
+@pytest.mark.parametrize("file", COMPOSE)
+def test_compose_files_are_valid(file: str, tmp_path: Path) -> None:
+    """docker-compose takes them with the values of the sample."""
+    for name in (file, COMPOSE[file]):
+        shutil.copy(ROOT / name, tmp_path / Path(name).name)
+    (tmp_path / ".env.sample").rename(tmp_path / ".env")
+    done = subprocess.run(
+        ["docker-compose", "config"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert services(file).keys() == yaml.safe_load(done.stdout)["services"].keys()
+
+
+def test_requirements_are_those_of_the_package() -> None:
+    """In a file of the name that others look for; one line names pycti's version, as locked."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    given = {line for line in lines if not line.startswith("#")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [pycti] = [line for line in given if line.startswith("pycti")]
+    assert given - {pycti} == {line for line in project["dependencies"] if line[:5] != "pycti"}
+    assert f"\n{pycti} \\\n" in (ROOT / "requirements" / "runtime.txt").read_text()
 
 
 def test_dockerfile() -> None:

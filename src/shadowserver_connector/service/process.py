@@ -107,13 +107,14 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     """
     loaded.settings.require_run()
     log = open_log(loaded.settings)
-    for warning in loaded.warnings:
-        log.warning(SETTING, {"warning": warning})
-    process = Process(loaded, log)
+    # First of all: another connector has the same image name, and its settings.
     log.info(
         "Starting",
         {"program": "shadowserver-connector", "version": __version__, "pycti": installed()},
     )
+    for warning in loaded.warnings:
+        log.warning(SETTING, {"warning": warning})
+    process = Process(loaded, log)
     # Not waited for at the end: nothing interrupts a call that waits inside of pycti.
     thread = threading.Thread(target=_guarded, args=(process, body), name="connector", daemon=True)
     with _stopping_on_signals(process.waiter.stop):
