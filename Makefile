@@ -21,14 +21,10 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
 	$(PIP_INSTALL) --no-deps --editable .
 	@touch $@
 
-$(VENV)/.preview: requirements/preview.txt $(VENV)/.runtime
-	$(PIP_INSTALL) --require-hashes -r requirements/preview.txt
-	@touch $@
-
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(BIN)/python
 	$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
 	$(PIP_INSTALL) --no-deps --editable .
-	@touch $(VENV)/.runtime $(VENV)/.preview $@
+	@touch $(VENV)/.runtime $@
 
 $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	$(PIP_INSTALL) --require-hashes -r requirements/bench.txt
@@ -71,7 +67,7 @@ typecheck: $(VENV)/.dev ## mypy --strict on the package, its benchmarks and scri
 	$(BIN)/mypy
 	$(BIN)/mypy benchmarks scripts
 
-demo: $(VENV)/.preview ## the whole pipeline against a simulated Shadowserver, in one command
+demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, in one command
 	$(BIN)/shadowserver-connector demo -o demo-output
 
 # Of what starts processes, these on the compiled build; large reports take pure Python minutes, so
@@ -139,11 +135,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 lock: $(VENV)/.dev ## write requirements/*.txt anew from pyproject.toml
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
-	$(COMPILE) pyproject.toml --extra preview -o requirements/preview.txt
-	$(COMPILE) pyproject.toml --extra preview --extra dask --group dev -o requirements/dev.txt
-	$(COMPILE) pyproject.toml --extra preview --extra dask --group dev --group bench \
+	$(COMPILE) pyproject.toml --extra dask --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra dask --group dev --group bench \
 		-o requirements/bench.txt
-	$(COMPILE) pyproject.toml --extra preview --extra dask --group dev --group mutation \
+	$(COMPILE) pyproject.toml --extra dask --group dev --group mutation \
 		-o requirements/mutation.txt
 	$(COMPILE) pyproject.toml requirements/pycti6.in -o requirements/pycti6.txt
 	$(COMPILE) --group build -c requirements/dev.txt -o requirements/build.txt

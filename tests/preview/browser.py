@@ -6,9 +6,12 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -30,19 +33,12 @@ _ARGUMENTS = (
 
 _PATIENCE = 60
 
-# Where a node of the graph stands in the window: its place in the plot's own units, converted.
-_PLACE_OF_NODE = """
-const plot = document.getElementById("graph");
-const {xaxis, yaxis} = plot._fullLayout;
-const box = plot.getBoundingClientRect();
-for (const trace of plot.data) {
-  const at = (trace.customdata || []).indexOf(arguments[0]);
-  if (at >= 0) {
-    return [box.left + xaxis._offset + xaxis.l2p(trace.x[at]),
-            box.top + yaxis._offset + yaxis.l2p(trace.y[at])].map(Math.round);
-  }
-}
-return null;
+# axe-core's rules for WCAG 2.1 A and AA, and its best practices.
+_AXE = """
+const done = arguments[arguments.length - 1];
+axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => done(violations.map(
+  ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.target).slice(0, 3)}`
+)), (error) => done([String(error)]));
 """
 
 
@@ -52,10 +48,12 @@ class Page:
     def __init__(self, driver: Chrome) -> None:
         self.driver = driver
 
-    def open(self, path: Path) -> None:
-        """Open a file and wait until it says that it is ready."""
+    def open(self, path: Path, state: str = "") -> None:
+        """Open a file, with what follows its path, and wait until it says that it is ready."""
         self.requests()
-        self.driver.get(path.as_uri())
+        self.complaints()
+        self.driver.get("about:blank")
+        self.driver.get(f"{path.as_uri()}{state}")
         self.wait("document.body.dataset.ready === 'yes'")
 
     def wait(self, condition: str) -> None:
@@ -85,8 +83,11 @@ class Page:
         return texts
 
     def click(self, selector: str) -> None:
-        """Click the first element that matches."""
-        self.one(selector).click()
+        """Click the first element that matches; what is drawn anew meanwhile is found anew."""
+        try:
+            self.one(selector).click()
+        except StaleElementReferenceException:
+            self.one(selector).click()
 
     def type(self, selector: str, text: str) -> None:
         """Type into a field in place of what is there."""
@@ -100,16 +101,36 @@ class Page:
 
     def click_node(self, stix_id: str) -> None:
         """Click where the graph draws an object."""
-        place = self.driver.execute_script(_PLACE_OF_NODE, stix_id)
-        assert place is not None, f"{stix_id} is not drawn"
-        move = ActionChains(self.driver)
-        move.w3c_actions.pointer_action.move_to_location(*place)
-        move.perform()
-        self.wait(
-            "(document.getElementById('graph')._hoverdata || [])"
-            f".some((point) => point.customdata === '{stix_id}')"
+        self.one(f'#graph [data-id="{stix_id}"] path').click()
+        self.wait(f"new URLSearchParams(location.hash.slice(1)).get('object') === '{stix_id}'")
+
+    def hash(self) -> dict[str, list[str]]:
+        """Return what the address bar holds behind the page's path."""
+        return parse_qs(self.driver.current_url.partition("#")[2])
+
+    def look(self, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
+        """Look at the page in a window of this size, and in this colour scheme."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
         )
-        ActionChains(self.driver).click().perform()
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+        )
+
+    def violations(self) -> list[str]:
+        """Return what axe-core says against the page as it is now."""
+        if not self.evaluate("typeof axe === 'object'"):
+            self.driver.execute_script(_axe_core())
+        found: list[str] = self.driver.execute_async_script(_AXE)
+        return found
+
+    def save_to(self, folder: Path) -> None:
+        """Let the browser save downloads into a folder."""
+        self.driver.execute_cdp_cmd(
+            "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder)}
+        )
 
     def facts(self, panel: str) -> dict[str, str]:
         """Return names and values in a panel of details."""
@@ -126,7 +147,7 @@ class Page:
             message["params"]["request"]["url"]
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
-            and not message["params"]["documentURL"].startswith("chrome:")
+            and not message["params"]["documentURL"].startswith(("chrome:", "about:"))
         ]
 
     def complaints(self) -> list[str]:
@@ -136,6 +157,10 @@ class Page:
     def _log(self, kind: str) -> list[dict[str, Any]]:
         entries: list[dict[str, Any]] = self.driver.get_log(kind)
         return entries
+
+
+def _axe_core() -> str:
+    return (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 @contextmanager

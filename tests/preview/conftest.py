@@ -1,8 +1,8 @@
-"""Reports to preview."""
+"""Reports to preview, and a browser to look at their page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,37 +11,48 @@ import pytest
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
+from tests.preview.browser import Page, chromium
 
 DAY = date(2024, 1, 31)
 
 MakeJob = Callable[..., Job]
 
 
+def write_job(
+    folder: Path,
+    report_type: str,
+    rows: Sequence[Sequence[str]] | int,
+    header: Sequence[str] = (),
+    name: str = "example",
+    *,
+    day: date = DAY,
+    hostile: bool = False,
+) -> Job:
+    """Write a report file: header and rows as given, or so many generated rows."""
+    path = folder / f"{day}-{report_type}-{name}.csv"
+    if isinstance(rows, int):
+        write_report(path, report_type, day, rows, with_hostile_cells=hostile)
+    else:
+        lines = [header, *rows]
+        text = "".join(
+            ",".join('"' + cell.replace('"', '""') + '"' for cell in line) + "\n" for line in lines
+        )
+        path.write_text(text, encoding="utf-8")
+    return path, ReportInfo(type=report_type, day=day, file=path.name, list=name)
+
+
 @pytest.fixture
 def make_job(tmp_path: Path) -> MakeJob:
-    """Return a function that writes a report file and returns the job for it.
+    """Return ``write_job`` for the test's own folder."""
 
-    It takes a report type, and either header and rows or a number of rows to generate.
-    """
-
-    def make(
-        report_type: str,
-        rows: Sequence[Sequence[str]] | int,
-        header: Sequence[str] = (),
-        name: str = "example",
-        *,
-        hostile: bool = False,
-    ) -> Job:
-        path = tmp_path / f"{DAY}-{report_type}-{name}.csv"
-        if isinstance(rows, int):
-            write_report(path, report_type, DAY, rows, with_hostile_cells=hostile)
-        else:
-            lines = [header, *rows]
-            text = "".join(
-                ",".join('"' + cell.replace('"', '""') + '"' for cell in line) + "\n"
-                for line in lines
-            )
-            path.write_text(text, encoding="utf-8")
-        return path, ReportInfo(type=report_type, day=DAY, file=path.name)
+    def make(*args: object, **named: object) -> Job:
+        return write_job(tmp_path, *args, **named)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One browser for all tests of the page."""
+    with chromium(tmp_path_factory.mktemp("profile")) as page:
+        yield page

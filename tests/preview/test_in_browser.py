@@ -1,221 +1,414 @@
+"""The page as a person uses it: findings, filters, address bar, files, keyboard."""
+
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.preview.page import write_page
-from tests.hostile.corpus import CELLS
-from tests.preview.browser import Page, chromium
-from tests.preview.conftest import MakeJob
+from tests.preview.browser import Page
+from tests.preview.conftest import write_job
 
 pytestmark = pytest.mark.integration
 
-MARKUP = (
-    "<script>window.broken = 1</script><img src=x onerror='window.broken = 1'>"
-    "<svg onload='window.broken = 1'><a href='https://example.org/'>a</a><b>b</b>"
-    "</script><!--<iframe src='https://example.org/'></iframe>"
-)
 HEADER = (
     *("timestamp", "severity", "ip", "port", "hostname", "tag"),
     *("asn", "as_name", "geo", "banner", "device_model"),
 )
-PLAIN = [
-    tuple(line.split(","))
-    for line in (
-        "2024-01-31 03:00:00,low,192.0.2.9,8080,c.example.com,http,64496,EX,AT,,",
-        "2024-01-31 01:00:00,critical,192.0.2.10,443,a.example.com,ssl,64497,EX,CH,,",
-        "2024-01-31 02:00:00,medium,198.51.100.1,21,b.example.com,ftp,64497,EX,CH,needle,",
-    )
+
+
+def row(time: str, severity: str, ip: str, port: str, *rest: str) -> tuple[str, ...]:
+    """Return a row of a scan; what is not said of it is empty."""
+    return (f"2024-01-31 {time}", severity, ip, port, *rest, *[""] * (len(HEADER) - 4 - len(rest)))
+
+
+TODAY = [
+    row("03:00:00", "low", "192.0.2.9", "8080", "c.example.com", "http", "64496", "EX", "AT"),
+    row("01:00:00", "critical", "192.0.2.10", "443", "a.example.com", "ssl", "64497", "EY", "CH"),
+    row("02:00:00", "medium", "198.51.100.1", "21", "", "ftp", "64497", "EY", "CH", "needle"),
+    row("02:30:00", "high", "192.0.2.10", "8443", "a.example.com", "ssl;cve-2024-3400", "64497"),
 ]
-HOSTILE = [
-    ("2024-01-31 00:00:00", "high", "192.0.2.1", cell, cell, cell, "64496", cell, cell, cell, cell)
-    for cell in (MARKUP, *CELLS.values())
+YESTERDAY = [
+    row("03:00:00", "low", "192.0.2.9", "8080", "c.example.com", "http", "64496", "EX", "AT"),
+    row("04:00:00", "high", "203.0.113.5", "22", "", "ssh", "64496", "EX", "AT"),
+    row("02:00:00", "medium", "198.51.100.1", "21", "", "ftp", "64497", "EY", "CH", "other"),
 ]
+ACCOUNTS = [
+    ("2024-01-31 05:00:00", "=cmd@example.org", "high", "redline"),
+    ("2024-01-31 05:10:00", "user@example.net", "high", "redline"),
+]
+SHOWN = "#findings tbody .row"
 
 Show = Callable[..., Page]
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """One browser for the tests of this module."""
-    with chromium(tmp_path_factory.mktemp("profile")) as page:
-        yield page
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two days of one scan, and of accounts."""
+    folder = tmp_path_factory.mktemp("reports")
+    yesterday = [(f"2024-01-30 {line[0][11:]}", *line[1:]) for line in YESTERDAY]
+    jobs = [
+        write_job(folder, "scan_ssl", yesterday, HEADER, day=date(2024, 1, 30)),
+        write_job(folder, "scan_ssl", TODAY, HEADER),
+        write_job(
+            folder, "compromised_account", ACCOUNTS, ("timestamp", "email", "severity", "infection")
+        ),
+    ]
+    page = folder / "page.html"
+    write_page(jobs, page, Options())
+    return page
 
 
 @pytest.fixture
-def show(browser: Page, make_job: MakeJob, tmp_path: Path) -> Iterator[Show]:
-    """Return a function that writes the page of a report and opens it.
+def show(browser: Page, path: Path) -> Iterator[Show]:
+    """Return a function that opens the page as the address says.
 
     Afterwards the browser must have asked for the page alone, and its console must be empty.
     """
     opened: list[str] = []
 
-    def open_page(*job: object) -> Page:
-        path = tmp_path / "page.html"
-        write_page([make_job(*job)], path, Options(relationships=None))
-        browser.complaints()
-        browser.open(path)
+    def open_page(state: str = "") -> Page:
+        browser.look()
+        browser.open(path, f"#{state}" if state else "")
         opened.append(path.as_uri())
         return browser
 
     yield open_page
-    assert browser.requests() == opened
+    asked = {url.partition("#")[0] for url in browser.requests() if not url.startswith("blob:")}
+    assert asked == set(opened)
     assert browser.complaints() == []
 
 
-def test_overview_draws_every_chart(show: Show) -> None:
-    """Each chart has its bars, and the reports are listed."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    charts = page.evaluate(
-        "Object.fromEntries([...document.querySelectorAll('figure')].map((figure) => "
-        "[figure.dataset.chart, figure.querySelectorAll('.point').length]))"
-    )
-    assert charts["time"] == 3 * 3  # three hours, three severities
-    assert (charts["severity"], charts["type"], charts["asn"]) == (3, 1, 2)
-    assert (charts["country"], charts["tag"]) == (2, 3)
-    assert charts["object"] > 5
-    assert len(page.texts("#reports tbody tr")) == 1
+def subjects(page: Page) -> list[str]:
+    """Return whose the findings in the table are."""
+    return page.texts(f"{SHOWN} .of-subject")
 
 
-def test_a_bar_leads_to_its_findings(show: Show) -> None:
-    """A click on a bar, or on its number, filters the table; the filter can be taken away."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.click("figure[data-chart=severity] summary")
-    page.click("figure[data-chart=severity] details button")
-    assert page.texts("#findings tbody .of-severity") == ["critical"]
+def test_the_first_screen_says_what_is_worst_and_what_to_do(show: Show) -> None:
+    """The worst host comes first, with since when and what to do, without scrolling."""
+    page = show()
+    first = page.texts("#worst tbody tr:first-child td")
+    assert first[0] == "critical"
+    assert first[1].startswith("192.0.2.10")
+    assert "AS64497" in first[2]
+    assert "1 other finding" in first[3]
+    assert first[4] == "2024-01-31"
+    assert first[5]
+    assert page.evaluate("document.querySelector('#worst tr:nth-child(5)') !== null")
+    bottom = "document.querySelector('#worst tbody tr').getBoundingClientRect().bottom"
+    assert page.evaluate(f"{bottom} < innerHeight")
+    # What is not reported any more comes last.
+    assert page.texts("#worst tbody tr:last-child td")[1].startswith("203.0.113.5")
+
+
+def test_every_chart_is_drawn(show: Show) -> None:
+    """Each facet has its bars, the time its axis, and the days what became of the findings."""
+    page = show()
+    assert len(page.texts("figure[data-chart=severity] li")) == 4
+    assert len(page.texts("figure[data-chart=type] li")) == 2
+    assert page.texts("figure[data-chart=time] svg title")
+    assert page.evaluate("document.querySelector('[data-chart=time] svg').ariaLabel !== ''")
+
+
+def test_a_bar_leads_to_all_of_its_findings(show: Show) -> None:
+    """A click on a bar shows as many findings as it says; the filter can be taken away."""
+    page = show()
+    page.click("figure[data-chart=severity] li:nth-child(1) button")
+    number = int(page.one("#matches").text.split()[0])
+    assert len(page.texts(SHOWN)) == number == 4
+    assert set(page.texts(f"{SHOWN} .of-severity")) == {"high"}
     page.click(".chip")
-    assert len(page.texts("#findings tbody tr")) == 3
+    assert page.one("#matches").text == "9 findings"
 
 
-def test_search_filters_the_table(show: Show) -> None:
-    """Words typed are looked for in all cells, those not in the table too."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.click("#tab-findings")
-    assert len(page.texts("#findings tbody tr")) == 3
+def test_search_looks_into_all_cells(show: Show) -> None:
+    """Words typed are looked for in all cells, those not in the table too; an empty answer says."""
+    page = show("tab=findings")
     page.type("#search", "NEEDLE ftp")
-    page.wait("document.querySelectorAll('#findings tbody tr').length === 1")
-    assert page.texts("#findings tbody .of-address") == ["198.51.100.1"]
-    assert page.one("#matches").text == "1 of 3 findings"
+    page.wait(f"document.querySelectorAll('{SHOWN}').length === 1")
+    assert subjects(page) == ["198.51.100.1"]
+    assert page.one("#matches").text == "1 of 9 findings"
     page.type("#search", "nowhere")
-    page.wait("document.querySelectorAll('#findings tbody tr').length === 0")
+    page.wait("document.querySelector('#table-empty button') !== null")
+    assert "No finding matches “nowhere”" in page.one("#table-empty").text
+    page.click("#table-empty button")
+    assert page.one("#matches").text == "9 findings"
+
+
+def test_facets_combine_and_count(show: Show) -> None:
+    """Keys of one facet are one or the other, facets all of them; counts follow."""
+    page = show("tab=findings")
+    page.click("#facets-toggle")
+    assert set(page.texts(".facet > summary")) >= {
+        *("Severity", "From day to day", "Type", "Day", "List", "Network", "Country", "Tag"),
+        *("CVE", "Port", "Malware or activity"),
+    }
+    page.click("[data-key='severity=high']")
+    page.click("[data-key='severity=critical']")
+    assert page.one("#matches").text == "5 of 9 findings"
+    # The facet's own counts are those that a further choice would give.
+    assert page.texts("[data-facet=severity] .facet-number") == ["4", "1", "2", "2"]
+    page.click("[data-facet=asn] summary")
+    page.wait("document.querySelector('[data-key=\"asn=64497\"]') !== null")
+    page.click("[data-key='asn=64497']")
+    assert sorted(subjects(page)) == ["192.0.2.10", "192.0.2.10"]
+    assert page.texts("[data-facet=severity] .facet-number") == ["1", "1", "2"]
+    page.click("#facets .close")
+    assert not page.one("#facets").is_displayed()
+
+
+def test_a_facet_with_many_keys_can_be_searched(show: Show) -> None:
+    """CVEs, ports and the rest are filters too; a host's subject is no facet of the panel."""
+    page = show("tab=findings")
+    page.click("#facets-toggle")
+    page.click("[data-facet=cve] summary")
+    page.wait("document.querySelector('[data-facet=cve] input') !== null")
+    page.click("[data-key='cve=CVE-2024-3400']")
+    assert subjects(page) == ["192.0.2.10"]
+    assert not page.all("[data-facet=subject]")
+
+
+def test_a_span_of_time_is_chosen_by_dragging_and_by_keyboard(show: Show) -> None:
+    """Dragging across bars filters by their time, as the two fields do."""
+    page = show()
+    svg = page.one("figure[data-chart=time] svg")
+    page.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", svg)
+    width = svg.size["width"]
+    drag = ActionChains(page.driver)
+    drag.move_to_element_with_offset(svg, -30, -20).click_and_hold()
+    drag.move_to_element_with_offset(svg, -int(width / 2) + 60, -20).release().perform()
+    page.wait("location.hash.includes('time=')")
+    assert page.one("#matches").text == "3 of 9 findings"
+    page.click(".chip")
+    option = "#charts select[data-span=from] option:nth-child(27)"
+    assert page.one(option).text == "2024-01-31 02:00"
+    page.driver.execute_script(
+        "const field = document.querySelector('#charts select[data-span=from]');"
+        "field.selectedIndex = 26; field.dispatchEvent(new Event('change'));"
+    )
+    assert page.one("#matches").text == "5 of 9 findings"
 
 
 def test_sorting_orders_the_table(show: Show) -> None:
-    """A heading sorts by its column, once more the other way round; the worst come first."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.click("#tab-findings")
-    assert page.texts("#findings tbody .of-severity") == ["critical", "medium", "low"]
+    """A heading sorts by its column, once more the other way round; empty cells stay last."""
+    page = show("tab=findings&type=scan_ssl&day=2024-01-31")
+    assert page.texts(f"{SHOWN} .of-severity") == ["critical", "high", "medium", "low"]
     page.click("[data-sort=port]")
-    assert page.texts("#findings tbody .number:nth-child(5)") == ["21", "443", "8080"]
+    assert page.texts(f"{SHOWN} .of-port") == ["21", "443", "8080", "8443"]
     page.click("[data-sort=port]")
-    assert page.texts("#findings tbody .number:nth-child(5)") == ["8080", "443", "21"]
-    page.click("[data-sort=address]")
-    assert page.texts("#findings tbody .of-address") == ["192.0.2.9", "192.0.2.10", "198.51.100.1"]
-    assert page.one("th[aria-sort=ascending]").text.startswith("Address")
+    assert page.texts(f"{SHOWN} .of-port") == ["8443", "8080", "443", "21"]
+    page.click("[data-sort=name]")
+    names = ["a.example.com", "a.example.com", "c.example.com", ""]
+    assert page.texts(f"{SHOWN} .of-name") == names
+    page.click("[data-sort=name]")
+    assert page.texts(f"{SHOWN} .of-name") == [*reversed(names[:3]), ""]
+    page.click("[data-sort=subject]")
+    assert subjects(page) == ["192.0.2.9", "192.0.2.10", "192.0.2.10", "198.51.100.1"]
+    assert page.one("th[aria-sort=ascending]").text.startswith("Of")
+
+
+def test_rows_without_an_address_say_whose_they_are(show: Show) -> None:
+    """An account stands in the column where others have their address."""
+    page = show("tab=findings&type=compromised_account")
+    assert sorted(subjects(page)) == ["=cmd@example.org", "user@example.net"]
+    assert page.texts(f"{SHOWN} .of-malware") == ["redline", "redline"]
+
+
+def test_the_address_bar_holds_the_view(show: Show) -> None:
+    """Back and reload keep tab, filters, sort and choice; the address can be passed on."""
+    page = show("tab=findings")
+    page.click("[data-sort=port]")
+    page.click("#facets-toggle")
+    page.click("[data-key='type=scan_ssl']")
+    page.click(f"{SHOWN}:nth-of-type(2)")
+    page.wait("document.querySelector('#finding .facts') !== null")
+    address = page.hash()
+    assert address["tab"] == ["findings"]
+    assert address["type"] == ["scan_ssl"]
+    assert address["sort"] == ["port"]
+    chosen = page.one("#finding h2").text
+    page.driver.refresh()
+    page.wait("document.querySelector('#finding .facts') !== null")
+    assert page.one("#finding h2").text == chosen
+    assert page.one("#matches").text == "7 of 9 findings"
+    assert page.one("th[aria-sort=ascending]").text.startswith("Port")
+    page.driver.back()
+    page.wait("!location.hash.includes('row=')")
+    page.driver.back()
+    page.wait("!location.hash.includes('type=')")
+    page.wait("document.getElementById('matches').textContent === '9 findings'")
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "tab=nowhere&sort=-nothing&row=99999&time=a~b&severity=odd",
+        "%%%&row=-1&host=%3Cscript%3E&tab=hosts&time=9~1",
+        "tab=graph&object=none",
+    ],
+)
+def test_whatever_the_address_holds_there_is_a_view(show: Show, state: str) -> None:
+    """A damaged or foreign address shows what it can."""
+    page = show(state)
+    assert page.evaluate("document.querySelector('[role=tabpanel]:not([hidden])') !== null")
 
 
 def test_the_table_works_by_keyboard(show: Show) -> None:
-    """Tabs, rows and details are reached without a mouse."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.evaluate("document.getElementById('tab-overview').focus()")
+    """Tabs, rows and details are reached without a mouse; Esc closes and the row has the focus."""
+    page = show()
+    page.driver.execute_script("document.getElementById('tab-hosts').focus()")
     page.press(Keys.ARROW_RIGHT)
-    assert page.one("#findings-view").is_displayed()
-    page.evaluate("document.querySelector('#findings tbody tr').focus()")
-    page.press(Keys.ARROW_DOWN, Keys.ENTER)
-    assert page.facts("#finding")["IP"] == "198.51.100.1"
+    page.wait("document.activeElement.id === 'tab-findings'")
+    page.driver.execute_script(f"document.querySelector('{SHOWN}').focus()")
+    page.press(Keys.END)
+    page.wait("document.activeElement.dataset.index === '8'")
+    page.press(Keys.HOME, Keys.ARROW_DOWN, Keys.ENTER)
+    page.wait("document.querySelector('#finding .facts') !== null")
+    page.press(Keys.ESCAPE)
+    page.wait("document.querySelector('#finding .facts') === null")
+    assert page.evaluate("document.activeElement.dataset.index") == "1"
 
 
-def test_a_click_on_a_node_shows_its_properties(show: Show) -> None:
-    """The graph starts at the report; a node clicked shows its properties and its neighbours."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.click("#tab-graph")
-    assert page.facts("#object")["type"] == "report"
-    page.type("#jump", "192.0.2.10")
-    page.press(Keys.ENTER)
-    address = page.facts("#object")["id"]
-    page.click("#back")
-    page.click_node(address)
-    page.wait(f"document.querySelector('#object').textContent.includes('{address}')")
-    assert page.facts("#object")["value"] == "192.0.2.10"
-    assert any("AS64497" in text for text in page.texts("#object li"))
-    page.click("#back")
-    assert page.facts("#object")["type"] == "report"
+def test_details_do_not_move_the_row(show: Show) -> None:
+    """What was clicked stays under the pointer, in a window of any width."""
+    page = show("tab=findings")
+    top = f"Math.round(document.querySelectorAll('{SHOWN}')[5].getBoundingClientRect().top)"
+    for width in (1440, 900):
+        page.look(width)
+        before = page.evaluate(top)
+        page.all(SHOWN)[5].click()
+        page.wait("document.querySelector('#finding .facts') !== null")
+        assert page.evaluate(top) == before
+        page.press(Keys.ESCAPE)
+        page.wait("document.querySelector('#finding .facts') === null")
 
 
-def test_search_jumps_to_an_object(show: Show) -> None:
-    """An object is found by its value and shown; the way there needs no mouse."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.click("#tab-graph")
-    page.type("#jump", "b.example")
-    page.press(Keys.ARROW_DOWN, Keys.ENTER)
-    facts = page.facts("#object")
-    assert (facts["type"], facts["value"]) == ("domain-name", "b.example.com")
+def test_what_is_shown_is_saved(show: Show, tmp_path: Path) -> None:
+    """CSV and JSON hold the findings that match, whole; no cell is a formula in a spreadsheet."""
+    page = show("tab=findings&type=compromised_account&sort=subject")
+    page.save_to(tmp_path)
+    page.click("#save-json")
+    page.click("#save-csv")
+    for name in ("findings.json", "findings.csv"):
+        _wait_for(page, tmp_path / f"shadowserver-{name}")
+    records = json.loads((tmp_path / "shadowserver-findings.json").read_text(encoding="utf-8"))
+    assert [record["email"] for record in records] == [line[1] for line in ACCOUNTS]
+    assert records[0]["report_type"] == "compromised_account"
+    with (tmp_path / "shadowserver-findings.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["email"] for line in lines] == ["'=cmd@example.org", "user@example.net"]
 
 
-def test_a_relationship_is_an_object_too(show: Show) -> None:
-    """The list of neighbours leads to the relationship itself, with its properties."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.click("#tab-graph")
-    page.type("#jump", "192.0.2.10")
-    page.press(Keys.ENTER)
-    page.click("#object li .faint")
-    facts = page.facts("#object")
-    assert facts["type"] == "relationship"
-    assert "192.0.2.10" in facts["source_ref"] + facts["target_ref"]
+def _wait_for(page: Page, file: Path) -> None:
+    for _ in range(200):
+        if file.exists() and file.stat().st_size:
+            return
+        page.driver.execute_async_script("setTimeout(arguments[0], 50)")
+    raise AssertionError(f"{file.name} was not saved")
 
 
-def test_a_finding_leads_into_the_graph(show: Show) -> None:
-    """From a finding one gets to its address in the graph."""
-    page = show("scan_ssl", PLAIN, HEADER)
-    page.click("#tab-findings")
-    page.click("#findings tbody tr")
-    page.click("#finding .action")
-    assert page.facts("#object")["value"] == "192.0.2.10"
+def test_cells_rows_and_objects_are_copied(show: Show) -> None:
+    """Each has a button; what it gives the clipboard is the value itself."""
+    page = show("tab=findings&sort=port&type=scan_ssl&day=2024-01-31")
+    page.driver.execute_script(
+        "window.copied = []; navigator.clipboard.writeText = async (t) => {copied.push(t)}"
+    )
+    page.click(SHOWN)
+    page.wait("document.querySelector('#finding .facts') !== null")
+    page.click("#finding [aria-label='Copy: IP']")
+    page.click("#finding .actions button:nth-of-type(3)")
+    page.click("#finding .actions .to-graph")
+    page.wait("document.querySelector('#object .copy') !== null")
+    page.click("#object .copy")
+    page.wait("copied.length === 3")
+    cell, whole, stix = page.evaluate("copied")
+    assert cell == "198.51.100.1"
+    assert json.loads(whole)["banner"] == "needle"
+    assert json.loads(stix)["value"] == "198.51.100.1"
 
 
-def test_hostile_cells_stay_text(show: Show) -> None:
-    """Markup in cells is shown as it is everywhere; it makes no element and runs nothing."""
-    page = show("scan_ssl", HOSTILE, HEADER)
-    page.click("#tab-findings")
-    assert MARKUP in page.texts("#findings tbody .of-hostname")
-    page.type("#search", "window.broken")
-    page.wait("document.querySelectorAll('#findings tbody tr').length === 1")
-    page.click("#findings tbody tr")
-    assert MARKUP in page.facts("#finding").values()
-    page.click("#finding .action")
-    page.type("#jump", "script onload")
-    assert any(MARKUP[:25] in text for text in page.texts("#hits li"))
-    page.press(Keys.ENTER)
-    assert any(MARKUP[:25] in text for text in page.texts("#object dd"))
-    for _ in range(3):
-        page.click("#expand")
-    assert any("<script>" in text for text in page.texts("#graph text"))
-    assert page.evaluate("window.broken") is None
-    elements = "img, iframe, object, embed, a[href], b, link, [onerror], [onload]"
-    assert page.all(elements) == []
-    assert page.evaluate("document.scripts.length") == 5
+def test_days_are_compared(show: Show) -> None:
+    """New, changed, still there and gone: as chart over the days, filter and column."""
+    page = show()
+    numbers = {
+        line.split("|")[0]: line.split("|")[1:]
+        for line in page.evaluate(
+            "[...document.querySelectorAll('[data-chart=status] tbody tr')]"
+            ".map((line) => [...line.children].map((cell) => cell.textContent).join('|'))"
+        )
+    }
+    assert numbers == {
+        "of the first day": ["3", "2"],
+        "new": ["0", "2"],
+        "changed": ["0", "1"],
+        "still there": ["0", "1"],
+        "not reported any more": ["", "1"],
+    }
+    page = show("tab=findings&status=gone")
+    assert subjects(page) == ["203.0.113.5"]
+    assert page.texts(f"{SHOWN} .of-status") == ["not since 2024-01-31"]
+    page = show("tab=findings&status=changed")
+    assert page.texts(f"{SHOWN} .of-status") == ["changed"]
+    page.click(SHOWN)
+    page.wait("document.querySelector('#finding .days') !== null")
+    assert page.texts("#finding .days li") == [
+        "2024-01-30: of the first day",
+        "2024-01-31: changed",
+    ]
 
 
-def test_ten_thousand_findings_are_usable(show: Show) -> None:
-    """A page with as many findings as it takes loads, searches, sorts and shows its graph."""
-    page = show("scan_ssl", 10_000)
-    page.click("#tab-findings")
-    assert page.one("#matches").text == "10,000 findings"
-    assert len(page.texts("#findings tbody tr")) == 100
-    page.click("#last")
-    assert page.one("#pages").text == "Page 100 of 100"
-    page.click("[data-sort=address]")
-    address = page.texts("#findings tbody .of-address")[0]
-    page.type("#search", address)
-    page.wait("document.getElementById('matches').textContent.includes(' of 10,000')")
-    assert all(address in text for text in page.texts("#findings tbody .of-address"))
-    page.click("#findings tbody tr")
-    page.click("#finding .action")
-    assert page.facts("#object")["value"] == address
-    for _ in range(3):
-        page.click("#expand")
-    assert 10 < page.evaluate("document.querySelectorAll('#graph .point').length") < 2_000
+def test_a_host_shows_all_that_is_known_of_it(show: Show) -> None:
+    """From the first screen to its services, weaknesses, advice, findings and Notes."""
+    page = show()
+    page.click("#worst .link.host")
+    page.wait("document.querySelector('#host .facts') !== null")
+    assert page.hash()["host"] == ["192.0.2.10"]
+    facts = page.facts("#host")
+    assert facts["Network"].startswith("AS64497")
+    assert facts["CVE"] == "CVE-2024-3400"
+    assert facts["Port"] == "443, 8443"
+    assert page.texts("#host .todo li")
+    assert len(page.texts("#host .host-findings li")) == 2
+    page.click("#host .notes summary")
+    page.wait("document.querySelector('#host .notes article') !== null")
+    assert "192.0.2.10" in page.texts("#host .notes article h4")[0]
+    assert page.texts("#host .notes strong")
+    assert "8443" in page.texts("#host .notes td")
+    page.click("#host .actions button")
+    assert set(subjects(page)) == {"192.0.2.10"}
+
+
+def test_hosts_are_listed_the_worst_first(show: Show, tmp_path: Path) -> None:
+    """Each with its findings by type, first and last time; the list is saved as it is shown."""
+    page = show("tab=hosts&type=scan_ssl")
+    lines = page.texts("#hosts .row .of-subject")
+    assert lines == ["192.0.2.10", "198.51.100.1", "192.0.2.9", "203.0.113.5"]
+    assert page.texts("#hosts .row .of-types")[0] == "scan_ssl (2)"
+    assert page.texts("#hosts .row .of-first") == ["2024-01-31", *["2024-01-30"] * 3]
+    assert page.texts("#hosts .row .of-last")[3] == "2024-01-30, not since"
+    page.save_to(tmp_path)
+    page.click("#save-json")
+    _wait_for(page, tmp_path / "shadowserver-hosts.json")
+    saved = json.loads((tmp_path / "shadowserver-hosts.json").read_text(encoding="utf-8"))
+    assert [host["host"] for host in saved] == lines
+    assert saved[3]["still_reported"] == "no"
+
+
+def test_the_host_of_every_finding_is_one_click_away(show: Show) -> None:
+    """From the details of a row to its host, and back."""
+    page = show("tab=findings&type=compromised_account&sort=subject")
+    page.click(SHOWN)
+    page.wait("document.querySelector('#finding .facts') !== null")
+    page.click("#finding .actions button")
+    page.wait("document.querySelector('#host .facts') !== null")
+    assert page.one("#host h2").text == "=cmd@example.org"
+    page.driver.back()
+    page.wait("document.getElementById('findings-view').hidden === false")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.preview.page_data import collect, fair_shares
+from shadowserver_connector.preview.page_data import PageData, collect, fair_shares
 from shadowserver_connector.preview.table_rows import MAX_CELL
 from shadowserver_connector.report.info import ReportInfo
 from tests.preview.conftest import DAY, MakeJob
@@ -26,69 +28,93 @@ ROWS = (
 )
 
 
-def ids(objects: bytes) -> set[str]:
-    """Return the ids in a JSON array of objects."""
-    return {stix["id"] for stix in orjson.loads(objects)}
+def field(model: PageData, name: str) -> list[str]:
+    """Return the values of a field, one a finding."""
+    coded = model.findings.fields[name]
+    values = list(coded.values)
+    return [values[number] for number in coded.at]
 
 
-def test_charts_count_every_finding(make_job: MakeJob) -> None:
-    """Charts count severities, types, ASNs, countries, tags, CVEs and hours over all rows."""
-    model = collect([make_job("scan_ssl", ROWS, HEADER)], Options())
-    charts = model.overview["charts"]
-    assert [row[0::2] for row in charts["type"]] == [["scan_ssl", 4]]
-    assert dict(row[0::2] for row in charts["severity"])["high"] == 2
-    assert sum(row[2] for row in charts["severity"]) == 4
-    assert charts["asn"] == [["64496", "AS64496", 2], ["64497", "AS64497", 1]]
-    assert [row[0::2] for row in charts["country"]] == [["AT", 1], ["CH", 1]]
-    assert [row[0::2] for row in charts["tag"]] == [
-        ["ssl", 2],
-        ["http", 1],
-    ]
-    assert charts["cve"] == [["CVE-2024-3400", "CVE-2024-3400", 1]]
-    assert charts["time"]["unit"] == "hour"
-    assert charts["time"]["keys"] == ["2024-01-31T00", "2024-01-31T01", "2024-01-31T02"]
-    assert charts["time"]["series"]["high"] == [0, 1, 1]
-
-
-def test_many_hours_are_drawn_as_days(make_job: MakeJob) -> None:
-    """More hours than there is room for bars become days, more days months."""
-    rows = [
-        (f"2024-01-{day:02d} {hour:02d}:00:00", "192.0.2.1")
-        for day in range(1, 11)
-        for hour in range(24)
-    ]
-    time = collect([make_job("special", rows, ("timestamp", "ip"))], Options()).overview["charts"][
-        "time"
-    ]
-    assert time["unit"] == "day"
-    assert len(time["keys"]) == 10
-    assert sum(map(sum, time["series"].values())) == 240
+def cells_of(model: PageData, place: int = 0, group: int = 0) -> dict[str, str]:
+    """Return the cells of a row of a group, by column."""
+    plain = model.findings.groups()[group].plain()
+    found = {}
+    for (name, *_), column in zip(plain["columns"], plain["cells"], strict=True):
+        at = column["a"][place] if "a" in column else place if "n" not in column else 0
+        found[name] = column["v"][at]
+    return found
 
 
 def test_findings_carry_what_they_are_filtered_by(make_job: MakeJob) -> None:
     """A finding has its number, severity, time, ASN, country, tags, CVEs and cells."""
     model = collect([make_job("scan_ssl", ROWS, HEADER)], Options())
-    report = model.findings[0]
-    number, severity, time, asn, country, tags, cves, cells = report["rows"][0]
-    assert (number, severity, time, asn, country) == (
-        1,
-        "high",
-        "2024-01-31T01:00:00.000Z",
-        "64496",
-        "AT",
+    findings = model.findings
+    assert list(findings.numbers) == [1, 2, 3, 4]
+    assert field(model, "severity")[:3] == ["high", "low", "high"]
+    assert field(model, "asn") == ["64496", "64496", "64497", ""]
+    assert field(model, "country") == ["AT", "CH", "", ""]
+    assert field(model, "subject") == [f"192.0.2.{number}" for number in (1, 2, 3, 4)]
+    assert field(model, "port")[:2] == ["443", "80"]
+    assert {("ssl",), ("http",)} <= set(findings.sets["tags"].values)
+    assert ("CVE-2024-3400",) in findings.sets["cves"].values
+    day = datetime(2024, 1, 31, tzinfo=UTC).timestamp()
+    assert list(findings.seconds) == [day + 3600, day + 5400, day + 7200, day]
+    assert cells_of(model)["ip"] == "192.0.2.1"
+    assert cells_of(model, 1)["hostname"] == "host.example.com"
+
+
+@pytest.mark.parametrize(
+    ("report_type", "row", "subject"),
+    [
+        ("compromised_account", {"email": "user@example.org"}, "user@example.org"),
+        ("ransomware_victim", {"entity_name": "Example Ltd"}, "Example Ltd"),
+        ("malware_url", {"url": "http://example.org/a"}, "http://example.org/a"),
+        ("malware_url", {"url": "http://example.org/a", "ip": "192.0.2.7"}, "192.0.2.7"),
+    ],
+)
+def test_a_row_without_an_address_has_a_subject(
+    make_job: MakeJob, report_type: str, row: dict[str, str], subject: str
+) -> None:
+    """An account, a victim or a URL stands where other rows have their address."""
+    header = ("timestamp", *row)
+    job = make_job(report_type, [("2024-01-31 00:00:00", *row.values())], header)
+    assert field(collect([job], Options()), "subject") == [subject]
+
+
+def test_several_days_are_compared_as_the_history_compares_them(make_job: MakeJob) -> None:
+    """New, changed, still there and gone; of the first day, and of one day alone, nothing."""
+
+    def row(number: int, tag: str = "ssl") -> tuple[str, ...]:
+        return ("2024-01-31 00:00:00", "low", f"192.0.2.{number}", "443", "", "", tag, "")
+
+    first = make_job("scan_ssl", [row(1), row(2), row(3)], HEADER, day=date(2024, 1, 30))
+    second = make_job("scan_ssl", [row(1), row(2, "tls"), row(4)], HEADER)
+    alone = make_job("scan_ssh", [row(9)], HEADER)
+    other_list = make_job("scan_ssl", [row(3)], HEADER, "other")
+    # In whatever order they are given.
+    model = collect([alone, second, other_list, first], Options())
+    said = list(
+        zip(field(model, "subject"), field(model, "verdict"), field(model, "gone"), strict=True)
     )
-    assert (tags, cves) == (("ssl",), ("CVE-2024-3400",))
-    named = dict(zip((name for name, _ in report["columns"]), cells, strict=True))
-    assert named["ip"] == cells[report["at"]["address"]] == "192.0.2.1"
-    assert cells[report["at"]["port"]] == "443"
-    assert report["rows"][3][2] == "2024-01-31T00:00:00.000Z"
+    assert said == [
+        ("192.0.2.1", "", ""),
+        ("192.0.2.2", "", ""),
+        ("192.0.2.3", "", "2024-01-31"),
+        ("192.0.2.9", "", ""),
+        ("192.0.2.1", "recurring", ""),
+        ("192.0.2.2", "changed", ""),
+        ("192.0.2.4", "new", ""),
+        ("192.0.2.3", "", ""),
+    ]
+    number = dict(zip(range(8), model.findings.finding, strict=True))
+    assert number[0] == number[4] != 0
+    assert number[3] == number[7] == 0
 
 
 def test_empty_columns_are_left_out(make_job: MakeJob) -> None:
     """A column that is empty in all findings takes no room in the page."""
     model = collect([make_job("scan_ssl", [("192.0.2.1", "")], ("ip", "hostname"))], Options())
-    assert [name for name, _ in model.findings[0]["columns"]] == ["ip"]
-    assert "hostname" not in model.findings[0]["at"]
+    assert list(cells_of(model)) == ["ip"]
 
 
 def test_secrets_are_masked(make_job: MakeJob) -> None:
@@ -99,18 +125,31 @@ def test_secrets_are_masked(make_job: MakeJob) -> None:
         ("timestamp", "email", "password"),
     )
     model = collect([job], Options())
-    assert MASK in model.findings[0]["rows"][0][-1]
-    assert b"hunter2!" not in orjson.dumps(model.findings) + model.objects.encoded()
+    assert cells_of(model)["password"] == MASK
+    everything = orjson.dumps([model.findings.table(), model.findings.groups()[0].plain()])
+    assert b"hunter2!" not in everything + model.objects.encoded()
 
 
 def test_long_cells_are_cut(make_job: MakeJob) -> None:
     """A cell of a megabyte takes a bounded part of the page, and says how long it is."""
     job = make_job("scan_ssl", [("192.0.2.1", "A" * 1_000_000)], ("ip", "banner"))
     model = collect([job], Options())
-    cell = max(model.findings[0]["rows"][0][-1], key=len)
+    cell = cells_of(model)["banner"]
     assert len(cell) < MAX_CELL + 50
     assert cell.endswith("(1000000 characters)")
     assert len(model.objects.encoded()) < 100_000
+
+
+def test_many_long_cells_are_cut_shorter(
+    make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the page holds a lot of text, it takes less of each further cell."""
+    monkeypatch.setattr("shadowserver_connector.preview.table_rows._ROOM", 3_000)
+    rows = [(f"192.0.2.{number}", f"{number}" * 2_000) for number in range(1, 9)]
+    model = collect([make_job("scan_ssl", rows, ("ip", "banner"))], Options())
+    lengths = [len(cells_of(model, place)["banner"]) for place in range(8)]
+    assert lengths[0] == 2_000
+    assert all(length < 300 for length in lengths[2:])
 
 
 def test_objects_are_those_of_the_conversion(make_job: MakeJob) -> None:
@@ -149,40 +188,45 @@ def test_the_file_itself_stays_outside(make_job: MakeJob) -> None:
     assert artifact["hashes"]["SHA-256"]
 
 
-def test_findings_are_bounded(make_job: MakeJob) -> None:
-    """Table and graph hold no more findings than asked for; each report has its fair share."""
-    jobs = [make_job("scan_ssl", 400), make_job("scan_rdp", 30), make_job("scan_ssh", 200)]
-    model = collect(jobs, Options(), most=130)
-    assert [len(report["rows"]) for report in model.findings] == [50, 30, 50]
-    assert [report["shown"] for report in model.overview["reports"]] == [50, 30, 50]
-    assert model.overview["shown"] == 130
-    assert model.overview["findings"] == 630
-    assert sum(row[2] for row in model.overview["charts"]["severity"]) == 630
+def test_the_page_holds_the_worst_findings(make_job: MakeJob) -> None:
+    """Where there is no room for all, the lower severities go short, each report fairly."""
+
+    def rows(high: int, low: int) -> list[tuple[str, str]]:
+        return [("low", "192.0.2.1")] * low + [("high", "192.0.2.2")] * high
+
+    header = ("severity", "ip")
+    jobs = [make_job("scan_ssl", rows(5, 40), header), make_job("scan_rdp", rows(3, 4), header)]
+    model = collect(jobs, Options(), most=20)
+    assert [report["shown"] for report in model.overview["reports"]] == [7, 13]
+    assert Counter(field(model, "severity")) == {"high": 8, "low": 12}
+    assert (model.overview["shown"], model.overview["findings"]) == (20, 52)
+
+
+def test_objects_are_bounded(make_job: MakeJob) -> None:
+    """The graph has the objects of some findings, of each report; the table has all findings."""
+    jobs = [make_job("scan_ssl", 200), make_job("scan_rdp", 30)]
+    model = collect(jobs, Options(), drawn=60)
+    assert (model.overview["drawn"], model.overview["shown"]) == (60, 230)
     notes = [o for o in orjson.loads(model.objects.encoded()) if o["type"] == "note"]
-    # A host's findings have one Note.
-    assert 100 < len({note["id"] for note in notes}) == len(notes) <= 130
+    assert 40 < len(notes) <= 60
 
 
 def test_a_part_is_converted_as_the_whole_would_be(make_job: MakeJob) -> None:
     """What is shown of a large report has one Note a host, as OpenCTI would get it."""
-    job = make_job("scan_ssl", 1_500)
-    model = collect([job], Options(), most=300)
+    model = collect([make_job("scan_ssl", 1_500)], Options(), most=300, drawn=300)
     part = orjson.loads(model.objects.encoded())
     notes = [stix["abstract"] for stix in part if stix["type"] == "note"]
-    hosts = {
-        row[-1][model.findings[0]["at"]["address"]].lower() for row in model.findings[0]["rows"]
-    }
-    assert len(notes) == len(hosts) < 300
+    assert 0 < len(notes) < 300
 
 
 def test_what_the_settings_leave_out_is_counted(make_job: MakeJob) -> None:
-    """Rows below the wanted severity are in no chart, but the report says how many there are."""
+    """Rows below the wanted severity are nowhere, but the report says how many there are."""
     options = Options(min_severity="high")
     model = collect([make_job("scan_ssl", ROWS, HEADER)], options)
     report = model.overview["reports"][0]
     assert report["rows"] == report["findings"] + report["filtered"] == 4
-    assert {row[0] for row in model.overview["charts"]["severity"]} <= {"high", "critical"}
-    assert len(model.findings[0]["rows"]) == report["findings"]
+    assert set(field(model, "severity")) <= {"high", "critical"}
+    assert len(model.findings) == report["findings"]
 
 
 def test_a_bad_report_does_not_stop_the_others(make_job: MakeJob, tmp_path: Path) -> None:
@@ -225,5 +269,6 @@ def test_shares_are_fair(wanted: list[int], most: int) -> None:
 def test_every_kind_of_report_has_a_page(make_job: MakeJob, report_type: str) -> None:
     """Reports without addresses, with several, and about URLs give findings and objects."""
     model = collect([make_job(report_type, 20)], Options())
-    assert len(model.findings[0]["rows"]) == 20
-    assert len(ids(model.objects.encoded())) > 20
+    assert len(model.findings) == 20
+    assert all(field(model, "subject"))
+    assert len(orjson.loads(model.objects.encoded())) > 20

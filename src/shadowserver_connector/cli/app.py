@@ -136,12 +136,12 @@ def preview(
     files: Files,
     page: Annotated[Path, typer.Option("--html", help="Page to write; it needs no network.")],
     most: Annotated[
-        int, typer.Option("--max-findings", min=1, help="Findings in its table and graph.")
-    ] = 10_000,
+        int, typer.Option("--max-findings", min=1, help="Findings in it, the worst ones.")
+    ] = 100_000,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Write one HTML page: charts, a table of findings, and the STIX graph to click through."""
+    """Write one HTML page: worst hosts, charts, all findings, and the STIX graph."""
     from shadowserver_connector.cli.file_commands import preview as command
     from shadowserver_connector.settings.settings import conversion_options
 

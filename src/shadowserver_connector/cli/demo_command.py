@@ -13,7 +13,6 @@ from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.cli.console import err, progress
 from shadowserver_connector.cli.file_commands import show
-from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.downloads import completed, downloads
@@ -28,7 +27,6 @@ from shadowserver_connector.sink.directory import original_file
 _KEY: Final = "simulated-key"
 _SECRET: Final = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
 _THREADS: Final = 8
-_SHOWN: Final = 2_000
 _OPTIONS: Final = Options(create_incident=True)
 
 
@@ -52,11 +50,8 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
     ):
         results = _run(api, store, folder)
     code = show(results, folder, as_json=as_json)
-    try:
-        found = f"A page to look at: {_preview(results, folder)}"
-    except SettingsError as error:  # the demonstration is whole without its page
-        found = f"No page to look at: {error}"
-    err.print(found, markup=False, soft_wrap=True)
+    page = _preview(results, folder)
+    err.print(f"A page to look at: {page}", markup=False, soft_wrap=True)
     return code
 
 
@@ -67,7 +62,7 @@ def _preview(results: Sequence[Outcome | Failure], folder: Path) -> Path:
     jobs = [(original_file(folder, outcome.info), outcome.info) for outcome in outcomes]
     with progress() as bar:
         task = bar.add_task("drawing the preview", total=2 * len(jobs))
-        write_page(jobs, page, _OPTIONS, most=_SHOWN, advance=lambda: bar.advance(task))
+        write_page(jobs, page, _OPTIONS, advance=lambda: bar.advance(task))
     return page
 
 

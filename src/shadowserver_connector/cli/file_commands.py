@@ -313,8 +313,8 @@ def preview(
 ) -> int:
     """Write the page of files, folders and archives; return the exit code.
 
-    ``most`` findings at most stand in its table and graph. No page is written where there is no
-    report that can be read.
+    ``most`` findings at most are in it, the worst ones. No page is written where there is no report
+    that can be read.
     """
     if page.is_dir():
         raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")

@@ -1,8 +1,10 @@
-"""Reports as one HTML page that needs no network: charts, findings, and the STIX graph.
+"""Reports as one HTML page that needs no network: hosts, findings, charts, and the STIX graph.
 
-counts      the pass over all findings: what the charts show, in bounded memory
-page        one HTML file with everything in it: data, styles, scripts, and nothing fetched from
-            anywhere
-page_data   from reports on disk to the data of the page, in memory bounded by the findings shown
-table_rows  the findings of the page's table, and what they are counted and filtered by
+columns       columns whose values stand once, packed for the page
+over_time     the reports of several days against each other
+page          one HTML file with everything in it: data, style, script, and nothing fetched from
+              anywhere
+page_data     from reports on disk to the data of the page, in memory bounded by the findings shown
+stix_objects  the STIX objects of the page, each once
+table_rows    the findings of the page, and what they are counted and filtered by
 """

@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import hashlib
-import importlib
 import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
-from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Job
+from shadowserver_connector.preview.columns import packed, packed_list
 from shadowserver_connector.preview.page_data import MAX_FINDINGS, PageData, collect
 
 SCRIPTS: Final = (
     "data.js",
-    "objects.js",
+    "elements.js",
+    "store.js",
+    "view.js",
+    "virtual.js",
+    "export.js",
     "charts.js",
-    "table.js",
-    "layout.js",
+    "facets.js",
+    "findings.js",
+    "objects.js",
+    "markdown.js",
     "details.js",
+    "hosts.js",
+    "layout.js",
     "graph.js",
+    "overview.js",
     "page.js",
 )
-"""Our own scripts, in the order in which they build on each other."""
+"""The scripts, in the order in which they build on each other."""
 
 # In JSON these stand only inside of strings, where their escapes mean the same. Without them no
 # data can end the script element that it is in, nor open a comment.
@@ -55,11 +60,11 @@ class WrittenPage:
     """Bytes."""
     reports: int
     findings: int
-    """All that the charts count."""
+    """All that the reports have, but for what settings leave out."""
     shown: int
-    """Those in table and graph."""
+    """Those in the page."""
     objects: int
-    """Different STIX objects in the graph."""
+    """Different STIX objects in the page."""
     failures: tuple[Failure, ...]
 
 
@@ -74,14 +79,12 @@ def write_page(
     """Write the page of some reports; the same reports and options give the same bytes.
 
     See ``collect`` for what it holds and for ``advance``. The file appears whole or not at all,
-    and not where no report could be read. Raises ``SettingsError`` where the library that draws
-    is not installed, and ``OSError`` where a disk fails.
+    and not where no report could be read. Raises ``OSError`` where a disk fails.
     """
-    library = _library()
     model = collect(jobs, options, most=most, advance=advance)
     size = 0
     if model.overview["reports"]:
-        content = render(model, library)
+        content = render(model)
         size = len(content)
         _write(page, content)
     return WrittenPage(
@@ -95,21 +98,22 @@ def write_page(
     )
 
 
-def render(model: PageData, library: str) -> bytes:
-    """Return the page; ``library`` is the text of plotly.js."""
+def render(model: PageData) -> bytes:
+    """Return the page."""
     assets = files("shadowserver_connector.preview") / "assets"
-    own = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    own = f'(() => {{\n"use strict";\n{own}\n}})();'
+    script = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    script = f'(() => {{\n"use strict";\n{script}\n}})();'
     style = (assets / "page.css").read_text(encoding="utf-8")
+    objects, uuids = model.objects.packed()
     parts = {
-        "policy": _policy(library, own).encode(),
+        "policy": _policy(script, style).encode(),
         "style": style.encode(),
-        "licence": escape(_licence()).encode(),
         "overview": _json(orjson.dumps(model.overview)),
-        "findings": _packed(orjson.dumps(model.findings)),
-        "objects": _packed(model.objects.encoded()),
-        "library": library.encode(),
-        "script": own.encode(),
+        "table": packed(orjson.dumps(model.findings.table())),
+        "cells": packed_list(group.plain() for group in model.findings.groups()),
+        "objects": objects,
+        "uuids": uuids,
+        "script": script.encode(),
     }
     page = (assets / "page.html").read_bytes()
     pieces = page.split(b"%%")
@@ -125,43 +129,16 @@ def _json(data: bytes) -> bytes:
     return data
 
 
-def _packed(data: bytes) -> bytes:
-    """Return data for the page to unpack: a fifth of its size, as findings are alike."""
-    return base64.b64encode(gzip.compress(data, mtime=0))
-
-
-def _policy(*scripts: str) -> str:
-    """Return the Content-Security-Policy: these scripts, and no request at all."""
-    # The library writes styles of its own. No style can do more than look odd: all that it could
-    # load is forbidden.
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()) for text in scripts)
-    allowed = " ".join(f"'sha256-{digest.decode()}'" for digest in digests)
+def _policy(script: str, style: str) -> str:
+    """Return the Content-Security-Policy: this script, this style, and no request at all."""
     return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
 
 
-def _library() -> str:
-    try:
-        # By name: the package is an optional one, and has no types.
-        text: str = importlib.import_module("plotly.offline").get_plotlyjs()
-    except ImportError:
-        raise SettingsError("the preview needs plotly; install it: pip install plotly") from None
-    if "</script" in text.lower():
-        raise SettingsError("this plotly cannot stand inside of a page; install another version")
-    return text
-
-
-def _licence() -> str:
-    """Return the text of the library's licence, to be kept with each copy of the library."""
-    try:
-        package = distribution("plotly")
-    except PackageNotFoundError:
-        return ""
-    names = package.metadata.get_all("License-File") or []
-    texts = (package.read_text(f"licenses/{name}") for name in names)
-    return "\n".join(text for text in texts if text)
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _write(page: Path, content: bytes) -> None:

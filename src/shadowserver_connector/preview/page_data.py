@@ -8,83 +8,44 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from shadowserver_connector import __version__
-from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.tags import RANK, SEVERITIES
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
+from shadowserver_connector.mapping.planning.row_statistics import RowFilter
+from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.counts import Counts, ReportCounts, count_report
-from shadowserver_connector.preview.table_rows import read_findings
+from shadowserver_connector.preview.over_time import DaysCompared, days_compared
+from shadowserver_connector.preview.stix_objects import ObjectsById
+from shadowserver_connector.preview.table_rows import Findings
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.report_files import unreadable
+from shadowserver_connector.report.table import open_table
 
-MAX_TEXT: Final = 4_000
-"""Characters of one property that the page holds."""
+MAX_FINDINGS: Final = 100_000
+"""Findings in the page, the worst ones where there are more."""
 
-
-class ObjectsById:
-    """Collects objects chunk by chunk; a further copy adds to the first, as in OpenCTI."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, bytes] = {}
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def add(self, chunk: Chunk) -> None:
-        for encoded in chunk.objects:
-            stix_id, body = encoded.id, encoded.json
-            known = self._known.get(stix_id)
-            if known is None:
-                self._known[stix_id] = body if len(body) <= MAX_TEXT else _shortened(body)
-            elif known != body:
-                self._known[stix_id] = _united(known, body)
-
-    def by_type(self) -> list[list[str | int]]:
-        """Return ``[type, type, number]`` of each STIX type, largest first."""
-        types = Counter(stix_id.partition("--")[0] for stix_id in self._known)
-        ranked = sorted(types.items(), key=lambda item: (-item[1], item[0]))
-        return [[name, name, number] for name, number in ranked]
-
-    def encoded(self) -> bytes:
-        """Return a JSON array of all objects, in the order in which they came."""
-        return b"[" + b",\n".join(self._known.values()) + b"]"
+MAX_DRAWN: Final = 20_000
+"""Findings whose STIX objects are in the page: from each report its fair share, from the top."""
 
 
-def _shortened(body: bytes) -> bytes:
-    stix = orjson.loads(body)
-    if stix["type"] == "artifact" and "payload_bin" in stix:
-        # The original file itself; the page shows what is in it.
-        stix["payload_bin"] = f"({len(stix['payload_bin'])} characters, left out of this page)"
-    for name, value in stix.items():
-        if isinstance(value, str) and len(value) > MAX_TEXT:
-            stix[name] = f"{value[:MAX_TEXT]} … ({len(value)} characters)"
-    return orjson.dumps(stix)
+@dataclass(frozen=True, slots=True)
+class ReportRows:
+    """What became of the rows of one report; ``rows == kept + filtered + cut``."""
 
-
-def _united(known: bytes, body: bytes) -> bytes:
-    """Return the later copy, its lists united with the earlier one's, its time span widened."""
-    earlier: dict[str, Any] = orjson.loads(known)
-    later: dict[str, Any] = orjson.loads(_shortened(body))
-    for name, value in earlier.items():
-        if isinstance(value, list):
-            strings = [*value, *later.get(name, [])]
-            if all(isinstance(item, str) for item in strings):
-                later[name] = list(dict.fromkeys(strings))
-        elif name == "first_observed":
-            later[name] = min(value, later[name])
-        elif name == "last_observed":
-            later[name] = max(value, later[name])
-    return orjson.dumps(later)
-
-
-MAX_FINDINGS: Final = 10_000
-"""Findings in the page's table and graph; its charts count all."""
-
-Counted = tuple[Path, ReportInfo, ReportCounts]
+    path: Path
+    info: ReportInfo
+    type: ReportType
+    rows: int
+    kept: Counter[str]
+    """By severity."""
+    filtered: int
+    cut: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +53,8 @@ class PageData:
     """What the page is made of."""
 
     overview: dict[str, Any]
-    """Reports, totals and charts."""
-    findings: list[dict[str, Any]]
-    """By report, as ``read_findings`` returns them."""
+    """Reports and totals."""
+    findings: Findings
     objects: ObjectsById
     failures: tuple[Failure, ...]
 
@@ -104,43 +64,51 @@ def collect(
     options: Options,
     *,
     most: int = MAX_FINDINGS,
+    drawn: int = MAX_DRAWN,
     advance: Callable[[], object] = lambda: None,
 ) -> PageData:
     """Read and convert reports; ``advance`` is called twice for each.
 
-    The charts count every finding. Table and graph hold ``most`` findings at most: where there
-    are more, each report has its fair share, from its first row on. A report that cannot be read
-    is among the failures, and the others go on. Raises ``OSError`` where a disk fails.
+    The page holds ``most`` findings at most. Where there are more, it holds the worst ones; of the
+    severity for which there is no room for all, each report has its fair share, from its first row
+    on. The STIX objects are those of ``drawn`` findings. A report that cannot be read is among the
+    failures, and the others go on. Raises ``OSError`` where a disk fails.
     """
     # A page is passed on more easily than a platform is opened: links that open without
     # credentials stay out of it.
     options = replace(options, link_download=False)
-    counts = Counts()
-    counted, failures = _counted(jobs, options, counts, advance)
-    shares = fair_shares([report.kept for _, _, report in counted], most)
-    objects = ObjectsById()
-    findings: list[dict[str, Any]] = []
-    for (path, info, _), share in zip(counted, shares, strict=True):
-        if share:
-            cut = replace(options, max_findings=share)
-            findings.append(read_findings(path, info, cut))
-            convert_report(path, info, cut, objects.add)
-        else:
-            findings.append({"columns": [], "at": {}, "rows": []})
-        advance()
+    # Days in their order, as the history has them.
+    jobs = sorted(jobs, key=lambda job: (job[1].day, job[1].type, job[1].list, job[1].file))
+    counted, failures = _counted(jobs, options, advance)
+    shares = worst_first([report.kept for report in counted], most)
+    kept = [report.kept.total() for report in counted]
+    findings, objects = Findings(), ObjectsById()
+    reports: list[dict[str, Any]] = []
+    to_draw = fair_shares(kept, drawn)
+    with days_compared(jobs, sum(report.rows for report in counted)) as days:
+        for report, share, drawn_of in zip(counted, shares, to_draw, strict=True):
+            before = len(findings)
+            group = _read_findings(report, options, share, findings, days)
+            if drawn_of:
+                cut = replace(options, max_findings=drawn_of)
+                convert_report(report.path, report.info, cut, objects.add)
+            reports.append(_report(report, len(findings) - before, group))
+            advance()
+        findings.finish(days)
     return PageData(
         overview={
             "program": f"shadowserver-connector {__version__}",
             "marking": options.marking,
-            "reports": [
-                _report(info, report, share)
-                for (_, info, report), share in zip(counted, shares, strict=True)
-            ],
+            "reports": reports,
+            "types": {report.type.name: _type(report.type) for report in counted},
+            "countries": {
+                code: parse_country(code).name for code in findings.fields["country"].values if code
+            },
             "failed": [[failure.info.file, failure.reason] for failure in failures],
-            "findings": counts.severities.total(),
-            "shown": sum(shares),
+            "findings": sum(kept),
+            "shown": len(findings),
+            "drawn": sum(to_draw),
             "objects": len(objects),
-            "charts": {**counts.charts(), "object": objects.by_type()},
         },
         findings=findings,
         objects=objects,
@@ -159,14 +127,25 @@ def fair_shares(wanted: Sequence[int], most: int) -> list[int]:
     return shares
 
 
+def worst_first(kept: Sequence[Counter[str]], most: int) -> list[Counter[str]]:
+    """Share ``most`` out by severity, the highest first, fairly where there is no room for all."""
+    shares: list[Counter[str]] = [Counter() for _ in kept]
+    left = most
+    for severity in reversed(SEVERITIES):
+        for index, share in enumerate(fair_shares([each[severity] for each in kept], left)):
+            shares[index][severity] = share
+            left -= share
+    return shares
+
+
 def _counted(
-    jobs: Sequence[Job], options: Options, counts: Counts, advance: Callable[[], object]
-) -> tuple[list[Counted], list[Failure]]:
-    counted: list[Counted] = []
+    jobs: Sequence[Job], options: Options, advance: Callable[[], object]
+) -> tuple[list[ReportRows], list[Failure]]:
+    counted: list[ReportRows] = []
     failures: list[Failure] = []
     for path, info in jobs:
         try:
-            counted.append((path, info, count_report(path, info, options, counts)))
+            counted.append(_count(path, info, options))
         except (SkippableError, NotReadyError) as error:
             failures.append(Failure(info, str(error)))
             advance()
@@ -179,17 +158,80 @@ def _counted(
     return counted, failures
 
 
-def _report(info: ReportInfo, report: ReportCounts, shown: int) -> dict[str, Any]:
+def _count(path: Path, info: ReportInfo, options: Options) -> ReportRows:
+    warnings = ParseWarnings(info.file)
+    kept: Counter[str] = Counter()
+    with open_table(path, warnings) as table:
+        plan = compile_for(table.header, info, options)
+        selection = RowFilter(plan, warnings)
+        for number, row in table.rows():
+            severity = selection.keep(number, row)
+            if severity is not None:
+                kept[severity] += 1
+    return ReportRows(
+        path=path,
+        info=info,
+        type=plan.context.report_type,
+        rows=selection.kept + selection.filtered + selection.cut,
+        kept=kept,
+        filtered=selection.filtered,
+        cut=selection.cut,
+    )
+
+
+def _read_findings(
+    report: ReportRows,
+    options: Options,
+    share: Counter[str],
+    findings: Findings,
+    days: DaysCompared,
+) -> int:
+    """Add a report's findings, so many of each severity; return the number of their group."""
+    info = report.info
+    warnings = ParseWarnings(info.file)
+    left = share.copy()
+    verdicts = days.verdicts(report.path, info)
+    concerned = days.concerns(info)
+    catalogue = load_catalogue()
+    with open_table(report.path, warnings) as table:
+        plan = compile_for(table.header, info, options)
+        columns = [catalogue.column(info.type, name) for name in table.header]
+        identify = compile_finding_identifier(catalogue, report.type, columns).read
+        selection = RowFilter(plan, warnings)
+        add = findings.reader(plan)
+        for number, row in table.rows():
+            severity = selection.keep(number, row)
+            place = None
+            if severity is not None and left[severity]:
+                left[severity] -= 1
+                place = len(findings)
+                add(number, severity, row, verdicts[number - 1] if verdicts else "")
+            if concerned:
+                days.add(info, identify(row).key, place)
+        return findings.group_of(plan).number
+
+
+def _report(report: ReportRows, shown: int, group: int) -> dict[str, Any]:
     return {
-        "file": info.file,
-        "type": info.type,
-        "day": info.day.isoformat(),
-        "title": report.title,
-        "about": report.about,
-        "severity": report.severity,
+        "file": report.info.file,
+        "type": report.type.name,
+        "day": report.info.day.isoformat(),
+        "list": report.info.list,
+        "severity": max(report.kept, key=RANK.__getitem__, default=SEVERITIES[0]),
         "rows": report.rows,
-        "findings": report.kept,
+        "findings": report.kept.total(),
         "filtered": report.filtered,
         "cut": report.cut,
         "shown": shown,
+        "group": group,
+    }
+
+
+def _type(report_type: ReportType) -> dict[str, str]:
+    return {
+        "title": report_type.title,
+        "short": report_type.short,
+        "about": report_type.about,
+        "todo": report_type.todo,
+        "page": report_type.page,
     }

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.catalogue import IDENTITY, Column
+from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.tags import find_cves, split_tags
-from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.mapping.planning.row_statistics import RowFilter
 from shadowserver_connector.mapping.texts.markdown import MASK
-from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import ParseWarnings
-from shadowserver_connector.report.table import open_table
+from shadowserver_connector.preview.columns import Coded
+from shadowserver_connector.preview.over_time import DaysCompared
 
 _REMEMBERED_LENGTH: Final = 200
 Value = TypeVar("Value")
@@ -114,59 +112,177 @@ _cves = _remembered(find_cves)
 MAX_CELL: Final = 2_000
 """Characters of one cell that the page holds."""
 
+_ROOM: Final = 64_000_000
+_CROWDED_CELL: Final = 200
+"""Characters of a cell, once the page holds ``_ROOM`` characters of different cells."""
 
-def read_findings(path: Path, info: ReportInfo, options: Options) -> dict[str, Any]:
-    """Return the findings of a report under these options, ``max_findings`` of them at most.
+_SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "hostname", "text")
+"""Roles of the cell that says of whom a row is; the first that has one counts."""
 
-    ``columns`` are ``[name, title]``, only those with a value in one of the findings; ``at``
-    says which of them the table shows; ``rows`` are
-    ``[row number, severity, time, asn, country, tags, cves, cells]``.
+FIELDS: Final = (
+    *("severity", "subject", "port", "name", "asn", "country"),
+    *("malware", "verdict", "gone"),
+)
+"""What the table shows and is filtered by, one text a finding; ``SETS`` are tuples of texts."""
+SETS: Final = ("tags", "cves")
+
+
+class Findings:
+    """All findings of the page, as columns: what they are filtered by, and their cells by header.
+
+    Reports of the same type and header are a group; what their cells have in common stands once.
     """
-    warnings = ParseWarnings(info.file)
-    with open_table(path, warnings) as table:
-        plan = compile_for(table.header, info, options)
-        selection = RowFilter(plan, warnings)
-        read = facet_reader(plan)
-        rows: list[list[Any]] = []
-        for number, row in table.rows():
-            severity = selection.keep(number, row)
-            if severity is not None:
-                rows.append([number, severity, *read(row), _cells(plan, row)])
-            if len(rows) == options.max_findings:
-                break
-    return _packed(plan, rows)
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Coded[str]] = {name: Coded() for name in FIELDS}
+        self.sets: dict[str, Coded[tuple[str, ...]]] = {name: Coded() for name in SETS}
+        self.numbers = array("I")
+        """Of the rows in their files, from 1."""
+        self.seconds = array("q")
+        """Since 1970."""
+        self.finding = array("I")
+        """The same number for the rows of one finding on several days; 0 where there is one day."""
+        self.as_names: dict[str, str] = {}
+        """ASN -> the first name that a row gives it."""
+        self._groups: dict[tuple[str, tuple[str, ...]], _Group] = {}
+        self._spent = 0
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def group_of(self, plan: Plan) -> _Group:
+        """Return the group that the rows of a report with this plan belong to."""
+        key = (plan.context.report_type.name, tuple(column.name for column in plan.columns))
+        if key not in self._groups:
+            self._groups[key] = _Group(len(self._groups), plan)
+        return self._groups[key]
+
+    def reader(self, plan: Plan) -> Callable[[int, str, Row, str], None]:
+        """Return what adds a row: number, severity, cells, verdict."""
+        group = self.group_of(plan)
+        primary = plan.context.report_type.primary
+        facets = facet_reader(plan)
+        subject = subject_reader(plan)
+        fields, sets = self.fields, self.sets
+        read_port = cell_reader(plan, "port", primary)
+        read_name = cell_reader(plan, "hostname", primary)
+        read_malware = cell_reader(plan, "malware")
+        read_activity = cell_reader(plan, "activity")
+        read_as_name = cell_reader(plan, "as_name", primary)
+
+        def add(number: int, severity: str, row: Row, verdict: str) -> None:
+            time, asn, country, tags, cves = facets(row)
+            self.numbers.append(number)
+            self.seconds.append(_seconds(time))
+            self.finding.append(0)
+            values = (severity, subject(row), read_port(row), read_name(row), asn, country)
+            malware = read_malware(row) or read_activity(row)
+            for name, value in zip(FIELDS, (*values, malware, verdict, ""), strict=True):
+                fields[name].add(value)
+            sets["tags"].add(tags)
+            sets["cves"].add(cves)
+            if asn and (as_name := read_as_name(row)):
+                self.as_names.setdefault(asn, as_name[:80])
+            self._spent += group.add(row, MAX_CELL if self._spent < _ROOM else _CROWDED_CELL)
+
+        return add
+
+    def finish(self, days: DaysCompared) -> None:
+        """Add what the days say of each other, when all rows are there."""
+        gone = self.fields["gone"]
+        for place, day in days.gone():
+            gone.at[place] = gone.values.setdefault(day, len(gone.values))
+        for place, number in days.numbers():
+            self.finding[place] = number
+
+    def table(self) -> dict[str, Any]:
+        """Return what the table shows and is filtered by."""
+        return {
+            **{name: coded.plain() for name, coded in self.fields.items()},
+            **{name: coded.plain() for name, coded in self.sets.items()},
+            "number": self.numbers.tolist(),
+            "seconds": self.seconds.tolist(),
+            "finding": self.finding.tolist(),
+            "as_names": self.as_names,
+        }
+
+    def groups(self) -> list[_Group]:
+        """Return the groups in the order of their numbers."""
+        return list(self._groups.values())
 
 
-def _cells(plan: Plan, row: list[str]) -> list[str]:
-    cells = [cell if len(cell) <= MAX_CELL else _cut(cell) for cell in row]
-    for index, column in enumerate(plan.columns):
-        if column.role == "secret" and cells[index]:
-            cells[index] = MASK
-    return cells
+class _Group:
+    """The cells of all reports with one type and header."""
+
+    def __init__(self, number: int, plan: Plan) -> None:
+        self.number = number
+        self._columns = plan.columns
+        self._cells: list[Coded[str]] = [Coded() for _ in plan.columns]
+        self._masked = {at for at, column in enumerate(plan.columns) if column.role == "secret"}
+
+    def add(self, row: Row, longest: int) -> int:
+        """Add the cells of a row; return the characters that this takes."""
+        taken = 0
+        for at, coded in enumerate(self._cells):
+            cell = row[at]
+            if len(cell) > longest:
+                cell = f"{cell[:longest]} … ({len(cell)} characters)"
+            if at in self._masked and cell:
+                cell = MASK
+            if coded.add(cell):
+                taken += len(cell)
+        return taken
+
+    def plain(self) -> dict[str, Any]:
+        """Return columns and cells; columns that are empty in all rows take no room."""
+        order = sorted(
+            range(len(self._columns)), key=lambda index: (self._columns[index].order, index)
+        )
+        used = [index for index in order if any(self._cells[index].values)]
+        return {
+            "columns": [
+                [column.name, column.title or column.name, column.role, column.party]
+                for column in (self._columns[index] for index in used)
+            ],
+            "cells": [self._cells[index].plain() for index in used],
+        }
 
 
-def _cut(cell: str) -> str:
-    return f"{cell[:MAX_CELL]} … ({len(cell)} characters)"
+def cell_reader(plan: Plan, role: str, party: str = "") -> Callable[[Row], str]:
+    """Return what reads the cell of a role; nothing where there is none, or it says none."""
+    at = first_column(plan.columns, role, party)
+    if at is None:
+        return lambda row: ""
+    return lambda row: "" if is_empty(role, row[at]) else row[at].strip()[:MAX_FIELD]
 
 
-def _packed(plan: Plan, rows: list[list[Any]]) -> dict[str, Any]:
-    """Leave out the columns that are empty in all rows."""
-    width = len(plan.columns)
-    ordered = sorted(range(width), key=lambda index: (plan.columns[index].order, index))
-    used = [index for index in ordered if any(row[-1][index] for row in rows)]
-    for row in rows:
-        row[-1] = [row[-1][index] for index in used]
-    columns = plan.columns
-    primary = plan.context.report_type.primary
-    shown = {
-        "address": plan.statistics.host,
-        "port": first_column(columns, "port", primary),
-        "hostname": first_column(columns, "hostname", primary),
-    }
-    return {
-        "columns": [
-            [columns[index].name, columns[index].title or columns[index].name] for index in used
-        ],
-        "at": {name: used.index(index) for name, index in shown.items() if index in used},
-        "rows": rows,
-    }
+MAX_FIELD: Final = 300
+"""Characters of a cell in the table."""
+
+
+def subject_reader(plan: Plan) -> Callable[[Row], str]:
+    """Return what tells of whom a row is: its address, or else its URL, account or name."""
+    catalogue = load_catalogue()
+    report_type = plan.context.report_type
+    host = plan.statistics.host
+    candidates = [
+        (_SUBJECTS.index(column.role), index, column.role)
+        for index, column in enumerate(plan.columns)
+        if column.role in _SUBJECTS and catalogue.part(report_type, column) == IDENTITY
+    ]
+    ordered = [(index, role) for _, index, role in sorted(candidates)]
+    if host is not None:
+        ordered.insert(0, (host, "ip"))
+
+    def read(row: Row) -> str:
+        for index, role in ordered:
+            if not is_empty(role, row[index]):
+                return row[index].strip()[:MAX_FIELD]
+        return ""
+
+    return read
+
+
+@lru_cache(maxsize=16_384)
+def _seconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp())

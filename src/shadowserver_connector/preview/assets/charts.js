@@ -1,215 +1,230 @@
-// The overview: totals, charts by plotly.js, and the reports.
+// Charts: bars that lead to their findings, and bars over time of which a span can be chosen.
 
-const CHARTS = [
-  ["time", "Findings over time", "wide"],
-  ["severity", "By severity", ""],
-  ["type", "By report type", ""],
-  ["asn", "By autonomous system", ""],
-  ["country", "By country", ""],
-  ["tag", "Top tags", ""],
-  ["cve", "Top CVEs", ""],
-  ["object", "STIX objects in the graph, by type", ""],
-];
+const BARS = 8;
+const MOST_BINS = 124;
+const CHART_HEIGHT = 150;
+const AXIS = { left: 44, right: 8, top: 8, bottom: 22 };
+const HOUR = 3600;
+const DAY = 24 * HOUR;
 
-const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, showLink: false };
-const ROW = 22;
-
-function chartLayout(extra) {
-  const text = colour("text");
-  return {
-    font: { family: "system-ui, sans-serif", size: 12, color: text },
-    paper_bgcolor: "rgba(0,0,0,0)",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    margin: { t: 6, r: 44, b: 28, l: 8 },
-    hoverlabel: { bgcolor: colour("raised"), bordercolor: colour("line"), font: { color: text } },
-    showlegend: false,
-    dragmode: false,
-    ...extra,
-  };
+function figure(name, title, ...children) {
+  return element("figure", { "data-chart": name }, element("figcaption", {}, title), ...children);
 }
 
-function drawBars(box, name, rows, choose) {
-  const colours = rows.map(([key]) =>
-    name === "severity" ? colour(key) : name === "object" ? typeColour(key) : colour("accent"),
-  );
-  const trace = {
-    type: "bar",
-    orientation: "h",
-    y: rows.map((_, index) => index),
-    x: rows.map((row) => row[2]),
-    text: rows.map((row) => count(row[2])),
-    textposition: "outside",
-    cliponaxis: false,
-    hoverinfo: "text",
-    hovertext: rows.map(([, text, number]) => `${label(text, 200)}: ${count(number)}`),
-    marker: { color: colours },
-  };
-  const layout = chartLayout({
-    height: rows.length * ROW + 14,
-    bargap: 0.3,
-    margin: { t: 4, r: 56, b: 6, l: 8 },
-    xaxis: { visible: false, fixedrange: true, rangemode: "tozero" },
-    yaxis: {
-      automargin: true,
-      autorange: "reversed",
-      fixedrange: true,
-      tickmode: "array",
-      tickvals: rows.map((_, index) => index),
-      ticktext: rows.map(([, text]) => `${label(text, 34)} `),
-    },
-  });
-  Plotly.newPlot(box, [trace], layout, CONFIG);
-  if (choose) box.on("plotly_click", ({ points }) => choose(rows[points[0].pointIndex]));
-}
-
-function drawTime(box, { unit, keys, series }, choose) {
-  const moments = keys.map((key) => (unit === "hour" ? `${key}:00` : key));
-  const traces = Object.entries(series).map(([severity, numbers]) => ({
-    type: "bar",
-    name: severity,
-    x: moments,
-    y: numbers,
-    marker: { color: colour(severity) },
-    hovertemplate: `%{x}: %{y} ${severity}<extra></extra>`,
-  }));
-  const layout = chartLayout({
-    height: 230,
-    barmode: "stack",
-    bargap: 0.15,
-    showlegend: true,
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "reversed" },
-    margin: { t: 30, r: 12, b: 40, l: 48, autoexpand: false },
-    xaxis: { fixedrange: true, type: unit === "hour" || unit === "day" ? "date" : "category" },
-    yaxis: { fixedrange: true, gridcolor: colour("line"), rangemode: "tozero" },
-  });
-  Plotly.newPlot(box, traces, layout, CONFIG);
-  box.on("plotly_click", ({ points }) => {
-    const key = keys[points[0].pointIndex];
-    choose([key, key.replace("T", " ") + (unit === "hour" ? "h" : "")]);
-  });
-}
-
-// The numbers behind a chart, for keyboards and screen readers.
-function numbersOf(rows, choose) {
-  const lines = rows.map((row) =>
-    element(
-      "tr",
+// A facet's largest keys; a bar filters by its key and shows the findings.
+function barChart(facet) {
+  const filters = new Map([...view.filters].filter(([name]) => name !== facet.name));
+  const counts = countKeys(facet, filters.size === view.filters.size ? foundRows() : matching(asked(), facet.name));
+  const largest = counts[0]?.[1] ?? 1;
+  const bars = counts.slice(0, BARS).map(([key, number]) => {
+    const bar = element("span", { class: `bar ${facet.name === "severity" ? key : ""}`, style: { width: `${(100 * number) / largest}%` } });
+    const chosen = view.filters.get(facet.name)?.has(key) ?? false;
+    return element(
+      "li",
       {},
       element(
-        "th",
-        { scope: "row" },
-        choose ? element("button", { class: "link", on: { click: () => choose(row) } }, row[1]) : row[1],
+        "button",
+        { type: "button", class: "bar-line", "aria-pressed": String(chosen), on: { click: () => go({ tab: "findings", filters: only(facet.name, key), row: null }) } },
+        element("span", { class: "bar-name" }, label(facet.labelOf(key), 46)),
+        element("span", { class: "bar-number" }, count(number)),
+        element("span", { class: "track" }, bar),
       ),
-      element("td", {}, count(row[2])),
-    ),
-  );
-  return element(
-    "details",
-    {},
-    element("summary", {}, "Numbers"),
-    element("table", { class: "plain" }, element("tbody", {}, ...lines)),
-  );
-}
-
-function timeRows({ keys, series }) {
-  return keys.map((key, index) => [
-    key,
-    key.replace("T", " ") + (key.length === 13 ? "h" : ""),
-    Object.values(series).reduce((sum, numbers) => sum + numbers[index], 0),
-  ]);
-}
-
-function drawCharts(filterBy) {
-  const boxes = CHARTS.flatMap(([name, title, width]) => {
-    const data = overview.charts[name];
-    const rows = name === "time" ? timeRows(data) : data;
-    if (!rows.length) return [];
-    const choose = name === "object" ? null : ([key, text]) => filterBy(name, key, text);
-    const box = element("div", { class: "plot", "aria-hidden": "true" });
-    const figure = element(
-      "figure",
-      { class: width, "data-chart": name },
-      element("figcaption", {}, title),
-      box,
-      numbersOf(rows, choose),
     );
-    byId("charts").append(figure);
-    return [() => (name === "time" ? drawTime(box, data, choose) : drawBars(box, name, rows, choose))];
   });
-  boxes.forEach((draw) => draw());
+  const more = counts.length > BARS ? element("p", { class: "faint" }, `and ${count(counts.length - BARS)} more, in the filters`) : "";
+  return figure(facet.name, facet.title, element("ol", { class: "bars" }, ...bars), more);
 }
 
-function showTotals() {
-  const { reports, findings: all, objects, failed } = overview;
-  const days = [...new Set(reports.map((report) => report.day))].sort();
-  const types = new Set(reports.map((report) => report.type)).size;
-  const first = days[0];
-  const last = days.at(-1);
-  const span = first === last ? first : `${first} to ${last}`;
-  byId("covered").textContent = `${plural(reports.length, "report")}, ${span}`;
-  byId("marking").textContent = overview.marking;
-  byId("program").textContent = `Written by ${overview.program}`;
-  const severe = SEVERITIES.slice(3).reduce((sum, name) => sum + severityTotal(name), 0);
-  const totals = [
-    ["Findings", all],
-    ["High or critical", severe],
-    ["Report types", types],
-    ["STIX objects in the graph", objects],
-    ...(failed.length ? [["Reports that failed", failed.length]] : []),
-  ];
-  byId("totals").append(
-    ...totals.map(([name, number]) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, count(number))),
-    ),
-  );
-}
+// ---- Time
 
-function severityTotal(severity) {
-  const row = overview.charts.severity.find(([key]) => key === severity);
-  return row ? row[2] : 0;
-}
-
-function showNotice() {
-  const sentences = [];
-  if (overview.shown < overview.findings) {
-    sentences.push(
-      `The charts count all ${count(overview.findings)} findings. The table and the graph hold ` +
-        `${count(overview.shown)} of them, each report's first ones; the list of reports says how many.`,
-    );
+// Bins of equal unit that cover the findings; a single one has its whole day around it.
+function timeBins(rows) {
+  let [from, to] = [Infinity, -Infinity];
+  for (const row of rows) {
+    from = Math.min(from, store.seconds[row]);
+    to = Math.max(to, store.seconds[row]);
   }
-  const left = overview.reports.reduce((sum, report) => sum + report.filtered + report.cut, 0);
-  if (left) sentences.push(`The settings leave out ${plural(left, "row")}.`);
-  for (const [file, reason] of overview.failed) sentences.push(`Failed: ${file}: ${reason}`);
-  const notice = byId("notice");
-  notice.hidden = !sentences.length;
-  notice.textContent = sentences.join("\n");
+  if (from > to) return [];
+  const day = Math.floor(from / DAY) * DAY;
+  const end = (Math.floor(to / DAY) + 1) * DAY;
+  if ((end - day) / HOUR <= MOST_BINS) return steps(day, end, HOUR, (at) => readableTime(at).slice(0, 13) + ":00");
+  if ((end - day) / DAY <= MOST_BINS) return steps(day, end, DAY, readableDay);
+  const months = calendar(from, to, 1);
+  return months.length <= MOST_BINS ? months : calendar(from, to, 12);
 }
 
-function showReports(filterBy) {
-  const headings = ["Day", "Report", "Severity", "Rows", "Findings", "Shown", "File"];
-  const rows = overview.reports.map((report) =>
+function steps(from, to, step, name) {
+  const bins = [];
+  for (let at = from; at < to; at += step) bins.push({ from: at, to: at + step, name: name(at) });
+  return bins;
+}
+
+function calendar(from, to, months) {
+  const start = new Date(from * 1000);
+  const bins = [];
+  for (let step = 0; ; step += months) {
+    const month = months === 12 ? 0 : start.getUTCMonth();
+    const [begin, end] = [step, step + months].map((add) => Date.UTC(start.getUTCFullYear(), month + add) / 1000);
+    if (begin > to) return bins;
+    bins.push({ from: begin, to: end, name: readableDay(begin).slice(0, months === 12 ? 4 : 7) });
+  }
+}
+
+function binOf(bins, seconds) {
+  let [low, high] = [0, bins.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (bins[middle].from <= seconds) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+function timeChart() {
+  const rows = view.time ? matching(asked(), "time") : foundRows();
+  const bins = timeBins(rows);
+  const series = [...SEVERITIES].reverse().map((name) => ({ name, values: new Uint32Array(bins.length) }));
+  const top = SEVERITIES.length - 1;
+  for (const row of rows) series[top - rankOf(row)].values[binOf(bins, store.seconds[row])] += 1;
+  const unit = bins.length > 1 && bins[1].from - bins[0].from === HOUR ? "by hour" : "over time";
+  const used = series.filter(({ values }) => values.some(Boolean));
+  const made = figure("time", `Findings ${unit} (UTC); drag across a span to choose it`, ...spanFields(bins));
+  made.classList.add("wide");
+  if (bins.length) made.append(stacked(bins, used, (first, last) => go({ time: [bins[first].from, bins[last].to] })));
+  made.append(legend(used.map(({ name }) => [name, name])));
+  return made;
+}
+
+// The same by keyboard.
+function spanFields(bins) {
+  if (!bins.length) return [];
+  const field = (title, edge, value) => {
+    const options = bins.map((bin) => element("option", { value: bin[edge], selected: bin[edge] === value }, edge === "from" ? bin.name : `${bin.name} (to its end)`));
+    return element("label", {}, `${title} `, element("select", { "data-span": edge, on: { change: chooseSpan } }, ...options));
+  };
+  const from = bins[view.time ? binOf(bins, view.time[0]) : 0].from;
+  const to = bins[view.time ? binOf(bins, view.time[1] - 1) : bins.length - 1].to;
+  const clear = view.time ? [button("All times", () => go({ time: null }))] : [];
+  return [element("div", { class: "span" }, field("From", "from", from), field("To", "to", to), ...clear)];
+}
+
+function chooseSpan(event) {
+  const [from, to] = ["from", "to"].map((edge) => Number(event.target.closest(".span").querySelector(`[data-span=${edge}]`).value));
+  if (from < to) go({ time: [from, to] });
+  else say("The span ends before it begins");
+}
+
+function legend(entries) {
+  return element("ul", { class: "legend" }, ...entries.map(([name, title]) => element("li", {}, element("span", { class: `key ${name}` }), title)));
+}
+
+// Stacked bars; `choose(first, last)` is called with the bins that were dragged across.
+function stacked(bins, series, choose) {
+  const sums = bins.map((_, bin) => series.reduce((sum, { values }) => sum + values[bin], 0));
+  const most = Math.max(1, ...sums);
+  const host = element("div", { class: "drawn" });
+  const said = `${plural(sums.reduce((a, b) => a + b, 0), "finding")} from ${bins[0].name} to ${bins[bins.length - 1].name}; most in one bar: ${count(most)}`;
+
+  function draw() {
+    const width = Math.max(240, host.clientWidth);
+    const svg = drawing("svg", { width, height: CHART_HEIGHT, role: "img", "aria-label": said });
+    const room = width - AXIS.left - AXIS.right;
+    const tall = CHART_HEIGHT - AXIS.top - AXIS.bottom;
+    const step = room / bins.length;
+    const x = (bin) => AXIS.left + bin * step;
+    const y = (value) => AXIS.top + tall * (1 - value / most);
+    for (const value of most > 1 ? [0, most / 2, most] : [0, most]) {
+      svg.append(drawing("line", { class: "grid", x1: AXIS.left, x2: width - AXIS.right, y1: y(value), y2: y(value) }));
+      if (Number.isInteger(value)) svg.append(drawing("text", { x: AXIS.left - 6, y: y(value) + 4, "text-anchor": "end" }, count(value)));
+    }
+    bins.forEach((bin, index) => {
+      let below = 0;
+      const stack = drawing("g", {}, drawing("title", {}, `${bin.name}: ${count(sums[index])}`));
+      for (const { name, values } of series) {
+        if (!values[index]) continue;
+        const height = (tall * values[index]) / most;
+        stack.append(drawing("rect", { class: `fill ${name}`, x: x(index) + step * 0.08, width: Math.max(1, step * 0.84), y: y(below) - height, height }));
+        below += values[index];
+      }
+      svg.append(stack);
+    });
+    const every = Math.max(1, Math.ceil(96 / step));
+    bins.forEach((bin, index) => {
+      if (index % every) return;
+      const edge = x(index) + 40 > width;
+      svg.append(drawing("text", { x: edge ? width - AXIS.right : x(index) + step / 2, y: CHART_HEIGHT - 6, "text-anchor": edge ? "end" : index ? "middle" : "start" }, bin.name.slice(bins.length > 24 && bin.name.length > 13 ? 5 : 0)));
+    });
+    if (choose) brush(svg, x, step, bins.length, choose);
+    host.replaceChildren(svg);
+  }
+
+  new ResizeObserver(draw).observe(host);
+  return host;
+}
+
+function brush(svg, x, step, bins, choose) {
+  const shade = drawing("rect", { class: "brush", y: AXIS.top, height: CHART_HEIGHT - AXIS.top - AXIS.bottom, width: 0 });
+  let start = null;
+  const at = (event) => {
+    const place = event.clientX - svg.getBoundingClientRect().left;
+    return Math.min(bins - 1, Math.max(0, Math.floor((place - AXIS.left) / step)));
+  };
+  const span = (event) => [Math.min(start, at(event)), Math.max(start, at(event))];
+  svg.append(shade);
+  svg.addEventListener("pointerdown", (event) => {
+    start = at(event);
+    svg.setPointerCapture(event.pointerId);
+  });
+  svg.addEventListener("pointermove", (event) => {
+    if (start === null) return;
+    const [first, last] = span(event);
+    shade.setAttribute("x", x(first));
+    shade.setAttribute("width", (last - first + 1) * step);
+  });
+  svg.addEventListener("pointerup", (event) => {
+    if (start === null) return;
+    const [first, last] = span(event);
+    start = null;
+    choose(first, last);
+  });
+  svg.addEventListener("pointercancel", () => {
+    start = null;
+    shade.setAttribute("width", 0);
+  });
+}
+
+// ---- From day to day: each finding counts once a day, and as gone on the first day without it
+
+function dayChart() {
+  const names = Object.keys(VERDICTS).reverse();
+  const days = [...new Set(overview.reports.map(({ day }) => day))].sort();
+  const bins = days.map((day) => ({ name: day }));
+  const series = names.map((name) => ({ name, values: new Uint32Array(days.length), seen: days.map(() => new Set()) }));
+  const add = (row, name, day) => {
+    const each = series[names.indexOf(name)];
+    const at = days.indexOf(day);
+    const number = store.finding[row];
+    if (number && each.seen[at].has(number)) return;
+    if (number) each.seen[at].add(number);
+    each.values[at] += 1;
+  };
+  for (const row of foundRows()) {
+    add(row, text("verdict", row) || "first", reportOf(row).day);
+    if (text("gone", row)) add(row, "gone", text("gone", row));
+  }
+  const used = series.filter(({ values }) => values.some(Boolean));
+  const numbers = used.map(({ name, values }) =>
     element(
       "tr",
       {},
-      element("td", {}, report.day),
-      element(
-        "td",
-        { title: report.about },
-        element(
-          "button",
-          { class: "link", on: { click: () => filterBy("type", report.type, report.type) } },
-          report.title,
-        ),
-      ),
-      element("td", {}, severityBadge(report.severity)),
-      element("td", { class: "number" }, count(report.rows)),
-      element("td", { class: "number" }, count(report.findings)),
-      element("td", { class: report.shown < report.findings ? "number less" : "number" }, count(report.shown)),
-      element("td", { class: "file" }, report.file),
+      element("th", { scope: "row" }, element("span", { class: `key ${name}` }), button(VERDICTS[name], () => go({ tab: "findings", filters: only("status", name), row: null }), { class: "plain-button" })),
+      ...Array.from(values, (value, at) => element("td", { class: "number" }, name === "gone" && at === 0 ? "" : count(value))),
     ),
   );
-  byId("reports").append(
-    element("thead", {}, element("tr", {}, ...headings.map((name) => element("th", { scope: "col" }, name)))),
-    element("tbody", {}, ...rows),
-  );
+  const head = element("tr", {}, element("th", { scope: "col" }, "Findings"), ...days.map((day) => element("th", { scope: "col", class: "number" }, day)));
+  const table = element("table", { class: "plain" }, element("thead", {}, head), element("tbody", {}, ...numbers));
+  const made = figure("status", "From one day to the next, by type and list", element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Findings from day to day" }, table));
+  made.classList.add("wide");
+  if (used.length) made.insertBefore(stacked(bins, used, null), made.lastChild);
+  return made;
 }

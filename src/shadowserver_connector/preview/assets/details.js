@@ -6,11 +6,7 @@ const SHOWN_LINKS = 12;
 function objectLink(id) {
   const stix = objects().get(id);
   if (!stix) return element("code", {}, id);
-  return element(
-    "button",
-    { class: "link", title: id, on: { click: () => select(id) } },
-    `${stix.type}: ${nameOf(stix)}`,
-  );
+  return button(`${stix.type}: ${label(nameOf(stix), 200)}`, () => go({ object: id }), { class: "link", title: id });
 }
 
 function valueOf(name, value) {
@@ -25,21 +21,19 @@ function valueOf(name, value) {
     return element("ul", {}, ...value.map((item) => element("li", {}, item)));
   }
   if (typeof value === "object" && value !== null) return JSON.stringify(value, null, 1);
+  if (name === "content" || name === "description") return markdown(String(value));
   return String(value);
 }
 
 function linkGroup(title, links) {
   const list = element("ul", {});
   let from = 0;
-  const more = element("button", { class: "action", on: { click: () => show(50) } }, "Show more");
+  const more = button("Show more", () => show(50), { class: "action" });
   const show = (number) => {
     for (const { id, via } of links.slice(from, from + number)) {
       const parts = [objectLink(id)];
       if (via) {
-        parts.push(
-          " ",
-          element("button", { class: "link faint", on: { click: () => select(via) } }, "(relationship)"),
-        );
+        parts.push(" ", button("(relationship)", () => go({ object: via }), { class: "link faint" }));
       }
       list.append(element("li", {}, ...parts));
     }
@@ -65,7 +59,13 @@ function showObject(id) {
   kind.style.setProperty("--type", typeColour(stix.type));
   byId("object").replaceChildren(
     kind,
-    element("h2", {}, nameOf(stix)),
+    element("h2", {}, label(nameOf(stix), 400)),
+    element(
+      "div",
+      { class: "actions" },
+      isHost(nameOf(stix)) ? button("The host", () => go({ tab: "hosts", host: nameOf(stix) })) : "",
+      copyButton(JSON.stringify(stix, null, 1), "The STIX object", "Copy STIX"),
+    ),
     element("dl", { class: "facts" }, ...properties),
     element("h3", {}, "Neighbours"),
     ...[...groups].flatMap(([title, links]) => linkGroup(title, links)),
@@ -74,7 +74,7 @@ function showObject(id) {
 }
 
 // A search box whose hits are a list to walk through with the arrow keys.
-function startJump(go) {
+function startJump(choose) {
   const box = byId("jump");
   const list = byId("hits");
   let hits = [];
@@ -87,7 +87,7 @@ function startJump(go) {
   };
   const take = (stix) => {
     close();
-    go(stix);
+    choose(stix);
   };
   const mark = (index) => {
     active = index;
@@ -107,11 +107,11 @@ function startJump(go) {
             take(stix);
           } } },
           element("span", { class: "faint" }, `${stix.type} `),
-          nameOf(stix),
+          label(nameOf(stix), 200),
         ),
       ),
     );
-    if (!hits.length) list.append(element("li", { class: "faint" }, "no object"));
+    if (!hits.length) list.append(element("li", { role: "option", "aria-disabled": "true", "aria-selected": "false", class: "faint" }, "no object"));
     list.hidden = !box.value.trim();
     box.setAttribute("aria-expanded", String(!list.hidden));
   };

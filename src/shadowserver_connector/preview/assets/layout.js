@@ -1,7 +1,7 @@
 // Places the nodes of a small graph: they push each other away, edges pull. The same graph and
 // start give the same places.
 
-const REPULSION = 3;
+const REPULSION = 4;
 const SPRING = 0.12;
 const REST = 1.5;
 const GRAVITY = 0.01;

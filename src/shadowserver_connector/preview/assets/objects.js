@@ -39,7 +39,24 @@ function typeColour(type) {
   return (TYPES[type] ?? OTHER_TYPE)[0];
 }
 
-const objects = once(() => new Map(readUnpacked("objects").map((stix) => [stix.id, stix])));
+let known = new Map();
+let objectsRead = null;
+
+const objects = () => known;
+
+// They are unpacked when they are first looked at. A UUID stands there as its number.
+function readObjects() {
+  objectsRead ??= unpack("objects").then((json) => {
+    const hex = Array.from(bytesOf("uuids"), (byte) => byte.toString(16).padStart(2, "0"));
+    const whole = json.replace(/\x01([0-9a-f]+)\x02/g, (_, number) => {
+      const at = 16 * parseInt(number, 16);
+      const part = (from, to) => hex.slice(at + from, at + to).join("");
+      return `${part(0, 4)}-${part(4, 6)}-${part(6, 8)}-${part(8, 10)}-${part(10, 16)}`;
+    });
+    known = new Map(JSON.parse(whole).map((stix) => [stix.id, stix]));
+  });
+  return objectsRead;
+}
 
 function nameOf(stix) {
   const name =
@@ -104,17 +121,18 @@ function neighboursOf(id) {
 }
 
 // Value in lower case -> id, for the way from a finding to its address.
-const byValue = once(
-  () =>
-    new Map(
-      [...objects().values()]
-        .filter((stix) => typeof stix.value === "string")
-        .map((stix) => [stix.value.toLowerCase(), stix.id]),
-    ),
-);
+const byValue = once(() => {
+  const ids = new Map();
+  for (const stix of objects().values()) {
+    for (const value of [stix.value, stix.account_login, stix.user_id]) {
+      if (typeof value === "string") ids.set(value.toLowerCase(), stix.id);
+    }
+  }
+  return ids;
+});
 
 function nodeOfValue(values) {
-  const value = values.find((text) => text && byValue().has(text));
+  const value = values.map((each) => each.toLowerCase()).find((each) => each && byValue().has(each));
   return value ? byValue().get(value) : null;
 }
 

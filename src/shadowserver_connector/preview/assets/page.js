@@ -1,66 +1,62 @@
 // Ties the views together.
 
-const TABS = ["overview", "findings", "graph"];
+const SHOW = { overview: showOverview, hosts: showHosts, findings: showFindings, graph: showGraph };
 
-function showTab(name) {
+// Draw what `view` says. Cells are read first where words are looked for in them.
+async function show() {
   for (const tab of TABS) {
-    const chosen = tab === name;
+    const chosen = tab === view.tab;
     byId(`tab-${tab}`).setAttribute("aria-selected", String(chosen));
     byId(`tab-${tab}`).tabIndex = chosen ? 0 : -1;
     byId(`${tab}-view`).hidden = !chosen;
   }
-  document.body.dataset.view = name;
-  if (name === "findings" && !table.found.length) find();
-  if (name === "graph") {
-    const first = [...objects().values()].find(({ type }) => type === "report");
-    if (graph.drawn) Plotly.Plots.resize(byId("graph"));
-    else if (first) select(first.id);
-  }
-  if (name === "overview") {
-    document.querySelectorAll(".js-plotly-plot").forEach((plot) => {
-      if (plot.id !== "graph") Plotly.Plots.resize(plot);
-    });
-  }
+  document.body.dataset.view = view.tab;
+  byId("filter-bar").hidden = view.tab === "graph";
+  if (view.q.trim()) await readCells();
+  showFilterBar();
+  showFacets();
+  await SHOW[view.tab]();
 }
 
 function startTabs() {
   TABS.forEach((tab, index) => {
-    byId(`tab-${tab}`).addEventListener("click", () => showTab(tab));
-    byId(`tab-${tab}`).addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-      if (!step) return;
-      const next = TABS[(index + step + TABS.length) % TABS.length];
-      showTab(next);
+    byId(`tab-${tab}`).addEventListener("click", () => go({ tab }));
+    byId(`tab-${tab}`).addEventListener("keydown", async (event) => {
+      const steps = { ArrowRight: index + 1, ArrowLeft: index - 1 + TABS.length, Home: 0, End: TABS.length - 1 };
+      if (!(event.key in steps)) return;
+      event.preventDefault();
+      const next = TABS[steps[event.key] % TABS.length];
+      await go({ tab: next });
       byId(`tab-${next}`).focus();
     });
   });
 }
 
-function filterBy(facet, key, text) {
-  showTab("findings");
-  filterFindings(facet, key, text);
-}
-
-function drawOverview() {
-  byId("charts").replaceChildren();
-  drawCharts(filterBy);
+function startKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    if (byId("facets").contains(document.activeElement)) toggleFacets();
+    else if (view.tab === "findings") closeFinding();
+    else if (view.tab === "hosts") closeHost();
+  });
 }
 
 async function start() {
-  await Promise.all(["findings", "objects"].map(unpack));
-  showTotals();
+  load(JSON.parse(await unpack("table")));
+  showCovered();
   showNotice();
-  showReports(filterBy);
+  showReports();
   startTabs();
-  startTable();
+  startKeys();
+  startFilters();
+  startFindings();
+  startHosts();
   startGraph();
-  drawOverview();
-  document.body.dataset.view = "overview";
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    drawOverview();
-    if (graph.drawn) drawGraph(drawnLinks());
-  });
+  addEventListener("popstate", follow);
+  await follow();
   document.body.dataset.ready = "yes";
+  // What most people look at next is ready when they do.
+  setTimeout(readCells, 300);
 }
 
 if ("DecompressionStream" in window) {

@@ -1,0 +1,103 @@
+"""The reports of several days against each other: what is new, changed, still there, and gone."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.history.comparison import VERDICTS
+from shadowserver_connector.history.history import open_history
+from shadowserver_connector.pipeline.compare import ReportComparer, feed_of
+from shadowserver_connector.pipeline.outcome import Job
+from shadowserver_connector.report.info import ReportInfo
+
+MOST_COMPARED: Final = 500_000
+"""Rows of all reports, beyond which days are not compared: the keys of all are in memory."""
+
+
+class DaysCompared:
+    """What the reports of earlier days say of each row; days come in order."""
+
+    def __init__(self, comparer: ReportComparer, several: frozenset[str]) -> None:
+        self._comparer = comparer
+        self._several = several
+        self._keys: dict[str, dict[str, dict[bytes, list[int]]]] = defaultdict(dict)
+
+    def concerns(self, info: ReportInfo) -> bool:
+        """Tell whether reports of this type and list are there for several days."""
+        return _feed(info) in self._several
+
+    def verdicts(self, path: Path, info: ReportInfo) -> list[str]:
+        """Return the verdict on each row, in order; empty where no earlier day is there."""
+        if not self.concerns(info):
+            return []
+        try:
+            comparison = self._comparer.compare(path, info)
+        except (SkippableError, NotReadyError):
+            return []
+        self._comparer.commit(path)
+        if comparison is None or comparison.previous is None:
+            return []
+        return [VERDICTS[verdict] for verdict in comparison.verdicts]
+
+    def add(self, info: ReportInfo, key: bytes, place: int | None) -> None:
+        """Add a row's finding, and its place in the page if it has one."""
+        day = self._keys[_feed(info)].setdefault(info.day.isoformat(), {})
+        places = day.setdefault(key, [])
+        if place is not None:
+            places.append(place)
+
+    def gone(self) -> Iterator[tuple[int, str]]:
+        """Yield the places of rows whose finding is not in the next report, and its day."""
+        for days in self._keys.values():
+            ordered = sorted(days)
+            for day, after in pairwise(ordered):
+                for key, places in days[day].items():
+                    if key not in days[after]:
+                        yield from ((place, after) for place in places)
+
+    def numbers(self) -> Iterator[tuple[int, int]]:
+        """Yield the place of each row that has a finding on several days, and its number."""
+        number = 0
+        for days in self._keys.values():
+            places: dict[bytes, list[int]] = defaultdict(list)
+            for keys in days.values():
+                for key, found in keys.items():
+                    places[key] += found
+            for found in places.values():
+                number += 1
+                yield from ((place, number) for place in found)
+
+
+def _feed(info: ReportInfo) -> str:
+    return "\0".join(feed_of(info))
+
+
+class _Silent:
+    """Says nothing: the history is begun anew for each page."""
+
+    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        pass
+
+    info = warning = error = debug
+
+
+@contextmanager
+def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
+    """Compare the reports of these jobs with each other, by a history that ends with the block."""
+    days: dict[str, set[str]] = defaultdict(set)
+    for _, info in jobs:
+        days[_feed(info)].add(info.day.isoformat())
+    several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MOST_COMPARED else []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
+        comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), _Silent())
+        try:
+            yield DaysCompared(comparer, frozenset(several))
+        finally:
+            comparer.close()

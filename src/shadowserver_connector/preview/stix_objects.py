@@ -1,0 +1,90 @@
+"""The STIX objects of the page: each once, their ids in as few bytes as they can have."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any, Final
+
+import orjson
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.preview.columns import Packed
+
+MAX_TEXT: Final = 4_000
+"""Characters of one property that the page holds."""
+
+_UUID: Final = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_BEFORE: Final = b"\x01%x\x02"
+"""Stands for a UUID. In JSON these two bytes are always escaped, so nothing else looks like it."""
+
+
+class ObjectsById:
+    """Collects objects chunk by chunk; a further copy adds to the first, as in OpenCTI."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, chunk: Chunk) -> None:
+        for encoded in chunk.objects:
+            stix_id, body = encoded.id, encoded.json
+            known = self._known.get(stix_id)
+            if known is None:
+                self._known[stix_id] = body if len(body) <= MAX_TEXT else _shortened(body)
+            elif known != body:
+                self._known[stix_id] = _united(known, body)
+
+    def encoded(self) -> bytes:
+        """Return a JSON array of all objects, in the order in which they came."""
+        return b"[" + b",\n".join(self._known.values()) + b"]"
+
+    def packed(self) -> tuple[bytes, bytes]:
+        r"""Return the array and its UUIDs, both for the page to unpack.
+
+        In the array ``\x01<number in hexadecimal>\x02`` stands for a UUID. The UUIDs are 16 bytes
+        each, in base64: nothing makes them smaller.
+        """
+        numbers: dict[bytes, int] = {}
+        pack = Packed()
+
+        def numbered(found: re.Match[bytes]) -> bytes:
+            return _BEFORE % numbers.setdefault(found[0], len(numbers))
+
+        separator = b"["
+        for body in self._known.values():
+            pack.write(separator)
+            pack.write(_UUID.sub(numbered, body))
+            separator = b",\n"
+        pack.write(b"]" if self._known else b"[]")
+        uuids = b"".join(bytes.fromhex(text.replace(b"-", b"").decode()) for text in numbers)
+        return pack.letters(), base64.b64encode(uuids)
+
+
+def _shortened(body: bytes) -> bytes:
+    stix = orjson.loads(body)
+    if stix["type"] == "artifact" and "payload_bin" in stix:
+        # The original file itself; the page shows what is in it.
+        stix["payload_bin"] = f"({len(stix['payload_bin'])} characters, left out of this page)"
+    for name, value in stix.items():
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            stix[name] = f"{value[:MAX_TEXT]} … ({len(value)} characters)"
+    return orjson.dumps(stix)
+
+
+def _united(known: bytes, body: bytes) -> bytes:
+    """Return the later copy, its lists united with the earlier one's, its time span widened."""
+    earlier: dict[str, Any] = orjson.loads(known)
+    later: dict[str, Any] = orjson.loads(_shortened(body))
+    for name, value in earlier.items():
+        if isinstance(value, list):
+            strings = [*value, *later.get(name, [])]
+            if all(isinstance(item, str) for item in strings):
+                later[name] = list(dict.fromkeys(strings))
+        elif name == "first_observed":
+            later[name] = min(value, later[name])
+        elif name == "last_observed":
+            later[name] = max(value, later[name])
+    return orjson.dumps(later)

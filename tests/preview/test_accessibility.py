@@ -1,0 +1,123 @@
+"""Everyone can use the page: on a phone, in the dark, by keyboard, with a screen reader."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.preview.page import write_page
+from tests.preview.browser import Page
+from tests.preview.conftest import write_job
+
+pytestmark = pytest.mark.integration
+
+VIEWS = {
+    "overview": ("tab=overview", "#charts figure"),
+    "hosts": ("tab=hosts", "#hosts .row"),
+    "host": ("tab=hosts&host=HOST", "#host .facts"),
+    "findings": ("tab=findings&severity=high&severity=critical&severity=low", "#findings .row"),
+    "finding": ("tab=findings&row=3", "#finding .facts"),
+    "nothing": ("tab=findings&q=nowhere-at-all", "#table-empty button"),
+    "graph": ("tab=graph", "#object .facts"),
+}
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of some reports of two days."""
+    folder = tmp_path_factory.mktemp("reports")
+    jobs = [
+        *(
+            write_job(folder, "scan_ssl", 8, day=day)
+            for day in (date(2024, 1, 30), date(2024, 1, 31))
+        ),
+        write_job(folder, "compromised_account", 4),
+        write_job(folder, "event4_sinkhole_http", 5),
+    ]
+    write_page(jobs, folder / "page.html", Options(create_incident=True))
+    return folder / "page.html"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing(browser: Page, path: Path, width: int, scheme: str) -> None:
+    """No view has a violation of axe-core's rules, contrast among them."""
+    browser.look(width, 850, scheme)
+    browser.open(path, "#tab=hosts")
+    host = browser.texts("#hosts .row .of-subject")[0]
+    found: dict[str, object] = {}
+    for name in VIEWS:
+        _go(browser, name, host)
+        if name == "findings" and width > 700:
+            browser.click("#facets-toggle")
+        if name == "host":
+            browser.click("#host .notes summary")
+            browser.wait("document.querySelector('#host .notes article') !== null")
+        violations = browser.violations()
+        if name == "findings" and width > 700:
+            browser.click("#facets .close")
+        if violations:
+            found[name] = violations
+    assert found == {}
+
+
+def _go(page: Page, name: str, host: str) -> None:
+    state, shown = VIEWS[name]
+    page.driver.execute_script(f"location.hash = '#{state.replace('HOST', host)}'")
+    page.wait(f"document.querySelector('{shown}') !== null")
+
+
+@pytest.mark.parametrize("width", [768, 390, 320])
+def test_nothing_runs_out_of_a_small_window(browser: Page, path: Path, width: int) -> None:
+    """No view is wider than the window."""
+    browser.look(width, 850)
+    browser.open(path, "#tab=hosts")
+    host = browser.texts("#hosts .row .of-subject")[0]
+    wider = {}
+    for name in VIEWS:
+        _go(browser, name, host)
+        wide = browser.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if wide > 0:
+            wider[name] = wide
+    assert wider == {}
+
+
+def test_a_phone_shows_what_matters(browser: Page, path: Path) -> None:
+    """Rows say severity, subject and type without scrolling aside; the overview is short."""
+    browser.look(390, 844)
+    browser.open(path, "#tab=findings")
+    for cell in (".of-severity", ".of-subject", ".of-type"):
+        inside = f"document.querySelector('#findings .row {cell}').getBoundingClientRect().right"
+        assert browser.evaluate(f"{inside} <= innerWidth")
+    browser.driver.execute_script("location.hash = '#tab=overview'")
+    browser.wait("document.querySelector('#charts figure') !== null")
+    assert browser.evaluate("document.documentElement.scrollHeight") < 7_000
+
+
+def test_one_row_has_a_sensible_axis(browser: Page, tmp_path: Path) -> None:
+    """A single finding is shown within its day, not as one bar as wide as the page."""
+    job = write_job(
+        tmp_path, "scan_ssl", [("2024-01-31 10:20:00", "192.0.2.1")], ("timestamp", "ip")
+    )
+    write_page([job], tmp_path / "page.html", Options())
+    browser.look()
+    browser.open(tmp_path / "page.html")
+    names = browser.texts("figure[data-chart=time] svg title")
+    assert len(names) == 24
+    assert names[10] == "2024-01-31 10:00: 1"
+
+
+def test_a_page_without_rows_says_so(browser: Page, tmp_path: Path) -> None:
+    """A report whose rows the settings leave out gives a page that says what happened."""
+    job = write_job(tmp_path, "scan_ssl", [("low", "192.0.2.1")], ("severity", "ip"))
+    write_page([job], tmp_path / "page.html", Options(min_severity="critical"))
+    browser.look()
+    browser.open(tmp_path / "page.html")
+    assert "1 row below the severity" in browser.one("#notice").text
+    assert "no rows, or the settings leave all of them out" in browser.one("#worst-hosts").text
+    for tab in ("hosts", "findings", "graph"):
+        browser.click(f"#tab-{tab}")
+    assert browser.complaints() == []

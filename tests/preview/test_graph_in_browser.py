@@ -1,0 +1,146 @@
+"""The STIX graph as a person uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.preview.page import write_page
+from tests.preview.browser import Page
+from tests.preview.conftest import write_job
+
+pytestmark = pytest.mark.integration
+
+HEADER = ("timestamp", "severity", "ip", "port", "hostname", "tag", "asn", "geo", "mac_address")
+ROWS = [
+    tuple(f"2024-01-31 {line}".split(","))
+    for line in (
+        "03:00:00,low,192.0.2.9,8080,c.example.com,http,64496,AT,",
+        "01:00:00,critical,192.0.2.10,443,a.example.com,ssl;cve-2024-3400,64497,CH,",
+        "02:00:00,medium,198.51.100.1,21,b.example.com,ftp,64497,CH,",
+    )
+]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of one report, with all relationships."""
+    folder = tmp_path_factory.mktemp("reports")
+    write_page(
+        [write_job(folder, "scan_ssl", ROWS, HEADER)],
+        folder / "page.html",
+        Options(relationships=None),
+    )
+    return folder / "page.html"
+
+
+@pytest.fixture
+def graph(browser: Page, path: Path) -> Page:
+    """The page with the graph of its report."""
+    browser.look()
+    browser.open(path, "#tab=graph")
+    return browser
+
+
+def find(page: Page, text: str) -> dict[str, str]:
+    """Look an object up and return its properties."""
+    page.type("#jump", text)
+    page.press(Keys.ENTER)
+    page.wait("location.hash.includes('object=')")
+    return page.facts("#object")
+
+
+def test_a_click_on_a_node_shows_its_properties(graph: Page) -> None:
+    """The graph starts at the report; a node clicked shows its properties and its neighbours."""
+    assert graph.facts("#object")["type"] == "report"
+    address = find(graph, "192.0.2.10")["id"]
+    graph.click("#back")
+    graph.wait("document.querySelector('#object .kind').textContent === 'report'")
+    graph.click_node(address)
+    graph.wait(f"document.querySelector('#object').textContent.includes('{address}')")
+    assert graph.facts("#object")["value"] == "192.0.2.10"
+    assert any("AS64497" in text for text in graph.texts("#object li"))
+
+
+def test_relationships_are_named_and_lead_to_themselves(graph: Page) -> None:
+    """The lines say what they mean; a name leads to the relationship's own properties."""
+    find(graph, "192.0.2.10")
+    assert {"belongs-to", "resolves-to", "located-at"} <= set(graph.texts("#graph .kinds text"))
+    graph.driver.execute_script(
+        "document.querySelector('#graph .via').dispatchEvent(new Event('click'))"
+    )
+    graph.wait("document.querySelector('#object .kind').textContent === 'relationship'")
+    facts = graph.facts("#object")
+    assert "192.0.2.10" in facts["source_ref"] + facts["target_ref"]
+
+
+def test_names_are_not_clipped(graph: Page) -> None:
+    """Every name that is drawn stands inside of the canvas, also on a phone and when expanded."""
+    outside = """(() => {
+      const room = document.querySelector('.canvas').getBoundingClientRect();
+      return [...document.querySelectorAll('#graph .node text')].filter((text) => {
+        const box = text.getBoundingClientRect();
+        return box.left < room.left || box.right > room.right || box.top < room.top
+          || box.bottom > room.bottom;
+      }).map((text) => text.textContent);
+    })()"""
+    for width in (1440, 768, 390):
+        graph.look(width)
+        find(graph, "192.0.2.10")
+        graph.click("#expand")
+        assert len(graph.all("#graph .node")) > 8
+        assert graph.evaluate(outside) == []
+
+
+def test_what_is_expanded_is_laid_out(graph: Page) -> None:
+    """New nodes have places of their own: no two nodes lie on each other."""
+    find(graph, "192.0.2.10")
+    before = len(graph.all("#graph .node"))
+    graph.driver.execute_script("document.getElementById('expand').click()")
+    places = graph.evaluate(
+        "[...document.querySelectorAll('#graph .node')].map((node) => "
+        "node.getAttribute('transform').match(/[-\\d.]+/g).map(Number))"
+    )
+    assert len(places) >= before
+    apart = min(
+        ((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5
+        for index, a in enumerate(places)
+        for b in places[:index]
+    )
+    assert apart > 12
+
+
+def test_the_graph_works_by_keyboard(graph: Page) -> None:
+    """Nodes have the focus one by one and open; the search has a list to walk through."""
+    graph.type("#jump", "b.example")
+    graph.press(Keys.ARROW_DOWN, Keys.ENTER)
+    graph.wait("location.hash.includes('object=')")
+    assert graph.facts("#object")["value"] == "b.example.com"
+    graph.driver.execute_script("document.querySelector('#graph .node:not(.chosen)').focus()")
+    node = graph.evaluate("document.activeElement.dataset.id")
+    graph.press(Keys.ENTER)
+    graph.wait(f"document.querySelector('#object').textContent.includes('{node}')")
+
+
+def test_objects_by_type_explain_the_shapes(graph: Page) -> None:
+    """All types with their numbers stand below the graph, not on it, and lead to objects."""
+    types = graph.texts("#types li")
+    assert any(text.startswith("ipv4-addr 3") for text in types)
+    below = "document.querySelector('.types').getBoundingClientRect().top"
+    assert graph.evaluate(
+        f"{below} >= document.getElementById('graph').getBoundingClientRect().bottom"
+    )
+    graph.driver.execute_script(
+        "[...document.querySelectorAll('#types button')]"
+        ".find((one) => one.textContent.startsWith('ipv4-addr')).click()"
+    )
+    graph.wait("document.querySelectorAll('#hits li').length === 3")
+
+
+def test_a_report_reads_as_in_opencti(graph: Page) -> None:
+    """Its description is rendered: paragraphs and emphasis, no markdown marks."""
+    assert graph.all("#object .markdown p")
+    assert "**" not in graph.one("#object .markdown").text
