@@ -232,7 +232,7 @@ def scores_table(catalogue: Catalogue) -> str:
         )
         for meaning in catalogue.meanings.values()
     ]
-    head = ("Party", "What it does", "Whose it is", "Score", "Indicator, if wanted")
+    head = ("Party", "What it does", "Whose it is", "Score", "Indicator, if enabled")
     return _markdown([head, ("---",) * 5, *rows])
 
 

@@ -137,7 +137,7 @@ _CERTIFICATES: Final = {
     9: "it is not valid yet; check this machine's clock",
     10: "it has expired",
     18: "it is self-signed",
-    19: "it is signed by an authority of its own (self-signed)",
+    19: "it is signed by a private authority (self-signed)",
     20: "its authority is unknown",
     21: "its authority is unknown",
     62: "it is for another host name",
@@ -204,7 +204,7 @@ INTERRUPTED: Final = 130
 
 TABLE: Final = (
     "0 done, 1 some reports failed, 2 usage, 3 settings or the version of pycti, 4 credentials, "
-    "5 Shadowserver, OpenCTI or a disk is out of reach, 130 interrupted"
+    "5 Shadowserver, OpenCTI or a disk is unavailable, 130 interrupted"
 )
 
 

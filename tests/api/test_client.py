@@ -532,7 +532,7 @@ def test_an_odd_type_is_not_lost_at_the_limit() -> None:
         ),
         (
             httpx.Response(200, json={}),
-            "reports/subscribed: the answer is not what it should be: the answer is no list "
+            "reports/subscribed: the answer is not valid: the answer is not a list "
             "(1 attempt); try again later",
         ),
     ],

@@ -27,7 +27,7 @@ from shadowserver_connector.waiting import RetryLaterError
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (httpx.InvalidURL("x"), "the answer redirects to what is no URL"),
+        (httpx.InvalidURL("x"), "the answer redirects to something that is not a URL"),
         (httpx.ConnectTimeout("x"), "no connection in time"),
         (httpx.ReadTimeout("x"), "no answer in time"),
         (httpx.PoolTimeout("x"), "no answer in time"),
@@ -58,7 +58,7 @@ def test_certificate_that_is_not_trusted_is_final() -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("https://host:port/", "X_URL is no URL; give one like https://host/path/"),
+        ("https://host:port/", "X_URL is not a URL; give one like https://host/path/"),
         ("https://user@host/", "X_URL must hold no user, query or fragment"),
         ("https://host/?a=b", "X_URL must hold no user, query or fragment"),
         ("https://host/#a", "X_URL must hold no user, query or fragment"),

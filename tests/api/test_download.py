@@ -412,7 +412,7 @@ def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Pat
     [
         (
             httpx.Response(403),
-            f"{NAME}: the download host will not give it (status 403)",
+            f"{NAME}: the download host refuses to deliver it (status 403)",
         ),
         (
             httpx.Response(302, headers={"Location": "https://evil.example/x"}),
@@ -428,7 +428,7 @@ def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Pat
         ),
         (
             httpx.Response(200, content=b""),
-            f"{NAME}: the file is still empty; it is asked for again",
+            f"{NAME}: the file is still empty; it will be requested again",
         ),
         (
             httpx.Response(503),
@@ -458,10 +458,10 @@ def test_id_and_name_that_cannot_be_used_are_told(tmp_path: Path) -> None:
     """A name as far as it is one; never an id."""
     with pytest.raises(ReportRefusedError) as caught:
         report_url("https://dl.example/", report("../x"))
-    assert str(caught.value) == f"{NAME}: the API lists it with an id that is none; skipped"
+    assert str(caught.value) == f"{NAME}: the API lists it with an invalid id; skipped"
     with pytest.raises(ReportRefusedError) as caught:
         target_path(tmp_path, report(file="x" * 201))
-    assert str(caught.value) == f"'{'x' * 200}' is no file name; the report is skipped"
+    assert str(caught.value) == f"'{'x' * 200}' is not a file name; the report is skipped"
 
 
 @pytest.mark.parametrize("name", ["x" * 200, "ä" * 100, "a b.csv", ".hidden.csv"])

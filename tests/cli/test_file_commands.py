@@ -319,7 +319,7 @@ def test_a_folder_without_reports_is_told(
     (tmp_path / "empty").mkdir()
     result = run(command[0], "empty", *command[1:])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.endswith("failed: no report among the given files and folders\n")
+    assert result.stderr.endswith("failed: no reports in these files and folders\n")
     assert "Date" not in result.stderr
 
 
@@ -337,7 +337,7 @@ def test_no_progress_in_a_file(run: Run, tmp_path: Path) -> None:
     """Where stderr is no terminal, the progress bar leaves nothing there, not even a line."""
     write(tmp_path, "scan_ssl")
     result = run("convert", SSL, "-o", "out", "--workers", 1)
-    assert result.stderr.startswith("The folders are in out/<date>/.\n1 report, ")
+    assert result.stderr.startswith("The folders are below out/<date>/.\n1 report, ")
 
 
 @pytest.mark.parametrize(
@@ -373,8 +373,8 @@ def test_nothing_converted_is_not_counted(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        "failed: a.zip: cannot be unpacked: damaged, or no zip archive; "
-        "get it again, or rename it to what it is\n"
+        "failed: a.zip: cannot be unpacked: damaged, or not a zip archive; get it again, or "
+        "correct its extension\n"
     )
 
 

@@ -117,7 +117,7 @@ def test_what_is_open_longest(run: Run, reported: Callable[..., str]) -> None:
     ("arguments", "code", "said"),
     [
         (["192.0.2.1"], 3, "there is no history; name the directory that has one"),
-        ([], 2, "ask for an address, network, host name, CVE id or type, or give --open"),
+        ([], 2, "name an address, network, host name, CVE id or report type, or use --open"),
         (["192.0.2.1", "--open", "5"], 2, "ask for an address"),
     ],
 )

@@ -183,7 +183,7 @@ def test_history_that_another_process_takes_is_told_each_time(
     compare(second, home)
     ((level, message, meta),) = log.lines
     assert (level, message) == ("warning", NO_HISTORY)
-    assert "another instance has its history there" in meta["reason"]
+    assert "another instance keeps its history there" in meta["reason"]
     first.close()
     second.close()
 

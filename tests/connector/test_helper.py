@@ -114,8 +114,8 @@ def test_platform_that_is_away_is_waited_for_in_silence(
             "Waiting",
             {
                 "for": "OpenCTI",
-                "reason": "OpenCTI did not do as asked: an answer that is none; "
-                "the platform may be starting",
+                "reason": "OpenCTI returned an error: no valid answer; the platform may be "
+                "starting",
             },
         ),
         ("info", "Resumed", {"for": "OpenCTI", "seconds": ANY}),
@@ -128,7 +128,7 @@ def test_other_failures_of_the_start_are_told_without_secrets(
     """Whatever stood in the library's message."""
     for error in (ValueError("token"), RuntimeError("token: not reachable")):
         _, log = connected(Platform(error), loaded, monkeypatch)
-        assert log.lines[0][2]["reason"].startswith("OpenCTI did not do as asked: ")
+        assert log.lines[0][2]["reason"].startswith("OpenCTI returned an error: ")
         assert "token" not in log.text()
 
 
@@ -274,7 +274,7 @@ def test_answer_that_is_none_is_waited_out(answer: Any) -> None:
     """As that of a proxy while OpenCTI starts."""
     with pytest.raises(SinkUnavailableError) as caught:
         Registration().learn(Asked(answer))
-    assert str(caught.value) == "OpenCTI's answer is none; it may be starting"
+    assert str(caught.value) == "OpenCTI gave no valid answer; it may be starting"
 
 
 @pytest.mark.parametrize(
@@ -288,13 +288,13 @@ def test_answer_that_is_none_is_waited_out(answer: Any) -> None:
         (
             ValueError({"name": "BAD_USER_INPUT", "error_message": "unknown field"}),
             VersionError,
-            "OpenCTI 6.2.0 does not take a registration by pycti 7.1 (BAD_USER_INPUT: unknown "
+            "OpenCTI 6.2.0 does not accept a registration by pycti 7.1 (BAD_USER_INPUT: unknown "
             'field); pip install "pycti==6.2.0", or build the image with PYCTI_VERSION=6.2.0',
         ),
         (
             ValueError({"name": "DATABASE_ERROR", "error_message": "secret"}),
             SinkUnavailableError,
-            "OpenCTI did not do as asked: DATABASE_ERROR",
+            "OpenCTI returned an error: DATABASE_ERROR",
         ),
         (SettingsError("as it is"), SettingsError, "as it is"),
     ],

@@ -209,7 +209,7 @@ def test_known_content_is_taken_down_and_not_sent(world: World) -> None:
     """Under its new id it needs no download the next time."""
     world.notebook.knows = True
     result = world.imported()
-    assert result == Skipped(info(), "Known under another id, nothing to send")
+    assert result == Skipped(info(), "Imported under another id, nothing to send")
     assert world.notebook.lines[-2:] == [("done", info(), SHA256), "save"]
     assert world.helper.messages == world.works() == []
 
@@ -218,7 +218,7 @@ def test_empty_report_is_left_to_a_later_run_where_there_is_one(world: World) ->
     """It is neither done nor failed."""
     world.notebook.postpones = True
     result = world.imported(obtain=raising(NotReadyError("empty")))
-    assert result == Skipped(info(), "Still empty, asked for again by the next run")
+    assert result == Skipped(info(), "Still empty, requested again in the next run")
     assert world.notebook.lines == [("postpone", info()), "save"]
 
 

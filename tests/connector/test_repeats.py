@@ -146,7 +146,7 @@ def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
         for stix in sent
         if stix["type"] == "report"
     }
-    once = "Rows that tell of the same thing count once here."
+    once = "Rows about the same finding count once here."
     assert [once in texts[name] for name in sorted(texts)] == [True, False], sorted(texts)
 
 

@@ -289,7 +289,7 @@ def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
         ("error", {"file": poisoned.file, "reason": reason, "times": times}) for times in (1, 2)
     ]
     skipped = logged(helper, "Report skipped")
-    reason = "Still empty, asked for again by the next run"
+    reason = "Still empty, requested again in the next run"
     assert skipped == [("info", {"file": empty.file, "reason": reason})] * 2
     assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
 
@@ -715,7 +715,7 @@ def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -
     with pytest.raises(Stopping):
         run_window(importer(helper, api, tmp_path, convert=convert))
     [work] = helper.api.work.works.values()
-    assert work["message"].endswith("; interrupted by a shutdown; the next run goes on")
+    assert work["message"].endswith("; interrupted by a shutdown; the next run continues")
     state = load(json.loads(helper.stored))
     assert len(state.done[YESTERDAY]) == 1
     assert state.first_run
@@ -965,7 +965,7 @@ def test_many_days_given_up_are_cut_in_the_log_and_the_work(
     [reasons] = runs.given_up()
     assert len(reasons) == 31
     [work] = helper.api.work.works.values()
-    assert work["message"].startswith("Not asked for again, 'backfill' imports what is missing; ")
+    assert work["message"].startswith("Not queried again; 'backfill' imports what is missing; ")
     assert work["message"].endswith("1999-01-20: out of reach; and 11 more")
     assert len(runs.api.calls) == 5
 
@@ -1000,8 +1000,8 @@ def test_a_clock_before_any_connector_stops_the_run(
     helper = FakeHelper(stored=stored)
     runs = Later(helper, FakeApi(), tmp_path)
     said = (
-        rf"^this machine's clock says 0*{year}-12-31; let it follow a time server \(NTP\), nothing "
-        "is asked for until then$"
+        rf"^this machine's clock says 0*{year}-12-31; let it follow a time server \(NTP\), "
+        rf"nothing is queried until then$"
     )
     with pytest.raises(ClockError, match=said):
         runs.run(0, now=lambda: datetime(year, 12, 31, 23, 59, tzinfo=UTC))

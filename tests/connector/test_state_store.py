@@ -155,7 +155,7 @@ def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
     assert remembered.read() == State()
     [copy] = temporary.iterdir()
     assert copy.read_text() == stored
-    said = {"unreadable": ["it is no object"], "copy": str(copy)}
+    said = {"unreadable": ["it is not an object"], "copy": str(copy)}
     assert helper.connector_logger.lines == [("error", DAMAGED, said)]
     remembered.read()
     assert len(helper.connector_logger.lines) == 1

@@ -146,7 +146,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
     """Neither at the same time, whatever their ids, nor one after the other with another id."""
     with open_history(tmp_path, "one"):
-        with pytest.raises(HistoryError, match="another instance has its history there"):
+        with pytest.raises(HistoryError, match="another instance keeps its history there"):
             open_history(tmp_path, "one")
         held = subprocess.run(
             [
@@ -161,7 +161,7 @@ def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
             text=True,
             check=False,
         )
-        assert "another instance has its history there" in held.stderr
+        assert "another instance keeps its history there" in held.stderr
     with pytest.raises(HistoryError, match="is the history of connector one, not of two"):
         open_history(tmp_path, "two")
     open_history(tmp_path, "one").close()

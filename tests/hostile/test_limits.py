@@ -68,7 +68,7 @@ def test_a_cell_of_host_names_makes_few(tmp_path: Path, size: int) -> None:
     [remark] = done["remarks"]
     left_out = hosts.count("example") - 20
     assert "column http_host, row 1" in remark
-    assert "hosts beyond those taken of one cell, left out" in remark
+    assert "hosts beyond the maximum for one cell, left out" in remark
     assert f"{left_out:,} times" in remark
 
 
@@ -88,7 +88,7 @@ def test_a_cell_of_ids_makes_few(
     cells = {"timestamp": "2024-01-31 00:00:00", "src_ip": "192.0.2.1", column: many(form, MIB)}
     done = convert(tmp_path / "x.csv", "event4_honeypot_http_scan", row(**cells))
     assert done["objects"][stix_type] == 50
-    assert f"{what} beyond those taken of one cell, left out" in done["oddities"]
+    assert f"{what} beyond the maximum for one cell, left out" in done["oddities"]
 
 
 def test_a_cell_of_tags_makes_few_labels(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_cell_of_tags_makes_few_labels(tmp_path: Path) -> None:
     tags = many("tag-{n};", MIB).replace(" ", "")
     done = convert(tmp_path / "x.csv", "scan_ssl", row(timestamp="", ip="192.0.2.1", tag=tags))
     assert done["oddities"] == {
-        "tags beyond those taken of one cell, left out": tags.count(";") - 50
+        "tags beyond the maximum for one cell, left out": tags.count(";") - 50
     }
 
 
@@ -111,7 +111,7 @@ def test_rows_of_thousands_of_filled_columns_make_bounded_messages(tmp_path: Pat
 
     done = convert(tmp_path / "x.csv", "scan_new", lines())
     assert done["rows"] == 3
-    assert done["oddities"]["more objects than are made of one row, left out"] > 9_000
+    assert done["oddities"]["more objects than one row may create, left out"] > 9_000
 
 
 def test_a_row_of_thousands_of_long_cells_has_a_bounded_note(tmp_path: Path) -> None:

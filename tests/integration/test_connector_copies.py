@@ -79,7 +79,7 @@ def test_missing_directory_is_waited_for(world: World, tmp_path: Path) -> None:
         "connector_send_to_directory_path": copies,
     }
     with world.connector(**settings) as process:
-        world.until(lambda: "where pycti writes bundles to" in world.logs())
+        world.until(lambda: "the place where pycti writes bundles" in world.logs())
         assert "No such file or directory" in world.logs()
         copies.mkdir()
         assert process.wait() == 0, world.logs()[-3000:]

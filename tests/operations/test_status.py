@@ -175,12 +175,12 @@ NEXT = NOON + timedelta(hours=1)
                 RunEnded(NOON, complete=True, reason=""),
             ),
             NOON,
-            "given up, reports are missing: 2024-01-01: hopeless",
+            "given up, their reports are missing: 2024-01-01: hopeless",
         ),
         (
             replace(status_after(RunStarted(NOON)), alive=LATER),
             LATER - timedelta(minutes=6),
-            "the last sign of life is 6 minutes ahead of this clock",
+            "the last heartbeat is 6 minutes ahead of this clock",
         ),
         (status_after(Dropped("x.zip", "why")), NOON, "1 file of the drop folder failed"),
     ],
@@ -207,7 +207,7 @@ def test_the_verdict_is_one_line() -> None:
     over = after(long, Waited("OpenCTI", "", LATER))
     assert verdict(replace(over, alive=LATER), LATER) == "OK"
     both = status_after(RunStarted(NOON), FAILED, RunEnded(NOON, complete=False, reason="no"))
-    assert verdict(both, NOON).startswith("NOT OK: the last run did not go through: no; ")
+    assert verdict(both, NOON).startswith("NOT OK: the last run did not complete: no; ")
     assert verdict(both, NOON).endswith(" (and 1 more)")
 
 
@@ -284,7 +284,7 @@ def test_what_only_looks_like_a_file_is_left_alone(tmp_path: Path, kind: str) ->
         watch.beat()
         [(level, said, meta)] = log.lines
         assert (level, said) == ("warning", "The status file cannot be written")
-        assert meta["reason"] == "it is no regular file"
+        assert meta["reason"] == "it is not a regular file"
     assert stat.S_IFMT(path.lstat().st_mode) == stat.S_IFMT(before.st_mode)
     assert path.lstat().st_ino == before.st_ino
 

@@ -88,7 +88,7 @@ def test_a_command_is_told_what_is_missing(tmp_path: Path, free: Callable[..., l
         floor(tmp_path, FakeLog()).require()
     assert str(caught.value) == (
         f"{tmp_path}: 99 MiB are free, less than SHADOWSERVER_DISK_FLOOR (100 MiB); "
-        "make room and give the same command again"
+        "free space and repeat the command"
     )
 
 

@@ -115,8 +115,7 @@ def test_archive_in_an_archive_is_refused_by_itself(tmp_path: Path, name: str) -
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["a.csv", "z.csv"]
     assert rejected == [
-        f"{path}/{name}: an archive inside of an archive is not opened; "
-        "unpack it and give what it holds"
+        f"{path}/{name}: an archive inside an archive is not opened; unpack it and give its files"
     ]
 
 
@@ -173,8 +172,8 @@ def test_text_named_like_a_gzip_archive_is_not_shown(tmp_path: Path) -> None:
     path.write_bytes(CONTENT)
     _, (message,) = _found(path, workdir=tmp_path / "work")
     assert message == (
-        f"{path}: cannot be unpacked: damaged, or no gzip archive; get it again, "
-        "or rename it to .csv if that is what it holds"
+        f"{path}: cannot be unpacked: damaged, or not a gzip archive; get it again, or rename it "
+        "to .csv if that is what it is"
     )
 
 

@@ -106,7 +106,7 @@ def test_what_is_no_utf_16_is_counted(read: Reading) -> None:
     content = "ip,tag\n192.0.2.1,a\ud800b\n192.0.2.2,c\n"
     result = read(b"\xff\xfe" + content.encode("utf-16-le", "surrogatepass"))
     assert result.cells == [["192.0.2.1", "a\ufffdb"], ["192.0.2.2", "c"]]
-    kind = "no character of the file's encoding, shown as \ufffd"
+    kind = "not valid in the encoding of the file, shown as \ufffd"
     assert result.warnings.counts()[kind] == 1
     assert result.warnings.places(kind, "tag")[0].row == 1
 
@@ -131,9 +131,9 @@ def test_nul_is_taken_out_and_counted(read: Reading) -> None:
     """A NUL in a cell disappears, the rest of the cell stays."""
     result = read(b"ip,tag,banner\n192.0.2.1,ssl,a\0b\0\n192.0.2.2,s\0sl,\n")
     assert result.cells == [["192.0.2.1", "ssl", "ab"], ["192.0.2.2", "ssl", ""]]
-    assert result.warnings.counts() == {"NUL characters, taken out": 2}
-    assert result.warnings.places("NUL characters, taken out", "banner")[0].row == 1
-    assert result.warnings.places("NUL characters, taken out", "tag")[0].row == 2
+    assert result.warnings.counts() == {"NUL characters, removed": 2}
+    assert result.warnings.places("NUL characters, removed", "banner")[0].row == 1
+    assert result.warnings.places("NUL characters, removed", "tag")[0].row == 2
 
 
 def test_nuls_between_the_rows_are_counted(read: Reading) -> None:
@@ -141,7 +141,7 @@ def test_nuls_between_the_rows_are_counted(read: Reading) -> None:
     result = read(b"ip,tag\0,geo,asn\n192.0.2.1,a,,\n\0\0\n192.0.2.2,b,,\n" + b"\0" * 50)
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
     assert result.warnings.counts() == {
-        "NUL characters in the header, taken out": 1,
+        "NUL characters in the header, removed": 1,
         "NUL characters between the rows, left out": 2,
     }
 
@@ -247,7 +247,7 @@ def test_other_delimiter_is_told_by_the_header(read: Reading, delimiter: str) ->
     result = read(f"ip{delimiter}tag{delimiter}port\n192.0.2.1{delimiter}a,b{delimiter}443\n")
     assert result.cells == [["192.0.2.1", "a,b", "443"]]
     shown = "semicolons" if delimiter == ";" else "tabs"
-    assert result.warnings.counts() == {f"columns divided by {shown}, not by commas": 1}
+    assert result.warnings.counts() == {f"columns separated by {shown}, not by commas": 1}
 
 
 def test_inner_quotes_doubled(read: Reading) -> None:

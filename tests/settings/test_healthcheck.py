@@ -141,7 +141,7 @@ def test_health_is_the_verdict_of_the_status(
     url = f"http://127.0.0.1:{platform.server_port}"
     found = health(tmp_path, url, *options, SHADOWSERVER_STATUS_FILE=str(file))
     assert found[0] == code
-    assert found[1].startswith("NOT OK: the last run did not go through: the key") == bool(code)
+    assert found[1].startswith("NOT OK: the last run did not complete: the key") == bool(code)
 
 
 def test_health_without_a_platform(platform: Platform, tmp_path: Path) -> None:

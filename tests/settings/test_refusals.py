@@ -332,7 +332,7 @@ def test_a_flaw_in_a_file_of_a_secret(load: Load, tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(environ={"SHADOWSERVER_API_KEY_FILE": str(tmp_path / "key")})
     assert "SHADOWSERVER_API_KEY (file " in str(caught.value)
-    assert "quotes around its value" in str(caught.value)
+    assert "contains the quotes around it" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 
 

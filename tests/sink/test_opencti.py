@@ -775,7 +775,7 @@ def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path)
     assert helper.connector_logger.lines[0] == (
         "warning",
         "Waiting",
-        {"for": "where pycti writes bundles to", "reason": "no copy: Permission denied"},
+        {"for": "the place where pycti writes bundles", "reason": "no copy: Permission denied"},
     )
     assert helper.sent_ids()[IP % 1] == len(helper.copies) == 1
 
@@ -807,7 +807,7 @@ def test_message_that_is_too_large_says_what_to_lower(original: Path) -> None:
     said = f"{original.name}: a message of {size} bytes is too large for OpenCTI's queue; "
     assert str(caught.value).startswith(said)
     assert str(caught.value) == said + (
-        "raise max_message_size of its RabbitMQ, or lower SHADOWSERVER_CHUNK_BYTES, for an "
+        "raise max_message_size of its RabbitMQ, or lower SHADOWSERVER_CHUNK_BYTES, or for an "
         "Artifact SHADOWSERVER_ARTIFACT_MAX_SIZE"
     )
 
@@ -818,7 +818,7 @@ def test_wait_for_the_queue_is_named(original: Path) -> None:
     delivery(helper).send(findings(IP % 1), original)
     assert helper.connector_logger.lines[0][2] == {
         "for": "OpenCTI's message queue",
-        "reason": "OpenCTI did not do as asked: Connection refused",
+        "reason": "OpenCTI returned an error: Connection refused",
     }
 
 

@@ -83,8 +83,8 @@ def platform(**works: Any) -> Any:
             "FORBIDDEN_ACCESS; check OPENCTI_TOKEN and the rights of its user",
         ),
         (NAMED, "DATABASE_ERROR"),
-        (ValueError("<html>"), "an answer that is none; the platform may be starting"),
-        (ValueError(), "an answer that is none; the platform may be starting"),
+        (ValueError("<html>"), "no valid answer; the platform may be starting"),
+        (ValueError(), "no valid answer; the platform may be starting"),
         (OSError(errno.ECONNREFUSED, "token"), "Connection refused"),
         (requests.ConnectionError("token"), "ConnectionError"),
         (RefusedError(320), "RefusedError 320"),
@@ -98,7 +98,7 @@ def platform(**works: Any) -> Any:
 def test_error_of_pycti_is_told_in_few_words(error: Exception, said: str) -> None:
     """None that could hold a token; what a person can do about it stands there."""
     assert reason(error) == said
-    assert str(as_ours(error)) == f"OpenCTI did not do as asked: {said}"
+    assert str(as_ours(error)) == f"OpenCTI returned an error: {said}"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_what_pycti_raises_does_not_reach_the_caller() -> None:
     with pytest.raises(SinkUnavailableError) as caught:
         ask(Calls(requests.ConnectionError("Bearer token")))
     assert caught.value.__suppress_context__
-    assert str(caught.value) == "OpenCTI did not do as asked: ConnectionError"
+    assert str(caught.value) == "OpenCTI returned an error: ConnectionError"
 
 
 def test_work_is_opened_for_this_connector_under_its_name() -> None:

@@ -89,10 +89,10 @@ def days_of_years(number: int) -> list[str]:
 @pytest.mark.parametrize(
     ("stored", "problems"),
     [
-        ([1], "it is no object"),
+        ([1], "it is not an object"),
         ({"version": 1, "open": days_of_years(2001)}, "'open'"),
         ({"version": 1, "done": dict.fromkeys(days_of_years(2001), "")}, "'done'"),
-        ("2024", "it is no object"),
+        ("2024", "it is not an object"),
         ({"version": 1, "done": 7}, "'done'"),
         ({"version": 1, "open": "2024"}, "'open'"),
         ({"version": 1, "failing": [1]}, "'failing'"),

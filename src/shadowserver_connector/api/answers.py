@@ -58,7 +58,7 @@ def parse(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        raise AnswerError("the answer is no JSON") from None
+        raise AnswerError("the answer is not JSON") from None
 
 
 def error_text(answer: object) -> str | None:
@@ -114,7 +114,7 @@ def day_events(answer: object) -> list[DayEvents]:
     """Read ``reports/stats``: a header row, then ``[date, type, events]``."""
     rows = _array(answer, "the answer")
     if rows and not _is_header(rows[0]):
-        raise AnswerError("row 1 is no header")
+        raise AnswerError("row 1 is not a header")
     return [_day_events(row, f"row {number}") for number, row in enumerate(rows[1:], start=2)]
 
 
@@ -167,13 +167,13 @@ def _is_header(row: object) -> bool:
 
 def _array(value: object, where: str) -> list[object]:
     if not isinstance(value, list):
-        raise AnswerError(f"{where} is no list")
+        raise AnswerError(f"{where} is not a list")
     return value
 
 
 def _object(value: object, where: str) -> dict[str, object]:
     if not isinstance(value, dict):
-        raise AnswerError(f"{where} is no object")
+        raise AnswerError(f"{where} is not an object")
     return value
 
 

@@ -276,7 +276,7 @@ class ReportsApi:
                 ) as response,
             ):
                 whole = max(_ANSWER_SECONDS, self._timeout)
-                deadline.allow(whole, f"the answer was not whole within {whole:g} seconds")
+                deadline.allow(whole, f"the answer was not complete within {whole:g} seconds")
                 content = read_bounded(response, _MAX_ANSWER_BYTES, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, TooLateError) as error:
             raise failure(error) from None
@@ -287,7 +287,7 @@ class ReportsApi:
         except AnswerError as error:
             if response.status_code != 200:
                 self._refuse(method, response, content.decode(errors="replace"))
-            raise RetryLaterError(f"the answer is not what it should be: {error}") from None
+            raise RetryLaterError(f"the answer is not valid: {error}") from None
         self._has_answered = True
         return found
 

@@ -81,7 +81,7 @@ def base_url(url: str, setting: str) -> str:
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
-        raise SettingsError(f"{setting} is no URL; give one like https://host/path/") from None
+        raise SettingsError(f"{setting} is not a URL; give one like https://host/path/") from None
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise SettingsError(f"{setting} must hold no user, query or fragment")
     if parsed.host and (
@@ -242,7 +242,7 @@ def reason(error: Exception, bundle: str) -> str:
         return why
     if isinstance(error, httpx.InvalidURL):
         # The library reads a redirect's target even where it is not followed.
-        return "the answer redirects to what is no URL"
+        return "the answer redirects to something that is not a URL"
     through = f", {THROUGH_PROXY}" if str(error).endswith(THROUGH_PROXY) else ""
     late = _late(error)
     if late is not None:

@@ -70,7 +70,7 @@ def report_url(download_url: str, report: ReportInfo) -> httpx.URL:
         url = httpx.URL(download_url + report.id)
         if str(url) == download_url + report.id:
             return url
-    raise ReportRefusedError(f"{report.file}: the API lists it with an id that is none; skipped")
+    raise ReportRefusedError(f"{report.file}: the API lists it with an invalid id; skipped")
 
 
 def target_path(into: Path, report: ReportInfo) -> Path:
@@ -81,7 +81,7 @@ def target_path(into: Path, report: ReportInfo) -> Path:
     name = report.file
     is_plain = name == Path(name).name and name.strip(". ") and "\\" not in name
     if not is_plain or not name.isprintable() or len(name.encode()) > 200:
-        raise ReportRefusedError(f"{name[:200]!r} is no file name; the report is skipped")
+        raise ReportRefusedError(f"{name[:200]!r} is not a file name; the report is skipped")
     return into / name
 
 
@@ -120,7 +120,7 @@ def fetch(
             )
             _check_whole(response, size)
             if size == 0:
-                raise NotReadyError("the file is still empty; it is asked for again")
+                raise NotReadyError("the file is still empty; it will be requested again")
             _check_is_report(part)
             _publish(part, path)
     except (NotReadyError, ReportRefusedError) as error:
@@ -161,7 +161,7 @@ def _check_status(response: httpx.Response) -> None:
     if is_transient(status):
         wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
         raise RetryLaterError(f"the download host answered {status}", retry_after=wait)
-    raise ReportRefusedError(f"the download host will not give it (status {status})")
+    raise ReportRefusedError(f"the download host refuses to deliver it (status {status})")
 
 
 @contextmanager

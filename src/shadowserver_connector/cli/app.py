@@ -61,13 +61,18 @@ def root(
 @app.command(epilog="Example: shadowserver-connector convert reports/ -o bundles/")
 def convert(
     files: Files,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundles.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write the bundles to.")],
     workers: Annotated[
-        int | None, typer.Option(min=1, max=256, help="Processes; one a processor by default.")
+        int | None,
+        typer.Option(
+            min=1, max=256, help="Number of processes; one for each processor by default."
+        ),
     ] = None,
     history: Annotated[
         Path | None,
-        typer.Option(help="Folder of a history: say what is new in each report, and add it."),
+        typer.Option(
+            help="Folder of a history: show what is new in each report, and add the report to it."
+        ),
     ] = None,
     config: Config = None,
     as_json: Json = False,
@@ -99,15 +104,18 @@ def history(
     ] = None,
     directory: Annotated[
         Path | None,
-        typer.Option("--dir", help="Folder of the history; without it the connector's own."),
+        typer.Option("--dir", help="Folder of the history; the connector's own by default."),
     ] = None,
     longest: Annotated[
-        int | None, typer.Option("--open", min=1, help="So many findings that are open longest.")
+        int | None,
+        typer.Option(
+            "--open", min=1, help="Show this many findings, those that have been open longest."
+        ),
     ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Show what was reported of something, and from when to when."""
+    """Show what was reported about an address, network, host name, CVE or type, and when."""
     from shadowserver_connector.cli.file_commands import history as command
     from shadowserver_connector.connector.findings import state_directory
 
@@ -120,7 +128,7 @@ def history(
 
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")
 def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
-    """Show how each column of a file is read, what is made of it, and which cells are bad."""
+    """Show how each column of a file is read, what becomes of it, and which cells are invalid."""
     from shadowserver_connector.cli.file_commands import explain as command
     from shadowserver_connector.settings.settings import conversion_options
 
@@ -134,9 +142,12 @@ def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
 @app.command(epilog="Example: shadowserver-connector preview reports/ --html page.html")
 def preview(
     files: Files,
-    page: Annotated[Path, typer.Option("--html", help="Page to write; it needs no network.")],
+    page: Annotated[Path, typer.Option("--html", help="HTML file to write; it needs no network.")],
     most: Annotated[
-        int, typer.Option("--max-findings", min=1, help="Findings in it, the worst ones.")
+        int,
+        typer.Option(
+            "--max-findings", min=1, help="Maximum number of findings; the worst are kept."
+        ),
     ] = 100_000,
     config: Config = None,
     as_json: Json = False,
@@ -154,14 +165,16 @@ def preview(
 
 @app.command(epilog="Example: shadowserver-connector demo -o demo-output")
 def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for the bundles.")] = Path(
-        "demo-output"
-    ),
-    days: Annotated[int, typer.Option(min=1, max=31, help="Days of reports.")] = 3,
-    seed: Annotated[int, typer.Option(help="Other reports for another number.")] = 1,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder to write the bundles to.")
+    ] = Path("demo-output"),
+    days: Annotated[int, typer.Option(min=1, max=31, help="Number of days to simulate.")] = 3,
+    seed: Annotated[
+        int, typer.Option(help="Seed of the simulated reports: another number, other reports.")
+    ] = 1,
     as_json: Json = False,
 ) -> None:
-    """Run the whole pipeline against a simulated Shadowserver, without account or OpenCTI."""
+    """Run the whole pipeline against a simulated Shadowserver; needs no account and no OpenCTI."""
     from shadowserver_connector.cli.demo_command import demo as command
 
     run_command(lambda: command(output, days, seed, as_json=as_json))
@@ -169,7 +182,7 @@ def demo(
 
 @app.command(epilog="Example: shadowserver-connector check --config config.yml")
 def check(config: Config = None, as_json: Json = False) -> None:
-    """Show every setting with its value and source, and try both connections and the clock."""
+    """Show every setting with its value and source, and test both connections and the clock."""
     from shadowserver_connector.cli.shadowserver_commands import check as command
 
     run_command(lambda: command(loaded_settings(config), as_json=as_json))
@@ -178,12 +191,13 @@ def check(config: Config = None, as_json: Json = False) -> None:
 @app.command(epilog="Example: shadowserver-connector types --subscribed")
 def types(
     subscribed: Annotated[
-        bool, typer.Option("--subscribed", help="Ask Shadowserver which ones are subscribed.")
+        bool,
+        typer.Option("--subscribed", help="Show the subscribed types only, asking Shadowserver."),
     ] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """List the report types that the catalogue knows, or those that are subscribed."""
+    """List the report types in the catalogue, or those you are subscribed to."""
     from shadowserver_connector.cli.shadowserver_commands import types as command
 
     run_command(
@@ -193,7 +207,7 @@ def types(
 
 @app.command(epilog="Example: shadowserver-connector subscriptions --json")
 def subscriptions(config: Config = None, as_json: Json = False) -> None:
-    """List the report lists that are subscribed."""
+    """List the report lists (subscriptions) you are subscribed to."""
     from shadowserver_connector.cli.shadowserver_commands import subscriptions as command
 
     run_command(lambda: command(loaded_settings(config).settings, as_json=as_json))
@@ -212,7 +226,7 @@ def reports(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """List the reports that Shadowserver has for some days."""
+    """List the reports that Shadowserver has for a range of days."""
     from shadowserver_connector.cli.shadowserver_commands import reports as command
 
     def work() -> int:
@@ -233,10 +247,10 @@ To = Annotated[
 
 @app.command(epilog="Example: shadowserver-connector run --once")
 def run(
-    once: Annotated[bool, typer.Option("--once", help="Run once and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Run once and exit.")] = False,
     config: Config = None,
 ) -> None:
-    """Run as OpenCTI's connector, on its schedule: what Docker runs."""
+    """Run as OpenCTI's connector, on its schedule. This is what the Docker image runs."""
     from shadowserver_connector.service import process
 
     entry = process.run_once if once else process.run
@@ -245,7 +259,7 @@ def run(
 
 @app.command(epilog="Example: shadowserver-connector status --json")
 def status(config: Config = None, as_json: Json = False) -> None:
-    """Show the last run, what failed and why, the queue and the next run."""
+    """Show the last run, what failed and why, the queue, and the next run."""
     from shadowserver_connector.cli.status_command import status as command
 
     run_command(
@@ -255,7 +269,7 @@ def status(config: Config = None, as_json: Json = False) -> None:
 
 @app.command("import", epilog="Example: shadowserver-connector import reports/")
 def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
-    """Bring report files on disk into OpenCTI, in one work for each day."""
+    """Import report files on disk into OpenCTI, one work for each day."""
     from shadowserver_connector.cli.import_commands import import_ as command
 
     run_command(lambda: command(loaded_settings(config), files, as_json=as_json))
@@ -265,11 +279,11 @@ def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
 def backfill(
     first: From,
     last: To = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before the import.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Import without asking.")] = False,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Import past days into OpenCTI, after an estimate of what it will cost."""
+    """Import past days into OpenCTI, after an estimate of the load."""
     from shadowserver_connector.cli.import_commands import backfill as command
 
     def confirm(estimate: str) -> bool:
@@ -279,7 +293,7 @@ def backfill(
     def work() -> int:
         since, to = days_between(first, last or datetime.now(UTC))
         if as_json and not yes:
-            raise UsageError("--json asks no question; give --yes with it")
+            raise UsageError("--json does not ask; add --yes")
         return command(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
 
     run_command(work)
@@ -296,7 +310,7 @@ def fetch(
     config: Config = None,
     as_json: Json = False,
 ) -> None:
-    """Download original files into an archive folder, none of them twice."""
+    """Download original files into an archive folder, each of them once."""
     from shadowserver_connector.cli.import_commands import fetch as command
 
     def work() -> int:
@@ -304,7 +318,7 @@ def fetch(
         loaded = loaded_settings(config)
         archive = output or loaded.settings.shadowserver.archive_dir
         if archive is None:
-            raise UsageError("name the archive folder: -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
+            raise UsageError("name the archive folder with -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
         return command(loaded, archive, since, to, as_json=as_json)
 
     run_command(work)

@@ -101,7 +101,7 @@ def _cell(value: object) -> Text:
     return Text(text, style=SEVERITY_STYLES.get(text, ""))
 
 
-NO_REPORT: Final = "no report among the given files and folders"
+NO_REPORT: Final = "no reports in these files and folders"
 
 
 def failures_as_json(failures: Sequence[Failure]) -> list[dict[str, str]]:

@@ -51,7 +51,7 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
         results = _run(api, store, folder)
     code = show(results, folder, as_json=as_json)
     page = _preview(results, folder)
-    err.print(f"A page to look at: {page}", markup=False, soft_wrap=True)
+    err.print(f"Open in a browser: {page}", markup=False, soft_wrap=True)
     return code
 
 

@@ -82,7 +82,7 @@ def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> i
             compared = any(outcome.over_time is not None for outcome in outcomes)
             headings = (*HEADINGS, *HEADINGS_OVER_TIME) if compared else HEADINGS
             print_table(headings, [_row(outcome, out) for outcome in outcomes])
-            err.print(f"The folders are in {out}/<date>/.", markup=False, soft_wrap=True)
+            err.print(f"The folders are below {out}/<date>/.", markup=False, soft_wrap=True)
             _print_sums(outcomes)
         _print_notes(outcomes, failures)
     return SOME_FAILED if failures else OK
@@ -111,7 +111,7 @@ def _print_sums(outcomes: Sequence[Outcome]) -> None:
 def _print_notes(outcomes: Sequence[Outcome], failures: Sequence[Failure]) -> None:
     for outcome in outcomes:
         for remark in outcome.remarks:
-            err.print(Text(f"odd: {remark}"), soft_wrap=True)
+            err.print(Text(f"anomaly: {remark}"), soft_wrap=True)
     print_failures(failure.reason for failure in failures)
 
 
@@ -280,7 +280,7 @@ def _print_explained(explained: dict[str, Any]) -> None:
     out.print(
         Text(
             f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
-            f"{counted(explained['rows'], 'row')}, worst severity {explained['severity']}"
+            f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}"
         )
     )
     print_table(
@@ -297,9 +297,9 @@ def _print_explained(explained: dict[str, Any]) -> None:
             for column in explained["columns"]
         ],
     )
-    print_table(("Object", "Different ones"), list(explained["objects"].items()))
+    print_table(("Object", "Distinct"), list(explained["objects"].items()))
     for line in explained["oddities"]:
-        out.print(Text(f"odd: {line}"), soft_wrap=True)
+        out.print(Text(f"anomaly: {line}"), soft_wrap=True)
     out.print()
 
 
@@ -347,7 +347,7 @@ def _show_preview(written: WrittenPage, failures: Sequence[Failure], *, as_json:
         )
         return
     if page:
-        cut = f", {written.shown:,} of them shown" if written.shown < written.findings else ""
+        cut = f", {written.shown:,} shown" if written.shown < written.findings else ""
         out.print(page, markup=False, soft_wrap=True)
         err.print(
             f"{counted(written.reports, 'report')}, {counted(written.findings, 'finding')}{cut}, "
@@ -364,7 +364,7 @@ _OF_AN_ENTRY = (
     "First",
     "Last",
     "Days",
-    "As it is since",
+    "Unchanged since",
     "Open",
 )
 
@@ -372,7 +372,9 @@ _OF_AN_ENTRY = (
 def history(directory: Path, asked: str | None, longest: int | None, *, as_json: bool) -> int:
     """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
     if (asked is None) == (longest is None):
-        raise UsageError("ask for an address, network, host name, CVE id or type, or give --open")
+        raise UsageError(
+            "name an address, network, host name, CVE id or report type, or use --open"
+        )
     with reading_only(directory) as connection:
         if asked is not None:
             found = list(findings_about(connection, asked))

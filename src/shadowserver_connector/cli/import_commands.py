@@ -129,7 +129,7 @@ def _backfilled(
                 bar.advance(task)
         except KeyboardInterrupt:
             day = reports[len(results)].day if len(results) < len(reports) else reports[-1].day
-            err.print(f"To go on: the same command with --to {day}.")
+            err.print(f"To continue, repeat the command with --to {day}.")
             raise
     return results
 

@@ -48,7 +48,7 @@ def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
             name=name,
             value=MASK if name in secret_names() else masked(value.get_secret_value()),
             source=loaded.sources[name],
-            description="Handed on to pycti.",
+            description="Passed on to pycti.",
         )
         for name, value in sorted(loaded.for_pycti.items())
     ]
@@ -63,7 +63,7 @@ def types(settings: Settings | None, *, as_json: bool) -> int:
         with open_api(settings) as api:
             names = sorted(api.types())
         if not names:
-            err.print("Shadowserver knows the key, but no report type is subscribed.")
+            err.print("Shadowserver accepts the key, but no report type is subscribed.")
     found = [catalogue.report_type(name) for name in names]
     if as_json:
         print_json(
@@ -97,7 +97,7 @@ def subscriptions(settings: Settings, *, as_json: bool) -> int:
         for name in names:
             out.print(Text(name))
     else:
-        err.print("Shadowserver knows the key, but nothing is subscribed.")
+        err.print("Shadowserver accepts the key, but nothing is subscribed.")
     return OK
 
 
@@ -127,7 +127,7 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
             [(r.day.isoformat(), r.type, r.list, r.file) for r in found],
         )
         if not found:
-            err.print("Shadowserver has no report for these days and settings.")
+            err.print("Shadowserver has no reports for these days and settings.")
     return OK
 
 

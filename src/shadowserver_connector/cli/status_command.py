@@ -39,17 +39,17 @@ def _rows(found: Status) -> list[tuple[str, str]]:
     rows = [
         ("version", found.version),
         ("started", _time(found.started)),
-        ("last sign of life", _time(found.alive)),
-        ("run under way", _run(found.current)),
+        ("last heartbeat", _time(found.alive)),
+        ("current run", _run(found.current)),
         ("last run", _run(found.last)),
         ("next run", _time(found.next_run)),
         ("last complete run", _time(found.last_complete)),
         ("newest day at Shadowserver", found.newest_day or "unknown"),
-        ("newest day wholly imported", found.newest_whole_day or "none yet"),
+        ("newest day fully imported", found.newest_whole_day or "none yet"),
         ("queue in OpenCTI", "unknown" if queue is None else f"{queue:,.1f} MB"),
     ]
     rows += [
-        (f"waits for {wait.what}", f"since {_time(wait.since)}: {wait.reason}")
+        (f"waiting for {wait.what}", f"since {_time(wait.since)}: {wait.reason}")
         for wait in found.waiting
     ]
     if found.drop_folder != Drops():

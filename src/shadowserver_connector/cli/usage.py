@@ -95,12 +95,12 @@ def _show(error: Any) -> None:
 
 _MOST_DAYS = 3660
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Config = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="Settings file; config.yml is looked for by default.",
+        help="Settings file; by default config.yml, if there is one.",
         exists=True,
         dir_okay=False,
     ),

@@ -208,7 +208,7 @@ def _ending(error: BaseException) -> str:
     if isinstance(error, StateResetError):
         return "interrupted, as the state was reset in OpenCTI"
     if isinstance(error, Stopping):
-        return "interrupted by a shutdown; the next run goes on"
+        return "interrupted by a shutdown; the next run continues"
     return interrupted(error)
 
 

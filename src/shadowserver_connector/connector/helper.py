@@ -90,7 +90,7 @@ class Registration:
             self.takes = frozenset(each["name"] for each in told["inputFields"]) if told else None
             self.platform = str(data["about"]["version"])
         except (LookupError, TypeError, AttributeError):
-            raise SinkUnavailableError("OpenCTI's answer is none; it may be starting") from None
+            raise SinkUnavailableError("OpenCTI gave no valid answer; it may be starting") from None
 
     def attempt(self, build: Callable[[], Any]) -> Any:
         """Build pycti's helper, which registers.
@@ -166,7 +166,7 @@ def advice(platform: str) -> str:
 def misfit(platform: str, refused: Refusal) -> VersionError:
     """Return the error for a registration that the platform does not understand."""
     return VersionError(
-        f"OpenCTI {platform} does not take a registration by pycti {installed()} "
+        f"OpenCTI {platform} does not accept a registration by pycti {installed()} "
         f"({refused}); {_cure(platform)}"
     )
 

@@ -247,7 +247,7 @@ class DayWorks:
             if importer.comparer is not None and file is not None:
                 importer.comparer.discard(file.path)
             if isinstance(error, NotReadyError) and ledger.postpone(report):
-                return Skipped(report, "Still empty, asked for again by the next run")
+                return Skipped(report, "Still empty, requested again in the next run")
             if isinstance(error, OSError) and error.errno in DISK_FULL:
                 raise
             times, cause = ledger.failed(report), type(error).__name__
@@ -257,7 +257,7 @@ class DayWorks:
     def _converted(self, report: ReportInfo, file: ObtainedFile, delivery: Delivery) -> Result:
         importer = self._importer
         if importer.ledger.is_known(report, file.sha256):
-            return Skipped(report, "Known under another id, nothing to send")
+            return Skipped(report, "Imported under another id, nothing to send")
         return importer.convert(
             file.path, report, importer.options, lambda chunk: delivery.send(chunk, file.path)
         )

@@ -183,7 +183,7 @@ def _check_clock(started: datetime) -> None:
     if started.date() < FIRST_DAY:
         raise ClockError(
             f"this machine's clock says {started:%Y-%m-%d}; let it follow a time server (NTP), "
-            "nothing is asked for until then"
+            "nothing is queried until then"
         )
 
 
@@ -238,7 +238,7 @@ _SHARED_WITH: Final[Mapping[str, str]] = {
     "TLP:GREEN": "your community",
     "TLP:AMBER": "your organisation and its clients",
     "TLP:AMBER+STRICT": "your organisation",
-    "TLP:RED": "the persons who are named",
+    "TLP:RED": "named persons only",
 }
 """Marking -> with whom it lets people share, by TLP 2.0."""
 
@@ -330,7 +330,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
     try:
         delivery.open()
         delivery.close(
-            "; ".join(["Not asked for again, 'backfill' imports what is missing", *named]),
+            "; ".join(["Not queried again; 'backfill' imports what is missing", *named]),
             in_error=True,
         )
     finally:

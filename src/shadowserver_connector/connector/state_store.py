@@ -67,7 +67,7 @@ class StateStore:
         self._synchronise()
         state, problems = read_state(self._held)
         if self._lost:
-            _keep_damaged(self._helper, ("it is no object",), self._lost, self._waiter.log)
+            _keep_damaged(self._helper, ("it is not an object",), self._lost, self._waiter.log)
             self._lost = ""
         if problems:
             _keep_damaged(self._helper, problems, json.dumps(self._held), self._waiter.log)

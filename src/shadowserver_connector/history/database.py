@@ -166,14 +166,15 @@ def _locked(directory: Path) -> int:
     except OSError as error:
         reason = error.strerror or "cannot be written"
         raise HistoryError(
-            f"{directory}: {reason}; the history needs a directory that can be written"
+            f"{directory}: {reason}; the history needs a writable directory"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
         raise HistoryInUseError(
-            f"{directory}: another instance has its history there; give each one its own directory"
+            f"{directory}: another instance keeps its history there; give each one its own "
+            "directory"
         ) from error
     return lock
 
@@ -212,7 +213,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != _APPLICATION:
-        raise HistoryError(f"{path}: is no history of this connector; move it elsewhere")
+        raise HistoryError(f"{path}: is not a history of this connector; move it elsewhere")
     if version > VERSION:
         raise HistoryError(
             f"{path}: was written by a newer version (tables {version}, known are {VERSION});"
@@ -260,7 +261,7 @@ def _told(error: sqlite3.Error, path: Path, *, kept: bool = False) -> Shadowserv
     if code == sqlite3.SQLITE_FULL:
         return DiskFullError(f"{path}: no space left for the history; free some")
     if code in _CLOSED:
-        return HistoryError(f"{path}: {error}; the history needs a directory that can be written")
+        return HistoryError(f"{path}: {error}; the history needs a writable directory")
     return HistoryBusyError(f"{path}: {error}; tried again later")
 
 

@@ -29,7 +29,7 @@ RELATIONSHIPS: Final = (
 ROW_OBJECTS: Final = 400
 """Objects of one row, about; one with a value in every published column makes some 60."""
 
-LEFT_OUT: Final = "more objects than are made of one row, left out"
+LEFT_OUT: Final = "more objects than one row may create, left out"
 
 _REMEMBERED: Final = 128
 """Combinations of parts that are kept assembled; rows of one host share them."""

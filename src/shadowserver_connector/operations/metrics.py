@@ -49,17 +49,17 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"shadowserver_{name}", text, labels, registry=registry)
 
-        self._reports = counter("reports", "Reports dealt with.", "result")
+        self._reports = counter("reports", "Reports processed.", "result")
         self._findings = counter("findings", "Findings sent to OpenCTI.")
         self._over_time = counter(
             "findings_over_time",
-            "Findings against the history: new, changed, ..., gone.",
+            "Findings compared with the history: new, changed, ..., gone.",
             "verdict",
         )
         self._objects = counter("objects", "STIX objects sent, each copy counted.", "type")
         self._bytes = counter("bytes", "Bytes of the report files imported.")
         self._failures = counter("failures", "Failures of reports.", "cause")
-        self._given_up = counter("given_up", "Days of which reports are missing for good.")
+        self._given_up = counter("given_up", "Days given up: their reports are missing.")
         self._retries = counter("retries", "Repeated requests to Shadowserver.", "method")
         self._runs = counter("runs", "Runs that ended.", "result")
         self._dropped = counter("dropped_files", "Files of the drop folder.", "result")
@@ -125,13 +125,13 @@ class StatusMetrics(Collector):
                 yield GaugeMetricFamily(f"shadowserver_{name}", text, value=value)
         yield _labelled(
             "consecutive_failures",
-            "Runs since the last complete one that were not, by cause.",
+            "Incomplete runs since the last complete one, by cause.",
             "cause",
             {**dict.fromkeys(dict(CAUSES).values(), 0), **status.failing},
         )
         yield _labelled(
             "waiting_seconds",
-            "How long something has been waited for.",
+            "How long the connector has been waiting for something.",
             "what",
             {wait.what: (now - wait.since).total_seconds() for wait in status.waiting},
         )
@@ -140,11 +140,11 @@ class StatusMetrics(Collector):
         queue, listed = status.queue_megabytes, _listed(status)
         ended = None if status.last is None else status.last.ended
         return (
-            ("ok", "1 where the status says OK, 0 where NOT OK.", not problems(status, now)),
+            ("ok", "1 if the status says OK, 0 if NOT OK.", not problems(status, now)),
             ("started_timestamp_seconds", "Start of the process.", _seconds(status.started)),
             (
                 "last_complete_run_timestamp_seconds",
-                "End of the last run for which Shadowserver told of every day.",
+                "End of the last run in which Shadowserver answered for every day.",
                 _seconds(status.last_complete),
             ),
             (
@@ -152,25 +152,25 @@ class StatusMetrics(Collector):
                 "End of the last run, complete or not.",
                 _seconds(ended),
             ),
-            ("run_active", "1 while a run is under way.", status.current is not None),
+            ("run_active", "1 during a run.", status.current is not None),
             (
                 "newest_day_timestamp_seconds",
-                "Newest day, as its beginning, that Shadowserver has a report for.",
+                "Beginning of the newest day for which Shadowserver has a report.",
                 _beginning(status.newest_day),
             ),
             (
                 "newest_whole_day_timestamp_seconds",
-                "Newest day, as its beginning, of which all that is listed is imported.",
+                "Beginning of the newest day of which every listed report is imported.",
                 _beginning(status.newest_whole_day),
             ),
             (
                 "queue_bytes",
-                "What waited in OpenCTI's queue when it was last looked at.",
+                "Size of the connector's queue in OpenCTI, when last checked.",
                 None if queue is None else queue * _MEGABYTE,
             ),
             (
                 "reports_waiting",
-                "Reports listed and not imported, those that failed included.",
+                "Reports listed but not imported, failed ones included.",
                 None if listed is None else _left(listed),
             ),
             (
@@ -180,7 +180,7 @@ class StatusMetrics(Collector):
             ),
             (
                 "report_failures_in_a_row",
-                "Runs in a row in which a report failed, of the report with the most.",
+                "Most consecutive runs in which one report failed.",
                 max((each.times for each in listed.failures), default=0) if listed else None,
             ),
         )
@@ -191,8 +191,8 @@ class StatusMetrics(Collector):
         except OSError:
             return ()
         return (
-            ("disk_free_bytes", "Free where reports are downloaded.", free),
-            ("disk_floor_bytes", "Free bytes below which nothing is downloaded.", self._floor),
+            ("disk_free_bytes", "Free space where reports are downloaded.", free),
+            ("disk_floor_bytes", "Free space below which nothing is downloaded.", self._floor),
         )
 
 

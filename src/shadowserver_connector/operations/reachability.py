@@ -88,7 +88,7 @@ def reach(settings: Settings) -> Platform:
         version = str(body["data"]["about"]["version"])
     except (ValueError, LookupError, TypeError, AttributeError):
         raise SinkUnavailableError(
-            f"OpenCTI's answer is none (status {answer.status_code}); check OPENCTI_URL"
+            f"OpenCTI gave no valid answer (status {answer.status_code}); check OPENCTI_URL"
         ) from None
     return Platform(version, time_of(answer.headers))
 

@@ -125,13 +125,13 @@ class Status:
     """Last sign of life."""
     next_run: Moment | None = None
     queue_megabytes: float | None = None
-    """What waited in OpenCTI's queue when it was last looked at."""
+    """Size of the connector's queue in OpenCTI, when last checked."""
     newest_day: str | None = None
     """Newest day for which Shadowserver has a report."""
     newest_whole_day: str | None = None
     """Newest day of which everything is imported that Shadowserver listed."""
     last_complete: Moment | None = None
-    """End of the last run for which Shadowserver told of every day."""
+    """End of the last run in which Shadowserver answered for every day."""
     failing: Mapping[str, NonNegativeInt] = field(default_factory=dict)
     """By cause, the runs since the last complete one that were not."""
     waiting: tuple[Wait, ...] = ()
@@ -257,7 +257,7 @@ def problems(status: Status, now: datetime) -> list[str]:
     if last is not None:
         found += _of_last_run(last, is_made_good=status.current is not None and not last.cause)
     found += [
-        f"given up, reports are missing: {reason}; 'backfill' imports them"
+        f"given up, their reports are missing: {reason}; 'backfill' imports them"
         for reason in status.given_up
     ]
     if dropped := status.drop_folder.failures:
@@ -272,8 +272,8 @@ def _of_last_run(last: Run, *, is_made_good: bool) -> Iterator[str]:
     """Yield what is wrong with it; what was only stopped, the run under way makes good."""
     if not last.complete and not is_made_good:
         yield (
-            "the last run did not go through: "
-            + (last.reason or "some days could not be asked for; the log says why")
+            "the last run did not complete: "
+            + (last.reason or "some days could not be queried; the log says why")
             + ("" if last.cause == "credentials" else "; it is tried again within an hour")
         )
     if last.failed:
@@ -282,10 +282,7 @@ def _of_last_run(last: Run, *, is_made_good: bool) -> Iterator[str]:
             "see the reason where that repeats"
         )
     if last.refused:
-        yield (
-            f"{counted(last.refused, 'report')} listed for a day that is not theirs; "
-            "tell Shadowserver"
-        )
+        yield (f"{counted(last.refused, 'report')} listed for the wrong day; tell Shadowserver")
 
 
 def _long_waits(status: Status, now: datetime) -> Iterator[str]:
@@ -299,12 +296,12 @@ def _long_waits(status: Status, now: datetime) -> Iterator[str]:
 def _lateness(status: Status, now: datetime) -> str | None:
     """Say what should have happened by now and has not."""
     if status.alive - now > SILENCE:
-        ahead = f"the last sign of life is {_minutes(status.alive - now)} ahead of this clock"
+        ahead = f"the last heartbeat is {_minutes(status.alive - now)} ahead of this clock"
         return f"{ahead}; let both machines follow a time server"
     silent = now - status.alive > SILENCE
     if status.current is not None:
         ended = (
-            f"the connector ended in the middle of a run, last seen {_ago(status, now)}; "
+            f"the connector stopped in the middle of a run, last seen {_ago(status, now)}; "
             "start it again"
         )
         return ended if silent else None
@@ -312,9 +309,9 @@ def _lateness(status: Status, now: datetime) -> str | None:
         if now - status.next_run > LATE:
             return (
                 f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue; "
-                "start the connector again, its log says why it ended"
+                "restart the connector; its log says why it stopped"
             )
-        seen = f"the connector does not run, last seen {_ago(status, now)}; start it again"
+        seen = f"the connector is not running, last seen {_ago(status, now)}; start it again"
         return seen if silent else None
     has_run = status.last is not None and status.last.started >= status.started
     if has_run or status.waiting or now - status.started <= LATE:

@@ -101,7 +101,7 @@ def _content(path: Path) -> bytes:
 
 
 def _no_file(path: Path) -> OSError:
-    return OSError(errno.EINVAL, "it is no regular file", str(path))
+    return OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 BEAT: Final = timedelta(seconds=30)

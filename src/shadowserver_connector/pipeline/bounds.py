@@ -120,7 +120,7 @@ class DiskFloor:
             free, floor = self._free() // _MIB, self._floor // _MIB
             raise SinkUnavailableError(
                 f"{self._folder}: {free:,} MiB are free, less than SHADOWSERVER_DISK_FLOOR "
-                f"({floor:,} MiB); make room and give the same command again"
+                f"({floor:,} MiB); free space and repeat the command"
             )
 
     def _free(self) -> int:

@@ -83,9 +83,9 @@ FINDING_ROWS: Final = 16
 """Rows that are converted together where each has a Note of its own, or none."""
 _ROOMY: Final = 500
 
-TOO_LARGE: Final = "objects or references that no message has room for, left out"
+TOO_LARGE: Final = "objects or references that fit in no message, left out"
 
-UNKNOWN_TYPE: Final = "a report type that is not known, read by the rules of its family"
+UNKNOWN_TYPE: Final = "an unknown report type, read by the rules of its family"
 
 ARTIFACT_INLINE: Final = 8 * MIB
 """Bytes up to which a file travels in its Artifact; a sink brings in larger ones itself."""
@@ -193,8 +193,8 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     columns = [catalogue.column(info.type, name) for name in header]
     if not catalogue.is_report(columns):
         raise ReportUnreadableError(
-            f"{info.file}: no report: not one column in its first line is known; "
-            "see what answered in its place, or get the file again"
+            f"{info.file}: not a report: no column in its first line is known; check what the "
+            "file is, or get it again"
         )
     origin = Origin(shared_objects.author()["id"], (TLP[options.marking],))
     day = f"{info.day.isoformat()}T00:00:00.000Z"

@@ -255,15 +255,15 @@ def read_header(line: str, delimiter: str, name: str) -> list[str]:
     """
     if len(line) > HEADER_CHARACTERS:
         raise ReportUnreadableError(
-            f"{name}: the first line has more than {HEADER_CHARACTERS:,} characters; "
-            "it is no CSV header"
+            f"{name}: the first line has more than {HEADER_CHARACTERS:,} characters; it is not a "
+            "CSV header"
         )
     if _MARKUP.match(line):
         kind = "JSON" if line.lstrip()[0] in "{[" else "HTML or XML"
         raise ReportUnreadableError(f"{name}: the file is {kind}, not a CSV report")
     cells = next(csv.reader([line], delimiter=delimiter), [])
     if len(cells) < 2:
-        raise ReportUnreadableError(f"{name}: the first line is no CSV header: it has one cell")
+        raise ReportUnreadableError(f"{name}: the first line is not a CSV header: it has one cell")
     if len(cells) > COLUMNS:
         raise ReportUnreadableError(
             f"{name}: the header has {len(cells)} columns, more than {COLUMNS}"

@@ -48,7 +48,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _INNER_PATH = 200
 """Characters of a path inside of an archive that messages show."""
 _PATH = 4096
-_NOT_OPENED = "an archive inside of an archive is not opened; unpack it and give what it holds"
+_NOT_OPENED = "an archive inside an archive is not opened; unpack it and give its files"
 _NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
 
 _log = logging.getLogger(__name__)
@@ -319,8 +319,8 @@ def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
             ) from error
         except zipfile.BadZipFile as error:
             raise ArchiveRejectedError(
-                f"{shown_path(file)}: cannot be unpacked: damaged, or no zip archive; "
-                "get it again, or rename it to what it is"
+                f"{shown_path(file)}: cannot be unpacked: damaged, or not a zip archive; get it "
+                "again, or correct its extension"
             ) from error
 
 
@@ -334,7 +334,7 @@ def _unpacked(
         raise ArchiveRejectedError(f"{inside}: {_NOT_OPENED}")
     if member.compress_type not in _METHODS:
         raise ArchiveRejectedError(
-            f"{inside}: packed by a method that is not read; pack it by the usual one, deflate"
+            f"{inside}: compressed by a method that is not supported; use the usual one, deflate"
         )
     target = _free(workdir, safe_name(member.filename))
     with _reading(inside):
@@ -371,8 +371,8 @@ def _unpacked_badly(name: str, error: Exception) -> SkippableError:
     why = str(error)
     if isinstance(error, gzip.BadGzipFile):
         why = (
-            "damaged, or no gzip archive; get it again, or rename it to .csv if that is what it "
-            "holds"
+            "damaged, or not a gzip archive; get it again, or rename it to .csv if that is "
+            "what it is"
         )
     elif isinstance(error, _DAMAGED) or getattr(error, "errno", None) == errno.EINVAL:
         # EINVAL: an offset points outside of the file.

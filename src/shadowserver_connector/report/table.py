@@ -77,7 +77,7 @@ class Table:
         self._name_unusual_form()
         self._cells = read_header(first, self._delimiter, warnings.file)
         if "\0" in first:
-            warnings.add("NUL characters in the header, taken out", 0)
+            warnings.add("NUL characters in the header, removed", 0)
         self.header = (*column_names(self._cells, warnings), SURPLUS)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -159,7 +159,7 @@ class Table:
             shown = {";": "semicolons", "\t": "tabs", "|": "bars"}.get(
                 self._delimiter, f"`{self._delimiter}`"
             )
-            self._warnings.add(f"columns divided by {shown}, not by commas", 0)
+            self._warnings.add(f"columns separated by {shown}, not by commas", 0)
 
     def _clean(self, number: int, row: list[str]) -> None:
         """Take NULs out, and give bytes that are no UTF-8 the meaning they have in Windows-1252."""
@@ -169,11 +169,11 @@ class Table:
         wide = self._layout.encoding != "utf-8"
         for index, cell in enumerate(row):
             if "\0" in cell:
-                self._odd("NUL characters, taken out", number, self._name(index))
+                self._odd("NUL characters, removed", number, self._name(index))
                 cell = cell.replace("\0", "")
             if wide and "\ufffd" in cell:
                 self._odd(
-                    "no character of the file's encoding, shown as \ufffd",
+                    "not valid in the encoding of the file, shown as \ufffd",
                     number,
                     self._name(index),
                 )

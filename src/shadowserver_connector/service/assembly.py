@@ -198,8 +198,8 @@ def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
         yield "CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti"
     elif connector.queue_protocol == "api":
         yield (
-            "CONNECTOR_QUEUE_PROTOCOL=api: OpenCTI learns late what a work holds, so it may show "
-            "works as complete before their objects are imported"
+            "CONNECTOR_QUEUE_PROTOCOL=api: OpenCTI learns late what a work contains, so it may "
+            "show works as complete before their objects are imported"
         )
     if connector.send_to_s3 and not hasattr(helper, "bundle_send_to_s3"):
         yield "CONNECTOR_SEND_TO_S3 has no effect with this pycti"

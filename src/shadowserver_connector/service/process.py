@@ -170,4 +170,4 @@ def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
 def _close_work(process: Process) -> None:
     for delivery in tuple(process.under_way):
         with suppress(SinkUnavailableError):
-            delivery.close_at_once("Interrupted by a shutdown; the next run goes on")
+            delivery.close_at_once("Interrupted by a shutdown; the next run continues")

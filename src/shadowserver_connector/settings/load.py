@@ -98,7 +98,7 @@ def load_settings(
     warnings += _lookbacks(values, sources)
     if hidden:
         warnings.append(
-            "These environment variables have no effect, a file has another value: "
+            "These environment variables have no effect, because a file sets another value: "
             + ", ".join(f"{name} ({label})" for name, label in hidden.items())
         )
     return LoadedSettings(

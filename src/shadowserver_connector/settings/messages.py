@@ -68,16 +68,16 @@ def flaw_of(text: str) -> str:
     put something in. A key with a quote or a line end is refused by the other side without a hint.
     """
     if _SURROGATE.search(text):
-        return "it holds bytes that are not UTF-8"
+        return "it contains bytes that are not UTF-8"
     if text != text.strip().strip(_INVISIBLE):
-        return "there are blanks, line ends or invisible characters around its value"
+        return "its value begins or ends with spaces, line ends or invisible characters"
     if _CONTROL.search(text):
-        return "there are line ends or control characters in its value"
+        return "its value contains line ends or control characters"
     if _is_quoted(text):
-        return "there are quotes around its value, which count as part of it"
+        return "its value contains the quotes around it"
     if _UNEXPANDED.search(text):
         # Not shown: behind the name a default may stand, and that be a secret.
-        return "nothing was put in the place of the ${...} in its value"
+        return "the ${...} in its value was not replaced"
     return ""
 
 
@@ -85,9 +85,9 @@ def flaw_of_foreign(text: str, *, secret: bool) -> str:
     """Say the same of a value that pycti alone reads: a certificate, or a password of any kind."""
     if secret or "-----BEGIN" in text:
         if _SURROGATE.search(text):
-            return "it holds bytes that are not UTF-8"
+            return "it contains bytes that are not UTF-8"
         if "\0" in text:
-            return "there is a NUL character in its value"
+            return "its value contains a NUL character"
         return flaw_of(text) if _UNEXPANDED.fullmatch(text) else ""
     return flaw_of(text)
 
@@ -122,10 +122,10 @@ JsonSchema = dict[str, Any]
 
 _FORMATS = {
     "uri": "a URL that begins with https:// or http://",
-    "secure-url": "a URL that begins with https://, or with http:// for this machine alone "
+    "secure-url": "a URL that begins with https://, or with http:// for this machine only "
     "(localhost, 127.0.0.1, [::1])",
     "address": "an IP address of this machine",
-    "uuid": "a UUID, as uuidgen makes them",
+    "uuid": "a UUID; uuidgen creates one",
     "duration": "an ISO 8601 duration of weeks, days, hours and minutes, from a minute to 365 days",
     "pem-file": "the path of a PEM file with certificates",
     "path": "a path",

@@ -40,11 +40,12 @@ class OpenCTISettings(Section):
     )
     ssl_verify: bool = Field(
         default=True,
-        description="Verify the platform's TLS certificate (pycti's own default is not to).",
+        description="Verify the platform's TLS certificate; pycti itself would not.",
     )
     ca_bundle: CaBundle | None = Field(
         default=None,
-        description="PEM file of the authorities to trust for OpenCTI, not the usual ones.",
+        description="PEM file of the certificate authorities to trust for OpenCTI, instead of "
+        "the usual ones.",
         examples=["/etc/ssl/opencti-ca.pem"],
     )
     json_logging: bool = Field(default=True, description="Write log lines as JSON.")
@@ -59,66 +60,68 @@ class ConnectorSettings(Section):
 
     id: Uuid = Field(
         default="c7a581e5-d83e-440c-b88e-80528809e798",
-        description="Identifier of this connector in OpenCTI, a UUID: its state is kept under it. "
-        "A second connector needs another one. The default is that of OpenCTI's own connector for "
-        "Shadowserver.",
+        description="Identifier of this connector in OpenCTI, a UUID. The connector's state is "
+        "stored under it. A second connector needs another one. The default is that of OpenCTI's "
+        "own connector for Shadowserver.",
     )
-    type: ConnectorType = Field(
-        default="EXTERNAL_IMPORT", description="Kind of connector; there is nothing to choose."
-    )
+    type: ConnectorType = Field(default="EXTERNAL_IMPORT", description="Kind of connector; fixed.")
     name: str = Field(
         default="Shadowserver", min_length=1, description="Name of the connector in OpenCTI."
     )
     scope: Texts = Field(
         default=("stix2",), description="Scope shown in OpenCTI, for information only."
     )
-    log_level: LogLevel = Field(default="info", description="Least important log lines to write.")
+    log_level: LogLevel = Field(default="info", description="Minimum log level.")
     duration_period: Duration = Field(
         default=timedelta(days=1),
-        description="Time from one run to the next, as an ISO 8601 duration of at least a minute.",
+        description="Time between the starts of two runs, as an ISO 8601 duration of at least a "
+        "minute.",
         examples=["P1D", "PT6H"],
     )
     run_every: ShortDuration | None = Field(
         default=None,
-        description="Use CONNECTOR_DURATION_PERIOD instead, which wins if both are set.",
+        description="Use CONNECTOR_DURATION_PERIOD instead, which takes precedence if both are "
+        "set.",
         examples=["1d", "12h"],
         json_schema_extra={"deprecated": True},
     )
     run_and_terminate: bool = Field(
-        default=False, description="Run once and end, for a scheduler outside."
+        default=False, description="Run once and exit, for an external scheduler."
     )
     queue_threshold: float = Field(
         default=500,
         gt=0,
         allow_inf_nan=False,
-        description="Megabytes in this connector's queue above which it waits before sending more.",
+        description="Size of this connector's queue in megabytes above which it waits before it "
+        "sends more.",
     )
     queue_protocol: QueueProtocol | None = Field(
         default=None,
-        description="Way of bundles to the queue: RabbitMQ (amqp, when empty) or OpenCTI's API.",
+        description="How bundles reach the queue: through RabbitMQ (amqp, the default) or "
+        "OpenCTI's API (api).",
     )
     validate_before_import: bool = Field(
         default=False,
-        description="Let a user approve every bundle in OpenCTI before it is imported.",
+        description="Hold every bundle in OpenCTI until a user approves it.",
     )
-    expose_metrics: bool = Field(default=False, description="Offer Prometheus metrics over HTTP.")
+    expose_metrics: bool = Field(default=False, description="Serve Prometheus metrics over HTTP.")
     metrics_host: Address = Field(
         default="0.0.0.0",  # noqa: S104 - as pycti has it: they are read from other machines
-        description="Address on which the metrics are offered; 0.0.0.0 is every address of this "
-        "machine or container, 127.0.0.1 itself alone.",
+        description="Address on which metrics are served: 0.0.0.0 for all addresses of this "
+        "machine or container, 127.0.0.1 for itself alone.",
         examples=["127.0.0.1"],
     )
     metrics_port: int = Field(default=9095, ge=1, le=65535, description="Port of the metrics.")
     auto_create_service_account: bool = Field(
         default=False,
-        description="Let the platform make a service account for the connector, where it can.",
+        description="Let the platform create a service account for the connector, if it can.",
     )
     auto_create_service_account_confidence_level: int = Field(
-        default=50, ge=0, le=100, description="Highest confidence of that service account."
+        default=50, ge=0, le=100, description="Maximum confidence of that service account."
     )
     send_to_queue: bool = Field(default=True, description="Send bundles to OpenCTI's queue.")
     send_to_directory: bool = Field(
-        default=False, description="Have pycti write each bundle to a directory, too."
+        default=False, description="Have pycti also write each bundle to a directory."
     )
     send_to_directory_path: str | None = Field(
         default=None, min_length=1, description="Directory for send_to_directory."
@@ -127,7 +130,7 @@ class ConnectorSettings(Section):
         default=7, ge=0, description="Days after which pycti deletes bundles in that directory."
     )
     send_to_s3: bool = Field(
-        default=False, description="Have pycti write each bundle to an S3 bucket, too."
+        default=False, description="Have pycti also write each bundle to an S3 bucket."
     )
     send_to_s3_bucket: str | None = Field(
         default=None, min_length=1, description="Bucket for send_to_s3."

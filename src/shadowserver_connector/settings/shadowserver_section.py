@@ -50,42 +50,47 @@ class ShadowserverSettings(Section):
     )
     ca_bundle: CaBundle | None = Field(
         default=None,
-        description="PEM file of the authorities to trust for Shadowserver, not the usual ones.",
+        description="PEM file of the certificate authorities to trust for Shadowserver, instead "
+        "of the usual ones.",
         examples=["/etc/ssl/proxy-ca.pem"],
     )
 
     report_types: ReportTypes = Field(
         default=(),
-        description="Report types to import; all that are subscribed when empty.",
+        description="Report types to import; all subscribed types if empty.",
         examples=["scan_http,event4_sinkhole"],
     )
     report_names: Texts = Field(
         default=(),
-        description="Subscriptions (lists of reports) to import; all when empty.",
+        description="Subscriptions (lists of reports) to import; all if empty.",
     )
     exclude_types: ReportTypes = Field(
         default=(), description="Report types to leave out.", examples=["device_id,device_id6"]
     )
     initial_lookback: Lookback = Field(
         default=30,
-        description="Days of reports that the first run imports, up to 365, besides today.",
+        description="Days of reports to import in the first run, up to 365, in addition to today.",
     )
     lookback: Lookback = Field(
         default=3,
-        description="Days that later runs look back, up to 365, besides those since the last run.",
+        description="Days that later runs look back, up to 365, in addition to the days since the "
+        "last run.",
     )
     min_severity: Severity = Field(
-        default="info", description="Leave out findings of a lower severity."
+        default="info", description="Leave out findings below this severity."
     )
     max_findings: int = Field(
-        default=0, ge=0, description="Findings to take of one report; 0 takes all."
+        default=0,
+        ge=0,
+        description="Maximum number of findings to import from one report; 0 for all.",
     )
 
     marking: Marking = Field(
         default="TLP:CLEAR",
-        description="TLP marking of all that is imported. With TLP:CLEAR anybody may see and share "
-        "the weaknesses of your network: choose TLP:AMBER where only your organisation and its "
-        "clients should. TLP:WHITE is the old name of TLP:CLEAR.",
+        description="TLP marking of everything imported. TLP:CLEAR means that anybody may see "
+        "and share the weaknesses of your network; choose TLP:AMBER if only your "
+        "organisation and its clients should. TLP:WHITE is the old name of "
+        "TLP:CLEAR.",
     )
     labels: Texts = Field(
         default=(),
@@ -94,131 +99,141 @@ class ShadowserverSettings(Section):
     )
     create_incident: bool = Field(
         default=False,
-        description="Make a Case Incident of a report, besides the Report; see "
+        description="Create a Case Incident for each report, in addition to the Report; see "
         "SHADOWSERVER_CASE_MIN_SEVERITY.",
     )
     case_min_severity: Severity = Field(
         default="medium",
-        description="Severity that the worst finding of a report must have for a Case Incident; "
-        "info makes one of every report, inventories too.",
+        description="Create a Case Incident only if the worst finding of the report has at least "
+        "this severity; with info every report gets one, inventories included.",
     )
     incident_severity: CaseSeverity = Field(
         default="low",
-        description="Least severity of a Case Incident, which has the highest of its findings.",
+        description="Minimum severity of a Case Incident. It has the severity of its worst "
+        "finding if that is higher.",
     )
     incident_priority: CasePriority = Field(
         default="P4", description="Priority of a Case Incident; auto derives it from the severity."
     )
     notes: NotesMode = Field(
         default="auto",
-        description="One Note for each host and report type, for each finding, or none; "
-        "auto is by host.",
+        description="Create one Note for each host and report type, one for each finding, or "
+        "none; auto means host.",
     )
-    observed_data: bool = Field(default=True, description="Make an Observed Data of each finding.")
+    observed_data: bool = Field(
+        default=True, description="Create an Observed Data for each finding."
+    )
     network_traffic: bool = Field(
-        default=True, description="Make a Network Traffic of ports and protocols."
+        default=True, description="Create a Network Traffic for ports and protocols."
     )
     relationships: Relationships = Field(
         default=("needed",),
-        description="Relationships to make: needed (those that nothing else of a row says), "
-        "with or without types to make in full; all; or none.",
+        description="Relationships to create: needed (those that nothing else in a row "
+        "expresses), optionally with further types; all; or none.",
     )
     create_indicators: bool = Field(
         default=False,
-        description="Make Indicators of what controls or distributes malware or attacks, of its "
-        "URLs and of its files; never of your own addresses and names, whatever runs there.",
+        description="Create Indicators for hosts that control or distribute malware or attack "
+        "others, and for URLs and files of malware; never of your own addresses and "
+        "names, whatever runs on them.",
     )
     repeats: Repeats = Field(
         default="refer",
-        description="What becomes of findings that OpenCTI already has: refer lets the day's "
-        "Report refer to their objects, skip only counts them, all sends everything again.",
+        description="What to do with findings that OpenCTI already has: refer has the day's "
+        "Report refer to their objects, skip only counts them, all sends everything "
+        "again.",
     )
     refresh_days: int = Field(
         default=7,
         ge=1,
         le=90,
         description="Days within which the Observed Data of a finding that is still there is "
-        "brought up to date.",
+        "updated.",
     )
     resurfaced_after: int = Field(
         default=14,
         ge=1,
         le=90,
-        description="Days of absence after which a finding counts as back again.",
+        description="Days of absence after which a finding that reappears counts as resurfaced.",
     )
     state_dir: Path | None = Field(
         default=None,
-        description="Directory that keeps the history of findings; when empty "
-        "~/.local/state/shadowserver-connector, or below XDG_STATE_HOME.",
+        description="Directory for the history of findings; if empty, "
+        "~/.local/state/shadowserver-connector or the same below XDG_STATE_HOME.",
         examples=["/var/lib/shadowserver-connector"],
     )
     history_days: int = Field(
         default=90,
         ge=7,
         le=3_650,
-        description="Days after which a finding that is not reported any more is forgotten.",
+        description="Days after which a finding that is no longer reported is forgotten.",
     )
     report_max_refs: int = Field(
         default=5_000,
         ge=100,
         le=50_000,
-        description="References a Report holds before it is continued in a further part.",
+        description="Maximum number of references in a Report; what exceeds it goes into further "
+        "parts.",
     )
     artifact_max_size: Size = Field(
         default=ByteSize(100 * MIB),
-        description="Largest original file that is attached as an Artifact.",
+        description="Maximum size of an original file to attach as an Artifact.",
         examples=["100MiB"],
     )
     link_download: bool = Field(
         default=False,
-        description="Add a report's download link to it; it works for anyone who sees it.",
+        description="Add the report's download link to the Report; the link works for anyone who "
+        "sees it.",
     )
 
     max_threads: int = Field(
         default=8,
         ge=1,
         le=32,
-        description="Reports that are downloaded, or wait converted, at the same time; "
-        "no more connections than these are open to Shadowserver.",
+        description="Maximum number of reports that are downloaded, or wait converted, at the "
+        "same time, and of connections to Shadowserver.",
     )
     workers: int | None = Field(
         default=None,
         ge=1,
         le=256,
-        description="Processes that convert reports; one for each processor when empty.",
+        description="Number of processes that convert reports; one for each processor if empty.",
     )
     dask_scheduler: str | None = Field(
         default=None,
         pattern=r"^(tcp|tls|ws|wss|ucx)://[^\s/]+$",
-        description="Address of a Dask scheduler whose cluster converts the reports.",
+        description="Address of a Dask scheduler, to convert reports on its cluster.",
         examples=["tcp://scheduler:8786"],
     )
     chunk_objects: int = Field(
-        default=1_000, ge=10, le=10_000, description="Most objects in one message to OpenCTI."
+        default=1_000,
+        ge=10,
+        le=10_000,
+        description="Maximum number of objects in one message to OpenCTI.",
     )
     chunk_bytes: ChunkSize = Field(
         default=ByteSize(4 * MIB),
-        description="Largest message to OpenCTI, the Artifact's aside.",
+        description="Maximum size of a message to OpenCTI; the Artifact's message may be larger.",
         examples=["4MiB"],
     )
     archive_dir: Path | None = Field(
         default=None,
-        description="Directory that keeps the original files; none are kept when empty.",
+        description="Directory in which to keep the original files; if empty, they are not kept.",
         examples=["/var/lib/shadowserver"],
     )
     drop_dir: Path | None = Field(
         default=None,
-        description="Directory whose .csv, .gz, .zip, .tar and .tgz files are imported once; with "
-        "it the connector also runs without an API key.",
+        description="Directory from which .csv, .gz, .zip, .tar and .tgz files are imported; "
+        "with it the connector also runs without an API key.",
         examples=["/var/lib/shadowserver/drop"],
     )
     disk_floor: Size = Field(
         default=ByteSize(500 * MIB),
-        description="Free space below which no further report is downloaded; 0 for no floor.",
+        description="Free disk space below which no more reports are downloaded; 0 for no limit.",
         examples=["500MiB"],
     )
     status_file: Path | None = Field(
         default=None,
-        description="File that says how the last run went; in the temporary directory when empty.",
+        description="File for the status of the connector; in the temporary directory if empty.",
         examples=["/run/shadowserver/status.json"],
     )

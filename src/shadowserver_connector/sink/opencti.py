@@ -234,7 +234,8 @@ class Delivery:
                     raise SkippableError(
                         f"{original.name}: a message of {len(bundle)} bytes is too large for "
                         "OpenCTI's queue; raise max_message_size of its RabbitMQ, or lower "
-                        "SHADOWSERVER_CHUNK_BYTES, for an Artifact SHADOWSERVER_ARTIFACT_MAX_SIZE"
+                        "SHADOWSERVER_CHUNK_BYTES, or for an Artifact "
+                        "SHADOWSERVER_ARTIFACT_MAX_SIZE"
                     ) from None
                 if not queued:
                     raise SinkUnavailableError(f"no copy: {reason(error)}") from None

@@ -111,7 +111,7 @@ def as_ours(error: BaseException) -> SinkUnavailableError | VersionError:
     refused = refusal(error)
     if refused is not None and refused.is_misfit:
         return VersionError(f"OpenCTI refuses what the installed pycti asks for: {refused}")
-    return SinkUnavailableError(f"OpenCTI did not do as asked: {reason(error)}")
+    return SinkUnavailableError(f"OpenCTI returned an error: {reason(error)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ def reason(error: BaseException) -> str:
     if why is not None:
         return why
     if isinstance(error, ValueError):
-        return "an answer that is none; the platform may be starting"
+        return "no valid answer; the platform may be starting"
     if isinstance(error, OSError) and error.errno is not None:
         return os.strerror(error.errno)
     code = getattr(error, "reply_code", None)

@@ -84,7 +84,7 @@ def read_state(stored: object) -> ReadState:
     if not stored:
         return ReadState(State(), ())
     if not isinstance(stored, dict):
-        return ReadState(State(), ("it is no object",))
+        return ReadState(State(), ("it is not an object",))
     _check_version(stored)
     # OpenCTI keeps whatever it is sent, and anyone with the right may write it.
     if len(json.dumps(stored)) > LARGEST:
@@ -109,7 +109,8 @@ def _check_version(stored: Mapping[str, Any]) -> None:
     version = stored.get("version")
     if isinstance(version, int | float) and version > VERSION:
         raise NewerStateError(
-            f"the state in OpenCTI is of a newer version of this connector, {str(version)[:20]} "
+            f"the state in OpenCTI was written by a newer version of this connector, "
+            f"{str(version)[:20]} "
             f"where {VERSION} is known; install that version again, or reset the connector's "
             "state in OpenCTI"
         )

@@ -110,7 +110,7 @@ class TooManyError(ValueError):
     """A cell has more values than are taken of one; the first of them are."""
 
     def __init__(self, what: str, values: tuple[Any, ...], left_out: int) -> None:
-        super().__init__(f"{what} beyond those taken of one cell, left out")
+        super().__init__(f"{what} beyond the maximum for one cell, left out")
         self.values = values
         self.left_out = left_out
 

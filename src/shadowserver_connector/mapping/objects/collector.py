@@ -227,8 +227,8 @@ def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> No
         context.origin,
         stix,
         description=(
-            f"{meaning.text[:1].upper()}{meaning.text[1:]}, seen on {context.day[:10]} (UTC), as "
-            f"The Shadowserver Foundation says in its report {named}."
+            f"{meaning.text[:1].upper()}{meaning.text[1:]}, seen on {context.day[:10]} (UTC), "
+            f"according to The Shadowserver Foundation's report {named}."
         ),
         valid_from=context.day,
         valid_until=days_after(context.day, context.valid_days[kind]),

@@ -20,22 +20,23 @@ NOTE_ONLY: Final = "Note only"
 
 _ALWAYS: Final[Mapping[str, str]] = {
     "time": "time of Note and Observed-Data",
-    "first_seen": "first observed of the Observed-Data",
-    "last_seen": "last observed of the Observed-Data",
+    "first_seen": "first time of the Observed-Data",
+    "last_seen": "last time of the Observed-Data",
     "severity": "severity of the finding, of Report and Case",
     "tags": "labels; a Vulnerability for each CVE",
     "ip": "IPv4-Addr or IPv6-Addr",
-    "network": "IPv4-Addr or IPv6-Addr, also of a network",
-    "public_address": "IPv4-Addr or IPv6-Addr where public",
+    "network": "IPv4-Addr or IPv6-Addr, networks included",
+    "public_address": "IPv4-Addr or IPv6-Addr if public",
     "url": "Url",
     "user_agent": "User-Agent",
     "email": "Email-Addr",
     "account": "User-Account",
-    "malware": "Malware, unless an activity; of a CVE id a Vulnerability",
-    "activity": "Malware, unless an activity or beside a family; of a CVE id a Vulnerability",
-    "cve": "Vulnerability, or Attack-Pattern of an ATT&CK id",
+    "malware": "Malware, unless it names an activity; Vulnerability for a CVE id",
+    "activity": "Malware, unless it names an activity or a family is given; Vulnerability for a "
+    "CVE id",
+    "cve": "Vulnerability; Attack-Pattern for an ATT&CK id",
     "attack_id": "Attack-Pattern",
-    "count": "number observed of the Observed-Data",
+    "count": "count of the Observed-Data",
     "secret": "masked in the Note, no object",
 }
 """Role -> what its cells become wherever the column stands."""
@@ -110,7 +111,7 @@ def describe_mapping(
         group = {mate.role for mate in columns if mate.group == column.group}
         named = kind == "software" and column.group == SERVICE and report_type.product
         if role == "software.short_name" and "software.product" in group:
-            return f"{name}, with its group, where no product is named"
+            return f"{name}, with its group, if no product is named"
         versioned = named and "software.version" in group
         return f"{name}, with its group{score}" if group & needed or versioned else NOTE_ONLY
     return NOTE_ONLY
@@ -121,7 +122,7 @@ def _score(meaning: Meaning, role: str) -> str:
     kind = _SCORED.get(role)
     if kind is None or meaning.score is None:
         return ""
-    indicator = ", an Indicator if wanted" if meaning.indicates(kind) else ", no Indicator"
+    indicator = ", Indicator if enabled" if meaning.indicates(kind) else ", no Indicator"
     return f"; score {meaning.score}{indicator}"
 
 

@@ -27,7 +27,7 @@ class Since:
         """``skips`` where rows that recur are not among those of a Note."""
         self._comparison = comparison
         self._left_out = (
-            [in_json("| Also reported | what was there before and has not changed")]
+            [in_json("| Also reported | earlier findings that have not changed")]
             if comparison is not None and skips
             else []
         )

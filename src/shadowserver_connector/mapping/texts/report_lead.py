@@ -36,7 +36,7 @@ def case_lead(
 ) -> str:
     """Return what to do, about how many findings, and where to begin."""
     if not statistics.kept:
-        return f"{NO_FINDINGS} Nothing is to be done."
+        return f"{NO_FINDINGS} Nothing to do."
     first = f"To do: {report_type.todo}." if report_type.todo else ""
     how_many, last = _how_many(statistics), _new(over_time)
     room = ALONE - len(first) - len(how_many) - len(last) - 3

@@ -127,13 +127,11 @@ def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str
     """Say what comes below and where the rest is."""
     if not statistics.kept:
         return ""
-    said = "Below: the worst, the findings one by one, and how often each network and tag occurs."
+    said = "Below: the worst hosts, the findings, and counts by network, tag and more."
     if options.notes != "none":
-        said += (
-            " All that was reported of a finding is in its Note, on the page of what it is about."
-        )
+        said += " The Note on the page of a host has everything that was reported about it."
     if facts.size <= options.artifact_max_size:
-        said += " The original file is an Artifact of this Report."
+        said += " The original file is attached as an Artifact."
     return said
 
 
@@ -141,11 +139,11 @@ def _steps(statistics: RowStatistics) -> str:
     if not statistics.kept:
         return ""
     return (
-        "1. Find out who runs each host or account below, and tell them; the Note on its page has "
-        "all that was reported.\n"
-        "2. Mark what they have done, and ask again where they do not answer.\n"
-        "3. Close this Case when a later Report no longer names what is below. That it is "
-        "not reported any more is not to say that it is fixed: it may have been out of reach."
+        "1. Find out who runs each host or account below and notify them; the Note on its page "
+        "has everything that was reported.\n"
+        "2. Record what they have done, and ask again if they do not answer.\n"
+        "3. Close this Case when a later Report no longer lists what is below. No longer "
+        "reported does not mean fixed: it may have been unreachable."
     )
 
 
@@ -161,12 +159,12 @@ def _compared(over_time: OverTime) -> Iterator[str]:
     ]
     # Above, each row is one.
     once = len(comparison.verdicts) > sum(counts.values())
-    note = " Rows that tell of the same thing count once here." if once else ""
+    note = " Rows about the same finding count once here." if once else ""
     if comparison.previous is None:
         yield f"{', '.join(said)}; no earlier report of this type and list is known.{note}"
     else:
         yield (
-            f"{', '.join(said)}, {comparison.gone:,} not reported any more since "
+            f"{', '.join(said)}, {comparison.gone:,} no longer reported since "
             f"{comparison.previous}.{note}"
         )
 
@@ -181,7 +179,7 @@ def _over_time(over_time: OverTime) -> Iterator[str]:
     ]
     if gone:
         lines = table(("Host", "What", "First reported", "Last reported"), gone)
-        yield headed("Not reported any more", f"Which is not to say fixed:\n\n{lines}")
+        yield headed("No longer reported", f"This does not mean that they are fixed:\n\n{lines}")
 
 
 def _hosts(heading: str, column: str, hosts: Sequence[tuple[str, str]]) -> str:
@@ -283,7 +281,7 @@ def _repeated(statistics: RowStatistics) -> str:
     if not statistics.repeated:
         return ""
     rows = plural(statistics.repeated, "finding")
-    return f"Merged: {rows} equal to another, cell by cell; each is shown once."
+    return f"Duplicates: {rows} identical to another; each is shown once."
 
 
 def _unread(statistics: RowStatistics) -> str:
@@ -296,7 +294,7 @@ def _unread(statistics: RowStatistics) -> str:
         _, unread = _recount(role, statistics.tops.get(role, Counter()), read)
         if unread:
             lines.append(f"- {heading.lower()} of {plural(unread, 'finding')}")
-    return "Could not be read and stands in Notes only:\n\n" + "\n".join(lines) if lines else ""
+    return "Could not be read, and is in Notes only:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _is_address(text: str) -> bool:
@@ -313,7 +311,7 @@ def _warnings(lines: Sequence[str]) -> str:
     shown = [f"- {cell(line)}" for line in lines[:TOP]]
     if len(lines) > TOP:
         shown.append(f"- and {len(lines) - TOP:,} more kinds")
-    return "Odd in the file:\n\n" + "\n".join(shown)
+    return "Anomalies in the file:\n\n" + "\n".join(shown)
 
 
 def _file(info: ReportInfo, facts: FileFacts, options: Options) -> str:
@@ -321,7 +319,7 @@ def _file(info: ReportInfo, facts: FileFacts, options: Options) -> str:
     if facts.size <= options.artifact_max_size:
         return text
     return (
-        f"{text} It is larger than the largest file that is imported "
-        f"({options.artifact_max_size:,} bytes), so there is no Artifact. "
+        f"{text} It exceeds the maximum size of an Artifact "
+        f"({options.artifact_max_size:,} bytes), so it is not attached. "
         f"MD5 {facts.md5}, SHA-1 {facts.sha1}, SHA-256 {facts.sha256}."
     )

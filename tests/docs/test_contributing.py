@@ -1,0 +1,69 @@
+"""CONTRIBUTING.md works as printed: its examples are entries that the catalogue takes."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from shadowserver_connector.catalogue.catalogue import Catalogue
+from shadowserver_connector.catalogue.loader import FILES, build, parse
+from shadowserver_connector.report.info import info_from_filename
+
+TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def examples(heading: str) -> list[str]:
+    """Return the TOML that stands under a heading."""
+    section = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"(?ms)^```toml\n(.*?)^```$", section)
+
+
+def catalogue_with(changes: dict[str, tuple[str, str]]) -> Catalogue:
+    """Return the catalogue with a text of each file replaced by another, which has it in it."""
+    folder = files("shadowserver_connector.catalogue") / "data"
+    texts = {name: (folder / name).read_text("utf-8") for name in FILES}
+    for name, (old, new) in changes.items():
+        assert texts[name].count(old) == 1
+        texts[name] = texts[name].replace(old, new)
+    return build({name: parse(name, text) for name, text in texts.items()})
+
+
+def test_the_column_can_be_added() -> None:
+    """In its section, and in the layout of the type that is named."""
+    (line,) = examples("Add a column")
+    catalogue = catalogue_with(
+        {
+            "columns.toml": ("\n[system]\n", f"\n[system]\n{line}"),
+            "layouts.toml": ('\nscan_rdp = "', '\nscan_rdp = "rdp_computer_name '),
+        }
+    )
+    assert "rdp_computer_name" in catalogue.columns_of("scan_rdp")
+    assert catalogue.column("scan_rdp", "rdp_computer_name").role == "hostname"
+
+
+def test_the_report_type_can_be_added() -> None:
+    """With its columns; its version is of its product, and its text says not whose it is."""
+    block, layout = examples("Add a report type")
+    catalogue = catalogue_with(
+        {
+            "report_types.toml": ("\n[scan_rdp]\n", f"\n{block}\n[scan_rdp]\n"),
+            "layouts.toml": ("\nscan_rdp = ", f"\n{layout}scan_rdp = "),
+        }
+    )
+    added = catalogue.types["scan_example"]
+    assert "server_version" in catalogue.columns_of(added.name)
+    assert catalogue.column(added.name, "server_version").role == "software.version"
+    assert not re.search(r"(?i)\b(?:yours?|you|ours?)\b", added.about)
+
+
+def test_the_sample_has_the_name_that_is_printed() -> None:
+    """The second command of each example is given what the first one wrote."""
+    made = re.findall(
+        r"sample_report\.py (\w+)\n\.venv/bin/shadowserver-connector explain "
+        r"(\S+)",
+        TEXT,
+    )
+    assert len(made) >= 4
+    for report_type, name in made:
+        assert info_from_filename(name, {report_type: report_type}).type == report_type
