@@ -1,7 +1,7 @@
 """Write a generated report of a type, to try a change with.
 
-``python scripts/sample_report.py scan_rdp`` writes ``2024-01-31-scan_rdp-example.csv``, 20 rows, into
-the working directory. A second argument is the number of rows.
+``python scripts/sample_report.py scan_rdp`` writes ``2024-01-31-scan_rdp-example.csv``, 20 rows,
+into the working directory. A second argument is the number of rows.
 """
 
 from __future__ import annotations
