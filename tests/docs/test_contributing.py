@@ -35,7 +35,10 @@ def test_the_column_can_be_added() -> None:
     catalogue = catalogue_with(
         {
             "columns.toml": ("\n[system]\n", f"\n[system]\n{line}"),
-            "layouts.toml": ('\nscan_rdp = "', '\nscan_rdp = "rdp_computer_name '),
+            "layouts.toml": (
+                "\n@service handshake rdp_protocol",
+                "\n@service rdp_computer_name rdp_protocol",
+            ),
         }
     )
     assert "rdp_computer_name" in catalogue.columns_of("scan_rdp")
