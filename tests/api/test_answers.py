@@ -117,7 +117,7 @@ def test_a_malformed_row_spoils_the_stats(row: object) -> None:
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     """Every kind of broken body gives the same clean error."""
-    with pytest.raises(AnswerError, match="no JSON"):
+    with pytest.raises(AnswerError, match="not JSON"):
         answers.parse(body)
 
 

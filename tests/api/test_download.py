@@ -320,7 +320,7 @@ def test_other_ids_are_refused(id: str) -> None:
 )
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
     """The API's file name never leaves the folder."""
-    with pytest.raises(ReportRefusedError, match="is no file name") as caught:
+    with pytest.raises(ReportRefusedError, match="is not a file name") as caught:
         target_path(tmp_path, report(file=name))
     assert "\n" not in str(caught.value)
 

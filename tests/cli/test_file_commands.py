@@ -68,7 +68,7 @@ def test_convert_refuses_what_is_no_report(run_json: RunJson, tmp_path: Path) ->
     assert code == 1
     assert [report["type"] for report in told["reports"]] == ["scan_ssl"]
     [problem] = told["failed"]
-    assert f"{wrong.name}: no report" in str(problem)
+    assert f"{wrong.name}: not a report" in str(problem)
     assert "rate limit" not in str(problem)
     assert {name.split("/")[1] for name in bundles(tmp_path / "out")} == {SSL}
 
@@ -319,7 +319,7 @@ def test_a_folder_without_reports_is_told(
     (tmp_path / "empty").mkdir()
     result = run(command[0], "empty", *command[1:])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.endswith("failed: no reports in these files and folders\n")
+    assert result.stderr.endswith("failed: not a reports in these files and folders\n")
     assert "Date" not in result.stderr
 
 

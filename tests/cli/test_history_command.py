@@ -118,7 +118,7 @@ def test_what_is_open_longest(run: Run, reported: Callable[..., str]) -> None:
     [
         (["192.0.2.1"], 3, "there is no history; name the directory that has one"),
         ([], 2, "name an address, network, host name, CVE id or report type, or use --open"),
-        (["192.0.2.1", "--open", "5"], 2, "ask for an address"),
+        (["192.0.2.1", "--open", "5"], 2, "name an address"),
     ],
 )
 def test_what_cannot_be_asked(run: Run, arguments: list[str], code: int, said: str) -> None:

@@ -34,7 +34,7 @@ ID = "00000000-0000-4000-8000-000000000002"
 DAY = date(2024, 1, 31)
 
 
-def settings(connector_id: str | None = ID, **shadowserver: Any) -> Settings:
+def settings(connector_id: str = ID, **shadowserver: Any) -> Settings:
     """Return settings of a connector with an id."""
     return Settings.model_validate(
         {"connector": {"id": connector_id}, "shadowserver": shadowserver}
@@ -90,7 +90,6 @@ def test_history_lies_where_programs_keep_their_state(
         os.environ["XDG_STATE_HOME"] = variable if variable != "kept" else str(home / variable)
     folder = home / usual / "shadowserver-connector"
     assert state_directory(settings()) == folder / ID
-    assert state_directory(settings(None)) == folder / "connector"
 
 
 def test_history_is_opened_as_it_is_set(
@@ -116,15 +115,6 @@ def test_history_is_opened_as_it_is_set(
     with pytest.raises(HistoryError):
         open_history(home / "history", "another connector's id")
     open_history(home / "history", ID).close()
-
-
-def test_connector_without_an_id_has_a_history_too(home: Path, waiter: Waiter) -> None:
-    """A command needs none; it has it to itself all the same."""
-    comparer = open_comparer(settings(None), waiter)
-    assert comparer is not None
-    comparer.close()
-    folder = home / ".local/state/shadowserver-connector/connector"
-    open_history(folder, "").close()
 
 
 def test_usual_directory_that_cannot_be_written_costs_the_history(

@@ -188,7 +188,7 @@ def test_what_is_new_or_changed_is_sent(days: Days) -> None:
     assert text.startswith("31 findings on 31 hosts: all medium. Such as ssl on 192.0.2.200 port ")
     assert "1 is new since " in text[:300]
     assert ", 10 no longer reported." in text[:300]
-    assert "1 new finding, 1 changed, 29 still there, 0 back again, 10 not reported" in text
+    assert "1 new finding, 1 changed, 29 still there, 0 back again, 10 no longer reported" in text
     assert "192.0.2.200" in text.partition("Open longest")[0].partition("Worst new hosts")[2]
 
 

@@ -138,7 +138,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / FILE)
     connection.execute("CREATE TABLE other (id)")
     connection.close()
-    with pytest.raises(HistoryError, match="is no history of this connector"):
+    with pytest.raises(HistoryError, match="is not a history of this connector"):
         open_history(tmp_path, "one")
     assert not (tmp_path / DAMAGED).exists()
 
@@ -187,7 +187,7 @@ def test_a_full_disk_costs_the_report_and_nothing_else(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """A file in its place, or a read-only file system."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(HistoryError, match="File exists; the history needs a directory"):
+    with pytest.raises(HistoryError, match="File exists; the history needs a writable directory"):
         open_history(tmp_path / "file", "one")
     code = (
         "import sys; from pathlib import Path; "
@@ -203,7 +203,7 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert "Read-only file system; the history needs a directory" in ended.stderr
+    assert "Read-only file system; the history needs a writable directory" in ended.stderr
 
 
 def test_questions_are_answered_beside_an_instance_that_writes(tmp_path: Path) -> None:

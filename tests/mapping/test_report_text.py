@@ -123,7 +123,7 @@ def test_what_was_merged_is_said(tmp_path: Path, notes: str) -> None:
     rows = [row(0), row(1), row(0), row(2), row(0), row(1)]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes)
     (text,) = {report["description"] for report in converted.of("report")}
-    assert "Merged: 3 findings equal to another, cell by cell; each is shown once." in text
+    assert "Duplicates: 3 findings identical to another; each is shown once." in text
     assert (converted.outcome.noted, converted.outcome.merged) == (3, 3)
     assert "Merged" not in description(tmp_path, [row(0), row(1)], notes=notes)
 
@@ -132,7 +132,7 @@ def test_oddities_of_the_file_are_named(tmp_path: Path) -> None:
     """So that a reader knows that the file was not quite right."""
     content = b"timestamp,severity,ip\n2024-01-31 00:00:00,low,192.0.2.1\n,low\n"
     text = convert_bytes(tmp_path, "scan_ssl", content).one("report")["description"]
-    assert "Odd in the file" in text
+    assert "Anomalies in the file" in text
     assert "row 2" in text
 
 

@@ -290,5 +290,5 @@ def test_name_of_an_unknown_type_is_no_label(tmp_path: Path) -> None:
     """It may be any file's name; one line says that it is not known."""
     converted = convert(tmp_path, "ext_2024_01_31_x", HEADER, [row(0)])
     assert labels(converted, "ipv4-addr", value="192.0.2.1") == {"shadowserver"}
-    assert [remark for remark in converted.outcome.remarks if "not known" in remark]
+    assert [remark for remark in converted.outcome.remarks if "unknown report type" in remark]
     assert not convert(tmp_path, "scan_ssl", HEADER, [row(0)]).outcome.remarks

@@ -126,7 +126,7 @@ NEXT = NOON + timedelta(hours=1)
         (Status(NOON, NOON), NOON, ""),
         (Status(NOON, NOON, next_run=NEXT), LATER - timedelta(minutes=6), ""),
         (Status(NOON, NEXT, next_run=NEXT), NEXT + timedelta(minutes=4), ""),
-        (Status(NOON, NOON, next_run=NEXT), LATER, "does not run, last seen 10 minutes ago"),
+        (Status(NOON, NOON, next_run=NEXT), LATER, "is not running, last seen 10 minutes ago"),
         (Status(NOON, NEXT, next_run=NEXT), NEXT + timedelta(minutes=16), "is overdue"),
         (Status(NOON, NEXT), NEXT, "no run has begun since the start 60 minutes ago"),
         (Status(NOON, LATER), LATER, ""),
@@ -135,7 +135,7 @@ NEXT = NOON + timedelta(hours=1)
             NEXT,
             "no run has begun",
         ),
-        (status_after(RunStarted(NOON)), LATER, "ended in the middle of a run"),
+        (status_after(RunStarted(NOON)), LATER, "stopped in the middle of a run"),
         (status_after(RunStarted(NOON)), NOON + timedelta(minutes=4), ""),
         (
             status_after(RunStarted(NOON), RunEnded(NOON, complete=True, reason="")),
@@ -145,12 +145,12 @@ NEXT = NOON + timedelta(hours=1)
         (
             status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="refused")),
             NOON,
-            "did not go through: refused",
+            "did not complete: refused",
         ),
         (
             status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="")),
             NOON,
-            "some days could not be asked for",
+            "some days could not be queried",
         ),
         (
             status_after(RunStarted(NOON), FAILED, RunEnded(NOON, complete=True, reason="")),
@@ -164,7 +164,7 @@ NEXT = NOON + timedelta(hours=1)
                 RunEnded(NOON, complete=True, reason=""),
             ),
             NOON,
-            "2 reports listed for a day that is not theirs",
+            "2 reports listed for the wrong day",
         ),
         (
             status_after(
@@ -275,7 +275,7 @@ def test_what_only_looks_like_a_file_is_left_alone(tmp_path: Path, kind: str) ->
     if kind == "device":
         path = Path("/dev/null")
     before = path.lstat()
-    with pytest.raises(SinkUnavailableError, match="no regular file"):
+    with pytest.raises(SinkUnavailableError, match="not a regular file"):
         read_status(path)
     log = FakeLog()
     watch = Watch(path, log)

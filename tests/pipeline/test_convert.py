@@ -205,7 +205,7 @@ def test_table_of_which_no_column_is_known_is_no_report(tmp_path: Path, name: st
         convert_report(path, info, Options(), emitted.append)
     assert emitted == []
     message = str(caught.value)
-    assert message.startswith(f"{info.file}: no report: not one column in its first line is known")
+    assert message.startswith(f"{info.file}: not a report: no column in its first line is known")
     said = message.removeprefix(info.file).lower()
     words = {*re.findall(r"\w{5,}", content.decode().lower())} - {"report", "again"}
     assert not [word for word in words if word in said]

@@ -253,7 +253,7 @@ def test_a_method_that_unpacks_without_bound_is_refused(tmp_path: Path, method: 
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["b.csv"]
     assert len(rejected) == 1
-    assert "a.csv: packed by a method that is not read" in rejected[0]
+    assert "a.csv: compressed by a method that is not supported" in rejected[0]
 
 
 def _refuse(name: str, opener: Callable[..., Any]) -> Callable[..., Any]:

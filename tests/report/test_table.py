@@ -49,7 +49,7 @@ def test_file_without_content_is_not_ready(read: Reading, content: bytes) -> Non
         (b"<!DOCTYPE html><html><body>503, try again</body></html>", "HTML"),
         (b'{"error": "unknown report", "code": 404}', "JSON"),
         (b'[{"ip": "192.0.2.1", "port": 443}]', "JSON"),
-        (b"Report not found\n", "no CSV header"),
+        (b"Report not found\n", "not a CSV header"),
         (b"PK\x03\x04" + bytes(range(256)), "a zip archive; rename it to end in .zip"),
         (b"\x1f\x8b\x08" + bytes(range(256)), "a gzip archive; rename it to end in .csv.gz"),
         (b"\x00\x01\x02\x03\x04\x05,\x06\x07\x08\x0e\x0f\n", "binary"),

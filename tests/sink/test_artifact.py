@@ -82,7 +82,7 @@ def test_refusal_names_the_file_and_the_cause(original: Path, answer: Answer, sa
 
 def test_platform_that_is_away_is_waited_for_five_minutes(original: Path) -> None:
     """A report is worth more than its file: then it goes without."""
-    with pytest.raises(SinkUnavailableError, match=r"as asked: ConnectionError$"):
+    with pytest.raises(SinkUnavailableError, match=r"an error: ConnectionError$"):
         uploaded(original, None)
 
 

@@ -52,7 +52,7 @@ def test_works_left_open_are_closed_never_deleted() -> None:
     works.works["work-1"]["status"] = "complete"
     works.to_processed("work-2", "done")
     assert close_orphans(helper) == [NAME]
-    assert works.works["work-3"]["message"].startswith("Interrupted: the connector ended")
+    assert works.works["work-3"]["message"].startswith("Interrupted: the connector stopped")
     assert works.works["work-2"]["message"] == "done"
     assert "message" not in works.works["work-1"]
 

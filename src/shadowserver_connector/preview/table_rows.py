@@ -18,7 +18,7 @@ from shadowserver_connector.mapping.cells.tags import find_cves, split_tags
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.preview.columns import Coded
-from shadowserver_connector.preview.over_time import DaysCompared
+from shadowserver_connector.preview.days_compared import DaysCompared
 
 _REMEMBERED_LENGTH: Final = 200
 Value = TypeVar("Value")
