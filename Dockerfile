@@ -17,6 +17,11 @@ RUN python -m venv /opt/build
 COPY requirements/build.txt /tmp/build.txt
 RUN /opt/build/bin/pip install --require-hashes --only-binary=:all: -r /tmp/build.txt
 
+COPY pyproject.toml README.md LICENSE /opt/source/
+COPY src /opt/source/src
+RUN HATCH_BUILD_HOOK_ENABLE_MYPYC=true /opt/build/bin/pip wheel --no-build-isolation --no-deps \
+        --wheel-dir /tmp/wheel /opt/source
+
 # What the connector runs in has no pip of its own; the one beside it installs into it.
 RUN python -m venv --without-pip /opt/venv
 COPY requirements/runtime.txt /tmp/runtime.txt
@@ -31,15 +36,10 @@ RUN wanted="$(grep '^pycti' /tmp/requirements.txt)" \
     && /opt/build/bin/pip --python /opt/venv/bin/python install \
         "${PYCTI_VERSION:+pycti==}${PYCTI_VERSION:-$wanted}"
 
-COPY pyproject.toml README.md LICENSE /opt/source/
-COPY src /opt/source/src
-RUN HATCH_BUILD_HOOK_ENABLE_MYPYC=true /opt/build/bin/pip wheel --no-build-isolation --no-deps \
-        --wheel-dir /tmp/wheel /opt/source \
-    && /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps /tmp/wheel/*.whl
-
 # pycti asks for setuptools and does not import it; of Amazon's four hundred services it uses S3; and
 # uvloop comes with eleven megabytes for debuggers.
-RUN /opt/build/bin/pip --python /opt/venv/bin/python uninstall --yes setuptools \
+RUN /opt/build/bin/pip --python /opt/venv/bin/python install --no-deps /tmp/wheel/*.whl \
+    && /opt/build/bin/pip --python /opt/venv/bin/python uninstall --yes setuptools \
     && find /opt/venv/lib/python3*/site-packages/botocore/data -mindepth 1 -maxdepth 1 -type d \
         ! -name s3 ! -name 'sso*' ! -name sts -exec rm -rf {} + \
     && strip --strip-debug /opt/venv/lib/python3*/site-packages/uvloop/*.so

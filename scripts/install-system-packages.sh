@@ -5,6 +5,7 @@
 #   chromium, chromium-driver, fonts-dejavu-core   the preview page is tested in a real browser
 #   prometheus   its promtool checks the metrics and the alerts in deploy/prometheus/
 #   docker-compose   says whether the compose files are valid; it starts nothing
+#   buildah, mmdebstrap   with TEST_FULL set: the image is built and run
 #   gcc, libc6-dev, python3-dev   for the compiled build; PYTHON names the interpreter (python3), and
 #     one that is not Debian's brings its own headers
 # With the argument `compiler`, only what the compiled build needs.
@@ -19,6 +20,10 @@ if [ "${1:-}" != compiler ]; then
     [ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
     command -v promtool >/dev/null || missing="$missing prometheus"
     command -v docker-compose >/dev/null || missing="$missing docker-compose"
+    if [ -n "${TEST_FULL:-}" ]; then
+        command -v buildah >/dev/null || missing="$missing buildah"
+        command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
+    fi
     [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
 fi
 command -v gcc >/dev/null || missing="$missing gcc"

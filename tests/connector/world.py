@@ -150,7 +150,7 @@ class World:
         command = [*self.prefix, sys.executable, "-W", "ignore", *arguments]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command, env=self._environment(settings), cwd=self.folder, stdout=output,
+                command, env=self.environment(settings), cwd=self.folder, stdout=output,
                 stderr=subprocess.STDOUT,
             )  # fmt: skip
         try:
@@ -171,7 +171,7 @@ class World:
         """Run a command of the command line to its end; ``given`` is typed into it."""
         command = [sys.executable, "-W", "ignore", "-m", "shadowserver_connector"]
         return subprocess.run(
-            [*command, *map(str, arguments)], env=self._environment(settings), cwd=self.folder,
+            [*command, *map(str, arguments)], env=self.environment(settings), cwd=self.folder,
             input=given, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
@@ -179,7 +179,7 @@ class World:
         """Start the connector as a manual installation does, and wait for its end."""
         source = Path(__file__).resolve().parents[2] / "src"
         return subprocess.run(
-            [sys.executable, "main.py"], env=self._environment(settings), cwd=source,
+            [sys.executable, "main.py"], env=self.environment(settings), cwd=source,
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
@@ -249,7 +249,8 @@ class World:
         """Return everything that the connectors have written."""
         return "".join(log.read_text(errors="replace") for log in self._logs)
 
-    def _environment(self, settings: dict[str, Any]) -> dict[str, str]:
+    def environment(self, settings: dict[str, Any]) -> dict[str, str]:
+        """Return the environment of a connector with these settings, in lower case."""
         kept = {
             name: os.environ[name]
             for name in ("PATH", "HOME", "LANG", "PYTHONPATH")

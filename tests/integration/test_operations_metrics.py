@@ -108,13 +108,15 @@ def prometheus(folder: Path, target: str) -> Iterator[str]:
 
 
 def asked(address: str, query: str) -> list[dict[str, Any]]:
-    """Return what a query finds now; nothing before Prometheus listens."""
+    """Return what a query finds now; nothing before Prometheus is ready."""
     try:
-        answer = httpx.get(f"{address}/api/v1/query", params={"query": query}, timeout=10).json()
-    except httpx.ConnectError:
+        answer = httpx.get(f"{address}/api/v1/query", params={"query": query}, timeout=10)
+    except httpx.TransportError:
         return []
-    assert answer["status"] == "success", answer
-    found: list[dict[str, Any]] = answer["data"]["result"]
+    if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return []
+    assert answer.status_code == httpx.codes.OK, answer.text
+    found: list[dict[str, Any]] = answer.json()["data"]["result"]
     return found
 
 
@@ -142,7 +144,7 @@ def test_each_query_of_the_dashboard_finds_something(
             return not left
 
         try:
-            world.until(nothing_left)
+            world.until(nothing_left, 180)
         except TimeoutError:
             assert left == set(), world.logs()[-3000:]
         assert process.terminate(10) == 0
