@@ -24,7 +24,7 @@ from shadowserver_connector.errors import TABLE, UsageError
 
 
 def is_compiled() -> bool:
-    """Tell whether the modules that each row passes through are compiled."""
+    """Tell whether the modules that process each row are compiled."""
     rows = find_spec("shadowserver_connector.mapping.rows")
     return bool(rows and rows.origin and rows.origin.endswith(tuple(EXTENSION_SUFFIXES)))
 
@@ -55,7 +55,7 @@ def root(
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Take the option that all commands share."""
+    """Handle the option that all commands share."""
 
 
 @app.command(epilog="Example: shadowserver-connector convert reports/ -o bundles/")
@@ -231,7 +231,7 @@ def reports(
 
     def work() -> int:
         until = (last or datetime.now(UTC)).date()
-        # No day is before the first of January of the year 1.
+        # There is no day before January 1 of year 1.
         three_before = date.fromordinal(max(1, until.toordinal() - 3))
         since, to = days_between(first or three_before, until)
         return command(loaded_settings(config).settings, since, to, as_json=as_json)

@@ -15,13 +15,13 @@ from rich.text import Text
 
 from shadowserver_connector.pipeline.outcome import Failure
 
-# Rich takes 80 columns where there is no terminal; a file or a pipe has room for whole lines.
+# Without a terminal Rich assumes 80 columns; a file or a pipe has room for whole lines.
 _WIDE = None if sys.stdout.isatty() else 200
 
 out = Console(highlight=False, width=_WIDE)
 err = Console(stderr=True, highlight=False)
 
-# Characters that a column needs to be read, if it has as many.
+# Characters that a column needs to be readable, if its cells are that long.
 _NARROWEST: Final = 12
 
 SEVERITY_STYLES = {
@@ -34,7 +34,7 @@ SEVERITY_STYLES = {
 
 
 def progress() -> Progress:
-    """Return a progress bar with a count and the time; nothing where stderr is no terminal."""
+    """Return a progress bar with a count and the time; it is silent if stderr is not a terminal."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -42,14 +42,14 @@ def progress() -> Progress:
         TimeElapsedColumn(),
         console=err,
         transient=True,
-        disable=not err.is_terminal,  # it would leave an empty line in a file
+        disable=not err.is_terminal,  # in a file it would leave an empty line
     )
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print rows as a table; cells are plain text, numbers stand on the right.
+    """Print rows as a table; cells are plain text, numbers are right-aligned.
 
-    Where columns would be too narrow to be read, each row is a list of headings and cells.
+    If columns would be too narrow to read, each row is printed as a list of headings and cells.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     columns = zip(headings, *cells, strict=True)
@@ -81,12 +81,12 @@ def _print_lists(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> Non
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print a value as JSON, for scripts."""
     text = orjson.dumps(_valid(value), option=orjson.OPT_INDENT_2).decode()
-    # Not print(): it would put emoji in the place of their names, such as :key:.
+    # Not print(): it would replace names such as :key: with emoji.
     out.out(text, highlight=False)
 
 
 def _valid(value: Any) -> Any:
-    """Return a value with all texts in it valid Unicode: names of files may have any bytes."""
+    """Return a value with all texts in it made valid Unicode: file names may contain any bytes."""
     if isinstance(value, str):
         return value.encode(errors="backslashreplace").decode()
     if isinstance(value, Mapping):
@@ -105,7 +105,7 @@ NO_REPORT: Final = "no reports in these files and folders"
 
 
 def failures_as_json(failures: Sequence[Failure]) -> list[dict[str, str]]:
-    """Return what ``--json`` says of reports that failed."""
+    """Return what ``--json`` says about reports that failed."""
     return [{"file": each.info.file, "reason": each.reason} for each in failures]
 
 
@@ -116,7 +116,7 @@ def print_failures(reasons: Iterable[object]) -> None:
 
 
 class ConsoleLog:
-    """A logger as the connector's parts expect one; details are left out, the rest is on stderr."""
+    """A logger as the connector's parts expect one: messages go to stderr, details are left out."""
 
     def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
         pass

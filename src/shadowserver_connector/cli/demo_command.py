@@ -43,7 +43,7 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
                 api_url=simulator.api_url,
                 download_url=simulator.download_url,
                 connections=_THREADS,
-                # It is our own machine that we ask.
+                # The simulator runs on this machine.
                 requests_per_second=1_000,
             ),
         ) as api,
@@ -56,7 +56,7 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
 
 
 def _preview(results: Sequence[Outcome | Failure], folder: Path) -> Path:
-    """Write the page of the reports that were converted; return its path."""
+    """Write the preview page of the converted reports; return its path."""
     page = folder / "preview.html"
     outcomes = [result for result in results if isinstance(result, Outcome)]
     jobs = [(original_file(folder, outcome.info), outcome.info) for outcome in outcomes]
@@ -68,7 +68,7 @@ def _preview(results: Sequence[Outcome | Failure], folder: Path) -> Path:
 
 def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome | Failure]:
     results: list[Outcome | Failure] = []
-    # After an interruption a download that was abandoned may still write there.
+    # After an interruption an abandoned download may still write there.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work, progress() as bar:
         listing = bar.add_task("listing days", total=len(store.days()))
         reports = []

@@ -130,7 +130,7 @@ def _as_json(outcome: Outcome, out: Path) -> dict[str, Any]:
 
 
 _OWNER: Final = "files"
-"""Whose a history is that no connector writes."""
+"""The owner of a history that no connector writes."""
 
 
 def convert(
@@ -145,8 +145,8 @@ def convert(
 ) -> int:
     """Convert files, folders and archives into ``folder``; return the exit code.
 
-    ``history`` is the directory of a history of findings: each report is compared with it and
-    then added to it, in their order, and what would not be sent to OpenCTI is not written.
+    ``history`` is the directory of a history of findings: each report, in order, is compared with
+    it and then added to it, and what would not be sent to OpenCTI is not written.
     """
     made_folder(folder)
     failures: list[Outcome | Failure] = []
@@ -181,7 +181,7 @@ def _comparing(history: Path) -> Iterator[Compare]:
         try:
             comparison = comparer.compare(*job)
         except (SkippableError, NotReadyError):
-            # Its conversion tells what is wrong with it.
+            # Its conversion will say what is wrong with it.
             return None
         except OSError as error:
             if error.filename != str(path):
@@ -313,8 +313,7 @@ def preview(
 ) -> int:
     """Write the page of files, folders and archives; return the exit code.
 
-    ``most`` findings at most are in it, the worst ones. No page is written where there is no report
-    that can be read.
+    It has at most ``most`` findings, the worst ones. If no report can be read, no page is written.
     """
     if page.is_dir():
         raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")

@@ -54,7 +54,7 @@ HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 
 def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> int:
-    """Bring files, folders and archives into OpenCTI; return the exit code."""
+    """Import files, folders and archives into OpenCTI; return the exit code."""
     results: list[Result] = []
     with (
         _importer(loaded, "import") as importer,
@@ -82,11 +82,11 @@ def backfill(
     """Import what Shadowserver has for some days, once ``confirm`` agrees; return the exit code."""
     settings = loaded.settings.shadowserver
     loaded.settings.require_run()
-    # With a drop folder a connector runs without a key, a backfill does not.
+    # With a drop folder the connector runs without a key; a backfill does not.
     loaded.settings.require_api()
     misdated: list[Failure] = []
     with _importer(loaded, "backfill") as importer, open_api(loaded.settings) as api:
-        # Only read: the connector that runs under this id is the one to write it.
+        # Read only: the connector running under this id writes it.
         state = load(importer.helper.get_state())
         reports = [
             report
@@ -150,7 +150,7 @@ def _importer(loaded: LoadedSettings, command: str) -> Iterator[Importer]:
 
 
 def _workdir() -> AbstractContextManager[str]:
-    # After an interruption a download that was abandoned may still write there.
+    # After an interruption an abandoned download may still write there.
     return tempfile.TemporaryDirectory(prefix="shadowserver-", ignore_cleanup_errors=True)
 
 

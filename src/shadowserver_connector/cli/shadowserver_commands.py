@@ -20,7 +20,7 @@ from shadowserver_connector.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One setting, fit to be shown: a secret's value is masked, an unset one's is empty."""
+    """One setting as it may be shown: a secret is masked, an unset value is empty."""
 
     name: str
     value: str
@@ -29,9 +29,9 @@ class SettingRow:
 
 
 def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
-    """Return a row for each setting in the order of the models, then those handed on to pycti.
+    """Return a row for each setting in the order of the models, then those passed on to pycti.
 
-    A deprecated setting has a row only where it is set.
+    A deprecated setting has a row only if it is set.
     """
     rows = [
         SettingRow(
@@ -56,7 +56,7 @@ def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
 
 
 def types(settings: Settings | None, *, as_json: bool) -> int:
-    """List report types: those subscribed, or without settings all that the catalogue knows."""
+    """List report types: those subscribed or, without settings, all in the catalogue."""
     catalogue = load_catalogue()
     names = sorted(catalogue.types)
     if settings is not None:
@@ -132,7 +132,7 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
 
 
 def check(loaded: LoadedSettings, *, as_json: bool) -> int:
-    """Show all settings with their sources, and try both sides where they are configured."""
+    """Show all settings with their sources, and test both connections that are configured."""
     settings = loaded.settings
     rows = setting_rows(loaded)
     sides = {"shadowserver": Side("not configured"), "opencti": Side("not configured")}

@@ -16,9 +16,9 @@ from shadowserver_connector.settings.settings import Settings
 
 
 def status(settings: Settings, now: datetime, *, as_json: bool) -> int:
-    """Show the status file; return 1 where a person should look at something.
+    """Show the status file; return 1 if something needs attention.
 
-    Raises SinkUnavailableError where there is none.
+    Raises SinkUnavailableError if there is no status file.
     """
     found = read_status(status_path(settings))
     wrong, line = problems(found, now), verdict(found, now)

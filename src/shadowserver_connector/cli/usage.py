@@ -1,4 +1,4 @@
-"""How commands are called and end: arguments that several share, errors as one line and a code."""
+"""How commands are called and end: shared arguments, and errors as one line and an exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _message(error: Exception) -> str:
-    """Return what the error says, without the number that the system has for it."""
+    """Return what the error says, without the system's error number."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return str(error)
@@ -43,18 +43,20 @@ def run(command: Callable[[], object]) -> None:
             err.print(Text(f"error: {line}", style="bold red"), soft_wrap=True)
         sys.exit(code_of(error))
     except (KeyboardInterrupt, typer.Abort):
-        # The second is a question that was broken off, or that nobody can answer.
+        # The second is a question that was interrupted, or that nobody can answer.
         err.print("interrupted")
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else OK)
 
 
-# Of click or of typer's copy of it, as the version of typer has it.
+# From click or from typer's copy of it, depending on the version of typer.
 _WRONG_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 
 
 class Commands(TyperGroup):
-    """Commands whose wrong usage is one line that says where to read on, not a box of five."""
+    """Commands that report wrong usage in one line with a pointer to the help, not in a box of five
+    lines.
+    """
 
     def main(
         self,
@@ -65,7 +67,7 @@ class Commands(TyperGroup):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run what the arguments ask for, and end the process if ``standalone_mode``."""
+        """Run the command that the arguments name, and exit if ``standalone_mode``."""
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except _WRONG_USAGE as error:
@@ -110,20 +112,20 @@ Files = Annotated[
     typer.Argument(
         help="Report files (.csv, .csv.gz, .zip) or folders of them.",
         exists=True,
-        readable=False,  # one that may not be read fails by itself, as others do
+        readable=False,  # an unreadable file fails on its own, like the others
     ),
 ]
 
 
 def loaded_settings(config: Path | None) -> LoadedSettings:
-    """Read the settings; imported late, as ``--help`` must not wait for pydantic."""
+    """Read the settings; imported late, because ``--help`` must not wait for pydantic."""
     from shadowserver_connector.settings import load_settings
 
     return load_settings(config_file=config)
 
 
 def made_folder(path: Path) -> None:
-    """Make a folder for results, with those above it; SinkUnavailableError where that fails."""
+    """Create a folder for results, parents included; SinkUnavailableError if that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -139,7 +141,7 @@ def made_folder(path: Path) -> None:
 def days_between(first: datetime | date, last: datetime | date) -> tuple[date, date]:
     """Return two days as given by ``--from`` and ``--to``.
 
-    Raises UsageError in the wrong order, and where they are too far apart to ask for each day.
+    Raises UsageError if they are in the wrong order, or too far apart to query each day.
     """
     since, to = (each.date() if isinstance(each, datetime) else each for each in (first, last))
     if since > to:

@@ -1,4 +1,4 @@
-"""The drop folder: report files as they come by mail, imported once and put away."""
+"""The drop folder: report files that arrive by mail, imported once and moved away."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ from shadowserver_connector.state.imported import are_bytes_known
 from shadowserver_connector.waiting import CLUSTER, Waiter
 
 SETTLED: Final = 10.0
-"""Seconds between two polls that find a file unchanged, after which it counts as whole."""
+"""Seconds between two polls; a file that is unchanged between them counts as complete."""
 
 
 class DropFolder:
-    """A folder that is looked into now and then, from one thread."""
+    """A folder that is polled from one thread."""
 
     def __init__(self, folder: Path, source: ReportSource) -> None:
         self._folder = folder
@@ -58,9 +58,9 @@ class DropFolder:
         self._problem = ""
 
     def poll(self) -> None:
-        """Import what is whole, that is unchanged since the poll before; raises only Stopping.
+        """Import complete files, that is those unchanged since the last poll; raises only Stopping.
 
-        Files that cannot be read or put away, and a folder that cannot be used, are logged once.
+        Files that cannot be read or moved, and a folder that cannot be used, are logged once.
         """
         try:
             now = files_in(self._folder)
@@ -76,13 +76,14 @@ class DropFolder:
             if ready:
                 self._import(ready)
         except (StateResetError, NewerStateError):
-            # Whoever waits for the next run notices, or the run said so; the files are still there.
+            # A reset is noticed by whoever waits for the next run, or by the run; the files are
+            # still there.
             return
         except Exception as error:
             problem = _told(error)
         else:
             problem = ""
-        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        # Outside the handler: pycti logs the traceback of the error being handled.
         if problem and problem != self._problem:
             self._say(self._folder, problem)
         self._problem = problem
@@ -112,7 +113,7 @@ class DropFolder:
                 self._import_found(works, found, work)
 
     def _told_of(self, result: Result, _seconds: float) -> None:
-        # Nothing was waited for, as a download is.
+        # Unlike a download, this did not wait for anything.
         self._source.observe(event_of(result, 0.0))
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
@@ -139,23 +140,24 @@ class DropFolder:
             except (StateResetError, NewerStateError):
                 raise
             except Exception as error:
-                # Left in the folder, the file would be sent again at every poll.
+                # If it stayed in the folder, it would be sent again at every poll.
                 reason = describe(error)
             finally:
-                # At once: an archive may unpack to more than the disk has room for.
+                # One at a time: an archive may unpack to more than the disk can hold.
                 release(each.job[0], work)
             reasons.update({reason: None} if reason else {})
 
     def _finish(self, file: DroppedFile, reasons: list[str], problem: str) -> None:
-        """Put a file away, unless it changed while it waited for its turn.
+        """Move a file away, unless it changed while it waited for its turn.
 
-        One that cannot be read or moved is left, and said once.
+        A file that cannot be read or moved stays there and is logged once.
         """
         if file.problem is not None and not problem:
             problem = _told(file.problem)
         if not problem:
             try:
-                # Put away, new content would never be imported: the next poll finds it.
+                # If it were moved away, the new content would never be imported; the next poll
+                # finds it.
                 if file.changed or signature_of(file.path) != self._before[file.path]:
                     self._source.log.info(
                         "Dropped file changed during its import, importing it again",
@@ -174,9 +176,10 @@ class DropFolder:
             self._tell(file.path, reasons)
 
     def _import_report(self, works: DayWorks, found: DroppedReport) -> str | None:
-        """Import a report, unless it is known or not wanted; return what is wrong with it.
+        """Import a report, unless it is already imported or excluded; return what is wrong with it.
 
-        What is known needs no name that tells type and day: a copy may be called anything.
+        A report that is known by its content needs no type or day in its name: a copy may have any
+        name.
         """
         path, info = found.job
         if not self._is_new(found):
@@ -195,7 +198,7 @@ class DropFolder:
         return not known and (bool(found.problem) or self._is_wanted(found.job[1]))
 
     def _is_wanted(self, info: ReportInfo) -> bool:
-        """Tell whether the settings choose the type; the name of a list may not be told."""
+        """Tell whether the settings choose the type; a file may not tell the name of its list."""
         types = self._source.settings.report_types
         chosen = not types or info.type in types
         return chosen and info.type not in self._source.settings.exclude_types
@@ -215,14 +218,16 @@ class DropFolder:
 
 
 def _told(error: Exception) -> str:
-    """Say in one line what is wrong, without what is in a file."""
+    """Say in one line what is wrong, without quoting the file."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return describe(error)
 
 
 def _awaiting_cluster(waiter: Waiter, convert: Convert) -> Convert:
-    """Return a conversion that begins again until the cluster is there: no report is at fault."""
+    """Return a conversion that is repeated until the cluster is available: the report is not at
+    fault.
+    """
     return lambda *conversion: waiter.until(
         CLUSTER, partial(convert, *conversion), retried=ClusterLostError
     )

@@ -1,8 +1,8 @@
-"""Dropped files: told apart from links and half-written ones, copied, taken apart, put away.
+"""Dropped files: told apart from links and incomplete ones, copied, unpacked, moved away.
 
-Whoever may write into the drop folder may write anything there: a link, a pipe, another name of a
-file that only the connector can read. So files are opened by their folder's handle, never followed,
-compared with what was seen before, and worked on as copies.
+Anyone who may write to the drop folder may put anything there: a link, a pipe, another name of a
+file that only the connector can read. So files are opened relative to their folder's descriptor,
+never followed, compared with what was seen before, and processed as copies.
 """
 
 from __future__ import annotations
@@ -32,13 +32,15 @@ _ENDING: Final = re.compile(r"(\.(csv|tar))?\.(csv|gz|zip|tar|tgz)$", re.IGNOREC
 _REASON: Final = ".reason"
 _CHUNK: Final = 1 << 20
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# Without O_NONBLOCK a named pipe would be waited for.
+# Without O_NONBLOCK, opening a named pipe would wait.
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FileSignature(NamedTuple):
-    """What tells whether a file is still being written, was exchanged, or given other rights."""
+    """What shows whether a file is still being written, was replaced, or had its permissions
+    changed.
+    """
 
     device: int
     inode: int
@@ -53,7 +55,7 @@ class DroppedReport(NamedTuple):
     job: Job
     sha256: str
     problem: str
-    """Why neither type nor day can be told, in one line; empty where they can."""
+    """Why type or day are unknown, in one line; empty if both are known."""
 
 
 class DroppedFile(NamedTuple):
@@ -61,24 +63,24 @@ class DroppedFile(NamedTuple):
 
     path: Path
     reasons: tuple[str, ...] = ()
-    """What is wrong with what it holds."""
+    """What is wrong with its content."""
     problem: OSError | None = None
-    """Why it could not be read, which is no fault of what it holds."""
+    """Why it could not be read, which is not the fault of its content."""
     changed: bool = False
-    """Whether it is not any more what the poll found; then nothing was read."""
+    """Whether it is no longer the file that the poll found; then nothing was read."""
 
 
 class _ChangedError(Exception):
-    """A file is another one than the poll found."""
+    """The file is not the one that the poll found."""
 
 
 def shown_name(path: Path) -> str:
-    """Return a file's name for people and machines to read, whatever bytes it has."""
+    """Return a file's name as printable text, whatever bytes it contains."""
     return printable(path.name, 255)
 
 
 def signature_of(path: Path) -> FileSignature | None:
-    """Return what a file is like, links not followed; ``None`` where there is none."""
+    """Return a file's identity without following links; ``None`` if there is no file."""
     try:
         return _signature(path.stat(follow_symlinks=False))
     except FileNotFoundError:
@@ -112,11 +114,11 @@ def reports_in(
 ) -> Iterator[DroppedReport | DroppedFile]:
     """Yield the reports of each file and then the file, in order; copied or unpacked to ``work``.
 
-    ``signatures`` says what each file was found to be. Raises ``OSError`` where a disk is full.
+    ``signatures`` are the identities that the poll found. Raises ``OSError`` if a disk is full.
     """
     for path in paths:
         reasons: list[str] = []
-        # For each its own: archives by different senders hold files of one name.
+        # One for each: archives from different senders contain files of the same name.
         own = Path(tempfile.mkdtemp(dir=work))
         try:
             copy = _taken(path, signatures[path], own)
@@ -136,7 +138,7 @@ def reports_in(
 
 
 def _reports_of(copy: Path, own: Path, path: Path, reasons: list[str]) -> Iterator[DroppedReport]:
-    """Yield the reports of a file that was copied, and collect what else is wrong with it."""
+    """Yield the reports in a copied file, and collect what else is wrong with it."""
 
     def reject(error: SkippableError) -> None:
         reasons.append(_as_dropped(str(error), copy, path))
@@ -152,7 +154,7 @@ def _reports_of(copy: Path, own: Path, path: Path, reasons: list[str]) -> Iterat
 
 
 def _job_of(file: ReportFile) -> tuple[Job, str]:
-    """Return what to convert, or a stand-in and why neither type nor day can be told."""
+    """Return what to convert, or a stand-in and why its type or day is unknown."""
     try:
         return job_of(file), ""
     except (SkippableError, NotReadyError) as error:
@@ -160,14 +162,14 @@ def _job_of(file: ReportFile) -> tuple[Job, str]:
 
 
 def _as_dropped(text: str, copy: Path, path: Path) -> str:
-    """Name the file that was dropped where a message names its copy."""
+    """Name the dropped file in a message that names its copy."""
     return text.replace(shown_path(copy), shown_name(path))
 
 
 def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
-    """Copy a file to ``own``, if it still is what the poll found.
+    """Copy a file to ``own`` if it is still the one that the poll found.
 
-    Raises ``_ChangedError``, and ``OSError`` where it cannot be read or is not to be.
+    Raises ``_ChangedError``, and ``OSError`` if it cannot or must not be read.
     """
     copy = own / safe_name(path.name)
     try:
@@ -176,15 +178,15 @@ def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
         raise _ChangedError from None
     with open(handle, "rb") as source:
         facts = os.fstat(handle)
-        # Of the open file: what the name stands for may have been exchanged since the poll.
+        # Of the open file: the name may stand for another file since the poll.
         if not stat.S_ISREG(facts.st_mode) or _signature(facts) != signature:
             raise _ChangedError
         if facts.st_nlink > 1:
-            # A hard link may be a file that only the connector can read.
+            # A hard link may be to a file that only the connector can read.
             raise OSError(errno.EMLINK, "it has another name elsewhere, a hard link; copy it")
         most = min(MAX_REPORT_BYTES, shutil.disk_usage(own).total)
         if facts.st_size > most:
-            # One with holes takes no room where it lies, and all that there is where it is copied.
+            # A sparse file takes no space where it is, and all of it where it is copied.
             raise OSError(errno.EFBIG, f"it is larger than {most:,} bytes; divide it")
         with copy.open("xb") as target:
             _copy(source, target, facts.st_size)
@@ -194,7 +196,7 @@ def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
-    """Copy so many bytes, or what there is: the other side may write without end."""
+    """Copy this many bytes, or fewer if there are not that many: the writer may never stop."""
     while size > 0 and (chunk := source.read(min(size, _CHUNK))):
         target.write(chunk)
         size -= len(chunk)
@@ -205,16 +207,16 @@ def _opened(path: Path) -> int:
         try:
             return os.open(path.name, _FILE, dir_fd=folder)
         except OSError as error:
-            # The poll found a file.
+            # The poll found a file there.
             if error.errno == errno.ELOOP:
                 raise _ChangedError from None
             raise
 
 
 def put_away(path: Path, reasons: Sequence[str]) -> Path:
-    """Move a file to ``done/``, or with reasons to ``failed/``; return where it is.
+    """Move a file to ``done/``, or with reasons to ``failed/``; return its new path.
 
-    Nothing there is overwritten, and neither is a link. Raises ``OSError``.
+    Overwrites nothing, not even a link. Raises ``OSError``.
     """
     kind = "failed" if reasons else "done"
     with _directory(path.parent) as drop:
@@ -244,7 +246,7 @@ def _write_reasons(name: str, reasons: Sequence[str], folder: int) -> None:
 
 
 def _free(folder: int, name: str) -> tuple[str, str]:
-    """Return names for a file and for its reasons that are free, and short enough, in a folder."""
+    """Return free names in a folder, short enough, for a file and for its reasons."""
     most = os.fpathconf(folder, "PC_NAME_MAX")
     tried, number = name, 0
     while True:
@@ -257,11 +259,11 @@ def _free(folder: int, name: str) -> tuple[str, str]:
 
 
 def _cut(name: str, most: int) -> str:
-    """Return a name of at most so many bytes, with the ending that it had."""
+    """Shorten a name to this many bytes and keep its extension."""
     found = _ENDING.search(name)
     ending = found.group() if found else ""
     stem = name.removesuffix(ending)
-    # File systems count bytes; characters are cut, so that the rest stays readable.
+    # File systems count bytes; whole characters are cut, so that the rest stays readable.
     while len(os.fsencode(stem + ending)) > most:
         stem = stem[:-1]
     return stem + ending
@@ -277,7 +279,7 @@ def _is_there(name: str, folder: int) -> bool:
 
 @contextmanager
 def _directory(path: Path | str, parent: int | None = None) -> Iterator[int]:
-    """Open a folder; one inside of an open one without following a link."""
+    """Open a folder; one below an open folder, without following a link."""
     handle = os.open(path, _FOLDER | (0 if parent is None else os.O_NOFOLLOW), dir_fd=parent)
     try:
         yield handle
@@ -287,7 +289,7 @@ def _directory(path: Path | str, parent: int | None = None) -> Iterator[int]:
 
 @contextmanager
 def unpacking(folder: Path) -> Iterator[Path]:
-    """Make a folder in ``folder``, gone afterwards with what is in it."""
+    """Create a folder in ``folder`` that is deleted afterwards with its content."""
     folder.mkdir(parents=True, exist_ok=True)
     # After an interruption a conversion may still write there.
     with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as made:

@@ -1,4 +1,4 @@
-"""Files on disk and days of the past, into OpenCTI by hand; originals into an archive."""
+"""Files on disk and past days, imported into OpenCTI by hand; originals, into an archive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from shadowserver_connector.sink.directory import partial_folder
 def import_files(
     importer: Importer, paths: Sequence[Path], workdir: Path, executor: Executor | None = None
 ) -> Iterator[Result]:
-    """Bring files, folders and archives into OpenCTI; yield what became of each report.
+    """Import files, folders and archives into OpenCTI; yield the result of each report.
 
     All reports of a day are in one work, closed at the end. Archives are unpacked into
     ``workdir`` member by member, and each member is deleted once it is delivered. With an
@@ -60,12 +60,12 @@ def backfill(
     workdir: Path,
     executor: Executor | None = None,
 ) -> Iterator[Result]:
-    """Download and import reports, day by day in their order; yield what became of each.
+    """Download and import reports day by day, in order; yield the result of each.
 
     The reports of a day are in one work, closed with the day. With an executor they are converted
-    there as soon as they are downloaded. The state of the connector is not written. While the
-    disk of ``workdir`` is nearly full, no download is begun but that of a report that is next and
-    was begun before. Raises CredentialsError, and ``OSError`` where a disk fails.
+    there as soon as they are downloaded. The state of the connector is not written. While the disk
+    of ``workdir`` is nearly full, no download is started, except for a report whose turn it is and
+    whose download was started before. Raises CredentialsError, and ``OSError`` if a disk fails.
     """
     floor = DiskFloor(workdir, settings.disk_floor, importer.waiter)
     importer = replace(importer, archive=settings.archive_dir)
@@ -84,14 +84,14 @@ def backfill(
                 result = works.import_report(report, partial(ObtainedFile, file.path, file.sha256))
                 shutil.rmtree(file.path.parent)
                 yield result
-            # Behind the others: the work of a day counts all of them before it is closed.
+            # After the others: the work of a day counts all of them before it is closed.
             for failure in failures:
                 works.fail(failure)
                 yield failure
 
 
 class Kept(NamedTuple):
-    """A report whose file is in the archive now."""
+    """A report whose file is now in the archive."""
 
     report: ReportInfo
     path: Path
@@ -112,8 +112,8 @@ def listed(
 ) -> Iterator[ReportInfo]:
     """Yield the reports of some days that the settings choose.
 
-    One that is listed for a day that is not its own is given to ``failed``. Raises
-    CredentialsError and ApiUnavailableError.
+    A report that is listed for the wrong day is passed to ``failed``. Raises CredentialsError and
+    ApiUnavailableError.
     """
     for day in days:
         reports = api.list_reports(day, lists=settings.report_names, types=settings.report_types)
@@ -132,15 +132,15 @@ def fetch_into(
     floor: DiskFloor,
     failed: Callable[[Failure], None],
 ) -> Iterator[Kept]:
-    """Download reports into the archive, those that are there already left out; yield each.
+    """Download reports into the archive, except those that it has; yield each.
 
-    One that fails is given to ``failed``, and the others go on. Raises SinkUnavailableError
-    before the disk is full, with what was under way in the archive, and ``OSError`` where the
-    archive cannot be written.
+    A report that fails is passed to ``failed``, and the others continue. Raises
+    SinkUnavailableError before the disk is full, with downloads in progress completed, and
+    ``OSError`` if the archive cannot be written.
     """
     archive.mkdir(parents=True, exist_ok=True)
     missing = [report for report in reports if not is_kept(archive, report)]
-    # Inside of the archive, whose disk has room for the files anyway.
+    # Inside the archive, whose disk must have room for the files anyway.
     with partial_folder(archive / "fetch") as work:
         fetched = downloads(
             missing,

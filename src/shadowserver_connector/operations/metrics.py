@@ -1,4 +1,4 @@
-"""Prometheus metrics of what happens, beside those of pycti and on the same port."""
+"""Prometheus metrics of events, served next to those of pycti on the same port."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _MEGABYTE: Final = 1_000_000
 
 
 def serve_on(host: str) -> None:
-    """Have pycti serve metrics on one address; of its own it has a setting for the port alone."""
+    """Make pycti serve metrics on one address; pycti itself has a setting for the port only."""
     from pycti.connector import opencti_metric_handler as pycti
 
     pycti.start_http_server = partial(pycti.start_http_server, addr=host)
 
 
 class Metrics:
-    """An observer that counts; pycti serves what is in the default registry."""
+    """An observer that counts events; pycti serves the default registry."""
 
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
-        """Register all metrics; in one registry that can be done once."""
+        """Register all metrics, which works only once for each registry."""
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(f"shadowserver_{name}", text, labels, registry=registry)
@@ -103,7 +103,7 @@ class Metrics:
 
 
 class StatusMetrics(Collector):
-    """What the status says at the moment when it is asked; what is not known yet is left out."""
+    """The status at the moment of the scrape; values that are unknown are left out."""
 
     def __init__(
         self,
@@ -112,7 +112,9 @@ class StatusMetrics(Collector):
         floor: int,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Take what returns the status, where downloads lie, and the bytes to leave free there."""
+        """Take what returns the status, the folder of the downloads, and the bytes to keep free
+        there.
+        """
         self._status = status
         self._folder = folder
         self._floor = floor
@@ -197,7 +199,7 @@ class StatusMetrics(Collector):
 
 
 def show(status: Callable[[], Status], folder: Path, floor: int) -> None:
-    """Have pycti serve the status, too."""
+    """Have pycti serve the status as well."""
     REGISTRY.register(StatusMetrics(status, folder, floor))
 
 
@@ -226,5 +228,5 @@ def _beginning(day: str | None) -> float | None:
     try:
         return datetime.fromisoformat(day or "").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        # Not known; or not ours, in a status file that somebody wrote.
+        # Unknown; or not ours, in a status file that somebody else wrote.
         return None

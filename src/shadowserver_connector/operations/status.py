@@ -34,11 +34,11 @@ from shadowserver_connector.connector.events import (
 from shadowserver_connector.report.parse_warnings import counted
 
 SILENCE: Final = timedelta(minutes=5)
-"""Time without a sign of life after which a connector counts as dead."""
+"""Time without a heartbeat after which a connector counts as dead."""
 LATE: Final = timedelta(minutes=15)
-"""Time after which a run that has not begun is overdue."""
+"""Time after which a run that has not started is overdue."""
 LONG: Final = timedelta(minutes=5)
-"""Time after which a wait is something that a person should look at."""
+"""Time after which waiting needs attention."""
 OK: Final = "OK"
 _NAMED: Final = 20
 
@@ -70,27 +70,27 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run, under way or over."""
+    """A run, in progress or ended."""
 
     started: Moment
     ended: Moment | None = None
     complete: bool = False
     reason: str = ""
-    """Why it did not go through; empty when it did."""
+    """Why it did not complete; empty if it did."""
     cause: str = ""
-    """What that was, as a label; empty when it went through, or was stopped."""
+    """The cause as a label; empty if it completed, or was stopped."""
     days: NonNegativeInt | None = None
-    """Days that Shadowserver has told the reports of; ``None`` until it has."""
+    """Days for which Shadowserver has listed the reports; ``None`` until it has."""
     new: NonNegativeInt | None = None
-    """Reports that were to be imported; ``None`` until Shadowserver has said."""
+    """Reports to import; ``None`` until Shadowserver has listed them."""
     done: NonNegativeInt = 0
     skipped: NonNegativeInt = 0
     failed: NonNegativeInt = 0
     refused: NonNegativeInt = 0
-    """Reports that were listed for a day that is not theirs."""
+    """Reports that were listed for the wrong day."""
     findings: NonNegativeInt = 0
     over_time: Mapping[str, NonNegativeInt] = field(default_factory=dict)
-    """Findings by verdict of the history, and gone; empty without one."""
+    """Findings by verdict of the history, and gone; empty without a history."""
     objects: NonNegativeInt = 0
     failures: tuple[Failed, ...] = ()
     """The first twenty of them."""
@@ -98,7 +98,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Drops:
-    """What became of the files of the drop folder since the start."""
+    """The results for files of the drop folder since the start."""
 
     done: NonNegativeInt = 0
     failures: tuple[Failed, ...] = ()
@@ -107,7 +107,7 @@ class Drops:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Something that is waited for."""
+    """Something that the connector is waiting for."""
 
     what: str
     reason: str
@@ -122,18 +122,18 @@ class Status:
     started: Moment
     """Start of the process."""
     alive: Moment
-    """Last sign of life."""
+    """Last heartbeat."""
     next_run: Moment | None = None
     queue_megabytes: float | None = None
     """Size of the connector's queue in OpenCTI, when last checked."""
     newest_day: str | None = None
     """Newest day for which Shadowserver has a report."""
     newest_whole_day: str | None = None
-    """Newest day of which everything is imported that Shadowserver listed."""
+    """Newest day of which every listed report is imported."""
     last_complete: Moment | None = None
     """End of the last run in which Shadowserver answered for every day."""
     failing: Mapping[str, NonNegativeInt] = field(default_factory=dict)
-    """By cause, the runs since the last complete one that were not."""
+    """Incomplete runs since the last complete one, by cause."""
     waiting: tuple[Wait, ...] = ()
     current: Annotated[Run | None, Field(alias="current_run")] = None
     last: Annotated[Run | None, Field(alias="last_run")] = None
@@ -143,7 +143,7 @@ class Status:
 
 
 def begun(earlier: Status | None, now: datetime) -> Status:
-    """Return the status of a process that starts, which knows what an earlier one left."""
+    """Return the status of a process that starts and knows what an earlier one left."""
     if earlier is None:
         return Status(now, now)
     return Status(
@@ -239,7 +239,7 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def verdict(status: Status, now: datetime) -> str:
-    """Return the one line by which status, health check and metrics judge.
+    """Return the line by which status, health check and metrics judge.
 
     ``OK``, or ``NOT OK`` with the first of the `problems`.
     """
@@ -251,7 +251,7 @@ def verdict(status: Status, now: datetime) -> str:
 
 
 def problems(status: Status, now: datetime) -> list[str]:
-    """Return what a person should look at and do, one line each; empty when all is well."""
+    """Return what needs attention and what to do, one line each; empty if all is well."""
     found = [line for line in (_lateness(status, now), *_long_waits(status, now)) if line]
     last = status.last
     if last is not None:
@@ -269,7 +269,7 @@ def problems(status: Status, now: datetime) -> list[str]:
 
 
 def _of_last_run(last: Run, *, is_made_good: bool) -> Iterator[str]:
-    """Yield what is wrong with it; what was only stopped, the run under way makes good."""
+    """Yield what is wrong with it; if it was only stopped, the current run makes up for it."""
     if not last.complete and not is_made_good:
         yield (
             "the last run did not complete: "
@@ -339,5 +339,5 @@ def as_json(status: Status) -> dict[str, Any]:
 
 
 def from_json(stored: bytes) -> Status:
-    """Read a status back; raises ``ValueError`` if it is none."""
+    """Read a status back; raises ``ValueError`` if it is not one."""
     return _STATUS.validate_json(stored, strict=True)

@@ -36,14 +36,14 @@ _LARGEST: Final = 1 << 20
 
 
 def status_path(settings: Settings) -> Path:
-    """Return where the status file is: as configured, else in the temporary directory."""
+    """Return where the status file is: as configured, otherwise in the temporary directory."""
     configured = settings.shadowserver.status_file
     name = f"shadowserver-{safe_name(settings.connector.id)}.status.json"
     return configured or temporary_directory() / name
 
 
 def write_status(path: Path, status: Status) -> None:
-    """Replace the file as a whole: no reader sees half of one. Raises ``OSError``.
+    """Replace the whole file: no reader sees half of one. Raises ``OSError``.
 
     A link is replaced, not followed; a device, a pipe or a folder in its place is left alone.
     """
@@ -56,7 +56,7 @@ def write_status(path: Path, status: Status) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        # For a health check or a person that is another user; it holds no secret.
+        # For a health check or a person under another user; the file contains no secret.
         part.chmod(0o644)
         part.replace(path)
     finally:
@@ -64,7 +64,7 @@ def write_status(path: Path, status: Status) -> None:
 
 
 def read_status(path: Path) -> Status:
-    """Read the file. Raises SinkUnavailableError where there is none, or it is no status."""
+    """Read the file. Raises SinkUnavailableError if there is none, or if it is not a status."""
     try:
         return from_json(_content(path))
     except OSError as error:
@@ -86,7 +86,7 @@ def _refuse_what_is_no_file(path: Path) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """Read a file, and nothing that only looks like one: a pipe would be waited for, for ever."""
+    """Read a regular file, and nothing that only looks like one: a pipe would block forever."""
     try:
         handle = os.open(path, _READ)
     except OSError as error:
@@ -94,7 +94,7 @@ def _content(path: Path) -> bytes:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise _no_file(path)
-        # Ours has some kilobytes: of anything larger no more is read.
+        # Ours has a few kilobytes: of anything larger, no more is read.
         return os.read(handle, _LARGEST)
     finally:
         os.close(handle)
@@ -105,11 +105,11 @@ def _no_file(path: Path) -> OSError:
 
 
 BEAT: Final = timedelta(seconds=30)
-"""Time between two signs of life while nothing happens."""
+"""Time between two heartbeats while nothing happens."""
 
 
 class Watch:
-    """An observer that writes the status file at each event, and at each `beat` when it is time.
+    """An observer that writes the status file at each event, and at a `beat` when it is due.
 
     Safe to use from several threads. A file that cannot be written is logged once and stops
     nothing.
@@ -147,7 +147,7 @@ class Watch:
         return bool((own and status.last and status.last.failed) or status.drop_folder.failures)
 
     def beat(self) -> None:
-        """Give a sign of life, if the last one is a while ago; cheap otherwise."""
+        """Write a heartbeat if the last one was a while ago; cheap otherwise."""
         with self._lock:
             if self._now() >= self._due:
                 self._write()
@@ -167,14 +167,14 @@ class Watch:
             reason = error.strerror if isinstance(error, OSError) else describe(error)
         else:
             reason = ""
-        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        # Outside the handler: pycti logs the traceback of the error being handled.
         if reason and self._writable:
             details = {"file": shown_path(self._path), "reason": reason}
             self._log.warning("The status file cannot be written", details)
         self._writable = not reason
 
     def _is_ahead(self, next_run: datetime | None) -> bool:
-        """Tell whether this run is still to come, and not the one that is going on or over."""
+        """Tell whether this run is still to come, and not in progress or over."""
         current, last = self._status.current, self._status.last
         if next_run is None or current is not None:
             return False
@@ -187,7 +187,7 @@ class Watch:
 
 
 def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
-    """Return a run whose begin and end are observed."""
+    """Return a run whose start and end are observed."""
 
     def observed() -> bool:
         observe(RunStarted(utc_now()))
@@ -206,7 +206,7 @@ def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
 
 
 def _earlier(path: Path) -> Status | None:
-    """Return what the file of an earlier process tells, if there is one."""
+    """Return what the file of an earlier process says, if there is one."""
     try:
         return read_status(path)
     except SinkUnavailableError:

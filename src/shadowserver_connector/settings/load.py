@@ -1,4 +1,4 @@
-"""Reading the settings: the winner of each among its sources, checked; what pycti gets of them."""
+"""Reads the settings: takes each from its first source, checks it, and passes it on to pycti."""
 
 from __future__ import annotations
 
@@ -51,11 +51,12 @@ class LoadedSettings:
     settings: Settings
     sources: Mapping[str, str]
     """Environment variable -> ``config.yml``, ``.env``, ``environment``, ``file <path>`` or
-    ``default``; every setting of the models, and those handed on to pycti that are set."""
+    ``default``; every setting of the models, and those passed on to pycti that are set.
+    """
     hidden: Mapping[str, str]
-    """Environment variables without effect -> the file that gives another value."""
+    """Environment variables without effect -> the file that sets another value."""
     warnings: tuple[str, ...]
-    """One line each, for the start to log; hidden variables are among them."""
+    """Lines to log at the start; hidden variables are among them."""
     for_pycti: Mapping[str, SecretStr] = field(repr=False)
     """Settings that only pycti reads; see `pycti_names`."""
 
@@ -68,9 +69,10 @@ def load_settings(
 ) -> LoadedSettings:
     """Read, merge and check all settings.
 
-    Files that are not named are looked for as ``config.yml`` and ``.env`` in the working directory
-    (for ``python3 main.py`` in ``src/``: then in its parent), and may be missing. `SettingsError`
-    has a line for each setting that is wrong: its name, its source, and what is allowed.
+    Unless files are named, they are looked for as ``config.yml`` and ``.env`` in the working
+    directory (for ``python3 main.py`` in ``src/``: then in its parent), and may be missing.
+    `SettingsError` has a line for each setting that is wrong: its name, its source, and what is
+    allowed.
     """
     files, environment = _read_sources(
         config_file, env_file, os.environ if environ is None else environ
@@ -191,7 +193,7 @@ def _hidden(files: Sequence[Source], environment: Source) -> dict[str, str]:
 
 
 def _deprecations(settings: Settings, sources: dict[str, str]) -> list[str]:
-    """Say so where `CONNECTOR_RUN_EVERY` is used, and name it as the period's source."""
+    """Mention that `CONNECTOR_RUN_EVERY` is used, and name it as the period's source."""
     old, new = "CONNECTOR_RUN_EVERY", "CONNECTOR_DURATION_PERIOD"
     if settings.connector.run_every is None:
         return []
@@ -203,7 +205,7 @@ def _deprecations(settings: Settings, sources: dict[str, str]) -> list[str]:
 
 
 def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterator[str]:
-    """Say what becomes of a number of days that is unusual, and allowed as elsewhere."""
+    """Mention an unusual number of days, which other connectors accept too."""
     for name, meaning in (
         ("SHADOWSERVER_INITIAL_LOOKBACK", "the first run imports no day before today"),
         ("SHADOWSERVER_LOOKBACK", "what is published late for a day before the last run is missed"),
@@ -218,8 +220,8 @@ def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterat
 def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
     """Write every ``OPENCTI_*`` and ``CONNECTOR_*`` value that is set into `environ`.
 
-    Defaults too, since ours differ from pycti's (TLS is verified). Call it before pycti is first
-    imported: some of its variables are read then.
+    Defaults too, because ours differ from pycti's (TLS is verified). Call it before the first
+    import of pycti, which reads some of its variables then.
     """
     for name, setting in known_settings().items():
         if setting.section == "shadowserver" or setting.deprecated:
@@ -234,9 +236,9 @@ def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) 
 
 
 def _export_authorities(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
-    """Name the authorities as ``requests`` reads them: pycti has no setting for them.
+    """Set the certificate authorities as ``requests`` reads them: pycti has no setting for them.
 
-    pycti's own `HTTPS_CA_CERTIFICATES` would replace all others, verify where that is switched
+    pycti's own `HTTPS_CA_CERTIFICATES` would replace all others, verify even if that is switched
     off, and take over the signals that end the process.
     """
     environ.pop(FURTHER, None)
@@ -250,7 +252,7 @@ def _export_authorities(loaded: LoadedSettings, environ: MutableMapping[str, str
 
 @cache
 def _joined(found: Authorities) -> Path:
-    """Write all authorities to one file, which is there as long as the process."""
+    """Write all authorities to one file, which exists as long as the process."""
     certificates = verifying_context(found).get_ca_certs(binary_form=True)
     pem = "".join(map(ssl.DER_cert_to_PEM_cert, certificates))
     try:
@@ -268,7 +270,7 @@ def _joined(found: Authorities) -> Path:
 
 
 def _export_proxies(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
-    """Name the proxies such that ``requests`` takes the way to OpenCTI that we take."""
+    """Set the proxies so that ``requests`` reaches OpenCTI the way we do."""
     network = loaded.settings.network
     if not any(network.given.get(name) for name in PROXIES):
         return
@@ -285,10 +287,11 @@ def _export_proxies(loaded: LoadedSettings, environ: MutableMapping[str, str]) -
 
 
 def _exceptions(network: Network, url: str | None) -> list[str]:
-    """Return what ``NO_PROXY`` must hold.
+    """Return the value for ``NO_PROXY``.
 
     ``requests`` knows fewer kinds of entries than we do, and takes ``example.org`` for the end of
-    ``badexample.org``: the platform's host stands in it, or what would except it does not.
+    ``badexample.org``. So the value contains the platform's host, or leaves out what would exempt
+    it wrongly.
     """
     entries = list(network.exceptions())
     if url is None:

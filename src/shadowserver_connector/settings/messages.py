@@ -26,7 +26,7 @@ _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _UNEXPANDED = re.compile(r"\$\{[^}]*\}")
-# Invisible, and no blanks for Python: editors and web pages leave them.
+# Invisible, but not white space for Python: editors and web pages leave them in texts.
 _INVISIBLE = "\ufeff\u200b\u2060"
 
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/@\s]*@")
@@ -34,7 +34,7 @@ _SIZES = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
 
 
 def as_text(value: object) -> str:
-    """Write a setting's value; secrets in clear, an unset one as an empty text."""
+    """Return a setting's value as text; secrets in clear, an unset value as an empty text."""
     match value:
         case None:
             return ""
@@ -55,17 +55,17 @@ def as_text(value: object) -> str:
 
 
 def masked(value: object) -> str:
-    """Write a setting's value for people to see: secrets and passwords in URLs masked."""
+    """Return a setting's value as it may be shown: secrets, and passwords in URLs, are masked."""
     if isinstance(value, SecretStr):
         return MASK
     return without_password(as_text(value))
 
 
 def flaw_of(text: str) -> str:
-    """Say what is wrong with how a value is written, whatever it should hold; empty for nothing.
+    """Say what is wrong with how a value is written, whatever it is for; empty if nothing is.
 
-    Such a value was not meant: a shell or an ``env_file`` did not take something off, or did not
-    put something in. A key with a quote or a line end is refused by the other side without a hint.
+    Such a value was not meant that way: a shell or an ``env_file`` did not remove or replace
+    something. The other side would refuse a key with a quote or a line end without a hint.
     """
     if _SURROGATE.search(text):
         return "it contains bytes that are not UTF-8"
@@ -76,13 +76,13 @@ def flaw_of(text: str) -> str:
     if _is_quoted(text):
         return "its value contains the quotes around it"
     if _UNEXPANDED.search(text):
-        # Not shown: behind the name a default may stand, and that be a secret.
+        # Not shown: a default may follow the name, and that may be a secret.
         return "the ${...} in its value was not replaced"
     return ""
 
 
 def flaw_of_foreign(text: str, *, secret: bool) -> str:
-    """Say the same of a value that pycti alone reads: a certificate, or a password of any kind."""
+    """Say the same of a value that only pycti reads: a certificate, or a password of any kind."""
     if secret or "-----BEGIN" in text:
         if _SURROGATE.search(text):
             return "it contains bytes that are not UTF-8"
@@ -93,12 +93,12 @@ def flaw_of_foreign(text: str, *, secret: bool) -> str:
 
 
 def _is_quoted(text: str) -> bool:
-    """Tell whether a value begins with a quote, or ends with one that none before it opened."""
+    """Tell whether a value begins with a quote, or ends with one that was not opened before."""
     return text[:1] in _QUOTES or (text[-1:] in _QUOTES and text.count(text[-1:]) % 2 == 1)
 
 
 def without_password(text: str) -> str:
-    """Mask what stands before the ``@`` of a URL's host."""
+    """Mask what is before the ``@`` of a URL's host."""
     return _PASSWORD_IN_URL.sub(f"{MASK}@", text)
 
 
@@ -148,14 +148,14 @@ def schemas() -> Mapping[str, JsonSchema]:
 
 
 def allowed_values(name: str) -> str:
-    """Say what the setting may hold: ``a whole number from 1 to 32``."""
+    """Say what the setting may be: ``a whole number from 1 to 32``."""
     schema = schemas()[name]
     examples = schema.get("examples", [])
     return _in_words(schema) + (f", such as {' or '.join(examples)}" if examples else "")
 
 
 def _without_null(schema: JsonSchema) -> JsonSchema:
-    """Leave out that a setting can be unset, as every one can."""
+    """Remove the possibility to be unset, which every setting has."""
     choices = [choice for choice in schema.get("anyOf", []) if choice != {"type": "null"}]
     if len(choices) != 1:
         return schema
@@ -213,7 +213,7 @@ def refusal(
 
 
 def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str, str]) -> str:
-    """Return a line for a path that the system does not even look at: too long, or closed."""
+    """Return a line for a path that the system refuses to look at: too long, or not accessible."""
     path = Path(str(error.filename))
     name = next(
         name for name, value in values.items() if isinstance(value, str) and Path(value) == path
@@ -225,7 +225,7 @@ def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str
 
 
 def malformed(name: str, text: Text) -> str:
-    """Say what is wrong with how a value is written and what is allowed; empty for nothing."""
+    """Say what is wrong with how a value is written and what is allowed; empty if nothing is."""
     foreign = name in PYCTI_NAMES
     for each in [text] if isinstance(text, str) else text:
         flaw = flaw_of_foreign(each, secret=name in secret_names()) if foreign else flaw_of(each)

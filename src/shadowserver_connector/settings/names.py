@@ -47,7 +47,7 @@ def _place(name: str) -> tuple[str, str]:
 PYCTI_NAMES: Mapping[str, tuple[str, str] | None] = MappingProxyType(
     {name: _place(name) for name in _IN_YAML.split()} | dict.fromkeys(_NOT_IN_YAML.split())
 )
-"""Environment variable -> (section, key) in ``config.yml``; ``None``: it has no place there."""
+"""Environment variable -> (section, key) in ``config.yml``; ``None`` if it has no place there."""
 
 SECRET = frozenset(
     {
@@ -60,7 +60,7 @@ SECRET = frozenset(
         "S3_SECRET_KEY",
     }
 )
-"""Those whose value is never shown, and may stand in a file named by ``<name>_FILE``."""
+"""Those whose value is never shown, and can be in a file that ``<name>_FILE`` names."""
 
 SECTIONS: Mapping[str, type[Section]] = MappingProxyType(
     {
@@ -73,7 +73,7 @@ SECTIONS: Mapping[str, type[Section]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of the models: its names, and what the models say of it."""
+    """One setting of the models: its names, and what the models say about it."""
 
     name: str
     """The environment variable, such as ``SHADOWSERVER_NOTES``."""
@@ -82,7 +82,7 @@ class Setting:
     description: str
     secret: bool
     needed: bool
-    """Whether `run` cannot do without it."""
+    """Whether `run` needs it."""
     deprecated: bool
 
 
@@ -112,7 +112,7 @@ def _setting(section: str, key: str, field: FieldInfo) -> Setting:
 
 @cache
 def secret_names() -> frozenset[str]:
-    """Return the names whose value is never shown, and that may be given as ``<name>_FILE``."""
+    """Return the names whose value is never shown, and that can be given as ``<name>_FILE``."""
     return SECRET | {setting.name for setting in known_settings().values() if setting.secret}
 
 

@@ -1,7 +1,7 @@
-"""The way out: the authorities and proxies that the usual environment variables name.
+"""The certificate authorities and proxies that the usual environment variables name.
 
-HTTP libraries read these variables by rules of their own. They are read here, once, and each
-library is told the outcome, so that every command and pycti take the same way.
+HTTP libraries read these variables by rules of their own. Here they are read once, and each library
+is told the result, so that every command and pycti use the same ones.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ NO_PROXY: Final = "NO_PROXY"
 BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """Files that replace the authorities of the library, all of them together."""
 DIRECTORIES: Final = "SSL_CERT_DIR"
-"""Directories as OpenSSL makes them, which count where no file is named."""
+"""Directories as OpenSSL creates them, used if no file is named."""
 FURTHER: Final = "HTTPS_CA_CERTIFICATES"
-"""Authorities besides the others, as a file or as its text; pycti's own variable."""
+"""Authorities in addition to the others, as a file or as its text; pycti's own variable."""
 USUAL: Final = frozenset({*PROXIES, NO_PROXY, *BUNDLES, DIRECTORIES, FURTHER})
 
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.\d+")
@@ -37,23 +37,23 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class Proxy(NamedTuple):
-    """A proxy, and the variable that names it. The URL may hold a password."""
+    """A proxy, and the variable that names it. The URL may contain a password."""
 
     url: str
     variable: str
 
 
 class Authorities(NamedTuple):
-    """Whom to trust: those of ``files``, else those that the library ships; and ``further``."""
+    """The authorities to trust: those of ``files``, or the library's own; and ``further``."""
 
     files: tuple[tuple[str, Path], ...]
-    """PEM files, or directories as OpenSSL makes them, each with the variable that names it."""
+    """PEM files, or directories as OpenSSL creates them, each with the variable that names it."""
     further: str | None = None
     """Certificates as PEM text."""
 
 
 def in_capitals(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment where a proxy's lower-case name, if there, stands for the other."""
+    """Return an environment in which a proxy's lower-case name, if set, replaces the other."""
     found = dict(environ)
     for name in (*PROXIES, NO_PROXY):
         if name.lower() in environ:
@@ -62,14 +62,14 @@ def in_capitals(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Network(Section):
-    """The usual variables, as they are; what they mean is asked for each host."""
+    """The usual variables, unchanged; what they mean is asked for each host."""
 
     given: Mapping[str, str] = Field(default_factory=dict, repr=False)
-    """By name in capitals. Values may hold passwords."""
+    """By name in capitals. Values may contain passwords."""
     sources: Mapping[str, str] = Field(default_factory=dict)
 
     def proxy(self, url: str) -> Proxy | None:
-        """Return the proxy that leads to a URL; never one to this machine itself."""
+        """Return the proxy for a URL; never one for the local machine."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
         if is_loopback(host) or any(
@@ -85,9 +85,10 @@ class Network(Section):
         return Proxy(_with_scheme(self.given[name]), name) if name else None
 
     def authorities(self, bundle: Path | None, setting: str) -> Authorities:
-        """Return whom to trust; ``bundle``, the file that ``setting`` names, replaces the usual.
+        """Return the authorities to trust; ``bundle``, the file that ``setting`` names, replaces
+        the usual ones.
 
-        Raises SettingsError where `HTTPS_CA_CERTIFICATES` holds nothing that can be read.
+        Raises SettingsError if `HTTPS_CA_CERTIFICATES` contains nothing readable.
         """
         if bundle is not None:
             return Authorities(((setting, bundle),))
@@ -119,7 +120,7 @@ class Network(Section):
         parts = _split(_with_scheme(value))
         if parts and parts.scheme in _PORTS and parts.hostname and parts.path in ("", "/"):
             return None
-        # The value is not shown: it may hold a password.
+        # The value is not shown: it may contain a password.
         why = "it names no proxy"
         if parts and parts.hostname and parts.scheme not in _PORTS:
             why = f"{parts.scheme}:// is not supported"
@@ -141,9 +142,9 @@ class Network(Section):
 
 
 def verifying_context(found: Authorities) -> ssl.SSLContext:
-    """Return a context that verifies. Raises SettingsError where the certificates cannot be read.
+    """Return an SSL context that verifies. Raises SettingsError if the certificates cannot be read.
 
-    Without a file it is httpx's choice: the certificates of certifi, which requests has, too.
+    Without a file httpx chooses: the certificates of certifi, which requests uses too.
     """
     files = [(name, file) for name, path in found.files for file in _pem_files(name, path)]
     context = _context(*files[0]) if files else httpx.create_ssl_context(trust_env=False)
@@ -158,7 +159,7 @@ def verifying_context(found: Authorities) -> ssl.SSLContext:
 
 
 def _pem_files(name: str, path: Path) -> list[Path]:
-    """Return a file, or those of a directory under the names that ``c_rehash`` gives them."""
+    """Return a file, or those in a directory whose names ``c_rehash`` gives."""
     try:
         if not path.is_dir():
             return [path]
@@ -198,10 +199,11 @@ def _unreadable(name: str, path: Path, why: str) -> SettingsError:
 
 
 def _excepts(entry: str, host: str, port: int | None) -> bool:
-    """Tell whether an entry of ``NO_PROXY``, in lower case, stands for a host.
+    """Tell whether an entry of ``NO_PROXY``, in lower case, matches a host.
 
-    ``*`` is every host, a name the host and all below it, with a dot before it or not. An address
-    is that host, a network each address in it. A port behind a name or an address narrows it down.
+    ``*`` matches every host; a name, with or without a leading dot, the host and its subdomains; an
+    address that host; a network each address in it. A port after a name or an address narrows it
+    down.
     """
     if entry == "*":
         return True
@@ -235,7 +237,7 @@ def _with_scheme(proxy: str) -> str:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Split a URL; ``None`` where it is none, or one with blanks or a port that is none."""
+    """Split a URL; ``None`` if it is not one, or has blanks or an invalid port."""
     try:
         parts = urlsplit(url)
         usable = parts.port != 0 and url.isprintable() and " " not in url

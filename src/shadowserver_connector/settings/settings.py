@@ -15,14 +15,14 @@ from shadowserver_connector.settings.value_types import Section
 
 
 class ApiCredentials(NamedTuple):
-    """What signs a request to the Reports API."""
+    """The key and secret that sign a request to the Reports API."""
 
     key: SecretStr
     secret: SecretStr
 
 
 class Settings(Section):
-    """Every setting, by section; with nothing configured it is enough for work offline."""
+    """Every setting, by section; the defaults are enough for offline work."""
 
     opencti: OpenCTISettings = Field(default_factory=OpenCTISettings)
     connector: ConnectorSettings = Field(default_factory=ConnectorSettings)
@@ -45,9 +45,9 @@ class Settings(Section):
         self.network.check()
 
     def require_run(self) -> ApiCredentials | None:
-        """Ask for both of the above; what is missing is named all at once.
+        """Require both of the above; everything missing is named at once.
 
-        With a drop folder it goes without credentials, too: ``None`` where none are set.
+        With a drop folder credentials are optional: ``None`` if none are set.
         """
         lines = _missing(self.opencti, "OPENCTI")
         missing = _missing(self.shadowserver, "SHADOWSERVER")

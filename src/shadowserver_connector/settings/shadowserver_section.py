@@ -28,7 +28,7 @@ MIB = 1024 * 1024
 
 
 class ShadowserverSettings(Section):
-    """The Reports API, the choice of reports, and the shape of what is made of them."""
+    """The Reports API, the choice of reports, and how they are converted."""
 
     api_key: SecretStr | None = Field(
         default=None,

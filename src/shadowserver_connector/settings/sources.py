@@ -1,6 +1,6 @@
-"""Where settings come from: ``config.yml``, ``.env`` and the environment, each as plain texts.
+"""The sources of settings: ``config.yml``, ``.env`` and the environment, each as plain texts.
 
-An empty value, and the samples' ``ChangeMe``, are no value: the next source is asked. YAML scalars
+An empty value, and the samples' ``ChangeMe``, count as unset: the next source is used. YAML scalars
 are taken as written, so that the key ``0123`` never becomes the number 83.
 """
 
@@ -33,7 +33,7 @@ _SECTIONS = frozenset(section for section, _ in names_in_yaml())
 
 @dataclass(frozen=True, slots=True)
 class SecretFile:
-    """A secret that stands in a file of its own."""
+    """A secret in a file of its own."""
 
     path: str
 
@@ -44,7 +44,7 @@ RawValue = Text | SecretFile
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The known settings that one source holds, and what is wrong or odd about it."""
+    """The known settings in one source, and what is wrong or unusual about it."""
 
     label: str
     values: dict[str, RawValue] = field(default_factory=dict, repr=False)
@@ -53,7 +53,7 @@ class Source:
     warnings: list[str] = field(default_factory=list)
 
     def give(self, name: str, text: Text) -> None:
-        """Take over a value; ``<secret>_FILE`` counts as the secret."""
+        """Add a value; ``<secret>_FILE`` counts as the secret."""
         if text in ([], PLACEHOLDER) or (isinstance(text, str) and not text.strip()):
             return
         target = _target(name)
@@ -89,7 +89,9 @@ def read_environment(environ: Mapping[str, str], label: str = ENVIRONMENT) -> So
 
 
 def read_dotenv(path: Path) -> Source:
-    """Read a ``.env`` file; values are literal, ``$`` included. `SettingsError` if it cannot be."""
+    """Read a ``.env`` file; values are literal, ``$`` included. Raises `SettingsError` if it cannot
+    be read.
+    """
     pairs: dict[str, str] = {}
     for binding in parse_stream(io.StringIO(_read_text(path))):
         if binding.error:
@@ -101,7 +103,9 @@ def read_dotenv(path: Path) -> Source:
 
 
 def read_yaml(path: Path) -> Source:
-    """Read ``config.yml``: sections, each with keys. `SettingsError` if it is no such file."""
+    """Read ``config.yml``: sections, each with keys. Raises `SettingsError` if it is not such a
+    file.
+    """
     source = Source(path.name)
     for section, body in _mapping(_parse(path)) or []:
         entries = _mapping(body)
@@ -121,7 +125,7 @@ def read_yaml(path: Path) -> Source:
 
 def _parse(path: Path) -> yaml.Node | None:
     try:
-        # Nodes instead of values: YAML would make a number of 0123, and a truth of no.
+        # Nodes instead of values: YAML would turn 0123 into a number and no into a truth value.
         root = yaml.compose(_read_text(path), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""

@@ -1,7 +1,7 @@
-"""The kinds of values that settings hold, each read from the text a person writes.
+"""The kinds of values of settings, each parsed from the text that a person writes.
 
-Every source (YAML, ``.env``, environment) yields text or a list of texts, so one spelling means the
-same wherever it stands.
+Every source (YAML, ``.env``, environment) gives text or a list of texts, so one spelling means the
+same everywhere.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ _LONGEST = timedelta(days=365)
 _SIZE = r"\d{1,15}(\.\d{1,6})?\s*[kKmMgGtT]?[iI]?[bB]?"
 _UUID = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 CHUNK_BYTES = (64 * 1024, 64 * 1024 * 1024)
-"""Bounds of a message: less hardly holds a finding, and a broker may refuse more."""
+"""Limits of a message: a smaller one hardly fits a finding, and a broker may refuse a larger one.
+"""
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
@@ -79,14 +80,14 @@ def _timedelta(parts: dict[str, int]) -> timedelta:
 
 
 def of_sensible_length(value: timedelta) -> timedelta:
-    """Return a duration between two runs; ``ValueError`` for one that no one means."""
+    """Return a duration between two runs; ``ValueError`` if it is out of any reasonable range."""
     if not timedelta(minutes=1) <= value <= _LONGEST:
         raise ValueError("shorter than a minute, or longer than a year")
     return value
 
 
 def _size(value: object) -> object:
-    # What has more digits is infinite for pydantic, and that is an error of another kind.
+    # A number with more digits is infinite for pydantic, which is an error of another kind.
     if isinstance(value, str) and not re.fullmatch(_SIZE, value):
         raise ValueError("not a number of bytes")
     return value
@@ -142,7 +143,7 @@ def _marking(value: object) -> object:
     if not isinstance(text, str):
         return text
     text = "TLP:" + text.removeprefix("TLP:").strip()
-    # TLP 2.0 renamed WHITE to CLEAR; OpenCTI holds one object for both.
+    # TLP 2.0 renamed WHITE to CLEAR; OpenCTI has one object for both.
     return "TLP:CLEAR" if text == "TLP:WHITE" else text
 
 
@@ -164,7 +165,7 @@ def _http_url(value: str) -> str:
 
 
 def _secure_url(value: str) -> str:
-    """Read a URL to which credentials go: unencrypted on this machine only."""
+    """Parse a URL to which credentials are sent: unencrypted on the local machine only."""
     text = _http_url(value)
     parts = urlsplit(text)
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
@@ -173,7 +174,7 @@ def _secure_url(value: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Tell whether a host is the local machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
