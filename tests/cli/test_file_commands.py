@@ -319,7 +319,7 @@ def test_a_folder_without_reports_is_told(
     (tmp_path / "empty").mkdir()
     result = run(command[0], "empty", *command[1:])
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.endswith("failed: not a reports in these files and folders\n")
+    assert result.stderr.endswith("failed: no reports in these files and folders\n")
     assert "Date" not in result.stderr
 
 
