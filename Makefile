@@ -83,7 +83,7 @@ test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh mac
 	$(BIN)/pytest -q -n auto -m "not integration and not shared"
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto -m "not integration and not shared" \
 		$(addprefix tests/,bundle golden history hostile mapping pipeline report stix)
-	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto $(COMPILED_PROCESSES)
+	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto --dist loadfile $(COMPILED_PROCESSES)
 	$(BIN)/pytest -q -n $(WAITING) --dist loadfile --durations 20 -m "integration and not shared" \
 		$(addprefix --ignore ,$(COMPILED_ONLY))
 	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh

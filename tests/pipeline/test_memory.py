@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,8 @@ pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 REPORT_TYPE = "scan_cwmp"
-FEW, MANY = 50_000, 500_000
+FEW = 50_000
+MANY = 500_000 if os.environ.get("TEST_FULL") else 200_000
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +41,8 @@ def peaks(path: Path, notes: str) -> list[int]:
 
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("notes", ["finding", "host", "none"])
-def test_ten_times_the_rows_need_no_more_memory(folder: Path, notes: str) -> None:
-    """500,000 rows need what 50,000 rows need, plus 10 % at most, and less than 200 MB."""
+def test_many_rows_need_no_more_memory(folder: Path, notes: str) -> None:
+    """They need what 50,000 rows need, plus 10 % at most, and less than 200 MB."""
     few, many = peaks(folder / f"{FEW}.csv", notes), peaks(folder / f"{MANY}.csv", notes)
     for of_few, of_many in zip(few, many, strict=True):
         assert of_many < of_few * 1.1
