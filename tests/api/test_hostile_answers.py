@@ -238,7 +238,7 @@ def test_an_answer_that_drips_is_given_up(
         scripted(script, pause=0.02) as port,
         connect(port) as api,
         ends(),
-        pytest.raises(ApiUnavailableError, match=r"not whole within 0\.5 seconds"),
+        pytest.raises(ApiUnavailableError, match=r"not complete within 0\.5 seconds"),
     ):
         api.list_reports(DAY)
 
