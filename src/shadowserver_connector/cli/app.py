@@ -12,10 +12,15 @@ import typer
 
 from shadowserver_connector import __version__
 from shadowserver_connector.cli.usage import (
+    STANDARD_INPUT,
     Commands,
     Config,
+    Csv,
     Files,
+    FilesOrInput,
+    InputName,
     Json,
+    day_option,
     days_between,
     loaded_settings,
 )
@@ -76,6 +81,7 @@ def convert(
     ] = None,
     config: Config = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Convert report files on disk into STIX 2.1 bundles."""
     from shadowserver_connector.cli.file_commands import convert as command
@@ -114,6 +120,7 @@ def history(
     ] = None,
     config: Config = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Show what was reported about an address, network, host name, CVE or type, and when."""
     from shadowserver_connector.cli.file_commands import history as command
@@ -127,28 +134,36 @@ def history(
 
 
 @app.command(epilog="Example: shadowserver-connector explain 2024-01-31-scan_ssl-example.csv")
-def explain(files: Files, config: Config = None, as_json: Json = False) -> None:
+def explain(
+    files: FilesOrInput,
+    name: InputName = STANDARD_INPUT,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
     """Show how each column of a file is read, what becomes of it, and which cells are invalid."""
     from shadowserver_connector.cli.file_commands import explain as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
-        return command(files, options, as_json=as_json)
+        return command(files, options, as_json=as_json, name=name)
 
     run_command(work)
 
 
 @app.command(epilog="Example: shadowserver-connector preview reports/ --html page.html")
 def preview(
-    files: Files,
-    page: Annotated[Path, typer.Option("--html", help="HTML file to write; it needs no network.")],
+    files: FilesOrInput,
+    page: Annotated[
+        Path, typer.Option("--html", help="Page to write; it needs no network.")
+    ] = Path("preview.html"),
     most: Annotated[
         int,
         typer.Option(
             "--max-findings", min=1, help="Maximum number of findings; the worst are kept."
         ),
     ] = 100_000,
+    name: InputName = STANDARD_INPUT,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -158,7 +173,7 @@ def preview(
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
-        return command(files, page, options, most=most, as_json=as_json)
+        return command(files, page, options, most=most, as_json=as_json, name=name)
 
     run_command(work)
 
@@ -196,6 +211,7 @@ def types(
     ] = False,
     config: Config = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """List the report types in the catalogue, or those you are subscribed to."""
     from shadowserver_connector.cli.shadowserver_commands import types as command
@@ -216,21 +232,18 @@ def subscriptions(config: Config = None, as_json: Json = False) -> None:
 @app.command(epilog="Example: shadowserver-connector reports --from 2024-01-29 --to 2024-01-31")
 def reports(
     first: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=["%Y-%m-%d"], help="First day; three days ago by default."),
+        date | None, day_option("--from", "First day; three days ago by default.")
     ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today by default."),
-    ] = None,
+    last: Annotated[date | None, day_option("--to", "Last day; today by default.")] = None,
     config: Config = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """List the reports that Shadowserver has for a range of days."""
     from shadowserver_connector.cli.shadowserver_commands import reports as command
 
     def work() -> int:
-        until = (last or datetime.now(UTC)).date()
+        until = last or datetime.now(UTC).date()
         # There is no day before January 1 of year 1.
         three_before = date.fromordinal(max(1, until.toordinal() - 3))
         since, to = days_between(first or three_before, until)
@@ -239,10 +252,8 @@ def reports(
     run_command(work)
 
 
-From = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")]
-To = Annotated[
-    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day; today by default.")
-]
+From = Annotated[date, day_option("--from", "First day.")]
+To = Annotated[date | None, day_option("--to", "Last day; today by default.")]
 
 
 @app.command(epilog="Example: shadowserver-connector run --once")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Final
 
 import orjson
@@ -46,11 +48,34 @@ def progress() -> Progress:
     )
 
 
+_AS_CSV: Final = ContextVar("as_csv", default=False)
+
+
+def print_tables_as_csv() -> Callable[[], None]:
+    """Let ``print_table`` print CSV, as the user asked for it; return what ends that."""
+    token = _AS_CSV.set(True)
+    return lambda: _AS_CSV.reset(token)
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows as a table; cells are plain text, numbers are right-aligned.
 
     If columns would be too narrow to read, each row is printed as a list of headings and cells.
     """
+    if _AS_CSV.get():
+        lines = csv.writer(sys.stdout, lineterminator="\n")
+        lines.writerows([headings, *([_csv_cell(value) for value in row] for row in rows)])
+    else:
+        _print_for_people(headings, rows)
+
+
+def _csv_cell(value: object) -> str:
+    text: str = _valid(str(value))
+    # A spreadsheet takes such a cell for a formula.
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _print_for_people(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     cells = [[_cell(value) for value in row] for row in rows]
     columns = zip(headings, *cells, strict=True)
     widths = [max(cell_len(str(cell)) for cell in column) for column in columns]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +27,7 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
-from shadowserver_connector.cli.usage import made_folder
+from shadowserver_connector.cli.usage import STANDARD_INPUT, made_folder
 from shadowserver_connector.errors import (
     OK,
     SOME_FAILED,
@@ -55,6 +57,7 @@ from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
+from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.parse_warnings import ParseWarnings, counted
 from shadowserver_connector.report.report_files import find_reports, unreadable
@@ -215,12 +218,24 @@ def _jobs(
         yield job
 
 
-def explain(paths: Sequence[Path], options: Options, *, as_json: bool) -> int:
+def _with_input(paths: Sequence[Path], work: Path, name: str) -> list[Path]:
+    """Return paths, with what standard input gives as a file of this name in place of ``-``."""
+    if Path("-") not in paths:
+        return list(paths)
+    file = work / safe_name(name)
+    with file.open("wb") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+    return [file if path == Path("-") else path for path in paths]
+
+
+def explain(
+    paths: Sequence[Path], options: Options, *, as_json: bool, name: str = STANDARD_INPUT
+) -> int:
     """Show how the columns of files are read and what becomes of them; return the exit code."""
     failed: list[Exception] = []
     explained: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work:
-        for file in find_reports(paths, Path(work), failed.append):
+        for file in find_reports(_with_input(paths, Path(work), name), Path(work), failed.append):
             try:
                 explained.append(_explain(job_of(file), options))
             except (SkippableError, NotReadyError) as error:
@@ -310,6 +325,7 @@ def preview(
     *,
     most: int = MAX_FINDINGS,
     as_json: bool,
+    name: str = STANDARD_INPUT,
 ) -> int:
     """Write the page of files, folders and archives; return the exit code.
 
@@ -320,7 +336,8 @@ def preview(
     made_folder(page.parent)
     failures: list[Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
-        jobs = list(jobs_in(paths, Path(work), failures.append))
+        given = _with_input(paths, Path(work), name)
+        jobs = list(jobs_in(given, Path(work), failures.append))
         task = bar.add_task("reading", total=2 * len(jobs))
         written = write_page(jobs, page, options, most=most, advance=lambda: bar.advance(task))
     failures += written.failures

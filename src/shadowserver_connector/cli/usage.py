@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -12,7 +13,7 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from shadowserver_connector.cli.console import err
+from shadowserver_connector.cli.console import err, print_tables_as_csv
 from shadowserver_connector.errors import (
     INTERRUPTED,
     KINDS,
@@ -58,6 +59,17 @@ class Commands(TyperGroup):
     lines.
     """
 
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options that all commands share."""
+        return _without_bool(super().get_params(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            _without_bool(command.get_params(ctx))
+        return command
+
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -85,6 +97,14 @@ class Commands(TyperGroup):
         return code
 
 
+def _without_bool(params: Any) -> Any:
+    """Let the help of a switch have no ``<bool>``: it takes no value."""
+    for param in params:
+        if getattr(param, "is_flag", False):
+            param.metavar = ""
+    return params
+
+
 def _show(error: Any) -> None:
     message = " ".join(error.format_message().split()).rstrip(".")
     # Without arguments the help has been shown instead.
@@ -98,6 +118,30 @@ def _show(error: Any) -> None:
 _MOST_DAYS = 3660
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def _table_as_csv(context: typer.Context, wanted: bool) -> bool:
+    if wanted:
+        context.call_on_close(print_tables_as_csv())
+    return wanted
+
+
+Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV.", callback=_table_as_csv)]
+
+
+def _day(text: str) -> date:
+    try:
+        # Python reads other forms of ISO 8601, too, such as those of weeks.
+        return datetime.strptime(text.strip(), "%Y-%m-%d").date()  # noqa: DTZ007 - a day
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write YYYY-MM-DD") from None
+
+
+def day_option(name: str, text: str) -> Any:
+    """Return an option that takes a day."""
+    return typer.Option(name, parser=_day, metavar="YYYY-MM-DD", help=text)
+
+
 Config = Annotated[
     Path | None,
     typer.Option(
@@ -114,6 +158,29 @@ Files = Annotated[
         exists=True,
         readable=False,  # an unreadable file fails on its own, like the others
     ),
+]
+STANDARD_INPUT: Final = "standard-input.csv"
+"""What a file from standard input is called, unless the user names it."""
+
+
+def _file_or_input(text: str) -> Path:
+    path = Path(text)
+    if text != "-" and not os.path.lexists(path):
+        raise typer.BadParameter(f"path {text!r} does not exist")
+    return path
+
+
+FilesOrInput = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Report files (.csv, .csv.gz, .zip), folders of them, or - for standard input.",
+        parser=_file_or_input,
+        metavar="FILES...",
+    ),
+]
+InputName = Annotated[
+    str,
+    typer.Option("--name", help="File name of what standard input gives: it tells type and day."),
 ]
 
 

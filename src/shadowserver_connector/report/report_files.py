@@ -78,7 +78,8 @@ def find_reports(
     """Yield the reports at ``paths`` one by one: ``.csv``, ``.csv.gz``, ``.zip``, ``.tar``,
     ``.tgz``, ``.tar.gz``, and folders.
 
-    Folders are walked in sorted order, without following links. Archives are unpacked member by
+    Folders are walked in sorted order, without following links; a file that is named twice is read
+    once. Archives are unpacked member by
     member into ``workdir``, when it is their turn; the caller removes what it has read. A folder
     or an archive that cannot be read, an archive beyond the limits, encrypted, damaged or without
     a report, and a member that is damaged or an archive itself, is given to ``rejected`` (logged
@@ -86,14 +87,25 @@ def find_reports(
     does not exist, and ``OSError`` where ``workdir`` cannot be written.
     """
     reject = rejected or _logged
+    taken: set[str] = set()
     for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"{shown_path(path)}: no such file or folder")
         for file in _files_in(path, reject) if path.is_dir() else (path,):
+            if _is_taken(file, taken):
+                continue
             try:
                 yield from _reports_in(file, workdir, reject)
             except SkippableError as error:
                 reject(error)
+
+
+def _is_taken(file: Path, taken: set[str]) -> bool:
+    """Tell whether a file was named before, by whatever path; from now on it was."""
+    path = os.path.realpath(file)
+    known = path in taken
+    taken.add(path)
+    return known
 
 
 def shown_path(path: Path) -> str:

@@ -1,0 +1,109 @@
+"""What people type: standard input, files named twice, days, help, tables as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from shadowserver_connector.cli.app import app
+from shadowserver_connector.simulator.generate import write_report
+from tests.cli.conftest import Run
+from tests.preview.conftest import DAY
+
+NAME = f"{DAY}-scan_ssl-example.csv"
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """A report of three rows."""
+    path = tmp_path / "in" / NAME
+    path.parent.mkdir()
+    write_report(path, "scan_ssl", DAY, 3)
+    return path
+
+
+def test_preview_needs_no_name_for_its_page(run: Run, report: Path) -> None:
+    """Without ``--html`` the page is ``preview.html``."""
+    result = run("preview", report)
+    assert result.exit_code == 0
+    assert result.stdout == "preview.html\n"
+    assert Path("preview.html").stat().st_size > 10_000
+
+
+@pytest.mark.usefixtures("run")
+def test_preview_and_explain_read_standard_input(report: Path) -> None:
+    """``-`` is a file like any other; ``--name`` says what type and day it is of."""
+
+    def give(*arguments: str) -> str:
+        result = CliRunner().invoke(app, arguments, input=report.read_bytes())
+        assert result.exit_code == 0
+        return result.stdout
+
+    assert give("preview", "-", "--name", NAME) == "preview.html\n"
+    assert b"scan_ssl" in Path("preview.html").read_bytes()
+    assert give("explain", "-", "--name", NAME).startswith(f"{NAME}: ")
+    assert give("explain", "-").startswith("standard-input.csv: ")
+
+
+def test_a_file_that_is_missing_is_named(run: Run) -> None:
+    """As for the other commands, before anything is read."""
+    for command in ("preview", "explain"):
+        result = run(command, "missing.csv")
+        assert result.exit_code == 2
+        assert "path 'missing.csv' does not exist" in result.stderr
+
+
+def test_a_file_named_twice_is_one_file(run: Run, report: Path) -> None:
+    """By the same path, another one, a link or its folder: it is converted once."""
+    link = report.parent.parent / "link.csv"
+    link.symlink_to(report)
+    again = (report, report.parent / ".." / "in" / NAME, link, report.parent)
+    result = run("convert", *again, "-o", "out", "--workers", 1, "--json")
+    assert result.exit_code == 0
+    assert result.stdout.count('"file"') == 1
+    assert '"failed": []' in result.stdout
+
+
+def test_tables_are_printed_as_csv(run: Run, report: Path) -> None:
+    """One line a row, with a heading, and nothing else on standard output."""
+    result = run("types", "--csv")
+    lines = list(csv.reader(io.StringIO(result.stdout)))
+    assert lines[0] == ["Type", "Title", "Severity", "Family"]
+    assert len(lines) > 100
+    assert all(len(line) == 4 for line in lines)
+    result = run("convert", report, "-o", "out", "--workers", 1, "--csv")
+    lines = list(csv.reader(io.StringIO(result.stdout)))
+    assert [line[:2] for line in lines[1:]] == [[DAY.isoformat(), "scan_ssl"]]
+    # The next command prints for people again.
+    assert "┃" in run("types").stdout
+
+
+def test_no_cell_of_a_table_is_a_formula(run: Run, tmp_path: Path) -> None:
+    """What comes from a report may begin as a formula does; a spreadsheet must not take it so."""
+    path = tmp_path / f"{DAY}-compromised_account-example.csv"
+    path.write_text(f'timestamp,email\n{DAY} 00:00:00,"=cmd@example.org"\n')
+    assert run("convert", path, "-o", "out", "--workers", 1, "--history", "h").exit_code == 0
+    result = run("history", "compromised_account", "--dir", "h", "--csv")
+    assert "'=cmd@example.org" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["reports", "backfill", "fetch"])
+@pytest.mark.parametrize("day", ["2024-13-01", "31.01.2024", "yesterday", "2024-W01-1"])
+def test_a_wrong_day_says_how_to_write_one(run: Run, command: str, day: str) -> None:
+    """The message has the day and the form, not Python's letters for it."""
+    result = run(command, "--from", day)
+    assert result.exit_code == 2
+    assert f"'{day}' is no day; write YYYY-MM-DD" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("command", [(), ("convert",), ("preview",), ("reports",), ("run",)])
+def test_help_has_no_types_for_switches(run: Run, command: tuple[str, ...]) -> None:
+    """A switch takes no value, so its help names none."""
+    result = run(*command, "--help")
+    assert result.exit_code == 0
+    assert "bool" not in re.sub(r"\x1b\[[\d;]*m", "", result.stdout).lower()
