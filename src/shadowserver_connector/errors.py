@@ -1,4 +1,4 @@
-"""The errors of this package: fatal, retriable or skippable; in words, and as exit codes.
+"""The errors of this package: fatal, retriable or skippable; their texts and exit codes.
 
 They are raised where the cause is known, and handled once at the edge.
 """
@@ -22,7 +22,7 @@ class ShadowserverConnectorError(Exception):
 
 
 class FatalError(ShadowserverConnectorError):
-    """Going on is pointless until a person changes something."""
+    """Pointless to continue until a person changes something."""
 
 
 class SettingsError(FatalError):
@@ -34,7 +34,9 @@ class CredentialsError(FatalError):
 
 
 class VersionError(FatalError):
-    """OpenCTI does not know what the installed pycti asks of it: another pycti is needed."""
+    """The installed pycti asks OpenCTI for something that it does not know: another pycti is
+    needed.
+    """
 
 
 class CatalogueError(FatalError):
@@ -42,7 +44,7 @@ class CatalogueError(FatalError):
 
 
 class ClockError(FatalError):
-    """This machine's clock says a day on which this connector did not exist."""
+    """The local clock shows a day on which this connector did not exist."""
 
 
 class NewerStateError(FatalError):
@@ -50,7 +52,7 @@ class NewerStateError(FatalError):
 
 
 class HistoryError(FatalError):
-    """The history's directory cannot be used: read-only, of a newer version, another instance's."""
+    """The history's directory cannot be used: read-only, of a newer version, or in use."""
 
 
 class HistoryInUseError(HistoryError):
@@ -62,7 +64,7 @@ class RetriableError(ShadowserverConnectorError):
 
 
 class ApiUnavailableError(RetriableError):
-    """Shadowserver is down, slow, or answered something that is no answer."""
+    """Shadowserver is down, slow, or gave no valid answer."""
 
 
 class TransferError(RetriableError):
@@ -70,11 +72,11 @@ class TransferError(RetriableError):
 
 
 class SinkUnavailableError(RetriableError):
-    """OpenCTI, its broker or the output folder is out of reach."""
+    """OpenCTI, its broker or the output folder is unavailable."""
 
 
 class DiskFullError(SinkUnavailableError):
-    """No space is left where files are written; every report would meet the same."""
+    """No space is left where files are written; every report would fail the same way."""
 
 
 class NotReadyError(RetriableError):
@@ -86,7 +88,7 @@ class HistoryBusyError(RetriableError):
 
 
 class HistoryDamagedError(RetriableError):
-    """The history was damaged and is moved aside: opened again it is empty."""
+    """The history was damaged and has been moved aside: opened again it is empty."""
 
 
 class SkippableError(ShadowserverConnectorError):
@@ -94,15 +96,15 @@ class SkippableError(ShadowserverConnectorError):
 
 
 class ReportRefusedError(SkippableError):
-    """The API will not give this report: gone, a malformed id, or a link to another host."""
+    """The API does not deliver this report: gone, a malformed id, or a link to another host."""
 
 
 class ReportUnreadableError(SkippableError):
-    """The file is no table that can be read."""
+    """The file is not a readable table."""
 
 
 class ArchiveRejectedError(SkippableError):
-    """An archive is beyond the limits, or holds no report."""
+    """An archive exceeds the limits, or contains no report."""
 
 
 class WorkerLostError(SkippableError):
@@ -116,13 +118,13 @@ class WorkerLostError(SkippableError):
 
 
 class ClusterLostError(RetriableError):
-    """The cluster that had this report, or was to have it, is out of reach."""
+    """The cluster that converts, or should convert, this report is unavailable."""
 
 
 def describe(error: Exception) -> str:
     """Say what went wrong, in one line without secrets.
 
-    Errors of our own are made for that; of others only kind and place are told.
+    Our own errors have such a text; for others only kind and place are given.
     """
     if isinstance(error, ShadowserverConnectorError):
         return str(error)
@@ -143,7 +145,7 @@ _CERTIFICATES: Final = {
     62: "it is for another host name",
     64: "it is for another address",
 }
-# What another authority would not change.
+# What another authority would not fix.
 _OWN_FAULTS: Final = (9, 10, 62, 64)
 _STATUS: Final = re.compile(r"(?:^|Tunnel connection failed: )([1-5]\d\d)\b")
 
@@ -180,7 +182,7 @@ def _certificate(error: ssl.SSLCertVerificationError, bundle: str) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that it was made of, each once."""
+    """Yield an error and all its causes, each once."""
     waiting, seen = [error], set[int]()
     while waiting:
         each = waiting.pop(0)
@@ -194,12 +196,12 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 OK: Final = 0
 SOME_FAILED: Final = 1
-"""Some reports could not be processed, the others were; or something that should be reported."""
+"""Some reports failed, the others are done; or something that should be reported."""
 USAGE: Final = 2
 SETTINGS: Final = 3
 CREDENTIALS: Final = 4
 UNAVAILABLE: Final = 5
-"""Shadowserver, OpenCTI or a disk did not do its part; the same command may work later."""
+"""Shadowserver, OpenCTI or a disk was unavailable; the same command may work later."""
 INTERRUPTED: Final = 130
 
 TABLE: Final = (
@@ -209,7 +211,7 @@ TABLE: Final = (
 
 
 class UsageError(Exception):
-    """What was given on the command line does not fit together."""
+    """The arguments on the command line contradict each other."""
 
 
 KINDS: Final = (
@@ -221,7 +223,7 @@ KINDS: Final = (
     (SkippableError, SOME_FAILED),
     (OSError, UNAVAILABLE),
 )
-"""Kinds of errors that are known, each with its code; the first that fits holds."""
+"""Kinds of errors with their codes; the first that matches counts."""
 
 
 CAUSES: Final = (
@@ -237,16 +239,16 @@ CAUSES: Final = (
     (OSError, "disk"),
     (Exception, "defect"),
 )
-"""What kept a run from being complete, as a label; the first kind that fits holds."""
+"""What kept a run from completing, as a label; the first kind that matches counts."""
 SHADOWSERVER_AWAY: Final = "shadowserver"
-"""The cause where days could not be asked for."""
+"""The cause if days could not be queried."""
 
 
 def cause_of(error: Exception) -> str:
-    """Return what to call the cause of a run that failed, one of ``CAUSES``."""
+    """Return the label for the cause of a failed run, one of ``CAUSES``."""
     return next(cause for kind, cause in CAUSES if isinstance(error, kind))
 
 
 def code_of(error: Exception) -> int:
-    """Return the exit code of an error; that of failed reports for an unknown one."""
+    """Return the exit code for an error; for an unknown one, that for failed reports."""
     return next((code for kind, code in KINDS if isinstance(error, kind)), SOME_FAILED)

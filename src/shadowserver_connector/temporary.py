@@ -1,4 +1,4 @@
-"""Where temporary files go, also while there is no room for them, and whose they are."""
+"""Where temporary files go, even while there is no room for them, and who owns them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _USUAL: Final = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - the files there
 
 
 def temporary_directory() -> Path:
-    """Return the directory that ``TMPDIR`` names, else the first of the usual ones.
+    """Return the directory that ``TMPDIR`` names, or the first of the usual ones.
 
-    Python's own ``tempfile.gettempdir`` tries to write, and passes over a directory whose disk is
-    full: files would be looked for in one place and be in another.
+    Python's ``tempfile.gettempdir`` tries to write, and skips a directory whose disk is full: files
+    would be in one place and be looked for in another.
     """
     for place in (*map(os.environ.get, _VARIABLES), *_USUAL):
         if place and os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
@@ -33,10 +33,10 @@ def temporary_directory() -> Path:
 
 
 def private_directory(path: Path) -> Path:
-    """Make an empty directory that its owner alone can enter, in place of one of an earlier time.
+    """Create an empty directory that only its owner can enter, replacing an earlier one.
 
-    Others may write to where it is: a link, and what belongs to someone else, is left alone and
-    refused, and so is a directory that appears meanwhile. Raises ``OSError``.
+    Others may be able to write next to it: a link, and anything that belongs to someone else, is
+    left alone and refused, and so is a directory that appears meanwhile. Raises ``OSError``.
     """
     with suppress(FileNotFoundError):
         facts = path.stat(follow_symlinks=False)
@@ -52,7 +52,7 @@ def private_directory(path: Path) -> Path:
 def lock(handle: int) -> bool:
     """Lock an open file or folder until it is closed or the process ends.
 
-    Return ``False`` where another process holds it, and where there are no locks.
+    Returns ``False`` if another process holds it, and if there are no locks.
     """
     if fcntl is None:
         return False

@@ -46,22 +46,23 @@ CLUSTER: Final = "the Dask cluster"
 SCHEDULER: Final = "the Dask scheduler"
 
 PATIENCE: Final = 900.0
-"""Seconds that a run waits for one of these before it leaves a day or report to the next run."""
+"""Seconds that a run waits for one of these before it leaves a day or report for the next run."""
 UPLOAD_PATIENCE: Final = 300.0
-"""Seconds to wait for OpenCTI to take an original file; without it the report goes on."""
+"""Seconds to wait for OpenCTI to accept an original file; after that the report is sent without it.
+"""
 LAST_RUN_PATIENCE: Final = 30.0
-"""Seconds that the end of a single run is told to OpenCTI for."""
+"""Seconds spent on telling OpenCTI that a single run has ended."""
 CONNECT_CLUSTER: Final = 30.0
-"""Seconds to wait for a Dask scheduler, at first and when the connection breaks off."""
+"""Seconds to wait for a Dask scheduler, at first and when the connection is lost."""
 CONNECT_AGAIN: Final = 5.0
-"""Seconds to wait for a scheduler that stayed away, and until it is tried once more."""
-# Workers take in some 25 objects a second, and what fills a disk goes by hand.
+"""Seconds to wait for a scheduler that stayed away, and before it is tried again."""
+# Workers import about 25 objects a second, and a full disk is cleared by hand.
 ROOM_PAUSE: Final = 10.0
-"""Seconds between two looks whether the queue, or the disk, has room again."""
+"""Seconds between two checks whether the queue, or the disk, has room again."""
 
 
 _LONGEST_SILENCE: Final = 3600.0
-"""Seconds after which a wait is said again, however long it takes."""
+"""Seconds after which a wait is logged again, however long it takes."""
 
 
 class Log(Protocol):
@@ -77,7 +78,9 @@ class Log(Protocol):
 
 
 class Stopping(BaseException):
-    """The process is asked to stop: like KeyboardInterrupt no error that anyone may handle."""
+    """The process is asked to stop. Like KeyboardInterrupt, this is not an error that anyone may
+    handle.
+    """
 
 
 def _tell_nobody(what: str, reason: str) -> None:
@@ -99,15 +102,15 @@ class Waiter:
     slow_after: float = 30.0
     patience: float = PATIENCE
     counted_after: float = 6.0
-    """After so long RabbitMQ's numbers are those of now; it takes them every 5 seconds."""
+    """Time after which RabbitMQ's numbers are current; it updates them every 5 seconds."""
     said_again: float = 60.0
-    """Time until a wait is said again; twice as long each further time, up to an hour."""
+    """Time until a wait is logged again; doubled each time, up to an hour."""
     explain: Callable[[str, str], str] = _as_it_is
     """From what is waited for and the reason to a more exact reason; may take seconds."""
     told: Callable[[str, str], object] = _tell_nobody
-    """Called with what is waited for and why, and with an empty reason when that is over."""
+    """Called with what is waited for and why, and with an empty reason when the wait is over."""
     exhausted: set[str] = field(default_factory=set, compare=False)
-    """For whom a run has waited in vain, and who has not answered since."""
+    """Those that a run has waited for in vain, and that have not answered since."""
 
     def pause(self, seconds: float) -> None:
         """Sleep; raises Stopping as soon as the process is asked to stop."""
@@ -115,7 +118,7 @@ class Waiter:
             raise Stopping
 
     def begin(self, what: str) -> Wait:
-        """Return a wait for ``what`` that has not been said yet."""
+        """Return a wait for ``what`` that has not been logged yet."""
         return Wait(self, what)
 
     def until(
@@ -149,10 +152,10 @@ class Waiter:
     def until_patience_ends(self, who: str, what: str, call: Callable[[], T]) -> T:
         """Return what ``call`` returns, waiting while it raises a RetriableError.
 
-        ``who`` has to answer for that, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited
-        for. Raises the last error when ``patience`` is used up. Once it was in vain for one, that
-        one is not waited for again until it answers, or another run begins: a hundred reports
-        must not each wait a quarter of an hour.
+        ``who`` is responsible, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited for. Raises
+        the last error when ``patience`` is used up. After a wait in vain, the same party is not
+        waited for again until it answers or another run begins: a hundred reports must not each
+        wait a quarter of an hour.
         """
         try:
             result = self.until(what, call, 0.0 if who in self.exhausted else self.patience)
@@ -165,8 +168,8 @@ class Waiter:
     def until_disk_has_room(self, call: Callable[[], T]) -> T:
         """Return what ``call`` returns, repeating it as long as no space is left.
 
-        That may take for ever: a full disk is no report's fault. Raises what else ``call``
-        raises, and Stopping.
+        That may take forever: a full disk is no report's fault. Raises what else ``call`` raises,
+        and Stopping.
         """
 
         def attempt() -> T:
@@ -181,10 +184,10 @@ class Waiter:
 
     @contextmanager
     def noticing(self, what: str) -> Iterator[None]:
-        """Say once that ``what`` is waited for when the block takes long.
+        """Log once that ``what`` is waited for if the block takes long.
 
-        For calls that wait by themselves and silently, as a publisher does while RabbitMQ is
-        short of memory or disk.
+        For calls that wait on their own and silently, as a publisher does while RabbitMQ is short
+        of memory or disk.
         """
         with self.begin(what) as wait:
             late = f"no answer after {self.slow_after:g} seconds"
@@ -198,7 +201,7 @@ class Waiter:
 
 
 class Wait:
-    """One wait: said when it begins, again at growing intervals, and when it was not in vain.
+    """One wait: logged when it begins, again at growing intervals, and when it ends successfully.
 
     Used in a ``with`` statement, whose end is the end of the wait.
     """
@@ -227,7 +230,7 @@ class Wait:
         return time.monotonic() - self._started
 
     def goes_on(self, reason: str) -> None:
-        """Say that it goes on and why, where it is time for that."""
+        """Log that it continues and why, if it is time for that."""
         log, is_first = self._waiter.log, self._due is None
         if self._due is not None and self.seconds < self._due:
             return
@@ -279,8 +282,8 @@ class RetryPolicy:
     """How one request to Shadowserver is repeated. Times are in seconds.
 
     Waits are random, up to ``first_wait`` after the first failure and up to twice as much after
-    each further one, never above ``longest_wait``. A server's ``Retry-After`` comes first, cut
-    at ``longest_retry_after``. ``sleep`` may raise to end a wait early, on shutdown.
+    each further one, never above ``longest_wait``. A server's ``Retry-After`` takes precedence, up
+    to ``longest_retry_after``. ``sleep`` may raise to end a wait early, on shutdown.
     """
 
     attempts: int = 5
@@ -303,8 +306,8 @@ class RetryPolicy:
                 return attempt()
             except RetryLaterError as error:
                 failed = error
-            # Outside of the handler, so that nothing is chained: the HTTP library's errors may
-            # quote the request.
+            # Outside the handler, so that nothing is chained: the HTTP library's errors may quote
+            # the request.
             if number == self.attempts:
                 tries = f"{number} attempts" if number > 1 else "1 attempt"
                 raise failed.kind(f"{what}: {failed.reason} ({tries}); try again later")

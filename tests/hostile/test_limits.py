@@ -192,7 +192,7 @@ def test_an_endless_line_takes_no_memory(tmp_path: Path, cells: str, character: 
         assert done["rows"] == 1
         assert "line longer than 2 Mi characters, cut" in done["oddities"]
     else:
-        assert "it is no CSV header" in done["error"]
+        assert "it is not a CSV header" in done["error"]
 
 
 @pytest.mark.parametrize("name", ["tag", "ip", "foo"])

@@ -198,7 +198,7 @@ def test_one_registry_holds_them_once() -> None:
 
 
 def test_what_is_not_imported_for_good_is_counted() -> None:
-    """Days given up, and reports listed for a day that is not theirs."""
+    """Days given up, and reports listed for the wrong day."""
     seen = Seen(DaysGivenUp(("2024-01-01: x", "2024-01-02: y")), ReportsRefused(TODAY, ("a", "b")))
     assert seen.value("given_up_total") == 2
     assert seen.value("reports_total", result="refused") == 2

@@ -1,8 +1,8 @@
 """Validation of the Reports API's answers.
 
 An answer is foreign data: each function either returns exactly the promised shape or raises
-`AnswerError`. Nothing is skipped, since a report left out would look like one that never was.
-Texts that people will read come out as one short line without characters that deceive the eye.
+`AnswerError`. Nothing is skipped, because a report left out would look as if it did not exist.
+Texts for people become one short line without deceptive characters.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _MAX_URL = 500
 _MAX_VALUES = 500_000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NO_TYPE = re.compile(r"[^a-z0-9]+")
-# No character that ends a link in markdown or begins something else in it.
+# No character that ends a link in markdown, or starts other markup.
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?#@!$&+,;=%:-]*)?")
 _MARKUP = re.compile(r"<(!doctype|html|head|body)\b", re.IGNORECASE)
 # Report ids have about 50 characters; the longest names of report types stay below 36.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{36,}")
-# The wording of Shadowserver's refusals is not published; these words have no other use there.
+# The wording of Shadowserver's refusals is not published; these words have no other meaning there.
 _CREDENTIALS = re.compile(
     r"\b(api ?key|hmac2?|unauthori[sz]ed|not authori[sz]ed|forbidden|access denied|credentials?"
     r"|permission)\b",
@@ -40,7 +40,7 @@ _CREDENTIALS = re.compile(
 
 
 class AnswerError(ValueError):
-    """The answer is not what the API promises. The message quotes nothing of it."""
+    """The answer is not what the API promises. The message does not quote it."""
 
 
 class DayEvents(NamedTuple):
@@ -52,7 +52,7 @@ class DayEvents(NamedTuple):
 
 
 def parse(body: bytes) -> object:
-    """Decode a JSON body; depth is bounded by orjson, size by the caller, memory by the values."""
+    """Decode a JSON body. orjson limits its depth, the caller its size, this its memory."""
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
         raise AnswerError(f"the answer has more than {_MAX_VALUES} values")
     try:
@@ -62,7 +62,7 @@ def parse(body: bytes) -> object:
 
 
 def error_text(answer: object) -> str | None:
-    """Return what an ``{"error": ...}`` object says, or None where the answer is none."""
+    """Return the message of an ``{"error": ...}`` object, or None if the answer is not one."""
     if isinstance(answer, Mapping) and answer.get("error"):
         try:
             return str(answer["error"])
@@ -77,7 +77,7 @@ def is_about_credentials(text: str) -> bool:
 
 
 def quotable(text: str, secrets: Sequence[str]) -> str:
-    """Make a server's text fit for a message: one short line, no secret, no page."""
+    """Make a server's text fit for a message: one short line, without secrets or HTML."""
     if _MARKUP.search(text):
         return "a web page"
     for secret in filter(None, secrets):
@@ -131,7 +131,7 @@ def _report_info(entry: object, where: str) -> ReportInfo:
 
 
 def _type(text: str) -> str:
-    """Return a type in the form that Shadowserver's have: a label and part of names."""
+    """Return a type in the form of Shadowserver's: it becomes a label and part of names."""
     return _NO_TYPE.sub("_", text.lower()).strip("_")[:_MAX_TYPE].rstrip("_") or _NAMELESS
 
 
@@ -140,7 +140,7 @@ def _name(text: str) -> str:
 
 
 def _url(value: object) -> str:
-    """Return a link that can stand in markdown as it is, or none: it is not needed."""
+    """Return a link that is safe in markdown as it is, or none: it is optional."""
     usable = isinstance(value, str) and len(value) <= _MAX_URL and _URL.fullmatch(value)
     return value if usable and isinstance(value, str) else ""
 

@@ -64,22 +64,22 @@ _ANSWER_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class ApiOptions:
-    """Where the Reports API is, and how it is talked to."""
+    """Where the Reports API is, and how to talk to it."""
 
     api_url: str = API_URL
     download_url: str = DOWNLOAD_URL
     ca_bundle: Path | None = None
-    """PEM, instead of the usual certificates."""
+    """PEM file, instead of the usual certificates."""
     network: Network | None = None
-    """What is usual for authorities and proxies; without it what the process environment says."""
+    """The usual authorities and proxies; if missing, those of the process environment."""
     connections: int = 8
-    """Open at the same time, to both hosts together."""
+    """Connections open at the same time, to both hosts together."""
     timeout: float = 45.0
     """Seconds for each read or write, and for all headers of an answer together."""
     requests_per_second: float = 9.0
-    """Of all threads together; Shadowserver asks for ten at most."""
+    """For all threads together; Shadowserver asks for ten at most."""
     max_bytes: int = MAX_REPORT_BYTES
-    """Reports above are refused."""
+    """Larger reports are refused."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -105,7 +105,7 @@ class RateLimiter:
             now = self._clock()
             start = max(now, self._next)
             self._next = start + self._interval
-        # Outside of the lock: meanwhile others take the places behind.
+        # Outside the lock: meanwhile others take the next slots.
         if start > now:
             self._sleep(start - now)
 
@@ -113,8 +113,8 @@ class RateLimiter:
 class ReportsApi:
     """A client of the Reports API; safe to share between threads, to be closed after use.
 
-    Calls raise CredentialsError when the key or secret is refused, and ApiUnavailableError when
-    no usable answer came after all attempts: an empty list means that there is nothing.
+    Calls raise CredentialsError if the key or secret is refused, and ApiUnavailableError if no
+    usable answer came after all attempts. So an empty list means that there is nothing.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class ReportsApi:
     ) -> None:
         """Open the pool; nothing is sent yet.
 
-        ``transport`` replaces network, proxies and TLS. Raises SettingsError for an URL, proxy or
-        CA file that cannot be used.
+        ``transport`` replaces network, proxies and TLS. Raises SettingsError for a URL, proxy or CA
+        file that cannot be used.
         """
         options = options or ApiOptions()
         self._key = api_key
@@ -188,13 +188,13 @@ class ReportsApi:
         """Return all reports that cover a day, sorted by type, list and file.
 
         ``lists`` and ``types`` narrow it down; empty means all. The API cuts an answer at
-        ``limit``: a day with as many is asked type by type. Raises ApiUnavailableError when a
-        single type reaches the limit as well, since its list may be incomplete.
+        ``limit``: a day that reaches it is queried type by type. Raises ApiUnavailableError if a
+        single type reaches the limit too, because its list may be incomplete.
         """
         found = self._list(day, lists, types, limit)
         if len(found) >= limit:
             wanted = set(types or self.types()) | {report.type for report in found}
-            # What stands under a type that cannot be asked for is kept from the first answer.
+            # Reports of a type that cannot be queried are kept from the first answer.
             found += [
                 report
                 for name in sorted(wanted)
@@ -207,14 +207,14 @@ class ReportsApi:
         return self._ask("reports/stats", answers.day_events, date=f"{first}:{last}")
 
     def download(self, report: ReportInfo, into: Path, take: Take = take_any) -> Downloaded:
-        """Stream a report to ``into / report.file``, which appears only when it is whole.
+        """Stream a report to ``into / report.file``, which appears only when it is complete.
 
-        ``take`` is told how large the file is about to be, at the start and as it grows; what it
-        raises is raised at once, and leaves no file.
-        Two reports with the same file name need different folders. Besides the errors of every
-        call, raises TransferError (broke off at each attempt), NotReadyError (0 bytes),
-        ReportRefusedError (gone, unusable id or name, bigger than ``max_bytes``, on another
-        host) and SinkUnavailableError (``into`` cannot be written).
+        ``take`` is called with the size that the file is about to have, at the start and as it
+        grows. An error that it raises is raised at once, and no file remains. Two reports with the
+        same file name need different folders. Besides the errors of every call, raises
+        TransferError (broke off at each attempt), NotReadyError (0 bytes), ReportRefusedError
+        (gone, unusable id or name, bigger than ``max_bytes``, on another host) and
+        SinkUnavailableError (``into`` cannot be written).
         """
         path = target_path(into, report)
         url = report_url(self._download_url, report)
@@ -307,7 +307,7 @@ class ReportsApi:
         reason = f"status {status}: {text}"
         # Outages have shown as 404 too, and no method that we call can be missing.
         if status in (200, 404) or is_transient(status):
-            # Of a server that has answered before it is an outage.
+            # If the server has answered before, this is an outage.
             if status == 404 and not self._has_answered:
                 reason += "; check SHADOWSERVER_API_URL"
             wait = retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
@@ -321,7 +321,7 @@ class ReportsApi:
 
 
 def open_api(settings: Settings, retry: RetryPolicy | None = None) -> ReportsApi:
-    """Return a client of the Reports API; ``SettingsError`` where its settings are missing."""
+    """Return a client of the Reports API; raises ``SettingsError`` if its settings are missing."""
     credentials = settings.require_api()
     shadowserver = settings.shadowserver
     return ReportsApi(

@@ -1,4 +1,4 @@
-"""The HTTP client of both hosts: TLS, proxies, time-outs, one pool, bounded bodies, its log."""
+"""The HTTP client for both hosts: TLS, proxies, time-outs, one pool, bounded bodies, its log."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _not_ours(_record: logging.LogRecord) -> bool:
 
 @contextmanager
 def without_request_logs() -> Iterator[None]:
-    """Silence httpx and httpcore in this thread, for requests made inside; others still log."""
+    """Silence httpx and httpcore for requests made inside, in this thread only."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_not_ours)
     token = _requesting.set(True)
@@ -66,8 +66,8 @@ SHADOWSERVERS_BUNDLE: Final = "SHADOWSERVER_CA_BUNDLE"
 THROUGH_PROXY: Final = "through the proxy of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
 _CONNECT_TIMEOUT = 10.0
 _KEEP_ALIVE = 60.0
-# A body must have arrived at this many bytes a second once the grace is over; without it a
-# server that drips a byte before each time-out would hold a thread for ever.
+# After a grace period, a body must have arrived at this many bytes a second. Otherwise a server
+# that sends a byte before each time-out could hold a thread forever.
 _SLOWEST = 1024
 _GRACE = 120.0
 
@@ -92,7 +92,7 @@ def base_url(url: str, setting: str) -> str:
 
 
 def usual_network() -> Network:
-    """Return what the process environment says of authorities and proxies."""
+    """Return the authorities and proxies of the process environment."""
     environ = in_capitals(os.environ)
     return Network(given={name: environ[name] for name in USUAL if environ.get(name)})
 
@@ -102,8 +102,8 @@ def tls_context(
 ) -> ssl.SSLContext:
     """Return a context that verifies; against ``ca_bundle``, which ``setting`` names, if given.
 
-    Without one ``network`` tells whom to trust, or the process environment. Raises SettingsError
-    when the certificates cannot be read.
+    Without one, ``network`` or the process environment determine the authorities. Raises
+    SettingsError when the certificates cannot be read.
     """
     network = usual_network() if network is None else network
     return verifying_context(network.authorities(ca_bundle, setting))
@@ -120,9 +120,9 @@ def open_client(
 ) -> httpx.Client:
     """Open a pool of kept-alive connections for some hosts, at most ``connections`` in all.
 
-    Where it is full, an idle connection to one host makes room for another host. Each way out (a
-    proxy, or none) has a pool of its own. ``transport`` replaces network, proxies and TLS, and
-    needs no ``context``. Cookies are neither kept nor sent.
+    If it is full, an idle connection to one host makes room for another host. Each proxy, and the
+    direct way, has its own pool. ``transport`` replaces network, proxies and TLS, and needs no
+    ``context``. Cookies are neither kept nor sent.
     """
     limits = httpx.Limits(
         max_connections=connections,
@@ -132,16 +132,16 @@ def open_client(
     mounts: dict[str, httpx.BaseTransport] = {}
     if transport is None and context is not None:
         proxies = {_pattern(url): network.proxy(url) for url in urls}
-        # One pool for both hosts where they share the way, so that they share the connections.
+        # One pool for both hosts if they use the same proxy, so that they share the connections.
         ways = {proxy: _Way(proxy, context, limits) for proxy in {*proxies.values()}}
         mounts = {host: ways[proxy] for host, proxy in proxies.items()}
     return httpx.Client(
-        # Every URL that is asked has a mount.
+        # Every URL that is requested has a mount.
         transport=transport or _RefusedTransport(),
         mounts=mounts,
-        # What the environment says is in ``network``.
+        # ``network`` contains what the environment says.
         trust_env=False,
-        # No limit on the wait for a free connection: each one in use has its own.
+        # No limit on the wait for a free connection: each one in use has its own limit.
         timeout=httpx.Timeout(timeout, connect=min(_CONNECT_TIMEOUT, timeout), pool=None),
         headers={
             "User-Agent": f"shadowserver-connector/{__version__}",
@@ -161,14 +161,14 @@ def _pattern(url: str) -> str:
 
 
 class _RefusedTransport(httpx.BaseTransport):
-    """The way to hosts that nobody meant to ask."""
+    """The transport for hosts that nobody meant to contact."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("not one of the hosts of this client", request=request)
 
 
 class _Way(httpx.HTTPTransport):
-    """Connections that keep deadlines, and errors that tell a proxy from a host."""
+    """Connections that keep deadlines, and errors that distinguish a proxy from a host."""
 
     def __init__(self, proxy: Proxy | None, context: ssl.SSLContext, limits: httpx.Limits) -> None:
         through = None
@@ -181,7 +181,7 @@ class _Way(httpx.HTTPTransport):
         self._has_proxy = proxy is not None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and return the answer, whose body is still to come."""
+        """Send a request and return the answer; its body has not been read."""
         try:
             return super().handle_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -198,7 +198,7 @@ def failure(
     error: httpx.HTTPError | httpx.InvalidURL | TooLateError,
     kind: type[RetriableError] = ApiUnavailableError,
 ) -> Exception:
-    """Turn the HTTP library's error into ours, without the request that it may quote.
+    """Convert the HTTP library's error to ours, without the request that it may quote.
 
     Returns RetryLaterError, or ApiUnavailableError where trying again at once is pointless.
     """
@@ -212,7 +212,7 @@ _RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})
 
 
 def is_transient(status: int) -> bool:
-    """Tell whether an HTTP status may be gone at the next try: any 5xx, 408, 425, 429."""
+    """Tell whether an HTTP status may be gone on the next attempt: any 5xx, 408, 425, 429."""
     return status >= 500 or status in _RETRIED_CLIENT_ERRORS
 
 
@@ -241,7 +241,7 @@ def reason(error: Exception, bundle: str) -> str:
     if why is not None:
         return why
     if isinstance(error, httpx.InvalidURL):
-        # The library reads a redirect's target even where it is not followed.
+        # The library parses a redirect's target even if it is not followed.
         return "the answer redirects to something that is not a URL"
     through = f", {THROUGH_PROXY}" if str(error).endswith(THROUGH_PROXY) else ""
     late = _late(error)
@@ -263,19 +263,19 @@ def _late(error: BaseException | None) -> TooLateError | None:
 
 
 def is_too_slow(elapsed: float, received: int) -> bool:
-    """Tell whether a body of ``received`` bytes after ``elapsed`` seconds is to be given up."""
+    """Tell whether to give up on a body of ``received`` bytes after ``elapsed`` seconds."""
     return elapsed > slowest(received)
 
 
 def slowest(received: int) -> float:
-    """Return the seconds that a body of so many bytes may take."""
+    """Return the seconds that a body of this many bytes may take."""
     return _GRACE + received / _SLOWEST
 
 
 def check_encoding(response: httpx.Response, kind: type[RetriableError]) -> None:
-    """Refuse a compressed body before a byte of it is read: it may unpack to any size.
+    """Refuse a compressed body before reading a byte of it: it may unpack to any size.
 
-    Raises RetryLaterError. None was asked for.
+    Raises RetryLaterError. No compression was requested.
     """
     codings = response.headers.get_list("Content-Encoding", split_commas=True)
     if any(coding.strip().lower() not in ("", "identity") for coding in codings):

@@ -1,8 +1,8 @@
-"""A moment at which an exchange is over, whatever the other side still sends.
+"""A deadline for a whole HTTP exchange, whatever the other side still sends.
 
-The HTTP libraries bound each read alone. A server that drips a header a byte at a time, sends
-1xx answers without end, or chunks that hold nothing, keeps every read in time: so each operation
-on the connection is given what is left of the whole.
+The HTTP libraries limit only each single read. A server that sends a header byte by byte, endless
+1xx answers, or empty chunks keeps every read in time. So each operation on the connection gets only
+the time that is left of the whole.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import httpcore
 
 
 class TooLateError(httpcore.ReadTimeout):
-    """The exchange should be over; the text says what is missing, in words of ours."""
+    """The deadline has passed; the text says what is missing, in our own words."""
 
 
 class Deadline:
-    """When an exchange has to be over, counted from its first use of the network."""
+    """When an exchange must be over, counted from its first use of the network."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -31,7 +31,7 @@ class Deadline:
         self._missing = f"no answer in time ({seconds:g} seconds)"
 
     def allow(self, seconds: float, missing: str) -> None:
-        """Set another moment, from the same begin, and what to say when it has passed."""
+        """Set another deadline, counted from the same start, and what to say when it has passed."""
         self._seconds = seconds
         self._missing = missing
 
@@ -51,7 +51,7 @@ _current: ContextVar[Deadline | None] = ContextVar("shadowserver_deadline", defa
 
 @contextmanager
 def ending(deadline: Deadline) -> Iterator[None]:
-    """Let what this thread asks by HTTP inside be over at the deadline."""
+    """Apply the deadline to the HTTP requests that this thread makes inside."""
     token = _current.set(deadline)
     try:
         yield
@@ -69,7 +69,7 @@ def _bounded(seconds: float | None) -> float | None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Tell a time-out of one operation from the end of the whole."""
+    """Distinguish the time-out of one operation from the end of the whole."""
     try:
         yield
     except httpcore.TimeoutException:

@@ -39,21 +39,21 @@ from shadowserver_connector.waiting import RetryLaterError
 _ID = re.compile(r"[A-Za-z0-9_.:?=&-]+")
 _MAX_REDIRECTS = 5
 _BOM = b"\xef\xbb\xbf"
-# A file whose length nobody announced asks for room this many bytes ahead of its size.
+# A file of unannounced length requests room this many bytes ahead of its size.
 _STEP = 1024**2
 _TOO_SLOW = "the file comes too slowly"
 
 Take = Callable[[int], None]
-"""Is told the size in bytes that a file on disk is about to have; raises to give it up."""
+"""Called with the size in bytes that a file on disk is about to have; raises to cancel it."""
 
 
 def take_any(_size: int) -> None:
-    """Let a file have any size."""
+    """Allow any size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A report file on disk, whole, with its size in bytes and its hash in hex."""
+    """A complete report file on disk, with its size in bytes and its hash in hex."""
 
     path: Path
     size: int
@@ -61,10 +61,10 @@ class Downloaded:
 
 
 def report_url(download_url: str, report: ReportInfo) -> httpx.URL:
-    """Concatenate host and id; joining would take ``test:x`` or ``//host`` for other places.
+    """Concatenate host and id; URL joining would resolve ``test:x`` or ``//host`` to other places.
 
-    Raises ReportRefusedError for an id outside of ``[A-Za-z0-9_.:?=&-]+``, and for one that an
-    HTTP client would rewrite (``..``).
+    Raises ReportRefusedError for an id outside ``[A-Za-z0-9_.:?=&-]+``, and for one that an HTTP
+    client would rewrite (``..``).
     """
     if _ID.fullmatch(report.id):
         url = httpx.URL(download_url + report.id)
@@ -76,7 +76,7 @@ def report_url(download_url: str, report: ReportInfo) -> httpx.URL:
 def target_path(into: Path, report: ReportInfo) -> Path:
     """Return the file's path in ``into``.
 
-    Raises ReportRefusedError for a name with a folder, and for one that is no printable line.
+    Raises ReportRefusedError for a name with a folder, and for one that is not a printable line.
     """
     name = report.file
     is_plain = name == Path(name).name and name.strip(". ") and "\\" not in name
@@ -95,12 +95,12 @@ def fetch(
     timeout: float = 45.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Downloaded:
-    """Try once to get ``url`` into ``path``, which appears only when it is whole and on disk.
+    """Try once to download ``url`` to ``path``, which appears only when it is complete and on disk.
 
-    ``take`` is asked before anything is written, with the announced length, and again before
-    the file grows beyond what it was asked for. What it raises ends the download, without a file.
-    The headers of the answer, redirects included, are to be there after ``timeout`` seconds.
-    Raises RetryLaterError (broken off, too slow, host in trouble), NotReadyError (0 bytes),
+    ``take`` is asked before anything is written, with the announced length, and again before the
+    file grows beyond what it was asked for. What it raises ends the download, without a file. The
+    headers of the answer, redirects included, must arrive within ``timeout`` seconds. Raises
+    RetryLaterError (broken off, too slow, host in trouble), NotReadyError (0 bytes),
     ReportRefusedError (gone, too big, elsewhere), DiskFullError and, where ``path`` cannot be
     written for another reason, SinkUnavailableError.
     """
@@ -109,7 +109,7 @@ def fetch(
         with ending(deadline), _opened(client, url) as response, _part_of(path) as part:
             _check_status(response)
             check_encoding(response, TransferError)
-            # What is no part of the file, such as chunks of nothing, must not take for ever.
+            # What is not part of the file, such as empty chunks, must not take forever.
             size, sha256 = _copy(
                 response,
                 part,
@@ -166,7 +166,7 @@ def _check_status(response: httpx.Response) -> None:
 
 @contextmanager
 def _part_of(path: Path) -> Iterator[BinaryIO]:
-    """Open a file next to ``path`` that is gone afterwards, unless it was renamed meanwhile."""
+    """Open a file next to ``path`` that is deleted afterwards, unless it was renamed meanwhile."""
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part", delete=False
     ) as part:
@@ -184,7 +184,7 @@ def _copy(
     clock: Callable[[], float],
     come: Callable[[int], None],
 ) -> tuple[int, str]:
-    # Before a byte is written: whoever bounds the disk may have no room for so much.
+    # Before a byte is written: there may be no room for that much.
     taken = _announced(response) or 0
     if taken > max_bytes:
         raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
@@ -227,7 +227,7 @@ def _check_is_report(part: BinaryIO) -> None:
 
 
 def _publish(part: BinaryIO, path: Path) -> None:
-    # What stands under the name is whole, also after a power cut.
+    # The file under this name is complete, even after a power cut.
     part.flush()
     os.fsync(part.fileno())
     Path(part.name).replace(path)

@@ -1,4 +1,4 @@
-"""What the catalogue says of columns and report types, and how a name is looked up.
+"""What the catalogue says about columns and report types, and how a name is looked up.
 
 Nothing here knows a column or a report type by name: that is in ``data/``.
 """
@@ -16,14 +16,14 @@ _BETWEEN_WORDS: Final = re.compile(r"[\s_]+")
 
 @dataclass(frozen=True, slots=True)
 class Activities:
-    """Names of deeds, services, sensors, lists and whole classes of malware."""
+    """Names of activities, services, sensors, lists and whole classes of malware."""
 
     words: frozenset[str]
     """Names as a whole, in lower case, their parts joined by hyphens."""
     forms: tuple[str, ...]
     """What other names begin or end with: one ``*``, at the end or the beginning."""
     families: frozenset[str] = frozenset()
-    """Names of such a form that are families of malware all the same."""
+    """Names of such a form that are families of malware nonetheless."""
 
     def __contains__(self, cell: str) -> bool:
         """Tell whether a cell names an activity; spaces and underscores count as hyphens."""
@@ -38,9 +38,9 @@ class Codes:
     """What codes in cells mean, for people."""
 
     words: tuple[tuple[tuple[str, ...], Mapping[str, str]], ...]
-    """Globs of columns, and code in capitals -> what is shown for it; nothing, it says nothing."""
+    """Globs of columns, and code in capitals -> the text shown for it; empty if it says nothing."""
     malware: Mapping[str, str]
-    """Another name of a malware, in lower case -> the name that it has everywhere."""
+    """Another name of a malware, in lower case -> the name it always gets."""
 
     def words_of(self, column: str) -> Mapping[str, str]:
         """Return the words for the codes of a column; none where it has none."""
@@ -56,28 +56,30 @@ WORDING: Final = "wording"
 VOLATILE: Final = "volatile"
 
 PARTS: Final = (IDENTITY, STATE, WORDING, VOLATILE)
-"""Whose and what; how it is; the same but for clocks and tokens in the text; no part at all."""
+"""Identity: whose and what. State: how it is. Wording: state, ignoring clocks and tokens in the
+text. Volatile: ignored.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class FindingRules:
-    """What holds where a column does not say it itself; a cell that nothing fits is state."""
+    """Applies if a column does not say itself; a cell that nothing matches is state."""
 
     identity_roles: frozenset[str]
     volatile_roles: frozenset[str]
     volatile_meanings: frozenset[str]
-    """Meanings of parties which a finding merely happened to meet."""
+    """Meanings of parties that a finding met by chance."""
     volatile_names: tuple[str, ...]
-    """Globs of unpublished names, against the name between two underscores."""
+    """Globs of unpublished names, matched against the name between two underscores."""
 
     def part(self, role: str, meaning: str) -> str:
-        """Return what the cells of a role are, of a party that means this; one of ``PARTS``."""
+        """Return what the cells of a role are, for a party with this meaning; one of ``PARTS``."""
         if role in self.volatile_roles or meaning in self.volatile_meanings:
             return VOLATILE
         return IDENTITY if role in self.identity_roles else STATE
 
     def of_name(self, words: str) -> str:
-        """Return ``VOLATILE`` where an unpublished name says that its cells are, else nothing."""
+        """Return ``VOLATILE`` if an unpublished name says that its cells are, otherwise nothing."""
         if any(fnmatchcase(words, glob) for glob in self.volatile_names):
             return VOLATILE
         return ""
@@ -112,7 +114,7 @@ ROLES = frozenset(
         *("secret", "internal", "text"),
     ]
 )
-"""Every role a column can have; what each asks of a cell is the mapping's business."""
+"""Every role a column can have; the mapping decides what each requires of a cell."""
 
 EXCLUSIVE_ROLES = frozenset(
     [
@@ -126,20 +128,21 @@ EXCLUSIVE_ROLES = frozenset(
 """Roles that one party and group of a row can have only once."""
 
 UNTOLD_ROLES = frozenset(["text", "secret", "internal"])
-"""Roles of columns that tell nothing of where a table is from: any table may have a name, and an
-error that speaks of a password has a word that is kept secret."""
+"""Roles that do not show where a table comes from: any table may have a name, and an error about a
+password contains a word that is kept secret.
+"""
 
 ADDRESS_ROLES = frozenset(["ip", "network", "public_address"])
 """Roles whose cells are the address of a party."""
 
 LOCATING_ROLES = frozenset([*ADDRESS_ROLES, "url", "domain"])
-"""Roles whose cells tell where a party is."""
+"""Roles whose cells say where a party is."""
 
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 """Severities as Shadowserver writes them, lowest first."""
 
 TRAFFIC = ("service", "flow", "none")
-"""What a row says of network traffic: an endpoint, both ends, or nothing."""
+"""What a row says about network traffic: an endpoint, both ends, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +157,19 @@ class Column:
     """Whose cell it is: ``asset`` (no prefix), ``src``, ``dst``, ``referer``, ``attack_src``, the
     prefix of a column known by pattern only, or empty: then it is about the row's primary."""
     group: str
-    """Cells of one group make one object together (``device``, ``cert``, ...); else empty."""
+    """Cells of one group make up one object (``device``, ``cert``, ...); otherwise empty."""
     title: str
     """Readable name for Notes."""
     order: int = 0
-    """Place in a Note: what, where, when and why first, the long tail after."""
+    """Place in a Note: what, where, when and why first, everything else after."""
     finding: str = ""
-    """One of ``PARTS`` where the column itself says what its cells are for a finding."""
+    """One of ``PARTS`` if the column itself says what its cells are for a finding."""
 
 
 INDICATOR: Final = ("others", "content", "never")
-"""What of a party may be an Indicator: what is not the subscriber's; besides, what is malware
-itself, wherever it lies; nothing."""
+"""What of a party may be an Indicator. ``others``: what does not belong to the subscriber.
+``content``: in addition, what is malware itself, wherever it is. ``never``: nothing.
+"""
 
 INDICATED: Final = ("address", "name", "url", "file")
 """Kinds of observables that an Indicator can be of."""
@@ -195,7 +199,7 @@ class Meaning:
     """Readable: ``exposed asset``."""
     does: Deed
     own: bool
-    """It belongs to the subscriber, or to somebody whom he is responsible for."""
+    """It belongs to the subscriber, or to somebody whom they are responsible for."""
     described: bool
     """Whether a row's tags and malware are about it."""
     score: int | None = None
@@ -209,14 +213,14 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What report types of one kind have in common; an unknown one of them is taken for it."""
+    """What report types of one kind have in common; an unknown type is treated like these."""
 
     name: str
     title: str
     about: str
     """One or two sentences: what such a report is and why it matters."""
     prefixes: tuple[str, ...]
-    """Unknown report types whose names start so belong here; the longest prefix wins."""
+    """Unknown report types whose names begin with these belong here; the longest prefix wins."""
     severity: str
     primary: str
     parties: Mapping[str, str]
@@ -234,12 +238,12 @@ class ReportType:
     name: str
     title: str
     severity: str
-    """Of a row that names none; one of ``SEVERITIES``."""
+    """For a row that gives none; one of ``SEVERITIES``."""
     family: str
     page: str
-    """Shadowserver's page on it, empty where there is none."""
+    """Shadowserver's page on it, empty if there is none."""
     primary: str
-    """Party of the primary address, empty where rows have no address."""
+    """Party of the primary address, empty if rows have no address."""
     parties: Mapping[str, str]
     """Party -> name of its meaning; a party that is missing here is ``other``."""
     traffic: str
@@ -247,37 +251,37 @@ class ReportType:
     application: str
     """Application protocol that the whole type is about (``mysql``), or empty."""
     known: bool
-    """False for a type that is not in the catalogue: the general rules of its family hold."""
+    """False for a type that is not in the catalogue: the general rules of its family apply."""
     vendor: str = ""
-    """Vendor of the software of group ``service``, where no cell names one."""
+    """Vendor of the software of group ``service``, if no cell names one."""
     product: str = ""
-    """Software of group ``service``, where no cell names one; see ``product_of``."""
+    """Software of group ``service``, if no cell names one; see ``product_of``."""
     variants: Mapping[str, str] = field(default_factory=dict)
     """Lower-case text in a version cell -> the product that the cell is then about."""
     about: str = ""
     """One or two sentences: what this report is and why it matters."""
     short: str = ""
-    """What a person calls it where there is little room, unlike that of any other known type."""
+    """Its name where there is little room, unlike that of any other known type."""
     seen: str = ""
     """What was seen of the subject of a row: ``called a botnet's controller``."""
     todo: str = ""
     """What to do about it: ``switch it off``."""
     application_in: tuple[str, ...] = ()
-    """Columns that tell the application protocol besides what they are there for: ``tag``."""
+    """Columns that also name the application protocol, apart from their own purpose: ``tag``."""
     malware_in_tags: bool = False
-    """Whether tags name the malware where a file has no column for it."""
+    """Whether tags name the malware if a file has no column for it."""
 
     def product_of(self, version: str) -> str:
         """Return the product that a version cell of group ``service`` is about; may be empty.
 
-        A fork answers as what it was forked from; only its version tells: ``10.3-MariaDB``.
+        A fork answers like its origin; only its version differs: ``10.3-MariaDB``.
         """
         lowered = version.lower()
         return next((name for text, name in self.variants.items() if text in lowered), self.product)
 
 
 LINK_SAYERS: Final = ("observed-data", "network-traffic")
-"""What ties the things of a row together besides relationships."""
+"""What links the objects of a row, apart from relationships."""
 
 LINK_ENDS: Final = ("", "primary", "bystander", "called")
 """What the end of a relationship may be: whatever; the address that a row is about; a harmless
@@ -286,7 +290,7 @@ machine that thousands of rows name; the name of a sinkholed controller."""
 
 @dataclass(frozen=True, slots=True)
 class LinkKind:
-    """One kind of relationships between the things of a row, and whether anything else says it."""
+    """One kind of relationship within a row, and whether anything else expresses it."""
 
     name: str
     title: str
@@ -299,11 +303,13 @@ class LinkKind:
     end: str
     """One of ``LINK_ENDS``: what the end that is not the row's own must be."""
     needed: bool
-    """Whether nothing else of a row says it."""
+    """Whether nothing else in a row expresses it."""
     said_by: tuple[str, ...]
-    """Of ``LINK_SAYERS`` those that together say it, where it is not needed; none, only a Note."""
+    """Those of ``LINK_SAYERS`` that together express it if it is not needed; none means only a
+    Note.
+    """
     alone: bool
-    """Whether what hangs on it is made without it."""
+    """Whether the object at its other end is created without it."""
     use: str
     """What it is good for on the page of an address."""
     why: str
@@ -335,7 +341,7 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All that is known beforehand of report types and columns."""
+    """All prior knowledge about report types and columns."""
 
     types: Mapping[str, ReportType]
     meanings: Mapping[str, Meaning]
@@ -345,9 +351,9 @@ class Catalogue:
     """Kind of observable, one of ``INDICATED`` -> days that an Indicator of it is valid for."""
     families: Mapping[str, Family]
     activities: Activities
-    """Cells of columns of malware that name a deed or a list, not a malware."""
+    """Cells of malware columns that name an activity or a list, not a malware."""
     columns: Mapping[str, Column]
-    """Published columns as read where no override says otherwise."""
+    """Published columns as read if no override says otherwise."""
     overrides: Mapping[str, tuple[tuple[str, Column], ...]]
     """Column name -> (glob over report types, how the column is read there)."""
     patterns: tuple[Pattern, ...]
@@ -374,13 +380,13 @@ class Catalogue:
     earlier_columns: Mapping[str, Mapping[str, str]]
     """Glob over report types -> name that a column of theirs had in earlier years -> its name."""
     findings: FindingRules
-    """What the cells of a finding are where a column does not say so."""
+    """What the cells of a finding are if a column does not say so."""
     links: tuple[LinkKind, ...]
-    """Kinds of relationships; the first that fits counts."""
+    """Kinds of relationships; the first that matches counts."""
     codes: Codes
     """What codes in cells mean."""
     last: int
-    """Order of a column that nothing is known of."""
+    """Order of a column about which nothing is known."""
 
     def report_type(self, name: str, header: Sequence[str] = ()) -> ReportType:
         """Return what is known of a report type; by its family's general rules if unknown.
@@ -473,12 +479,12 @@ class Catalogue:
         return self.layouts.get(report_type, ())
 
     def addressed(self, report_type: str) -> frozenset[str]:
-        """Return the parties of which a known type has an address column."""
+        """Return the parties for which a known type has an address column."""
         columns = (self.column(report_type, name) for name in self.columns_of(report_type))
         return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
 
     def located(self, report_type: str) -> frozenset[str]:
-        """Return the parties of which a known type has, or had, an address, a URL or a name."""
+        """Return the parties for which a known type has, or had, an address, a URL or a name."""
         earlier = self.earlier_columns.get(report_type, {})
         names = (*self.columns_of(report_type), *earlier)
         columns = (self.column(report_type, name) for name in names)

@@ -1,4 +1,4 @@
-"""What must hold in a catalogue as a whole; each breach names its file and entry."""
+"""What must hold for a catalogue as a whole; each violation names its file and entry."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ from shadowserver_connector.errors import CatalogueError
 def check(catalogue: Catalogue) -> None:
     """Refuse a catalogue that contradicts itself.
 
-    Raises:
-        CatalogueError: the first breach found.
+    Raises CatalogueError for the first violation.
     """
     for find in (
         *(_roles, _activities, _families, _types, _layouts, _overrides, _patterns),
@@ -120,7 +119,7 @@ def _earlier(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column | Pattern]]:
-    """Yield all that says how a column is read, with file and entry."""
+    """Yield everything that says how a column is read, with file and entry."""
     for name, column in catalogue.columns.items():
         yield f"columns.toml: {name}", column
     for name, readings in catalogue.overrides.items():
@@ -253,7 +252,7 @@ def _patterns(catalogue: Catalogue) -> Iterator[str]:
 
 
 def _bases(catalogue: Catalogue) -> list[ReportType]:
-    """Return all types but the IPv6 ones: these differ in nothing that is checked."""
+    """Return all types except the IPv6 ones, which do not differ in anything that is checked."""
     return [t for name, t in catalogue.types.items() if name not in catalogue.siblings]
 
 

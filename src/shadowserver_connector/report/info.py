@@ -1,4 +1,4 @@
-"""What is known of a report before its rows are read: name, type, day, list, size, hashes."""
+"""What is known about a report before its rows are read: name, type, day, list, size, hashes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shadowserver_connector.errors import ReportUnreadableError
 
 @dataclass(frozen=True, slots=True)
 class ReportInfo:
-    """One report file as the Reports API lists it, or as its file name tells it.
+    """One report file as described by the Reports API, or by its file name.
 
     ``id`` opens the file without credentials, so it is a secret: it stays out of ``repr``,
     logs, names and state.
@@ -27,11 +27,11 @@ class ReportInfo:
     file: str
     """File name as Shadowserver gives it, ``2024-01-31-scan_ssl-example.csv``."""
     list: str = ""
-    """Name of the subscriber's report list; empty where only the file is known."""
+    """Name of the subscriber's report list; empty if only the file is known."""
     id: str = field(default="", repr=False)
     """Opaque token of the Reports API; empty for a file on disk."""
     url: str = ""
-    """Shadowserver's page on the type, where the API names it."""
+    """Shadowserver's page on the type, if the API names it."""
 
 
 _CHUNK = 1 << 20
@@ -73,10 +73,10 @@ NAME_CHARACTERS = 200
 """Longest file name kept: file systems stop at 255 bytes, and suffixes are added later."""
 
 TYPE_CHARACTERS = 64
-"""Longest type that a name gives; Shadowserver's have 40 at most."""
+"""Longest type in a name; Shadowserver's have 40 characters at most."""
 
 _SPECIAL = "special"
-"""Shadowserver's type for reports that are issued once, and whose files are named freely."""
+"""Shadowserver's type for reports that are issued once, and whose files have arbitrary names."""
 
 _EXTENSION = re.compile(r"(\.(csv|tsv|txt|gz|zip|tgz|tar))+$", re.IGNORECASE)
 _DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})-")
@@ -104,7 +104,7 @@ def safe_name(name: str) -> str:
 
 
 def without_extension(name: str) -> str:
-    """Return a file name without what it ends in as a report or an archive."""
+    """Return a file name without its extensions as a report or an archive."""
     return _DUPLICATE_MARK.sub("", _EXTENSION.sub("", name))
 
 
@@ -168,22 +168,22 @@ def _untold(file: str, what: str) -> ReportUnreadableError:
 
 
 def _list_in(text: str) -> str:
-    """Return the list that the rest of a name tells, without the number before it."""
+    """Return the list in the rest of a name, without the number before it."""
     return re.sub(r"^\d+-", "", text.lstrip(_EDGES))
 
 
 def _type_name(text: str) -> str:
-    """Return a text in the form that Shadowserver's types have."""
+    """Return a text in the form of Shadowserver's types."""
     return _NO_TYPE.sub("_", text.lower()).strip("_")[:TYPE_CHARACTERS].rstrip("_")
 
 
 def day_in_name(name: str) -> date | None:
-    """Return the day that stands anywhere in a file name, or ``None`` where none does."""
+    """Return the first day anywhere in a file name, or ``None``."""
     return _day_anywhere(safe_name(name))[0]
 
 
 def type_in_name(name: str, known_types: Mapping[str, str]) -> str:
-    """Return the known type that a file name tells; empty where it tells none."""
+    """Return the known type in a file name; empty if there is none."""
     stem = without_extension(safe_name(name))
     _, rest = _day_and_rest(stem)
     found = _known_at_start(rest, known_types)
@@ -191,7 +191,7 @@ def type_in_name(name: str, known_types: Mapping[str, str]) -> str:
 
 
 def named_day(name: str) -> date | None:
-    """Return the day that a file name starts with, or ``None`` where it does not."""
+    """Return the day at the start of a file name, or ``None``."""
     return _day_and_rest(safe_name(name))[0]
 
 
@@ -206,7 +206,7 @@ def _day_and_rest(stem: str) -> tuple[date | None, str]:
 
 
 def _day_anywhere(stem: str) -> tuple[date | None, int, int]:
-    """Return the first real day in a name, and where it stands; at the end where there is none."""
+    """Return the first real day in a name, and its place; the end of the name if there is none."""
     for match in _DAY_ANYWHERE.finditer(stem):
         try:
             day = date(int(match[1]), int(match[3]), int(match[4]))
@@ -225,7 +225,7 @@ def _known_at_start(rest: str, known_types: Mapping[str, str]) -> str:
 
 
 def _known_around_day(stem: str, known_types: Mapping[str, str]) -> tuple[str, str]:
-    """Return the known type behind the day of a name, or else before it, and the rest."""
+    """Return the known type after the day in a name, or else before it, and the rest."""
     _, start, end = _day_anywhere(stem)
     known, rest = _known_anywhere(stem[end:], known_types)
     if known:
@@ -235,9 +235,10 @@ def _known_around_day(stem: str, known_types: Mapping[str, str]) -> tuple[str, s
 
 
 def _known_anywhere(text: str, known_types: Mapping[str, str]) -> tuple[str, str]:
-    """Return the longest known type in a text, whatever stands between its words, and the rest.
+    """Return the longest known type in a text, with any separators between its words, and the rest.
 
-    A type of one word is too much like any other word: it must be all that there is, or the first.
+    A type of one word is too much like any other word: it must be the whole text, or its first
+    word.
     """
     lowered = text.lower()
     for known in sorted(known_types, key=lambda name: (-len(name), name)):

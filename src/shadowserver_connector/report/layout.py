@@ -16,7 +16,7 @@ from shadowserver_connector.report.parse_warnings import ParseWarnings
 _CHUNK = 1 << 20
 
 LONGEST_LINE = 2 << 20
-"""Characters of one line that are read; the rest of a longer line is dropped and counted."""
+"""Characters read from one line; the rest of a longer line is dropped and counted."""
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8", 3),
@@ -37,7 +37,7 @@ _ARCHIVES = (
     (0, b"Rar!", "a RAR archive", _UNPACK),
     (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive", _UNPACK),
 )
-"""Where an archive has its mark, the mark, what it is, and what to do."""
+"""Offset of an archive's signature, the signature, what the archive is, and what to do."""
 
 # One token for each way in which a backslash can stand in a file. Read from the left, so that
 # a pair of backslashes is never taken for half of something else. Each pattern begins with a
@@ -57,7 +57,7 @@ _IN_WORD = re.compile(r"[\w.:$)%]")
 
 
 class Quoting(Enum):
-    """How quotes and backslashes inside of a cell are written."""
+    """How quotes and backslashes inside a cell are written."""
 
     STANDARD = "standard"
     """Inner quotes doubled, backslashes as they are (RFC 4180)."""
@@ -76,17 +76,17 @@ class Layout:
     """Bytes of byte order mark in front of the header."""
     quoting: Quoting
     clean: bool
-    """Nothing but ASCII, and no NUL: cells need no repair."""
+    """Only ASCII, and no NUL: cells need no repair."""
     long_lines: bool
     """A line is longer than ``LONGEST_LINE`` characters."""
 
 
 def detect_layout(file: BinaryIO, name: str) -> Layout:
-    """Read the file once, in chunks, and tell how it is written.
+    """Read the file once, in chunks, and determine how it is written.
 
-    The whole file is looked at, since the one row that shows its quoting can be the last.
-    Raises ``NotReadyError`` for a file without content, ``ReportUnreadableError`` for one that
-    is no text.
+    The whole file is read, because the one row that shows its quoting can be the last. Raises
+    ``NotReadyError`` for a file without content, ``ReportUnreadableError`` for one that is not
+    text.
     """
     file.seek(0)
     head = file.read(4096)
@@ -129,7 +129,7 @@ def _encoding(head: bytes, name: str) -> tuple[str, int]:
 
 
 def _chunks(file: BinaryIO, encoding: str) -> Iterator[str]:
-    """Yield the text in chunks that end with a line, where lines are not enormous.
+    """Yield the text in chunks that end with a line, unless lines are enormous.
 
     Every byte of UTF-8 is read as one character: the survey only looks for ASCII, and this
     cannot fail.
@@ -174,12 +174,12 @@ def _note_backslashes(chunk: str, seen: set[str]) -> None:
 
 
 def _quoting(seen: Set[str]) -> Quoting:
-    r"""Tell the quoting from how backslashes were used in the whole file.
+    r"""Determine the quoting from how backslashes are used in the whole file.
 
-    ``\"`` before anything but a quote or the end of a cell cannot stand in a file that doubles
-    its quotes, nor can ``\"\"``: one is proof enough. Without inner quotes, doubled backslashes
-    are taken for escaped ones only if none stands alone and one stands inside of a word, where
-    a UNC path has none.
+    ``\"`` before anything but a quote or the end of a cell cannot occur in a file that doubles its
+    quotes, nor can ``\"\"``: one is proof enough. Without inner quotes, doubled backslashes count
+    as escaped ones only if no backslash is single and one pair is inside a word, where a UNC path
+    has none.
     """
     if "quote" in seen:
         return Quoting.ESCAPED
@@ -214,12 +214,12 @@ class WithoutBlankStretches(io.RawIOBase):
 
 
 SURPLUS = "_surplus"
-"""Name of the last, virtual column: what a row holds beyond its header, as one CSV line."""
+"""Name of the last, virtual column: the cells of a row beyond its header, as one CSV line."""
 
 NAME_CHARACTERS = 100
 COLUMNS = 5_000
 HEADER_CHARACTERS = 1 << 20
-"""Characters of a header line: far more than any has, few enough to be taken apart at once."""
+"""Characters of a header line: far more than any has, few enough to split at once."""
 
 _MARKUP = re.compile(r"\s*(<[!?a-z/]|[{\[])", re.IGNORECASE)
 _DATA = re.compile(r"\d{4}-\d\d-\d\d|\d{1,3}(\.\d{1,3}){3}$|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*$", re.I)
@@ -232,9 +232,9 @@ _SEPARATOR_LINE = re.compile(
 
 
 def separator_in(line: str) -> str:
-    """Return the delimiter that a spreadsheet's line before the header names; else nothing.
+    """Return the delimiter that a spreadsheet's line before the header names; otherwise nothing.
 
-    Such a line is ``sep=;``, perhaps filled up with the delimiters of a table.
+    Such a line is ``sep=;``, possibly padded with the delimiters of a table.
     """
     found = _SEPARATOR_LINE.match(line)
     return found["delimiter"] if found is not None else ""
@@ -277,9 +277,9 @@ def read_header(line: str, delimiter: str, name: str) -> list[str]:
 
 
 def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
-    """Return the names that the columns go by: lower-case, trimmed, never empty, each once.
+    """Return the names of the columns: lower-case, trimmed, never empty, each once.
 
-    A name that comes again gets a number: ``tag``, ``tag_2``. A column without a name is
+    A repeated name gets a number: ``tag``, ``tag_2``. A column without a name is
     ``column_<position>``, from 1.
     """
     plain = [

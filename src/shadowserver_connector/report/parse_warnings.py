@@ -1,4 +1,4 @@
-"""What was odd in a report file: counted, and named with file, row and column."""
+"""Anomalies in a report file: counted, and named with file, row and column."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PLACES_KEPT = 3
 """Places remembered for each kind and column; further ones are only counted."""
 
 KEYS_KEPT = 500
-"""Different kinds and columns kept apart; beyond that the column is dropped, never the count."""
+"""Kinds and columns kept apart; beyond that the column is dropped, never the count."""
 
 DETAIL_CHARACTERS = 60
 """How much of a cell a message shows."""
@@ -17,7 +17,7 @@ DETAIL_CHARACTERS = 60
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an oddity was seen. ``row`` is the data row, from 1; 0 for the header or the file."""
+    """Where an anomaly was seen. ``row`` is the data row, from 1; 0 for the header or the file."""
 
     row: int
     detail: str
@@ -30,7 +30,7 @@ class _Seen:
 
 
 class ParseWarnings:
-    """The oddities of one file, in bounded memory.
+    """The anomalies of one file, in bounded memory.
 
     A kind is a short phrase that completes "``<file>``: ", such as ``"short row, padded"`` or
     ``"not an IP address"``. Kinds are few and fixed; what differs goes into ``detail``.
@@ -43,7 +43,7 @@ class ParseWarnings:
     def add(
         self, kind: str, row: int, column: str = "", detail: str = "", *, times: int = 1
     ) -> bool:
-        """Count an oddity; return whether it is the first of its kind in its column.
+        """Count an anomaly; return whether it is the first of its kind in its column.
 
         It counts ``times`` times, for so many equal rows of which ``row`` is the first.
         ``detail`` is a piece of the file; it is cut and made printable before it is shown. The
@@ -108,6 +108,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def bracketed(numbers: Mapping[str, int]) -> str:
-    """Return numbers by their names, to follow a noun: `` (3 new, 1 changed)``; empty for none."""
+    """Return numbers with their names, to follow a noun: `` (3 new, 1 changed)``; empty if there
+    are none.
+    """
     told = [f"{number:,} {name}" for name, number in numbers.items()]
     return f" ({', '.join(told)})" if told else ""

@@ -1,4 +1,4 @@
-"""From lines to records, also where quotes are wrong."""
+"""From lines to records, even if quotes are wrong."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ REPAIRED_LINES = 200
 """Lines that a cell may span in a record whose quotes are wrong."""
 
 REPAIRED_CHARACTERS = 1 << 20
-"""The same, in characters: a record with wrong quotes is put together again and again."""
+"""The same, in characters: a record with wrong quotes is assembled again and again."""
 
 REPAIR_ATTEMPTS = 8
 """Ends of such a record that are tried."""
 
 FAILED_REPAIRS = 1_000
-"""Records that could not be put together from their lines before it is no longer tried: a file
-of nothing but bad quotes must not take hours."""
+"""Records that could not be assembled before the attempt is given up: a file of nothing but bad
+quotes must not take hours.
+"""
 
 # The limit of the csv module is one for the whole process, and too small for a certificate
 # chain or a request body. Lines are bounded by LONGEST_LINE, records by RECORD_LINES.
@@ -35,9 +36,9 @@ csv.field_size_limit(1 << 30)
 class RecordReader:
     """Iterates over the records of a table, each as a list of cells.
 
-    A record that the CSV grammar forbids is read again, more tolerantly: its lines are kept
-    until it is whole, so a quote that is never closed costs one record, not the rest of the
-    file. After each record ``repair`` names what was done to it, or is empty.
+    A record that violates the CSV grammar is read again, more tolerantly. Its lines are kept until
+    it is complete, so a quote that is never closed costs one record, not the rest of the file.
+    After each record ``repair`` names what was done to it, or is empty.
     """
 
     def __init__(self, lines: Iterable[str], delimiter: str, escaped: bool, width: int) -> None:
@@ -77,7 +78,7 @@ class RecordReader:
         )
 
     def _feed(self) -> Iterator[str]:
-        """Yield line after line, and stop early where a record grows beyond all measure."""
+        """Yield line after line, and stop early if a record grows too large."""
         pending = self._pending
         size = 0
         self._ran_dry = False
@@ -100,7 +101,7 @@ class RecordReader:
         return len(split_loosely(line, self._delimiter, self._escape)[0]) == self._width
 
     def _repaired(self) -> tuple[list[str], str]:
-        """Return the record at the pending lines, and give back the lines that it does not need."""
+        """Return the record at the pending lines, and give back the lines it does not need."""
         first = self._pending[0]
         self._give_back(self._pending[1:])
         cells, is_open = split_loosely(first, self._delimiter, self._escape)
@@ -113,9 +114,9 @@ class RecordReader:
         return cells, "stray quote, kept in its cell"
 
     def _spanning(self, first: str) -> list[str] | None:
-        """Read on from ``first`` to where its open cell may end; None if that makes no record.
+        """Read on from ``first`` to a possible end of its open cell; None if that makes no record.
 
-        A line that is a record by itself is no part of a cell.
+        A line that is a record by itself is not part of a cell.
         """
         lines = [first]
         attempts = 0

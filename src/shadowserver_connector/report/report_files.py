@@ -43,10 +43,10 @@ _CHUNK = 1 << 20
 _LISTED = 4 << 20
 """Bytes of a zip's list of members: 400 for each."""
 _ENCRYPTED = 0x1
-# Others unpack a whole piece at once, whatever it unpacks to, or take the memory that they ask for.
+# Others unpack a whole piece at once, to any size, or allocate the memory that they ask for.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _INNER_PATH = 200
-"""Characters of a path inside of an archive that messages show."""
+"""Characters of a path inside an archive shown in messages."""
 _PATH = 4096
 _NOT_OPENED = "an archive inside an archive is not opened; unpack it and give its files"
 _NESTED = (".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tar", ".zst")
@@ -59,15 +59,15 @@ class ReportFile:
     """A report's CSV on disk."""
 
     path: Path
-    """Where its bytes are; inside of the work folder for a member of an archive."""
+    """Where its bytes are; in the work folder for a member of an archive."""
     name: str
-    """Safe file name, to read day and type from."""
+    """Safe file name from which day and type are read."""
     original: str
     """What the user named it by, ``reports.zip/may/2024-05-31-scan_ssl-x.csv``, for messages."""
     archive: str = ""
-    """Safe name of the archive that it was in; empty for a file that was in none."""
+    """Safe name of the archive around it; empty for a file that was in none."""
     is_alone: bool = False
-    """Whether the archive holds no other report."""
+    """Whether the archive contains no other report."""
 
 
 def find_reports(
@@ -114,7 +114,7 @@ def shown_path(path: Path) -> str:
 
 
 def unreadable(name: str, error: OSError) -> ReportUnreadableError:
-    """Return what to say of a file or folder that the system does not let us read."""
+    """Return what to say about a file or folder that the system does not let us read."""
     return ReportUnreadableError(f"{name}: cannot be read: {error.strerror}")
 
 
@@ -207,9 +207,9 @@ def _members(
 def _tar_members(
     file: Path, workdir: Path, reject: Callable[[SkippableError], None]
 ) -> Iterator[ReportFile]:
-    """Unpack a tar archive in one pass: there is no list of its members that could be read first.
+    """Unpack a tar archive in one pass: there is no list of members to read first.
 
-    So the last report is handed on only when it is known whether there was another one.
+    So the last report is passed on only when it is known whether there is another one.
     """
     shown = shown_path(file)
     waiting: ReportFile | None = None
@@ -232,7 +232,7 @@ def _tar_members(
 def _unpacked_tar(
     file: Path, shown: str, workdir: Path, reject: Callable[[SkippableError], None]
 ) -> Iterator[tuple[Path, str, str]]:
-    """Yield where each report has been unpacked to, its safe name, and what messages call it."""
+    """Yield where each report has been unpacked to, its safe name, and its name in messages."""
     budget = _budget(file)
     with _reading(shown):
         packed = gzip.GzipFile(file) if file.name.lower().endswith("gz") else file.open("rb")
@@ -256,7 +256,7 @@ def _opened_tar(shown: str, source: _TarBytes) -> tarfile.TarFile:
 
 
 def _members_of_tar(shown: str, archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """Yield the members that are reports, or may hold some."""
+    """Yield the members that are reports, or may contain some."""
     number = 0
     while True:
         with _reading(shown):
@@ -264,7 +264,7 @@ def _members_of_tar(shown: str, archive: tarfile.TarFile) -> Iterator[tarfile.Ta
         if member is None:
             return
         number += 1
-        # What it remembers of the members that are done with.
+        # What it remembers about finished members.
         archive.members.clear()  # type: ignore[attr-defined]
         if number > MEMBERS:
             raise _BeyondLimitsError(f"{shown}: more than {MEMBERS} members; split the archive")
@@ -290,9 +290,9 @@ def _unpacked_from_tar(
 
 
 class _TarBytes:
-    """What a tar archive holds, counted as it is unpacked, and never read in one large piece.
+    """The content of a tar archive, counted as it is unpacked, and never read in one large piece.
 
-    ``tarfile`` reads what a member's extended header claims to have, at once.
+    ``tarfile`` reads at once whatever size a member's extended header claims.
     """
 
     def __init__(self, source: io.BufferedIOBase, budget: _Budget) -> None:
@@ -312,7 +312,7 @@ class _TarBytes:
         return self._at
 
     def seek(self, place: int) -> int:
-        """Go on to a place; there is no way back in what is unpacked on the way."""
+        """Skip forward to a place; unpacked data cannot be read again."""
         if place < self._at:
             raise tarfile.ReadError("members that overlap")
         while self._at < place and self.read(min(_CHUNK, place - self._at)):
@@ -339,7 +339,7 @@ def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
 def _unpacked(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, inside: str, workdir: Path, budget: _Budget
 ) -> Path:
-    """Return where a member has been unpacked to; ArchiveRejectedError where it alone is bad."""
+    """Return where a member was unpacked to; ArchiveRejectedError if only this member is bad."""
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ArchiveRejectedError(f"{inside}: a symbolic link is not followed")
     if member.filename.lower().endswith(_NESTED):
@@ -358,7 +358,7 @@ def _unpacked(
 
 @contextmanager
 def _reading(name: str) -> Iterator[None]:
-    """Turn what reading an archive raises into an error that names it, the others going on."""
+    """Turn what reading an archive raises into an error that names it; the others continue."""
     try:
         yield
     except (*_DAMAGED, NotImplementedError, OSError) as error:
@@ -395,7 +395,7 @@ def _unpacked_badly(name: str, error: Exception) -> SkippableError:
 
 
 def _is_wanted(member: str) -> bool:
-    """Tell whether a member of this name is a report, or may hold some."""
+    """Tell whether a member of this name is a report, or may contain some."""
     name = member.lower()
     # macOS adds a shadow of each file, with binary content and the same ending.
     shadow = name.startswith("__macosx/") or name.rpartition("/")[2].startswith("._")
@@ -403,7 +403,7 @@ def _is_wanted(member: str) -> bool:
 
 
 class _LongReadError(Exception):
-    """More was asked for than is read at once."""
+    """More was requested than is read at once."""
 
 
 class _BoundedReads(io.BufferedReader):
@@ -425,7 +425,7 @@ class _BoundedReads(io.BufferedReader):
 
 
 class _BeyondLimitsError(ArchiveRejectedError):
-    """What concerns the whole archive, not one member."""
+    """A problem of the whole archive, not of one member."""
 
 
 class _Budget:
@@ -467,7 +467,7 @@ def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budg
                 if budget is not None:
                     budget.spend(len(chunk))
                 unpacked.write(chunk)
-    # Half a report would be read as a whole one.
+    # Half a report would be read as a complete one.
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -482,5 +482,5 @@ def _free(workdir: Path, name: str) -> Path:
     """Return a path below ``workdir`` that does not exist yet, ending in ``name``."""
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / name
-    # An archive may hold thousands of one name: no counting, each has a directory of its own.
+    # An archive may contain thousands of one name: each gets its own directory, without counting.
     return Path(tempfile.mkdtemp(dir=workdir)) / name if path.exists() else path

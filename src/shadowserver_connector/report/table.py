@@ -1,4 +1,4 @@
-"""A report file as rows: streamed, in constant memory, tolerant, and open about it."""
+"""A report file as rows: streamed, in constant memory, tolerant, and open about anomalies."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Table:
 
     header: tuple[str, ...]
     empty_rows: int
-    """Rows without any content that the pass over the rows has met so far."""
+    """Rows without any content that this pass has met so far."""
 
     def __init__(self, file: BinaryIO, layout: Layout, warnings: ParseWarnings) -> None:
         self._file = file
@@ -162,7 +162,7 @@ class Table:
             self._warnings.add(f"columns separated by {shown}, not by commas", 0)
 
     def _clean(self, number: int, row: list[str]) -> None:
-        """Take NULs out, and give bytes that are no UTF-8 the meaning they have in Windows-1252."""
+        """Remove NULs, and read bytes that are not UTF-8 as Windows-1252."""
         joined = "".join(row)
         if joined.isascii() and "\0" not in joined:
             return
@@ -193,7 +193,7 @@ class Table:
         row[width:] = [_csv_line(surplus) if any(surplus) else ""]
 
     def _empty(self, place: int) -> None:
-        """Name a row without content, by its place among all rows, in the first pass only."""
+        """Report a row without content, by its place among all rows, in the first pass only."""
         if self.empty_rows > self._reported_empty:
             self._reported_empty = self.empty_rows
             self._warnings.add(EMPTY_ROW, place)
@@ -223,9 +223,9 @@ class Table:
 
 
 def _header_line(lines: Iterable[str]) -> tuple[str, str]:
-    """Read lines up to the header, and return it, and the delimiter that a line before it names.
+    """Read lines up to the header; return it, and the delimiter named on a line before it.
 
-    The header is the first line that is not blank, and not a spreadsheet's.
+    The header is the first line that is not blank and not a spreadsheet's.
     """
     separator = ""
     for line in lines:

@@ -1,4 +1,4 @@
-"""The connector, put together: what runs, and what it looks at between two runs."""
+"""Puts the connector together: what runs, and what is checked between two runs."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ SETTING: Final = "Check this setting"
 
 @dataclass(frozen=True, slots=True)
 class Connector:
-    """What the schedule needs of a connector that is put together."""
+    """What the schedule needs of an assembled connector."""
 
     helper: Any
     state_store: StateStore
     run: Run
     poll: Callable[[], None]
-    """Look into the drop folder, where there is one."""
+    """Poll the drop folder, if there is one."""
     drops: bool
     """Whether there is a drop folder."""
 
@@ -71,7 +71,7 @@ class Process:
         self.exit_code = 1
 
     def tell_totals(self, next_run: float | None = None) -> None:
-        """Log what came of the last run, and in how many seconds the next one is."""
+        """Log the result of the last run, and in how many seconds the next one starts."""
         run = self.watch.status.last
         if run is None or run.ended is None:
             return
@@ -93,7 +93,7 @@ class Process:
         self.observe(Waited(what, reason, now()))
 
     def _explain(self, what: str, reason: str) -> str:
-        """Ask OpenCTI as ``check`` does: it tells wrong URL, TLS, proxy and token apart."""
+        """Query OpenCTI as ``check`` does: that distinguishes a wrong URL, TLS, proxy and token."""
         if what != OPENCTI:
             return reason
         try:
@@ -174,11 +174,11 @@ def _observer(loaded: LoadedSettings, watch: Watch) -> Observe:
 
 
 _QUEUE_LOOK: Final = 300.0
-"""Seconds between two looks at OpenCTI's queue while nothing is sent."""
+"""Seconds between two checks of OpenCTI's queue while nothing is sent."""
 
 
 def _looking_at_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], None]:
-    """Return ``poll``, with a look at the queue now and then: it empties between the runs."""
+    """Return ``poll`` with an occasional check of the queue, which empties between the runs."""
     due = 0.0
 
     def look() -> None:
@@ -193,7 +193,7 @@ def _looking_at_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], Non
 
 
 def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
-    """Yield what to say of settings that do not, or not quite, do what one would expect."""
+    """Yield warnings about settings that do not, or not quite, do what one would expect."""
     if connector.queue_protocol == "api" and not hasattr(helper, "queue_protocol"):
         yield "CONNECTOR_QUEUE_PROTOCOL has no effect with this pycti"
     elif connector.queue_protocol == "api":
@@ -206,7 +206,7 @@ def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
 
 
 def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
-    """Log in one line what is done without, as the installed pycti is not the newest."""
+    """Log in one line what the installed pycti lacks."""
     lacking = [
         lack
         for has, lack in (
@@ -238,9 +238,10 @@ def _reports_api(settings: Settings, waiter: Waiter, observe: Observe) -> Report
 
 
 def _workspace(connector_id: str) -> Path:
-    """Return an empty directory of this connector's own; what a killed process left is deleted.
+    """Return an empty directory of this connector's own, without what a killed process left.
 
-    Raises ``OSError`` where no space is left, and SettingsError where it cannot be made otherwise.
+    Raises ``OSError`` if no space is left, and SettingsError if it cannot be created for another
+    reason.
     """
     path = temporary_directory() / safe_name(f"shadowserver-{connector_id}")
     try:

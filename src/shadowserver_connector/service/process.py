@@ -42,9 +42,9 @@ def run(loaded: LoadedSettings | None = None) -> int:
     """Run as OpenCTI's connector until asked to stop; return the exit code.
 
     Without ``loaded`` the settings are read from their usual places. With
-    ``CONNECTOR_RUN_AND_TERMINATE`` it is `run_once`. When asked to stop, which is how it is meant
-    to end, it ends the process with code 0 instead of returning; where it cannot start, it returns
-    the code of the reason. Raises SettingsError before anything is contacted.
+    ``CONNECTOR_RUN_AND_TERMINATE`` it is `run_once`. When asked to stop, which is how it normally
+    ends, it ends the process with code 0 instead of returning. If it cannot start, it returns the
+    code for the reason. Raises SettingsError before anything is contacted.
     """
     loaded = loaded or load_settings()
     if loaded.settings.connector.run_and_terminate:
@@ -53,10 +53,10 @@ def run(loaded: LoadedSettings | None = None) -> int:
 
 
 def run_once(loaded: LoadedSettings | None = None) -> int:
-    """Run once and return the exit code of what came of it, as `errors.TABLE` has them.
+    """Run once and return the exit code for the result, as in `errors.TABLE`.
 
-    When asked to stop before that, it ends the process with the code for an interruption.
-    Otherwise as `run`.
+    If asked to stop before that, it ends the process with the code for an interruption. Otherwise
+    as `run`.
     """
     return _supervised(loaded or load_settings(), _once, stopped=INTERRUPTED)
 
@@ -78,11 +78,11 @@ def _for_ever(process: Process) -> int:
 
 def _once(process: Process) -> int:
     with process.assembled() as parts:
-        # As pycti does for those: OpenCTI shows it beside the last run.
+        # As pycti does: OpenCTI shows it with the last run.
         parts.helper.connector_info.run_and_terminate = True
         code = _code_of_run(parts.run, process.waiter)
         process.tell_totals()
-        # Twice: what has not changed in between is whole.
+        # Twice: what has not changed in between is complete.
         parts.poll()
         process.waiter.pause(SETTLED if parts.drops else 0)
         parts.poll()
@@ -91,7 +91,7 @@ def _once(process: Process) -> int:
 
 
 def _code_of_run(run: Run, waiter: Waiter) -> int:
-    """Run, log what it raises but for Stopping, and return the exit code for that."""
+    """Run, log any error but Stopping, and return its exit code."""
     try:
         return OK if run_through(run, waiter) else UNAVAILABLE
     except Exception as error:
@@ -101,13 +101,13 @@ def _code_of_run(run: Run, waiter: Waiter) -> int:
 
 
 def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
-    """Run ``body`` in a thread, so that a signal is heard whatever the body is waiting for.
+    """Run ``body`` in a thread, so that signals are handled whatever the body waits for.
 
     ``stopped`` is the exit code after a signal.
     """
     loaded.settings.require_run()
     log = open_log(loaded.settings)
-    # First of all: another connector has the same image name, and its settings.
+    # First of all: another connector has the same image name, and the same settings.
     log.info(
         "Starting",
         {"program": "shadowserver-connector", "version": __version__, "pycti": installed()},
@@ -115,7 +115,7 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     for warning in loaded.warnings:
         log.warning(SETTING, {"warning": warning})
     process = Process(loaded, log)
-    # Not waited for at the end: nothing interrupts a call that waits inside of pycti.
+    # Not joined at the end: nothing interrupts a call that waits inside pycti.
     thread = threading.Thread(target=_guarded, args=(process, body), name="connector", daemon=True)
     with _stopping_on_signals(process.waiter.stop):
         thread.start()
@@ -154,7 +154,7 @@ def _guarded(process: Process, body: Body) -> None:
 
 
 def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
-    """End the process in time: what is in flight is finished or released, its work closed."""
+    """End the process in time: work in flight is finished or abandoned, and its work is closed."""
     process.waiter.log.info("Stopping")
     thread.join(GRACE)
     if thread.is_alive():

@@ -1,4 +1,4 @@
-"""What has been imported: plain data, the questions asked of it, the days of a run."""
+"""What has been imported: plain data, the queries on it, the days of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DIGEST_CHARS: Final = 12
 # 72 bits: among 9,000 reports two share a digest with a probability of one in 10^14.
 _DIGEST_BYTES: Final = DIGEST_CHARS * 6 // 8
 _CONTENT_CHARS: Final = 8
-"""How much of a content digest is of the bytes alone, whatever the names."""
+"""The part of a content digest that depends on the bytes alone, not on names."""
 # 48 bits: a file that is new is taken for one of 9,000 with a probability of one in 10^10.
 
 
@@ -40,7 +40,7 @@ def content_digest(info: ReportInfo, sha256: str) -> str:
 
 
 def bytes_digest(sha256: str) -> str:
-    """Digest what is inside of a file, under whatever name: the beginning of a content digest."""
+    """Digest what is inside a file, under any name: the beginning of a content digest."""
     return _digest(b"bytes", sha256)[:_CONTENT_CHARS]
 
 
@@ -49,7 +49,7 @@ def _names(info: ReportInfo) -> tuple[str, str, str, str]:
 
 
 def _digest(kind: bytes, *parts: str) -> str:
-    # Lone surrogates may stand in a file name that an API answer made up.
+    # A file name that an API answer made up may contain lone surrogates.
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
     raw = hashlib.blake2b(text, digest_size=_DIGEST_BYTES, person=kind).digest()
     return base64.urlsafe_b64encode(raw).decode()
@@ -58,7 +58,7 @@ def _digest(kind: bytes, *parts: str) -> str:
 _T = TypeVar("_T")
 
 AHEAD: Final = 366
-"""Days from now after which nothing is remembered; a clock that is set back leaves some of them."""
+"""Days ahead of now beyond which nothing is kept; a clock that is set back leaves such days."""
 
 
 class ImportedReport(NamedTuple):
@@ -71,49 +71,49 @@ class ImportedReport(NamedTuple):
 
 
 class FailedAttempts(NamedTuple):
-    """Runs that asked in vain for an open day that no usual window reaches any more."""
+    """Unsuccessful runs that queried an open day after it left every usual window."""
 
     runs: int
     since: date
-    """Day of the first of them."""
+    """Day of the first of these runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the connector remembers between runs; every change makes a new one."""
+    """What the connector remembers between runs; every change creates a new one."""
 
     last_run: datetime | None = None
-    """Start of the last run that went through its whole window, UTC; ``None``: never."""
+    """Start of the last run that completed its window, UTC; ``None`` if there was none."""
     done: Mapping[date, tuple[ImportedReport, ...]] = field(
         default_factory=lambda: MappingProxyType({})
     )
     open_days: frozenset[date] = frozenset()
-    """Days that must be asked again, even when they are older than the usual window."""
+    """Days that must be queried again, even if they are older than the usual window."""
     failures: Mapping[date, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
-    """Day to digest of list, type, day and file to failures in a row."""
+    """Day -> digest of list, type, day and file -> consecutive failures."""
     tried: Mapping[date, FailedAttempts] = field(default_factory=lambda: MappingProxyType({}))
     """Open days that are older than the window of a first run."""
 
     @property
     def first_run(self) -> bool:
-        """Whether no run has gone through its whole window yet."""
+        """Whether no run has completed its window yet."""
         return self.last_run is None
 
 
 def is_done(state: State, info: ReportInfo) -> bool:
-    """Tell whether this report, under this id, needs no download."""
+    """Tell whether this report, under this id, does not need to be downloaded."""
     wanted = report_digest(info)
     return any(done.report == wanted for done in state.done.get(info.day, ()))
 
 
 def is_content_known(state: State, info: ReportInfo, sha256: str) -> bool:
-    """Tell whether this file with these bytes was imported, under whatever id."""
+    """Tell whether this file with these bytes was imported, under any id."""
     wanted = content_digest(info, sha256)
     return any(done.content == wanted for done in state.done.get(info.day, ()))
 
 
 def are_bytes_known(state: State, sha256: str) -> bool:
-    """Tell whether a file with these bytes was imported, under whatever name, of whatever day."""
+    """Tell whether a file with these bytes was imported, under any name and for any day."""
     wanted = bytes_digest(sha256)
     return any(done.content.startswith(wanted) for day in state.done.values() for done in day)
 
@@ -162,12 +162,12 @@ def failures_of(state: State, info: ReportInfo) -> int:
 
 
 def with_day_open(state: State, day: date) -> State:
-    """Have a day asked again by later runs."""
+    """Have a day queried again by later runs."""
     return replace(state, open_days=state.open_days | {day})
 
 
 def with_day_closed(state: State, day: date) -> State:
-    """Leave a day to the usual window: all that it lists is imported, or it is given up."""
+    """Leave a day to the usual window: everything it lists is imported, or it is given up."""
     return replace(
         state,
         open_days=state.open_days - {day},
@@ -176,12 +176,12 @@ def with_day_closed(state: State, day: date) -> State:
 
 
 def finished(state: State, started: datetime, oldest: date) -> State:
-    """Return the state after a run through the whole window; see `remembered`."""
+    """Return the state after a run that completed its window; see `remembered`."""
     return replace(remembered(state, oldest, started.date()), last_run=started)
 
 
 def remembered(state: State, oldest: date, today: date) -> State:
-    """Forget days before ``oldest`` that are not open, and any more than a year ahead."""
+    """Forget days before ``oldest`` that are not open, and days more than a year ahead."""
 
     def kept(days: Mapping[date, _T]) -> Mapping[date, _T]:
         return MappingProxyType({day: value for day, value in days.items() if is_kept(day)})
@@ -199,17 +199,18 @@ def remembered(state: State, oldest: date, today: date) -> State:
 
 
 LONGEST: Final = 365
-"""Most days that a run goes back, whatever the state says: as many as the settings allow."""
+"""Maximum number of days that a run goes back, whatever the state says; also the settings' limit.
+"""
 REACH: Final = 2 * LONGEST
-"""Age in days from which an open day is not asked again."""
+"""Age in days from which an open day is no longer queried."""
 RUNS: Final = 3
-"""Runs that ask in vain for an open day, after it has left the window of a first run."""
+"""Runs that query an open day in vain after it has left the window of a first run."""
 DAYS: Final = 7
-"""Days over which these runs are spread at least: longer than an outage."""
+"""Minimum number of days over which these runs are spread: longer than an outage."""
 
 
 def window(state: State, today: date, initial_lookback: int, lookback: int) -> list[date]:
-    """Return the days to ask for, newest first.
+    """Return the days to query, newest first.
 
     A first run looks back ``initial_lookback`` days, a later one ``lookback`` days plus those
     since the last run, but not more than `LONGEST`. Days left open are added. Today is always
@@ -224,7 +225,7 @@ def window(state: State, today: date, initial_lookback: int, lookback: int) -> l
 def skipped_days(
     state: State, today: date, initial_lookback: int, lookback: int
 ) -> tuple[date, date] | None:
-    """Return first and last of the days that nobody asked for and `window` does not reach."""
+    """Return first and last of the days that nobody queried and `window` does not reach."""
     back = _back(state, today, initial_lookback, lookback)
     if back <= LONGEST:
         return None
@@ -236,7 +237,7 @@ def _back(state: State, today: date, initial_lookback: int, lookback: int) -> in
         return initial_lookback
     gap = (today - state.last_run.date()).days
     if gap < -1:
-        # The clock was wrong then or is now: when the last run was is not known.
+        # The clock was wrong then, or is now: the time of the last run is unknown.
         return max(initial_lookback, lookback)
     return lookback + max(0, gap)
 
@@ -247,7 +248,7 @@ def oldest_day(today: date, initial_lookback: int, lookback: int) -> date:
 
 
 def tried_again(state: State, today: date, oldest: date) -> State:
-    """Count a run that asked in vain for the days that are still open and before ``oldest``."""
+    """Count an unsuccessful run for the days that are still open and before ``oldest``."""
 
     def again(day: date) -> FailedAttempts:
         before = state.tried.get(day, FailedAttempts(0, today))
@@ -259,7 +260,7 @@ def tried_again(state: State, today: date, oldest: date) -> State:
 
 
 def without_hopeless(state: State, today: date) -> tuple[State, dict[date, str]]:
-    """Give up the open days that were tried often enough; return them with the reason, too."""
+    """Give up the open days that were tried often enough; return them with the reason as well."""
     hopeless = dict(_hopeless(state, today))
     for day in hopeless:
         state = with_day_closed(state, day)

@@ -1,4 +1,4 @@
-"""The state as JSON: written for OpenCTI, read back from whatever lies there."""
+"""The state as JSON: written for OpenCTI, and read back from whatever is there."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ T = TypeVar("T")
 
 VERSION: Final = 1
 SIZE_BUDGET: Final = 256 * 1024
-"""Bytes of JSON that 30 days of 300 reports may take: the state travels with every ping."""
+"""Maximum size of the JSON, enough for 30 days of 300 reports: the state travels with every ping.
+"""
 LARGEST: Final = 32 * SIZE_BUDGET
-"""Bytes of JSON above which a state is none of ours."""
+"""Bytes of JSON above which a state is not ours."""
 FIRST_DAY: Final = date(2020, 1, 1)
-"""No connector for these reports is older: a clock that says an earlier day is wrong."""
+"""No connector for these reports is older: an earlier clock is wrong."""
 
 _ENTRIES = re.compile(rf"(?:[A-Za-z0-9_-]{{{2 * DIGEST_CHARS}}})*")
 _DIGEST = re.compile(rf"[A-Za-z0-9_-]{{{DIGEST_CHARS}}}")
@@ -38,7 +39,7 @@ _OURS: Final = frozenset({"done", "open", "failing", "tried"})
 
 
 class ReadState(NamedTuple):
-    """A state as far as it could be read, and which of its parts could not."""
+    """A state as far as it could be read, and which parts could not."""
 
     state: State
     problems: tuple[str, ...]
@@ -67,12 +68,12 @@ def dump(state: State) -> dict[str, Any]:
 
 
 def load(stored: Mapping[str, Any] | None) -> State:
-    """Read a state back as far as that goes; see `read_state`."""
+    """Read a state back as far as possible; see `read_state`."""
     return read_state(stored).state
 
 
 def read_state(stored: object) -> ReadState:
-    """Read a state back, and say what of it could not be read.
+    """Read a state back, and say which parts could not be read.
 
     ``None`` or an empty one is a first run. A state of the connector that this one replaces,
     ``{"last_run": <ISO time or seconds>}``, is a later run that knows no reports yet. What
@@ -163,7 +164,7 @@ def _open_days(stored: Mapping[str, Any], bad: list[str]) -> Iterator[date]:
 
 
 def _moment(raw: object) -> datetime:
-    """Read a time; raises ``ValueError`` or ``OverflowError`` for what is none or too early."""
+    """Read a time; raises ``ValueError`` or ``OverflowError`` if it is not one or too early."""
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         moment = datetime.fromtimestamp(raw, UTC)
     else:
@@ -228,7 +229,7 @@ def fitting(state: State, asked_next: date, oldest: date) -> tuple[State, dict[d
 
 
 def _size(state: State, day: date) -> int:
-    """Return the bytes that a day takes, a little less than it does."""
+    """Return the bytes that a day takes, slightly underestimated."""
     failing = len(json.dumps(dict(state.failures.get(day, {}))))
     return len(_packed(state.done.get(day, ()))) + failing + len(day.isoformat())
 
