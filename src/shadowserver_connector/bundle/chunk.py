@@ -27,14 +27,14 @@ from shadowserver_connector.bundle.large_findings import Room, Sizes, split_find
 
 # A STIX id is its object's type, two dashes and a UUID.
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
-# All that is sent of them follows from what their ids are made of.
+# Everything sent about them follows from what their ids are made of.
 _TOLD_BY_ID: Final = frozenset(
     (
         *("identity", "marking-definition", "location", "autonomous-system", "relationship"),
         *("vulnerability", "malware", "attack-pattern", "software", "user-agent"),
     )
 )
-# The same but for labels and score.
+# The same except for labels and score.
 _TOLD_BY_LABELS: Final = frozenset(
     (
         *("ipv4-addr", "ipv6-addr", "mac-addr", "network-traffic"),
@@ -58,12 +58,12 @@ class Tagging(NamedTuple):
 
 
 def tagging(labels: Iterable[str], score: int | None) -> Tagging:
-    """Return labels and score in the form in which they are compared: OpenCTI lowers labels."""
+    """Return labels and score as they are compared: OpenCTI lower-cases labels."""
     return Tagging(frozenset([label.lower() for label in labels]), score)
 
 
 class Encoded:
-    """One STIX object, written once."""
+    """One STIX object, serialised once."""
 
     __slots__ = ("id", "json")
 
@@ -77,18 +77,18 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """STIX objects in order of dependencies; every reference is inside the chunk.
+    """STIX objects in order of dependencies; every reference is to an object in the chunk.
 
-    Whoever sends it may leave out objects that OpenCTI has.
+    The sender may leave out objects that OpenCTI has.
     """
 
     objects: tuple[Encoded, ...]
     findings: int
-    """Rows of the report that this chunk completes; 0 where a file has a chunk of its own."""
+    """Rows of the report that this chunk completes; 0 if a file has a chunk of its own."""
     recurring: frozenset[str] = frozenset()
-    """Ids of objects that OpenCTI was sent on an earlier day, and that are as then."""
+    """Ids of objects that OpenCTI was sent on an earlier day, and that have not changed."""
     compared: bool = False
-    """Whether objects need not be sent that OpenCTI has as they are here."""
+    """Whether objects can be left out if OpenCTI has them as they are here."""
 
     def told_by_id(self) -> frozenset[str]:
         """Return the ids of objects that say no more than these, if it was compared."""
@@ -109,7 +109,7 @@ class Chunk:
         return told
 
     def artifact(self) -> Encoded | None:
-        """Return the report's original file, if it is here."""
+        """Return the report's original file, if it is in this chunk."""
         return next((each for each in self.objects if each.id.startswith("artifact--")), None)
 
     def types(self, leave_out: Container[str] = ()) -> list[str]:
@@ -151,15 +151,16 @@ HELD_BYTES: Final = 32 * 1024 * 1024
 
 MIN_CHUNK_BYTES: Final = 16 * 1024
 MOST_BYTES: Final = 11 * 1024 * 1024
-"""Of a chunk, whatever is asked for. A message carries it in base64, a third larger, and RabbitMQ
-refuses messages of more than 16 MiB."""
+"""Limit for a chunk, whatever is configured. A message carries it in base64, a third larger, and
+RabbitMQ refuses messages of more than 16 MiB.
+"""
 
 BUNDLE_SIZE: Final = 512
-"""Head and commas of a bundle, and what names of parts add to those of the Report."""
+"""Head and commas of a bundle, and what the names of parts add to those of the Report."""
 
 
 class Containers(Protocol):
-    """The Report in its parts, and the Case, as seen by one chunk."""
+    """The Report in its parts, and the Case, as one chunk sees them."""
 
     @property
     def preamble(self) -> Sequence[SerialisedObject]:
@@ -169,7 +170,7 @@ class Containers(Protocol):
         """Return the part of the Report that refers to just these objects."""
 
     def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
-        """Return the Case as this chunk completes it, or ``None`` where none is wanted."""
+        """Return the Case as this chunk completes it, or ``None`` if none is wanted."""
 
     def note_refs(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that Notes of this part are attached to, if at all."""
@@ -179,7 +180,7 @@ class Containers(Protocol):
 
 
 class _ChunkInProgress:
-    """The content of a chunk that may still grow."""
+    """The content of a chunk that can still grow."""
 
     def __init__(self, part: int, preamble: Sequence[SerialisedObject]) -> None:
         self.part = part
@@ -197,7 +198,7 @@ class _ChunkInProgress:
         return len(self.objects) + len(self.observed) + len(self.notes)
 
     def add(self, finding: Finding, fresh: Sequence[SerialisedObject], size: int) -> None:
-        """Add a finding of ``size`` bytes; ``fresh`` are its objects that are not here yet."""
+        """Add a finding of ``size`` bytes; ``fresh`` are its objects that the chunk lacks."""
         self.is_empty = False
         self.rows += finding.rows
         self.size += size
@@ -205,7 +206,7 @@ class _ChunkInProgress:
             self._raise_scores(finding)
         objects, labels, observed = self.objects, self.labels, self.observed
         if finding.recurring or self.recurring:
-            # It recurs where it recurs in all findings that have it.
+            # It recurs if it recurs in all findings that have it.
             self.recurring.difference_update(finding.objects.keys() - finding.recurring)
             self.recurring.update([made.id for made in fresh if made.id in finding.recurring])
         for made in fresh:
@@ -234,7 +235,7 @@ class _ChunkInProgress:
 
 
 def _size_of_texts(containers: Containers) -> int:
-    """Return the bytes of Report and Case without what they refer to."""
+    """Return the bytes of Report and Case without their references."""
     case = containers.case(1, (), only_part=True)
     return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
 
@@ -242,9 +243,9 @@ def _size_of_texts(containers: Containers) -> int:
 class ChunkBuilder:
     """Takes findings one by one and emits a chunk whenever the next would not fit.
 
-    No chunk exceeds the limits, whatever a finding holds. Within what is not emitted yet, at least
-    the last chunk and the one before, Observed-Data of the same observables are merged: OpenCTI
-    adds the number of the second to that of the first, or overwrites it.
+    No chunk exceeds the limits, whatever a finding holds. Observed-Data of the same observables are
+    merged within what is not emitted yet (at least the last two chunks), because OpenCTI adds the
+    number of the second to that of the first, or overwrites it.
 
     The chunks of the first part are held back until it is known whether a second one comes,
     since a Case holds the objects themselves only if the Report has a single part. Beyond
@@ -292,10 +293,10 @@ class ChunkBuilder:
         """Rows whose Note stood in the chunk already."""
 
     def add(self, finding: Finding) -> int:
-        """Add a finding to the chunk that is open or to a new one; return what is left out of it.
+        """Add a finding to the open chunk or to a new one; return what had to be left out.
 
-        One that no chunk would hold whole is divided. What is left out are objects that even then
-        find no room, and references of Notes and Observed-Data to them.
+        A finding that fits in no chunk is divided. Left out are objects that do not fit even then,
+        and references of Notes and Observed-Data to them.
         """
         if self._add(finding):
             return 0
@@ -303,7 +304,7 @@ class ChunkBuilder:
         return left_out + sum([not self._add(piece) for piece in pieces])
 
     def _add(self, finding: Finding) -> bool:
-        """Add a finding whole; where no chunk would hold it, do nothing and return ``False``."""
+        """Add a finding as a whole; if it fits in no chunk, do nothing and return ``False``."""
         known = self._open.objects
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
         refs = self._new_refs(finding, fresh)
@@ -329,9 +330,9 @@ class ChunkBuilder:
         return True
 
     def _gather(self, finding: Finding, size: int) -> None:
-        """Move the finding's Observed-Data from chunks that wait to the one that is open.
+        """Move the finding's Observed-Data from waiting chunks to the open one.
 
-        One stays, and is sent twice, where the open chunk has no room for its labels.
+        If the open chunk has no room for its labels, one stays and is sent twice.
         """
         now, place = self._open, self._place
         for seen in finding.observed:
@@ -381,7 +382,7 @@ class ChunkBuilder:
         self._next_chunk()
 
     def _release(self, number: int) -> None:
-        """Emit the first of those that wait."""
+        """Emit the first of the waiting chunks."""
         for content in self._held[:number]:
             for refs in content.observed:
                 if self._place[refs] is content:
@@ -391,7 +392,7 @@ class ChunkBuilder:
 
 
 def _repeated(finding: Finding, notes: Container[str]) -> int:
-    """Return how many rows have a Note that equals an earlier one."""
+    """Return how many rows have a Note identical to an earlier one."""
     repeated = 0
     met = set()
     for note in finding.notes:
@@ -427,7 +428,8 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     ]
     refs = [o.id for layer in CONTAINED for o in layers[layer]]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
-    # Each copy of a Case is loaded with all its references: of several parts it names the Reports.
+    # Each copy of a Case is loaded with all its references: with several parts it names only the
+    # Reports.
     case = containers.case(content.part, refs, only_part=only_part)
     if case is not None:
         layers[LAYER["case-incident"]].append(case)
@@ -446,14 +448,14 @@ def _encoded(note: NoteDraft, refs: Sequence[str], end: bytes) -> Encoded:
 
 
 class _LabelWriter:
-    """Writes how objects end, with their labels; few sets differ within a chunk."""
+    """Writes the ends of objects, with their labels; few sets differ within a chunk."""
 
     def __init__(self, member: bytes) -> None:
         self._member = member
         self._known: dict[LabelSets, bytes] = {}
 
     def end(self, labels: LabelSets | None) -> bytes:
-        """Return the member with the labels, where there are any, and the closing brace."""
+        """Return the member with the labels, if there are any, and the closing brace."""
         if not labels:
             return b"}"
         written = self._known.get(labels)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-# Objects stand in a chunk in the order in which they may refer to each other.
+# Objects are in a chunk in an order in which each refers only to earlier ones.
 _LAYERS: Final = (
     ("identity", "marking-definition"),
     ("location", "autonomous-system"),
@@ -43,17 +43,17 @@ CONTAINED: Final = tuple(
 )
 """Layers of what a Report and a Case contain, in the order in which they name it.
 
-Not countries, autonomous systems, Network-Traffic and Observed-Data: hundreds of findings share the
-former, so that a graph becomes a star, and OpenCTI draws the latter unconnected, titled by a
-port or by any of their members. They are on the pages of the addresses.
+Not countries, autonomous systems, Network-Traffic and Observed-Data. Hundreds of findings share the
+former, which would turn a graph into a star. OpenCTI draws the latter unconnected, titled by a port
+or by any of their members. They are on the pages of the addresses.
 """
 
 
 class SerialisedObject:
     """An object's id, its place in the order, and its JSON without the closing brace.
 
-    Labels and score are not in ``body``: they differ from row to row and are united or
-    maximised over the rows of a chunk.
+    Labels and score are not in ``body``: they differ from row to row; a chunk joins the labels and
+    takes the highest score.
     """
 
     __slots__ = ("body", "id", "layer", "score")
@@ -94,7 +94,7 @@ class ObservedDraft:
     number: int
     labels: LabelSets
     recurs: bool
-    """Whether OpenCTI was sent one on an earlier day, and needs no other today."""
+    """Whether OpenCTI was sent it on an earlier day, and needs no update today."""
 
     def __init__(
         self,
@@ -124,11 +124,11 @@ class NoteDraft:
     refs: tuple[str, ...]
     """Observables that it is about."""
     rows: int
-    """Rows of the report that stand in it."""
+    """Rows of the report that are in it."""
     recurs: bool
     """Whether OpenCTI was sent it on an earlier day."""
     attached: bool
-    """Whether it refers to Report and Case; else these refer to it."""
+    """Whether it refers to Report and Case; otherwise these refer to it."""
 
     def __init__(self, id: str, body: bytes, refs: tuple[str, ...], rows: int) -> None:
         self.id = id
@@ -141,17 +141,18 @@ class NoteDraft:
 
 @dataclass(slots=True)
 class Finding:
-    """Objects of one finding, closed under reference but for author, markings and containers."""
+    """Objects of one finding; refers only to these, and to author, markings and containers."""
 
     objects: dict[str, SerialisedObject] = field(default_factory=dict)
     tags: list[tuple[Sequence[str], Labels]] = field(default_factory=list)
     """Ids of objects, and the labels of a row that are put on them."""
     observed: list[ObservedDraft] = field(default_factory=list)
-    """One a row; those of the same observables are merged later."""
+    """One for each row; those of the same observables are merged later."""
     notes: list[NoteDraft] = field(default_factory=list)
     rows: int = 0
     recurring: set[str] = field(default_factory=set)
-    """Ids of those ``objects`` that OpenCTI was sent on an earlier day, and that are as then."""
+    """Ids of those ``objects`` that OpenCTI was sent on an earlier day, and that have not changed.
+    """
 
 
 def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:

@@ -1,4 +1,4 @@
-"""Findings that no chunk holds whole, divided into several that chunks do hold."""
+"""Findings that fit in no chunk, divided into several that do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from shadowserver_connector.bundle.finding import (
     SerialisedObject,
 )
 
-# What an object adds to a chunk beside its body: its references in Report and Case, its score.
+# What an object adds to a chunk in addition to its body: its references in Report and Case, its
+# score.
 _OVERHEAD: Final = 160
 _OBSERVED_SIZE: Final = 700
 _REF_SIZE: Final = 64
@@ -24,14 +25,14 @@ _LABEL_BYTES: Final = 2 * 1024 * 1024
 
 
 class Sizes:
-    """Estimates how many bytes findings add to a chunk, rather too many than too few."""
+    """Estimates how many bytes findings add to a chunk; rather too many than too few."""
 
     def __init__(self) -> None:
         self._of_labels: dict[LabelSets, int] = {}
         self._kept = 0
 
     def of(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> int:
-        """Return the bytes of a finding of whose objects only some are not in the chunk yet."""
+        """Return the bytes of a finding of which only some objects are not in the chunk yet."""
         size = _OVERHEAD * len(fresh)
         for made in fresh:
             size += len(made.body)
@@ -81,7 +82,7 @@ class Sizes:
 
 
 class _Piece:
-    """Part of a finding that a chunk holds: whatever it refers to is in it."""
+    """Part of a finding that fits in a chunk, with everything it refers to."""
 
     def __init__(self) -> None:
         self.finding = Finding()
@@ -92,7 +93,7 @@ class _Piece:
         return self.count > 0
 
     def takes(self, count: int, size: int, room: Room) -> bool:
-        """Tell whether so many objects, of so many bytes, have room beside those in it."""
+        """Tell whether this many objects and bytes fit in addition to what is in it."""
         return self.count + count <= room.objects and self.size + size <= room.size
 
 
@@ -111,10 +112,10 @@ class Room:
 
 
 def split_finding(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Finding], int]:
-    """Return findings that each have room in a chunk, and how many objects are in none of them.
+    """Return findings that each fit in a chunk, and how many objects are in none of them.
 
-    Each is closed under reference, so some objects are in several. Notes and Observed-Data lose
-    references where these alone would be too many for a chunk; each counts as one left out.
+    Each contains what it refers to, so some objects are in several. If the references of a Note or
+    Observed-Data alone would be too many for a chunk, some are dropped; each counts as left out.
     """
     division = _FindingSplitter(finding, sizes, room)
     for note in finding.notes:
@@ -182,7 +183,7 @@ class _FindingSplitter:
         self._piece.finding.notes.append(note)
 
     def _most(self, refs: Sequence[str], own: int) -> list[str]:
-        """Return the first of some references that have room in a chunk beside one object more."""
+        """Return the first of some references that fit in a chunk with one more object."""
         needed: set[str] = set()
         size = own
         taken: list[str] = []
@@ -196,7 +197,7 @@ class _FindingSplitter:
         return taken
 
     def _add(self, stix_ids: Iterable[str], more: int, size: int) -> bool:
-        """Add objects and what they refer to, in a new piece where the last has no room."""
+        """Add objects and what they refer to, in a new piece if the last has no room."""
         needed = dict.fromkeys(each for stix_id in stix_ids for each in self._closure(stix_id))
         fresh = [each for each in needed if each not in self._piece.finding.objects]
         if not self._piece.takes(len(fresh) + more, self._weight(fresh) + size, self._room):
@@ -212,7 +213,7 @@ class _FindingSplitter:
         return True
 
     def _closure(self, stix_id: str) -> list[str]:
-        """Return the ids of an object and of all that it refers to, which come first."""
+        """Return the ids of an object and everything it refers to, which comes first."""
         referred = [each for ref in self._refs[stix_id] for each in self._closure(ref)]
         return [*referred, stix_id]
 

@@ -12,7 +12,7 @@ Repeats = Literal["refer", "skip", "all"]
 MIB = 1024 * 1024
 
 NEEDED: Final = "needed"
-"""In the place of a relationship type: those of every type that nothing else of a row says."""
+"""Instead of a relationship type: those of every type that nothing else in a row expresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,36 +22,37 @@ class Options:
     marking: str = "TLP:CLEAR"
     create_incident: bool = False
     case_min_severity: str = "medium"
-    """Of the worst finding of a report of which a Case is made."""
+    """Severity that the worst finding of a report needs for a Case."""
     incident_severity: str = "low"
     """Floor of the Case's severity."""
     incident_priority: str = "P4"
     """``P1`` to ``P4``, or ``auto``: derived from the Case's severity."""
     min_severity: str = "info"
     max_findings: int = 0
-    """Findings taken of one report; 0 takes all."""
+    """Maximum number of findings of one report; 0 for all."""
     notes: NotesMode = "auto"
     observed_data: bool = True
     network_traffic: bool = True
     ssh_keys: bool = True
-    """No setting: off where the platform's importer does not know them."""
+    """Not a setting: off if the platform's importer does not know them."""
     relationships: frozenset[str] | None = frozenset({NEEDED})
-    """Relationship types to make in full, and perhaps ``NEEDED``; ``None`` makes all in full."""
+    """Relationship types to create in full, and possibly ``NEEDED``; ``None`` creates all."""
     create_indicators: bool = False
     labels: tuple[str, ...] = ()
     """Labels added to those that every object of a report gets."""
     report_max_refs: int = 5_000
     artifact_max_size: int = 100 * MIB
-    """Bytes; a larger original file is described in the Report, not carried."""
+    """Bytes; a larger original file is described in the Report, not attached."""
     link_download: bool = False
     download_url: str = ""
-    """Needed with ``link_download`` only."""
+    """Only needed with ``link_download``."""
     repeats: Repeats = "refer"
-    """What becomes of a row whose finding recurs, where that is known: its objects are referred to,
-    left out, or sent again."""
+    """What happens to a row whose finding recurs, if that is known: its objects are referred to,
+    left out, or sent again.
+    """
     chunk_objects: int = 1_000
     chunk_bytes: int = 4 * MIB
 
     def relates(self, relationship_type: str) -> bool:
-        """Tell whether relationships of this type are wanted in full, said otherwise or not."""
+        """Tell whether all relationships of this type are wanted, even if expressed otherwise."""
         return self.relationships is None or relationship_type in self.relationships

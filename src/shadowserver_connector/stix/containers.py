@@ -1,8 +1,8 @@
-"""Report, case, note and observed-data, which hold the observables of a report together.
+"""Report, case, note and observed-data, which contain the objects of a report.
 
 They are Shadowserver's own statements, all with the same confidence: OpenCTI adds no references to
-a container that it holds with a higher one. All times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they go into
-the ids.
+a container that it stores with a higher one. All times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they are
+part of the ids.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def note(
     own = {
         "abstract": abstract,
         "content": content,
-        # Of OpenCTI's vocabulary: neither analysed nor assessed by whoever imports it.
+        # From OpenCTI's vocabulary: neither analysed nor assessed by the importer.
         "note_types": ["external"],
         "object_refs": _not_empty("note", object_refs),
     }
@@ -156,7 +156,7 @@ def _container(
         "spec_version": SPEC_VERSION,
         "id": stix_id,
         "created_by_ref": origin.author,
-        # Fixed by the report: a Note or Case without a time of its own would be new at every run.
+        # Fixed by the report: a Note or Case without a time of its own would be new in every run.
         "created": created,
         "modified": created,
         **own,

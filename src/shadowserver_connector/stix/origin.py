@@ -1,4 +1,4 @@
-"""Who says so, and who may read it: what the objects of a run have in common."""
+"""The source, and who may read it: what the objects of a run have in common."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ StixObject: TypeAlias = dict[str, Any]
 SPEC_VERSION: Final = "2.1"
 
 UNDATED: Final = "1970-01-01T00:00:00.000Z"
-"""`created` and `modified` of objects that stand for something outside of any report.
+"""`created` and `modified` of objects that exist outside any report.
 
-STIX wants both times, and the same id with another time is another version. A country, a CVE or
+STIX requires both times, and the same id with another time is another version. A country, a CVE or
 the author is the same object in every report, so its times are fixed. Nobody knows when they came
-to be: OpenCTI takes the beginning of Unix time for no date and shows a dash. The form is the one
-that every date of ours has.
+into being: OpenCTI treats the beginning of Unix time as no date and shows a dash. The form is that
+of all our dates.
 """
 
 REPORTED_CONFIDENCE: Final = 75
@@ -39,7 +39,7 @@ one, and 100 where they give none. It must not change from one run to the next.
 
 
 class Origin(NamedTuple):
-    """Who says so, and who may read it."""
+    """The source, and who may read it."""
 
     author: str
     """Id of the identity that creates the objects."""

@@ -138,7 +138,7 @@ _OPENCTI_TYPES: Final = MappingProxyType(
     }
 )
 _BEST_HASHES: Final = ("SHA-256", "SHA-512", "SHA-1", "MD5")
-"""What a file is looked for by, the most usual of the certain ones first."""
+"""The hash by which a file is searched for, the most common of the reliable ones first."""
 
 
 def indicator(

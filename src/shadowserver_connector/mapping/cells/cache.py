@@ -1,7 +1,7 @@
-"""What a conversion remembers of the cells that it met: bounded in bytes, over all columns.
+"""What a conversion caches about cells: bounded in bytes, over all columns.
 
-Most cells come again, so what they became is kept. How many a file has, how long they are and how
-many columns there are is up to whoever wrote it; what is kept is not.
+Most cells repeat, so their results are kept. Whoever wrote a file determines how many cells it has,
+how long they are and how many columns there are, but not how much is kept.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 BYTES: Final = 32 * 1024 * 1024
-"""Bytes that all that is kept of one report takes, about, and at most."""
+"""Maximum number of bytes, approximately, that everything kept for one report takes."""
 
 WIDEST: Final = 4
-"""Bytes that a character takes, at most. What is kept is short, so nobody looks whether it does."""
+"""Maximum number of bytes of a character. Kept texts are short, so nobody checks."""
 
 _LARGEST: Final = 64 * 1024
-# Bytes set aside at a time: at first, and at most, which is less than a large entry takes.
+# Bytes reserved at a time: at first, and at most, which is less than a large entry takes.
 _AHEAD: Final = 2 * 1024
 _MOST_AHEAD: Final = 32 * 1024
 # Of an entry: its place in a dict, the heads of its key and its value.
@@ -23,12 +23,12 @@ _ENTRY_BYTES: Final = 200
 
 
 class BoundedCache:
-    """What is kept of one column, section or kind; `CacheBudget.new_cache` makes one."""
+    """What is kept for one column, section or kind; `CacheBudget.new_cache` creates one."""
 
     __slots__ = ("_budget", "_left", "_most", "_taken", "known")
 
     known: dict[Any, Any]
-    """To be looked up in; always the same dict."""
+    """For look-ups; always the same dict."""
 
     def __init__(self, cache_budget: CacheBudget, most: int) -> None:
         self.known = {}
@@ -42,8 +42,8 @@ class BoundedCache:
     def keep(self, key: Any, value: Any, size: int) -> None:
         """Keep a value of ``size`` bytes, its key included, unless it is large.
 
-        Where there are too many, the others are forgotten; where these and those of all others
-        take too much, all are.
+        If there are too many, the others are forgotten; if all caches together take too much, all
+        are cleared.
         """
         left = self._left - size - _ENTRY_BYTES
         if left < 0:
@@ -54,9 +54,9 @@ class BoundedCache:
         self.known[key] = value
 
     def _made_room(self, size: int) -> int:
-        """Set bytes aside for an entry and for some after it.
+        """Reserve bytes for an entry and for some after it.
 
-        Returns how many are left beside the entry; a negative number for one that is large.
+        Returns how many are left after the entry; a negative number for a large one.
         """
         if size > _LARGEST:
             return -1
@@ -79,7 +79,7 @@ class BoundedCache:
 
 
 class CacheBudget:
-    """What is kept of one report."""
+    """Everything that is kept for one report."""
 
     __slots__ = ("_all", "most", "size")
 
@@ -93,7 +93,7 @@ class CacheBudget:
         self._all: list[BoundedCache] = []
 
     def new_cache(self, most: int) -> BoundedCache:
-        """Return what keeps up to ``most`` values, or some more where they are small."""
+        """Return a cache for up to ``most`` values, or some more if they are small."""
         kept = BoundedCache(self, most)
         self._all.append(kept)
         return kept

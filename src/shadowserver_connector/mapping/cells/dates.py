@@ -13,7 +13,7 @@ _OPENSSL: Final = re.compile(
 )
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _FIRST: Final = "2004"
-"""The year that Shadowserver was founded in; before it lie the zeros of clocks."""
+"""The year in which Shadowserver was founded; earlier times are zeros of clocks."""
 _YEARS_LATER: Final = 10
 """Years after that of a report up to which its rows may lie.
 
@@ -54,8 +54,8 @@ def parse_time(text: str) -> str:
 def parse_seen(text: str, end: str) -> str:
     """Return the time at which something was seen, as `parse_time` does; see `end_of_report`.
 
-    Old times are taken, since special reports tell of what happened months or years ago, but not
-    those from before Shadowserver existed.
+    Old times are accepted, because special reports are about what happened months or years ago, but
+    not times from before Shadowserver existed.
     """
     time = parse_time(text)
     if time >= end:
@@ -66,7 +66,7 @@ def parse_seen(text: str, end: str) -> str:
 
 
 def days_after(day: str, days: int) -> str:
-    """Return the time so many days after another; both are written as `parse_time` does."""
+    """Return the time this many days after another; both are written as `parse_time` does."""
     try:
         later = datetime.fromisoformat(day.removesuffix("Z")) + timedelta(days=days)
     except OverflowError:
@@ -75,9 +75,9 @@ def days_after(day: str, days: int) -> str:
 
 
 def end_of_report(day: str) -> str:
-    """Return the year from which on nothing was seen of what a report of a day tells.
+    """Return the year from which on nothing in a report of a day can have been seen.
 
-    Both are written as `parse_time` does, with which they can be compared as texts.
+    Both are written as `parse_time` does, and can be compared as texts.
     """
     return str(min(int(day[:4]) + _YEARS_LATER + 1, 9999))
 

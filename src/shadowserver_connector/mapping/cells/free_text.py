@@ -1,4 +1,4 @@
-"""Free text, truth values, counts; empty cells; characters that nobody sees."""
+"""Free text, truth values, counts; empty cells; invisible characters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLANKS: Final = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line as it is seen: without invisible characters and outer space.
+    """Return a text on one line, without invisible characters and outer space.
 
     Control characters and line breaks become a space, format characters and lone surrogates
     nothing. A joiner stays only between letters of scripts that need it.
@@ -46,7 +46,7 @@ def is_null(text: str) -> bool:
 
 
 def is_null_number(text: str) -> bool:
-    """Tell whether a cell of an ASN or NAICS column says that there is no value: also by 0."""
+    """Tell whether a cell of an ASN or NAICS column says that there is no value; 0 does too."""
     stripped = text.strip()
     return stripped == "0" or stripped.lower() in _NULLS
 
@@ -80,7 +80,7 @@ _COMMIT_HAS: Final = re.compile(
 def parse_version(text: str) -> str:
     """Return the version of a product or certificate on one line; one character is enough.
 
-    A commit behind it is left out, ``2.7.3, rbaa91f7c...``: each build would be a product.
+    A commit after it is left out, ``2.7.3, rbaa91f7c...``: otherwise each build would be a product.
     """
     line = _single_line(text, MAX_NAME, shortest=1)
     build = _BUILD.fullmatch(line)
@@ -95,7 +95,7 @@ def parse_directory_text(text: str) -> str:
 def _single_line(text: str, longest: int, shortest: int = 2) -> str:
     # OpenCTI refuses names of one character.
     line = one_line(text)
-    # A name of invisible characters only would be an object without a name.
+    # A name of only invisible characters would be an object without a name.
     if len(line) < shortest or not any(map(str.isprintable, line)):
         raise ValueError(f"less than {shortest} characters")
     if len(line) > longest:

@@ -85,8 +85,9 @@ def _ascii(text: str) -> str:
 
 
 MAX_HOSTS: Final = 20
-"""Hosts of one cell. A malware's configuration has a few; a client may write any number of names
-into a header that it sends, and each would be an object in OpenCTI."""
+"""Maximum number of hosts from one cell. A malware's configuration has a few; a client may write
+any number of names into a header that it sends, and each would be an object in OpenCTI.
+"""
 
 _BRACKETED: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?")
 _WITH_PORT: Final = re.compile(r"([^:]+):\d{1,5}")
@@ -96,11 +97,11 @@ _BETWEEN: Final = re.compile(r"[,;|\s]+")
 
 
 def parse_hosts(text: str) -> tuple[HostName | Address, ...]:
-    """Return the hosts of a cell, which mostly has one, each once.
+    """Return the hosts in a cell, which usually has one, each once.
 
-    Several stand with commas, semicolons, bars or spaces between them. Malware configurations have
-    the path behind each of their controllers, ``c2.example.net,/jquery.js``. Raises
-    ``TooManyError`` for more than ``MAX_HOSTS``.
+    Several are separated by commas, semicolons, bars or spaces. Malware configurations have a path
+    after each of their controllers, ``c2.example.net,/jquery.js``. Raises ``TooManyError`` for more
+    than ``MAX_HOSTS``.
     """
     try:
         return (parse_host(text),)
@@ -118,10 +119,10 @@ def parse_hosts(text: str) -> tuple[HostName | Address, ...]:
 
 
 def parse_host(text: str) -> HostName | Address:
-    """Return the host of an HTTP ``Host`` header or a host cell; a port behind it is dropped.
+    """Return the host of an HTTP ``Host`` header or a host cell, without a port.
 
-    Of a URL, as which web sites are given too, it is the host. One that was made harmless to click
-    at, ``example[.]com`` or ``hxxp://example.com``, is meant like any other.
+    Web sites are also given as URLs; the result is their host. Defanged values, ``example[.]com``
+    or ``hxxp://example.com``, are read like any other.
     """
     text = text.replace("[.]", ".").replace("[:]//", "://")
     if "://" in text:
@@ -138,7 +139,7 @@ def parse_host(text: str) -> HostName | Address:
         return parse_ip(host)
     name = parse_name(host)
     if "." not in name.value:
-        # Nobody asks the Internet for `default` or `wpad`: it is another host in every network.
+        # Nobody looks up `default` or `wpad` on the Internet: it is another host in every network.
         raise ValueError("a host name without a domain")
     return name
 
@@ -149,9 +150,9 @@ _LOCAL_PART: Final = re.compile(r"[a-z0-9._+-]{1,64}")
 
 
 def parse_email(text: str) -> str:
-    """Return an e-mail address in lower case, as OpenCTI keeps it.
+    """Return an e-mail address in lower case, as OpenCTI stores it.
 
-    The name before it, as in a mail's header, is left out: ``"Bob" <bob@example.net>``.
+    A name before it, as in a mail's header, is left out: ``"Bob" <bob@example.net>``.
     """
     named = _NAMED.fullmatch(text)
     if named is not None:

@@ -8,7 +8,9 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 MAX_PRODUCTS: Final = 5
-"""Products taken of one text; a server that loads more modules names the important ones first."""
+"""Maximum number of products from one text; servers with more modules name the important ones
+first.
+"""
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _WITH_VERSION: Final = re.compile(
@@ -22,14 +24,14 @@ _RELEASE: Final = re.compile(r"[vV]?(?P<number>[0-9]{1,9}(?:\.[0-9]{1,9}){1,4})"
 
 
 class Product(NamedTuple):
-    """A product and, where it is told, its version."""
+    """A product and its version, if given."""
 
     name: str
     version: str | None
 
 
 def split_products(text: str) -> tuple[Product, ...]:
-    """Return the products that a text names; the text as one product where it is anything else."""
+    """Return the products in a text; a text of any other form is one product."""
     dated = _DATED.fullmatch(text)
     if dated is not None:  # OpenSSL 1.0.1f 6 Jan 2014
         return (Product(dated["name"], dated["version"]),)
@@ -42,10 +44,10 @@ def split_products(text: str) -> tuple[Product, ...]:
 
 
 def cpe_of(name: str, version: str | None) -> str | None:
-    """Return the CPE 2.3 name of a product under its own release number; ``None`` if not known.
+    """Return the CPE 2.3 name of a product with its own release number; ``None`` if unknown.
 
-    Vendor and product are those of NVD's dictionary. A version of anything but numbers and dots is
-    mostly a distribution's: it names a package of theirs, not the release of that number.
+    Vendor and product are those of NVD's dictionary. A version with anything but numbers and dots
+    is usually that of a distribution's package, not the release of that number.
     """
     release = _RELEASE.fullmatch(version or "")
     known = _names().get(name.lower())

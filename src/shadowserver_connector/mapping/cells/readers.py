@@ -55,7 +55,7 @@ from shadowserver_connector.mapping.cells.urls import (
 )
 
 Parser = Callable[[str], Any]
-"""Takes a cell without outer space that is not null; raises ``ValueError`` with a short reason."""
+"""Takes a cell without outer space that is not empty; raises ``ValueError`` with a short reason."""
 
 PARSERS: Final[Mapping[str, Parser]] = {
     "time": parse_time,
@@ -117,13 +117,13 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "software.cpe": parse_cpe,
     "count": parse_count,
 }
-"""Role -> parser. Roles that are missing here are read as text, and only by Notes."""
+"""Role -> parser. Roles that are missing here are read as text, and only shown in Notes."""
 
 TIME_ROLES: Final = frozenset(["time", "first_seen", "last_seen"])
-"""Roles of which a cell tells when something was seen."""
+"""Roles whose cells say when something was seen."""
 
 _NUMBERS_FROM_ONE: Final = frozenset(["asn", "naics", "sic", "sector"])
-"""Roles of which 0 says that there is nothing, as in files whose sectors are missing."""
+"""Roles for which 0 means no value, as in files without sectors."""
 
 _NOTHING: Final[Mapping[str, frozenset[str]]] = {
     # Codes that stand for "unknown" or for a region.
@@ -131,7 +131,7 @@ _NOTHING: Final[Mapping[str, frozenset[str]]] = {
     # The sender of a message that nobody is to answer (RFC 5321, 4.5.5).
     "email": frozenset(["<>"]),
 }
-"""Role -> what says in such a column that there is no value, in capitals."""
+"""Role -> values in such a column that mean no value, in capitals."""
 
 
 def is_empty(role: str, cell: str) -> bool:
@@ -145,7 +145,7 @@ _REMEMBERED: Final = 1_024
 _SHORT: Final = 1_000
 
 BadCells = tuple[tuple[str, str, int], ...]
-"""(Column, why, how often): what could not be read of cells, or was left out."""
+"""(Column, reason, count): cells that could not be read, or values that were left out."""
 
 
 class Reading:
@@ -156,7 +156,7 @@ class Reading:
     value: Any
     """As the role's parser returns it; ``None`` for an empty or a bad cell."""
     bad: str
-    """Why the cell is bad, or what of it is left out; empty for a good or an empty one."""
+    """Why the cell is bad, or what was left out of it; empty for a good or an empty cell."""
     times: int
     """How many values are left out; 1 for a bad cell."""
 
@@ -186,7 +186,7 @@ class ColumnReader:
         if reading is None:
             reading = self._parsed(cell)
             if len(cell) <= _SHORT:
-                # What is read of a cell is no more than what stands in it.
+                # What is read from a cell is no more than what is in it.
                 self._cache.keep(cell, reading, 2 * WIDEST * len(cell))
         return reading
 

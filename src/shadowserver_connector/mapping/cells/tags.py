@@ -12,7 +12,7 @@ MAX_LENGTH: Final = 128
 """OpenCTI cannot filter by labels of more than 512 characters; no tag is half as long as this."""
 
 MAX_NUMBER: Final = 50
-"""Each new label is a read and a write for OpenCTI: a cell full of rubbish must not make many."""
+"""Each new label is a read and a write for OpenCTI: a cell full of rubbish must not create many."""
 
 _SEPARATORS: Final = re.compile(r"[;,]")
 _LONGEST: Final = 4_096
@@ -25,10 +25,10 @@ _CVE: Final = re.compile(
 
 
 def split_tags(text: str) -> tuple[str, ...]:
-    """Return the labels in a cell, separated by `;` or `,`, each once, in their order.
+    """Return the labels in a cell, separated by `;` or `,`, each once, in order.
 
-    What is null or too long is left out, and so is what comes after `MAX_NUMBER` labels. A CVE id
-    is none: it becomes a Vulnerability.
+    Empty and overlong tags are left out, and everything after `MAX_NUMBER` labels. A CVE id is not
+    a label: it becomes a Vulnerability.
     """
     labels: dict[str, None] = {}
     for part in _SEPARATORS.split(text):
@@ -45,7 +45,7 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 
 def tags_left_out(text: str) -> int:
-    """Return how many tags of a cell do not become labels since there are too many."""
+    """Return how many tags of a cell do not become labels because there are too many."""
     if text.count(";") + text.count(",") < MAX_NUMBER:
         return 0
     tags = {part.strip().lower() for part in _SEPARATORS.split(text)}
@@ -53,13 +53,13 @@ def tags_left_out(text: str) -> int:
 
 
 def parse_label(text: str) -> str:
-    """Return a label in lower case, its words joined by hyphens, without unseen characters.
+    """Return a label in lower case, its words joined by hyphens, without invisible characters.
 
     Shadowserver writes ``compromised-website`` as a tag and ``compromised_website`` as a type.
     """
     if len(text) > _LONGEST:
         raise ValueError(f"a label of more than {MAX_LENGTH} characters")
-    # Lower-casing comes first: it can bring forth characters of its own.
+    # Lower-casing comes first: it can introduce characters of its own.
     label = _BETWEEN_WORDS.sub("-", one_line(text.lower()))
     if is_null(label):
         raise ValueError("an empty label")
@@ -103,11 +103,11 @@ def find_attack_ids(text: str) -> tuple[str, ...]:
 
 
 MAX_IDS: Final = 50
-"""CVE ids, or ATT&CK ids, of one cell; a report names a dozen at most."""
+"""Maximum number of CVE or ATT&CK ids from one cell; a report names a dozen at most."""
 
 
 class TooManyError(ValueError):
-    """A cell has more values than are taken of one; the first of them are."""
+    """A cell has more values than are used from one; it carries the first of them."""
 
     def __init__(self, what: str, values: tuple[Any, ...], left_out: int) -> None:
         super().__init__(f"{what} beyond the maximum for one cell, left out")

@@ -1,4 +1,4 @@
-"""URLs, whole or put together from their parts, and protocols of network traffic."""
+"""URLs, whole or assembled from their parts, and protocols of network traffic."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ _IN_PLACE_OF_TRANSPORT: Final = frozenset(
         *("tftp", "vnc"),
     }
 )
-"""What files of earlier years have where a transport is expected: what a honeypot was asked in."""
+"""What files of earlier years have instead of a transport: what a honeypot was asked in."""
 
 
 def parse_protocol(text: str) -> str:
-    """Return one of `TRANSPORTS`, or an application protocol that is written in its place."""
+    """Return one of `TRANSPORTS`, or an application protocol written in its place."""
     protocol = text.lower()
     if protocol in _IN_PLACE_OF_TRANSPORT:
         return parse_application(protocol)
@@ -82,10 +82,10 @@ def parse_scheme(text: str) -> str:
 
 
 def web_protocol(told: str, application: str, port: int | None) -> str:
-    """Return what is spoken: one of `WEB`, or another protocol that was told.
+    """Return what is spoken: one of `WEB`, or another protocol that was given.
 
     ``told`` is what the row says, ``application`` what its report type is about; either may be
-    empty. Of a report about HTTP the port tells whether it is HTTP over TLS.
+    empty. For a report about HTTP the port decides whether it is HTTP over TLS.
     """
     if told or application != "http":
         return told or application
@@ -123,7 +123,7 @@ _FILE_NAME: Final = re.compile(
 )
 # What a URL cannot hold as it is (RFC 3986, as STIX 2.1 demands): an attacker's `{`, `|`, `<`.
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._~:/?@!$&'()*+,;=%-]|%(?![0-9A-Fa-f]{2})")
-# How people write URLs that nobody shall follow by mistake.
+# How people defang URLs, so that nobody follows them by mistake.
 _DEFANGED: Final = re.compile(r"(?i)(hxxps?|https?|ftp)(?:://|\[:\]//)")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
 
@@ -131,9 +131,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ftp": 21}
 def parse_url(text: str) -> str:
     """Return an absolute URL with scheme and host in lower case.
 
-    The rest stays as it is, but for characters that no URL has, which are percent-encoded, and a
-    password, which is left out. One that was made harmless to click at, such as
-    ``hxxp://example[.]com/``, is meant like any other.
+    The rest is unchanged, except that characters not allowed in URLs are percent-encoded, and a
+    password is removed. Defanged URLs, such as ``hxxp://example[.]com/``, are read like any other.
     """
     if len(text) > MAX_LENGTH:
         raise ValueError(f"a URL of more than {MAX_LENGTH} characters")
@@ -191,7 +190,7 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
 
 
 def _starts_with_host(text: str) -> bool:
-    """Tell whether a text is a host, perhaps with a path, and neither a word nor a file's name."""
+    """Tell whether a text is a host, possibly with a path, and neither a word nor a file's name."""
     place, slash, _ = text.partition("/")
     return "." in place and (bool(slash) or _FILE_NAME.search(place) is None)
 

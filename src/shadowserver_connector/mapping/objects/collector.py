@@ -1,4 +1,4 @@
-"""What some cells of a row become, made once for each different combination of cells."""
+"""What some cells of a row become, created once for each distinct combination of cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shadowserver_connector.stix.origin import StixObject
 class CellObjects:
     """STIX objects of some cells, and what the row does with them; a part equals only itself.
 
-    No id stands twice in one of its tuples.
+    No id occurs twice in one of its tuples.
     """
 
     __slots__ = (
@@ -36,7 +36,7 @@ class CellObjects:
     )
 
     def __init__(self, objects: Mapping[str, SerialisedObject], size: int) -> None:
-        """``size`` is about how many bytes it takes. Whoever makes it sets what else there is."""
+        """``size`` is about how many bytes it takes. Its maker sets everything else."""
         self.objects = objects
         self.size = size
         self.observables: tuple[str, ...] = ()
@@ -44,17 +44,17 @@ class CellObjects:
         self.noted: tuple[str, ...] = ()
         """The row's Note is attached to these."""
         self.tagged: tuple[str, ...] = ()
-        """What lasts of the row's labels is put on these."""
+        """The lasting labels of the row are put on these."""
         self.labelled: tuple[str, ...] = ()
-        """The report's labels are put on these: the row's are about somebody else."""
+        """The report's labels are put on these: the row's labels are about somebody else."""
         self.indicators: tuple[str, ...] = ()
-        """The row's labels, all of them, are put on these."""
+        """All labels of the row are put on these."""
         self.ends: tuple[tuple[str, str], ...] = ()
         """(End, id): ends of relationships with objects of other parts."""
         self.scored = False
         """Whether an object has a score."""
         self.bad: BadCells = ()
-        """Cells that no object could be made of, and values that were left out."""
+        """Cells of which no object could be made, and values that were left out."""
         self.addresses: tuple[tuple[str, str, str], ...] = ()
         """(Party, id, value): the addresses of the row's parties."""
 
@@ -64,7 +64,7 @@ NO_OBJECTS: Final = CellObjects({}, 0)
 # Of a part, and of an object beside its JSON: id, places in dicts and tuples.
 _OVERHEAD_BYTES: Final = 600
 OBJECT_BYTES: Final = 400
-"""The least that an object adds to the size of its part."""
+"""The minimum that an object adds to the size of its part."""
 
 
 class ObjectCollector:
@@ -76,7 +76,7 @@ class ObjectCollector:
         self._sources = layout.sources
         self._cells = cells
         self._objects: dict[str, SerialisedObject] = {}
-        # Dicts for their order: a cell may hold many values.
+        # Dicts for their order: a cell may contain many values.
         self._observables: dict[str, None] = {}
         self._noted: dict[str, None] = {}
         self._tagged: dict[str, None] = {}
@@ -87,7 +87,7 @@ class ObjectCollector:
         self._addresses: tuple[tuple[str, str, str], ...] = ()
 
     def values(self, *roles: str) -> list[Any]:
-        """Return the parsed cells of the given roles; a bad cell is noted and left out."""
+        """Return the parsed cells of the given roles; a bad cell is recorded and left out."""
         found = []
         for role in roles:
             if role in self._sources:
@@ -104,16 +104,16 @@ class ObjectCollector:
         return reading.value
 
     def leave_out(self, role: str, error: TooManyError) -> None:
-        """Note what is left out of the first cell of the role."""
+        """Record what is left out of the first cell of the role."""
         _, reader = self._sources[role][0]
         self._bad.append((reader.name, str(error), error.left_out))
 
     def check(self) -> None:
-        """Note the bad ones among all cells, where no object is made that would read them."""
+        """Record the bad cells among all cells, if no object is made that would read them."""
         self.values(*self._sources)
 
     def reads(self, *roles: str) -> bool:
-        """Tell whether there is a column of one of the roles, whatever its cell holds."""
+        """Tell whether there is a column with one of the roles, whatever its cell contains."""
         return any(role in self._sources for role in roles)
 
     def value(self, *roles: str) -> Any:
@@ -128,7 +128,9 @@ class ObjectCollector:
         return first
 
     def text(self, role: str) -> str:
-        """Return the first cell of the role as it is, without outer space; empty where null."""
+        """Return the first cell of the role as it is, without outer space; empty if it says
+        nothing.
+        """
         for at, _ in self._sources.get(role, ()):
             cell = self._cells[at]
             if not is_empty(role, cell):
@@ -158,7 +160,7 @@ class ObjectCollector:
         noted: bool = False,
         tagged: bool = False,
     ) -> str:
-        """Add an object that is made already; return its id."""
+        """Add an existing object; return its id."""
         stix_id = made.id
         if stix_id not in self._objects:
             self._objects[stix_id] = made
@@ -173,7 +175,7 @@ class ObjectCollector:
         return stix_id
 
     def relate(self, source: str, relationship_type: str, target: str) -> None:
-        """Relate two objects of this part, where such relationships are wanted."""
+        """Relate two objects of this part, if such relationships are wanted."""
         context = self.context
         if source != target and context.links.makes(
             relationship_type, type_of(source), type_of(target), self.layout.end
@@ -215,7 +217,7 @@ class ObjectCollector:
 
 
 def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> None:
-    """Make the Indicator of an observable, where it may be one and Indicators are wanted.
+    """Create the Indicator of an observable, if it may be one and Indicators are wanted.
 
     ``kind`` is one of the catalogue's ``INDICATED``.
     """

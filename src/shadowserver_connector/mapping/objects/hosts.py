@@ -12,7 +12,7 @@ from shadowserver_connector.stix.origin import StixObject
 
 
 def build_host(collector: ObjectCollector) -> None:
-    """Make the observables of one party and relate them to each other."""
+    """Create the observables of one party and relate them to each other."""
     own = collector.value("ip")
     other = collector.value("network", "public_address")
     value = other if own is None else own
@@ -21,7 +21,7 @@ def build_host(collector: ObjectCollector) -> None:
     if value is None and not layout.is_name and not collector.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
     ip = _build_address(collector, value) if value is not None else ""
-    # A network resolves nothing: what stands beside it is a name that it has to do with.
+    # A network resolves nothing: a name next to it is only associated with it.
     host = "" if value is None or "/" in value.value else ip
     named = collector.values("hostname")
     if collector.context.links.leaves("resolves-to", "domain-name", "ipv4-addr", layout.end):
@@ -31,7 +31,7 @@ def build_host(collector: ObjectCollector) -> None:
         # An address here is a request that was sent to it, and it has its own column.
         if isinstance(name, HostName):
             _build_domain(collector, name, host)
-    # A network, or an address in a column that only may hold one, is no end of a connection.
+    # A network, or an address in a column for networks, is not an end of a connection.
     if own is not None:
         collector.locate(ip, own.value)
     if ip:
@@ -61,7 +61,7 @@ def _build_name(
 ) -> str:
     layout = collector.layout
     made = collector.context.encode.name(name, score)
-    # Where a report is not about addresses, it is about a name, an account or the like.
+    # If a report is not about addresses, it is about a name, an account or the like.
     noted = layout.notes or (layout.own_page and not collector.context.report_type.primary)
     name_id = collector.add(made, seen=True, noted=noted, tagged=layout.own_page)
     if ip:
@@ -72,7 +72,7 @@ def _build_name(
 
 
 def _build_domain(collector: ObjectCollector, name: HostName, ip: str) -> None:
-    """Make a name that was asked for, unlike one that an address has in reverse DNS."""
+    """Create a name that was requested, as opposed to one that an address has in reverse DNS."""
     layout = collector.layout
     name_id = _build_name(collector, name, ip, layout.meaning.score)
     if name.type != "domain-name":
@@ -101,15 +101,15 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
         system = collector.add(context.encode.autonomous_system(number), seen=True)
         collector.relate(ip, "belongs-to", system)
     country = collector.value("country")
-    # Observed-Data holds no countries: one that nothing is related to would be tied to nothing.
+    # Observed-Data contains no countries: without a relationship one would be linked to nothing.
     if country is not None and links.makes("located-at", address_type, "location", end):
         collector.relate(ip, "located-at", collector.add(context.encode.country(country)))
 
 
 def build_accounts(collector: ObjectCollector) -> None:
-    """Make the e-mail addresses and accounts that a row is about."""
+    """Create the e-mail addresses and accounts that a row is about."""
     origin = collector.context.origin
-    # Beside an address they are a sender's, or the name of an account that thousands have.
+    # Next to an address they are a sender's, or the name of an account that thousands have.
     noted = not collector.context.report_type.primary
     for value in collector.values("email"):
         email = collector.observable(observables.email_addr(origin, value), noted=noted)

@@ -1,4 +1,4 @@
-"""Which relationships a report makes: those asked for, those that nothing else of a row says."""
+"""Which relationships a report creates: those configured, and those that nothing else expresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def type_of(stix_id: str) -> str:
 
 
 class Links:
-    """Tells of a relationship, by its type and the STIX types of its ends, whether it is made."""
+    """Tells whether a relationship is created, by its type and the STIX types of its ends."""
 
     def __init__(self, kinds: Sequence[LinkKind], options: Options, *, joined: bool) -> None:
         """Take the catalogue's kinds; ``joined``: whether the report's traffic has both ends."""
@@ -44,7 +44,7 @@ class Links:
         return made
 
     def leaves(self, relationship: str, source: str, target: str, end: str = "") -> bool:
-        """Tell whether what hangs on such a relationship is made, with it or without it."""
+        """Tell whether the object at the other end is created, related or not."""
         link = (relationship, source, target, end)
         left = self._left.get(link)
         if left is None:

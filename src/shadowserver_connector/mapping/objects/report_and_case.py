@@ -24,18 +24,19 @@ CASE_SEVERITIES = ("low", "medium", "high", "critical")
 
 
 TITLE_ROOM = 20
-"""Characters of a title; behind a longer one the lists of OpenCTI, which cut names at some 45,
-would not show whose report it is, and of which day. A type with a longer title has its short name.
+"""Maximum length of a title. OpenCTI's lists cut names after about 45 characters; with a longer
+title they would not show whose report it is, and of which day. A type with a longer title uses its
+short name.
 """
 
 
 def report_name(info: ReportInfo, report_type: ReportType) -> str:
-    """Return the name of a Report, which no other file's has: its type, whose it is, its day."""
+    """Return the name of a Report, unique to its file: its type, whose it is, its day."""
     return _name(info, report_type, f"{info.day}")
 
 
 def case_name(info: ReportInfo, report_type: ReportType) -> str:
-    """Return the name of a Case: unlike that of the Report which it is about."""
+    """Return the name of a Case: unlike that of the Report it is about."""
     return _name(info, report_type, f"case of {info.day}")
 
 
@@ -48,14 +49,14 @@ def _name(info: ReportInfo, report_type: ReportType, day: str) -> str:
         what = title if len(title) <= TITLE_ROOM else report_type.short
     if stem == f"{info.day}-{info.type}":
         return f"{what}, {day}"
-    # Of a name in another form, such as one that people chose, all may be what differs.
+    # In a name of another form, such as one that people chose, any part may be what differs.
     return f"{what}: {stem.removeprefix(f'{info.day}-{info.type}-')}, {day}"
 
 
 def published(info: ReportInfo) -> str:
-    """Return the time of a Report: noon of the day covered, in UTC.
+    """Return the time of a Report: noon UTC of the day covered.
 
-    That is the same day almost wherever it is read; its start is the day before in the Americas.
+    That is the same day almost everywhere; midnight would be the day before in the Americas.
     """
     return f"{info.day}T12:00:00.000Z"
 
@@ -91,11 +92,11 @@ class ReportContainers:
     tags: Labels = ()
     """The most frequent ones of its rows: what belongs to a day is the Report's."""
     link: str | None = None
-    """Download link, only where the subscriber asked for it."""
+    """Download link, only if the subscriber asked for it."""
 
     @property
     def has_case(self) -> bool:
-        """Whether a Case is wanted of a report whose worst finding is as severe as this."""
+        """Whether a report whose worst finding is this severe gets a Case."""
         wanted = self.options.case_min_severity
         return self.options.create_incident and RANK[self.severity] >= RANK[wanted]
 
@@ -105,7 +106,7 @@ class ReportContainers:
         return tuple(sorted((*self.labels, f"severity:{self.severity}")))
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
-        """Return the part with these references; one without any refers to the author."""
+        """Return the part with these references; a part without any refers to the author."""
         stix = containers.report(
             self.origin,
             name=self._part_name(part),

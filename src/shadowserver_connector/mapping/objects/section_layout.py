@@ -1,4 +1,4 @@
-"""What the cells of a section are, the same for every row: nothing here is decided per row."""
+"""What the cells of a section are, the same for every row: nothing here depends on the row."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Context:
     links: Links
     encode: Encoders
     cache_budget: CacheBudget
-    """What is kept of the cells that were met."""
+    """What is cached about cells."""
 
     @property
     def end(self) -> str:
-        """Time from which on no row can have been seen; texts of times are compared with it."""
+        """Time from which on no row can have been seen; times are compared with it as texts."""
         return end_of_report(self.day)
 
     def meaning(self, party: str) -> Meaning:
@@ -62,7 +62,7 @@ class Context:
     def described(self, party: str) -> bool:
         """Tell whether a row's tags and malware are about a party.
 
-        They are about the one who acts. Where there is none, they say what its victim suffered.
+        They are about the attacker. If there is none, they say what its victim suffered.
         """
         if self.meaning(party).described:
             return True
@@ -75,16 +75,16 @@ class Context:
 # Harmless machines that thousands of rows name: their labels would bury their pages.
 _CROWDED: Final = frozenset(["sinkhole", "sensor"])
 _CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkholed"])
-"""Meanings of parties that the malware of a row talks to."""
+"""Meanings of parties that the malware of a row communicates with."""
 _NAMES: Final = frozenset(["sinkholed"])
-"""Meanings of parties that are names alone: an address in their place is the sinkhole's."""
+"""Meanings of parties that are names only: an address with them is the sinkhole's."""
 _SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 
 Source = tuple[int, ColumnReader]
 """Place of a cell among those of a section, and what reads it."""
 
 EndNames = tuple[str, ...]
-"""Ends of relationships with objects of other sections, that an object is offered as."""
+"""Names under which an object is offered as an end of relationships with other sections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +102,22 @@ class SectionLayout:
     own_page: bool
     """Whether labels belong on the page of the party's objects."""
     notes: bool
-    """Whether Notes do: whom else a row names, thousands of others may name too, and a page with
-    some 60 Notes does not open."""
+    """Whether Notes do. Thousands of rows may name the other parties, and a page with more than
+    about 60 Notes does not open.
+    """
     described: bool
     """Whether a row's tags are about the party's objects."""
     end: str
     """What the party is as an end of relationships: one of ``LINK_ENDS``."""
     controls: bool
-    """Whether the malware of a row is said to talk to the party."""
+    """Whether the malware of a row communicates with the party."""
     is_name: bool
-    """Whether an address in the place of the party's name is somebody else's."""
+    """Whether an address given together with the party's name belongs to somebody else."""
     ipv4_ends: EndNames
     ipv6_ends: EndNames
     domain_ends: EndNames
-    """For a domain name that was asked for, unlike one that an address has in reverse DNS."""
+    """For a domain name that was requested, as opposed to one that an address has in reverse DNS.
+    """
     hostname_ends: EndNames
     """The same for a hostname; OpenCTI relates neither malware nor files to one."""
 
@@ -186,14 +188,14 @@ def _address_ends(context: Context, party: str, roles: Collection[str], version:
 
 
 def _is_stranger(context: Context, party: str, roles: Collection[str]) -> bool:
-    """Tell whether the name of a column is all that says of an address what it does here."""
+    """Tell whether only the name of a column says what an address does here."""
     report_type = context.report_type
     guessed = "public_address" in roles and party not in report_type.parties
     return guessed or not report_type.primary
 
 
 def _end_of_flow(context: Context, party: str) -> str:
-    """Return which end of a connection the party is, empty where none was seen of it.
+    """Return which end of a connection the party is, empty if none.
 
     The source of an amplification attack is its victim, in whose name others sent packets.
     """

@@ -20,11 +20,11 @@ TARGET: Final = "target"
 
 
 def build_software(collector: ObjectCollector) -> None:
-    """Make one Software of a product cell, its vendor and its version.
+    """Create one Software from a product cell, its vendor and its version.
 
-    A version of the service itself, without a product beside it, is one of the product that the
-    whole report type is about. A product cell without a version may name several of each. A vendor
-    alone is one, with the kind of device where that is told.
+    A version of the service itself, without a product, belongs to the product that the whole report
+    type is about. A product cell without a version may name several products with versions. A
+    vendor alone is a Software too, with the kind of device if given.
     """
     report_type = collector.context.report_type
     version = collector.value("software.version")
@@ -35,7 +35,7 @@ def build_software(collector: ObjectCollector) -> None:
     if name is None and version is not None and collector.layout.group == SERVICE:
         name = report_type.product_of(version)
     if not name and vendor and collector.layout.group != TARGET:
-        # Somebody who looks for a vendor's devices finds those without a known model as well.
+        # Somebody looking for a vendor's devices also finds those without a known model.
         name = f"{vendor} {kind}" if kind else vendor
     if not name:
         return
@@ -55,7 +55,7 @@ def build_software(collector: ObjectCollector) -> None:
 
 
 def build_file(collector: ObjectCollector) -> None:
-    """Make a file of the hashes of one group, with its name where one is given."""
+    """Create a file from the hashes of one group, with its name if given."""
     hashes = {
         name: value for part, name in ALGORITHMS if (value := collector.value(f"file.{part}"))
     }
@@ -79,7 +79,7 @@ def build_urls(collector: ObjectCollector) -> None:
 
 
 def build_request(collector: ObjectCollector) -> None:
-    """Make the URL of a request, where host and target are both known."""
+    """Create the URL of a request, if host and target are both known."""
     target = collector.value("url_part")
     hosts = collector.value("domain")
     host = hosts[0] if hosts and len(hosts) == 1 else collector.value("ip")
@@ -107,7 +107,7 @@ def _url(collector: ObjectCollector, value: str) -> str:
 
 
 def build_user_agent(collector: ObjectCollector) -> None:
-    """Make the user agents that clients named themselves."""
+    """Create the user agents that clients sent."""
     for value in collector.values("user_agent"):
         agent = observables.user_agent(collector.context.origin, value)
         collector.offer_end("thing", collector.observable(agent, noted=False, tagged=False))

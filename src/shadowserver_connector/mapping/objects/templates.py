@@ -1,4 +1,4 @@
-"""Objects that nearly every row makes: written once by example, then filled in."""
+"""Objects that nearly every row creates: serialised once by example, then filled in."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _IDENTIFYING_ENDS: Final = ("dst_port", "dst_ref", "src_port", "src_ref")
 
 
 class TrafficForm(NamedTuple):
-    """Texts around the values of a traffic of which it is known which values it has.
+    """Texts around the values of a traffic with a known set of values.
 
     A value that it does not have is given as an empty text.
     """
@@ -241,7 +241,7 @@ class Encoders:
 
 
 def _around(found: tuple[str, ...], given: Sequence[bool]) -> tuple[str, ...]:
-    """Return texts around all values: behind one that is not given, the text is empty."""
+    """Return texts around all values: the text after a missing one is empty."""
     texts = iter(found)
     return (next(texts), *(next(texts) if has else "" for has in given))
 

@@ -34,9 +34,9 @@ def _offer_vulnerabilities(collector: ObjectCollector, cves: Sequence[str]) -> N
 
 
 def build_malware(collector: ObjectCollector) -> None:
-    """Make the Malware that a row names, which a column that may hold an activity does as well.
+    """Create the Malware that a row names, from columns that may also name an activity.
 
-    Where the family is named, such a column only says its variant or what it did. The victim of an
+    If the family is given, such a column only says its variant or what it did. The victim of an
     attack has nothing to do with the malware of its attacker.
     """
     context = collector.context
@@ -99,7 +99,7 @@ class RowLabels:
     all: Labels
     """For what is about a day: Note and Observed-Data; and for what ends, an Indicator."""
     lasting: Labels
-    """For observables, which keep what they are given for ever."""
+    """For observables, which keep their labels forever."""
 
     def __init__(self, all: Labels, lasting: Labels) -> None:
         self.all = all
@@ -107,7 +107,7 @@ class RowLabels:
 
 
 class LabelCache:
-    """Turns the cells of a row that tell its labels into these: tags, and names of malware."""
+    """Turns the cells of a row that determine its labels into these: tags, and names of malware."""
 
     def __init__(
         self,

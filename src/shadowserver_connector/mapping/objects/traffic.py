@@ -1,7 +1,7 @@
 """Network traffic: a service on the asset, or a flow between two parties.
 
-Nearly every row has other ports, so what is remembered here are the readings of single cells, and
-the texts around ports and addresses; not, as in sections, the parts made of the cells.
+Nearly every row has other ports. So single cells and the texts around ports and addresses are
+cached here and not, as in sections, the parts made from the cells.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _DST_PORT: Final = 16
 
 
 def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficBuilder | None:
-    """Return what makes the traffic of a row with these columns; ``None`` where it never would.
+    """Return what creates the traffic of a row with these columns; ``None`` if it never would.
 
     A service goes to the port on which the primary address answers. A flow goes from ``src`` to
-    ``dst``; one address is enough, with its port and a protocol that the port is one of.
+    ``dst``; one address is enough, with its port and a protocol that has ports.
     """
     addressed = {column.party for column in columns if column.role == "ip"}
     parties = parties_of_traffic(context.report_type, addressed)
@@ -66,7 +66,7 @@ def joins_parties(columns: Sequence[Column], report_type: ReportType) -> bool:
 
 
 class TrafficBuilder:
-    """Makes the traffic of rows from one party to another; ``None`` stands for no party."""
+    """Creates the traffic of rows from one party to another; ``None`` stands for no party."""
 
     def __init__(
         self, columns: Sequence[Column], source: str | None, target: str | None, context: Context
@@ -137,10 +137,10 @@ class TrafficBuilder:
                     scheme = reading.value
                 if src and at == self._src_port_at:
                     src_port = str(reading.value)
-                # A sensor's address is often withheld, and not the port that was attacked.
+                # A sensor's address is often withheld, but not the port that was attacked.
                 if (dst or src) and at == self._dst_port_at:
                     dst_port = str(reading.value)
-        # It tells more exactly what the application is, as the URL of the request has it.
+        # It says more precisely what the application is, as the URL of the request does.
         application = scheme or application
         if not application and self._telling:
             application = self._told_by(row)
@@ -164,7 +164,7 @@ class TrafficBuilder:
         return made, bad
 
     def _told_by(self, row: list[str]) -> str:
-        """Return the application protocol that cells tell which are there for something else."""
+        """Return the application protocol from cells that have another purpose."""
         cells = tuple([row[at] for at in self._telling])
         told = self._told.get(cells)
         if told is None:

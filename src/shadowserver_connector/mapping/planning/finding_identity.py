@@ -1,4 +1,4 @@
-"""From a row to the finding that it is a sight of: whose and what, and how it is today.
+"""From a row to its finding: the identity (whose and what), and the state today.
 
 Compiled once for each file, run for each row. The order of a header's columns makes no difference,
 nor does a column that is missing, since its cells say nothing, nor the spelling of a value where
@@ -28,7 +28,7 @@ from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
 
 SUBJECT_CHARACTERS: Final = 60
-"""Of a subject that is no address so much is in the key; the digest is of all of it."""
+"""Characters of a subject that is not an address kept in the key; the digest covers all of it."""
 
 _REMEMBERED: Final = 512
 _SHORT: Final = 24
@@ -36,19 +36,19 @@ _SHORTEST: Final = 10
 _DIFFERING: Final = frozenset(
     ["ip", "hostname", "domain", "email", "mac", "x509.not_before", "x509.not_after"]
 )
-"""Roles of which the next row has another cell."""
+"""Roles whose cells differ in the next row."""
 _LONGEST_LABEL: Final = 120
 _LONGEST_NAME: Final = 255
 
 _SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "text")
 """Roles of the cell that says of whom a row is; the first that has one counts."""
 _ENDPOINT: Final = ("port", "protocol")
-"""Roles of cells that say nothing of whom."""
+"""Roles of cells that do not say whose a row is."""
 _WHAT: Final = ("malware", "activity", "cve", "tags")
 """Roles of cells that say in a word what was found."""
 
 _FINGERPRINTS: Final = ("x509.sha256", "x509.sha512", "x509.sha1")
-"""Roles of the cells of which the first that is there says which certificate it is."""
+"""Roles of cells that identify a certificate; the first one present counts."""
 
 _MONTHS: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
@@ -66,12 +66,12 @@ _UPTIME: Final = re.compile(r"\bup(?:time)?(?:\s+is)?[: ]\s*\d[\w ,.:]*", re.I)
 
 
 class FindingIdentity:
-    """What a row says of a finding, in the form in which a history keeps it."""
+    """What a row says about a finding, in the form in which a history stores it."""
 
     __slots__ = ("key", "label", "name", "state")
 
     key: bytes
-    """The subject (see `subject_of`) and behind it ``DIGEST_BYTES`` of its identity."""
+    """The subject (see `subject_of`), followed by ``DIGEST_BYTES`` of its identity."""
     state: bytes
     """``DIGEST_BYTES`` of its state."""
     label: str
@@ -87,7 +87,7 @@ class FindingIdentity:
 
 
 class _Cells:
-    """Reads the cells of one column as pieces of what is digested."""
+    """Reads the cells of one column as input for the digest."""
 
     __slots__ = ("_known", "_prefix", "_role", "_short", "at", "normal")
 
@@ -100,7 +100,7 @@ class _Cells:
         self._known: dict[str, str] = {}
 
     def piece(self, cell: str) -> str:
-        """Return the cell with its column's name, or nothing where it says nothing."""
+        """Return the cell with its column's name, or nothing if it says nothing."""
         if not cell:
             return ""
         # What recurs seldom is not kept, and no longer cell says that there is no value.
@@ -117,7 +117,7 @@ class _Cells:
 
 
 class _Certificate:
-    """The cells of one certificate: where its fingerprint is there, the others add nothing."""
+    """The cells of one certificate: if its fingerprint is present, the others add nothing."""
 
     __slots__ = ("fingerprint", "others")
 

@@ -24,7 +24,7 @@ NO_FINDINGS: Final = "No findings."
 
 
 def report_lead(statistics: RowStatistics, over_time: OverTime | None) -> str:
-    """Return how many findings there are, how bad they are, the worst, and how many are new."""
+    """Return how many findings there are, how severe they are, the worst, and how many are new."""
     if not statistics.kept:
         return NO_FINDINGS
     first, last = _how_many(statistics), _new(over_time)
@@ -34,7 +34,7 @@ def report_lead(statistics: RowStatistics, over_time: OverTime | None) -> str:
 def case_lead(
     report_type: ReportType, statistics: RowStatistics, over_time: OverTime | None
 ) -> str:
-    """Return what to do, about how many findings, and where to begin."""
+    """Return what to do, the number of findings, and where to begin."""
     if not statistics.kept:
         return f"{NO_FINDINGS} Nothing to do."
     first = f"To do: {report_type.todo}." if report_type.todo else ""
@@ -82,7 +82,7 @@ def _new(over_time: OverTime | None) -> str:
 
 
 def _worst(statistics: RowStatistics, room: int) -> str:
-    """Return the sentence on the worst finding, with as much of it as there is room for."""
+    """Return the sentence on the worst finding, as detailed as there is room for."""
     worst = _first(statistics)
     if worst is None:
         return ""
@@ -96,7 +96,7 @@ def _worst(statistics: RowStatistics, room: int) -> str:
 
 
 def _begin(statistics: RowStatistics, room: int) -> str:
-    """Return the sentence on the host where a handler begins."""
+    """Return the sentence on the host to begin with."""
     worst = _first(statistics)
     if worst is None:
         return ""
@@ -106,7 +106,7 @@ def _begin(statistics: RowStatistics, room: int) -> str:
 
 
 _EVER_LESS: Final = ((True, 3), (True, 2), (True, 1), (True, 0), (False, 0))
-"""Whether the port is said, and how much else."""
+"""Whether the port is included, and how many other details."""
 
 
 def _where(found: Highlight, port: bool, more: Sequence[str]) -> str:
@@ -128,18 +128,18 @@ def _first(statistics: RowStatistics) -> Highlight | None:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a markdown table; what stands in it is made safe already."""
+    """Return a markdown table of cells that have been made safe."""
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def headed(heading: str, text: str) -> str:
-    """Return a text under a heading: tables that touch would be one."""
+    """Return a text under a heading: tables that touch would become one."""
     return f"### {heading}\n\n{text}"
 
 
 def worst_hosts(statistics: RowStatistics, most: int) -> str:
-    """Return the table of the worst hosts, in so many bytes; empty where rows name none."""
+    """Return the table of the worst hosts within this many bytes; empty if rows name none."""
     highlights = statistics.highlights
     found = [] if highlights is None else highlights.hosts()
     if highlights is None or not found:
@@ -159,7 +159,7 @@ def worst_hosts(statistics: RowStatistics, most: int) -> str:
 
 
 def findings(statistics: RowStatistics, most: int) -> str:
-    """Return the table of the findings, the worst first, in so many bytes."""
+    """Return the table of the findings, the worst first, within this many bytes."""
     highlights = statistics.highlights
     # What differs only in columns that are not shown is one line.
     counted = Counter([] if highlights is None else highlights.findings())
@@ -186,7 +186,7 @@ def findings(statistics: RowStatistics, most: int) -> str:
 
 
 def _told(columns: dict[str, list[str]]) -> list[Sequence[str]]:
-    """Return headings and lines of the columns that say something."""
+    """Return headings and lines of the columns that have content."""
     told = {name: list(map(cell, texts)) for name, texts in columns.items() if any(texts)}
     return [list(told), *zip(*told.values(), strict=True)]
 

@@ -36,7 +36,7 @@ MOST_BYTES: Final = 64 * 1024
 
 
 FIRST_TABLE: Final = 400
-"""Characters of a description that OpenCTI shows at first, as they are, not as tables."""
+"""Characters of a description that OpenCTI shows first, as plain text without tables."""
 
 
 def report_text(
@@ -78,7 +78,9 @@ def case_text(
     options: Options,
     over_time: OverTime | None = None,
 ) -> str:
-    """Return the description of a Case, for whoever handles it; the same inputs, the same text."""
+    """Return the description of a Case, for the person who handles it; the same inputs give the
+    same text.
+    """
     prose = [case_lead(report_type, statistics, over_time), report_type.about, _steps(statistics)]
     rest = [
         *(_over_time(over_time) if over_time is not None else ()),
@@ -108,14 +110,14 @@ def _assembled(
 def _joined(blocks: Iterable[str], last: str = "") -> str:
     kept = [block for block in blocks if block]
     if last and last in kept:
-        # It was among the first to get room, and none of them to be read.
+        # It was among the first to get room, but is to be read last.
         kept.remove(last)
         kept.append(last)
     return "\n\n".join(kept)
 
 
 def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
-    """Yield those of the blocks that have room in so many bytes; each chunk carries them."""
+    """Yield those of the blocks that fit in this many bytes; each chunk carries them."""
     for block in blocks:
         size = len(block.encode()) + 2
         if block and size <= most:
@@ -124,7 +126,7 @@ def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
 
 
 def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str:
-    """Say what comes below and where the rest is."""
+    """Say what follows and where the rest is."""
     if not statistics.kept:
         return ""
     said = "Below: the worst hosts, the findings, and counts by network, tag and more."
@@ -148,7 +150,7 @@ def _steps(statistics: RowStatistics) -> str:
 
 
 def _compared(over_time: OverTime) -> Iterator[str]:
-    """Say what is new, what is still there and what is not reported any more."""
+    """Say what is new, what is still there and what is no longer reported."""
     comparison = over_time.comparison
     counts = comparison.counts
     said = [
@@ -170,7 +172,7 @@ def _compared(over_time: OverTime) -> Iterator[str]:
 
 
 def _over_time(over_time: OverTime) -> Iterator[str]:
-    """Yield tables of what is new, what is open longest and what is not reported any more."""
+    """Yield tables of what is new, what has been open longest and what is no longer reported."""
     yield _hosts("Worst new hosts", "Severity", over_time.worst_new())
     yield _hosts("Open longest", "First reported", over_time.open_longest())
     gone = [
@@ -193,7 +195,7 @@ def _subject(key: bytes) -> str:
 
 def _page(report_type: ReportType, info: ReportInfo) -> str:
     page = report_type.page or info.url
-    # Without a space: OpenCTI cuts a text at one, and half a link is none.
+    # Without a space: OpenCTI cuts a text at one, and half a link is useless.
     return f"More: [shadowserver.org]({page})" if page.startswith("https://") else ""
 
 
@@ -223,7 +225,7 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[str], Iterable[str]]]]] = {
     "activity": ("Malware or activity", lambda text: (text,)),
     "tags": ("Tag", split_tags),
 }
-"""Role of a column whose cells were counted -> heading, and what is counted of a cell."""
+"""Role of a column whose cells were counted -> heading, and what is counted in a cell."""
 
 
 def _tops(statistics: RowStatistics) -> Iterable[str]:
@@ -239,7 +241,7 @@ def _tops(statistics: RowStatistics) -> Iterable[str]:
 def _recount(
     role: str, cells: Counter[str], read: Callable[[str], Iterable[str]]
 ) -> tuple[Counter[str], int]:
-    """Return the values in some cells, counted, and the number of cells that hold none."""
+    """Return the values in some cells, counted, and the number of cells that contain none."""
     counted: Counter[str] = Counter()
     unread = 0
     for text, number in cells.items():
@@ -285,7 +287,7 @@ def _repeated(statistics: RowStatistics) -> str:
 
 
 def _unread(statistics: RowStatistics) -> str:
-    """Return what is known before any object is made; the log names the rows."""
+    """Return what is known before any object is created; the log names the rows."""
     lines = []
     hosts = sum(not _is_address(host) for host in statistics.hosts)
     if hosts:
