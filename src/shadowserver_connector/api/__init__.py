@@ -2,9 +2,9 @@
 
 answers     validation of the Reports API's answers
 client      the Reports API, as methods that return checked values or raise
-connection  the HTTP client of both hosts: TLS, proxies, time-outs, one pool, bounded bodies, its
+connection  the HTTP client for both hosts: TLS, proxies, time-outs, one pool, bounded bodies, its
             log
-deadline    a moment at which an exchange is over, whatever the other side still sends
+deadline    a deadline for a whole HTTP exchange, whatever the other side still sends
 download    one report file from its id to the disk, hashed on the way, in constant memory
 """
 

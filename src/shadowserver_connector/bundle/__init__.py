@@ -2,5 +2,5 @@
 
 chunk           from findings to chunks: bounded, merged by id, ordered, closed under reference
 finding         what one finding adds to a bundle: serialised objects, labels, observations, a Note
-large_findings  findings that no chunk holds whole, divided into several that chunks do hold
+large_findings  findings that fit in no chunk, divided into several that do
 """

@@ -45,7 +45,7 @@ from shadowserver_connector.state.imported import (
 )
 from shadowserver_connector.waiting import CONVERTERS, SHADOWSERVER, Log, Stopping, Waiter
 
-# Seconds after which a wait for a download looks up whether to stop.
+# Seconds after which a wait for a download checks whether to stop.
 _LOOK_UP: Final = 0.5
 
 
@@ -56,7 +56,7 @@ def now() -> datetime:
 
 @dataclass(kw_only=True)
 class ReportSource:
-    """What brings reports to the connector by itself, and what it works with."""
+    """What brings reports to the connector on its own, and what it works with."""
 
     importer: Importer
     settings: ShadowserverSettings
@@ -64,9 +64,9 @@ class ReportSource:
     workspace: Path
     """A directory of this connector's own, for downloads and what is unpacked."""
     executor: Executor | None = None
-    """Where reports are converted ahead of their turn; without it they are in their turn."""
+    """Where reports are converted ahead of their turn; without it they are converted in turn."""
     observe: Observe = ignore
-    """Told what happens, for status and metrics."""
+    """Informed of events, for status and metrics."""
 
     @property
     def waiter(self) -> Waiter:
@@ -85,7 +85,7 @@ class Subscription(ReportSource):
     now: Callable[[], datetime] = now
 
     def tell(self, result: Result, seconds: float) -> None:
-        """Log what became of a report, and let those know who keep count."""
+        """Log the result of a report, and inform the observers."""
         match result:
             case Outcome():
                 self.log.info("Report imported", _counts(result, seconds))
@@ -100,21 +100,21 @@ class Subscription(ReportSource):
 
 
 class DayLedger(StateLedger):
-    """Remembers in the state what becomes of the reports that are listed for a day."""
+    """Records in the state what becomes of the reports listed for a day."""
 
     def __init__(
         self, state_store: StateStore, state: State, listed: Collection[ReportInfo]
     ) -> None:
         super().__init__(state_store, state)
         self.all_ready = True
-        """Whether none has to be asked for again."""
+        """Whether none has to be queried again."""
         self._listed = {report_digest(report) for report in listed}
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
         return is_content_known(self.state, report, sha256)
 
     def postpone(self, report: ReportInfo) -> bool:
-        """Leave the day open: the next run asks for the report again."""
+        """Leave the day open: the next run queries the report again."""
         self.all_ready = False
         return True
 
@@ -134,8 +134,8 @@ def import_day(
 ) -> State:
     """Import what the API lists for a day and is not done; return the state afterwards.
 
-    The state is stored after each report. Failures of a report are counted in it and named in
-    the day's work. Raises StateResetError and Stopping, with the work closed.
+    The state is stored after each report. Failures of a report are counted in it and named in the
+    day's work. Raises StateResetError and Stopping, with the work closed.
     """
     todo = [report for report in reports if not is_done(state, report)]
     if not todo:
@@ -162,7 +162,7 @@ def import_day(
         with DayWorks(importer) as works:
             for fetched in downloads(todo, download, folder, threads=threads, floor=floor):
                 works.import_report(fetched.report, partial(_obtain, source, fetched))
-                # At once, and not with the day: downloads ahead wait for the room.
+                # At once, and not with the day: downloads ahead are waiting for the room.
                 shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -174,7 +174,7 @@ def import_day(
 
 
 def _patient(waiter: Waiter, convert: Convert) -> Convert:
-    """Return a conversion that is repeated while a cluster is out of reach."""
+    """Return a conversion that is repeated while a cluster is unavailable."""
     return lambda path, info, options, emit: waiter.until_patience_ends(
         CONVERTERS,
         f"the conversion of {info.file}",
@@ -183,7 +183,7 @@ def _patient(waiter: Waiter, convert: Convert) -> Convert:
 
 
 def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:
-    """Return the download made ahead; if that failed in a way that time may cure, another one."""
+    """Return the download made ahead; if that failed in a way that may pass, another one."""
     ahead = [fetched.download]
 
     def call() -> Downloaded:

@@ -1,4 +1,4 @@
-"""What happens in a running connector, for whoever keeps count of it."""
+"""What happens in a running connector, for its observers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Shadowserver has said what there is for the days of a run."""
+    """Shadowserver has listed the reports for the days of a run."""
 
     newest: date | None
-    """Newest day that has a report; ``None`` where no day has one."""
+    """Newest day that has a report; ``None`` if no day has one."""
     outstanding: Mapping[str, date]
     """Files that are not imported yet, and their days."""
     days: int = 0
-    """Days that gave an answer."""
+    """Days for which there was an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayWhole:
-    """Everything that Shadowserver listed for a day is imported, or needs nothing."""
+    """Everything that Shadowserver listed for a day is imported, or needs no import."""
 
     day: date
 
@@ -41,12 +41,12 @@ class ReportDone:
 
     outcome: Outcome
     seconds: float
-    """From the download that was waited for to the last confirmed chunk."""
+    """From waiting for the download to the last confirmed chunk."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSkipped:
-    """A report needs nothing: it is still empty, or its content is known."""
+    """A report needs no import: it is still empty, or its content is known."""
 
     file: str
 
@@ -61,12 +61,12 @@ class ReportFailed:
     cause: str
     """Name of the kind of error."""
     times: int
-    """Failures in a row, this one included."""
+    """Consecutive failures, this one included."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportsRefused:
-    """Shadowserver lists reports for a day that is not theirs; they are not imported."""
+    """Shadowserver lists reports for the wrong day; they are not imported."""
 
     day: date
     files: tuple[str, ...]
@@ -74,10 +74,10 @@ class ReportsRefused:
 
 @dataclass(frozen=True, slots=True)
 class DaysGivenUp:
-    """Days with reports missing that are not asked for again."""
+    """Days with missing reports that are no longer queried."""
 
     reasons: tuple[str, ...]
-    """A line for each day, or row of days, that begins with it."""
+    """A line for each day, or range of days, that begins with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +90,16 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A file of the drop folder is dealt with."""
+    """A file of the drop folder has been processed."""
 
     file: str
     reason: str
-    """Why it could not be imported; empty when it was."""
+    """Why it could not be imported; empty if it was."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """Something is waited for, or no longer."""
+    """The connector waits for something, or no longer does."""
 
     what: str
     reason: str
@@ -109,15 +109,15 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class RunEnded:
-    """A run is over."""
+    """A run has ended."""
 
     at: datetime
     complete: bool
-    """Every day of the window could be asked for."""
+    """Every day of the window was queried successfully."""
     reason: str
-    """Why it could not go on, in one line; empty when it went through."""
+    """Why it could not continue, in one line; empty if it completed."""
     cause: str = ""
-    """What that was, of `errors.CAUSES`; empty when it was complete, or stopped."""
+    """The cause, from `errors.CAUSES`; empty if it was complete, or stopped."""
 
 
 Event = (
@@ -142,7 +142,7 @@ def ignore(event: Event) -> None:
 
 
 def both(first: Observe, second: Observe) -> Observe:
-    """Return an observer that tells two others."""
+    """Return an observer that informs two others."""
 
     def observe(event: Event) -> None:
         first(event)

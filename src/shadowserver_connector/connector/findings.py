@@ -1,4 +1,4 @@
-"""The history of findings of a connector: where it lies, and what a run does with it."""
+"""The connector's history of findings: where it is, and what a run does with it."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
         if chosen.state_dir is not None:
             raise
         reason = str(error)
-    # Outside of the handler: pycti logs the traceback of the error that is being handled.
+    # Outside the handler: pycti logs the traceback of the error being handled.
     cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"
     waiter.log.warning(NO_HISTORY, {"reason": reason, "cure": cure})
     return None
 
 
 def _unless_in_use(directory: Path, owner: str, log: Log) -> Callable[[], History | None]:
-    """Return what opens a history, and says once for each time that another process has it."""
+    """Return what opens a history, and logs once each time that another process has it."""
     is_told = False
 
     def opened() -> History | None:
@@ -68,9 +68,9 @@ def _unless_in_use(directory: Path, owner: str, log: Log) -> Callable[[], Histor
 
 
 def state_directory(settings: Settings) -> Path:
-    """Return where the history lies: where it is set to, else where programs keep their state.
+    """Return where the history is: as configured, otherwise where programs keep their state.
 
-    The latter is said by the XDG Base Directory Specification.
+    The XDG Base Directory Specification defines the latter.
     """
     if settings.shadowserver.state_dir is not None:
         return settings.shadowserver.state_dir
@@ -80,12 +80,12 @@ def state_directory(settings: Settings) -> Path:
 
 
 def begin_anew_if_reset(comparer: ReportComparer | None, state: State) -> None:
-    """Forget the history where OpenCTI has no state: what it says was sent need not be there."""
+    """Clear the history if OpenCTI has no state: what it says was sent may not be there."""
     if comparer is not None and state == State():
         comparer.clear()
 
 
 def forget_what_is_old(comparer: ReportComparer | None, today: date, days: int) -> None:
-    """Forget the findings that were not reported for more than so many days."""
+    """Forget the findings that were not reported for this many days."""
     if comparer is not None:
         comparer.forget(today - timedelta(days=days))

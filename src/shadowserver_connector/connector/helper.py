@@ -32,10 +32,10 @@ _FOR_EACH_MESSAGE: Final = " sending bundle to queue"
 
 
 def limit_pycti_logging(name: str, log_level: str) -> None:
-    """Leave pycti's lines on every call and message to the log level ``debug``.
+    """Log pycti's lines on every call and message at level ``debug`` only.
 
-    What signs requests for S3 logs them there with the access key: never. ``name`` is the
-    connector's: its logger is the helper's, too.
+    The library that signs requests for S3 logs them there with the access key: never. ``name`` is
+    the connector's: its logger is the helper's, too.
     """
     logging.getLogger("botocore").setLevel(logging.INFO)
     if log_level == "debug":
@@ -49,7 +49,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 _ABOUT: Final = "query healthCheck { about { version } }"
-# Introspection of one type is answered even where that of the whole schema is switched off.
+# Introspection of one type is answered even if that of the whole schema is switched off.
 _TAKES: Final = """
 query healthCheck {
   about { version }
@@ -57,7 +57,7 @@ query healthCheck {
 }
 """
 
-# As GraphQL's implementations of different years say it.
+# In the words of GraphQL implementations of different years.
 _UNKNOWN_FIELD: Final = re.compile(r"unknown field|is not defined by type")
 
 Ask = Callable[[str], Mapping[str, Any]]
@@ -65,19 +65,19 @@ Ask = Callable[[str], Mapping[str, Any]]
 
 @dataclass
 class Registration:
-    """What is known of a registration; it may take several attempts."""
+    """What is known about a registration; it may take several attempts."""
 
     platform: str = ""
-    """The platform's version, once it has told."""
+    """The platform's version, once known."""
     takes: frozenset[str] | None = None
-    """Fields that it takes; ``None`` where it does not tell."""
+    """Fields that it accepts; ``None`` if it does not say."""
     left_out: list[str] = field(default_factory=list)
-    """Fields that pycti would send, and that the platform does not take."""
+    """Fields that pycti would send, and that the platform does not accept."""
     metrics: list[Any] = field(default_factory=list)
-    """pycti's server for metrics, which can be there once only."""
+    """pycti's server for metrics, which can exist only once."""
 
     def learn(self, ask: Ask) -> None:
-        """Ask the platform for its version, and for what it takes; raises what ``ask`` does."""
+        """Ask the platform for its version and the fields it accepts; raises what ``ask`` does."""
         try:
             data = ask(_TAKES)
         except Exception as error:
@@ -95,8 +95,8 @@ class Registration:
     def attempt(self, build: Callable[[], Any]) -> Any:
         """Build pycti's helper, which registers.
 
-        Raises SinkUnavailableError where that may work later, and CredentialsError, VersionError
-        and SettingsError where it will not.
+        Raises SinkUnavailableError if that may work later, and CredentialsError, VersionError or
+        SettingsError if it will not.
         """
         try:
             with self._heard():
@@ -157,7 +157,7 @@ def installed() -> str:
 
 
 def advice(platform: str) -> str:
-    """Return what to say where the installed pycti is newer than the platform; empty otherwise."""
+    """Return what to say if the installed pycti is newer than the platform; empty otherwise."""
     if not _numbers(platform) or _numbers(installed()) <= _numbers(platform):
         return ""
     return f"pycti {installed()} is newer than OpenCTI {platform}; {_cure(platform)}"
@@ -193,7 +193,7 @@ def trial() -> tuple[str, dict[str, Any]]:
 
 
 def misunderstood(ask: Callable[[str, Mapping[str, Any]], Any]) -> Refusal | None:
-    """Return why OpenCTI would not take this connector's registration; ``None`` where it would.
+    """Return why OpenCTI would not accept this connector's registration; ``None`` if it would.
 
     ``ask`` sends a query with variables, and returns the body of the answer.
     """
@@ -254,11 +254,11 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     it, SettingsError where metrics cannot be served, and Stopping.
     """
     export_for_pycti(loaded, os.environ)
-    # Also what pycti says of its own goes there.
+    # pycti's own messages go there too.
     open_log(loaded.settings)
     registration = Registration()
     helper = waiter.until(OPENCTI, lambda: registration.attempt(_build))
-    # Each attempt to reach a broker that is down makes a dozen lines; the wait is said by us.
+    # Each attempt to reach a broker that is down logs a dozen lines; we log the wait.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     connector = loaded.settings.connector
     limit_pycti_logging(connector.name, connector.log_level)
@@ -275,11 +275,11 @@ def _build() -> Any:
     from pycti import OpenCTIConnectorHelper
 
     hook = sys.excepthook
-    # pycti logs each failed attempt with a traceback; the wait is said once, by us.
+    # pycti logs each failed attempt with a traceback; we log the wait once.
     quieted = logging.getLogger("api")
     quieted.disabled = True
     try:
-        # It would replace our handlers by its own, which lose or garble what is logged.
+        # It would replace our handlers with its own, which lose or garble what is logged.
         with _replaced(logging, "basicConfig", _nothing_configured):
             return OpenCTIConnectorHelper({})
     finally:

@@ -1,4 +1,4 @@
-"""Reports into OpenCTI, wherever they come from: converted, delivered, counted, remembered."""
+"""Imports reports into OpenCTI, from any source: converted, delivered, counted, recorded."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.waiting import Waiter
 
 PERSISTENT: Final = 3
-"""Failures in a row from which a report is named in OpenCTI even if nothing else is new."""
+"""Consecutive failures from which a report is named in OpenCTI even if nothing else is new."""
 _NAMED: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A report that needs nothing: still empty, or its content is known under another id."""
+    """A report that needs no import: still empty, or its content is known under another id."""
 
     info: ReportInfo
     reason: str
@@ -52,13 +52,13 @@ class ObtainedFile(NamedTuple):
 
     path: Path
     sha256: str
-    """Empty where nobody asks: without an archive and without a ledger."""
+    """Empty if nobody asks: without an archive and without a ledger."""
 
 
 class Ledger:
-    """What is known of reports, and what becomes of them.
+    """What is known about reports, and what becomes of them.
 
-    This one knows nothing and remembers nothing, as for a command: OpenCTI updates what it has.
+    This one knows and records nothing, for commands: OpenCTI updates what it has.
     """
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
@@ -66,18 +66,18 @@ class Ledger:
         return False
 
     def postpone(self, report: ReportInfo) -> bool:
-        """Leave a report that is empty to a later run; return False where there is none."""
+        """Leave a report that is empty for a later run; return False if there is none."""
         return False
 
     def done(self, report: ReportInfo, sha256: str) -> None:
-        """Take down that a report is imported, or needs not to be."""
+        """Record that a report is imported, or needs no import."""
 
     def failed(self, report: ReportInfo) -> int:
-        """Take down a failure; return how many it were in a row."""
+        """Record a failure; return the number of consecutive failures."""
         return 1
 
     def save(self) -> None:
-        """Store what was taken down."""
+        """Store what was recorded."""
 
 
 @dataclass
@@ -88,7 +88,7 @@ class DaySummary:
     imported: int = 0
     findings: int = 0
     over_time: Counter[str] = field(default_factory=Counter)
-    """Findings by verdict, and gone, of the reports that were compared with the history."""
+    """Findings by verdict, and gone, in the reports that were compared with the history."""
     skipped: int = 0
     """Listed but without news: still empty, or known under another id."""
     failures: list[Failure] = field(default_factory=list)
@@ -106,7 +106,7 @@ class DaySummary:
 
     @property
     def persistent(self) -> list[Failure]:
-        """The failures that did not go away by themselves."""
+        """The failures that did not resolve themselves."""
         return [failure for failure in self.failures if failure.times >= PERSISTENT]
 
     def message(self, objects: int, ending: str = "") -> str:
@@ -129,11 +129,11 @@ def _line(failure: Failure) -> str:
 
 
 def tell_nobody(result: Result, seconds: float) -> None:
-    """Let nobody know; whoever asked for the report gets the result."""
+    """Inform nobody; whoever asked for the report gets the result."""
 
 
 def event_of(result: Result, seconds: float) -> ReportDone | ReportSkipped | ReportFailed:
-    """Return what those who keep count are told of a result."""
+    """Return what observers are told about a result."""
     match result:
         case Outcome():
             return ReportDone(result, seconds)
@@ -144,7 +144,7 @@ def event_of(result: Result, seconds: float) -> ReportDone | ReportSkipped | Rep
 
 
 def interrupted(error: BaseException) -> str:
-    """Return what a work says that an error ended, whatever error it was."""
+    """Return the message of a work that an error ended, whatever error it was."""
     return "interrupted"
 
 
@@ -162,18 +162,19 @@ class Importer:
     comparer: ReportComparer | None = None
     """Knows earlier reports, where ``convert`` asks it; each one imported is added to them."""
     archive: Path | None = None
-    """Where a copy of what was imported is kept."""
+    """Where a copy of imported files is kept."""
     tell: Callable[[Result, float], None] = tell_nobody
-    """Called with what became of a report, and the seconds that it took, before it is saved."""
+    """Called with the result of a report, and the seconds that it took, before it is saved."""
     ending: Callable[[BaseException], str] = interrupted
     """Says why a work was ended by an error."""
     command: str = ""
-    """What sends by hand; empty for the connector itself. It stands in the works' names."""
+    """The command that imports by hand; empty for the connector itself. It is in the works' names.
+    """
     under_way: list[Delivery] = field(default_factory=list)
-    """Deliveries whose works may be open, for whoever has to close them on the way out."""
+    """Deliveries whose works may be open, for whoever has to close them at the end."""
 
     def begin(self, name: str) -> Delivery:
-        """Return a delivery in a work of that name, which counts as under way from now on."""
+        """Return a delivery in a work of that name, which counts as open from now on."""
         delivery = Delivery(self.helper, self.can, self.waiter, name)
         self.under_way.append(delivery)
         return delivery
@@ -205,17 +206,17 @@ class DayWorks:
             self._importer.under_way.remove(delivery)
 
     def import_report(self, report: ReportInfo, obtain: Callable[[], ObtainedFile]) -> Result:
-        """Import a report, unless it is known, and return what became of it.
+        """Import a report, unless it is known, and return the result.
 
-        ``obtain`` returns its file; what goes wrong there or later comes back as a failure. It
-        waits for OpenCTI where that is needed. Raises Stopping, ``OSError`` where a disk is full,
-        and what the ledger raises.
+        ``obtain`` returns its file; an error there or later is returned as a failure. It waits for
+        OpenCTI if necessary. Raises Stopping, ``OSError`` if a disk is full, and what the ledger
+        raises.
         """
         began = time.monotonic()
         delivery, summary = self._work_of(report.day)
         result = self._imported(report, obtain, delivery)
         summary.add(result)
-        # Outside of the handlers: pycti logs the traceback of the error that is being handled.
+        # Outside the handlers: pycti logs the traceback of the error being handled.
         self._importer.tell(result, time.monotonic() - began)
         self._importer.ledger.save()
         return result

@@ -1,7 +1,7 @@
-"""The connector's log: one event a line, as JSON or as text, with all that is known of it.
+"""The connector's log: one event on one line, as JSON or as text, with all its fields.
 
-pycti's own loggers lose the facts of an event in text, and add ``NoneType: None`` to each error in
-JSON. Its lines, and those of other libraries, are written in the same two ways.
+pycti's own loggers lose the fields of an event in text, and add ``NoneType: None`` to each error in
+JSON. Its lines, and those of other libraries, are written in the same two formats.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.waiting import Log
 
 _FACTS: Final = "attributes"
-# What can be told from its neighbours without quotes.
+# What is unambiguous without quotes.
 _BARE: Final = re.compile(r"[^\s\"'=\[\]{}]+")
 
 
 def open_log(settings: Settings) -> Log:
-    """Have all loggers of this process write to stderr as the settings say; return the connector's.
+    """Have all loggers of this process write to stderr as configured; return the connector's.
 
-    A dict that goes with a message is written as the facts of the event: beside the message in
-    text, as ``attributes`` in JSON.
+    A dict passed with a message becomes the fields of the event: after the message in text, as
+    ``attributes`` in JSON.
     """
     name = settings.connector.name
     handler = logging.StreamHandler(sys.stderr)
@@ -57,12 +57,12 @@ class EventLog:
         self._write(logging.ERROR, message, meta)
 
     def _write(self, level: int, message: str, meta: dict[str, Any] | None) -> None:
-        # Not as the format's argument: a report's name may hold a percent sign.
+        # Not as an argument of the format: a report's name may contain a percent sign.
         self._logger.log(level, "%s", message, extra={_FACTS: meta or {}})
 
 
 class JsonLines(logging.Formatter):
-    """A line of JSON for each event, under the names that OpenCTI's own services use."""
+    """A line of JSON for each event, with the names that OpenCTI's own services use."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -75,7 +75,7 @@ class JsonLines(logging.Formatter):
             line[_FACTS] = facts
         if trace := _traceback(self, record):
             line["exc_info"] = trace
-        # In ASCII: no terminal and no encoding of stderr can make something else of it.
+        # In ASCII: no terminal and no encoding of stderr can change it.
         return json.dumps(line, default=str)
 
 
@@ -103,7 +103,7 @@ def _facts(record: logging.LogRecord) -> Mapping[str, Any]:
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
-    """Return the traceback of an error; pycti asks for one with each error, also without any."""
+    """Return an error's traceback; pycti asks for one even if there is none."""
     error = record.exc_info
     return formatter.formatException(error) if error and error[0] is not None else ""
 
@@ -119,7 +119,7 @@ def _value(value: object) -> str:
 
 
 def _visible(text: str) -> str:
-    """Return a text with what is no visible character escaped: one event is one line."""
+    """Return a text with invisible characters escaped: one event is one line."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else _escaped(each) for each in text)

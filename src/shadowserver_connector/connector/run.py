@@ -1,4 +1,4 @@
-"""One run: ask for the days of the window, import what is new, remember it."""
+"""One run: query the days of the window, import what is new, record it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from shadowserver_connector.waiting import OPENCTI, SHADOWSERVER, Log, Waiter
 
 
 def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
-    """Tell whether the settings choose a report: by type and list, less what is excluded."""
+    """Tell whether the settings choose a report: by type and list, minus what is excluded."""
     return (
         (not settings.report_types or report.type in settings.report_types)
         and (not settings.report_names or report.list in settings.report_names)
@@ -47,10 +47,10 @@ def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
 def of_day(
     day: date, listed: Iterable[ReportInfo]
 ) -> tuple[list[ReportInfo], tuple[ReportInfo, ...]]:
-    """Return the reports of the day that was asked for, and those that are not of it.
+    """Return the reports of the queried day, and those that are not of that day.
 
-    A report is of the day when its timestamp says so, or its file's name; it then gets that day.
-    Another one is listed for its own day, too, if that exists.
+    A report is of the day if its timestamp or its file's name says so; it then gets that day. Any
+    other report is also listed for its own day, if that exists.
     """
     found: list[ReportInfo] = []
     others: list[ReportInfo] = []
@@ -63,9 +63,9 @@ def of_day(
 
 
 def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: Log) -> None:
-    """Log a warning for each setting that names types or lists which the API does not have.
+    """Log a warning for each setting that names types or lists the API does not have.
 
-    Asks nothing where nothing is configured.
+    Queries nothing if nothing is configured.
     """
     types = (*settings.report_types, *settings.exclude_types)
     _warn(log, "SHADOWSERVER_REPORT_TYPES or _EXCLUDE_TYPES", types, api.types)
@@ -78,7 +78,7 @@ def _warn(log: Log, setting: str, named: Sequence[str], ask: Callable[[], list[s
     try:
         known = ask()
     except (RetriableError, CredentialsError):
-        # The run will meet it, too, and say so.
+        # The run will meet it too, and log it.
         return
     unknown = sorted(set(named) - set(known))
     if unknown:
@@ -89,7 +89,7 @@ def _warn(log: Log, setting: str, named: Sequence[str], ask: Callable[[], list[s
 
 
 OBJECTS_PER_SECOND: Final = 25
-"""What a usual installation of OpenCTI takes in, by public reports."""
+"""What a typical OpenCTI installation imports, according to public reports."""
 
 
 class Estimate(NamedTuple):
@@ -141,9 +141,9 @@ _NAMED: Final = 20
 
 
 def run_window(source: Subscription) -> bool:
-    """Import everything new; return whether every day could be asked for.
+    """Import everything new; return whether every day could be queried.
 
-    Raises StateResetError when the state was reset in OpenCTI meanwhile, CredentialsError when
+    Raises StateResetError if the state was reset in OpenCTI meanwhile, CredentialsError if
     Shadowserver refuses the key, NewerStateError, ClockError, and Stopping.
     """
     started = source.now()
@@ -155,9 +155,9 @@ def run_window(source: Subscription) -> bool:
     _say_marking(source, state)
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
-    # What was down in the last run may be there in this one.
+    # What was unavailable in the last run may be back.
     source.waiter.exhausted.clear()
-    # All days first: what a first run costs is said before the first report is imported.
+    # All days first: the cost of a first run is logged before the first report is imported.
     listed = {day: _list_day(source, day) for day in days}
     found = {day: reports for day, reports in listed.items() if reports is not None}
     _announce(source, state, found)
@@ -171,11 +171,11 @@ def run_window(source: Subscription) -> bool:
     state, reasons = _remembered(settings, state, started, answered=bool(found))
     if lost is not None:
         reasons.append(f"{lost[0]} to {lost[1]}: too long since the last run")
-    # Before it is stored: what is given up is said, even if the process is killed now.
+    # Before it is stored: what is given up is logged, even if the process is killed now.
     _give_up(source, reasons)
     source.state_store.write(state)
     forget_what_is_old(source.importer.comparer, started.date(), settings.history_days)
-    # A day without an answer has the next run come after an hour.
+    # After a day without an answer the next run starts in an hour.
     return len(found) == len(days)
 
 
@@ -188,7 +188,7 @@ def _check_clock(started: datetime) -> None:
 
 
 def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
-    """Return the reports wanted of a day, or ``None`` when the API gave no answer."""
+    """Return the wanted reports of a day, or ``None`` if the API gave no answer."""
     settings = source.settings
     try:
         reports = source.waiter.until_patience_ends(
@@ -201,7 +201,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
     except RetriableError as error:
         source.log.warning("Day left for the next run", {"day": str(day), "reason": str(error)})
         return None
-    # The API is asked for types and lists, but knows nothing of those that are excluded.
+    # The API is queried by types and lists, but does not know about excluded ones.
     found, others = of_day(day, (report for report in reports if is_wanted(settings, report)))
     if others:
         refused = ReportsRefused(day, tuple(report.file for report in others))
@@ -240,11 +240,11 @@ _SHARED_WITH: Final[Mapping[str, str]] = {
     "TLP:AMBER+STRICT": "your organisation",
     "TLP:RED": "named persons only",
 }
-"""Marking -> with whom it lets people share, by TLP 2.0."""
+"""Marking -> with whom it may be shared, according to TLP 2.0."""
 
 
 def _say_marking(source: ReportSource, state: State) -> None:
-    """Say on the first start what everything will be marked, while that is easily changed."""
+    """Log on the first start how everything will be marked, while that is easy to change."""
     if state.first_run:
         marking = source.settings.marking
         source.log.info(
@@ -254,7 +254,7 @@ def _say_marking(source: ReportSource, state: State) -> None:
 
 
 def close_left_open(helper: Any, waiter: Waiter) -> None:
-    """Close the works that a killed process left open, and none that is still sent."""
+    """Close the works that a killed process left open, and none that is still being sent."""
     for name in waiter.until(OPENCTI, lambda: close_orphans(helper)):
         waiter.log.warning("Closed a work that was left open", {"work": name})
 
@@ -262,7 +262,7 @@ def close_left_open(helper: Any, waiter: Waiter) -> None:
 def _announce(
     source: Subscription, state: State, found: Mapping[date, Sequence[ReportInfo]]
 ) -> None:
-    """Say what is about to be imported; of a first run, what it will cost OpenCTI."""
+    """Log what is about to be imported; for a first run, what it will cost OpenCTI."""
     todo = [
         report for reports in found.values() for report in reports if not is_done(state, report)
     ]
@@ -305,7 +305,7 @@ def _remembered(
 ) -> tuple[State, list[str]]:
     """Return the state after a run, and which open days it gives up and why.
 
-    Where Shadowserver gave no answer at all, the run counts for no day.
+    If Shadowserver gave no answer at all, the run counts for no day.
     """
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
@@ -318,7 +318,7 @@ def _remembered(
 
 
 def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
-    """Say that days are not asked for again: in the log, to who observes, and by a work."""
+    """Report that days are no longer queried: in the log, to observers, and in a work."""
     if not reasons:
         return
     source.observe(DaysGivenUp(tuple(reasons)))

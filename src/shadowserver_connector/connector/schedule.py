@@ -1,4 +1,4 @@
-"""Runs at their times, for ever: nothing that a run raises ends the schedule."""
+"""Runs at their times, forever: nothing that a run raises ends the schedule."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from shadowserver_connector.errors import CredentialsError, describe
 from shadowserver_connector.waiting import Waiter
 
 RETRY_AFTER: Final = timedelta(hours=1)
-"""The next run after one that Shadowserver or a defect kept from finishing."""
+"""Time until the next run after one that Shadowserver or a defect kept from completing."""
 RUN_FAILED: Final = "The run failed"
 RESET: Final = "The state was reset in OpenCTI: everything is imported again"
-# Seconds after which a pause between two runs looks whether the state was reset.
+# Seconds after which a pause between two runs checks whether the state was reset.
 _LOOK_UP: Final = 10.0
 
 Run = Callable[[], bool]
@@ -41,19 +41,19 @@ def run_for_ever(
 ) -> None:
     """Run now, every ``period``, and soon after a reset; ends with Stopping only.
 
-    But a first run that Shadowserver refuses the key for raises CredentialsError, as the settings
-    are wrong then. ``ended`` is called after each run with the seconds until the next one.
+    But if Shadowserver refuses the key in the first run, it raises CredentialsError, because then
+    the settings are wrong. ``ended`` is called after each run with the seconds until the next one.
 
-    ``between`` is called every ten seconds while it waits for the next run. What it raises is
-    logged, once while it stays the same, and ends nothing, but for Stopping.
+    ``between`` is called every ten seconds while it waits for the next run. An error that it raises
+    is logged, once while it stays the same, and ends nothing, except for Stopping.
 
-    pycti's own scheduler is not used: when OpenCTI does not answer, it ends the process.
+    pycti's own scheduler is not used: if OpenCTI does not answer, it ends the process.
     """
     fatal: tuple[type[Exception], ...] = (CredentialsError,)
     while True:
         began = time.monotonic()
         complete = run_guarded(run, waiter, fatal)
-        # A key that was taken once may be renewed while this goes on.
+        # A key that was accepted once may be renewed while the schedule continues.
         fatal = ()
         # Both are shown on the connector's page in OpenCTI.
         helper.last_run_datetime()
@@ -74,18 +74,18 @@ def _pause_until_reset(
     while (left := end - time.monotonic()) > 0:
         waiter.pause(min(left, _LOOK_UP))
         reason = _reason_of(between)
-        # Outside of the handler: pycti logs the traceback of the error that is being handled.
+        # Outside the handler: pycti logs the traceback of the error being handled.
         if reason and reason != said:
             waiter.log.error("A task between two runs failed", {"reason": reason})
         said = reason
-        # Who resets the state expects an import now, not tomorrow.
+        # Someone who resets the state expects an import now, not tomorrow.
         if state_store.was_reset():
             return True
     return False
 
 
 def _reason_of(call: Callable[[], None]) -> str:
-    """Call it, and return why it failed; empty when it did not."""
+    """Call it, and return why it failed; empty if it did not."""
     try:
         call()
     except Exception as error:
@@ -94,14 +94,14 @@ def _reason_of(call: Callable[[], None]) -> str:
 
 
 def run_guarded(run: Run, waiter: Waiter, fatal: tuple[type[Exception], ...] = ()) -> bool:
-    """Run as `run_through` does; what it raises is logged, but for Stopping and what is fatal."""
+    """Run as `run_through` does; log what it raises, except Stopping and fatal errors."""
     try:
         return run_through(run, waiter)
     except fatal:
         raise
     except Exception as error:
         reason = describe(error)
-    # Outside of the handlers: pycti logs the traceback of the error that is being handled.
+    # Outside the handlers: pycti logs the traceback of the error being handled.
     waiter.log.error(RUN_FAILED, {"reason": reason})
     return False
 

@@ -1,4 +1,4 @@
-"""The state in OpenCTI: read, written, and noticed to be gone."""
+"""The state in OpenCTI: read, written, and found to be gone."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ DAMAGED: Final = "The state in OpenCTI is damaged; what could not be read is imp
 
 
 class StateResetError(ShadowserverConnectorError):
-    """Someone reset the connector's state in OpenCTI: what was known no longer holds."""
+    """Someone reset the connector's state in OpenCTI: what was known no longer applies."""
 
 
 class StateStore:
-    """The connector's state as OpenCTI keeps it.
+    """The connector's state as OpenCTI stores it.
 
     OpenCTI answers a ping with the state that it was sent; only the first ping after a reset is
     answered with another one, and does not store what it brought. So a write is a ping whose
@@ -39,7 +39,7 @@ class StateStore:
         self._helper = helper
         self._waiter = waiter
         self._held = _usable(helper.get_state())
-        # pycti takes what is no object for nothing, and overwrites it with its first ping.
+        # pycti treats anything but an object as nothing, and overwrites it with its first ping.
         self._lost = "" if self._held else _text_of(helper.connector_state)
         if self._lost:
             helper.set_state(None)
@@ -52,7 +52,7 @@ class StateStore:
         return bool(self._helper.get_state() != self._held)
 
     def held(self) -> State:
-        """Return the state as it was last read or written; contacts nothing.
+        """Return the state as last read or written; contacts nothing.
 
         Raises NewerStateError.
         """
@@ -61,8 +61,8 @@ class StateStore:
     def read(self) -> State:
         """Return the state, once OpenCTI has confirmed or replaced it.
 
-        Of one that is damaged, what can be read; that is said, and a copy of it kept. Raises
-        NewerStateError: nothing is written then.
+        If it is damaged, the readable part; this is logged, and a copy kept. Raises
+        NewerStateError; nothing is written then.
         """
         self._synchronise()
         state, problems = read_state(self._held)
@@ -74,10 +74,10 @@ class StateStore:
         return state
 
     def show_last_run(self) -> None:
-        """Have OpenCTI show that a run is over, before the process ends.
+        """Have OpenCTI show that a run has ended, before the process ends.
 
-        One that goes on leaves that to pycti's ping thread. An OpenCTI that does not answer is
-        not waited for.
+        A run that continues leaves that to pycti's ping thread. It does not wait for an OpenCTI
+        that does not answer.
         """
         self._helper.last_run_datetime()
         try:
@@ -96,7 +96,7 @@ class StateStore:
         self._held = stored
 
     def write(self, state: State) -> None:
-        """Store a state. Raises StateResetError, with nothing written, when OpenCTI's is gone."""
+        """Store a state. Raises StateResetError, with nothing written, if OpenCTI's is gone."""
         if self.was_reset():
             raise StateResetError("the state was reset in OpenCTI")
         new = dump(state)
@@ -111,7 +111,7 @@ class StateStore:
     def _ping(
         self, state: dict[str, Any] | None, patience: float = float("inf")
     ) -> dict[str, Any] | None:
-        """Send a state and return what OpenCTI then holds; ``None`` for nothing."""
+        """Send a state and return what OpenCTI has then; ``None`` for nothing."""
         helper = self._helper
 
         def call() -> Any:
@@ -123,16 +123,16 @@ class StateStore:
 
 
 class StateLedger(Ledger):
-    """Remembers in the state what was imported."""
+    """Records in the state what was imported."""
 
     def __init__(self, state_store: StateStore, state: State) -> None:
         self.state = state
-        """The state with all that was taken down."""
+        """The state with everything that was recorded."""
         self._state_store = state_store
         self._is_saved = True
 
     def done(self, report: ReportInfo, sha256: str) -> None:
-        """Take it down under the report's name, so that the API's copy is known, too."""
+        """Record it under the report's name, so that the API's copy is known, too."""
         self.change(with_done(self.state, report, sha256, ()))
 
     def change(self, state: State) -> None:
@@ -154,7 +154,7 @@ def _json(text: Any) -> Any:
 
 
 def _usable(state: Any) -> dict[str, Any] | None:
-    """Return a state; ``None`` for what is no object, or too deep to be sent back to OpenCTI."""
+    """Return a state; ``None`` if it is not an object, or too deep to be sent back to OpenCTI."""
     return state if isinstance(state, dict) and state and not _is_deep(state, _DEPTH) else None
 
 
@@ -164,13 +164,13 @@ def _is_deep(value: object, depth: int) -> bool:
 
 
 def _text_of(raw: Any) -> str:
-    """Return a state that pycti does not take for one; empty where there is none."""
+    """Return a state that pycti does not mistake for one; empty if there is none."""
     text = str(raw or "")
     return "" if text.strip() in ("null", "{}", "[]", '""') else text
 
 
 def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Log) -> None:
-    """Say what is wrong with a state, and keep a copy of it: the next write replaces it."""
+    """Log what is wrong with a state, and keep a copy of it: the next write replaces it."""
     content = text.encode("utf-8", "surrogatepass")
     name = f"shadowserver-{helper.connector_id}-{hashlib.sha256(content).hexdigest()[:8]}"
     path = temporary_directory() / safe_name(f"{name}.state.json")
@@ -179,7 +179,7 @@ def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Log) -
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
             copy.write(content)
     except FileExistsError:
-        # An earlier run met it and could not replace it.
+        # An earlier run found it and could not replace it.
         pass
     except OSError as error:
         said["copy"] = f"none: {error.strerror}"

@@ -1,4 +1,4 @@
-"""What a report is against the history: its verdict on each row, and on the report as a whole."""
+"""A report compared with the history: the verdict on each row, and on the report as a whole."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class GoneFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A report against the history, as a whole and by row: from 0, as they were added."""
+    """A report compared with the history, as a whole and by row: from 0, as they were added."""
 
     verdicts: bytes
     """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
     due: bytes
-    """By row: 1 where its finding recurs and OpenCTI is to be told so, else 0."""
+    """By row: 1 if its finding recurs and OpenCTI is due for an update, else 0."""
     later: bytes
-    """By row: 1 where its finding is known from a later day, as in a first import, else 0."""
+    """By row: 1 if its finding is known from a later day, as in a first import, else 0."""
     first: array[int]
     """By row: number of the first day of its finding (`record.day_of`)."""
     since: array[int]
-    """By row: number of the day since when its finding is as it is."""
+    """By row: number of the day since when its finding is unchanged."""
     counts: Mapping[str, int]
     """Findings by verdict, by ``VERDICTS``; there may be fewer than rows."""
     previous: date | None

@@ -1,4 +1,4 @@
-"""The history's file: SQLite in a directory that one instance has for itself."""
+"""The history's file: SQLite in a directory that belongs to one instance."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from shadowserver_connector.errors import (
 FILE: Final = "history.sqlite"
 LOCK: Final = "history.lock"
 DAMAGED: Final = "history.damaged.sqlite"
-"""Where a damaged file goes, in place of an earlier one."""
+"""Where a damaged file is moved, replacing an earlier one."""
 
 VERSION: Final = 1
-"""Of the tables; raised when they change so that an older program must not write them."""
+"""Version of the tables; raised when an older program must no longer write them."""
 
 Opened = Literal["found", "new", "damaged"]
-"""What was there: a history, none, or one that was damaged and is moved aside."""
+"""What was found: a history, none, or a damaged one that was moved aside."""
 
 # `key` begins with the subject (mapping/planning/finding_identity.py): the findings of an address,
 # and of a network, stand together. Without a rowid a table is stored in the order of its key, once.
@@ -59,7 +59,7 @@ _CLOSED: Final = (
 
 
 class Database:
-    """An open history file; `open_database` makes one."""
+    """An open history file; `open_database` creates one."""
 
     def __init__(self, directory: Path, lock: int, opened: Opened) -> None:
         self.path = directory / FILE
@@ -94,13 +94,14 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            # Else the log stays as long as its longest transaction. Readers are not waited for.
+            # Otherwise the log stays as long as its longest transaction. Readers are not waited
+            # for.
             connection.execute("PRAGMA busy_timeout = 0")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             connection.execute(f"PRAGMA busy_timeout = {int(_WAIT * 1000)}")
 
     def clear(self) -> None:
-        """Forget everything, and give the room back."""
+        """Forget everything, and release the space."""
         with self.writing() as connection:
             for table in _CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
@@ -114,7 +115,7 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Tell errors of SQLite as ours; a file that turns out damaged is moved aside."""
+        """Convert errors of SQLite to ours; a file that turns out damaged is moved aside."""
         try:
             yield
         except sqlite3.Error as error:
@@ -146,7 +147,7 @@ def open_database(directory: Path, owner: str) -> Database:
 
 @contextmanager
 def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
-    """Give a connection for questions, beside an instance that writes. Raises as `Database`."""
+    """Give a connection for queries, next to an instance that writes. Raises as `Database`."""
     path = directory / FILE
     if not path.is_file():
         raise HistoryError(f"{path}: there is no history; name the directory that has one")
@@ -180,7 +181,7 @@ def _locked(directory: Path) -> int:
 
 
 def _prepare(path: Path, owner: str) -> Opened:
-    """Look whether the file is a history of this owner; make it where there is none."""
+    """Check whether the file is a history of this owner; create it if there is none."""
     there = path.exists() and path.stat().st_size > 0
     try:
         with _closing(_connect(path)) as connection:
@@ -266,7 +267,7 @@ def _told(error: sqlite3.Error, path: Path, *, kept: bool = False) -> Shadowserv
 
 
 def _set_aside(path: Path) -> None:
-    """Move a damaged file, and the log that belongs to it, out of the way."""
+    """Move a damaged file, and its log, out of the way."""
     aside = path.with_name(DAMAGED)
     for ending in ("", "-wal", "-shm"):
         source = path.with_name(path.name + ending)

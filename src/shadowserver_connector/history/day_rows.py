@@ -16,7 +16,7 @@ from shadowserver_connector.history.record import states_of
 from shadowserver_connector.temporary import temporary_directory
 
 PART: Final = 50_000
-"""Rows that are sorted in memory, some 20 MB with their texts."""
+"""Rows that are sorted in memory, about 20 MB with their texts."""
 
 _BLOCK: Final = 500
 _LONGEST_LABEL: Final = 160
@@ -91,7 +91,7 @@ class DayRows:
 
 @contextmanager
 def collected() -> Iterator[DayRows]:
-    """Make an empty collection; what is on disk is in the temporary folder, removed at the end."""
+    """Create an empty collection; its files are in the temporary folder, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
         yield DayRows(Path(folder))
 

@@ -1,4 +1,4 @@
-"""A history of findings: what is new in a report against those before it, and what is gone."""
+"""A history of findings: what is new in a report compared with earlier ones, and what is gone."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from shadowserver_connector.history.record import (
 )
 
 ABSENCE: Final = 14
-"""Days of absence after which a finding is back again, not still there."""
+"""Days of absence after which a finding counts as resurfaced, not recurring."""
 
 MOST_GONE: Final = 100
-"""Findings that are not reported any more, of which it is said which they are."""
+"""Findings that are no longer reported and are listed by name."""
 
 REFRESH: Final = 7
-"""Days after which OpenCTI is told again that a finding is still there."""
+"""Days after which OpenCTI is updated about a finding that is still there."""
 
 NAME_DAYS: Final = 7
-"""The last day of a name is up to so many days late: not every day is worth a write."""
+"""The last day of a name is up to this many days late: not every day is worth a write."""
 
 _WRITTEN: Final = 2_000
 _LABELS: Final = 20_000
@@ -52,7 +52,7 @@ Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int]
 
 
 class History:
-    """What has been reported; `open_history` makes one. Its methods raise as `Database` says.
+    """What has been reported; `open_history` creates one. Its methods raise as `Database` says.
 
     A report is compared first and committed when OpenCTI's broker has all of it.
     """
@@ -203,9 +203,9 @@ class _Judge:
             self.since[row] = since
 
     def _is_due(self, key: bytes, seen: int) -> bool:
-        """Tell whether a span of days has begun between two days on which a finding was seen.
+        """Tell whether a new span of days began between two days on which a finding was seen.
 
-        Where the spans begin is the key's: what is due is spread evenly over the days.
+        The key determines where spans begin, so that what is due is spread evenly over the days.
         """
         shift = key[-1]
         return (self._today + shift) // self._refresh != (seen + shift) // self._refresh
@@ -220,11 +220,11 @@ def _nearest(record: FindingRecord, today: int) -> int:
 def _verdict(
     record: FindingRecord | None, today: int, states: bytes, absence: int, reports: list[int]
 ) -> int:
-    # Again what was committed: when nothing was known before, it is as new as it was then.
+    # Committed before: if nothing was known earlier, it is as new as it was then.
     if record is None or today == record.first == record.last:
         return NEW
     before = record.seen_before(today)
-    # Absent it was only if there were reports that it was missing in.
+    # It was absent only if there were reports without it.
     if before and today - before > absence and any(before < day < today for day in reports):
         return RESURFACED
     if record.before and today == record.since == record.last:
@@ -339,9 +339,9 @@ def _merged(
     known: Iterator[Known],
     missing: Callable[[Known], None],
 ) -> Iterator[tuple[Reported, Known | None]]:
-    """Yield each finding of a report with what is known of it; both come in order of their keys.
+    """Yield each finding of a report with what is known about it; both come in order of their keys.
 
-    ``missing`` is called with what is known of a finding that is not in the report.
+    ``missing`` is called with what is known about a finding that is not in the report.
     """
     nothing: Known | None = None
     old = next(known, nothing)

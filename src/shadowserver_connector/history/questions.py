@@ -1,4 +1,4 @@
-"""What was reported of an address, a network, a name, a weakness or a whole type, and how long."""
+"""What was reported about an address, a network, a name, a weakness or a whole type, and when."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     type: str
     list: str
     subject: str
-    """Address, network, URL, account or name; no more than the first 60 characters."""
+    """Address, network, URL, account or name; at most the first 60 characters."""
     what: str
     """Port, protocol, and what was found there on the last day."""
     names: tuple[str, ...]
@@ -30,17 +30,17 @@ class Entry(NamedTuple):
     first: date
     last: date
     days: int
-    """On how many days it was reported."""
+    """The number of days on which it was reported."""
     since: date
-    """Since when it is as it was on the last day."""
+    """Since when it is unchanged, up to the last day."""
     changed_from: date | None
-    """Last day on which it was otherwise, before that."""
+    """Last day before that on which it was different."""
     open: bool
     """It is in the last report of its type and list."""
 
 
 def findings_about(connection: sqlite3.Connection, asked: str) -> Iterator[Entry]:
-    """Yield the findings of an address, a network, a CVE id, a report type, or a name.
+    """Yield the findings on an address, a network, a CVE id, a report type, or a name.
 
     A name is a host name that a report gave to an address, or what a finding is of where that is
     no address (URL, account). Order: by type and list, then by subject.
@@ -133,7 +133,7 @@ def _network(asked: str) -> tuple[bytes, bytes] | None:
     except ValueError:
         return None
     kind = b"4" if network.version == 4 else b"6"
-    # Nothing that stands behind an address in a key is longer, or higher.
+    # Nothing that follows an address in a key is longer, or higher.
     end = kind + network.broadcast_address.packed + b"\xff" * (DIGEST_BYTES + 2)
     return kind + network.network_address.packed, end
 

@@ -1,4 +1,4 @@
-"""What a history knows of one finding, and what one more day adds to it.
+"""What a history knows about one finding, and what one more day adds to it.
 
 The days of a finding may come in any order: the outcome is the same, as long as no two of its days
 are further apart than ``WINDOW``. Days are numbers: of days since ``EPOCH``.
@@ -12,10 +12,10 @@ from hashlib import blake2b
 from typing import Final
 
 EPOCH: Final = date(1999, 12, 31).toordinal()
-"""Day 0. No report is as old: Shadowserver was founded in 2004."""
+"""Day 0. No report is that old: Shadowserver was founded in 2004."""
 
 WINDOW: Final = 128
-"""Days before the last of which it is kept whether the finding was seen on them."""
+"""Number of days, up to the last one, for which the history knows whether the finding was seen."""
 
 DIGEST_BYTES: Final = 6
 """Of the digests of an identity, in a key behind its subject, and of a row's state.
@@ -50,15 +50,15 @@ class FindingRecord:
     first: int
     last: int
     since: int
-    """First day of those on which the state was what it is; all seen since then had it."""
+    """First of the days on which the state is unchanged; it had this state on all days since."""
     before: int = 0
-    """Last day before that, on which it had another state; 0 where none is known."""
+    """Last day before that, with another state; 0 if none is known."""
     days: int = 1
     """Number of days on which it was seen."""
     seen: int = 1
     """Bit n: it was seen n days before the last day."""
     label: int = 0
-    """Number of the text that says what it is."""
+    """Number of the text that describes it."""
 
     def was_seen(self, day: int) -> bool:
         """Tell whether it was seen on a day of the last ``WINDOW`` days."""
@@ -89,7 +89,7 @@ def states_of(states: set[bytes]) -> bytes:
 
 
 def has_state(states: bytes, state: bytes) -> bool:
-    """Tell whether one row's state is among those of a finding, where they are kept one by one."""
+    """Tell whether one row's state is among those of a finding, if they are stored one by one."""
     if len(states) == DIGEST_BYTES:
         return states == state
     if len(states) % DIGEST_BYTES:

@@ -27,12 +27,14 @@ RELATIONSHIPS: Final = (
 """(Source end, type, target end): relationships between objects of different sections."""
 
 ROW_OBJECTS: Final = 400
-"""Objects of one row, about; one with a value in every published column makes some 60."""
+"""Approximate number of objects from one row; one with a value in every published column has about
+60.
+"""
 
 LEFT_OUT: Final = "more objects than one row may create, left out"
 
 _REMEMBERED: Final = 128
-"""Combinations of parts that are kept assembled; rows of one host share them."""
+"""Cached combinations of parts; rows of one host share them."""
 
 # Of an object of a part: its places in one more dict and in tuples. Of a relationship: all of it.
 _PLACE_BYTES: Final = 200
@@ -41,7 +43,7 @@ _FULL_BYTES: Final = ROW_OBJECTS * OBJECT_BYTES
 
 
 class _Added:
-    """What the Note of a finding must know of one of its rows."""
+    """What the Note of a finding must know about one of its rows."""
 
     __slots__ = ("keeps_note", "labels", "noted", "recurs", "time")
 
@@ -70,8 +72,8 @@ class _Added:
 class RowMapper:
     """Adds rows to findings by a plan; a bad cell costs the object it would have been in.
 
-    Of a row whose finding recurs, what its cells that move by themselves would become is left out:
-    OpenCTI has what they became on the first day.
+    For a row whose finding recurs, cells that change on their own are left out: OpenCTI has what
+    they became on the first day.
     """
 
     def __init__(
@@ -139,7 +141,7 @@ class RowMapper:
             stable = self._parts(self._without_moving(row)) if self._moving else self._parts(row)
             part = stable if recurs or not self._moving else self._parts(row)
             labels = plan.labels.of(row)
-            # The rows of a host mostly say the same of it.
+            # The rows of a host usually say the same about it.
             if part is not known or labels is not known_labels or recurs is not known_recurs:
                 _update(finding.objects, part)
                 if self._verdicts:

@@ -1,7 +1,7 @@
-"""The archive of original files: ``YEAR/MONTH/DAY/<file>``, with their SHA-256 beside them.
+"""The archive of original files: ``YEAR/MONTH/DAY/<file>``, with their SHA-256 hashes.
 
 A day's folder also holds ``SHA256SUMS``, as ``sha256sum -c`` reads it, and ``.reports``, which
-says of which listed reports the files are, by digest: what is there need not be fetched again.
+identifies the listed reports of the files by digest: they need not be fetched again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def keep(archive: Path, report: ReportInfo, path: Path, sha256: str) -> Path:
 def keep_if_wanted(
     archive: Path | None, report: ReportInfo, path: Path, sha256: str, log: Log
 ) -> None:
-    """Copy a report's file into the archive, where there is one; a full archive stops nothing."""
+    """Copy a report's file into the archive, if there is one; a full archive stops nothing."""
     if archive is None:
         return
     try:
@@ -93,7 +93,7 @@ def _copy(path: Path, target: Path) -> None:
 def _note(file: Path, line: str) -> None:
     if line in _lines(file):
         return
-    # One short write at the end: two processes at the same archive do not lose lines.
+    # One short write at the end: two processes with the same archive lose no lines.
     with file.open("a", encoding="utf-8") as notes:
         notes.write(f"{_rest(file)}{line}\n")
 

@@ -42,15 +42,15 @@ from shadowserver_connector.temporary import temporary_directory
 
 _ROWS_SEARCHED: Final = 1_000
 _END: Final = "2100"
-"""What is later is the end of a clock, and not the day of a report."""
+"""A later time is the end of a clock's range, not the day of a report."""
 
 
 def job_of(file: ReportFile) -> Job:
-    """Return what to convert; the day of a file without one in its name is its first row's.
+    """Return what to convert; a file without a day in its name gets the day of its first row.
 
-    Where a member of an archive does not say of what type it is, the archive's own name counts.
+    If a member of an archive does not tell its type, the archive's own name counts.
 
-    Raises ``ReportUnreadableError`` or ``NotReadyError`` where neither tells.
+    Raises ``ReportUnreadableError`` or ``NotReadyError`` if neither does.
     """
     known = load_catalogue().type_names
     name = _telling_name(file, known)
@@ -62,7 +62,7 @@ def job_of(file: ReportFile) -> Job:
 
 
 def _telling_name(file: ReportFile, known: Mapping[str, str]) -> str:
-    """Return the name of a file, or its archive's where only that tells the type."""
+    """Return the name of a file, or its archive's if only that tells the type."""
     if not file.archive or type_in_name(file.name, known) or not type_in_name(file.archive, known):
         return file.name
     stem = without_extension(file.archive)
@@ -85,7 +85,7 @@ def _first_day(path: Path, name: str) -> date | None:
 def jobs_in(
     paths: Sequence[Path], workdir: Path, failed: Callable[[Failure], None]
 ) -> Iterator[Job]:
-    """Yield the reports among files, folders and archives; what is none is given to ``failed``."""
+    """Yield the reports among files, folders and archives; the rest is passed to ``failed``."""
     for file in find_reports(paths, workdir, lambda error: failed(unread("", error))):
         try:
             yield job_of(file)
@@ -94,22 +94,22 @@ def jobs_in(
 
 
 def release(path: Path, workdir: Path) -> None:
-    """Delete a report's file where it was unpacked into ``workdir``."""
+    """Delete a report's file if it was unpacked into ``workdir``."""
     if path.is_relative_to(workdir):
         path.unlink(missing_ok=True)
 
 
 def unread(name: str, error: Exception) -> Failure:
-    """Return the failure of a file of which neither type nor day is known."""
+    """Return the failure of a file whose type and day are unknown."""
     return Failure(ReportInfo(type="", day=date.min, file=name), str(error))
 
 
 Compare = Callable[[Job], Comparison | None]
-"""Says what the history knows of a report; it is called in the order of the reports."""
+"""Returns what the history says about a report; called in the order of the reports."""
 
 
 def never_compared(job: Job) -> None:
-    """Know nothing of any report."""
+    """Know nothing about any report."""
 
 
 def convert_all(

@@ -1,4 +1,4 @@
-"""What bounds the work ahead: its number, its bytes, and the room on the disk."""
+"""Limits on the work ahead: its number, its bytes, and the room on the disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.waiting import DISK, ROOM_PAUSE, Waiter
 
 MAX_BYTES_AHEAD: Final = 1024**3
-"""Bytes on disk, of downloads and of what was converted ahead, beyond which nothing is ahead."""
+"""Bytes on disk, of downloads and converted chunks, beyond which nothing is done ahead."""
 
 Item = TypeVar("Item")
 Begun = TypeVar("Begun")
@@ -78,7 +78,7 @@ def bytes_below(folder: Path, but: Container[str] = ()) -> int:
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if os.path.join(parent, name) not in but]
         for name in names:
-            # It may be renamed or deleted between two looks.
+            # It may be renamed or deleted between two checks.
             with suppress(FileNotFoundError):
                 size += os.stat(os.path.join(parent, name)).st_size
     return size
@@ -88,10 +88,10 @@ _MIB: Final = 1024 * 1024
 
 
 class DiskFloor:
-    """Free space on a folder's disk, held against ``SHADOWSERVER_DISK_FLOOR``."""
+    """Free space on a folder's disk, compared with ``SHADOWSERVER_DISK_FLOOR``."""
 
     def __init__(self, folder: Path, floor: int, waiter: Waiter, pause: float = ROOM_PAUSE) -> None:
-        """``floor`` is in bytes, 0 for none; ``pause`` in seconds, between two looks."""
+        """``floor`` is in bytes, 0 for none; ``pause`` in seconds, between two checks."""
         self._folder = folder
         self._floor = floor
         self._waiter = waiter
@@ -102,7 +102,7 @@ class DiskFloor:
         return self._free() >= self._floor
 
     def wait(self) -> None:
-        """Return once there is more space than the floor, said once; raises Stopping."""
+        """Return once there is more space than the floor; logged once; raises Stopping."""
         if self.is_kept():
             return
         self._waiter.log.warning("Downloads paused, the disk is nearly full", self._sizes())
@@ -115,7 +115,7 @@ class DiskFloor:
         self._waiter.log.info("Downloads resumed, the disk has room again", self._sizes())
 
     def require(self) -> None:
-        """Raise SinkUnavailableError where there is less space than the floor."""
+        """Raise SinkUnavailableError if there is less space than the floor."""
         if not self.is_kept():
             free, floor = self._free() // _MIB, self._floor // _MIB
             raise SinkUnavailableError(

@@ -19,7 +19,7 @@ from shadowserver_connector.waiting import CONNECT_AGAIN, CONNECT_CLUSTER
 Loop = TypeVar("Loop")
 
 _END: Final = 10.0
-"""Seconds for what is left on the loop to notice that it is cancelled."""
+"""Seconds for tasks left on the loop to notice that they are cancelled."""
 
 
 @contextmanager
@@ -51,10 +51,10 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 _LOOK_UP: Final = 30.0
-"""Seconds after which a wait looks up whether there is any worker."""
+"""Seconds after which a wait checks whether there is any worker."""
 
 _USABLE: Final = ("running", "connecting")
-"""States of a client that will do what it is given."""
+"""States of a client that accepts work."""
 
 
 class ClusterExecutor(Executor):
@@ -85,7 +85,7 @@ class ClusterExecutor(Executor):
         self._connect = connect
         self._lost = lost
         self.here = here
-        """For what is too large to travel."""
+        """For what is too large to send."""
         self._lock = threading.Lock()
         self._client = connect(CONNECT_CLUSTER)
         self._try_after = 0.0
@@ -95,7 +95,7 @@ class ClusterExecutor(Executor):
 
     @property
     def workers(self) -> int:
-        """How many functions the cluster runs at the same time, as it is now; at least 1."""
+        """How many functions the cluster runs at the same time at the moment; at least 1."""
         threads = 0
         client = self._client
         if client.status == "running":
@@ -104,7 +104,7 @@ class ClusterExecutor(Executor):
         return max(1, threads)
 
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
-        """Wait for what is under way, but not on Ctrl-C or a shutdown."""
+        """Wait for work in progress, but not on Ctrl-C or a shutdown."""
         self.shutdown(wait=kind is None, cancel_futures=kind is not None)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -131,7 +131,7 @@ class ClusterExecutor(Executor):
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let go of the cluster, which stays as it is."""
+        """Disconnect from the cluster, which stays as it is."""
         if wait and not cancel_futures:
             futures.wait(tuple(self._pending))
         with self._lock:
@@ -140,7 +140,7 @@ class ClusterExecutor(Executor):
             self._client.close()
 
     def _connected(self) -> Any:
-        """Return a client; another one when Dask has given up to connect again."""
+        """Return a client; another one if Dask has given up reconnecting."""
         with self._lock:
             if self._ended:
                 raise RuntimeError("cannot schedule new futures after shutdown")
@@ -155,7 +155,7 @@ class ClusterExecutor(Executor):
             return self._client
 
     async def _bring(self, client: Any, remote: Any, future: Future[Any]) -> None:
-        """Wait on the client's loop until a function is done, and bring what became of it."""
+        """Wait on the client's loop until a function is done, and fetch its result."""
         try:
             bringing = asyncio.ensure_future(client.gather(remote, asynchronous=True))
             while not (await asyncio.wait([bringing], timeout=_LOOK_UP))[0]:
@@ -186,7 +186,7 @@ class ClusterExecutor(Executor):
 
 
 def no_answer(address: str) -> ClusterLostError:
-    """Return the error of a scheduler that does not answer."""
+    """Return the error for a scheduler that does not answer."""
     return ClusterLostError(
         f"no Dask scheduler answers at {address}; check SHADOWSERVER_DASK_SCHEDULER"
     )
@@ -213,7 +213,7 @@ def open_cluster(address: str, here: Executor) -> Iterator[ClusterExecutor]:
         # Whole files travel with the tasks, on purpose.
         dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"})
 
-        # One loop for all clients: a loop of a client's own is left behind when it fails.
+        # One loop for all clients: a client's own loop is left behind when it fails.
         with running_loop(ioloop.IOLoop.current) as loop:
 
             def connect(seconds: float) -> Any:

@@ -1,4 +1,4 @@
-"""Reports against the history of findings: compared before they are converted, committed after."""
+"""Reports compared with the history of findings before conversion, and committed after delivery."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def feed_of(info: ReportInfo) -> ReportFeed:
 class ReportComparer:
     """Compares reports with a history, and adds each to it once it is delivered.
 
-    It may be used from several threads. Where there is no history now, as another process has it,
-    nothing is compared, and it is tried again with the next report. A history that turns out
-    damaged is begun anew, which is logged: what was known is lost, and a day is sent in full.
-    Methods raise what else `History` and `open_history` raise.
+    It may be used from several threads. If there is no history now because another process has it,
+    nothing is compared, and the next report tries again. A damaged history is started again, which
+    is logged: what was known is lost, and one day is sent in full. Methods raise what else
+    `History` and `open_history` raise.
     """
 
     def __init__(
@@ -95,15 +95,15 @@ class ReportComparer:
             )
 
     def may_compare(self, info: ReportInfo) -> bool:
-        """Tell whether all that was compared of the report's feed is committed.
+        """Tell whether everything compared of the report's feed is committed.
 
-        Otherwise what that will add is not known yet.
+        Otherwise it is not known yet what that will add.
         """
         with self._lock:
             return feed_of(info) not in [each.feed for each in self._waiting.values()]
 
     def commit(self, path: Path) -> None:
-        """Add a report that was compared and is delivered, all of it or nothing."""
+        """Add a report that was compared and delivered, all of it or nothing."""
         with self._lock:
             compared = self._waiting.get(path)
             if compared is None:
@@ -114,7 +114,7 @@ class ReportComparer:
             self._discard(path)
 
     def discard(self, path: Path) -> None:
-        """Forget that a report was compared, as it could not be delivered."""
+        """Forget that a report was compared, because it could not be delivered."""
         with self._lock:
             self._discard(path)
 
@@ -124,7 +124,7 @@ class ReportComparer:
             self._ask(lambda history: history.forget(before))
 
     def clear(self) -> None:
-        """Forget everything, as OpenCTI was reset; said where there was anything."""
+        """Forget everything, because OpenCTI was reset; logged if there was anything."""
         with self._lock:
             if self._ask(lambda history: history.clear()):
                 self._log.warning(CLEARED)
@@ -142,7 +142,7 @@ class ReportComparer:
             compared.stack.close()
 
     def _ask(self, call: Callable[[History], T]) -> T | None:
-        """Return what the history says; ``None`` where there is none now."""
+        """Return what the history says; ``None`` if there is none now."""
         history = self._opened()
         if history is None:
             return None
@@ -186,7 +186,7 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
     catalogue = load_catalogue()
     with ExitStack() as stack:
         rows = stack.enter_context(collected())
-        # What is odd in the file is told by its conversion.
+        # Anomalies in the file are reported by its conversion.
         with open_table(path, ParseWarnings(info.file)) as table:
             columns = [catalogue.column(info.type, name) for name in table.header]
             report_type = catalogue.report_type(info.type, table.header)
@@ -198,7 +198,7 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
 
 
 def compared_by(comparer: ReportComparer | None) -> Convert:
-    """Return ``convert_report``, told what the history says of a report's rows."""
+    """Return a ``convert_report`` that knows what the history says about a report's rows."""
     if comparer is None:
         return convert_report
 

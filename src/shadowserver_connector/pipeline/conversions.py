@@ -1,4 +1,4 @@
-"""Conversions on any executor, begun before their turn, their chunks kept on disk."""
+"""Conversions on any executor, started before their turn, their chunks kept on disk."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def read_spool(path: Path) -> Iterator[Chunk]:
 
 
 MAX_BYTES_TO_CLUSTER: Final = 16 * MIB
-"""Bytes of a report file that still travels to a cluster."""
+"""Maximum size of a report file that is sent to a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Conversion:
     path: Path
 
     def replay(self, emit: Callable[[Chunk], None]) -> Outcome:
-        """Hand the chunks to ``emit``, in order, and delete the file, also where that fails."""
+        """Pass the chunks to ``emit``, in order, and delete the file, even if that fails."""
         try:
             for chunk in read_spool(self.path):
                 emit(chunk)
@@ -129,7 +129,7 @@ def submit_conversion(
     conversion: Future[Conversion] = Future()
     conversion.set_running_or_notify_cancel()
     try:
-        # It would pass through the scheduler, whose memory is everybody's.
+        # It would pass through the scheduler, whose memory is shared.
         if path.stat().st_size > MAX_BYTES_TO_CLUSTER:
             here = executor.here
             return here.submit(_convert_to_spool, path, info, options, spool, comparison)
@@ -154,7 +154,7 @@ def _convert_to_spool(
 def _write_spool(
     conversion: Future[Conversion], spool: Path, carried: Future[PackedConversion]
 ) -> None:
-    """Put chunks on disk as soon as they come back: many reports may be done before their turn."""
+    """Write chunks to disk as soon as they arrive: many reports may be done before their turn."""
 
     def write(file: BinaryIO) -> Outcome:
         outcome, chunks = carried.result()
@@ -209,7 +209,7 @@ Item = TypeVar("Item")
 
 
 class Conversions:
-    """The conversions under way on an executor; their number is bounded by who begins them."""
+    """The conversions in progress on an executor; whoever starts them limits their number."""
 
     def __init__(
         self,
@@ -225,10 +225,10 @@ class Conversions:
         self._compared: dict[Path, Comparison | None] = {}
 
     def begin(self, path: Path, info: ReportInfo, options: Options) -> None:
-        """Begin to convert a report, unless that was begun already, or has to be in its turn.
+        """Start to convert a report, unless that was started already, or must wait for its turn.
 
-        It has to be where it follows a report of the same feed that is under way: what is new in
-        it is not known yet. What is wrong with a report is told by `convert`.
+        It must wait if it follows a report of the same feed in progress: what is new in it is not
+        known yet. Errors of the report are raised by `convert`.
         """
         if path in self._begun:
             return
@@ -248,9 +248,9 @@ class Conversions:
     def convert(
         self, path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
     ) -> Outcome:
-        """Finish a conversion, begun or not; otherwise as ``convert_report``.
+        """Finish a conversion, started or not; otherwise as ``convert_report``.
 
-        Where the disk has no room for the chunks, they are made here and need none.
+        If the disk has no room for the chunks, they are created here and need none.
         """
         if path not in self._begun:
             self._submit(path, info, options)
@@ -264,7 +264,7 @@ class Conversions:
         return conversion.replay(emit)
 
     def after(self, download: Download, options: Options) -> Download:
-        """Return a download that begins to convert the file when it is there."""
+        """Return a download that starts to convert the file when it is there."""
 
         def download_and_begin(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
             downloaded = download(report, folder, take)
@@ -281,10 +281,10 @@ class Conversions:
         *,
         items_each: int = 1,
     ) -> Iterator[Item]:
-        """Yield items in their order, with ``begin`` called for the next ones already.
+        """Yield items in their order, with ``begin`` called ahead for the next ones.
 
-        That is for twice as many reports, of ``items_each`` items, as are converted at the same
-        time, and only while ``folder`` has room for what is ahead.
+        Ahead means for twice as many reports, of ``items_each`` items, as are converted at the same
+        time, and only while ``folder`` has room for them.
         """
         most = 2 * capacity(self._executor) * items_each
         has_room = partial(has_room_ahead, folder)
@@ -293,9 +293,9 @@ class Conversions:
 
 
 def retrying_while_disk_full(waiter: Waiter, convert: Convert) -> Convert:
-    """Return a conversion that begins again as long as no space is left on the disk.
+    """Return a conversion that is repeated while no space is left on the disk.
 
-    ``convert`` must give the same chunks each time. What is emitted already is not repeated.
+    ``convert`` must give the same chunks each time. Chunks already emitted are not repeated.
     """
 
     def convert_with_room(

@@ -61,11 +61,10 @@ THRESHOLD: Final = 200_000
 
 @contextmanager
 def relaxed_garbage_collection() -> Iterator[None]:
-    """Let the collector run seldom inside of the block.
+    """Let the garbage collector run rarely inside the block.
 
-    A conversion makes tuples, dicts and strings by the million and no cycles: nothing is freed by
-    collecting often, which costs time where rows are wide.
-    Reference counts free what is done with.
+    A conversion creates tuples, dicts and strings by the million and no cycles: frequent collection
+    frees nothing, and costs time when rows are wide. Reference counts free finished objects.
     """
     before = gc.get_threshold()
     gc.set_threshold(THRESHOLD, *before[1:])
@@ -76,11 +75,12 @@ def relaxed_garbage_collection() -> Iterator[None]:
 
 
 MOST_ATTACHED: Final = 25
-"""Notes that stand on the page of a Report, the worst; with some 60 the page does not open. The
-others are among the objects that it contains."""
+"""Notes shown on the page of a Report, the worst; with more than about 60 the page does not open.
+The others are among the objects that it contains.
+"""
 
 FINDING_ROWS: Final = 16
-"""Rows that are converted together where each has a Note of its own, or none."""
+"""Rows that are converted together if each has its own Note, or none."""
 _ROOMY: Final = 500
 
 TOO_LARGE: Final = "objects or references that fit in no message, left out"
@@ -88,7 +88,7 @@ TOO_LARGE: Final = "objects or references that fit in no message, left out"
 UNKNOWN_TYPE: Final = "an unknown report type, read by the rules of its family"
 
 ARTIFACT_INLINE: Final = 8 * MIB
-"""Bytes up to which a file travels in its Artifact; a sink brings in larger ones itself."""
+"""Maximum bytes of a file inside its Artifact; a sink uploads larger ones itself."""
 
 
 def convert_report(
@@ -186,8 +186,8 @@ class _Tally:
 def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Plan:
     """Compile the plan for a report with this header.
 
-    Raises ``ReportUnreadableError`` where no column of it is known: what answers or is left in the
-    place of a report, and has commas in its first line, is not a report without findings.
+    Raises ``ReportUnreadableError`` if no column is known: an error page with commas in its first
+    line, for example, is not a report without findings.
     """
     catalogue = load_catalogue()
     columns = [catalogue.column(info.type, name) for name in header]
@@ -279,7 +279,7 @@ def _artifact(
 def _telling(
     comparison: Comparison | None, containers: ReportContainers, emit: Callable[[Chunk], None]
 ) -> Callable[[Chunk], None]:
-    """Return what hands on chunks, and says what an earlier report has brought to OpenCTI."""
+    """Return what passes on chunks, and says what an earlier report has brought to OpenCTI."""
     if comparison is None or containers.options.repeats == "all":
         return emit
     sent = [made.id for made in containers.preamble] if comparison.previous else []
@@ -293,7 +293,7 @@ def _telling(
 def _builder(
     artifact: SerialisedObject | None, containers: ReportContainers, send: Callable[[Chunk], None]
 ) -> ChunkBuilder:
-    """Return what makes chunks of findings; a large file is sent at once."""
+    """Return what creates chunks of findings; a large file is sent at once."""
     options = containers.options
     # Without its content it waits for the upload.
     is_alone = artifact is not None and (
@@ -337,7 +337,7 @@ def _findings(
 
 
 def _worst(counts: Mapping[str, int], most: int) -> dict[str, int]:
-    """Return how many of each severity are among the worst so many."""
+    """Return how many of each severity are among the worst ones."""
     worst = {}
     for severity in reversed(SEVERITIES):
         worst[severity] = min(counts.get(severity, 0), most)
@@ -364,7 +364,7 @@ def _note_texts(plan: Plan, comparison: Comparison | None, info: ReportInfo) -> 
 
 
 def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
-    """Return what tells which rows stand together: those of a subject, or of a finding of one."""
+    """Return what decides which rows belong together: those of a subject, or of a finding."""
     key = plan.subjects.key
     if plan.context.options.notes != "finding":
         return key

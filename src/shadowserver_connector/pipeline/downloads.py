@@ -28,11 +28,11 @@ Download = Callable[[ReportInfo, Path, Take], Downloaded]
 
 
 class Fetched(NamedTuple):
-    """A report with its download, under way or done."""
+    """A report with its download, in progress or done."""
 
     report: ReportInfo
     folder: Path
-    """Where the file is or will be, alone; whoever takes the report deletes it."""
+    """Where the file is or will be, in a folder of its own; whoever takes the report deletes it."""
     download: Future[Downloaded]
 
 
@@ -86,7 +86,7 @@ def downloads(
 def completed(
     fetched: Iterable[Fetched], failed: Callable[[Failure], None]
 ) -> Iterator[tuple[Downloaded, ReportInfo]]:
-    """Yield the reports whose file is there; one that fails is given to ``failed``."""
+    """Yield the reports whose file is there; those that fail are passed to ``failed``."""
     for report, _, download in fetched:
         try:
             downloaded = download.result()
@@ -106,7 +106,7 @@ class _Begun:
     folder: str
     future: Future[Downloaded] = field(default_factory=Future)
     needs: int = 0
-    """Bytes that it asked for when there was no room."""
+    """Bytes that it requested when there was no room."""
 
 
 class BoundedDownloads:
@@ -128,13 +128,13 @@ class BoundedDownloads:
         self._given_up: list[_Begun] = []
 
     def begin(self, report: ReportInfo, folder: Path) -> Future[Downloaded]:
-        """Begin a download into a folder that is for it alone, inside of the common one."""
+        """Start a download into a folder of its own inside the common one."""
         begun = _Begun(report, os.path.abspath(folder))
         self._pool.submit(self._run, begun)
         return begun.future
 
     def has_room(self) -> bool:
-        """Tell whether a further one may be begun: none was given up, and there is room."""
+        """Tell whether another one may be started: none was cancelled, and there is room."""
         with self._lock:
             return not self._given_up and self._taken() < self._max_bytes
 
@@ -156,7 +156,7 @@ class BoundedDownloads:
                     self._pool.submit(self._run, begun)
 
     def close(self) -> None:
-        """Begin none any more, and abandon those under way without waiting for them."""
+        """Start no more, and abandon those in progress without waiting for them."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, begun: _Begun) -> None:
@@ -202,5 +202,5 @@ class BoundedDownloads:
             return True
 
     def _taken(self) -> int:
-        # Those under way have no more on disk than they claimed.
+        # Those in progress have no more on disk than they claimed.
         return sum(self._claims.values()) + bytes_below(self._folder, but=self._claims)

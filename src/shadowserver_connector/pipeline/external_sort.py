@@ -1,4 +1,4 @@
-"""The rows of a report grouped by host: in memory while they are few, else in sorted files."""
+"""The rows of a report grouped by host: in memory if they are few, otherwise in sorted files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from shadowserver_connector.mapping.texts.notes import CountedRow
 from shadowserver_connector.temporary import temporary_directory
 
 Item = tuple[str, int, int]
-"""A row as text, its number, and how many rows are equal to it, itself included."""
+"""A row as text, its number, and the number of rows equal to it, itself included."""
 
 MOST_OPEN: Final = 200
 """Files that are read at the same time; some systems allow a process 256."""
 MOST_HELD: Final = 12 * 1024 * 1024
-"""Bytes of rows that are in memory while files are merged."""
+"""Bytes of rows in memory while files are merged."""
 
 _BATCH_BYTES: Final = 32 * 1024
 _LENGTH_BYTES: Final = 4
@@ -172,7 +172,7 @@ GROUP_BYTES: Final = 256 * 1024
 """Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
 
 MEMORY: Final = 12 * 1024 * 1024
-"""Bytes that the rows take in memory, about, before they are written to disk."""
+"""Bytes that the rows take in memory, approximately, before they are written to disk."""
 
 # No cell has one, and nothing sorts before it: texts have the order of their lists of cells.
 _BETWEEN: Final = "\0"
@@ -180,10 +180,9 @@ _BLOCK_ROWS: Final = 1_000
 
 
 class HostSort:
-    """Rows to be read again host by host; `sorted_by_host` makes one.
+    """Rows that can be read again host by host; `sorted_by_host` creates one.
 
-    Each method raises ``OSError`` when the disk fails, with a number of ``DISK_FULL`` when it is
-    full.
+    Each method raises ``OSError`` if the disk fails, with a number of ``DISK_FULL`` if it is full.
     """
 
     def __init__(self, memory: int, stack: ExitStack) -> None:
@@ -197,7 +196,7 @@ class HostSort:
     def fill(self, rows: Iterable[NumberedRow], host_of: Callable[[int, list[str]], str]) -> None:
         """Take all rows, in order of their numbers; to be called once.
 
-        Cells hold no NUL.
+        Cells contain no NUL.
         """
         numbers = self._numbers
         times = self._times
@@ -240,7 +239,7 @@ class HostSort:
         return _together(self._blocks(), most)
 
     def _new_folder(self) -> Path:
-        """Make a folder that nobody else may read, removed at the end."""
+        """Create a folder that nobody else may read, removed at the end."""
         folder = tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory())
         return Path(self._stack.enter_context(folder))
 
@@ -267,7 +266,7 @@ class HostSort:
 
 @contextmanager
 def sorted_by_host(memory: int = MEMORY) -> Iterator[HostSort]:
-    """Make an empty sort; what does not fit into ``memory`` bytes goes to disk.
+    """Create an empty sort; what does not fit into ``memory`` bytes goes to disk.
 
     Its files are in a folder of their own in the temporary folder, removed at the end.
     """

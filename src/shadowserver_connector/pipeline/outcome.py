@@ -1,4 +1,4 @@
-"""What becomes of one report: the counts that are shown, logged and checked; or a failure."""
+"""The result of one report: the counts that are shown, logged and checked; or a failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Failure:
     reason: str
     """One line, without secrets."""
     times: int = 1
-    """Failures in a row, this one included."""
+    """Consecutive failures, this one included."""
     cause: str = ""
     """Name of the kind of error, where it was met while the report was imported."""
 
@@ -37,12 +37,12 @@ class Outcome:
     """Highest severity of the findings, ``info`` to ``critical``."""
     rows: int
     noted: int
-    """Rows that stand in a Note of their own, or as a line of a host's Note.
+    """Rows that have their own Note, or a line in a host's Note.
 
     With ``notes: none``, rows that would.
     """
     merged: int
-    """Rows equal to another one, or with a Note equal to that of another: shown once."""
+    """Rows equal to another one, or with the same Note as another: shown once."""
     filtered: int
     """Rows below ``min_severity``."""
     cut: int
@@ -55,13 +55,13 @@ class Outcome:
     sha256: str
     """Of the original file."""
     oddities: Mapping[str, int] = field(default_factory=dict)
-    """Kind of oddity to number of cells or rows."""
+    """Kind of anomaly -> number of cells or rows."""
     remarks: tuple[str, ...] = ()
     """A sentence for each kind and column, with file, rows and column."""
     skipped: int = 0
-    """Rows of findings that recur, and of which nothing is sent and nothing referred to."""
+    """Rows of recurring findings for which nothing is sent and nothing referred to."""
     recurring: int = 0
-    """Objects that are only referred to, as OpenCTI was sent them on an earlier day."""
+    """Objects that are only referred to, because OpenCTI was sent them on an earlier day."""
     empty: int = 0
     """Rows without any content."""
     over_time: Mapping[str, int] | None = None

@@ -30,22 +30,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 ATTEMPTS_ALONE: Final = 2
-"""Further attempts at what was under way or waiting when a process died."""
+"""Further attempts at work that was in progress or waiting when a process died."""
 
 _GRACE: Final = 5.0
 """Seconds for a process to remove its files."""
 
 
 class ProcessExecutor(Executor):
-    """A pool of processes, made anew when one of them dies.
+    """A pool of processes, replaced when one of them dies.
 
     The standard pool is then broken for good, and everything in it fails, guilty or not. Here
     all of that is done again, one by one, each in a process of its own, so that only what kills
     its process each time fails, with WorkerLostError. What is submitted must be picklable and
     harmless when repeated.
 
-    A ``with`` statement that is left by an exception (Ctrl-C, a shutdown) waits for no work: what
-    is under way is ended, and removes its files.
+    A ``with`` statement that is left by an exception (Ctrl-C, a shutdown) waits for no work: work
+    in progress is stopped, and removes its files.
     """
 
     def __init__(self, workers: int) -> None:
@@ -134,7 +134,7 @@ def _pool(workers: int, lifeline: Connection) -> ProcessPoolExecutor:
 
 
 class _Ended(BaseException):
-    """The process is to end: like SystemExit no error that anyone may handle."""
+    """The process must end. Like SystemExit, this is not an error that anyone may handle."""
 
 
 def _until_the_end(work: Callable[[], T]) -> T:
@@ -150,7 +150,7 @@ def _until_the_end(work: Callable[[], T]) -> T:
 
 
 def _prepare(lifeline: Connection) -> None:
-    """Leave Ctrl-C to the parent process, and end when it wants that or is gone, however."""
+    """Leave Ctrl-C to the parent process, and end when the parent wants that or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
 
@@ -190,9 +190,9 @@ class _Thread(ThreadPoolExecutor):
 
 
 def if_ahead(executor: Executor) -> Executor | None:
-    """Return an executor on which it pays to convert reports before their turn, else ``None``.
+    """Return an executor for conversions ahead of their turn, or ``None`` if that does not pay.
 
-    A single worker of this process would only write to disk what can be sent at once.
+    A single worker in this process would only write to disk what can be sent at once.
     """
     return None if isinstance(executor, ThreadPoolExecutor) else executor
 

@@ -1,10 +1,11 @@
 """A report: its metadata, and its rows as a stream in constant memory.
 
-info            what is known of a report before its rows are read: name, type, day, list, size,
+info            what is known about a report before its rows are read: name, type, day, list, size,
                 hashes
 layout          how a report file is written: encoding, quoting, line lengths, delimiter, header
-parse_warnings  what was odd in a report file: counted, and named with file, row and column
-records         from lines to records, also where quotes are wrong
-report_files    report files on disk: plain, gzipped, zipped, or in folders
-table           a report file as rows: streamed, in constant memory, tolerant, and open about it
+parse_warnings  anomalies in a report file: counted, and named with file, row and column
+records         from lines to records, even if quotes are wrong
+report_files    report files on disk: plain, gzipped, in zip and tar archives, or in folders
+table           a report file as rows: streamed, in constant memory, tolerant, and open about
+                anomalies
 """

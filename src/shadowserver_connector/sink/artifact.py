@@ -44,7 +44,7 @@ def call_with_file(api: Any, query: str, variables: Mapping[str, Any], file: Upl
         proxies=api.proxies,
         timeout=_TIMEOUT,
     )
-    # The body stays out of it: a proxy's error page may quote the request, and so the token.
+    # Without the body: a proxy's error page may quote the request, and so the token.
     if answer.status_code != 200:
         raise ValueError(f"{answer.status_code} {answer.reason}")
     said = answer.json()
@@ -94,7 +94,7 @@ def _error(error: Mapping[str, Any]) -> dict[str, str]:
     return {"name": str(name), "error_message": message}
 
 
-# pycti's mutation, asked for less.
+# pycti's mutation, requesting less.
 _IMPORT: Final = """
     mutation ArtifactImport(
         $file: Upload!, $x_opencti_description: String, $objectMarking: [String]

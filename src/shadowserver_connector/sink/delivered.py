@@ -1,4 +1,4 @@
-"""Which objects need not go again: delivered in this work, or held by OpenCTI."""
+"""Which objects need not be sent again: delivered in this work, or present in OpenCTI."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from shadowserver_connector.bundle.chunk import Encoded, Tagging, tagging
 from shadowserver_connector.sink.platform import as_ours, is_refusal
 from shadowserver_connector.temporary import temporary_directory
 
-# pycti has a call for this, which logs every id that it asks for. Network-Traffic is found by the
-# id that we give to it, which OpenCTI keeps beside its own.
+# pycti has a call for this, which logs every id that it asks for. Network-Traffic is found by our
+# own id, which OpenCTI stores next to its own.
 _QUERY: Final = """
 query Held($filters: FilterGroup, $first: Int) {
   stixObjectOrStixRelationships(filters: $filters, first: $first) {
@@ -82,9 +82,9 @@ _MOST_VALUES: Final = 500
 
 
 class SentObjects:
-    """What was sent in a work, however much: in a temporary file of SQLite's.
+    """What was sent in a work, however much: in a temporary SQLite file.
 
-    Where that cannot be written, nothing is remembered of the work, and objects go again.
+    If that cannot be written, nothing is remembered about the work, and objects are sent again.
     """
 
     def __init__(self) -> None:
@@ -108,10 +108,10 @@ class SentObjects:
     def already_delivered(
         self, objects: Iterable[Encoded], existing_ids: Callable[[Sequence[str]], Iterable[str]]
     ) -> frozenset[str]:
-        """Return the ids of those objects that need not be sent.
+        """Return the ids of the objects that need not be sent.
 
-        ``existing_ids`` tells which of some ids OpenCTI has; it is asked for those only of which
-        that is not known yet, and not at all where there is none.
+        ``existing_ids`` returns which of some ids OpenCTI has; it is called only for ids for which
+        that is unknown, and not at all if there are none.
         """
         if self._database is None:
             return frozenset()

@@ -1,4 +1,4 @@
-"""Bundles in a directory, one folder a report: ``OUT/<day>/<report file>/<n>.json``."""
+"""Bundles in a directory, one folder for each report: ``OUT/<day>/<report file>/<n>.json``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _remove_left(folder: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder against other processes; give False where one holds it, or none can."""
+    """Lock a folder against other processes; give False if one holds it, or none can."""
     handle = None
     is_ours = False
     # Held by its writer, gone in the meantime, or on a file system without locks.
@@ -72,7 +72,7 @@ def report_folder(out: Path, info: ReportInfo) -> Path:
 
 
 def original_file(out: Path, info: ReportInfo) -> Path:
-    """Return where the copy of a report's own file lies."""
+    """Return the path of the copy of a report's own file."""
     folder = report_folder(out, info)
     return folder / folder.name
 
@@ -103,7 +103,7 @@ def write_report(
 
 
 def _put_in_place(partial: Path, folder: Path) -> None:
-    """Move a whole folder to its place; the one that was there is set aside until then."""
+    """Move a whole folder to its place; an existing one is set aside until then."""
     if not folder.exists():
         partial.rename(folder)
         return

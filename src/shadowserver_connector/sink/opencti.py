@@ -23,7 +23,7 @@ from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
 
 _MOST_MISSING: Final = 100_000
-"""Ids of missing observables that a work remembers, some 13 MB."""
+"""Ids of missing observables that a work remembers, about 13 MB."""
 
 
 class Delivery:
@@ -59,7 +59,7 @@ class Delivery:
         Raises SkippableError when OpenCTI will not take it at all: too large a message, or the
         work was deleted by a person.
         """
-        # A stop is noticed between two chunks, also where nothing is waited for.
+        # A stop is noticed between two chunks, even if nothing is waited for.
         self._waiter.pause(0)
         await_room(self._helper, self._waiter)
         self.open()

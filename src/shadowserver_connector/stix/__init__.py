@@ -1,9 +1,10 @@
 """STIX 2.1 objects as OpenCTI reads them: deterministic ids and constructors of plain dicts.
 
-ids             the id of every type, equal to the platform's own
-origin          who says so, and who may read it: author, TLP markings, constants
-observables     addresses, names, URLs, files, certificates, accounts, network traffic
-shared_objects  what other sources know too: CVEs, malware, countries, AS, software, indicators
-containers      Report, Case Incident, Note, Observed-Data
-relationships   between any of these
+ids             STIX ids, equal to the standard ids that OpenCTI computes itself
+origin          the source, and who may read it: what the objects of a run have in common
+observables     observables (STIX cyber-observable objects) as plain dicts
+shared_objects  objects that stand for something outside of any report, and that other sources know
+                too
+containers      report, case, note and observed-data, which contain the objects of a report
+relationships   relationships between what a report names
 """

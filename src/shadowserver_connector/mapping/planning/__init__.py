@@ -1,12 +1,12 @@
 """Planning: from a header to what is done for each row.
 
-finding_identity  from a row to the finding that it is a sight of: whose and what, and how it is
-                  today
-highlights        the worst of a report's findings, picked while its rows are counted
-over_time         what a Report says of findings over time: the worst that are new, and those open
+finding_identity  from a row to its finding: the identity (whose and what), and the state today
+highlights        the worst findings of a report, selected while its rows are counted; only a few
+                  are kept
+over_time         what a Report says about findings over time: the worst new ones, and those open
                   longest
-plan              A plan: which cells belong together and what is built of them, compiled once from
-                  a header
+plan              a plan: which cells belong together and what becomes of them, compiled once from a
+                  header
 row_statistics    row statistics: what must be known of all rows before the first object is made
 subjects          whom a row is about: its primary address, or else its URL, account or name
 """

@@ -1,4 +1,4 @@
-"""The worst of a report's findings, picked while its rows are counted: few are kept."""
+"""The worst findings of a report, selected while its rows are counted; only a few are kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shadowserver_connector.mapping.texts.markdown import masked
 
 MOST_HOSTS: Final = 10
 MOST_FINDINGS: Final = 100
-"""Of a report that are shown in its text."""
+"""Findings of a report shown in its text."""
 
 MOST_TAGS: Final = 3
 """Of a finding that are shown where nothing else says what it is."""
@@ -31,7 +31,7 @@ _REASONS: Final = ("malware", "activity", "cve", "attack_id", "tags")
 
 
 class HighlightColumns(NamedTuple):
-    """Where a row says what is shown of it; -1 where the report has no such column."""
+    """Where a row has what is shown about it; -1 if the report has no such column."""
 
     subjects: Subjects
     reasons: tuple[tuple[int, str], ...]
@@ -47,7 +47,7 @@ class HighlightColumns(NamedTuple):
 
 
 class Highlight(NamedTuple):
-    """One finding as it is shown; texts are as in the file, empty where it says nothing."""
+    """One finding as it is shown; texts are as in the file, empty if it says nothing."""
 
     severity: str
     host: str
@@ -97,9 +97,9 @@ def highlight_columns(
 
 
 class Highlights:
-    """Looks at the rows of a report in their order and keeps few of them.
+    """Looks at the rows of a report in order and keeps a few of them.
 
-    The more severe comes first; of equally severe ones one that is new, then the earlier row.
+    The more severe come first; of equally severe ones, a new one, then the earlier row.
     """
 
     def __init__(self, columns: HighlightColumns, comparison: Comparison | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What a Report says of findings over time: the worst that are new, and those open longest."""
+"""What a Report says about findings over time: the worst new ones, and those open longest."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.tags import RANK
 
 MOST_NAMED: Final = 10
-"""Hosts that are named of each kind."""
+"""Hosts of each kind that are named."""
 
 _LONGEST: Final = 255
 """Characters of a host that is named: no address, URL or account that tells is longer."""
 
 
 class OverTime:
-    """Looks at the rows of a report, one by one, and keeps few of them."""
+    """Looks at the rows of a report, one by one, and keeps a few of them."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison

@@ -1,4 +1,4 @@
-"""A plan: which cells belong together and what is built of them, compiled once from a header."""
+"""A plan: which cells belong together and what becomes of them, compiled once from a header."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_c
 from shadowserver_connector.mapping.texts.note_wording import NoteWording
 
 CACHED_COMBINATIONS: Final = 512
-"""Different combinations of cells that a section remembers; then it forgets all of them."""
+"""Distinct combinations of cells that a section caches; a full cache is cleared."""
 
 _OF_TRAFFIC: Final = frozenset([*TRAFFIC_ROLES, "ip"])
 
@@ -52,7 +52,7 @@ Cells = tuple[str, ...]
 
 
 class Rule(NamedTuple):
-    """Cells with these roles are built together if they share a party, a group, or nothing more."""
+    """Cells with these roles are read together if they share a party, a group, or nothing more."""
 
     build: Builder
     roles: tuple[str, ...]
@@ -89,7 +89,7 @@ RULES: Final = (
 
 
 Section = Callable[[list[str]], CellObjects]
-"""Makes a part of some cells of a row, and remembers what it made of which."""
+"""Creates a part from some cells of a row, and caches it."""
 
 
 def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Section, ...]:
@@ -102,7 +102,7 @@ def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Secti
 
 
 def sectioned(columns: Sequence[Column], context: Context) -> frozenset[int]:
-    """Return the places of the columns that sections read, whatever else a row holds."""
+    """Return the places of the columns that sections read, whatever else is in a row."""
     groups = _groups(list(enumerate(columns)), context)
     return frozenset(at for _, _, own, _ in groups for at, _ in own)
 
@@ -198,12 +198,12 @@ TOP_COLUMNS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
 """Roles whose most frequent values the Report shows."""
 
 BETTER: Final[Mapping[str, str]] = {"activity": "malware"}
-"""Role -> that of a column which says the same, under the name that objects have."""
+"""Role -> that of a column with the same meaning, under the name that objects have."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatisticsColumns:
-    """Where the first pass looks; ``None`` where the report has no such column."""
+    """Where the first pass looks; ``None`` if the report has no such column."""
 
     severity: int | None
     host: int | None
@@ -230,12 +230,12 @@ class Plan:
     """Columns that tell when something began and ended."""
     count: tuple[int, ColumnReader] | None
     unused: tuple[tuple[int, ColumnReader], ...]
-    """Columns that become nothing here; their bad cells are counted as those of others."""
+    """Columns that become nothing here; their bad cells are counted like those of others."""
     identify: FindingIdentifier
     moving: tuple[int, ...]
-    """Columns that sections read, and of which a finding that recurs has another cell."""
+    """Columns that sections read, and in which a recurring finding has another cell."""
     traffic_moves: bool
-    """Whether a finding that recurs has another traffic."""
+    """Whether a recurring finding has another traffic."""
 
 
 def compile_plan(
@@ -333,7 +333,7 @@ def _moving(
 def _unused(
     columns: Sequence[Column], context: Context, traffic: TrafficBuilder | None
 ) -> tuple[tuple[int, ColumnReader], ...]:
-    """Return the columns whose cells have a form, and that nothing else of a plan reads."""
+    """Return the columns whose cells have a format, and that nothing else in a plan reads."""
     used = sectioned(columns, context)
     read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
     return tuple(

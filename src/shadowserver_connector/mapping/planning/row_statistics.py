@@ -19,7 +19,7 @@ from shadowserver_connector.report.parse_warnings import ParseWarnings
 class RowFilter:
     """Decides row by row, in order; the same rows again give the same decisions.
 
-    A severity that is none is added to the oddities; the row then has that of its report type.
+    An invalid severity is added to the anomalies; the row then gets that of its report type.
     """
 
     def __init__(self, plan: Plan, warnings: ParseWarnings) -> None:
@@ -57,7 +57,7 @@ class RowFilter:
 
 
 MAX_DISTINCT: Final = 40_000
-"""Different hosts, or cells of one column, that are counted exactly; memory stays bounded.
+"""Distinct hosts, or cells of one column, that are counted exactly; memory stays bounded.
 
 A dict of a few thousand more takes twice the memory.
 """
@@ -66,7 +66,7 @@ LONGEST: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
 
 HELD_BYTES: Final = 24 * 1024 * 1024
-"""Bytes of all that is counted; what comes new beyond that is not."""
+"""Bytes of everything that is counted; new values beyond that are not counted."""
 
 REPORT_TAGS: Final = 10
 """Tags of its rows that a Report has as labels."""
@@ -88,12 +88,12 @@ class RowStatistics:
     repeated: int = 0
     """Rows to be converted that are equal, cell by cell, to another one."""
     recurring: int = 0
-    """Rows that are counted and not converted, as OpenCTI has what they would become."""
+    """Rows that are counted and not converted, because OpenCTI has what they would become."""
     severities: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, str] = field(default_factory=dict)
     """Cell of the primary address -> highest severity seen there."""
     hosts_complete: bool = True
-    """False when there are more hosts than are counted."""
+    """False if there are more hosts than are counted."""
     tops: Mapping[str, Counter[str]] = field(default_factory=dict)
     """Role of a column -> its non-empty cells as they are in the file, counted."""
     highlights: Highlights | None = None

@@ -1,6 +1,6 @@
 """Whom a row is about: its primary address, or else its URL, account or name.
 
-The Notes of a report are one a subject. Which rows have the same is told by a key, so that they can
+A report has one Note for each subject. A key identifies rows of the same subject, so that they can
 be sorted by it.
 """
 
@@ -21,7 +21,7 @@ _ROLES: Final = ("ip", "network", "email", "account", "url", "domain", "text")
 
 
 class Subjects:
-    """Reads of whom a row is; `subjects_of` makes one."""
+    """Reads whom a row is about; `subjects_of` creates one."""
 
     __slots__ = ("places",)
 
@@ -58,7 +58,7 @@ def subjects_of(columns: Sequence[Column], primary: str, identity: Collection[in
     """
     ranked = []
     for at, column in enumerate(columns):
-        # Where no address is what a report is about, whatever tells findings apart is.
+        # If a report is not about addresses, its subject is whatever distinguishes findings.
         if column.role not in _ROLES or (primary and column.party not in ("", primary)):
             continue
         addressed = column.role in ADDRESS_ROLES and column.party in ("", primary)

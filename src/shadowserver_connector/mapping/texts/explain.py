@@ -39,7 +39,7 @@ _ALWAYS: Final[Mapping[str, str]] = {
     "count": "count of the Observed-Data",
     "secret": "masked in the Note, no object",
 }
-"""Role -> what its cells become wherever the column stands."""
+"""Role -> what its cells become, wherever the column is."""
 
 _SCORED: Final[Mapping[str, str]] = {
     **dict.fromkeys(ADDRESS_ROLES, "address"),
@@ -54,8 +54,9 @@ _WITH_ADDRESS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "country": ("Location", "located-at", "location", "the address is located-at it"),
     "mac": ("MAC-Addr", "resolves-to", "mac-addr", "the address resolves-to it"),
 }
-"""Role -> what its cells become where the party has an address, how this is related to it, and the
-same in words."""
+"""Role -> what its cells become if the party has an address, how it is related to it, and the same
+in words.
+"""
 
 _TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "file": ("File", frozenset(f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512"))),
@@ -66,7 +67,7 @@ _TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "ssh": ("SSH-Key", frozenset(["ssh.public_key", "ssh.sha256"])),
     "software": ("Software", frozenset(["software.product", "software.short_name"])),
 }
-"""Part of a role before its dot -> the object of its group, and the roles one of which it needs."""
+"""Part of a role before its dot -> the object of its group, and the roles of which it needs one."""
 
 
 def describe_mapping(
@@ -118,7 +119,7 @@ def describe_mapping(
 
 
 def _score(meaning: Meaning, role: str) -> str:
-    """Return what is said of the score of what cells of a role become, to follow that."""
+    """Return a clause about the score of what a role's cells become."""
     kind = _SCORED.get(role)
     if kind is None or meaning.score is None:
         return ""
@@ -161,11 +162,11 @@ class ColumnReading:
     """What the party is in this report type, such as ``exposed asset``; empty without a party."""
     becomes: str
     filled: int
-    """Cells that are neither empty nor a word for nothing."""
+    """Cells that are neither empty nor a placeholder for no value."""
     bad: int
-    """Filled cells that are not what the role asks for; they stay in the Note."""
+    """Filled cells that are not valid for the role; they stay in the Note."""
     reason: str
-    """Why the first bad one is bad, empty where there is none."""
+    """Why the first bad one is bad, empty if there is none."""
 
 
 def explain_columns(

@@ -1,8 +1,8 @@
-"""Text from hostile cells, made safe to stand in a markdown table.
+"""Text from hostile cells, made safe for a markdown table.
 
-A Note shows cells exactly, and nothing in a cell may act: no markup, no HTML, no link, no
-image, no line break out of the table. ``<`` is always escaped, so that the markdown pass of
-OpenCTI's worker leaves the text, and with it the Note's id, as it is.
+A Note shows cells exactly, and nothing in a cell may act: no markup, no HTML, no link, no image, no
+line break out of the table. ``<`` is always escaped, so that the markdown pass of OpenCTI's worker
+does not change the text, and with it the Note's id.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from shadowserver_connector.mapping.cells.free_text import INVISIBLE, JOINERS
 
 MAX_CELL: Final = 2_000
-"""Characters of one cell that are shown; the Artifact holds the rest."""
+"""Characters shown of one cell; the Artifact has the rest."""
 
 MASK: Final = "••••••••"
 """Stands for a secret of the victim, whatever its length."""
@@ -37,7 +37,7 @@ def cell(text: str) -> str:
     The password in a URL is masked. Longer texts than ``MAX_CELL`` end with a note of their length.
     """
     if len(text) > MAX_CELL:
-        # Masked first: the cut may take away the @ that tells a password.
+        # Masked first: shortening might remove the @ that marks a password.
         return f"{cell(masked(text)[:MAX_CELL])} … ({len(text):,} characters)"
     text = text.strip()
     if text.isalnum() and text.isascii():

@@ -1,6 +1,6 @@
-"""The columns of a report as Notes show them: in which order, under what name, in what words.
+"""The columns of a report as Notes show them: order, names and wording.
 
-Cells recur, so they are kept as they stand in JSON: nothing is encoded once more per row.
+Cells recur, so their JSON is cached: nothing is encoded again for each row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHORT: Final = 200
 _REMEMBERED: Final = 2_048
 
 Render = Callable[[str], str]
-"""Returns a cell as a Note shows it, safe in a markdown table; nothing where it says nothing."""
+"""Returns a cell as a Note shows it, safe in a markdown table; empty if it says nothing."""
 
 _SHOWN_HASHES: Final = {
     "x509": ("sha512", "sha256", "sha1", "md5"),
@@ -36,7 +36,7 @@ _ZONES: Final = ("Z", "UTC", "GMT", "+")
 
 
 class NoteColumn:
-    """A column as Notes show it; few of its cells differ in most files, so they are kept."""
+    """A column as Notes show it; few of its cells differ in most files, so they are cached."""
 
     __slots__ = (
         *("_cached_lines", "_cached_shown", "_render", "_shown"),
@@ -56,9 +56,9 @@ class NoteColumn:
         self.at = at
         self.heading = heading
         self.unless = unless
-        """Columns that say the same better: where one of them has a cell, this is not shown."""
+        """Columns that say the same better: if one of them has a cell, this one is not shown."""
         self.moves = moves
-        """Whether its cells change by themselves, and say nothing of how findings differ."""
+        """Whether its cells change on their own, and do not distinguish findings."""
         self._cached_lines = cache_budget.new_cache(_REMEMBERED)
         self.lines: dict[str, str] = self._cached_lines.known
         """Cells, and their lines in a table of fields and values, in JSON; empty for a cell that

@@ -1,4 +1,4 @@
-"""What a Note says to a person: its title, and the sentence that its text begins with."""
+"""What a Note says to a person: its title, and the first sentence of its text."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from shadowserver_connector.mapping.cells.tags import RANK, SEVERITIES
 from shadowserver_connector.mapping.texts import markdown
 
 _LISTED: Final = 3
-"""Things that were found, and ports, that a title names."""
+"""Findings and ports named in a title."""
 _LONGEST_WORD: Final = 40
 _LONGEST_SUBJECT: Final = 120
 _TELLING: Final = 6
-"""Letters from which on a part of a type's name is not there by chance."""
+"""Minimum number of letters for a part of a type's name to be more than a coincidence."""
 _REMEMBERED: Final = 512
 _SHORT: Final = 300
 

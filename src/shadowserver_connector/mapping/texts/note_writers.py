@@ -1,4 +1,4 @@
-"""Which rows share a Note, and what it is called and says."""
+"""Which rows share a Note, and its title and text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shadowserver_connector.stix import ids
 
 
 class Since:
-    """Says since when findings are reported; nothing where there is no history."""
+    """Says since when findings are reported; nothing without a history."""
 
     def __init__(self, comparison: Comparison | None, *, skips: bool = False) -> None:
         """``skips`` where rows that recur are not among those of a Note."""
@@ -101,7 +101,7 @@ class NoteMaker:
         return [self._written(stix_id, rows, self._part, self._since.left_out())]
 
     def of_findings(self, rows: Sequence[CountedRow]) -> list[NoteText]:
-        """Return a Note of each finding; rows of the same one stand together."""
+        """Return a Note for each finding; rows of the same one are adjacent."""
         keys = [self._identify.read(row).key for _, row, _ in rows]
         notes = []
         start = 0
@@ -135,5 +135,5 @@ class NoteMaker:
 
 
 def no_notes(rows: Sequence[CountedRow]) -> list[NoteText]:
-    """Write none."""
+    """Write no Notes."""
     return []

@@ -12,7 +12,9 @@ HOST_ROWS: Final = 200
 """Findings in one Note of a host; a host with more gets further Notes."""
 
 NOTE_BYTES: Final = 1024 * 1024
-"""Of a Note's text in JSON: a row of thousands of columns must not make a message of it."""
+"""Bytes of a Note's text in JSON: a row of thousands of columns must not become a message of its
+own size.
+"""
 
 MOST_COLUMNS: Final = 6
 """Of a table of findings; the other cells that differ stand together in one more."""
@@ -54,7 +56,7 @@ NoteWriter = Callable[[Sequence[CountedRow]], Sequence[NoteText]]
 
 
 class Frame:
-    """What stands around the cells in a Note; all of it in JSON."""
+    """The texts around the cells in a Note; all of it in JSON."""
 
     __slots__ = ("days", "head", "intro", "tail")
 
@@ -187,7 +189,7 @@ def _findings(
 
 
 def _told(column: NoteColumn, row: Row) -> str:
-    """Return a cell as a table shows it; nothing where another says the same better."""
+    """Return a cell as a table shows it; nothing if another says the same better."""
     if column.unless and any(row[at] for at in column.unless):
         return ""
     return column.shown(row[column.at])
