@@ -83,7 +83,7 @@ def test_the_start_says_what_the_api_protocol_shows(world: World, store: Reports
     """A work may be complete there before its objects are imported."""
     store.files.clear()
     assert world.run(connector_queue_protocol="api", mq_port=1) == 0
-    assert world.logs().count("OpenCTI learns late what a work holds") == 1
+    assert world.logs().count("OpenCTI learns late what a work contains") == 1
 
 
 def test_a_report_that_fails_after_a_downtime_is_not_lost(world: World, store: Reports) -> None:
