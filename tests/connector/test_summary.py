@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
 from shadowserver_connector.api.answers import DayEvents
+from shadowserver_connector.connector.estimates import Estimate, estimate, objects_per_finding
 from shadowserver_connector.connector.events import ReportSkipped, both, ignore
 from shadowserver_connector.connector.importer import DaySummary
-from shadowserver_connector.connector.run import Estimate, estimate, is_wanted, objects_per_finding
+from shadowserver_connector.connector.run import is_wanted
+from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.simulator.profiles import (
+    DEMO_TYPES,
+    GeneratedReports,
+    Profile,
+    days_until,
+)
+from tests.sink.pycti_fakes import FakeLog
 
 DAY = date(2024, 1, 31)
 
@@ -78,6 +89,28 @@ def test_first_import_is_estimated_from_the_events_of_its_reports() -> None:
     stats = [DayEvents(DAY, "a", 10), DayEvents(DAY, "b", 5), DayEvents(yesterday, "a", 7)]
     expected = estimate(reports, stats, Options())
     assert expected == Estimate(2, 10, 4 + 10 * objects_per_finding(Options()))
+
+
+@pytest.mark.integration  # converts a thousand rows
+def test_the_estimate_is_right_by_ten_in_a_hundred(tmp_path: Path) -> None:
+    """On the simulator's data of two days: what is sent of them, with a history as in a run."""
+    types = dict.fromkeys(DEMO_TYPES[::5], (10, 200))
+    store = GeneratedReports(Profile(types), days_until(DAY, 2))
+    comparer = ReportComparer(lambda: open_history(tmp_path, "here"), FakeLog())
+    reports, stats, sent = [], [], 0
+    for day in reversed(store.days()):
+        for report in store.reports(day):
+            info = ReportInfo(report.type, day, report.file, report.list)
+            path = tmp_path / info.file
+            path.write_bytes(b"".join(store.open(report.id).chunks))
+            outcome = compared_by(comparer)(path, info, Options(), lambda chunk: None)
+            comparer.commit(path)
+            reports.append(info)
+            stats.append(DayEvents(day, report.type, report.rows))
+            sent += sum(outcome.objects.values())
+    comparer.close()
+    assert sent > 2_000
+    assert estimate(reports, stats, Options()).objects == pytest.approx(sent, rel=0.1)
 
 
 def test_hours_are_what_a_usual_installation_takes() -> None:

@@ -23,9 +23,9 @@ from shadowserver_connector.cli.console import (
     progress,
 )
 from shadowserver_connector.cli.usage import made_folder
+from shadowserver_connector.connector.estimates import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.importer import Importer, Result
-from shadowserver_connector.connector.run import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (

@@ -1,6 +1,7 @@
 """OpenCTI's side: registration, schedule, works, state.
 
 day          the reports of one day, as the API lists them: downloaded ahead, imported in turn
+estimates    what an import will cost, before anything is downloaded
 events       what happens in a running connector, for its observers
 findings     the connector's history of findings: where it is, and what a run does with it
 helper       pycti's helper: registered with an OpenCTI of any version, kept from ending the process

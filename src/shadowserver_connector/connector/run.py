@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
+from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
 from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
-from shadowserver_connector.mapping.objects.links import Links
-from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo, named_day
 from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.works import close_orphans
@@ -86,55 +83,6 @@ def _warn(log: Log, setting: str, named: Sequence[str], ask: Callable[[], list[s
             "Shadowserver does not know these names",
             {"setting": setting, "unknown": unknown, "known": sorted(known)},
         )
-
-
-OBJECTS_PER_SECOND: Final = 25
-"""What a typical OpenCTI installation imports, according to public reports."""
-
-
-class Estimate(NamedTuple):
-    """Rough numbers: the order of magnitude is what counts."""
-
-    reports: int
-    findings: int
-    objects: int
-
-    @property
-    def hours(self) -> float:
-        """How long OpenCTI's workers will be busy."""
-        return self.objects / OBJECTS_PER_SECOND / 3600
-
-
-def estimate(
-    reports: Collection[ReportInfo], stats: Iterable[DayEvents], options: Options
-) -> Estimate:
-    """Estimate the import of ``reports``, of whose days ``stats`` counts the events.
-
-    The API counts by day and type, over all lists: a subscriber who takes only some of the lists
-    gets a number that is too high.
-    """
-    wanted = {(report.day, report.type) for report in reports}
-    findings = sum(each.events for each in stats if (each.day, each.type) in wanted)
-    # A Report and an Artifact for each file.
-    objects = 2 * len(reports) + findings * objects_per_finding(options)
-    return Estimate(len(reports), findings, objects)
-
-
-def objects_per_finding(options: Options) -> int:
-    """Return how many objects a usual finding, one address with one open port, makes.
-
-    Address and Autonomous System always; then what the options add.
-    """
-    links = Links(load_catalogue().links, options, joined=True)
-    of_address = (("belongs-to", "autonomous-system"), ("located-at", "location"))
-    relationships = sum(links.makes(name, "ipv4-addr", to, "primary") for name, to in of_address)
-    return (
-        2
-        + (options.notes != "none")
-        + options.observed_data
-        + options.network_traffic
-        + relationships
-    )
 
 
 _NAMED: Final = 20
@@ -276,10 +224,10 @@ def _announce(
         return
     try:
         stats = source.api.stats(min(found), max(found))
-    except RetriableError:
+        expected = estimate(todo, stats, source.importer.options)
+    except (RetriableError, OSError):
         source.log.info("First import", {"reports": len(todo)})
         return
-    expected = estimate(todo, stats, source.importer.options)
     source.log.info(
         "First import, estimated",
         {
