@@ -15,7 +15,7 @@ function figure(name, title, ...children) {
 function barChart(facet) {
   const filters = new Map([...view.filters].filter(([name]) => name !== facet.name));
   const counts = countKeys(facet, filters.size === view.filters.size ? foundRows() : matching(asked(), facet.name));
-  const largest = counts[0]?.[1] ?? 1;
+  const largest = Math.max(1, ...counts.map(([, number]) => number));
   const bars = counts.slice(0, BARS).map(([key, number]) => {
     const bar = element("span", { class: `bar ${facet.name === "severity" ? key : ""}`, style: { width: `${(100 * number) / largest}%` } });
     const chosen = view.filters.get(facet.name)?.has(key) ?? false;

@@ -109,7 +109,12 @@ function showGraphSize() {
 
 // ---- Drawing: places are in the layout's units, texts keep their size however one zooms.
 
-const crowded = () => graph.places.size > 90;
+// How many names there is room for; beyond that the chosen object and its neighbours have theirs.
+function isNamed(id, near) {
+  if (graph.places.size <= (narrow() ? 20 : 90)) return true;
+  return narrow() ? id === graph.chosen : near.has(id);
+}
+
 const nameShown = (id) => label(nameOf(objects().get(id)), narrow() ? 14 : 26);
 
 // The whole graph in sight, with its names.
@@ -140,7 +145,7 @@ function drawGraph() {
     drawing("defs", {}, arrow),
     drawing("g", { class: "lines" }, ...links.map(lineOf)),
     drawing("g", { class: "kinds" }, ...namedLinks(links).map(kindOf)),
-    drawing("g", {}, ...[...graph.places.values()].map((node) => nodeOf(node, !crowded() || near.has(node.id)))),
+    drawing("g", {}, ...[...graph.places.values()].map((node) => nodeOf(node, isNamed(node.id, near)))),
   );
   if (focused) svg.querySelector(`[data-id="${focused}"]`)?.focus();
 }

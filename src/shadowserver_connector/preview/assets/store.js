@@ -82,7 +82,7 @@ function statusCodes() {
   return { at, sets, several: verdict.values.length > 1 || width > 1 };
 }
 
-// Key -> rows that have it, largest first.
+// [key, rows that have it], the largest first; severities in their order.
 function countKeys(facet, rows) {
   const byCode = new Uint32Array(facet.sets.length);
   for (const row of rows) byCode[facet.at[row]] += 1;
@@ -90,7 +90,8 @@ function countKeys(facet, rows) {
   byCode.forEach((number, code) => {
     if (number) for (const key of facet.sets[code]) counts.set(key, (counts.get(key) ?? 0) + number);
   });
-  return [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
+  const rank = facet.name === "severity" ? ([key]) => -SEVERITIES.indexOf(key) : ([, number]) => -number;
+  return [...counts].sort((a, b) => rank(a) - rank(b) || (a[0] < b[0] ? -1 : 1));
 }
 
 // ---- Which rows match
