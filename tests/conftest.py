@@ -7,13 +7,19 @@ a busy machine.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Where the package is not installed, its sources are tested.
+if find_spec("shadowserver_connector") is None:
+    sys.path.append(str(Path(__file__).resolve().parents[1] / "src"))
 
 pytest.register_assert_rewrite("tests.bundle.checks", "tests.mapping.gfm", "tests.shared.checks")
 

@@ -170,6 +170,14 @@ def test_manifest() -> None:
     manifest = json.loads((ROOT / "__metadata__" / "connector_manifest.json").read_text())
     assert manifest["slug"] == "shadowserver"
     assert manifest["container_type"] == "EXTERNAL_IMPORT"
+    # Of the schema in OpenCTI's connectors repository.
+    assert 1 <= len(manifest["use_cases"]) <= 3
+    assert set(manifest["use_cases"]) <= {
+        "Adversary & Campaign Insights",
+        "Vulnerability & Exploit Awareness",
+        "Infrastructure & Attack Surface Visibility",
+        "Detection & Response Enablement",
+    }
     assert len(manifest["short_description"]) <= 250
     logo = (ROOT / "__metadata__" / Path(manifest["logo"]).name).read_bytes()
     assert logo.startswith(b"\x89PNG\r\n\x1a\n")
