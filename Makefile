@@ -74,6 +74,8 @@ demo: $(VENV)/.runtime ## the whole pipeline against a simulated Shadowserver, i
 # their memory is measured there in `make test-full` only, which does everything on both.
 COMPILED_PROCESSES := tests/pipeline/test_executors.py tests/pipeline/test_memory.py
 COMPILED_ONLY := tests/pipeline/test_memory.py
+# Builds the image twice, which takes minutes.
+FULL_ONLY := tests/integration/test_deploy_image.py
 
 # Integration tests wait most of the time: for time-outs, for pauses, for other processes.
 WAITING = $(shell expr 2 '*' $$(nproc))
@@ -85,12 +87,13 @@ test: $(VENV)/.dev build/.compiled system-packages ## all tests that a fresh mac
 		$(addprefix tests/,bundle golden history hostile mapping pipeline report stix)
 	PYTHONPATH=$(COMPILED) $(BIN)/pytest -q -n auto --dist loadfile $(COMPILED_PROCESSES)
 	$(BIN)/pytest -q -n $(WAITING) --dist loadfile --durations 20 -m "integration and not shared" \
-		$(addprefix --ignore ,$(COMPILED_ONLY))
+		$(addprefix --ignore ,$(COMPILED_ONLY) $(FULL_ONLY))
 	PYTHON=$(PYTHON) sh scripts/test-with-pycti6.sh
 
 test-full: export TEST_FULL = 1
 test-full: COMPILED_PROCESSES += tests/connector/test_ahead.py tests/integration/test_dask.py
 test-full: COMPILED_ONLY :=
+test-full: FULL_ONLY :=
 test-full: test ## the same with the whole crash matrix and fault table; takes long
 
 check-shared: $(VENV)/.dev ## compare with Shadowserver's schema and samples in ../shared

@@ -1,7 +1,7 @@
 """The image: built without an engine, and run as the compose file runs it.
 
 Debian's buildah builds it in a chroot, on a base of Debian's packages that bears the base image's
-name. It takes minutes, so that only ``make test-full`` does it (TEST_FULL).
+name. It takes minutes, so that ``make test`` leaves it to ``make test-full``.
 """
 
 from __future__ import annotations
@@ -31,13 +31,12 @@ BASE: Final = "python:3.12-slim"
 OLDEST: Final = re.findall(r"^pycti==(\S+)", (ROOT / "requirements/pycti6.txt").read_text(), re.M)[
     0
 ]
-# Files of this machine that say how the package registries are reached from here.
+# What tells pip how to reach a package registry, where there is a mirror.
 WAYS: Final = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf")
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.timeout(7200),
-    pytest.mark.skipif(not os.environ.get("TEST_FULL"), reason="takes minutes: TEST_FULL=1"),
     pytest.mark.skipif(
         os.getuid() != 0 or not all(map(shutil.which, NEEDED)),
         reason=f"needs root, {', '.join(NEEDED)}",
