@@ -1,8 +1,8 @@
-"""Exit with 1 where the status is not OK, or OpenCTI does not hear from the connector.
+"""Exit with 1 if the status is not OK, or if OpenCTI does not hear from the connector.
 
 For the image's health check. Its verdict is that of ``status``; a connector that has just started
-may have no status yet. With ``--alive`` only signs of life count, for what restarts a container
-that is unhealthy: a new start cures no revoked key, and no OpenCTI that is down.
+may have no status yet. With ``--alive`` only the heartbeat counts. Use it where unhealthy containers
+are restarted: a restart fixes neither a revoked key nor an OpenCTI that is down.
 """
 
 import sys
@@ -28,7 +28,7 @@ def state_of(settings: Settings) -> Status | None:
 
 
 def is_active(settings: Settings) -> bool | None:
-    """Ask OpenCTI whether the connector pings it; `None` if there is no answer to that."""
+    """Ask OpenCTI whether the connector pings it; `None` if there is no answer."""
     try:
         answer = ask(settings, QUERY, {"id": settings.connector.id})
         answer.raise_for_status()
@@ -47,7 +47,7 @@ def is_active(settings: Settings) -> bool | None:
 
 
 def main(*, only_alive: bool = False) -> int:
-    """Print the state in one line and return the exit code that Docker wants."""
+    """Print the state in one line and return the exit code for Docker."""
     try:
         settings = load_settings().settings
         active = is_active(settings)
@@ -56,13 +56,13 @@ def main(*, only_alive: bool = False) -> int:
         return 1
     status, now = state_of(settings), datetime.now(UTC)
     if status is not None and now - status.alive > SILENCE:
-        sys.stdout.write("the connector has given no sign of life for five minutes\n")
+        sys.stdout.write("the connector has had no heartbeat for five minutes\n")
         return 1
     if status is not None and not only_alive and problems(status, now):
         sys.stdout.write(f"{verdict(status, now)}\n")
         return 1
     if active is None:
-        sys.stdout.write("OpenCTI does not answer; the connector waits for it\n")
+        sys.stdout.write("OpenCTI does not answer; the connector is waiting for it\n")
     elif active:
         sys.stdout.write("OpenCTI hears from the connector\n")
     else:

@@ -126,7 +126,7 @@ def test_health_by_the_signs_of_life(
     url = f"http://127.0.0.1:{platform.server_port}"
     found = health(tmp_path, url, SHADOWSERVER_STATUS_FILE=str(file))
     assert found[0] == code
-    assert ("no sign of life" in found[1]) == bool(code)
+    assert ("no heartbeat" in found[1]) == bool(code)
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 1), (("--alive",), 0)])
