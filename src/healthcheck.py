@@ -1,8 +1,8 @@
 """Exit with 1 if the status is not OK, or if OpenCTI does not hear from the connector.
 
 For the image's health check. Its verdict is that of ``status``; a connector that has just started
-may have no status yet. With ``--alive`` only the heartbeat counts. Use it where unhealthy containers
-are restarted: a restart fixes neither a revoked key nor an OpenCTI that is down.
+may have no status yet. With ``--alive`` only the heartbeat counts. Use it where unhealthy
+containers are restarted: a restart fixes neither a revoked key nor an OpenCTI that is down.
 """
 
 import sys
