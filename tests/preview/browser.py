@@ -36,7 +36,9 @@ _PATIENCE = 60
 # axe-core's rules for WCAG 2.1 A and AA, and its best practices.
 _AXE = """
 const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ["violations"]}).then(({violations}) => done(violations.map(
+const options = {resultTypes: ["violations"]};
+if (arguments[0]) options.runOnly = ["color-contrast", "link-in-text-block"];
+axe.run(document, options).then(({violations}) => done(violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.target).slice(0, 3)}`
 )), (error) => done([String(error)]));
 """
@@ -119,11 +121,11 @@ class Page:
             {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
         )
 
-    def violations(self) -> list[str]:
-        """Return what axe-core says against the page as it is now."""
+    def violations(self, *, colours_only: bool = False) -> list[str]:
+        """Return what axe-core says against the page as it is now, or against its colours."""
         if not self.evaluate("typeof axe === 'object'"):
             self.driver.execute_script(_axe_core())
-        found: list[str] = self.driver.execute_async_script(_AXE)
+        found: list[str] = self.driver.execute_async_script(_AXE, colours_only)
         return found
 
     def save_to(self, folder: Path) -> None:
