@@ -1,7 +1,7 @@
 """Take the pictures of the preview page that the documents show.
 
-``python scripts/screenshots.py`` writes ``docs/preview/*.webp`` from generated reports, at the sizes
-of a desk, a tablet and a phone, in both colour schemes. It needs Debian's chromium.
+``python scripts/screenshots.py`` writes ``docs/preview/*.webp`` from generated reports, at the
+sizes of a desk, a tablet and a phone, in both colour schemes. It needs Debian's chromium.
 """
 
 from __future__ import annotations
