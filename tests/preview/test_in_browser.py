@@ -105,7 +105,7 @@ def test_the_first_screen_says_what_is_worst_and_what_to_do(show: Show) -> None:
     assert page.evaluate("document.querySelector('#worst tr:nth-child(5)') !== null")
     bottom = "document.querySelector('#worst tbody tr').getBoundingClientRect().bottom"
     assert page.evaluate(f"{bottom} < innerHeight")
-    # What is not reported any more comes last.
+    # What is no longer reported comes last.
     assert page.texts("#worst tbody tr:last-child td")[1].startswith("203.0.113.5")
 
 
@@ -350,7 +350,7 @@ def test_days_are_compared(show: Show) -> None:
         "new": ["0", "2"],
         "changed": ["0", "1"],
         "still there": ["0", "1"],
-        "not reported any more": ["", "1"],
+        "no longer reported": ["", "1"],
     }
     page = show("tab=findings&status=gone")
     assert subjects(page) == ["203.0.113.5"]

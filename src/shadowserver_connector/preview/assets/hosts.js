@@ -145,7 +145,7 @@ function hostDetails(subject) {
     ["Network", networkName(host.asn)],
     ["Country", overview.countries[host.country] ?? host.country],
     ["First seen", `${readableTime(host.first)} UTC`],
-    ["Last seen", `${readableTime(host.last)} UTC${host.open ? "" : "; not reported any more"}`],
+    ["Last seen", `${readableTime(host.last)} UTC${host.open ? "" : "; no longer reported"}`],
     ["Findings", count(host.findings)],
   ].filter(([, value]) => value);
   return [

@@ -56,7 +56,7 @@ function worstHosts() {
       element("td", { "data-title": "Host" }, button(label(host.subject, 80), () => go({ tab: "hosts", host: host.subject }), { class: "link host" }), host.name && host.name !== host.subject ? element("div", { class: "faint" }, label(host.name, 60)) : ""),
       element("td", { "data-title": "Network" }, network),
       element("td", { "data-title": "What was found" }, title, others ? element("div", { class: "faint" }, `and ${plural(others, "other finding")}`) : ""),
-      element("td", { "data-title": "Since" }, readableDay(host.first), host.open ? "" : element("div", { class: "faint" }, "not reported any more")),
+      element("td", { "data-title": "Since" }, readableDay(host.first), host.open ? "" : element("div", { class: "faint" }, "no longer reported")),
       element("td", { "data-title": "What to do" }, todo ? `${todo[0].toUpperCase()}${todo.slice(1)}.` : ""),
     );
   });

@@ -7,7 +7,7 @@ const VERDICTS = {
   changed: "changed",
   recurring: "still there",
   resurfaced: "back again",
-  gone: "not reported any more",
+  gone: "no longer reported",
   first: "of the first day",
 };
 
