@@ -1,13 +1,13 @@
-"""Who is waited for, how long, and what is said of it; a stop ends every wait at once.
+"""What the connector waits for, how long, and what it logs; a stop ends every wait at once.
 
 ==================================  ============================================================
 Shadowserver, for one request       ``RetryPolicy``: 5 attempts, ``Retry-After`` honoured
 Shadowserver, for a day or report   ``PATIENCE``, then it is left to the next run
 a cluster, for a listed report      ``PATIENCE``, then the report has failed
 a cluster, for a dropped report     as long as it takes: nobody lists that file again
-OpenCTI, RabbitMQ, a disk           as long as it takes: every report would meet the same
-OpenCTI, to import earlier days     ``PATIENCE``, then the history is taken at its word
-the queue or the disk, when full    looked at every ``ROOM_PAUSE``, as long as it takes
+OpenCTI, RabbitMQ, a disk           as long as it takes: every report needs the same
+OpenCTI, to import earlier days     ``PATIENCE``, then the history is trusted
+the queue or the disk, when full    checked every ``ROOM_PAUSE``, as long as it takes
 ==================================  ============================================================
 
 Pauses grow up to a minute. A wait is logged when it begins, at growing

@@ -1,8 +1,8 @@
 """A disk of a few kilobytes, to be full when a test says so, for a process and its children.
 
-It is a file system of its own in a mount namespace, which a user may make where the system lets
-him. Elsewhere the size of the files that the processes may write is limited instead: that is met
-by downloads and conversions alike, though with another error number.
+It is a file system of its own in a mount namespace, which a user may make if the system allows it.
+Elsewhere the size of the files that the processes may write is limited instead: that stops
+downloads and conversions as well, though with another error number.
 """
 
 from __future__ import annotations

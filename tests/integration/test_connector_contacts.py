@@ -1,4 +1,4 @@
-"""Whom the connector talks to, and whether it makes sure that it is them."""
+"""Which hosts the connector contacts, and whether it verifies who they are."""
 
 from __future__ import annotations
 

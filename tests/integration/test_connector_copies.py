@@ -1,4 +1,4 @@
-"""The copies of bundles that pycti writes beside the queue, where it is told to."""
+"""The copies of bundles that pycti writes in addition to the queue, if a setting asks for it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Killed at any step and started again, the connector loses nothing and repeats little.
 
-Every step is run with TEST_FULL set, as ``make test-full`` does; else those that matter most.
+With TEST_FULL set, as by ``make test-full``, every step is run; otherwise the most important ones.
 """
 
 from __future__ import annotations

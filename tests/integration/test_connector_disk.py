@@ -1,6 +1,6 @@
 """A disk without room, before, in and after a report: the connector waits, and completes.
 
-Every case is run with TEST_FULL set, as ``make test-full`` does; else those that matter most.
+With TEST_FULL set, as by ``make test-full``, every case is run; otherwise the most important ones.
 """
 
 from __future__ import annotations

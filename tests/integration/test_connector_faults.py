@@ -1,6 +1,6 @@
 """Whatever fails, and whenever, the connector waits, says so once, and completes afterwards.
 
-Every case is run with TEST_FULL set, as ``make test-full`` does; else those that matter most.
+With TEST_FULL set, as by ``make test-full``, every case is run; otherwise the most important ones.
 """
 
 from __future__ import annotations

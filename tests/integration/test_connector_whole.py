@@ -1,4 +1,4 @@
-"""From Shadowserver's files to OpenCTI's objects, through every part that is between them."""
+"""From Shadowserver's files to OpenCTI's objects, through every part in between."""
 
 from __future__ import annotations
 

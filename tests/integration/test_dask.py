@@ -1,4 +1,4 @@
-"""Reports converted on a Dask cluster: the same bytes, also when a worker is killed."""
+"""Reports converted on a Dask cluster: the same bytes, even if a worker is killed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The image: built without an engine, and run as the compose file runs it.
 
-Debian's buildah builds it in a chroot, on a base of Debian's packages that bears the base image's
-name. It takes minutes, so that ``make test`` leaves it to ``make test-full``.
+Debian's buildah builds it in a chroot, on a base of Debian's packages that has the base image's
+name. It takes minutes, so ``make test`` leaves it to ``make test-full``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an operator does by hand, against platform, broker and simulator."""
+"""What an operator does by hand, with platform, broker and simulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The drop folder of a connector that runs, against platform and broker."""
+"""The drop folder of a running connector, with platform and broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics endpoint of a connector that runs."""
+"""The metrics endpoint of a running connector."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program where nothing can be written but ``TMPDIR`` and the folder that it is told."""
+"""The program where only ``TMPDIR`` and the folder that it is given can be written to."""
 
 from __future__ import annotations
 

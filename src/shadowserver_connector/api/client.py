@@ -292,7 +292,7 @@ class ReportsApi:
         return found
 
     def _refuse(self, method: str, response: httpx.Response, said: str | None) -> None:
-        """Raise what a status other than 200, or an ``error`` sent with 200, stands for."""
+        """Raise the error for a status other than 200, or for an ``error`` sent with 200."""
         status = response.status_code
         if status == 200 and said is None:
             return

@@ -98,9 +98,9 @@ def fetch(
     """Try once to download ``url`` to ``path``, which appears only when it is complete and on disk.
 
     ``take`` is asked before anything is written, with the announced length, and again before the
-    file grows beyond what it was asked for. What it raises ends the download, without a file. The
-    headers of the answer, redirects included, must arrive within ``timeout`` seconds. Raises
-    RetryLaterError (broken off, too slow, host in trouble), NotReadyError (0 bytes),
+    file grows beyond what it was asked for. An error that it raises ends the download and leaves no
+    file. The headers of the answer, redirects included, must arrive within ``timeout`` seconds.
+    Raises RetryLaterError (broken off, too slow, error of the server), NotReadyError (0 bytes),
     ReportRefusedError (gone, too big, elsewhere), DiskFullError and, where ``path`` cannot be
     written for another reason, SinkUnavailableError.
     """

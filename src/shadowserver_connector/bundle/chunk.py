@@ -91,13 +91,13 @@ class Chunk:
     """Whether objects can be left out if OpenCTI has them as they are here."""
 
     def told_by_id(self) -> frozenset[str]:
-        """Return the ids of objects that say no more than these, if it was compared."""
+        """Return the ids of objects that say no more than their id, if the report was compared."""
         if not self.compared:
             return frozenset()
         return frozenset(each.id for each in self.objects if each.id[:_TYPE_END] in _TOLD_BY_ID)
 
     def told_by_labels(self) -> dict[str, Tagging]:
-        """Return by id the objects that say no more than this, if it was compared."""
+        """Return by id the objects that add only labels and a score, if the report was compared."""
         if not self.compared:
             return {}
         told = {}
@@ -117,7 +117,7 @@ class Chunk:
         return [each.id[:_TYPE_END] for each in self.objects if each.id not in leave_out]
 
     def referring(self, ids: Collection[str], to: Collection[str]) -> frozenset[str]:
-        """Return the ids of those of these objects that outlive one they refer to among ``to``."""
+        """Return which of the objects ``ids`` refer to one of ``to`` and survive its deletion."""
         return frozenset(
             each.id
             for each in self.objects
@@ -264,10 +264,10 @@ class ChunkBuilder:
         first: SerialisedObject | None = None,
         sent: Sequence[str] = (),
     ) -> None:
-        """``first`` is for the first chunk, as well as what finds room beside it.
+        """``first`` goes into the first chunk, together with whatever else fits.
 
-        ``sent`` are the ids of what the Report refers to already: where there are none, one chunk
-        is emitted at least, and the Report with it.
+        ``sent`` are the ids of what the Report refers to already. If there are none, at least one
+        chunk is emitted, with the Report in it.
         """
         self._containers = containers
         self._emit = emit
@@ -290,10 +290,10 @@ class ChunkBuilder:
         self._place: dict[tuple[str, ...], _ChunkInProgress] = {}
         self.parts = 1
         self.merged = 0
-        """Rows whose Note stood in the chunk already."""
+        """Rows whose Note was already in the chunk."""
 
     def add(self, finding: Finding) -> int:
-        """Add a finding to the open chunk or to a new one; return what had to be left out.
+        """Add a finding to the open chunk or to a new one; return how much had to be left out.
 
         A finding that fits in no chunk is divided. Left out are objects that do not fit even then,
         and references of Notes and Observed-Data to them.
@@ -358,7 +358,7 @@ class ChunkBuilder:
         self._release(len(self._held))
 
     def _has_room(self, finding: Finding, size: int) -> bool:
-        """Tell whether a chunk holds a finding of so many bytes."""
+        """Tell whether a chunk has room for a finding of so many bytes."""
         objects = len(finding.objects) + len(finding.observed) + len(finding.notes)
         return objects <= self._room.objects and size <= self._room.size
 

@@ -42,7 +42,7 @@ class Entry:
         self._fields: dict[str, object] = dict(fields)
 
     def error(self, complaint: str) -> CatalogueError:
-        """Return the error that makes a complaint about this entry."""
+        """Return an error that says what is wrong with this entry."""
         named = f"{self.file}: {self.name}" if self.name else self.file
         return CatalogueError(f"{named}: {complaint}")
 
@@ -111,9 +111,9 @@ class Entry:
 
 PAGES = "https://www.shadowserver.org/what-we-do/network-reporting/"
 SECTION = 1000
-"""Orders kept for one section of columns: far more than there are columns in one."""
+"""Numbers reserved for the order of one section's columns: far more than a section has columns."""
 HIGHEST_SCORE = 100
-"""OpenCTI's."""
+"""The highest score that OpenCTI knows."""
 _LONGEST_VALID = 3650
 """Days."""
 KINDS_OF_ACTIVITIES = ("deeds", "places", "classes", "services", "weaknesses")
@@ -187,7 +187,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
 
 
 def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
-    """Leave a type only those of its family's parties that its columns locate."""
+    """Keep of the parties that a type has from its family only those that its columns locate."""
     types = dict(catalogue.types)
     for name, report_type in types.items():
         # The very same object: it was not stated for this type but taken from the family.
@@ -482,7 +482,7 @@ def parse(name: str, text: str) -> Mapping[str, Any]:
     """Return a data file's content as TOML reads it.
 
     Raises:
-        CatalogueError: it is no TOML; a name given twice is one of the reasons.
+        CatalogueError: it is not valid TOML, for example because a name is given twice.
     """
     try:
         return tomllib.loads(text)

@@ -52,7 +52,7 @@ class ObtainedFile(NamedTuple):
 
     path: Path
     sha256: str
-    """Empty if nobody asks: without an archive and without a ledger."""
+    """Empty if it is not needed: without an archive and without a ledger."""
 
 
 class Ledger:
@@ -90,7 +90,7 @@ class DaySummary:
     over_time: Counter[str] = field(default_factory=Counter)
     """Findings by verdict, and gone, in the reports that were compared with the history."""
     skipped: int = 0
-    """Listed but without news: still empty, or known under another id."""
+    """Listed but with nothing new: still empty, or known under another id."""
     failures: list[Failure] = field(default_factory=list)
 
     def add(self, result: Result) -> None:

@@ -35,13 +35,13 @@ ABSENCE: Final = 14
 """Days of absence after which a finding counts as resurfaced, not recurring."""
 
 MOST_GONE: Final = 100
-"""Findings that are no longer reported and are listed by name."""
+"""Maximum number of findings that are no longer reported and are listed one by one."""
 
 REFRESH: Final = 7
 """Days after which OpenCTI is updated about a finding that is still there."""
 
 NAME_DAYS: Final = 7
-"""The last day of a name is up to this many days late: not every day is worth a write."""
+"""The stored last day of a name may lag behind by this many days, which saves writes."""
 
 _WRITTEN: Final = 2_000
 _LABELS: Final = 20_000
@@ -90,7 +90,7 @@ class History:
         A finding is compared with the last day before this one on which it was seen. On a day
         before all that is known of a finding (a first import goes back in time) it is recurring if
         its state is the one that is known, else changed: OpenCTI has it already. A day that was
-        committed before is judged as it was then.
+        committed before gets the same verdicts as then.
 
         ``refresh`` is the number of days within which a finding that recurs is due once. The
         findings of a report are due on different days.
@@ -177,7 +177,7 @@ class _Judge:
     def judge(self, found: Reported, known: Known | None, reports: list[int]) -> None:
         today = self._today
         if known is not None and known[1] == found.states and 0 < today - known[3] <= self._absence:
-            # What most are: as yesterday.
+            # The most frequent case: the same as yesterday.
             self.counts[RECURRING] += 1
             due = self._is_due(found.key, known[3])
             for row in found.numbers:
@@ -212,7 +212,7 @@ class _Judge:
 
 
 def _nearest(record: FindingRecord, today: int) -> int:
-    """Return the day on which it was seen last, or of days that all are later, first."""
+    """Return the last day on which it was seen before; if there is none, today or the next one."""
     before = record.seen_before(today)
     return before or (today if record.was_seen(today) else record.seen_after(today))
 
@@ -245,7 +245,7 @@ class _Lost:
         record = _record(known)
         if not self._previous or not record.was_seen(self._previous):
             return
-        # In another file of the same day.
+        # It was in another file of the same day.
         if record.was_seen(self._today):
             return
         self.number += 1

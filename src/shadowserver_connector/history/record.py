@@ -18,14 +18,14 @@ WINDOW: Final = 128
 """Number of days, up to the last one, for which the history knows whether the finding was seen."""
 
 DIGEST_BYTES: Final = 6
-"""Of the digests of an identity, in a key behind its subject, and of a row's state.
+"""Length of the digest of an identity, which follows the subject in a key, and of a row's state.
 
-Two findings of one subject have the same key in one of 2.8e14 pairs, two of different addresses
-never, and one change in 2.8e14 is missed: docs/history.md has the sums.
+Two findings of one subject have the same key in one of 2.8e14 pairs, those of different addresses
+never, and one change in 2.8e14 is missed; docs/history.md has the calculation.
 """
 
 MOST_STATES: Final = 8
-"""Different rows of one finding and day whose states are kept one by one."""
+"""Maximum number of distinct states of a finding on one day that are stored one by one."""
 
 _SEEN: Final = (1 << WINDOW) - 1
 
@@ -186,5 +186,5 @@ def _together(some: bytes, others: bytes) -> bytes:
 
 
 def _condensed(states: bytes) -> bytes:
-    # A byte longer than one state: so it is told from a list of them.
+    # One byte longer than a state, so that it is never taken for a list of states.
     return blake2b(states, digest_size=DIGEST_BYTES + 1).digest()

@@ -30,10 +30,10 @@ def in_order(
 ) -> Iterator[tuple[Item, Begun]]:
     """Yield each item with what ``start`` returned for it, in the order of ``items``.
 
-    Never more than ``ahead`` items are started beyond the one that was yielded last, and none
-    ahead of its turn where ``has_room`` says no. ``await_room`` is called before one is started
-    whose turn it is, when nothing else is waiting to be taken. What any of them raises is raised
-    after those begun before were yielded; nothing comes after it.
+    At most ``ahead`` items are started beyond the one that was yielded last, and none ahead of its
+    turn if ``has_room`` returns false. ``await_room`` is called before one is started whose turn it
+    is, when nothing else is waiting to be taken. If one of them raises an error, the items started
+    before are yielded first; then the error is raised, and nothing follows.
     """
     upcoming = iter(items)
     waiting: deque[tuple[Item, Begun]] = deque()

@@ -48,10 +48,10 @@ def downloads(
 ) -> Iterator[Fetched]:
     """Yield the reports in order, downloading up to ``threads`` of them at the same time.
 
-    A download ahead that would take ``folder`` beyond ``max_bytes``, whatever else is in there,
-    is given up and begun again later; the one that was yielded last may be of any size. Below
-    ``floor`` none is begun, nor begun again but the one that is yielded: first what is on disk
-    is given away, then ``below_floor`` is called, which waits or raises. When the iterator is
+    A download ahead that would take ``folder`` beyond ``max_bytes``, whatever else is in there, is
+    given up and begun again later; the one that was yielded last may be of any size. Below
+    ``floor`` none is begun, and none begun again except the one that is yielded. First what is on
+    disk is yielded; then ``below_floor`` is called, which waits or raises. When the iterator is
     closed, downloads under way are abandoned without waiting for them.
     """
     ahead = BoundedDownloads(download, folder, threads=threads, max_bytes=max_bytes)
@@ -112,9 +112,9 @@ class _Begun:
 class BoundedDownloads:
     """Downloads on threads, whose files, with what else is in their folder, stay within bytes.
 
-    A download claims the bytes of its file before they are written. One that is ahead of its
-    turn and would go beyond the bound is given up, which leaves no file, fails nothing and is
-    no attempt of the download's. `take_turn` begins it again.
+    A download claims the bytes of its file before they are written. One that is ahead of its turn
+    and would go beyond the bound is given up. That leaves no file, is not a failure, and does not
+    count as an attempt. `take_turn` begins it again.
     """
 
     def __init__(self, download: Download, folder: Path, *, threads: int, max_bytes: int) -> None:
@@ -141,9 +141,9 @@ class BoundedDownloads:
     def take_turn(self, folder: Path, *, resume: bool) -> None:
         """Let the download into a folder have any size, and begin it again if it was given up.
 
-        With ``resume``, others that were given up and now have room are begun again, too. Only
-        when a turn ends: of two that are larger than what is left, each would else be begun
-        again when the other one is given up.
+        With ``resume``, others that were given up and now have room are begun again, too. This
+        happens only when a turn ends: otherwise, of two that are larger than what is left, each
+        would be begun again whenever the other one is given up.
         """
         with self._lock:
             self._turn = os.path.abspath(folder)

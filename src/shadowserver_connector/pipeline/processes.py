@@ -39,10 +39,10 @@ _GRACE: Final = 5.0
 class ProcessExecutor(Executor):
     """A pool of processes, replaced when one of them dies.
 
-    The standard pool is then broken for good, and everything in it fails, guilty or not. Here
-    all of that is done again, one by one, each in a process of its own, so that only what kills
-    its process each time fails, with WorkerLostError. What is submitted must be picklable and
-    harmless when repeated.
+    The standard pool is then broken for good, and everything in it fails, whatever the cause. Here
+    all of that work is repeated, one piece at a time, each in a process of its own. So only work
+    that kills its process every time fails, with WorkerLostError. What is submitted must be
+    picklable and harmless when repeated.
 
     A ``with`` statement that is left by an exception (Ctrl-C, a shutdown) waits for no work: work
     in progress is stopped, and removes its files.
@@ -172,9 +172,9 @@ def open_executor(
 ) -> AbstractContextManager[Executor]:
     """Return the executor of some settings, to be used in a ``with`` statement.
 
-    It has so many processes, one for each processor by default; a single worker is a thread of
-    this process. With ``dask_scheduler`` it is the cluster of that scheduler, and these are for
-    what is too large to travel there. Raises SettingsError where Dask is needed and not
+    It has ``workers`` processes, by default one for each processor; a single worker is a thread of
+    this process. With ``dask_scheduler`` it is the cluster of that scheduler, and the processes are
+    for what is too large to be sent there. Raises SettingsError where Dask is needed and not
     installed, and RetriableError where its scheduler does not answer.
     """
     workers = workers or os.cpu_count() or 1
@@ -190,7 +190,7 @@ class _Thread(ThreadPoolExecutor):
 
 
 def if_ahead(executor: Executor) -> Executor | None:
-    """Return an executor for conversions ahead of their turn, or ``None`` if that does not pay.
+    """Return an executor for conversions ahead of their turn, or ``None`` if that has no benefit.
 
     A single worker in this process would only write to disk what can be sent at once.
     """

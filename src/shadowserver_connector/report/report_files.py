@@ -43,7 +43,7 @@ _CHUNK = 1 << 20
 _LISTED = 4 << 20
 """Bytes of a zip's list of members: 400 for each."""
 _ENCRYPTED = 0x1
-# Others unpack a whole piece at once, to any size, or allocate the memory that they ask for.
+# Other methods unpack a whole piece at once, to any size, or allocate the memory that they ask for.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _INNER_PATH = 200
 """Characters of a path inside an archive shown in messages."""
@@ -63,7 +63,7 @@ class ReportFile:
     name: str
     """Safe file name from which day and type are read."""
     original: str
-    """What the user named it by, ``reports.zip/may/2024-05-31-scan_ssl-x.csv``, for messages."""
+    """The path shown in messages, such as ``reports.zip/may/2024-05-31-scan_ssl-x.csv``."""
     archive: str = ""
     """Safe name of the archive around it; empty for a file that was in none."""
     is_alone: bool = False
@@ -79,12 +79,12 @@ def find_reports(
     ``.tgz``, ``.tar.gz``, and folders.
 
     Folders are walked in sorted order, without following links; a file that is named twice is read
-    once. Archives are unpacked member by
-    member into ``workdir``, when it is their turn; the caller removes what it has read. A folder
-    or an archive that cannot be read, an archive beyond the limits, encrypted, damaged or without
-    a report, and a member that is damaged or an archive itself, is given to ``rejected`` (logged
-    as an error by default), and the others go on. Raises ``FileNotFoundError`` for a path that
-    does not exist, and ``OSError`` where ``workdir`` cannot be written.
+    once. Archives are unpacked member by member into ``workdir``, when it is their turn; the caller
+    removes what it has read. The following are passed to ``rejected``, which logs an error by
+    default, and the others continue: a folder or archive that cannot be read, an archive that is
+    beyond the limits, encrypted, damaged or without a report, and a member that is damaged or
+    itself an archive. Raises ``FileNotFoundError`` for a path that does not exist, and ``OSError``
+    where ``workdir`` cannot be written.
     """
     reject = rejected or _logged
     taken: set[str] = set()
@@ -101,7 +101,7 @@ def find_reports(
 
 
 def _is_taken(file: Path, taken: set[str]) -> bool:
-    """Tell whether a file was named before, by whatever path; from now on it was."""
+    """Tell whether a file was named before, by any path, and remember that it was."""
     path = os.path.realpath(file)
     known = path in taken
     taken.add(path)
@@ -114,7 +114,7 @@ def shown_path(path: Path) -> str:
 
 
 def unreadable(name: str, error: OSError) -> ReportUnreadableError:
-    """Return what to say about a file or folder that the system does not let us read."""
+    """Return the message about a file or folder that the system does not let us read."""
     return ReportUnreadableError(f"{name}: cannot be read: {error.strerror}")
 
 
@@ -140,7 +140,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_file()
     except OSError:
-        # A link that may not be followed: whoever opens it says why.
+        # A link that may not be followed: the attempt to open it gives the reason.
         return True
 
 
@@ -457,9 +457,9 @@ def _budget(file: Path) -> _Budget:
 
 
 def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budget | None) -> None:
-    """Write what ``read`` gives of an archive; only the errors of reading are the archive's.
+    """Write what ``read`` returns; only errors of reading are blamed on the archive.
 
-    Without a ``budget``, ``read`` has one of its own.
+    Without a ``budget``, ``read`` enforces its own.
     """
     try:
         with target.open("xb") as unpacked:
@@ -467,7 +467,7 @@ def _unpack(name: str, read: Callable[[int], bytes], target: Path, budget: _Budg
                 if budget is not None:
                     budget.spend(len(chunk))
                 unpacked.write(chunk)
-    # Half a report would be read as a complete one.
+    # Half a report would be taken for a complete one.
     except BaseException:
         target.unlink(missing_ok=True)
         raise

@@ -1,4 +1,4 @@
-"""A report file as rows: streamed, in constant memory, tolerant, and open about anomalies."""
+"""A report file as rows: streamed in constant memory, tolerant; anomalies are reported."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ class Table:
         """Return an iterator over the data rows with their numbers, from the first row on.
 
         Numbers count the data rows, from 1; blank lines, rows without any content and repeated
-        headers are none. A row has exactly as many cells as ``header``; what is missing is empty.
-        Cells hold neither NUL nor lone surrogates. It can be called again for another pass, which
-        ends the iterator before; an oddity is counted once, however often its row is read.
+        headers are not counted. A row has exactly as many cells as ``header``; what is missing is
+        empty. Cells hold neither NUL nor lone surrogates. It can be called again for another pass,
+        which ends the previous iterator; an anomaly is counted once, however often its row is read.
         """
         self.close()
         self._rows = self._read()
@@ -108,7 +108,7 @@ class Table:
         self.empty_rows = 0
 
         def odd_between_rows(kind: str) -> None:
-            # By a count of its own: no row may follow whose number could tell the passes apart.
+            # Has a count of its own: there may be no later row whose number tells the passes apart.
             nonlocal between
             between += 1
             if between > self._reported_between:
@@ -225,7 +225,7 @@ class Table:
 def _header_line(lines: Iterable[str]) -> tuple[str, str]:
     """Read lines up to the header; return it, and the delimiter named on a line before it.
 
-    The header is the first line that is not blank and not a spreadsheet's.
+    The header is the first line that is neither blank nor a spreadsheet's ``sep=;``.
     """
     separator = ""
     for line in lines:
@@ -239,7 +239,7 @@ def _header_line(lines: Iterable[str]) -> tuple[str, str]:
 
 
 def _capped(text: io.TextIOWrapper, cut: Callable[[], None]) -> Iterator[str]:
-    """Yield lines of bounded length; what is cut off inside of quotes gets its closing quote."""
+    """Yield lines of bounded length; a line truncated inside quotes gets its closing quote."""
     while line := text.readline(LONGEST_LINE):
         if len(line) == LONGEST_LINE and line[-1] not in "\r\n":
             cut()

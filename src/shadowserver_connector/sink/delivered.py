@@ -35,9 +35,9 @@ _AT_ONCE: Final = 200
 
 
 def held_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
-    """Return those of the ids that OpenCTI has an object of, with its labels and score.
+    """Return which of the ids OpenCTI has, each with the object's labels and score.
 
-    None where it refuses to tell. Raises SinkUnavailableError where it cannot be reached.
+    ``None`` if it refuses to answer. Raises SinkUnavailableError where it cannot be reached.
     """
     wanted = frozenset(ids)
     parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
@@ -99,7 +99,7 @@ class SentObjects:
         try:
             if self._database is None:
                 self._database = _new_database()
-                # Who drops this without `clear` leaves nothing to the garbage collector.
+                # Closes the database even if this object is dropped without `clear`.
                 weakref.finalize(self, self._database.close)
             _at_once(self._database, "INSERT OR IGNORE INTO sent (digest) VALUES (?)", digests)
         except (OSError, sqlite3.Error):
@@ -138,7 +138,7 @@ class SentObjects:
         self._is_given_up = False
 
     def _give_up(self) -> None:
-        # The room that it takes on a full disk is what others wait for.
+        # On a full disk, others wait for the room that it takes.
         self._close()
         self._is_given_up = True
 

@@ -184,22 +184,23 @@ class Delivery:
         if self._is_caught_up is None and not chunk.recurring <= told:
             self._is_caught_up = await_import(self._helper, self._waiter)
         if self._is_caught_up is False:
-            # What waits in the queue comes before this message; what is gone looks the same.
+            # Objects that wait in the queue arrive before this message, but look like deleted ones.
             delivered = delivered.union(chunk.recurring)
         tagged = chunk.told_by_labels()
         asked = sorted(chunk.recurring.union(told, tagged) - delivered)
         if not asked:
             return delivered
         held = self._held(asked)
-        # What is missing here is new, or was deleted: then it may be that only others recur.
+        # An object that is missing is new or was deleted; if deleted, what refers to it may recur.
         missing = chunk.recurring.union(tagged).difference(delivered, held)
-        # Of what has changed or is new, an address is mostly known, and said the same of.
+        # The addresses of new and changed findings are mostly known, with the same labels and
+        # score.
         as_here = frozenset(
             each for each, has in held.items() if each not in tagged or tagged[each].is_held(has)
         )
         bereft = chunk.referring(as_here, missing.union(self._missing))
         if len(self._missing) < _MOST_MISSING:
-            # By the next report of the work it may be there.
+            # Remembered, because it may be there when the work's next report asks.
             self._missing.update(missing)
         return delivered.union(as_here - bereft)
 

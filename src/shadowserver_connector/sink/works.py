@@ -29,9 +29,9 @@ class Owner(Enum):
     ALIVE = auto()
     DEAD = auto()
     ITSELF = auto()
-    """The one that asks."""
+    """It is the process that asks."""
     UNKNOWN = auto()
-    """It is not of this machine, or of another temporary directory."""
+    """It ran on another machine, or with another temporary directory."""
 
 
 def mark(connector_id: str, work_id: str) -> None:
@@ -140,8 +140,8 @@ def announce(helper: Any, work_id: str, count: int) -> None:
 def announce_or_fail(helper: Any) -> None:
     """Have pycti announce as `announce` does.
 
-    Left alone it logs that it could not announce a bundle, and sends it all the same: the work
-    would count more objects than it expects.
+    By default pycti only logs that it could not announce a bundle, and sends it all the same: the
+    work would count more objects than it expects.
     """
 
     def add_expectations(work_id: str, expectations: int) -> bool:
@@ -182,11 +182,11 @@ def close_orphans(helper: Any) -> list[str]:
 
 
 def _message_if_orphan(connector_id: str, work: Mapping[str, Any]) -> str | None:
-    """Return what to close a work with, or ``None`` where that is for somebody else.
+    """Return the message to close a work with, or ``None`` if it is not ours to close.
 
-    A connector runs once: what nobody here holds was sent by the one that was there before, and
-    what it holds itself was given up, as it asks between two days. A command may run anywhere, and
-    only where it ran it is known whether it still does.
+    Only one connector runs under an id. So a work of the connector that no process holds is that of
+    a predecessor, and one that this process holds was given up, because this is called between two
+    days. A command may run on any machine, and only there can be seen whether it still runs.
     """
     named = _NAME.fullmatch(str(work["name"]))
     if named is None:

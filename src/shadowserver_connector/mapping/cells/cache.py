@@ -34,8 +34,8 @@ class BoundedCache:
         self.known = {}
         self._budget = cache_budget
         self._most = most
-        # Bytes set aside for this one, and those of them that nothing takes yet: only where none
-        # are left, entries are counted, and what all others take is looked at.
+        # Bytes reserved for this cache, and how many of them are still unused. Only when none are
+        # left are entries counted, and the sizes of all other caches checked.
         self._taken = 0
         self._left = 0
 
@@ -84,7 +84,7 @@ class CacheBudget:
     __slots__ = ("_all", "most", "size")
 
     size: int
-    """Bytes set aside, about."""
+    """Bytes reserved, approximately."""
     most: int
 
     def __init__(self, most: int = BYTES) -> None:

@@ -16,7 +16,7 @@ from shadowserver_connector.stix.origin import StixObject
 
 
 class CellObjects:
-    """STIX objects of some cells, and what the row does with them; a part equals only itself.
+    """STIX objects of some cells, and what the row does with them; compared by identity.
 
     No id occurs twice in one of its tuples.
     """
@@ -36,7 +36,7 @@ class CellObjects:
     )
 
     def __init__(self, objects: Mapping[str, SerialisedObject], size: int) -> None:
-        """``size`` is about how many bytes it takes. Its maker sets everything else."""
+        """``size`` is how many bytes it takes, about. Its creator sets everything else."""
         self.objects = objects
         self.size = size
         self.observables: tuple[str, ...] = ()
@@ -188,11 +188,11 @@ class ObjectCollector:
         self._ends.append((end, stix_id))
 
     def indicate(self, stix_id: str) -> None:
-        """Say that an object is an Indicator."""
+        """Record that an object is an Indicator."""
         self._indicators.append(stix_id)
 
     def locate(self, stix_id: str, value: str) -> None:
-        """Say that this is the address of the party."""
+        """Record that this is the address of the party."""
         self._addresses = ((self.layout.party, stix_id, value),)
 
     def part(self) -> CellObjects:

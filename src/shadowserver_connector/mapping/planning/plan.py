@@ -52,14 +52,14 @@ Cells = tuple[str, ...]
 
 
 class Rule(NamedTuple):
-    """Cells with these roles are read together if they share a party, a group, or nothing more."""
+    """Which builder reads the cells of these roles, by party, by group or each column alone."""
 
     build: Builder
     roles: tuple[str, ...]
-    """Names of roles, or the beginning of several, ending with a dot."""
+    """Names of roles; a name that ends with a dot means all roles that begin with it."""
     together: Literal["party", "group", "column"]
     also_reads: tuple[str, ...] = ()
-    """Roles of other cells of the party, the group or the row that the builder looks at as well."""
+    """Roles of other cells, of the party, the group or the row, that the builder also needs."""
 
 
 RULES: Final = (
@@ -113,7 +113,7 @@ Member = tuple[int, Column]
 def _groups(
     numbered: Sequence[Member], context: Context
 ) -> Iterator[tuple[Builder, str, list[Member], list[Member]]]:
-    """Yield builders with the party of their cells, these, and those beside them."""
+    """Yield each builder with the party of its cells, the cells, and the others that it needs."""
     primary = context.report_type.primary
     for rule in RULES:
         # An importer that does not know the type loses the whole object.
@@ -208,7 +208,7 @@ class StatisticsColumns:
     severity: int | None
     host: int | None
     tops: Mapping[str, tuple[int, int]]
-    """Role -> index of the column, and of one that says the same better; the same where none."""
+    """Role -> index of its column, and of one that says it better; without one, twice the same."""
     highlights: HighlightColumns
 
 
@@ -233,9 +233,9 @@ class Plan:
     """Columns that become nothing here; their bad cells are counted like those of others."""
     identify: FindingIdentifier
     moving: tuple[int, ...]
-    """Columns that sections read, and in which a recurring finding has another cell."""
+    """Columns that sections read, and whose cells change while a finding recurs."""
     traffic_moves: bool
-    """Whether a recurring finding has another traffic."""
+    """Whether the traffic of a recurring finding changes from day to day."""
 
 
 def compile_plan(

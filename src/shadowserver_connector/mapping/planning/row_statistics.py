@@ -109,7 +109,7 @@ class RowStatistics:
     def frequent_tags(self) -> tuple[str, ...]:
         """Return the most frequent tags of the rows that will be converted, `REPORT_TAGS` at most.
 
-        Those of equal number stand in the order of their names.
+        Tags that are equally frequent are sorted by name.
         """
         tags: Counter[str] = Counter()
         for cell, number in self.tops.get("tags", {}).items():

@@ -24,7 +24,7 @@ class Since:
     """Says since when findings are reported; nothing without a history."""
 
     def __init__(self, comparison: Comparison | None, *, skips: bool = False) -> None:
-        """``skips`` where rows that recur are not among those of a Note."""
+        """``skips``: whether Notes leave out rows that recur."""
         self._comparison = comparison
         self._left_out = (
             [in_json("| Also reported | earlier findings that have not changed")]
@@ -116,7 +116,7 @@ class NoteMaker:
         return notes
 
     def _count(self, key: str) -> None:
-        """Number the Notes on the same: they follow each other."""
+        """Number the Notes on the same subject, which follow each other."""
         self._part = self._part + 1 if key == self._last else 0
         self._last = key
 

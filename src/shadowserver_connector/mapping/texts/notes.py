@@ -17,10 +17,10 @@ own size.
 """
 
 MOST_COLUMNS: Final = 6
-"""Of a table of findings; the other cells that differ stand together in one more."""
+"""Columns of a table of findings; all other cells that differ share one more column."""
 
 _FURTHER: Final = 1_000
-"""Characters of these, of one finding."""
+"""Characters in that further column, for one finding."""
 
 Row = list[str]
 
@@ -39,9 +39,9 @@ class NoteText:
     text: str
     """As JSON."""
     rows: int
-    """How many of the rows it is of: those behind the rows of the Note before."""
+    """Number of rows that it covers: those that follow the rows of the previous Note."""
     severity: str
-    """The highest of these rows."""
+    """The highest severity of these rows."""
 
     def __init__(self, id: str, abstract: str, text: str, rows: int, severity: str) -> None:
         self.id = id
@@ -88,9 +88,9 @@ _NEW_BLOCK: Final = in_json("\n\n")
 def finding_note(
     columns: Sequence[NoteColumn], row: Row, most: int = NOTE_BYTES, frame: Frame = _NO_FRAME
 ) -> str:
-    """Return the cells of a row that say anything as a table of fields and values, in JSON.
+    """Return the meaningful cells of a row as a table of fields and values, in JSON.
 
-    A last line says how many cells there was no room for in ``most`` bytes, about.
+    If not all fit into about ``most`` bytes, a last line says how many cells are missing.
     """
     return f'"{_facts(columns, row, most, frame)}"'
 
@@ -137,7 +137,7 @@ def host_note(
 ) -> str:
     """Return a host's findings: what they share as fields and values, the rest as rows; in JSON.
 
-    A last line says how many findings there was no room for in ``most`` bytes, about.
+    If not all fit into about ``most`` bytes, a last line says how many findings are missing.
     """
     first = rows[0]
     if len(rows) == 1:
@@ -157,7 +157,7 @@ def host_note(
         kept = _within([in_json(line) for line in lines], most // 2)
         if left_out := len(lines) - len(kept):
             number = min(left_out, len(rows))
-            # Without a row below them, headings are no table.
+            # In Markdown, headings without a row below them are not a table.
             kept = [*kept, ""] if len(kept) > 2 else []
             kept.append(f"{number:,} more findings: see the original file")
             table = _NEW_LINE.join(kept)
@@ -168,9 +168,9 @@ def host_note(
 def _findings(
     varying: Sequence[NoteColumn], rows: Sequence[Row], days: Sequence[str]
 ) -> list[list[str]]:
-    """Return the cells of a table with a line for each row: its head, what divides it, the rows.
+    """Return the cells of a table with a line for each row: header, divider, rows.
 
-    Cells that change by themselves tell nobody one finding from another: they come behind.
+    Cells that change on their own do not help to tell findings apart, so they come last.
     """
     told = [column for column in varying if not column.moves]
     in_columns, further = told[:MOST_COLUMNS], told[MOST_COLUMNS:]
@@ -196,7 +196,7 @@ def _told(column: NoteColumn, row: Row) -> str:
 
 
 def _further(columns: Sequence[NoteColumn], row: Row) -> str:
-    """Return cells in one, as many as have room."""
+    """Join cells into one, as many as there is room for."""
     said = []
     room = _FURTHER
     for column in columns:
