@@ -7,6 +7,7 @@ wrapper insists on root or the user `rabbitmq`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -42,10 +43,16 @@ vm_memory_high_watermark.absolute = 1GB
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nothing listens on at this moment.
+
+    It is none of those that the system gives to outgoing connections: a node that is stopped for a
+    while would find its port taken.
+    """
+    while True:
+        port = 10_000 + secrets.randbelow(20_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def missing() -> str | None:
