@@ -77,6 +77,15 @@ class Log(Protocol):
     def error(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
 
 
+class SilentLog:
+    """A log that nobody reads."""
+
+    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
+        """Say nothing."""
+
+    info = warning = error = debug
+
+
 class Stopping(BaseException):
     """The process is asked to stop. Like KeyboardInterrupt, this is not an error that anyone may
     handle.

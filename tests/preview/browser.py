@@ -37,7 +37,6 @@ _PATIENCE = 60
 _AXE = """
 const done = arguments[arguments.length - 1];
 const options = {resultTypes: ["violations"]};
-if (arguments[0]) options.runOnly = ["color-contrast", "link-in-text-block"];
 axe.run(document, options).then(({violations}) => done(violations.map(
   ({id, help, nodes}) => `${id}: ${help}: ${nodes.map((node) => node.target).slice(0, 3)}`
 )), (error) => done([String(error)]));
@@ -121,11 +120,11 @@ class Page:
             {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
         )
 
-    def violations(self, *, colours_only: bool = False) -> list[str]:
-        """Return what axe-core says against the page as it is now, or against its colours."""
+    def violations(self) -> list[str]:
+        """Return what axe-core says against the page as it is now."""
         if not self.evaluate("typeof axe === 'object'"):
             self.driver.execute_script(_axe_core())
-        found: list[str] = self.driver.execute_async_script(_AXE, colours_only)
+        found: list[str] = self.driver.execute_async_script(_AXE)
         return found
 
     def save_to(self, folder: Path) -> None:

@@ -302,7 +302,7 @@ def backfill(
         return yes or typer.confirm("Import them?", err=True)
 
     def work() -> int:
-        since, to = days_between(first, last or datetime.now(UTC))
+        since, to = days_between(first, last or datetime.now(UTC).date())
         if as_json and not yes:
             raise UsageError("--json does not ask; add --yes")
         return command(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
@@ -325,7 +325,7 @@ def fetch(
     from shadowserver_connector.cli.import_commands import fetch as command
 
     def work() -> int:
-        since, to = days_between(first, last or datetime.now(UTC))
+        since, to = days_between(first, last or datetime.now(UTC).date())
         loaded = loaded_settings(config)
         archive = output or loaded.settings.shadowserver.archive_dir
         if archive is None:

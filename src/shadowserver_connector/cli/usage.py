@@ -205,14 +205,13 @@ def made_folder(path: Path) -> None:
         ) from error
 
 
-def days_between(first: datetime | date, last: datetime | date) -> tuple[date, date]:
+def days_between(first: date, last: date) -> tuple[date, date]:
     """Return two days as given by ``--from`` and ``--to``.
 
     Raises UsageError if they are in the wrong order, or too far apart to query each day.
     """
-    since, to = (each.date() if isinstance(each, datetime) else each for each in (first, last))
-    if since > to:
-        raise UsageError(f"--from {since} is after --to {to}; swap them")
-    if (to - since).days > _MOST_DAYS:
-        raise UsageError(f"--from {since} --to {to} are more than ten years; name fewer days")
-    return since, to
+    if first > last:
+        raise UsageError(f"--from {first} is after --to {last}; swap them")
+    if (last - first).days > _MOST_DAYS:
+        raise UsageError(f"--from {first} --to {last} are more than ten years; name fewer days")
+    return first, last

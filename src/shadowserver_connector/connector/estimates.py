@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.catalogue.loader import load_catalogue
@@ -19,6 +19,7 @@ from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
 from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.waiting import SilentLog
 
 OBJECTS_PER_SECOND: Final = 25
 """What a typical OpenCTI installation imports, according to public reports."""
@@ -77,7 +78,7 @@ class _Samples:
     def __init__(self, folder: Path, options: Options) -> None:
         self._folder = folder
         self._options = options
-        self._comparer = ReportComparer(lambda: open_history(folder, "samples"), _Silent())
+        self._comparer = ReportComparer(lambda: open_history(folder, "samples"), SilentLog())
         self._made: dict[str, tuple[int, tuple[int, ...]]] = {}
 
     def close(self) -> None:
@@ -105,18 +106,6 @@ class _Samples:
 
 def _ignored(_chunk: object) -> None:
     pass
-
-
-class _Silent:
-    """A log that nobody reads."""
-
-    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def info(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def error(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
 
 
 def objects_per_finding(options: Options) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.history.comparison import VERDICTS
@@ -16,6 +16,7 @@ from shadowserver_connector.history.history import open_history
 from shadowserver_connector.pipeline.compare import ReportComparer, feed_of
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.waiting import SilentLog
 
 MOST_COMPARED: Final = 500_000
 """Rows of all reports, beyond which days are not compared: the keys of all are in memory."""
@@ -79,15 +80,6 @@ def _feed(info: ReportInfo) -> str:
     return "\0".join(feed_of(info))
 
 
-class _Silent:
-    """Says nothing: the history is begun anew for each page."""
-
-    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        pass
-
-    info = warning = error = debug
-
-
 @contextmanager
 def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
     """Compare the reports of these jobs with each other, by a history that ends with the block."""
@@ -96,7 +88,7 @@ def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
         days[_feed(info)].add(info.day.isoformat())
     several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MOST_COMPARED else []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
-        comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), _Silent())
+        comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), SilentLog())
         try:
             yield DaysCompared(comparer, frozenset(several))
         finally:

@@ -8,8 +8,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, TypeVar
 
-from shadowserver_connector.catalogue.catalogue import IDENTITY, Column
-from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.catalogue.catalogue import Column
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.countries import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_seen
@@ -116,9 +115,6 @@ _ROOM: Final = 64_000_000
 _CROWDED_CELL: Final = 200
 """Characters of a cell, once the page holds ``_ROOM`` characters of different cells."""
 
-_SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "hostname", "text")
-"""Roles of the cell that says of whom a row is; the first that has one counts."""
-
 FIELDS: Final = (
     *("severity", "subject", "port", "name", "asn", "country"),
     *("malware", "verdict", "gone"),
@@ -162,7 +158,7 @@ class Findings:
         group = self.group_of(plan)
         primary = plan.context.report_type.primary
         facets = facet_reader(plan)
-        subject = subject_reader(plan)
+        subject = plan.subjects.shown
         fields, sets = self.fields, self.sets
         read_port = cell_reader(plan, "port", primary)
         read_name = cell_reader(plan, "hostname", primary)
@@ -175,7 +171,14 @@ class Findings:
             self.numbers.append(number)
             self.seconds.append(_seconds(time))
             self.finding.append(0)
-            values = (severity, subject(row), read_port(row), read_name(row), asn, country)
+            values = (
+                severity,
+                subject(row)[:MAX_FIELD],
+                read_port(row),
+                read_name(row),
+                asn,
+                country,
+            )
             malware = read_malware(row) or read_activity(row)
             for name, value in zip(FIELDS, (*values, malware, verdict, ""), strict=True):
                 fields[name].add(value)
@@ -258,29 +261,6 @@ def cell_reader(plan: Plan, role: str, party: str = "") -> Callable[[Row], str]:
 
 MAX_FIELD: Final = 300
 """Characters of a cell in the table."""
-
-
-def subject_reader(plan: Plan) -> Callable[[Row], str]:
-    """Return what tells of whom a row is: its address, or else its URL, account or name."""
-    catalogue = load_catalogue()
-    report_type = plan.context.report_type
-    host = plan.statistics.host
-    candidates = [
-        (_SUBJECTS.index(column.role), index, column.role)
-        for index, column in enumerate(plan.columns)
-        if column.role in _SUBJECTS and catalogue.part(report_type, column) == IDENTITY
-    ]
-    ordered = [(index, role) for _, index, role in sorted(candidates)]
-    if host is not None:
-        ordered.insert(0, (host, "ip"))
-
-    def read(row: Row) -> str:
-        for index, role in ordered:
-            if not is_empty(role, row[index]):
-                return row[index].strip()[:MAX_FIELD]
-        return ""
-
-    return read
 
 
 @lru_cache(maxsize=16_384)
