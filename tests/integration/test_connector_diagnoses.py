@@ -104,3 +104,6 @@ def test_a_refused_token_ends_it(world: World) -> None:
     last = json.loads(world.logs().splitlines()[-1])
     assert "OPENCTI_TOKEN" in last["attributes"]["reason"]
     assert '"Waiting"' not in world.logs()
+    status = world.command("status")
+    assert status.returncode == 1
+    assert status.stdout.startswith("NOT OK: the connector exited: OpenCTI refuses OPENCTI_TOKEN")

@@ -19,6 +19,7 @@ from shadowserver_connector.connector.events import (
     DayWhole,
     Dropped,
     Event,
+    Exited,
     Listed,
     ReportDone,
     ReportFailed,
@@ -183,6 +184,18 @@ NEXT = NOON + timedelta(hours=1)
             "the last heartbeat is 6 minutes ahead of this clock",
         ),
         (status_after(Dropped("x.zip", "why")), NOON, "1 file of the drop folder failed"),
+        (
+            status_after(Exited("the token is refused")),
+            NEXT,
+            "the connector exited: the token is refused; then start it again",
+        ),
+        (
+            status_after(
+                RunStarted(NOON), RunEnded(NOON, complete=False, reason="no"), Exited("no")
+            ),
+            NOON,
+            "the connector exited: no",
+        ),
     ],
 )
 def test_what_a_person_should_look_at(status: Status, now: datetime, said: str) -> None:
@@ -230,7 +243,9 @@ def test_a_new_process_knows_what_the_last_one_did(tmp_path: Path) -> None:
         RunStarted(LATER), RunEnded(LATER, complete=False, reason="no", cause="credentials"), AWAY,
     )  # fmt: skip
     write_status(path, earlier)
+    write_status(path, after(earlier, Exited("no")))
     found = Watch(path, FakeLog()).status
+    assert found.exit_reason == ""
     assert found.last_complete == NOON
     assert found.newest_whole_day == str(INFO.day)
     assert found.failing == {"credentials": 1}

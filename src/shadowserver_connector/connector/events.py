@@ -120,6 +120,14 @@ class RunEnded:
     """The cause, from `errors.CAUSES`; empty if it was complete, or stopped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The connector ends because of an error, not because it was asked to stop."""
+
+    reason: str
+    """Why, in one line, without secrets."""
+
+
 Event = (
     RunStarted
     | Listed
@@ -133,6 +141,7 @@ Event = (
     | Retried
     | Dropped
     | RunEnded
+    | Exited
 )
 Observe = Callable[[Event], None]
 

@@ -22,6 +22,7 @@ from shadowserver_connector.connector.events import (
     DayWhole,
     Dropped,
     Event,
+    Exited,
     Listed,
     ReportDone,
     ReportFailed,
@@ -123,6 +124,8 @@ class Status:
     """Start of the process."""
     alive: Moment
     """Last heartbeat."""
+    exit_reason: str = ""
+    """The error that ended the process; empty if it runs, or was asked to stop."""
     next_run: Moment | None = None
     queue_megabytes: float | None = None
     """Size of the connector's queue in OpenCTI, when last checked."""
@@ -178,6 +181,8 @@ def after(status: Status, event: Event) -> Status:
             return replace(status, drop_folder=drops)
         case DaysGivenUp():
             return replace(status, given_up=(*status.given_up, *event.reasons)[-_NAMED:])
+        case Exited():
+            return replace(status, exit_reason=event.reason)
         case Listed():
             newest = str(event.newest) if event.newest else None
             return _in_run(replace(status, newest_day=newest), event)
@@ -254,7 +259,7 @@ def problems(status: Status, now: datetime) -> list[str]:
     """Return what needs attention and what to do, one line each; empty if all is well."""
     found = [line for line in (_lateness(status, now), *_long_waits(status, now)) if line]
     last = status.last
-    if last is not None:
+    if last is not None and not (status.exit_reason and last.reason == status.exit_reason):
         found += _of_last_run(last, is_made_good=status.current is not None and not last.cause)
     found += [
         f"given up, their reports are missing: {reason}; 'backfill' imports them"
@@ -295,6 +300,8 @@ def _long_waits(status: Status, now: datetime) -> Iterator[str]:
 
 def _lateness(status: Status, now: datetime) -> str | None:
     """Say what should have happened by now and has not."""
+    if status.exit_reason:
+        return f"the connector exited: {status.exit_reason}; then start it again"
     if status.alive - now > SILENCE:
         ahead = f"the last heartbeat is {_minutes(status.alive - now)} ahead of this clock"
         return f"{ahead}; let both machines follow a time server"

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final, NoReturn
 
 from shadowserver_connector import __version__
+from shadowserver_connector.connector.events import Exited
 from shadowserver_connector.connector.helper import installed
 from shadowserver_connector.connector.log_lines import open_log
 from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
@@ -151,6 +152,7 @@ def _guarded(process: Process, body: Body) -> None:
         reason, process.exit_code = describe(error), code_of(error)
     if reason is not None:
         process.waiter.log.error("The connector is exiting", {"reason": reason})
+        process.observe(Exited(reason))
 
 
 def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
