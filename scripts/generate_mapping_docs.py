@@ -28,7 +28,7 @@ from shadowserver_connector.catalogue.catalogue import (
     ReportType,
 )
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.mapping.objects.links import Links
+from shadowserver_connector.mapping.objects.section_layout import Links
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping

@@ -9,7 +9,7 @@ from stix2validator.v21.enums import protocols
 
 from shadowserver_connector.catalogue.catalogue import INDICATED, Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.mapping.cells.urls import parse_application
+from shadowserver_connector.mapping.cells.host_names_and_urls import parse_application
 
 
 @pytest.fixture(scope="module")

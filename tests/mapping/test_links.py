@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 
 from shadowserver_connector.catalogue.catalogue import LinkKind
-from shadowserver_connector.mapping.objects.links import Links
+from shadowserver_connector.mapping.objects.section_layout import Links
 from shadowserver_connector.mapping.options import NEEDED, Options
 from shadowserver_connector.simulator.generate import write_report
 from tests.mapping.conversion import DAY, Converted, Stix, convert, convert_bytes

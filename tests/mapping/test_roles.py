@@ -8,7 +8,7 @@ import pytest
 
 from shadowserver_connector.catalogue.catalogue import ROLES, Column
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES
-from shadowserver_connector.mapping.objects.links import Links
+from shadowserver_connector.mapping.objects.section_layout import Links
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.plan import RULES

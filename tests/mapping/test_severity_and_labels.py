@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.mapping.cells.tags import MAX_NUMBER
+from shadowserver_connector.mapping.cells.text_and_tags import MAX_NUMBER
 from tests.mapping.conversion import Converted, convert
 
 CONTAINERS = ("report", "case-incident")

@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.bundle.finding import LAYER, ObservedDraft, SerialisedObject
 from shadowserver_connector.mapping.cells.addresses import Address
-from shadowserver_connector.mapping.cells.countries import Country
-from shadowserver_connector.mapping.cells.host_names import HostName
+from shadowserver_connector.mapping.cells.countries_and_products import Country
+from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.mapping.objects.templates import (
     Encoders,
     json_mark,
     template,
     text_mark,
 )
-from shadowserver_connector.stix import containers, observables, shared_objects
+from shadowserver_connector.stix import observables, reported_objects, shared_objects
 from shadowserver_connector.stix.origin import GREEN, RED, Origin
-from shadowserver_connector.stix.relationships import relationship
+from shadowserver_connector.stix.reported_objects import relationship
 
 DAY = "2024-01-31T00:00:00.000Z"
 ORIGIN = Origin("identity--fa48d1ee-26e8-56bd-9eab-a1295dc1a8e8", (GREEN,))
@@ -131,7 +131,7 @@ def test_a_traffic_says_where_it_is(ends: tuple[str, str, str, str], said: str) 
 def test_note(content: str, abstract: str) -> None:
     """A Note of any text is the constructor's, its id included, but for its references."""
     draft = ENCODE.note("note--1", abstract, orjson.dumps(content).decode(), DAY, (V4,), 3)
-    stix = containers.note(
+    stix = reported_objects.note(
         ORIGIN,
         stix_id="note--1",
         abstract=abstract,
@@ -150,7 +150,7 @@ def test_observed_data(number: int) -> None:
     last = "2024-01-31T23:59:59.000Z"
     refs = tuple(sorted((V4, V6)))
     made = ENCODE.observed(ObservedDraft(refs, DAY, last, number, frozenset()))
-    stix = containers.observed_data(
+    stix = reported_objects.observed_data(
         ORIGIN, first_observed=DAY, last_observed=last, number_observed=number, object_refs=refs
     )
     same(made, stix)

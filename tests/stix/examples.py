@@ -5,7 +5,6 @@ from __future__ import annotations
 import orjson
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.containers import case_incident, note, observed_data, report
 from shadowserver_connector.stix.observables import (
     artifact,
     domain_name,
@@ -23,7 +22,13 @@ from shadowserver_connector.stix.observables import (
     x509_certificate,
 )
 from shadowserver_connector.stix.origin import AMBER, TLP, Origin, StixObject, tlp_marking
-from shadowserver_connector.stix.relationships import relationship
+from shadowserver_connector.stix.reported_objects import (
+    case_incident,
+    note,
+    observed_data,
+    relationship,
+    report,
+)
 from shadowserver_connector.stix.shared_objects import (
     attack_pattern,
     author,

@@ -8,13 +8,6 @@ import pytest
 import stix2
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.containers import (
-    MAX_NUMBER_OBSERVED,
-    case_incident,
-    note,
-    observed_data,
-    report,
-)
 from shadowserver_connector.stix.observables import ipv4_addr, mac_addr, network_traffic
 from shadowserver_connector.stix.origin import (
     REPORTED_CONFIDENCE,
@@ -23,7 +16,14 @@ from shadowserver_connector.stix.origin import (
     UNDATED,
     tlp_marking,
 )
-from shadowserver_connector.stix.relationships import relationship
+from shadowserver_connector.stix.reported_objects import (
+    MAX_NUMBER_OBSERVED,
+    case_incident,
+    note,
+    observed_data,
+    relationship,
+    report,
+)
 from shadowserver_connector.stix.shared_objects import AUTHOR_NAME, author, indicator
 from tests.stix.examples import DAY, EXAMPLES, ORIGIN, TIME, as_json
 from tests.stix.exceptions import complaints

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
-from shadowserver_connector.mapping.cells.free_text import one_line
+from shadowserver_connector.mapping.cells.text_and_tags import one_line
 from shadowserver_connector.report.info import ReportInfo
 
 _MAX_TEXT = 1000

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.history import open_history
-from shadowserver_connector.mapping.objects.links import Links
+from shadowserver_connector.mapping.objects.section_layout import Links
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
 from shadowserver_connector.report.info import ReportInfo

@@ -17,19 +17,18 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
-from shadowserver_connector.mapping.objects.links import Links
 from shadowserver_connector.mapping.objects.report_and_case import (
     ReportContainers,
     case_name,
     published,
     report_name,
 )
-from shadowserver_connector.mapping.objects.section_layout import Context
+from shadowserver_connector.mapping.objects.section_layout import Context, Links
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import MIB, Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
-from shadowserver_connector.mapping.planning.over_time import OverTime
+from shadowserver_connector.mapping.planning.highlights import OverTime
 from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
 from shadowserver_connector.mapping.planning.row_statistics import (
     NumberedRow,
@@ -37,11 +36,13 @@ from shadowserver_connector.mapping.planning.row_statistics import (
     count_rows,
 )
 from shadowserver_connector.mapping.rows import RowMapper
-from shadowserver_connector.mapping.texts.note_writers import NoteMaker, Since, no_notes
 from shadowserver_connector.mapping.texts.notes import (
     HOST_ROWS,
     NOTE_BYTES,
+    NoteMaker,
     NoteWriter,
+    Since,
+    no_notes,
 )
 from shadowserver_connector.mapping.texts.report_text import case_text, report_text
 from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host

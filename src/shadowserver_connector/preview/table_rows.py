@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from shadowserver_connector.catalogue.catalogue import Column
 from shadowserver_connector.mapping.cells.addresses import parse_asn
-from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.cells.tags import find_cves, split_tags
+from shadowserver_connector.mapping.cells.text_and_tags import find_cves, split_tags
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.preview.columns import Coded

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 
 NAMES = {
     # Long forms, where others use the short one.

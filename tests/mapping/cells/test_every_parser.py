@@ -19,17 +19,8 @@ from shadowserver_connector.mapping.cells.addresses import (
     parse_port,
     parse_public,
 )
-from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.countries_and_products import parse_country, parse_cpe
 from shadowserver_connector.mapping.cells.dates import parse_time
-from shadowserver_connector.mapping.cells.free_text import (
-    is_null,
-    is_null_number,
-    parse_boolean,
-    parse_count,
-    parse_term,
-    parse_user_agent,
-    parse_version,
-)
 from shadowserver_connector.mapping.cells.hashes_and_keys import (
     LENGTHS,
     parse_hash,
@@ -40,16 +31,27 @@ from shadowserver_connector.mapping.cells.hashes_and_keys import (
     parse_ssh_md5,
     parse_ssh_sha256,
 )
-from shadowserver_connector.mapping.cells.host_names import parse_email, parse_name
-from shadowserver_connector.mapping.cells.products import parse_cpe
-from shadowserver_connector.mapping.cells.tags import (
+from shadowserver_connector.mapping.cells.host_names_and_urls import (
+    parse_application,
+    parse_email,
+    parse_name,
+    parse_protocol,
+    parse_url,
+)
+from shadowserver_connector.mapping.cells.text_and_tags import (
     find_attack_ids,
     find_cves,
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
     parse_label,
     parse_severity,
+    parse_term,
+    parse_user_agent,
+    parse_version,
     split_tags,
 )
-from shadowserver_connector.mapping.cells.urls import parse_application, parse_protocol, parse_url
 
 PARSERS: dict[str, Callable[[str], Any]] = {
     parser.__name__: parser

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadowserver_connector.mapping.cells.host_names import (
+from shadowserver_connector.mapping.cells.host_names_and_urls import (
     parse_email,
     parse_host,
     parse_hosts,

@@ -4,7 +4,11 @@ import json
 
 import pytest
 
-from shadowserver_connector.mapping.cells.urls import MAX_LENGTH, build_url, parse_url
+from shadowserver_connector.mapping.cells.host_names_and_urls import (
+    MAX_LENGTH,
+    build_url,
+    parse_url,
+)
 from shadowserver_connector.stix import observables
 from tests.stix.examples import ORIGIN
 from tests.stix.exceptions import complaints

@@ -9,35 +9,32 @@ import pycountry
 import pytest
 
 from shadowserver_connector.mapping.cells.addresses import MAX_ASN, parse_asn, parse_mac, parse_port
-from shadowserver_connector.mapping.cells.countries import parse_country
-from shadowserver_connector.mapping.cells.free_text import (
-    MAX_NAME,
-    is_null,
-    is_null_number,
-    parse_boolean,
-    parse_count,
-    parse_term,
-    parse_user_agent,
-    parse_version,
+from shadowserver_connector.mapping.cells.countries_and_products import parse_country, parse_cpe
+from shadowserver_connector.mapping.cells.host_names_and_urls import (
+    parse_application,
+    parse_protocol,
+    protocol_stack,
 )
-from shadowserver_connector.mapping.cells.products import parse_cpe
-from shadowserver_connector.mapping.cells.tags import (
+from shadowserver_connector.mapping.cells.text_and_tags import (
     MAX_LENGTH,
+    MAX_NAME,
     MAX_NUMBER,
     SEVERITIES,
     find_attack_ids,
     find_cves,
     highest,
+    is_null,
+    is_null_number,
+    parse_boolean,
+    parse_count,
     parse_label,
     parse_severity,
+    parse_term,
+    parse_user_agent,
+    parse_version,
     split_tags,
 )
-from shadowserver_connector.mapping.cells.urls import (
-    parse_application,
-    parse_protocol,
-    protocol_stack,
-)
-from shadowserver_connector.stix.containers import MAX_NUMBER_OBSERVED
+from shadowserver_connector.stix.reported_objects import MAX_NUMBER_OBSERVED
 from tests.mapping.cells.platform import MAC
 
 

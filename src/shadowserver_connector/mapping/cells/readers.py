@@ -16,18 +16,8 @@ from shadowserver_connector.mapping.cells.addresses import (
     parse_public,
 )
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
-from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.countries_and_products import parse_country, parse_cpe
 from shadowserver_connector.mapping.cells.dates import parse_time
-from shadowserver_connector.mapping.cells.free_text import (
-    is_null,
-    is_null_number,
-    parse_boolean,
-    parse_count,
-    parse_directory_text,
-    parse_term,
-    parse_user_agent,
-    parse_version,
-)
 from shadowserver_connector.mapping.cells.hashes_and_keys import (
     parse_hash,
     parse_pem,
@@ -37,21 +27,30 @@ from shadowserver_connector.mapping.cells.hashes_and_keys import (
     parse_ssh_md5,
     parse_ssh_sha256,
 )
-from shadowserver_connector.mapping.cells.host_names import parse_email, parse_hosts, parse_name
-from shadowserver_connector.mapping.cells.products import parse_cpe
-from shadowserver_connector.mapping.cells.tags import (
-    TooManyError,
-    parse_attack_ids,
-    parse_cves,
-    parse_severity,
-    parse_tags,
-)
-from shadowserver_connector.mapping.cells.urls import (
+from shadowserver_connector.mapping.cells.host_names_and_urls import (
     parse_application,
+    parse_email,
+    parse_hosts,
+    parse_name,
     parse_protocol,
     parse_scheme,
     parse_target,
     parse_url,
+)
+from shadowserver_connector.mapping.cells.text_and_tags import (
+    TooManyError,
+    is_null,
+    is_null_number,
+    parse_attack_ids,
+    parse_boolean,
+    parse_count,
+    parse_cves,
+    parse_directory_text,
+    parse_severity,
+    parse_tags,
+    parse_term,
+    parse_user_agent,
+    parse_version,
 )
 
 Parser = Callable[[str], Any]

@@ -8,9 +8,8 @@ from typing import Any, Final
 from shadowserver_connector.bundle.finding import SerialisedObject, serialise
 from shadowserver_connector.mapping.cells.dates import days_after
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
-from shadowserver_connector.mapping.cells.tags import TooManyError
-from shadowserver_connector.mapping.objects.links import type_of
-from shadowserver_connector.mapping.objects.section_layout import Context, SectionLayout
+from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
+from shadowserver_connector.mapping.objects.section_layout import Context, SectionLayout, type_of
 from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.origin import StixObject
 

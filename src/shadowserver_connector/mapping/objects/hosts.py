@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES
 from shadowserver_connector.mapping.cells.addresses import Address
-from shadowserver_connector.mapping.cells.host_names import HostName
+from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
-from shadowserver_connector.mapping.objects.links import type_of
+from shadowserver_connector.mapping.objects.section_layout import type_of
 from shadowserver_connector.stix import observables
 from shadowserver_connector.stix.origin import StixObject
 

@@ -11,11 +11,11 @@ import orjson
 from shadowserver_connector.bundle.chunk import Encoded
 from shadowserver_connector.bundle.finding import Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.catalogue.catalogue import ReportType
-from shadowserver_connector.mapping.cells.tags import RANK
+from shadowserver_connector.mapping.cells.text_and_tags import RANK
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.stix import containers, ids
+from shadowserver_connector.stix import ids, reported_objects
 from shadowserver_connector.stix.origin import Origin
 
 PRIORITY_OF = {"critical": "P1", "high": "P2", "medium": "P3", "low": "P4"}
@@ -107,7 +107,7 @@ class ReportContainers:
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
         """Return the part with these references; a part without any refers to the author."""
-        stix = containers.report(
+        stix = reported_objects.report(
             self.origin,
             name=self._part_name(part),
             published=self.published,
@@ -125,7 +125,7 @@ class ReportContainers:
             return None
         severity = case_severity(self.severity, self.options.incident_severity)
         priority = self.options.incident_priority
-        stix = containers.case_incident(
+        stix = reported_objects.case_incident(
             self.origin,
             name=self.case_name,
             created=self.published,

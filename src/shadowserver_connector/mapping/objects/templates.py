@@ -16,11 +16,11 @@ from shadowserver_connector.bundle.finding import (
     serialise,
 )
 from shadowserver_connector.mapping.cells.addresses import Address
-from shadowserver_connector.mapping.cells.countries import Country
-from shadowserver_connector.mapping.cells.host_names import HostName
-from shadowserver_connector.stix import containers, ids, observables, shared_objects
+from shadowserver_connector.mapping.cells.countries_and_products import Country
+from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
+from shadowserver_connector.stix import ids, observables, reported_objects, shared_objects
 from shadowserver_connector.stix.origin import Origin, StixObject
-from shadowserver_connector.stix.relationships import relationship
+from shadowserver_connector.stix.reported_objects import relationship
 
 _MARK: Final = re.compile('\ue000([a-z_]+)\ue001|"\ue002([a-z_]+)\ue003"')
 
@@ -166,7 +166,7 @@ class Encoders:
         refs: tuple[str, ...],
         rows: int,
     ) -> NoteDraft:
-        """Return a Note of some rows without its containers, as `stix.containers` makes it.
+        """Return a Note of some rows without its containers, as `stix.reported_objects` makes it.
 
         ``content`` is given as JSON.
         """
@@ -176,11 +176,11 @@ class Encoders:
         return NoteDraft(stix_id, body.encode(), refs, rows)
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
-        """Return an Observed-Data without labels, as `stix.containers` makes it."""
+        """Return an Observed-Data without labels, as `stix.reported_objects` makes it."""
         first, last = seen.first, seen.last
         listed = '["' + '","'.join(seen.refs) + '"]'
         stix_id = ids.observed_data_of_json(listed)
-        count = str(min(seen.number, containers.MAX_NUMBER_OBSERVED))
+        count = str(min(seen.number, reported_objects.MAX_NUMBER_OBSERVED))
         a, b, c, d, e, f, g, h = self._observed
         body = f"{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}{listed}{h}"
         return SerialisedObject(stix_id, _OBSERVED, body.encode())
@@ -251,7 +251,7 @@ def _with_id(example: StixObject) -> StixObject:
 
 
 def _note_example(origin: Origin) -> StixObject:
-    note = containers.note(
+    note = reported_objects.note(
         origin,
         stix_id="-",
         abstract="-",
@@ -265,7 +265,7 @@ def _note_example(origin: Origin) -> StixObject:
 
 
 def _observed_example(origin: Origin) -> StixObject:
-    observed = containers.observed_data(
+    observed = reported_objects.observed_data(
         origin,
         first_observed=text_mark("first"),
         last_observed=text_mark("last"),

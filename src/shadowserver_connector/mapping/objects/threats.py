@@ -7,7 +7,7 @@ from typing import Final
 
 from shadowserver_connector.bundle.finding import Labels
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
-from shadowserver_connector.mapping.cells.tags import (
+from shadowserver_connector.mapping.cells.text_and_tags import (
     TooManyError,
     find_cves,
     parse_attack_ids,

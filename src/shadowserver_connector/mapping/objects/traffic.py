@@ -11,14 +11,14 @@ from typing import Final
 
 from shadowserver_connector.bundle.finding import SerialisedObject
 from shadowserver_connector.catalogue.catalogue import Column, ReportType
-from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
-from shadowserver_connector.mapping.cells.tags import split_tags
-from shadowserver_connector.mapping.cells.urls import (
+from shadowserver_connector.mapping.cells.host_names_and_urls import (
     TRANSPORTS,
     parse_application,
     protocol_stack,
     web_protocol,
 )
+from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
+from shadowserver_connector.mapping.cells.text_and_tags import split_tags
 from shadowserver_connector.mapping.objects.section_layout import Context
 from shadowserver_connector.mapping.objects.templates import TrafficForm
 from shadowserver_connector.stix import observables

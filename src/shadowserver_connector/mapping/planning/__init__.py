@@ -1,10 +1,8 @@
 """Planning: from a header to what is done for each row.
 
 finding_identity  from a row to its finding: the identity (whose and what), and the state today
-highlights        the worst findings of a report, selected while its rows are counted; only a few
-                  are kept
-over_time         what a Report says about findings over time: the worst new ones, and those open
-                  longest
+highlights        the few findings that a Report names, selected while its rows are counted: the
+                  worst, the worst new ones, and those open longest
 plan              a plan: which cells belong together and what becomes of them, compiled once from a
                   header
 row_statistics    row statistics: what must be known of all rows before the first object is made

@@ -10,17 +10,18 @@ from typing import Final, Literal, NamedTuple
 from shadowserver_connector.catalogue.catalogue import IDENTITY, VOLATILE, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, BoundedCache
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, ColumnReader
-from shadowserver_connector.mapping.objects.certificates import build_certificate, build_ssh_key
-from shadowserver_connector.mapping.objects.collector import Builder, CellObjects, ObjectCollector
-from shadowserver_connector.mapping.objects.hosts import build_accounts, build_host
-from shadowserver_connector.mapping.objects.section_layout import Context, layout_of_section
-from shadowserver_connector.mapping.objects.software_and_urls import (
+from shadowserver_connector.mapping.objects.certificates_software_urls import (
+    build_certificate,
     build_file,
     build_request,
     build_software,
+    build_ssh_key,
     build_urls,
     build_user_agent,
 )
+from shadowserver_connector.mapping.objects.collector import Builder, CellObjects, ObjectCollector
+from shadowserver_connector.mapping.objects.hosts import build_accounts, build_host
+from shadowserver_connector.mapping.objects.section_layout import Context, layout_of_section
 from shadowserver_connector.mapping.objects.threats import (
     LabelCache,
     build_attack_patterns,

@@ -9,9 +9,8 @@ from typing import Final
 
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.cells.readers import ColumnReader
-from shadowserver_connector.mapping.cells.tags import RANK, split_tags
-from shadowserver_connector.mapping.planning.highlights import Highlights
-from shadowserver_connector.mapping.planning.over_time import OverTime
+from shadowserver_connector.mapping.cells.text_and_tags import RANK, split_tags
+from shadowserver_connector.mapping.planning.highlights import Highlights, OverTime
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.report.parse_warnings import ParseWarnings
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES, Column
 from shadowserver_connector.mapping.cells.addresses import parse_network
-from shadowserver_connector.mapping.cells.free_text import is_null
+from shadowserver_connector.mapping.cells.text_and_tags import is_null
 
 NO_SUBJECT: Final = "~"
 """What the key of a row begins with that is about nothing with a name."""

@@ -10,10 +10,9 @@ from typing import Final
 from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES, Column, Meaning, ReportType
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
-from shadowserver_connector.mapping.cells.tags import TooManyError
-from shadowserver_connector.mapping.objects.links import Links
-from shadowserver_connector.mapping.objects.section_layout import Context, end_of_party
-from shadowserver_connector.mapping.objects.software_and_urls import SERVICE
+from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
+from shadowserver_connector.mapping.objects.certificates_software_urls import SERVICE
+from shadowserver_connector.mapping.objects.section_layout import Context, Links, end_of_party
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
 
 NOTE_ONLY: Final = "Note only"

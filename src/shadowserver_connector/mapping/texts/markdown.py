@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from shadowserver_connector.mapping.cells.free_text import INVISIBLE, JOINERS
+from shadowserver_connector.mapping.cells.text_and_tags import INVISIBLE, JOINERS
 
 MAX_CELL: Final = 2_000
 """Characters shown of one cell; the Artifact has the rest."""

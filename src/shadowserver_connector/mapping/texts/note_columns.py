@@ -12,7 +12,7 @@ import orjson
 
 from shadowserver_connector.catalogue.catalogue import UNTOLD_ROLES, Codes, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
-from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import TIME_ROLES, is_empty
 from shadowserver_connector.mapping.texts import markdown

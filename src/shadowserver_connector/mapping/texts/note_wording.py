@@ -9,7 +9,7 @@ from typing import Final
 from shadowserver_connector.catalogue.catalogue import Codes, Column, ReportType
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.cells.tags import RANK, SEVERITIES
+from shadowserver_connector.mapping.cells.text_and_tags import RANK, SEVERITIES
 from shadowserver_connector.mapping.texts import markdown
 
 _LISTED: Final = 3

@@ -10,11 +10,11 @@ from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.history.questions import subject_text
 from shadowserver_connector.history.record import DIGEST_BYTES
 from shadowserver_connector.mapping.cells.addresses import parse_asn, parse_network
-from shadowserver_connector.mapping.cells.countries import parse_country
+from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.cells.tags import SEVERITIES, find_cves, split_tags
+from shadowserver_connector.mapping.cells.text_and_tags import SEVERITIES, find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.over_time import MOST_NAMED, OverTime
+from shadowserver_connector.mapping.planning.highlights import MOST_NAMED, OverTime
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.report_lead import (

@@ -1,4 +1,10 @@
-"""Products, their versions and CPE names."""
+"""Countries under the names that they have in OpenCTI; products, their versions and CPE names.
+
+OpenCTI identifies a country by its name, so the name must be the one of the platform's own
+geography data set, which follows UN M49 rather than ISO 3166 ("Republic of Korea", not "Korea,
+Republic of"). The table is ours and not a library's: a name that changes with an upgrade would
+be another country.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +12,34 @@ import re
 from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple
+
+_OTHER_CODES: Final = {"UK": "GB"}
+"""Codes that ISO 3166 keeps reserved for a country of another code."""
+
+
+class Country(NamedTuple):
+    """A country as a Location names it."""
+
+    code: str
+    """ISO 3166-1 alpha-2."""
+    name: str
+
+
+def parse_country(text: str) -> Country:
+    """Return the country of an alpha-2 code; codes of none (`EU`, `AP`, `ZZ`, ...) are refused."""
+    code = text.upper()
+    code = _OTHER_CODES.get(code, code)
+    name = _table("countries.tsv").get(code)
+    if name is None:
+        raise ValueError("not the code of a country")
+    return Country(code, name)
+
+
+@cache
+def _table(file: str) -> dict[str, str]:
+    text = files("shadowserver_connector.mapping.cells").joinpath(file).read_text(encoding="utf-8")
+    return dict(line.split("\t") for line in text.splitlines())
+
 
 MAX_PRODUCTS: Final = 5
 """Maximum number of products from one text; servers with more modules name the important ones
@@ -50,7 +84,7 @@ def cpe_of(name: str, version: str | None) -> str | None:
     is usually that of a distribution's package, not the release of that number.
     """
     release = _RELEASE.fullmatch(version or "")
-    known = _names().get(name.lower())
+    known = _table("products.tsv").get(name.lower())
     if release is None or known is None:
         return None
     return f"cpe:2.3:a:{known}:{release['number']}:*:*:*:*:*:*:*"
@@ -61,12 +95,6 @@ def _product(token: str) -> Product | None:
     if match is not None:
         return Product(match["name"], match["version"])
     return Product(token, None) if _WITHOUT.fullmatch(token) else None
-
-
-@cache
-def _names() -> dict[str, str]:
-    table = files("shadowserver_connector.mapping.cells").joinpath("products.tsv")
-    return dict(line.split("\t") for line in table.read_text(encoding="utf-8").splitlines())
 
 
 # Letters, digits, `-._` and escaped punctuation, with wildcards at either end; or `*` or `-`.

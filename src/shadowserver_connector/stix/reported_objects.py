@@ -1,4 +1,4 @@
-"""Report, case, note and observed-data, which contain the objects of a report.
+"""Report, case, note and observed-data, which contain a report's objects, and relationships.
 
 They are Shadowserver's own statements, all with the same confidence: OpenCTI adds no references to
 a container that it stores with a higher one. All times are `YYYY-MM-DDTHH:MM:SS.mmmZ`: they are
@@ -180,3 +180,33 @@ def _file_reference(file_name: str, link: str | None) -> dict[str, str]:
     if link is not None:
         reference["url"] = link
     return reference
+
+
+def relationship(
+    origin: Origin,
+    relationship_type: str,
+    source_ref: str,
+    target_ref: str,
+    *,
+    created: str,
+) -> StixObject:
+    """Return a relationship; `ValueError` if both ends are the same, which OpenCTI refuses.
+
+    It has no start and stop time, which would be part of its identity, and no external
+    references, from which OpenCTI would guess them.
+    """
+    if source_ref == target_ref:
+        raise ValueError(f"{relationship_type} from an object to itself")
+    return {
+        "type": "relationship",
+        "spec_version": SPEC_VERSION,
+        "id": ids.relationship(relationship_type, source_ref, target_ref),
+        "created_by_ref": origin.author,
+        "created": created,
+        "modified": created,
+        "relationship_type": relationship_type,
+        "source_ref": source_ref,
+        "target_ref": target_ref,
+        "confidence": REPORTED_CONFIDENCE,
+        "object_marking_refs": origin.markings,
+    }
