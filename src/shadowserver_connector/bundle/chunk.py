@@ -309,19 +309,19 @@ class ChunkBuilder:
         fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
         refs = self._new_refs(finding, fresh)
         size = self._sizes.of(finding, fresh)
-        if self._findings_in_part and len(self._part_refs) + len(refs) > self._max_refs:
+        in_part = len(self._part_refs) + len(refs)
+        ends_part = self._findings_in_part > 0 and in_part > self._max_refs
+        if ends_part or not self._fits(finding, len(fresh), size):
+            # In another chunk it needs all of its objects.
             fresh = list(finding.objects.values())
             size = self._sizes.of(finding, fresh)
             if not self._has_room(finding, size):
                 return False
-            self._next_part()
-            refs = self._new_refs(finding, fresh)
-        elif not self._fits(finding, len(fresh), size):
-            fresh = list(finding.objects.values())
-            size = self._sizes.of(finding, fresh)
-            if not self._has_room(finding, size):
-                return False
-            self._next_chunk()
+            if ends_part:
+                self._next_part()
+                refs = self._new_refs(finding, fresh)
+            else:
+                self._next_chunk()
         self._part_refs.update(refs)
         self._findings_in_part += 1
         self.merged += _repeated(finding, self._open.notes)

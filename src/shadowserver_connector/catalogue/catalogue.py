@@ -326,20 +326,6 @@ class LinkKind:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """How an unpublished column is read by the form of its name."""
-
-    glob: str
-    """With one ``*`` at most; ``*`` in the other fields is what it stood for."""
-    role: str
-    party: str
-    group: str
-    title: str
-    order: int
-    finding: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Catalogue:
     """All prior knowledge about report types and columns."""
 
@@ -356,7 +342,10 @@ class Catalogue:
     """Published columns as read if no override says otherwise."""
     overrides: Mapping[str, tuple[tuple[str, Column], ...]]
     """Column name -> (glob over report types, how the column is read there)."""
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[Column, ...]
+    """How unpublished columns are read by the form of their names: the name is a glob with one
+    ``*`` at most, and ``*`` in the other fields is what it stood for.
+    """
     never: tuple[str, ...]
     """Globs of names that no pattern may claim."""
     secrets: tuple[str, ...]
@@ -507,20 +496,19 @@ class Catalogue:
             return Column(name, "secret", "", "", title, self.secrets_order, finding)
         if not any(fnmatchcase(name, glob) for glob in self.never):
             for pattern in self.patterns:
-                if fnmatchcase(name, pattern.glob) and len(name) >= len(pattern.glob):
+                if fnmatchcase(name, pattern.name) and len(name) >= len(pattern.name):
                     return self._from_pattern(pattern, name, finding or pattern.finding)
         return Column(name, "text", "", "", self._readable(name) or name, self.last, finding)
 
-    def _from_pattern(self, pattern: Pattern, name: str, finding: str) -> Column:
-        before, _, after = pattern.glob.partition("*")
+    def _from_pattern(self, pattern: Column, name: str, finding: str) -> Column:
+        before, _, after = pattern.name.partition("*")
         matched = name[len(before) : len(name) - len(after)]
-        return Column(
+        return replace(
+            pattern,
             name=name,
-            role=pattern.role,
             party=pattern.party.replace("*", self.prefixes.get(matched, matched)),
             group=pattern.group.replace("*", matched),
             title=self._readable(pattern.title.replace("*", matched)),
-            order=pattern.order,
             finding=finding,
         )
 

@@ -21,7 +21,6 @@ from shadowserver_connector.catalogue.catalogue import (
     Catalogue,
     Column,
     Family,
-    Pattern,
     ReportType,
 )
 from shadowserver_connector.errors import CatalogueError
@@ -118,7 +117,7 @@ def _earlier(catalogue: Catalogue) -> Iterator[str]:
                     yield f"{where}: {report_type.name} has a column of this name today"
 
 
-def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column | Pattern]]:
+def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column]]:
     """Yield everything that says how a column is read, with file and entry."""
     for name, column in catalogue.columns.items():
         yield f"columns.toml: {name}", column
@@ -126,7 +125,7 @@ def _readings(catalogue: Catalogue) -> Iterator[tuple[str, Column | Pattern]]:
         for glob, column in readings:
             yield f"overrides.toml: {name}.{glob}", column
     for pattern in catalogue.patterns:
-        yield f"patterns.toml: {pattern.glob}", pattern
+        yield f"patterns.toml: {pattern.name}", pattern
 
 
 def _activities(catalogue: Catalogue) -> Iterator[str]:
@@ -235,15 +234,15 @@ def _overrides(catalogue: Catalogue) -> Iterator[str]:
 
 def _patterns(catalogue: Catalogue) -> Iterator[str]:
     for pattern in catalogue.patterns:
-        where = f"patterns.toml: {pattern.glob}:"
-        if pattern.glob.count("*") > 1:
+        where = f"patterns.toml: {pattern.name}:"
+        if pattern.name.count("*") > 1:
             yield f"{where} a pattern has one * at most"
-        if "*" not in pattern.glob and "*" in pattern.party + pattern.group + pattern.title:
+        if "*" not in pattern.name and "*" in pattern.party + pattern.group + pattern.title:
             yield f"{where} a * that stands for nothing"
-        sample = pattern.glob.replace("*", "any")
-        first = next(p for p in catalogue.patterns if fnmatchcase(sample, p.glob))
+        sample = pattern.name.replace("*", "any")
+        first = next(p for p in catalogue.patterns if fnmatchcase(sample, p.name))
         if first is not pattern:
-            yield f"{where} never reached: {first.glob} stands before it and matches the same"
+            yield f"{where} never reached: {first.name} stands before it and matches the same"
     for glob in catalogue.never:
         where = f"patterns.toml: never: {glob}:"
         for name, column in catalogue.columns.items():

@@ -20,7 +20,6 @@ from shadowserver_connector.catalogue.catalogue import (
     FindingRules,
     LinkKind,
     Meaning,
-    Pattern,
     ReportType,
 )
 from shadowserver_connector.catalogue.check import check
@@ -98,10 +97,12 @@ class Entry:
         return field in self._fields
 
     def entries(self) -> Iterator[Entry]:
-        """Take the fields as entries of their own, named below this one."""
+        """Take the fields as entries of their own, named below this one; each is then `done`."""
         fields, self._fields = self._fields, {}
         for name, value in fields.items():
-            yield Entry(self.file, f"{self.name}.{name}" if self.name else name, value)
+            entry = Entry(self.file, f"{self.name}.{name}" if self.name else name, value)
+            yield entry
+            entry.done()
 
     def done(self) -> None:
         """Refuse fields that nobody took."""
@@ -155,7 +156,10 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         ),
         columns=columns,
         overrides=_overrides(top["overrides.toml"], columns, sections),
-        patterns=tuple(_pattern(entry, sections) for entry in named.entries()),
+        patterns=tuple(
+            _column(entry, entry.name.partition(".")[2], _end_of_section(entry, sections))
+            for entry in named.entries()
+        ),
         never=settings.texts("never"),
         secrets=secrets.texts("names"),
         secrets_order=_end_of_section(secrets, sections),
@@ -233,7 +237,7 @@ def _findings(document: Mapping[str, Any]) -> FindingRules:
 
 
 def _link(entry: Entry) -> LinkKind:
-    kind = LinkKind(
+    return LinkKind(
         name=entry.name,
         title=entry.text("title"),
         relationship=entry.text("relationship"),
@@ -246,8 +250,6 @@ def _link(entry: Entry) -> LinkKind:
         use=entry.text("use"),
         why=entry.text("why"),
     )
-    entry.done()
-    return kind
 
 
 def _codes(top: Entry) -> Codes:
@@ -258,26 +260,23 @@ def _codes(top: Entry) -> Codes:
             malware |= entry.names("names")
         else:
             words.append((entry.texts("columns"), entry.table("words")))
-        entry.done()
     return Codes(tuple(words), malware)
 
 
 def _deed(entry: Entry) -> Deed:
-    deed = Deed(
+    return Deed(
         entry.name.partition(".")[2],
         entry.text("text"),
         entry.flag("scored"),
         entry.text("indicator"),
     )
-    entry.done()
-    return deed
 
 
 def _meaning(entry: Entry, deeds: Mapping[str, Deed], score: int) -> Meaning:
     does = entry.text("does")
     if does not in deeds:
         raise entry.error(f"does {does} is none of {', '.join(deeds)}")
-    meaning = Meaning(
+    return Meaning(
         name=entry.name.partition(".")[2],
         text=entry.text("text"),
         does=deeds[does],
@@ -285,8 +284,6 @@ def _meaning(entry: Entry, deeds: Mapping[str, Deed], score: int) -> Meaning:
         described=entry.flag("described", default=True),
         score=score if deeds[does].scored else None,
     )
-    entry.done()
-    return meaning
 
 
 def _valid_days(entry: Entry) -> dict[str, int]:
@@ -296,7 +293,7 @@ def _valid_days(entry: Entry) -> dict[str, int]:
 
 
 def _family(entry: Entry) -> Family:
-    family = Family(
+    return Family(
         name=entry.name,
         title=entry.text("title"),
         about=entry.text("about"),
@@ -308,8 +305,6 @@ def _family(entry: Entry) -> Family:
         seen=entry.text("seen"),
         todo=entry.text("todo"),
     )
-    entry.done()
-    return family
 
 
 def _columns(top: Entry) -> dict[str, Column]:
@@ -324,7 +319,7 @@ def _columns(top: Entry) -> dict[str, Column]:
 
 
 def _column(entry: Entry, name: str, order: int, base: Column | None = None) -> Column:
-    column = Column(
+    return Column(
         name=name,
         role=entry.text("role", base.role if base else None),
         party=entry.text("party", base.party if base else ""),
@@ -333,8 +328,6 @@ def _column(entry: Entry, name: str, order: int, base: Column | None = None) -> 
         order=order,
         finding=entry.text("finding", base.finding if base else ""),
     )
-    entry.done()
-    return column
 
 
 def _overrides(
@@ -356,21 +349,6 @@ def _overrides(
 def _override(entry: Entry, base: Column, sections: list[str]) -> Column:
     order = _end_of_section(entry, sections) if entry.has("section") else base.order
     return _column(entry, base.name, order, base)
-
-
-def _pattern(entry: Entry, sections: list[str]) -> Pattern:
-    order = _end_of_section(entry, sections)
-    glob = entry.name.partition(".")[2]
-    column = _column(entry, glob, order)
-    return Pattern(
-        glob,
-        column.role,
-        column.party,
-        column.group,
-        column.title,
-        column.order,
-        column.finding,
-    )
 
 
 def _end_of_section(entry: Entry, sections: list[str]) -> int:
@@ -423,7 +401,7 @@ def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
     if family is None:
         raise entry.error("family is not one of families.toml")
     page = entry.text("page", "")
-    report_type = ReportType(
+    return ReportType(
         name=entry.name,
         title=entry.text("title"),
         severity=entry.text("severity", family.severity),
@@ -444,8 +422,6 @@ def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
         application_in=entry.texts("application_in"),
         malware_in_tags=entry.flag("malware_in_tags", default=False),
     )
-    entry.done()
-    return report_type
 
 
 FILES = (

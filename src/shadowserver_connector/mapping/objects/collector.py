@@ -117,14 +117,9 @@ class ObjectCollector:
 
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
-        first = None
-        for role in roles:
-            if role in self._sources:
-                for at, reader in self._sources[role]:
-                    value = self._read(at, reader)
-                    if first is None:
-                        first = value
-        return first
+        # All are read: a bad cell behind a good one is recorded too.
+        found = self.values(*roles)
+        return found[0] if found else None
 
     def text(self, role: str) -> str:
         """Return the first cell of the role as it is, without outer space; empty if it says

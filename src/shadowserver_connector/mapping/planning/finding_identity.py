@@ -1,14 +1,17 @@
-"""From a row to its finding: the identity (whose and what), and the state today.
+"""From a row to its finding: the identity (whose and what), the state today; and to its subject.
 
 Compiled once for each file, run for each row. The order of a header's columns makes no difference,
 nor does a column that is missing, since its cells say nothing, nor the spelling of a value where
 two spellings are the same: addresses, names, hashes, dates, tags in another order, no value.
+
+A report has one Note for each subject: the primary address of a row, or else its URL, account or
+name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from hashlib import blake2b
 from socket import AF_INET6, inet_aton, inet_ntoa, inet_pton
 from typing import Final
@@ -26,6 +29,7 @@ from shadowserver_connector.history.record import DIGEST_BYTES
 from shadowserver_connector.mapping.cells.addresses import parse_network
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
+from shadowserver_connector.mapping.cells.text_and_tags import is_null
 
 SUBJECT_CHARACTERS: Final = 60
 """Characters of a subject that is not an address kept in the key; the digest covers all of it."""
@@ -126,7 +130,6 @@ class _Certificate:
         self.others = tuple(others)
 
     def pieces(self, row: Sequence[str]) -> list[str]:
-        """Return pieces of a row's cells."""
         cell = row[self.fingerprint.at]
         if len(cell) > _SHORT:
             return [self.fingerprint.piece(cell)]
@@ -220,7 +223,7 @@ def compile_finding_identifier(
             for at, column in sorted(telling, key=lambda found: _rank(found[1], report_type))
         ],
         [at for at, _ in named],
-        [_first(identity, role) for role in _ENDPOINT],
+        [next((at for at, col in identity if col.role == role), -1) for role in _ENDPOINT],
         [at for role in _WHAT for at, column in ordered if column.role == role],
     )
 
@@ -282,10 +285,6 @@ def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]
     addressed = column.role in ADDRESS_ROLES and column.party == report_type.primary
     role = _SUBJECTS.index(column.role) if column.role in _SUBJECTS else len(_SUBJECTS)
     return not addressed, role, column.order, column.name
-
-
-def _first(columns: Iterable[tuple[int, Column]], role: str) -> int:
-    return next((at for at, column in columns if column.role == role), -1)
 
 
 def _pieces(cells: Sequence[_Cells], row: Sequence[str]) -> list[str]:
@@ -380,3 +379,57 @@ _NORMAL: Final[dict[str, Callable[[str], str]]] = {
     **dict.fromkeys(("x509.not_before", "x509.not_after"), _time),
     "tags": _tags,
 }
+
+
+NO_SUBJECT: Final = "~"
+"""What the key of a row begins with that is about nothing with a name."""
+
+_SUBJECT_ROLES: Final = ("ip", "network", "email", "account", "url", "domain", "text")
+"""Roles of the cell that says of whom a row is, the best first; addresses those of the primary."""
+
+
+class Subjects:
+    """Reads whom a row is about; `subjects_of` creates one."""
+
+    __slots__ = ("places",)
+
+    def __init__(self, places: Sequence[int]) -> None:
+        self.places = tuple(places)
+        """Of the cells that say it, the best first."""
+
+    def key(self, number: int, row: Sequence[str]) -> str:
+        """Return the same text for rows of the same subject; a row without one has its own."""
+        return self.told(row) or f"{NO_SUBJECT}{number:012d}"
+
+    def told(self, row: Sequence[str]) -> str:
+        """Return the subject in the form in which it is one, or nothing."""
+        for at in self.places:
+            text = row[at].strip().lower()
+            if text and (text[0].isdigit() or not is_null(text)):
+                return _normal_address(text) if ":" in text else text
+        return ""
+
+    def shown(self, row: Sequence[str]) -> str:
+        """Return the subject as the row has it, or nothing."""
+        for at in self.places:
+            text = row[at].strip()
+            if text and not is_null(text):
+                address = _normal_address(text.lower()) if ":" in text else text
+                return text if address == text.lower() else address
+        return ""
+
+
+def subjects_of(columns: Sequence[Column], primary: str, identity: Collection[int]) -> Subjects:
+    """Return what reads the subject of rows with these columns.
+
+    ``identity`` are the places of those that tell one finding from another.
+    """
+    ranked = []
+    for at, column in enumerate(columns):
+        # If a report is not about addresses, its subject is whatever distinguishes findings.
+        if column.role not in _SUBJECT_ROLES or (primary and column.party not in ("", primary)):
+            continue
+        addressed = column.role in ADDRESS_ROLES and column.party in ("", primary)
+        if addressed or (at in identity and (column.role != "text" or not primary)):
+            ranked.append((_SUBJECT_ROLES.index(column.role), at))
+    return Subjects([at for _, at in sorted(ranked)])

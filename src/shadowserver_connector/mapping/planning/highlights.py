@@ -14,7 +14,7 @@ from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, split_tags
-from shadowserver_connector.mapping.planning.subjects import Subjects
+from shadowserver_connector.mapping.planning.finding_identity import Subjects
 from shadowserver_connector.mapping.texts.markdown import masked
 
 MOST_HOSTS: Final = 10

@@ -35,9 +35,12 @@ from shadowserver_connector.mapping.objects.traffic import (
     compile_traffic,
     parties_of_traffic,
 )
-from shadowserver_connector.mapping.planning.finding_identity import FindingIdentifier
+from shadowserver_connector.mapping.planning.finding_identity import (
+    FindingIdentifier,
+    Subjects,
+    subjects_of,
+)
 from shadowserver_connector.mapping.planning.highlights import HighlightColumns, highlight_columns
-from shadowserver_connector.mapping.planning.subjects import Subjects, subjects_of
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
 from shadowserver_connector.mapping.texts.note_wording import NoteWording
 

@@ -10,8 +10,11 @@ from typing import Final
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.cache import WIDEST
-from shadowserver_connector.mapping.planning.finding_identity import FindingIdentifier
-from shadowserver_connector.mapping.planning.subjects import NO_SUBJECT, Subjects
+from shadowserver_connector.mapping.planning.finding_identity import (
+    NO_SUBJECT,
+    FindingIdentifier,
+    Subjects,
+)
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, in_json
 from shadowserver_connector.mapping.texts.note_wording import NoteWording
