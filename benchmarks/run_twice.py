@@ -14,7 +14,7 @@ from benchmarks.measure import timed
 from shadowserver_connector.connector.log_lines import open_log
 from shadowserver_connector.service.assembly import Connector, Process
 from shadowserver_connector.settings.load import load_settings
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.state.imported import window
 
 

@@ -12,7 +12,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     SkippableError,
 )
-from shadowserver_connector.waiting import Stopping, Waiter
+from shadowserver_connector.waiting import Stopping, Wait, Waiter
 from tests.sink.pycti_fakes import FakeLog
 
 
@@ -145,7 +145,7 @@ def test_a_long_wait_is_said_again_at_growing_intervals(monkeypatch: pytest.Monk
     monkeypatch.setattr("shadowserver_connector.waiting.time.monotonic", lambda: now[0])
     log, said = FakeLog(), list[float]()
     waiter = Waiter(threading.Event(), log, told=lambda what, reason: said.append(now[0]))
-    with waiter.begin("OpenCTI") as wait:
+    with Wait(waiter, "OpenCTI") as wait:
         for second in range(0, 16_000, 10):
             now[0] = float(second)
             wait.goes_on("down")

@@ -92,14 +92,6 @@ class Stopping(BaseException):
     """
 
 
-def _tell_nobody(what: str, reason: str) -> None:
-    pass
-
-
-def _as_it_is(what: str, reason: str) -> str:
-    return reason
-
-
 @dataclass(frozen=True, slots=True)
 class Waiter:
     """How the connector waits. Times are in seconds."""
@@ -114,9 +106,9 @@ class Waiter:
     """Time after which RabbitMQ's numbers are current; it updates them every 5 seconds."""
     said_again: float = 60.0
     """Time until a wait is logged again; doubled each time, up to an hour."""
-    explain: Callable[[str, str], str] = _as_it_is
+    explain: Callable[[str, str], str] = lambda _what, reason: reason
     """From what is waited for and the reason to a more exact reason; may take seconds."""
-    told: Callable[[str, str], object] = _tell_nobody
+    told: Callable[[str, str], object] = lambda _what, _reason: None
     """Called with what is waited for and why, and with an empty reason when the wait is over."""
     exhausted: set[str] = field(default_factory=set, compare=False)
     """Those that a run has waited for in vain, and that have not answered since."""
@@ -125,10 +117,6 @@ class Waiter:
         """Sleep; raises Stopping as soon as the process is asked to stop."""
         if self.stop.wait(seconds):
             raise Stopping
-
-    def begin(self, what: str) -> Wait:
-        """Return a wait for ``what`` that has not been logged yet."""
-        return Wait(self, what)
 
     def until(
         self,
@@ -144,7 +132,7 @@ class Waiter:
         is not ready is for another run.
         """
         pauses = _doubling(self.first_pause, self.longest_pause)
-        with self.begin(what) as wait:
+        with Wait(self, what) as wait:
             while True:
                 try:
                     return call()
@@ -198,7 +186,7 @@ class Waiter:
         For calls that wait on their own and silently, as a publisher does while RabbitMQ is short
         of memory or disk.
         """
-        with self.begin(what) as wait:
+        with Wait(self, what) as wait:
             late = f"no answer after {self.slow_after:g} seconds"
             notice = threading.Timer(self.slow_after, wait.goes_on, (late,))
             notice.daemon = True

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from shadowserver_connector.service.assembly import say_what_pycti_lacks, without_effect
-from shadowserver_connector.settings.opencti_section import ConnectorSettings
+from shadowserver_connector.settings.sections import ConnectorSettings
 from shadowserver_connector.sink.platform import abilities
 from tests.mapping.conversion import convert
 from tests.sink.pycti_fakes import FakeHelper, FakeLog, OldestHelper, OldHelper

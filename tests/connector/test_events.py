@@ -29,7 +29,7 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.waiting import Waiter

@@ -42,7 +42,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.state.imported import State, with_day_open, with_done, with_failure

@@ -8,7 +8,7 @@ import pytest
 from shadowserver_connector.connector.run import of_day, warn_of_unknown_names
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from tests.sink.pycti_fakes import FakeLog
 
 

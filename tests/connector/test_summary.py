@@ -17,7 +17,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.simulator.profiles import (
     DEMO_TYPES,
     GeneratedReports,

@@ -6,7 +6,7 @@ import runpy
 from pathlib import Path
 
 from shadowserver_connector.catalogue.catalogue import INDICATED
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from tests.mapping.expectation import CATALOGUE
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.waiting import RetryPolicy, Waiter
 from tests.api.memory import DAY, DAY_BEFORE, KEY, SECRET, MemoryStore, csv, stored

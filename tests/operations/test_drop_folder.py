@@ -36,7 +36,7 @@ from shadowserver_connector.operations.status_file import Watch
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done
 from shadowserver_connector.state.serialisation import load
 from tests.operations.world import Counting, convert_simply, importer_of, report_of, sent

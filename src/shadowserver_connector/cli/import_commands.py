@@ -43,8 +43,8 @@ from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.parse_warnings import counted
 from shadowserver_connector.settings import LoadedSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.settings.settings import conversion_options
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities, within
 from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.serialisation import load

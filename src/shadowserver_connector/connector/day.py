@@ -32,7 +32,7 @@ from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.state.imported import (
     State,
     failures_of,

@@ -280,16 +280,12 @@ def _build() -> Any:
     quieted.disabled = True
     try:
         # It would replace our handlers with its own, which lose or garble what is logged.
-        with _replaced(logging, "basicConfig", _nothing_configured):
+        with _replaced(logging, "basicConfig", lambda **_: None):
             return OpenCTIConnectorHelper({})
     finally:
         quieted.disabled = False
         # pycti's hook ends the process on an error and hides its traceback.
         sys.excepthook = hook
-
-
-def _nothing_configured(**_: Any) -> None:
-    pass
 
 
 def _set_time_out(helper: Any) -> None:

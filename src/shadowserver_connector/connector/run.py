@@ -14,7 +14,7 @@ from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Liste
 from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError
 from shadowserver_connector.report.info import ReportInfo, named_day
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.works import close_orphans
 from shadowserver_connector.state.imported import (
     State,

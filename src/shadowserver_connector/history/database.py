@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
@@ -18,6 +17,7 @@ from shadowserver_connector.errors import (
     HistoryInUseError,
     ShadowserverConnectorError,
 )
+from shadowserver_connector.temporary import lock
 
 FILE: Final = "history.sqlite"
 LOCK: Final = "history.lock"
@@ -61,10 +61,10 @@ _CLOSED: Final = (
 class Database:
     """An open history file; `open_database` creates one."""
 
-    def __init__(self, directory: Path, lock: int, opened: Opened) -> None:
+    def __init__(self, directory: Path, locked: int, opened: Opened) -> None:
         self.path = directory / FILE
         self.opened = opened
-        self._lock = lock
+        self._locked = locked
         self._writer = _connect(self.path)
 
     @contextmanager
@@ -74,7 +74,7 @@ class Database:
         Raises:
             HistoryError, HistoryBusyError, DiskFullError, HistoryDamagedError: see `errors`.
         """
-        with self.translated(), _closing(_connect(self.path)) as connection:
+        with self.translated(), closing(_connect(self.path)) as connection:
             connection.execute("BEGIN")
             yield connection
 
@@ -111,7 +111,7 @@ class Database:
     def close(self) -> None:
         """Close the file, and let another instance have the directory."""
         self._writer.close()
-        os.close(self._lock)
+        os.close(self._locked)
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -136,12 +136,11 @@ def open_database(directory: Path, owner: str) -> Database:
         HistoryBusyError, DiskFullError: the disk fails, or is full.
     """
     path = directory / FILE
-    lock = _locked(directory)
+    locked = _locked(directory)
     try:
-        opened = _prepare(path, owner)
-        return Database(directory, lock, opened)
+        return Database(directory, locked, _prepare(path, owner))
     except BaseException:
-        os.close(lock)
+        os.close(locked)
         raise
 
 
@@ -152,7 +151,7 @@ def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise HistoryError(f"{path}: there is no history; name the directory that has one")
     try:
-        with _closing(_connect(path)) as connection:
+        with closing(_connect(path)) as connection:
             connection.execute("PRAGMA query_only = ON")
             _check_version(connection, path)
             yield connection
@@ -163,28 +162,26 @@ def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
 def _locked(directory: Path) -> int:
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         reason = error.strerror or "cannot be written"
         raise HistoryError(
             f"{directory}: {reason}; the history needs a writable directory"
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
+    if not lock(handle):
+        os.close(handle)
         raise HistoryInUseError(
             f"{directory}: another instance keeps its history there; give each one its own "
             "directory"
-        ) from error
-    return lock
+        )
+    return handle
 
 
 def _prepare(path: Path, owner: str) -> Opened:
     """Check whether the file is a history of this owner; create it if there is none."""
     there = path.exists() and path.stat().st_size > 0
     try:
-        with _closing(_connect(path)) as connection:
+        with closing(_connect(path)) as connection:
             if not there:
                 _create(connection, owner)
                 return "new"
@@ -242,14 +239,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-@contextmanager
-def _closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def _told(error: sqlite3.Error, path: Path, *, kept: bool = False) -> ShadowserverConnectorError:

@@ -73,7 +73,6 @@ class History:
 
     @property
     def path(self) -> Path:
-        """The file."""
         return self._database.path
 
     def compare(
@@ -127,7 +126,7 @@ class History:
             ).fetchone()
             connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (number, today))
             labels = _Labels(connection)
-            merged = _merged(rows.findings(), _known(before, number), _ignore)
+            merged = _merged(rows.findings(), _known(before, number), lambda _: None)
             _write(connection, number, today, merged, labels, known_day=again is not None)
 
     def forget(self, before: date) -> int:
@@ -358,10 +357,6 @@ def _merged(
     while old is not None:
         missing(old)
         old = next(known, nothing)
-
-
-def _ignore(_: Known) -> None:
-    pass
 
 
 def _known(connection: sqlite3.Connection, feed: int) -> Iterator[Known]:

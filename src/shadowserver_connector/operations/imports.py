@@ -23,7 +23,7 @@ from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.downloads import Download, completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.directory import partial_folder
 
 

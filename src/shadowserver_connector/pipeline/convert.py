@@ -352,10 +352,7 @@ def _note_texts(plan: Plan, comparison: Comparison | None, info: ReportInfo) -> 
     if options.notes == "none":
         return no_notes
     maker = NoteMaker(
-        plan.notes,
-        plan.wording,
-        plan.subjects,
-        plan.identify,
+        plan,
         Since(comparison, skips=options.repeats == "skip"),
         (info.type, info.list),
         info.file,

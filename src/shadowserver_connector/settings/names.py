@@ -11,8 +11,11 @@ from types import MappingProxyType
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from shadowserver_connector.settings.opencti_section import ConnectorSettings, OpenCTISettings
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import (
+    ConnectorSettings,
+    OpenCTISettings,
+    ShadowserverSettings,
+)
 from shadowserver_connector.settings.value_types import Section
 
 _IN_YAML = """

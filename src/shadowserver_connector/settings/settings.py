@@ -9,8 +9,11 @@ from pydantic import Field, SecretStr
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.settings.network import Network
-from shadowserver_connector.settings.opencti_section import ConnectorSettings, OpenCTISettings
-from shadowserver_connector.settings.shadowserver_section import ShadowserverSettings
+from shadowserver_connector.settings.sections import (
+    ConnectorSettings,
+    OpenCTISettings,
+    ShadowserverSettings,
+)
 from shadowserver_connector.settings.value_types import Section
 
 

@@ -10,14 +10,10 @@ from typing import Final
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.cache import WIDEST
-from shadowserver_connector.mapping.planning.finding_identity import (
-    NO_SUBJECT,
-    FindingIdentifier,
-    Subjects,
-)
+from shadowserver_connector.mapping.planning.finding_identity import NO_SUBJECT
+from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, in_json
-from shadowserver_connector.mapping.texts.note_wording import NoteWording
 from shadowserver_connector.stix import ids
 
 HOST_ROWS: Final = 200
@@ -267,21 +263,10 @@ class NoteMaker:
     """Writes the Notes of one report's rows; its methods are called with rows in their order."""
 
     def __init__(
-        self,
-        columns: Sequence[NoteColumn],
-        wording: NoteWording,
-        subjects: Subjects,
-        identify: FindingIdentifier,
-        since: Since,
-        feed: tuple[str, str],
-        file: str,
-        most: int,
+        self, plan: Plan, since: Since, feed: tuple[str, str], file: str, most: int
     ) -> None:
         """``feed`` is type and list; ``most`` the bytes of a text, about."""
-        self._columns = columns
-        self._wording = wording
-        self._subjects = subjects
-        self._identify = identify
+        self._plan = plan
         self._since = since
         self._type, self._list = feed
         # Two Notes of equal texts would become one, so each says which report it is from.
@@ -293,10 +278,10 @@ class NoteMaker:
     def of_subject(self, rows: Sequence[CountedRow]) -> list[NoteText]:
         """Return the one Note of rows of one subject."""
         number, row, _ = rows[0]
-        key = self._subjects.key(number, row)
+        key = self._plan.subjects.key(number, row)
         self._count(key)
         if key.startswith(NO_SUBJECT):
-            found = self._identify.read(row)
+            found = self._plan.identify.read(row)
             stix_id = ids.note_of_finding(self._type, self._list, found.key + found.state, 0)
         else:
             stix_id = ids.note_of_host(self._type, self._list, key, self._part)
@@ -304,7 +289,7 @@ class NoteMaker:
 
     def of_findings(self, rows: Sequence[CountedRow]) -> list[NoteText]:
         """Return a Note for each finding; rows of the same one are adjacent."""
-        keys = [self._identify.read(row).key for _, row, _ in rows]
+        keys = [self._plan.identify.read(row).key for _, row, _ in rows]
         notes = []
         start = 0
         for end in range(1, len(rows) + 1):
@@ -327,12 +312,12 @@ class NoteMaker:
     ) -> NoteText:
         cells = [row for _, row, _ in rows]
         numbers = [number for number, _, _ in rows]
-        said = self._wording.describe(cells, self._subjects.shown(cells[0]), part)
+        said = self._plan.wording.describe(cells, self._plan.subjects.shown(cells[0]), part)
         head = self._since.lines(numbers)
         frame = Frame(
             in_json(said.sentence), [*head, *left_out], self._tail, self._since.days(numbers)
         )
-        text = host_note(self._columns, cells, self._most, frame)
+        text = host_note(self._plan.notes, cells, self._most, frame)
         return NoteText(stix_id, said.title, text, len(rows), said.severity)
 
 
