@@ -296,7 +296,7 @@ class ReportsApi:
         status = response.status_code
         if status == 200 and said is None:
             return
-        text = answers.quotable(said or "no reason given", self._secrets())
+        text = answers.quotable(said or "no reason given", (self._key, self._secret))
         if status in (401, 403) or (
             status in (200, 400) and said and answers.is_about_credentials(text)
         ):
@@ -315,9 +315,6 @@ class ReportsApi:
         if response.has_redirect_location:
             reason = f"status {status}, a redirect, which is never followed"
         raise ApiUnavailableError(f"{method}: {reason}; check SHADOWSERVER_API_URL")
-
-    def _secrets(self) -> tuple[str, str]:
-        return self._key, self._secret
 
 
 def open_api(settings: Settings, retry: RetryPolicy | None = None) -> ReportsApi:

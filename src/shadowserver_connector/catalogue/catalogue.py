@@ -459,7 +459,6 @@ class Catalogue:
         return column.finding or self.findings.part(column.role, meaning)
 
     def meaning(self, report_type: ReportType, party: str) -> Meaning:
-        """Return what a party is in a report type."""
         usual = self.party_meanings.get(party, "other")
         return self.meanings[report_type.parties.get(party, usual)]
 

@@ -13,7 +13,6 @@ from shadowserver_connector.connector.events import Dropped, ReportSkipped
 from shadowserver_connector.connector.importer import (
     DayWorks,
     ObtainedFile,
-    Result,
     event_of,
 )
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
@@ -101,20 +100,16 @@ class DropFolder:
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)
                 convert = _awaiting_cluster(self._source.waiter, conversions.convert)
-            patiently = retrying_while_disk_full(self._source.waiter, convert)
             importer = replace(
                 self._source.importer,
-                convert=patiently,
+                convert=retrying_while_disk_full(self._source.waiter, convert),
                 ledger=ledger,
                 archive=self._source.settings.archive_dir,
-                tell=self._told_of,
+                # Unlike a download, a file did not wait for anything.
+                tell=lambda result, _seconds: self._source.observe(event_of(result, 0.0)),
             )
             with DayWorks(importer) as works:
                 self._import_found(works, found, work)
-
-    def _told_of(self, result: Result, _seconds: float) -> None:
-        # Unlike a download, this did not wait for anything.
-        self._source.observe(event_of(result, 0.0))
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
         if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):

@@ -120,21 +120,20 @@ def reports_in(
         reasons: list[str] = []
         # One for each: archives from different senders contain files of the same name.
         own = Path(tempfile.mkdtemp(dir=work))
+        problem, changed = None, False
         try:
             copy = _taken(path, signatures[path], own)
             yield from _reports_of(copy, own, path, reasons)
         except _ChangedError:
-            yield DroppedFile(path, changed=True)
+            changed = True
         except OSError as error:
             if error.errno in DISK_FULL:
                 raise
-            yield DroppedFile(path, tuple(reasons), error)
+            problem = error
         except Exception as error:
             # A defect: it must not keep the other files from being imported.
             reasons.append(describe(error))
-            yield DroppedFile(path, tuple(reasons))
-        else:
-            yield DroppedFile(path, tuple(reasons))
+        yield DroppedFile(path, tuple(reasons), problem, changed)
 
 
 def _reports_of(copy: Path, own: Path, path: Path, reasons: list[str]) -> Iterator[DroppedReport]:

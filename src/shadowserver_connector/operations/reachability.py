@@ -139,11 +139,8 @@ def _client(settings: Settings) -> httpx.Client:
 
 def _error_names(body: Any) -> set[str]:
     errors = body.get("errors") or ()
-    return {str(name) for each in errors for name in (each.get("name"), _code(each)) if name}
-
-
-def _code(error: Mapping[str, Any]) -> object:
-    return (error.get("extensions") or {}).get("code")
+    codes = [(each.get("extensions") or {}).get("code") for each in errors]
+    return {str(name) for name in (*(each.get("name") for each in errors), *codes) if name}
 
 
 def _custom_headers(settings: Settings) -> dict[str, str]:

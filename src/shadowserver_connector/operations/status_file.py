@@ -127,7 +127,6 @@ class Watch:
 
     @property
     def status(self) -> Status:
-        """The status as it is now."""
         return self._status
 
     def look_at(self, helper: Any) -> None:

@@ -169,8 +169,6 @@ def _without_recurring(
 
 
 class _Tally:
-    """Counts what is emitted."""
-
     def __init__(self, emit: Callable[[Chunk], None]) -> None:
         self._emit = emit
         self.chunks = 0

@@ -86,7 +86,7 @@ def find_reports(
     itself an archive. Raises ``FileNotFoundError`` for a path that does not exist, and ``OSError``
     where ``workdir`` cannot be written.
     """
-    reject = rejected or _logged
+    reject = rejected or (lambda error: _log.error("%s", error))
     taken: set[str] = set()
     for path in paths:
         if not path.exists():
@@ -116,10 +116,6 @@ def shown_path(path: Path) -> str:
 def unreadable(name: str, error: OSError) -> ReportUnreadableError:
     """Return the message about a file or folder that the system does not let us read."""
     return ReportUnreadableError(f"{name}: cannot be read: {error.strerror}")
-
-
-def _logged(error: SkippableError) -> None:
-    _log.error("%s", error)
 
 
 def _files_in(folder: Path, reject: Callable[[SkippableError], None]) -> Iterator[Path]:

@@ -57,17 +57,14 @@ def network_traffic(
         "object_marking_refs": origin.markings,
         "x_opencti_created_by_ref": origin.author,
     }
-    if src_ref is not None:
-        traffic["src_ref"] = src_ref
-    if dst_ref is not None:
-        traffic["dst_ref"] = dst_ref
-    if src_port is not None:
-        traffic["src_port"] = src_port
-    if dst_port is not None:
-        traffic["dst_port"] = dst_port
-    if description is not None:
-        traffic["x_opencti_description"] = description
-    return traffic
+    optional: StixObject = {
+        "src_ref": src_ref,
+        "dst_ref": dst_ref,
+        "src_port": src_port,
+        "dst_port": dst_port,
+        "x_opencti_description": description,
+    }
+    return traffic | {name: value for name, value in optional.items() if value is not None}
 
 
 def traffic_stack(protocols: Sequence[str]) -> str:

@@ -106,13 +106,8 @@ def software(
         "name": name,
         "x_opencti_created_by_ref": origin.author,
     }
-    if cpe:
-        product["cpe"] = cpe
-    if vendor:
-        product["vendor"] = vendor
-    if version:
-        product["version"] = version
-    return product
+    optional = {"cpe": cpe, "vendor": vendor, "version": version}
+    return product | {name: value for name, value in optional.items() if value}
 
 
 def _domain_object(origin: Origin, stix_id: str, **fields: Any) -> StixObject:

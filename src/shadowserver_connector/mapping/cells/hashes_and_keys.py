@@ -144,7 +144,8 @@ def distinguished_name(parts: Mapping[str, str]) -> str:
 
     ``parts`` holds attributes of `RDN_ORDER`; the answer is `""` if it holds none.
     """
-    return ",".join(f"{key}={_escape(parts[key])}" for key in RDN_ORDER if parts.get(key))
+    named = [key for key in RDN_ORDER if parts.get(key)]
+    return ",".join(f"{key}={_ESCAPED.sub(_escaped, parts[key])}" for key in named)
 
 
 def parse_pem(text: str) -> dict[str, str]:
@@ -183,11 +184,7 @@ def _is_one_sequence(der: bytes) -> bool:
     return len(der) == start + int.from_bytes(der[2:start], "big") > start
 
 
-def _escape(value: str) -> str:
-    return _ESCAPED.sub(_escape_one, value)
-
-
-def _escape_one(match: re.Match[str]) -> str:
+def _escaped(match: re.Match[str]) -> str:
     character = match[0]
     if character < " " or character == "\x7f":
         return f"\\{ord(character):02X}"

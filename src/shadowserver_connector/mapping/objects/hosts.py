@@ -111,11 +111,9 @@ def build_accounts(collector: ObjectCollector) -> None:
     origin = collector.context.origin
     # Next to an address they are a sender's, or the name of an account that thousands have.
     noted = not collector.context.report_type.primary
-    for value in collector.values("email"):
-        email = collector.observable(observables.email_addr(origin, value), noted=noted)
-        collector.offer_end("thing", email)
-        collector.offer_end("subject", email)
-    for login in collector.values("account"):
-        account = collector.observable(observables.user_account(origin, login), noted=noted)
-        collector.offer_end("thing", account)
-        collector.offer_end("subject", account)
+    found = [observables.email_addr(origin, value) for value in collector.values("email")]
+    found += [observables.user_account(origin, login) for login in collector.values("account")]
+    for stix in found:
+        made = collector.observable(stix, noted=noted)
+        collector.offer_end("thing", made)
+        collector.offer_end("subject", made)

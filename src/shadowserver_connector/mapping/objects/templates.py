@@ -109,7 +109,7 @@ class Encoders:
         )
 
     def relationship(self, source: str, relationship_type: str, target: str) -> SerialisedObject:
-        """Return a relationship as `stix.relationships.relationship` makes it."""
+        """Return a relationship as `stix.reported_objects` makes it."""
         stix_id = ids.relationship(relationship_type, source, target)
         a, b, c, d, e = self._relationship
         body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"

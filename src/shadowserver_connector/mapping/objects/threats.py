@@ -125,7 +125,6 @@ class LabelCache:
         self._known: dict[str, RowLabels] = self._cache.known
 
     def of(self, row: list[str]) -> RowLabels:
-        """Return the labels of a row."""
         if not self._places or not row[self._places[0]]:
             return self._plain
         told = "\0".join([row[at] for at in self._places])

@@ -105,12 +105,6 @@ def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Secti
     )
 
 
-def sectioned(columns: Sequence[Column], context: Context) -> frozenset[int]:
-    """Return the places of the columns that sections read, whatever else is in a row."""
-    groups = _groups(list(enumerate(columns)), context)
-    return frozenset(at for _, _, own, _ in groups for at, _ in own)
-
-
 Member = tuple[int, Column]
 
 
@@ -338,7 +332,8 @@ def _unused(
     columns: Sequence[Column], context: Context, traffic: TrafficBuilder | None
 ) -> tuple[tuple[int, ColumnReader], ...]:
     """Return the columns whose cells have a format, and that nothing else in a plan reads."""
-    used = sectioned(columns, context)
+    groups = _groups(list(enumerate(columns)), context)
+    used = {at for _, _, own, _ in groups for at, _ in own}
     read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
     return tuple(
         (at, ColumnReader(column, context.cache_budget))

@@ -99,7 +99,7 @@ class NoteWording:
         found = [listed for listed in (_listed(words), _listed(endpoints)) if listed]
         if len(rows) > 1:
             found.insert(0, f"{len(rows)} findings")
-        shown = _named(subject)
+        shown = _word(subject, _LONGEST_SUBJECT)
         severity = SEVERITIES[rank]
         report_type = self._report_type
         titled = f"{report_type.short} {shown}".strip()
@@ -193,11 +193,6 @@ def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:_LISTED])} and {len(words) - _LISTED} more"
 
 
-def _word(text: str) -> str:
+def _word(text: str, most: int = _LONGEST_WORD) -> str:
     """Return a word as it stands in a line of markdown, cut where it is long."""
-    return markdown.cell(text if len(text) <= _LONGEST_WORD else f"{text[:_LONGEST_WORD]}…")
-
-
-def _named(subject: str) -> str:
-    cut = subject if len(subject) <= _LONGEST_SUBJECT else f"{subject[:_LONGEST_SUBJECT]}…"
-    return markdown.cell(cut)
+    return markdown.cell(text if len(text) <= most else f"{text[:most]}…")
