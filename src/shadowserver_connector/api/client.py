@@ -178,12 +178,7 @@ class ReportsApi:
         return self._ask("reports/types", answers.names)
 
     def list_reports(
-        self,
-        day: date,
-        *,
-        lists: Sequence[str] = (),
-        types: Sequence[str] = (),
-        limit: int = 1000,
+        self, day: date, *, lists: Sequence[str] = (), types: Sequence[str] = (), limit: int = 1000
     ) -> list[ReportInfo]:
         """Return all reports that cover a day, sorted by type, list and file.
 

@@ -128,10 +128,7 @@ class DayLedger(StateLedger):
 
 
 def import_day(
-    source: Subscription,
-    state: State,
-    day: date,
-    reports: Sequence[ReportInfo],
+    source: Subscription, state: State, day: date, reports: Sequence[ReportInfo]
 ) -> State:
     """Import what the API lists for a day and is not done; return the state afterwards.
 
@@ -177,9 +174,7 @@ def import_day(
 def _patient(waiter: Waiter, convert: Convert) -> Convert:
     """Return a conversion that is repeated while a cluster is unavailable."""
     return lambda path, info, options, emit: waiter.until_patience_ends(
-        CONVERTERS,
-        f"the conversion of {info.file}",
-        lambda: convert(path, info, options, emit),
+        CONVERTERS, f"the conversion of {info.file}", lambda: convert(path, info, options, emit)
     )
 
 

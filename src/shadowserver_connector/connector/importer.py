@@ -12,12 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
-from shadowserver_connector.errors import (
-    DISK_FULL,
-    NotReadyError,
-    SinkUnavailableError,
-    describe,
-)
+from shadowserver_connector.errors import DISK_FULL, NotReadyError, SinkUnavailableError, describe
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.archive import keep_if_wanted
 from shadowserver_connector.pipeline.compare import ReportComparer

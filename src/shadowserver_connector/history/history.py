@@ -334,9 +334,7 @@ def _name_is_due(record: FindingRecord | None, found: Reported, today: int) -> b
 
 
 def _merged(
-    found: Iterator[Reported],
-    known: Iterator[Known],
-    missing: Callable[[Known], None],
+    found: Iterator[Reported], known: Iterator[Known], missing: Callable[[Known], None]
 ) -> Iterator[tuple[Reported, Known | None]]:
     """Yield each finding of a report with what is known about it; both come in order of their keys.
 

@@ -55,12 +55,7 @@ class _Added:
     """Whether the Note that OpenCTI has is of a later day."""
 
     def __init__(
-        self,
-        time: str,
-        labels: Labels,
-        noted: tuple[str, ...],
-        recurs: bool,
-        keeps_note: bool,
+        self, time: str, labels: Labels, noted: tuple[str, ...], recurs: bool, keeps_note: bool
     ) -> None:
         self.time = time
         self.labels = labels

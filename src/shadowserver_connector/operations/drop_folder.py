@@ -10,18 +10,9 @@ from typing import Final
 
 from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import Dropped, ReportSkipped
-from shadowserver_connector.connector.importer import (
-    DayWorks,
-    ObtainedFile,
-    event_of,
-)
+from shadowserver_connector.connector.importer import DayWorks, ObtainedFile, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
-from shadowserver_connector.errors import (
-    DISK_FULL,
-    ClusterLostError,
-    NewerStateError,
-    describe,
-)
+from shadowserver_connector.errors import DISK_FULL, ClusterLostError, NewerStateError, describe
 from shadowserver_connector.operations.dropped_files import (
     DroppedFile,
     DroppedReport,

@@ -143,12 +143,7 @@ def fetch_into(
     # Inside the archive, whose disk must have room for the files anyway.
     with partial_folder(archive / "fetch") as work:
         fetched = downloads(
-            missing,
-            api.download,
-            work,
-            threads=threads,
-            floor=floor,
-            below_floor=DiskFloor.require,
+            missing, api.download, work, threads=threads, floor=floor, below_floor=DiskFloor.require
         )
         for file, report in completed(fetched, failed):
             kept = keep(archive, report, file.path, file.sha256)

@@ -192,11 +192,7 @@ def after(status: Status, event: Event) -> Status:
 
 def _ended(status: Status, current: Run, event: RunEnded) -> Status:
     run = replace(
-        current,
-        ended=event.at,
-        complete=event.complete,
-        reason=event.reason,
-        cause=event.cause,
+        current, ended=event.at, complete=event.complete, reason=event.reason, cause=event.cause
     )
     if event.complete:
         return replace(status, current=None, last=run, last_complete=event.at, failing={})

@@ -128,8 +128,4 @@ class DiskFloor:
         return shutil.disk_usage(self._folder).free
 
     def _sizes(self) -> dict[str, object]:
-        return {
-            "folder": str(self._folder),
-            "free_bytes": self._free(),
-            "floor_bytes": self._floor,
-        }
+        return {"folder": str(self._folder), "free_bytes": self._free(), "floor_bytes": self._floor}

@@ -70,11 +70,7 @@ class ClusterExecutor(Executor):
     """
 
     def __init__(
-        self,
-        address: str,
-        connect: Callable[[float], Any],
-        lost: type[Exception],
-        here: Executor,
+        self, address: str, connect: Callable[[float], Any], lost: type[Exception], here: Executor
     ) -> None:
         """Connect to a scheduler; raises ClusterLostError where nobody answers.
 

@@ -16,12 +16,7 @@ from typing import BinaryIO, Final, TypeVar
 from shadowserver_connector import __version__
 from shadowserver_connector.api.download import Downloaded, Take
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.errors import (
-    DISK_FULL,
-    RetriableError,
-    SettingsError,
-    SkippableError,
-)
+from shadowserver_connector.errors import DISK_FULL, RetriableError, SettingsError, SkippableError
 from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.mapping.options import MIB, Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
@@ -182,11 +177,7 @@ def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
 
 
 def _convert_on_cluster(
-    content: bytes,
-    info: ReportInfo,
-    options: Options,
-    comparison: Comparison | None,
-    ours: str,
+    content: bytes, info: ReportInfo, options: Options, comparison: Comparison | None, ours: str
 ) -> PackedConversion:
     if __version__ != ours:
         raise SettingsError(
@@ -212,10 +203,7 @@ class Conversions:
     """The conversions in progress on an executor; whoever starts them limits their number."""
 
     def __init__(
-        self,
-        executor: Executor,
-        spool: Path | None = None,
-        comparer: ReportComparer | None = None,
+        self, executor: Executor, spool: Path | None = None, comparer: ReportComparer | None = None
     ) -> None:
         """``spool`` is the folder where chunks wait; by default the one of the report's file."""
         self._executor = executor

@@ -233,10 +233,7 @@ def _containers(
     said = warnings.lines()
     return ReportContainers(
         origin=context.origin,
-        preamble=(
-            serialise(tlp_marking(options.marking)),
-            serialise(shared_objects.author()),
-        ),
+        preamble=(serialise(tlp_marking(options.marking)), serialise(shared_objects.author())),
         name=report_name(info, report_type),
         case_name=case_name(info, report_type),
         published=published(info),

@@ -71,9 +71,7 @@ class ReportFile:
 
 
 def find_reports(
-    paths: Iterable[Path],
-    workdir: Path,
-    rejected: Callable[[SkippableError], None] | None = None,
+    paths: Iterable[Path], workdir: Path, rejected: Callable[[SkippableError], None] | None = None
 ) -> Iterator[ReportFile]:
     """Yield the reports at ``paths`` one by one: ``.csv``, ``.csv.gz``, ``.zip``, ``.tar``,
     ``.tgz``, ``.tar.gz``, and folders.

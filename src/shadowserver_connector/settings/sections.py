@@ -53,8 +53,7 @@ class OpenCTISettings(Section):
         json_schema_extra={"needed": True},
     )
     ssl_verify: bool = Field(
-        default=True,
-        description="Verify the platform's TLS certificate; pycti itself would not.",
+        default=True, description="Verify the platform's TLS certificate; pycti itself would not."
     )
     ca_bundle: CaBundle | None = Field(
         default=None,
@@ -115,8 +114,7 @@ class ConnectorSettings(Section):
         "OpenCTI's API (api).",
     )
     validate_before_import: bool = Field(
-        default=False,
-        description="Hold every bundle in OpenCTI until a user approves it.",
+        default=False, description="Hold every bundle in OpenCTI until a user approves it."
     )
     expose_metrics: bool = Field(default=False, description="Serve Prometheus metrics over HTTP.")
     metrics_host: Address = Field(
@@ -175,9 +173,7 @@ class ShadowserverSettings(Section):
     """The Reports API, the choice of reports, and how they are converted."""
 
     api_key: SecretStr | None = Field(
-        default=None,
-        description="Key of the Reports API.",
-        json_schema_extra={"needed": True},
+        default=None, description="Key of the Reports API.", json_schema_extra={"needed": True}
     )
     api_secret: SecretStr | None = Field(
         default=None,
@@ -205,8 +201,7 @@ class ShadowserverSettings(Section):
         examples=["scan_http,event4_sinkhole"],
     )
     report_names: Texts = Field(
-        default=(),
-        description="Subscriptions (lists of reports) to import; all if empty.",
+        default=(), description="Subscriptions (lists of reports) to import; all if empty."
     )
     exclude_types: ReportTypes = Field(
         default=(), description="Report types to leave out.", examples=["device_id,device_id6"]

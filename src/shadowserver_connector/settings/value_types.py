@@ -189,18 +189,12 @@ def _ca_bundle(value: Path) -> Path:
     return value
 
 
-Severity = Annotated[
-    Literal["info", "low", "medium", "high", "critical"],
-    BeforeValidator(_lower),
-]
+Severity = Annotated[Literal["info", "low", "medium", "high", "critical"], BeforeValidator(_lower)]
 CaseSeverity = Annotated[Literal["low", "medium", "high", "critical"], BeforeValidator(_lower)]
 CasePriority = Annotated[Literal["P1", "P2", "P3", "P4", "auto"], BeforeValidator(_priority)]
 Repeats = Annotated[Literal["refer", "skip", "all"], BeforeValidator(_lower)]
 NotesMode = Annotated[Literal["auto", "finding", "host", "none"], BeforeValidator(_lower)]
-LogLevel = Annotated[
-    Literal["debug", "info", "warn", "warning", "error"],
-    BeforeValidator(_lower),
-]
+LogLevel = Annotated[Literal["debug", "info", "warn", "warning", "error"], BeforeValidator(_lower)]
 QueueProtocol = Annotated[Literal["amqp", "api"], BeforeValidator(_lower)]
 ConnectorType = Annotated[Literal["EXTERNAL_IMPORT"], BeforeValidator(_upper)]
 Marking = Annotated[
@@ -213,14 +207,12 @@ RelationshipType = Literal[
     "needed", "belongs-to", "communicates-with", "located-at", "related-to", "resolves-to"
 ]
 Relationships = Annotated[
-    Literal["all", "none"] | tuple[RelationshipType, ...],
-    BeforeValidator(_relationships),
+    Literal["all", "none"] | tuple[RelationshipType, ...], BeforeValidator(_relationships)
 ]
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(split_list)]
 ReportTypes = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...],
-    BeforeValidator(_lower_list),
+    tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...], BeforeValidator(_lower_list)
 ]
 
 HttpUrl = Annotated[
@@ -246,9 +238,7 @@ Address = Annotated[
     str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "address"})
 ]
 CaBundle = Annotated[
-    FilePath,
-    AfterValidator(_ca_bundle),
-    WithJsonSchema({"type": "string", "format": "pem-file"}),
+    FilePath, AfterValidator(_ca_bundle), WithJsonSchema({"type": "string", "format": "pem-file"})
 ]
 Size = Annotated[
     ByteSize,

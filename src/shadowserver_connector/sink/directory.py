@@ -78,10 +78,7 @@ def original_file(out: Path, info: ReportInfo) -> Path:
 
 
 def write_report(
-    out: Path,
-    path: Path,
-    info: ReportInfo,
-    convert: Callable[[Callable[[Chunk], None]], Result],
+    out: Path, path: Path, info: ReportInfo, convert: Callable[[Callable[[Chunk], None]], Result]
 ) -> Result:
     """Write what ``convert`` emits, and a copy of the file at ``path``, as the report's folder.
 

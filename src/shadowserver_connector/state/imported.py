@@ -132,8 +132,7 @@ def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[st
         if done != new and (done.content != new.content or done.report in listed)
     )
     return replace(
-        without_failures(state, info),
-        done=MappingProxyType({**state.done, info.day: (*kept, new)}),
+        without_failures(state, info), done=MappingProxyType({**state.done, info.day: (*kept, new)})
     )
 
 

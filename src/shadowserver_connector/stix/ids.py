@@ -147,10 +147,7 @@ def file(*, hashes: Mapping[str, str] | None = None, name: str | None = None) ->
 
 
 def user_account(
-    *,
-    account_type: str | None = None,
-    user_id: str | None = None,
-    account_login: str | None = None,
+    *, account_type: str | None = None, user_id: str | None = None, account_login: str | None = None
 ) -> str:
     """Return the id of a user account; at least one field is needed."""
     return _of_fields(

@@ -10,12 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.origin import (
-    REPORTED_CONFIDENCE,
-    SPEC_VERSION,
-    Origin,
-    StixObject,
-)
+from shadowserver_connector.stix.origin import REPORTED_CONFIDENCE, SPEC_VERSION, Origin, StixObject
 
 MAX_NUMBER_OBSERVED = 999_999_999
 """Upper limit of `number_observed`, STIX 2.1 section 4.14."""
@@ -183,12 +178,7 @@ def _file_reference(file_name: str, link: str | None) -> dict[str, str]:
 
 
 def relationship(
-    origin: Origin,
-    relationship_type: str,
-    source_ref: str,
-    target_ref: str,
-    *,
-    created: str,
+    origin: Origin, relationship_type: str, source_ref: str, target_ref: str, *, created: str
 ) -> StixObject:
     """Return a relationship; `ValueError` if both ends are the same, which OpenCTI refuses.
 

@@ -132,12 +132,7 @@ class ObjectCollector:
         return ""
 
     def observable(
-        self,
-        stix: StixObject,
-        *,
-        score: int | None = None,
-        noted: bool = True,
-        tagged: bool = True,
+        self, stix: StixObject, *, score: int | None = None, noted: bool = True, tagged: bool = True
     ) -> str:
         """Add an observable of the row; return its id."""
         return self.add(serialise(stix, score), seen=True, noted=noted, tagged=tagged)

@@ -141,6 +141,5 @@ class LabelCache:
         named = {label for at in self._places[1:] for label in split_tags(row[at])}
         lasting = [tag for tag in tags if tag in self._lasting or tag in named]
         return RowLabels(
-            tuple(sorted({*self.base, *tags})),
-            tuple(sorted({*self.base, *lasting[:LASTING_TAGS]})),
+            tuple(sorted({*self.base, *tags})), tuple(sorted({*self.base, *lasting[:LASTING_TAGS]}))
         )

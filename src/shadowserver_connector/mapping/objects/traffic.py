@@ -183,9 +183,7 @@ class TrafficBuilder:
             if len(self._forms) >= _REMEMBERED:
                 self._forms.clear()
             stack = protocol_stack(
-                version=6 if ends & _IPV6 else 4,
-                transport=transport,
-                application=application,
+                version=6 if ends & _IPV6 else 4, transport=transport, application=application
             )
             form = self._forms[key] = self._context.encode.traffic_form(
                 stack,

@@ -176,10 +176,7 @@ class FindingIdentifier:
         for certificate in self._certificates:
             state += certificate.pieces(row)
         return FindingIdentity(
-            subject + _digest(_pieces(self._identity, row)),
-            _digest(state),
-            self._label(row),
-            name,
+            subject + _digest(_pieces(self._identity, row)), _digest(state), self._label(row), name
         )
 
     def _label(self, row: Sequence[str]) -> str:

@@ -204,11 +204,7 @@ def _severities(statistics: RowStatistics) -> str:
         return ""
     hosts = Counter(statistics.hosts.values())
     rows = [
-        (
-            severity,
-            f"{statistics.severities[severity]:,}",
-            f"{hosts[severity]:,}" if hosts else "",
-        )
+        (severity, f"{statistics.severities[severity]:,}", f"{hosts[severity]:,}" if hosts else "")
         for severity in reversed(SEVERITIES)
         if statistics.severities[severity]
     ]
