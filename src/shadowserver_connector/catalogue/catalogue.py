@@ -425,6 +425,7 @@ class Catalogue:
         ``text``.
         """
         report_type = self.earlier_types.get(report_type, report_type)
+        # What is said of an IPv4 type holds for the IPv6 one that is derived from it.
         aliases = {report_type, self.siblings.get(report_type, report_type)}
         today = self._name_of_today(aliases, name)
         if today != name:
@@ -479,6 +480,7 @@ class Catalogue:
         return frozenset(column.party for column in columns if column.role in LOCATING_ROLES)
 
     def _family_of(self, report_type: str) -> Family:
+        # One family has the prefix "", so that there is always a match.
         matches = [
             (len(prefix), family)
             for family in self.families.values()

@@ -183,6 +183,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         codes=_codes(top["codes.toml"]),
         last=len(sections) * SECTION,
     )
+    # What is located is known only from columns, which the catalogue has to name first.
     catalogue = replace(catalogue, types=_narrowed(catalogue))
     check(catalogue)
     for unknown in layouts.keys() - types.keys():
@@ -355,6 +356,7 @@ def _end_of_section(entry: Entry, sections: list[str]) -> int:
     section = entry.text("section")
     if section not in sections:
         raise entry.error(f"no section {section} in columns.toml")
+    # Behind its published columns, however many these become.
     return (sections.index(section) + 1) * SECTION - 1
 
 

@@ -7,7 +7,7 @@ findings     the connector's history of findings: where it is, and what a run do
 helper       pycti's helper: registered with an OpenCTI of any version, kept from ending the process
 importer     imports reports into OpenCTI, from any source: converted, delivered, counted, recorded
 log_lines    the connector's log: one event on one line, as JSON or as text, with all its fields
-run          one run: query the days of the window, import what is new, record it
-schedule     runs at their times, forever: nothing that a run raises ends the schedule
+run          one run: query the days of the window, import what is new, record it; and runs at their
+             times, forever
 state_store  the state in OpenCTI: read, written, and found to be gone
 """

@@ -118,6 +118,7 @@ class Registration:
 
     @contextmanager
     def _heard(self) -> Iterator[None]:
+        # Here and below, not at the top: pycti reads some of its settings when it is imported.
         from pycti import OpenCTIApiClient
         from pycti.connector import opencti_connector_helper as module
 

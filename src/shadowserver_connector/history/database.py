@@ -232,6 +232,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     """Open a connection without a transaction of its own; every commit reaches the disk."""
     connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
     try:
+        # Who reads sees the last commit, and waits for nobody who writes.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -16384")

@@ -118,6 +118,7 @@ class History:
     def commit(self, feed: ReportFeed, day: date, rows: DayRows) -> None:
         """Add a report of a day, all of it or nothing; the same one again changes nothing."""
         today = day_number(day)
+        # What is written while its findings are merged must not be read as known before.
         with self._database.writing() as connection, self._database.reading() as before:
             connection.execute("INSERT OR IGNORE INTO feeds (type, list) VALUES (?, ?)", feed)
             number = _feed(connection, feed)

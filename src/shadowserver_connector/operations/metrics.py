@@ -35,6 +35,7 @@ _MEGABYTE: Final = 1_000_000
 
 def serve_on(host: str) -> None:
     """Make pycti serve metrics on one address; pycti itself has a setting for the port only."""
+    # Not at the top: pycti reads some of its settings when it is imported.
     from pycti.connector import opencti_metric_handler as pycti
 
     pycti.start_http_server = partial(pycti.start_http_server, addr=host)

@@ -126,6 +126,7 @@ def convert_report(
         wanted = count_rows(table.rows(), plan, statistics, warnings, over_time)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
+        # The only pass over the file's rows: each chunk carries what needs the counts of them all.
         rows.fill(wanted, _key_reader(plan))
         statistics.repeated = statistics.kept - statistics.recurring - rows.different()
         containers = _containers(info, plan, statistics, facts, warnings, over_time)
@@ -351,6 +352,7 @@ def _note_texts(plan: Plan, comparison: Comparison | None, info: ReportInfo) -> 
         Since(comparison, skips=options.repeats == "skip"),
         (info.type, info.list),
         info.file,
+        # With what it is about it must fit into a chunk.
         min(NOTE_BYTES, options.chunk_bytes // 4),
     )
     return maker.of_findings if options.notes == "finding" else maker.of_subject

@@ -18,8 +18,13 @@ from shadowserver_connector.connector.events import Observe, Retried, Waited, bo
 from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import Importer
-from shadowserver_connector.connector.run import run_window, run_without_api, warn_of_unknown_names
-from shadowserver_connector.connector.schedule import Run, do_nothing
+from shadowserver_connector.connector.run import (
+    Run,
+    do_nothing,
+    run_window,
+    run_without_api,
+    warn_of_unknown_names,
+)
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import (
     DISK_FULL,

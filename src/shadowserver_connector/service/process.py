@@ -15,7 +15,7 @@ from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import Exited
 from shadowserver_connector.connector.helper import installed
 from shadowserver_connector.connector.log_lines import open_log
-from shadowserver_connector.connector.schedule import RUN_FAILED, Run, run_for_ever, run_through
+from shadowserver_connector.connector.run import RUN_FAILED, Run, run_for_ever, run_through
 from shadowserver_connector.errors import (
     INTERRUPTED,
     OK,

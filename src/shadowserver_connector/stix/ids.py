@@ -37,6 +37,7 @@ def _id(stix_type: str, canonical_json: str) -> str:
     hashed = _NAMESPACED.copy()
     hashed.update(canonical_json.encode())
     digest = hashed.hexdigest()
+    # As `uuid.uuid5` does it: the version in the 13th digit, the variant in the 17th.
     return (
         f"{stix_type}--{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-"
         f"{_VARIANT[digest[16]]}{digest[17:20]}-{digest[20:32]}"

@@ -233,6 +233,7 @@ def _observable(origin: Origin, stix_id: str, **fields: Any) -> StixObject:
         "id": stix_id,
     }
     for key, value in fields.items():
+        # STIX knows no null: what is unknown is not there.
         if value is not None:
             observable[key] = value
     observable["object_marking_refs"] = origin.markings

@@ -96,6 +96,7 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
     links, address_type, end = context.links, type_of(ip), collector.layout.end
     number = collector.value("asn")
     observed = context.options.observed_data
+    # Unrelated, it is linked to the address by their Observed-Data alone.
     is_made = links.leaves if observed else links.makes
     if number is not None and is_made("belongs-to", address_type, "autonomous-system", end):
         system = collector.add(context.encode.autonomous_system(number), seen=True)

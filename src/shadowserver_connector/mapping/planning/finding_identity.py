@@ -163,6 +163,7 @@ class FindingIdentifier:
         subject = b"t"
         for cells in self._subjects:
             cell = row[cells.at]
+            # No cell that long says that there is no value.
             if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
                 subject = subject_of(cells.normal(cell))
                 break
@@ -195,6 +196,7 @@ def compile_finding_identifier(
     catalogue: Catalogue, report_type: ReportType, columns: Sequence[Column]
 ) -> FindingIdentifier:
     """Return the reader for a header whose columns the catalogue has named."""
+    # By name: a digest must not depend on the order of the header.
     ordered = sorted(enumerate(columns), key=lambda numbered: numbered[1].name)
     parts = [(at, column, catalogue.part(report_type, column)) for at, column in ordered]
     identity = [(at, column) for at, column, part in parts if part == IDENTITY]
