@@ -10,15 +10,14 @@ from typing import Any
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.chunk import (
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk_builder import (
     BUNDLE_SIZE,
     HELD_BYTES,
     MIN_CHUNK_BYTES,
     MOST_BYTES,
-    Chunk,
     ChunkBuilder,
     Containers,
-    Encoded,
 )
 from shadowserver_connector.bundle.finding import (
     LAYER,

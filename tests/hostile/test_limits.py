@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from shadowserver_connector.bundle.chunk import MOST_BYTES
+from shadowserver_connector.bundle.chunk_builder import MOST_BYTES
 from shadowserver_connector.mapping.options import MIB, Options
 
 pytestmark = pytest.mark.integration

@@ -10,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from shadowserver_connector.bundle.chunk import Chunk, ChunkBuilder, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk_builder import ChunkBuilder
 from shadowserver_connector.bundle.finding import Finding, SerialisedObject, serialise
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue

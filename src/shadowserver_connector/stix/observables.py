@@ -2,7 +2,7 @@
 
 Values come normalised from `mapping.cells`. OpenCTI reads the author, labels and score of an
 observable from `x_opencti_...` properties: STIX has none of them there, and its validator lets
-those names pass. Labels and score are added when rows are merged (`bundle.chunk`).
+those names pass. Labels and score are added when rows are merged (`bundle.chunk_builder`).
 """
 
 from __future__ import annotations

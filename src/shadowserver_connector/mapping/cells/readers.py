@@ -19,6 +19,7 @@ from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country, parse_cpe
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.hashes_and_keys import (
+    ALGORITHMS,
     parse_hash,
     parse_pem,
     parse_serial_number,
@@ -83,15 +84,9 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "activity": parse_term,
     "cve": parse_cves,
     "attack_id": parse_attack_ids,
-    "file.md5": partial(parse_hash, "MD5"),
-    "file.sha1": partial(parse_hash, "SHA-1"),
-    "file.sha256": partial(parse_hash, "SHA-256"),
-    "file.sha512": partial(parse_hash, "SHA-512"),
+    **{f"file.{part}": partial(parse_hash, name) for part, name in ALGORITHMS},
     "file.name": parse_term,
-    "x509.md5": partial(parse_hash, "MD5"),
-    "x509.sha1": partial(parse_hash, "SHA-1"),
-    "x509.sha256": partial(parse_hash, "SHA-256"),
-    "x509.sha512": partial(parse_hash, "SHA-512"),
+    **{f"x509.{part}": partial(parse_hash, name) for part, name in ALGORITHMS},
     "x509.raw": parse_pem,
     "x509.serial_number": parse_serial_number,
     "x509.not_before": parse_time,

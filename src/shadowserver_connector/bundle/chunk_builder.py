@@ -1,0 +1,347 @@
+"""From findings to chunks: bounded, merged by id, ordered, closed under reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from itertools import chain
+from typing import Final, Protocol
+
+import orjson
+
+from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.finding import (
+    CONTAINED,
+    LAYER,
+    LAYERS,
+    Finding,
+    LabelSets,
+    NoteDraft,
+    ObservedDraft,
+    SerialisedObject,
+    merge_labels,
+    merge_observed,
+    united_labels,
+)
+from shadowserver_connector.bundle.large_findings import Room, Sizes, split_finding
+
+_IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
+_INDICATOR: Final = LAYER["indicator"]
+
+HELD_BYTES: Final = 32 * 1024 * 1024
+"""Size of the chunks that wait for the end of the first part."""
+
+MIN_CHUNK_BYTES: Final = 16 * 1024
+MOST_BYTES: Final = 11 * 1024 * 1024
+"""Limit for a chunk, whatever is configured. A message carries it in base64, a third larger, and
+RabbitMQ refuses messages of more than 16 MiB.
+"""
+
+BUNDLE_SIZE: Final = 512
+"""Head and commas of a bundle, and what the names of parts add to those of the Report."""
+
+
+class Containers(Protocol):
+    """The Report in its parts, and the Case, as one chunk sees them."""
+
+    @property
+    def preamble(self) -> Sequence[SerialisedObject]:
+        """Author and markings: every object refers to them, so every chunk carries them."""
+
+    def report(self, part: int, refs: Sequence[str]) -> Encoded:
+        """Return the part of the Report that refers to just these objects."""
+
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+        """Return the Case as this chunk completes it, or ``None`` if none is wanted."""
+
+    def note_refs(self, part: int) -> tuple[str, ...]:
+        """Return the ids of the containers that Notes of this part are attached to, if at all."""
+
+    def observed(self, seen: ObservedDraft) -> SerialisedObject:
+        """Return an Observed-Data, without labels."""
+
+
+class _ChunkInProgress:
+    """The content of a chunk that can still grow."""
+
+    def __init__(self, part: int, preamble: Sequence[SerialisedObject]) -> None:
+        self.part = part
+        self.author = preamble[0].id
+        self.objects: dict[str, SerialisedObject] = {made.id: made for made in preamble}
+        self.labels: dict[str, LabelSets] = {}
+        self.observed: dict[tuple[str, ...], ObservedDraft] = {}
+        self.notes: dict[str, NoteDraft] = {}
+        self.recurring: set[str] = set()
+        self.is_empty = True
+        self.rows = 0
+        self.size = sum(len(made.body) for made in preamble)
+
+    def __len__(self) -> int:
+        return len(self.objects) + len(self.observed) + len(self.notes)
+
+    def add(self, finding: Finding, fresh: Sequence[SerialisedObject], size: int) -> None:
+        """Add a finding of ``size`` bytes; ``fresh`` are its objects that the chunk lacks."""
+        self.is_empty = False
+        self.rows += finding.rows
+        self.size += size
+        if len(fresh) < len(finding.objects):
+            self._raise_scores(finding)
+        objects, labels, observed = self.objects, self.labels, self.observed
+        if finding.recurring or self.recurring:
+            # It recurs if it recurs in all findings that have it.
+            self.recurring.difference_update(finding.objects.keys() - finding.recurring)
+            self.recurring.update([made.id for made in fresh if made.id in finding.recurring])
+        for made in fresh:
+            objects[made.id] = made
+        for tagged, new in finding.tags:
+            for stix_id in tagged:
+                known = labels.get(stix_id)
+                if known is None:
+                    labels[stix_id] = new
+                elif known is not new:
+                    labels[stix_id] = merge_labels(known, new)
+        for seen in finding.observed:
+            earlier = observed.get(seen.refs)
+            observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
+        for note in finding.notes:
+            same = self.notes.get(note.id)
+            note.recurs = note.recurs and (same is None or same.recurs)
+            self.notes[note.id] = note
+
+    def _raise_scores(self, finding: Finding) -> None:
+        for stix_id, made in finding.objects.items():
+            if made.score is not None and stix_id in self.objects:
+                known = self.objects[stix_id]
+                if known.score is None or known.score < made.score:
+                    self.objects[stix_id] = made
+
+
+def _size_of_texts(containers: Containers) -> int:
+    """Return the bytes of Report and Case without their references."""
+    case = containers.case(1, (), only_part=True)
+    return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
+
+
+class ChunkBuilder:
+    """Takes findings one by one and emits a chunk whenever the next would not fit.
+
+    No chunk exceeds the limits, whatever a finding holds. Observed-Data of the same observables are
+    merged within what is not emitted yet (at least the last two chunks), because OpenCTI adds the
+    number of the second to that of the first, or overwrites it.
+
+    The chunks of the first part are held back until it is known whether a second one comes,
+    since a Case holds the objects themselves only if the Report has a single part. Beyond
+    ``HELD_BYTES`` (countless Notes on few objects) nothing is held, and the Case holds the Report
+    alone.
+    """
+
+    def __init__(
+        self,
+        containers: Containers,
+        emit: Callable[[Chunk], None],
+        *,
+        max_objects: int,
+        max_bytes: int,
+        max_refs: int,
+        first: SerialisedObject | None = None,
+        sent: Sequence[str] = (),
+    ) -> None:
+        """``first`` goes into the first chunk, together with whatever else fits.
+
+        ``sent`` are the ids of what the Report refers to already. If there are none, at least one
+        chunk is emitted, with the Report in it.
+        """
+        self._containers = containers
+        self._emit = emit
+        self._max_objects = max_objects - 2  # the Report and the Case come on top
+        max_bytes = min(max(max_bytes, MIN_CHUNK_BYTES), MOST_BYTES)
+        self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
+        self._max_refs = max_refs
+        self._part_refs: set[str] = set(sent)
+        self._findings_in_part = 0
+        self._held: list[_ChunkInProgress] = []
+        self._single = True
+        self._sizes = Sizes()
+        self._open = _ChunkInProgress(1, containers.preamble)
+        self._room = Room(self._max_objects - len(self._open), self._max_bytes - self._open.size)
+        self._open.is_empty = bool(sent)
+        if first is not None:
+            self._part_refs.add(first.id)
+            self._open.objects[first.id] = first
+            self._open.size += len(first.body)
+        self._place: dict[tuple[str, ...], _ChunkInProgress] = {}
+        self.parts = 1
+        self.merged = 0
+        """Rows whose Note was already in the chunk."""
+
+    def add(self, finding: Finding) -> int:
+        """Add a finding to the open chunk or to a new one; return how much had to be left out.
+
+        A finding that fits in no chunk is divided. Left out are objects that do not fit even then,
+        and references of Notes and Observed-Data to them.
+        """
+        if self._add(finding):
+            return 0
+        pieces, left_out = split_finding(finding, self._sizes, self._room)
+        return left_out + sum([not self._add(piece) for piece in pieces])
+
+    def _add(self, finding: Finding) -> bool:
+        """Add a finding as a whole; if it fits in no chunk, do nothing and return ``False``."""
+        known = self._open.objects
+        fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
+        refs = self._new_refs(finding, fresh)
+        size = self._sizes.of(finding, fresh)
+        in_part = len(self._part_refs) + len(refs)
+        ends_part = self._findings_in_part > 0 and in_part > self._max_refs
+        if ends_part or not self._fits(finding, len(fresh), size):
+            # In another chunk it needs all of its objects.
+            fresh = list(finding.objects.values())
+            size = self._sizes.of(finding, fresh)
+            if not self._has_room(finding, size):
+                return False
+            if ends_part:
+                self._next_part()
+                refs = self._new_refs(finding, fresh)
+            else:
+                self._next_chunk()
+        self._part_refs.update(refs)
+        self._findings_in_part += 1
+        self.merged += _repeated(finding, self._open.notes)
+        self._gather(finding, size)
+        self._open.add(finding, fresh, size)
+        return True
+
+    def _gather(self, finding: Finding, size: int) -> None:
+        """Move the finding's Observed-Data from waiting chunks to the open one.
+
+        If the open chunk has no room for its labels, one stays and is sent twice.
+        """
+        now, place = self._open, self._place
+        for seen in finding.observed:
+            refs = seen.refs
+            there = place.setdefault(refs, now)
+            if there is not now:
+                place[refs] = now
+                more = self._sizes.of_observed(there.observed[refs])
+                if now.size + size + more <= self._max_bytes:
+                    now.observed[refs] = there.observed.pop(refs)
+                    now.size += more
+
+    def _new_refs(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> list[str]:
+        known = self._part_refs
+        refs = [m.id for m in fresh if _IS_CONTAINED[m.layer] and m.id not in known]
+        if finding.notes:
+            refs += [n.id for n in finding.notes if not n.attached and n.id not in known]
+        return refs
+
+    def close(self) -> None:
+        if not self._open.is_empty:
+            self._held.append(self._open)
+        self._release(len(self._held))
+
+    def _has_room(self, finding: Finding, size: int) -> bool:
+        """Tell whether a chunk has room for a finding of so many bytes."""
+        objects = len(finding.objects) + len(finding.observed) + len(finding.notes)
+        return objects <= self._room.objects and size <= self._room.size
+
+    def _fits(self, finding: Finding, fresh: int, size: int) -> bool:
+        now = self._open
+        objects = len(now) + fresh + len(finding.observed) + len(finding.notes)
+        return objects <= self._max_objects and now.size + size <= self._max_bytes
+
+    def _next_chunk(self) -> None:
+        if not self._open.is_empty:
+            self._held.append(self._open)
+        if self.parts > 1 or sum(content.size for content in self._held) > HELD_BYTES:
+            self._single = False
+            self._release(len(self._held) - 1)
+        self._open = _ChunkInProgress(self.parts, self._containers.preamble)
+
+    def _next_part(self) -> None:
+        self.parts += 1
+        self._part_refs = set()
+        self._findings_in_part = 0
+        self._next_chunk()
+
+    def _release(self, number: int) -> None:
+        """Emit the first of the waiting chunks."""
+        for content in self._held[:number]:
+            for refs in content.observed:
+                if self._place[refs] is content:
+                    del self._place[refs]
+            self._emit(_finished(content, self._containers, only_part=self._single))
+        del self._held[:number]
+
+
+def _repeated(finding: Finding, notes: Container[str]) -> int:
+    """Return how many rows have a Note identical to an earlier one."""
+    repeated = 0
+    met = set()
+    for note in finding.notes:
+        if note.id in notes or note.id in met:
+            repeated += note.rows
+        met.add(note.id)
+    return repeated
+
+
+def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: bool) -> Chunk:
+    layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
+    observable = _LabelWriter(b',"x_opencti_labels":')
+    plain = _LabelWriter(b',"labels":')
+    labels = content.labels
+    for made in content.objects.values():
+        writer = plain if made.layer == _INDICATOR else observable
+        end = writer.end(labels.get(made.id))
+        if made.score is not None:
+            end = b',"x_opencti_score":%d' % made.score + end
+        layers[made.layer].append(Encoded(made.id, made.body + end))
+    recurring = content.recurring
+    recurring.update([note.id for note in content.notes.values() if note.recurs])
+    for seen in content.observed.values():
+        made = containers.observed(seen)
+        if seen.recurs:
+            recurring.add(made.id)
+        layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
+    # Of two objects that refer to each other, OpenCTI's client drops one reference.
+    layers[LAYER["note"]] += [
+        _encoded(note, note.refs or (content.author,), plain.end(labels.get(note.id)))
+        for note in content.notes.values()
+        if not note.attached
+    ]
+    refs = [o.id for layer in CONTAINED for o in layers[layer]]
+    layers[LAYER["report"]].append(containers.report(content.part, refs))
+    # Each copy of a Case is loaded with all its references: with several parts it names only the
+    # Reports.
+    case = containers.case(content.part, refs, only_part=only_part)
+    if case is not None:
+        layers[LAYER["case-incident"]].append(case)
+    notes_to = containers.note_refs(content.part)
+    attached = [
+        _encoded(note, (*notes_to, *note.refs), plain.end(labels.get(note.id)))
+        for note in content.notes.values()
+        if note.attached
+    ]
+    objects = (*chain.from_iterable(layers), *attached)
+    return Chunk(objects, content.rows, frozenset(recurring))
+
+
+def _encoded(note: NoteDraft, refs: Sequence[str], end: bytes) -> Encoded:
+    return Encoded(note.id, note.body + b',"object_refs":' + orjson.dumps(refs) + end)
+
+
+class _LabelWriter:
+    """Writes the ends of objects, with their labels; few sets differ within a chunk."""
+
+    def __init__(self, member: bytes) -> None:
+        self._member = member
+        self._known: dict[LabelSets, bytes] = {}
+
+    def end(self, labels: LabelSets | None) -> bytes:
+        """Return the member with the labels, if there are any, and the closing brace."""
+        if not labels:
+            return b"}"
+        written = self._known.get(labels)
+        if written is None:
+            written = self._known[labels] = (
+                self._member + orjson.dumps(united_labels(labels)) + b"}"
+            )
+        return written
