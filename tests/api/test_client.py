@@ -235,6 +235,19 @@ def test_a_passing_failure_never_looks_like_an_answer(
     assert "\n" not in str(caught.value)
 
 
+def test_a_404_at_the_first_call_names_the_url() -> None:
+    """With what the server said; if it has answered before, the URL is right."""
+    missing = httpx.Response(404, text="Not found")
+    named = "status 404: Not found; check SHADOWSERVER_API_URL"
+    with client(Answers(missing)) as api, pytest.raises(ApiUnavailableError, match=named):
+        api.list_reports(DAY)
+    with client(Answers([entry()], missing)) as api:
+        api.list_reports(DAY)
+        with pytest.raises(ApiUnavailableError, match="status 404: Not found") as caught:
+            api.list_reports(DAY)
+    assert "API_URL" not in str(caught.value)
+
+
 def test_a_passing_failure_is_survived(passing: httpx.Response | Exception) -> None:
     """The answer that comes at last is returned."""
     with client(Answers(passing, passing, [entry()])) as api:

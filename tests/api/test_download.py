@@ -230,9 +230,10 @@ def test_a_file_that_comes_compressed_is_not_taken(tmp_path: Path, coding: str) 
     assert os.listdir(tmp_path) == []
 
 
-def test_a_coding_that_is_none_is_taken(tmp_path: Path) -> None:
-    """``identity`` says that nothing was done."""
-    reply = httpx.Response(200, headers={"Content-Encoding": "Identity"}, content=BODY)
+@pytest.mark.parametrize("coding", ["Identity", "identity, identity", "", "identity,"])
+def test_a_coding_that_is_none_is_taken(tmp_path: Path, coding: str) -> None:
+    """``identity`` says that nothing was done, as often as it is said."""
+    reply = httpx.Response(200, headers={"Content-Encoding": coding}, content=BODY)
     done, _ = download(tmp_path, reply)
     assert done.path.read_bytes() == BODY
 
@@ -272,9 +273,10 @@ def test_redirects_in_circles_end(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """The disk's trouble is not the API's."""
-    with pytest.raises(SinkUnavailableError, match="missing: No such file"):
+    """The disk's trouble is not the API's, and no room would not help."""
+    with pytest.raises(SinkUnavailableError, match="missing: No such file") as caught:
         download(tmp_path / "missing", httpx.Response(200, content=BODY))
+    assert not isinstance(caught.value, DiskFullError)
 
 
 def test_a_full_disk_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
