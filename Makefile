@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 COMPILED := $(CURDIR)/build/compiled
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# Tests start hundreds of processes, each of which would compile the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-full check-shared lint format typecheck generated docs fuzz mutants audit \
 	sbom bench bench-quick lock clean system-packages compiler compiled
 .DEFAULT_GOAL := help

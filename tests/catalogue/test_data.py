@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from stix2validator.v21.enums import protocols
 
 from shadowserver_connector.catalogue.catalogue import INDICATED, Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue
@@ -38,6 +37,8 @@ def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
 
 def test_application_protocols_have_the_names_that_iana_registered(catalogue: Catalogue) -> None:
     """But for those that have none there, each for a reason in report_types.toml."""
+    from stix2validator.v21.enums import protocols
+
     applications = {t.application for t in catalogue.types.values() if t.application}
     assert applications - set(protocols()) == {
         *("adb", "gtp", "ike", "ipmi", "msrpc", "nat-pmp", "net-assistant", "ntrip", "openwire"),

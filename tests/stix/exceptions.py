@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from stix2validator import ValidationOptions, validate_instance
-
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 _EXCUSED: Final = tuple(
@@ -48,6 +46,9 @@ _EXCUSED_OF_TYPE: Final = {
 
 def complaints(stix_object: dict[str, Any]) -> list[str]:
     """Return what the validator says against an object (as read from JSON), less the excused."""
+    # Seconds, which only the processes that validate something should take.
+    from stix2validator import ValidationOptions, validate_instance
+
     results = validate_instance(stix_object, ValidationOptions(version="2.1"))
     found = [str(each) for each in (*results.errors, *results.warnings)]
     return [each for each in found if not _is_excused(stix_object, each)]
