@@ -49,7 +49,7 @@ $(VENV)/.build: requirements/build.txt | $(BIN)/python
 # build/compiled is the wheel unpacked: on PYTHONPATH it comes before the installed sources.
 build/.compiled: $(shell find src/shadowserver_connector -type f -not -name '*.pyc') pyproject.toml \
 		$(VENV)/.build | compiler
-	rm -rf build
+	rm -rf build/dist $(COMPILED)
 	$(BIN)/python -m hatchling build -t sdist -d build/dist
 	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(BIN)/python -m pip wheel --quiet --no-build-isolation \
 		--no-deps --wheel-dir build/dist build/dist/*.tar.gz
