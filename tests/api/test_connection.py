@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
@@ -16,6 +19,7 @@ from shadowserver_connector.api.connection import (
     open_client,
     read_bounded,
     reason,
+    tls_context,
     usual_network,
     without_request_logs,
 )
@@ -111,6 +115,24 @@ def test_client_says_who_it_is_and_wants_bytes_as_they_are() -> None:
         "write": 45.0,
         "pool": None,
     }
+
+
+class _Server6(HTTPServer):
+    address_family = socket.AF_INET6
+
+
+def test_a_host_that_is_an_ipv6_address_is_reached() -> None:
+    """Its brackets belong to the URL."""
+    with _Server6(("::1", 0), BaseHTTPRequestHandler) as server:
+        server.timeout = 10
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        url = base_url(f"http://[::1]:{server.server_port}", "X_URL")
+        with open_client(
+            (url,), context=tls_context(None), connections=1, timeout=10.0, network=usual_network()
+        ) as client:
+            assert client.get(url).status_code == 501
+        answering.join(10)
 
 
 def late(error: Exception) -> Exception:
