@@ -575,3 +575,42 @@ def test_merged_observed_data_takes_room_in_its_new_chunk() -> None:
         rows[-1].tags = [((made.id,), (f"{len(rows)}", "y" * 500))]
     for chunk in chunks_of(rows, max_bytes=40_000):
         assert len(chunk.bundle()) <= 40_000
+
+
+def recurring(*, objects: bool, note: bool, observed: bool) -> Finding:
+    """Return a finding about one host, of which OpenCTI was sent some before."""
+    made = host(1)
+    text = NoteDraft("note--1", b'{"id":"note--1"', (made.id,), 1)
+    text.recurs = note
+    sighting = ObservedDraft((made.id,), "a", "b", 1, (), observed)
+    return Finding(
+        {made.id: made}, observed=[sighting], notes=[text], rows=1,
+        recurring={made.id} if objects else set(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("others", [0, 1])
+@pytest.mark.parametrize("changed", ["", "objects", "note", "observed"])
+def test_what_recurs_in_every_finding_recurs_in_the_chunk(changed: str, others: int) -> None:
+    """One finding in which something is new or different is enough to send it."""
+    parts = ("objects", "note", "observed")
+    same = [recurring(**dict.fromkeys(parts, True)) for _ in range(others)]
+    other = recurring(**{part: part != changed for part in parts})
+    ids = (host(1).id, "note--1", f"observed-data--{host(1).id}")
+    expected = {each for part, each in zip(parts, ids, strict=True) if part != changed}
+    for findings in ([*same, other], [other, *same]):
+        (chunk,) = chunks_of(findings)
+        assert chunk.recurring == expected
+
+
+def test_what_goes_first_takes_its_room() -> None:
+    """A small file is in the first chunk, with as many findings as fit beside it."""
+    emitted: list[Chunk] = []
+    file = SerialisedObject("artifact--1", LAYER["artifact"], b'{"x":"' + b"y" * 9_000 + b'"')
+    made = builder(emitted, max_bytes=MIN_CHUNK_BYTES, first=file)
+    for each in addresses(8, 1_000):
+        made.add(each)
+    made.close()
+    assert [chunk.artifact() is not None for chunk in emitted] == [True, False]
+    assert all(len(chunk.bundle()) <= MIN_CHUNK_BYTES for chunk in emitted)
+    assert len(emitted[0].bundle()) > 9_000 + 3 * 1_000

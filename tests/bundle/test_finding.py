@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,13 @@ def test_observed_data_covers_both() -> None:
     assert (merged.refs, merged.number) == (one.refs, 5)
     assert (merged.first, merged.last) == ("2024-01-31T01", "2024-01-31T03")
     assert united_labels(merged.labels) == ["iot", "ssl"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
+)
+def test_observed_data_recurs_if_all_of_it_does(one: bool, other: bool, both: bool) -> None:
+    """Otherwise OpenCTI is to be told."""
+    drafts = [ObservedDraft(("ipv4-addr--x",), "a", "b", 1, (), recurs) for recurs in (one, other)]
+    assert merge_observed(*drafts).recurs is both

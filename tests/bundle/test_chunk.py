@@ -1,0 +1,86 @@
+"""What a chunk tells whoever sends it: what OpenCTI may have already, and what refers to what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from shadowserver_connector.bundle.chunk import Chunk, Encoded, Tagging, tagging
+
+UUID = "00000000-0000-4000-8000-000000000001"
+ADDRESS = f"ipv4-addr--{UUID}"
+NAME = f"domain-name--{UUID}"
+TRAFFIC = f"network-traffic--{UUID}"
+SYSTEM = f"autonomous-system--{UUID}"
+LINK = f"relationship--{UUID}"
+NOTE = f"note--{UUID}"
+SEEN = f"observed-data--{UUID}"
+
+OBJECTS: dict[str, dict[str, Any]] = {
+    SYSTEM: {"number": 64496},
+    ADDRESS: {"x_opencti_labels": ["IoT", "ssl"], "x_opencti_score": 75},
+    NAME: {},
+    TRAFFIC: {"src_ref": ADDRESS, "protocols": ["tcp"]},
+    LINK: {"source_ref": ADDRESS, "target_ref": SYSTEM},
+    SEEN: {"object_refs": [ADDRESS, NAME]},
+    NOTE: {"object_refs": [NAME], "content": ADDRESS},
+}
+CHUNK = Chunk(
+    tuple(Encoded(id, orjson.dumps({"id": id, **stix})) for id, stix in OBJECTS.items()),
+    findings=1,
+    compared=True,
+)
+
+
+def test_what_says_no_more_than_its_id_needs_no_second_sending() -> None:
+    """Its id is made of all that it says; what observables, Notes and the like say may change."""
+    assert CHUNK.told_by_id() == {SYSTEM, LINK}
+
+
+def test_observables_are_told_by_labels_and_score() -> None:
+    """As OpenCTI compares labels; but those of which it is known that nothing changed."""
+    assert CHUNK.told_by_labels() == {
+        ADDRESS: Tagging(frozenset({"iot", "ssl"}), 75),
+        NAME: Tagging(frozenset(), None),
+        TRAFFIC: Tagging(frozenset(), None),
+    }
+    recurring = replace(CHUNK, recurring=frozenset({ADDRESS, NOTE}))
+    assert recurring.told_by_labels().keys() == {NAME, TRAFFIC}
+
+
+def test_nothing_is_told_of_a_report_that_was_not_compared() -> None:
+    """It is sent whole."""
+    chunk = replace(CHUNK, compared=False)
+    assert chunk.told_by_id() == frozenset()
+    assert chunk.told_by_labels() == {}
+
+
+@pytest.mark.parametrize(
+    ("labels", "score", "held"),
+    [
+        (["iot"], None, True),
+        (["IOT", "ssl"], 75, True),
+        ([], None, True),
+        (["iot"], 50, False),
+        (["vpn"], None, False),
+        (["iot", "vpn"], 75, False),
+    ],
+)
+def test_labels_and_score_are_held_if_none_is_missing(
+    labels: list[str], score: int | None, held: bool
+) -> None:
+    """Further labels do no harm; a score that is not given is any."""
+    assert tagging(labels, score).is_held(tagging(["IoT", "ssl"], 75)) is held
+
+
+def test_what_refers_to_something_and_outlives_it_is_found() -> None:
+    """OpenCTI deletes a relationship with its end; what is left has lost a reference."""
+    every = OBJECTS.keys()
+    assert CHUNK.referring(every, {ADDRESS}) == {TRAFFIC, SEEN}
+    assert CHUNK.referring(every, {NAME}) == {SEEN, NOTE}
+    assert CHUNK.referring(every, {SYSTEM}) == frozenset()
+    assert CHUNK.referring({SEEN}, {ADDRESS, NAME}) == {SEEN}
+    assert CHUNK.referring(every, set()) == frozenset()
