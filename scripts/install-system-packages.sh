@@ -2,7 +2,7 @@
 # Installs, from Debian's packages, what the tests need beyond Python:
 #   rabbitmq-server   the integration tests start it as a node of their own
 #   libmagic1         pycti reads file types with it
-#   chromium, chromium-driver, fonts-dejavu-core   the preview page is tested in a real browser
+#   chromium, chromium-driver, firefox-esr, fonts-dejavu-core   the preview page is tested in both
 #   prometheus   its promtool checks the metrics and the alerts in deploy/prometheus/
 #   docker-compose   says whether the compose files are valid; it starts nothing
 #   buildah, mmdebstrap   with TEST_FULL set: the image is built and run
@@ -18,6 +18,7 @@ if [ "${1:-}" != compiler ]; then
     ls /usr/lib/*/libmagic.so.1 /lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1"
     [ -x /usr/bin/chromium ] || missing="$missing chromium"
     [ -x /usr/bin/chromedriver ] || missing="$missing chromium-driver"
+    [ -x /usr/bin/firefox-esr ] || missing="$missing firefox-esr"
     command -v promtool >/dev/null || missing="$missing prometheus"
     command -v docker-compose >/dev/null || missing="$missing docker-compose"
     if [ -n "${TEST_FULL:-}" ]; then

@@ -6,16 +6,16 @@ sizes of a desk, a tablet and a phone, in both colour schemes. It needs Debian's
 
 from __future__ import annotations
 
-import base64
 import sys
 import tempfile
+import time
 from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.preview.browser import Page, chromium  # noqa: E402
+from tests.preview.browser import Page, open_browser  # noqa: E402
 
 from shadowserver_connector.mapping.options import Options  # noqa: E402 - after the path
 from shadowserver_connector.preview.page import write_page  # noqa: E402
@@ -26,7 +26,7 @@ DAYS = (date(2024, 1, 30), date(2024, 1, 31))
 TYPES = ("scan_ssl", "scan_rdp", "compromised_account", "event4_sinkhole_http", "scan_exchange")
 ROWS = 60
 SIZES = {"desk": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
-QUALITY = 70
+QUALITY = 0.7
 VIEWS = {
     "overview": ("tab=overview", "#charts figure"),
     "hosts": ("tab=hosts&host=HOST", "#host .facts"),
@@ -58,20 +58,17 @@ def take(page: Page, view: str, size: str, scheme: str, places: dict[str, str]) 
     state, shown = VIEWS[view]
     for name, value in places.items():
         state = state.replace(name, value)
-    page.driver.execute_script("location.hash = arguments[0]", f"#{state}")
+    page.run("location.hash = arguments[0]", f"#{state}")
     page.wait(f"document.querySelector('{shown}') !== null")
-    page.driver.execute_async_script("setTimeout(arguments[0], 300)")
-    taken = page.driver.execute_cdp_cmd(
-        "Page.captureScreenshot", {"format": "webp", "quality": QUALITY}
-    )
-    return base64.b64decode(taken["data"])
+    time.sleep(0.3)
+    return page.picture(QUALITY)
 
 
 def main() -> None:
     """Write all pictures."""
     target = ROOT / "docs" / "preview"
     target.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, chromium(Path(folder) / "profile") as page:
+    with tempfile.TemporaryDirectory() as folder, open_browser("chromium", Path(folder)) as page:
         page.open(write(Path(folder)), "#tab=hosts")
         places = {"HOST": page.texts("#hosts .row .of-subject")[0]}
         page.click("#hosts .row")

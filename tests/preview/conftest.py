@@ -11,7 +11,7 @@ import pytest
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
-from tests.preview.browser import Page, chromium
+from tests.preview.browser import Page, open_browser
 
 DAY = date(2024, 1, 31)
 
@@ -51,8 +51,26 @@ def make_job(tmp_path: Path) -> MakeJob:
     return make
 
 
+both_browsers = pytest.mark.parametrize("browser", ["chromium", "firefox"], indirect=True)
+"""For tests of what a person does with the page; without it they run in Chromium."""
+
+
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """One browser for all tests of the page."""
-    with chromium(tmp_path_factory.mktemp("profile")) as page:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One Chromium for all tests of the page."""
+    with open_browser("chromium", tmp_path_factory.mktemp("chromium")) as page:
         yield page
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """One Firefox for all tests of the page."""
+    with open_browser("firefox", tmp_path_factory.mktemp("firefox")) as page:
+        yield page
+
+
+@pytest.fixture
+def browser(request: pytest.FixtureRequest) -> Page:
+    """The browser that the test runs in."""
+    page: Page = request.getfixturevalue(getattr(request, "param", "chromium"))
+    return page

@@ -10,7 +10,7 @@ import pytest
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.preview.page import write_page
 from tests.preview.browser import Page
-from tests.preview.conftest import write_job
+from tests.preview.conftest import both_browsers, write_job
 
 pytestmark = pytest.mark.integration
 
@@ -66,10 +66,11 @@ def test_axe_finds_nothing(browser: Page, path: Path, width: int, scheme: str) -
 
 def _go(page: Page, name: str, host: str) -> None:
     state, shown = VIEWS[name]
-    page.driver.execute_script(f"location.hash = '#{state.replace('HOST', host)}'")
+    page.run(f"location.hash = '#{state.replace('HOST', host)}'")
     page.wait(f"document.querySelector('{shown}') !== null")
 
 
+@both_browsers
 @pytest.mark.parametrize("width", [768, 390, 320])
 def test_nothing_runs_out_of_a_small_window(browser: Page, path: Path, width: int) -> None:
     """No view is wider than the window."""
@@ -85,6 +86,7 @@ def test_nothing_runs_out_of_a_small_window(browser: Page, path: Path, width: in
     assert wider == {}
 
 
+@both_browsers
 def test_a_phone_shows_what_matters(browser: Page, path: Path) -> None:
     """Rows say severity, subject and type without scrolling aside; the overview is short."""
     browser.look(390, 844)
@@ -92,7 +94,7 @@ def test_a_phone_shows_what_matters(browser: Page, path: Path) -> None:
     for cell in (".of-severity", ".of-subject", ".of-type"):
         inside = f"document.querySelector('#findings .row {cell}').getBoundingClientRect().right"
         assert browser.evaluate(f"{inside} <= innerWidth")
-    browser.driver.execute_script("location.hash = '#tab=overview'")
+    browser.run("location.hash = '#tab=overview'")
     browser.wait("document.querySelector('#charts figure') !== null")
     assert browser.evaluate("document.documentElement.scrollHeight") < 7_000
 
@@ -116,8 +118,8 @@ def test_a_page_without_rows_says_so(browser: Page, tmp_path: Path) -> None:
     write_page([job], tmp_path / "page.html", Options(min_severity="critical"))
     browser.look()
     browser.open(tmp_path / "page.html")
-    assert "1 row below the severity" in browser.one("#notice").text
-    assert "no rows, or the settings leave all of them out" in browser.one("#worst-hosts").text
+    assert "1 row below the severity" in browser.text("#notice")
+    assert "no rows, or the settings leave all of them out" in browser.text("#worst-hosts")
     for tab in ("hosts", "findings", "graph"):
         browser.click(f"#tab-{tab}")
     assert browser.complaints() == []

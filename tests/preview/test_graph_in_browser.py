@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from selenium.webdriver.common.keys import Keys
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.preview.page import write_page
-from tests.preview.browser import Page
-from tests.preview.conftest import write_job
+from tests.preview.browser import ARROW_DOWN, ENTER, Page
+from tests.preview.conftest import both_browsers, write_job
 
 pytestmark = pytest.mark.integration
 
@@ -48,11 +47,12 @@ def graph(browser: Page, path: Path) -> Page:
 def find(page: Page, text: str) -> dict[str, str]:
     """Look an object up and return its properties."""
     page.type("#jump", text)
-    page.press(Keys.ENTER)
+    page.press(ENTER)
     page.wait("location.hash.includes('object=')")
     return page.facts("#object")
 
 
+@both_browsers
 def test_a_click_on_a_node_shows_its_properties(graph: Page) -> None:
     """The graph starts at the report; a node clicked shows its properties and its neighbours."""
     assert graph.facts("#object")["type"] == "report"
@@ -69,9 +69,7 @@ def test_relationships_are_named_and_lead_to_themselves(graph: Page) -> None:
     """The lines say what they mean; a name leads to the relationship's own properties."""
     find(graph, "192.0.2.10")
     assert {"belongs-to", "resolves-to", "located-at"} <= set(graph.texts("#graph .kinds text"))
-    graph.driver.execute_script(
-        "document.querySelector('#graph .via').dispatchEvent(new Event('click'))"
-    )
+    graph.run("document.querySelector('#graph .via').dispatchEvent(new Event('click'))")
     graph.wait("document.querySelector('#object .kind').textContent === 'relationship'")
     facts = graph.facts("#object")
     assert "192.0.2.10" in facts["source_ref"] + facts["target_ref"]
@@ -91,15 +89,15 @@ def test_names_are_not_clipped(graph: Page) -> None:
         graph.look(width)
         find(graph, "192.0.2.10")
         graph.click("#expand")
-        assert len(graph.all("#graph .node")) > 8
+        assert graph.count("#graph .node") > 8
         assert graph.evaluate(outside) == []
 
 
 def test_what_is_expanded_is_laid_out(graph: Page) -> None:
     """New nodes have places of their own: no two nodes lie on each other."""
     find(graph, "192.0.2.10")
-    before = len(graph.all("#graph .node"))
-    graph.driver.execute_script("document.getElementById('expand').click()")
+    before = graph.count("#graph .node")
+    graph.run("document.getElementById('expand').click()")
     places = graph.evaluate(
         "[...document.querySelectorAll('#graph .node')].map((node) => "
         "node.getAttribute('transform').match(/[-\\d.]+/g).map(Number))"
@@ -113,15 +111,16 @@ def test_what_is_expanded_is_laid_out(graph: Page) -> None:
     assert apart > 12
 
 
+@both_browsers
 def test_the_graph_works_by_keyboard(graph: Page) -> None:
     """Nodes have the focus one by one and open; the search has a list to walk through."""
     graph.type("#jump", "b.example")
-    graph.press(Keys.ARROW_DOWN, Keys.ENTER)
+    graph.press(ARROW_DOWN, ENTER)
     graph.wait("location.hash.includes('object=')")
     assert graph.facts("#object")["value"] == "b.example.com"
-    graph.driver.execute_script("document.querySelector('#graph .node:not(.chosen)').focus()")
+    graph.run("document.querySelector('#graph .node:not(.chosen)').focus()")
     node = graph.evaluate("document.activeElement.dataset.id")
-    graph.press(Keys.ENTER)
+    graph.press(ENTER)
     graph.wait(f"document.querySelector('#object').textContent.includes('{node}')")
 
 
@@ -133,7 +132,7 @@ def test_objects_by_type_explain_the_shapes(graph: Page) -> None:
     assert graph.evaluate(
         f"{below} >= document.getElementById('graph').getBoundingClientRect().bottom"
     )
-    graph.driver.execute_script(
+    graph.run(
         "[...document.querySelectorAll('#types button')]"
         ".find((one) => one.textContent.startsWith('ipv4-addr')).click()"
     )
@@ -142,5 +141,5 @@ def test_objects_by_type_explain_the_shapes(graph: Page) -> None:
 
 def test_a_report_reads_as_in_opencti(graph: Page) -> None:
     """Its description is rendered: paragraphs and emphasis, no markdown marks."""
-    assert graph.all("#object .markdown p")
-    assert "**" not in graph.one("#object .markdown").text
+    assert graph.count("#object .markdown p")
+    assert "**" not in graph.text("#object .markdown")

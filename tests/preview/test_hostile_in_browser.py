@@ -6,13 +6,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from selenium.webdriver.common.keys import Keys
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.preview.page import write_page
 from tests.hostile.corpus import CELLS
-from tests.preview.browser import Page
-from tests.preview.conftest import write_job
+from tests.preview.browser import ENTER, Page
+from tests.preview.conftest import both_browsers, write_job
 
 pytestmark = pytest.mark.integration
 
@@ -50,16 +49,17 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
+@both_browsers
 def test_hostile_cells_stay_text(browser: Page, path: Path) -> None:
     """Markup in cells is shown as it is in every view; it makes no element and runs nothing."""
     page = browser
     page.look()
     page.open(path)
-    page.driver.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
+    page.run("document.querySelectorAll('details').forEach((d) => d.open = true)")
     _nothing_was_made(page)
     page.click("#tab-findings")
     page.click("#facets-toggle")
-    page.driver.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
+    page.run("document.querySelectorAll('details').forEach((d) => d.open = true)")
     page.type("#search", "window.broken")
     page.wait("document.getElementById('matches').textContent.includes(' of ')")
     assert any("<script>" in text for text in page.texts("#findings .row .of-subject"))
@@ -68,9 +68,9 @@ def test_hostile_cells_stay_text(browser: Page, path: Path) -> None:
     page.wait("document.querySelector('#finding .facts') !== null")
     assert any(MARKUP[:60] in text for text in page.texts("#finding dd"))
     _nothing_was_made(page)
-    page.driver.execute_script("location.hash = '#tab=hosts&host=192.0.2.1'")
+    page.run("location.hash = '#tab=hosts&host=192.0.2.1'")
     page.wait("document.querySelector('#host .facts') !== null")
-    page.driver.execute_script("document.querySelectorAll('details').forEach((d) => d.open = true)")
+    page.run("document.querySelectorAll('details').forEach((d) => d.open = true)")
     page.wait("document.querySelector('#host .notes article') !== null")
     assert any("<" in text for text in page.texts("#host .notes article"))
     _nothing_was_made(page)
@@ -78,13 +78,13 @@ def test_hostile_cells_stay_text(browser: Page, path: Path) -> None:
     page.wait("document.querySelector('#object .facts') !== null")
     page.type("#jump", "script onload")
     assert any(MARKUP[:25] in text for text in page.texts("#hits li"))
-    page.press(Keys.ENTER)
+    page.press(ENTER)
     page.wait("location.hash.includes('object=')")
     for _ in range(3):
         page.click("#expand")
     assert any("<script>" in text for text in page.texts("#graph text, #object dd"))
     _nothing_was_made(page)
-    assert {url.partition("#")[0] for url in page.requests()} == {path.as_uri()}
+    assert {url.partition("#")[0] for url in page.requests()} <= {path.as_uri()}
     assert page.complaints() == []
 
 
@@ -94,7 +94,8 @@ def _nothing_was_made(page: Page) -> None:
         "img, iframe, object, embed, b, link, [onerror], [onload],"
         "a:not([href^='https://www.shadowserver.org/'])"
     )
-    assert [found.get_attribute("outerHTML") for found in page.all(elements)] == []
+    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.outerHTML)"
+    assert page.run(script, elements) == []
     assert page.evaluate("document.scripts.length") == 6
 
 
@@ -121,7 +122,7 @@ def test_markdown_is_rendered_safely(
     code = "\n".join(
         (script / name).read_text(encoding="utf-8") for name in ("elements.js", "markdown.js")
     )
-    made = browser.driver.execute_script(
+    made = browser.run(
         f"{code}; const made = markdown(arguments[0]);"
         "return [made.textContent, made.querySelectorAll('a, script, b, img').length];",
         source,

@@ -21,10 +21,10 @@ def test_ten_thousand_findings_are_usable(browser: Page, tmp_path: Path) -> None
     page = browser
     page.look()
     page.open(written.page, "#tab=findings")
-    assert page.one("#matches").text == "10,000 findings"
-    assert page.one("#findings").get_attribute("aria-rowcount") == "10001"
-    assert len(page.all("#findings .row")) < 80
-    page.driver.execute_script("document.getElementById('table-scroll').scrollTop = 1e9")
+    assert page.text("#matches") == "10,000 findings"
+    assert page.evaluate("document.getElementById('findings').ariaRowCount") == "10001"
+    assert page.count("#findings .row") < 80
+    page.run("document.getElementById('table-scroll').scrollTop = 1e9")
     page.wait("document.querySelector('#findings .row[data-index=\"9999\"]') !== null")
     page.click("[data-sort=subject]")
     address = page.texts("#findings .row .of-subject")[0]
@@ -33,12 +33,12 @@ def test_ten_thousand_findings_are_usable(browser: Page, tmp_path: Path) -> None
     assert address in page.texts("#findings .row .of-subject")
     page.click("#findings .row")
     page.wait("document.querySelector('#finding .to-graph') !== null")
-    subject = page.one("#finding h2").text
+    subject = page.text("#finding h2")
     page.click("#finding .to-graph")
     page.wait("document.querySelector('#object .facts') !== null")
     assert page.facts("#object")["value"] == subject
-    page.driver.execute_script("location.hash = '#tab=graph'")
+    page.run("location.hash = '#tab=graph'")
     page.wait("document.querySelector('#object .kind').textContent === 'report'")
     for _ in range(3):
         page.click("#expand")
-    assert 60 < len(page.all("#graph .node")) <= 260
+    assert 60 < page.count("#graph .node") <= 260

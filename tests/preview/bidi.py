@@ -1,0 +1,170 @@
+"""WebDriver BiDi, the standard by which Chromium and Firefox are driven alike.
+
+Chromium speaks it through Debian's chromedriver, Firefox by itself. Nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+PATIENCE = 60
+"""Seconds that a browser may take for one thing; only what hangs takes longer."""
+
+_CHROMIUM_ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+# Firefox asks nobody for anything, and shows the page in light colours wherever it runs.
+_FIREFOX_PREFERENCES = {
+    "app.normandy.enabled": False,
+    "app.update.disabledForTesting": True,
+    "browser.safebrowsing.update.enabled": False,
+    "browser.startup.page": 0,
+    "browser.aboutwelcome.enabled": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "extensions.systemAddon.update.enabled": False,
+    "layout.css.prefers-color-scheme.content-override": 1,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "nimbus.rollouts.enabled": False,
+    "services.settings.server": "data:,#remote-settings-dummy/v1",
+    "toolkit.telemetry.server": "data:,",
+}
+
+
+class BrowserError(Exception):
+    """The browser refused a command."""
+
+
+class Session:
+    """A browser that takes commands, and says what happens in it."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._number = 0
+        self._events: list[dict[str, Any]] = []
+
+    def command(self, method: str, /, **parameters: Any) -> dict[str, Any]:
+        """Send a command and return its result. Raises BrowserError, and TimeoutError."""
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters}
+        self._socket.send(json.dumps(message))
+        while True:
+            answer = json.loads(self._socket.recv(timeout=PATIENCE))
+            if answer.get("id") == self._number:
+                if "result" not in answer:
+                    raise BrowserError(f"{method}: {answer['error']}: {answer['message']}")
+                result: dict[str, Any] = answer["result"]
+                return result
+            self._events.append(answer)
+
+    def events(self, method: str) -> list[dict[str, Any]]:
+        """Return the events of a kind since the last call."""
+        # What happened before this command is told before its answer.
+        self.command("session.status")
+        found = [event["params"] for event in self._events if event["method"] == method]
+        self._events = [event for event in self._events if event["method"] != method]
+        return found
+
+
+@contextmanager
+def chromium(profile: Path) -> Iterator[Session]:
+    """Start Chromium with a profile of its own; it ends with the block."""
+    options = {
+        "binary": _program("chromium"),
+        "args": [*_CHROMIUM_ARGUMENTS, f"--user-data-dir={profile}"],
+    }
+    with _started([_program("chromedriver", "chromium-driver"), "--port=0"], profile) as said:
+        port = said(r"started successfully on port (\d+)")
+        wanted = {"webSocketUrl": True, "goog:chromeOptions": options}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/session",
+            json.dumps({"capabilities": {"alwaysMatch": wanted}}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            address = json.load(answer)["value"]["capabilities"]["webSocketUrl"]
+        with _session(address) as session:
+            yield session
+
+
+@contextmanager
+def firefox(profile: Path) -> Iterator[Session]:
+    """Start Firefox with a profile of its own; it ends with the block."""
+    lines = [
+        f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
+        for name, value in _FIREFOX_PREFERENCES.items()
+    ]
+    (profile / "user.js").write_text("".join(lines), encoding="utf-8")
+    arguments = ["--headless", "--remote-debugging-port=0", "--profile", str(profile)]
+    with _started([_program("firefox-esr"), *arguments], profile) as said:
+        address = said(r"BiDi listening on (ws://\S+)")
+        with _session(f"{address}/session") as session:
+            yield session
+
+
+def _program(name: str, package: str = "") -> str:
+    path = shutil.which(name)
+    assert path, f"install Debian's {package or name}"
+    return path
+
+
+@contextmanager
+def _started(command: Sequence[str], folder: Path) -> Iterator[Any]:
+    """Start a process; the block gets what returns the first group of what it says."""
+    log = folder / "browser.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+
+    def said(pattern: str) -> str:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            text = log.read_text(encoding="utf-8", errors="replace")
+            if found := re.search(pattern, text):
+                return found[1]
+            assert process.poll() is None, f"{command[0]} ended: {text}"
+            time.sleep(0.02)
+        raise TimeoutError(f"{command[0]} did not start: {text}")
+
+    try:
+        yield said
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _session(address: str) -> Iterator[Session]:
+    # A busy browser may be late to answer a ping.
+    with connect(
+        address, max_size=None, ping_interval=None, proxy=None, compression=None
+    ) as socket:
+        session = Session(socket)
+        if address.endswith("/session"):
+            session.command("session.new", capabilities={"alwaysMatch": {}})
+        try:
+            yield session
+        finally:
+            session.command("browser.close")
