@@ -37,6 +37,7 @@ _FIREFOX_PREFERENCES = {
     "app.normandy.enabled": False,
     "app.update.disabledForTesting": True,
     "browser.safebrowsing.update.enabled": False,
+    "browser.download.alwaysOpenPanel": False,
     "browser.startup.page": 0,
     "browser.aboutwelcome.enabled": False,
     "datareporting.policy.dataSubmissionEnabled": False,
@@ -95,15 +96,14 @@ def chromium(profile: Path) -> Iterator[Session]:
     with _started([_program("chromedriver", "chromium-driver"), "--port=0"], profile) as said:
         port = said(r"started successfully on port (\d+)")
         wanted = {"webSocketUrl": True, "goog:chromeOptions": options}
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/session",
-            json.dumps({"capabilities": {"alwaysMatch": wanted}}).encode(),
-            {"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-            address = json.load(answer)["value"]["capabilities"]["webSocketUrl"]
-        with _session(address) as session:
-            yield session
+        sessions = f"http://127.0.0.1:{port}/session"
+        made = _asked("POST", sessions, {"capabilities": {"alwaysMatch": wanted}})
+        try:
+            with _connected(made["capabilities"]["webSocketUrl"]) as session:
+                yield session
+        finally:
+            # Returns when the browser has ended, and writes to its profile no more.
+            _asked("DELETE", f"{sessions}/{made['sessionId']}")
 
 
 @contextmanager
@@ -117,8 +117,12 @@ def firefox(profile: Path) -> Iterator[Session]:
     arguments = ["--headless", "--remote-debugging-port=0", "--profile", str(profile)]
     with _started([_program("firefox-esr"), *arguments], profile) as said:
         address = said(r"BiDi listening on (ws://\S+)")
-        with _session(f"{address}/session") as session:
-            yield session
+        with _connected(f"{address}/session") as session:
+            session.command("session.new", capabilities={"alwaysMatch": {}})
+            try:
+                yield session
+            finally:
+                session.command("browser.close")
 
 
 def _program(name: str, package: str = "") -> str:
@@ -156,15 +160,18 @@ def _started(command: Sequence[str], folder: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _session(address: str) -> Iterator[Session]:
+def _connected(address: str) -> Iterator[Session]:
     # A busy browser may be late to answer a ping.
     with connect(
         address, max_size=None, ping_interval=None, proxy=None, compression=None
     ) as socket:
-        session = Session(socket)
-        if address.endswith("/session"):
-            session.command("session.new", capabilities={"alwaysMatch": {}})
-        try:
-            yield session
-        finally:
-            session.command("browser.close")
+        yield Session(socket)
+
+
+def _asked(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+    """Return what chromedriver answers to a command of its own."""
+    data = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, data, headers, method=method)
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return json.load(answer)["value"]

@@ -99,6 +99,32 @@ def test_a_phone_shows_what_matters(browser: Page, path: Path) -> None:
     assert browser.evaluate("document.documentElement.scrollHeight") < 7_000
 
 
+@both_browsers
+@pytest.mark.parametrize("width", [390, 320])
+def test_a_phone_cuts_no_line_of_a_host(browser: Page, tmp_path: Path, width: int) -> None:
+    """The longest that a row of the hosts has to say stands within it."""
+    header = ("timestamp", "ip", "hostname")
+    gone = [("2024-01-30 10:20:00", "192.0.2.1", "a-long-name-of-a-host.example.com")]
+    there = [("2024-01-31 10:20:00", "192.0.2.2", "")]
+    jobs = [
+        write_job(tmp_path, name, rows, header, day=date(2024, 1, day))
+        for name in ("scan_exchange", "scan_ssl")
+        for day, rows in ((30, gone), (31, there))
+    ]
+    write_page(jobs, tmp_path / "page.html", Options())
+    browser.look(width, 844)
+    browser.open(tmp_path / "page.html", "#tab=hosts")
+    assert browser.texts("#hosts .row .of-last") == ["2024-01-31", "2024-01-30, not since"]
+    outside = """[...document.querySelectorAll('#hosts .row')].flatMap((row) => {
+      const room = row.getBoundingClientRect();
+      return [...row.children].filter((cell) => {
+        const box = cell.getBoundingClientRect();
+        return box.height && (box.top < room.top - 1 || box.bottom > room.bottom + 1);
+      }).map((cell) => cell.textContent);
+    })"""
+    assert browser.evaluate(outside) == []
+
+
 def test_one_row_has_a_sensible_axis(browser: Page, tmp_path: Path) -> None:
     """A single finding is shown within its day, not as one bar as wide as the page."""
     job = write_job(

@@ -20,6 +20,7 @@ ROWS = [
         "03:00:00,low,192.0.2.9,8080,c.example.com,http,64496,AT,",
         "01:00:00,critical,192.0.2.10,443,a.example.com,ssl;cve-2024-3400,64497,CH,",
         "02:00:00,medium,198.51.100.1,21,b.example.com,ftp,64497,CH,",
+        "02:10:00,low,2001:DB8::1,22,,ssh,64497,CH,",
     )
 ]
 
@@ -143,3 +144,13 @@ def test_a_report_reads_as_in_opencti(graph: Page) -> None:
     """Its description is rendered: paragraphs and emphasis, no markdown marks."""
     assert graph.count("#object .markdown p")
     assert "**" not in graph.text("#object .markdown")
+
+
+@both_browsers
+@pytest.mark.parametrize("address", ["192.0.2.10", "2001:DB8::1"])
+def test_an_address_leads_to_its_host(graph: Page, address: str) -> None:
+    """From a node to all that is known of its host, however the report writes the address."""
+    find(graph, address.lower())
+    graph.click("#object .actions button")
+    graph.wait("document.querySelector('#host .facts') !== null")
+    assert graph.text("#host h2") == address

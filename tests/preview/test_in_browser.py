@@ -296,7 +296,7 @@ def test_what_is_shown_is_saved(show: Show, tmp_path: Path) -> None:
     page.click("#save-json")
     page.click("#save-csv")
     for name in ("findings.json", "findings.csv"):
-        _wait_for(page, tmp_path / f"shadowserver-{name}")
+        _wait_for(tmp_path / f"shadowserver-{name}")
     records = json.loads((tmp_path / "shadowserver-findings.json").read_text(encoding="utf-8"))
     assert [record["email"] for record in records] == [line[1] for line in ACCOUNTS]
     assert records[0]["report_type"] == "compromised_account"
@@ -305,7 +305,7 @@ def test_what_is_shown_is_saved(show: Show, tmp_path: Path) -> None:
     assert [line["email"] for line in lines] == ["'=cmd@example.org", "user@example.net"]
 
 
-def _wait_for(page: Page, file: Path) -> None:
+def _wait_for(file: Path) -> None:
     for _ in range(200):
         if file.exists() and file.stat().st_size:
             return
@@ -342,11 +342,11 @@ def test_days_are_compared(show: Show) -> None:
         )
     }
     assert numbers == {
-        "of the first day": ["3", "2"],
-        "new": ["0", "2"],
-        "changed": ["0", "1"],
-        "still there": ["0", "1"],
-        "no longer reported": ["", "1"],
+        "of the first day": ["3", "2", "5 hosts"],
+        "new": ["0", "2", "1 host"],
+        "changed": ["0", "1", "1 host"],
+        "still there": ["0", "1", "1 host"],
+        "no longer reported": ["", "1", "1 host"],
     }
     page = show("tab=findings&status=gone")
     assert subjects(page) == ["203.0.113.5"]
@@ -392,10 +392,57 @@ def test_hosts_are_listed_the_worst_first(show: Show, tmp_path: Path) -> None:
     assert page.texts("#hosts .row .of-last")[3] == "2024-01-30, not since"
     page.save_to(tmp_path)
     page.click("#save-json")
-    _wait_for(page, tmp_path / "shadowserver-hosts.json")
+    _wait_for(tmp_path / "shadowserver-hosts.json")
     saved = json.loads((tmp_path / "shadowserver-hosts.json").read_text(encoding="utf-8"))
     assert [host["host"] for host in saved] == lines
     assert saved[3]["still_reported"] == "no"
+
+
+def test_hosts_are_sorted_by_their_headings(show: Show, tmp_path: Path) -> None:
+    """As the findings are: by mouse and keyboard, either way; the address and the file keep it."""
+    page = show("tab=hosts&type=scan_ssl")
+    worst_first = hosts(page)
+    assert page.text("#hosts th[aria-sort=descending]").startswith("Worst")
+    page.click("#hosts [data-sort=subject]")
+    assert hosts(page) == ["192.0.2.9", "192.0.2.10", "198.51.100.1", "203.0.113.5"]
+    assert page.text("#hosts th[aria-sort=ascending]").startswith("Host")
+    assert page.hash()["order"] == ["subject"]
+    page.press(ENTER)
+    page.wait("location.hash.includes('order=-subject')")
+    assert hosts(page) == ["203.0.113.5", "198.51.100.1", "192.0.2.10", "192.0.2.9"]
+    page.save_to(tmp_path)
+    page.click("#save-json")
+    _wait_for(tmp_path / "shadowserver-hosts.json")
+    saved = json.loads((tmp_path / "shadowserver-hosts.json").read_text(encoding="utf-8"))
+    assert [host["host"] for host in saved] == hosts(page)
+    page.reload()
+    page.wait("document.querySelector('#hosts .row') !== null")
+    assert hosts(page)[0] == "203.0.113.5"
+    page.click("#hosts [data-sort=name]")
+    names = page.texts("#hosts .row .of-name")
+    assert names == ["a.example.com", "c.example.com", "", ""]
+    page.click("#hosts [data-sort=name]")
+    assert page.texts("#hosts .row .of-name") == ["c.example.com", "a.example.com", "", ""]
+    for column, first in (("findings", "192.0.2.10"), ("last", "192.0.2.9")):
+        page.click(f"#hosts [data-sort={column}]")
+        assert page.text("#hosts th[aria-sort=descending] button").startswith(
+            {"findings": "Findings", "last": "Last seen"}[column]
+        )
+        assert hosts(page)[0] == first
+    page.click("#hosts [data-sort=first]")
+    assert page.texts("#hosts .row .of-first") == [*["2024-01-30"] * 3, "2024-01-31"]
+    page.click("#hosts [data-sort=severity]")
+    assert hosts(page) == worst_first
+    page.click("#hosts [data-sort=severity]")
+    assert hosts(page) == worst_first[::-1]
+    # The findings have an order of their own.
+    page.click("#tab-findings")
+    assert page.text("#findings th[aria-sort=descending]").startswith("Severity")
+
+
+def hosts(page: Page) -> list[str]:
+    """Return the hosts in the table."""
+    return page.texts("#hosts .row .of-subject")
 
 
 def test_the_host_of_every_finding_is_one_click_away(show: Show) -> None:
@@ -408,3 +455,78 @@ def test_the_host_of_every_finding_is_one_click_away(show: Show) -> None:
     assert page.text("#host h2") == "=cmd@example.org"
     page.back()
     page.wait("document.getElementById('findings-view').hidden === false")
+
+
+FACETS = ("severity", "type", "asn", "country", "tag", "cve", "malware", "port")
+
+
+@pytest.mark.parametrize("chart", FACETS)
+def test_a_bar_leads_to_its_hosts(show: Show, chart: str) -> None:
+    """Each bar says how many hosts it has, and leads to them; a host there opens its view."""
+    page = show()
+    way = f"figure[data-chart={chart}] li:first-child .to-hosts"
+    number = int(page.text(way).split()[0])
+    page.click(way)
+    page.wait("!document.getElementById('hosts-view').hidden")
+    assert set(page.hash()) == {"tab", chart}
+    assert len(hosts(page)) == number > 0
+    page.click("#hosts .row")
+    page.wait("document.querySelector('#host .facts') !== null")
+
+
+def test_every_chart_is_one_that_leads_to_hosts(show: Show) -> None:
+    """No chart of the overview is without a way to hosts, nor is a report."""
+    page = show()
+    charts = page.evaluate("[...document.querySelectorAll('figure')].map((f) => f.dataset.chart)")
+    assert set(charts) == {"status", "time", *FACETS}
+    assert page.evaluate(
+        "[...document.querySelectorAll('figure, .report')]"
+        ".every((one) => one.querySelector('.to-hosts'))"
+    )
+
+
+def test_a_span_of_time_leads_to_its_hosts(show: Show) -> None:
+    """What was chosen on the time chart is what the hosts are of."""
+    hour = 1706662800  # 2024-01-31 01:00
+    page = show(f"tab=overview&time={hour}~{hour + 3600}")
+    page.click("figure[data-chart=time] .to-hosts")
+    page.wait("!document.getElementById('hosts-view').hidden")
+    assert hosts(page) == ["192.0.2.10"]
+
+
+def test_a_days_verdict_leads_to_its_hosts(show: Show) -> None:
+    """From what is no longer reported to whose it was."""
+    page = show()
+    page.click("figure[data-chart=status] tbody tr:nth-child(2) .to-hosts")
+    page.wait("!document.getElementById('hosts-view').hidden")
+    assert page.hash()["status"] == ["gone"]
+    assert hosts(page) == ["203.0.113.5"]
+
+
+def test_a_report_leads_to_its_hosts(show: Show) -> None:
+    """From the list of reports to the hosts of one type."""
+    page = show()
+    page.click(".report:last-child summary")
+    page.click(".report:last-child .to-hosts")
+    page.wait("!document.getElementById('hosts-view').hidden")
+    assert page.hash()["type"] == ["compromised_account"]
+    assert sorted(hosts(page)) == ["=cmd@example.org", "user@example.net"]
+
+
+def test_every_row_leads_to_its_host(show: Show) -> None:
+    """From each row of the table, whatever it is about."""
+    page = show("tab=findings&sort=subject")
+    shown = subjects(page)
+    assert len(shown) == 9
+    for at, subject in enumerate(shown):
+        page.click(SHOWN, at)
+        page.wait(f"document.getElementById('finding').dataset.row !== '' && {_heading(subject)}")
+        page.click("#finding .actions button")
+        page.wait("document.querySelector('#host .facts') !== null")
+        assert page.text("#host h2") == subject
+        page.back()
+        page.wait("!document.getElementById('findings-view').hidden")
+
+
+def _heading(subject: str) -> str:
+    return f"document.querySelector('#finding h2').textContent === '{subject}'"

@@ -11,12 +11,15 @@ function figure(name, title, ...children) {
   return element("figure", { "data-chart": name }, element("figcaption", {}, title), ...children);
 }
 
-// A facet's largest keys; a bar filters by its key and shows the findings.
+// A facet's largest keys; a bar filters by its key and shows the findings, or their hosts.
 function barChart(facet) {
   const filters = new Map([...view.filters].filter(([name]) => name !== facet.name));
-  const counts = countKeys(facet, filters.size === view.filters.size ? foundRows() : matching(asked(), facet.name));
+  const rows = filters.size === view.filters.size ? foundRows() : matching(asked(), facet.name);
+  const counts = countKeys(facet, rows);
   const largest = Math.max(1, ...counts.map(([, number]) => number));
-  const bars = counts.slice(0, BARS).map(([key, number]) => {
+  const shown = counts.slice(0, BARS);
+  const hosts = hostNumbers(facet, shown.map(([key]) => key), rows);
+  const bars = shown.map(([key, number], place) => {
     const bar = element("span", { class: `bar ${facet.name === "severity" ? key : ""}`, style: { width: `${(100 * number) / largest}%` } });
     const chosen = view.filters.get(facet.name)?.has(key) ?? false;
     return element(
@@ -29,6 +32,7 @@ function barChart(facet) {
         element("span", { class: "bar-number" }, count(number)),
         element("span", { class: "track" }, bar),
       ),
+      toHosts(hosts[place], facet.name, key),
     );
   });
   const more = counts.length > BARS ? element("p", { class: "faint" }, `and ${count(counts.length - BARS)} more, in the filters`) : "";
@@ -105,7 +109,11 @@ function spanFields(bins) {
   const from = bins[view.time ? binOf(bins, view.time[0]) : 0].from;
   const to = bins[view.time ? binOf(bins, view.time[1] - 1) : bins.length - 1].to;
   const clear = view.time ? [button("All times", () => go({ time: null }))] : [];
-  return [element("div", { class: "span" }, field("From", "from", from), field("To", "to", to), ...clear)];
+  const ways = [
+    button(plural(foundRows().length, "finding"), () => go({ tab: "findings", row: null })),
+    button(plural(shownHosts().length, "host"), () => go({ tab: "hosts", host: null }), { class: "to-hosts" }),
+  ];
+  return [element("div", { class: "span" }, field("From", "from", from), field("To", "to", to), ...clear, ...ways)];
 }
 
 function chooseSpan(event) {
@@ -213,15 +221,17 @@ function dayChart() {
     if (text("gone", row)) add(row, "gone", text("gone", row));
   }
   const used = series.filter(({ values }) => values.some(Boolean));
-  const numbers = used.map(({ name, values }) =>
+  const hosts = hostNumbers(store.facets.get("status"), used.map(({ name }) => name), foundRows());
+  const numbers = used.map(({ name, values }, place) =>
     element(
       "tr",
       {},
       element("th", { scope: "row" }, element("span", { class: `key ${name}` }), button(VERDICTS[name], () => go({ tab: "findings", filters: only("status", name), row: null }), { class: "plain-button" })),
       ...Array.from(values, (value, at) => element("td", { class: "number" }, name === "gone" && at === 0 ? "" : count(value))),
+      element("td", {}, toHosts(hosts[place], "status", name)),
     ),
   );
-  const head = element("tr", {}, element("th", { scope: "col" }, "Findings"), ...days.map((day) => element("th", { scope: "col", class: "number" }, day)));
+  const head = element("tr", {}, element("th", { scope: "col" }, "Findings"), ...days.map((day) => element("th", { scope: "col", class: "number" }, day)), element("th", { scope: "col" }, "Hosts"));
   const table = element("table", { class: "plain" }, element("thead", {}, head), element("tbody", {}, ...numbers));
   const made = figure("status", "From one day to the next, by type and list", element("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Findings from day to day" }, table));
   made.classList.add("wide");

@@ -55,6 +55,7 @@ function showObject(id) {
   const properties = Object.entries(stix).map(([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, valueOf(name, value))),
   );
+  const host = hostNamed(nameOf(stix));
   const kind = element("p", { class: "kind" }, stix.type);
   kind.style.setProperty("--type", typeColour(stix.type));
   byId("object").replaceChildren(
@@ -63,7 +64,7 @@ function showObject(id) {
     element(
       "div",
       { class: "actions" },
-      isHost(nameOf(stix)) ? button("The host", () => go({ tab: "hosts", host: nameOf(stix) })) : "",
+      host ? button("The host", () => go({ tab: "hosts", host })) : "",
       copyButton(JSON.stringify(stix, null, 1), "The STIX object", "Copy STIX"),
     ),
     element("dl", { class: "facts" }, ...properties),

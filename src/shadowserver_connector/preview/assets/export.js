@@ -40,7 +40,7 @@ function download(name, type, content) {
 async function exportShown(format) {
   let records;
   if (view.tab === "hosts") {
-    records = shownHosts().map(hostRecord);
+    records = orderedHosts().map(hostRecord);
   } else {
     await readCells();
     records = [...sorted(foundRows(), view.sort)].map(findingRecord);

@@ -1,8 +1,8 @@
 // The findings: a row each, and the details of one.
 
 const FINDING_COLUMNS = [
-  { name: "time", title: "Time (UTC)", show: (row) => readableTime(store.seconds[row]) },
-  { name: "severity", title: "Severity", show: (row) => severityBadge(text("severity", row)) },
+  { name: "time", title: "Time (UTC)", downFirst: true, show: (row) => readableTime(store.seconds[row]) },
+  { name: "severity", title: "Severity", downFirst: true, show: (row) => severityBadge(text("severity", row)) },
   { name: "status", title: "From day to day", show: statusOf },
   { name: "type", title: "Type", show: (row) => reportOf(row).type },
   { name: "subject", title: "Of", show: (row) => label(text("subject", row), 200) },
@@ -30,10 +30,7 @@ function startFindings() {
     label: "Findings",
     columns: usedColumns(),
     open: (row) => go({ row }),
-    sortBy: (by) => {
-      const same = view.sort.by === by;
-      go({ sort: { by, down: same ? !view.sort.down : by === "severity" || by === "time" } });
-    },
+    sortBy: (column) => go({ sort: turned(view.sort, column) }),
     selected: (row) => row === view.row,
   });
   findingsTable.made.table.id = "findings";

@@ -1,17 +1,18 @@
 // The hosts, worst first: what was found of each, and everything that is known of one.
 
+// `key` is what a column orders by; the first has none, as \`hostsOf\` orders by it.
 const HOST_COLUMNS = [
-  { name: "severity", title: "Worst", show: (host) => severityBadge(SEVERITIES[host.worst]) },
-  { name: "subject", title: "Host", show: (host) => label(host.subject, 200) },
-  { name: "name", title: "Name", show: (host) => label(host.name, 200) },
-  { name: "network", title: "Network", show: (host) => label(networkName(host.asn), 80) },
-  { name: "findings", title: "Findings", number: true, show: (host) => count(host.findings) },
-  { name: "types", title: "Of which type", show: (host) => typesOf(host) },
-  { name: "first", title: "First seen", show: (host) => readableDay(host.first) },
-  { name: "last", title: "Last seen", show: (host) => (host.open ? readableDay(host.last) : `${readableDay(host.last)}, not since`) },
+  { name: "severity", title: "Worst", downFirst: true, show: (host) => severityBadge(SEVERITIES[host.worst]) },
+  { name: "subject", title: "Host", key: (host) => host.subject, show: (host) => label(host.subject, 200) },
+  { name: "name", title: "Name", key: (host) => host.name, show: (host) => label(host.name, 200) },
+  { name: "network", title: "Network", key: (host) => networkName(host.asn), show: (host) => label(networkName(host.asn), 80) },
+  { name: "findings", title: "Findings", number: true, downFirst: true, key: (host) => host.findings, show: (host) => count(host.findings) },
+  { name: "types", title: "Of which type", key: typesOf, show: typesOf },
+  { name: "first", title: "First seen", key: (host) => host.first, show: (host) => readableDay(host.first) },
+  { name: "last", title: "Last seen", downFirst: true, key: (host) => host.last, show: (host) => (host.open ? readableDay(host.last) : `${readableDay(host.last)}, not since`) },
 ];
 
-const hostTable = { hosts: null, key: null };
+const hostTable = { hosts: null, key: null, ordered: null, orderedKey: null };
 
 function typesOf({ types }) {
   const ranked = [...types].sort((a, b) => b[1].worst - a[1].worst || b[1].findings - a[1].findings);
@@ -69,10 +70,57 @@ function shownHosts() {
   return hostTable.hosts;
 }
 
-const subjects = once(() => new Set(store.subject.values.filter(Boolean)));
+// As the table shows them. What a column does not say comes last, whichever way round.
+function orderedHosts() {
+  const hosts = shownHosts();
+  const { by, down } = view.order;
+  const key = `${found.key} ${by} ${down}`;
+  if (hostTable.orderedKey !== key) Object.assign(hostTable, { ordered: hostsBy(hosts, by, down), orderedKey: key });
+  return hostTable.ordered;
+}
+
+function hostsBy(hosts, by, down) {
+  const { key } = HOST_COLUMNS.find(({ name }) => name === by);
+  if (!key) return down ? hosts : [...hosts].reverse();
+  const compare = (x, y) => (typeof x === "number" ? x - y : collator.compare(x, y));
+  return hosts
+    .map((host) => [key(host), host])
+    .sort(([x], [y]) => (x === "" || y === "" ? (x === "") - (y === "") : down ? compare(y, x) : compare(x, y)))
+    .map(([, host]) => host);
+}
 
 function isHost(name) {
-  return subjects().has(name);
+  return name !== "" && store.subject.values.includes(name);
+}
+
+// How many hosts the rows with each key have.
+function hostNumbers(facet, keys, rows) {
+  const { values, at } = store.subject;
+  const counted = new Uint32Array(values.length);
+  return keys.map((key, place) => {
+    const allowed = codesAllowed(facet, new Set([key]));
+    let number = 0;
+    for (const row of rows) {
+      if (!allowed[facet.at[row]] || counted[at[row]] === place + 1) continue;
+      counted[at[row]] = place + 1;
+      if (values[at[row]]) number += 1;
+    }
+    return number;
+  });
+}
+
+// The way from what a chart shows to its hosts.
+function toHosts(number, name, key) {
+  if (!number) return "";
+  const said = plural(number, "host");
+  return button(said, () => go({ tab: "hosts", filters: only(name, key), host: null }), { class: "link to-hosts", "aria-label": `${said}: ${label(store.facets.get(name).labelOf(key), 46)}` });
+}
+
+// Lower case -> the host as it is called here: a value in STIX may be written otherwise.
+const hostNames = once(() => new Map(store.subject.values.filter(Boolean).map((name) => [name.toLowerCase(), name])));
+
+function hostNamed(name) {
+  return hostNames().get(name.toLowerCase()) ?? null;
 }
 
 function hostRecord(host) {
@@ -92,8 +140,9 @@ function hostRecord(host) {
 
 function startHosts() {
   hostTable.made = virtualTable(byId("host-scroll"), {
-    label: "Hosts, the worst first",
+    label: "Hosts",
     columns: HOST_COLUMNS,
+    sortBy: (column) => go({ order: turned(view.order, column) }),
     open: ({ subject }) => go({ host: subject }),
     selected: ({ subject }) => subject === view.host,
   });
@@ -102,11 +151,11 @@ function startHosts() {
 
 async function showHosts() {
   const before = hostTable.drawn;
-  const hosts = shownHosts();
-  hostTable.drawn = hostTable.key;
+  const hosts = orderedHosts();
+  hostTable.drawn = hostTable.orderedKey;
   byId("host-empty").replaceChildren(...(hosts.length ? [] : [emptyState("host")]));
   byId("host-scroll").hidden = !hosts.length;
-  hostTable.made.show(hosts, null, before === hostTable.key);
+  hostTable.made.show(hosts, view.order, before === hostTable.orderedKey);
   const chosen = hosts.find(({ subject }) => subject === view.host);
   if (chosen) hostTable.made.reveal(chosen);
   await showHost();

@@ -89,7 +89,7 @@ function reportsOfType(name, { reports, findings, worst, files }) {
     { class: "report" },
     element("summary", {}, severityBadge(SEVERITIES[worst]), element("span", { class: "report-title" }, ` ${title} `), element("span", { class: "faint" }, `${name}, ${plural(findings, "finding")} in ${plural(reports, "report")}`)),
     element("p", {}, about, " ", catalogueLink(page)),
-    element("p", {}, button("Its findings", () => go({ tab: "findings", filters: only("type", name), row: null }))),
+    element("p", {}, button("Its findings", () => go({ tab: "findings", filters: only("type", name), row: null })), " ", button("Its hosts", () => go({ tab: "hosts", filters: only("type", name), host: null }), { class: "to-hosts" })),
     element("ul", { class: "files" }, ...lines),
   );
 }

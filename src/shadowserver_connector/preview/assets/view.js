@@ -1,7 +1,9 @@
 // What is looked at, as the address bar holds it: Back, reload and a copied address keep it.
 
 const TABS = ["overview", "hosts", "findings", "graph"];
-const START = { tab: "overview", q: "", time: null, sort: { by: "severity", down: true }, row: null, host: null, object: null };
+const WORST_FIRST = { by: "severity", down: true };
+// `sort` is the order of the findings, `order` that of the hosts.
+const START = { tab: "overview", q: "", time: null, sort: WORST_FIRST, order: WORST_FIRST, row: null, host: null, object: null };
 
 const view = { ...START, filters: new Map() };
 
@@ -15,8 +17,10 @@ function written(state) {
   if (state.q) parameters.set("q", state.q);
   for (const [name, keys] of state.filters) for (const key of keys) parameters.append(name, key);
   if (state.time) parameters.set("time", state.time.join("~"));
-  const { by, down } = state.sort;
-  if (by !== START.sort.by || down !== START.sort.down) parameters.set("sort", `${down ? "-" : ""}${by}`);
+  for (const name of ["sort", "order"]) {
+    const { by, down } = state[name];
+    if (by !== WORST_FIRST.by || down !== WORST_FIRST.down) parameters.set(name, `${down ? "-" : ""}${by}`);
+  }
   for (const name of ["host", "row", "object"]) if (state[name] != null) parameters.set(name, state[name]);
   return `#${parameters}`;
 }
@@ -33,9 +37,11 @@ function parsed(hash) {
   }
   const time = (parameters.get("time") ?? "").split("~").map(Number);
   if (time.length === 2 && time.every(Number.isFinite) && time[0] < time[1]) state.time = time;
-  const sort = parameters.get("sort") ?? "";
-  const by = sort.replace(/^-/, "");
-  if (FINDING_COLUMNS.some((column) => column.name === by)) state.sort = { by, down: sort.startsWith("-") };
+  for (const [name, columns] of [["sort", FINDING_COLUMNS], ["order", HOST_COLUMNS]]) {
+    const sort = parameters.get(name) ?? "";
+    const by = sort.replace(/^-/, "");
+    if (columns.some((column) => column.name === by)) state[name] = { by, down: sort.startsWith("-") };
+  }
   const row = Number(parameters.get("row") ?? NaN);
   if (Number.isInteger(row) && row >= 0 && row < store.rows) state.row = row;
   state.host = parameters.get("host");
@@ -53,6 +59,11 @@ async function go(changes, { replace = false } = {}) {
 async function follow() {
   Object.assign(view, parsed(location.hash));
   await show();
+}
+
+// What a click on a heading makes of the order: the column's own way first, then the other way.
+function turned(sort, { name, downFirst = false }) {
+  return { by: name, down: sort.by === name ? !sort.down : downFirst };
 }
 
 function toggled(name, key) {

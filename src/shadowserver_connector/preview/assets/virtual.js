@@ -4,7 +4,8 @@ const ROW = 34;
 const ROW_ON_PHONES = 68;
 const SPARE = 8;
 
-// columns: [{ name, title, number, show(item) }]; `open(item)` is called for the chosen row.
+// columns: [{ name, title, number, show(item) }]; `open(item)` is called for the chosen row,
+// `sortBy(column)` for the chosen heading.
 function virtualTable(scroll, { label: name, columns, open, sortBy, selected }) {
   const body = element("tbody");
   const head = element("thead");
@@ -62,9 +63,9 @@ function virtualTable(scroll, { label: name, columns, open, sortBy, selected }) 
   function drawHead() {
     const focused = document.activeElement?.dataset?.sort;
     const cells = columns.map((column) => {
-      const direction = state.sort?.by === column.name ? (state.sort.down ? "descending" : "ascending") : "none";
-      const inside = sortBy && !column.unsorted ? button(column.title, () => sortBy(column.name), { "data-sort": column.name }) : column.title;
-      return element("th", { scope: "col", class: `of-${column.name}${column.number ? " number" : ""}`, "aria-sort": sortBy && !column.unsorted ? direction : null }, inside);
+      const direction = state.sort.by === column.name ? (state.sort.down ? "descending" : "ascending") : "none";
+      const inside = button(column.title, () => sortBy(column), { "data-sort": column.name });
+      return element("th", { scope: "col", class: `of-${column.name}${column.number ? " number" : ""}`, "aria-sort": direction }, inside);
     });
     head.replaceChildren(element("tr", {}, ...cells));
     if (focused) head.querySelector(`[data-sort="${focused}"]`)?.focus();
