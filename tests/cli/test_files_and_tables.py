@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from typer.testing import CliRunner
 
+from shadowserver_connector.cli import usage
 from shadowserver_connector.cli.app import app
+from shadowserver_connector.operations.status import Status
+from shadowserver_connector.operations.status_file import write_status
 from shadowserver_connector.simulator.generate import write_report
 from tests.cli.conftest import Run
 from tests.preview.conftest import DAY
 
+CLI = Path(usage.__file__).parent
 NAME = f"{DAY}-scan_ssl-example.csv"
 
 
@@ -81,6 +88,82 @@ def test_tables_are_printed_as_csv(run: Run, report: Path) -> None:
     assert [line[:2] for line in lines[1:]] == [[DAY.isoformat(), "scan_ssl"]]
     # The next command prints for people again.
     assert "┃" in run("types").stdout
+
+
+def table(result: Result) -> list[list[str]]:
+    """Return what was printed, which must be one table."""
+    lines = list(csv.reader(io.StringIO(result.stdout)))
+    assert len(lines) > 1
+    assert {len(line) for line in lines} == {len(lines[0])}
+    return lines
+
+
+def test_explain_prints_the_columns_of_all_files_as_csv(run: Run, report: Path) -> None:
+    """One table however many files; each row names its file."""
+    other = report.with_name(f"{DAY}-scan_vnc-example.csv")
+    write_report(other, "scan_vnc", DAY, 2)
+    lines = table(run("explain", report, other, "--csv"))
+    assert lines[0] == ["File", "Column", "Role", "Whose", "Filled", "Bad", "Becomes"]
+    assert {line[0] for line in lines[1:]} == {report.name, other.name}
+
+
+def test_commands_that_ask_shadowserver_print_csv(run: Run, account: dict[str, str]) -> None:
+    """What they say beside their table is not among it."""
+    days = ("--from", DAY, "--to", DAY)
+    assert table(run("reports", *days, "--csv", **account))[1][1] == "scan_ssl"
+    assert table(run("fetch", *days, "-o", "a", "--csv", **account))[0] == ["Date", "Bytes", "File"]
+    # Nothing is new: the headings are there, so that a script reads the same table.
+    assert run("fetch", *days, "-o", "a", "--csv", **account).stdout == "Date,Bytes,File\n"
+    checked = run("check", "--csv", **account)
+    assert ["SHADOWSERVER_API_KEY", "********", "environment"] in table(checked)
+    assert "Shadowserver: " in checked.stderr
+
+
+def test_the_status_is_printed_as_csv(run: Run, tmp_path: Path) -> None:
+    """The verdict, which is no row, goes to standard error."""
+    now = datetime.now(UTC)
+    write_status(tmp_path / "status.json", Status(now, now))
+    result = run("status", "--csv", SHADOWSERVER_STATUS_FILE=str(tmp_path / "status.json"))
+    assert [line[0] for line in table(result)][:2] == ["What", "version"]
+    assert result.stderr.strip()
+
+
+def test_csv_and_json_exclude_each_other(run: Run) -> None:
+    """Only one of them can be printed."""
+    result = run("types", "--csv", "--json")
+    assert result.exit_code == 2
+    assert "--json and --csv exclude each other" in result.stderr
+
+
+def test_each_command_that_prints_a_table_prints_it_as_csv() -> None:
+    """``--csv`` stands where a table is printed, in whatever function that is, and only there."""
+    calls, commands = _calls(), {}
+    for function in ast.parse((CLI / "app.py").read_text(encoding="utf-8")).body:
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.ImportFrom) and node.names[0].asname == "command":
+                has_csv = "as_csv" in {argument.arg for argument in function.args.args}
+                commands[node.names[0].name] = has_csv
+    assert len(commands) >= 10
+    printing = {"print_table"}
+    while more := {name for name, called in calls.items() if called & printing} - printing:
+        printing |= more
+    assert {name for name, has_csv in commands.items() if has_csv} == printing & set(commands)
+
+
+def _calls() -> dict[str, set[str]]:
+    """Return the names that each function of the commands calls."""
+    return {
+        function.name: {
+            node.func.id
+            for node in ast.walk(function)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        for path in CLI.glob("*_command*.py")
+        for function in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(function, ast.FunctionDef)
+    }
 
 
 def test_no_cell_of_a_table_is_a_formula(run: Run, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from shadowserver_connector.cli.usage import (
     Json,
     day_option,
     days_between,
+    form_of,
     loaded_settings,
 )
 from shadowserver_connector.cli.usage import run as run_command
@@ -95,7 +96,7 @@ def convert(
             conversion_options(settings),
             workers=workers or settings.workers,
             dask_scheduler=settings.dask_scheduler,
-            as_json=as_json,
+            form=form_of(as_json, as_csv),
             history=history,
         )
 
@@ -128,7 +129,7 @@ def history(
 
     def work() -> int:
         folder = directory or state_directory(loaded_settings(config).settings)
-        return command(folder, asked, longest, as_json=as_json)
+        return command(folder, asked, longest, form=form_of(as_json, as_csv))
 
     run_command(work)
 
@@ -139,6 +140,7 @@ def explain(
     name: InputName = STANDARD_INPUT,
     config: Config = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Show how each column of a file is read, what becomes of it, and which cells are invalid."""
     from shadowserver_connector.cli.file_commands import explain as command
@@ -146,7 +148,7 @@ def explain(
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
-        return command(files, options, as_json=as_json, name=name)
+        return command(files, options, form=form_of(as_json, as_csv), name=name)
 
     run_command(work)
 
@@ -188,19 +190,20 @@ def demo(
         int, typer.Option(help="Seed of the simulated reports: another number, other reports.")
     ] = 1,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Run the whole pipeline against a simulated Shadowserver; needs no account and no OpenCTI."""
     from shadowserver_connector.cli.demo_command import demo as command
 
-    run_command(lambda: command(output, days, seed, as_json=as_json))
+    run_command(lambda: command(output, days, seed, form=form_of(as_json, as_csv)))
 
 
 @app.command(epilog="Example: shadowserver-connector check --config config.yml")
-def check(config: Config = None, as_json: Json = False) -> None:
+def check(config: Config = None, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show every setting with its value and source, and test both connections and the clock."""
     from shadowserver_connector.cli.shadowserver_commands import check as command
 
-    run_command(lambda: command(loaded_settings(config), as_json=as_json))
+    run_command(lambda: command(loaded_settings(config), form=form_of(as_json, as_csv)))
 
 
 @app.command(epilog="Example: shadowserver-connector types --subscribed")
@@ -217,7 +220,9 @@ def types(
     from shadowserver_connector.cli.shadowserver_commands import types as command
 
     run_command(
-        lambda: command(loaded_settings(config).settings if subscribed else None, as_json=as_json)
+        lambda: command(
+            loaded_settings(config).settings if subscribed else None, form=form_of(as_json, as_csv)
+        )
     )
 
 
@@ -247,7 +252,7 @@ def reports(
         # There is no day before January 1 of year 1.
         three_before = date.fromordinal(max(1, until.toordinal() - 3))
         since, to = days_between(first or three_before, until)
-        return command(loaded_settings(config).settings, since, to, as_json=as_json)
+        return command(loaded_settings(config).settings, since, to, form=form_of(as_json, as_csv))
 
     run_command(work)
 
@@ -269,21 +274,25 @@ def run(
 
 
 @app.command(epilog="Example: shadowserver-connector status --json")
-def status(config: Config = None, as_json: Json = False) -> None:
+def status(config: Config = None, as_json: Json = False, as_csv: Csv = False) -> None:
     """Show the last run, what failed and why, the queue, and the next run."""
     from shadowserver_connector.cli.status_command import status as command
 
     run_command(
-        lambda: command(loaded_settings(config).settings, datetime.now(UTC), as_json=as_json)
+        lambda: command(
+            loaded_settings(config).settings, datetime.now(UTC), form=form_of(as_json, as_csv)
+        )
     )
 
 
 @app.command("import", epilog="Example: shadowserver-connector import reports/")
-def import_(files: Files, config: Config = None, as_json: Json = False) -> None:
+def import_(
+    files: Files, config: Config = None, as_json: Json = False, as_csv: Csv = False
+) -> None:
     """Import report files on disk into OpenCTI, one work for each day."""
     from shadowserver_connector.cli.import_commands import import_ as command
 
-    run_command(lambda: command(loaded_settings(config), files, as_json=as_json))
+    run_command(lambda: command(loaded_settings(config), files, form=form_of(as_json, as_csv)))
 
 
 @app.command(epilog="Example: shadowserver-connector backfill --from 2024-01-01 --to 2024-01-31")
@@ -293,6 +302,7 @@ def backfill(
     yes: Annotated[bool, typer.Option("--yes", help="Import without asking.")] = False,
     config: Config = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Import past days into OpenCTI, after an estimate of the load."""
     from shadowserver_connector.cli.import_commands import backfill as command
@@ -305,7 +315,9 @@ def backfill(
         since, to = days_between(first, last or datetime.now(UTC).date())
         if as_json and not yes:
             raise UsageError("--json does not ask; add --yes")
-        return command(loaded_settings(config), since, to, confirm=confirm, as_json=as_json)
+        return command(
+            loaded_settings(config), since, to, confirm=confirm, form=form_of(as_json, as_csv)
+        )
 
     run_command(work)
 
@@ -320,6 +332,7 @@ def fetch(
     ] = None,
     config: Config = None,
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Download original files into an archive folder, each of them once."""
     from shadowserver_connector.cli.import_commands import fetch as command
@@ -330,6 +343,6 @@ def fetch(
         archive = output or loaded.settings.shadowserver.archive_dir
         if archive is None:
             raise UsageError("name the archive folder with -o FOLDER or SHADOWSERVER_ARCHIVE_DIR")
-        return command(loaded, archive, since, to, as_json=as_json)
+        return command(loaded, archive, since, to, form=form_of(as_json, as_csv))
 
     run_command(work)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any, Final
 
 import orjson
@@ -48,24 +48,31 @@ def progress() -> Progress:
     )
 
 
-_AS_CSV: Final = ContextVar("as_csv", default=False)
+class Form(Enum):
+    """How a command prints its results."""
+
+    TABLES = auto()
+    """For people."""
+    CSV = auto()
+    """Standard output is one table, with its headings, and nothing else."""
+    JSON = auto()
 
 
-def print_tables_as_csv() -> Callable[[], None]:
-    """Let ``print_table`` print CSV, as the user asked for it; return what ends that."""
-    token = _AS_CSV.set(True)
-    return lambda: _AS_CSV.reset(token)
+def beside_table(form: Form) -> Console:
+    """Return where a command prints what is not in its table."""
+    return err if form is Form.CSV else out
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], form: Form) -> None:
     """Print rows as a table; cells are plain text, numbers are right-aligned.
 
     If columns would be too narrow to read, each row is printed as a list of headings and cells.
+    Where there are no rows, people see no table; CSV has the headings.
     """
-    if _AS_CSV.get():
+    if form is Form.CSV:
         lines = csv.writer(sys.stdout, lineterminator="\n")
         lines.writerows([headings, *([_csv_cell(value) for value in row] for row in rows)])
-    else:
+    elif rows:
         _print_for_people(headings, rows)
 
 
@@ -85,7 +92,7 @@ def _print_for_people(headings: Sequence[str], rows: Sequence[Sequence[object]])
         return
     table = Table()
     for at, heading in enumerate(headings):
-        numbers = bool(rows) and all(isinstance(row[at], int) for row in rows)
+        numbers = all(isinstance(row[at], int) for row in rows)
         table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)

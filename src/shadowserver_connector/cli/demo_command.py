@@ -11,7 +11,7 @@ from typing import Final
 
 from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.api.download import Downloaded
-from shadowserver_connector.cli.console import err, progress
+from shadowserver_connector.cli.console import Form, err, progress
 from shadowserver_connector.cli.file_commands import show
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import convert_all
@@ -30,7 +30,7 @@ _THREADS: Final = 8
 _OPTIONS: Final = Options(create_incident=True)
 
 
-def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
+def demo(folder: Path, days: int, seed: int, *, form: Form) -> int:
     """Fetch, convert and write some days of generated reports; return the exit code."""
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
     store = GeneratedReports(PROFILES["demo"](), days_until(yesterday, days), seed)
@@ -49,7 +49,7 @@ def demo(folder: Path, days: int, seed: int, *, as_json: bool) -> int:
         ) as api,
     ):
         results = _run(api, store, folder)
-    code = show(results, folder, as_json=as_json)
+    code = show(results, folder, form=form)
     page = _preview(results, folder)
     err.print(f"Open in a browser: {page}", markup=False, soft_wrap=True)
     return code

@@ -19,6 +19,7 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
+    Form,
     err,
     failures_as_json,
     out,
@@ -68,11 +69,11 @@ HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bu
 HEADINGS_OVER_TIME = ("New", "Changed", "Recurring", "Resurfaced", "Gone")
 
 
-def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> int:
+def show(results: Sequence[Outcome | Failure], out: Path, *, form: Form) -> int:
     """Print all results and return the exit code."""
     outcomes = [result for result in results if isinstance(result, Outcome)]
     failures = [result for result in results if isinstance(result, Failure)]
-    if as_json:
+    if form is Form.JSON:
         print_json(
             {
                 "reports": [_as_json(outcome, out) for outcome in outcomes],
@@ -81,10 +82,10 @@ def show(results: Sequence[Outcome | Failure], out: Path, *, as_json: bool) -> i
         )
     else:
         outcomes.sort(key=lambda outcome: (outcome.info.day, outcome.info.type, outcome.info.file))
+        compared = any(outcome.over_time is not None for outcome in outcomes)
+        headings = (*HEADINGS, *HEADINGS_OVER_TIME) if compared else HEADINGS
+        print_table(headings, [_row(outcome, out) for outcome in outcomes], form)
         if outcomes:
-            compared = any(outcome.over_time is not None for outcome in outcomes)
-            headings = (*HEADINGS, *HEADINGS_OVER_TIME) if compared else HEADINGS
-            print_table(headings, [_row(outcome, out) for outcome in outcomes])
             err.print(f"The folders are below {out}/<date>/.", markup=False, soft_wrap=True)
             _print_sums(outcomes)
         _print_notes(outcomes, failures)
@@ -143,7 +144,7 @@ def convert(
     *,
     workers: int | None,
     dask_scheduler: str | None,
-    as_json: bool,
+    form: Form,
     history: Path | None = None,
 ) -> int:
     """Convert files, folders and archives into ``folder``; return the exit code.
@@ -172,7 +173,7 @@ def convert(
             results.extend(converted)
     if not results and not failures:
         failures.append(unread("", ValueError(NO_REPORT)))
-    return show([*results, *failures], folder, as_json=as_json)
+    return show([*results, *failures], folder, form=form)
 
 
 @contextmanager
@@ -229,7 +230,7 @@ def _with_input(paths: Sequence[Path], work: Path, name: str) -> list[Path]:
 
 
 def explain(
-    paths: Sequence[Path], options: Options, *, as_json: bool, name: str = STANDARD_INPUT
+    paths: Sequence[Path], options: Options, *, form: Form, name: str = STANDARD_INPUT
 ) -> int:
     """Show how the columns of files are read and what becomes of them; return the exit code."""
     failed: list[Exception] = []
@@ -246,10 +247,13 @@ def explain(
                     raise
                 failed.append(unreadable(file.original, error))
                 continue
-            if not as_json:
+            if form is Form.TABLES:
                 _print_explained(explained[-1])
-    if as_json:
+    if form is Form.JSON:
         print_json(explained)
+    elif form is Form.CSV:
+        rows = [(each["file"], *row) for each in explained for row in _column_rows(each)]
+        print_table(("File", *_OF_A_COLUMN), rows, form)
     if not explained and not failed:
         failed.append(ReportUnreadableError(NO_REPORT))
     print_failures(failed)
@@ -290,6 +294,23 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
     }
 
 
+_OF_A_COLUMN = ("Column", "Role", "Whose", "Filled", "Bad", "Becomes")
+
+
+def _column_rows(explained: dict[str, Any]) -> list[tuple[object, ...]]:
+    return [
+        (
+            column["name"],
+            column["role"],
+            column["party"],
+            column["filled"],
+            column["bad"],
+            f"{column['becomes']} ({column['reason']})" if column["bad"] else column["becomes"],
+        )
+        for column in explained["columns"]
+    ]
+
+
 def _print_explained(explained: dict[str, Any]) -> None:
     known = "" if explained["known"] else ", a type that the catalogue does not know"
     out.print(
@@ -298,21 +319,8 @@ def _print_explained(explained: dict[str, Any]) -> None:
             f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}"
         )
     )
-    print_table(
-        ("Column", "Role", "Whose", "Filled", "Bad", "Becomes"),
-        [
-            (
-                column["name"],
-                column["role"],
-                column["party"],
-                column["filled"],
-                column["bad"],
-                f"{column['becomes']} ({column['reason']})" if column["bad"] else column["becomes"],
-            )
-            for column in explained["columns"]
-        ],
-    )
-    print_table(("Object", "Distinct"), list(explained["objects"].items()))
+    print_table(_OF_A_COLUMN, _column_rows(explained), Form.TABLES)
+    print_table(("Object", "Distinct"), list(explained["objects"].items()), Form.TABLES)
     for line in explained["oddities"]:
         out.print(Text(f"anomaly: {line}"), soft_wrap=True)
     out.print()
@@ -385,7 +393,7 @@ _OF_AN_ENTRY = (
 )
 
 
-def history(directory: Path, asked: str | None, longest: int | None, *, as_json: bool) -> int:
+def history(directory: Path, asked: str | None, longest: int | None, *, form: Form) -> int:
     """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
     if (asked is None) == (longest is None):
         raise UsageError(
@@ -396,34 +404,27 @@ def history(directory: Path, asked: str | None, longest: int | None, *, as_json:
             found = list(findings_about(connection, asked))
         else:
             found = open_longest(connection, longest or 1)
-    if as_json:
+    if form is Form.JSON:
         print_json([_entry_as_json(entry) for entry in found])
-    elif found:
-        _print_entries(found)
-    else:
+        return OK
+    print_table(_OF_AN_ENTRY, [_entry_row(entry) for entry in found], form)
+    if not found:
         err.print(f"nothing was reported of {asked}" if asked else "nothing is open", markup=False)
     return OK
 
 
-def _print_entries(found: Sequence[Entry]) -> None:
-    print_table(
-        _OF_AN_ENTRY,
-        [
-            (
-                entry.type,
-                entry.list,
-                ", ".join([entry.subject, *entry.names]),
-                entry.what,
-                entry.first.isoformat(),
-                entry.last.isoformat(),
-                entry.days,
-                entry.since.isoformat(),
-                "yes" if entry.open else "no",
-            )
-            for entry in found
-        ],
+def _entry_row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.type,
+        entry.list,
+        ", ".join([entry.subject, *entry.names]),
+        entry.what,
+        entry.first.isoformat(),
+        entry.last.isoformat(),
+        entry.days,
+        entry.since.isoformat(),
+        "yes" if entry.open else "no",
     )
-    out.print()
 
 
 def _entry_as_json(entry: Entry) -> dict[str, object]:

@@ -15,6 +15,7 @@ from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
+    Form,
     err,
     failures_as_json,
     print_failures,
@@ -53,7 +54,7 @@ from shadowserver_connector.waiting import Waiter
 HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 
-def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> int:
+def import_(loaded: LoadedSettings, paths: Sequence[Path], *, form: Form) -> int:
     """Import files, folders and archives into OpenCTI; return the exit code."""
     results: list[Result] = []
     with (
@@ -68,7 +69,7 @@ def import_(loaded: LoadedSettings, paths: Sequence[Path], *, as_json: bool) -> 
             bar.advance(task)
     if not results:
         results.append(unread("", ValueError(NO_REPORT)))
-    return _show(results, as_json=as_json)
+    return _show(results, form=form)
 
 
 def backfill(
@@ -77,7 +78,7 @@ def backfill(
     last: date,
     *,
     confirm: Callable[[str], bool],
-    as_json: bool,
+    form: Form,
 ) -> int:
     """Import what Shadowserver has for some days, once ``confirm`` agrees; return the exit code."""
     settings = loaded.settings.shadowserver
@@ -103,9 +104,9 @@ def backfill(
         )
         if not reports or not confirm(question):
             err.print("Nothing new." if not reports else "Nothing is imported.")
-            return _show(misdated, as_json=as_json)
+            return _show(misdated, form=form)
         results = _backfilled(importer, api, settings, reports)
-    return _show([*results, *misdated], as_json=as_json)
+    return _show([*results, *misdated], form=form)
 
 
 def _backfilled(
@@ -158,10 +159,10 @@ def _executor(settings: ShadowserverSettings) -> AbstractContextManager[Executor
     return open_executor(settings.workers, settings.dask_scheduler)
 
 
-def _show(results: Sequence[Result], *, as_json: bool) -> int:
+def _show(results: Sequence[Result], *, form: Form) -> int:
     sent = [result for result in results if isinstance(result, Outcome)]
     failed = [result for result in results if isinstance(result, Failure)]
-    if as_json:
+    if form is Form.JSON:
         print_json(
             {
                 "reports": [
@@ -179,8 +180,7 @@ def _show(results: Sequence[Result], *, as_json: bool) -> int:
             }
         )
     else:
-        if sent:
-            print_table(HEADINGS, [_row(each) for each in sent])
+        print_table(HEADINGS, [_row(each) for each in sent], form)
         print_failures(failure.reason for failure in failed)
     return SOME_FAILED if failed else OK
 
@@ -196,7 +196,7 @@ def _row(sent: Outcome) -> tuple[object, ...]:
     )
 
 
-def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, as_json: bool) -> int:
+def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, form: Form) -> int:
     """Download the originals of some days into an archive folder; return the exit code."""
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
@@ -217,7 +217,7 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, as_
             kept.append(each)
             bar.advance(task)
     there = number - len(kept) - len(failures)
-    if as_json:
+    if form is Form.JSON:
         print_json(
             {
                 "fetched": [
@@ -229,11 +229,11 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, as_
             }
         )
     else:
-        if kept:
-            print_table(
-                ("Date", "Bytes", "File"),
-                [(each.report.day.isoformat(), each.size, str(each.path)) for each in kept],
-            )
+        print_table(
+            ("Date", "Bytes", "File"),
+            [(each.report.day.isoformat(), each.size, str(each.path)) for each in kept],
+            form,
+        )
         err.print(f"{len(kept)} fetched, {there} already there, {len(failures)} failed.")
         print_failures(failure.reason for failure in failures)
     return SOME_FAILED if failures else OK

@@ -9,7 +9,14 @@ from rich.text import Text
 
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.cli.console import err, out, print_json, print_table
+from shadowserver_connector.cli.console import (
+    Form,
+    beside_table,
+    err,
+    out,
+    print_json,
+    print_table,
+)
 from shadowserver_connector.errors import OK, code_of
 from shadowserver_connector.operations.reachability import Side, try_opencti, try_shadowserver
 from shadowserver_connector.settings import LoadedSettings
@@ -55,7 +62,7 @@ def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
     return tuple(rows)
 
 
-def types(settings: Settings | None, *, as_json: bool) -> int:
+def types(settings: Settings | None, *, form: Form) -> int:
     """List report types: those subscribed or, without settings, all in the catalogue."""
     catalogue = load_catalogue()
     names = sorted(catalogue.types)
@@ -65,7 +72,7 @@ def types(settings: Settings | None, *, as_json: bool) -> int:
         if not names:
             err.print("Shadowserver accepts the key, but no report type is subscribed.")
     found = [catalogue.report_type(name) for name in names]
-    if as_json:
+    if form is Form.JSON:
         print_json(
             [
                 {
@@ -83,6 +90,7 @@ def types(settings: Settings | None, *, as_json: bool) -> int:
         print_table(
             ("Type", "Title", "Severity", "Family"),
             [(one.name, one.title, one.severity, one.family) for one in found],
+            form,
         )
     return OK
 
@@ -101,7 +109,7 @@ def subscriptions(settings: Settings, *, as_json: bool) -> int:
     return OK
 
 
-def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> int:
+def reports(settings: Settings, first: date, last: date, *, form: Form) -> int:
     """List the reports of some days, as the settings choose them."""
     chosen = settings.shadowserver
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -114,7 +122,7 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
             )
             if report.type not in chosen.exclude_types
         ]
-    if as_json:
+    if form is Form.JSON:
         print_json(
             [
                 {"day": r.day.isoformat(), "type": r.type, "list": r.list, "file": r.file}
@@ -125,13 +133,14 @@ def reports(settings: Settings, first: date, last: date, *, as_json: bool) -> in
         print_table(
             ("Date", "Type", "List", "File"),
             [(r.day.isoformat(), r.type, r.list, r.file) for r in found],
+            form,
         )
         if not found:
             err.print("Shadowserver has no reports for these days and settings.")
     return OK
 
 
-def check(loaded: LoadedSettings, *, as_json: bool) -> int:
+def check(loaded: LoadedSettings, *, form: Form) -> int:
     """Show all settings with their sources, and test both connections that are configured."""
     settings = loaded.settings
     rows = setting_rows(loaded)
@@ -142,7 +151,7 @@ def check(loaded: LoadedSettings, *, as_json: bool) -> int:
         sides["opencti"] = try_opencti(settings)
     clock = [side.clock for side in sides.values() if side.clock]
     versions = [side.version for side in sides.values() if side.version]
-    if as_json:
+    if form is Form.JSON:
         print_json(
             {
                 "settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows],
@@ -152,12 +161,13 @@ def check(loaded: LoadedSettings, *, as_json: bool) -> int:
             }
         )
     else:
-        print_table(("Setting", "Value", "Source"), [(r.name, r.value, r.source) for r in rows])
+        shown = [(r.name, r.value, r.source) for r in rows]
+        print_table(("Setting", "Value", "Source"), shown, form)
         for warning in (*loaded.warnings, *versions, *clock):
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
         for title in ("OpenCTI", "Shadowserver"):
             for line in sides[title.lower()].text.splitlines():
-                out.print(Text(f"{title}: {line}"), soft_wrap=True)
+                beside_table(form).print(Text(f"{title}: {line}"), soft_wrap=True)
     return next((code_of(side.error) for side in sides.values() if side.error), OK)
 
 

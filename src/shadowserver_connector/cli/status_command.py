@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from shadowserver_connector.cli.console import out, print_json, print_table
+from shadowserver_connector.cli.console import Form, beside_table, print_json, print_table
 from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems, verdict
 from shadowserver_connector.operations.status import as_json as as_plain
@@ -15,22 +15,23 @@ from shadowserver_connector.report.parse_warnings import bracketed, counted
 from shadowserver_connector.settings.settings import Settings
 
 
-def status(settings: Settings, now: datetime, *, as_json: bool) -> int:
+def status(settings: Settings, now: datetime, *, form: Form) -> int:
     """Show the status file; return 1 if something needs attention.
 
     Raises SinkUnavailableError if there is no status file.
     """
     found = read_status(status_path(settings))
     wrong, line = problems(found, now), verdict(found, now)
-    if as_json:
+    if form is Form.JSON:
         print_json({"ok": not wrong, "verdict": line, "problems": wrong, **as_plain(found)})
     else:
-        out.print(Text(line, style="bold red" if wrong else "bold green"), soft_wrap=True)
+        beside = beside_table(form)
+        beside.print(Text(line, style="bold red" if wrong else "bold green"), soft_wrap=True)
         for other in wrong[1:]:
-            out.print(Text(f"also: {other}", style="bold red"), soft_wrap=True)
-        print_table(("What", "How"), _rows(found))
+            beside.print(Text(f"also: {other}", style="bold red"), soft_wrap=True)
+        print_table(("What", "How"), _rows(found), form)
         for failure in _failures(found):
-            out.print(Text(f"failed: {failure}"), soft_wrap=True)
+            beside.print(Text(f"failed: {failure}"), soft_wrap=True)
     return SOME_FAILED if wrong else OK
 
 

@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from shadowserver_connector.cli.console import err, print_tables_as_csv
+from shadowserver_connector.cli.console import Form, err
 from shadowserver_connector.errors import (
     INTERRUPTED,
     KINDS,
@@ -120,13 +120,16 @@ _MOST_DAYS = 3660
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def _table_as_csv(context: typer.Context, wanted: bool) -> bool:
-    if wanted:
-        context.call_on_close(print_tables_as_csv())
-    return wanted
+Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")]
 
 
-Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV.", callback=_table_as_csv)]
+def form_of(as_json: bool, as_csv: bool) -> Form:
+    """Return how results are printed. Raises UsageError if both are wanted."""
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other; choose one")
+    if as_json:
+        return Form.JSON
+    return Form.CSV if as_csv else Form.TABLES
 
 
 def _day(text: str) -> date:
