@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from shadowserver_connector.connector import run as runs
+from shadowserver_connector.connector import run as module
 from shadowserver_connector.connector.run import RESET, RETRY_AFTER, run_for_ever, run_guarded
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import CredentialsError
@@ -53,7 +53,7 @@ def pauses_of(runs: Runs, monkeypatch: pytest.MonkeyPatch, period: timedelta = D
     """Return how long after each other the runs begin, in hours."""
     pauses: list[float] = []
     clock = Clock()
-    monkeypatch.setattr(runs, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
 
     def run() -> bool:
@@ -70,7 +70,7 @@ def pauses_of(runs: Runs, monkeypatch: pytest.MonkeyPatch, period: timedelta = D
 def test_reset_during_a_pause_starts_over_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pause ends within a minute after pycti's pings have met the reset; it is said."""
     clock = Clock()
-    monkeypatch.setattr(runs, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     helper = FakeHelper(stored=json.dumps({"last_run": "2024-01-31"}))
     waiter = Waiter(threading.Event(), helper.connector_logger)
     memory = StateStore(helper, waiter)
@@ -144,7 +144,7 @@ def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
 ) -> None:
     """It is said once in a pause, and done again all the same."""
     clock = Clock()
-    monkeypatch.setattr(runs, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
     helper = FakeHelper()
     waiter = Waiter(threading.Event(), helper.connector_logger)
@@ -164,7 +164,7 @@ def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
 def test_stopping_between_two_runs_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no error."""
     clock = Clock()
-    monkeypatch.setattr(runs, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
     helper = FakeHelper()
     waiter = Waiter(threading.Event(), FakeLog())
@@ -180,7 +180,7 @@ def test_stopping_between_two_runs_stops(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_opencti_shows_when_the_next_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """In seconds, from when the last one ended; that time is shown as well."""
     clock = Clock()
-    monkeypatch.setattr(runs, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
     helper = FakeHelper()
     shown: list[object] = []
@@ -206,7 +206,7 @@ def test_what_fails_in_another_way_between_two_runs_is_said_again(
 ) -> None:
     """And what fails again after it went well; each in one line."""
     clock = Clock()
-    monkeypatch.setattr(runs, "time", clock)
+    monkeypatch.setattr(module, "time", clock)
     pauses: list[float] = []
 
     def pause(_: Waiter, seconds: float) -> None:

@@ -25,7 +25,6 @@ from shadowserver_connector.connector.importer import (
     interrupted,
 )
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
-from shadowserver_connector.history.comparison import VERDICTS
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
 from shadowserver_connector.pipeline.convert import Convert
@@ -224,7 +223,14 @@ def by_verdict(over_time: Mapping[str, int] | None) -> dict[str, object]:
     """Return the facts of an event about findings over time; none without a history."""
     if not over_time:
         return {}
-    return {name: over_time.get(name, 0) for name in (*VERDICTS, "gone")}
+    # By name, one by one: who searches for a field of the log finds where it comes from.
+    return {
+        "new": over_time.get("new", 0),
+        "changed": over_time.get("changed", 0),
+        "recurring": over_time.get("recurring", 0),
+        "resurfaced": over_time.get("resurfaced", 0),
+        "gone": over_time.get("gone", 0),
+    }
 
 
 def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
