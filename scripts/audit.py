@@ -1,8 +1,9 @@
-"""Ask for known vulnerabilities of the locked packages, and tell apart what came back.
+"""Look for known vulnerabilities of the locked packages.
 
-``python scripts/audit.py requirements/runtime.txt`` runs pip-audit, whose exit code is 0 also where
-the service knows none of the packages. The exit code here is 1 for a vulnerability, 75 (sysexits'
-EX_TEMPFAIL) where not everything was audited, and 0 only where everything was and nothing found.
+``python scripts/audit.py requirements/runtime.txt`` runs pip-audit, whose own exit code is 0 even
+if the service knows none of the packages. Here it is 1 for a vulnerability, 75 (sysexits'
+EX_TEMPFAIL) if not everything could be audited, and 0 only if everything was audited and nothing
+was found.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ NOT_AUDITED = 75
 
 
 class Verdict(NamedTuple):
-    """The exit code that a lock deserves, and what to print."""
+    """Exit code for a lock file, and what to print."""
 
     code: int
     lines: Sequence[str]
 
 
 def verdict(lock: str, answer: str, complaints: str) -> Verdict:
-    """Judge what pip-audit wrote for a lock: JSON to its output, and complaints."""
+    """Judge what pip-audit wrote for a lock file: JSON on its output, and complaints."""
     try:
         packages: list[Mapping[str, Any]] = json.loads(answer)["dependencies"]
     except (ValueError, LookupError, TypeError):

@@ -139,7 +139,7 @@ def chosen(output: str, wanted: str | None) -> str:
 
 @contextmanager
 def commands() -> Iterator[Run]:
-    """Yield what runs commands, each once, where there are reports and a Shadowserver."""
+    """Yield a function that runs a command, once, beside reports and a simulated Shadowserver."""
     store = GeneratedReports(PROFILES["demo"](), days_until(LAST_DAY, 3))
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -1,7 +1,7 @@
-"""Fail where a package of the locked installation has a licence that is not allowed.
+"""Fail if a package in the lock file has a licence that is not allowed.
 
-The names are those of ``requirements/runtime.txt``, the licences those that the installed packages
-declare. ``scripts/licences.toml`` says what is allowed.
+The names come from ``requirements/runtime.txt``, the licences from the installed packages.
+``scripts/licences.toml`` says what is allowed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def locked(requirements: str) -> list[str]:
 def declared(package: Message) -> list[str]:
     """Return the licences that a package's metadata names, as they are written there.
 
-    All of an expression count, whether joined by AND or OR. The whole text of a licence, which
-    some packages put where its name belongs, is passed over.
+    All licences of an expression count, whether joined by AND or OR. The full text of a licence,
+    which some packages put where its name belongs, is ignored.
     """
     if expression := package.get("License-Expression"):
         return re.findall(r"(?<![\w.-])(?!(?:AND|OR|WITH)\b)[\w.-]+", expression)

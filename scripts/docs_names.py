@@ -33,7 +33,7 @@ _MESSAGE = re.compile(r"[A-Z][a-z]+,? [^<>|=/]+")
 _MAKE = re.compile(r"\bmake ((?:[a-z][a-z-]*\s?)+)")
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?(::\w+)?")
 _PATH_ENDS = (".py", ".toml", ".md", ".tsv", ".sh", ".sample", ".txt", ".yml", "/")
-# What users make, so that it is not in the repository.
+# Files that users create, so that they are not in the repository.
 _MADE = {"config.yml", ".env", "demo-output/", "done/", "failed/"}
 
 
@@ -55,7 +55,7 @@ def wrong_names(path: Path) -> list[str]:
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """Yield the lines of a document, but for those of shown output, which is real."""
+    """Yield the lines of a document, except those of shown output, which is real."""
     fence: str | None = None
     shown = False
     for number, line in enumerate(text.split("\n"), 1):
@@ -110,7 +110,7 @@ def _program() -> Any:
 
 
 def _in_command(rest: str) -> Iterator[str]:
-    """Check ``check --config config.yml``, as far as it goes on its line."""
+    """Check a command such as ``check --config config.yml``, up to the end of its line."""
     words = re.split(r"\s[|#>&]|[`<]", rest)[0].split()
     group = _program()
     subcommands = getattr(group, "commands", {})

@@ -36,9 +36,9 @@ from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_map
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 COMMAND = "python scripts/generate_mapping_docs.py"
 FOLDER = "mapping"
-"""Of the pages, one a family; the page that explains them has the same name."""
+"""Folder of the pages, one for each family; the page that explains them has the same name."""
 SHARED = 0.7
-"""A column that this part of a family's types reads alike is shown with the family."""
+"""If this share of a family's types read a column alike, it is shown with the family."""
 
 HEAD = f"""\
 # What becomes of every column
@@ -159,13 +159,13 @@ WRITTEN = {
 
 
 class Line(NamedTuple):
-    """How a column is read; columns of equal lines stand together."""
+    """How a column is read; columns with equal lines are listed together."""
 
     role: str
     party: str
     becomes: str
     part: str
-    """What its cells are for a finding; told by how its name is written, not by where it stands."""
+    """What its cells are for a finding; shown by the style of its name, not by its place."""
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,8 +1,8 @@
-"""Write what is said of the settings in several places, from the settings models alone.
+"""Generate every description of the settings from the settings models.
 
 ``python scripts/generate_metadata.py`` writes the JSON schema and the table in ``__metadata__/``,
 ``config.yml.sample``, ``.env.sample``, and the table in docs/configuration.md, between its markers.
-With ``--check`` nothing is written, and the exit code is 1 if a file is not as it would be written.
+With ``--check`` nothing is written, and the exit code is 1 if a file is stale.
 """
 
 from __future__ import annotations

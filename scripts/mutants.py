@@ -1,9 +1,9 @@
-"""Change the code a little at a time, and fail where the tests notice too few of the changes.
+"""Change the code a little at a time, and fail if the tests notice too few of the changes.
 
 ``[tool.mutants]`` in ``pyproject.toml`` names the packages with the tests that must notice, and the
 share that is asked for; ``[tool.mutmut]`` is read by mutmut itself. A mutant that no test can tell
-from the code stands in ``tests/mutation/equivalent.toml`` with the reason; an entry that no longer
-fits a mutant, or whose mutant is noticed after all, fails the run. Work and results lie in
+from the code is listed in ``tests/mutation/equivalent.toml`` with the reason. The run fails if an
+entry no longer matches a mutant, or if its mutant is noticed after all. Work and results are in
 ``build/mutants``.
 """
 
@@ -40,7 +40,7 @@ class Mutant(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A package's mutants, counted, and the entries of the list that are not true."""
+    """A package's mutants, counted, and the entries of the list that are wrong."""
 
     made: int
     killed: int

@@ -1,7 +1,7 @@
 """Makes the mutants of a package with mutmut, and runs the tests on each.
 
-mutmut puts all mutants of a function beside it, behind a switch. Its own runner begins a session of
-pytest for each mutant, which takes longer than the tests do. Here the tests are collected once, and
+mutmut puts all mutants of a function beside it, behind a switch. Its own runner starts a pytest
+session for each mutant, which takes longer than the tests. Here the tests are collected once, and
 each mutant costs a fork and the tests that call its function, the quickest example of each first,
 until one fails.
 """
@@ -40,8 +40,8 @@ from mutmut.utils.format_utils import (
     orig_function_and_class_names_from_key,
 )
 
-# One that hangs where no signal reaches is ended, after as long as all tests took without a mutant
-# and at least so long; one that asks for memory without end, before the machine is out of it.
+# Limits of a mutant that hangs where no signal reaches it: at least so many seconds, or as long as
+# all tests took without a mutant. And of one that allocates memory without end.
 _SECONDS = 120
 _WITHOUT_MUTANT = 1800
 _MEMORY = 8 * 1024**3
@@ -88,16 +88,16 @@ def make_mutants(tree: Path, package: str) -> dict[str, Mutant]:
 
 @dataclass
 class Testing:
-    """A plugin of pytest's that has the collected tests run on each mutant, not on the code."""
+    """A pytest plugin that runs the collected tests on each mutant instead of the code."""
 
     mutants: Mapping[str, Mutant]
     jobs: int
     most_tests: int
-    """How many of the tests that call a function are asked."""
+    """How many of the tests that call a function are run."""
     save: Callable[[Mapping[str, str]], None]
-    """Is given what noticed each mutant so far, now and then and at the end."""
+    """Called now and then, and at the end, with what noticed each mutant so far."""
     noticed_by: dict[str, str] = field(default_factory=dict)
-    """Mutant to the test that noticed it; "" where none did."""
+    """Mutant -> the test that noticed it; "" if none did."""
     problem: str = "the tests cannot be collected"
     _failed: bool = False
     _seconds: float = 0.0
@@ -145,7 +145,7 @@ class Testing:
     def _test_all(self, callers: Mapping[str, Sequence[pytest.Item]]) -> None:
         running: dict[str, Fork] = {}
         waiting = list(self.mutants)
-        # A run that is ended early has seen something of everything.
+        # A run that is stopped early has then tried some mutants of every function.
         random.Random(0).shuffle(waiting)  # noqa: S311 - not for cryptography
         while waiting or running:
             while waiting and len(running) < self.jobs:
@@ -190,7 +190,7 @@ def _ranked(ids: Sequence[str], seconds: Mapping[str, float]) -> list[str]:
 
 
 class Fork:
-    """Calls ``work`` in a fork of this process, which must answer in time and in bounds."""
+    """Calls ``work`` in a fork of this process, with limits on time and memory."""
 
     def __init__(self, work: Callable[[], str], seconds: float) -> None:
         self._answer = tempfile.TemporaryFile()  # noqa: SIM115
@@ -200,13 +200,13 @@ class Fork:
             _work(work, self._answer)
 
     def is_over(self) -> bool:
-        """Tell whether it has ended; end it where its time is up."""
+        """Tell whether it has ended; end it if its time is up."""
         if time.monotonic() > self._deadline:
             self._end_all()
         return os.waitpid(self._pid, os.WNOHANG)[0] != 0
 
     def said(self) -> str:
-        """Return what it answered, "" where it could not; for one that is over."""
+        """Return its answer, "" if it gave none; call it only after the end."""
         self._end_all()
         with self._answer:
             self._answer.seek(0)
@@ -257,7 +257,7 @@ def main(package: str, jobs: str, known: str) -> int:
 
 
 def _numbered(mutants: Iterable[Mutant]) -> Iterator[tuple[Mutant, int]]:
-    """Tell apart the mutants of a line that stands more than once in a function."""
+    """Tell apart the mutants of a line that occurs more than once in a function."""
     met: Counter[Mutant] = Counter()
     for mutant in mutants:
         met[mutant] += 1

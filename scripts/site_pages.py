@@ -1,4 +1,4 @@
-"""What MkDocs (``mkdocs.yml``) adds to the pages in docs/: the documents that are elsewhere.
+"""Adds the documents outside docs/ to the site (a hook named in ``mkdocs.yml``).
 
 README.md and the others are where people and GitHub look for them. In the site they are pages too,
 the README the first. Files of the repository that a page links to, such as a sample, are copied.
@@ -40,7 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for path in sorted(path for path in linked if path.startswith(f"{COPIED}/")):
         original = ROOT / path.removeprefix(f"{COPIED}/")
         if original.is_file():
-            # Named as wanted, as MkDocs leaves out names that begin with a dot.
+            # Included explicitly, because MkDocs leaves out names that begin with a dot.
             included = InclusionLevel.INCLUDED
             file = File.generated(config, path, abs_src_path=str(original), inclusion=included)
             files.append(file)
@@ -48,7 +48,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Let links lead to where the page has them in the site."""
+    """Rewrite links to where their targets are in the site."""
     document = _document(page.file)
     folder = posixpath.dirname(page.file.src_uri)
 
@@ -60,7 +60,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _document(file: File) -> str:
-    """Return the path in the repository of what a page is made from."""
+    """Return a page's source, as a path in the repository."""
     return DOCUMENTS.get(file.src_uri, f"docs/{file.src_uri}")
 
 

@@ -1,4 +1,4 @@
-"""Data as the page holds it: columns whose values stand once, packed."""
+"""The page's data: columns that store each distinct value once, packed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Value = TypeVar("Value", bound=Hashable)
 
 
 class Coded(Generic[Value]):
-    """A column: each different value once, and for each row the number of its value."""
+    """A column: each distinct value once, and for each row the number of its value."""
 
     __slots__ = ("at", "values")
 
@@ -27,14 +27,16 @@ class Coded(Generic[Value]):
         return len(self.at)
 
     def add(self, value: Value) -> bool:
-        """Add the value of the next row; tell whether it is one that was not there before."""
+        """Add the value of the next row; tell whether it is a new one."""
         known = len(self.values)
         number = self.values.setdefault(value, known)
         self.at.append(number)
         return number == known
 
     def plain(self) -> dict[str, Any]:
-        """Return ``v``, the values, and ``a``, their numbers; without them each row has its own."""
+        """Return ``v``, the values, and ``a``, the number of each row's value. Without ``a``, each
+        row has a value of its own, or all have the same and ``n`` is the number of rows.
+        """
         if len(self.values) == len(self.at):
             return {"v": list(self.values)}
         if len(self.values) == 1:
@@ -43,11 +45,11 @@ class Coded(Generic[Value]):
 
 
 class Packed:
-    """Packs bytes as they come: gzip, in letters that can stand in a page."""
+    """Packs bytes as they arrive: gzip, as text that a page can contain."""
 
     def __init__(self) -> None:
         self._whole = io.BytesIO()
-        # No time in it: the same data give the same bytes.
+        # Without a time, the same data give the same bytes.
         self._gzip = gzip.GzipFile(fileobj=self._whole, mode="wb", compresslevel=_LEVEL, mtime=0)
 
     def write(self, data: bytes) -> None:
@@ -64,7 +66,7 @@ _LEVEL: Final = 7
 
 
 def packed(data: bytes) -> bytes:
-    """Return data for the page to unpack: a tenth of its size, as findings are alike."""
+    """Return data for the page to unpack: a tenth of its size, because findings are alike."""
     pack = Packed()
     pack.write(data)
     return pack.letters()

@@ -1,4 +1,4 @@
-"""The reports of several days against each other: what is new, changed, still there, and gone."""
+"""Compare the reports of several days: what is new, changed, still there, and gone."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.waiting import SilentLog
 
 MOST_COMPARED: Final = 500_000
-"""Rows of all reports, beyond which days are not compared: the keys of all are in memory."""
+"""Number of rows above which days are not compared, because all keys are kept in memory."""
 
 
 class DaysCompared:
-    """What the reports of earlier days say of each row; days come in order."""
+    """What the reports of earlier days say about each row; days come in order."""
 
     def __init__(self, comparer: ReportComparer, several: frozenset[str]) -> None:
         self._comparer = comparer
@@ -35,7 +35,7 @@ class DaysCompared:
         return _feed(info) in self._several
 
     def verdicts(self, path: Path, info: ReportInfo) -> list[str]:
-        """Return the verdict on each row, in order; empty where no earlier day is there."""
+        """Return the verdict on each row, in order; empty if there is no earlier day."""
         if not self.concerns(info):
             return []
         try:
@@ -82,7 +82,7 @@ def _feed(info: ReportInfo) -> str:
 
 @contextmanager
 def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
-    """Compare the reports of these jobs with each other, by a history that ends with the block."""
+    """Compare the reports of these jobs, with a history that is deleted after the block."""
     days: dict[str, set[str]] = defaultdict(set)
     for _, info in jobs:
         days[_feed(info)].add(info.day.isoformat())

@@ -1,4 +1,4 @@
-"""One HTML file with everything in it: data, styles, scripts, and nothing fetched from anywhere."""
+"""One HTML file that contains everything, data, styles and scripts, and fetches nothing."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ SCRIPTS: Final = (
 )
 """The scripts, in the order in which they build on each other."""
 
-# In JSON these stand only inside of strings, where their escapes mean the same. Without them no
-# data can end the script element that it is in, nor open a comment.
+# In JSON these characters occur only inside strings, where their escapes mean the same. Escaped,
+# data can neither end its script element nor open a comment.
 _ESCAPES: Final = {
     b"<": rb"\u003c",
     b">": rb"\u003e",
@@ -60,11 +60,11 @@ class WrittenPage:
     """Bytes."""
     reports: int
     findings: int
-    """All that the reports have, but for what settings leave out."""
+    """All in the reports, except those that settings leave out."""
     shown: int
     """Those in the page."""
     objects: int
-    """Different STIX objects in the page."""
+    """Distinct STIX objects in the page."""
     failures: tuple[Failure, ...]
 
 
@@ -78,8 +78,8 @@ def write_page(
 ) -> WrittenPage:
     """Write the page of some reports; the same reports and options give the same bytes.
 
-    See ``collect`` for what it holds and for ``advance``. The file appears whole or not at all,
-    and not where no report could be read. Raises ``OSError`` where a disk fails.
+    See ``collect`` for what it holds and for ``advance``. The file is written completely or not at
+    all; if no report could be read, it is not written. Raises ``OSError`` if a disk fails.
     """
     model = collect(jobs, options, most=most, advance=advance)
     size = 0
@@ -117,7 +117,7 @@ def render(model: PageData) -> bytes:
     }
     page = (assets / "page.html").read_bytes()
     pieces = page.split(b"%%")
-    # Every other piece is the name of a part; what a part holds is never looked at again.
+    # Every second piece is the name of a part. The text of a part is not searched again.
     return b"".join(
         parts[piece.decode()] if place % 2 else piece for place, piece in enumerate(pieces)
     )

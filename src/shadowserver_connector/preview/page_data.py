@@ -28,10 +28,10 @@ from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.report.table import open_table
 
 MAX_FINDINGS: Final = 100_000
-"""Findings in the page, the worst ones where there are more."""
+"""Limit of the findings in the page; if there are more, it has the most severe ones."""
 
 MAX_DRAWN: Final = 20_000
-"""Findings whose STIX objects are in the page: from each report its fair share, from the top."""
+"""Limit of the findings with STIX objects in the page: a fair share of each report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ def collect(
 ) -> PageData:
     """Read and convert reports; ``advance`` is called twice for each.
 
-    The page holds ``most`` findings at most. Where there are more, it holds the worst ones; of the
-    severity for which there is no room for all, each report has its fair share, from its first row
-    on. The STIX objects are those of ``drawn`` findings. A report that cannot be read is among the
-    failures, and the others go on. Raises ``OSError`` where a disk fails.
+    The page contains at most ``most`` findings. If there are more, it contains the most severe
+    ones; of the severity that does not fit completely, each report has a fair share, from its first
+    row on. The STIX objects are those of ``drawn`` findings. A report that cannot be read is listed
+    among the failures; the others are still read. Raises ``OSError`` if a disk fails.
     """
     # A page is passed on more easily than a platform is opened: links that open without
     # credentials stay out of it.
@@ -117,7 +117,7 @@ def collect(
 
 
 def fair_shares(wanted: Sequence[int], most: int) -> list[int]:
-    """Share ``most`` out: all get what they want up to a level that is the same for all."""
+    """Divide ``most``: each gets what it wants, up to a limit that is the same for all."""
     shares = [0] * len(wanted)
     left = most
     for place, index in enumerate(sorted(range(len(wanted)), key=lambda index: wanted[index])):
@@ -128,7 +128,9 @@ def fair_shares(wanted: Sequence[int], most: int) -> list[int]:
 
 
 def worst_first(kept: Sequence[Counter[str]], most: int) -> list[Counter[str]]:
-    """Share ``most`` out by severity, the highest first, fairly where there is no room for all."""
+    """Divide ``most`` by severity, the highest first, and fairly within the one that does not
+    fit.
+    """
     shares: list[Counter[str]] = [Counter() for _ in kept]
     left = most
     for severity in reversed(SEVERITIES):

@@ -1,4 +1,4 @@
-"""The STIX objects of the page: each once, their ids in as few bytes as they can have."""
+"""The page's STIX objects, each once, with ids in as few bytes as possible."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _shortened(body: bytes) -> bytes:
 
 
 def _united(known: bytes, body: bytes) -> bytes:
-    """Return the later copy, its lists united with the earlier one's, its time span widened."""
+    """Return the later copy, with the lists of both merged and the time span widened."""
     earlier: dict[str, Any] = orjson.loads(known)
     later: dict[str, Any] = orjson.loads(_shortened(body))
     for name, value in earlier.items():

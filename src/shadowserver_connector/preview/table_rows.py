@@ -25,7 +25,7 @@ Row = Sequence[str]
 
 
 class Facets(NamedTuple):
-    """The values of one finding; empty where its row does not tell, or tells nonsense."""
+    """The values of one finding; empty if its row has none, or an invalid one."""
 
     time: str
     """``YYYY-MM-DDTHH:MM:SS.mmmZ``; the start of the report's day where the row has no time."""
@@ -109,11 +109,11 @@ _tags = _remembered(split_tags)
 _cves = _remembered(find_cves)
 
 MAX_CELL: Final = 2_000
-"""Characters of one cell that the page holds."""
+"""Limit of the characters of one cell in the page."""
 
 _ROOM: Final = 64_000_000
 _CROWDED_CELL: Final = 200
-"""Characters of a cell, once the page holds ``_ROOM`` characters of different cells."""
+"""Limit of the characters of a cell, once the page has ``_ROOM`` characters of distinct cells."""
 
 FIELDS: Final = (
     *("severity", "subject", "port", "name", "asn", "country"),
@@ -126,7 +126,7 @@ SETS: Final = ("tags", "cves")
 class Findings:
     """All findings of the page, as columns: what they are filtered by, and their cells by header.
 
-    Reports of the same type and header are a group; what their cells have in common stands once.
+    Reports of the same type and header are a group; what their cells have in common is stored once.
     """
 
     def __init__(self) -> None:
@@ -137,7 +137,9 @@ class Findings:
         self.seconds = array("q")
         """Since 1970."""
         self.finding = array("I")
-        """The same number for the rows of one finding on several days; 0 where there is one day."""
+        """The same number for the rows of one finding on several days; 0 if there is only one
+        day.
+        """
         self.as_names: dict[str, str] = {}
         """ASN -> the first name that a row gives it."""
         self._groups: dict[tuple[str, tuple[str, ...]], _Group] = {}
@@ -191,7 +193,7 @@ class Findings:
         return add
 
     def finish(self, days: DaysCompared) -> None:
-        """Add what the days say of each other, when all rows are there."""
+        """Add the comparison of the days, once all rows are added."""
         gone = self.fields["gone"]
         for place, day in days.gone():
             gone.at[place] = gone.values.setdefault(day, len(gone.values))
@@ -237,7 +239,7 @@ class _Group:
         return taken
 
     def plain(self) -> dict[str, Any]:
-        """Return columns and cells; columns that are empty in all rows take no room."""
+        """Return columns and cells; columns that are empty in all rows take no space."""
         order = sorted(
             range(len(self._columns)), key=lambda index: (self._columns[index].order, index)
         )
@@ -252,7 +254,7 @@ class _Group:
 
 
 def cell_reader(plan: Plan, role: str, party: str = "") -> Callable[[Row], str]:
-    """Return what reads the cell of a role; nothing where there is none, or it says none."""
+    """Return a reader of the cell of a role; it returns "" for no column, or no value."""
     at = first_column(plan.columns, role, party)
     if at is None:
         return lambda row: ""
@@ -260,7 +262,7 @@ def cell_reader(plan: Plan, role: str, party: str = "") -> Callable[[Row], str]:
 
 
 MAX_FIELD: Final = 300
-"""Characters of a cell in the table."""
+"""Limit of the characters of a cell in the table."""
 
 
 @lru_cache(maxsize=16_384)

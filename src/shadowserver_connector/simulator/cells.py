@@ -73,7 +73,7 @@ class Fields:
 
 
 def grouped(column: str, group: Group, scene: Scene) -> tuple[Block, Callable[[int], str]]:
-    """Return from which number of a row the column's cells are made, and how."""
+    """Return which of a row's numbers the column's cells are made from, and how."""
     cells = group.cells(column)
     salt = group.name
     fields = lru_cache(POOL)(partial(Fields.of, group, scene))

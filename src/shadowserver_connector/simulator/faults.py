@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 
 class FaultKind(StrEnum):
-    """What goes wrong. The first group replaces the answer, the second breaks its sending."""
+    """What goes wrong. The first group replaces the answer, the second disturbs its transfer."""
 
     STATUS = "status"
     """Answers with `Fault.status` and ``{"error": ...}``."""
@@ -53,7 +53,7 @@ class Fault:
     times: int | None = 1
     """How many requests it hits; None: all, until `Faults.clear`."""
     skip: int = 0
-    """How many matching requests pass unharmed before."""
+    """How many matching requests are answered normally before."""
     status: int = 503
     retry_after: str | None = None
     """Value of the ``Retry-After`` header, sent with a replaced answer."""
@@ -121,7 +121,7 @@ _BODIES: Mapping[FaultKind, tuple[bytes, str]] = {
 
 
 def replaced(reply: Reply, fault: Fault) -> Reply:
-    """Return what is answered instead of ``reply``; the same where only the sending breaks."""
+    """Return what is answered instead of ``reply``; itself if only its transfer is disturbed."""
     if fault.kind in _BODIES:
         other = reply_of(200, *_BODIES[fault.kind])
     elif fault.kind is FaultKind.STATUS:

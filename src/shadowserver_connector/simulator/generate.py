@@ -22,7 +22,7 @@ from shadowserver_connector.simulator.values import maker_of, quoted
 _ROWS_IN_CHUNK = 500
 _REMOTE_HOSTS = 24
 _BUSY_EVERY = 7
-"""Of so many rows the last is of one of the busy hosts; the others visit all hosts in turn."""
+"""The last of this many rows belongs to a busy host; the others go through all hosts in turn."""
 _GOLDEN = 0.618034
 
 
@@ -127,7 +127,7 @@ def write_report(
 def columns_of(
     report_type: str, columns: Sequence[str] | None, catalogue: Catalogue
 ) -> tuple[str, ...]:
-    """Return the columns of a generated report: those asked for, or else the type's own.
+    """Return the columns of a generated report: the given ones, otherwise the type's own.
 
     A type that the catalogue does not know has the columns of ``special``.
     """
@@ -137,10 +137,10 @@ def columns_of(
 
 
 def _stride(hosts: int) -> int:
-    """Return a step that visits every host once, in an order that looks like none.
+    """Return a step that visits every host once, in an order that looks random.
 
-    Steps of the golden ratio spread the first visits evenly, so that those visited once more
-    are hosts like all others, however many there are.
+    Steps of the golden ratio spread the visits evenly, so the hosts that are visited once more
+    than others are like all others, however many there are.
     """
     step = int(hosts * _GOLDEN)
     while math.gcd(step, hosts) != 1:

@@ -33,7 +33,7 @@ BYTES: Mapping[str, bytes] = {
     "overlong": b"\xc0\xaf..\xfe\xff",
     "cut_off": b"Z\xc3",
 }
-"""Cells that are no UTF-8, or no text."""
+"""Cells that are not UTF-8, or not text."""
 
 HUGE = ("long", "long_unbroken")
 """Names of the cells that are too large to be repeated."""

@@ -1,6 +1,6 @@
-"""SSH keys and files that exist only as what reports say of them.
+"""Invented SSH keys and files: only the values that reports contain.
 
-Each is made from its seed alone, so that all cells about one fit together.
+Each is derived from its seed alone, so all cells about one agree.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SshKey:
 
     @property
     def parts(self) -> dict[str, str]:
-        """Return column -> number, of the columns about keys of this kind."""
+        """Return column -> number, for the columns about keys of this kind."""
         if self.algorithm == "ssh-rsa":
             modulus = base64.b64encode(self.blob[-256:]).decode()
             return {"rsa_exponent": "65537", "rsa_modulus": modulus, "rsa_length": "2048"}

@@ -46,7 +46,7 @@ def _time(column: Column, scene: Scene) -> Maker:
 
 
 def _moment(column: Column, scene: Scene) -> Maker:
-    """Make the begin of what took place, or its end up to four minutes later on the same day."""
+    """Make the time when something began, or ended, up to four minutes later on the same day."""
     rows = max(scene.rows, 1)
 
     def make(row: int) -> str:

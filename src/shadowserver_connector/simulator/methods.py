@@ -36,7 +36,7 @@ def answer(store: ReportStore, method: str, fields: Fields) -> object:
 
 
 def samples(store: ReportStore) -> dict[str, tuple[StoredReport, str]]:
-    """Return one report a type as the list ``test`` has it, by id, with the stored file's id."""
+    """Return the list ``test``: one report of each type, by id, with the id of the stored file."""
     newest = {report.type: report for day in sorted(store.days()) for report in store.reports(day)}
     return {
         f"test:{name}": (

@@ -17,15 +17,15 @@ LARGE_NETWORK = 131_070
 """Usable addresses of 198.18.0.0/15 (RFC 2544), for networks that need more."""
 
 LARGEST_NETWORK = 4_194_302
-"""Usable addresses of 100.64.0.0/10 (RFC 6598), for those that need more still."""
+"""Usable addresses of 100.64.0.0/10 (RFC 6598), for networks that need still more."""
 
 
 class Network:
     """A numbered set of hosts: the same number is the same host, in all reports of all days.
 
-    ``hosts`` is how many a report needs: it decides from which reserved network the addresses
-    are taken, and IPv4 has no more than ``LARGEST_NETWORK``. With ``remote`` it is the rest of the
-    world: other addresses, systems and countries, few hosts.
+    ``hosts`` is how many a report needs. It determines the reserved network that the addresses come
+    from; IPv4 has at most ``LARGEST_NETWORK``. With ``remote`` it is the rest of the world: other
+    addresses, systems and countries, few hosts.
     """
 
     def __init__(self, hosts: int, *, ipv6: bool, remote: bool = False) -> None:
@@ -76,7 +76,7 @@ class Network:
         return f"{('www', 'mail', 'cam', 'srv')[host % 4]}{host}.{domain}"
 
     def hostname_source(self, host: int) -> str:
-        """Return where the name was found; empty where there is no name."""
+        """Return where the name was found; empty if there is no name."""
         return ("", "", "", "ptr", "sni", "ptr", "ptr", "ptr")[host % 8]
 
     def mac(self, host: int) -> str:

@@ -66,7 +66,7 @@ class Profile:
 
 
 def sized(rows: Mapping[str, int]) -> Profile:
-    """Return a profile of exactly these rows by type, as large as one likes."""
+    """Return a profile with exactly these numbers of rows by type, of any size."""
     return Profile({name: (count, count) for name, count in rows.items()})
 
 

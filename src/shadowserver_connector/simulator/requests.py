@@ -1,4 +1,4 @@
-"""What the simulator was asked, for tests and benchmarks to count."""
+"""The requests that the simulator received, for tests and benchmarks to count."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Requests:
         self._all: list[Request] = []
 
     def add(self, request: Request) -> None:
-        """Note a request that has just arrived."""
+        """Record a request that has just arrived."""
         with self._lock:
             self._all.append(request)
 
@@ -47,10 +47,10 @@ class Requests:
         return len(self.matching(method, path))
 
     def bytes_sent(self, method: str = "*", path: str = "*") -> int:
-        """Return how many bytes of answers' bodies the matching requests were sent."""
+        """Return how many bytes of response bodies were sent for the matching requests."""
         return sum(request.sent for request in self.matching(method, path))
 
     def clear(self) -> None:
-        """Start counting anew."""
+        """Reset the counts."""
         with self._lock:
             self._all.clear()

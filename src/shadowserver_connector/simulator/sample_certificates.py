@@ -1,7 +1,7 @@
-"""Certificates that exist only as what reports say of them.
+"""Invented certificates: only the values that reports contain.
 
-Each is made from its seed and the report's day, so that all cells about one fit together: the
-fingerprints are those of its bytes, its dates say whether it has expired.
+Each is derived from its seed and the report's day, so all cells about one agree: the fingerprints
+match its bytes, and its dates match whether it has expired.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ COLUMNS: Mapping[str, str] = {
 
 @lru_cache(maxsize=2048)
 def certificate(seed: str, day: date, computer: bool) -> dict[str, str]:
-    """Return what reports of a day say of a certificate, by role without ``x509.``.
+    """Return what a day's reports say about a certificate, by role without ``x509.``.
 
     A part that is missing is empty. Serial numbers have leading zeros and signs, dates both
-    forms, as in real reports. ``computer`` makes it one that a Windows computer made for itself,
+    forms, as in real reports. ``computer`` makes it one that a Windows computer issued to itself,
     as for RDP. A certificate is the same from day to day, until it is renewed.
     """
     chance = random.Random(seed)  # noqa: S311 - reproducible, protects nothing
@@ -97,7 +97,7 @@ def _subject(chance: random.Random, name: str) -> dict[str, str]:
 
 
 def _begin(chance: random.Random, day: date, lifetime: int) -> date:
-    """Return the day of issue: renewed when it ends, but for every eighth, which was forgotten."""
+    """Return the day of issue. All are renewed in time, except every eighth, which expires."""
     age = (day.toordinal() + chance.randrange(lifetime)) % lifetime
     if chance.random() < 0.125:
         age += lifetime + 1

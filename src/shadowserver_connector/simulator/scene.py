@@ -10,11 +10,11 @@ from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.simulator.numbered_hosts import Network
 
 POOL = 256
-"""Different cells of a column that is neither of the row alone nor of each host."""
+"""Distinct cells of a column that varies neither by row nor by host."""
 
 
 class Block(IntEnum):
-    """Which number of a row a cell is made from."""
+    """Which of a row's numbers a cell is made from."""
 
     ROW = 0
     """The row's own: times, source ports."""

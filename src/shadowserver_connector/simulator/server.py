@@ -37,15 +37,15 @@ _API = "/api2/"
 _DOWNLOADS = "/dl/"
 _MAX_BODY = 1024**2
 _DRIP = 64
-# The peer going away is its own business; anything else is a defect of the simulator.
+# A peer may go away at any time; anything else is a defect of the simulator.
 _GONE = (ConnectionError, TimeoutError, ssl.SSLError)
 
 
 class Simulator:
     """A Reports API with the reports of a store, on 127.0.0.1, in threads of this process.
 
-    ``port`` 0 takes a free one, ``tls`` serves https. ``faults`` schedules what goes wrong,
-    ``requests`` tells what was asked, ``connections`` how many connections were opened.
+    ``port`` 0 takes a free one, ``tls`` serves https. ``faults`` schedules faults, ``requests``
+    records the requests, ``connections`` counts the connections that were opened.
     """
 
     def __init__(

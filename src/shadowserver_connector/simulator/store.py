@@ -31,7 +31,7 @@ class Content:
     """The bytes of a file, made while they are sent."""
 
     size: int | None
-    """Number of bytes; None where it is only known at the end (sent in chunks then)."""
+    """Number of bytes; None if it is known only at the end, so that the file is sent in chunks."""
     chunks: Iterator[bytes]
 
 

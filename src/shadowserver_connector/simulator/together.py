@@ -1,8 +1,8 @@
-"""Words for the cells of generated reports that must fit each other in a row.
+"""Words for the cells of generated reports that must agree within a row.
 
-The files in ``data`` say of report types what their columns hold: ``together`` lists rows of
-cells that are taken as a whole, ``apart`` the words of columns that need not fit others. A cell
-is a format string; what it may name says ``Fields`` in ``cells``.
+The files in ``data`` say what the columns of report types contain: ``together`` lists rows of cells
+that are used as a whole, ``apart`` lists words for columns that are independent of others. A cell
+is a format string; ``Fields`` in ``cells`` lists what it may name.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Group:
 
 @cache
 def groups() -> tuple[Group, ...]:
-    """Return all groups, those of certain types before those of all."""
+    """Return all groups: first those for certain types, then those for all."""
     folder = files("shadowserver_connector.simulator") / "data"
     paths = sorted(
         (path for path in folder.iterdir() if path.name.endswith(".toml")),

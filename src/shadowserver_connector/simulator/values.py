@@ -1,8 +1,7 @@
 """What a generated cell holds: by the role of its column, for one report.
 
-Every maker is a pure function of a number. Which of its row's numbers a column takes says
-``Block``: columns of one block vary together, so that the cells about a host, a device or a
-certificate fit each other.
+Every maker is a pure function of a number. ``Block`` says which of the row's numbers a column uses.
+Columns of one block vary together, so the cells about a host, a device or a certificate agree.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def _maker_of(column: Column, scene: Scene) -> tuple[Block, Maker]:
 
 
 def _role_of(column: Column) -> str:
-    # Of some types it is the host of the URL, which is the row's host all the same.
+    # In some types it is the host of the URL, which is the row's host too.
     return "hostname" if column.name == "hostname" else column.role
 
 

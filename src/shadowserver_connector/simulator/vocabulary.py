@@ -97,7 +97,7 @@ SECOND_TAGS: Mapping[str, Words] = {
     "telnet": ("", "iot"),
     "ubiquiti": ("iot",),
 }
-"""Type without its family's prefix -> a tag beside it."""
+"""Type without its family's prefix -> an additional tag."""
 
 SOFTWARE: Mapping[str, Words] = {
     "software.product": ("Example Server", ""),
