@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.errors import CatalogueError
 from shadowserver_connector.simulator.generate import write_report
 
 DAY = date(2024, 1, 31)
@@ -22,8 +23,15 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python scripts/sample_report.py TYPE [ROWS]\n")
         return 2
     report_type, rows = arguments[0], int((arguments[1:] or ["20"])[0])
-    if report_type not in load_catalogue().types:
-        sys.stderr.write(f"{report_type} is not in report_types.toml\n")
+    try:
+        types = load_catalogue().types
+    except CatalogueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    if report_type not in types:
+        sys.stderr.write(
+            f"no type {report_type} in report_types.toml; add it or correct the name\n"
+        )
         return 1
     path = Path(f"{DAY}-{report_type}-example.csv")
     write_report(path, report_type, DAY, rows=rows)

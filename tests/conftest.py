@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+ROOT = Path(__file__).resolve().parents[1]
+
 # Where the package is not installed, its sources are tested.
 if find_spec("shadowserver_connector") is None:
-    sys.path.append(str(Path(__file__).resolve().parents[1] / "src"))
+    sys.path.append(str(ROOT / "src"))
 
 pytest.register_assert_rewrite("tests.bundle.checks", "tests.mapping.gfm", "tests.shared.checks")
 
@@ -27,6 +29,18 @@ settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("steady")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out tests that need more than Python packages if pytest starts outside the project.
+
+    The runner of OpenCTI's connectors repository does so. It installs `test-requirements.txt`, but
+    neither RabbitMQ nor a browser.
+    """
+    started = config.invocation_params.dir.resolve()
+    if not config.option.markexpr and not started.is_relative_to(ROOT):
+        config.option.markexpr = "not integration and not shared"
+
 
 _TESTS = count()
 

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.bundle.finding import (
+    LAYER,
     ObservedDraft,
     merge_labels,
     merge_observed,
     united_labels,
 )
+from tests.stix.examples import EXAMPLES
 
 LABELS = st.lists(st.sampled_from(["iot", "ssl", "vpn", "ssh"]), unique=True).map(
     lambda labels: tuple(sorted(labels))
@@ -52,3 +54,9 @@ def test_observed_data_recurs_if_all_of_it_does(one: bool, other: bool, both: bo
     """Otherwise OpenCTI is to be told."""
     drafts = [ObservedDraft(("ipv4-addr--x",), "a", "b", 1, (), recurs) for recurs in (one, other)]
     assert merge_observed(*drafts).recurs is both
+
+
+def test_every_type_has_its_place_in_a_bundle() -> None:
+    """An object of a type without a layer cannot be serialised."""
+    types = {example["type"] for example in EXAMPLES.values()}
+    assert sorted(types - LAYER.keys()) == [], "bundle/finding.py: add the type to _LAYERS"

@@ -1,13 +1,14 @@
-"""What the package's own data says, where a slip would show analysts nonsense."""
+"""The package's own data, where a slip would show analysts nonsense."""
 
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 
 import pytest
 
 from shadowserver_connector.catalogue.catalogue import INDICATED, Catalogue
-from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.catalogue.loader import load_catalogue, parse
 from shadowserver_connector.mapping.cells.host_names_and_urls import parse_application
 
 
@@ -26,6 +27,20 @@ def test_every_type_has_its_own_sentence(catalogue: Catalogue) -> None:
         assert re.fullmatch(r"[A-Z][^\n<>|`*_]{40,310}\.", report_type.about), report_type.name
 
 
+def test_each_column_is_in_a_layout_or_of_earlier_years(catalogue: Catalogue) -> None:
+    """Sample data and the reference lack a column that no report type has."""
+    text = (files("shadowserver_connector.catalogue") / "data" / "columns.toml").read_text("utf-8")
+    earlier = set(parse("columns.toml", text)["earlier"])
+    used = {name for report_type in catalogue.types for name in catalogue.columns_of(report_type)}
+    assert sorted(catalogue.columns.keys() - used - earlier) == [], (
+        "layouts.toml: add each to the layouts of the report types that have it, or move it to the "
+        "section [earlier] of columns.toml if files have it no more"
+    )
+    assert sorted(used & earlier) == [], (
+        "columns.toml: move it out of [earlier]: layouts.toml has it"
+    )
+
+
 def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
     """Two columns that a type has with values of one kind are not called the same."""
     for name in catalogue.types:
@@ -36,7 +51,7 @@ def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
 
 
 def test_application_protocols_have_the_names_that_iana_registered(catalogue: Catalogue) -> None:
-    """But for those that have none there, each for a reason in report_types.toml."""
+    """Except those without a name there, each for a reason in report_types.toml."""
     from stix2validator.v21.enums import protocols
 
     applications = {t.application for t in catalogue.types.values() if t.application}
@@ -231,7 +246,7 @@ def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
 
 
 def test_every_type_says_in_short_what_was_seen_and_what_to_do(catalogue: Catalogue) -> None:
-    """The texts stand within a sentence, as words: none begins or ends one, none has markup."""
+    """The texts are parts of a sentence: none begins or ends one, none has markup."""
     for report_type in [*catalogue.types.values(), catalogue.report_type("scan_of_tomorrow")]:
         assert report_type.short[0].isupper(), report_type.name
         for text in (report_type.seen, report_type.todo):

@@ -257,7 +257,7 @@ BREACHES = {
     ),
     "type without columns": (
         broken(LAYOUTS, "layouts", "scan_ntp", to=...),
-        "report_types.toml: scan_ntp: primary asset is none of its parties",
+        r"layouts.toml: scan_ntp: the type has no columns; add its layout to \[layouts\]",
     ),
     "columns of no type": (
         broken(LAYOUTS, "layouts", "scan_new", to="ip"),

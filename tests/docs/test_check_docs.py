@@ -64,7 +64,7 @@ def test_commands_find_reports_and_shadowserver(check_docs: ModuleType) -> None:
 
 
 def test_output_is_put_behind_its_marker(check_docs: ModuleType) -> None:
-    """A block is made, or made anew; everything else stays as it is."""
+    """A block is written, or rewritten; everything else stays as it is."""
     text = "a\n<!-- output: x y -->\n\nb\n\n<!-- output: z -->\n```sh\n$ old\n```\n\nc\n"
     fresh = check_docs.with_output(text, lambda command: f"out of {command}\n")
     assert fresh == (

@@ -24,7 +24,12 @@ def catalogue_with(changes: dict[str, tuple[str, str]]) -> Catalogue:
     folder = files("shadowserver_connector.catalogue") / "data"
     texts = {name: (folder / name).read_text("utf-8") for name in FILES}
     for name, (old, new) in changes.items():
-        assert texts[name].count(old) == 1
+        assert texts[name].count(old) == 1, f"{name}: {old.strip()} is gone; correct this test"
+        added = next(line for line in new.splitlines() if line and line not in old.splitlines())
+        assert f"\n{added}\n" not in texts[name], (
+            f"{name} has the example of CONTRIBUTING.md already ({added}); take it out again, or "
+            "print another example there"
+        )
         texts[name] = texts[name].replace(old, new)
     return build({name: parse(name, text) for name, text in texts.items()})
 
@@ -46,7 +51,9 @@ def test_the_column_can_be_added() -> None:
 
 
 def test_the_report_type_can_be_added() -> None:
-    """With its columns; its version is of its product, and its text says not whose it is."""
+    """With its columns; its version belongs to its product, and its text does not say whose it
+    is.
+    """
     block, layout = examples("Add a report type")
     catalogue = catalogue_with(
         {

@@ -1,6 +1,7 @@
 """What the cells of a row must become, derived from the roles that the catalogue gives its columns.
 
-Each column gets a cell of its own value, so that the object made of it can be told from all others.
+Each column gets a cell of its own value, so that the object made from it can be told from all
+others.
 """
 
 from __future__ import annotations
@@ -111,7 +112,9 @@ def _is_shown(
         if part == "short_name" and any(c.role == "software.product" for c in columns):
             return True  # the full name is there, and better
         return any(text in _texts(stix) for stix in converted.of("software"))
-    raise AssertionError(f"nothing is known to expect of {column.role}")
+    raise AssertionError(
+        f"tests/mapping/expectation.py: add what becomes of {column.role} to _SHOWN"
+    )
 
 
 def _moment(text: str) -> str:

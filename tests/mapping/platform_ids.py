@@ -24,6 +24,7 @@ def expected_id(stix: Stix) -> str:
     if kind in ("x509-certificate", "artifact", "file"):
         name = next(name for name in _HASH_ORDER if name in stix["hashes"])
         return standard_id(kind, hashes={name: stix["hashes"][name]})
+    assert kind in _OTHERS, f"tests/mapping/platform_ids.py: add the platform's rule for {kind}"
     return _OTHERS[kind](stix)
 
 

@@ -1,4 +1,4 @@
-"""A report of every family: its objects are valid, known by the platform's ids, and allowed."""
+"""A report of every family: its objects are valid, have the platform's ids, and are allowed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from tests.mapping.conversion import Converted, convert, findings_in, is_balance
 from tests.mapping.platform_ids import expected_id
 from tests.mapping.relationships import is_allowed
 from tests.mapping.rows import header_of, row_of, rows_of
+from tests.stix.examples import OBSERVABLE_TYPES
 from tests.stix.exceptions import complaints
 
 TYPES = sorted({known.family: known.name for known in load_catalogue().types.values()}.values())
 
-OBSERVABLES = {
-    *("ipv4-addr", "ipv6-addr", "domain-name", "hostname", "mac-addr", "autonomous-system"),
-    *("network-traffic", "url", "email-addr", "user-account", "file", "x509-certificate"),
-    *("ssh-key", "software", "user-agent"),
-}
+OBSERVABLES = OBSERVABLE_TYPES - {"artifact"}
 
 
 @pytest.fixture(scope="module", params=TYPES)
@@ -124,7 +121,7 @@ def test_everything_is_by_shadowserver_and_marked(converted: Converted) -> None:
 
 
 def test_shared_knowledge_has_a_low_constant_confidence(converted: Converted) -> None:
-    """So that nobody's curated entry is renamed; what is reported has that of one good source."""
+    """So that no curated entry is renamed; what is reported has that of one good source."""
     for stix in converted.of("vulnerability", "malware", "location", "attack-pattern"):
         assert stix["confidence"] == 40
         assert not {"aliases", "labels", "external_references"} & stix.keys()

@@ -24,15 +24,16 @@ def test_reference_is_not_stale() -> None:
     """It is written by ``scripts/generate_mapping_docs.py``: these pages and no others."""
     script = runpy.run_path(str(ROOT / "scripts" / "generate_mapping_docs.py"))
     written = {page: page.read_text("utf-8") for page in REFERENCE}
-    assert script["documents"](CATALOGUE) == written
+    assert script["documents"](CATALOGUE) == written, "run scripts/generate_mapping_docs.py"
 
 
 def test_reference_names_every_type_and_every_column() -> None:
     """Nothing that the catalogue knows is left out."""
     text = reference()
     for name in CATALOGUE.types:
-        assert f"`{name}`" in text
-        assert [c for c in CATALOGUE.columns_of(name) if f"`{c}`" not in text] == []
+        assert f"`{name}`" in text, "run scripts/generate_mapping_docs.py"
+        absent = [c for c in CATALOGUE.columns_of(name) if f"`{c}`" not in text]
+        assert absent == [], "run scripts/generate_mapping_docs.py"
 
 
 def _told() -> dict[str, tuple[str, str, str]]:

@@ -50,7 +50,10 @@ def has_rule(role: str) -> bool:
 @pytest.mark.parametrize("role", sorted(ROLES - ONLY_IN_NOTES))
 def test_a_role_has_parser_rule_and_words(role: str) -> None:
     """One that lacks any of them would be accepted by the catalogue and become nothing."""
-    assert role in PARSERS, "mapping/cells/readers.py has no parser for it"
+    assert role in PARSERS, (
+        "mapping/cells/readers.py has no parser for it; if it is only shown in Notes, list it in "
+        "ONLY_IN_NOTES"
+    )
     assert has_rule(role), "mapping/planning/plan.py has no rule that reads it"
     assert words(role) != NOTE_ONLY, "mapping/texts/explain.py does not say what it becomes"
 

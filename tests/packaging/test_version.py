@@ -1,4 +1,4 @@
-"""The version stands in one place; what names it says the same."""
+"""The version is defined in one place; everything that shows it agrees."""
 
 from __future__ import annotations
 

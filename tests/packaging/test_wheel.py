@@ -1,4 +1,4 @@
-"""What is in the wheel, and that it works where the sources are not."""
+"""What is in the wheel, and that it works without the sources."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_the_installed_command_speaks_with_opencti(
 
 
 def test_no_hint_names_what_no_index_has() -> None:
-    """The package is on none, so that nothing tells to install it by its name."""
+    """The package is on no index, so no message says to install it by its name."""
     texts = [*(ROOT / "src").rglob("*.py"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     named = re.compile(r"""pip3? install [^\n]*(?:["' ]shadowserver|\.\[)""")
     assert [path.name for path in texts if named.search(path.read_text())] == []

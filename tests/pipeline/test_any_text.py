@@ -16,14 +16,11 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import convert, findings_in, is_balanced
 from tests.mapping.rows import value
+from tests.stix.examples import OBSERVABLE_TYPES
 from tests.stix.exceptions import complaints
 
 _FAMILIES = {known.family: known.name for known in load_catalogue().types.values()}
-_OBSERVABLES = {
-    *("ipv4-addr", "ipv6-addr", "domain-name", "hostname", "mac-addr", "autonomous-system"),
-    *("network-traffic", "url", "email-addr", "user-account", "file", "x509-certificate"),
-    *("ssh-key", "software", "user-agent"),
-}
+_OBSERVABLES = OBSERVABLE_TYPES - {"artifact"}
 
 
 def _columns_by_role() -> dict[str, tuple[str, str]]:

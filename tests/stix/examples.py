@@ -188,6 +188,15 @@ EXAMPLES: dict[str, StixObject] = {
     | {"labels": ["exposed"]},
 }
 
+OBSERVABLE_TYPES = frozenset(
+    [
+        *("ipv4-addr", "ipv6-addr", "mac-addr", "domain-name", "hostname", "url", "email-addr"),
+        *("user-agent", "user-account", "file", "artifact", "x509-certificate", "ssh-key"),
+        *("network-traffic", "autonomous-system", "software"),
+    ]
+)
+"""Types of the cyber-observable objects that the connector creates."""
+
 
 def as_json(stix_object: StixObject) -> StixObject:
     """Return the object as a reader of its JSON sees it."""

@@ -1,4 +1,4 @@
-"""The platform's rule for ids, written once more and as simply as it can be."""
+"""The platform's rule for ids, written a second time, as simply as possible."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def test_the_order_of_references_does_not_count() -> None:
 
 
 def test_the_note_of_a_finding_is_one_for_each_type_list_and_finding() -> None:
-    """Neither is told apart by the other's bytes, nor a host's Note from a finding's."""
+    """Their ids never collide, nor does a host's Note with a finding's."""
     made = [
         ids.note_of_finding("scan_ssl", "net", b"ab", 0),
         ids.note_of_finding("scan_ssl", "net", b"ab", 1),

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import base64
 import json
+from inspect import getmembers, isfunction
+from types import ModuleType
 
 import pycti  # noqa: F401 - it registers OpenCTI's types with the stix2 library
 import pytest
 import stix2
 
-from shadowserver_connector.stix import ids
+from shadowserver_connector.stix import ids, observables, reported_objects, shared_objects
 from shadowserver_connector.stix.observables import ipv4_addr, mac_addr, network_traffic
 from shadowserver_connector.stix.origin import (
     REPORTED_CONFIDENCE,
@@ -25,22 +27,38 @@ from shadowserver_connector.stix.reported_objects import (
     report,
 )
 from shadowserver_connector.stix.shared_objects import AUTHOR_NAME, author, indicator
-from tests.stix.examples import DAY, EXAMPLES, ORIGIN, TIME, as_json
+from tests.stix import examples
+from tests.stix.examples import DAY, EXAMPLES, OBSERVABLE_TYPES, ORIGIN, TIME, as_json
 from tests.stix.exceptions import complaints
 
 # STIX wants a payload or a URL, as the validator says too: see exceptions.py.
 PARSED_BY_STIX2 = sorted(EXAMPLES.keys() - {"artifact without payload"})
 SHARED = ["vulnerability", "malware", "country", "attack pattern", "autonomous system", "software"]
-OBSERVABLE_TYPES = {
-    *("ipv4-addr", "ipv6-addr", "mac-addr", "domain-name", "hostname", "url", "email-addr"),
-    *("user-agent", "user-account", "file", "artifact", "x509-certificate", "ssh-key"),
-    *("network-traffic", "autonomous-system", "software"),
-}
+
+
+@pytest.mark.parametrize("module", [observables, reported_objects, shared_objects])
+def test_every_constructor_has_an_example(module: ModuleType) -> None:
+    """What has no example is not checked against STIX, pycti and the validator."""
+    constructors = {
+        name
+        for name, function in getmembers(module, isfunction)
+        if function.__module__ == module.__name__
+        and function.__annotations__.get("return") == "StixObject"
+        and not name.startswith("_")
+    }
+    assert constructors
+    assert sorted(constructors - vars(examples).keys()) == [], "add it to tests/stix/examples.py"
+
+
+def test_what_has_no_date_of_creation_is_an_observable() -> None:
+    """As in STIX; tests of whole reports look for these types."""
+    undated = {example["type"] for example in EXAMPLES.values() if "created" not in example}
+    assert undated == OBSERVABLE_TYPES, "correct OBSERVABLE_TYPES in tests/stix/examples.py"
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_oasis_validator_has_nothing_against_it(name: str) -> None:
-    """Every object passes, but for what `exceptions.py` lists."""
+    """Every object passes, except for what `exceptions.py` lists."""
     assert complaints(as_json(EXAMPLES[name])) == []
 
 

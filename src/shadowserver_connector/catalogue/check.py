@@ -32,7 +32,8 @@ def check(catalogue: Catalogue) -> None:
     Raises CatalogueError for the first violation.
     """
     for find in (
-        *(_roles, _activities, _families, _types, _layouts, _overrides, _patterns),
+        # Layouts before types, whose parties are what their columns locate.
+        *(_roles, _activities, _families, _layouts, _types, _overrides, _patterns),
         *(_meanings, _findings, _links, _earlier),
     ):
         for complaint in find(catalogue):
@@ -199,7 +200,7 @@ def _layouts(catalogue: Catalogue) -> Iterator[str]:
         name, layout = report_type.name, catalogue.layouts[report_type.name]
         where = f"layouts.toml: {name}:"
         if not layout:
-            yield f"{where} the type has no columns"
+            yield f"{where} the type has no columns; add its layout to [layouts]"
         for column_name, times in Counter(layout).items():
             if column_name not in catalogue.columns:
                 yield f"{where} no column {column_name} in columns.toml"
