@@ -223,7 +223,7 @@ def test_a_page_is_taken_as_it_is(url: str) -> None:
     ],
 )
 def test_a_page_that_could_act_is_dropped(url: object) -> None:
-    """The report stays; a link in markdown never ends early, and leads to the web alone."""
+    """The report is kept; a link in markdown never ends early, and leads only to the web."""
     assert listed(url=url) == listed()
     assert listed(url=url).url == ""
 
@@ -312,7 +312,7 @@ def test_an_error_says_what_is_wrong_and_where(
 
 
 def test_no_events_and_further_cells_are_taken() -> None:
-    """A day may have 0 events; a column that the API adds hurts nobody."""
+    """A day may have 0 events; a column that the API adds does no harm."""
     row = ["2024-01-31", "a", 0, "new"]
     assert answers.day_events([[*HEADER, "new"], row]) == [DayEvents(date(2024, 1, 31), "a", 0)]
 

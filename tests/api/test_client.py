@@ -325,7 +325,7 @@ def test_retry_after_may_be_a_date() -> None:
 
 
 def test_an_endless_answer_is_given_up() -> None:
-    """A body is read up to a bound, not into memory without end."""
+    """A body is read up to a limit, so that it cannot fill the memory."""
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -508,7 +508,7 @@ def test_a_report_listed_twice_is_one() -> None:
 
 
 def test_an_odd_type_is_not_lost_at_the_limit() -> None:
-    """What the API calls it cannot be asked for again; its report was listed all the same."""
+    """A name from the API cannot be requested again, but its report was listed."""
     odd = Answers([entry("Scan <b>"), entry()], ["scan_ssl"], [], [entry()])
     with client(odd) as api:
         assert [each.type for each in api.list_reports(DAY, limit=2)] == ["scan_b", "scan_ssl"]

@@ -1,4 +1,4 @@
-"""What the HTTP library says, in our words; bounds on bodies; what the pool is told."""
+"""Errors of the HTTP library as our own, limits on bodies, and options of the pool."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from shadowserver_connector.waiting import RetryLaterError
 def test_trouble_of_the_network_may_pass(
     error: httpx.HTTPError | httpx.InvalidURL, message: str
 ) -> None:
-    """It is tried again, and what it becomes at last is what the caller asked for."""
+    """It is tried again, and the caller gets the final result."""
     for kind in (ApiUnavailableError, TransferError):
         ours = failure(error, kind)
         assert isinstance(ours, RetryLaterError)
@@ -72,7 +72,7 @@ def test_certificate_that_is_not_trusted_is_final() -> None:
     ],
 )
 def test_wrong_address_is_named_by_its_setting(url: str, message: str) -> None:
-    """In one line, without what stands in it."""
+    """In one line, without quoting it."""
     with pytest.raises(SettingsError) as caught:
         base_url(url, "X_URL")
     assert str(caught.value) == message
@@ -90,7 +90,7 @@ def test_body_has_two_minutes_and_a_second_for_each_kilobyte(
 
 
 def test_client_says_who_it_is_and_wants_bytes_as_they_are() -> None:
-    """And gives up a silent server, sooner where it does not even connect."""
+    """And gives up a silent server, sooner if it does not even connect."""
     asked: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:

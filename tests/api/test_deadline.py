@@ -1,4 +1,4 @@
-"""The moment at which an exchange is over, on connections as the HTTP library uses them."""
+"""When an exchange has to be over, on connections as the HTTP library uses them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_connection_carries_what_it_is_given(listener: socket.socket) -> None:
 
 
 def test_connection_is_opened_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the time that is left, from the address that is given."""
+    """Within the time that is left, from the given address."""
     asked: list[Any] = []
 
     def connect(self: object, *args: Any) -> Any:

@@ -136,7 +136,7 @@ TROUBLES: dict[str, Callable[[], httpx.Response]] = {
 
 @pytest.mark.parametrize("name", [*TRANSFERS, *TROUBLES])
 def test_a_failed_transfer_is_repeated(tmp_path: Path, name: str) -> None:
-    """The next attempt starts anew and leaves exactly the file."""
+    """The next attempt starts over and leaves exactly the file."""
     make = {**TRANSFERS, **TROUBLES}[name]
     done, attempts = download(tmp_path, make(), make(), httpx.Response(200, content=BODY))
     assert attempts == 3
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_given_is_refused_at_once(tmp_path: Path, status: int
 
 @pytest.mark.parametrize("headers", [{"Content-Length": "0"}, {}])
 def test_an_empty_file_is_not_ready(tmp_path: Path, headers: dict[str, str]) -> None:
-    """0 bytes are no report and leave no file; they are not asked for again at once."""
+    """0 bytes are not a report and leave no file; the request is not repeated at once."""
     reply = httpx.Response(200, headers=headers, content=iter([b""]))
     with pytest.raises(NotReadyError, match=NAME):
         download(tmp_path, reply, httpx.Response(200, content=BODY))
@@ -221,7 +221,7 @@ def test_a_file_of_exactly_the_cap_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "identity, br", "GZIP", "zstd", "what"])
 def test_a_file_that_comes_compressed_is_not_taken(tmp_path: Path, coding: str) -> None:
-    """It was not asked for: not a byte is unpacked, whatever a body may unpack to."""
+    """Compression was not requested: not a byte is unpacked, whatever the body would become."""
     body = iter([gzip.compress(BODY)])
     reply = httpx.Response(200, headers={"Content-Encoding": coding}, content=body)
     with pytest.raises(TransferError, match="compressed"):
@@ -295,7 +295,7 @@ def test_a_full_disk_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     "id", ["test:scan_vnc", "a", "A-b_c.d", "x?y=1&z=a:b", "a?b?c", "a..b", "..."]
 )
 def test_an_id_is_put_behind_the_host_unchanged(id: str) -> None:
-    """Neither the colon nor the question mark is taken for more, or quoted."""
+    """Neither the colon nor the question mark has a special meaning, or is escaped."""
     url = report_url("https://dl.example/", report(id))
     assert url.raw_path == f"/{id}".encode()
     assert url.host == "dl.example"
@@ -389,7 +389,7 @@ def test_room_is_asked_for_once_where_the_length_is_announced(tmp_path: Path) ->
 
 
 def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Path) -> None:
-    """A file is never larger than what was asked for; given up, nothing of it is left."""
+    """A file is never larger than the room requested; if it is given up, nothing is left."""
 
     def body() -> Iterator[bytes]:
         yield b"a,b\n" + b"x" * (2**16 - 4)

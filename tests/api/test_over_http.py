@@ -273,7 +273,7 @@ def test_a_server_that_is_gone_and_comes_back() -> None:
 def test_links_never_reach_the_log(
     simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Even at DEBUG neither HTTP library writes an address, a redirect or a signature of ours."""
+    """Even at DEBUG neither HTTP library logs our addresses, redirects or signatures."""
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection"):
         caplog.set_level(logging.DEBUG, logger=name)

@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own, and a proxy that leads every host to one server."""
+"""The tests' own certificate authority, and a proxy that routes every host to one server."""
 
 from __future__ import annotations
 

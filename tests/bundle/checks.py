@@ -1,4 +1,4 @@
-"""What must hold of every chunk, whatever the report."""
+"""What must be true of every chunk, whatever the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.mapping.conversion import Stix, references
 
 
 def assert_closed_and_ordered(objects: Iterable[Stix]) -> None:
-    """Each reference is to an object earlier in the chunk, and no id stands there twice."""
+    """Each reference is to an earlier object of the chunk, and no id is there twice."""
     seen: set[str] = set()
     for stix in objects:
         missing = [ref for ref in references(stix) if ref not in seen]

@@ -202,7 +202,7 @@ def test_chunk_is_filled_well_and_never_beyond_its_bytes(content: str) -> None:
 
 
 def test_texts_of_report_and_case_take_room_in_every_chunk() -> None:
-    """They stand in each, however little else does."""
+    """They are in each part, however little else is."""
     findings = [_sized("objects", number) for number in range(300)]
     emitted = chunks_of(findings, containers=LongTexts(), max_bytes=100_000)
     sizes = [len(chunk.bundle()) for chunk in emitted]
@@ -229,7 +229,7 @@ def _sized(content: str, number: int) -> Finding:
 
 @pytest.mark.parametrize(("rows", "expected"), [(1, 3), (3, 9)])
 def test_rows_whose_note_is_there_already_are_counted(rows: int, expected: int) -> None:
-    """Within a finding, and from one finding to the next; each with the rows that it stands for."""
+    """Within a finding, and from one finding to the next; each with the rows that it represents."""
     first, again, other = (
         NoteDraft(f"note--{name}", b'{"id":"n"', (ADDRESS,), rows) for name in ("x", "x", "y")
     )
@@ -276,7 +276,7 @@ def test_observed_data_takes_no_reference_of_its_part() -> None:
 
 
 def test_reports_refer_to_what_was_found_and_not_to_where_or_by_whom() -> None:
-    """What counts among a part's references is what its Report names; addresses come first."""
+    """A part's references are those in its Report; addresses come first."""
     left_out = [
         serialise({"id": f"{kind}--x", "type": kind})
         for kind in ("marking-definition", "location", "autonomous-system", "network-traffic")
@@ -296,7 +296,7 @@ def test_reports_refer_to_what_was_found_and_not_to_where_or_by_whom() -> None:
 
 
 def test_number_of_parts_is_known_while_they_are_made() -> None:
-    """Whoever writes the last part's texts asks for it."""
+    """The code that writes the last part's texts uses it."""
     build = builder([], max_refs=2)
     known = []
     for n in range(5):
@@ -482,7 +482,7 @@ def full(number: int) -> Finding:
 def test_finding_that_fills_a_chunk_is_whole_in_it(
     max_refs: int, limit: int, sizes: list[int]
 ) -> None:
-    """One object more than a chunk holds, and it is divided, where a part begins, too."""
+    """One object more than a chunk can hold, and it is divided; also where a part begins."""
     emitted = chunks_of([finding(host(0)), full(1), full(3)], max_objects=limit, max_refs=max_refs)
     assert max(len(chunk.objects) for chunk in emitted) <= limit
     assert sum(chunk.findings for chunk in emitted) == 3

@@ -157,7 +157,7 @@ def test_notes_and_observed_data_stand_with_what_they_are_about() -> None:
 @pytest.mark.parametrize("kind", ["notes", "observed"])
 @pytest.mark.parametrize("bound", ["objects", "bytes"])
 def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound: str) -> None:
-    """The last ones; each counts, and what they name is in the pieces all the same."""
+    """The last ones are left out; each is counted, and their objects are still in the pieces."""
     hosts = [host(number) for number in range(9)]
     whole, enough = found(*hosts, rows=2), found(*hosts[:4])
     if kind == "notes":

@@ -1,4 +1,4 @@
-"""What cells of malware columns are expected to be, written down apart from the data."""
+"""What cells of malware columns are expected to be, written independently of the data."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_what_a_person_can_change_is_state(report_type: str, columns: set[str]) 
 
 @pytest.mark.parametrize(("report_type", "columns"), _listed(WORDING).items())
 def test_texts_with_clocks_in_them_are_read_without(report_type: str, columns: set[str]) -> None:
-    """What a server says of itself is state, what time it is there is none."""
+    """What a server says about itself is state; its clock is not."""
     assert _of_part(report_type, "wording") >= columns
 
 

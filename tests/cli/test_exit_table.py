@@ -163,7 +163,7 @@ def test_each_command_ends_with_the_code_of_the_table(
     tmp_path: Path,
     environ: None,
 ) -> None:
-    """With a line for it where it is an error, and without a traceback."""
+    """With one line if it is an error, and without a traceback."""
     if case == "bad report":
         store.add(DAY, "scan_http", b"\x00\x01 no table", 1)
         (tmp_path / "files" / BAD).write_bytes(b"\x00\x01 no table")
@@ -201,7 +201,7 @@ def test_each_command_ends_with_the_code_of_the_table(
     ],
 )
 def test_what_a_single_run_raises_has_its_code(raised: Exception | bool | None, code: int) -> None:
-    """Days that could not be asked for, too: Shadowserver is out of reach."""
+    """Also if days could not be queried, because Shadowserver is out of reach."""
     log = FakeLog()
 
     def once() -> bool:

@@ -210,7 +210,7 @@ def test_mistakes_have_a_code_and_are_said_without_a_traceback(
 
 
 def test_explain(run_json: RunJson, tmp_path: Path) -> None:
-    """How each column is read, what comes of it, and which cells are bad."""
+    """How each column is read, what it becomes, and which cells are bad."""
     header = ("timestamp", "ip", "port", "brand_new", "other_ip", ":key:")
     rows = [
         ("2024-01-31 00:00:00", "192.0.2.1", "443", "x", "192.0.2.9", "[b]"),
@@ -423,7 +423,7 @@ UNUSUAL = (
 @pytest.mark.integration
 @pytest.mark.parametrize("command", ["convert", "explain"])
 def test_names_of_any_bytes(tmp_path: Path, command: str) -> None:
-    """Every file is told of, escaped, in JSON and in the table, and by the process itself."""
+    """Every file is named, escaped, in JSON and in the table, and by the process itself."""
     folder = os.fsencode(write(tmp_path / "in\udcff", "scan_ssl").parent)
     content = csv_bytes(*rows_of("scan_ssl", 2))
     for name in UNUSUAL:

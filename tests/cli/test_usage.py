@@ -64,7 +64,7 @@ def test_each_kind_of_error_has_its_code(
 def test_an_error_of_the_system_is_said_without_its_number(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Path and reason, if there is a path; numbers help nobody."""
+    """Path and reason, if there is a path, and no error number."""
 
     def command(error: OSError) -> int:
         raise error

@@ -22,7 +22,7 @@ ROW = ("2024-01-31 08:00:00", "low", "192.0.2.7", "tcp", "22", FINGERPRINT)
 def test_ssh_keys_are_left_out_where_the_importer_does_not_know_them(
     known: bool, tmp_path: Path
 ) -> None:
-    """No object and no reference is left of the key; the Note has its cell all the same."""
+    """Neither object nor reference of the key is left; its cell is still in the Note."""
     converted = convert(tmp_path, "scan_ssh", HEADER, [ROW], ssh_keys=known)
     assert len(converted.of("ssh-key")) == known
     assert FINGERPRINT in converted.one("note")["content"]

@@ -1,4 +1,4 @@
-"""What a run tells to whoever keeps count of it; and how long it is patient."""
+"""The events that a run reports, and how long it waits."""
 
 from __future__ import annotations
 

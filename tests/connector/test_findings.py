@@ -1,4 +1,4 @@
-"""The history of findings of a connector: where it lies, and who has it."""
+"""The history of findings of a connector: where it is, and who uses it."""
 
 from __future__ import annotations
 

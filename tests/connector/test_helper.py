@@ -1,4 +1,4 @@
-"""pycti's helper: waited for, with its habits that would hurt taken off."""
+"""pycti's helper: the connector waits for it, and turns off habits that would do harm."""
 
 from __future__ import annotations
 

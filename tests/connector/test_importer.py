@@ -1,4 +1,4 @@
-"""Reports into OpenCTI from whatever source: what is counted, remembered, told, and closed."""
+"""Reports into OpenCTI from any source: counts, state, events, and closed works."""
 
 from __future__ import annotations
 
@@ -312,7 +312,7 @@ def test_copy_is_kept_of_what_was_imported(world: World, tmp_path: Path) -> None
 
 
 def test_archive_that_cannot_be_written_costs_the_copy(world: World, tmp_path: Path) -> None:
-    """The report is imported all the same; the log says so."""
+    """The report is still imported; the log says so."""
     (tmp_path / "archive").write_bytes(b"a file")
     world.change(archive=tmp_path / "archive")
     assert isinstance(world.imported(), Outcome)

@@ -40,7 +40,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_text_has_the_facts(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
-    """Time, level and message, then each fact, quoted where its end would not be seen."""
+    """Time, level and message, then each field, quoted if its end would not be clear."""
     opened(False).warning("Report failed", NOTICE)
     (line,) = lines(capsys)
     time, level, rest = line.split(maxsplit=2)

@@ -85,7 +85,7 @@ def waiter(log: FakeLog, stop: threading.Event | None = None) -> Waiter:
 def test_fields_that_the_platform_does_not_know_are_left_out(
     status: int, loaded: Callable[..., LoadedSettings]
 ) -> None:
-    """pycti is newer, and registers all the same; the log says what to install."""
+    """pycti is newer, and still registers; the log says what to install."""
     log = FakeLog()
     schema = replace(OLDER, taken=OLDER.taken - {"auto_update"}, input_status=status)
     with OpenCTI(version="7.100101.0", schema=schema) as platform:
@@ -201,7 +201,7 @@ def test_metrics_outlive_a_failed_registration(loaded: Callable[..., LoadedSetti
 
 
 def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., LoadedSettings]) -> None:
-    """It is told as what it is, not as an OpenCTI that is not there."""
+    """It is reported as what it is, not as an OpenCTI that does not answer."""
     log = FakeLog()
     with OpenCTI() as platform, socket.create_server(("0.0.0.0", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -214,7 +214,7 @@ def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., LoadedSettin
 
 
 def test_swallowed_errors_become_ours(loaded: Callable[..., LoadedSettings]) -> None:
-    """pycti logs that it could not announce a bundle and sends it all the same; ours raises."""
+    """pycti logs that it could not announce a bundle and still sends it; our function raises."""
     with OpenCTI() as platform:
         helper = connect(loaded(platform), waiter(FakeLog()))
         work = helper.api.work.initiate_work(CONNECTOR, "a work")

@@ -151,7 +151,7 @@ def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
 
 
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
-    """Its Report refers to what the first one did all the same, Notes too."""
+    """Its Report still refers to what the first one did, Notes included."""
     first = days.run(hosts())
     second = days.run(hosts())
     assert kinds(second) == ["artifact", "report"]
@@ -284,7 +284,7 @@ def test_a_report_that_is_not_delivered_is_not_in_the_history(
 def test_a_process_that_dies_before_the_state_is_stored(
     days: Days, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The report comes again, and is told as it was; the day after knows it."""
+    """The report comes again and gives the same verdicts; the day after knows it."""
 
     def die(ledger: DayLedger) -> None:
         raise Stopping

@@ -324,7 +324,7 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
 
 
 def test_seconds_of_a_report_have_one_digit(helper: FakeHelper, tmp_path: Path) -> None:
-    """In the log; whoever keeps count gets all of them."""
+    """In the log; the events contain all of them."""
     events: list[Event] = []
     parts = importer(helper, FakeApi(), tmp_path, observe=events.append)
     outcome = convert_simply(Path(__file__), report(), Options(), lambda chunk: None)
@@ -411,7 +411,7 @@ def test_time_is_utc() -> None:
 
 
 def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
-    """What is neither a shutdown nor a reset is told by who meets it."""
+    """Anything but a shutdown or a reset is reported where it happens."""
     parts = importer(helper, FakeApi(report(), report(number=1)), tmp_path)
 
     def observe(event: Event) -> None:
@@ -764,7 +764,7 @@ def test_work_left_open_by_a_killed_process_is_closed(helper: FakeHelper, tmp_pa
 
 
 def test_opencti_down_at_any_call_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:
-    """Pings and works are asked for again; nothing is lost, nothing counted as failed."""
+    """Pings and works are requested again; nothing is lost, nothing counted as failed."""
     helper.ping_failures = [requests.ConnectionError()] * 2
     helper.api.work.failures = [requests.ConnectionError()] * 2
     helper.sending_failures = [OSError("broker")] * 2
@@ -1141,7 +1141,7 @@ class History:
 def test_history_follows_the_state_and_the_settings(
     with_api: bool, helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It begins anew where OpenCTI has no state, and forgets what is too old at the end."""
+    """It starts over if OpenCTI has no state, and forgets at the end what is too old."""
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )

@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 class Clock:
-    """A monotonic clock that goes when it is told to."""
+    """A monotonic clock that a test sets forward."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -142,7 +142,7 @@ def test_failure_is_logged_in_one_line_that_says_what_to_do() -> None:
 def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """It is said once in a pause, and done again all the same."""
+    """It is logged once in a pause, and still done again."""
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))

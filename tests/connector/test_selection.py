@@ -42,7 +42,7 @@ def warned(api: Api, **settings: str) -> FakeLog:
 
 
 def test_unknown_names_are_warned_about_with_those_that_exist() -> None:
-    """One warning a setting names what is unknown and what there is."""
+    """One warning for each setting names what is unknown and what is available."""
     log = warned(Api(), report_types="scan_ssl,scan_sll", report_names="exmaple")
     assert [meta["unknown"] for _, _, meta in log.lines] == [["scan_sll"], ["exmaple"]]
     assert log.lines[0][2]["known"] == ["scan_http", "scan_ssl"]

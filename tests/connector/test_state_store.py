@@ -149,7 +149,7 @@ def deep(depth: int) -> str:
     ids=lambda stored: f"{stored[:8]}-{len(stored)}",
 )
 def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
-    """pycti takes it for nothing and overwrites it at once; it is kept all the same."""
+    """pycti treats it as empty and overwrites it at once; here it is kept."""
     helper = FakeHelper(stored=stored)
     remembered = memory(helper)
     assert remembered.read() == State()
@@ -193,7 +193,7 @@ def test_copy_that_cannot_be_made_stops_nothing(
 
 
 def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
-    """A reset that nobody has met yet is met here, and not undone."""
+    """A reset that was not noticed before is noticed here, and not undone."""
     helper = FakeHelper(stored=json.dumps(dump(STATE)))
     remembered = memory(helper)
     remembered.read()

@@ -1,4 +1,4 @@
-"""Numbers that people read: of a day, of a first import; and who is told what happens."""
+"""Numbers for people, of a day and of a first import; and who is told what happens."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ def test_hours_are_what_a_usual_installation_takes() -> None:
 def test_usual_finding_makes_as_many_objects_as_are_asked_for(
     options: Options, objects: int
 ) -> None:
-    """Address and Autonomous System are there always.
+    """Address and Autonomous System are always there.
 
-    What an Observed-Data says is related where there is none.
+    Without an Observed-Data, relationships say what it would.
     """
     assert objects_per_finding(options) == objects
 

@@ -1,4 +1,4 @@
-"""Everything that a connector meets, real or standing in, and the connector as a process."""
+"""Everything that a connector talks to, real or simulated, and the connector as a process."""
 
 from __future__ import annotations
 

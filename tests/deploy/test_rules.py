@@ -1,4 +1,4 @@
-"""The alerts in deploy/prometheus/ against promtool, and against the metrics that there are."""
+"""The alerts in deploy/prometheus/, checked by promtool and against the metrics that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call gave: a value, or one of the errors that it may raise."""
+"""The outcome of a call: a value, or one of the errors that it may raise."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
 @EFFORT
 @given(answer=_ANSWERS)
 def test_an_answer_is_read_whole_or_refused(reader: str, answer: object) -> None:
-    """A list is as long as the answer's; a refusal quotes nothing of it."""
+    """A list is as long as in the answer; a refusal does not quote it."""
     value = outcome(lambda: _READERS[reader](answer), AnswerError)
     if isinstance(value, AnswerError):
         assert is_one_line(value)
@@ -126,7 +126,7 @@ def test_no_lone_surrogate_passes(body: str) -> None:
 @given(name=_TEXTS, id=_TEXTS)
 @example(name="é" * 99 + ".csv", id="..")
 def test_names_and_ids_stay_where_they_belong(name: str, id: str) -> None:
-    """A file is a child of its folder, an id stands unchanged behind the download host."""
+    """A file is a child of its folder, an id follows the download host unchanged."""
     folder = Path("/nowhere")
     report = ReportInfo(type="scan_ssl", day=DAY, file=name, id=id)
     path = outcome(lambda: target_path(folder, report), ReportRefusedError)

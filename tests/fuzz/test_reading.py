@@ -147,7 +147,7 @@ def test_the_same_holds_at_every_bound(content: bytes) -> None:
 @EFFORT
 @given(content=CONTENTS, more=st.integers(0, 64))
 def test_the_survey_does_not_depend_on_its_chunks(content: bytes, more: int) -> None:
-    """Where one chunk of whole lines ends and the next begins is no property of the file."""
+    """The result does not depend on where one chunk of whole lines ends and the next begins."""
     with pytest.MonkeyPatch.context() as patch:
         whole = _read(content)
         patch.setattr(layout, "_CHUNK", max(map(len, content.split(b"\n"))) + 1 + more)

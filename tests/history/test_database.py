@@ -1,4 +1,4 @@
-"""The file of a history: killed, damaged, newer, another's, full, and where none can be."""
+"""The history's file: after a kill, damaged, newer, another's, on a full disk, or impossible."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _made(folder: Path, reports: int = 1) -> Path:
 
 
 def test_a_file_that_is_no_database_is_moved_aside(tmp_path: Path) -> None:
-    """The history begins anew, says so, and keeps what was there for whoever wants to look."""
+    """The history starts over, says so, and keeps what was there for anyone who wants to look."""
     path = _made(tmp_path)
     path.write_bytes(b"no database, but as long as one" * 400)
     with open_history(tmp_path, "one") as history:

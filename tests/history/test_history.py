@@ -1,4 +1,4 @@
-"""A history on disk says what a slow one says that keeps every report."""
+"""A history on disk gives the same answers as a slow one that keeps every report."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_two_orders_of_days_leave_the_same_behind(tmp_path: Path) -> None:
 
 
 def test_going_back_in_time_what_is_known_is_not_new(history: History) -> None:
-    """OpenCTI has it from the later day: only what is otherwise on the earlier one is told."""
+    """OpenCTI has it from the later day: only what differs on the earlier one is reported."""
     _commit(history, 9, [(1, 0), (2, 0)])
     found = _compare(history, 8, [(1, 0), (2, 1), (3, 0)])
     assert list(found.verdicts) == [RECURRING, CHANGED, NEW]

@@ -1,4 +1,4 @@
-"""What was reported of whom, from when to when, and what changed."""
+"""Questions to a history: what was reported about whom, since when, and what changed."""
 
 from __future__ import annotations
 

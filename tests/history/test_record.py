@@ -1,4 +1,4 @@
-"""What one more day adds to a finding: the same, in whatever order the days come."""
+"""What one more day adds to a finding; the order of the days makes no difference."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from tests.pipeline.in_use import peak
 
 
 def convert(path: Path, report_type: str, notes: str) -> dict[str, Any]:
-    """Convert a report; return what came of it."""
+    """Convert a report; return the result."""
     largest = {"objects": 0, "bytes": 0}
 
     def measure(chunk: Chunk) -> None:
@@ -46,7 +46,7 @@ def convert(path: Path, report_type: str, notes: str) -> dict[str, Any]:
 
 
 def unpack(path: Path) -> dict[str, Any]:
-    """Unpack an archive; return what was said of it."""
+    """Unpack an archive; return its messages."""
     said: list[SkippableError] = []
     with tempfile.TemporaryDirectory() as folder:
         files = len(list(find_reports([path], Path(folder), said.append)))

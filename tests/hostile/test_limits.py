@@ -197,7 +197,7 @@ def test_an_endless_line_takes_no_memory(tmp_path: Path, cells: str, character: 
 
 @pytest.mark.parametrize("name", ["tag", "ip", "foo"])
 def test_thousands_of_columns_of_one_name_take_no_time(tmp_path: Path, name: str) -> None:
-    """Each name is told apart from those before without looking at all of them again."""
+    """Each name is made unique without looking at all earlier ones again."""
     names = ",".join([name] * 4_900)
     lines = iter([f"timestamp,{names}\n", f",{','.join(['x'] * 4_900)}\n"])
     done = convert(tmp_path / "x.csv", "scan_ssl", lines)

@@ -1,4 +1,4 @@
-"""What a connector may take: connections, downloads ahead, processors of others."""
+"""Limits of a connector: connections, downloads ahead, processors that others share."""
 
 from __future__ import annotations
 

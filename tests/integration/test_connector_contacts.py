@@ -58,7 +58,7 @@ def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Wor
 
 
 def test_only_the_configured_hosts_are_contacted(world: World, tmp_path: Path) -> None:
-    """No connection and no look-up of a name but for OpenCTI, its broker and Shadowserver."""
+    """No connection and no look-up of a name except for OpenCTI, its broker and Shadowserver."""
     (tmp_path / "sitecustomize.py").write_text(_WITNESS)
     witness = tmp_path / "witness.jsonl"
     assert world.run(pythonpath=tmp_path, witness=witness, shadowserver_workers=2) == 0

@@ -1,4 +1,4 @@
-"""`run` says for what it waits: as exact a line for OpenCTI out of reach as `check` has."""
+"""`run` says what it waits for: if OpenCTI is out of reach, as exactly as `check` does."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def an_unknown_certificate(world: World) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def a_proxy_that_is_away(world: World) -> Iterator[dict[str, str]]:
-    """Lead all to a proxy that nobody is."""
+    """Route everything to a proxy that does not exist."""
     proxy = f"http://127.0.0.1:{free_port()}"
     yield {"opencti_url": "http://opencti.example.org", "http_proxy": proxy}
 

@@ -116,7 +116,7 @@ ROOM = {
 
 @pytest.mark.parametrize("when", list(ROOM) if FULL else list(ROOM)[:1])
 def test_full_in_a_report(when: str, world: World, store: Reports) -> None:
-    """What had no room is done again when there is some; what was sent before is not repeated."""
+    """What did not fit is done again when there is room; what was sent before is not repeated."""
     size, workers = ROOM[when]
     with SmallDisk(world.folder / "tmp", size) as disk:
         if not disk.is_real:

@@ -163,7 +163,7 @@ GENERATED = (
 
 
 def test_every_kind_of_report_arrives_as_it_was_converted(world: World, store: Reports) -> None:
-    """Reports of many types, hostile cells among them: each object with all that was sent of it."""
+    """Reports of many types, with hostile cells: each object has everything that was sent of it."""
     store.files.clear()
     day = TODAY - timedelta(days=1)
     for kind in GENERATED:

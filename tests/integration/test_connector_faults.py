@@ -131,7 +131,7 @@ OUTAGES: list[Outage] = [
 @pytest.mark.parametrize("when", MOMENTS)
 @pytest.mark.parametrize("outage", OUTAGES if FULL else OUTAGES[:2])
 def test_outage_is_waited_out(outage: Outage, when: str, world: World, store: Reports) -> None:
-    """Whoever goes away and comes back costs time only; a line or two say so."""
+    """A server that goes away and comes back costs time only; a line or two say so."""
     with ExitStack() as running:
         if when != "before":
             process = running.enter_context(world.connector())
@@ -162,7 +162,7 @@ SHADOWSERVER = {
 
 @pytest.mark.parametrize("fault", list(SHADOWSERVER) if FULL else list(SHADOWSERVER)[:2])
 def test_shadowserver_in_trouble(fault: str, world: World, store: Reports) -> None:
-    """Wrong, slow and missing answers are asked for again within the run."""
+    """Requests with wrong, slow or missing answers are repeated within the run."""
     world.simulator.faults.add(SHADOWSERVER[fault])
     assert world.run() == 0, world.logs()[-3000:]
     check_complete(world, store)

@@ -49,7 +49,7 @@ def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path)
 
 
 def test_import_is_complete_and_exact(world: World, store: Reports) -> None:
-    """What the platform holds afterwards is what the files said, and no work is left open."""
+    """Afterwards the platform has what is in the files, and no work is left open."""
     assert world.run() == 0, world.logs()[-3000:]
     workers = world.import_all()
     assert workers.rejected == []

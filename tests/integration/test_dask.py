@@ -110,7 +110,7 @@ def test_report_that_kills_each_worker_fails_alone(tmp_path: Path) -> None:
 def test_file_travels_unless_it_is_too_large(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers need no disk of ours; what is too large for the way is converted here."""
+    """Workers need no shared disk; what is too large to be sent is converted here."""
     ((path, info),) = reports(tmp_path, ["scan_ssl"])
     submitted: list[Any] = []
     with open_executor(None, cluster.address) as executor:
@@ -167,7 +167,7 @@ def close_client(executor: Any, gone: Cluster) -> None:
 def test_cluster_that_comes_back_is_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what was there and what comes meanwhile fails, in a way that time may cure."""
+    """Only what was there and what comes meanwhile fails, with an error that may pass."""
     monkeypatch.setattr(cluster_module, "CONNECT_CLUSTER", 1.0)
     monkeypatch.setattr(cluster_module, "CONNECT_AGAIN", 0.5)
     jobs = reports(tmp_path)
@@ -231,7 +231,7 @@ def test_lost_cluster_is_left_without_waiting(
 def test_cluster_without_workers_is_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nobody waits for it silently; when a worker comes, all is done."""
+    """The log says that it waits; when a worker comes, everything is done."""
     monkeypatch.setattr(cluster_module, "_LOOK_UP", 0.1)
     # pycti sets the level of all loggers in the process, also for tests that come later.
     caplog.set_level(logging.WARNING, logger=cluster_module.__name__)

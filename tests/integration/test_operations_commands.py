@@ -83,7 +83,9 @@ def test_import_brings_files_into_opencti(world: World, store: Reports, tmp_path
 
 
 def test_import_leaves_the_state_alone(world: World, store: Reports, tmp_path: Path) -> None:
-    """A connector under the same id goes on where it was; they never ping, which carries it."""
+    """A connector with the same id carries on where it was; they never send a ping, which carries
+    the state.
+    """
     assert world.run() == 0
     before = world.state()
     pings = world.platform.connectors.get(CONNECTOR).pings
@@ -133,7 +135,7 @@ def test_import_does_not_wait_for_an_opencti_that_is_not_there(
 
 
 def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
-    """Is the connector, with its exit code; the status tells of it, and no secret is written."""
+    """It is the connector, with its exit code; the status reports it, and no secret is written."""
     store.add(YESTERDAY, "scan_ssh", b"\x00\x01 no table", 1)
     assert world.command("status").returncode == 5
     done = world.command("run", "--once")

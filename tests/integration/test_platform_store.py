@@ -65,7 +65,7 @@ def test_references_and_labels_are_added_never_removed(store: Store) -> None:
 
 
 def test_lower_confidence_changes_labels_only(store: Store) -> None:
-    """Curated knowledge keeps its description; labels are added all the same."""
+    """Curated knowledge keeps its description; labels are still added."""
     label = store.put("Label", {"value": "new"}, None).standard_id
     first = {"name": "examplebot", "description": "curated", "confidence": 80}
     second = {"name": "Examplebot", "description": "ours", "confidence": 15, "objectLabel": [label]}

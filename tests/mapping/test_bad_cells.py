@@ -1,4 +1,4 @@
-"""Cells that are not what their role asks for: counted, whatever else their row holds."""
+"""Cells that are not valid for their role are counted, whatever else is in their row."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_bad_cell_is_named_with_row_and_column(tmp_path: Path, column: str, cell
 
 
 def test_bad_severity_stands_in_the_report(tmp_path: Path) -> None:
-    """The finding has the severity of its type, and whoever reads the Report knows of it."""
+    """The finding has the severity of its type, and the Report mentions it."""
     header = ("ip", "severity")
     rows = [("192.0.2.1", "urgent"), ("192.0.2.2", "low"), ("192.0.2.3", "urgent")]
     converted = convert(tmp_path, "compromised_website", header, rows)
@@ -126,7 +126,7 @@ def test_bad_severity_of_a_malicious_host_is_counted_once(tmp_path: Path) -> Non
 
 
 def test_null_words_are_not_bad(tmp_path: Path) -> None:
-    """What stands for nothing in a column of any role is no oddity."""
+    """A placeholder for no value is not an anomaly, in a column of any role."""
     header = ("timestamp", "severity", "count", "ip", "asn", "cert_issue_date")
     converted = convert(tmp_path, "scan_ssl", header, [("-", "unknown", "null", "-", "0", "N/A")])
     assert converted.outcome.remarks == ()

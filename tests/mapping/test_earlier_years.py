@@ -1,4 +1,4 @@
-"""Files from archives: names of types and columns of earlier years give what today's give."""
+"""Files from archives: old names of types and columns are read like today's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which finding a row is of: two days of every type, with one cell or many changed."""
+"""Which finding a row belongs to: two days of every type, with one cell or many changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which relationships a first day makes, and that the others lose nobody anything.
+"""Which relationships a first day creates, and that nothing is lost without the others.
 
 Every report type, as the simulator fills it: two hosts for three rows.
 """
@@ -279,7 +279,7 @@ def test_setting_asks_for_what_is_needed_for_types_in_full_or_for_both(
     relationships: frozenset[str] | None,
     expected: set[tuple[str, str, str]],
 ) -> None:
-    """A type that is named is made whatever else says the same."""
+    """A type that is named is created, even if other objects say the same."""
     assert related(made(tmp_path, FULL, relationships=relationships)) == expected
 
 
@@ -303,7 +303,7 @@ def test_setting_asks_for_what_is_needed_for_types_in_full_or_for_both(
 def test_what_nothing_says_any_more_is_related(
     tmp_path: Path, options: dict[str, object], instead: set[tuple[str, str, str]]
 ) -> None:
-    """Whoever switches off what stands for relationships gets these."""
+    """If what replaces relationships is switched off, these are created."""
     assert related(made(tmp_path, FULL, **options)) == {MALWARE, *instead}
 
 

@@ -126,7 +126,7 @@ def test_any_cells_stay_cells(texts: list[str]) -> None:
 
 @given(st.lists(st.sampled_from(WORDS)).map("".join))
 def test_only_text_without_a_link_stands_as_it_is(text: str) -> None:
-    """What GitHub's markdown would make a link of stands in a code span."""
+    """What GitHub's markdown would turn into a link is in a code span."""
     link = re.search(r"://|www\.|mailto:|xmpp:", text, re.IGNORECASE)
     assert cell(text) == (f"`{text.strip()}`" if link else text.strip())
 

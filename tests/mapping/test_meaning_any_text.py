@@ -1,4 +1,4 @@
-"""Rows with any text anywhere: nothing is made of a cell but what its role and its text allow."""
+"""Rows with any text anywhere: a cell becomes only what its role and its text allow."""
 
 from __future__ import annotations
 

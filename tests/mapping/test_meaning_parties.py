@@ -176,7 +176,7 @@ def test_an_activity_is_no_malware(tmp_path: Path, cell: str, column: str) -> No
 
 
 def test_a_family_column_without_a_family_leaves_it_to_the_infection(tmp_path: Path) -> None:
-    """What names nothing stands in the way of nothing."""
+    """A cell that names nothing has no effect on others."""
     row = {"src_ip": "192.0.2.1", "infection": "examplebot", "family": "generic"}
     assert made(tmp_path, "event4_sinkhole", row).one("malware")["name"] == "examplebot"
 

@@ -59,7 +59,7 @@ def sentence(content: str) -> str:
 
 
 def test_title_and_first_sentence_say_what_a_person_asks_first(tmp_path: Path) -> None:
-    """What was found of whom and how bad; what was seen, when in UTC, and what to do."""
+    """What was found, on which host and how bad; what was seen, when in UTC, and what to do."""
     header = ("timestamp", "src_ip", "dst_port", "protocol", "severity", "infection", "family")
     cells = ("2024-01-31 01:02:03", "192.0.2.1", "80", "tcp", "critical", "downadup", "conficker")
     note = convert(tmp_path, "event4_sinkhole_http", header, [cells]).one("note")

@@ -28,7 +28,9 @@ def name(file: str) -> str:
 
 
 def test_type_list_and_day_are_read_in_a_list() -> None:
-    """The subscriber's list tells what differs, and stands whole within what lists show."""
+    """The subscriber's list is the part that differs, and it fits into what OpenCTI's lists
+    show.
+    """
     assert name(f"2026-11-28-event4_sinkhole_http-{LIST}.csv") == (
         "Sinkhole HTTP Events: example-net, 2026-11-28"
     )
@@ -64,7 +66,7 @@ def test_each_file_has_a_name_of_its_own() -> None:
 
 
 def test_the_file_stays_the_external_reference(tmp_path: Path) -> None:
-    """Whoever has the file's name finds its Report."""
+    """A Report can be found by the file's name."""
     rows = [("2024-01-31 00:00:00", "low", "192.0.2.1")]
     converted = convert(
         tmp_path,

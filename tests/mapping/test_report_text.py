@@ -237,7 +237,7 @@ def test_the_worst_is_said_first(tmp_path: Path) -> None:
 
 
 def test_one_malware_has_one_name(tmp_path: Path) -> None:
-    """That of the entity, where a row has another word for it as well."""
+    """That of the entity, even if a row has another word for it."""
     converted = convert(tmp_path, "event4_sinkhole", SINKHOLE, [sinkhole(1, "high")])
     text = converted.one("report")["description"]
     assert converted.one("malware")["name"] == "conficker"

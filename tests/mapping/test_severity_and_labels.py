@@ -1,4 +1,4 @@
-"""Severity of the Case, its priority, and which labels stand on which object."""
+"""Severity of the Case, its priority, and which objects have which labels."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_case_is_at_least_as_severe_as_the_floor(
 def test_a_case_is_made_of_what_is_severe_enough(
     tmp_path: Path, wanted: str | None, highest: str, made: bool
 ) -> None:
-    """An inventory is nobody's to handle, unless that is wanted; its Notes then name no Case."""
+    """An inventory needs no Case, unless one is wanted; its Notes then name no Case."""
     chosen = {} if wanted is None else {"case_min_severity": wanted}
     rows = [row(0, "info"), row(1, highest)]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, create_incident=True, **chosen)

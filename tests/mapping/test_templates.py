@@ -129,7 +129,7 @@ def test_a_traffic_says_where_it_is(ends: tuple[str, str, str, str], said: str) 
 
 @given(content=TEXTS, abstract=TEXTS)
 def test_note(content: str, abstract: str) -> None:
-    """A Note of any text is the constructor's, its id included, but for its references."""
+    """A Note with any text equals the constructor's, its id included, except its references."""
     draft = ENCODE.note("note--1", abstract, orjson.dumps(content).decode(), DAY, (V4,), 3)
     stix = reported_objects.note(
         ORIGIN,

@@ -1,4 +1,4 @@
-"""The verdict on mutants: what counts, and which entries of the checked-in list are not true."""
+"""The verdict on mutants: what counts, and which entries of the list are wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Authorities and proxies: one meaning for the Reports API, the checks of OpenCTI, and pycti."""
+"""Authorities and proxies mean the same for the Reports API, the checks of OpenCTI, and pycti."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_several_usual_variables_are_added_up(tmp_path: Path) -> None:
 
 
 def test_pycti_makes_no_bundle_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would verify where that is off, and take over the signals that end the process."""
+    """It would verify although that is off, and take over the signals that end the process."""
     ca_file, _ = certificates(tmp_path, HOST)
     monkeypatch.setenv(FURTHER, str(ca_file))
     loaded = load_settings()

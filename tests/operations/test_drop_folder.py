@@ -603,7 +603,7 @@ def test_a_file_with_holes_does_not_fill_the_disk(
 def test_a_link_in_the_place_of_the_subfolder_is_not_followed(
     drop: Drop, tmp_path: Path, kind: str
 ) -> None:
-    """Else whoever may write to the folder has files put anywhere."""
+    """Otherwise anyone who may write to the folder could have files written anywhere."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (drop.folder / kind).symlink_to(outside)

@@ -1,4 +1,4 @@
-"""What Prometheus gets to see."""
+"""The metrics that Prometheus scrapes."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
 
 
 def test_no_file_name_is_a_label() -> None:
-    """Neither names nor ids: their number would grow without end."""
+    """Neither names nor ids: their number would grow endlessly."""
     seen = Seen(Listed(TODAY, {"a": TODAY}), done("a-file-name"))
     labels = {
         value
@@ -190,7 +190,7 @@ def test_no_file_name_is_a_label() -> None:
 
 
 def test_one_registry_holds_them_once() -> None:
-    """A second set would count for nobody."""
+    """A second set would never be scraped."""
     registry = CollectorRegistry()
     Metrics(registry)
     with pytest.raises(ValueError, match="Duplicated"):

@@ -33,7 +33,7 @@ def test_a_server_that_does_not_tell(headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("seconds", [-60, -1, 0, 60])
 def test_a_clock_that_agrees(seconds: int) -> None:
-    """Within a minute nobody is bothered."""
+    """Below a minute nothing is reported."""
     assert skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds)) is None
 
 

@@ -477,7 +477,7 @@ def raising(error: BaseException) -> Callable[[], bool]:
     ],
 )
 def test_how_a_run_ended(run: Callable[[], bool], complete: bool, reason: str) -> None:
-    """Whatever it raises goes on its way."""
+    """Whatever it raises is passed on."""
     events: list[Event] = []
     raised = False
     try:

@@ -1,4 +1,4 @@
-"""Many reports: in order, none in the way of another, on any executor."""
+"""Many reports: in order, independent of each other, on any executor."""
 
 from __future__ import annotations
 

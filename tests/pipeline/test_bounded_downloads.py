@@ -40,7 +40,7 @@ class Asking:
 
 
 def test_one_without_room_begins_again_when_there_is_room(tmp_path: Path) -> None:
-    """Not when there is less than it asked for; meanwhile no further one is to be begun."""
+    """Not while there is less than it requested; meanwhile no other download is started."""
     source = Asking()
     ahead = BoundedDownloads(source, tmp_path, threads=1, max_bytes=100)
     other = tmp_path / "other"

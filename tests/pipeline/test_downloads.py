@@ -114,7 +114,7 @@ def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
 
 
 def test_with_what_fills_the_folder_none_is_ahead(tmp_path: Path) -> None:
-    """All are fetched, each in its turn; one that fails is told and not in the way."""
+    """All are fetched, each in its turn; one that fails is reported and does not stop others."""
     source = Source()
     failures: list[Failure] = []
     (tmp_path / "x.chunks").write_bytes(b"x" * 50)

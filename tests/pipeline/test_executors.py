@@ -135,7 +135,7 @@ def test_several_workers_are_processes() -> None:
 
 @pytest.mark.integration
 def test_work_of_a_process_that_died_is_done_again(tmp_path: Path) -> None:
-    """One death costs nobody anything, not even what was waiting."""
+    """One death costs nothing, not even what was waiting."""
     with open_executor(2) as executor:
         others = [executor.submit(slowly, value) for value in range(4)]
         unlucky = executor.submit(die_once, tmp_path / "marker")

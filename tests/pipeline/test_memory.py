@@ -1,4 +1,6 @@
-"""A conversion's memory does not grow with the report, nor that of whoever takes its chunks."""
+"""A conversion's memory does not grow with the report, nor does that of the process that takes its
+chunks.
+"""
 
 from __future__ import annotations
 

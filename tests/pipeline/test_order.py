@@ -1,4 +1,4 @@
-"""What is sent once: the rows of a host stand together, wherever they are in the file."""
+"""What is sent once: the rows of a host are grouped, wherever they are in the file."""
 
 from __future__ import annotations
 

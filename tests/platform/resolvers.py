@@ -1,4 +1,4 @@
-"""The GraphQL fields that the stand-in answers, each with what stands behind it."""
+"""The GraphQL fields that the stand-in answers, each with its implementation."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""What a version of the platform takes at a registration; it refuses everything else.
+"""What a version of the platform accepts at registration; it refuses everything else.
 
-GraphQL looks at the fields that are asked for first, then at what is sent, and only then does what
-it is asked.
+GraphQL first checks the requested fields, then the input, and only then executes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The ids that the platform gives to what it is sent, by the platform's rules.
+"""The ids that the platform gives to objects, by the platform's rules.
 
-Written from the rules alone, apart from the connector's own code, so that the two check each
+Written from the rules alone, independently of the connector's code, so that the two check each
 other. Network-Traffic has no rule that a client could follow (`network_traffic`).
 """
 

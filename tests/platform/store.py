@@ -1,4 +1,4 @@
-"""The objects that the platform keeps, and what it does when one comes again."""
+"""The objects that the platform keeps, and what it does when one is sent again."""
 
 from __future__ import annotations
 

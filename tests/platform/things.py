@@ -1,4 +1,4 @@
-"""An object of the platform, and how it takes what comes again."""
+"""An object of the platform, and how it is updated when it is sent again."""
 
 from __future__ import annotations
 

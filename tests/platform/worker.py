@@ -2,7 +2,7 @@
 
 Each worker takes one message at a time, gives its bundle to pycti's own importer and acknowledges
 it afterwards. Whether a bundle of several objects is imported at once or split and queued again
-follows the worker that belongs to the pycti at hand.
+follows the worker that belongs to the installed pycti.
 """
 
 from __future__ import annotations

@@ -255,7 +255,7 @@ def test_download_links_stay_out(make_job: MakeJob) -> None:
 
 @given(st.lists(st.integers(0, 500), max_size=12), st.integers(0, 2_000))
 def test_shares_are_fair(wanted: list[int], most: int) -> None:
-    """Nobody gets more than wanted; all is shared out; who goes short has no less than others."""
+    """None gets more than it wants; all is divided; whoever wants more has a largest share."""
     shares = fair_shares(wanted, most)
     assert all(0 <= share <= want for share, want in zip(shares, wanted, strict=True))
     assert sum(shares) == min(most, sum(wanted))

@@ -1,4 +1,4 @@
-"""What pycti gets to see."""
+"""The settings that pycti receives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of the conversion of any file."""
+"""What must be true of the conversion of any file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.stix.exceptions import complaints
 
 
 class Checker:
-    """Checks conversions; what was found valid once is not asked for again.
+    """Checks conversions; what was found valid once is not checked again.
 
     The validator takes milliseconds an object, so it sees each shape of an object once: its
     type, its properties, and which of them hold anything but plain text.
@@ -30,7 +30,7 @@ class Checker:
         self._parsed: set[str] = set()
 
     def convert(self, path: Path, info: ReportInfo, options: Options) -> Converted:
-        """Convert a file and check all that must hold of the outcome and of every chunk."""
+        """Convert a file and check all that must be true of the outcome and of every chunk."""
         chunks: list[Chunk] = []
         outcome = convert_report(path, info, options, chunks.append)
         converted = Converted(path, outcome, tuple(chunks))

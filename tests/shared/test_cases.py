@@ -1,4 +1,4 @@
-"""Small inputs that once came out wrong, each for a kind of fault: what must come of them."""
+"""Small inputs that were once converted wrongly, one for each kind of fault, and what is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published samples, cell by cell: what was made of them stands in a column that means it."""
+"""The published samples, cell by cell: what was made of them is in a column that means it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells that fit each other in a row, and the words that they are made of."""
+"""Cells that agree within a row, and the words that they are made of."""
 
 import csv
 import io

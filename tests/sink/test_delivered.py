@@ -1,4 +1,4 @@
-"""What is remembered of a work, so that it need not go again."""
+"""What is remembered about a work, so that it is not sent again."""
 
 from __future__ import annotations
 

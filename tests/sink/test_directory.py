@@ -255,7 +255,7 @@ def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
 
 
 def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
-    """No character of a report's name stands for others'."""
+    """No character of a report's name matches other names."""
     left = tmp_path / ".a.csv.0a1b2c3d.partial"
     left.mkdir()
     with partial_folder(tmp_path / "[ab].csv"), partial_folder(tmp_path / "*"):

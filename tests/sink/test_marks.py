@@ -1,4 +1,4 @@
-"""Marks by which a living process's works are told from those that a killed one left."""
+"""Marks that tell the works of a living process from those that a killed one left."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_folder_of_another_user_holds_no_marks(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_file_in_the_place_of_the_folder_is_left_alone() -> None:
-    """Nothing fails for it: nobody's owner is known, that is all."""
+    """Nothing fails: the owners are unknown, that is all."""
     folder().write_text("")
     mark(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN

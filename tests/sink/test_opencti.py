@@ -210,7 +210,7 @@ def test_nothing_is_sent_that_could_not_be_announced(
 
 
 def test_deleted_work_is_met_by_the_announcement(original: Path) -> None:
-    """It fails the report at once, as where the work's progress tells of it."""
+    """It fails the report at once, as if the work's progress had reported it."""
     helper = FakeHelper()
     announce_or_fail(helper)
     batch = delivery(helper)
@@ -258,7 +258,7 @@ def test_object_is_left_out_only_when_platform_has_it(original: Path) -> None:
 
 
 def test_object_of_an_earlier_day_is_sent_once_while_all_is_queued(original: Path) -> None:
-    """Whoever takes the second message first finds what it refers to."""
+    """A worker that takes the second message first finds what it refers to."""
     helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     for number in range(3):
@@ -435,7 +435,7 @@ def test_traffic_is_found_by_the_id_that_it_was_sent_with(original: Path) -> Non
 
 @pytest.mark.parametrize("kind", [FakeHelper, OldHelper, OldestHelper])
 def test_same_file_twice_in_a_work_is_sent_once(kind: type[FakeHelper], original: Path) -> None:
-    """Where nothing is left to be sent, nothing is: pycti takes no bundle without objects."""
+    """If nothing is left to send, nothing is sent: pycti takes no bundle without objects."""
     helper = kind()
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -761,7 +761,7 @@ def test_wait_for_the_platform_is_named(original: Path) -> None:
 
 
 def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path) -> None:
-    """Whoever reads the log looks after the directory or the bucket, not after RabbitMQ."""
+    """The reader of the log must look at the directory or the bucket, not at RabbitMQ."""
     helper = FakeHelper(bundle_send_to_directory=True)
     queue, failures = helper.queue, [OSError(errno.EACCES, "secret")]
 

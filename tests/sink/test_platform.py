@@ -1,4 +1,4 @@
-"""What OpenCTI and pycti say, in our words; and what they are asked."""
+"""Errors of OpenCTI and pycti as our own, and what is requested from them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def platform(**works: Any) -> Any:
     ],
 )
 def test_error_of_pycti_is_told_in_few_words(error: Exception, said: str) -> None:
-    """None that could hold a token; what a person can do about it stands there."""
+    """None that could contain a token; the message says what a person can do."""
     assert reason(error) == said
     assert str(as_ours(error)) == f"OpenCTI returned an error: {said}"
 

@@ -257,7 +257,7 @@ def days_back(first: int, last: int) -> list[date]:
 
 
 def test_state_that_fits_is_left_as_it_is() -> None:
-    """Nothing is forgotten for the sake of it."""
+    """Nothing is forgotten because of it."""
     state = replace(full(days_back(0, 33), 300), open_days=frozenset(days_back(30, 33)))
     assert len(json.dumps(dump(state))) <= SIZE_BUDGET
     assert fitting(state, DAY, DAY) == (state, {})
@@ -364,7 +364,7 @@ def test_days_that_the_next_run_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_state_of_just_the_most_bytes_is_read() -> None:
-    """A byte more is none of ours."""
+    """A byte more, and it is not our state."""
     stored = {"version": 1, "done": {"2024-01-31": ENTRY}, "pad": ""}
     stored["pad"] = "x" * (LARGEST - len(json.dumps(stored)))
     assert set(read_state(stored).state.done) == {DAY}

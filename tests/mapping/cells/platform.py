@@ -1,7 +1,7 @@
-"""What OpenCTI accepts as the value of an observable, written once more.
+"""What OpenCTI accepts as the value of an observable, written independently of the code.
 
-After the platform's own checks at creation; where it checks less than this project promises, the
-promise stands here.
+These are the platform's own checks at creation. Where they check less than this project promises,
+the promise is checked here.
 """
 
 from __future__ import annotations

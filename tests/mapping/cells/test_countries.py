@@ -1,4 +1,4 @@
-"""Names of countries: OpenCTI identifies a country by its name, so another one is another country.
+"""Names of countries: OpenCTI identifies a country by its name, so another name is another country.
 
 The names below were read from the geography that OpenCTI's own ``opencti`` connector imports
 (``data/geography.json`` of OpenCTI's ``datasets`` repository, of November 2023), not from the table

@@ -159,7 +159,7 @@ def test_a_list_with_something_else_is_refused(cell: str, why: str) -> None:
     "cell", ["www[.]example[.]com", "hxxps://www.example[.]com/x", "hxxp[:]//www[.]example.com"]
 )
 def test_a_host_made_harmless_is_the_host(cell: str) -> None:
-    """As people write what nobody shall click at."""
+    """As people write links that must not be clicked."""
     assert parse_host(cell).value == "www.example.com"
 
 
