@@ -21,6 +21,9 @@ from websockets.sync.client import ClientConnection, connect
 PATIENCE = 60
 """Seconds that a browser may take for one thing; only what hangs takes longer."""
 
+_START = 240
+"""Seconds that it may take to start: 8 of a processor, which a busy machine gives it late."""
+
 _CHROMIUM_ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",
@@ -69,7 +72,8 @@ class Session:
         message = {"id": self._number, "method": method, "params": parameters}
         self._socket.send(json.dumps(message))
         while True:
-            answer = json.loads(self._socket.recv(timeout=PATIENCE))
+            limit = _START if method == "session.new" else PATIENCE
+            answer = json.loads(self._socket.recv(timeout=limit))
             if answer.get("id") == self._number:
                 if "result" not in answer:
                     raise BrowserError(f"{method}: {answer['error']}: {answer['message']}")
@@ -139,7 +143,7 @@ def _started(command: Sequence[str], folder: Path) -> Iterator[Any]:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 
     def said(pattern: str) -> str:
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + _START
         while time.monotonic() < until:
             text = log.read_text(encoding="utf-8", errors="replace")
             if found := re.search(pattern, text):
@@ -173,5 +177,5 @@ def _asked(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data, headers, method=method)
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(request, timeout=_START) as answer:
         return json.load(answer)["value"]
