@@ -329,17 +329,18 @@ def test_report_without_a_case_has_none() -> None:
     ]
 
 
-def test_an_attached_note_refers_to_what_the_others_stand_in() -> None:
+def test_a_note_is_on_the_report_or_in_it_or_neither() -> None:
     """Never both: of two objects that refer to each other one reference is lost."""
-    attached, contained = (NoteDraft(f"note--{n}", b'{"id":"n"', (ADDRESS,), 1) for n in range(2))
-    attached.attached = True
-    alone = NoteDraft("note--2", b'{"id":"n"', (), 1)
-    notes = [attached, contained, alone]
-    (chunk,) = chunks_of([Finding(objects={ADDRESS: address()}, notes=notes, rows=3)])
+    notes = [NoteDraft(f"note--{n}", b'{"id":"n"', (ADDRESS,), 1) for n in range(3)]
+    notes[0].attached = True
+    notes[1].contained = True
+    notes.append(NoteDraft("note--3", b'{"id":"n"', (), 1))
+    (chunk,) = chunks_of([Finding(objects={ADDRESS: address()}, notes=notes, rows=4)])
     refs = {each.id: orjson.loads(each.json).get("object_refs", []) for each in chunk.objects}
     assert refs["note--0"] == ["report--1", ADDRESS]
     assert refs["note--1"] == [ADDRESS]
-    assert refs["note--2"] == ["report--1"]
+    assert refs["note--2"] == [ADDRESS]
+    assert refs["note--3"] == ["report--1"]
     assert [ref for ref in refs["report--1"] if ref.startswith("note")] == ["note--1"]
 
 

@@ -151,7 +151,7 @@ def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
 
 
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
-    """Its Report still refers to what the first one did, Notes included."""
+    """Its Report still refers to what the first one did, and shows the worst 25 of the Notes."""
     first = days.run(hosts())
     second = days.run(hosts())
     assert kinds(second) == ["artifact", "report"]
@@ -159,9 +159,12 @@ def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
     shared = {
         stix["id"]
         for stix in first
-        if stix["type"] in ("ipv4-addr", "domain-name", "note", "vulnerability", "relationship")
+        if stix["type"] in ("ipv4-addr", "domain-name", "vulnerability", "relationship")
     }
-    assert referred(second) == shared | own
+    (container,) = [stix["id"] for stix in first if stix["type"] == "report"]
+    shown = {s["id"] for s in first if s["type"] == "note" and container in s["object_refs"]}
+    assert len(shown) == 25
+    assert referred(second) == shared | own | shown
     assert days.last_work().startswith(
         f"{TODAY + timedelta(days=1)}: 1 report, 40 findings "
         "(0 new, 0 changed, 40 recurring, 0 resurfaced, 0 gone), "
@@ -196,7 +199,7 @@ def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
     """With the next report that names it, as is what refers to it: that has lost the reference."""
     first = days.run(hosts())
     lost = next(s["id"] for s in first if s["type"] == "ipv4-addr")
-    gone = next(s["id"] for s in first if s["type"] == "note")
+    gone = next(s["id"] for s in reversed(first) if s["type"] == "note")
     days.helper.held -= {lost, gone}
     sent = days.run(hosts())
     bereft = {s["id"] for s in first if s["type"] != "report" and lost in references(s)}

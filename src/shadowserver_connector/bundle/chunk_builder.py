@@ -230,7 +230,7 @@ class ChunkBuilder:
         known = self._part_refs
         refs = [m.id for m in fresh if _IS_CONTAINED[m.layer] and m.id not in known]
         if finding.notes:
-            refs += [n.id for n in finding.notes if not n.attached and n.id not in known]
+            refs += [n.id for n in finding.notes if n.contained and n.id not in known]
         return refs
 
     def close(self) -> None:
@@ -308,6 +308,7 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         if not note.attached
     ]
     refs = [o.id for layer in CONTAINED for o in layers[layer]]
+    refs += [note.id for note in content.notes.values() if note.contained]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     # Each copy of a Case is loaded with all its references: with several parts it names only the
     # Reports.

@@ -38,10 +38,10 @@ CONTAINED: Final = tuple(
     LAYER[name]
     for name in (
         *("affected", "ipv4-addr", "domain-name", "file", "software", "vulnerability"),
-        *("indicator", "relationship", "note"),
+        *("indicator", "relationship"),
     )
 )
-"""Layers of what a Report and a Case contain, in the order in which they name it.
+"""Layers of what a Report and a Case contain, in the order in which they name it; Notes come last.
 
 Not countries, autonomous systems, Network-Traffic and Observed-Data. Hundreds of findings share the
 former, which would turn a graph into a star. OpenCTI draws the latter unconnected, titled by a port
@@ -116,7 +116,7 @@ class ObservedDraft:
 class NoteDraft:
     """A Note that does not know its containers yet."""
 
-    __slots__ = ("attached", "body", "id", "recurs", "refs", "rows")
+    __slots__ = ("attached", "body", "contained", "id", "recurs", "refs", "rows")
 
     id: str
     body: bytes
@@ -128,7 +128,9 @@ class NoteDraft:
     recurs: bool
     """Whether OpenCTI was sent it on an earlier day."""
     attached: bool
-    """Whether it refers to Report and Case; otherwise these refer to it."""
+    """Whether it refers to Report and Case, which shows it on their pages."""
+    contained: bool
+    """Whether these refer to it, which does the same; a Note is never both."""
 
     def __init__(self, id: str, body: bytes, refs: tuple[str, ...], rows: int) -> None:
         self.id = id
@@ -137,6 +139,7 @@ class NoteDraft:
         self.rows = rows
         self.recurs = False
         self.attached = not refs
+        self.contained = False
 
 
 @dataclass(slots=True)

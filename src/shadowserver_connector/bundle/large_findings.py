@@ -180,6 +180,7 @@ class _FindingSplitter:
             note = NoteDraft(whole.id, whole.body, tuple(refs), whole.rows)
             note.recurs = whole.recurs
             note.attached = whole.attached or not refs
+            note.contained = whole.contained and not note.attached
         self._piece.finding.notes.append(note)
 
     def _most(self, refs: Sequence[str], own: int) -> list[str]:

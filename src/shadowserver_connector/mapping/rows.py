@@ -76,10 +76,10 @@ class RowMapper:
         plan: Plan,
         warnings: ParseWarnings,
         comparison: Comparison | None = None,
-        attach: Mapping[str, int] | None = None,
+        shown: Mapping[str, int] | None = None,
     ) -> None:
-        """``attach`` says of each severity how many Notes are attached to the containers."""
-        self._attach = dict(attach or {})
+        """``shown`` is the number of Notes on the pages of Report and Case, by severity."""
+        self._shown = dict(shown or {})
         self._plan = plan
         sends_all = comparison is None or plan.context.options.repeats == "all"
         self._verdicts = b"" if sends_all or comparison is None else comparison.verdicts
@@ -113,12 +113,12 @@ class RowMapper:
             note.id, note.abstract, note.text, about.time, about.noted, note.rows
         )
         draft.recurs = about.recurs or about.keeps_note
+        if self._shown.get(note.severity, 0) > 0:
+            self._shown[note.severity] -= 1
+            draft.attached = True
         if draft.recurs:
             # OpenCTI has it, so that it is not sent, and cannot be told of another container.
-            draft.attached = False
-        elif self._attach.get(note.severity, 0) > 0:
-            self._attach[note.severity] -= 1
-            draft.attached = True
+            draft.attached, draft.contained = False, draft.attached
         finding.notes.append(draft)
 
     def _add(self, finding: Finding, rows: Sequence[CountedRow]) -> list[_Added]:

@@ -76,9 +76,11 @@ def relaxed_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-MOST_ATTACHED: Final = 25
-"""Notes shown on the page of a Report, the worst; with more than about 60 the page does not open.
-The others are among the objects that it contains.
+MOST_SHOWN: Final = 25
+"""Notes on the page of a Report, the worst; with more than about 60 the page does not open.
+
+OpenCTI lists both the Notes that refer to a Report and those that it contains. The others are on
+the pages of what they are about.
 """
 
 FINDING_ROWS: Final = 16
@@ -322,10 +324,10 @@ def _findings(
     options = plan.context.options
     by_subject = options.notes in ("auto", "host")
     # Where rows without an address have Notes of their own, these are not counted: too few are
-    # attached then.
+    # shown then.
     counted = Counter(statistics.hosts.values()) if by_subject else Counter()
     mapper = RowMapper(
-        plan, warnings, comparison, _worst(counted or statistics.severities, MOST_ATTACHED)
+        plan, warnings, comparison, _worst(counted or statistics.severities, MOST_SHOWN)
     )
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
