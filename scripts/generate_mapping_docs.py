@@ -102,9 +102,11 @@ title, text and time, so each names its host and, in the last line, its report.
   addresses, its account, e-mail address or name. Not to controllers, attacked hosts, certificates,
   keys and files, which thousands of rows may share: Observed-Data, labels and relationships lead
   to those.
-- **Report and Case**: the 25 worst Notes of a report, by severity, refer to Report and Case and
-  are shown on their pages. The others, and those that are not sent again, are among the objects
-  that these contain. A row without any observable has its Note on the Report.
+- **Report and Case**: the 25 worst Notes of a report, by severity, are shown on their pages. Those
+  that are sent refer to Report and Case; those that OpenCTI already has are contained in them. The
+  others are only on their hosts: OpenCTI loads up to 200 Notes of a page at once, contained ones
+  included, and with so many it does not open for most of a minute. A row without any observable
+  has its Note on the Report.
 - **Title**: short name of the type, host, what was found, port, severity. A word that the type's
   name already contains is left out.
 - **Text**: a sentence with what was seen, when (UTC), what to do, and Shadowserver's page; then
