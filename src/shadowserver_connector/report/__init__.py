@@ -6,5 +6,6 @@ layout          how a report file is written: encoding, quoting, line lengths, d
 parse_warnings  anomalies in a report file: counted, and named with file, row and column
 records         from lines to records, even if quotes are wrong
 report_files    report files on disk: plain, gzipped, in zip and tar archives, or in folders
-table           a report file as rows: streamed in constant memory, tolerant; anomalies are reported
+table           reads a report file row by row, in constant memory; repairs anomalies and reports
+                them
 """

@@ -39,9 +39,9 @@ _ARCHIVES = (
 )
 """Offset of an archive's signature, the signature, what the archive is, and what to do."""
 
-# One token for each way in which a backslash can stand in a file. Read from the left, so that
-# a pair of backslashes is never taken for half of something else. Each pattern begins with a
-# plain backslash: the search then runs at the speed of memchr. A megabyte of the same is one match.
+# Each group is one way in which a backslash can be used. Matches go from left to right, so a pair
+# of backslashes is never taken apart. The pattern begins with a literal backslash, which lets the
+# search run at the speed of memchr. A megabyte of the same use is a single match.
 _BACKSLASH = re.compile(
     r"""\\(?:
         (?P<doubled_quote>"\\")       # an inner quote doubled, then each half escaped
@@ -129,18 +129,18 @@ def _encoding(head: bytes, name: str) -> tuple[str, int]:
 
 
 def _chunks(file: BinaryIO, encoding: str) -> Iterator[str]:
-    """Yield the text in chunks that end with a line, unless lines are enormous.
+    """Yield the text in chunks that end where a line ends, unless that line is enormous.
 
-    Every byte of UTF-8 is read as one character: the survey only looks for ASCII, and this
-    cannot fail.
+    UTF-8 is decoded as Latin-1, one character for each byte: only ASCII matters here, and this
+    decoding cannot fail.
     """
     wide = encoding != "utf-8"
     while block := file.read(_CHUNK):
         if block[-1:] != b"\n":
             block += file.readline(_CHUNK)
         if wide:
-            # Lines of wide encodings end inside of a character; what a cut one becomes does
-            # not matter here.
+            # The newline byte is only part of a character, so the block is completed to whole
+            # units. A surrogate pair may still be cut; what it becomes does not matter here.
             width = 4 if encoding.startswith("utf-32") else 2
             block += file.read(-len(block) % width)
             yield block.decode(encoding, errors="replace")
@@ -149,9 +149,10 @@ def _chunks(file: BinaryIO, encoding: str) -> Iterator[str]:
 
 
 def _longest_line(chunk: str, run: int, longest: int) -> tuple[int, int]:
-    """Return the length of the line still open, and the longest seen so far.
+    """Return the length of the line still open (``run``), and the longest seen so far.
 
-    Lines inside of a chunk are shorter than the chunk, so only those that span chunks matter.
+    Only lines that span chunks are measured: a chunk is no longer than ``LONGEST_LINE``, so a line
+    inside of one is not too long.
     """
     first = chunk.find("\n")
     if first < 0:
@@ -166,6 +167,7 @@ def _note_backslashes(chunk: str, seen: set[str]) -> None:
         if (kind := str(match.lastgroup)) not in seen:
             seen.add(kind)
             if kind == "quote":
+                # This alone decides the quoting.
                 return
     if "pair in word" not in seen and any(
         _IN_WORD.match(chunk, run.start() - 1) for run in _PAIRS.finditer(chunk) if run.start()
@@ -176,10 +178,10 @@ def _note_backslashes(chunk: str, seen: set[str]) -> None:
 def _quoting(seen: Set[str]) -> Quoting:
     r"""Determine the quoting from how backslashes are used in the whole file.
 
-    ``\"`` before anything but a quote or the end of a cell cannot occur in a file that doubles its
-    quotes, nor can ``\"\"``: one is proof enough. Without inner quotes, doubled backslashes count
-    as escaped ones only if no backslash is single and one pair is inside a word, where a UNC path
-    has none.
+    A file that doubles its quotes can contain neither ``\"`` inside a cell nor ``\"\"``: one of
+    them is proof enough. Without such proof, doubled backslashes are taken as escaped ones only if
+    no backslash stands alone and at least one pair follows a word: the pair that begins a UNC path
+    does not.
     """
     if "quote" in seen:
         return Quoting.ESCAPED
@@ -191,10 +193,10 @@ def _quoting(seen: Set[str]) -> Quoting:
 
 
 class WithoutBlankStretches(io.RawIOBase):
-    """A file without what is left of a stretch of line ends after the first 256 KiB of it.
+    """A file in which a long stretch of empty lines is shortened to a few reads of 256 KiB.
 
-    Hundreds of megabytes of them took minutes, line by line. No row is lost, and no cell: none
-    goes on over as many lines.
+    Reading hundreds of megabytes of empty lines one by one took minutes. No row is lost, and no
+    cell is changed: none contains that many line ends in a row.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -219,7 +221,7 @@ SURPLUS = "_surplus"
 NAME_CHARACTERS = 100
 COLUMNS = 5_000
 HEADER_CHARACTERS = 1 << 20
-"""Characters of a header line: far more than any has, few enough to split at once."""
+"""Limit for a header line: far more than any has, but few enough to split in one go."""
 
 _MARKUP = re.compile(r"\s*(<[!?a-z/]|[{\[])", re.IGNORECASE)
 _DATA = re.compile(r"\d{4}-\d\d-\d\d|\d{1,3}(\.\d{1,3}){3}$|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*$", re.I)
@@ -232,16 +234,16 @@ _SEPARATOR_LINE = re.compile(
 
 
 def separator_in(line: str) -> str:
-    """Return the delimiter that a spreadsheet's line before the header names; otherwise nothing.
+    """Return the delimiter that a line like ``sep=;`` names; empty for any other line.
 
-    Such a line is ``sep=;``, possibly padded with the delimiters of a table.
+    Spreadsheets write such a line before the header, sometimes padded with delimiters.
     """
     found = _SEPARATOR_LINE.match(line)
     return found["delimiter"] if found is not None else ""
 
 
 def delimiter_of(line: str) -> str:
-    """Return the delimiter of a header line: a comma, unless it has none but others."""
+    """Return the delimiter of a header line: a comma, unless it has only semicolons or tabs."""
     if "," in line:
         return ","
     return max(",", ";", "\t", key=line.count)
@@ -250,8 +252,8 @@ def delimiter_of(line: str) -> str:
 def read_header(line: str, delimiter: str, name: str) -> list[str]:
     """Return the cells of the header line as they are.
 
-    Raises ``ReportUnreadableError`` naming the file where the line cannot be a header; nothing of
-    the line is quoted, as a file that is no report may be anything, a secret among them.
+    Raises ``ReportUnreadableError`` naming the file if the line cannot be a header. The message
+    quotes nothing of the line: a file that is no report may contain secrets.
     """
     if len(line) > HEADER_CHARACTERS:
         raise ReportUnreadableError(
@@ -287,7 +289,8 @@ def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
         for cell in cells
     ]
     taken = {SURPLUS}
-    # Name -> the number to try next: not from 2 on again for each of thousands of equal names.
+    # Name -> the number to try next. Starting from 2 each time would take long for thousands of
+    # equal names.
     numbers: dict[str, int] = {}
     names: list[str] = []
     for position, name in enumerate(plain, start=1):

@@ -9,7 +9,7 @@ PLACES_KEPT = 3
 """Places remembered for each kind and column; further ones are only counted."""
 
 KEYS_KEPT = 500
-"""Kinds and columns kept apart; beyond that the column is dropped, never the count."""
+"""Pairs of kind and column counted separately; beyond that, only the kind is counted."""
 
 DETAIL_CHARACTERS = 60
 """How much of a cell a message shows."""
@@ -45,7 +45,7 @@ class ParseWarnings:
     ) -> bool:
         """Count an anomaly; return whether it is the first of its kind in its column.
 
-        It counts ``times`` times, for so many equal rows of which ``row`` is the first.
+        ``times`` is the number of equal rows that have it, of which ``row`` is the first.
         ``detail`` is a piece of the file; it is cut and made printable before it is shown. The
         caller leaves it empty for a column whose cells are secrets.
         """
@@ -108,8 +108,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def bracketed(numbers: Mapping[str, int]) -> str:
-    """Return numbers with their names, to follow a noun: `` (3 new, 1 changed)``; empty if there
-    are none.
+    """Return numbers and what they count, in brackets after a space: `` (3 new, 1 changed)``.
+
+    Empty if there are none.
     """
     told = [f"{number:,} {name}" for name, number in numbers.items()]
     return f" ({', '.join(told)})" if told else ""

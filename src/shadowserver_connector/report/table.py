@@ -1,4 +1,4 @@
-"""A report file as rows: streamed in constant memory, tolerant; anomalies are reported."""
+"""Reads a report file row by row, in constant memory; repairs anomalies and reports them."""
 
 from __future__ import annotations
 
@@ -64,12 +64,16 @@ class Table:
         self._layout = layout
         self._warnings = warnings
         self._rows: Generator[tuple[int, list[str]], None, None] | None = None
+        # What earlier passes have reported, so that a later one does not report it again: up to
+        # which row, how many anomalies between rows, how many empty rows.
         self._reported = 0
         self._reported_between = 0
         self._reported_empty = 0
         self.empty_rows = 0
         with self._text() as text:
+            # Cut lines are not reported here: each pass reads these lines again.
             first, separator = _header_line(_capped(text, lambda: None))
+        # A delimiter that is named, but not in the header, is none.
         named = bool(separator) and separator in first
         self._delimiter = separator if named else delimiter_of(first)
         if separator:
@@ -108,7 +112,8 @@ class Table:
         self.empty_rows = 0
 
         def odd_between_rows(kind: str) -> None:
-            # Has a count of its own: there may be no later row whose number tells the passes apart.
+            # Counted on its own: unlike a row, it has no number that shows whether an earlier pass
+            # reported it.
             nonlocal between
             between += 1
             if between > self._reported_between:
@@ -128,7 +133,7 @@ class Table:
                         if "\0" in "".join(row):
                             odd_between_rows("NUL characters between the rows, left out")
                         continue
-                    # Nearly every row begins with its time.
+                    # Nearly every row begins with its time, so one cell is enough to tell.
                     if not row[0].strip(_BLANK) and not "".join(row).strip(_BLANK):
                         self.empty_rows += 1
                         self._empty(number + self.empty_rows)
@@ -193,7 +198,7 @@ class Table:
         row[width:] = [_csv_line(surplus) if any(surplus) else ""]
 
     def _empty(self, place: int) -> None:
-        """Report a row without content, by its place among all rows, in the first pass only."""
+        """Report an empty row by its place among all rows, unless an earlier pass did."""
         if self.empty_rows > self._reported_empty:
             self._reported_empty = self.empty_rows
             self._warnings.add(EMPTY_ROW, place)
