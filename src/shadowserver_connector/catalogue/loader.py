@@ -29,8 +29,8 @@ from shadowserver_connector.errors import CatalogueError
 class Entry:
     """A table in a data file; every complaint about it names the file and the entry.
 
-    A field is taken once, and ``done`` refuses those that nobody took: a misspelt field is an
-    error, not a default.
+    Each field is taken out once, and ``done`` refuses fields that nobody took. So a misspelt field
+    is an error and does not silently become a default.
     """
 
     def __init__(self, file: str, name: str, fields: object) -> None:
@@ -81,7 +81,7 @@ class Entry:
         return value
 
     def names(self, field: str) -> dict[str, str]:
-        """Take a table of lists of texts, as each of the texts -> the name of its list."""
+        """Take a table of lists of texts; return it inverted: text -> name of its list."""
         value = self._fields.pop(field, {})
         if not isinstance(value, dict):
             raise self.error(f"{field} must be a table of lists of texts")
@@ -97,7 +97,7 @@ class Entry:
         return field in self._fields
 
     def entries(self) -> Iterator[Entry]:
-        """Take the fields as entries of their own, named below this one; each is then `done`."""
+        """Take all fields, each as an entry of its own; `done` checks it after its use."""
         fields, self._fields = self._fields, {}
         for name, value in fields.items():
             entry = Entry(self.file, f"{self.name}.{name}" if self.name else name, value)
@@ -112,7 +112,7 @@ class Entry:
 
 PAGES = "https://www.shadowserver.org/what-we-do/network-reporting/"
 SECTION = 1000
-"""Numbers reserved for the order of one section's columns: far more than a section has columns."""
+"""Order numbers reserved for the columns of one section: far more than a section has columns."""
 HIGHEST_SCORE = 100
 """The highest score that OpenCTI knows."""
 _LONGEST_VALID = 3650
@@ -183,7 +183,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         codes=_codes(top["codes.toml"]),
         last=len(sections) * SECTION,
     )
-    # What is located is known only from columns, which the catalogue has to name first.
+    # Which parties have an address is known from the columns, which only a catalogue can look up.
     catalogue = replace(catalogue, types=_narrowed(catalogue))
     check(catalogue)
     for unknown in layouts.keys() - types.keys():
@@ -192,10 +192,10 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
 
 
 def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
-    """Keep of the parties that a type has from its family only those that its columns locate."""
+    """Return the types without those inherited parties for which they have no address or name."""
     types = dict(catalogue.types)
     for name, report_type in types.items():
-        # The very same object: it was not stated for this type but taken from the family.
+        # The same object, not an equal one: the type inherits it and states nothing of its own.
         if report_type.parties is catalogue.families[report_type.family].parties:
             located = catalogue.located(name)
             kept = {p: meaning for p, meaning in report_type.parties.items() if p in located}
@@ -356,7 +356,7 @@ def _end_of_section(entry: Entry, sections: list[str]) -> int:
     section = entry.text("section")
     if section not in sections:
         raise entry.error(f"no section {section} in columns.toml")
-    # Behind its published columns, however many these become.
+    # Behind the published columns, even when more of them are added.
     return (sections.index(section) + 1) * SECTION - 1
 
 
