@@ -1,4 +1,4 @@
-"""From rows to findings."""
+"""Makes findings from the rows of a report."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ RELATIONSHIPS: Final = (
 """(Source end, type, target end): relationships between objects of different sections."""
 
 ROW_OBJECTS: Final = 400
-"""Approximate number of objects from one row; one with a value in every published column has about
-60.
+"""About how many objects one row may create. A row with a value in every published column creates
+about 60.
 """
 
 LEFT_OUT: Final = "more objects than one row may create, left out"
 
 _REMEMBERED: Final = 128
-"""Cached combinations of parts; rows of one host share them."""
+"""How many combinations of parts are cached; rows of one host share them."""
 
-# Of an object of a part: its places in one more dict and in tuples. Of a relationship: all of it.
+# Memory, estimated. An object of a part exists already: only its places in another dict and in
+# tuples count. A relationship is new and counts as a whole.
 _PLACE_BYTES: Final = 200
 _RELATIONSHIP_BYTES: Final = 1_000
 _FULL_BYTES: Final = ROW_OBJECTS * OBJECT_BYTES
 
 
-class _Added:
-    """What the Note of a finding must know about one of its rows."""
+class _RowFacts:
+    """What a Note needs to know about one of its rows."""
 
     __slots__ = ("keeps_note", "labels", "noted", "recurs", "time")
 
@@ -52,7 +53,7 @@ class _Added:
     noted: tuple[str, ...]
     recurs: bool
     keeps_note: bool
-    """Whether the Note that OpenCTI has is of a later day."""
+    """Whether OpenCTI has a Note of a later day, which an older one must not replace."""
 
     def __init__(
         self, time: str, labels: Labels, noted: tuple[str, ...], recurs: bool, keeps_note: bool
@@ -65,10 +66,10 @@ class _Added:
 
 
 class RowMapper:
-    """Adds rows to findings by a plan; a bad cell costs the object it would have been in.
+    """Makes findings from rows, as a plan says; a bad cell costs only the object made of it.
 
-    For a row whose finding recurs, cells that change on their own are left out: OpenCTI has what
-    they became on the first day.
+    Where a finding recurs, cells that change from day to day by themselves are left out: OpenCTI
+    has what they became on the first day.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class RowMapper:
         comparison: Comparison | None = None,
         shown: Mapping[str, int] | None = None,
     ) -> None:
-        """``shown`` is the number of Notes on the pages of Report and Case, by severity."""
+        """``shown`` is how many Notes the pages of Report and Case may show, by severity."""
         self._shown = dict(shown or {})
         self._plan = plan
         sends_all = comparison is None or plan.context.options.repeats == "all"
@@ -95,7 +96,7 @@ class RowMapper:
     def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
         """Return the finding of some rows of one host.
 
-        ``texts`` returns Notes of them, each of some rows behind each other, or none.
+        ``texts`` returns the texts of their Notes, if any. Each covers the next few of the rows.
         """
         finding = Finding(rows=sum([times for _, _, times in rows]))
         added = self._add(finding, rows)
@@ -103,12 +104,12 @@ class RowMapper:
         for note in texts(rows):
             some = added[at : at + note.rows]
             at += note.rows
-            self._add_note(finding, note, some[0] if len(some) == 1 else _together(some))
+            self._add_note(finding, note, some[0] if len(some) == 1 else _facts_of_all(some))
             for labels in dict.fromkeys([one.labels for one in some]):
                 finding.tags.append(((note.id,), labels))
         return finding
 
-    def _add_note(self, finding: Finding, note: NoteText, about: _Added) -> None:
+    def _add_note(self, finding: Finding, note: NoteText, about: _RowFacts) -> None:
         draft = self._plan.context.encode.note(
             note.id, note.abstract, note.text, about.time, about.noted, note.rows
         )
@@ -117,11 +118,12 @@ class RowMapper:
             self._shown[note.severity] -= 1
             draft.attached = True
         if draft.recurs:
-            # OpenCTI has it, so that it is not sent, and cannot be told of another container.
+            # OpenCTI has this Note. It is not sent again, so that it cannot name today's Report and
+            # Case: they name it.
             draft.attached, draft.contained = False, draft.attached
         finding.notes.append(draft)
 
-    def _add(self, finding: Finding, rows: Sequence[CountedRow]) -> list[_Added]:
+    def _add(self, finding: Finding, rows: Sequence[CountedRow]) -> list[_RowFacts]:
         """Add the rows' objects; return what their Notes need to know."""
         plan = self._plan
         observing = plan.context.options.observed_data
@@ -136,7 +138,7 @@ class RowMapper:
             stable = self._parts(self._without_moving(row)) if self._moving else self._parts(row)
             part = stable if recurs or not self._moving else self._parts(row)
             labels = plan.labels.of(row)
-            # The rows of a host usually say the same about it.
+            # Rows of one host usually become the same objects: these are not added again.
             if part is not known or labels is not known_labels or recurs is not known_recurs:
                 _update(finding.objects, part)
                 if self._verdicts:
@@ -148,7 +150,7 @@ class RowMapper:
                     finding.tags.append((part.indicators, labels.all))
                 known, known_labels, known_recurs = part, labels, recurs
             if recurs and part.indicators and self._due[number - 1]:
-                # It ends some day, unless it is said again that it does not.
+                # An Indicator expires unless it is sent again in time.
                 sent.update(part.indicators)
             bad = part.bad
             if traffic is not None and not (recurs and plan.traffic_moves):
@@ -176,7 +178,7 @@ class RowMapper:
                     ObservedDraft(refs, first, last, seen_times, labels.all, waits)
                 )
             later = bool(self._later) and self._later[number - 1] == 1
-            added.append(_Added(time, labels.all, part.noted, recurs, later))
+            added.append(_RowFacts(time, labels.all, part.noted, recurs, later))
         finding.recurring -= sent
         return added
 
@@ -187,9 +189,10 @@ class RowMapper:
         return stable
 
     def _observables(self, part: CellObjects, stable: CellObjects) -> tuple[str, ...]:
-        """Return what an Observed-Data refers to: on each day of a finding the same.
+        """Return what an Observed-Data refers to: the same on each day of a finding.
 
-        The sinkhole that was met, or the password that was tried, is another one tomorrow.
+        So what is another one tomorrow is left out, such as the sinkhole that was contacted or the
+        password that was tried, unless there is nothing else.
         """
         if part is stable:
             return part.observables
@@ -217,10 +220,10 @@ class RowMapper:
         ends: dict[str, list[str]] = {}
         left_out = 0
         for part in parts:
-            # The parts are kept by their sections too, but may be forgotten there before.
+            # A part is cached by its section too, but may be dropped there first: it counts here.
             whole.size += part.size
             whole.bad += part.bad
-            # Few bytes are few objects.
+            # The size is the faster test: what has few bytes cannot have too many objects.
             full = whole.size > _FULL_BYTES and len(objects) + len(part.objects) > ROW_OBJECTS
             if full and objects:
                 left_out += len(part.objects)
@@ -255,6 +258,7 @@ class RowMapper:
     def _relate(self, objects: dict[str, SerialisedObject], ends: dict[str, list[str]]) -> int:
         """Add the relationships between parts; return how many there was no room for."""
         left_out = 0
+        # In a report about no primary party, the first subject takes its place.
         if "primary" not in ends and "subject" in ends:
             ends["primary"] = ends["subject"][:1]
         encode = self._plan.context.encode.relationship
@@ -283,7 +287,7 @@ class RowMapper:
         ]
 
     def _span(self, time: str, number: int, row: Row, times: int) -> tuple[str, str]:
-        """Return when what a row tells began and ended; its own time lies in between."""
+        """Return when the event that a row reports began and ended, around the row's own time."""
         start, end = self._plan.span
         if start is None and end is None:
             return time, time
@@ -312,9 +316,9 @@ class RowMapper:
         return reading.value or 1
 
 
-def _together(added: Sequence[_Added]) -> _Added:
-    """Return what the one Note of several rows must know; its time is the earliest."""
-    return _Added(
+def _facts_of_all(added: Sequence[_RowFacts]) -> _RowFacts:
+    """Return what the one Note of several rows needs to know; its time is the earliest."""
+    return _RowFacts(
         time=min(one.time for one in added),
         labels=added[0].labels,
         noted=_joined([one.noted for one in added]),
@@ -324,7 +328,7 @@ def _together(added: Sequence[_Added]) -> _Added:
 
 
 def _joined(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the ids of all groups in their order, each once; no group has one twice."""
+    """Return the ids of all groups in order, each once. No id is twice in the same group."""
     if len(groups) == 1:
         return groups[0]
     return tuple(dict.fromkeys(chain.from_iterable(groups)))

@@ -2,12 +2,12 @@
 
 certificates_software_urls  certificates, SSH keys, software, files, URLs, user agents: what a
                             service shows of itself, and what it was attacked with
-collector                   what some cells of a row become, created once for each distinct
+collector                   collects the objects that some cells become: once for each distinct
                             combination of cells
 hosts                       an address and what describes it: names, MAC, AS, country, accounts
 report_and_case             the Report in its parts and the Case, as each chunk carries them
-section_layout              what the cells of a section are, and which relationships are created:
-                            the same for every row
+section_layout              what is the same for every row of a report: the meaning of each
+                            section's columns, and which relationships are created
 templates                   objects that nearly every row creates: serialised once by example, then
                             filled in
 threats                     what a row names that others know too: malware, vulnerabilities, attack

@@ -1,4 +1,4 @@
-"""What some cells of a row become, created once for each distinct combination of cells."""
+"""Collects the objects that some cells become: once for each distinct combination of cells."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from shadowserver_connector.stix.origin import StixObject
 
 
 class CellObjects:
-    """STIX objects of some cells, and what the row does with them; compared by identity.
+    """The STIX objects made of some cells, of a section or of the whole row, and their use there.
 
-    No id occurs twice in one of its tuples.
+    Compared by identity. None of its tuples has an id twice.
     """
 
     __slots__ = (
@@ -35,7 +35,7 @@ class CellObjects:
     )
 
     def __init__(self, objects: Mapping[str, SerialisedObject], size: int) -> None:
-        """``size`` is how many bytes it takes, about. Its creator sets everything else."""
+        """``size`` is the memory it takes, in bytes, estimated. Its creator sets the rest."""
         self.objects = objects
         self.size = size
         self.observables: tuple[str, ...] = ()
@@ -60,7 +60,8 @@ class CellObjects:
 
 NO_OBJECTS: Final = CellObjects({}, 0)
 
-# Of a part, and of an object beside its JSON: id, places in dicts and tuples.
+# Estimated memory of a part, and of an object in addition to its JSON: its id, its places in dicts
+# and tuples.
 _OVERHEAD_BYTES: Final = 600
 OBJECT_BYTES: Final = 400
 """The minimum that an object adds to the size of its part."""
@@ -108,7 +109,7 @@ class ObjectCollector:
         self._bad.append((reader.name, str(error), error.left_out))
 
     def check(self) -> None:
-        """Record the bad cells among all cells, if no object is made that would read them."""
+        """Record all bad cells, where no object is made whose building would read them."""
         self.values(*self._sources)
 
     def reads(self, *roles: str) -> bool:
@@ -122,9 +123,7 @@ class ObjectCollector:
         return found[0] if found else None
 
     def text(self, role: str) -> str:
-        """Return the first cell of the role as it is, without outer space; empty if it says
-        nothing.
-        """
+        """Return the first cell of the role that says something, stripped; empty if none does."""
         for at, _ in self._sources.get(role, ()):
             cell = self._cells[at]
             if not is_empty(role, cell):
@@ -185,6 +184,7 @@ class ObjectCollector:
         self._addresses = ((self.layout.party, stix_id, value),)
 
     def part(self) -> CellObjects:
+        """Return what was collected."""
         if not (self._objects or self._bad):
             return NO_OBJECTS
         size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)
@@ -193,6 +193,7 @@ class ObjectCollector:
         part = CellObjects(self._objects, size)
         part.observables = tuple(self._observables)
         part.noted = tuple(self._noted)
+        # The row's labels are about this party, or about somebody else.
         if self.layout.described:
             part.tagged = tuple(self._tagged)
         else:

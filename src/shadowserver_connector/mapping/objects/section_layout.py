@@ -1,4 +1,6 @@
-"""What the cells of a section are, and which relationships are created: the same for every row."""
+"""What is the same for every row of a report: the meaning of each section's columns, and which
+relationships are created.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from shadowserver_connector.mapping.options import NEEDED, Options
 from shadowserver_connector.stix.origin import Origin
 
 _Link = tuple[str, str, str, str]
-"""Type of a relationship, of its source, of its target, and what the end is."""
+"""Type of a relationship, STIX types of its source and target, and one of ``LINK_ENDS``."""
 
 # The length of a UUID and of the two dashes before it.
 _UUID = len("--00000000-0000-0000-0000-000000000000")
@@ -37,7 +39,7 @@ class Links:
     """Tells whether a relationship is created, by its type and the STIX types of its ends."""
 
     def __init__(self, kinds: Sequence[LinkKind], options: Options, *, joined: bool) -> None:
-        """Take the catalogue's kinds; ``joined``: whether the report's traffic has both ends."""
+        """``kinds`` are the catalogue's; ``joined``: whether the report's traffic has both ends."""
         self._kinds = kinds
         self._options = options
         made = {
@@ -58,7 +60,7 @@ class Links:
         return made
 
     def leaves(self, relationship: str, source: str, target: str, end: str = "") -> bool:
-        """Tell whether the object at the other end is created, related or not."""
+        """Tell whether the object at the other end is created, even without the relationship."""
         link = (relationship, source, target, end)
         left = self._left.get(link)
         if left is None:
@@ -77,12 +79,13 @@ class Links:
             return False
         if kind is None or kind.needed:
             return True
+        # Needed after all if one of the objects that would say the same is not created.
         return bool(kind.said_by) and not self._said.issuperset(kind.said_by)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The report, what is wanted of it, and what writes it."""
+    """What holds for all rows of a report: its type, the catalogue, the options, the encoders."""
 
     origin: Origin
     day: str
@@ -109,7 +112,7 @@ class Context:
 
     @property
     def end(self) -> str:
-        """Time from which on no row can have been seen; times are compared with it as texts."""
+        """No row can have been seen at or after this time; it is compared with others as text."""
         return end_of_report(self.day)
 
     def meaning(self, party: str) -> Meaning:
@@ -120,7 +123,7 @@ class Context:
     def described(self, party: str) -> bool:
         """Tell whether a row's tags and malware are about a party.
 
-        They are about the attacker. If there is none, they say what its victim suffered.
+        They describe the attacker. In a report without one, they say what the victim suffered.
         """
         if self.meaning(party).described:
             return True
@@ -130,12 +133,13 @@ class Context:
         return bool(party) and party == primary and alone
 
 
-# Harmless machines that thousands of rows name: their labels would bury their pages.
+# Harmless machines that thousands of rows name. With the labels and Notes of all those rows, their
+# pages in OpenCTI would be unusable.
 _CROWDED: Final = frozenset(["sinkhole", "sensor"])
 _CONTROLLERS: Final = frozenset(["c2", "controller", "contact_point", "sinkholed"])
 """Meanings of parties that the malware of a row communicates with."""
 _NAMES: Final = frozenset(["sinkholed"])
-"""Meanings of parties that are names only: an address with them is the sinkhole's."""
+"""Meanings of parties that are a name only: an address given with it is the sinkhole's."""
 _SANDBOXED: Final = frozenset(["contacted", "looked_up"])
 
 Source = tuple[int, ColumnReader]
@@ -160,8 +164,8 @@ class SectionLayout:
     own_page: bool
     """Whether labels belong on the page of the party's objects."""
     notes: bool
-    """Whether Notes do. Thousands of rows may name the other parties, and a page with more than
-    about 60 Notes does not open.
+    """Whether Notes belong there. Other parties get none: thousands of rows may name them, and a
+    page with more than about 60 Notes does not open.
     """
     described: bool
     """Whether a row's tags are about the party's objects."""
@@ -177,7 +181,7 @@ class SectionLayout:
     """For a domain name that was requested, as opposed to one that an address has in reverse DNS.
     """
     hostname_ends: EndNames
-    """The same for a hostname; OpenCTI relates neither malware nor files to one."""
+    """For a hostname. They are fewer: OpenCTI relates neither malware nor files to a hostname."""
 
 
 def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -> SectionLayout:
@@ -237,7 +241,7 @@ def _address_ends(context: Context, party: str, roles: Collection[str], version:
         ends.append("primary")
         if meaning in _SANDBOXED:
             ends.append("contacted")
-    # OpenCTI lets an IPv4 address communicate with another; IPv6 ones it only relates.
+    # OpenCTI accepts communicates-with only between IPv4 addresses. Those of IPv6 are related-to.
     elif (version == 6 if end else meaning not in _CROWDED) and not _is_stranger(
         context, party, roles
     ):
@@ -246,7 +250,7 @@ def _address_ends(context: Context, party: str, roles: Collection[str], version:
 
 
 def _is_stranger(context: Context, party: str, roles: Collection[str]) -> bool:
-    """Tell whether only the name of a column says what an address does here."""
+    """Tell whether only a column's name says what an address does, and not the report type."""
     report_type = context.report_type
     guessed = "public_address" in roles and party not in report_type.parties
     return guessed or not report_type.primary
@@ -255,7 +259,8 @@ def _is_stranger(context: Context, party: str, roles: Collection[str]) -> bool:
 def _end_of_flow(context: Context, party: str) -> str:
     """Return which end of a connection the party is, empty if none.
 
-    The source of an amplification attack is its victim, in whose name others sent packets.
+    An amplification attack has no such ends. Its packets seem to come from the victim, but others
+    sent them.
     """
     report_type = context.report_type
     primary = report_type.primary

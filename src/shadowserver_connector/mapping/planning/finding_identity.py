@@ -1,11 +1,13 @@
-"""From a row to its finding: the identity (whose and what), the state today; and to its subject.
+"""Which finding a row is of, in what state the finding is today, and whom the row is about.
 
-Compiled once for each file, run for each row. The order of a header's columns makes no difference,
-nor does a column that is missing, since its cells say nothing, nor the spelling of a value where
-two spellings are the same: addresses, names, hashes, dates, tags in another order, no value.
+The identity of a finding is whose it is and what was found; what else a row says is its state. What
+reads them is compiled once for each file and run for each row. Three things make no difference:
+the order of columns; a missing column, which counts as one of empty cells; and the spelling of a
+value that can be written in several ways (addresses, names, hashes, dates, the order of tags, the
+words for no value).
 
-A report has one Note for each subject: the primary address of a row, or else its URL, account or
-name.
+Whom a row is about is its subject: the primary address, or else its URL, account or name. A report
+has one Note for each subject.
 """
 
 from __future__ import annotations
@@ -32,22 +34,24 @@ from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import is_null
 
 SUBJECT_CHARACTERS: Final = 60
-"""Characters of a subject that is not an address kept in the key; the digest covers all of it."""
+"""Limit for a subject in the key that is not an address; the digest covers all of it."""
 
 _REMEMBERED: Final = 512
 _SHORT: Final = 24
+"""Characters of a cell that is cached, and that may stand for no value."""
 _SHORTEST: Final = 10
+"""The same where cells differ in nearly every row."""
 _DIFFERING: Final = frozenset(
     ["ip", "hostname", "domain", "email", "mac", "x509.not_before", "x509.not_after"]
 )
-"""Roles whose cells differ in the next row."""
+"""Roles whose cells differ in nearly every row, so that caching them is of little use."""
 _LONGEST_LABEL: Final = 120
 _LONGEST_NAME: Final = 255
 
 _SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "text")
-"""Roles of the cell that says of whom a row is; the first that has one counts."""
+"""Roles of the cell that says whom a row is about; the first that is not empty counts."""
 _ENDPOINT: Final = ("port", "protocol")
-"""Roles of cells that do not say whose a row is."""
+"""Roles of cells that are part of the identity but do not say whom a row is about."""
 _WHAT: Final = ("malware", "activity", "cve", "tags")
 """Roles of cells that say in a word what was found."""
 
@@ -107,7 +111,7 @@ class _Cells:
         """Return the cell with its column's name, or nothing if it says nothing."""
         if not cell:
             return ""
-        # What recurs seldom is not kept, and no longer cell says that there is no value.
+        # Longer cells are not cached, as they seldom recur, and none of them stands for no value.
         if len(cell) > self._short:
             return self._prefix + self.normal(cell)
         piece = self._known.get(cell)
@@ -131,6 +135,7 @@ class _Certificate:
 
     def pieces(self, row: Sequence[str]) -> list[str]:
         cell = row[self.fingerprint.at]
+        # What is shorter is no fingerprint: SHA-1 has 40 digits.
         if len(cell) > _SHORT:
             return [self.fingerprint.piece(cell)]
         return _pieces(self.others, row)
@@ -159,11 +164,12 @@ class FindingIdentifier:
         self._labels: dict[str, str] = {}
 
     def read(self, row: Sequence[str]) -> FindingIdentity:
-        """Return what a row, as long as the header, says."""
+        """Return what a row says; it must have as many cells as the header."""
+        # An empty text, if no cell names a subject.
         subject = b"t"
         for cells in self._subjects:
             cell = row[cells.at]
-            # No cell that long says that there is no value.
+            # No longer cell stands for no value.
             if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
                 subject = subject_of(cells.normal(cell))
                 break
@@ -230,7 +236,7 @@ def compile_finding_identifier(
 def _certificates(
     state: Sequence[tuple[Column, _Cells]],
 ) -> Iterator[tuple[tuple[str, str], _Certificate]]:
-    """Yield the certificates of which the header has a fingerprint that can be relied on."""
+    """Yield the certificates of which the header has a fingerprint, each with whose it is."""
     groups: dict[tuple[str, str], list[tuple[Column, _Cells]]] = {}
     for column, cells in state:
         if of := _certificate_of(column):
@@ -243,15 +249,15 @@ def _certificates(
 
 
 def _certificate_of(column: Column) -> tuple[str, str] | None:
-    """Return whose certificate a column is about."""
+    """Return whose certificate a column is about; ``None`` if it is about none."""
     return (column.party, column.group) if column.role.startswith("x509.") else None
 
 
 def subject_of(text: str) -> bytes:
-    """Return an address, a network, or what else a finding may be of, as a key begins with it.
+    """Return the beginning of a key: the address, network or text that a finding is about.
 
-    ``4`` or ``6`` and the packed address, for a network with its length in a byte behind it; ``t``
-    and a text's first ``SUBJECT_CHARACTERS``. Keys sort as addresses do.
+    An address is ``4`` or ``6`` and its packed form; a network is the same with its prefix length
+    in one byte; a text is ``t`` and its first ``SUBJECT_CHARACTERS``. Keys sort as addresses do.
     """
     text = text.strip()
     if text.count(".") == 3 and text[-1:].isdigit() and "/" not in text and ":" not in text:
@@ -280,7 +286,7 @@ def _packed(text: str) -> bytes:
 
 
 def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]:
-    """Order columns by how well they say of whom a row is."""
+    """Return a sort key that puts the columns first that say best whom a row is about."""
     addressed = column.role in ADDRESS_ROLES and column.party == report_type.primary
     role = _SUBJECTS.index(column.role) if column.role in _SUBJECTS else len(_SUBJECTS)
     return not addressed, role, column.order, column.name
@@ -303,7 +309,7 @@ def _label_of(said: Sequence[str]) -> str:
 
 
 def _normal(role: str, part: str) -> Callable[[str], str]:
-    """Return what gives two spellings of one value the same form."""
+    """Return the function that gives all spellings of a value the same form."""
     if part == WORDING:
         return _wording
     if role.startswith(("file.", "x509.")) and role.rpartition(".")[2] in _HASHES:
@@ -354,7 +360,7 @@ def _time(cell: str) -> str:
 
 
 def _wording(cell: str) -> str:
-    """Take out of a text what it is mixed with: clocks, APOP's stamps, HTTP's nonces, uptimes."""
+    """Remove what differs on each request: dates, times, APOP's stamps, HTTP's nonces, uptimes."""
     text = cell
     if _TIME_OF_DAY.search(text):
         text = _CLOCKS.sub(" ", text)
@@ -381,10 +387,10 @@ _NORMAL: Final[dict[str, Callable[[str], str]]] = {
 
 
 NO_SUBJECT: Final = "~"
-"""What the key of a row begins with that is about nothing with a name."""
+"""Beginning of the key of a row that names no subject."""
 
 _SUBJECT_ROLES: Final = ("ip", "network", "email", "account", "url", "domain", "text")
-"""Roles of the cell that says of whom a row is, the best first; addresses those of the primary."""
+"""Roles of the cell that says whom a row is about, the best first; of addresses, the primary's."""
 
 
 class Subjects:
@@ -394,14 +400,14 @@ class Subjects:
 
     def __init__(self, places: Sequence[int]) -> None:
         self.places = tuple(places)
-        """Of the cells that say it, the best first."""
+        """Places of the cells that say it, the best first."""
 
     def key(self, number: int, row: Sequence[str]) -> str:
-        """Return the same text for rows of the same subject; a row without one has its own."""
+        """Return a text that rows of one subject share; a row without one has a text of its own."""
         return self.told(row) or f"{NO_SUBJECT}{number:012d}"
 
     def told(self, row: Sequence[str]) -> str:
-        """Return the subject in the form in which it is one, or nothing."""
+        """Return the subject in the form in which subjects are compared; empty if there is none."""
         for at in self.places:
             text = row[at].strip().lower()
             if text and (text[0].isdigit() or not is_null(text)):
@@ -409,7 +415,7 @@ class Subjects:
         return ""
 
     def shown(self, row: Sequence[str]) -> str:
-        """Return the subject as the row has it, or nothing."""
+        """Return the subject as a person reads it; empty if there is none."""
         for at in self.places:
             text = row[at].strip()
             if text and not is_null(text):
@@ -421,7 +427,7 @@ class Subjects:
 def subjects_of(columns: Sequence[Column], primary: str, identity: Collection[int]) -> Subjects:
     """Return what reads the subject of rows with these columns.
 
-    ``identity`` are the places of those that tell one finding from another.
+    ``identity`` are the places of the columns that tell one finding from another.
     """
     ranked = []
     for at, column in enumerate(columns):

@@ -22,18 +22,19 @@ MOST_FINDINGS: Final = 100
 """Findings of a report shown in its text."""
 
 MOST_TAGS: Final = 3
-"""Of a finding that are shown where nothing else says what it is."""
+"""Tags that are shown of a finding if nothing else says what it is."""
 
 _LONGEST: Final = 120
 """Characters of a cell that are shown."""
 _HELD: Final = 20 * MOST_HOSTS
+"""Hosts held before all but the worst are dropped: so they are seldom sorted."""
 
 _HOSTS: Final = frozenset(["ip", "network", "domain", "hostname"])
 _REASONS: Final = ("malware", "activity", "cve", "attack_id", "tags")
 
 
 class HighlightColumns(NamedTuple):
-    """Where a row has what is shown about it; -1 if the report has no such column."""
+    """Places of the cells that are shown of a row; -1 if the report has no such column."""
 
     subjects: Subjects
     reasons: tuple[tuple[int, str], ...]
@@ -110,6 +111,7 @@ class Highlights:
         self._columns = columns
         self._subject = columns.subjects.shown
         self._comparison = comparison
+        # (Order, negative row number, cells): of rows of equal order, the earlier is the greater.
         self._findings: list[tuple[int, int, tuple[str, ...]]] = []
         self._hosts: dict[str, tuple[int, int, tuple[str, ...]]] = {}
         self._host_floor = -1
@@ -131,6 +133,7 @@ class Highlights:
                 self._hosts[host] = self._kept(order, number, row)
                 self._bound()
         if len(self._findings) == MOST_FINDINGS:
+            # A row that can be neither among the findings nor among the hosts is not looked at.
             self._floor = min(self._findings[0][0], self._host_floor)
 
     def findings(self) -> list[Highlight]:
@@ -145,7 +148,7 @@ class Highlights:
         if len(self._hosts) > _HELD:
             kept = nlargest(MOST_HOSTS, self._hosts.items(), key=lambda item: item[1])
             self._hosts = dict(kept)
-            # What comes later and is not worse than the last of these never is among them.
+            # A later row can only get among these if it is worse than the last of them.
             self._host_floor = kept[-1][1][0]
 
     def _is_new(self, number: int) -> bool:
@@ -210,11 +213,11 @@ MOST_NAMED: Final = 10
 """Hosts of each kind that are named."""
 
 _LONGEST_HOST: Final = 255
-"""Characters of a host that is named: no address, URL or account that tells is longer."""
+"""Characters of a host that is named: no address, URL or account worth reading is longer."""
 
 
 class OverTime:
-    """Looks at the rows of a report, one by one, and keeps a few of them."""
+    """Looks at the rows of a report, and keeps the worst new hosts and those open longest."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
@@ -252,5 +255,5 @@ def _bounded(hosts: dict[str, int]) -> dict[str, int]:
 
 
 def _first(hosts: dict[str, int]) -> list[tuple[str, int]]:
-    """Return those with the least numbers; of equal ones, those that were met first."""
+    """Return the hosts with the lowest numbers; of equal ones, those that were met first."""
     return nsmallest(MOST_NAMED, hosts.items(), key=lambda item: item[1])

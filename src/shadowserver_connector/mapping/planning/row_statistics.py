@@ -1,4 +1,4 @@
-"""Row statistics: what must be known of all rows before the first object is made."""
+"""Counts over all rows of a report, which must be known before the first object is made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shadowserver_connector.report.parse_warnings import ParseWarnings
 
 
 class RowFilter:
-    """Decides row by row, in order; the same rows again give the same decisions.
+    """Decides which rows are converted, in order; the same rows again get the same decisions.
 
     An invalid severity is added to the anomalies; the row then gets that of its report type.
     """
@@ -58,7 +58,7 @@ class RowFilter:
 MAX_DISTINCT: Final = 40_000
 """Distinct hosts, or cells of one column, that are counted exactly; memory stays bounded.
 
-A dict of a few thousand more takes twice the memory.
+With a few thousand more, a dict doubles the memory that it takes.
 """
 
 LONGEST: Final = 1_000
@@ -70,7 +70,7 @@ HELD_BYTES: Final = 24 * 1024 * 1024
 REPORT_TAGS: Final = 10
 """Tags of its rows that a Report has as labels."""
 
-# The head of a text, and its place in a dict.
+# Memory of a text in addition to its characters: the head of the object, its place in a dict.
 _ENTRY_BYTES: Final = 150
 
 NumberedRow = tuple[int, list[str]]
@@ -130,7 +130,10 @@ def count_rows(
     warnings: ParseWarnings,
     over_time: OverTime | None = None,
 ) -> Iterator[NumberedRow]:
-    """Yield the rows that will be converted; count them, and those that will not, on the way."""
+    """Yield the rows that will be converted, and count all rows on the way.
+
+    ``statistics`` is complete when all rows have been taken.
+    """
     selection = RowFilter(plan, warnings)
     host_at = plan.statistics.host
     # Counted in plain dicts, which are faster than a Counter cell by cell.
@@ -151,12 +154,13 @@ def count_rows(
             if over_time is not None:
                 over_time.see(numbered[0], row[host_at], severity)
         highlights.see(numbered[0], row, severity)
+        # ``better`` is the place of a column that says the same more clearly, if there is one.
         for counter, index, better in tops:
             cell = row[better] or row[index]
             known = counter.get(cell)
             if known is not None:
                 counter[cell] = known + 1
-            elif cell and len(counter) < MAX_DISTINCT and _is_held(statistics, cell):
+            elif cell and len(counter) < MAX_DISTINCT and _reserve(statistics, cell):
                 counter[cell] = 1
         yield numbered
     statistics.severities = Counter(severities)
@@ -172,16 +176,17 @@ def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
     if known is None:
         if len(statistics.hosts) >= MAX_DISTINCT:
             statistics.hosts_complete = False
-        elif host and _is_held(statistics, host):
+        elif host and _reserve(statistics, host):
             statistics.hosts[host] = severity
+        # A cell that is too long is no host, so none is missing.
         elif host and len(host) <= LONGEST:
             statistics.hosts_complete = False
     elif RANK[severity] > RANK[known]:
         statistics.hosts[host] = severity
 
 
-def _is_held(statistics: RowStatistics, cell: str) -> bool:
-    """Tell whether a new cell is counted, for which there must be room."""
+def _reserve(statistics: RowStatistics, cell: str) -> bool:
+    """Reserve memory for a new cell; return whether there was enough, so that it is counted."""
     size = WIDEST * len(cell) + _ENTRY_BYTES
     if len(cell) > LONGEST or statistics.held + size > HELD_BYTES:
         return False

@@ -17,9 +17,10 @@ _LISTED: Final = 3
 _LONGEST_WORD: Final = 40
 _LONGEST_SUBJECT: Final = 120
 _TELLING: Final = 6
-"""Minimum number of letters for a part of a type's name to be more than a coincidence."""
+"""Letters of a word from which it is no coincidence that a type's name contains it."""
 _REMEMBERED: Final = 512
 _SHORT: Final = 300
+"""Characters of the cells, taken together, whose wording is cached."""
 
 _WHAT: Final = ("malware", "activity", "cve", "tags")
 """Roles of cells that say in a word what was found, the best first."""
@@ -30,7 +31,7 @@ _CVE: Final = re.compile(r"cve-\d+-\d+\Z", re.IGNORECASE | re.ASCII)
 
 
 class _Said:
-    """What some cells of a row say of it in a title."""
+    """What a title says about one row."""
 
     __slots__ = ("endpoint", "rank", "words")
 
@@ -41,7 +42,7 @@ class _Said:
 
 
 class Described:
-    """Some rows in words."""
+    """What a Note says about its rows."""
 
     __slots__ = ("sentence", "severity", "title")
 
@@ -79,14 +80,17 @@ class NoteWording:
         )
         self._day = day[:10]
         self._link = f" ([Shadowserver's page]({page}))" if _PAGE.match(page) else ""
-        # What the name of the type says already.
+        # Words that the type's name contains; the title need not repeat them.
         named = f"{report_type.name} {report_type.short} {report_type.application}".lower()
         self._plain = frozenset(_WORDS.split(named))
         self._joined = (_WORDS.sub("", report_type.name), _WORDS.sub("", report_type.short.lower()))
         self._known: dict[str, _Said] = {}
 
     def describe(self, rows: Sequence[list[str]], subject: str, part: int = 0) -> Described:
-        """Return what to say of rows of one subject; ``part`` from 1 on where others precede."""
+        """Return what to say about rows of one subject.
+
+        ``part`` is 0 for the subject's first Note, 1 for the second, and so on.
+        """
         said = [self._said(row) for row in rows]
         first = said[0]
         rank = first.rank
@@ -139,7 +143,7 @@ class NoteWording:
         return _word("/".join(filter(None, (port, protocol))))
 
     def _found(self, row: list[str]) -> tuple[str, ...]:
-        """Return what was found, of the best cells that say it; tags say more beside a CVE."""
+        """Return what was found, the most telling first; no activity where malware is named."""
         found: dict[str, None] = {}
         best = ""
         for at, role in self._what:
@@ -155,7 +159,7 @@ class NoteWording:
         return tuple(found)
 
     def _is_plain(self, word: str) -> bool:
-        """Tell whether the type's name says as much already."""
+        """Tell whether the type's name says the same already."""
         parts = [part for part in _WORDS.split(word) if part]
         joined = "".join(parts)
         return self._plain.issuperset(parts) or (
