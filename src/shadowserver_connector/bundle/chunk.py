@@ -1,4 +1,4 @@
-"""A chunk: STIX objects that make up one message, and what of them OpenCTI may have already."""
+"""A chunk: the STIX objects of one message, and which of them OpenCTI may have already."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ import orjson
 
 # A STIX id is its object's type, two dashes and a UUID.
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
-# Everything sent about them follows from what their ids are made of.
+# What is sent about objects of these types follows from what their ids are made of: of two with the
+# same id, the second says nothing new.
 _TOLD_BY_ID: Final = frozenset(
     (
         *("identity", "marking-definition", "location", "autonomous-system", "relationship"),
         *("vulnerability", "malware", "attack-pattern", "software", "user-agent"),
     )
 )
-# The same except for labels and score.
+# The same for these, except for their labels and score.
 _TOLD_BY_LABELS: Final = frozenset(
     (
         *("ipv4-addr", "ipv6-addr", "mac-addr", "network-traffic"),
         *("domain-name", "hostname", "url", "email-addr"),
     )
 )
-# OpenCTI deletes a relationship with one of its ends; these lose the reference.
+# When OpenCTI deletes an object, it deletes the relationships of it as well. Objects of these types
+# stay and only lose the reference to it.
 _OUTLIVING: Final = frozenset(("network-traffic", "observed-data", "note"))
 _BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
@@ -38,7 +40,7 @@ class Tagging(NamedTuple):
     score: int | None
 
     def is_held(self, by: Tagging) -> bool:
-        """Tell whether an observable has these labels and this score."""
+        """Tell whether an observable with the tagging ``by`` has these labels and this score."""
         return self.labels <= by.labels and self.score in (None, by.score)
 
 
@@ -71,9 +73,9 @@ class Chunk:
     findings: int
     """Rows of the report that this chunk completes; 0 if a file has a chunk of its own."""
     recurring: frozenset[str] = frozenset()
-    """Ids of objects that OpenCTI was sent on an earlier day, and that have not changed."""
+    """Ids of objects that were sent to OpenCTI on an earlier day and have not changed since."""
     compared: bool = False
-    """Whether objects can be left out if OpenCTI has them as they are here."""
+    """Whether the report was compared with the history. Only then is OpenCTI asked what it has."""
 
     def told_by_id(self) -> frozenset[str]:
         """Return the ids of objects that say no more than their id, if the report was compared."""
@@ -98,7 +100,7 @@ class Chunk:
         return next((each for each in self.objects if each.id.startswith("artifact--")), None)
 
     def types(self, leave_out: Container[str] = ()) -> list[str]:
-        """Return the STIX type of each object whose id is not named."""
+        """Return the STIX type of each object, except those whose ids are in ``leave_out``."""
         return [each.id[:_TYPE_END] for each in self.objects if each.id not in leave_out]
 
     def referring(self, ids: Collection[str], to: Collection[str]) -> frozenset[str]:
@@ -112,7 +114,7 @@ class Chunk:
         )
 
     def bundle(self, leave_out: Collection[str] = ()) -> bytes:
-        """Return the STIX bundle as UTF-8 JSON, without the objects whose ids are named.
+        """Return the STIX bundle as UTF-8 JSON, without the objects whose ids are in ``leave_out``.
 
         The bundle's id is derived from the ids inside, so that equal chunks are equal bytes.
         """

@@ -1,4 +1,4 @@
-"""From findings to chunks: bounded, merged by id, ordered, closed under reference."""
+"""Builds chunks from findings: bounded, each id once, ordered, closed under reference."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
 _INDICATOR: Final = LAYER["indicator"]
 
 HELD_BYTES: Final = 32 * 1024 * 1024
-"""Size of the chunks that wait for the end of the first part."""
+"""Limit for the chunks of the first part that are held back."""
 
 MIN_CHUNK_BYTES: Final = 16 * 1024
 MOST_BYTES: Final = 11 * 1024 * 1024
@@ -37,11 +37,11 @@ RabbitMQ refuses messages of more than 16 MiB.
 """
 
 BUNDLE_SIZE: Final = 512
-"""Head and commas of a bundle, and what the names of parts add to those of the Report."""
+"""Bytes of a bundle's head and commas, and of the number of the part in the Report's name."""
 
 
 class Containers(Protocol):
-    """The Report in its parts, and the Case, as one chunk sees them."""
+    """Writes what a chunk needs besides findings: author and markings, the Report, the Case."""
 
     @property
     def preamble(self) -> Sequence[SerialisedObject]:
@@ -54,7 +54,7 @@ class Containers(Protocol):
         """Return the Case as this chunk completes it, or ``None`` if none is wanted."""
 
     def note_refs(self, part: int) -> tuple[str, ...]:
-        """Return the ids of the containers that Notes of this part are attached to, if at all."""
+        """Return the ids of the containers that an attached Note of this part refers to."""
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data, without labels."""
@@ -87,7 +87,7 @@ class _ChunkInProgress:
             self._raise_scores(finding)
         objects, labels, observed = self.objects, self.labels, self.observed
         if finding.recurring or self.recurring:
-            # It recurs if it recurs in all findings that have it.
+            # An object recurs only if it does in every finding that has it.
             self.recurring.difference_update(finding.objects.keys() - finding.recurring)
             self.recurring.update([made.id for made in fresh if made.id in finding.recurring])
         for made in fresh:
@@ -125,13 +125,13 @@ class ChunkBuilder:
     """Takes findings one by one and emits a chunk whenever the next would not fit.
 
     No chunk exceeds the limits, whatever a finding holds. Observed-Data of the same observables are
-    merged within what is not emitted yet (at least the last two chunks), because OpenCTI adds the
-    number of the second to that of the first, or overwrites it.
+    merged in all chunks that are not emitted yet (at least the last two). If OpenCTI got both, it
+    would add up their numbers or overwrite the first.
 
-    The chunks of the first part are held back until it is known whether a second one comes,
-    since a Case holds the objects themselves only if the Report has a single part. Beyond
-    ``HELD_BYTES`` (countless Notes on few objects) nothing is held, and the Case holds the Report
-    alone.
+    The chunks of the first part are held back until it is known whether there is a second part: a
+    Case contains the objects themselves only if the Report has a single part. If they exceed
+    ``HELD_BYTES`` (countless Notes on few objects), they are no longer held back, and the Case
+    contains only the Report.
     """
 
     def __init__(
@@ -147,8 +147,8 @@ class ChunkBuilder:
     ) -> None:
         """``first`` goes into the first chunk, together with whatever else fits.
 
-        ``sent`` are the ids of what the Report refers to already. If there are none, at least one
-        chunk is emitted, with the Report in it.
+        ``sent`` are the ids of objects that the Report refers to already. If there are none, at
+        least one chunk is emitted, even without findings, with the Report in it.
         """
         self._containers = containers
         self._emit = emit
@@ -211,9 +211,9 @@ class ChunkBuilder:
         return True
 
     def _gather(self, finding: Finding, size: int) -> None:
-        """Move the finding's Observed-Data from waiting chunks to the open one.
+        """Move the finding's Observed-Data from chunks that are held back to the open one.
 
-        If the open chunk has no room for its labels, one stays and is sent twice.
+        One for which the open chunk has no room stays, so that OpenCTI gets it twice.
         """
         now, place = self._open, self._place
         for seen in finding.observed:
@@ -234,6 +234,7 @@ class ChunkBuilder:
         return refs
 
     def close(self) -> None:
+        """Emit the chunks that are left."""
         if not self._open.is_empty:
             self._held.append(self._open)
         self._release(len(self._held))
@@ -263,7 +264,7 @@ class ChunkBuilder:
         self._next_chunk()
 
     def _release(self, number: int) -> None:
-        """Emit the first of the waiting chunks."""
+        """Emit the first ``number`` of the chunks that are held back."""
         for content in self._held[:number]:
             for refs in content.observed:
                 if self._place[refs] is content:
@@ -301,7 +302,8 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         if seen.recurs:
             recurring.add(made.id)
         layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
-    # Of two objects that refer to each other, OpenCTI's client drops one reference.
+    # An attached Note refers to the Report, any other may be referred to by it. Of two objects that
+    # refer to each other, OpenCTI's client drops one reference.
     layers[LAYER["note"]] += [
         _encoded(note, note.refs or (content.author,), plain.end(labels.get(note.id)))
         for note in content.notes.values()
@@ -310,8 +312,8 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     refs = [o.id for layer in CONTAINED for o in layers[layer]]
     refs += [note.id for note in content.notes.values() if note.contained]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
-    # Each copy of a Case is loaded with all its references: with several parts it names only the
-    # Reports.
+    # For each copy of a Case that is sent, OpenCTI loads all its references. So with several parts
+    # the Case names only the Reports.
     case = containers.case(content.part, refs, only_part=only_part)
     if case is not None:
         layers[LAYER["case-incident"]].append(case)
@@ -330,7 +332,7 @@ def _encoded(note: NoteDraft, refs: Sequence[str], end: bytes) -> Encoded:
 
 
 class _LabelWriter:
-    """Writes the ends of objects, with their labels; few sets differ within a chunk."""
+    """Writes the ends of objects, with their labels. A chunk has few sets of labels: cached."""
 
     def __init__(self, member: bytes) -> None:
         self._member = member

@@ -22,6 +22,7 @@ _OVERHEAD: Final = 160
 _OBSERVED_SIZE: Final = 700
 _REF_SIZE: Final = 64
 _LABEL_BYTES: Final = 2 * 1024 * 1024
+"""Bytes of the sets of labels whose length is cached."""
 
 
 class Sizes:
@@ -32,7 +33,7 @@ class Sizes:
         self._kept = 0
 
     def of(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> int:
-        """Return the bytes of a finding of which only some objects are not in the chunk yet."""
+        """Return the bytes that a finding adds to a chunk that only lacks its objects ``fresh``."""
         size = _OVERHEAD * len(fresh)
         for made in fresh:
             size += len(made.body)
@@ -98,7 +99,7 @@ class _Piece:
 
 
 class Room:
-    """What a chunk holds beside author, markings, Report and Case."""
+    """How much fits into a chunk besides author, markings, Report and Case."""
 
     __slots__ = ("objects", "size")
 
@@ -128,12 +129,15 @@ def split_finding(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Find
 
 
 class _FindingSplitter:
+    """Divides one finding: what is added goes into the last piece, or else into a new one."""
+
     def __init__(self, finding: Finding, sizes: Sizes, room: Room) -> None:
         self._whole = finding
         self._sizes = sizes
         self._room = room
         self._pieces: list[_Piece] = []
         self._piece = _Piece()
+        # Id of an object -> bytes of its labels.
         self._labels: dict[str, int] = {}
         for tagged, labels in finding.tags:
             for stix_id in tagged:
@@ -148,7 +152,7 @@ class _FindingSplitter:
         return [ref for ref in refs if ref in self._whole.objects]
 
     def add_object(self, stix_id: str) -> None:
-        """Add an object with what it refers to, where it is in no piece yet."""
+        """Add an object with what it refers to, unless it is in the last piece already."""
         if stix_id in self._piece.finding.objects:
             return
         if not self._add([stix_id], 0, 0):
@@ -179,12 +183,15 @@ class _FindingSplitter:
             whole = note
             note = NoteDraft(whole.id, whole.body, tuple(refs), whole.rows)
             note.recurs = whole.recurs
+            # A Note must refer to something: without its observables, to the Report.
             note.attached = whole.attached or not refs
             note.contained = whole.contained and not note.attached
         self._piece.finding.notes.append(note)
 
     def _most(self, refs: Sequence[str], own: int) -> list[str]:
-        """Return the first of some references that fit in a chunk with one more object."""
+        """Return the first references, as many as fit in a chunk with one more object of ``own``
+        bytes, which has them.
+        """
         needed: set[str] = set()
         size = own
         taken: list[str] = []
@@ -198,7 +205,10 @@ class _FindingSplitter:
         return taken
 
     def _add(self, stix_ids: Iterable[str], more: int, size: int) -> bool:
-        """Add objects and what they refer to, in a new piece if the last has no room."""
+        """Add objects and what they refer to; return ``False`` if they fit in no piece.
+
+        With them come ``more`` others, which take ``size`` bytes.
+        """
         needed = dict.fromkeys(each for stix_id in stix_ids for each in self._closure(stix_id))
         fresh = [each for each in needed if each not in self._piece.finding.objects]
         if not self._piece.takes(len(fresh) + more, self._weight(fresh) + size, self._room):
@@ -230,7 +240,7 @@ class _FindingSplitter:
         self._piece = _Piece()
 
     def pieces(self) -> list[Finding]:
-        """Return the pieces with their labels; the rows are complete with the last."""
+        """Return the pieces with their labels. The last one completes the rows, and counts them."""
         self._close()
         findings = [piece.finding for piece in self._pieces]
         for finding in findings:
