@@ -2,7 +2,8 @@
 
 archive        the archive of original files: ``YEAR/MONTH/DAY/<file>``, with their SHA-256 hashes
 batch          many reports from disk to a directory, on any executor
-bounds         limits on the work ahead: its number, its bytes, and the room on the disk
+bounds         limits on what is done ahead: how many items, how many bytes, and the room on the
+               disk
 cluster        a Dask cluster as an executor, with the package ``distributed``
 compare        reports compared with the history of findings before conversion, and committed after
                delivery

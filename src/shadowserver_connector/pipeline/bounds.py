@@ -1,4 +1,4 @@
-"""Limits on the work ahead: its number, its bytes, and the room on the disk."""
+"""Limits on what is done ahead: how many items, how many bytes, and the room on the disk."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def in_order(
 ) -> Iterator[tuple[Item, Begun]]:
     """Yield each item with what ``start`` returned for it, in the order of ``items``.
 
-    At most ``ahead`` items are started beyond the one that was yielded last, and none ahead of its
-    turn if ``has_room`` returns false. ``await_room`` is called before one is started whose turn it
-    is, when nothing else is waiting to be taken. If one of them raises an error, the items started
-    before are yielded first; then the error is raised, and nothing follows.
+    At most ``ahead`` items are started beyond the one that was yielded last. While ``has_room``
+    returns false, none is started before its turn. It is an item's turn if no other that was
+    started waits to be yielded; ``await_room`` is called before that one starts. If any of these
+    calls raises an error, the items started before are yielded first; then the error is raised, and
+    nothing follows.
     """
     upcoming = iter(items)
     waiting: deque[tuple[Item, Begun]] = deque()
@@ -62,17 +63,17 @@ def in_order(
 def has_room_ahead(folder: Path) -> bool:
     """Tell whether a folder has room for what is converted ahead of its turn.
 
-    It holds less than ``MAX_BYTES_AHEAD``, and its disk has as much free: what is ahead must not
-    take the room of the one whose turn it is.
+    It must hold less than ``MAX_BYTES_AHEAD``, and its disk must have that much free: what is done
+    ahead must not take the room of the item whose turn it is.
     """
     free = shutil.disk_usage(folder).free
     return bytes_below(folder) < MAX_BYTES_AHEAD <= free
 
 
 def bytes_below(folder: Path, but: Container[str] = ()) -> int:
-    """Return the bytes of all files in a folder and in those inside of it, but for some of these.
+    """Return the bytes of all files in a folder and its subfolders.
 
-    ``but`` has the paths of the folders inside that do not count.
+    ``but`` has the paths of subfolders that do not count.
     """
     size = 0
     for parent, folders, names in os.walk(folder):
@@ -98,11 +99,11 @@ class DiskFloor:
         self._pause = pause
 
     def is_kept(self) -> bool:
-        """Tell whether there is more space than the floor."""
+        """Tell whether at least the floor is free."""
         return self._free() >= self._floor
 
     def wait(self) -> None:
-        """Return once there is more space than the floor; logged once; raises Stopping."""
+        """Wait until at least the floor is free; log the wait and its end. Raises Stopping."""
         if self.is_kept():
             return
         self._waiter.log.warning("Downloads paused, the disk is nearly full", self._sizes())
@@ -115,7 +116,7 @@ class DiskFloor:
         self._waiter.log.info("Downloads resumed, the disk has room again", self._sizes())
 
     def require(self) -> None:
-        """Raise SinkUnavailableError if there is less space than the floor."""
+        """Raise SinkUnavailableError if less than the floor is free."""
         if not self.is_kept():
             free, floor = self._free() // _MIB, self._floor // _MIB
             raise SinkUnavailableError(

@@ -41,17 +41,16 @@ class _Compared(NamedTuple):
 
 
 def feed_of(info: ReportInfo) -> ReportFeed:
-    """Return the reports that a report is compared with."""
+    """Return the feed of a report: the reports that it is compared with."""
     return ReportFeed(info.type, info.list)
 
 
 class ReportComparer:
     """Compares reports with a history, and adds each to it once it is delivered.
 
-    It may be used from several threads. If there is no history now because another process has it,
-    nothing is compared, and the next report tries again. A damaged history is started again, which
-    is logged: what was known is lost, and one day is sent in full. Methods raise what else
-    `History` and `open_history` raise.
+    It may be used from several threads. While another process has the history, nothing is compared;
+    each report tries again. A damaged history is logged and replaced by a new one: what was known
+    is lost, and one day is sent in full. Other errors of `History` and `open_history` are raised.
     """
 
     def __init__(
@@ -95,9 +94,9 @@ class ReportComparer:
             )
 
     def may_compare(self, info: ReportInfo) -> bool:
-        """Tell whether everything compared of the report's feed is committed.
+        """Tell whether all compared reports of the report's feed are committed.
 
-        Otherwise it is not known yet what that will add.
+        Before that, the history lacks their findings, and a comparison would be wrong.
         """
         with self._lock:
             return feed_of(info) not in [each.feed for each in self._waiting.values()]
@@ -150,6 +149,7 @@ class ReportComparer:
             return call(history)
         except HistoryDamagedError as error:
             reason = str(error)
+        # Outside the handler: pycti logs the traceback of the error being handled.
         self._log.error(DAMAGED, {"reason": reason})
         self._close()
         history = self._opened()
@@ -198,7 +198,7 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
 
 
 def compared_by(comparer: ReportComparer | None) -> Convert:
-    """Return a ``convert_report`` that knows what the history says about a report's rows."""
+    """Return ``convert_report``, with a comparison before it if there is a comparer."""
     if comparer is None:
         return convert_report
 
