@@ -15,8 +15,8 @@ from shadowserver_connector.bundle.chunk import Encoded, Tagging, tagging
 from shadowserver_connector.sink.platform import as_ours, is_refusal
 from shadowserver_connector.temporary import temporary_directory
 
-# pycti has a call for this, which logs every id that it asks for. Network-Traffic is found by our
-# own id, which OpenCTI stores next to its own.
+# pycti has a call for this, but it logs every id that it asks for. OpenCTI gives Network-Traffic an
+# id of its own, and stores ours in x_opencti_stix_ids.
 _QUERY: Final = """
 query Held($filters: FilterGroup, $first: Int) {
   stixObjectOrStixRelationships(filters: $filters, first: $first) {
@@ -30,14 +30,15 @@ query Held($filters: FilterGroup, $first: Int) {
   }
 }
 """
-# Each is a clause of its own in the platform's search, which has a limit of about a thousand.
+# Each id becomes a clause of the platform's search, which allows about a thousand.
 _AT_ONCE: Final = 200
 
 
 def held_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
     """Return which of the ids OpenCTI has, each with the object's labels and score.
 
-    ``None`` if it refuses to answer. Raises SinkUnavailableError where it cannot be reached.
+    Ids about which it refuses to answer are missing. Raises SinkUnavailableError if it cannot be
+    reached.
     """
     wanted = frozenset(ids)
     parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
@@ -70,7 +71,8 @@ def _held_objects(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Taggin
 _TABLE: Final = """
 CREATE TABLE sent (digest BLOB PRIMARY KEY, held INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID
 """
-# Nothing here outlives the process, so nothing need survive a crash. The cache is in KiB.
+# The file does not outlive the process, so it need not survive a crash. A negative cache size is in
+# KiB.
 _SETTINGS: Final = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -82,7 +84,7 @@ _MOST_VALUES: Final = 500
 
 
 class SentObjects:
-    """What was sent in a work, however much: in a temporary SQLite file.
+    """Remembers what was sent in a work, however much, in a temporary SQLite file.
 
     If that cannot be written, nothing is remembered about the work, and objects are sent again.
     """
@@ -108,10 +110,10 @@ class SentObjects:
     def already_delivered(
         self, objects: Iterable[Encoded], existing_ids: Callable[[Sequence[str]], Iterable[str]]
     ) -> frozenset[str]:
-        """Return the ids of the objects that need not be sent.
+        """Return the ids of the objects that need not be sent: sent before, and in OpenCTI.
 
-        ``existing_ids`` returns which of some ids OpenCTI has; it is called only for ids for which
-        that is unknown, and not at all if there are none.
+        ``existing_ids`` returns which of some ids OpenCTI has. It is called only for objects that
+        were sent before but have not yet been found there, and not at all if there are none.
         """
         if self._database is None:
             return frozenset()
@@ -138,7 +140,7 @@ class SentObjects:
         self._is_given_up = False
 
     def _give_up(self) -> None:
-        # On a full disk, others wait for the room that it takes.
+        # The disk may be full: closing the file frees its room for others.
         self._close()
         self._is_given_up = True
 
@@ -149,9 +151,9 @@ class SentObjects:
 
 
 def _new_database() -> sqlite3.Connection:
-    # A file without a name is gone with the process. SQLite would make one, elsewhere: without
-    # TMPDIR it prefers another directory. Whoever delivers may be in another thread than whoever
-    # closes, never at the same time.
+    # The file loses its name at once, so that it is gone with the process. SQLite could make such a
+    # file itself, but without TMPDIR it prefers another directory. Delivering and closing may be in
+    # different threads, though never at the same time.
     with tempfile.NamedTemporaryFile(prefix="shadowserver-", dir=temporary_directory()) as file:
         database = sqlite3.connect(file.name, isolation_level=None, check_same_thread=False)
         try:
@@ -164,7 +166,7 @@ def _new_database() -> sqlite3.Connection:
 
 
 def _at_once(database: sqlite3.Connection, statement: str, rows: Sequence[tuple[bytes]]) -> None:
-    # One transaction: each would write to the file.
+    # In one transaction: otherwise each row would be written to the file on its own.
     database.execute("BEGIN")
     database.executemany(statement, rows)
     database.execute("COMMIT")
@@ -174,7 +176,7 @@ def _rows(database: sqlite3.Connection, digests: Sequence[bytes]) -> Iterator[tu
     waiting = iter(digests)
     while some := list(islice(waiting, _MOST_VALUES)):
         marks = ",".join("?" * len(some))
-        # Nothing but question marks is put together here.
+        # Only question marks are inserted here, no values.
         query = f"SELECT digest, held FROM sent WHERE digest IN ({marks})"  # noqa: S608
         with closing(database.execute(query, some)) as rows:
             yield from rows

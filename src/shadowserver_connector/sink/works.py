@@ -45,6 +45,7 @@ def mark(connector_id: str, work_id: str) -> None:
     except OSError:
         return
     _held_marks[path] = handle
+    # A mark that is not locked would say that the owner is dead.
     if not lock(handle):
         forget(connector_id, work_id)
 
@@ -59,14 +60,14 @@ def owner_of(connector_id: str, work_id: str) -> Owner:
     except OSError:
         return Owner.UNKNOWN
     try:
-        # The lock of a process ends with it, however it ended.
+        # The lock disappears with its process, even if that was killed.
         return Owner.DEAD if lock(handle) else Owner.ALIVE
     finally:
         os.close(handle)
 
 
 def forget(connector_id: str, work_id: str) -> None:
-    """Give up this process's work, or delete what a dead owner left of its mark."""
+    """Remove the mark of a work: this process's own, or one that a dead process left."""
     path = _path(connector_id, work_id)
     with suppress(OSError):
         path.unlink()
@@ -84,11 +85,11 @@ def _is_own_folder(folder: Path) -> bool:
     """Tell whether a folder is one, is no link, and is of this process's user alone."""
     found = folder.lstat()
     mine = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
-    # Where others may write, they could pass off a work as theirs, or as nobody's.
+    # Others who may write there could claim a work, or make it look abandoned.
     return mine and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022
 
 
-# pycti has this call, too, but hides its failures.
+# pycti has a call for this as well, but it hides failures.
 _ADD_EXPECTATIONS = """
 mutation addExpectations($id: ID!, $expectations: Int) {
   workEdit(id: $id) { addExpectations(expectations: $expectations) }
@@ -138,10 +139,10 @@ def announce(helper: Any, work_id: str, count: int) -> None:
 
 
 def announce_or_fail(helper: Any) -> None:
-    """Have pycti announce as `announce` does.
+    """Make pycti announce its bundles by `announce`, which raises errors.
 
-    By default pycti only logs that it could not announce a bundle, and sends it all the same: the
-    work would count more objects than it expects.
+    By default pycti only logs that it could not announce a bundle, and sends it nevertheless. The
+    work would then have imported more objects than it expects.
     """
 
     def add_expectations(work_id: str, expectations: int) -> bool:
@@ -165,8 +166,8 @@ def expected(helper: Any, work_id: str) -> int:
 def close_orphans(helper: Any) -> list[str]:
     """Close the works that a killed process left open; return their names.
 
-    Those of living processes and of others are left alone. They are never deleted: OpenCTI would
-    ignore what is still in the queue for them. Raises SinkUnavailableError.
+    Works of living processes and of others are left alone. Works are never deleted: OpenCTI would
+    ignore their messages that are still in the queue. Raises SinkUnavailableError.
     """
     works = ask(lambda: helper.api.work.get_connector_works(helper.connect_id))
     closed = []
@@ -184,9 +185,9 @@ def close_orphans(helper: Any) -> list[str]:
 def _message_if_orphan(connector_id: str, work: Mapping[str, Any]) -> str | None:
     """Return the message to close a work with, or ``None`` if it is not ours to close.
 
-    Only one connector runs under an id. So a work of the connector that no process holds is that of
-    a predecessor, and one that this process holds was given up, because this is called between two
-    days. A command may run on any machine, and only there can be seen whether it still runs.
+    Only one connector runs under an id. So a work of it that no process holds was left by its
+    predecessor. One that this process holds was given up, because this is called between two days.
+    A command may run on any machine, and only that machine can tell whether it still runs.
     """
     named = _NAME.fullmatch(str(work["name"]))
     if named is None:
