@@ -46,7 +46,7 @@ CLUSTER: Final = "the Dask cluster"
 SCHEDULER: Final = "the Dask scheduler"
 
 PATIENCE: Final = 900.0
-"""Seconds that a run waits for one of these before it leaves a day or report for the next run."""
+"""Seconds that a run waits for one of these before it leaves a day or report to the next run."""
 UPLOAD_PATIENCE: Final = 300.0
 """Seconds to wait for OpenCTI to accept an original file; after that the report is sent without it.
 """
@@ -56,7 +56,8 @@ CONNECT_CLUSTER: Final = 30.0
 """Seconds to wait for a Dask scheduler, at first and when the connection is lost."""
 CONNECT_AGAIN: Final = 5.0
 """Seconds to wait for a scheduler that stayed away, and before it is tried again."""
-# Workers import about 25 objects a second, and a full disk is cleared by hand.
+# Checking more often is of no use: workers import about 25 objects a second, and a full disk is
+# cleared by hand.
 ROOM_PAUSE: Final = 10.0
 """Seconds between two checks whether the queue, or the disk, has room again."""
 
@@ -87,8 +88,9 @@ class SilentLog:
 
 
 class Stopping(BaseException):
-    """The process is asked to stop. Like KeyboardInterrupt, this is not an error that anyone may
-    handle.
+    """The process is asked to stop.
+
+    Like KeyboardInterrupt, it is no ``Exception``, so that no handler of errors catches it.
     """
 
 
@@ -101,17 +103,18 @@ class Waiter:
     first_pause: float = 1.0
     longest_pause: float = 60.0
     slow_after: float = 30.0
+    """Time after which `noticing` logs that a call waits."""
     patience: float = PATIENCE
     counted_after: float = 6.0
     """Time after which RabbitMQ's numbers are current; it updates them every 5 seconds."""
     said_again: float = 60.0
     """Time until a wait is logged again; doubled each time, up to an hour."""
     explain: Callable[[str, str], str] = lambda _what, reason: reason
-    """From what is waited for and the reason to a more exact reason; may take seconds."""
+    """Given what is waited for and the reason, returns a more exact reason; may take seconds."""
     told: Callable[[str, str], object] = lambda _what, _reason: None
     """Called with what is waited for and why, and with an empty reason when the wait is over."""
     exhausted: set[str] = field(default_factory=set, compare=False)
-    """Those that a run has waited for in vain, and that have not answered since."""
+    """Who was waited for in vain in this run, and has not answered since."""
 
     def pause(self, seconds: float) -> None:
         """Sleep; raises Stopping as soon as the process is asked to stop."""
@@ -149,9 +152,9 @@ class Waiter:
     def until_patience_ends(self, who: str, what: str, call: Callable[[], T]) -> T:
         """Return what ``call`` returns, waiting while it raises a RetriableError.
 
-        ``who`` is responsible, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited for. Raises
-        the last error when ``patience`` is used up. After a wait in vain, the same party is not
-        waited for again until it answers or another run begins: a hundred reports must not each
+        ``who`` is to answer, ``SHADOWSERVER`` or ``CONVERTERS``; ``what`` is waited for. Raises the
+        last error when ``patience`` is used up. After a wait in vain, the same party is not waited
+        for again until it answers or another run begins. Otherwise each of a hundred reports might
         wait a quarter of an hour.
         """
         try:
@@ -315,7 +318,7 @@ class RetryPolicy:
             number += 1
 
     def _wait(self, failed: RetryLaterError, bound: float) -> float:
-        # Random, so that parallel downloads do not all come back at once; not for cryptography.
+        # Random, so that parallel downloads do not all try again at once. Not for cryptography.
         if failed.retry_after is None:
             return random.uniform(0, bound)  # noqa: S311
         jitter = random.uniform(0, self.first_wait)  # noqa: S311

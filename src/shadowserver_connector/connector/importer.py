@@ -29,6 +29,7 @@ from shadowserver_connector.waiting import Waiter
 PERSISTENT: Final = 3
 """Consecutive failures from which a report is named in OpenCTI even if nothing else is new."""
 _NAMED: Final = 20
+"""Failures that the message of a work names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,10 @@ class ObtainedFile(NamedTuple):
 
 
 class Ledger:
-    """What is known about reports, and what becomes of them.
+    """Knows which reports were imported, and records what becomes of others.
 
-    This one knows and records nothing, for commands: OpenCTI updates what it has.
+    This one knows and records nothing. Commands use it: a report that is imported again only
+    updates what OpenCTI has.
     """
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
@@ -61,7 +63,7 @@ class Ledger:
         return False
 
     def postpone(self, report: ReportInfo) -> bool:
-        """Leave a report that is empty for a later run; return False if there is none."""
+        """Leave an empty report for a later run; return False if there is no later run."""
         return False
 
     def done(self, report: ReportInfo, sha256: str) -> None:
@@ -145,7 +147,7 @@ def interrupted(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Importer:
-    """How reports come into OpenCTI. A source of reports opens `DayWorks` with it."""
+    """What an import needs. A source of reports passes it to `DayWorks`, which imports them."""
 
     helper: Any
     """pycti's ``OpenCTIConnectorHelper``."""
@@ -155,7 +157,7 @@ class Importer:
     convert: Convert = convert_report
     ledger: Ledger = field(default_factory=Ledger)
     comparer: ReportComparer | None = None
-    """Knows earlier reports, where ``convert`` asks it; each one imported is added to them."""
+    """Compares reports, where ``convert`` asks it to; each one imported is added to its history."""
     archive: Path | None = None
     """Where a copy of imported files is kept."""
     tell: Callable[[Result, float], None] = tell_nobody
@@ -178,8 +180,8 @@ class Importer:
 class DayWorks:
     """Works under way, one for each day of which a report was imported.
 
-    Leaving the ``with`` statement closes them all, each with a message that counts; after an
-    error with one attempt.
+    Leaving the ``with`` statement closes them all, each with a message that says how many reports
+    there were. After an error, closing is attempted only once.
     """
 
     def __init__(self, importer: Importer) -> None:
@@ -194,6 +196,7 @@ class DayWorks:
             if error is not None:
                 self._close_at_once(delivery, summary, self._importer.ending(error))
             else:
+                # If nothing was sent there is no work yet, and nobody would see these failures.
                 if summary.persistent:
                     delivery.open()
                 in_error = bool(summary.failures)
