@@ -53,7 +53,8 @@ class OpenCTISettings(Section):
         json_schema_extra={"needed": True},
     )
     ssl_verify: bool = Field(
-        default=True, description="Verify the platform's TLS certificate; pycti itself would not."
+        default=True,
+        description="Verify the platform's TLS certificate; pycti's own default is false.",
     )
     ca_bundle: CaBundle | None = Field(
         default=None,
@@ -105,8 +106,8 @@ class ConnectorSettings(Section):
         default=500,
         gt=0,
         allow_inf_nan=False,
-        description="Size of this connector's queue in megabytes above which it waits before it "
-        "sends more.",
+        description="Maximum size of this connector's queue in megabytes; the connector waits "
+        "while the queue is larger.",
     )
     queue_protocol: QueueProtocol | None = Field(
         default=None,
@@ -120,7 +121,7 @@ class ConnectorSettings(Section):
     metrics_host: Address = Field(
         default="0.0.0.0",  # noqa: S104 - as pycti has it: they are read from other machines
         description="Address on which metrics are served: 0.0.0.0 for all addresses of this "
-        "machine or container, 127.0.0.1 for itself alone.",
+        "machine or container, 127.0.0.1 for access from itself only.",
         examples=["127.0.0.1"],
     )
     metrics_port: int = Field(default=9095, ge=1, le=65535, description="Port of the metrics.")
@@ -278,15 +279,15 @@ class ShadowserverSettings(Section):
     )
     repeats: Repeats = Field(
         default="refer",
-        description="What to do with findings that OpenCTI already has: refer has the day's "
-        "Report refer to their objects, skip only counts them, all sends everything "
-        "again.",
+        description="What to do with findings that OpenCTI already has: with refer, the day's "
+        "Report refers to their objects; with skip, it only counts them; with all, "
+        "everything is sent again.",
     )
     refresh_days: int = Field(
         default=7,
         ge=1,
         le=90,
-        description="Days within which the Observed Data of a finding that is still there is "
+        description="How often, in days, the Observed Data of a finding that is still reported is "
         "updated.",
     )
     resurfaced_after: int = Field(
@@ -311,7 +312,7 @@ class ShadowserverSettings(Section):
         default=5_000,
         ge=100,
         le=50_000,
-        description="Maximum number of references in a Report; what exceeds it goes into further "
+        description="Maximum number of references in a Report; a larger Report is divided into "
         "parts.",
     )
     artifact_max_size: Size = Field(
@@ -329,8 +330,8 @@ class ShadowserverSettings(Section):
         default=8,
         ge=1,
         le=32,
-        description="Maximum number of reports that are downloaded, or wait converted, at the "
-        "same time, and of connections to Shadowserver.",
+        description="Maximum number of connections to Shadowserver, and of reports that are being "
+        "downloaded, or are converted and waiting, at the same time.",
     )
     workers: int | None = Field(
         default=None,
@@ -368,7 +369,8 @@ class ShadowserverSettings(Section):
     )
     disk_floor: Size = Field(
         default=ByteSize(500 * MIB),
-        description="Free disk space below which no more reports are downloaded; 0 for no limit.",
+        description="Download no more reports while less disk space than this is free; 0 for no "
+        "limit.",
         examples=["500MiB"],
     )
     status_file: Path | None = Field(
