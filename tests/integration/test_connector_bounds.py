@@ -75,15 +75,20 @@ def test_full_queue_stops_downloads(world: World, store: Reports) -> None:
 
 
 def test_connections_are_those_that_are_configured(world: World, tmp_path: Path) -> None:
-    """However many files there are, and however slow they come; list calls included."""
+    """At most, however many files there are, and however slow they come; list calls included.
+
+    A busy machine may need fewer: a connection that is free again before the next file is asked for
+    is used again.
+    """
     world.simulator.faults.add(Fault(FaultKind.SLOW, DOWNLOADS, times=None, seconds=0.03))
     assert world.run(shadowserver_max_threads=2) == 0, world.logs()[-3000:]
-    assert world.simulator.connections == 2
+    by_run = world.simulator.connections
+    assert 1 <= by_run <= 2
     fetched = world.command(
         "fetch", "--from", YESTERDAY, "-o", tmp_path / "archive", shadowserver_max_threads=3
     )
     assert fetched.returncode == 0, fetched.stderr
-    assert world.simulator.connections == 5
+    assert by_run < world.simulator.connections <= by_run + 3
 
 
 def test_named_cluster_converts(world: World, store: Reports, cluster: Cluster) -> None:
