@@ -14,7 +14,7 @@ from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.fuzz.outcome import is_one_line, outcome
 
-_KNOWN: Final = ("scan_ssl", "scan_ssl_poodle", "special")
+_KNOWN: Final = {name: name for name in ("scan_ssl", "scan_ssl_poodle", "special")}
 _NAMES: Final = st.one_of(
     texts.anything,
     st.lists(

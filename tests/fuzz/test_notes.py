@@ -43,7 +43,7 @@ def _same(table: Table, rows: list[list[str]]) -> None:
 
 
 def _masked(row: list[str]) -> list[str]:
-    return [*row[:-1], MASK if row[-1] else ""]
+    return [*row[:-1], MASK if row[-1].strip() else ""]
 
 
 @EFFORT
