@@ -106,9 +106,9 @@ Notes with the same title, text and time, so each names its host and, in the las
   relationships lead to those.
 - **Report and Case**: the pages of Report and Case show the report's 25 worst Notes, by severity.
   Of these 25, the Notes that are sent refer to Report and Case, and the Notes that OpenCTI already
-  has are contained in them. All other Notes are only on the pages of their hosts. OpenCTI loads up
-  to 200 Notes of a page at once, contained ones included, and a page with so many takes most of a
-  minute to open. The Note of a row without any observable is on the Report.
+  has are contained in them. All other Notes are only on the pages of their hosts. OpenCTI shows
+  contained Notes on a page too: it asks for up to 200, and then once for each of them. The Note of
+  a row without any observable is on the Report.
 - **Title**: short name of the type, host, what was found, port, severity. Words that the type's
   name already contains are not repeated.
 - **Text**: a sentence with what was seen, when (UTC), what to do, and Shadowserver's page; then the
