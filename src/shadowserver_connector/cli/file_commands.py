@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -192,7 +192,7 @@ def _comparing(history: Path) -> Iterator[Compare]:
                 raise
             return None
         comparer.commit(path)
-        return comparison
+        return comparison and replace(comparison, table=None)
 
     try:
         yield compare

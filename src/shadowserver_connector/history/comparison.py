@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
+from shadowserver_connector.report.table_copy import TableCopy
+
 NEW: Final = 0
 CHANGED: Final = 1
 RECURRING: Final = 2
@@ -56,6 +58,8 @@ class Comparison:
     """Findings of that report that are not in this one."""
     which: tuple[GoneFinding, ...]
     """Those of them that were open longest, at most ``MOST_GONE``."""
+    table: TableCopy | None = None
+    """The rows that were compared, while their copy is there."""
 
     def summary(self) -> dict[str, int]:
         """Return the number of findings by verdict, and ``gone``."""

@@ -7,8 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from heapq import merge
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -30,8 +28,8 @@ class Reported:
 
     __slots__ = ("key", "label", "name", "numbers", "row_states", "states")
 
-    def __init__(self, key: bytes, rows: list[_Row]) -> None:
-        self.key = key
+    def __init__(self, rows: list[_Row]) -> None:
+        self.key = rows[0][0]
         self.numbers: list[int]
         """Numbers of its rows, from 0, in order."""
         self.row_states: list[bytes]
@@ -54,7 +52,8 @@ class DayRows:
     """The rows of a report, added in their order; `collected` makes one. Raises ``OSError``."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
+        """Where its files are; what else is put there is removed with them."""
         self._part: list[_Row] = []
         self._files: list[Path] = []
         self.rows = 0
@@ -72,15 +71,21 @@ class DayRows:
         files = [path.open("rb") for path in self._files]
         try:
             parts = [_read(file) for file in files]
-            for key, rows in groupby(merge(*parts, self._part), key=itemgetter(0)):
-                yield Reported(key, list(rows))
+            rows: list[_Row] = []
+            for row in merge(*parts, self._part) if parts else self._part:
+                if rows and rows[0][0] != row[0]:
+                    yield Reported(rows)
+                    rows = []
+                rows.append(row)
+            if rows:
+                yield Reported(rows)
         finally:
             for file in files:
                 file.close()
 
     def _write(self) -> None:
         self._part.sort()
-        path = self._folder / f"{len(self._files)}"
+        path = self.folder / f"{len(self._files)}"
         with path.open("wb") as file:
             for at in range(0, len(self._part), _BLOCK):
                 block = marshal.dumps(self._part[at : at + _BLOCK])

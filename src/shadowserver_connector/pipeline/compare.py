@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
@@ -17,11 +18,12 @@ from shadowserver_connector.history.day_rows import DayRows, collected
 from shadowserver_connector.history.history import ABSENCE, REFRESH, History
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
+from shadowserver_connector.pipeline.bounds import has_room_ahead
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.table_copy import TableCopy, open_copier
 from shadowserver_connector.waiting import Log
 
 T = TypeVar("T")
@@ -32,6 +34,7 @@ class _Compared(NamedTuple):
 
     info: ReportInfo
     rows: DayRows
+    table: TableCopy | None
     stack: ExitStack
     """Closing it removes what the rows have on disk."""
 
@@ -74,7 +77,8 @@ class ReportComparer:
     def compare(self, path: Path, info: ReportInfo) -> Comparison | None:
         """Compare all rows of a report with the history, and keep them for `commit`.
 
-        Rows that a setting leaves out count as well: they were reported. Raises as `open_table`
+        Rows that a setting leaves out count as well: they were reported. The copy of the table is
+        there until the report is committed, discarded or compared again. Raises as `open_table`
         for a file that is no report, and ``OSError`` where a disk fails.
         """
         with self._lock:
@@ -83,7 +87,7 @@ class ReportComparer:
                 return None
             compared = _compared(path, info)
             self._waiting[path] = compared
-            return self._ask(
+            comparison = self._ask(
                 lambda history: history.compare(
                     compared.feed,
                     info.day,
@@ -92,6 +96,7 @@ class ReportComparer:
                     refresh=self._refresh,
                 )
             )
+            return comparison and replace(comparison, table=compared.table)
 
     def may_compare(self, info: ReportInfo) -> bool:
         """Tell whether all compared reports of the report's feed are committed.
@@ -186,15 +191,20 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
     catalogue = load_catalogue()
     with ExitStack() as stack:
         rows = stack.enter_context(collected())
-        # Anomalies in the file are reported by its conversion.
-        with open_table(path, ParseWarnings(info.file)) as table:
+        copied = rows.folder / "table" if has_room_ahead(rows.folder) else None
+        with (
+            open_copier(info.file, copied) as copier,
+            open_table(path, copier) as table,
+        ):
             columns = [catalogue.column(info.type, name) for name in table.header]
             report_type = catalogue.report_type(info.type, table.header)
             read = compile_finding_identifier(catalogue, report_type, columns).read
             for _, row in table.rows():
+                copier.add_row(row)
                 found = read(row)
                 rows.add(found.key, found.state, found.label, found.name)
-        return _Compared(info, rows, stack.pop_all())
+            copy = copier.finish(table.header, table.empty_rows)
+        return _Compared(info, rows, copy, stack.pop_all())
 
 
 def compared_by(comparer: ReportComparer | None) -> Convert:

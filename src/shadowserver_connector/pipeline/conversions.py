@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
@@ -129,6 +129,9 @@ def submit_conversion(
             here = executor.here
             return here.submit(_convert_to_spool, path, info, options, spool, comparison)
         content = zlib.compress(path.read_bytes(), 1)
+        if comparison is not None:
+            # The copy of the table is on this machine.
+            comparison = replace(comparison, table=None)
     except OSError as error:
         conversion.set_exception(error)
         return conversion

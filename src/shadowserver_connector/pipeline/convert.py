@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -50,7 +50,8 @@ from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_ho
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
 from shadowserver_connector.report.parse_warnings import ParseWarnings
-from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.table import Table, open_table
+from shadowserver_connector.report.table_copy import CopiedTable, open_copy
 from shadowserver_connector.stix import observables, shared_objects
 from shadowserver_connector.stix.origin import TLP, Origin, tlp_marking
 
@@ -118,7 +119,7 @@ def convert_report(
     tally = _Tally(emit)
     with (
         relaxed_garbage_collection(),
-        open_table(path, warnings) as table,
+        _table(path, warnings, comparison) as table,
         sorted_by_host() as rows,
     ):
         plan = compile_for(table.header, info, options)
@@ -159,6 +160,14 @@ def convert_report(
         remarks=tuple(warnings.lines()),
         over_time=None if comparison is None else comparison.summary(),
     )
+
+
+def _table(
+    path: Path, warnings: ParseWarnings, comparison: Comparison | None
+) -> AbstractContextManager[Table | CopiedTable]:
+    """Open the table, or its copy, which gives the same rows and anomalies."""
+    copy = None if comparison is None else comparison.table
+    return open_table(path, warnings) if copy is None else open_copy(copy, warnings)
 
 
 def _without_recurring(

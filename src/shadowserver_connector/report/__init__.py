@@ -8,4 +8,6 @@ records         from lines to records, even if quotes are wrong
 report_files    report files on disk: plain, gzipped, in zip and tar archives, or in folders
 table           reads a report file row by row, in constant memory; repairs anomalies and reports
                 them
+table_copy      a table on disk as it was read, for a second reader: parsing CSV again takes far
+                longer
 """

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from socket import AF_INET6, inet_aton, inet_ntoa, inet_pton
 from typing import Final
@@ -47,6 +48,8 @@ _DIFFERING: Final = frozenset(
 """Roles whose cells differ in nearly every row, so that caching them is of little use."""
 _LONGEST_LABEL: Final = 120
 _LONGEST_NAME: Final = 255
+_LONGEST_NETWORK: Final = 64
+"""Characters of an IPv6 address or network, and some more; longer ones are none."""
 
 _SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "text")
 """Roles of the cell that says whom a row is about; the first that is not empty counts."""
@@ -108,9 +111,7 @@ class _Cells:
         self._known: dict[str, str] = {}
 
     def piece(self, cell: str) -> str:
-        """Return the cell with its column's name, or nothing if it says nothing."""
-        if not cell:
-            return ""
+        """Return a cell that is not empty with its column's name, or nothing if it says nothing."""
         # Longer cells are not cached, as they seldom recur, and none of them stands for no value.
         if len(cell) > self._short:
             return self._prefix + self.normal(cell)
@@ -133,7 +134,7 @@ class _Certificate:
         self.fingerprint = fingerprint
         self.others = tuple(others)
 
-    def pieces(self, row: Sequence[str]) -> list[str]:
+    def pieces(self, row: list[str]) -> list[str]:
         cell = row[self.fingerprint.at]
         # What is shorter is no fingerprint: SHA-1 has 40 digits.
         if len(cell) > _SHORT:
@@ -163,7 +164,7 @@ class FindingIdentifier:
         self._what = tuple(what)
         self._labels: dict[str, str] = {}
 
-    def read(self, row: Sequence[str]) -> FindingIdentity:
+    def read(self, row: list[str]) -> FindingIdentity:
         """Return what a row says; it must have as many cells as the header."""
         # An empty text, if no cell names a subject.
         subject = b"t"
@@ -186,10 +187,12 @@ class FindingIdentifier:
             subject + _digest(_pieces(self._identity, row)), _digest(state), self._label(row), name
         )
 
-    def _label(self, row: Sequence[str]) -> str:
-        said = "\0".join([row[at] if at >= 0 else "" for at in (self._port, self._protocol)])
-        if self._what:
-            said += "\0" + "\0".join([row[at] for at in self._what])
+    def _label(self, row: list[str]) -> str:
+        port = row[self._port] if self._port >= 0 else ""
+        protocol = row[self._protocol] if self._protocol >= 0 else ""
+        said = f"{port}\0{protocol}"
+        for at in self._what:
+            said = f"{said}\0{row[at]}"
         label = self._labels.get(said)
         if label is None:
             if len(self._labels) >= _REMEMBERED:
@@ -292,8 +295,8 @@ def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]
     return not addressed, role, column.order, column.name
 
 
-def _pieces(cells: Sequence[_Cells], row: Sequence[str]) -> list[str]:
-    return [piece for one in cells if (piece := one.piece(row[one.at]))]
+def _pieces(cells: tuple[_Cells, ...], row: list[str]) -> list[str]:
+    return [piece for one in cells if (cell := row[one.at]) and (piece := one.piece(cell))]
 
 
 def _digest(pieces: Sequence[str]) -> bytes:
@@ -344,6 +347,12 @@ def _normal_address(cell: str) -> str:
     text = cell.strip()
     if ":" not in text and "/" not in text:
         return text
+    return _normal_network(text) if len(text) <= _LONGEST_NETWORK else text.lower()
+
+
+# A row's network is asked for as its subject, in its identity, and by the next row.
+@lru_cache(maxsize=_REMEMBERED)
+def _normal_network(text: str) -> str:
     try:
         return parse_network(text).value
     except ValueError:

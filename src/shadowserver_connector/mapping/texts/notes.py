@@ -5,6 +5,7 @@ rows share a Note.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from shadowserver_connector.history.comparison import Comparison
@@ -218,12 +219,16 @@ def _further(columns: Sequence[NoteColumn], row: Row) -> str:
     return "; ".join(said)
 
 
+_DAYS_KEPT: Final = 1_000
+
+
 class Since:
     """Says since when findings are reported; nothing without a history."""
 
     def __init__(self, comparison: Comparison | None, *, skips: bool = False) -> None:
         """``skips``: whether Notes leave out rows that recur."""
         self._comparison = comparison
+        self._lines: dict[tuple[int, int, int, int], list[str]] = {}
         self._left_out = (
             [in_json("| Also reported | earlier findings that have not changed")]
             if comparison is not None and skips
@@ -235,28 +240,40 @@ class Since:
         comparison = self._comparison
         if comparison is None:
             return []
-        days = sorted({comparison.first[number - 1] for number in numbers})
-        since = sorted({comparison.since[number - 1] for number in numbers})
-        lines = [in_json(f"| First reported | {_days(days)}")]
-        if since != days:
-            lines.append(in_json(f"| Unchanged since | {_days(since)}"))
+        first = [comparison.first[number - 1] for number in numbers]
+        since = [comparison.since[number - 1] for number in numbers]
+        days = (min(first), max(first), min(since), max(since))
+        lines = self._lines.get(days)
+        if lines is None:
+            lines = [in_json(f"| First reported | {_days(*days[:2])}")]
+            if days[:2] != days[2:]:
+                lines.append(in_json(f"| Unchanged since | {_days(*days[2:])}"))
+            if len(self._lines) < _DAYS_KEPT:
+                self._lines[days] = lines
         return lines
 
     def days(self, numbers: Sequence[int]) -> list[str]:
-        """Return the first day of the finding of each row; none where nothing is known."""
+        """Return the first day of the finding of each row, of which there are several.
+
+        None where nothing is known.
+        """
         comparison = self._comparison
-        if comparison is None:
+        if comparison is None or len(numbers) == 1:
             return []
-        return [f"{day_of(comparison.first[number - 1])}" for number in numbers]
+        return [_day(comparison.first[number - 1]) for number in numbers]
 
     def left_out(self) -> list[str]:
         """Return lines that say that a host may have more findings than are shown."""
         return self._left_out
 
 
-def _days(numbers: Sequence[int]) -> str:
-    first, last = day_of(numbers[0]), day_of(numbers[-1])
-    return f"{first}" if first == last else f"{first} to {last}"
+def _days(first: int, last: int) -> str:
+    return _day(first) if first == last else f"{_day(first)} to {_day(last)}"
+
+
+@lru_cache(maxsize=_DAYS_KEPT)
+def _day(number: int) -> str:
+    return f"{day_of(number)}"
 
 
 class NoteMaker:

@@ -1,0 +1,151 @@
+"""A table on disk as it was read, for a second reader: parsing CSV again takes far longer."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from shadowserver_connector.report.parse_warnings import ParseWarnings
+
+_BLOCK_BYTES: Final = 128 * 1024
+_ENTRY_BYTES: Final = 150
+"""Memory of a row or an anomaly in addition to its characters, about."""
+_LENGTH_BYTES: Final = 4
+# No cell has one.
+_BETWEEN: Final = "\0"
+
+# Of an anomaly: rows of its block that come before it, and what `ParseWarnings.add` is given.
+_Anomaly = tuple[int, str, int, str, str, int]
+
+
+class TableCopy(NamedTuple):
+    """Where the copy of a table is, and what is known of it without reading its rows."""
+
+    path: Path
+    header: tuple[str, ...]
+    anomalies: tuple[_Anomaly, ...]
+    """Those of the file and its header."""
+    empty_rows: int
+
+
+class TableCopier(ParseWarnings):
+    """Copies a table, which is given this as its ``warnings``; `open_copier` opens one.
+
+    A full disk only ends the copy: nobody depends on it.
+    """
+
+    def __init__(self, file: str, target: BinaryIO | None) -> None:
+        super().__init__(file)
+        self._target = target
+        self._of_header: list[_Anomaly] = []
+        self._texts: list[str] = []
+        self._anomalies: list[_Anomaly] = []
+        self._size = 0
+
+    def add(
+        self, kind: str, row: int, column: str = "", detail: str = "", *, times: int = 1
+    ) -> bool:
+        """Keep an anomaly at its place among the rows; otherwise as `ParseWarnings.add`."""
+        anomaly = (len(self._texts), kind, row, column, detail, times)
+        if row:
+            self._anomalies.append(anomaly)
+            self._grow(len(detail))
+        else:
+            self._of_header.append(anomaly)
+        return super().add(kind, row, column, detail, times=times)
+
+    def add_row(self, row: list[str]) -> None:
+        """Add the next row of the table."""
+        text = _BETWEEN.join(row)
+        self._texts.append(text)
+        self._grow(len(text))
+
+    def finish(self, header: tuple[str, ...], empty_rows: int) -> TableCopy | None:
+        """Return the copy when all rows were added; ``None`` if the disk had no room for it."""
+        self._write()
+        if self._target is None:
+            return None
+        return TableCopy(Path(self._target.name), header, tuple(self._of_header), empty_rows)
+
+    def _grow(self, characters: int) -> None:
+        self._size += characters + _ENTRY_BYTES
+        if self._size > _BLOCK_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        packed = marshal.dumps((self._texts, self._anomalies))
+        self._texts, self._anomalies = [], []
+        self._size = 0
+        target = self._target
+        if target is None:
+            return
+        block = len(packed).to_bytes(_LENGTH_BYTES) + packed
+        written = 0
+        with suppress(OSError):
+            written = target.write(block)
+        if written < len(block):
+            # What is there takes the room of what is needed.
+            target.truncate(0)
+            self._target = None
+
+
+@contextmanager
+def open_copier(file: str, path: Path | None) -> Iterator[TableCopier]:
+    """Open a copier for the table of a report, ``file``; the copy at ``path`` stays afterwards.
+
+    Without a path nothing is copied.
+    """
+    with ExitStack() as stack:
+        target = None
+        if path is not None:
+            with suppress(OSError):
+                # Unbuffered, as blocks are large: a full disk shows when one is written.
+                target = stack.enter_context(path.open("xb", buffering=0))
+        yield TableCopier(file, target)
+
+
+class CopiedTable:
+    """A table read from its copy, as `Table` is from its file; `open_copy` opens one."""
+
+    def __init__(self, file: BinaryIO, copy: TableCopy, warnings: ParseWarnings) -> None:
+        self._file = file
+        self._warnings = warnings
+        self.header = copy.header
+        self.empty_rows = copy.empty_rows
+        for anomaly in copy.anomalies:
+            self._tell(anomaly)
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield all rows with their numbers, once; an anomaly is added when it is its turn."""
+        number = 0
+        while length := self._file.read(_LENGTH_BYTES):
+            # Written by this program, where nobody else may write.
+            block = marshal.loads(self._file.read(int.from_bytes(length)))  # noqa: S302
+            texts: list[str] = block[0]
+            anomalies: list[_Anomaly] = block[1]
+            told = 0
+            for at, text in enumerate(texts):
+                while told < len(anomalies) and anomalies[told][0] <= at:
+                    self._tell(anomalies[told])
+                    told += 1
+                number += 1
+                yield number, text.split(_BETWEEN)
+            for anomaly in anomalies[told:]:
+                self._tell(anomaly)
+
+    def _tell(self, anomaly: _Anomaly) -> None:
+        _, kind, row, column, detail, times = anomaly
+        self._warnings.add(kind, row, column, detail, times=times)
+
+
+@contextmanager
+def open_copy(copy: TableCopy, warnings: ParseWarnings) -> Iterator[CopiedTable]:
+    """Open the copy of a table; ``warnings`` get what the table's own got, in the same order.
+
+    Raises ``OSError`` where it cannot be read.
+    """
+    with copy.path.open("rb") as file:
+        yield CopiedTable(file, copy, warnings)

@@ -1,0 +1,146 @@
+"""Reports that are compared and then converted: the file is parsed once."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.history import open_history
+from shadowserver_connector.mapping.options import Options, Repeats
+from shadowserver_connector.pipeline.cluster import ClusterExecutor
+from shadowserver_connector.pipeline.compare import ReportComparer
+from shadowserver_connector.pipeline.conversions import submit_conversion
+from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.outcome import Outcome
+from tests.mapping.conversion import DAY, csv_bytes, info_of
+from tests.mapping.rows import rows_of
+from tests.sink.pycti_fakes import FakeLog
+
+INFO = info_of("scan_ssl")
+
+
+@pytest.fixture
+def comparer(tmp_path: Path) -> Iterator[ReportComparer]:
+    """Return one that knows the first half of the report from the day before."""
+    made = ReportComparer(lambda: open_history(tmp_path / "history", "one"), FakeLog())
+    header, rows = rows_of("scan_ssl", 40)
+    before = info_of("scan_ssl", day=DAY - timedelta(1))
+    path = tmp_path / before.file
+    path.write_bytes(csv_bytes(header, rows[:20]))
+    made.compare(path, before)
+    made.commit(path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """Write a report with anomalies of many kinds, in its header too."""
+    path = tmp_path / INFO.file
+    content = csv_bytes(*rows_of("scan_ssl", 40)).replace(b"severity", b"severity,severity", 1)
+    path.write_bytes(content + b"2024-01-31,\xff\0,much too short\n" + b"\n\0\n,,\n" + b'a,"b\n')
+    return path
+
+
+def converted(path: Path, comparison: Comparison, repeats: Repeats) -> tuple[list[bytes], Outcome]:
+    """Return what a conversion gives."""
+    bundles: list[bytes] = []
+    options = Options(repeats=repeats)
+    outcome = convert_report(
+        path, INFO, options, lambda chunk: bundles.append(chunk.bundle()), comparison
+    )
+    return bundles, outcome
+
+
+@pytest.mark.parametrize("repeats", ["refer", "skip", "all"])
+def test_rows_from_the_copy_give_the_same_bytes(
+    repeats: Repeats, comparer: ReportComparer, report: Path
+) -> None:
+    """Objects, counts and remarks, in the same order."""
+    comparison = comparer.compare(report, INFO)
+    assert comparison is not None
+    assert comparison.counts["recurring"]
+
+    copied = converted(report, comparison, repeats)
+
+    assert copied == converted(report, replace(comparison, table=None), repeats)
+    assert len(copied[1].remarks) > 3
+
+
+def test_comparison_reaches_another_process(comparer: ReportComparer, report: Path) -> None:
+    """With the place of its copy; compiled classes must be picklable too."""
+    comparison = comparer.compare(report, INFO)
+    assert comparison is not None
+    assert comparison.table is not None
+    assert pickle.loads(pickle.dumps(comparison)) == comparison
+
+
+def test_file_is_parsed_once(comparer: ReportComparer, report: Path) -> None:
+    """Its conversion gets the rows that were compared, whatever is in the file by then."""
+    comparison = comparer.compare(report, INFO)
+    assert comparison is not None
+    expected = converted(report, comparison, "all")[1].rows
+    report.write_bytes(report.read_bytes()[:1_000])
+    assert converted(report, comparison, "all")[1].rows == expected
+
+
+@pytest.mark.parametrize("end", ["commit", "discard", "compare", "close"])
+def test_copy_is_removed_when_nobody_needs_it(
+    end: str, comparer: ReportComparer, report: Path
+) -> None:
+    """With its report delivered or not, compared again, or forgotten."""
+    comparison = comparer.compare(report, INFO)
+    assert comparison is not None
+    assert comparison.table is not None
+    assert comparison.table.path.exists()
+    arguments: dict[str, tuple[Any, ...]] = {"compare": (report, INFO), "close": ()}
+    getattr(comparer, end)(*arguments.get(end, (report,)))
+    assert not comparison.table.path.exists()
+
+
+def test_without_room_on_the_disk_the_file_is_read_again(
+    comparer: ReportComparer, report: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy must not take what is needed to convert."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    comparison = comparer.compare(report, INFO)
+    assert comparison is not None
+    assert comparison.table is None
+    assert converted(report, comparison, "refer")[1].rows == 43
+
+
+class _Elsewhere(ClusterExecutor):
+    """A cluster of one machine that has none of this one's files."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._elsewhere = pool
+
+    def submit(self, fn: Any, /, *arguments: Any, **more: Any) -> Any:
+        """Run it where it may not see the copy."""
+        assert not [each for each in arguments if isinstance(each, Comparison) and each.table]
+        return self._elsewhere.submit(fn, *arguments, **more)
+
+
+def test_cluster_reads_the_file_it_is_sent(
+    comparer: ReportComparer, report: Path, tmp_path: Path
+) -> None:
+    """The copy is on this machine, and the result is the same."""
+    comparison = comparer.compare(report, INFO)
+    assert comparison is not None
+    bundles: list[bytes] = []
+    with ThreadPoolExecutor(1) as pool:
+        conversion = submit_conversion(
+            _Elsewhere(pool), report, INFO, Options(), tmp_path, comparison
+        ).result()
+    outcome = conversion.replay(lambda chunk: bundles.append(chunk.bundle()))
+    assert (bundles, outcome) == converted(report, comparison, "refer")
