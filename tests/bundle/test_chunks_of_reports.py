@@ -208,7 +208,7 @@ def test_chunks_are_closed_ordered_and_survive_the_splitter(
 
 
 def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) -> None:
-    """All objects of each chunk but author, marking and Notes, 25 of which refer to them."""
+    """All objects of each chunk but author, marking and Notes, ten of which refer to them."""
     converted = convert(
         tmp_path,
         "scan_ssl",
@@ -232,7 +232,7 @@ def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) ->
             refs = set(note["object_refs"])
             assert containers < refs or not containers & refs
             attached += containers < refs
-    assert attached == 25
+    assert attached == 10
     assert len(converted.of("report")) == len(converted.of("case-incident")) == 1
 
 

@@ -151,7 +151,7 @@ def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
 
 
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
-    """Its Report still refers to what the first one did, and shows the worst 25 of the Notes."""
+    """Its Report still refers to what the first one did, and shows the ten worst Notes."""
     first = days.run(hosts())
     second = days.run(hosts())
     assert kinds(second) == ["artifact", "report"]
@@ -163,7 +163,7 @@ def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
     }
     (container,) = [stix["id"] for stix in first if stix["type"] == "report"]
     shown = {s["id"] for s in first if s["type"] == "note" and container in s["object_refs"]}
-    assert len(shown) == 25
+    assert len(shown) == 10
     assert referred(second) == shared | own | shown
     assert days.last_work().startswith(
         f"{TODAY + timedelta(days=1)}: 1 report, 40 findings "

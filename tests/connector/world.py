@@ -22,7 +22,7 @@ from shadowserver_connector.simulator.store import Content, StoredReport
 from tests.platform.opencti import OpenCTI
 from tests.platform.queues import push_queue
 from tests.platform.rabbitmq import RabbitMQ
-from tests.platform.worker import Workers
+from tests.platform.worker import SPLITS, Workers
 
 CONNECTOR = "5c1b9f0e-0000-4000-8000-00000000c0de"
 KEY = "sentinel-api-key"
@@ -124,6 +124,8 @@ class World:
         self.folder = folder
         self.prefix: Sequence[str] = ()
         """What the command of each connector starts with."""
+        self.worker_splits = SPLITS
+        """See `Workers`; as the pycti of these tests, unless the connector has another one."""
         self.queue = push_queue(CONNECTOR)
         self._logs: list[Path] = []
         # An earlier test may have left something in the queue.
@@ -218,7 +220,9 @@ class World:
 
     def import_all(self, number: int = 2) -> Workers:
         """Let workers import everything that is queued."""
-        with Workers(self.platform, self.broker, CONNECTOR, number) as workers:
+        with Workers(
+            self.platform, self.broker, CONNECTOR, number, splits=self.worker_splits
+        ) as workers:
             workers.wait_idle(120)
         return workers
 
@@ -305,6 +309,6 @@ def check_complete(world: World, store: Reports) -> None:
     for work in world.works():
         assert work.closed
         assert work.errors == []
-        assert work.status == "complete"
+        assert work.status == "complete", work
         assert work.processed >= work.expected
     assert sum(work.processed - work.expected for work in world.works()) == surplus

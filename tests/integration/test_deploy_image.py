@@ -196,4 +196,6 @@ def test_the_image_imports_with_a_root_that_is_read_only(image: Image, world: Wo
     assert first["message"] == "Starting"
     assert first["attributes"]["program"] == "shadowserver-connector"
     assert first["attributes"]["pycti"] == image.pycti
+    # Its platform's worker is as old as itself.
+    world.worker_splits = image.pycti != OLDEST
     check_complete(world, small_month())

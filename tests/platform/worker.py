@@ -28,7 +28,7 @@ from tests.platform.queues import EXCHANGE, push_queue
 from tests.platform.rabbitmq import RabbitMQ
 
 # The worker of OpenCTI 6.2 imports every bundle whole; from 6.3 on only those marked so.
-_SPLITS = 'kwargs.get("bypass_split"' not in inspect.getsource(
+SPLITS = 'kwargs.get("bypass_split"' not in inspect.getsource(
     OpenCTIConnectorHelper.send_stix2_bundle
 )
 # The importer waits seconds to a minute before it tries again; here that is a few milliseconds.
@@ -43,13 +43,21 @@ class Workers:
     """
 
     def __init__(
-        self, platform: OpenCTI, broker: RabbitMQ, connector_id: str, number: int = 2
+        self,
+        platform: OpenCTI,
+        broker: RabbitMQ,
+        connector_id: str,
+        number: int = 2,
+        *,
+        splits: bool = SPLITS,
     ) -> None:
+        """``splits``: whether they are workers of a platform from 6.3 on."""
         self.messages = 0
         self.rejected: list[str] = []
         self.failed: list[str] = []
         self._platform = platform
         self._broker = broker
+        self._splits = splits
         self._queue = push_queue(connector_id)
         self._routing = f"push_routing_{connector_id}"
         self._stopping = threading.Event()
@@ -139,7 +147,7 @@ class Workers:
             bundle = base64.b64decode(message["content"]).decode()
             objects = json.loads(bundle)["objects"]
             _set_headers(api, message)
-            if len(objects) == 1 or message.get("no_split") or not _SPLITS:
+            if len(objects) == 1 or message.get("no_split") or not self._splits:
                 self._import(api, message, bundle)
             else:
                 self._split(api, channel, message, bundle)

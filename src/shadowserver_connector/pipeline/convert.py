@@ -77,11 +77,12 @@ def relaxed_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-MOST_SHOWN: Final = 25
-"""Notes on the page of a Report, the worst; with more than about 60 the page does not open.
+MOST_SHOWN: Final = 10
+"""Notes on the page of a Report, the worst, as many as its text names hosts.
 
-OpenCTI lists both the Notes that refer to a Report and those that it contains. The others are on
-the pages of what they are about.
+OpenCTI lists both the Notes that refer to a Report and those that it contains, and a page takes a
+second for each; with more than about 60 it does not open. The others are on the pages of what they
+are about.
 """
 
 FINDING_ROWS: Final = 16
