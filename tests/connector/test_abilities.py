@@ -22,7 +22,7 @@ ROW = ("2024-01-31 08:00:00", "low", "192.0.2.7", "tcp", "22", FINGERPRINT)
 def test_ssh_keys_are_left_out_where_the_importer_does_not_know_them(
     known: bool, tmp_path: Path
 ) -> None:
-    """Neither object nor reference of the key is left; its cell is still in the Note."""
+    """No object and no reference of an SSH key is sent then; its cell is still in the Note."""
     converted = convert(tmp_path, "scan_ssh", HEADER, [ROW], ssh_keys=known)
     assert len(converted.of("ssh-key")) == known
     assert FINGERPRINT in converted.one("note")["content"]
@@ -42,7 +42,9 @@ def test_ssh_keys_are_left_out_where_the_importer_does_not_know_them(
     ids=lambda value: type(value).__name__,
 )
 def test_what_pycti_lacks_is_said_in_one_line(helper: FakeHelper, said: list[str]) -> None:
-    """The start tells what is done without; with the newest pycti there is nothing to tell."""
+    """At start, one line names the features that pycti lacks; with the newest pycti there is no
+    line.
+    """
     log = FakeLog()
     say_what_pycti_lacks(abilities(helper), log)
     assert len(log.lines) == bool(said)
@@ -62,7 +64,7 @@ def test_what_pycti_lacks_is_said_in_one_line(helper: FakeHelper, said: list[str
 def test_the_start_says_what_the_api_protocol_does(
     protocol: str | None, known: bool, said: str
 ) -> None:
-    """OpenCTI shows such works as complete too early; an old pycti has no such protocol."""
+    """At start, a line says that ``api`` completes works too early, or that pycti ignores it."""
     helper = FakeHelper() if known else SimpleNamespace()
     settings = ConnectorSettings.model_validate({"queue_protocol": protocol})
     lines = list(without_effect(settings, helper))

@@ -40,7 +40,7 @@ def api_with_reports() -> FakeApi:
 
 
 def run(api: FakeApi, folder: Path, executor: Executor | None) -> FakeHelper:
-    """Run once; return what OpenCTI was sent."""
+    """Run once; return what was sent to OpenCTI."""
     folder.mkdir()
     helper = FakeHelper()
     parts = importer(helper, api, folder, convert=convert_report, executor=executor)
@@ -51,7 +51,7 @@ def run(api: FakeApi, folder: Path, executor: Executor | None) -> FakeHelper:
 
 
 def works(helper: FakeHelper) -> list[Any]:
-    """Return what the works tell."""
+    """Return the messages and errors of the works."""
     return list(helper.api.work.works.values())
 
 
@@ -60,7 +60,9 @@ def works(helper: FakeHelper) -> list[Any]:
     pytest.param(2, id="processes", marks=pytest.mark.integration),
 ])  # fmt: skip
 def test_messages_and_works_are_those_without_an_executor(tmp_path: Path, processes: int) -> None:
-    """Same messages in the same order, same failures; nothing is left on the disk."""
+    """With an executor, messages, their order and the failures are the same; no file is left
+    behind.
+    """
     expected = run(api_with_reports(), tmp_path / "in-turn", None)
     with ProcessExecutor(processes) if processes else ThreadPoolExecutor(1) as executor:
         ahead = run(api_with_reports(), tmp_path / "ahead", executor)
@@ -71,7 +73,7 @@ def test_messages_and_works_are_those_without_an_executor(tmp_path: Path, proces
 
 
 def test_report_whose_download_failed_ahead_is_converted_in_its_turn(tmp_path: Path) -> None:
-    """The second attempt at the download finds nothing begun, and begins it."""
+    """When a download ahead fails, the second attempt downloads and converts the report."""
     api = api_with_reports()
     download, failures = api.download, [TransferError("broken off")]
 

@@ -41,14 +41,14 @@ DAYS = 31
 
 
 def told(helper: FakeHelper, api: FakeApi, tmp_path: Path) -> list[Event]:
-    """Return what a run tells."""
+    """Run once; return the events that the run emitted."""
     events: list[Event] = []
     run_window(importer(helper, api, tmp_path, observe=events.append))
     return events
 
 
 def test_run_tells_what_there_is_and_what_becomes_of_it(tmp_path: Path) -> None:
-    """The newest day, the files that are outstanding, and how each of them ended."""
+    """A run's events tell the newest day, the outstanding files, and how each of them ended."""
     old = TODAY - timedelta(days=5)
     api = FakeApi(report(), report(type="scan_http"), report(type="scan_ftp"), report(old))
     api.content[report(type="scan_http")] = b"poison"
@@ -72,12 +72,12 @@ def test_run_tells_what_there_is_and_what_becomes_of_it(tmp_path: Path) -> None:
 
 
 def test_nothing_listed_is_told_as_well(tmp_path: Path) -> None:
-    """No day has a report: there is no newest one."""
+    """When no day has a report, the event names no newest day."""
     assert told(FakeHelper(), FakeApi(), tmp_path) == [Listed(None, {}, DAYS)]
 
 
 def test_known_content_is_skipped_without_news(tmp_path: Path) -> None:
-    """A file that comes again under another id needs nothing."""
+    """A file listed again under another id, with content already imported, is skipped."""
     helper, api = FakeHelper(), FakeApi(report())
     told(helper, api, tmp_path)
     api.content = {replace(report(), id="another"): api.content[report()]}
@@ -88,7 +88,7 @@ def test_known_content_is_skipped_without_news(tmp_path: Path) -> None:
 
 
 def test_reports_that_need_nothing_are_counted_in_the_days_work(tmp_path: Path) -> None:
-    """Each of those that are still empty, and of those that are known."""
+    """The day's work counts reports that are still empty or already known as skipped."""
     helper, api = FakeHelper(), FakeApi(report(number=1))
     told(helper, api, tmp_path)
     content = api.content.pop(report(number=1))
@@ -103,7 +103,7 @@ def test_reports_that_need_nothing_are_counted_in_the_days_work(tmp_path: Path) 
 
 
 def test_api_is_asked_for_what_is_wanted_and_waited_for_by_its_name(tmp_path: Path) -> None:
-    """Less to list, and a log that says whom it waits for."""
+    """The filters go to the API with each listing; the log names Shadowserver when it waits."""
     asked: list[dict[str, object]] = []
 
     class Api(FakeApi):
@@ -128,7 +128,7 @@ def waiter() -> Waiter:
 
 
 def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
-    """For each that is waited for by itself; an error that waiting cannot cure costs none."""
+    """Each service has its own patience; a service that answers again gets it back."""
     impatient = replace(waiter(), patience=0.05)
     attempts: list[str] = []
 
@@ -151,7 +151,7 @@ def test_patience_that_is_used_up_comes_back_with_an_answer() -> None:
 
 
 def test_connector_without_an_api_forgets_what_is_old(tmp_path: Path) -> None:
-    """As far back as a first run looks, what it knows is kept."""
+    """Without an API key, the state forgets days that are older than a first run's window."""
     helper = FakeHelper()
     memory = StateStore(helper, waiter())
     settings = ShadowserverSettings.model_validate({"initial_lookback": "30"})
@@ -178,12 +178,12 @@ def test_connector_without_an_api_forgets_what_is_old(tmp_path: Path) -> None:
     ],
 )
 def test_error_is_described_in_one_line(error: Exception, said: str) -> None:
-    """Ours as they are; others by kind, since their text may hold anything."""
+    """The connector's own errors keep their text; of others, only the type is safe to show."""
     assert describe(error) == said
 
 
 def test_defect_is_described_with_its_place() -> None:
-    """The last line of ours that it came through, by which it can be found."""
+    """An unexpected error is described with the last line of the connector's code it came from."""
     with pytest.raises(AttributeError) as caught:
         StateStore(FakeHelper(), waiter()).write(None)  # type: ignore[arg-type]
     said = describe(caught.value)

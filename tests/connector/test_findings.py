@@ -43,13 +43,13 @@ def settings(connector_id: str = ID, **shadowserver: Any) -> Settings:
 
 @pytest.fixture
 def log() -> FakeLog:
-    """Return a log that is kept."""
+    """Return a log whose lines can be read."""
     return FakeLog()
 
 
 @pytest.fixture
 def waiter(log: FakeLog) -> Waiter:
-    """Return a waiter that hardly waits."""
+    """Return a waiter whose pauses are short."""
     return Waiter(threading.Event(), log, first_pause=0.001, longest_pause=0.001)
 
 
@@ -63,7 +63,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def compare(
     comparer: ReportComparer, folder: Path, day: date = DAY
 ) -> tuple[Path, Mapping[str, int]]:
-    """Compare a report of one finding; return its file, and how many findings are what."""
+    """Compare a report of one finding; return its file and the number of findings by verdict."""
     path = folder / f"{day}-scan_ssl-example.csv"
     row = (f"{day} 10:00:00", "medium", "192.0.2.1", "443", "tcp", "ssl")
     path.write_bytes(csv_bytes(("timestamp", "severity", "ip", "port", "protocol", "tag"), [row]))
@@ -73,7 +73,7 @@ def compare(
 
 
 def test_history_lies_where_it_is_set_to(home: Path) -> None:
-    """Whatever the environment says."""
+    """The setting for the history's directory wins over the environment."""
     os.environ["XDG_STATE_HOME"] = str(home / "state")
     assert state_directory(settings(state_dir=home / "chosen")) == home / "chosen"
 
@@ -85,7 +85,7 @@ def test_history_lies_where_it_is_set_to(home: Path) -> None:
 def test_history_lies_where_programs_keep_their_state(
     variable: str | None, usual: str, home: Path
 ) -> None:
-    """A folder for each connector, by its id."""
+    """By default, each connector id has a folder in the user's state directory."""
     if variable is not None:
         os.environ["XDG_STATE_HOME"] = variable if variable != "kept" else str(home / variable)
     folder = home / usual / "shadowserver-connector"
@@ -95,7 +95,7 @@ def test_history_lies_where_programs_keep_their_state(
 def test_history_is_opened_as_it_is_set(
     home: Path, waiter: Waiter, log: FakeLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For this connector, with the days after which a finding is back again and brought up."""
+    """The history gets the connector's id and the days until findings resurface or refresh."""
     asked: list[dict[str, Any]] = []
     plainly = History.compare
 
@@ -120,7 +120,7 @@ def test_history_is_opened_as_it_is_set(
 def test_usual_directory_that_cannot_be_written_costs_the_history(
     home: Path, waiter: Waiter, log: FakeLog
 ) -> None:
-    """Nothing else: it is said, with why and what to do."""
+    """The connector then runs without a history; a warning says why and what to do."""
     (home / ".local").write_bytes(b"a file")
     assert open_comparer(settings(), waiter) is None
     ((level, message, meta),) = log.lines
@@ -136,7 +136,7 @@ def test_usual_directory_that_cannot_be_written_costs_the_history(
 def test_chosen_directory_that_cannot_be_written_is_an_error(
     home: Path, waiter: Waiter, log: FakeLog
 ) -> None:
-    """Who chose it relies on it."""
+    """A directory that the settings name must be writable; a default one need not be."""
     (home / "chosen").write_bytes(b"a file")
     with pytest.raises(HistoryError, match="chosen"):
         open_comparer(settings(state_dir=home / "chosen"), waiter)
@@ -146,7 +146,7 @@ def test_chosen_directory_that_cannot_be_written_is_an_error(
 def test_history_that_another_process_has_is_left_to_it(
     home: Path, waiter: Waiter, log: FakeLog
 ) -> None:
-    """Reports are not compared meanwhile, which is said once; afterwards they are again."""
+    """While another process holds the history, reports are not compared; one line says so."""
     first, second = history_of_one(waiter, home), open_comparer(settings(), waiter)
     assert second is not None
     log.lines.clear()
@@ -164,7 +164,7 @@ def test_history_that_another_process_has_is_left_to_it(
 def test_history_that_another_process_takes_is_told_each_time(
     home: Path, waiter: Waiter, log: FakeLog
 ) -> None:
-    """Once, with the directory."""
+    """Each time another process takes the history, one line names the directory."""
     first = open_comparer(settings(), waiter)
     assert first is not None
     log.lines.clear()
@@ -181,7 +181,7 @@ def test_history_that_another_process_takes_is_told_each_time(
 def test_history_that_is_busy_is_waited_for(
     home: Path, waiter: Waiter, log: FakeLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By its name, until the process is asked to stop."""
+    """The log names the history that it waits for; a request to stop ends the wait."""
     failures = [HistoryBusyError("its file is locked")] * 2
 
     def opening(directory: Path, owner: str) -> History:
@@ -202,7 +202,7 @@ def test_history_that_is_busy_is_waited_for(
 
 
 def history_of_one(waiter: Waiter, folder: Path) -> ReportComparer:
-    """Return a comparer whose history has one finding, which was seen on ``DAY`` alone."""
+    """Return a comparer whose history has one finding, seen on ``DAY`` only."""
     comparer = open_comparer(settings(), waiter)
     assert comparer is not None
     comparer.commit(compare(comparer, folder)[0])
@@ -210,7 +210,7 @@ def history_of_one(waiter: Waiter, folder: Path) -> ReportComparer:
 
 
 def is_known(comparer: ReportComparer, folder: Path) -> bool:
-    """Tell whether the finding of ``DAY`` is known on the next one."""
+    """Tell whether the finding of ``DAY`` is known on the next day."""
     path, counts = compare(comparer, folder, DAY + timedelta(days=1))
     comparer.discard(path)
     assert counts["new"] + counts["recurring"] == 1
@@ -218,7 +218,7 @@ def is_known(comparer: ReportComparer, folder: Path) -> bool:
 
 
 def test_history_begins_anew_where_opencti_has_no_state(home: Path, waiter: Waiter) -> None:
-    """Whatever else its state says, nothing was reset."""
+    """The history is cleared when OpenCTI has no state, and kept whenever it has one."""
     comparer = history_of_one(waiter, home)
     begin_anew_if_reset(comparer, with_day_open(State(), DAY))
     assert is_known(comparer, home)
@@ -229,7 +229,7 @@ def test_history_begins_anew_where_opencti_has_no_state(home: Path, waiter: Wait
 
 
 def test_what_was_not_reported_for_so_many_days_is_forgotten(home: Path, waiter: Waiter) -> None:
-    """Counted back from today."""
+    """Findings that no report named for that many days, counted from today, are forgotten."""
     comparer = history_of_one(waiter, home)
     forget_what_is_old(comparer, DAY + timedelta(days=90), 90)
     assert is_known(comparer, home)

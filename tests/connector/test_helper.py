@@ -1,4 +1,4 @@
-"""pycti's helper: the connector waits for it, and turns off habits that would do harm."""
+"""pycti's helper: the connector waits for it, and turns off what would do harm."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ ENVIRONMENT = {
 
 
 class Session:
-    """Keeps with what requests are made."""
+    """A session that records the arguments of each request."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Keep a request."""
+        """Record a request."""
         self.calls.append((args, kwargs))
 
 
@@ -77,7 +77,7 @@ class Platform:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadedSettings]:
-    """Return settings; the process and its loggers are left as they were."""
+    """Return settings; afterwards the process and its loggers are as before."""
     monkeypatch.setattr(os, "environ", {})
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     names = ("api", "pika", "botocore", ENVIRONMENT["CONNECTOR_NAME"])
@@ -91,7 +91,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoadedSettings]:
 def connected(
     platform: Platform, loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Any, FakeLog]:
-    """Return the helper, and what was logged on the way."""
+    """Return the helper, and what was logged while it connected."""
     monkeypatch.setattr(pycti, "OpenCTIConnectorHelper", platform)
     log = FakeLog()
     waiter = Waiter(threading.Event(), log, first_pause=0.001)
@@ -101,7 +101,7 @@ def connected(
 def test_platform_that_is_away_is_waited_for_in_silence(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pycti's tracebacks of each attempt are kept back; the wait is said once, with its reason."""
+    """pycti's traceback of each attempt is suppressed; one line says what is waited for and why."""
     platform = Platform(ValueError("OpenCTI API is not reachable. Waiting"), ValueError("<html>"))
     helper, log = connected(platform, loaded, monkeypatch)
     assert helper is platform.helper
@@ -125,7 +125,7 @@ def test_platform_that_is_away_is_waited_for_in_silence(
 def test_other_failures_of_the_start_are_told_without_secrets(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever stood in the library's message."""
+    """Other errors at start are reported without the library's text, which may hold secrets."""
     for error in (ValueError("token"), RuntimeError("token: not reachable")):
         _, log = connected(Platform(error), loaded, monkeypatch)
         assert log.lines[0][2]["reason"].startswith("OpenCTI returned an error: ")
@@ -135,14 +135,14 @@ def test_other_failures_of_the_start_are_told_without_secrets(
 def test_hook_that_ends_the_process_is_taken_off(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pycti's would end it on an error in any thread, without its traceback."""
+    """pycti's hook, which ends the process on an error in any thread, is removed."""
     hook = sys.excepthook
     connected(Platform(RuntimeError("away")), loaded, monkeypatch)
     assert sys.excepthook is hook
 
 
 def test_settings_reach_pycti(loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It looks into the environment."""
+    """Settings are exported as the environment variables that pycti reads."""
     connected(Platform(), loaded, monkeypatch)
     assert os.environ["OPENCTI_TOKEN"] == ENVIRONMENT["OPENCTI_TOKEN"]
     assert os.environ["CONNECTOR_NAME"] == ENVIRONMENT["CONNECTOR_NAME"]
@@ -151,7 +151,7 @@ def test_settings_reach_pycti(loaded: LoadedSettings, monkeypatch: pytest.Monkey
 def test_attempts_to_reach_the_broker_are_not_logged_by_its_library(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dozen lines each; pycti's line for each message goes, too."""
+    """pika's dozen lines for each attempt, and pycti's line for each message, are suppressed."""
     before = logging.getLogger().level
     connected(Platform(), loaded, monkeypatch)
     assert logging.getLogger().level == before
@@ -164,7 +164,7 @@ def test_attempts_to_reach_the_broker_are_not_logged_by_its_library(
 def test_everything_is_logged_where_that_is_asked_for(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the log level ``debug``."""
+    """With the log level ``debug``, the libraries' lines are logged too."""
     # As in a process that has not connected before.
     logging.getLogger("api").setLevel(logging.NOTSET)
     name = ENVIRONMENT["CONNECTOR_NAME"]
@@ -181,7 +181,7 @@ def test_everything_is_logged_where_that_is_asked_for(
 def test_old_pycti_gets_the_time_out_of_a_new_one(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without it a platform that hangs would hang the connector; of both of its clients."""
+    """Both clients of an old pycti get a time-out, so that a platform that hangs cannot hang us."""
     old, _ = connected(Platform(), loaded, monkeypatch)
     new, _ = connected(Platform(session_requests_timeout=60), loaded, monkeypatch)
     for helper, given in ((old, {"timeout": 300.0}), (new, {})):
@@ -194,7 +194,7 @@ def test_old_pycti_gets_the_time_out_of_a_new_one(
 def test_announcements_that_fail_are_errors(
     loaded: LoadedSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pycti's own would be passed over."""
+    """pycti would ignore a failed announcement of expectations; the connector's raises."""
     helper, _ = connected(Platform(), loaded, monkeypatch)
     asked: list[Any] = []
     helper.api.query = lambda *args: asked.append(args)
@@ -203,7 +203,7 @@ def test_announcements_that_fail_are_errors(
 
 
 def test_trial_is_a_registration_that_nobody_takes() -> None:
-    """OpenCTI looks at the query, and at all that is sent, before it refuses the id."""
+    """The trial registration has no id: OpenCTI checks its query and fields, then refuses it."""
     query, variables = trial()
     assert "registerConnector(input: $input)" in query
     given = variables["input"]
@@ -212,7 +212,7 @@ def test_trial_is_a_registration_that_nobody_takes() -> None:
 
 
 class Asked:
-    """A platform that gives prepared answers, and keeps what it is asked."""
+    """A platform that gives prepared answers and records the queries."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -232,7 +232,7 @@ ABOUT = {"version": "6.2.0"}
 
 
 def test_platform_is_asked_for_its_version_and_what_it_takes() -> None:
-    """In one query."""
+    """One query asks the platform for its version and the fields of its registration."""
     registration = Registration()
     asked = Asked({"about": ABOUT, "__type": FIELDS})
     registration.learn(asked)
@@ -244,7 +244,7 @@ def test_platform_is_asked_for_its_version_and_what_it_takes() -> None:
 
 
 def test_platform_that_does_not_tell_what_it_takes_gets_everything() -> None:
-    """Whether it leaves that out or refuses the question."""
+    """A platform that omits its fields, or refuses the question, is sent every field."""
     refused = ValueError({"name": "GRAPHQL_VALIDATION_FAILED", "error_message": "introspection"})
     for answers in ([{"about": ABOUT, "__type": None}], [{"about": ABOUT}], [refused]):
         registration = Registration()
@@ -259,7 +259,7 @@ def test_platform_that_does_not_tell_what_it_takes_gets_everything() -> None:
     "error", [ValueError({"name": "AUTH_REQUIRED", "error_message": "no"}), ConnectionError()]
 )
 def test_platform_that_refuses_the_token_is_not_asked_again(error: Exception) -> None:
-    """Nor one that is not there."""
+    """A platform that refuses the token, or cannot be reached, is asked once only."""
     asked = Asked(error)
     with pytest.raises(type(error)):
         Registration().learn(asked)
@@ -271,7 +271,7 @@ def test_platform_that_refuses_the_token_is_not_asked_again(error: Exception) ->
     [{}, {"about": None}, {"about": {}}, "text", None, {"about": ABOUT, "__type": {"x": 1}}],
 )
 def test_answer_that_is_none_is_waited_out(answer: Any) -> None:
-    """As that of a proxy while OpenCTI starts."""
+    """An answer that is not OpenCTI's, such as a proxy's page during a restart, is waited out."""
     with pytest.raises(SinkUnavailableError) as caught:
         Registration().learn(Asked(answer))
     assert str(caught.value) == "OpenCTI gave no valid answer; it may be starting"
@@ -302,7 +302,7 @@ def test_answer_that_is_none_is_waited_out(answer: Any) -> None:
 def test_registration_fails_in_our_words(
     error: Exception, kind: type[Exception], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """None of which quotes what could be secret."""
+    """A failed registration raises an error of our own, which quotes nothing that may be secret."""
     monkeypatch.setattr(module, "version", lambda _: "7.1")
 
     def build() -> Any:
@@ -329,7 +329,7 @@ def test_registration_fails_in_our_words(
 def test_what_to_install_is_said_where_pycti_is_newer(
     pycti_version: str, platform: str, number: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By numbers, not by letters."""
+    """Versions are compared as numbers, not as text, before an older pycti is recommended."""
     monkeypatch.setattr(module, "version", lambda _: pycti_version)
     said = (
         f'pycti {pycti_version} is newer than OpenCTI {platform}; pip install "pycti=={number}", '
@@ -345,7 +345,7 @@ def test_what_to_install_is_said_where_pycti_is_newer(
 def test_pycti_that_is_not_installed_as_a_package_is_no_newer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its version is not known."""
+    """A pycti without package metadata has no known version, and is not called newer."""
 
     def missing(name: str) -> str:
         assert name == "pycti"

@@ -46,7 +46,7 @@ def info(number: int = 0, day: date = DAY) -> ReportInfo:
 
 
 class Notebook(Ledger):
-    """Writes down what is done with it, in order, with others who take part."""
+    """A ledger that writes down its calls in order, together with those of other parts."""
 
     def __init__(self) -> None:
         self.lines: list[Any] = []
@@ -54,44 +54,44 @@ class Notebook(Ledger):
         self.postpones = False
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
-        """Tell what was said."""
+        """Record the question; answer as the test set it."""
         self.lines.append(("is known", report, sha256))
         return self.knows
 
     def postpone(self, report: ReportInfo) -> bool:
-        """Tell what was said."""
+        """Record the question; answer as the test set it."""
         self.lines.append(("postpone", report))
         return self.postpones
 
     def done(self, report: ReportInfo, sha256: str) -> None:
-        """Take it down."""
+        """Record the report."""
         self.lines.append(("done", report, sha256))
 
     def failed(self, report: ReportInfo) -> int:
-        """Take it down; it was the fourth time."""
+        """Record the failure; return 4, as if it were the fourth in a row."""
         self.lines.append(("failed", report))
         return 4
 
     def save(self) -> None:
-        """Take it down."""
+        """Record the call."""
         self.lines.append("save")
 
 
 class Comparer:
-    """Stands for the history: writes down what is committed, and what is not."""
+    """Stands for the history: records what is committed and what is discarded."""
 
     def __init__(self, notebook: Notebook) -> None:
         self.notebook = notebook
         self.failures: list[Exception] = []
 
     def commit(self, path: Path) -> None:
-        """Add a report."""
+        """Record the report, or fail as prepared."""
         self.notebook.lines.append(("commit", path))
         if self.failures:
             raise self.failures.pop(0)
 
     def discard(self, path: Path) -> None:
-        """Forget a report."""
+        """Record the report."""
         self.notebook.lines.append(("discard", path))
 
 
@@ -135,14 +135,14 @@ def world(tmp_path: Path) -> World:
 
 @contextmanager
 def raised(error: BaseException) -> Iterator[None]:
-    """Expect just this error."""
+    """Expect exactly this error."""
     with pytest.raises(type(error)) as caught:
         yield
     assert caught.value is error
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
-    """Return what raises an error whenever it is called."""
+    """Return a function that raises an error whenever it is called."""
 
     def call(*_: object) -> Any:
         raise error
@@ -151,7 +151,7 @@ def raising(error: BaseException) -> Callable[..., Any]:
 
 
 def test_report_is_committed_taken_down_told_and_saved_in_this_order(world: World) -> None:
-    """What is saved is in OpenCTI's queue, and in the history."""
+    """A report is in OpenCTI's queue, then in the history, and only then in the saved state."""
     told: list[Result] = []
 
     def tell(result: Result, seconds: float) -> None:
@@ -173,7 +173,7 @@ def test_report_is_committed_taken_down_told_and_saved_in_this_order(world: Worl
 
 
 def test_conversion_is_given_the_file_the_report_and_the_options(world: World) -> None:
-    """And what it emits is delivered, with the file at hand."""
+    """The conversion gets file, report and options; what it emits is sent while the file exists."""
     given: list[Any] = []
 
     def convert(path: Path, report: ReportInfo, options: Options, emit: Any) -> Outcome:
@@ -190,7 +190,7 @@ def test_conversion_is_given_the_file_the_report_and_the_options(world: World) -
 def test_time_of_a_report_is_from_its_download_to_its_last_chunk(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In seconds."""
+    """The seconds of an outcome run from the start of the download to the last chunk."""
     ticks = itertools.count(1_000.0, 2.5)
 
     class Clock:
@@ -206,7 +206,7 @@ def test_time_of_a_report_is_from_its_download_to_its_last_chunk(
 
 
 def test_known_content_is_taken_down_and_not_sent(world: World) -> None:
-    """Under its new id it needs no download the next time."""
+    """A report with known content is recorded under its new id; the next run skips the download."""
     world.notebook.knows = True
     result = world.imported()
     assert result == Skipped(info(), "Imported under another id, nothing to send")
@@ -215,7 +215,7 @@ def test_known_content_is_taken_down_and_not_sent(world: World) -> None:
 
 
 def test_empty_report_is_left_to_a_later_run_where_there_is_one(world: World) -> None:
-    """It is neither done nor failed."""
+    """An empty report that a later run will ask for again counts neither as done nor as failed."""
     world.notebook.postpones = True
     result = world.imported(obtain=raising(NotReadyError("empty")))
     assert result == Skipped(info(), "Still empty, requested again in the next run")
@@ -223,14 +223,14 @@ def test_empty_report_is_left_to_a_later_run_where_there_is_one(world: World) ->
 
 
 def test_empty_report_is_a_failure_where_nobody_asks_again(world: World) -> None:
-    """As for a command."""
+    """In a command, which has no later run, an empty report is a failure."""
     result = world.imported(obtain=raising(NotReadyError("it is empty")))
     assert result == Failure(info(), "it is empty", 4, "NotReadyError")
     assert world.notebook.lines == [("postpone", info()), ("failed", info()), "save"]
 
 
 def test_ledger_that_remembers_nothing(world: World) -> None:
-    """What a command has: all is new, each failure is the first, nothing is put off."""
+    """A command's ledger calls every report new, every failure the first, and postpones nothing."""
     ledger = Ledger()
     assert ledger.is_known(info(), SHA256) is False
     assert ledger.postpone(info()) is False
@@ -244,7 +244,7 @@ def test_ledger_that_remembers_nothing(world: World) -> None:
 
 
 def test_report_that_could_not_be_delivered_is_not_in_the_history(world: World) -> None:
-    """Of one that could not even be obtained, the history has heard nothing."""
+    """The history discards a report that was not delivered; it never hears of one not obtained."""
     world.change(comparer=world.comparer)
     world.imported(obtain=raising(ReportUnreadableError("no header")))
     assert world.notebook.lines == [("failed", info()), "save"]
@@ -261,7 +261,7 @@ def test_report_that_could_not_be_delivered_is_not_in_the_history(world: World) 
 
 
 def test_history_waits_for_room_on_the_disk(world: World) -> None:
-    """The report is in OpenCTI's queue already: it must not go again for that."""
+    """A full disk delays the history's commit; the report, already queued, is not sent again."""
     world.change(comparer=world.comparer)
     world.comparer.failures = [OSError(errno.ENOSPC, "full")]
     assert isinstance(world.imported(), Outcome)
@@ -272,7 +272,7 @@ def test_history_waits_for_room_on_the_disk(world: World) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_full_disk_is_no_failure_of_the_report(world: World, number: int) -> None:
-    """Every report would meet it; the work is closed on the way out."""
+    """A full disk would stop every report, so the error is raised and the work is closed."""
     full = OSError(number, "full")
     with raised(full):
         world.imported(obtain=raising(full))
@@ -281,7 +281,7 @@ def test_full_disk_is_no_failure_of_the_report(world: World, number: int) -> Non
 
 
 def test_file_that_cannot_be_read_is_told_by_the_reports_name(world: World) -> None:
-    """Not as a defect; an error over another file is one."""
+    """A file that cannot be read fails its report by name; an error of another file is a defect."""
     failing = OSError(errno.EIO, "Input/output error", str(world.path))
     world.change(convert=raising(failing))
     result = world.imported()
@@ -299,7 +299,7 @@ def test_file_that_cannot_be_read_is_told_by_the_reports_name(world: World) -> N
 
 
 def test_copy_is_kept_of_what_was_imported(world: World, tmp_path: Path) -> None:
-    """Where an archive is asked for; of what failed there is none."""
+    """With an archive set, an imported report is copied there; one that failed is not."""
     world.change(archive=tmp_path / "archive")
     world.imported()
     [kept] = (tmp_path / "archive").rglob("*.csv")
@@ -312,7 +312,7 @@ def test_copy_is_kept_of_what_was_imported(world: World, tmp_path: Path) -> None
 
 
 def test_archive_that_cannot_be_written_costs_the_copy(world: World, tmp_path: Path) -> None:
-    """The report is still imported; the log says so."""
+    """If the archive cannot be written, the report is still imported and the log says so."""
     (tmp_path / "archive").write_bytes(b"a file")
     world.change(archive=tmp_path / "archive")
     assert isinstance(world.imported(), Outcome)
@@ -328,14 +328,14 @@ def test_archive_that_cannot_be_written_costs_the_copy(world: World, tmp_path: P
     ],
 )
 def test_work_says_what_sends_by_hand(world: World, command: str, name: str) -> None:
-    """So that the connector leaves it alone while the command lives."""
+    """A command's name is in its work, so the connector leaves it open while the command runs."""
     world.change(command=command)
     world.imported()
     assert [work["name"] for work in world.works()] == [name]
 
 
 def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
-    """In the order of the days' first reports; they count as under way until they are closed."""
+    """Works stand in the order of their days' first reports and count up until they are closed."""
     yesterday = DAY - timedelta(days=1)
     with DayWorks(world.importer) as works:
         assert world.importer.under_way == []
@@ -358,7 +358,7 @@ def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
 
 
 def test_day_of_failures_alone_opens_a_work_from_the_third_time(world: World) -> None:
-    """Two failures may be gone by the next run."""
+    """A day with nothing but failures opens a work once a report failed for the third time."""
     for times in (2, 3):
         with DayWorks(world.importer) as works:
             works.fail(Failure(info(), "no header", times))
@@ -369,7 +369,7 @@ def test_day_of_failures_alone_opens_a_work_from_the_third_time(world: World) ->
 
 
 def test_error_ends_all_works_with_one_attempt(world: World) -> None:
-    """Each says how far it came and what ended it."""
+    """An error closes every open work, with one attempt each, with its counts and the error."""
     seen: list[BaseException] = []
 
     def ending(error: BaseException) -> str:
@@ -392,7 +392,7 @@ def test_error_ends_all_works_with_one_attempt(world: World) -> None:
 
 
 def test_work_that_cannot_be_closed_on_the_way_out_is_left_to_the_next_run(world: World) -> None:
-    """It is said, and the error that ended it is the one that comes out."""
+    """A work that cannot be closed after an error is logged; the first error is the one raised."""
     error = RuntimeError("a defect")
     with raised(error), DayWorks(world.importer) as works:
         works.import_report(info(), world.obtain)
@@ -406,7 +406,7 @@ def test_work_that_cannot_be_closed_on_the_way_out_is_left_to_the_next_run(world
 
 
 def test_any_error_interrupts_where_nobody_says_more(world: World) -> None:
-    """As for a command."""
+    """By default, as in a command, any error closes the works as interrupted."""
     error = KeyError("x")
     with raised(error), DayWorks(world.importer) as works:
         works.import_report(info(), world.obtain)
@@ -423,7 +423,7 @@ def outcome(**changes: Any) -> Outcome:
 
 
 def test_those_who_keep_count_are_told_what_became_of_a_report() -> None:
-    """Each kind of result is an event of its own."""
+    """Each result of a report, imported, skipped or failed, emits an event of its own."""
     done = outcome()
     assert event_of(done, 1.5) == ReportDone(done, 1.5)
     assert event_of(Skipped(info(), "known"), 1.5) == ReportSkipped(info().file)
@@ -434,7 +434,7 @@ def test_those_who_keep_count_are_told_what_became_of_a_report() -> None:
 
 
 def test_day_adds_up_what_its_reports_came_to() -> None:
-    """Verdicts of the reports that were compared; others have none."""
+    """A day's verdicts are the sum over the reports that were compared with the history."""
     summary = DaySummary(DAY)
     for over_time in ({"new": 1, "gone": 2}, None, {"new": 1_000, "gone": 0}):
         summary.add(outcome(over_time=over_time))

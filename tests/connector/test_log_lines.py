@@ -17,7 +17,7 @@ NOTICE = {"reports": 3, "seconds": 1.5, "reason": 'no "answer"', "files": ["a b.
 
 @pytest.fixture
 def opened() -> Iterator[Open]:
-    """Yield what opens the log of a connector, as JSON or as text; then all is as before."""
+    """Yield a function that opens the connector's log as JSON or text; then restore the loggers."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
 
@@ -35,12 +35,12 @@ def opened() -> Iterator[Open]:
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """Return what was written."""
+    """Return the lines that were written."""
     return capsys.readouterr().err.splitlines()
 
 
 def test_text_has_the_facts(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
-    """Time, level and message, then each field, quoted if its end would not be clear."""
+    """A text line has time, level, message, and fields, quoted where their end would be unclear."""
     opened(False).warning("Report failed", NOTICE)
     (line,) = lines(capsys)
     time, level, rest = line.split(maxsplit=2)
@@ -54,7 +54,9 @@ def test_text_has_the_facts(opened: Open, capsys: pytest.CaptureFixture[str]) ->
 def test_one_event_is_one_line(
     as_json: bool, opened: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever a file's name or a server's answer has in it, and nothing steers a terminal."""
+    """Line breaks and terminal codes in file names and answers are escaped, so an event is one
+    line.
+    """
     hostile = "a\nb\x1b[2J\u2028\x85\u202e\ud800c"
     opened(as_json).error(hostile, {"file": hostile})
     (line,) = lines(capsys)
@@ -63,7 +65,7 @@ def test_one_event_is_one_line(
 
 
 def test_json_keeps_numbers(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
-    """What reads the log can add them up."""
+    """Numbers stay numbers in JSON, so that log tools can add them up."""
     opened(True).info("Report imported 100%", NOTICE)
     (line,) = map(json.loads, lines(capsys))
     assert line.pop("timestamp").endswith("Z")
@@ -79,7 +81,7 @@ def test_json_keeps_numbers(opened: Open, capsys: pytest.CaptureFixture[str]) ->
 def test_an_error_has_a_traceback_only_where_there_is_one(
     as_json: bool, opened: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """pycti asks for one with each error that it logs."""
+    """pycti asks for a traceback with each error; it is logged only if an exception exists."""
     opened(as_json).error("The run failed")
     logging.getLogger("api").error("none", exc_info=(None, None, None))
     try:
@@ -96,14 +98,14 @@ def test_an_error_has_a_traceback_only_where_there_is_one(
 def test_lines_of_libraries_say_whose_they_are(
     opened: Open, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In text as in JSON."""
+    """A library's line names the library, in text and in JSON."""
     opened(False)
     logging.getLogger("pika").error("closed by %s", "peer")
     assert lines(capsys)[0].endswith("pika: closed by peer")
 
 
 def test_the_level_is_kept(opened: Open, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is below it is not written."""
+    """Lines below the log level are not written."""
     log = opened(False)
     log.debug("no")
     log.info("yes")

@@ -21,7 +21,7 @@ def restored() -> Iterator[None]:
 
 
 def lines(caplog: pytest.LogCaptureFixture, log_level: str) -> list[str]:
-    """Return which of pycti's and our lines come through."""
+    """Return the lines of pycti and of the connector that are logged."""
     caplog.set_level(logging.INFO)
     limit_pycti_logging(NAME, log_level)
     logging.getLogger("api").info("Getting connector details ...")
@@ -33,17 +33,17 @@ def lines(caplog: pytest.LogCaptureFixture, log_level: str) -> list[str]:
 
 
 def test_one_line_a_report_at_info(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing for each message, but every error."""
+    """At ``info``, pycti's line for each message is suppressed; its errors are not."""
     assert lines(caplog, "info") == ["broken", "Report imported"]
 
 
 def test_everything_at_debug(caplog: pytest.LogCaptureFixture) -> None:
-    """For whoever asks for it."""
+    """At ``debug``, every line of pycti is logged."""
     assert len(lines(caplog, "debug")) == 4
 
 
 def test_requests_to_s3_are_never_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """They are logged with the access key."""
+    """pycti logs requests to S3 with the access key, so these lines are always suppressed."""
     caplog.set_level(logging.DEBUG)
     limit_pycti_logging(NAME, "debug")
     logging.getLogger("botocore.auth").debug("Credential=sentinel")

@@ -41,7 +41,7 @@ Start = Callable[..., Any]
 
 @pytest.fixture
 def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Leave the environment as it was: settings are written there for pycti."""
+    """Restore the environment afterwards: settings are exported there for pycti."""
     before = dict(os.environ)
     for name in before:
         if name.startswith(("SHADOWSERVER_", "OPENCTI_", "CONNECTOR_")):
@@ -57,7 +57,7 @@ def environ(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def loaded(
     environ: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., LoadedSettings]:
-    """Return settings that lead to a platform."""
+    """Return a function that loads settings for a platform."""
     monkeypatch.chdir(tmp_path)
 
     def load(platform: OpenCTI, **changes: str) -> LoadedSettings:
@@ -76,7 +76,7 @@ def loaded(
 
 
 def waiter(log: FakeLog, stop: threading.Event | None = None) -> Waiter:
-    """Return a waiter that waits next to nothing."""
+    """Return a waiter whose pauses are next to nothing."""
     return Waiter(stop or threading.Event(), log, first_pause=0.01, longest_pause=0.01)
 
 
@@ -85,7 +85,7 @@ def waiter(log: FakeLog, stop: threading.Event | None = None) -> Waiter:
 def test_fields_that_the_platform_does_not_know_are_left_out(
     status: int, loaded: Callable[..., LoadedSettings]
 ) -> None:
-    """pycti is newer, and still registers; the log says what to install."""
+    """A newer pycti registers without the unknown fields; the log says which pycti to install."""
     log = FakeLog()
     schema = replace(OLDER, taken=OLDER.taken - {"auto_update"}, input_status=status)
     with OpenCTI(version="7.100101.0", schema=schema) as platform:
@@ -107,7 +107,7 @@ def test_fields_that_the_platform_does_not_know_are_left_out(
 def test_a_platform_of_the_same_version_gets_everything(
     loaded: Callable[..., LoadedSettings],
 ) -> None:
-    """Nothing is left out, nothing said."""
+    """No field is left out, and nothing is logged."""
     log = FakeLog()
     with OpenCTI(version=installed()) as platform:
         connect(loaded(platform), waiter(log))
@@ -128,7 +128,9 @@ def test_a_platform_of_the_same_version_gets_everything(
 def test_a_registration_that_cannot_work_ends_with_its_cure(
     schema: Schema, refused: str, loaded: Callable[..., LoadedSettings]
 ) -> None:
-    """What it asks for in return is unknown, or the platform does not tell what it takes."""
+    """When OpenCTI cannot take the registration of this pycti, the error names the pycti to
+    install.
+    """
     log = FakeLog()
     with OpenCTI(version="6.9.3", schema=schema) as platform:
         with pytest.raises(VersionError) as raised:
@@ -154,7 +156,7 @@ def test_a_registration_that_cannot_work_ends_with_its_cure(
 def test_a_refused_token_is_named(
     name: str, operation: str, status: int, loaded: Callable[..., LoadedSettings]
 ) -> None:
-    """It is no outage, and not waited for, whatever HTTP status it comes with."""
+    """A refused token is an error at once, with any HTTP status; it is not waited for."""
     log = FakeLog()
     with OpenCTI() as platform:
         settings = loaded(platform)
@@ -170,7 +172,7 @@ def test_a_refused_token_is_named(
 def test_an_outage_is_waited_for(
     what: Any, operation: str, loaded: Callable[..., LoadedSettings]
 ) -> None:
-    """Said once, with what OpenCTI says where it says something."""
+    """One line says that OpenCTI is waited for, with the reason OpenCTI gives, if any."""
     log = FakeLog()
     with OpenCTI() as platform:
         settings = loaded(platform)
@@ -183,7 +185,7 @@ def test_an_outage_is_waited_for(
 
 
 def test_metrics_outlive_a_failed_registration(loaded: Callable[..., LoadedSettings]) -> None:
-    """The port is taken once, by the first attempt, and not in the way of the next."""
+    """The metrics port opens at the first attempt and stays open through the next ones."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = FakeLog()
@@ -201,7 +203,7 @@ def test_metrics_outlive_a_failed_registration(loaded: Callable[..., LoadedSetti
 
 
 def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., LoadedSettings]) -> None:
-    """It is reported as what it is, not as an OpenCTI that does not answer."""
+    """A metrics port in use is reported as a wrong setting, not as an OpenCTI outage."""
     log = FakeLog()
     with OpenCTI() as platform, socket.create_server(("0.0.0.0", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -214,7 +216,7 @@ def test_a_port_that_another_has_is_a_setting(loaded: Callable[..., LoadedSettin
 
 
 def test_swallowed_errors_become_ours(loaded: Callable[..., LoadedSettings]) -> None:
-    """pycti logs that it could not announce a bundle and still sends it; our function raises."""
+    """Where pycti logs a failed announcement and sends the bundle anyway, the connector raises."""
     with OpenCTI() as platform:
         helper = connect(loaded(platform), waiter(FakeLog()))
         work = helper.api.work.initiate_work(CONNECTOR, "a work")
@@ -226,7 +228,7 @@ def test_swallowed_errors_become_ours(loaded: Callable[..., LoadedSettings]) -> 
 
 
 def test_commands_never_ping(loaded: Callable[..., LoadedSettings]) -> None:
-    """A ping carries the state, which belongs to the connector that runs beside them."""
+    """A command sends no ping: its state would overwrite that of the connector beside it."""
     with OpenCTI() as platform:
         settings = loaded(platform, connector_run_and_terminate="false")
         helper, _ = open_session(settings, FakeLog())
@@ -236,7 +238,7 @@ def test_commands_never_ping(loaded: Callable[..., LoadedSettings]) -> None:
 
 
 def test_pycti_is_as_before_afterwards(loaded: Callable[..., LoadedSettings]) -> None:
-    """What is replaced while it registers is put back, whether that worked or not."""
+    """What is patched in pycti during registration is restored, on success and on failure."""
     before = OpenCTIApiClient.health_check
     stop = threading.Event()
     with OpenCTI() as platform:
@@ -253,5 +255,5 @@ def test_pycti_is_as_before_afterwards(loaded: Callable[..., LoadedSettings]) ->
     [("6.2.0", True), ("99.0.0", False), (installed(), False), ("", False), ("unknown", False)],
 )
 def test_only_a_newer_pycti_is_spoken_of(platform: str, newer: bool) -> None:
-    """An older one is what an upgrade of the platform leaves behind, and works."""
+    """An older pycti works, as after an upgrade of the platform, so the log says nothing of it."""
     assert bool(advice(platform)) is newer

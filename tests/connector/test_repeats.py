@@ -1,4 +1,4 @@
-"""Days on which hardly anything changes: what OpenCTI is sent, and what its Reports refer to."""
+"""Days on which hardly anything changes: what is sent to OpenCTI, and what its Reports refer to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NEVER = 1_000_000
 
 
 class Days:
-    """A connector that runs once a day, with a history, against a platform that keeps up."""
+    """A connector that runs once a day, with a history; its platform imports all in between."""
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = folder
@@ -48,7 +48,7 @@ class Days:
         self._today = TODAY
 
     def run(self, rows: dict[str, str], type: str = "scan_ssl") -> list[dict[str, Any]]:
-        """Run on the next day with one report, address to tag; return the objects sent."""
+        """Run on the next day with one report of address to tag; return the objects sent."""
         self._today += timedelta(days=1)
         day = self._today - timedelta(days=1)
         cells = [
@@ -103,22 +103,22 @@ def days(tmp_path: Path) -> Days:
 
 
 def hosts(number: int = HOSTS, tag: str = "ssl") -> dict[str, str]:
-    """Return addresses with their tag."""
+    """Return addresses, each with its tag."""
     return {f"192.0.2.{host}": tag for host in range(number)}
 
 
 def kinds(sent: list[dict[str, Any]]) -> list[str]:
-    """Return the types of objects, each once."""
+    """Return the types of the objects, each once."""
     return sorted({stix["type"] for stix in sent})
 
 
 def referred(sent: list[dict[str, Any]]) -> set[str]:
-    """Return what the Reports among some objects refer to."""
+    """Return the ids that the Reports among some objects refer to."""
     return {ref for stix in sent if stix["type"] == "report" for ref in stix["object_refs"]}
 
 
 def test_an_older_day_leaves_the_notes_of_newer_ones(days: Days) -> None:
-    """A first import goes back in time: what a Note says at its end is how it is now."""
+    """A Note keeps its newest text when an older day, as in a first import, has its finding."""
     newer = days.run(hosts(2, "ssl;new"))
     older = TODAY - timedelta(days=1)
     cells = [
@@ -135,7 +135,7 @@ def test_an_older_day_leaves_the_notes_of_newer_ones(days: Days) -> None:
 
 
 def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
-    """Elsewhere in it each row is one; where all rows differ, there is nothing to say."""
+    """The Report explains that its counts are of rows, if several rows are one finding."""
     day = TODAY
     row = ("medium", "192.0.2.1", "443", "tcp", "ssl", "64496", "NL")
     cells = [(f"{day} 10:00:00", *row), (f"{day} 11:00:00", *row)]
@@ -151,7 +151,7 @@ def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
 
 
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
-    """Its Report still refers to what the first one did, and shows the ten worst Notes."""
+    """Only Report and Artifact are sent; the Report refers to known objects and ten worst Notes."""
     first = days.run(hosts())
     second = days.run(hosts())
     assert kinds(second) == ["artifact", "report"]
@@ -172,14 +172,14 @@ def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
 
 
 def test_the_first_day_is_sent_in_full(days: Days) -> None:
-    """Nothing recurs, whatever the platform has of it."""
+    """On the first day everything is sent, even what the platform already holds."""
     sent = days.run(hosts())
     assert sum(stix["type"] == "note" for stix in sent) == HOSTS
     assert "40 new, 0 changed, 0 recurring" in days.last_work()
 
 
 def test_what_is_new_or_changed_is_sent(days: Days) -> None:
-    """With what belongs to it; of the others nothing."""
+    """New and changed findings are sent with all their objects; recurring findings are not."""
     days.run(hosts())
     changed = {"192.0.2.3": "ssl;expired", "192.0.2.200": "ssl"}
     sent = days.run(hosts(30) | changed)
@@ -196,7 +196,7 @@ def test_what_is_new_or_changed_is_sent(days: Days) -> None:
 
 
 def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
-    """With the next report that names it, as is what refers to it: that has lost the reference."""
+    """An object that OpenCTI lost is sent with the next report, with all that refers to it."""
     first = days.run(hosts())
     lost = next(s["id"] for s in first if s["type"] == "ipv4-addr")
     gone = next(s["id"] for s in reversed(first) if s["type"] == "note")
@@ -214,7 +214,7 @@ def test_what_the_platform_has_lost_is_sent_again(days: Days) -> None:
 
 
 def test_what_waits_in_the_queue_is_not_sent_again(days: Days) -> None:
-    """OpenCTI has not got it yet, and will have it before what refers to it."""
+    """An object still in the queue is imported before the Report that refers to it."""
     days.run(hosts())
     days.helper.held.clear()
     days.helper.queue_numbers = [3] * 1_000_000
@@ -223,8 +223,8 @@ def test_what_waits_in_the_queue_is_not_sent_again(days: Days) -> None:
     assert len(referred(sent)) > HOSTS
 
 
-def test_who_is_behind_is_waited_for(days: Days) -> None:
-    """Then it is asked what it has."""
+def test_a_platform_that_is_behind_is_waited_for(days: Days) -> None:
+    """OpenCTI is asked which objects it holds once its queue is empty."""
     days.run(hosts())
     days.helper.queue_numbers = [0, 3, 1, 0, 0]
     days.helper.held.clear()
@@ -232,7 +232,7 @@ def test_who_is_behind_is_waited_for(days: Days) -> None:
 
 
 def test_skip_sends_and_refers_to_nothing_that_recurs(tmp_path: Path) -> None:
-    """It is counted, and in the Artifact."""
+    """With ``skip``, recurring findings are counted and in the Artifact, but not in the Report."""
     days = Days(tmp_path, repeats="skip")
     days.run(hosts())
     sent = days.run(hosts())
@@ -242,7 +242,7 @@ def test_skip_sends_and_refers_to_nothing_that_recurs(tmp_path: Path) -> None:
 
 
 def test_all_sends_everything_again(tmp_path: Path) -> None:
-    """With the same Notes: their texts are replaced, and none is added."""
+    """With ``all``, recurring findings are sent again; their Notes keep their ids."""
     days = Days(tmp_path, repeats="all")
     first, second = days.run(hosts()), days.run(hosts())
     notes = [{s["id"] for s in sent if s["type"] == "note"} for sent in (first, second)]
@@ -253,7 +253,7 @@ def test_all_sends_everything_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("repeats", ["refer", "skip"])
 def test_once_a_week_an_observation_is_brought_up_to_date(tmp_path: Path, repeats: str) -> None:
-    """Of each finding, not of all on the same day; nothing else is sent."""
+    """Each recurring finding's Observed-Data is sent once in 7 days, spread over the week."""
     days = Days(tmp_path, repeats=repeats)
     days.refresh = 7
     days.run(hosts())
@@ -269,7 +269,7 @@ def test_once_a_week_an_observation_is_brought_up_to_date(tmp_path: Path, repeat
 def test_a_report_that_is_not_delivered_is_not_in_the_history(
     days: Days, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next run finds its findings new, though some of them arrived."""
+    """After a failed delivery the next run treats the findings as new, though some arrived."""
     send = Delivery.send
 
     def lose_findings(delivery: Delivery, chunk: Chunk, original: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_report_that_is_not_delivered_is_not_in_the_history(
 def test_a_process_that_dies_before_the_state_is_stored(
     days: Days, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The report comes again and gives the same verdicts; the day after knows it."""
+    """The next run imports the report again, with the same verdicts."""
 
     def die(ledger: DayLedger) -> None:
         raise Stopping
@@ -302,7 +302,7 @@ def test_a_process_that_dies_before_the_state_is_stored(
 
 
 def test_a_reset_clears_the_history(days: Days) -> None:
-    """Who resets wants all of it again."""
+    """After a reset of the state in OpenCTI, everything is sent again."""
     days.run(hosts())
     days.helper.reset()
     sent = days.run(hosts())
@@ -311,7 +311,7 @@ def test_a_reset_clears_the_history(days: Days) -> None:
 
 
 def test_a_damaged_history_costs_one_full_day(days: Days) -> None:
-    """And says so."""
+    """A damaged history is replaced, the log says so, and one day is sent in full."""
     days.run(hosts())
     path = days.folder / "history" / FILE
     path.write_bytes(path.read_bytes()[:200] + b"damaged" * 600)
@@ -324,7 +324,9 @@ def test_a_damaged_history_costs_one_full_day(days: Days) -> None:
 def test_damage_that_is_met_on_the_way_costs_one_full_day(
     days: Days, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The report is compared with a new history, and is in it afterwards."""
+    """When damage shows during a comparison, the report is compared with a new history and kept in
+    it.
+    """
     days.run(hosts())
     failing = [True]
     connect = sqlite3.connect
@@ -348,7 +350,7 @@ def test_damage_that_is_met_on_the_way_costs_one_full_day(
 
 
 def test_two_reports_of_one_feed_on_a_day(days: Days) -> None:
-    """The second adds to the first: what only the first has is not gone."""
+    """Findings that only the first report of the day has are not counted as gone by the second."""
     days.run(hosts())
     days.run(hosts())
     day = TODAY + timedelta(days=1)
@@ -365,7 +367,7 @@ def test_two_reports_of_one_feed_on_a_day(days: Days) -> None:
     pytest.param(ProcessExecutor, id="processes", marks=pytest.mark.integration),
 ])  # fmt: skip
 def test_converted_ahead_the_same_is_sent(kind: Callable[[int], Executor], tmp_path: Path) -> None:
-    """What the history says of each row goes with the report."""
+    """Reports that an executor converts ahead are sent with the same verdicts."""
     sent = []
     for name in ("turn", "ahead"):
         (tmp_path / name).mkdir()

@@ -62,7 +62,7 @@ def report(day: date = YESTERDAY, type: str = "scan_ssl", number: int = 0) -> Re
 
 
 class FakeApi:
-    """A Reports API over a dict: reports and what is inside them."""
+    """A Reports API over a dict of reports and their content."""
 
     def __init__(self, *reports: ReportInfo) -> None:
         self.content: dict[ReportInfo, bytes | Exception] = {
@@ -110,7 +110,7 @@ class FakeApi:
 def convert_simply(
     path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
 ) -> Outcome:
-    """Make two chunks whose object tells the file and the chunk."""
+    """Make two chunks whose object names the file and the chunk."""
     if path.read_bytes() == b"poison":
         raise ReportUnreadableError(f"{info.file}: no header")
     for number in range(2):
@@ -130,7 +130,7 @@ def helper() -> FakeHelper:
 
 
 def importer(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -> Subscription:
-    """Return a subscription whose importer hardly waits."""
+    """Return the parts of a run, with an importer whose pauses are short."""
     waiter = Waiter(
         threading.Event(),
         helper.connector_logger,
@@ -156,7 +156,7 @@ def sent(helper: FakeHelper) -> list[str]:
 
 
 def test_files_are_gone_afterwards(helper: FakeHelper, tmp_path: Path) -> None:
-    """Each file goes when its report is done, the folder at the end."""
+    """Each downloaded file is deleted when its report is done, the folder at the end of the run."""
     seen: list[int] = []
 
     def convert(*conversion: Any) -> Outcome:
@@ -173,7 +173,7 @@ def test_files_are_gone_afterwards(helper: FakeHelper, tmp_path: Path) -> None:
 def test_files_that_cannot_be_removed_do_no_harm(
     helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a file server that keeps them for a while."""
+    """A file that cannot be deleted, as on some file servers, does not stop the run."""
 
     def refused(*_: object, **__: object) -> None:
         raise OSError(errno.EBUSY, "busy")
@@ -187,7 +187,7 @@ def test_files_that_cannot_be_removed_do_no_harm(
 def test_first_run_imports_newest_day_first_in_one_work_a_day(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Each day has a closed work that counts; the state says that the run went through."""
+    """Each day has a closed work with its counts; the state says that the run was complete."""
     old = TODAY - timedelta(days=30)
     api = FakeApi(report(old), report(number=1), report(number=2))
     assert run_window(importer(helper, api, tmp_path))
@@ -211,7 +211,7 @@ def test_first_run_imports_newest_day_first_in_one_work_a_day(
 
 
 def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -> None:
-    """Reports, findings of these reports' types, objects and hours, before anything is sent."""
+    """The log estimates reports, findings, objects and hours before anything is sent."""
     api = FakeApi(report())
     api.events = [DayEvents(YESTERDAY, "scan_ssl", 90_000), DayEvents(YESTERDAY, "other", 7)]
     run_window(importer(helper, api, tmp_path))
@@ -233,12 +233,12 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
 
 
 def logged(helper: FakeHelper, message: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return level and details of the lines that say so."""
+    """Return level and details of the lines with this message."""
     return [(level, meta) for level, said, meta in helper.connector_logger.lines if said == message]
 
 
 def test_first_start_says_how_everything_is_marked(helper: FakeHelper, tmp_path: Path) -> None:
-    """In one line, with the setting that changes it, and on the first start alone."""
+    """On the first start only, one line names the marking and the setting that changes it."""
     said = "Everything imported gets this marking; SHADOWSERVER_MARKING changes it"
     source = importer(helper, FakeApi(report()), tmp_path)
     run_window(source)
@@ -250,7 +250,7 @@ def test_first_start_says_how_everything_is_marked(helper: FakeHelper, tmp_path:
 
 
 def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_path: Path) -> None:
-    """It says how many reports there are."""
+    """Without statistics from the API, the log gives the number of reports alone."""
     api = FakeApi(report(), report(number=1))
 
     def down(*_: Any) -> list[DayEvents]:
@@ -263,7 +263,7 @@ def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_pat
 
 
 def test_later_run_says_what_is_new(helper: FakeHelper, tmp_path: Path) -> None:
-    """Of the days that gave an answer; what is done is not new."""
+    """The log counts new reports of the days that could be listed; those done are not counted."""
     api = FakeApi(report())
     run_window(importer(helper, api, tmp_path))
     api.content[report(number=1)] = b"new"
@@ -274,7 +274,7 @@ def test_later_run_says_what_is_new(helper: FakeHelper, tmp_path: Path) -> None:
 
 
 def test_day_is_told_when_it_is_through(helper: FakeHelper, tmp_path: Path) -> None:
-    """With the counts that its work has; one on which all is done is not mentioned."""
+    """A line for each finished day has the counts of its work; days without news have no line."""
     api = FakeApi(report())
     for _ in range(2):
         run_window(importer(helper, api, tmp_path))
@@ -286,7 +286,9 @@ def test_day_is_told_when_it_is_through(helper: FakeHelper, tmp_path: Path) -> N
 
 
 def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
-    """What failed says why and how often; what needs nothing says that."""
+    """The line of a failed report says why and how often it failed; skipped reports have a line
+    too.
+    """
     poisoned, empty = report(number=1), report(number=2)
     api = FakeApi(poisoned, empty)
     api.content = {poisoned: b"poison", empty: NotReadyError("empty")}
@@ -305,7 +307,7 @@ def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
 def test_line_of_a_report_has_what_is_new_and_what_is_gone(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Where it was compared with the history."""
+    """The line has the verdicts only if the report was compared with the history."""
     over_time = {"new": 3, "gone": 1}
 
     def convert(*arguments: Any) -> Outcome:
@@ -324,7 +326,7 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
 
 
 def test_seconds_of_a_report_have_one_digit(helper: FakeHelper, tmp_path: Path) -> None:
-    """In the log; the events contain all of them."""
+    """The log rounds seconds to one decimal place; events keep them exact."""
     events: list[Event] = []
     parts = importer(helper, FakeApi(), tmp_path, observe=events.append)
     outcome = convert_simply(Path(__file__), report(), Options(), lambda chunk: None)
@@ -337,7 +339,7 @@ def test_seconds_of_a_report_have_one_digit(helper: FakeHelper, tmp_path: Path) 
 def test_downloads_wait_while_the_disk_is_nearly_full(
     helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With less room than the setting says; the log names the folder that it is about."""
+    """Downloads wait while free space is below the setting; the log names the folder."""
     sizes = [7 * 1024**2, 7 * 1024**2, 8 * 1024**2]
 
     def usage(folder: Path) -> SimpleNamespace:
@@ -357,7 +359,7 @@ def test_downloads_wait_while_the_disk_is_nearly_full(
 def test_stop_is_looked_for_while_a_download_lasts(
     helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a pause of its own: a download that is there is taken at once."""
+    """The run checks for a stop while it waits for a download, and adds no pause of its own."""
     api = FakeApi(report())
     download, looked = api.download, threading.Event()
     pauses: list[float] = []
@@ -381,7 +383,7 @@ def test_stop_is_looked_for_while_a_download_lasts(
 def test_shadowserver_that_breaks_off_is_not_waited_for_at_each_report(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Once in vain is enough for a run; the log says what is waited for."""
+    """After one wait without success, later reports of the run are not waited for."""
     api = FakeApi(*(report(number=number) for number in range(3)))
     api.content = dict.fromkeys(api.content, TransferError("broke off"))
     parts = importer(helper, api, tmp_path)
@@ -392,7 +394,7 @@ def test_shadowserver_that_breaks_off_is_not_waited_for_at_each_report(
 
 
 def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_path: Path) -> None:
-    """What was missing came in by another way."""
+    """An open day whose missing reports were imported by other means is closed."""
     old = TODAY - timedelta(days=20)
     api = FakeApi(report(), report(old))
     parts = importer(helper, api, tmp_path)
@@ -404,13 +406,13 @@ def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_pat
 
 
 def test_time_is_utc() -> None:
-    """As everything that is compared with it."""
+    """The time of a run is in UTC."""
     assert now().tzinfo is UTC
     assert abs(now() - datetime.now(UTC)) < timedelta(minutes=5)
 
 
 def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
-    """Anything but a shutdown or a reset is reported where it happens."""
+    """An unexpected error ends the run; the work says only how far it got."""
     parts = importer(helper, FakeApi(report(), report(number=1)), tmp_path)
 
     def observe(event: Event) -> None:
@@ -427,7 +429,7 @@ def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_
 
 
 def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path: Path) -> None:
-    """Each of them."""
+    """A line for each day that could not be listed gives the reason."""
     api = FakeApi()
     api.down_days = {YESTERDAY}
     assert not run_window(importer(helper, api, tmp_path))
@@ -439,7 +441,7 @@ def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path:
 def test_shadowserver_that_is_away_is_waited_for_once_for_all_days(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """A hundred days must not each wait a quarter of an hour."""
+    """When Shadowserver is down, a run waits a quarter of an hour in all, not once per day."""
     api = FakeApi()
     api.down_days = {TODAY - timedelta(days=n) for n in range(31)}
     parts = importer(helper, api, tmp_path)
@@ -449,10 +451,10 @@ def test_shadowserver_that_is_away_is_waited_for_once_for_all_days(
     assert len(logged(helper, "Day left for the next run")) == 31
 
 
-def test_who_did_not_answer_is_waited_for_again_in_the_next_run(
+def test_shadowserver_is_waited_for_again_in_the_next_run(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Patience that was used up is there again."""
+    """Patience used up in one run is restored in the next."""
     parts = importer(helper, FakeApi(), tmp_path)
     parts.waiter.exhausted.add("Shadowserver")
     run_window(parts)
@@ -461,7 +463,7 @@ def test_who_did_not_answer_is_waited_for_again_in_the_next_run(
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_quiet_first_run_is_no_warning(helper: FakeHelper, tmp_path: Path, answers: bool) -> None:
-    """Where something is subscribed, or Shadowserver does not say."""
+    """A first run without reports is no warning if there is a subscription or the API is silent."""
     api = FakeApi()
 
     def down() -> list[str]:
@@ -477,7 +479,7 @@ def test_quiet_first_run_is_no_warning(helper: FakeHelper, tmp_path: Path, answe
 def test_work_that_is_closed_for_a_killed_process_is_named(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """In the log; OpenCTI is waited for to do so."""
+    """The log names the work that is closed; if OpenCTI is down, the run waits for it."""
     helper.api.work.initiate_work("connector-id", work_name(TODAY), is_multipart=True)
     helper.api.work.failures = [requests.ConnectionError()]
     run_window(importer(helper, FakeApi(), tmp_path))
@@ -490,7 +492,7 @@ def test_work_that_is_closed_for_a_killed_process_is_named(
 def test_many_reports_of_another_day_are_cut_in_the_log(
     helper: FakeHelper, tmp_path: Path, number: int
 ) -> None:
-    """All are counted; the event names all."""
+    """The log counts all reports listed for another day and names some; the event names all."""
     strays = [replace(report(TODAY, number=n), file=f"{n}.csv") for n in range(number)]
     events: list[Event] = []
     api = FakeApi()
@@ -503,7 +505,7 @@ def test_many_reports_of_another_day_are_cut_in_the_log(
 
 
 def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path: Path) -> None:
-    """Objects of all types and oddities of all kinds; seconds with one digit."""
+    """The line sums objects and anomalies over their types and has seconds to one decimal place."""
 
     def convert(
         path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
@@ -529,7 +531,7 @@ def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path:
 
 
 def test_run_without_news_asks_for_lists_only(helper: FakeHelper, tmp_path: Path) -> None:
-    """Nothing is downloaded, no work opened, nothing sent."""
+    """Without news nothing is downloaded, no work is opened and nothing is sent."""
     api = FakeApi(report())
     run_window(importer(helper, api, tmp_path))
     api.calls.clear()
@@ -545,7 +547,7 @@ def test_run_without_news_asks_for_lists_only(helper: FakeHelper, tmp_path: Path
 def test_known_file_under_a_new_id_is_downloaded_once_and_not_sent(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """The content decides; afterwards the new id is known."""
+    """Known content is not sent again; afterwards the new id is known too."""
     first = report()
     again = replace(first, id=f"{SECRET}-again")
     run_window(importer(helper, FakeApi(first), tmp_path))
@@ -560,7 +562,7 @@ def test_known_file_under_a_new_id_is_downloaded_once_and_not_sent(
 
 
 def test_new_content_under_a_new_id_is_sent(helper: FakeHelper, tmp_path: Path) -> None:
-    """A re-issued file is imported."""
+    """A re-issued file with new content is imported."""
     first = report()
     run_window(importer(helper, FakeApi(first), tmp_path))
     helper.messages.clear()
@@ -574,7 +576,7 @@ def test_new_content_under_a_new_id_is_sent(helper: FakeHelper, tmp_path: Path) 
 def test_empty_file_is_asked_for_again_even_outside_the_usual_window(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Its day stays open; it is no failure and opens no work."""
+    """The day of an empty file stays open; the file is no failure and opens no work."""
     late = report(TODAY - timedelta(days=20))
     api = FakeApi(late)
     api.content[late] = NotReadyError("still empty")
@@ -588,7 +590,7 @@ def test_empty_file_is_asked_for_again_even_outside_the_usual_window(
 
 
 def test_day_without_an_answer_stays_open(helper: FakeHelper, tmp_path: Path) -> None:
-    """An API failure is no empty list: the other days go on, this one is asked again."""
+    """A day that could not be listed is listed again by the next run; the other days go on."""
     old = TODAY - timedelta(days=20)
     api = FakeApi(report(), report(old))
     api.down_days = {old}
@@ -601,7 +603,7 @@ def test_day_without_an_answer_stays_open(helper: FakeHelper, tmp_path: Path) ->
 
 
 def test_poisoned_report_does_not_stop_the_others(helper: FakeHelper, tmp_path: Path) -> None:
-    """It is named in the work, which is in error, and in the log."""
+    """The work, which is in error, and the log name the report that failed."""
     bad = report(number=1)
     api = FakeApi(report(number=0), bad, report(number=2))
     api.content[bad] = b"poison"
@@ -616,7 +618,7 @@ def test_poisoned_report_does_not_stop_the_others(helper: FakeHelper, tmp_path: 
 def test_failing_report_is_retried_and_named_from_the_third_time(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Two failures leave OpenCTI alone; the third opens a work that names the report."""
+    """The first two failures do not show in OpenCTI; the third opens a work that names it."""
     bad = report()
     api = FakeApi(bad)
     api.content[bad] = b"poison"
@@ -634,7 +636,7 @@ def test_failing_report_is_retried_and_named_from_the_third_time(
 def test_defect_in_the_conversion_is_a_failure_of_the_report(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Its kind and place are told, not its text, which could quote anything."""
+    """The failure names type and place of the error, not its text, which could quote anything."""
 
     def defective(*_: Any) -> Outcome:
         raise KeyError(SECRET)
@@ -645,7 +647,7 @@ def test_defect_in_the_conversion_is_a_failure_of_the_report(
 
 
 def test_broken_download_is_tried_again_within_the_run(helper: FakeHelper, tmp_path: Path) -> None:
-    """A transfer that breaks off is waited out before the report counts as failed."""
+    """A download that breaks off is retried before the report counts as failed."""
     api = FakeApi(report())
     content = api.content[report()]
     api.content[report()] = TransferError("broke off")
@@ -662,7 +664,7 @@ def test_broken_download_is_tried_again_within_the_run(helper: FakeHelper, tmp_p
 def test_absent_cluster_is_waited_for_once_and_downloads_all_the_same(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """After one wait in vain each report fails at once; a broken transfer is still waited out."""
+    """After one wait in vain each report fails at once; a broken download is still retried."""
     api = FakeApi(*(report(number=number) for number in range(4)))
     download, failures = api.download, [TransferError("broke off")]
 
@@ -685,7 +687,7 @@ def test_absent_cluster_is_waited_for_once_and_downloads_all_the_same(
 
 
 def test_full_disk_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:
-    """Conversion and download begin again, however long it takes; nothing is sent twice."""
+    """Conversion and download start again when there is room; nothing is sent twice."""
     full = [OSError(errno.ENOSPC, "No space left on device")] * 5
     api = FakeApi(report())
     content = api.content[report()]
@@ -711,7 +713,7 @@ def test_full_disk_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:
 
 
 def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -> None:
-    """A run that ends in the middle has told OpenCTI of what it finished."""
+    """When a run ends halfway, OpenCTI's state has every report that was finished."""
     api = FakeApi(report(number=0), report(number=1))
 
     def convert(path: Path, info: ReportInfo, *rest: Any) -> Outcome:
@@ -734,7 +736,7 @@ def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -
 def test_reset_stops_the_run_and_the_next_one_starts_over(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Nothing is written over the reset; everything is imported again."""
+    """After a reset the run stores nothing; the next run imports everything again."""
     api = FakeApi(report(number=0), report(number=1))
     resets = [helper.reset]
 
@@ -756,14 +758,14 @@ def test_reset_stops_the_run_and_the_next_one_starts_over(
 
 
 def test_work_left_open_by_a_killed_process_is_closed(helper: FakeHelper, tmp_path: Path) -> None:
-    """It gets a message and is not deleted."""
+    """The next run closes the work with a message and does not delete it."""
     helper.api.work.initiate_work("connector-id", work_name(TODAY), is_multipart=True)
     run_window(importer(helper, FakeApi(), tmp_path))
     assert helper.api.work.works["work-1"]["message"].startswith("Interrupted")
 
 
 def test_opencti_down_at_any_call_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:
-    """Pings and works are requested again; nothing is lost, nothing counted as failed."""
+    """Pings and requests for works are repeated until OpenCTI answers; no report fails."""
     helper.ping_failures = [requests.ConnectionError()] * 2
     helper.api.work.failures = [requests.ConnectionError()] * 2
     helper.sending_failures = [OSError("broker")] * 2
@@ -780,14 +782,14 @@ def test_opencti_down_at_any_call_is_waited_out(helper: FakeHelper, tmp_path: Pa
 def test_reports_are_filtered_here_too(
     settings: dict[str, str], helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """An API that does not filter brings in nothing unwanted."""
+    """Reports that were not asked for are ignored, even if the API lists them."""
     api = FakeApi(report())
     run_window(importer(helper, api, tmp_path, settings=settings))
     assert api.asked == []
 
 
 def test_key_without_subscriptions_is_said(helper: FakeHelper, tmp_path: Path) -> None:
-    """A valid key with nothing subscribed looks like a quiet day; say what it is."""
+    """A warning says that the key has no subscription, which would look like a quiet day."""
     api = FakeApi()
     api.subscribed = []
     run_window(importer(helper, api, tmp_path))
@@ -797,7 +799,7 @@ def test_key_without_subscriptions_is_said(helper: FakeHelper, tmp_path: Path) -
 
 
 def test_originals_are_archived_when_asked_for(helper: FakeHelper, tmp_path: Path) -> None:
-    """The bytes lie in the day's folder, with their hash beside them."""
+    """The archive has the file, byte for byte, in the day's folder, with its hash beside it."""
     archive = tmp_path / "archive"
     parts = importer(
         helper, FakeApi(report()), tmp_path / "w", settings={"archive_dir": str(archive)}
@@ -810,7 +812,7 @@ def test_originals_are_archived_when_asked_for(helper: FakeHelper, tmp_path: Pat
 
 
 def test_no_secret_is_logged_or_stored(helper: FakeHelper, tmp_path: Path) -> None:
-    """Report ids are in no log line, state, or work, whatever goes wrong."""
+    """Report ids appear in no log line, state or work, even when downloads fail."""
     bad, broken = report(number=1), report(number=2)
     api = FakeApi(report(), bad, broken)
     api.content[bad] = b"poison"
@@ -842,20 +844,20 @@ class Later:
         return load(json.loads(self.helper.stored))
 
     def given_up(self) -> list[tuple[str, ...]]:
-        """Return what was told to be given up."""
+        """Return the days that events say were given up."""
         return [event.reasons for event in self.events if isinstance(event, DaysGivenUp)]
 
 
 @pytest.fixture
 def later(helper: FakeHelper, tmp_path: Path) -> Later:
-    """Return a connector that has run once, and then was away."""
+    """Return a connector that ran once and was then down."""
     runs = Later(helper, FakeApi(), tmp_path)
     assert runs.run(0)
     return runs
 
 
 def test_a_report_that_fails_after_a_downtime_is_asked_for_again(later: Later) -> None:
-    """One answer 503 beyond the window of a first run loses nothing."""
+    """A report older than a first run's window that fails once with 503 is imported later."""
     late = report(TODAY + timedelta(days=1))
     later.api.content[late] = TransferError("status 503")
     assert later.run(8)
@@ -869,7 +871,7 @@ def test_a_report_that_fails_after_a_downtime_is_asked_for_again(later: Later) -
 
 
 def test_a_day_without_an_answer_after_a_downtime_is_asked_for_again(later: Later) -> None:
-    """The same for its list."""
+    """A day older than a first run's window that cannot be listed once is listed again."""
     late = report(TODAY + timedelta(days=1))
     later.api.content[late] = b"content"
     later.api.down_days = {late.day}
@@ -880,7 +882,7 @@ def test_a_day_without_an_answer_after_a_downtime_is_asked_for_again(later: Late
 
 
 def test_an_old_open_day_is_not_sent_again(later: Later) -> None:
-    """What is done of it stays known while another report of it is tried."""
+    """The done reports of an open day stay known while another report of the day is retried."""
     day = TODAY + timedelta(days=1)
     good, bad = report(day), report(day, number=1)
     later.api.content = {good: b"content", bad: b"poison"}
@@ -892,7 +894,7 @@ def test_an_old_open_day_is_not_sent_again(later: Later) -> None:
 
 
 def test_giving_up_a_day_is_an_error_everywhere(later: Later) -> None:
-    """After three runs over seven days: log, work, event; then it is forgotten."""
+    """After three failed runs over seven days, log, work and event say that the day is given up."""
     bad = report(TODAY + timedelta(days=1))
     later.api.content[bad] = b"poison"
     for days in (8, 14):
@@ -921,7 +923,7 @@ def test_giving_up_a_day_is_an_error_everywhere(later: Later) -> None:
 
 
 def test_a_day_at_the_edge_of_the_window_is_not_given_up(later: Later) -> None:
-    """In the window of a first run no run counts, however often a report failed."""
+    """A day within a first run's window is never given up, however often its report fails."""
     bad = report(TODAY - timedelta(days=3))
     later.api.content[bad] = b"poison"
     for _ in range(5):
@@ -933,7 +935,7 @@ def test_a_day_at_the_edge_of_the_window_is_not_given_up(later: Later) -> None:
 
 
 def test_an_outage_gives_no_day_up(later: Later) -> None:
-    """A run to which Shadowserver gave no answer at all has not tried."""
+    """A run that got no answer from Shadowserver does not count towards giving a day up."""
     bad = report(TODAY + timedelta(days=1))
     later.api.content[bad] = b"poison"
     later.run(8)
@@ -945,7 +947,7 @@ def test_an_outage_gives_no_day_up(later: Later) -> None:
 
 
 def test_giving_up_is_said_before_it_is_stored(later: Later) -> None:
-    """A process that is killed at that moment says it at its next run."""
+    """If the process is killed before the state is stored, the next run says it again."""
     bad = report(TODAY + timedelta(days=1))
     later.api.content[bad] = b"poison"
     for days in (8, 14):
@@ -963,7 +965,7 @@ def test_giving_up_is_said_before_it_is_stored(later: Later) -> None:
 def test_many_days_given_up_are_cut_in_the_log_and_the_work(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """A state that someone edited makes no endless line; the event tells all."""
+    """The log and the work name the first days given up and count the rest; the event names all."""
     stored = dump(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
     stored["open"] = [f"1999-01-{n:02}" for n in range(1, 32)]
     helper = FakeHelper(stored=json.dumps(stored))
@@ -978,7 +980,7 @@ def test_many_days_given_up_are_cut_in_the_log_and_the_work(
 
 
 def test_twenty_days_given_up_are_named(tmp_path: Path) -> None:
-    """None is left to be counted."""
+    """Exactly twenty days are all named, with no count of others."""
     stored = dump(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
     stored["open"] = [f"1999-01-{n:02}" for n in range(1, 21)]
     runs = Later(FakeHelper(stored=json.dumps(stored)), FakeApi(), tmp_path)
@@ -988,7 +990,7 @@ def test_twenty_days_given_up_are_named(tmp_path: Path) -> None:
 
 
 def test_days_passed_over_are_an_error(helper: FakeHelper, tmp_path: Path) -> None:
-    """A window has a bound; what is before it since the last run is missing, and said."""
+    """The window has a maximum length; days since the last run that lie before it are an error."""
     stored = dump(State(last_run=datetime(2020, 1, 5, tzinfo=UTC)))
     runs = Later(FakeHelper(stored=json.dumps(stored)), FakeApi(), tmp_path)
     assert runs.run(0)
@@ -1002,7 +1004,7 @@ def test_days_passed_over_are_an_error(helper: FakeHelper, tmp_path: Path) -> No
 def test_a_clock_before_any_connector_stops_the_run(
     helper: FakeHelper, tmp_path: Path, year: int
 ) -> None:
-    """Nothing is asked, and the state stays: it would be that of 1970."""
+    """A clock set to 1970 stops the run before any request, and the state stays as it was."""
     stored = json.dumps(dump(with_day_open(State(datetime(2024, 3, 9, tzinfo=UTC)), YESTERDAY)))
     helper = FakeHelper(stored=stored)
     runs = Later(helper, FakeApi(), tmp_path)
@@ -1019,7 +1021,7 @@ def test_a_clock_before_any_connector_stops_the_run(
 def test_the_first_day_of_any_connector_is_none_before_it(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """The state of a run on it is read back, too."""
+    """The earliest day that the clock may show is accepted, and its state can be read back."""
     runs = Later(helper, FakeApi(), tmp_path)
     assert runs.run(0, now=lambda: datetime(2020, 1, 1, tzinfo=UTC))
     assert runs.state().last_run == datetime(2020, 1, 1, tzinfo=UTC)
@@ -1029,7 +1031,7 @@ def test_the_first_day_of_any_connector_is_none_before_it(
 def test_a_clock_that_is_wrong_for_one_run_loses_nothing(
     helper: FakeHelper, tmp_path: Path, year: int
 ) -> None:
-    """Set right again, the connector asks for a first run's days; no window is endless."""
+    """Once the clock is right again, the run asks for a first run's days; it stays bounded."""
     runs = Later(helper, FakeApi(), tmp_path)
     assert runs.run(0)
     runs.api.calls.clear()
@@ -1043,7 +1045,7 @@ def test_a_clock_that_is_wrong_for_one_run_loses_nothing(
 def test_a_report_listed_for_another_day_is_refused_once_a_run(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Nothing of it is downloaded or remembered; one line a day counts and names it."""
+    """Such a report is neither downloaded nor stored; one line per day counts and names them."""
     runs = Later(helper, FakeApi(report()), tmp_path)
     strange = [
         replace(report(day, number=n), file=f"{day}-scan_ssl-example-{n}.csv")
@@ -1070,7 +1072,7 @@ def test_a_report_listed_for_another_day_is_refused_once_a_run(
 def test_a_wrong_timestamp_is_passed_over_where_the_file_names_the_day(
     helper: FakeHelper, tmp_path: Path, day: date
 ) -> None:
-    """It is imported as of the day that was asked for, once, and retried as such."""
+    """A report whose file name has the requested day is imported and retried as of that day."""
     runs = Later(helper, FakeApi(), tmp_path)
     odd = replace(report(), day=day)
     days: list[date] = []
@@ -1094,7 +1096,7 @@ def test_a_wrong_timestamp_is_passed_over_where_the_file_names_the_day(
 def test_a_run_without_the_api_keeps_what_is_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who gives the key back finds the days open that failed before; old closed ones are gone."""
+    """Without a key, open days are kept for when the key is back; old closed days are forgotten."""
     old = TODAY - timedelta(days=40)
     state = with_done(State(datetime(2024, 3, 9, tzinfo=UTC)), report(), "00" * 32, set())
     state = with_failure(state, report(old))
@@ -1122,7 +1124,7 @@ def test_a_run_without_the_api_keeps_what_is_open(
 
 
 class History:
-    """Keeps what a run does with the history besides its reports."""
+    """A history that records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[object] = []
@@ -1140,7 +1142,7 @@ class History:
 def test_history_follows_the_state_and_the_settings(
     with_api: bool, helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It starts over if OpenCTI has no state, and forgets at the end what is too old."""
+    """The history is cleared when OpenCTI has no state; each run ends by removing old findings."""
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )

@@ -34,13 +34,13 @@ class Clock:
 
 
 class Runs:
-    """A run that does one thing after the other, then stops."""
+    """A run that takes the prepared steps one by one, then stops the schedule."""
 
     def __init__(self, *steps: bool | Exception) -> None:
         self.steps = list(steps)
 
     def __call__(self) -> bool:
-        """Do the next step."""
+        """Take the next step."""
         if not self.steps:
             raise Stopping
         step = self.steps.pop(0)
@@ -50,7 +50,7 @@ class Runs:
 
 
 def pauses_of(runs: Runs, monkeypatch: pytest.MonkeyPatch, period: timedelta = DAY) -> list[float]:
-    """Return how long after each other the runs begin, in hours."""
+    """Return the hours between the starts of the runs."""
     pauses: list[float] = []
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
@@ -68,7 +68,7 @@ def pauses_of(runs: Runs, monkeypatch: pytest.MonkeyPatch, period: timedelta = D
 
 
 def test_reset_during_a_pause_starts_over_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pause ends within a minute after pycti's pings have met the reset; it is said."""
+    """A reset that pycti's ping finds during a pause starts a run within a minute and is logged."""
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     helper = FakeHelper(stored=json.dumps({"last_run": "2024-01-31"}))
@@ -100,30 +100,30 @@ def test_reset_during_a_pause_starts_over_soon(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_runs_follow_each_other_by_the_period(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Complete runs come once in a period."""
+    """After a complete run, the next one starts one period later."""
     assert pauses_of(Runs(True, True, True), monkeypatch) == [24, 24, 24]
 
 
 def test_nothing_that_a_run_raises_ends_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused keys and defects are logged; the next run comes sooner."""
+    """A refused key or a defect in a later run is logged, and the next run comes sooner."""
     runs = Runs(False, CredentialsError("no"), KeyError("x"), MemoryError(), True)
     assert pauses_of(runs, monkeypatch) == [1, 1, 1, 1, 24]
 
 
 def test_a_key_that_is_refused_in_the_first_run_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it ends every command: the settings are wrong; a defect there does not."""
+    """In the first run a refused key ends the process, as wrong settings do; a defect does not."""
     with pytest.raises(CredentialsError):
         pauses_of(Runs(CredentialsError("no"), True), monkeypatch)
     assert pauses_of(Runs(KeyError("x"), True), monkeypatch) == [1, 24]
 
 
 def test_short_period_is_not_made_longer_by_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A failure never puts the next run off."""
+    """A failure never delays the next run beyond the period."""
     assert pauses_of(Runs(False), monkeypatch, period=RETRY_AFTER / 2) == [0]
 
 
 def test_reset_starts_over_at_once() -> None:
-    """The run after a reset does not wait for its time."""
+    """The run after a reset starts without a pause."""
     log = FakeLog()
     runs = Runs(StateResetError("reset"), True)
     assert run_guarded(runs, Waiter(threading.Event(), log))
@@ -132,7 +132,7 @@ def test_reset_starts_over_at_once() -> None:
 
 
 def test_failure_is_logged_in_one_line_that_says_what_to_do() -> None:
-    """Our own errors are told as they are."""
+    """The connector's own errors are logged with their text."""
     log = FakeLog()
     assert not run_guarded(Runs(CredentialsError("check the key")), Waiter(threading.Event(), log))
     assert log.lines == [("error", "The run failed", {"reason": "check the key"})]
@@ -142,7 +142,7 @@ def test_failure_is_logged_in_one_line_that_says_what_to_do() -> None:
 def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """It is logged once in a pause, and still done again."""
+    """An error in the work between runs is logged once per pause; the work is still repeated."""
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
@@ -162,7 +162,7 @@ def test_nothing_that_is_done_between_two_runs_ends_the_schedule(
 
 
 def test_stopping_between_two_runs_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no error."""
+    """A request to stop during a pause ends the schedule without an error."""
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
@@ -178,7 +178,7 @@ def test_stopping_between_two_runs_stops(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_opencti_shows_when_the_next_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In seconds, from when the last one ended; that time is shown as well."""
+    """OpenCTI is given the time at which a run ended and the seconds from then to the next."""
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.advance(seconds))
@@ -204,7 +204,7 @@ def test_opencti_shows_when_the_next_run_is(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_fails_in_another_way_between_two_runs_is_said_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And what fails again after it went well; each in one line."""
+    """An error that differs from the last one, or follows a success, is logged again."""
     clock = Clock()
     monkeypatch.setattr(module, "time", clock)
     pauses: list[float] = []

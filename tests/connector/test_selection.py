@@ -35,14 +35,14 @@ class Api:
 
 
 def warned(api: Api, **settings: str) -> FakeLog:
-    """Return the log of a check."""
+    """Return the lines that a check of the settings logs."""
     log = FakeLog()
     warn_of_unknown_names(api, ShadowserverSettings.model_validate(settings), log)  # type: ignore[arg-type]
     return log
 
 
 def test_unknown_names_are_warned_about_with_those_that_exist() -> None:
-    """One warning for each setting names what is unknown and what is available."""
+    """One warning per setting lists the unknown names and those that are available."""
     log = warned(Api(), report_types="scan_ssl,scan_sll", report_names="exmaple")
     assert [meta["unknown"] for _, _, meta in log.lines] == [["scan_sll"], ["exmaple"]]
     assert log.lines[0][2]["known"] == ["scan_http", "scan_ssl"]
@@ -53,17 +53,17 @@ def test_unknown_names_are_warned_about_with_those_that_exist() -> None:
 
 
 def test_excluded_types_are_checked_too() -> None:
-    """A misspelt exclusion would exclude nothing."""
+    """A misspelt type to exclude is warned about, since it would exclude nothing."""
     assert warned(Api(), exclude_types="scan_sll").messages("warning")
 
 
 def test_known_names_say_nothing() -> None:
-    """What exists needs no word."""
+    """Names that exist cause no warning."""
     assert warned(Api(), report_types="scan_ssl", report_names="example").lines == []
 
 
 def test_nothing_configured_asks_nothing() -> None:
-    """The API is not bothered without need."""
+    """Without filters, the API is not asked for its names."""
     api = Api()
     warned(api)
     assert api.calls == 0
@@ -71,7 +71,7 @@ def test_nothing_configured_asks_nothing() -> None:
 
 @pytest.mark.parametrize("error", [ApiUnavailableError("down"), CredentialsError("no")])
 def test_api_that_does_not_answer_is_left_to_the_run(error: Exception) -> None:
-    """A check at the start must not keep the connector from starting."""
+    """If the API does not answer, the check is skipped and the connector starts."""
     assert warned(Api(error), report_types="scan_ssl").lines == []
 
 
@@ -80,7 +80,7 @@ OWN = ReportInfo("scan_ssl", DAY, f"{DAY}-scan_ssl-example.csv", id="a")
 
 
 def test_a_report_is_of_the_day_that_timestamp_or_name_says() -> None:
-    """A name without a day says nothing; one of another day does not count against the list."""
+    """A report is of the listed day if its timestamp or its file name has that day."""
     unnamed = replace(OWN, file="special.csv")
     renamed = replace(OWN, file="2024-01-30-scan_ssl-example.csv")
     by_name = replace(OWN, day=date.max)
@@ -89,7 +89,7 @@ def test_a_report_is_of_the_day_that_timestamp_or_name_says() -> None:
 
 @pytest.mark.parametrize("day", [date(2024, 1, 30), date(2024, 2, 1), date.max, date.min])
 def test_a_report_of_another_day_is_left_out(day: date) -> None:
-    """Also where its name has no day, or one that does not exist."""
+    """A report is left out if neither its timestamp nor its file name has the listed day."""
     for file in ("special.csv", f"{day}-scan_ssl-example.csv", "2024-01-32-scan_ssl-example.csv"):
         stray = replace(OWN, day=day, file=file)
         assert of_day(DAY, [stray, OWN]) == ([OWN], (stray,))

@@ -35,12 +35,12 @@ STATE = with_done(State(), INFO, "00" * 32, set())
 
 
 def memory(helper: FakeHelper) -> StateStore:
-    """Return a memory that hardly waits."""
+    """Return a state store whose pauses are short."""
     return StateStore(helper, Waiter(threading.Event(), helper.connector_logger, first_pause=0.001))
 
 
 def test_written_state_is_read_back_by_another_process() -> None:
-    """What is written lies in the platform, not in the helper only."""
+    """A written state is stored in the platform, not in pycti's helper alone."""
     helper = FakeHelper()
     first = memory(helper)
     first.read()
@@ -49,7 +49,7 @@ def test_written_state_is_read_back_by_another_process() -> None:
 
 
 def test_state_of_the_platform_wins_over_the_helper_at_the_start() -> None:
-    """A reset between two runs is met by the first ping of the second."""
+    """After a reset between two processes, the first ping of the second reads the empty state."""
     helper = FakeHelper(stored=json.dumps(dump(STATE)))
     helper.reset()
     assert memory(helper).read() == State()
@@ -57,7 +57,7 @@ def test_state_of_the_platform_wins_over_the_helper_at_the_start() -> None:
 
 
 def test_reset_is_met_by_the_write_which_writes_nothing() -> None:
-    """The ping that brings the new state learns of the reset; the platform stays empty."""
+    """The ping that should store a new state finds the reset; the platform's state stays empty."""
     helper = FakeHelper(stored=json.dumps(dump(STATE)))
     remembered = memory(helper)
     remembered.read()
@@ -69,7 +69,7 @@ def test_reset_is_met_by_the_write_which_writes_nothing() -> None:
 
 
 def test_reset_met_by_the_ping_thread_is_noticed() -> None:
-    """pycti's thread pings on its own and then empties the state that the helper holds."""
+    """A reset is noticed when pycti's own ping thread finds it and empties the helper's state."""
     helper = FakeHelper(stored=json.dumps(dump(STATE)))
     remembered = memory(helper)
     remembered.read()
@@ -82,7 +82,7 @@ def test_reset_met_by_the_ping_thread_is_noticed() -> None:
 
 
 def test_write_waits_for_the_platform() -> None:
-    """A state is not given up because OpenCTI restarts."""
+    """While OpenCTI restarts, the write waits and then stores the state."""
     helper = FakeHelper()
     remembered = memory(helper)
     remembered.read()
@@ -91,8 +91,8 @@ def test_write_waits_for_the_platform() -> None:
     assert load(json.loads(helper.stored)) == STATE
 
 
-def test_state_of_the_replaced_connector_is_kept_until_it_is_replaced() -> None:
-    """Reading sends it back unchanged."""
+def test_reading_keeps_the_state_of_the_connector_it_replaces() -> None:
+    """Reading the state of the connector that this one replaces does not change it."""
     helper = FakeHelper(stored='{"last_run": 1706688000}')
     state = memory(helper).read()
     assert state.last_run == datetime(2024, 1, 31, 8, tzinfo=UTC)
@@ -107,7 +107,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def test_state_of_a_newer_version_is_never_overwritten() -> None:
-    """Neither by the run nor by the drop folder, which asks for what is held."""
+    """Neither a run nor the drop folder overwrites a state of a newer version."""
     stored = json.dumps({"version": 2, "seen": {"2024-01-31": "x"}})
     helper = FakeHelper(stored=stored)
     remembered = memory(helper)
@@ -119,7 +119,7 @@ def test_state_of_a_newer_version_is_never_overwritten() -> None:
 
 
 def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
-    """What can be read is used; the copy is for its owner alone, and made once."""
+    """The readable parts are used; a copy is kept once, readable by its owner only."""
     damaged = {**dump(STATE), "open": ["someday"], "last_run": "soon"}
     helper = FakeHelper(stored=json.dumps(damaged))
     remembered = memory(helper)
@@ -139,7 +139,7 @@ def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
 
 
 def deep(depth: int) -> str:
-    """Return a state that holds lists within lists."""
+    """Return a state with deeply nested lists."""
     return f'{{"version": 1, "done": {"[" * depth}{"]" * depth}}}'
 
 
@@ -149,7 +149,7 @@ def deep(depth: int) -> str:
     ids=lambda stored: f"{stored[:8]}-{len(stored)}",
 )
 def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
-    """pycti treats it as empty and overwrites it at once; here it is kept."""
+    """pycti would overwrite a state that is no JSON object; it is logged and a copy is kept."""
     helper = FakeHelper(stored=stored)
     remembered = memory(helper)
     assert remembered.read() == State()
@@ -162,7 +162,7 @@ def test_state_that_is_no_object_is_said(stored: str, temporary: Path) -> None:
 
 
 def test_state_that_is_no_text_is_kept_as_well(temporary: Path) -> None:
-    """JSON can hold half of a character."""
+    """A state with a lone surrogate, which JSON allows and UTF-8 does not, is copied too."""
     helper = FakeHelper(stored="{broken \ud800")
     assert memory(helper).read() == State()
     [copy] = temporary.iterdir()
@@ -171,7 +171,7 @@ def test_state_that_is_no_text_is_kept_as_well(temporary: Path) -> None:
 
 @pytest.mark.parametrize("stored", ["", "null", "{}", "[]", '""', " null "])
 def test_no_state_is_nothing_to_say(stored: str, temporary: Path) -> None:
-    """A platform that has none, or had it reset, says so in several ways."""
+    """The several forms of an empty state in the platform are read without a warning."""
     helper = FakeHelper(stored=stored)
     assert memory(helper).read() == State()
     assert helper.connector_logger.lines == []
@@ -181,7 +181,7 @@ def test_no_state_is_nothing_to_say(stored: str, temporary: Path) -> None:
 def test_copy_that_cannot_be_made_stops_nothing(
     temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The line says that there is none."""
+    """If no copy of a damaged state can be written, the log says so and the run goes on."""
     missing = temporary / "missing"
     monkeypatch.setattr(
         "shadowserver_connector.connector.state_store.temporary_directory", lambda: missing
@@ -193,7 +193,7 @@ def test_copy_that_cannot_be_made_stops_nothing(
 
 
 def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
-    """A reset that was not noticed before is noticed here, and not undone."""
+    """The ping at the end of a run notices a reset and does not undo it."""
     helper = FakeHelper(stored=json.dumps(dump(STATE)))
     remembered = memory(helper)
     remembered.read()
@@ -208,7 +208,7 @@ def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
 
 
 def test_the_end_of_a_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An OpenCTI that is down does not keep the process from ending; it is said."""
+    """If OpenCTI is down at the end of a run, the log says so and the process can end."""
     monkeypatch.setattr("shadowserver_connector.connector.state_store.LAST_RUN_PATIENCE", 0.01)
     helper = FakeHelper()
     helper.ping_failures = [requests.ConnectionError() for _ in range(1000)]
@@ -220,7 +220,7 @@ def test_the_end_of_a_run_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_ping_carries_state_and_details_of_this_connector() -> None:
-    """As pycti's own does; where it cannot be sent, it is OpenCTI that is waited for."""
+    """A ping sends what pycti's own would; if it fails, OpenCTI is waited for."""
     helper = FakeHelper()
     helper.connector_info.all_details = {"run_and_terminate": False}
     helper.ping_failures = [requests.ConnectionError()]
@@ -241,7 +241,7 @@ def test_ping_carries_state_and_details_of_this_connector() -> None:
 
 
 def test_reset_is_told_as_one_wherever_it_is_met() -> None:
-    """By the write itself, or by pycti's thread before it."""
+    """The same error is raised whether the write or pycti's ping thread finds the reset."""
     helper = FakeHelper(stored=json.dumps(dump(STATE)))
     remembered = memory(helper)
     remembered.read()
@@ -258,7 +258,7 @@ def test_reset_is_told_as_one_wherever_it_is_met() -> None:
 
 
 def test_state_that_replaced_the_helpers_is_no_reset() -> None:
-    """It was read, so it is known; the helper holds it from then on."""
+    """A state that OpenCTI returns when read replaces the helper's, and is no reset."""
     other = dump(with_day_open(STATE, INFO.day))
     helper = FakeHelper(stored=json.dumps(dump(STATE)))
     remembered = memory(helper)
@@ -275,7 +275,7 @@ def test_state_that_replaced_the_helpers_is_no_reset() -> None:
 
 @pytest.mark.parametrize("answer", [None, "", "{broken", "[1]", 7, "[" * 100_000])
 def test_platform_that_holds_no_state_was_reset(answer: object) -> None:
-    """However it says so: what was to be written is not there."""
+    """Every form of an empty state that OpenCTI returns to a write is a reset."""
     helper = FakeHelper()
     remembered = memory(helper)
     helper.api.connector.ping = lambda *_: {"connector_state": answer}
@@ -288,7 +288,7 @@ def test_platform_that_holds_no_state_was_reset(answer: object) -> None:
 
 
 def test_reports_of_the_drop_folder_are_taken_down_as_those_of_the_api() -> None:
-    """Under the same name they need no download; of equal content one entry is enough."""
+    """A report from the drop folder is recorded as one of the API: same name, no new download."""
     helper = FakeHelper()
     ledger = StateLedger(memory(helper), State())
     earlier = replace(INFO, id="earlier")
@@ -301,7 +301,7 @@ def test_reports_of_the_drop_folder_are_taken_down_as_those_of_the_api() -> None
 
 
 def test_what_did_not_change_is_not_stored_again() -> None:
-    """A ping for each change, and none without one."""
+    """A ping is sent for each change of the state, and none without a change."""
     helper = FakeHelper()
     ledger = StateLedger(memory(helper), STATE)
     ledger.save()

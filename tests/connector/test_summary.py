@@ -1,4 +1,4 @@
-"""Numbers for people, of a day and of a first import; and who is told what happens."""
+"""Numbers for people, of a day and of a first import; and how observers get events."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def outcome(noted: int, merged: int) -> Outcome:
 
 
 def failure(number: int, reason: str, times: int = 1) -> Failure:
-    """Return the failure of a report with a number for a name."""
+    """Return the failure of a report that is named by a number."""
     return Failure(ReportInfo("scan_ssl", DAY, f"{number}.csv"), reason, times)
 
 
 def test_day_is_told_in_one_line() -> None:
-    """With thousands as people write them; rows that share a Note are findings, too."""
+    """The line separates thousands by commas, and counts rows that share a Note as findings."""
     summary = DaySummary(DAY)
     assert summary.message(0) == (
         "2024-01-31: 0 reports, 0 findings, 0 objects sent, 0 skipped, 0 failed"
@@ -61,7 +61,7 @@ def test_day_is_told_in_one_line() -> None:
 
 
 def test_failures_are_named_with_how_often_in_a_row() -> None:
-    """From the third time on; what is said of the whole day comes before them."""
+    """A failure is counted from the third in a row; errors of the whole day come first."""
     summary = DaySummary(DAY, failures=[failure(n, "no header", n) for n in (1, 2, 3)])
     assert summary.message(0, "interrupted").split("; ")[1:] == [
         "interrupted",
@@ -74,7 +74,7 @@ def test_failures_are_named_with_how_often_in_a_row() -> None:
 
 @pytest.mark.parametrize(("count", "last"), [(20, "failed: 19.csv: x"), (1_021, "and 1,001 more")])
 def test_not_more_failures_are_named_than_a_line_can_hold(count: int, last: str) -> None:
-    """Twenty, and the number of the others."""
+    """Twenty failures are named, and the others counted."""
     summary = DaySummary(DAY, failures=[failure(n, "x") for n in range(count)])
     parts = summary.message(0).split("; ")
     assert parts[0].endswith(f"{count:,} failed")
@@ -83,7 +83,7 @@ def test_not_more_failures_are_named_than_a_line_can_hold(count: int, last: str)
 
 
 def test_first_import_is_estimated_from_the_events_of_its_reports() -> None:
-    """Those of other days and types do not count; each file is a Report and an Artifact."""
+    """Events of other days and types do not count; each file adds a Report and an Artifact."""
     reports = [ReportInfo("a", DAY, "1.csv"), ReportInfo("a", DAY, "2.csv")]
     yesterday = DAY - timedelta(days=1)
     stats = [DayEvents(DAY, "a", 10), DayEvents(DAY, "b", 5), DayEvents(yesterday, "a", 7)]
@@ -92,8 +92,8 @@ def test_first_import_is_estimated_from_the_events_of_its_reports() -> None:
 
 
 @pytest.mark.integration  # converts a thousand rows
-def test_the_estimate_is_right_by_ten_in_a_hundred(tmp_path: Path) -> None:
-    """On the simulator's data of two days: what is sent of them, with a history as in a run."""
+def test_the_estimate_is_right_within_ten_percent(tmp_path: Path) -> None:
+    """The estimate for two days of the simulator is compared with what is sent."""
     types = dict.fromkeys(DEMO_TYPES[::5], (10, 200))
     store = GeneratedReports(Profile(types), days_until(DAY, 2))
     comparer = ReportComparer(lambda: open_history(tmp_path, "here"), FakeLog())
@@ -114,7 +114,7 @@ def test_the_estimate_is_right_by_ten_in_a_hundred(tmp_path: Path) -> None:
 
 
 def test_hours_are_what_a_usual_installation_takes() -> None:
-    """25 objects a second."""
+    """The estimated hours assume 25 objects per second."""
     assert Estimate(1, 1, 25 * 3600 * 3).hours == 3.0
 
 
@@ -134,10 +134,7 @@ def test_hours_are_what_a_usual_installation_takes() -> None:
 def test_usual_finding_makes_as_many_objects_as_are_asked_for(
     options: Options, objects: int
 ) -> None:
-    """Address and Autonomous System are always there.
-
-    Without an Observed-Data, relationships say what it would.
-    """
+    """Address and Autonomous System are always counted; relationships replace the Observed-Data."""
     assert objects_per_finding(options) == objects
 
 
@@ -156,13 +153,13 @@ def test_usual_finding_makes_as_many_objects_as_are_asked_for(
     ],
 )
 def test_report_is_wanted_by_type_and_list(settings: dict[str, str], wanted: bool) -> None:
-    """Nothing configured takes all; an exclusion wins."""
+    """Without filters every report is wanted; an exclusion wins over an inclusion."""
     report = ReportInfo("scan_ssl", DAY, "a.csv", list="example")
     assert is_wanted(ShadowserverSettings.model_validate(settings), report) is wanted
 
 
 def test_two_observers_are_told_in_turn() -> None:
-    """Each the same event."""
+    """Both observers get the same event, one after the other."""
     told: list[tuple[str, object]] = []
     observe = both(lambda event: told.append(("a", event)), lambda event: told.append(("b", event)))
     event = ReportSkipped("a.csv")

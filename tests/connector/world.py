@@ -39,7 +39,7 @@ sys.exit({entry}(load_settings()))
 
 
 def csv(number: int, rows: int) -> bytes:
-    """Return a report of ``rows`` findings; ``number`` makes its addresses its own."""
+    """Return a report of ``rows`` findings; ``number`` makes its addresses distinct."""
     lines = [
         f'"{TODAY - timedelta(days=1)} 0{row % 10}:00:00",medium,198.51.100.{row % 250},tcp,'
         f"{1024 + number * 500 + row},host-{number}-{row}.example.net,"
@@ -51,7 +51,7 @@ def csv(number: int, rows: int) -> bytes:
 
 @dataclass
 class Reports:
-    """A simulator's store over a dict, open to change while it is served."""
+    """A simulator's store over a dict, which may change while it is served."""
 
     files: dict[StoredReport, bytes] = field(default_factory=dict)
 
@@ -135,14 +135,13 @@ class World:
     def connector(
         self, entry: str = "run_once", **settings: Any
     ) -> AbstractContextManager[Process]:
-        """Start a connector; it is killed at the end, if it still runs.
-
-        ``settings`` are environment variables in lower case: ``shadowserver_notes="host"``.
+        """Start a connector; it is killed at the end if it still runs. ``settings`` are environment
+        variables in lower case: ``shadowserver_notes="host"``.
         """
         return self._running(["-c", _PROGRAM.format(entry=entry)], settings)
 
     def commanded(self, *arguments: object, **settings: Any) -> AbstractContextManager[Process]:
-        """Start a command of the command line; it is killed at the end, if it still runs."""
+        """Start a command of the command line; it is killed at the end if it still runs."""
         return self._running(["-m", "shadowserver_connector", *map(str, arguments)], settings)
 
     @contextmanager
@@ -186,7 +185,7 @@ class World:
         )  # fmt: skip
 
     def until(self, happened: Callable[[], bool], seconds: float = 60) -> None:
-        """Wait until something has happened. Raises TimeoutError, with the log's end."""
+        """Wait until a condition holds. Raises TimeoutError with the end of the log."""
         deadline = time.monotonic() + seconds
         while not happened():
             if time.monotonic() > deadline:
@@ -209,7 +208,7 @@ class World:
         return [bundle_of(message) for message in self.messages()]
 
     def sends(self) -> Counter[str]:
-        """Return how often each report was sent, by its file name, from what waits in the queue."""
+        """Return how often each report was sent, by file name, according to the queue."""
         return Counter(
             name
             for bundle in self.bundles()
@@ -287,10 +286,9 @@ def bundle_of(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def repeated(world: World) -> int:
-    """Return how many objects wait in messages that are in the queue a second time.
-
-    A broker that goes away between keeping a message and confirming it gets it again: at least
-    once is the promise, and the work then counts these objects twice.
+    """Return how many objects wait in messages that are in the queue a second time. A broker that
+    fails after it kept a message and before it confirmed it gets the message again: delivery is at
+    least once, and the work then counts these objects twice.
     """
     messages = Counter(json.dumps(bundle["objects"]) for bundle in world.bundles())
     return sum((count - 1) * len(json.loads(each)) for each, count in messages.items())
