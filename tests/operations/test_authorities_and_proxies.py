@@ -1,4 +1,4 @@
-"""Authorities and proxies mean the same for the Reports API, the checks of OpenCTI, and pycti."""
+"""The same CAs and proxies count for the Reports API, the checks of OpenCTI, and pycti."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VERSION: Final = b'{"data": {"about": {"version": "7.1.0"}}}'
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Begin with none of the variables, and restore those that are exported."""
+    """Start with none of the variables set, and restore those that are exported."""
     monkeypatch.chdir(tmp_path)
     lower = [name.lower() for name in (*PROXIES, NO_PROXY)]
     ours = [name for name in os.environ if name.startswith(("OPENCTI_", "CONNECTOR_"))]
@@ -50,7 +50,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @contextmanager
 def serving(folder: Path, *hosts: str, **odd: bool) -> Iterator[tuple[int, int, Path]]:
-    """Serve both sides by TLS; yield the ports of OpenCTI and Shadowserver, and the CA's file."""
+    """Serve both sides over TLS; yield the ports of OpenCTI and Shadowserver, and the CA's file."""
     ca_file, context = certificates(folder, *hosts, **odd)
     opencti = Server(lambda headers, call: (200, VERSION), tls=context)
     opencti.start()
@@ -62,7 +62,7 @@ def serving(folder: Path, *hosts: str, **odd: bool) -> Iterator[tuple[int, int, 
 
 
 def load(opencti: str, shadowserver: str, **environ: str) -> LoadedSettings:
-    """Load settings of two hosts."""
+    """Load settings for two hosts."""
     account = {"SHADOWSERVER_API_KEY": KEY, "SHADOWSERVER_API_SECRET": SECRET}
     account |= {"OPENCTI_TOKEN": "t", "CONNECTOR_ID": "6f2a9a0e-2f3c-4c55-9a06-3d7f3d2f3f55"}
     urls = {"OPENCTI_URL": opencti, "SHADOWSERVER_API_URL": f"{shadowserver}/api2"}
@@ -71,17 +71,17 @@ def load(opencti: str, shadowserver: str, **environ: str) -> LoadedSettings:
 
 
 def near(ports: tuple[int, int, Path], **environ: str) -> LoadedSettings:
-    """Load settings of the servers on this machine."""
+    """Load settings for the servers on this machine."""
     return load(f"https://{HOST}:{ports[0]}", f"https://{HOST}:{ports[1]}", **environ)
 
 
 def far(**environ: str) -> LoadedSettings:
-    """Load settings of hosts behind a proxy."""
+    """Load settings for hosts behind a proxy."""
     return load(f"https://{FAR}", f"https://{FAR}", **environ)
 
 
 def by_pycti(loaded: LoadedSettings) -> None:
-    """Ask OpenCTI by pycti, as the connector and imports do."""
+    """Ask OpenCTI with pycti, as the connector and imports do."""
     export_for_pycti(loaded, os.environ)
     opencti = loaded.settings.opencti
     api = OpenCTIApiClient(
@@ -96,7 +96,9 @@ def by_pycti(loaded: LoadedSettings) -> None:
 
 
 def by_the_run(loaded: LoadedSettings) -> None:
-    """Register once, as ``run`` does over and over; what it waits for is what this raises."""
+    """Register once, as each attempt of ``run`` does; raise the error that
+    ``run`` would wait out.
+    """
     export_for_pycti(loaded, os.environ)
     helper.Registration().attempt(helper._build)
 
@@ -107,7 +109,7 @@ def by_checks(loaded: LoadedSettings) -> None:
 
 
 def by_the_api(loaded: LoadedSettings) -> None:
-    """Ask Shadowserver as every command does, but once."""
+    """Ask Shadowserver as every command does, with a single attempt."""
     settings = loaded.settings
     with ReportsApi(
         KEY,
@@ -134,7 +136,7 @@ FAILING: Final[list[Callable[[LoadedSettings], None]]] = [
 
 
 def hashed(ca_file: Path) -> str:
-    """Return a directory with the authority as OpenSSL looks for it."""
+    """Return a directory that holds the CA under the hashed name that OpenSSL looks for."""
     folder = ca_file.parent / "authorities"
     folder.mkdir()
     named = subprocess.run(
@@ -157,7 +159,7 @@ BUNDLES: Final[dict[str, tuple[str, Callable[[Path], str]]]] = {
 
 @pytest.mark.parametrize("kind", BUNDLES)
 def test_each_usual_variable_counts_everywhere(kind: str, tmp_path: Path) -> None:
-    """With any one of them alone every command works, and pycti too."""
+    """Each usual CA variable, set alone, makes every command and pycti trust the CA."""
     name, value = BUNDLES[kind]
     with serving(tmp_path, HOST) as ports:
         loaded = near(ports, **{name: value(ports[2])})
@@ -166,7 +168,7 @@ def test_each_usual_variable_counts_everywhere(kind: str, tmp_path: Path) -> Non
 
 
 def test_each_side_has_a_setting_of_its_own(tmp_path: Path) -> None:
-    """It replaces the usual variables on its side, and there alone."""
+    """The CA setting of OpenCTI or Shadowserver replaces the usual variables on that side only."""
     (tmp_path / "other").mkdir()
     other, _ = certificates(tmp_path / "other", HOST)
     with serving(tmp_path, HOST) as ports:
@@ -185,7 +187,7 @@ def test_each_side_has_a_setting_of_its_own(tmp_path: Path) -> None:
 
 
 def test_several_usual_variables_are_added_up(tmp_path: Path) -> None:
-    """None of them hides another."""
+    """The CAs of all usual variables are trusted together; none hides another."""
     (tmp_path / "other").mkdir()
     other, _ = certificates(tmp_path / "other", HOST)
     with serving(tmp_path, HOST) as ports:
@@ -196,7 +198,9 @@ def test_several_usual_variables_are_added_up(tmp_path: Path) -> None:
 
 
 def test_pycti_makes_no_bundle_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would verify although that is off, and take over the signals that end the process."""
+    """pycti builds no CA bundle: its code would verify although that is off, and
+    take over signals.
+    """
     ca_file, _ = certificates(tmp_path, HOST)
     monkeypatch.setenv(FURTHER, str(ca_file))
     loaded = load_settings()
@@ -208,7 +212,7 @@ def test_pycti_makes_no_bundle_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_certificates_need_not_be_verified_if_that_is_asked_for(tmp_path: Path) -> None:
-    """By OpenCTI's setting, on its side alone."""
+    """OpenCTI's setting switches verification off for OpenCTI only."""
     with serving(tmp_path, HOST) as ports:
         loaded = near(ports, OPENCTI_SSL_VERIFY="false")
         by_checks(loaded)
@@ -230,7 +234,7 @@ ODD: Final[dict[str, tuple[str, dict[str, bool], str]]] = {
 def test_what_is_wrong_with_a_certificate_is_said(
     kind: str, ask: Callable[[LoadedSettings], None], tmp_path: Path
 ) -> None:
-    """With the setting that names authorities; nobody is trusted, nothing is asked."""
+    """The error names the setting for CAs; no request is sent to a server that is not trusted."""
     host, odd, said = ODD[kind]
     with serving(tmp_path, host, **odd) as ports:
         trusted = {} if kind in ("unknown authority", "self-signed") else bundles(ports[2])
@@ -243,7 +247,7 @@ def test_what_is_wrong_with_a_certificate_is_said(
 
 
 def bundles(ca_file: Path) -> dict[str, str]:
-    """Return the settings that trust an authority."""
+    """Return the settings that make both sides trust a CA."""
     return {f"{side}_CA_BUNDLE": str(ca_file) for side in ("OPENCTI", "SHADOWSERVER")}
 
 
@@ -251,7 +255,7 @@ def bundles(ca_file: Path) -> dict[str, str]:
 def test_a_server_without_tls_is_told(
     ask: Callable[[LoadedSettings], None], tmp_path: Path
 ) -> None:
-    """A port that speaks HTTP is asked by https."""
+    """The error says that the port speaks HTTP while the URL is https."""
     opencti = Server(lambda headers, call: (200, VERSION))
     opencti.start()
     try:
@@ -264,7 +268,7 @@ def test_a_server_without_tls_is_told(
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 def test_a_proxy_leads_everywhere(name: str, tmp_path: Path) -> None:
-    """Whatever the case of its variable, and from ``.env`` too."""
+    """A proxy variable in either case, or in ``.env``, counts for every command and pycti."""
     with serving(tmp_path, FAR) as (opencti, shadowserver, ca_file):
         for ask, port in ((by_pycti, opencti), (by_checks, opencti), (by_the_api, shadowserver)):
             with proxy(port) as (url, asked):
@@ -277,7 +281,7 @@ def test_a_proxy_leads_everywhere(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ask", FAILING)
 def test_a_proxy_that_refuses_is_told(ask: Callable[[LoadedSettings], None]) -> None:
-    """With the status that it gives, without its password and its words."""
+    """The error has the proxy's status, and neither its password nor its text."""
     with proxy(9, refusing="407 Authenticate [x](https://evil.example)") as (url, asked):
         url = url.replace("//", "//me:hunter2@")
         with pytest.raises((ApiUnavailableError, SinkUnavailableError)) as caught:
@@ -290,7 +294,7 @@ def test_a_proxy_that_refuses_is_told(ask: Callable[[LoadedSettings], None]) -> 
 
 @pytest.mark.parametrize("ask", FAILING)
 def test_a_proxy_that_is_not_there_is_told(ask: Callable[[LoadedSettings], None]) -> None:
-    """It is not the host that does not answer."""
+    """The error says that the proxy cannot be reached, not the host."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with pytest.raises((ApiUnavailableError, SinkUnavailableError)) as caught:
@@ -302,7 +306,7 @@ def test_a_proxy_that_is_not_there_is_told(ask: Callable[[LoadedSettings], None]
 def test_a_proxy_that_says_nothing_is_told(
     ask: Callable[[LoadedSettings], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes the connection and is silent."""
+    """A proxy that accepts the connection and never answers is named in the error."""
     monkeypatch.setattr(reachability, "_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -314,7 +318,7 @@ def test_a_proxy_that_says_nothing_is_told(
 def test_this_machine_is_reached_without_a_proxy(
     ask: Callable[[LoadedSettings], None], tmp_path: Path
 ) -> None:
-    """By name and by address, whatever ``NO_PROXY`` says."""
+    """Loopback names and addresses bypass the proxy, whatever ``NO_PROXY`` says."""
     with serving(tmp_path, HOST) as ports:
         nowhere = dict.fromkeys(PROXIES, "http://127.0.0.1:9")
         ask(near(ports, **bundles(ports[2]), **nowhere))
@@ -357,7 +361,9 @@ ENTRIES: Final = [
 
 @pytest.mark.parametrize(("url", "entry", "through"), ENTRIES)
 def test_exceptions_mean_the_same_to_both_libraries(url: str, entry: str, through: bool) -> None:
-    """Networks, names, ports: what is excepted for us is for requests."""
+    """Networks, names and ports in ``NO_PROXY`` mean to the connector what
+    they mean to requests.
+    """
     environ = {"HTTP_PROXY": "http://p.example:1", "HTTPS_PROXY": "p.example:2", "NO_PROXY": entry}
     loaded = load(url, f"https://{FAR}", **environ)
     assert (loaded.settings.network.proxy(url) is not None) is through
@@ -370,7 +376,7 @@ def test_exceptions_mean_the_same_to_both_libraries(url: str, entry: str, throug
 
 
 def test_a_lower_case_variable_wins() -> None:
-    """As curl and requests have it; an empty one counts as well."""
+    """As in curl and requests, the lower-case variable wins, even when it is empty."""
     environ = {"https_proxy": "http://a.example:1", "HTTPS_PROXY": "http://b.example:2"}
     found = far(**environ).settings.network.proxy("https://x.example")
     assert found is not None
@@ -398,7 +404,7 @@ WRONG: Final = [
 
 @pytest.mark.parametrize(("name", "value", "said"), WRONG)
 def test_a_variable_that_cannot_be_used_is_named(name: str, value: str, said: str) -> None:
-    """In one line, before anything is contacted, and without a password."""
+    """One line names the variable, before any connection, and without a password."""
     Path("empty.pem").write_text("nothing")
     loaded = far(**{name: value})
     for ask in (loaded.settings.require_opencti, loaded.settings.require_api):
@@ -413,7 +419,7 @@ def test_a_variable_that_cannot_be_used_is_named(name: str, value: str, said: st
 
 @pytest.mark.parametrize("side", ["OPENCTI", "SHADOWSERVER"])
 def test_a_bundle_that_holds_no_certificate_is_refused(side: str) -> None:
-    """At the start, with what is allowed."""
+    """A CA bundle without a certificate stops the start; the line says what is allowed."""
     Path("empty.pem").write_text("nothing")
     with pytest.raises(SettingsError, match=f"{side}_CA_BUNDLE.*PEM file with certificates"):
         far(**{f"{side}_CA_BUNDLE": "empty.pem"})
@@ -422,7 +428,7 @@ def test_a_bundle_that_holds_no_certificate_is_refused(side: str) -> None:
 def test_the_clock_is_compared_over_the_same_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With Shadowserver's authorities, and without a proxy to this machine."""
+    """The clock check uses Shadowserver's CAs, and no proxy for this machine."""
 
     class Ahead(datetime):
         @classmethod
@@ -441,6 +447,6 @@ def test_the_clock_is_compared_over_the_same_way(
 
 
 def test_nothing_is_shown_of_the_variables() -> None:
-    """A proxy's password may stand in them."""
+    """The repr of the network settings omits the variables, which may hold a proxy's password."""
     network = Network(given={"HTTPS_PROXY": "http://me:hunter2@proxy.example"})
     assert "hunter2" not in repr(network)

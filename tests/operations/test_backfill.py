@@ -32,7 +32,7 @@ GONE = stored("scan_rdp")
 
 @pytest.fixture
 def api() -> Iterator[ReportsApi]:
-    """Return a client of an API with three reports, of which one cannot be downloaded."""
+    """Return a client of an API with three reports, one of which cannot be downloaded."""
     files = {
         stored("scan_ssl"): csv(3),
         stored("scan_vnc", day=DAY_BEFORE): csv(2),
@@ -55,12 +55,12 @@ def api() -> Iterator[ReportsApi]:
 
 
 def unexpected(failure: Failure) -> None:
-    """Fail: nothing is listed for a day that is not its own."""
+    """Fail the test: no report of another day is expected."""
     raise AssertionError(failure)
 
 
 def test_what_is_listed_for_another_day_fails_by_name() -> None:
-    """It is not imported under either day; nothing that a user asked for is left out silently."""
+    """A report listed for another day is imported under neither day, and is a named failure."""
     own = ReportInfo("scan_ssl", DAY, f"{DAY}-scan_ssl-x.csv", id="a")
     by_name = ReportInfo("scan_ssl", date.max, f"{DAY}-scan_ssl-y.csv", id="b")
     stray = ReportInfo("scan_ssl", DAY_BEFORE, f"{DAY_BEFORE}-scan_ssl-z.csv", id="c")
@@ -73,7 +73,9 @@ def test_what_is_listed_for_another_day_fails_by_name() -> None:
 
 
 def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) -> None:
-    """Newest first, each in a closed work, with what failed; files are gone, or archived."""
+    """Days come newest first, each in a closed work with its failures; files are
+    deleted or archived.
+    """
     helper = FakeHelper()
     archive = tmp_path / "archive"
     settings = ShadowserverSettings(archive_dir=archive)
@@ -97,14 +99,14 @@ def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) 
 
 
 def no_floor(folder: Path) -> DiskFloor:
-    """Return a floor that any disk keeps."""
+    """Keep no space free, so that the disk is never too full."""
     return DiskFloor(folder, 0, Waiter(threading.Event(), FakeLog()))
 
 
 def test_a_backfill_pauses_while_the_disk_is_nearly_full(
     api: ReportsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It says so once, and goes on where it was when there is room."""
+    """One line says that the backfill waits; it resumes when there is room."""
     looks = count(1)
     monkeypatch.setattr(
         shutil, "disk_usage", lambda folder: SimpleNamespace(free=1 if next(looks) < 9 else 1 << 40)
@@ -126,7 +128,7 @@ def test_a_backfill_pauses_while_the_disk_is_nearly_full(
 def test_fetch_stops_before_the_disk_is_full(
     api: ReportsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was begun is kept; the rest is fetched by the same command later."""
+    """Finished files are kept; running the same command later fetches the rest."""
     reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
     wanted = [report for report in reports if report.file != GONE.file]
     looks = count(1)
@@ -144,7 +146,7 @@ def test_fetch_stops_before_the_disk_is_full(
 
 
 def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
-    """And keeps the others."""
+    """A failed file is named, and the others are kept."""
     failures: list[Failure] = []
     reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
     kept = list(
@@ -158,7 +160,7 @@ def test_fetch_names_what_fails(api: ReportsApi, tmp_path: Path) -> None:
 
 
 def test_on_an_executor_the_same_is_sent(api: ReportsApi, tmp_path: Path) -> None:
-    """Reports are converted before their turn; nothing but that is different, nothing is left."""
+    """Reports converted ahead on an executor give the same messages, and no file is left behind."""
     settings = ShadowserverSettings()
     reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     in_turn, ahead = FakeHelper(), FakeHelper()

@@ -1,4 +1,4 @@
-"""The drop folder."""
+"""The drop folder: which files are imported, where they go afterwards, and what is refused."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Drop:
         executor: Executor | None = None,
         observe: Observe | None = None,
     ) -> None:
-        """Begin as a new process does, with the state that the platform has."""
+        """Start as a new process does, with the state that the platform has."""
         importer = importer_of(self.helper, convert)
         self.memory = StateStore(self.helper, importer.waiter)
         self.memory.read()
@@ -86,7 +86,7 @@ class Drop:
         return path
 
     def poll(self, times: int = 2) -> None:
-        """Look into the folder; twice is enough for what does not change."""
+        """Look into the folder; two looks are enough for a file that does not change."""
         for _ in range(times):
             self.drop.poll()
 
@@ -117,7 +117,7 @@ def zipped(path: Path, **members: bytes) -> None:
 
 
 def refuse_to_open(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the system refuse one file, as it does where rights are missing."""
+    """Make the system refuse to open one file, as it does when rights are missing."""
     opened = os.open
 
     def refuse(path: Any, *more: Any, **named: Any) -> int:
@@ -129,7 +129,7 @@ def refuse_to_open(secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_files_are_imported_once_and_put_away(drop: Drop) -> None:
-    """Plain, gzipped and zipped, in one work of the day."""
+    """Plain, gzipped and zipped files are imported in one work of the day and moved to done/."""
     drop.put(NAME, b"one")
     drop.put("2024-01-31-scan_vnc-example.csv.gz", gzip.compress(b"two"))
     zipped(drop.folder / "mail.zip", scan_rdp=b"three", scan_ftp=b"four")
@@ -152,7 +152,7 @@ def test_files_are_imported_once_and_put_away(drop: Drop) -> None:
 
 
 def test_a_file_that_is_being_written_is_left_alone(drop: Drop) -> None:
-    """Until two looks find it unchanged."""
+    """A file is imported only after two looks found it unchanged."""
     path = drop.put(NAME, b"be")
     drop.poll(1)
     path.write_bytes(b"begin and")
@@ -169,7 +169,7 @@ def test_a_file_that_is_being_written_is_left_alone(drop: Drop) -> None:
 
 
 def test_what_is_no_report_file_is_left_alone(drop: Drop, tmp_path: Path) -> None:
-    """Hidden, empty, linked, of another kind, or a folder."""
+    """Hidden and empty files, links, other kinds of file and folders stay where they are."""
     drop.put(".2024-01-31-scan_ssl-hidden.csv", b"x")
     drop.put("2024-01-31-scan_ssl-empty.csv", b"")
     drop.put("mail.txt", b"x")
@@ -197,7 +197,7 @@ def test_what_is_no_report_file_is_left_alone(drop: Drop, tmp_path: Path) -> Non
     ],
 )
 def test_the_same_content_again_is_not_sent_again(drop: Drop, name: str) -> None:
-    """Whatever its name, also after a restart; it is put away beside the first."""
+    """Known content under any name, even after a restart, is not sent and goes to done/."""
     drop.put(NAME, b"one")
     drop.poll()
     drop.restart()
@@ -212,7 +212,7 @@ def test_the_same_content_again_is_not_sent_again(drop: Drop, name: str) -> None
 
 
 def test_another_content_under_the_same_name_is_sent(drop: Drop) -> None:
-    """Shadowserver corrects a report now and then; nothing in done/ is overwritten."""
+    """A corrected report of the same name is sent; no file in done/ is overwritten."""
     drop.put(NAME, b"one")
     drop.poll()
     drop.put(NAME, b"corrected")
@@ -223,7 +223,7 @@ def test_another_content_under_the_same_name_is_sent(drop: Drop) -> None:
 
 
 def test_the_api_would_know_it_too(drop: Drop) -> None:
-    """The state holds the digest of list, type, day, file and content, as for the API's files."""
+    """The state of a dropped file has the digests that the same file of the API would have."""
     drop.put(NAME, b"one")
     drop.poll()
     state = load(drop.memory._held)
@@ -235,7 +235,7 @@ def test_the_api_would_know_it_too(drop: Drop) -> None:
 
 @pytest.mark.parametrize("name", ["copy.csv", "2020-02-02-scan_vnc-other.csv", NAME])
 def test_what_the_api_gave_is_known_under_any_name(drop: Drop, name: str) -> None:
-    """A copy of a report that a run imported is put away, also where its name tells nothing."""
+    """A dropped copy of an imported report is not sent, even under a name without type or day."""
     info = ReportInfo("scan_ssl", date(2024, 1, 31), NAME, list="example", id="capability")
     drop.memory.write(with_done(State(), info, hashlib.sha256(b"one").hexdigest(), ()))
     drop.put(name, b"one")
@@ -245,7 +245,7 @@ def test_what_the_api_gave_is_known_under_any_name(drop: Drop, name: str) -> Non
 
 
 def test_a_copy_dropped_together_is_sent_once(drop: Drop) -> None:
-    """The first of them by name is the report; without a name that tells, it needs the other."""
+    """Of two files with the same content, the first by name is sent; the other goes to done/."""
     drop.put(NAME, b"one")
     drop.put("copy.csv", b"one")
     drop.poll()
@@ -265,7 +265,7 @@ def test_a_copy_dropped_together_is_sent_once(drop: Drop) -> None:
 def test_what_fails_is_put_away_with_its_reason(
     drop: Drop, name: str, content: bytes, reason: str
 ) -> None:
-    """In failed/, and the others are imported."""
+    """A file that fails goes to failed/ with its reason; the others are imported."""
     drop.put(name, content)
     drop.put("2024-01-31-scan_vnc-good.csv", b"good")
     drop.poll()
@@ -278,7 +278,7 @@ def test_what_fails_is_put_away_with_its_reason(
 
 
 def test_an_archive_of_which_a_part_fails(drop: Drop) -> None:
-    """Fails; what could be imported is known when it is dropped again."""
+    """The archive goes to failed/; its imported members are not sent when it is dropped again."""
     zipped(drop.folder / "mail.zip", scan_ssl=b"good", scan_vnc=b"poison")
     drop.poll()
     assert drop.files() == {"failed/mail.zip", "failed/mail.zip.reason"}
@@ -288,7 +288,7 @@ def test_an_archive_of_which_a_part_fails(drop: Drop) -> None:
 
 
 def test_types_that_are_not_wanted(tmp_path: Path) -> None:
-    """Are put away without being sent."""
+    """Files of types that the settings exclude go to done/ and are not sent."""
     drop = Drop(tmp_path, exclude_types="scan_vnc")
     zipped(drop.folder / "mail.zip", scan_ssl=b"one", scan_vnc=b"two")
     drop.poll()
@@ -297,7 +297,7 @@ def test_types_that_are_not_wanted(tmp_path: Path) -> None:
 
 
 def test_originals_are_archived(tmp_path: Path) -> None:
-    """As those of the API are."""
+    """Dropped files are copied to the archive, as those of the API are."""
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
     zipped(drop.folder / "mail.zip", scan_ssl=b"one")
     drop.poll()
@@ -305,7 +305,7 @@ def test_originals_are_archived(tmp_path: Path) -> None:
 
 
 def test_names_inside_of_an_archive_never_leave_the_folder(drop: Drop, tmp_path: Path) -> None:
-    """A member is unpacked under a harmless name, in the folder for that."""
+    """Members are unpacked under harmless names in the temporary folder."""
     with zipfile.ZipFile(drop.folder / "mail.zip", "w") as archive:
         archive.writestr("../../2024-01-31-scan_ssl-escape.csv", b"one")
     before = set(tmp_path.rglob("*escape*"))
@@ -315,7 +315,7 @@ def test_names_inside_of_an_archive_never_leave_the_folder(drop: Drop, tmp_path:
 
 
 def test_putting_away_never_overwrites(tmp_path: Path) -> None:
-    """Each gets a name of its own, its reason beside it."""
+    """Each file in failed/ gets a name of its own, with its reason beside it."""
     for number in range(3):
         path = tmp_path / "x.csv"
         path.write_text(str(number))
@@ -325,7 +325,7 @@ def test_putting_away_never_overwrites(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_gone_is_said_once(drop: Drop) -> None:
-    """The connector goes on, and so does the import when the folder is back."""
+    """One line says that the folder is missing; imports resume when it is back."""
     drop.folder.rmdir()
     drop.poll(3)
     assert drop.helper.connector_logger.messages("error") == ["The drop folder cannot be used"]
@@ -336,7 +336,7 @@ def test_a_folder_that_is_gone_is_said_once(drop: Drop) -> None:
 
 
 def test_a_file_that_cannot_be_put_away_is_said_once(drop: Drop) -> None:
-    """It is imported once all the same."""
+    """A file that cannot be moved is imported once, and one line says so."""
     (drop.folder / "done").write_text("in the way")
     drop.put(NAME, b"one")
     drop.poll(4)
@@ -345,7 +345,7 @@ def test_a_file_that_cannot_be_put_away_is_said_once(drop: Drop) -> None:
 
 
 def test_state_of_a_newer_version_leaves_the_files(tmp_path: Path) -> None:
-    """The run says why; nothing is imported, as it could not be noted as done."""
+    """With a state of a newer version, which cannot be written, no file is imported."""
     drop = Drop(tmp_path)
     newer = json.dumps({"version": 2})
     drop.helper.stored = drop.helper.connector_state = newer
@@ -359,7 +359,7 @@ def test_state_of_a_newer_version_leaves_the_files(tmp_path: Path) -> None:
 
 
 def test_a_reset_leaves_the_files_for_the_next_look(drop: Drop) -> None:
-    """Nothing is written over the reset; whoever waits for the next run sees it."""
+    """After a reset in OpenCTI, no state is written and no file moved until the next run."""
     drop.put("2024-01-31-scan_vnc-first.csv", b"first")
     drop.poll()
     drop.put(NAME, b"one")
@@ -377,7 +377,7 @@ def test_a_reset_leaves_the_files_for_the_next_look(drop: Drop) -> None:
 def test_a_file_that_cannot_be_read_stops_no_other(
     drop: Drop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is said once, with its name, and left where it is until it changes."""
+    """One line names the file; it stays in place until it changes."""
     secret = drop.put("2024-01-31-scan_ftp-secret.csv", b"secret")
     drop.put(NAME, b"one")
     refuse_to_open(secret, monkeypatch)
@@ -395,7 +395,7 @@ def test_a_file_that_cannot_be_read_stops_no_other(
 def test_a_full_disk_leaves_the_files_for_later(
     drop: Drop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is said once, and they are imported when there is room."""
+    """One line says that the disk is full; the files are imported when there is room."""
 
     def refuse(path: Path) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -411,7 +411,7 @@ def test_a_full_disk_leaves_the_files_for_later(
 
 
 def test_a_full_archive_stops_nothing(tmp_path: Path) -> None:
-    """The report is imported, and the file put away."""
+    """If the archive is full, the report is still imported and the file moved to done/."""
     (tmp_path / "archive").write_text("in the way")
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
     drop.put(NAME, b"one")
@@ -424,7 +424,7 @@ def test_a_full_archive_stops_nothing(tmp_path: Path) -> None:
 def test_an_archive_that_may_not_be_read_waits_for_its_rights(
     drop: Drop, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It is no failed report: said once, imported as soon as it was given other rights."""
+    """One line names a zip or gzip file without read permission; it is imported once it has it."""
     zipped(drop.folder / "mail.zip", scan_ftp=b"two")
     secret = drop.folder / name
     if not secret.exists():
@@ -447,7 +447,7 @@ def test_an_archive_that_may_not_be_read_waits_for_its_rights(
 def test_no_room_to_unpack_leaves_the_archive_for_later(
     drop: Drop, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
-    """It is not moved to failed/, but imported when there is room."""
+    """A zip file that does not fit on the disk is not failed; it is imported when there is room."""
     name = f"2024-01-31-scan_ssl-example{ending}"
     if ending == ".zip":
         zipped(drop.folder / name, scan_ssl=b"one")
@@ -473,7 +473,7 @@ SECRET = b"token-5a0c1e,of-the-connector,s3cr3t"
 
 
 def everything_told(drop: Drop) -> str:
-    """Return all that leaves the process, and what lies in the folder beside the file."""
+    """Return all that leaves the process, and the reasons in the folder."""
     works = [dict(work) for work in drop.helper.api.work.works.values()]
     reasons = [path.read_text() for path in drop.folder.rglob("*.reason")]
     return f"{drop.text()} {drop.helper.messages} {works} {drop.events} {reasons}"
@@ -484,7 +484,7 @@ def everything_told(drop: Drop) -> str:
 def test_what_takes_the_place_of_a_file_is_not_followed(
     drop: Drop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, name: str
 ) -> None:
-    """Exchanged between the listing and the opening: nothing of it is read, sent or moved."""
+    """What replaces a file between listing and opening it is not read, sent or moved."""
     outside = tmp_path / "secret"
     outside.write_bytes(SECRET if name == NAME else gzip.compress(SECRET))
     drop.restart(convert_report)
@@ -517,7 +517,7 @@ def test_what_takes_the_place_of_a_file_is_not_followed(
 
 
 def test_a_link_is_not_even_opened(drop: Drop, tmp_path: Path) -> None:
-    """Opening alone may have effects: a device, a pipe that someone waits at."""
+    """A link is not opened, since opening a device or pipe may have effects of its own."""
     outside = tmp_path / "outside.csv"
     outside.write_bytes(b"one")
     link = drop.folder / NAME
@@ -528,7 +528,7 @@ def test_a_link_is_not_even_opened(drop: Drop, tmp_path: Path) -> None:
 
 
 def test_another_file_in_its_place_is_not_read(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was not looked at twice, so it may not be whole."""
+    """A new file of the same name needs two looks of its own, as it may be incomplete."""
     path = drop.put(NAME, b"one")
     drop.poll(1)
     read: list[Any] = []
@@ -548,7 +548,7 @@ def test_another_file_in_its_place_is_not_read(drop: Drop, monkeypatch: pytest.M
 
 
 def test_a_hard_link_is_said_once_and_left(drop: Drop, tmp_path: Path) -> None:
-    """It may be a file that only the connector can read; the others go on."""
+    """A hard link is named in one line and left alone: it may lead to a file only we can read."""
     outside = tmp_path / "secret.csv"
     outside.write_bytes(SECRET)
     (drop.folder / "2024-01-31-scan_ssl-link.csv").hardlink_to(outside)
@@ -563,7 +563,7 @@ def test_a_hard_link_is_said_once_and_left(drop: Drop, tmp_path: Path) -> None:
 def test_a_file_that_grows_while_it_is_copied_is_imported_later(
     drop: Drop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was looked at is what is imported, whole."""
+    """A file that grows during the copy is imported after the next looks, whole."""
     path = drop.put(NAME, b"begin")
     copied = dropped_files._copy
 
@@ -585,7 +585,7 @@ def test_a_file_that_grows_while_it_is_copied_is_imported_later(
 def test_a_file_with_holes_does_not_fill_the_disk(
     drop: Drop, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    """It takes no room where it lies, and could never be copied; the others go on."""
+    """A sparse file too large to copy is left in place; the other files are imported."""
     usage = SimpleNamespace(total=room)
     monkeypatch.setattr(
         "shadowserver_connector.operations.dropped_files.shutil.disk_usage", lambda _: usage
@@ -603,7 +603,7 @@ def test_a_file_with_holes_does_not_fill_the_disk(
 def test_a_link_in_the_place_of_the_subfolder_is_not_followed(
     drop: Drop, tmp_path: Path, kind: str
 ) -> None:
-    """Otherwise anyone who may write to the folder could have files written anywhere."""
+    """A link named done or failed is not followed, so no file is written elsewhere."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (drop.folder / kind).symlink_to(outside)
@@ -615,7 +615,7 @@ def test_a_link_in_the_place_of_the_subfolder_is_not_followed(
 
 
 def test_reasons_never_go_through_a_link(tmp_path: Path) -> None:
-    """A link that waits at the name of a reason, also a dangling one, is not written through."""
+    """A link, even a dangling one, at the name of a reason file is not written through."""
     drop = Drop(tmp_path)
     (drop.folder / "failed").mkdir()
     target = tmp_path / "made"
@@ -642,7 +642,7 @@ def test_reasons_never_go_through_a_link(tmp_path: Path) -> None:
     "name", [NAME, "token.csv", "2024-01-31-scan_ssl-x.csv.gz", "mail.zip", "token.csv.gz"]
 )
 def test_nothing_is_quoted_of_what_is_no_report(drop: Drop, name: str, content: bytes) -> None:
-    """Neither in the log, nor in the work, nor in the reason beside it."""
+    """Log, work and reason file quote nothing of a file that is no report."""
     drop.restart(convert_report)
     drop.put(name, gzip.compress(content) if name.endswith(".csv.gz") else content)
     drop.poll()
@@ -651,7 +651,7 @@ def test_nothing_is_quoted_of_what_is_no_report(drop: Drop, name: str, content: 
 
 
 def test_what_a_damaged_archive_holds_is_not_quoted(drop: Drop) -> None:
-    """What zipfile says of headers that differ shows both of them."""
+    """zipfile's errors, which quote both differing headers, are not shown."""
     archive = drop.folder / "mail.zip"
     zipped(archive, scan_ssl=b"one")
     content = archive.read_bytes()
@@ -674,7 +674,7 @@ UNUSUAL = [
 @pytest.mark.parametrize("name", UNUSUAL)
 @pytest.mark.parametrize("content", [b"one", b"poison"])
 def test_a_name_of_any_bytes_and_length(tmp_path: Path, name: bytes, content: bytes) -> None:
-    """Is imported or put away with its reason, twice, and shown escaped, on one line."""
+    """A file of any name is imported or put away twice; its name is shown escaped, on one line."""
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
     watch = Watch(tmp_path / "status.json", drop.helper.connector_logger)
     drop.restart(observe=both(drop.events.append, watch.observe))
@@ -709,7 +709,7 @@ def read_json(path: Path) -> Any:
 
 
 def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> None:
-    """A failed file can be tried again under the name that it has."""
+    """A failed file whose name is not UTF-8 can be moved back and imported."""
     name = os.fsdecode(b"2024-01-31-scan_ssl-\xff.csv")
     drop.put(name, b"poison")
     drop.poll()
@@ -732,7 +732,7 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
     ],
 )
 def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
-    """It is said, without flooding the log, and the other files are imported in the end."""
+    """An unexpected error is logged at most twice, and the other files are still imported."""
     name = f"shadowserver_connector.{place}"
     module, _, attribute = name.rpartition(".")
     before = getattr(importlib.import_module(module), attribute)
@@ -756,7 +756,7 @@ def test_a_defect_ends_nothing(drop: Drop, monkeypatch: pytest.MonkeyPatch, plac
 
 
 def test_a_defect_that_stays_is_said_once(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks come every ten seconds."""
+    """An unexpected error at each look, every ten seconds, is logged once."""
 
     def fail(*_: Any) -> Any:
         raise KeyError("a defect")
@@ -768,7 +768,9 @@ def test_a_defect_that_stays_is_said_once(drop: Drop, monkeypatch: pytest.Monkey
 
 
 def test_archived_files_are_for_others_as_the_umask_allows(tmp_path: Path) -> None:
-    """Though what is dropped, or unpacked, is for its owner only."""
+    """Archived files get the umask's mode, though dropped or unpacked files
+    are the owner's only.
+    """
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
     drop.put(NAME, b"one").chmod(0o600)
     zipped(drop.folder / "mail.zip", scan_vnc=b"two")
@@ -783,7 +785,7 @@ def test_archived_files_are_for_others_as_the_umask_allows(tmp_path: Path) -> No
 
 
 def dropped(tmp_path: Path, executor: Executor | None) -> Drop:
-    """Drop reports, some wanted and some not, and look until all are put away."""
+    """Drop reports, some of them excluded, and look until all are put away."""
     tmp_path.mkdir()
     drop = Drop(tmp_path, exclude_types="scan_ftp")
     drop.restart(convert_report, executor)
@@ -797,7 +799,9 @@ def dropped(tmp_path: Path, executor: Executor | None) -> Drop:
 
 
 def test_on_an_executor_the_same_is_sent(tmp_path: Path) -> None:
-    """Reports are converted before their turn, but for those that are not sent."""
+    """Reports converted ahead on an executor give the same messages; excluded ones
+    are not converted.
+    """
     in_turn = dropped(tmp_path / "in-turn", None)
     with Counting() as executor:
         ahead = dropped(tmp_path / "ahead", executor)
@@ -815,14 +819,14 @@ def test_on_an_executor_the_same_is_sent(tmp_path: Path) -> None:
 
 
 class Away(ThreadPoolExecutor):
-    """An executor whose cluster is away for what is submitted first."""
+    """An executor whose cluster is down for the first submissions."""
 
     def __init__(self) -> None:
         super().__init__(1)
         self.attempts = 0
 
     def submit(self, fn, /, *args, **kwargs):  # type: ignore[no-untyped-def]
-        """Submit something else, the first times."""
+        """Fail the first times, then submit."""
         self.attempts += 1
         if self.attempts < 4:
             fn, args = self._fail, ()
@@ -834,7 +838,7 @@ class Away(ThreadPoolExecutor):
 
 
 def test_cluster_that_is_away_is_waited_for(drop: Drop) -> None:
-    """It is no report's fault, so nothing is put away as failed; said once for each report."""
+    """While the cluster is down no file counts as failed; one line for each report says so."""
     drop.put(NAME, report_of("scan_ssl", 0))
     with Away() as executor:
         drop.restart(convert_report, executor)
@@ -845,7 +849,7 @@ def test_cluster_that_is_away_is_waited_for(drop: Drop) -> None:
 
 
 def test_what_is_dropped_again_is_not_converted(drop: Drop) -> None:
-    """It is known before it is begun."""
+    """A file with known content is not converted."""
     drop.put(NAME, report_of("scan_ssl", 0))
     with Counting() as executor:
         drop.restart(convert_report, executor)
@@ -857,7 +861,7 @@ def test_what_is_dropped_again_is_not_converted(drop: Drop) -> None:
 
 
 def test_what_changes_while_it_waits_is_imported_again(drop: Drop) -> None:
-    """It may have been converted before its turn; nothing is put away that was not imported."""
+    """A file that changes after it was converted ahead is imported again before it is moved."""
     first = drop.put("2024-01-31-scan_rdp-example.csv", report_of("scan_rdp", 0))
     other = drop.put("2024-01-31-scan_vnc-example.csv", report_of("scan_vnc", 0))
     corrected = report_of("scan_vnc", 5)

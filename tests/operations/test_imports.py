@@ -1,4 +1,4 @@
-"""Report files from disk into OpenCTI, with a helper that keeps what it is given."""
+"""Report files on disk imported into OpenCTI, with a helper that records what it is sent."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def works(helper: FakeHelper) -> dict[str, str]:
 
 
 def test_one_work_a_day_whatever_the_order(helper: FakeHelper, tmp_path: Path) -> None:
-    """Files of two days that alternate do not make four works."""
+    """Files that alternate between two days make two works, not four."""
     files = [report(tmp_path, day, kind) for kind in ("scan_ssl", "scan_vnc") for day in (30, 31)]
     results = list(import_files(importer_of(helper), files, tmp_path / "work"))
     assert [type(each) for each in results] == [Outcome] * 4
@@ -62,7 +62,9 @@ def test_one_work_a_day_whatever_the_order(helper: FakeHelper, tmp_path: Path) -
 def test_what_was_unpacked_is_deleted_and_what_was_given_is_not(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
-    """Member by member, so that a large archive takes no more than its largest member."""
+    """Members are unpacked and deleted one at a time, so one member's space is
+    enough; inputs stay.
+    """
     plain = report(tmp_path, 31, "scan_ssl")
     archive = tmp_path / "mail.zip"
     with zipfile.ZipFile(archive, "w") as members:
@@ -80,7 +82,7 @@ def test_what_was_unpacked_is_deleted_and_what_was_given_is_not(
 
 
 def test_failures_stop_nothing(helper: FakeHelper, tmp_path: Path) -> None:
-    """A bad report is in its day's work, which is in error; a bad archive belongs to no day."""
+    """A bad report puts its day's work in error; a bad archive belongs to no day's work."""
     bad = report(tmp_path, 31, "scan_ssl", b"poison")
     good = report(tmp_path, 31, "scan_vnc")
     broken = tmp_path / "broken.zip"
@@ -98,7 +100,7 @@ def test_failures_stop_nothing(helper: FakeHelper, tmp_path: Path) -> None:
 def test_what_may_not_be_read_stops_nothing(
     helper: FakeHelper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A locked archive, a report without a day in its name, and one with, each by its name."""
+    """An archive and reports without read permission are failures by name; the rest is imported."""
     good = report(tmp_path, 31, "scan_vnc")
     late = report(tmp_path, 31, "scan_ftp")
     locked = tmp_path / "locked.zip"
@@ -133,7 +135,7 @@ def test_what_may_not_be_read_stops_nothing(
 def test_an_interruption_closes_the_works(
     helper: FakeHelper, tmp_path: Path, error: BaseException
 ) -> None:
-    """With what was done until then."""
+    """An interrupted import closes its works with the counts so far."""
     file = ObtainedFile(report(tmp_path, 31, "scan_ssl"), "")
     info = ReportInfo("scan_ssl", _day(), "a.csv")
 
@@ -150,7 +152,7 @@ def test_an_interruption_closes_the_works(
 
 
 def test_a_full_disk_is_not_the_reports_fault(helper: FakeHelper, tmp_path: Path) -> None:
-    """It is raised, so that the report is tried again."""
+    """A full disk is raised as an error, not counted as the report's failure."""
 
     def no_space(
         path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
@@ -169,7 +171,7 @@ KINDS = ("scan_ssl", "device_id", "scan_vnc", "malware_url", "blocklist", "scan_
 
 
 def given(folder: Path) -> list[Path]:
-    """Write reports: plain ones, one of which is no table, and two in an archive."""
+    """Write three reports, one of which is no table, and an archive of two."""
     folder.mkdir()
     for number, kind in enumerate(KINDS[:4]):
         report(folder, 31, kind, b"\n\n" if kind == "scan_vnc" else report_of(kind, number))
@@ -184,7 +186,9 @@ def given(folder: Path) -> list[Path]:
     pytest.param(2, id="processes", marks=pytest.mark.integration),
 ])  # fmt: skip
 def test_on_an_executor_the_same_is_sent(tmp_path: Path, processes: int) -> None:
-    """Same messages in the same order, same works, same failures; nothing is left on the disk."""
+    """An executor changes neither messages and their order nor works and
+    failures; no file is left.
+    """
     paths = given(tmp_path / "given")
     in_turn, ahead = FakeHelper(), FakeHelper()
     expected = list(import_files(importer_of(in_turn, convert_report), paths, tmp_path / "in-turn"))
@@ -200,7 +204,7 @@ def test_on_an_executor_the_same_is_sent(tmp_path: Path, processes: int) -> None
 
 
 def test_conversions_ahead_are_bounded(helper: FakeHelper, tmp_path: Path) -> None:
-    """Two for a worker, the one in hand included, so that an archive does not fill the disk."""
+    """At most two reports per worker are unpacked and converted ahead, to save disk space."""
     paths = [report(tmp_path, 31, kind, report_of(kind, 0)) for kind in KINDS]
     with Counting() as executor:
         begun = [

@@ -37,7 +37,7 @@ TODAY, OLD = date(2024, 3, 10), date(2024, 3, 6)
 
 
 def done(file: str, day: date = TODAY) -> ReportDone:
-    """Return the import of a report."""
+    """Return the event of an imported report."""
     outcome = Outcome(
         ReportInfo("scan_ssl", day, file, id="capability"), "high", rows=12, noted=9, merged=1,
         filtered=2, cut=0, chunks=1, objects={"note": 9, "report": 1}, size=1000, sha256="",
@@ -54,17 +54,19 @@ class Seen:
         self.after(*events)
 
     def after(self, *events: Event) -> None:
-        """Let more happen."""
+        """Let more events happen."""
         for event in events:
             self.metrics.observe(event)
 
     def value(self, name: str, **labels: str) -> float | None:
-        """Return a metric."""
+        """Return the value of a metric."""
         return self.registry.get_sample_value(f"shadowserver_{name}", labels)
 
 
 def test_reports_are_counted() -> None:
-    """Imported, skipped and failed ones; findings, objects by type, bytes and durations."""
+    """Reports count as imported, skipped or failed, with findings, objects by type,
+    bytes and seconds.
+    """
     failed = ReportFailed("b", "b: no header", "ReportUnreadableError", 1)
     seen = Seen(done("a"), done("c"), ReportSkipped("d"), failed)
     counts = [
@@ -80,7 +82,7 @@ def test_reports_are_counted() -> None:
 
 
 def test_runs_retries_and_drops_are_counted() -> None:
-    """By result and by method."""
+    """Runs and drops are counted by result, retries by method."""
     seen = Seen(
         RunStarted(NOON), Retried("reports/list"), Retried("download"), Retried("download"),
         RunEnded(NOON, complete=False, reason="why"), Dropped("a", ""), Dropped("b", "why"),
@@ -92,7 +94,7 @@ def test_runs_retries_and_drops_are_counted() -> None:
 
 
 class Told:
-    """What Prometheus sees of a status."""
+    """The metrics that Prometheus scrapes of a status."""
 
     def __init__(self, folder: Path, *events: Event, now: datetime = NOON) -> None:
         self.status = Status(NOON, NOON)
@@ -111,7 +113,7 @@ class Told:
 
 
 def test_a_revoked_key_shows(tmp_path: Path) -> None:
-    """The last complete run stays where it was, and the failures since are counted by cause."""
+    """The time of the last complete run stays, and failed runs are counted by cause."""
     told = Told(tmp_path)
     assert told.value("last_complete_run_timestamp_seconds") is None
     assert told.value("ok") == 1
@@ -130,7 +132,7 @@ def test_a_revoked_key_shows(tmp_path: Path) -> None:
 
 
 def test_what_is_behind_shows(tmp_path: Path) -> None:
-    """Days wholly imported, reports waiting and failing; not known is not 0."""
+    """Complete days, waiting and failing reports have gauges, which are absent while unknown."""
     told = Told(tmp_path, RunStarted(NOON))
     assert told.value("reports_waiting") is None
     assert told.value("newest_whole_day_timestamp_seconds") is None
@@ -148,7 +150,7 @@ def test_what_is_behind_shows(tmp_path: Path) -> None:
 
 
 def test_waits_queue_and_disk_show(tmp_path: Path) -> None:
-    """In seconds and bytes."""
+    """Waiting times are in seconds; the queue and the free disk space are in bytes."""
     told = Told(tmp_path, Waited("OpenCTI", "down", NOON), now=NOON + timedelta(minutes=4))
     told.after(Waited("OpenCTI", "still down", NOON + timedelta(minutes=2)))
     assert told.value("waiting_seconds", what="OpenCTI") == 240
@@ -163,7 +165,7 @@ def test_waits_queue_and_disk_show(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
 def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
-    """Names, units and help are as Prometheus wants them."""
+    """promtool accepts the names, units and help texts."""
     told = Told(tmp_path, Waited("OpenCTI", "down", NOON), RunStarted(NOON), Listed(TODAY, {}, 1))
     told.after(RunEnded(NOON, complete=True, reason=""), DayWhole(TODAY))
     metrics = Metrics(told.registry)
@@ -178,7 +180,7 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
 
 
 def test_no_file_name_is_a_label() -> None:
-    """Neither names nor ids: their number would grow endlessly."""
+    """No label holds a file name or id, as their number would grow without bound."""
     seen = Seen(Listed(TODAY, {"a": TODAY}), done("a-file-name"))
     labels = {
         value
@@ -190,7 +192,7 @@ def test_no_file_name_is_a_label() -> None:
 
 
 def test_one_registry_holds_them_once() -> None:
-    """A second set would never be scraped."""
+    """A second set of metrics in the same registry is an error, as it would never be scraped."""
     registry = CollectorRegistry()
     Metrics(registry)
     with pytest.raises(ValueError, match="Duplicated"):
@@ -198,7 +200,7 @@ def test_one_registry_holds_them_once() -> None:
 
 
 def test_what_is_not_imported_for_good_is_counted() -> None:
-    """Days given up, and reports listed for the wrong day."""
+    """Days given up, and reports listed for the wrong day, are counted."""
     seen = Seen(DaysGivenUp(("2024-01-01: x", "2024-01-02: y")), ReportsRefused(TODAY, ("a", "b")))
     assert seen.value("given_up_total") == 2
     assert seen.value("reports_total", result="refused") == 2
@@ -206,7 +208,7 @@ def test_what_is_not_imported_for_good_is_counted() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 def test_metrics_are_served_on_one_address(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """The other addresses of the machine do not answer."""
+    """Metrics are served on the configured address only."""
     start = opencti_metric_handler.start_http_server
     monkeypatch.setattr(opencti_metric_handler, "start_http_server", start)
     serve_on(host)

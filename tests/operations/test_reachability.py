@@ -12,7 +12,7 @@ NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
 
 
 def test_a_server_tells_its_time() -> None:
-    """By the header of every answer."""
+    """The server's time is read from the ``Date`` header of an answer."""
     assert time_of({"Date": "Sun, 10 Mar 2024 12:00:00 GMT"}) == NOON
 
 
@@ -27,13 +27,13 @@ def test_a_server_tells_its_time() -> None:
     ],
 )
 def test_a_server_that_does_not_tell(headers: dict[str, str]) -> None:
-    """Is no reason to fail."""
+    """An answer without a usable ``Date`` header gives no time and no error."""
     assert time_of(headers) is None
 
 
 @pytest.mark.parametrize("seconds", [-60, -1, 0, 60])
 def test_a_clock_that_agrees(seconds: int) -> None:
-    """Below a minute nothing is reported."""
+    """A difference of less than a minute is not reported."""
     assert skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds)) is None
 
 
@@ -41,7 +41,7 @@ def test_a_clock_that_agrees(seconds: int) -> None:
     ("seconds", "said"), [(61, "61 seconds ahead of OpenCTI's"), (-7200, "7,200 seconds behind")]
 )
 def test_a_clock_that_is_wrong(seconds: int, said: str) -> None:
-    """By how much, in which direction, and what to do."""
+    """The report says by how much the clock is wrong, in which direction, and what to do."""
     text = skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds))
     assert text is not None
     assert said in text

@@ -1,4 +1,4 @@
-"""The status: made of events, kept in a file, judged against the clock."""
+"""The status: built from events, kept in a file, judged against the clock."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ FAILED = ReportFailed("bad.csv", "bad.csv: no header", "ReportUnreadableError", 
 
 
 def status_after(*events: Event) -> Status:
-    """Return the status of a connector to which this happened."""
+    """Return the status of a connector after these events."""
     status = Status(NOON, NOON)
     for event in events:
         status = after(status, event)
@@ -85,7 +85,7 @@ FULL = status_after(
 
 
 def test_a_run_is_counted() -> None:
-    """Reports done, skipped and failed, with reasons; findings without those left out."""
+    """A run counts done, skipped and failed reports, the latter with reasons, and findings sent."""
     run = FULL.last
     assert run is not None
     assert (run.new, run.done, run.skipped, run.failed) == (3, 1, 1, 1)
@@ -96,7 +96,7 @@ def test_a_run_is_counted() -> None:
 
 
 def test_the_last_run_stays_while_the_next_is_under_way() -> None:
-    """Both are told, and what is dropped between runs counts for neither."""
+    """The status has both runs; files dropped between them count for neither."""
     assert FULL.current is not None
     assert FULL.current.started == LATER
     assert FULL.current.done == 0
@@ -105,7 +105,7 @@ def test_the_last_run_stays_while_the_next_is_under_way() -> None:
 
 
 def test_failures_are_named_up_to_a_bound() -> None:
-    """A run in which everything fails makes no large file."""
+    """The status names a bounded number of failures, so that its file stays small."""
     status = status_after(RunStarted(NOON), *[FAILED] * 1000)
     assert status.current is not None
     assert status.current.failed == 1000
@@ -113,7 +113,7 @@ def test_failures_are_named_up_to_a_bound() -> None:
 
 
 def test_json_and_back() -> None:
-    """Nothing is lost on the way."""
+    """A status written as JSON is read back equal."""
     assert from_json(json.dumps(as_json(FULL)).encode()) == FULL
     assert from_json(json.dumps(as_json(Status(NOON, NOON))).encode()) == Status(NOON, NOON)
 
@@ -199,7 +199,9 @@ NEXT = NOON + timedelta(hours=1)
     ],
 )
 def test_what_a_person_should_look_at(status: Status, now: datetime, said: str) -> None:
-    """A dead or late connector, and a run that failed; run from outside it is never late."""
+    """A dead or late connector and a failed run are problems; one run by a
+    scheduler is never late.
+    """
     found = problems(status, now)
     assert len(found) == (1 if said else 0)
     assert said in "".join(found)
@@ -209,7 +211,7 @@ AWAY = Waited("OpenCTI", "the server's certificate has expired", NOON)
 
 
 def test_the_verdict_is_one_line() -> None:
-    """OK, or the first problem with what to do, and how many more there are."""
+    """The verdict is OK, or the first problem with its cure and the number of further ones."""
     assert verdict(Status(NOON, NOON), NOON) == "OK"
     assert verdict(status_after(AWAY), NOON + timedelta(minutes=4)) == "OK"
     long = status_after(AWAY, AWAY, Waited("the disk", "x", LATER))
@@ -225,7 +227,7 @@ def test_the_verdict_is_one_line() -> None:
 
 
 def test_a_stopped_run_is_made_good_by_the_next() -> None:
-    """A restart is no fault; a run that failed is one until another one is complete."""
+    """A stopped run is no problem once the next starts; a failed one stays until one completes."""
     stopped = status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="stopped"))
     assert verdict(stopped, NOON) != "OK"
     assert verdict(after(stopped, RunStarted(NOON)), NOON) == "OK"
@@ -236,7 +238,7 @@ def test_a_stopped_run_is_made_good_by_the_next() -> None:
 
 
 def test_a_new_process_knows_what_the_last_one_did(tmp_path: Path) -> None:
-    """A restart hides neither how long nothing was complete nor what is wrong."""
+    """A restart keeps the time of the last complete run and the current problems."""
     path = tmp_path / "status.json"
     earlier = status_after(
         RunStarted(NOON), DayWhole(INFO.day), RunEnded(NOON, complete=True, reason=""),
@@ -254,7 +256,7 @@ def test_a_new_process_knows_what_the_last_one_did(tmp_path: Path) -> None:
 
 
 def test_the_file_is_written_whole(tmp_path: Path) -> None:
-    """A temporary file is renamed, and gone; others may read it."""
+    """The status is written to a temporary file and renamed; other users may read it."""
     path = tmp_path / "new" / "status.json"
     write_status(path, FULL)
     assert read_status(path) == FULL
@@ -263,7 +265,7 @@ def test_the_file_is_written_whole(tmp_path: Path) -> None:
 
 
 def test_a_link_in_its_place_is_replaced(tmp_path: Path) -> None:
-    """Someone who may write to the temporary directory cannot make us write elsewhere."""
+    """A link at the status file's path is replaced, so nothing is written through it."""
     target = tmp_path / "target"
     target.write_text("precious")
     path = tmp_path / "status.json"
@@ -276,7 +278,7 @@ def test_a_link_in_its_place_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device", "link", "dangling link"])
 def test_what_only_looks_like_a_file_is_left_alone(tmp_path: Path, kind: str) -> None:
-    """A pipe in its place is not waited for, a device not replaced, a link not followed."""
+    """A pipe at the path does not block, a device is not replaced, a link is not read through."""
     path = tmp_path / "status.json"
     make: dict[str, Callable[[], None]] = {
         "pipe": lambda: os.mkfifo(path),
@@ -306,7 +308,7 @@ def test_what_only_looks_like_a_file_is_left_alone(tmp_path: Path, kind: str) ->
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"version": 1, "alive": 7}'])
 def test_what_is_no_status_is_said(tmp_path: Path, content: str | None) -> None:
-    """In one line that names the file."""
+    """A file that is no status is an error of one line that names it."""
     path = tmp_path / "status.json"
     if content is not None:
         path.write_text(content)
@@ -332,7 +334,7 @@ def test_what_is_no_status_is_said(tmp_path: Path, content: str | None) -> None:
     ],
 )
 def test_a_status_of_the_wrong_kind_is_said(tmp_path: Path, part: str, wrong: object) -> None:
-    """Nothing of it is shown, or counted with; the names are those of any version."""
+    """A status with a value of the wrong type is refused as a whole."""
     path = tmp_path / "status.json"
     path.write_text(json.dumps({**as_json(FULL), part: wrong}))
     with pytest.raises(SinkUnavailableError, match="not written by this version"):
@@ -345,7 +347,7 @@ def test_a_status_of_the_wrong_kind_is_said(tmp_path: Path, part: str, wrong: ob
      ("ended", "2024-03-10"), ("objects", 1.5)],
 )  # fmt: skip
 def test_a_run_of_the_wrong_kind_is_said(tmp_path: Path, part: str, wrong: object) -> None:
-    """The same for what a run was."""
+    """A status whose run has values of wrong types is refused."""
     path = tmp_path / "status.json"
     stored = as_json(FULL)
     path.write_text(json.dumps({**stored, "last_run": {**stored["last_run"], part: wrong}}))
@@ -354,7 +356,7 @@ def test_a_run_of_the_wrong_kind_is_said(tmp_path: Path, part: str, wrong: objec
 
 
 def test_days_given_up_are_named_up_to_a_bound() -> None:
-    """The last twenty since the start."""
+    """The status names the last twenty days given up since the start."""
     status = status_after(*(DaysGivenUp((f"day {n}", f"and {n}")) for n in range(11)))
     assert len(status.given_up) == 20
     assert status.given_up[-1] == "and 10"
@@ -365,7 +367,7 @@ CONNECTOR = "0f0e0d0c-0000-4000-8000-00000000feed"
 
 
 def test_where_the_file_is(tmp_path: Path) -> None:
-    """As configured, else in the temporary directory, by the connector's id."""
+    """The file is where the settings say, else in the temporary directory, named after the id."""
     settings = Settings.model_validate({"connector": {"id": CONNECTOR}})
     assert (
         status_path(settings)
@@ -376,7 +378,7 @@ def test_where_the_file_is(tmp_path: Path) -> None:
 
 
 class Clock:
-    """A clock that is set by hand."""
+    """A clock that a test sets by hand."""
 
     def __init__(self) -> None:
         self.time = NOON
@@ -387,13 +389,13 @@ class Clock:
 
 
 def helper(next_run: str | None = None) -> SimpleNamespace:
-    """Return what the watch looks at."""
+    """Return the parts of pycti's helper that the watch reads."""
     info = SimpleNamespace(queue_messages_size=1.5, next_run_datetime=next_run)
     return SimpleNamespace(connector_info=info)
 
 
 def test_the_watch_writes_what_happens(tmp_path: Path) -> None:
-    """Queue and next run come from pycti's helper; the report's id is nowhere."""
+    """Queue and next run come from pycti's helper; the report's id is not in the file."""
     path = tmp_path / "status.json"
     watch = Watch(path, FakeLog(), Clock())
     watch.look_at(helper("2024-03-11T12:00:00Z"))
@@ -408,7 +410,7 @@ def test_the_watch_writes_what_happens(tmp_path: Path) -> None:
 
 
 def test_the_time_of_a_run_that_is_over_is_no_next_run(tmp_path: Path) -> None:
-    """pycti's helper keeps it until the schedule gives another one."""
+    """A next run in the past, which pycti's helper keeps for a while, is not shown."""
     path = tmp_path / "status.json"
     watch = Watch(path, FakeLog(), Clock())
     watch.look_at(helper("2024-03-10T12:00:00Z"))
@@ -418,8 +420,8 @@ def test_the_time_of_a_run_that_is_over_is_no_next_run(tmp_path: Path) -> None:
     assert read_status(path).next_run is None
 
 
-def test_signs_of_life(tmp_path: Path) -> None:
-    """Now and then while nothing happens, not at each look."""
+def test_the_heartbeat_is_written_every_half_minute(tmp_path: Path) -> None:
+    """An idle connector writes its heartbeat every 30 seconds, not at each look."""
     path, clock = tmp_path / "status.json", Clock()
     watch = Watch(path, FakeLog(), clock)
     for seconds, alive in ((0, 0), (29, 0), (31, 31), (45, 31), (62, 62)):
@@ -430,7 +432,7 @@ def test_signs_of_life(tmp_path: Path) -> None:
 
 
 def test_the_last_run_is_remembered_over_a_restart(tmp_path: Path) -> None:
-    """A new process tells of the run before it."""
+    """A new process shows the last run of the process before it."""
     path = tmp_path / "status.json"
     write_status(path, FULL)
     Watch(path, FakeLog(), Clock()).observe(RunStarted(NOON))
@@ -438,7 +440,7 @@ def test_the_last_run_is_remembered_over_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    """It is said once."""
+    """One line says that the status file cannot be written; the connector goes on."""
     (tmp_path / "file").touch()
     log = FakeLog()
     watch = Watch(tmp_path / "file" / "status.json", log, Clock())
@@ -448,7 +450,7 @@ def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_no_unicode_stops_nothing(tmp_path: Path) -> None:
-    """No JSON holds a lone surrogate, which stands for a byte of a file's name."""
+    """A file name with bytes that are not UTF-8 does not keep the status from being written."""
     log = FakeLog()
     watch = Watch(tmp_path / "status.json", log, Clock())
     for _ in range(3):
@@ -458,7 +460,7 @@ def test_a_text_that_is_no_unicode_stops_nothing(tmp_path: Path) -> None:
 
 
 def raising(error: BaseException) -> Callable[[], bool]:
-    """Return a run that raises."""
+    """Return a run that raises an error."""
 
     def run() -> bool:
         raise error
@@ -477,7 +479,7 @@ def raising(error: BaseException) -> Callable[[], bool]:
     ],
 )
 def test_how_a_run_ended(run: Callable[[], bool], complete: bool, reason: str) -> None:
-    """Whatever it raises is passed on."""
+    """The event of a run's end has its result and reason; what the run raised is raised again."""
     events: list[Event] = []
     raised = False
     try:

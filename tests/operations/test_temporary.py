@@ -18,10 +18,10 @@ from shadowserver_connector.temporary import temporary_directory
 CONNECTOR = "2e4a8b9c-3c1b-4f0e-9d57-6f1a2b3c4d5e"
 
 
-def test_it_is_the_one_configured_also_when_its_disk_is_full(
+def test_the_configured_directory_is_used_though_its_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is written to find out."""
+    """The temporary directory is found without a trial write."""
 
     def full(*_: Any, **__: Any) -> Any:
         raise OSError(28, "No space left on device")
@@ -36,7 +36,7 @@ def test_it_is_the_one_configured_also_when_its_disk_is_full(
 def test_what_is_no_directory_is_passed_over(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Python does."""
+    """Paths that are no directories are skipped, as Python's tempfile does."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("TMPDIR", str(tmp_path / name))
     monkeypatch.setenv("TEMP", str(tmp_path))
@@ -44,7 +44,7 @@ def test_what_is_no_directory_is_passed_over(
 
 
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where the workspace of a connector will be."""
+    """Return the path that the workspace of a connector will have."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path / f"shadowserver-{CONNECTOR}"
 
@@ -53,7 +53,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_workspace_is_for_its_owner_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, umask: int
 ) -> None:
-    """Whatever the umask, and whatever rights the one of an earlier time was given."""
+    """The workspace has mode 0700, whatever the umask and the mode of an earlier one."""
     path = workspace(tmp_path, monkeypatch)
     before = os.umask(umask)
     try:
@@ -72,7 +72,7 @@ def test_the_workspace_is_for_its_owner_only(
 def test_a_workspace_that_leads_elsewhere_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """What is there stays as it is, and so does what a link leads to."""
+    """A file, pipe or link in the workspace's place is refused; it and its target are unchanged."""
     path = workspace(tmp_path, monkeypatch)
     elsewhere = tmp_path / "elsewhere"
     if kind != "dangling link":
@@ -95,7 +95,7 @@ def test_a_workspace_that_leads_elsewhere_is_refused(
 def test_a_workspace_of_another_user_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing of it is deleted or used."""
+    """A workspace that another user owns is neither deleted nor used."""
     path = workspace(tmp_path, monkeypatch)
     path.mkdir()
     (path / "kept").touch()
@@ -108,7 +108,7 @@ def test_a_workspace_of_another_user_is_refused(
 def test_a_workspace_that_appears_meanwhile_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between deleting and making, another user may make it, open for all."""
+    """A directory that someone makes between deleting and making the workspace is refused."""
     path = workspace(tmp_path, monkeypatch)
     path.mkdir()
     deleted = shutil.rmtree

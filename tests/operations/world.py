@@ -1,4 +1,4 @@
-"""What a connector works with, in memory."""
+"""The parts that commands and the drop folder work with, in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.sink.pycti_fakes import FakeHelper
 def convert_simply(
     path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
 ) -> Outcome:
-    """Make one object that tells the file."""
+    """Make one object that names the file."""
     content = path.read_bytes()
     if content == b"poison":
         raise ReportUnreadableError(f"{info.file}: no header")
@@ -40,18 +40,18 @@ def convert_simply(
 
 
 def importer_of(helper: FakeHelper, convert: Convert = convert_simply) -> Importer:
-    """Return what brings reports to this helper, and hardly waits."""
+    """Return an importer that sends reports to this helper, with short pauses."""
     waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
     return Importer(helper, abilities(helper), waiter, Options(), convert)
 
 
 def report_of(kind: str, number: int) -> bytes:
-    """Return a report of a type with 30 rows, other ones for each number."""
+    """Return a report of a type with 30 rows, distinct for each number."""
     return csv_bytes(*rows_of(kind, 30 + number))
 
 
 class Counting(ThreadPoolExecutor):
-    """A thread that converts, and counts what it was given."""
+    """An executor of one thread that counts what it is given to convert."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -64,6 +64,6 @@ class Counting(ThreadPoolExecutor):
 
 
 def sent(helper: FakeHelper) -> list[str]:
-    """Return the files whose object was sent, in order."""
+    """Return the names of the files whose object was sent, in order."""
     ids = [each["id"] for _, stix in helper.messages for each in stix["objects"]]
     return [stix_id.removeprefix("note--") for stix_id in ids]
