@@ -1,4 +1,4 @@
-"""A server that writes what a script says, byte for byte, whatever was asked."""
+"""A server that answers with the bytes of a script, whatever the request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Script = Callable[[], Iterable[bytes]]
 
 @contextmanager
 def scripted(script: Script, pause: float = 0.0) -> Iterator[int]:
-    """Serve on a free port, which is yielded; ``pause`` seconds lie between the pieces."""
+    """Serve on a free port, which is yielded; pieces are sent ``pause`` seconds apart."""
     stop = threading.Event()
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []

@@ -23,7 +23,7 @@ HEADER: list[object] = ["date", "type", "events"]
 
 
 def test_a_list_entry_becomes_a_report_info() -> None:
-    """``timestamp`` is the day covered, ``report`` the name of the list."""
+    """``timestamp`` is the day that the report covers, ``report`` the name of its list."""
     assert answers.report_infos([ENTRY]) == [
         ReportInfo(
             type="scan_ssl",
@@ -39,7 +39,7 @@ def test_a_list_entry_becomes_a_report_info() -> None:
 @pytest.mark.parametrize("name", ["url", "report"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_page_and_list_may_be_missing(name: str, value: object) -> None:
-    """An entry without documentation page or list name is whole."""
+    """An entry without documentation page or list name is valid."""
     (report,) = answers.report_infos([{**ENTRY, name: value}])
     assert "" in (report.url, report.list)
     without = {key: value for key, value in ENTRY.items() if key != name}
@@ -56,7 +56,7 @@ def test_the_day_may_carry_a_time(timestamp: str) -> None:
 @pytest.mark.parametrize("name", ["id", "type", "file", "timestamp"])
 @pytest.mark.parametrize("value", [None, "", 7, [], {}, "a\nb", "x" * 2000])
 def test_an_incomplete_entry_spoils_the_answer(name: str, value: object) -> None:
-    """No entry is skipped; the error names it and the field, but no value."""
+    """An entry without a needed field is an error that names entry and field, but no value."""
     with pytest.raises(AnswerError, match=r"^entry 2 has no") as caught:
         answers.report_infos([ENTRY, {**ENTRY, name: value}])
     assert "AbC" not in str(caught.value)
@@ -64,26 +64,26 @@ def test_an_incomplete_entry_spoils_the_answer(name: str, value: object) -> None
 
 @pytest.mark.parametrize("answer", [None, {}, "x", 1, True, {"error": "x"}, [[]], ["x"], [None]])
 def test_another_shape_is_no_list_of_reports(answer: object) -> None:
-    """Anything but a list of objects is refused."""
+    """An answer of ``reports/list`` that is not a list of objects is refused."""
     with pytest.raises(AnswerError):
         answers.report_infos(answer)
 
 
 def test_names_are_sorted_and_unique() -> None:
-    """Lists of names have one order, whatever the API's."""
+    """Names of lists are sorted and without duplicates, whatever the API's order."""
     assert answers.names(["b", "a", "b"]) == ["a", "b"]
     assert answers.names([]) == []
 
 
 @pytest.mark.parametrize("answer", [None, {}, "ab", [1], [""], [None], [["a"]], ["a\r\nb"]])
 def test_another_shape_is_no_list_of_names(answer: object) -> None:
-    """Anything but a list of one-line texts is refused."""
+    """An answer that is not a list of one-line strings is refused."""
     with pytest.raises(AnswerError):
         answers.names(answer)
 
 
 def test_stats_lose_their_header() -> None:
-    """The first row is the header; numbers may come as text."""
+    """The first row of statistics is the header; numbers may come as text."""
     table = [["date", "type", "events"], ["2024-01-31", "scan_ssl", 5], ["2024-01-31", "b", "7"]]
     assert answers.day_events(table) == [
         DayEvents(date(2024, 1, 31), "scan_ssl", 5),
@@ -94,7 +94,7 @@ def test_stats_lose_their_header() -> None:
 
 @pytest.mark.parametrize("row", [["2024-01-31", "a", 1], ["2024-01-31", "a", "1"], [], {}, "x"])
 def test_stats_without_header_are_refused(row: object) -> None:
-    """A first row that may be data is not taken for the header, and so not lost."""
+    """Statistics without a header are refused, so that no row of data is lost as one."""
     with pytest.raises(AnswerError, match="row 1"):
         answers.day_events([row])
 
@@ -105,7 +105,7 @@ def test_stats_without_header_are_refused(row: object) -> None:
     + [["2024-01-31", "a", value] for value in (-1, 1.5, True, None, "x", "9" * 19, "٣")],
 )
 def test_a_malformed_row_spoils_the_stats(row: object) -> None:
-    """No row is skipped."""
+    """A malformed row makes the whole answer an error; it is not skipped."""
     with pytest.raises(AnswerError, match=r"^row 2 "):
         answers.day_events([["date", "type", "events"], row])
 
@@ -116,7 +116,7 @@ def test_a_malformed_row_spoils_the_stats(row: object) -> None:
     ids=["empty", "html", "cut", "cut object", "nan", "not utf-8", "deep"],
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:
-    """Every kind of broken body gives the same clean error."""
+    """Every kind of broken JSON gives the same error."""
     with pytest.raises(AnswerError, match="not JSON"):
         answers.parse(body)
 
@@ -134,7 +134,7 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     ],
 )
 def test_error_objects_are_recognised(answer: object, text: str | None) -> None:
-    """An object with something under ``error`` is an error, whatever the status."""
+    """An object with a value under ``error`` is an error, whatever the HTTP status."""
     assert answers.error_text(answer) == text
 
 
@@ -151,7 +151,7 @@ def test_error_objects_are_recognised(answer: object, text: str | None) -> None:
     ],
 )
 def test_errors_on_credentials_are_told_apart(text: str, result: bool) -> None:
-    """Only whole words count."""
+    """An error is about credentials only if it names them as whole words."""
     assert answers.is_about_credentials(text) is result
 
 
@@ -170,12 +170,12 @@ def test_errors_on_credentials_are_told_apart(text: str, result: bool) -> None:
     ],
 )
 def test_a_servers_text_is_quoted_safely(text: str, quoted: str) -> None:
-    """One short line without secrets, tokens, control characters and pages."""
+    """A server's text is quoted in one short line without secrets, tokens or control characters."""
     assert answers.quotable(text, ("k3y", "")) == quoted
 
 
 def listed(**fields: object) -> ReportInfo:
-    """Return what becomes of one entry of ``reports/list``."""
+    """Return the report that one entry of ``reports/list`` becomes."""
     entry = {"id": "abc", "type": "scan_ssl", "file": "x.csv", "timestamp": "2024-01-31"}
     (found,) = answers.report_infos([{**entry, **fields}])
     return found
@@ -191,7 +191,7 @@ def listed(**fields: object) -> ReportInfo:
     ],
 )
 def test_a_page_is_taken_as_it_is(url: str) -> None:
-    """What Shadowserver names is one of these."""
+    """URLs of the kinds that Shadowserver sends are kept unchanged."""
     assert listed(url=url).url == url
 
 
@@ -223,7 +223,7 @@ def test_a_page_is_taken_as_it_is(url: str) -> None:
     ],
 )
 def test_a_page_that_could_act_is_dropped(url: object) -> None:
-    """The report is kept; a link in markdown never ends early, and leads only to the web."""
+    """A URL that is unsafe in a markdown link is dropped; the report is kept."""
     assert listed(url=url) == listed()
     assert listed(url=url).url == ""
 
@@ -245,7 +245,7 @@ def test_a_page_that_could_act_is_dropped(url: object) -> None:
     ],
 )
 def test_a_type_is_one_wherever_it_stands(type: str, taken: str) -> None:
-    """It becomes a label, and part of names and paths."""
+    """A type is cleaned alike in lists and statistics, as it becomes a label and part of paths."""
     assert listed(type=type).type == taken
     rows = [["date", "type", "events"], ["2024-01-31", type, 1]]
     assert answers.day_events(rows)[0].type == taken
@@ -264,20 +264,20 @@ def test_a_type_is_one_wherever_it_stands(type: str, taken: str) -> None:
     ],
 )
 def test_names_deceive_nobody(field: str, text: str, taken: str) -> None:
-    """Characters that hide, or turn text around, are gone."""
+    """Characters that hide text or change its direction are removed from names."""
     found = listed(**{field: text})
     assert (found.list if field == "report" else found.file) == taken
 
 
 def test_a_list_has_one_name_everywhere() -> None:
-    """What is subscribed and what a report names stay the same text; its length is bounded."""
+    """A subscribed list and the list that a report names are cleaned and cut alike."""
     for name in ("exam\u202eple", "x" * 900):
         assert answers.names([name]) == [listed(report=name).list]
         assert len(listed(report=name).list) <= 200
 
 
 def test_a_greeting_deceives_nobody() -> None:
-    """It is shown."""
+    """Characters that change the direction of text are removed from the answer to a ping."""
     assert answers.pong({"pong": "2024\u202e-01"}) == "2024-01"
 
 
@@ -305,14 +305,14 @@ def test_a_greeting_deceives_nobody() -> None:
 def test_an_error_says_what_is_wrong_and_where(
     read: Callable[[Any], object], answer: object, message: str
 ) -> None:
-    """Entries and rows are counted from 1, as people count them."""
+    """The error has the number of the entry or row, counted from 1."""
     with pytest.raises(AnswerError) as caught:
         read(answer)
     assert str(caught.value) == message
 
 
 def test_no_events_and_further_cells_are_taken() -> None:
-    """A day may have 0 events; a column that the API adds does no harm."""
+    """A day may have 0 events, and a row may have more columns than we know."""
     row = ["2024-01-31", "a", 0, "new"]
     assert answers.day_events([[*HEADER, "new"], row]) == [DayEvents(date(2024, 1, 31), "a", 0)]
 
@@ -321,14 +321,14 @@ def test_no_events_and_further_cells_are_taken() -> None:
     ("length", "quoted"), [(200, "a " * 99 + "bb"), (201, "a " * 99 + "b…")], ids=["whole", "cut"]
 )
 def test_a_quoted_text_has_at_most_200_characters(length: int, quoted: str) -> None:
-    """One that is longer says so by its end."""
+    """A longer text is cut and ends with a mark that says so."""
     text = "a " * 99 + "b" * (length - 198)
     assert answers.quotable(text, ()) == quoted
 
 
 @pytest.mark.parametrize("value", [b"0", b"{}", b"[]"])
 def test_an_answer_has_at_most_half_a_million_values(value: bytes) -> None:
-    """Each takes memory, however few bytes it has."""
+    """An answer with more values is refused: each takes memory, however few its bytes."""
     most = 500_000 if value == b"0" else 250_000
     body = b"[" + value + (b"," + value) * (most - 1)
     assert len(answers.parse(body[: -len(value)] + b"0]")) == most  # type: ignore[arg-type]
@@ -339,7 +339,7 @@ def test_an_answer_has_at_most_half_a_million_values(value: bytes) -> None:
 
 @pytest.mark.parametrize(("length", "taken"), [(1000, True), (1001, False)])
 def test_texts_have_at_most_a_thousand_characters(length: int, taken: bool) -> None:
-    """Of every kind."""
+    """A longer text is refused wherever it stands in an answer."""
     text = "x" * length
     row = ["2024-01-31", text, 1]
     readers: list[Callable[[], object]] = [
@@ -358,13 +358,13 @@ def test_texts_have_at_most_a_thousand_characters(length: int, taken: bool) -> N
 
 @pytest.mark.parametrize(("length", "taken"), [(500, True), (501, False)])
 def test_a_link_has_at_most_500_characters(length: int, taken: bool) -> None:
-    """A longer one is not shown; the report is the same without it."""
+    """A longer URL of a documentation page is dropped; the report is kept."""
     url = "https://dl.example/".ljust(length, "x")
     assert listed(url=url).url == (url if taken else "")
 
 
 def test_number_of_events_may_have_18_digits() -> None:
-    """As a text, too."""
+    """A number of events, also as text, may have at most 18 digits."""
     for events in (10**18 - 1, str(10**18 - 1)):
         assert answers.day_events([HEADER, ["2024-01-31", "a", events]])[0].events == 10**18 - 1
     with pytest.raises(AnswerError, match="number of events"):
@@ -372,6 +372,6 @@ def test_number_of_events_may_have_18_digits() -> None:
 
 
 def test_name_that_is_cut_ends_in_a_character() -> None:
-    """And a type in no underscore."""
+    """A name that is cut does not end in a space, nor a type in an underscore."""
     assert listed(report="x" * 199 + " y").list == "x" * 199
     assert listed(type="x" * 63 + "-y").type == "x" * 63

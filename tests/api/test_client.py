@@ -1,4 +1,4 @@
-"""The client's decisions, on answers made by hand; test_over_http.py has the real transport."""
+"""The client's decisions, on prepared answers; test_over_http.py tests the real transport."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def entry(type: str = "scan_ssl", list: str = "example", id: str = ID) -> dict[s
 
 
 def client(handler: Handler, **policy: object) -> ReportsApi:
-    """Return a client without waits and pacing whose requests go to ``handler``."""
+    """Return a client without pauses or rate limit whose requests go to ``handler``."""
     retry = RetryPolicy(**{"attempts": 3, "sleep": lambda _: None, **policy})  # type: ignore[arg-type]
     return ReportsApi(
         KEY,
@@ -45,7 +45,7 @@ def client(handler: Handler, **policy: object) -> ReportsApi:
 
 
 class Answers:
-    """Gives one answer after the other, the last for ever, and keeps the requests."""
+    """Gives one answer after another, the last one for ever, and records the requests."""
 
     def __init__(self, *replies: httpx.Response | Exception | object) -> None:
         self.replies = list(replies)
@@ -83,7 +83,7 @@ def method(request: pytest.FixtureRequest) -> str:
 
 
 def test_each_call_is_a_signed_post(method: str) -> None:
-    """The signature covers the exact bytes sent, which hold the key; the address is the API's."""
+    """Each request is a POST to the API whose signature covers its exact body, with the key."""
     answers = Answers(httpx.Response(401))
     with client(answers) as api, pytest.raises(CredentialsError):
         CALLS[method](api)
@@ -96,7 +96,7 @@ def test_each_call_is_a_signed_post(method: str) -> None:
 
 
 def test_simple_answers_are_returned() -> None:
-    """Ping, subscriptions, types and stats give plain values."""
+    """Ping, subscriptions, types and statistics return plain values."""
     with client(Answers({"pong": "now"})) as api:
         assert api.ping() == "now"
     with client(Answers(["b", "a"])) as api:
@@ -110,7 +110,7 @@ def test_simple_answers_are_returned() -> None:
 
 
 def test_nothing_subscribed_is_an_empty_list() -> None:
-    """An answer without entries is valid; no attempt is repeated."""
+    """An empty list of subscriptions is a valid answer and is not requested again."""
     answers = Answers([])
     with client(answers) as api:
         assert api.subscriptions() == api.types() == api.list_reports(DAY) == []
@@ -119,7 +119,7 @@ def test_nothing_subscribed_is_an_empty_list() -> None:
 
 
 def test_a_list_is_asked_with_its_filters_and_sorted() -> None:
-    """Lists and types are sent only where given; the order is by type, list and file."""
+    """Lists and types are sent only if given; reports are sorted by type, list and file."""
     answers = Answers([entry("b", "x", "1"), entry("a", "y", "2"), entry("a", "x", "3")])
     with client(answers) as api:
         found = api.list_reports(DAY)
@@ -136,7 +136,7 @@ def test_a_list_is_asked_with_its_filters_and_sorted() -> None:
 
 
 def test_reports_of_one_list_are_sorted_by_file_and_id() -> None:
-    """So that two listings of the same reports are the same, whatever order the API has."""
+    """Two listings of the same reports are equal, whatever the API's order."""
     reports = [
         entry("a", "x", id) | {"file": f"{file}.csv"}
         for file, id in (("2", "B"), ("1", "C"), ("2", "A"), ("1", "D"))
@@ -161,14 +161,14 @@ def limited(types: dict[str, int], limit: int) -> Handler:
 
 @pytest.mark.parametrize("wanted", [(), ("a", "b", "c")])
 def test_a_cut_list_is_asked_type_by_type(wanted: tuple[str, ...]) -> None:
-    """A day with as many reports as the limit loses none."""
+    """On a day with as many reports as the limit, each type is listed separately."""
     with client(limited({"a": 4, "b": 4, "c": 3}, 5)) as api:
         found = api.list_reports(DAY, types=wanted, limit=5)
     assert len(found) == len(set(found)) == 11
 
 
 def test_a_cut_list_with_a_type_that_is_not_announced() -> None:
-    """A type that only the cut list names is asked as well."""
+    """A type that only the cut list contains is listed separately as well."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("types"):
@@ -181,7 +181,7 @@ def test_a_cut_list_with_a_type_that_is_not_announced() -> None:
 
 @pytest.mark.parametrize("wanted", [(), ("b",)])
 def test_a_type_that_reaches_the_limit_is_an_error(wanted: tuple[str, ...]) -> None:
-    """A list that may be incomplete is never returned; the error names day and type."""
+    """A list that may be incomplete is an error that names day and type."""
     with (
         client(limited({"a": 1, "b": 5}, 5)) as api,
         pytest.raises(ApiUnavailableError, match=r"2024-01-31 has 5 reports or more of type b"),
@@ -218,14 +218,14 @@ PASSING = {
 
 @pytest.fixture(params=PASSING)
 def passing(request: pytest.FixtureRequest) -> httpx.Response | Exception:
-    """Give each failure that may pass in turn."""
+    """Give each temporary failure in turn."""
     return PASSING[request.param]
 
 
 def test_a_passing_failure_never_looks_like_an_answer(
     method: str, passing: httpx.Response | Exception
 ) -> None:
-    """It is tried again, and when it stays, it is an error on one line that names the method."""
+    """A temporary failure is retried; if it stays, the error is one line that names the method."""
     answers = Answers(passing)
     with client(answers) as api, pytest.raises(ApiUnavailableError) as caught:
         CALLS[method](api)
@@ -236,7 +236,7 @@ def test_a_passing_failure_never_looks_like_an_answer(
 
 
 def test_a_404_at_the_first_call_names_the_url() -> None:
-    """With what the server said; if it has answered before, the URL is right."""
+    """A 404 names the setting of the URL, unless the API answered before."""
     missing = httpx.Response(404, text="Not found")
     named = "status 404: Not found; check SHADOWSERVER_API_URL"
     with client(Answers(missing)) as api, pytest.raises(ApiUnavailableError, match=named):
@@ -249,7 +249,7 @@ def test_a_404_at_the_first_call_names_the_url() -> None:
 
 
 def test_a_passing_failure_is_survived(passing: httpx.Response | Exception) -> None:
-    """The answer that comes at last is returned."""
+    """After a temporary failure, the answer of the next attempt is returned."""
     with client(Answers(passing, passing, [entry()])) as api:
         assert len(api.list_reports(DAY)) == 1
 
@@ -266,7 +266,7 @@ def test_a_passing_failure_is_survived(passing: httpx.Response | Exception) -> N
     ],
 )
 def test_refused_credentials_are_fatal(method: str, reply: httpx.Response) -> None:
-    """The key or secret is wrong: nothing is tried again, and the settings are named."""
+    """Refused credentials are not retried, and the error names their settings."""
     answers = Answers(reply)
     with client(answers) as api, pytest.raises(CredentialsError, match="SHADOWSERVER_API_SECRET"):
         CALLS[method](api)
@@ -276,7 +276,7 @@ def test_refused_credentials_are_fatal(method: str, reply: httpx.Response) -> No
 @pytest.mark.parametrize("location", ["https://evil.example/", "/api2/other", "http://x.example/"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_the_api_is_never_followed_elsewhere(status: int, location: str) -> None:
-    """The signed request goes to the configured address only."""
+    """A redirect of the API is not followed, so the signed request stays with the API."""
     answers = Answers(httpx.Response(status, headers={"Location": location}))
     with client(answers) as api, pytest.raises(ApiUnavailableError, match="redirect"):
         api.subscriptions()
@@ -285,7 +285,7 @@ def test_the_api_is_never_followed_elsewhere(status: int, location: str) -> None
 
 @pytest.mark.parametrize("status", [400, 405, 410, 413, 501 - 100])
 def test_a_wrong_request_is_not_repeated(status: int) -> None:
-    """A status that says the request itself is wrong is final."""
+    """A status that says the request is wrong is not retried."""
     answers = Answers(httpx.Response(status, json={"error": "no such report type"}))
     kind = CredentialsError if status == 401 else ApiUnavailableError
     with client(answers) as api, pytest.raises(kind, match="no such report type"):
@@ -294,7 +294,7 @@ def test_a_wrong_request_is_not_repeated(status: int) -> None:
 
 
 def test_an_untrusted_certificate_is_not_repeated() -> None:
-    """The error names the setting that helps."""
+    """An untrusted certificate is not retried; the error names the setting for CAs."""
     error = httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
     answers = Answers(error)
     with client(answers) as api, pytest.raises(ApiUnavailableError, match="SHADOWSERVER_CA_BUNDLE"):
@@ -303,7 +303,7 @@ def test_an_untrusted_certificate_is_not_repeated() -> None:
 
 
 def test_retry_after_reaches_the_wait() -> None:
-    """The wait that the API asks for is kept, and reported."""
+    """The wait of ``Retry-After`` is kept, and reported to the callback."""
     retries: list[Retry] = []
     busy = httpx.Response(429, headers={"Retry-After": "33"}, json={"error": "slow down"})
     with client(Answers(busy, []), on_retry=retries.append, first_wait=1) as api:
@@ -315,7 +315,7 @@ def test_retry_after_reaches_the_wait() -> None:
 
 
 def test_retry_after_may_be_a_date() -> None:
-    """One that is over asks for no wait, and what is added is no longer than the first wait."""
+    """A date in the past means no wait but the jitter, which is at most the first wait."""
     past = {"Retry-After": "Wed, 31 Jan 2024 00:00:00 GMT"}
     retries: list[Retry] = []
     busy = httpx.Response(503, headers=past)
@@ -325,7 +325,7 @@ def test_retry_after_may_be_a_date() -> None:
 
 
 def test_an_endless_answer_is_given_up() -> None:
-    """A body is read up to a limit, so that it cannot fill the memory."""
+    """A body above the limit is given up, so that it cannot fill the memory."""
     sent = 0
 
     def endless() -> Iterator[bytes]:
@@ -359,7 +359,7 @@ LEAKS = [
 def test_secrets_never_reach_errors_and_logs(
     reply: object, method: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever a server echoes: no key, secret or id in an error, its causes, a log or a retry."""
+    """Even if a server echoes them, no key, secret or id is in an error, its causes or a log."""
     caplog.set_level(logging.DEBUG)
     seen: list[object] = [caplog.text]
     with client(Answers(reply), on_retry=seen.append) as api:
@@ -376,7 +376,7 @@ def test_secrets_never_reach_errors_and_logs(
 
 
 def test_ids_stay_out_of_reprs() -> None:
-    """A listed report can be logged."""
+    """The repr of a listed report omits its id, so that it can be logged."""
     with client(Answers([entry()])) as api:
         (report,) = api.list_reports(DAY)
     assert report.id == ID
@@ -399,7 +399,7 @@ def test_ids_stay_out_of_reprs() -> None:
 )
 @pytest.mark.parametrize("setting", ["api_url", "download_url"])
 def test_hosts_must_be_reached_by_https(setting: str, url: str) -> None:
-    """A wrong address stops the start, names the setting, and shows no password."""
+    """A URL without https stops the start; the error names the setting and shows no password."""
     with pytest.raises(SettingsError, match=f"SHADOWSERVER_{setting.upper()}") as caught:
         ReportsApi(KEY, SECRET, ApiOptions(**{setting: url}))  # type: ignore[arg-type]
     assert "pass@" not in str(caught.value)
@@ -407,7 +407,7 @@ def test_hosts_must_be_reached_by_https(setting: str, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["https://mirror.example/a", "https://mirror.example/a/"])
 def test_another_host_may_be_configured(url: str) -> None:
-    """Exactly one slash stands between address and method."""
+    """URLs of other hosts work with and without a slash at their end."""
     answers = Answers([])
     transport = httpx.MockTransport(answers)
     with ReportsApi(KEY, SECRET, ApiOptions(api_url=url), transport=transport) as api:
@@ -416,7 +416,7 @@ def test_another_host_may_be_configured(url: str) -> None:
 
 
 def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says which variables to look at and hides the password."""
+    """The error names the proxy variables to look at and hides the password."""
     monkeypatch.setenv("HTTPS_PROXY", "gopher://me:hunter2@proxy.example:1")
     with pytest.raises(SettingsError, match="HTTPS_PROXY") as caught:
         ReportsApi(KEY, SECRET)
@@ -427,7 +427,7 @@ def test_a_proxy_that_cannot_be_used_is_a_wrong_setting(monkeypatch: pytest.Monk
 def test_a_ca_bundle_that_cannot_be_read_is_a_wrong_setting(
     tmp_path: Path, content: bytes | None
 ) -> None:
-    """The error names the file."""
+    """The error names the file of the CA bundle."""
     bundle = tmp_path / "ca.pem"
     if content is not None:
         bundle.write_bytes(content)
@@ -436,7 +436,7 @@ def test_a_ca_bundle_that_cannot_be_read_is_a_wrong_setting(
 
 
 def test_no_credentials_reach_the_download_host(tmp_path: Path) -> None:
-    """Neither key, signature nor cookies go along with a download."""
+    """A download is sent without key, signature and cookies."""
 
     def handler(request: httpx.Request) -> httpx.Response:
         requests.append(request)
@@ -457,7 +457,7 @@ def test_no_credentials_reach_the_download_host(tmp_path: Path) -> None:
 
 
 def test_every_request_keeps_the_pace(tmp_path: Path) -> None:
-    """Calls, downloads and repeated attempts are spaced alike."""
+    """The rate limit spaces calls, downloads and retries alike."""
     slept: list[float] = []
     answers = Answers([entry()], httpx.Response(503), httpx.Response(200, content=b"ip\n"))
     with ReportsApi(
@@ -473,7 +473,7 @@ def test_every_request_keeps_the_pace(tmp_path: Path) -> None:
 
 
 def test_an_id_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
-    """A hostile id costs this report and reaches no host."""
+    """A report with a hostile id fails before any request."""
     answers = Answers(b"")
     with client(answers) as api, pytest.raises(ReportRefusedError):
         api.download(ReportInfo("t", DAY, "a.csv", id="//evil.example/x"), tmp_path)
@@ -481,7 +481,7 @@ def test_an_id_is_checked_before_anything_is_sent(tmp_path: Path) -> None:
 
 
 def test_no_cookie_is_kept(tmp_path: Path) -> None:
-    """What the API sets for a domain of both hosts is sent to neither."""
+    """A cookie that the API sets for a shared domain is sent to neither host."""
     domain = httpx.URL(API_URL).host.partition(".")[2]
     cookie = {"Set-Cookie": f"session=1; Domain={domain}; Path=/; Secure"}
     answers = Answers(
@@ -498,7 +498,7 @@ def test_no_cookie_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_report_listed_twice_is_one() -> None:
-    """In one answer, or by day and by type: nothing is fetched and sent twice."""
+    """A report listed twice, in one answer or again by its type, is returned once."""
     same = entry()
     with client(Answers([same, same, entry(list="other")])) as api:
         assert len(api.list_reports(DAY)) == 2
@@ -508,7 +508,7 @@ def test_a_report_listed_twice_is_one() -> None:
 
 
 def test_an_odd_type_is_not_lost_at_the_limit() -> None:
-    """A name from the API cannot be requested again, but its report was listed."""
+    """A type with unusable characters cannot be listed separately; its listed report is kept."""
     odd = Answers([entry("Scan <b>"), entry()], ["scan_ssl"], [], [entry()])
     with client(odd) as api:
         assert [each.type for each in api.list_reports(DAY, limit=2)] == ["scan_b", "scan_ssl"]
@@ -551,7 +551,7 @@ def test_an_odd_type_is_not_lost_at_the_limit() -> None:
     ],
 )
 def test_what_went_wrong_is_told_in_one_line(reply: httpx.Response, said: str) -> None:
-    """It names the method, what the API said, and what to do about it."""
+    """An error names the method, what the API said, and what to do."""
     with (
         client(Answers(reply), attempts=1) as api,
         pytest.raises((ApiUnavailableError, CredentialsError)) as caught,
@@ -561,7 +561,7 @@ def test_what_went_wrong_is_told_in_one_line(reply: httpx.Response, said: str) -
 
 
 def test_list_that_may_be_incomplete_says_how_to_get_it() -> None:
-    """By asking for fewer lists."""
+    """The error of an incomplete list advises to ask for fewer lists."""
     with (
         client(limited({"b": 5}, 5)) as api,
         pytest.raises(ApiUnavailableError) as caught,
@@ -574,7 +574,7 @@ def test_list_that_may_be_incomplete_says_how_to_get_it() -> None:
 
 
 def test_cut_list_is_asked_again_with_the_same_lists() -> None:
-    """Type by type, within what was wanted."""
+    """Listing type by type keeps the filters of lists and types."""
     answers = Answers([entry("a", "x", "1")], ["a", "b"], [], [entry("b", "x", "2")])
     with client(answers) as api, pytest.raises(ApiUnavailableError):
         api.list_reports(DAY, lists=["x"], limit=1)
@@ -585,7 +585,7 @@ def test_cut_list_is_asked_again_with_the_same_lists() -> None:
 
 
 def test_list_with_one_report_less_than_the_limit_is_whole() -> None:
-    """One question is enough."""
+    """A list below the limit needs one request only."""
     answers = Answers([entry("a", "x", "1"), entry("b", "x", "2")])
     with client(answers) as api:
         assert len(api.list_reports(DAY, limit=3)) == 2
@@ -593,7 +593,7 @@ def test_list_with_one_report_less_than_the_limit_is_whole() -> None:
 
 
 def test_request_says_what_it_is() -> None:
-    """JSON, signed."""
+    """A request declares its JSON body and carries the signature header."""
     answers = Answers([])
     with client(answers) as api:
         api.types()
@@ -604,7 +604,7 @@ def test_request_says_what_it_is() -> None:
 
 
 def test_one_file_listed_twice_has_one_order() -> None:
-    """By id, whatever the API's order; what is listed twice alike is there once."""
+    """Entries of one file are sorted by id, and equal entries are merged."""
     answers = Answers([entry(id="2"), entry(id="1"), entry(id="2")])
     with client(answers) as api:
         assert [report.id for report in api.list_reports(DAY)] == ["1", "2"]

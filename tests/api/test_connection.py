@@ -1,4 +1,4 @@
-"""Errors of the HTTP library as our own, limits on bodies, and options of the pool."""
+"""Errors of httpx as our own, limits of bodies, and options of the connection pool."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from shadowserver_connector.waiting import RetryLaterError
 def test_trouble_of_the_network_may_pass(
     error: httpx.HTTPError | httpx.InvalidURL, message: str
 ) -> None:
-    """It is tried again, and the caller gets the final result."""
+    """A network error is retried, with its reason and the error to raise in the end."""
     for kind in (ApiUnavailableError, TransferError):
         ours = failure(error, kind)
         assert isinstance(ours, RetryLaterError)
@@ -51,7 +51,7 @@ def test_trouble_of_the_network_may_pass(
 
 
 def test_certificate_that_is_not_trusted_is_final() -> None:
-    """The message names the setting that helps."""
+    """An untrusted certificate is not retried; the message names the setting for CAs."""
     ours = failure(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"))
     assert isinstance(ours, ApiUnavailableError)
     assert str(ours) == (
@@ -72,7 +72,7 @@ def test_certificate_that_is_not_trusted_is_final() -> None:
     ],
 )
 def test_wrong_address_is_named_by_its_setting(url: str, message: str) -> None:
-    """In one line, without quoting it."""
+    """A wrong URL is reported in one line that names its setting and does not quote it."""
     with pytest.raises(SettingsError) as caught:
         base_url(url, "X_URL")
     assert str(caught.value) == message
@@ -85,12 +85,12 @@ def test_wrong_address_is_named_by_its_setting(url: str, message: str) -> None:
 def test_body_has_two_minutes_and_a_second_for_each_kilobyte(
     elapsed: float, received: int, slow: bool
 ) -> None:
-    """A server that drips is given up, a slow line is not."""
+    """A server that drips is given up, while a slow line has time enough."""
     assert is_too_slow(elapsed, received) is slow
 
 
 def test_client_says_who_it_is_and_wants_bytes_as_they_are() -> None:
-    """And gives up a silent server, sooner if it does not even connect."""
+    """The client sends its name, accepts no compression, and has time-outs."""
     asked: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -122,7 +122,7 @@ class _Server6(HTTPServer):
 
 
 def test_a_host_that_is_an_ipv6_address_is_reached() -> None:
-    """Its brackets belong to the URL."""
+    """A URL with an IPv6 address in brackets works."""
     with _Server6(("::1", 0), BaseHTTPRequestHandler) as server:
         server.timeout = 10
         answering = threading.Thread(target=server.handle_request)
@@ -136,7 +136,7 @@ def test_a_host_that_is_an_ipv6_address_is_reached() -> None:
 
 
 def late(error: Exception) -> Exception:
-    """Return an error whose cause's cause is a deadline that has passed."""
+    """Return an error whose cause's cause is an expired deadline."""
     between = httpx.ReadTimeout("between")
     between.__cause__ = TooLateError("the rest is missing")
     error.__cause__ = between
@@ -155,12 +155,12 @@ def late(error: Exception) -> Exception:
     ],
 )
 def test_what_came_too_late_is_told_from_what_did_not_come(error: Exception, said: str) -> None:
-    """And a way through a proxy from one without."""
+    """The reason differs between an expired deadline and a time-out, with a proxy and without."""
     assert reason(error, "X_CA_BUNDLE") == said
 
 
 def test_hosts_that_nobody_named_are_not_asked() -> None:
-    """Not by a mistake either."""
+    """A request to a host that the client was not made for is refused."""
     network = usual_network()
     with (
         open_client(
@@ -175,7 +175,7 @@ def test_hosts_that_nobody_named_are_not_asked() -> None:
 def test_usual_variables_are_those_of_the_process(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """In capitals or not; an empty one says nothing."""
+    """Proxy variables of the process count in either case; empty ones do not."""
     for each in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
         monkeypatch.delenv(each, raising=False)
         monkeypatch.delenv(each.lower(), raising=False)
@@ -191,7 +191,7 @@ def test_usual_variables_are_those_of_the_process(
 
 @pytest.mark.parametrize("sent", [["ab", "cd"], ["", "abcd", ""]])
 def test_body_is_read_up_to_its_limit(sent: list[str]) -> None:
-    """A byte more is refused, and so is what is packed."""
+    """A body of one byte above the limit is refused, and so is a compressed one."""
 
     def response() -> httpx.Response:
         return httpx.Response(200, content=(each.encode() for each in sent))
@@ -208,7 +208,9 @@ def test_body_is_read_up_to_its_limit(sent: list[str]) -> None:
 
 
 def test_requests_are_silent_inside_only(caplog: pytest.LogCaptureFixture) -> None:
-    """However such a block ends; what others log is theirs."""
+    """Request logs are off within the block only, also after an error; other
+    loggers keep theirs.
+    """
     caplog.set_level(logging.DEBUG)
     names = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "other")
 
@@ -231,6 +233,6 @@ def test_requests_are_silent_inside_only(caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize("url", ["https://host", "https://host/", "https://host//"])
 def test_address_ends_in_one_slash(url: str) -> None:
-    """What is asked for is put behind it."""
+    """A base URL ends in one slash, behind which the method is put."""
     assert base_url(url, "X_URL") == "https://host/"
     assert base_url("http://127.0.0.1:8080/a", "X_URL") == "http://127.0.0.1:8080/a/"

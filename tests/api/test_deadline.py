@@ -1,4 +1,4 @@
-"""When an exchange has to be over, on connections as the HTTP library uses them."""
+"""Deadlines of an exchange, on connections as the HTTP library uses them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG = 30.0
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """Yield a server that takes connections, and says nothing by itself."""
+    """Yield a server that accepts connections and sends nothing by itself."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
 
@@ -31,7 +31,7 @@ def connected(listener: socket.socket) -> tuple[httpcore.NetworkStream, socket.s
 
 
 def test_time_is_over_at_the_moment_itself() -> None:
-    """Counted from the first use, in seconds of the clock."""
+    """A deadline starts with its first use and expires exactly after its seconds."""
     now = [100.0]
     deadline = Deadline(10, clock=lambda: now[0])
     now[0] = 200.0
@@ -44,7 +44,7 @@ def test_time_is_over_at_the_moment_itself() -> None:
 
 
 def test_more_time_is_counted_from_the_same_begin() -> None:
-    """And what is missing then is another thing."""
+    """More time counts from the same start, and gives the error another reason."""
     now = [0.0]
     deadline = Deadline(10, clock=lambda: now[0])
     deadline.left()
@@ -61,7 +61,7 @@ def test_more_time_is_counted_from_the_same_begin() -> None:
 def test_what_takes_too_long_is_ended(
     listener: socket.socket, use: str, timeout: float | None
 ) -> None:
-    """Whatever the time-out of the operation itself, or without one."""
+    """A deadline ends an operation with a longer time-out, or with none."""
     stream, other = connected(listener)
     with other, ending(Deadline(SHORT)), pytest.raises(TooLateError, match="no answer in time"):
         _use(stream, use, timeout)
@@ -80,7 +80,7 @@ def test_what_takes_too_long_is_ended(
 def test_time_out_of_an_operation_is_told_from_the_end(
     listener: socket.socket, use: str, error: type[Exception], within: bool
 ) -> None:
-    """It is the shorter one that counts."""
+    """An operation's time-out that is shorter than the deadline raises its own error."""
     stream, other = connected(listener)
     end = ending(Deadline(LONG)) if within else nullcontext()
     with other, end, pytest.raises(error) as caught:
@@ -99,7 +99,7 @@ def _use(stream: httpcore.NetworkStream, use: str, timeout: float | None) -> Non
 
 
 def test_deadline_is_that_of_the_block(listener: socket.socket) -> None:
-    """What comes after it has its own time."""
+    """After the block, its deadline no longer applies."""
     stream, other = connected(listener)
     with other:
         over = Deadline(0)
@@ -113,7 +113,7 @@ def test_deadline_is_that_of_the_block(listener: socket.socket) -> None:
 
 
 def test_connection_carries_what_it_is_given(listener: socket.socket) -> None:
-    """Both ways; it tells of itself, and is closed when it is."""
+    """A connection reads, writes, tells its addresses and closes like any other."""
     stream, other = connected(listener)
     with other, ending(Deadline(LONG)):
         stream.write(b"question", LONG)
@@ -127,7 +127,7 @@ def test_connection_carries_what_it_is_given(listener: socket.socket) -> None:
 
 
 def test_connection_is_opened_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Within the time that is left, from the given address."""
+    """A connection opens within the time left, from the given local address."""
     asked: list[Any] = []
 
     def connect(self: object, *args: Any) -> Any:
@@ -147,7 +147,7 @@ def test_connection_is_opened_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_connection_that_is_not_made_in_time_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As its time-out was cut to what is left."""
+    """A connection not made before the deadline raises the deadline's error."""
     now = [0.0]
 
     def connect(self: object, *args: Any) -> Any:

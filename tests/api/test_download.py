@@ -33,14 +33,14 @@ BODY = csv(500)
 
 
 def report(id: str = ID, file: str = NAME) -> ReportInfo:
-    """Return a report to ask for."""
+    """Return a report to download."""
     return ReportInfo(type="scan_ssl", day=DAY, file=file, list="example", id=id)
 
 
 def download(
     into: Path, *replies: httpx.Response | Exception, max_bytes: int = 10**6
 ) -> tuple[Downloaded, int]:
-    """Download against these replies, one an attempt; return also the number of attempts."""
+    """Download with these replies, one per attempt; return also the number of attempts."""
     left = list(replies)
 
     def handler(_request: httpx.Request) -> httpx.Response:
@@ -61,7 +61,7 @@ def download(
 
 
 def test_a_file_is_stored_unchanged_with_its_hashes(tmp_path: Path) -> None:
-    """Bytes, size and the hash are those of what was sent."""
+    """The stored bytes, size and hashes are those of the body."""
     body = b"\xef\xbb\xbf" + BODY + b"\r\n\x00\xff"
     done, _ = download(tmp_path, httpx.Response(200, content=body))
     assert done.path == tmp_path / NAME
@@ -75,7 +75,7 @@ def test_a_file_is_stored_unchanged_with_its_hashes(tmp_path: Path) -> None:
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
-    """Up to the last byte there is only a hidden part file, and an older file stays."""
+    """Until the last byte there is only a hidden part file; an earlier file stays."""
     seen: list[tuple[bool, bytes]] = []
     (tmp_path / NAME).write_bytes(b"old")
 
@@ -95,7 +95,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
 def test_a_file_is_on_disk_before_it_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All bytes are synced under the hidden name, then the folder with the final name."""
+    """The part file is synced before it is renamed, and the folder afterwards."""
     synced: list[tuple[int, bool]] = []
     fsync = os.fsync
 
@@ -136,7 +136,7 @@ TROUBLES: dict[str, Callable[[], httpx.Response]] = {
 
 @pytest.mark.parametrize("name", [*TRANSFERS, *TROUBLES])
 def test_a_failed_transfer_is_repeated(tmp_path: Path, name: str) -> None:
-    """The next attempt starts over and leaves exactly the file."""
+    """The next attempt starts over and leaves the complete file only."""
     make = {**TRANSFERS, **TROUBLES}[name]
     done, attempts = download(tmp_path, make(), make(), httpx.Response(200, content=BODY))
     assert attempts == 3
@@ -147,7 +147,7 @@ def test_a_failed_transfer_is_repeated(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", [*TRANSFERS, *TROUBLES])
 def test_a_transfer_that_fails_always_leaves_nothing(tmp_path: Path, name: str) -> None:
-    """Broken transfers and troubles of the host are different errors; both name the file."""
+    """A broken transfer and a host in trouble are distinct errors; both name the file."""
     make = {**TRANSFERS, **TROUBLES}[name]
     kind = TransferError if name in TRANSFERS else ApiUnavailableError
     with pytest.raises(kind, match=NAME) as caught:
@@ -157,7 +157,7 @@ def test_a_transfer_that_fails_always_leaves_nothing(tmp_path: Path, name: str) 
 
 
 def test_a_host_that_says_when_to_come_again_is_heard(tmp_path: Path) -> None:
-    """Of files, too; a time that is over asks for no pause."""
+    """``Retry-After`` counts for downloads too; a time in the past means no pause."""
     pauses: list[float] = []
     replies = [
         httpx.Response(503, headers={"Retry-After": "77"}),
@@ -179,7 +179,7 @@ def test_a_host_that_says_when_to_come_again_is_heard(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("status", [204, 206, 304, 400, 401, 403, 404, 410, 451])
 def test_a_file_that_is_not_given_is_refused_at_once(tmp_path: Path, status: int) -> None:
-    """It costs this report only; the error names file and status, not the id."""
+    """A refused download fails this report only; the error has file and status, not the id."""
     with pytest.raises(ReportRefusedError, match=f"{NAME}: .*{status}") as caught:
         download(tmp_path, httpx.Response(status, text=f"no {ID}"), httpx.Response(200))
     assert ID not in str(caught.value)
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_given_is_refused_at_once(tmp_path: Path, status: int
 
 @pytest.mark.parametrize("headers", [{"Content-Length": "0"}, {}])
 def test_an_empty_file_is_not_ready(tmp_path: Path, headers: dict[str, str]) -> None:
-    """0 bytes are not a report and leave no file; the request is not repeated at once."""
+    """A file of 0 bytes is not ready: it is not stored, and not retried at once."""
     reply = httpx.Response(200, headers=headers, content=iter([b""]))
     with pytest.raises(NotReadyError, match=NAME):
         download(tmp_path, reply, httpx.Response(200, content=BODY))
@@ -197,7 +197,7 @@ def test_an_empty_file_is_not_ready(tmp_path: Path, headers: dict[str, str]) -> 
 
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_file_above_the_cap_is_refused(tmp_path: Path, announced: bool) -> None:
-    """By its announced length before the body, else as soon as it is passed."""
+    """A file above the cap is refused by its announced length, or as soon as it exceeds it."""
     read: list[int] = []
 
     def chunks() -> Iterator[bytes]:
@@ -214,14 +214,14 @@ def test_a_file_above_the_cap_is_refused(tmp_path: Path, announced: bool) -> Non
 
 
 def test_a_file_of_exactly_the_cap_is_taken(tmp_path: Path) -> None:
-    """The cap is the largest size allowed."""
+    """A file of exactly the largest allowed size is stored."""
     done, _ = download(tmp_path, httpx.Response(200, content=BODY), max_bytes=len(BODY))
     assert done.size == len(BODY)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "identity, br", "GZIP", "zstd", "what"])
 def test_a_file_that_comes_compressed_is_not_taken(tmp_path: Path, coding: str) -> None:
-    """Compression was not requested: not a byte is unpacked, whatever the body would become."""
+    """A compressed body is refused without unpacking a byte, as none was requested."""
     body = iter([gzip.compress(BODY)])
     reply = httpx.Response(200, headers={"Content-Encoding": coding}, content=body)
     with pytest.raises(TransferError, match="compressed"):
@@ -232,14 +232,14 @@ def test_a_file_that_comes_compressed_is_not_taken(tmp_path: Path, coding: str) 
 
 @pytest.mark.parametrize("coding", ["Identity", "identity, identity", "", "identity,"])
 def test_a_coding_that_is_none_is_taken(tmp_path: Path, coding: str) -> None:
-    """``identity`` says that nothing was done, as often as it is said."""
+    """A body with the coding ``identity``, even repeated, is stored."""
     reply = httpx.Response(200, headers={"Content-Encoding": coding}, content=BODY)
     done, _ = download(tmp_path, reply)
     assert done.path.read_bytes() == BODY
 
 
 def test_a_redirect_on_the_same_host_is_followed(tmp_path: Path) -> None:
-    """The host may move a file within itself."""
+    """A redirect within the download host is followed."""
     moved = httpx.Response(302, headers={"Location": "/elsewhere?x=1"})
     done, _ = download(tmp_path, moved, httpx.Response(200, content=BODY))
     assert done.path.read_bytes() == BODY
@@ -258,7 +258,7 @@ def test_a_redirect_on_the_same_host_is_followed(tmp_path: Path) -> None:
     ],
 )
 def test_a_redirect_to_another_place_is_refused(tmp_path: Path, location: str) -> None:
-    """Another host, port or scheme is never asked."""
+    """A redirect to another host, port or scheme is refused without a request there."""
     moved = httpx.Response(307, headers={"Location": location})
     with pytest.raises(ReportRefusedError, match="another host"):
         download(tmp_path, moved, httpx.Response(200, content=BODY))
@@ -273,14 +273,14 @@ def test_redirects_in_circles_end(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """The disk's trouble is not the API's, and no room would not help."""
+    """A folder that cannot be written is an error of the disk, but not a full disk."""
     with pytest.raises(SinkUnavailableError, match="missing: No such file") as caught:
         download(tmp_path / "missing", httpx.Response(200, content=BODY))
     assert not isinstance(caught.value, DiskFullError)
 
 
 def test_a_full_disk_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is waited out for longer than other trouble; what was written is gone."""
+    """A full disk has an error of its own, as it is waited out; the part file is deleted."""
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -295,7 +295,7 @@ def test_a_full_disk_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     "id", ["test:scan_vnc", "a", "A-b_c.d", "x?y=1&z=a:b", "a?b?c", "a..b", "..."]
 )
 def test_an_id_is_put_behind_the_host_unchanged(id: str) -> None:
-    """Neither the colon nor the question mark has a special meaning, or is escaped."""
+    """Colons and question marks of an id are neither escaped nor special."""
     url = report_url("https://dl.example/", report(id))
     assert url.raw_path == f"/{id}".encode()
     assert url.host == "dl.example"
@@ -308,7 +308,7 @@ OTHER_CHARACTERS = ["a b", "a\n", "a#b", "a%2e", "a\\b", "@evil.example", "ä", 
 
 @pytest.mark.parametrize("id", ["", *OTHER_PLACES, *OTHER_CHARACTERS])
 def test_other_ids_are_refused(id: str) -> None:
-    """What could lead to another place is never asked; the error names the file only."""
+    """An id that could change the URL's host or path is refused; the error names the file only."""
     with pytest.raises(ReportRefusedError, match=NAME):
         report_url("https://dl.example/", report(id))
 
@@ -321,14 +321,14 @@ def test_other_ids_are_refused(id: str) -> None:
     ],
 )
 def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, name: str) -> None:
-    """The API's file name never leaves the folder."""
+    """A file name of the API that leads out of the folder is refused."""
     with pytest.raises(ReportRefusedError, match="is not a file name") as caught:
         target_path(tmp_path, report(file=name))
     assert "\n" not in str(caught.value)
 
 
 def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
-    """A transfer that would never end is broken off although each read is in time."""
+    """A transfer that would last for ever is ended although each read is in time."""
     ticks = iter(range(0, 10_000, 100))
 
     def handler(_request: httpx.Request) -> httpx.Response:
@@ -343,18 +343,18 @@ def test_a_body_that_drips_is_given_up(tmp_path: Path) -> None:
 
 
 def test_a_long_transfer_at_a_fair_speed_goes_on() -> None:
-    """Hours are fine as long as enough bytes come."""
+    """A transfer of hours is fine as long as enough bytes arrive."""
     assert not is_too_slow(60, 0)
     assert is_too_slow(600, 1000)
     assert not is_too_slow(7200, 5 * 1024**3)
 
 
 class NoRoomError(Exception):
-    """Raised by the one who is asked for room."""
+    """Raised by the function that is asked for room."""
 
 
 def asking(into: Path, reply: httpx.Response, most: int) -> list[int]:
-    """Download with room for so many bytes; return the sizes that were asked for."""
+    """Download with room for so many bytes; return the sizes that were requested."""
     asked: list[int] = []
 
     def take(size: int) -> None:
@@ -380,7 +380,7 @@ def asking(into: Path, reply: httpx.Response, most: int) -> list[int]:
 
 
 def test_room_is_asked_for_once_where_the_length_is_announced(tmp_path: Path) -> None:
-    """Before anything is written."""
+    """With an announced length, room is requested once, before the first byte is written."""
     body = b"a,b\n" + b"x" * (3 * 2**20 - 4)
     assert asking(tmp_path, httpx.Response(200, content=body), 2**40) == [3 * 2**20]
     (tmp_path / NAME).unlink()
@@ -389,7 +389,7 @@ def test_room_is_asked_for_once_where_the_length_is_announced(tmp_path: Path) ->
 
 
 def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Path) -> None:
-    """A file is never larger than the room requested; if it is given up, nothing is left."""
+    """Without a length, room is requested for each further MiB; a refusal leaves no file."""
 
     def body() -> Iterator[bytes]:
         yield b"a,b\n" + b"x" * (2**16 - 4)
@@ -450,14 +450,14 @@ def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Pat
 def test_what_went_wrong_is_told_in_one_line(
     tmp_path: Path, reply: httpx.Response, said: str
 ) -> None:
-    """It names the file, what happened, and whether it is tried again."""
+    """An error names the file, what happened, and whether it will be retried."""
     with pytest.raises(ShadowserverConnectorError) as caught:
         download(tmp_path, reply, max_bytes=1000)
     assert str(caught.value) == said
 
 
 def test_id_and_name_that_cannot_be_used_are_told(tmp_path: Path) -> None:
-    """A name as far as it is one; never an id."""
+    """An error about an id names the file, not the id; one about a name shows it cut."""
     with pytest.raises(ReportRefusedError) as caught:
         report_url("https://dl.example/", report("../x"))
     assert str(caught.value) == f"{NAME}: the API lists it with an invalid id; skipped"
@@ -468,12 +468,12 @@ def test_id_and_name_that_cannot_be_used_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 200, "ä" * 100, "a b.csv", ".hidden.csv"])
 def test_usual_names_are_taken(tmp_path: Path, name: str) -> None:
-    """Up to 200 bytes, as a file system and its hidden neighbour have room for."""
+    """A name may have 200 bytes, so that its hidden part file has a valid name too."""
     assert target_path(tmp_path, report(file=name)) == tmp_path / name
 
 
 def test_five_redirects_are_followed_and_no_more(tmp_path: Path) -> None:
-    """Within the host."""
+    """Five redirects within the host are followed; a sixth is an error."""
 
     def moved() -> httpx.Response:
         return httpx.Response(302, headers={"Location": "/again"})
@@ -486,12 +486,12 @@ def test_five_redirects_are_followed_and_no_more(tmp_path: Path) -> None:
 
 
 def download_through(redirects: list[httpx.Response], into: Path) -> tuple[Downloaded, int]:
-    """Download what comes after some redirects, in one attempt."""
+    """Download, in one attempt, what comes after some redirects."""
     return download(into, *redirects, httpx.Response(200, content=BODY))
 
 
 def test_hidden_part_of_a_long_name_has_room_for_its_own(tmp_path: Path) -> None:
-    """It tells which file it is, and is gone afterwards."""
+    """The part file of a long name begins with the name, cut, and is gone afterwards."""
     seen: list[str] = []
 
     def pieces() -> Iterator[bytes]:

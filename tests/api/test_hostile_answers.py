@@ -1,4 +1,4 @@
-"""Answers made to use up memory or time, from a real server."""
+"""Answers of a real server that are made to use up memory or time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ HANGS: Final = 30.0
 
 
 def connect(port: int, timeout: float = 0.3) -> ReportsApi:
-    """Return a client that tries once."""
+    """Return a client that makes one attempt."""
     return ReportsApi(
         KEY,
         SECRET,
@@ -68,7 +68,7 @@ CALLS: Final[dict[str, Callable[[ReportsApi, Path], object]]] = {
 
 @contextmanager
 def ends() -> Iterator[None]:
-    """Check that the block ends."""
+    """Check that the block ends in time."""
     started = time.monotonic()
     yield
     assert time.monotonic() - started < HANGS
@@ -76,7 +76,7 @@ def ends() -> Iterator[None]:
 
 @cache
 def twice_packed(megabytes: int) -> bytes:
-    """Return zeros, packed as gzip and then again."""
+    """Return zeros, compressed twice with gzip."""
     packed = zeros = bytes(1024**2)
     for pieces in (itertools.repeat(zeros, megabytes), None):
         packer = zlib.compressobj(9, wbits=31)
@@ -86,7 +86,7 @@ def twice_packed(megabytes: int) -> bytes:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_body_packed_twice_is_not_unpacked(call: str, tmp_path: Path) -> None:
-    """A few KB of ``gzip, gzip`` would become as much memory as the server likes."""
+    """A few KB of ``gzip, gzip`` could fill the memory, so a compressed body is refused."""
     body = twice_packed(128)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\nContent-Length: {len(body)}\r\n\r\n"
     with scripted(lambda: [head.encode() + body]) as port, connect(port, timeout=10) as api:
@@ -110,7 +110,7 @@ def test_a_body_packed_twice_is_not_unpacked(call: str, tmp_path: Path) -> None:
     ids=["objects", "lists", "wide text", "long"],
 )
 def test_json_that_grows_in_memory_is_refused(body: bytes) -> None:
-    """What the values of an answer cost is bounded, not only its bytes."""
+    """The memory of an answer's values is bounded, not only its bytes."""
     head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     with scripted(lambda: [head + body]) as port, connect(port, timeout=10) as api:
         tracemalloc.start()
@@ -123,7 +123,7 @@ def test_json_that_grows_in_memory_is_refused(body: bytes) -> None:
 
 
 def test_a_full_list_is_far_from_the_bounds() -> None:
-    """1,000 reports, and the statistics of a year."""
+    """A list of 1,000 reports and the statistics of a year are accepted."""
     entry = {"id": "x" * 50, "type": "scan_ssl", "file": "x" * 60, "timestamp": "2024-01-31"}
     entry |= {"report": "x" * 40, "url": "https://www.shadowserver.org/" + "x" * 60}
     assert len(answers.report_infos(answers.parse(orjson.dumps([entry] * 1000)))) == 1000
@@ -135,7 +135,7 @@ def test_a_full_list_is_far_from_the_bounds() -> None:
 
 @pytest.mark.parametrize("answer", [b'{"error":' + b"[" * 1000 + b"]" * 1000 + b"}"])
 def test_errors_within_errors_are_an_error(answer: bytes) -> None:
-    """Depth that JSON allows and Python's ``repr`` does not."""
+    """Nested errors are an error, though nested too deeply for Python's ``repr``."""
     assert answers.error_text(answers.parse(answer)) == "an error within errors"
     with pytest.raises(AnswerError):
         answers.report_infos(answers.parse(answer))
@@ -148,7 +148,7 @@ def dripping_headers() -> Iterable[bytes]:
 
 
 def endless_informational() -> Iterable[bytes]:
-    """Say without end that the answer is about to come."""
+    """Send informational responses without end."""
     yield from itertools.repeat(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20)
 
 
@@ -166,7 +166,7 @@ NO_HEADERS: Final = [dripping_headers, endless_informational, endless_status_lin
 def test_headers_without_end_are_given_up(
     script: Callable[[], Iterable[bytes]], call: str, tmp_path: Path
 ) -> None:
-    """Each read is in time, the whole is not."""
+    """Endless headers are given up, though each read is in time."""
     with (
         scripted(script, pause=0.02) as port,
         connect(port) as api,
@@ -180,7 +180,7 @@ def test_headers_without_end_are_given_up(
 def test_opencti_is_not_waited_for_without_end(
     script: Callable[[], Iterable[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The commands that ask the platform first end, too."""
+    """Commands that first ask OpenCTI end too when it sends endless headers."""
     monkeypatch.setattr(reachability, "_TIMEOUT", 0.3)
     with (
         scripted(script, pause=0.02) as port,
@@ -198,7 +198,7 @@ def opencti_at(port: int) -> Settings:
 
 
 def test_an_endless_answer_of_opencti_is_given_up() -> None:
-    """It is read up to a bound."""
+    """An answer of OpenCTI is read up to a limit."""
 
     def endless() -> Iterable[bytes]:
         yield b"HTTP/1.1 200 OK\r\n\r\n"
@@ -219,7 +219,7 @@ def dripping_body() -> Iterable[bytes]:
 
 
 def dripping_chunk() -> Iterable[bytes]:
-    """Send a chunk's first line without end: no byte of it belongs to the body."""
+    """Send a chunk's first line without end: none of its bytes belong to the body."""
     yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x="
     yield from itertools.repeat(b"y")
 
@@ -231,7 +231,7 @@ BODIES: Final = [dripping_body, dripping_chunk]
 def test_an_answer_that_drips_is_given_up(
     script: Callable[[], Iterable[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The whole of an answer has a bound of minutes, not the hours of the slowest line."""
+    """A whole answer has a limit of minutes, though each read is in time."""
     assert client._ANSWER_SECONDS <= 300
     monkeypatch.setattr(client, "_ANSWER_SECONDS", 0.5)
     with (
@@ -247,7 +247,7 @@ def test_an_answer_that_drips_is_given_up(
 def test_a_file_that_drips_is_given_up(
     script: Callable[[], Iterable[bytes]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Also where what comes is no part of the file."""
+    """A download that drips is given up, also if its bytes are not part of the file."""
     monkeypatch.setattr(connection, "_GRACE", 0.3)
     with (
         scripted(script, pause=0.02) as port,
@@ -260,7 +260,7 @@ def test_a_file_that_drips_is_given_up(
 
 
 def test_the_read_loop_looks_at_the_clock() -> None:
-    """Whatever transport the pieces come by."""
+    """The loop that reads a body checks the deadline itself, for any transport."""
     ticks = iter(range(0, 10_000, 50))
     deadline = Deadline(120, clock=lambda: next(ticks))
     response = httpx.Response(200, content=iter([b"x"] * 1000))
@@ -271,7 +271,7 @@ def test_the_read_loop_looks_at_the_clock() -> None:
 
 
 def test_a_deadline_begins_with_the_first_use() -> None:
-    """What waits for a free connection has not begun."""
+    """Waiting for a free connection does not use up the deadline."""
     now = 100.0
     deadline = Deadline(10, clock=lambda: now)
     now = 500.0

@@ -1,4 +1,4 @@
-"""The client that the settings describe."""
+"""The API client that the settings describe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shadowserver_connector.waiting import RetryPolicy
 
 
 def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Key and secret in the clear, both hosts; a connection for each thread."""
+    """The client gets key, secret, both hosts and one connection per thread."""
     given: list[tuple[str, str, ApiOptions]] = []
     monkeypatch.setattr(module, "ReportsApi", lambda *args: given.append(args))
     environ = {
@@ -45,7 +45,7 @@ def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_client_without_a_key_is_a_wrong_setting() -> None:
-    """The message names what is missing."""
+    """The error names the missing setting."""
     environ = {
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "00000000-0000-4000-8000-000000000001",
@@ -56,6 +56,6 @@ def test_client_without_a_key_is_a_wrong_setting() -> None:
 
 @pytest.mark.parametrize("name", ["api_url", "download_url"])
 def test_host_that_cannot_be_used_is_told_by_its_setting(name: str) -> None:
-    """Before anything is sent."""
+    """The error names the setting of an unusable URL before any request."""
     with pytest.raises(SettingsError, match=f"^SHADOWSERVER_{name.upper()} must "):
         ReportsApi("key", "secret", ApiOptions(**{name: "ftp://host.example/"}))

@@ -1,4 +1,4 @@
-"""The client against a real HTTP server, with all that can go wrong on the way."""
+"""The client against a real HTTP server, and the faults that it must survive."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ API_HOST, FILE_HOST = "transform.example", "dl.example"
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    """Serve two reports."""
+    """Serve two reports from a simulator of the API."""
     with Simulator(MemoryStore(dict(FILES)), key=KEY, secret=SECRET) as running:
         yield running
 
@@ -55,7 +55,7 @@ def connect(
     download_url: str = "",
     connections: int = 8,
 ) -> ReportsApi:
-    """Return a client of the simulator without waits and pacing."""
+    """Return a client of the simulator without pauses or rate limit."""
     return ReportsApi(
         KEY,
         secret,
@@ -77,7 +77,7 @@ def report(api: ReportsApi, type: str = "scan_vnc") -> ReportInfo:
 
 
 def test_every_method_works(simulator: Simulator, tmp_path: Path) -> None:
-    """From ping to the file on disk, byte for byte."""
+    """Each method works over HTTP, from ping to a file on disk, byte for byte."""
     with connect(simulator) as api:
         assert api.ping()
         assert api.subscriptions() == ["example-net"]
@@ -90,7 +90,7 @@ def test_every_method_works(simulator: Simulator, tmp_path: Path) -> None:
 
 
 def test_the_sample_list_can_be_fetched(simulator: Simulator, tmp_path: Path) -> None:
-    """Ids with a colon, such as ``test:scan_vnc``, arrive as they are."""
+    """Ids with a colon, such as ``test:scan_vnc``, reach the server unchanged."""
     with connect(simulator) as api:
         listed = api.list_reports(DAY, lists=["test"])
         bodies = [api.download(each, tmp_path).path.read_bytes() for each in listed]
@@ -99,7 +99,7 @@ def test_the_sample_list_can_be_fetched(simulator: Simulator, tmp_path: Path) ->
 
 
 def test_a_days_list_survives_the_limit() -> None:
-    """More reports than the limit are all found."""
+    """All reports of a day with more than the limit are found."""
     many = {stored(f"t{n % 7}", list=f"l{n:02}"): b"ip\n" for n in range(60)}
     with (
         Simulator(MemoryStore(dict(many)), key=KEY, secret=SECRET) as simulator,
@@ -111,7 +111,7 @@ def test_a_days_list_survives_the_limit() -> None:
 
 
 def test_connections_are_kept_open(simulator: Simulator, tmp_path: Path) -> None:
-    """Many calls need one connection."""
+    """Many calls use one connection."""
     with connect(simulator) as api:
         for _ in range(3):
             api.download(report(api), tmp_path)
@@ -120,7 +120,7 @@ def test_connections_are_kept_open(simulator: Simulator, tmp_path: Path) -> None
 
 
 def test_threads_share_a_client(simulator: Simulator, tmp_path: Path) -> None:
-    """Parallel downloads are whole, and their connections bounded."""
+    """Parallel downloads are complete, and their connections are bounded."""
     with connect(simulator) as api, ThreadPoolExecutor(16) as threads:
         listed = [report(api, type) for type in ("scan_ssl", "scan_vnc")] * 16
         folders = [tmp_path / str(number) for number in range(32)]
@@ -134,7 +134,7 @@ def test_threads_share_a_client(simulator: Simulator, tmp_path: Path) -> None:
 
 
 def test_both_hosts_share_the_connections(tmp_path: Path) -> None:
-    """Downloads on all connections close the idle one to the API, which gets another later."""
+    """Downloads may use the API's idle connection; the API gets a new one later."""
     store = MemoryStore(dict(FILES))
     with (
         Simulator(store, key=KEY, secret=SECRET) as host,
@@ -156,7 +156,7 @@ def test_both_hosts_share_the_connections(tmp_path: Path) -> None:
 
 
 def test_a_wrong_secret_is_refused(simulator: Simulator) -> None:
-    """The signature decides; nothing is tried again."""
+    """A request signed with a wrong secret is refused, and not retried."""
     with connect(simulator, secret="other") as api, pytest.raises(CredentialsError):
         api.list_reports(DAY)
     assert simulator.requests.count() == 1
@@ -182,7 +182,7 @@ API_FAULTS = [
 
 @pytest.mark.parametrize("fault", API_FAULTS, ids=lambda fault: f"{fault.kind}-{fault.status}")
 def test_the_api_in_trouble(simulator: Simulator, fault: Fault) -> None:
-    """Each fault is survived when it passes, and an error, never an empty list, when it stays."""
+    """A temporary fault is survived; a lasting one is an error, never an empty list."""
     simulator.faults.add(fault)
     with connect(simulator) as api:
         assert len(api.list_reports(DAY)) == 2
@@ -212,7 +212,7 @@ DOWNLOAD_FAULTS = [
 def test_a_download_in_trouble(
     tmp_path: Path, fault: Fault, kind: type[ShadowserverConnectorError], chunked: bool
 ) -> None:
-    """Each fault is survived when it passes; when it stays, no part of a file is left."""
+    """A temporary fault is survived; after a lasting one no part of the file is left."""
     store = MemoryStore(dict(FILES), chunked=chunked)
     with Simulator(store, key=KEY, secret=SECRET) as simulator, connect(simulator) as api:
         wanted = report(api)
@@ -238,7 +238,7 @@ def test_a_download_in_trouble(
 def test_a_download_that_another_attempt_cannot_help(
     simulator: Simulator, tmp_path: Path, fault: Fault, kind: type[ShadowserverConnectorError]
 ) -> None:
-    """It fails at once, and only for this report."""
+    """A permanent fault fails this report at once, without a retry."""
     with connect(simulator) as api:
         wanted = report(api)
         simulator.faults.add(fault)
@@ -249,7 +249,7 @@ def test_a_download_that_another_attempt_cannot_help(
 
 
 def test_a_hang_ends_with_the_time_out(simulator: Simulator, tmp_path: Path) -> None:
-    """A server that takes the request and never answers does not hold the run."""
+    """A server that never answers is given up after the time-out."""
     with connect(simulator, timeout=0.05) as api:
         simulator.faults.add(Fault(FaultKind.HANG, times=3, seconds=3600))
         with pytest.raises(ApiUnavailableError, match="no answer in time"):
@@ -258,7 +258,7 @@ def test_a_hang_ends_with_the_time_out(simulator: Simulator, tmp_path: Path) -> 
 
 
 def test_a_server_that_is_gone_and_comes_back() -> None:
-    """While it is away calls are errors; later the same client goes on."""
+    """Calls fail while the server is down; later the same client works again."""
     store = MemoryStore(dict(FILES))
     simulator = Simulator(store, key=KEY, secret=SECRET)
     with connect(simulator) as api:
@@ -273,7 +273,7 @@ def test_a_server_that_is_gone_and_comes_back() -> None:
 def test_links_never_reach_the_log(
     simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Even at DEBUG neither HTTP library logs our addresses, redirects or signatures."""
+    """Even at DEBUG, no HTTP library logs our URLs, redirects or signatures."""
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection"):
         caplog.set_level(logging.DEBUG, logger=name)
@@ -297,7 +297,7 @@ def test_links_never_reach_the_log(
 def test_other_requests_are_still_logged(
     simulator: Simulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Only our own requests are silenced, not the library."""
+    """Only our own requests are kept out of the logs of the HTTP libraries."""
     caplog.set_level(logging.INFO)
     with connect(simulator) as api:
         api.list_reports(DAY)
@@ -310,7 +310,7 @@ def test_other_requests_are_still_logged(
 
 @pytest.fixture
 def secured(tmp_path: Path) -> Iterator[tuple[Simulator, Path]]:
-    """Serve https with a certificate for two hosts by a CA that nobody knows."""
+    """Serve HTTPS for two hosts with a certificate of a private CA."""
     ca_file, context = certificates(tmp_path, API_HOST, FILE_HOST)
     store = MemoryStore(dict(FILES))
     with Simulator(store, key=KEY, secret=SECRET, tls=context) as running:
@@ -318,7 +318,7 @@ def secured(tmp_path: Path) -> Iterator[tuple[Simulator, Path]]:
 
 
 def connect_by_name(ca_bundle: Path | None, host: str = API_HOST) -> ReportsApi:
-    """Return a client of two hosts that only a proxy can reach."""
+    """Return a client of two hosts that are reachable only through a proxy."""
     return ReportsApi(
         KEY,
         SECRET,
@@ -336,7 +336,7 @@ def connect_by_name(ca_bundle: Path | None, host: str = API_HOST) -> ReportsApi:
 def test_the_network_that_is_given_counts_not_the_environment(
     secured: tuple[Simulator, Path], monkeypatch: pytest.MonkeyPatch, told: bool
 ) -> None:
-    """Settings of a file may differ from what the process began with: proxies and authorities."""
+    """Proxies and CAs come from the network settings, not from the process environment."""
     simulator, ca_file = secured
     if not told:
         monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
@@ -371,7 +371,7 @@ def test_a_proxy_and_a_ca_bundle_work(
     monkeypatch: pytest.MonkeyPatch,
     variable: str,
 ) -> None:
-    """Both hosts are reached through the proxy, and their certificates verified."""
+    """Both hosts are reached through the proxy, and their certificates are verified."""
     simulator, ca_file = secured
     with proxy(simulator.port) as (url, asked):
         monkeypatch.setenv(variable, url)
@@ -384,7 +384,7 @@ def test_a_proxy_and_a_ca_bundle_work(
 def test_the_usual_certificate_variable_works(
     secured: tuple[Simulator, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``SSL_CERT_FILE`` counts where no bundle is set."""
+    """Without a CA bundle in the settings, ``SSL_CERT_FILE`` counts."""
     simulator, ca_file = secured
     monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
     with proxy(simulator.port) as (url, _):
@@ -397,7 +397,7 @@ def test_the_usual_certificate_variable_works(
 def test_certificates_are_always_verified(
     secured: tuple[Simulator, Path], monkeypatch: pytest.MonkeyPatch, host: str, trusted: bool
 ) -> None:
-    """An unknown CA or another host's certificate ends the call before anything is sent."""
+    """An unknown CA or another host's certificate ends the call before a request is sent."""
     simulator, ca_file = secured
     with proxy(simulator.port) as (url, asked):
         monkeypatch.setenv("HTTPS_PROXY", url)
@@ -413,7 +413,7 @@ def test_certificates_are_always_verified(
 def test_this_machine_is_reached_without_proxy(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy in the environment does not come between us and the simulator."""
+    """A proxy in the environment is not used for the simulator on loopback."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with connect(simulator) as api:
@@ -421,7 +421,7 @@ def test_this_machine_is_reached_without_proxy(
 
 
 def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says that it is the proxy, and hides its password."""
+    """The error says that the proxy refused, and hides its password."""
     with Simulator(MemoryStore({}), key=KEY, secret=SECRET) as refusing:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:hunter2@127.0.0.1:{refusing.port}")
         with (
@@ -434,7 +434,7 @@ def test_a_proxy_that_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.integration
 def test_a_large_file_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> None:
-    """256 MiB pass through a few hundred KB, server included."""
+    """Downloading 256 MiB takes a few hundred KB of memory, server included."""
     megabyte = csv(40_000)[: 1024**2]
     big = stored("population_http")
 
@@ -458,7 +458,7 @@ def test_a_large_file_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> N
 
 
 def test_tls_before_1_2_is_not_spoken(secured: tuple[Simulator, Path]) -> None:
-    """The context that the client verifies with refuses outdated protocols."""
+    """The client's TLS context refuses versions before 1.2."""
     _, ca_file = secured
     for context in (tls_context(None), tls_context(ca_file)):
         assert context.minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -6,7 +6,7 @@ from shadowserver_connector.api.client import RateLimiter
 
 
 def test_requests_are_spaced_without_delaying_the_first() -> None:
-    """The first starts at once, each further one an interval later."""
+    """The first request starts at once, each further one an interval later."""
     slept: list[float] = []
     pacer = RateLimiter(4, clock=lambda: 100.0, sleep=slept.append)
     for _ in range(4):
@@ -15,7 +15,7 @@ def test_requests_are_spaced_without_delaying_the_first() -> None:
 
 
 def test_an_idle_time_saves_no_requests_up() -> None:
-    """After a pause the interval holds again; no burst follows."""
+    """After a pause the interval applies again; there is no burst."""
     now = iter([0.0, 10.0, 10.0])
     slept: list[float] = []
     pacer = RateLimiter(2, clock=lambda: next(now), sleep=slept.append)
@@ -25,7 +25,7 @@ def test_an_idle_time_saves_no_requests_up() -> None:
 
 
 def test_threads_share_the_pace() -> None:
-    """Threads that ask at the same moment get different start times."""
+    """Threads that ask at the same moment get distinct start times."""
     slept: list[float] = []
     pacer = RateLimiter(1, clock=lambda: 0.0, sleep=slept.append)
     threads = [threading.Thread(target=pacer.wait) for _ in range(5)]

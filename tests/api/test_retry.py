@@ -13,7 +13,7 @@ NOW = datetime(2024, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 
 def failing(times: int, error: Callable[[], Exception]) -> Callable[[], str]:
-    """Return a function that fails some times before it is done."""
+    """Return a function that fails some times and then succeeds."""
     left = [times]
 
     def attempt() -> str:
@@ -26,7 +26,7 @@ def failing(times: int, error: Callable[[], Exception]) -> Callable[[], str]:
 
 
 def test_a_failure_that_may_pass_is_tried_again() -> None:
-    """The result of the first attempt that succeeds is returned, after as many waits."""
+    """The result of the first successful attempt is returned, after a wait per failure."""
     slept: list[float] = []
     policy = RetryPolicy(attempts=3, sleep=slept.append)
     assert policy.call("x", failing(2, lambda: RetryLaterError("down"))) == "done"
@@ -34,7 +34,7 @@ def test_a_failure_that_may_pass_is_tried_again() -> None:
 
 
 def test_attempts_are_bounded_and_the_error_says_how_many() -> None:
-    """When the attempts are used up, the error that the last one named is raised."""
+    """After the last attempt, the failure's own error is raised with the number of attempts."""
     slept: list[float] = []
     policy = RetryPolicy(attempts=3, sleep=slept.append)
     attempt = failing(9, lambda: RetryLaterError("it broke off", kind=TransferError))
@@ -44,14 +44,14 @@ def test_attempts_are_bounded_and_the_error_says_how_many() -> None:
 
 
 def test_other_errors_are_final() -> None:
-    """Nothing but a failure that may pass is tried again."""
+    """Errors other than temporary failures are not retried."""
     policy = RetryPolicy(sleep=lambda _: pytest.fail("waited"))
     with pytest.raises(CredentialsError):
         policy.call("x", failing(1, lambda: CredentialsError("refused")))
 
 
 def test_waits_grow_randomly_and_stay_bounded() -> None:
-    """Each wait is random below a bound that doubles up to the longest."""
+    """Each wait is random below a bound that doubles up to a maximum."""
     runs = []
     for _ in range(40):
         slept: list[float] = []
@@ -68,7 +68,7 @@ def test_waits_grow_randomly_and_stay_bounded() -> None:
 
 @pytest.mark.parametrize(("asked", "least"), [(7.0, 7), (0.0, 0), (1e9, 20), (float("inf"), 20)])
 def test_retry_after_is_honoured_and_bounded(asked: float, least: float) -> None:
-    """The server's wish counts, up to a longest; a little jitter is added."""
+    """The server's ``Retry-After`` counts up to a maximum, plus a little jitter."""
     slept: list[float] = []
     policy = RetryPolicy(
         attempts=2, first_wait=1, longest_wait=2, longest_retry_after=20, sleep=slept.append
@@ -78,7 +78,7 @@ def test_retry_after_is_honoured_and_bounded(asked: float, least: float) -> None
 
 
 def test_each_wait_is_reported_before_it_begins() -> None:
-    """The callback learns what failed, why, how often, and how long the wait will be."""
+    """The callback gets the call, the reason, the attempt and the length of the wait."""
     events: list[object] = []
     policy = RetryPolicy(attempts=3, sleep=events.append, on_retry=events.append)
     policy.call("reports/list", failing(2, lambda: RetryLaterError("status 503")))
@@ -120,7 +120,7 @@ def test_a_sleep_that_raises_ends_the_call() -> None:
     ],
 )
 def test_retry_after_is_read_as_seconds_or_date(value: str | None, seconds: float | None) -> None:
-    """Both forms of RFC 9110 are read; anything else counts as absent."""
+    """Both forms of RFC 9110 are read; any other value counts as absent."""
     assert retry_after_seconds(value, NOW) == seconds
 
 
@@ -129,5 +129,5 @@ def test_retry_after_is_read_as_seconds_or_date(value: str | None, seconds: floa
     [(False, (200, 302, 400, 401, 403, 404)), (True, (408, 425, 429, 500, 502, 503, 599))],
 )
 def test_which_statuses_may_pass(transient: bool, statuses: tuple[int, ...]) -> None:
-    """Trouble of the server and being too fast may pass; a wrong request will not."""
+    """Server errors and rate limits are temporary; a wrong request is not."""
     assert {is_transient(status) for status in statuses} == {transient}
