@@ -1,4 +1,4 @@
-"""What the pycti that is installed can do."""
+"""The features of the installed pycti."""
 
 from __future__ import annotations
 

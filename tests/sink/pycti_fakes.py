@@ -1,4 +1,4 @@
-"""Stand-ins for pycti's helper, of a new and an old kind, which keep what they are given."""
+"""Stand-ins for the helpers of a new and an old pycti, which record what they are given."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from typing import Any
 
 
 class FakeLog:
-    """Keeps log lines as (level, message, meta)."""
+    """Records log lines as (level, message, meta)."""
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
 
     def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Keep a line."""
+        """Record a line."""
         self.lines.append(("debug", message, meta or {}))
 
     def info(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Keep a line."""
+        """Record a line."""
         self.lines.append(("info", message, meta or {}))
 
     def warning(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Keep a line."""
+        """Record a line."""
         self.lines.append(("warning", message, meta or {}))
 
     def error(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Keep a line."""
+        """Record a line."""
         self.lines.append(("error", message, meta or {}))
 
     def messages(self, level: str) -> list[str]:
@@ -66,7 +66,7 @@ class FakeWorks:
         return work_id
 
     def add_expectations(self, work_id: str, expectations: int) -> bool:
-        """Announce objects; a work that is gone is passed over."""
+        """Announce objects; ignore a work that is gone."""
         if work_id in self.works:
             self.works[work_id]["expected"] += expectations
         return True
@@ -148,14 +148,14 @@ class FakeHelper:
         )
 
     def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
-        """Queue a bundle, as a whole or object by object; announce the messages."""
+        """Queue a bundle, whole or object by object; announce the messages."""
         no_split = kwargs.get("no_split", False)
         return self.queue(bundle, no_split, 1 if no_split else None, **kwargs)
 
     def queue(
         self, bundle: str, whole: bool, announced: int | None = None, **kwargs: Any
     ) -> list[str]:
-        """Queue a bundle; announce so many objects, by default all."""
+        """Queue a bundle; announce this many objects, by default all."""
         stix = json.loads(bundle)
         if not stix["objects"]:
             raise ValueError("Nothing to import")
@@ -180,7 +180,7 @@ class FakeHelper:
             self.scores[stix["id"]] = stix["x_opencti_score"]
 
     def _tagging(self, stix_id: str) -> dict[str, Any]:
-        """Return what the platform shows of an observable's labels and score."""
+        """Return the labels and score that the platform has of an observable."""
         labels = [{"value": label.lower()} for label in self.labels.get(stix_id, ())]
         return {"objectLabel": labels, "x_opencti_score": self.scores.get(stix_id)}
 
@@ -198,11 +198,11 @@ class FakeHelper:
         self.connector_state = json.dumps(state) if isinstance(state, dict) else None
 
     def last_run_datetime(self) -> None:
-        """Note the time."""
+        """Record the time."""
         self.connector_info.last_run_datetime = "2024-03-10T08:00:00Z"
 
     def next_run_datetime(self, duration_period_in_seconds: float) -> None:
-        """Note the time."""
+        """Record the time."""
 
     def reset(self) -> None:
         """Do what the platform's reset button does."""
@@ -222,7 +222,7 @@ class FakeHelper:
         return {"connector_state": self.stored}
 
     def import_all(self, work_id: str) -> None:
-        """Do what OpenCTI's workers do: import what is queued."""
+        """Import what is queued, as OpenCTI's workers do."""
         work = self.api.work.works[work_id]
         work["processed"] = work["expected"]
         self.held.update(each["id"] for _, stix in self.messages for each in stix["objects"])
@@ -256,7 +256,7 @@ class FakeHelper:
 
 
 def _node(sent: str) -> dict[str, Any]:
-    """Return an object as the platform shows it: Network-Traffic has another id there."""
+    """Return an object as the platform returns it; Network-Traffic has another id there."""
     if sent.startswith("network-traffic--"):
         other = "network-traffic--00000000-0000-5000-8000-00000000000f"
         return {"standard_id": other, "x_opencti_stix_ids": [sent]}
@@ -288,8 +288,8 @@ class OldHelper(FakeHelper):
 
 
 class OldestHelper(OldHelper):
-    """pycti 6.2: whole messages by another keyword, announced object by object."""
+    """pycti 6.2: whole messages by another keyword, announced one object at a time."""
 
     def send_stix2_bundle(self, bundle: str, **kwargs: Any) -> list[str]:
-        """Queue a bundle, as a whole or object by object."""
+        """Queue a bundle, whole or object by object."""
         return self.queue(bundle, kwargs.get("bypass_split", False), **kwargs)

@@ -1,4 +1,4 @@
-"""The original file as an Artifact, uploaded by itself."""
+"""The original file as an Artifact, uploaded separately."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def original(tmp_path: Path) -> Path:
 
 
 def uploaded(original: Path, *answers: Answer | None, **fields: Any) -> list[dict[str, Any]]:
-    """Upload the Artifact with more fields; return what the platform was given."""
+    """Upload the Artifact with further fields; return what the platform was sent."""
     helper = FakeHelper()
     with Uploads(*answers) as uploads:
         uploads.answer_to(helper)
@@ -46,7 +46,7 @@ def uploaded(original: Path, *answers: Answer | None, **fields: Any) -> list[dic
 
 
 def test_file_is_described_and_marked_from_the_start(original: Path) -> None:
-    """The marking decides who sees it; the description is the Artifact's own."""
+    """The upload carries the marking, which decides who may see it, and the description."""
     own = {"x_opencti_description": "scan_ssl", "mime_type": "application/x-report"}
     (given,) = uploaded(original, stored(ARTIFACT["id"]), **own)
     file = given.pop("file")
@@ -57,7 +57,7 @@ def test_file_is_described_and_marked_from_the_start(original: Path) -> None:
 
 
 def test_artifact_without_a_description_has_an_empty_one(original: Path) -> None:
-    """As pycti sends it."""
+    """Without a description an empty one is sent, as pycti does."""
     (given,) = uploaded(original, stored(ARTIFACT["id"]))
     assert given["x_opencti_description"] == ""
 
@@ -74,20 +74,20 @@ def test_artifact_without_a_description_has_an_empty_one(original: Path) -> None
     ],
 )
 def test_refusal_names_the_file_and_the_cause(original: Path, answer: Answer, said: str) -> None:
-    """It is final: another attempt would be answered alike."""
+    """A refused upload is final; its error names file and cause."""
     with pytest.raises(SkippableError) as caught:
         uploaded(original, answer)
     assert str(caught.value) == f"{original.name}: {said}"
 
 
 def test_platform_that_is_away_is_waited_for_five_minutes(original: Path) -> None:
-    """A report is worth more than its file: then it goes without."""
+    """After five minutes of outage the report is sent without its file."""
     with pytest.raises(SinkUnavailableError, match=r"an error: ConnectionError$"):
         uploaded(original, None)
 
 
 def test_artifact_with_its_content_inside_needs_no_upload() -> None:
-    """Neither does a chunk without one."""
+    """A chunk without an Artifact, or with its content inside, needs no upload."""
 
     def chunk(*objects: dict[str, Any]) -> Chunk:
         encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in objects)
@@ -107,7 +107,7 @@ def test_artifact_with_its_content_inside_needs_no_upload() -> None:
 
 
 def test_object_that_only_speaks_of_the_artifact_stays() -> None:
-    """What has no references to it loses none."""
+    """An object that has the Artifact's id in a text only is left as it is."""
     note = {"id": "note--x", "content": f"the file is {ARTIFACT['id']}"}
     encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in (ARTIFACT, note))
     (left,) = without_artifact(Chunk(encoded, 0)).objects

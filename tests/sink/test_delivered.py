@@ -1,4 +1,4 @@
-"""What is remembered about a work, so that it is not sent again."""
+"""The memory of what a work was sent, so that it is not sent again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def objects(first: int, last: int) -> list[Encoded]:
 
 
 def test_no_object_of_a_large_work_is_forgotten() -> None:
-    """As many as millions of rows make; only of what was sent OpenCTI is asked, and once."""
+    """All objects of a large work are remembered; OpenCTI is asked of sent ones only, once each."""
     sent = SentObjects()
     asked: list[str] = []
 
@@ -50,7 +50,7 @@ def test_no_object_of_a_large_work_is_forgotten() -> None:
 
 
 def test_work_may_be_sent_by_one_thread_and_closed_by_another() -> None:
-    """Never at the same time."""
+    """Several threads may use the memory in turn, one to send and another to close."""
     sent = SentObjects()
     sent.add(objects(0, 3))
     with ThreadPoolExecutor(1) as another:
@@ -64,13 +64,13 @@ def test_work_may_be_sent_by_one_thread_and_closed_by_another() -> None:
 
 @pytest.mark.integration
 def test_memory_of_sent_objects_stays_where_it_is() -> None:
-    """What a large work has sent is on disk."""
+    """The objects that a large work sent are remembered on disk, not in memory."""
     few, many = (memory_of_sent(count) for count in (20_000, 400_000))
     assert many - few < 8 * 1024 * 1024
 
 
 def memory_of_sent(count: int) -> int:
-    """Return the most memory that a process needs which sends so many objects, in bytes."""
+    """Return the peak memory, in bytes, of a process that sends this many objects."""
     script = f"""
 import re
 from pathlib import Path
@@ -90,7 +90,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1
 def test_what_is_sent_is_in_the_temporary_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a file that has no name, and that is gone when it is forgotten."""
+    """The memory is a file without a name in the temporary directory, gone when cleared."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     sent = SentObjects()
     sent.add(objects(0, 2))
@@ -106,7 +106,7 @@ def test_what_is_sent_is_in_the_temporary_directory(
 def test_full_disk_is_given_back_and_objects_go_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
-    """Nothing fails for it; the next work is remembered when there is room again."""
+    """On a full disk objects are sent again; when there is room, the next work is remembered."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     sent = SentObjects()
     with no_file_above(room):
@@ -123,7 +123,7 @@ def test_full_disk_is_given_back_and_objects_go_again(
 
 
 def open_files_in(folder: Path) -> list[str]:
-    """Return the files in a folder that this process has open, those without a name too."""
+    """Return the files in a folder that this process has open, including unnamed ones."""
     found = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with suppress(FileNotFoundError):
@@ -133,7 +133,7 @@ def open_files_in(folder: Path) -> list[str]:
 
 @contextmanager
 def no_file_above(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond a size, as a full disk does."""
+    """Limit the size of this process's files, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -143,7 +143,7 @@ def no_file_above(size: int) -> Iterator[None]:
 
 
 def test_opencti_is_asked_only_where_something_is_not_known_yet() -> None:
-    """Not at all where there is nothing to ask."""
+    """OpenCTI is asked only of sent objects that it is not known to have."""
     calls: list[list[str]] = []
 
     def existing_ids(ids: Sequence[str]) -> Sequence[str]:
@@ -162,7 +162,7 @@ def test_opencti_is_asked_only_where_something_is_not_known_yet() -> None:
 
 
 def test_chunk_of_any_number_of_objects_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQLite takes a limited number of values in a statement, 999 where it is old."""
+    """A chunk may have more objects than the 999 values of a statement in an old SQLite."""
     connect = sqlite3.connect
 
     def old(*args: Any, **kwargs: Any) -> sqlite3.Connection:

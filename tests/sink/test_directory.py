@@ -1,4 +1,4 @@
-"""Bundles in a directory: whole or not at all, closed, with the original beside them."""
+"""Bundles in a directory: written whole or not at all, closed, with the original beside them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ INFO = info_of("scan_ssl")
 
 
 def converting(path: Path, **options: object) -> Callable[[Callable[[Chunk], None]], Outcome]:
-    """Return the conversion of a file."""
+    """Return a function that converts the file."""
     return lambda emit: convert_report(path, INFO, Options(**options), emit)  # type: ignore[arg-type]
 
 
@@ -58,7 +58,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_bundles_lie_in_a_folder_a_report(tmp_path: Path, report: Path) -> None:
-    """``OUT/<day>/<file>/<n>.json``, and the original file."""
+    """Each report has ``OUT/<day>/<file>/<n>.json`` and its original file."""
     out = tmp_path / "out"
     outcome = write_report(out, report, INFO, converting(report, chunk_objects=100))
     folder = f"{DAY}/{INFO.file}"
@@ -74,7 +74,7 @@ def test_bundles_lie_in_a_folder_a_report(tmp_path: Path, report: Path) -> None:
 
 
 def test_each_bundle_is_closed(tmp_path: Path, report: Path) -> None:
-    """So that each can be imported by itself."""
+    """A bundle holds every object it refers to, so it can be imported alone."""
     write_report(tmp_path, report, INFO, converting(report, chunk_objects=100))
     bundles = sorted(report_folder(tmp_path, INFO).glob("*.json"))
     for path in bundles:
@@ -84,7 +84,7 @@ def test_each_bundle_is_closed(tmp_path: Path, report: Path) -> None:
 
 
 def test_large_file_is_streamed_into_its_artifact(tmp_path: Path) -> None:
-    """A file that no message could carry still lies in its bundle, byte for byte."""
+    """A file too large for a message is still in its bundle, byte for byte."""
     header, (first, *_) = rows_of("scan_ssl", 1)
     row = csv_bytes(header, [first]).splitlines(keepends=True)
     path = tmp_path / INFO.file
@@ -103,7 +103,7 @@ def test_large_file_is_streamed_into_its_artifact(tmp_path: Path) -> None:
 
 
 def test_report_again_replaces_the_folder(tmp_path: Path, report: Path) -> None:
-    """Nothing of the earlier bundles is left, and nothing lies beside the folder."""
+    """Converting a report again replaces its folder; nothing of the earlier one is left."""
     write_report(tmp_path / "out", report, INFO, converting(report, chunk_objects=50))
     many = listed(tmp_path / "out")
     outcome = write_report(tmp_path / "out", report, INFO, converting(report))
@@ -111,7 +111,7 @@ def test_report_again_replaces_the_folder(tmp_path: Path, report: Path) -> None:
 
 
 def test_converting_twice_gives_the_same_bytes(tmp_path: Path, report: Path) -> None:
-    """In another folder, at another time."""
+    """Folder and time of a conversion do not change its bytes."""
     for out in ("one", "two"):
         write_report(tmp_path / out, report, INFO, converting(report))
     one, two = (contents(report_folder(tmp_path / out, INFO)) for out in ("one", "two"))
@@ -122,7 +122,7 @@ def test_converting_twice_gives_the_same_bytes(tmp_path: Path, report: Path) -> 
 def test_failure_in_the_middle_leaves_the_earlier_folder(
     tmp_path: Path, report: Path, error: BaseException
 ) -> None:
-    """And no part of the new one."""
+    """A failed conversion leaves the earlier folder and no part of a new one."""
     out = tmp_path / "out"
     write_report(out, report, INFO, converting(report))
     before, bytes_before = listed(out), contents(report_folder(out, INFO))
@@ -140,8 +140,8 @@ def test_failure_in_the_middle_leaves_the_earlier_folder(
     assert contents(report_folder(out, INFO)) == bytes_before
 
 
-def test_failure_at_the_first_time_leaves_no_folder(tmp_path: Path, report: Path) -> None:
-    """A folder that is there is whole."""
+def test_failure_of_the_first_conversion_leaves_no_folder(tmp_path: Path, report: Path) -> None:
+    """A first conversion that fails leaves no folder, so a folder that exists is complete."""
 
     def broken(emit: Callable[[Chunk], None]) -> Outcome:
         raise RuntimeError("broken")
@@ -155,7 +155,7 @@ def test_failure_at_the_first_time_leaves_no_folder(tmp_path: Path, report: Path
 def test_new_folder_that_cannot_be_moved_leaves_the_earlier_one(
     tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until the new folder stands in its place, the earlier one is not given up."""
+    """The earlier folder is kept until the new one has taken its place."""
     out = tmp_path / "out"
     write_report(out, report, INFO, converting(report))
     before = contents(report_folder(out, INFO))
@@ -178,7 +178,7 @@ def test_new_folder_that_cannot_be_moved_leaves_the_earlier_one(
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path, report: Path) -> None:
-    """Of the same report, by the next write; what others write or belongs to others stays."""
+    """The next write of a report removes a killed process's partial folder, and no other file."""
     out = tmp_path / "out"
     write_report(out, report, INFO, converting(report))
     whole = listed(out)
@@ -194,7 +194,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path, report: Path) -> 
 
 @pytest.mark.integration
 def test_a_folder_that_another_process_writes_is_left_alone(tmp_path: Path, report: Path) -> None:
-    """Until that process ends, in whatever way."""
+    """A partial folder stays until the process that writes it has ended."""
     out = tmp_path / "out"
     folder = report_folder(out, INFO)
     code = (
@@ -222,7 +222,7 @@ def test_a_folder_that_another_process_writes_is_left_alone(tmp_path: Path, repo
 
 @pytest.mark.parametrize("file", ["../../etc/passwd.csv", "/abs/x.csv", "..", ".", "a\nb.csv"])
 def test_no_file_name_leads_out_of_the_directory(tmp_path: Path, file: str) -> None:
-    """Names come from the API, or from an archive."""
+    """Names from the API or an archive cannot lead out of the output directory."""
     folder = report_folder(tmp_path, ReportInfo("scan_ssl", DAY, file))
     assert folder.parent == tmp_path / str(DAY)
     assert folder.resolve().is_relative_to(tmp_path.resolve() / str(DAY))
@@ -230,7 +230,7 @@ def test_no_file_name_leads_out_of_the_directory(tmp_path: Path, file: str) -> N
 
 
 def test_original_and_output_may_lie_together(tmp_path: Path, report: Path) -> None:
-    """Writing into the folder of the reports does not touch them."""
+    """Writing into the folder of the reports does not change them."""
     before = report.read_bytes()
     write_report(report.parent, report, INFO, converting(report))
     assert report.read_bytes() == before
@@ -239,7 +239,7 @@ def test_original_and_output_may_lie_together(tmp_path: Path, report: Path) -> N
 
 
 def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
-    """Each has a folder of its own, hidden beside the one to come, until it ends."""
+    """Each writer has a hidden folder of its own until it ends."""
     folder = tmp_path / "day" / "report.csv"
     with partial_folder(folder) as one, partial_folder(folder) as other:
         assert one != other
@@ -255,7 +255,7 @@ def test_two_writers_of_a_report_leave_each_other_alone(tmp_path: Path) -> None:
 
 
 def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
-    """No character of a report's name matches other names."""
+    """Characters such as ``*`` in a report's name match no other names."""
     left = tmp_path / ".a.csv.0a1b2c3d.partial"
     left.mkdir()
     with partial_folder(tmp_path / "[ab].csv"), partial_folder(tmp_path / "*"):
@@ -265,7 +265,7 @@ def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 def test_small_file_stands_in_its_artifact_once(tmp_path: Path, report: Path) -> None:
-    """The conversion has put it there already."""
+    """The content that the conversion put into the Artifact is not added again."""
     write_report(tmp_path, report, INFO, converting(report))
     body = (report_folder(tmp_path, INFO) / "0001.json").read_bytes()
     assert body.count(b'"payload_bin"') == 1
@@ -276,7 +276,7 @@ def test_small_file_stands_in_its_artifact_once(tmp_path: Path, report: Path) ->
 def test_what_cannot_be_removed_does_no_harm(
     tmp_path: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is left is left; an error is the one that ended the writing."""
+    """A folder that cannot be deleted is left; an earlier error is still the one raised."""
     out = tmp_path / "out"
     write_report(out, report, INFO, converting(report))
     day = out / str(DAY)
@@ -299,7 +299,7 @@ def test_what_cannot_be_removed_does_no_harm(
 
 @pytest.mark.parametrize("payload", [{}, {"payload_bin": "eA=="}])
 def test_what_recurs_is_in_no_bundle(tmp_path: Path, report: Path, payload: dict[str, str]) -> None:
-    """OpenCTI has it; whether the file's content is in its Artifact yet or not."""
+    """Recurring objects, which OpenCTI has, are in no bundle."""
     identity, artifact = "identity--x", "artifact--x"
     objects = [{"id": identity}, {"id": artifact, **payload}]
     encoded = tuple(Encoded(each["id"], orjson.dumps(each)) for each in objects)

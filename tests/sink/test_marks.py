@@ -1,4 +1,4 @@
-"""Marks that tell the works of a living process from those that a killed one left."""
+"""Marks that tell the works of a living process from those that a killed process left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAME = "Shadowserver reports of 2024-01-31"
 
 
 def folder() -> Path:
-    """Return where the marks of this connector are."""
+    """Return the folder of this connector's marks."""
     return works.temporary_directory() / f"shadowserver-{CONNECTOR}.works"
 
 
@@ -46,7 +46,7 @@ def open_files() -> int:
 
 
 def test_work_of_this_process_is_known_as_its_own_until_it_is_given_up() -> None:
-    """And is nobody's afterwards; no file is left, on disk or open."""
+    """Once given up, a work is nobody's, and its mark is deleted and closed."""
     before = open_files()
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
     mark(CONNECTOR, "work-1")
@@ -59,7 +59,7 @@ def test_work_of_this_process_is_known_as_its_own_until_it_is_given_up() -> None
 
 
 def test_marks_are_for_their_user_alone() -> None:
-    """Nobody else could hold one, or read whose they are."""
+    """Marks have mode 0600, so no other user can hold or read one."""
     before = os.umask(0)
     try:
         mark(CONNECTOR, "work-1")
@@ -74,7 +74,7 @@ def test_marks_are_for_their_user_alone() -> None:
 
 
 def test_owner_lives_as_long_as_it_holds_its_mark() -> None:
-    """Asking takes nothing from it, and leaves no file open."""
+    """A process counts as alive while it holds its mark; checking leaves no file open."""
     with held_by_another("work-1") as path:
         before = open_files()
         assert [owner_of(CONNECTOR, "work-1") for _ in range(2)] == [Owner.ALIVE] * 2
@@ -87,7 +87,7 @@ def test_owner_lives_as_long_as_it_holds_its_mark() -> None:
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o722])
 def test_folder_that_others_write_to_holds_no_marks(mode: int) -> None:
-    """They could hold a dead owner's mark, or remove a living one's."""
+    """A folder that others may write to is not used: they could forge or remove marks."""
     folder().mkdir()
     folder().chmod(mode)
     mark(CONNECTOR, "work-1")
@@ -99,7 +99,7 @@ def test_folder_that_others_write_to_holds_no_marks(mode: int) -> None:
 
 
 def test_folder_of_another_user_holds_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a temporary directory that is for all, a name may be taken."""
+    """A folder of another user, who may have taken the name, is not used."""
     folder().mkdir(mode=0o700)
     monkeypatch.setattr(os, "geteuid", lambda: folder().stat().st_uid + 1)
     mark(CONNECTOR, "work-1")
@@ -107,7 +107,7 @@ def test_folder_of_another_user_holds_no_marks(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_file_in_the_place_of_the_folder_is_left_alone() -> None:
-    """Nothing fails: the owners are unknown, that is all."""
+    """A file in the folder's place is no error; the owners of works are then unknown."""
     folder().write_text("")
     mark(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
@@ -115,7 +115,7 @@ def test_file_in_the_place_of_the_folder_is_left_alone() -> None:
 
 
 def test_without_locks_there_are_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that nobody can hold would be that of a dead owner."""
+    """Where files cannot be locked no mark is made, as its owner would seem dead."""
     monkeypatch.setattr(temporary, "fcntl", None)
     mark(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
@@ -123,7 +123,7 @@ def test_without_locks_there_are_no_marks(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_no_id_leads_out_of_the_temporary_directory() -> None:
-    """Ids come from OpenCTI."""
+    """Work ids, which come from OpenCTI, cannot lead out of the temporary directory."""
     for connector, work in (("../../x", "work-1"), (CONNECTOR, "../../work-1"), (CONNECTOR, "..")):
         mark(connector, work)
         assert owner_of(connector, work) is Owner.ITSELF
@@ -133,7 +133,7 @@ def test_no_id_leads_out_of_the_temporary_directory() -> None:
 
 
 def test_works_are_closed_whose_owner_is_gone() -> None:
-    """The others stay as they are, wherever they stand in the list."""
+    """Works of dead processes are closed; the others stay, in any order of the list."""
     processed: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     listed = [
         {"id": "done", "name": NAME, "status": "complete", "processed_time": None},

@@ -43,14 +43,14 @@ def encoded(stix_id: str, **fields: Any) -> Encoded:
 
 
 def findings(*ids: str, report_refs: int = 0) -> Chunk:
-    """Return a chunk of author, marking and the objects named."""
+    """Return a chunk of the author, the marking and the named objects."""
     report = encoded(REPORT, part=report_refs)
     objects = [encoded(AUTHOR), encoded(MARKING), *(encoded(each) for each in ids), report]
     return Chunk(tuple(objects), len(ids))
 
 
 def artifact_chunk(content: bytes | None) -> Chunk:
-    """Return a first chunk as the conversion makes it; without content for a large file."""
+    """Return a first chunk as the conversion makes it; a large file's content is not in it."""
     payload = {} if content is None else {"payload_bin": base64.b64encode(content).decode()}
     artifact = encoded(
         ARTIFACT,
@@ -64,12 +64,12 @@ def artifact_chunk(content: bytes | None) -> Chunk:
 
 
 def waiter(helper: FakeHelper) -> Waiter:
-    """Return a waiter that hardly waits."""
+    """Return a waiter whose pauses are short."""
     return Waiter(threading.Event(), helper.connector_logger, first_pause=0.001, longest_pause=0.01)
 
 
 def quick(helper: FakeHelper) -> Waiter:
-    """Return a waiter that takes RabbitMQ's numbers for those of now, and has no patience."""
+    """Return a waiter without patience that takes RabbitMQ's numbers as current."""
     return replace(waiter(helper), counted_after=0.0, patience=-1.0)
 
 
@@ -91,7 +91,7 @@ NOTE = "note--00000000-0000-5000-8000-0000000000%02d"
 
 
 def test_nothing_is_opened_when_nothing_is_sent() -> None:
-    """A delivery that is closed without a chunk leaves no work."""
+    """A delivery closed without a chunk opens no work."""
     helper = FakeHelper()
     helper.api.work.failures = [AssertionError("nothing is to be asked")]
     delivery(helper).close("nothing", in_error=False)
@@ -100,7 +100,7 @@ def test_nothing_is_opened_when_nothing_is_sent() -> None:
 
 
 def test_chunk_is_one_message_with_exact_expectations(original: Path) -> None:
-    """pycti announces the message; the rest of its objects is announced by us."""
+    """pycti announces one object for the message; the connector announces the others."""
     helper = FakeHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1, IP % 2), original)
@@ -115,7 +115,7 @@ def test_chunk_is_one_message_with_exact_expectations(original: Path) -> None:
 
 
 def test_old_pycti_splits_and_counts_itself(original: Path) -> None:
-    """Without ``no_split`` and multipart works, pycti's own way is used."""
+    """A pycti without ``no_split`` and multipart works splits and announces by itself."""
     helper = OldHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1, IP % 2), original)
@@ -128,7 +128,7 @@ def test_old_pycti_splits_and_counts_itself(original: Path) -> None:
 
 
 def test_messages_are_counted_as_pycti_splits_them(original: Path) -> None:
-    """It may leave out what it does not know: OpenCTI waits for no more than comes."""
+    """OpenCTI expects only the objects that an old pycti sent, which may omit some."""
     helper = OldHelper()
     helper.api.work = FakeWorks()
     queue = helper.queue
@@ -146,7 +146,7 @@ def test_messages_are_counted_as_pycti_splits_them(original: Path) -> None:
 
 
 def test_oldest_pycti_sends_whole_messages_by_another_keyword(original: Path) -> None:
-    """It announces every object of the message, so we must not announce any."""
+    """The oldest pycti announces every object of a message; the connector announces none."""
     helper = OldestHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1, IP % 2), original)
@@ -159,7 +159,7 @@ def test_oldest_pycti_sends_whole_messages_by_another_keyword(original: Path) ->
 
 
 def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
-    """Over the platform's API the worker splits and announces; we must not count as well."""
+    """With ``api``, the worker splits and announces; the connector announces nothing."""
     helper = FakeHelper(queue_protocol="api")
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -173,7 +173,7 @@ def test_api_protocol_leaves_counting_to_the_platform(original: Path) -> None:
 def test_broker_that_comes_back_leaves_exact_expectations(
     kind: type[FakeHelper], original: Path
 ) -> None:
-    """What pycti announced before each failed attempt is taken back; it is said once."""
+    """What pycti announced before failed attempts is subtracted; one line says so."""
     helper = kind(sending_failures=[AMQPConnectionError(), OSError("no"), AMQPConnectionError()])
     batch = delivery(helper)
     batch.send(findings(IP % 1, IP % 2), original)
@@ -184,7 +184,7 @@ def test_broker_that_comes_back_leaves_exact_expectations(
 
 
 def test_announcement_that_pycti_lost_is_made_up_for(original: Path) -> None:
-    """pycti sends also when it could not announce; the work counts exactly in the end."""
+    """pycti sends even if it could not announce; the work's count is correct in the end."""
     helper = FakeHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1, IP % 2), original)
@@ -197,7 +197,7 @@ def test_announcement_that_pycti_lost_is_made_up_for(original: Path) -> None:
 def test_nothing_is_sent_that_could_not_be_announced(
     kind: type[FakeHelper], original: Path
 ) -> None:
-    """Where OpenCTI is away and its queue is not, the message waits; it is counted exactly."""
+    """A message waits while OpenCTI, which must be told of it, is down."""
     helper = kind()
     announce_or_fail(helper)
     batch = delivery(helper)
@@ -210,7 +210,7 @@ def test_nothing_is_sent_that_could_not_be_announced(
 
 
 def test_deleted_work_is_met_by_the_announcement(original: Path) -> None:
-    """It fails the report at once, as if the work's progress had reported it."""
+    """An announcement to a deleted work fails the report at once."""
     helper = FakeHelper()
     announce_or_fail(helper)
     batch = delivery(helper)
@@ -222,7 +222,7 @@ def test_deleted_work_is_met_by_the_announcement(original: Path) -> None:
 
 
 def test_platform_that_comes_back_is_waited_for(original: Path) -> None:
-    """Opening and closing a work is repeated until OpenCTI answers."""
+    """Opening and closing a work are retried until OpenCTI answers."""
     helper = FakeHelper()
     down = requests.ConnectionError("token-in-a-request")
     helper.api.work.failures = [down, ValueError("<html>502"), ValueError({"name": "DB"})]
@@ -235,7 +235,7 @@ def test_platform_that_comes_back_is_waited_for(original: Path) -> None:
 
 
 def test_message_that_is_too_large_is_refused_not_repeated(original: Path) -> None:
-    """RabbitMQ closes the channel over a message above its limit; waiting would be for ever."""
+    """RabbitMQ closes the channel on a message above its limit; the report fails without retry."""
     helper = FakeHelper(sending_failures=[ChannelClosedByBroker(406, "PRECONDITION_FAILED")])
     batch = delivery(helper)
     with pytest.raises(SkippableError, match="too large"):
@@ -245,7 +245,7 @@ def test_message_that_is_too_large_is_refused_not_repeated(original: Path) -> No
 
 
 def test_object_is_left_out_only_when_platform_has_it(original: Path) -> None:
-    """Another worker may overtake a message that is merely confirmed by the broker."""
+    """An object is omitted only if OpenCTI has it: a queued one may be imported too late."""
     helper = FakeHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -258,7 +258,7 @@ def test_object_is_left_out_only_when_platform_has_it(original: Path) -> None:
 
 
 def test_object_of_an_earlier_day_is_sent_once_while_all_is_queued(original: Path) -> None:
-    """A worker that takes the second message first finds what it refers to."""
+    """An object that OpenCTI has is sent once in a work; others until they are imported."""
     helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     for number in range(3):
@@ -268,7 +268,7 @@ def test_object_of_an_earlier_day_is_sent_once_while_all_is_queued(original: Pat
 
 
 def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
-    """Not of what is new, and not again of what it is known to have."""
+    """OpenCTI is not asked of new objects, nor again of those it is known to have."""
     helper = FakeHelper(held={AUTHOR, MARKING, IP % 1, IP % 2})
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -286,7 +286,7 @@ def compared(*ids: str, recurring: Collection[str] = (), report_refs: int = 0) -
 
 
 def test_of_what_recurs_only_that_goes_which_opencti_lacks(original: Path) -> None:
-    """It is asked of that, and of what its id says all about; the rest goes in any case."""
+    """Recurring objects that OpenCTI has are omitted; new and changed ones are sent anyway."""
     helper = FakeHelper(held={AUTHOR, IP % 1, CERTIFICATE, REPORT})
     batch = delivery(helper, quick(helper))
     batch.send(compared(IP % 1, IP % 2, CERTIFICATE, recurring=[IP % 1, IP % 2]), original)
@@ -314,7 +314,7 @@ def test_observable_of_a_new_finding_goes_where_labels_or_score_are_new(
     goes: bool,
     original: Path,
 ) -> None:
-    """Most new findings are of an address that OpenCTI has, and says the same of."""
+    """A known observable is sent only if its labels or score differ from OpenCTI's."""
     held_scores = {} if held_score is None else {IP % 1: held_score}
     helper = FakeHelper(held={IP % 1}, labels={IP % 1: set(held_labels)}, scores=held_scores)
     stix: dict[str, Any] = {"id": IP % 1, "type": "ipv4-addr", "x_opencti_labels": labels}
@@ -330,7 +330,7 @@ def test_observable_of_a_new_finding_goes_where_labels_or_score_are_new(
 
 
 def test_what_refers_to_something_deleted_goes_with_it(original: Path) -> None:
-    """OpenCTI took the reference out of it; also in another report, when the object is back."""
+    """Objects that referred to a deleted one are sent with it, in any report that has it."""
     helper = FakeHelper(held={AUTHOR, MARKING, NOTE % 1, NOTE % 2, NOTE % 3, IP % 2})
     batch = delivery(helper, quick(helper))
     batch.send(known(noted(1, 1), noted(2, 2)), original)
@@ -341,7 +341,7 @@ def test_what_refers_to_something_deleted_goes_with_it(original: Path) -> None:
 
 
 def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path) -> None:
-    """An address with a new finding is sent in any case; the Notes of its others have lost it."""
+    """A recurring Note is sent when its deleted address is, as OpenCTI took the reference away."""
     helper = FakeHelper(held={AUTHOR, MARKING, NOTE % 1})
     batch = delivery(helper, quick(helper))
     address, note = noted(1, 1)
@@ -351,19 +351,19 @@ def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path
 
 
 def noted(number: int, address: int) -> tuple[Encoded, Encoded]:
-    """Return an address and a Note on it."""
+    """Return an address and its Note."""
     return encoded(IP % address), encoded(NOTE % number, object_refs=[IP % address])
 
 
 def known(*notes: tuple[Encoded, Encoded], report_refs: int = 0) -> Chunk:
-    """Return a chunk of addresses and Notes that all recur."""
+    """Return a chunk of addresses and Notes that are all recurring."""
     parts = [each for note in notes for each in note]
     chunk = compared(recurring=[each.id for each in parts], report_refs=report_refs)
     return replace(chunk, objects=(*chunk.objects[:-1], *parts, chunk.objects[-1]))
 
 
 def test_what_is_known_to_be_delivered_is_not_asked_of_again(original: Path) -> None:
-    """Of a chunk that was compared it is left out as of any other."""
+    """Objects known to be imported are omitted from a compared chunk without asking again."""
     helper = FakeHelper()
     batch = delivery(helper, quick(helper))
     batch.send(compared(IP % 1), original)
@@ -390,7 +390,7 @@ def test_what_is_known_to_be_delivered_is_not_asked_of_again(original: Path) -> 
 def test_import_of_earlier_days_is_awaited_where_something_recurs(
     chunk: Chunk, looks: int, original: Path
 ) -> None:
-    """Not for what its id says all about: that cannot be out of date. Once in a delivery."""
+    """A delivery awaits the queue once, if a changeable object recurs."""
     helper = FakeHelper(queue_numbers=[0] * 9)
     batch = delivery(helper, quick(helper))
     batch.send(chunk, original)
@@ -401,7 +401,7 @@ def test_import_of_earlier_days_is_awaited_where_something_recurs(
 
 
 def test_where_opencti_is_behind_what_recurs_is_not_sent_again(original: Path) -> None:
-    """It is before this message in the queue; for the same reason it is not asked for it."""
+    """While the queue is not empty, recurring objects are neither sent nor looked up."""
     helper = FakeHelper(queue_numbers=[5] * 99)
     batch = delivery(helper, quick(helper))
     batch.send(compared(IP % 1, IP % 2, recurring=[IP % 1]), original)
@@ -414,7 +414,7 @@ def test_where_opencti_is_behind_what_recurs_is_not_sent_again(original: Path) -
 
 
 def test_copy_is_whole_whatever_the_message_leaves_out(original: Path) -> None:
-    """Whoever imports it elsewhere may have nothing else."""
+    """The copy in the directory has all objects, for a platform that has none of them."""
     helper = FakeHelper(held={AUTHOR, MARKING, IP % 1}, bundle_send_to_directory=True)
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -424,7 +424,7 @@ def test_copy_is_whole_whatever_the_message_leaves_out(original: Path) -> None:
 
 
 def test_traffic_is_found_by_the_id_that_it_was_sent_with(original: Path) -> None:
-    """OpenCTI gives Network-Traffic an id of its own, and keeps ours beside it."""
+    """OpenCTI gives Network-Traffic an id of its own; it is found by the id that we sent."""
     traffic = "network-traffic--00000000-0000-5000-8000-000000000001"
     helper = FakeHelper(held={traffic})
     batch = delivery(helper)
@@ -435,7 +435,7 @@ def test_traffic_is_found_by_the_id_that_it_was_sent_with(original: Path) -> Non
 
 @pytest.mark.parametrize("kind", [FakeHelper, OldHelper, OldestHelper])
 def test_same_file_twice_in_a_work_is_sent_once(kind: type[FakeHelper], original: Path) -> None:
-    """If nothing is left to send, nothing is sent: pycti takes no bundle without objects."""
+    """A second file with nothing new sends no message, as pycti takes no empty bundle."""
     helper = kind()
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -457,7 +457,7 @@ def test_same_file_twice_in_a_work_is_sent_once(kind: type[FakeHelper], original
 def test_objects_go_again_where_the_platform_does_not_tell_of_them(
     refusal: ValueError, original: Path
 ) -> None:
-    """A lookup that is refused costs copies, and nothing else."""
+    """If a lookup is refused, objects are sent again, without a warning."""
     helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -468,7 +468,7 @@ def test_objects_go_again_where_the_platform_does_not_tell_of_them(
 
 
 def test_lookup_waits_for_a_platform_that_is_away(original: Path) -> None:
-    """As every other call does."""
+    """A lookup is retried until OpenCTI answers."""
     helper = FakeHelper(held={IP % 1})
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -479,7 +479,7 @@ def test_lookup_waits_for_a_platform_that_is_away(original: Path) -> None:
 
 
 def test_many_objects_are_looked_up_in_several_calls(original: Path) -> None:
-    """The platform's search takes a limited number of ids at once."""
+    """Lookups are divided, as OpenCTI's search takes a limited number of ids."""
     ids = [f"ipv4-addr--{number:08}-0000-5000-8000-000000000000" for number in range(450)]
     helper = FakeHelper(held=set(ids))
     batch = delivery(helper)
@@ -490,7 +490,7 @@ def test_many_objects_are_looked_up_in_several_calls(original: Path) -> None:
 
 
 def test_changed_object_is_sent_again(original: Path) -> None:
-    """Only identical content is left out."""
+    """An object whose content changed is sent again under its id."""
     helper = FakeHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -501,7 +501,7 @@ def test_changed_object_is_sent_again(original: Path) -> None:
 
 
 def test_objects_are_not_left_out_of_another_work(original: Path) -> None:
-    """After a work is closed, everything is sent again."""
+    """After a work is closed, its objects are sent again in the next."""
     helper = FakeHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -514,7 +514,7 @@ def test_objects_are_not_left_out_of_another_work(original: Path) -> None:
 
 
 def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threshold counts before every chunk; the pause is said once."""
+    """The queue's size is checked before every chunk; one line says that it is full."""
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: None)
     helper = FakeHelper(connect_queue_threshold="1", queue_sizes=[0, 1_000_000, 2_000_000, 999_999])
     batch = delivery(helper)
@@ -530,7 +530,7 @@ def test_full_queue_pauses_inside_a_run(original: Path, monkeypatch: pytest.Monk
 
 
 def test_small_artifact_travels_in_the_queue(original: Path) -> None:
-    """Its content is in the message."""
+    """The message holds a small file's content."""
     helper = FakeHelper()
     delivery(helper).send(artifact_chunk(original.read_bytes()), original)
     [(_, stix)] = helper.messages
@@ -538,7 +538,7 @@ def test_small_artifact_travels_in_the_queue(original: Path) -> None:
 
 
 def test_large_artifact_is_uploaded_then_described_in_the_queue(original: Path) -> None:
-    """The file goes by the API, marked; author and labels follow in a message without it."""
+    """A large file is uploaded with its marking; the message adds author and labels."""
     helper = FakeHelper()
     with Uploads(stored(ARTIFACT)) as uploads:
         uploads.answer_to(helper)
@@ -561,7 +561,7 @@ def test_large_artifact_is_uploaded_then_described_in_the_queue(original: Path) 
     ],
 )
 def test_refused_artifact_is_left_out_with_a_warning(answer: Answer, original: Path) -> None:
-    """The Report goes on without its file: another id, no right to upload, too large a body."""
+    """If OpenCTI refuses the file, the Report is sent without it."""
     helper = FakeHelper()
     batch = delivery(helper)
     with Uploads(answer) as uploads:
@@ -574,7 +574,7 @@ def test_refused_artifact_is_left_out_with_a_warning(answer: Answer, original: P
 
 
 def test_upload_waits_for_a_platform_that_is_away(original: Path) -> None:
-    """Each attempt sends the whole file; what is logged holds no token."""
+    """Each attempt sends the whole file; no line of the log holds the token."""
     helper = FakeHelper()
     with Uploads(
         None, (502, b"<html></html>"), (200, b"<html></html>"), stored(ARTIFACT)
@@ -590,7 +590,7 @@ def test_upload_waits_for_a_platform_that_is_away(original: Path) -> None:
 
 
 def test_artifact_that_the_queue_refuses_is_left_out(original: Path) -> None:
-    """A broker with a lower limit costs the file, not the report."""
+    """If the broker refuses the message for its size, the report is sent without its file."""
     helper = FakeHelper(sending_failures=[ChannelClosedByBroker(406, "PRECONDITION_FAILED")])
     delivery(helper).send(artifact_chunk(original.read_bytes()), original)
     assert helper.sent_ids() == {AUTHOR: 1, MARKING: 1, REPORT: 1}
@@ -598,7 +598,7 @@ def test_artifact_that_the_queue_refuses_is_left_out(original: Path) -> None:
 
 
 def test_large_artifact_waits_for_no_validation(original: Path) -> None:
-    """Where a person must approve every bundle, nothing goes round the approval."""
+    """Where a person must approve every bundle, a large file is not uploaded around it."""
     helper = FakeHelper(connect_validate_before_import=True)
     with Uploads() as uploads:
         uploads.answer_to(helper)
@@ -611,7 +611,7 @@ def test_large_artifact_waits_for_no_validation(original: Path) -> None:
 
 
 def test_bundles_to_be_approved_are_whole(original: Path) -> None:
-    """One may be rejected and the next approved: what the first brought is in that, too."""
+    """Each bundle to be approved has all its objects, as an earlier one may be rejected."""
     helper = FakeHelper(connect_validate_before_import=True)
     helper.held |= {AUTHOR, MARKING, IP % 1}
     batch = delivery(helper)
@@ -622,7 +622,7 @@ def test_bundles_to_be_approved_are_whole(original: Path) -> None:
 
 
 def test_bundle_to_be_approved_is_handed_over_once(original: Path) -> None:
-    """pycti copies none that waits for approval: a copy of its own would be a second one."""
+    """pycti writes no copy of a bundle to be approved, and the connector adds none."""
     helper = FakeHelper(connect_validate_before_import=True, bundle_send_to_directory=True)
     calls: list[dict[str, Any]] = []
     queue = helper.queue
@@ -637,7 +637,7 @@ def test_bundle_to_be_approved_is_handed_over_once(original: Path) -> None:
 
 
 def test_doubt_about_what_is_expected_is_settled_once(original: Path) -> None:
-    """OpenCTI is asked after a message that failed; else only whether the work is there."""
+    """The expected count is read after a failed message; otherwise only the work's existence."""
     helper = FakeHelper(sending_failures=[AMQPConnectionError()])
     asked: list[str] = []
     get_work = helper.api.work.get_work
@@ -666,7 +666,7 @@ def test_doubt_about_what_is_expected_is_settled_once(original: Path) -> None:
 
 
 def test_publishing_that_takes_long_is_said(original: Path) -> None:
-    """As when RabbitMQ takes nothing in, being short of memory; by whom it waits for."""
+    """A line says that RabbitMQ is waited for, as when its memory alarm blocks publishing."""
     helper = FakeHelper()
     waits = replace(waiter(helper), slow_after=0.0)
     said = threading.Event()
@@ -689,7 +689,7 @@ def test_publishing_that_takes_long_is_said(original: Path) -> None:
 
 
 def test_copies_without_a_queue_are_tried_again(original: Path) -> None:
-    """There is no work that could expect anything."""
+    """Without a queue there is no work, and writing a copy is still retried."""
     helper = FakeHelper(bundle_send_to_directory=True, bundle_send_to_queue=False)
     helper.api.work.initiate_work = lambda *args, is_multipart: None
     queue, failures = helper.queue, [OSError(errno.EACCES, "secret")] * 2
@@ -705,7 +705,7 @@ def test_copies_without_a_queue_are_tried_again(original: Path) -> None:
 
 
 def test_copy_for_the_directory_is_made_once(original: Path) -> None:
-    """However often the queue must be tried, pycti's own copy is not written again."""
+    """The copy is written once, however often the queue must be retried."""
     helper = FakeHelper(bundle_send_to_directory=True, sending_failures=[AMQPConnectionError()] * 3)
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -715,7 +715,7 @@ def test_copy_for_the_directory_is_made_once(original: Path) -> None:
 
 
 def test_copies_in_a_bucket_are_whole_as_those_in_a_directory(original: Path) -> None:
-    """Each is written once, before its message, whatever the queue needs."""
+    """Copies in a bucket are whole, and written once before their message."""
     helper = FakeHelper(sending_failures=[OSError(errno.ECONNREFUSED, "x")])
     helper.bundle_send_to_s3 = True  # type: ignore[attr-defined]
     calls: list[dict[str, Any]] = []
@@ -733,7 +733,7 @@ def test_copies_in_a_bucket_are_whole_as_those_in_a_directory(original: Path) ->
 
 
 def test_message_of_one_object_is_announced_by_pycti_alone(original: Path) -> None:
-    """Nothing is left for us to add: OpenCTI is not asked to add nothing."""
+    """pycti announces one object, so the connector sends no announcement of zero."""
     helper = FakeHelper()
     batch = delivery(helper)
     batch.open()
@@ -745,7 +745,7 @@ def test_message_of_one_object_is_announced_by_pycti_alone(original: Path) -> No
 
 
 def test_wait_for_the_platform_is_named(original: Path) -> None:
-    """At every call of a delivery."""
+    """At every call of a delivery, the log says that OpenCTI is waited for."""
     helper = FakeHelper()
     helper.api.work.failures = [requests.ConnectionError()]
     helper.query_failures = [requests.ConnectionError()]  # for an announcement
@@ -761,7 +761,7 @@ def test_wait_for_the_platform_is_named(original: Path) -> None:
 
 
 def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path) -> None:
-    """The reader of the log must look at the directory or the bucket, not at RabbitMQ."""
+    """The log names the directory or bucket that fails, not RabbitMQ."""
     helper = FakeHelper(bundle_send_to_directory=True)
     queue, failures = helper.queue, [OSError(errno.EACCES, "secret")]
 
@@ -781,7 +781,7 @@ def test_place_for_copies_that_is_away_is_waited_for_by_its_name(original: Path)
 
 
 def test_each_message_has_a_file_name_of_its_own(original: Path) -> None:
-    """By which a person finds it among those that wait for validation."""
+    """The file name identifies a message among those that wait for validation."""
     helper = FakeHelper()
     names: list[str] = []
     queue = helper.queue
@@ -798,7 +798,7 @@ def test_each_message_has_a_file_name_of_its_own(original: Path) -> None:
 
 
 def test_message_that_is_too_large_says_what_to_lower(original: Path) -> None:
-    """With its size and the file that it is of."""
+    """The error has the message's size, its file, and the setting to lower."""
     helper = FakeHelper(sending_failures=[ChannelClosedByBroker(406, "PRECONDITION_FAILED")])
     chunk = findings(IP % 1)
     with pytest.raises(SkippableError) as caught:
@@ -813,7 +813,7 @@ def test_message_that_is_too_large_says_what_to_lower(original: Path) -> None:
 
 
 def test_wait_for_the_queue_is_named(original: Path) -> None:
-    """With the reason, in a few words."""
+    """The log says that the queue is waited for, with a short reason."""
     helper = FakeHelper(sending_failures=[OSError(errno.ECONNREFUSED, "secret")])
     delivery(helper).send(findings(IP % 1), original)
     assert helper.connector_logger.lines[0][2] == {
@@ -823,7 +823,7 @@ def test_wait_for_the_queue_is_named(original: Path) -> None:
 
 
 def test_directory_alone_needs_no_work(original: Path) -> None:
-    """With the queue switched off, pycti writes its copies and no work is counted."""
+    """With the queue switched off, pycti writes copies and no work is opened."""
     helper = FakeHelper(bundle_send_to_directory=True, bundle_send_to_queue=False)
     helper.api.work.initiate_work = lambda *args, is_multipart: None
     batch = delivery(helper)
@@ -835,7 +835,7 @@ def test_directory_alone_needs_no_work(original: Path) -> None:
 
 @pytest.mark.parametrize("protocol", ["amqp", "api"])
 def test_deleted_work_fails_the_report_and_opens_another(protocol: str, original: Path) -> None:
-    """OpenCTI ignores messages of a deleted work: the report must go again, in a new one."""
+    """OpenCTI ignores a deleted work's messages, so the report fails and the next opens a work."""
     helper = FakeHelper(queue_protocol=protocol)
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -848,7 +848,7 @@ def test_deleted_work_fails_the_report_and_opens_another(protocol: str, original
 
 
 def test_stop_is_heard_while_waiting_for_the_broker(original: Path) -> None:
-    """Asked to stop, a send that waits gives up at once; the work can still be closed."""
+    """A request to stop ends the wait at once; the work can still be closed."""
     helper = FakeHelper(sending_failures=[AMQPConnectionError()] * 1000)
     waits = waiter(helper)
     batch = delivery(helper, waits)
@@ -862,7 +862,7 @@ def test_stop_is_heard_while_waiting_for_the_broker(original: Path) -> None:
 
 @pytest.mark.parametrize("how", ["close", "at once", "deleted"])
 def test_work_is_this_process_own_as_long_as_it_is_open(how: str, original: Path) -> None:
-    """Afterwards it is nobody's, in whatever way it ended."""
+    """A work is marked as this process's until it ends, in whatever way."""
     helper = FakeHelper()
     batch = delivery(helper)
     batch.send(findings(IP % 1), original)
@@ -889,7 +889,7 @@ def test_work_is_this_process_own_as_long_as_it_is_open(how: str, original: Path
 def test_chunk_is_sent_at_once_where_nothing_hinders(
     original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is looked whether to stop, and no second is spent."""
+    """Before a chunk is sent, a stop is checked for without a pause."""
     pauses: list[float] = []
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: pauses.append(seconds))
     batch = delivery(FakeHelper())
@@ -900,7 +900,7 @@ def test_chunk_is_sent_at_once_where_nothing_hinders(
 
 
 def test_pycti_that_knows_no_protocol_but_amqp_announces(original: Path) -> None:
-    """The oldest that we support has no word for it."""
+    """With a pycti that has no ``queue_protocol``, the count is as for AMQP."""
     helper = OldestHelper()
 
     class Older:

@@ -20,14 +20,14 @@ BY_HAND = work_name(date(2024, 1, 31), "import")
 
 
 def test_abilities_are_asked_of_pycti() -> None:
-    """A keyword in the signature counts, and a word that a method looks up or writes."""
+    """A feature is found by a keyword in a signature, or by a word that a method uses."""
     assert abilities(FakeHelper()) == Abilities("no_split", True, True, True)
     assert abilities(OldHelper()) == Abilities(None, False, False, False)
     assert abilities(OldestHelper()) == Abilities("bypass_split", False, False, False)
 
 
 def test_conversion_makes_what_pycti_can_import() -> None:
-    """What the importer does not know is not made; what a user switched off stays off."""
+    """Objects that pycti cannot import are not made; those switched off by the user stay off."""
     assert within(Options(), abilities(FakeHelper())) == Options()
     assert within(Options(), abilities(OldHelper())) == Options(
         ssh_keys=False, network_traffic=False
@@ -37,14 +37,14 @@ def test_conversion_makes_what_pycti_can_import() -> None:
 
 
 def test_works_are_named_by_their_day_and_what_sends_by_hand() -> None:
-    """By the names a later process knows them again."""
+    """A work's name has its day and its command, by which a later process recognises it."""
     assert work_name(date(2024, 1, 31)) == "Shadowserver reports of 2024-01-31"
     by_hand = "Shadowserver reports of 2024-01-31 (backfill)"
     assert work_name(date(2024, 1, 31), "backfill") == by_hand
 
 
 def test_works_left_open_are_closed_never_deleted() -> None:
-    """Works that are complete, or wait for OpenCTI's workers only, stay as they are."""
+    """Works that are complete, or that only wait for workers, stay as they are."""
     helper = FakeHelper()
     works = helper.api.work
     for _ in range(3):
@@ -58,7 +58,7 @@ def test_works_left_open_are_closed_never_deleted() -> None:
 
 
 def test_works_of_others_are_left_alone() -> None:
-    """Another program's, and those of commands of which nothing is known here."""
+    """Works of other programs, and of commands without a mark, stay open."""
     helper = FakeHelper()
     for name in ("Shadowserver run", f"{NAME} again", BY_HAND, f" {NAME}"):
         helper.api.work.initiate_work("connector-id", name)
@@ -78,7 +78,7 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("name", [NAME, BY_HAND])
 def test_a_living_owner_is_told_from_a_dead_one(name: str) -> None:
-    """By another process, killed in between; what it leaves behind is cleaned up."""
+    """The works and marks of a process that was killed are cleaned up; a living one's stay."""
     helper = FakeHelper()
     helper.api.work.initiate_work("connector-id", name)
     place = works.temporary_directory()
@@ -96,7 +96,7 @@ def test_a_living_owner_is_told_from_a_dead_one(name: str) -> None:
 
 
 def test_a_work_that_this_process_gave_up_is_closed() -> None:
-    """It was marked, its delivery failed, and the next run looks."""
+    """A work whose delivery failed is closed by the next run."""
     helper = FakeHelper()
     helper.api.work.initiate_work("connector-id", NAME)
     works.mark("connector-id", "work-1")
@@ -105,7 +105,7 @@ def test_a_work_that_this_process_gave_up_is_closed() -> None:
 
 
 def test_a_folder_that_is_not_ours_holds_no_marks(tmp_path: Path) -> None:
-    """In a temporary directory that others write to, nothing is followed nor believed."""
+    """A folder of marks that others can write to is ignored."""
     folder = works.temporary_directory() / "shadowserver-connector-id.works"
     folder.symlink_to(tmp_path)
     works.mark("connector-id", "work-1")
@@ -117,7 +117,7 @@ def test_a_folder_that_is_not_ours_holds_no_marks(tmp_path: Path) -> None:
 
 
 def test_installed_pycti_can_be_asked() -> None:
-    """The newest pycti can do everything, and says so; the oldest that we support does not."""
+    """The newest pycti has every feature; the oldest supported one has not."""
     known = {
         "6.2": Abilities("bypass_split", False, False, False),
         "7": Abilities("no_split", True, True, True),

@@ -1,4 +1,4 @@
-"""Errors of OpenCTI and pycti as our own, and what is requested from them."""
+"""Errors of OpenCTI and pycti as our own, and the queries sent to them."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class RefusedError(Exception):
 
 
 class Calls:
-    """Keeps how a function was called, and returns or raises what it is told to."""
+    """Records how a function was called, and returns or raises what is prepared."""
 
     def __init__(self, answer: Any = None) -> None:
         self.answer = answer
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Keep the call."""
+        """Record the call."""
         self.calls.append((args, kwargs))
         if isinstance(self.answer, BaseException):
             raise self.answer
@@ -63,7 +63,7 @@ class Calls:
 
 
 def platform(**works: Any) -> Any:
-    """Return a helper whose works are these functions."""
+    """Return a helper whose works use these functions."""
     return SimpleNamespace(
         connect_id="connect-id",
         connector_id="connector-id",
@@ -96,7 +96,7 @@ def platform(**works: Any) -> Any:
     ],
 )
 def test_error_of_pycti_is_told_in_few_words(error: Exception, said: str) -> None:
-    """None that could contain a token; the message says what a person can do."""
+    """The message says what to do, and quotes nothing that could hold a token."""
     assert reason(error) == said
     assert str(as_ours(error)) == f"OpenCTI returned an error: {said}"
 
@@ -112,7 +112,7 @@ def test_error_of_pycti_is_told_in_few_words(error: Exception, said: str) -> Non
     ],
 )
 def test_name_is_the_one_that_opencti_gave(error: Exception, name: str) -> None:
-    """pycti raises a ValueError with a dict; anything else has no name."""
+    """An error's name is read from the dict in pycti's ValueError; other errors have none."""
     assert error_name(error) == name
 
 
@@ -128,7 +128,7 @@ def test_name_is_the_one_that_opencti_gave(error: Exception, name: str) -> None:
     ],
 )
 def test_refusal_is_told_from_trouble(error: Exception, refused: bool) -> None:
-    """Only what OpenCTI itself answers is one; a proxy's page is none."""
+    """Only an error that OpenCTI itself returns is a refusal; a proxy's page is not."""
     assert is_refusal(error) is refused
 
 
@@ -147,12 +147,12 @@ def test_refusal_is_told_from_trouble(error: Exception, refused: bool) -> None:
     ],
 )
 def test_refusal_for_size_is_known(error: Exception, too_large: bool) -> None:
-    """By RabbitMQ's code, or the status that a proxy writes at the top of its page."""
+    """RabbitMQ's code, or the status in a proxy's page, shows that a message is too large."""
     assert is_too_large(error) is too_large
 
 
 def test_what_pycti_raises_does_not_reach_the_caller() -> None:
-    """An error of the HTTP library quotes the request, which holds the token."""
+    """The HTTP library's error, which quotes the token, is not in the chain of causes."""
     with pytest.raises(SinkUnavailableError) as caught:
         ask(Calls(requests.ConnectionError("Bearer token")))
     assert caught.value.__suppress_context__
@@ -160,7 +160,7 @@ def test_what_pycti_raises_does_not_reach_the_caller() -> None:
 
 
 def test_work_is_opened_for_this_connector_under_its_name() -> None:
-    """It stays open between bundles where pycti can have that."""
+    """If pycti can, the work is opened as multipart, so it stays open between bundles."""
     initiate = Calls(7)
     assert works.open_work(platform(initiate_work=initiate), NEW, "reports") == "7"
     assert works.open_work(platform(initiate_work=initiate), OLD, "reports") == "7"
@@ -182,14 +182,14 @@ def test_work_is_opened_for_this_connector_under_its_name() -> None:
     ],
 )
 def test_expected_number_is_read_from_the_works_progress(work: dict[str, Any], number: int) -> None:
-    """A work of which nothing was announced has none yet."""
+    """A work without an announcement has no expected number."""
     get_work = Calls(work)
     assert works.expected(platform(get_work=get_work), "work-1") == number
     assert get_work.calls == [(("work-1",), {})]
 
 
 def test_work_that_is_gone_was_deleted() -> None:
-    """The error says what becomes of its reports."""
+    """The error of a missing work says that its reports will be sent again."""
     said = "^its work was deleted in OpenCTI; it is sent again in another one$"
     with pytest.raises(WorkDeletedError, match=said):
         works.expected(platform(get_work=Calls(None)), "work-1")
@@ -200,7 +200,7 @@ def test_work_that_is_gone_was_deleted() -> None:
 
 
 def test_announcement_that_fails_otherwise_is_trouble_of_the_platform() -> None:
-    """It says why, and can be repeated."""
+    """Other failures of an announcement are outages with a reason, and can be retried."""
     helper = platform()
     helper.api.query = Calls(NAMED)
     with pytest.raises(SinkUnavailableError, match="DATABASE_ERROR"):
@@ -210,7 +210,7 @@ def test_announcement_that_fails_otherwise_is_trouble_of_the_platform() -> None:
 
 
 def test_queue_is_measured_in_megabytes() -> None:
-    """Of this connector."""
+    """The size of this connector's queue is in megabytes."""
     read = Calls({"connector_queue_details": {"messages_size": "2500000"}})
     helper = SimpleNamespace(
         connector_id="connector-id", api=SimpleNamespace(connector=SimpleNamespace(read=read))
@@ -220,7 +220,7 @@ def test_queue_is_measured_in_megabytes() -> None:
 
 
 def test_connector_that_opencti_does_not_know_is_told_to_register() -> None:
-    """A person deleted it there."""
+    """The error of a connector deleted in OpenCTI says to register it again."""
     helper = SimpleNamespace(
         connector_id="x", api=SimpleNamespace(connector=SimpleNamespace(read=Calls(None)))
     )
@@ -232,7 +232,7 @@ def test_connector_that_opencti_does_not_know_is_told_to_register() -> None:
 def test_full_queue_is_looked_at_every_ten_seconds_and_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On the connector's page: what is in it, the threshold, and that it waits."""
+    """The connector's page shows size and threshold of the queue, and that it waits."""
     helper = FakeHelper(connect_queue_threshold="1", queue_sizes=[1_500_000, 1_000_000, 500_000])
     seen: list[tuple[float, Any]] = []
 
@@ -248,7 +248,7 @@ def test_full_queue_is_looked_at_every_ten_seconds_and_shown(
 
 
 def test_opencti_that_does_not_tell_of_its_queue_is_waited_for() -> None:
-    """By its name, at whatever time it is asked for room."""
+    """If OpenCTI does not tell the queue's size, the log says that OpenCTI is waited for."""
     helper = FakeHelper()
     read, failures = helper.api.connector.read, [requests.ConnectionError()]
 
@@ -264,7 +264,7 @@ def test_opencti_that_does_not_tell_of_its_queue_is_waited_for() -> None:
 
 
 def test_wait_for_the_queue_ends_when_asked_to_stop() -> None:
-    """However full it is."""
+    """A request to stop ends the wait for a full queue."""
     stop = threading.Event()
     stop.set()
     helper = FakeHelper(connect_queue_threshold=0, queue_sizes=[1])
@@ -286,7 +286,7 @@ class Clock:
 def awaited(
     monkeypatch: pytest.MonkeyPatch, waits: list[int], patience: float
 ) -> tuple[bool, list[float], list[int]]:
-    """Await the import of what waits at each look; return the answer, pauses, looks to come."""
+    """Wait for an empty queue with these sizes; return the answer, the pauses, and unused sizes."""
     clock = Clock()
     monkeypatch.setattr("shadowserver_connector.sink.platform.time", clock)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: clock.pauses.append(seconds))
@@ -296,7 +296,7 @@ def awaited(
 
 
 def test_queue_is_empty_once_it_is_twice_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RabbitMQ's numbers lag behind: what was sent just now is not in the first."""
+    """The queue counts as empty after two zeros, since RabbitMQ's numbers lag behind."""
     assert awaited(monkeypatch, [0, 0, 7], 900.0) == (True, [6.0], [7])
     assert awaited(monkeypatch, [2, 0, 1, 0, 0, 7], 900.0) == (True, [6.0] * 4, [7])
 
@@ -305,7 +305,7 @@ def test_queue_is_empty_once_it_is_twice_in_a_row(monkeypatch: pytest.MonkeyPatc
 def test_import_is_awaited_as_long_as_patience_lasts(
     monkeypatch: pytest.MonkeyPatch, patience: float, looks: int
 ) -> None:
-    """Then the caller is told that OpenCTI is behind."""
+    """When patience ends, the answer is that OpenCTI is behind."""
     answer, pauses, left = awaited(monkeypatch, [3] * 9, patience)
     assert (answer, pauses, len(left)) == (False, [6.0] * (looks - 1), 9 - looks)
 
@@ -313,12 +313,12 @@ def test_import_is_awaited_as_long_as_patience_lasts(
 def test_queue_that_empties_as_patience_ends_is_looked_at_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is nearly there, so nothing is taken at the history's word."""
+    """A first zero at the end of patience is confirmed by one more look."""
     assert awaited(monkeypatch, [3, 3, 0, 0, 7], 11.0) == (True, [6.0] * 3, [7])
 
 
 def test_import_is_awaited_of_an_opencti_that_is_away_for_a_while() -> None:
-    """It is asked of this connector's queue, and again until it answers."""
+    """The queue's size is requested again until OpenCTI answers."""
     answers = [requests.ConnectionError(), None, None]
     asked = []
 
@@ -340,7 +340,7 @@ def test_import_is_awaited_of_an_opencti_that_is_away_for_a_while() -> None:
 
 
 def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
-    """Any of an object's ids counts; answers to what was not asked are passed over."""
+    """An object is found by any of its ids; unrequested objects are ignored."""
     nodes: list[dict[str, Any]] = [
         {"standard_id": "a", "x_opencti_stix_ids": None},
         {
@@ -370,7 +370,7 @@ def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
 
 
 def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
-    """None is left out where one call ends and the next begins."""
+    """Ids are looked up 200 per call, and none is lost between two calls."""
     query = Calls({"data": {"stixObjectOrStixRelationships": None}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
     ids = [str(number) for number in range(401)]
@@ -381,7 +381,7 @@ def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
 
 
 def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
-    """A platform that refuses to tell holds nothing, as far as anyone knows."""
+    """A refused lookup finds nothing; any other failure is an outage."""
     helper = SimpleNamespace(api=SimpleNamespace(query=Calls(NAMED)))
     assert held_objects(helper, ["a"]) == {}
     helper.api.query = Calls(requests.ConnectionError())
@@ -418,14 +418,14 @@ def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
     ],
 )
 def test_what_opencti_said_is_read_whatever_the_status(error: Exception, said: str | None) -> None:
-    """In a line that is no longer than a person reads."""
+    """OpenCTI's error is read at any HTTP status, and cut to a readable line."""
     found = refusal(error)
     assert (None if found is None else str(found)) == said
 
 
 @pytest.mark.parametrize("body", [None, [], "X", {"errors": None}, [{"errors": [{"name": "X"}]}]])
 def test_answer_without_errors_is_no_refusal(body: Any) -> None:
-    """Whatever a server of another kind sends."""
+    """An answer without GraphQL errors, of whatever server, is no refusal."""
     assert first_refusal(body) is None
 
 
@@ -433,7 +433,7 @@ def test_answer_without_errors_is_no_refusal(body: Any) -> None:
     "name", ["BAD_USER_INPUT", "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED"]
 )
 def test_call_that_opencti_does_not_know_is_a_matter_of_versions(name: str) -> None:
-    """Waiting does not help: it says what was refused, in OpenCTI's words."""
+    """An unknown call is a version error that quotes OpenCTI; it is not waited out."""
     ours = as_ours(ValueError({"name": name, "error_message": "unknown argument"}))
     assert isinstance(ours, VersionError)
     said = f"OpenCTI refuses what the installed pycti asks for: {name}: unknown argument"
@@ -444,7 +444,7 @@ def test_call_that_opencti_does_not_know_is_a_matter_of_versions(name: str) -> N
 
 
 def test_pyctis_own_announcement_is_replaced_by_one_that_fails() -> None:
-    """It tells pycti that all is well only when it is."""
+    """The replacement returns success only if OpenCTI took the announcement."""
     helper = platform()
     helper.api.query = Calls()
     works.announce_or_fail(helper)
@@ -457,10 +457,10 @@ def test_pyctis_own_announcement_is_replaced_by_one_that_fails() -> None:
 
 
 def test_abilities_are_read_in_functions_of_any_kind() -> None:
-    """In those that something wraps, too: by a parameter, a word looked up, a word written."""
+    """Features are found in wrapped functions too: by parameter, keyword or key."""
 
     def by_parameter(bundle: str, *, bypass_split: bool = False) -> None:
-        """Have a parameter."""
+        """Stand for a function that has the parameter."""
 
     def by_word(**kwargs: Any) -> Any:
         return kwargs.get("is_multipart")
@@ -483,7 +483,7 @@ def test_abilities_are_read_in_functions_of_any_kind() -> None:
 
 
 def test_nothing_is_read_into_functions_that_say_nothing() -> None:
-    """Not even where they return what every function may."""
+    """Functions that show no feature give none."""
 
     def silent(**kwargs: Any) -> Any:
         return None if kwargs else ()

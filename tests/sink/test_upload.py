@@ -34,14 +34,14 @@ def upload(client: OpenCTIApiClient, content: bytes = CONTENT) -> Any:
 
 @pytest.fixture
 def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Forget the proxies of the environment that the tests run in."""
+    """Remove the proxies of the environment in which the tests run."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 
 
 def test_file_and_variables_arrive_with_pyctis_headers() -> None:
-    """The body has a length, as proxies and servers like it, and the file's bytes unchanged."""
+    """The body has a length, which proxies and servers may require, and the file's bytes."""
     with Uploads(stored(ARTIFACT)) as uploads:
         client = uploads.client()
         client.request_headers["X-Custom"] = "value"
@@ -62,7 +62,7 @@ def test_file_and_variables_arrive_with_pyctis_headers() -> None:
 
 
 def test_call_is_made_as_pycti_makes_its_own() -> None:
-    """In its session, by its settings; a file has five minutes between two bytes."""
+    """The upload uses pycti's session and TLS settings, and a time-out of five minutes."""
     calls: list[tuple[Any, dict[str, Any]]] = []
 
     def post(url: str, **options: Any) -> Any:
@@ -102,7 +102,7 @@ def test_call_is_made_as_pycti_makes_its_own() -> None:
     ],
 )
 def test_error_has_a_name_and_a_message(error: dict[str, Any], found: dict[str, str]) -> None:
-    """As those of pycti have; the first error is the one that counts."""
+    """The first GraphQL error gives name and message, as in pycti's errors."""
     with (
         Uploads((200, json.dumps({"errors": [error, {"name": "other"}]}).encode())) as uploads,
         pytest.raises(ValueError, match="error_message") as caught,
@@ -120,7 +120,7 @@ def test_error_has_a_name_and_a_message(error: dict[str, Any], found: dict[str, 
     ],
 )
 def test_error_is_the_one_that_pycti_raises(answer: Answer) -> None:
-    """With the name that OpenCTI gives, wherever its version has it."""
+    """The error has OpenCTI's name, wherever the version puts it."""
     with Uploads(answer, answer) as uploads:
         client = uploads.client()
         with pytest.raises(ValueError, match="FORBIDDEN_ACCESS") as ours:
@@ -132,7 +132,7 @@ def test_error_is_the_one_that_pycti_raises(answer: Answer) -> None:
 
 
 def test_refusal_for_size_is_known_by_the_status() -> None:
-    """A proxy's page need not say it."""
+    """Status 413 means that the file is too large, whatever the proxy's page says."""
     with (
         Uploads((413, b"<html></html>")) as uploads,
         pytest.raises(ValueError, match="413") as said,
@@ -146,7 +146,7 @@ def test_refusal_for_size_is_known_by_the_status() -> None:
     [((502, b"413 is in the page"), "^502 "), ((200, b"<html></html>"), "Expecting value")],
 )
 def test_answer_that_is_none_is_told_apart(answer: Answer, text: str) -> None:
-    """It is neither OpenCTI's refusal nor one for size, so it is waited out."""
+    """An invalid answer is neither a refusal nor one for size, so it is waited out."""
     with Uploads(answer) as uploads, pytest.raises(ValueError, match=text) as said:
         upload(uploads.client())
     assert not is_too_large(said.value)
@@ -155,7 +155,7 @@ def test_answer_that_is_none_is_told_apart(answer: Answer, text: str) -> None:
 
 
 def test_certificate_must_be_trusted_where_it_is_verified(tmp_path: Path, no_proxies: None) -> None:
-    """A server that cannot be trusted gets nothing, and the error does not hold the token."""
+    """A server without trust gets no upload, and the error does not hold the token."""
     _, tls = certificates(tmp_path, HOST)
     with Uploads(tls=tls) as uploads, pytest.raises(requests.exceptions.SSLError) as error:
         upload(uploads.client(ssl_verify=True))
@@ -167,7 +167,7 @@ def test_certificate_must_be_trusted_where_it_is_verified(tmp_path: Path, no_pro
 def test_certificate_is_not_verified_where_that_is_switched_off(
     tmp_path: Path, no_proxies: None
 ) -> None:
-    """As ``OPENCTI_SSL_VERIFY=false`` has it."""
+    """With ``OPENCTI_SSL_VERIFY=false`` any certificate is accepted."""
     _, tls = certificates(tmp_path, HOST)
     with Uploads(stored(ARTIFACT), tls=tls) as uploads:
         assert upload(uploads.client(ssl_verify=False))
@@ -177,7 +177,7 @@ def test_certificate_is_not_verified_where_that_is_switched_off(
 def test_proxy_ca_and_client_certificate_of_pyctis_client_are_used(
     source: str, tmp_path: Path, no_proxies: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The proxy may be the client's own or the environment's, as in every call of pycti."""
+    """The upload uses the proxy, CA and client certificate of pycti's client."""
     ca, tls = certificates(tmp_path, HOST)
     tls.load_verify_locations(ca)
     tls.verify_mode = ssl.CERT_REQUIRED
@@ -216,7 +216,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1
 
 
 def peak(path: Path, size: int) -> int:
-    """Return the most KiB of memory that a process needs to upload so many bytes."""
+    """Return the peak memory, in KiB, of a process that uploads this many bytes."""
     path.write_bytes(b"x" * size)
     with Uploads(stored(ARTIFACT)) as uploads:
         url = f"http://127.0.0.1:{uploads.port}"
@@ -228,7 +228,7 @@ def peak(path: Path, size: int) -> int:
 
 @pytest.mark.integration
 def test_large_file_needs_no_more_memory(tmp_path: Path, no_proxies: None) -> None:
-    """64 MiB need what 9 MiB need, plus 4 MiB at most, and less than 200 MB."""
+    """Uploading 64 MiB takes at most 4 MiB more than 9 MiB does, and less than 200 MB."""
     small, large = peak(tmp_path / "small", 9 * MIB), peak(tmp_path / "large", 64 * MIB)
     assert large < small + 4 * 1024
     assert large < 200_000_000 // 1024

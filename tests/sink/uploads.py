@@ -1,4 +1,4 @@
-"""A server that takes uploads as OpenCTI does, and the installed pycti's client for it."""
+"""A server that takes uploads as OpenCTI does, and a client of the installed pycti for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOKEN: Final = "token-of-the-connector"
 
 
 def stored(standard_id: str) -> Answer:
-    """Return the answer to an upload that is stored under an id."""
+    """Return the answer to an upload that was stored under this id."""
     return 200, json.dumps({"data": {"artifactImport": {"standard_id": standard_id}}}).encode()
 
 
@@ -27,7 +27,7 @@ def refused(**error: Any) -> Answer:
 
 
 class Uploads:
-    """Gives the prepared answers in turn (None closes the connection) and keeps the calls."""
+    """Gives the prepared answers in turn (None closes the connection) and records the calls."""
 
     def __init__(self, *answers: Answer | None, tls: ssl.SSLContext | None = None) -> None:
         self.variables: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ class Uploads:
         return client
 
     def answer_to(self, helper: FakeHelper) -> None:
-        """Let a helper's API client reach this server; what the helper fakes stays faked."""
+        """Make a helper's API client use this server; what the helper fakes stays fake."""
         helper.api = SimpleNamespace(**{**vars(self.client()), **vars(helper.api)})
 
     def _answer(self, headers: Mapping[str, str], call: dict[str, Any]) -> Answer | None:
