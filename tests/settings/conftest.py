@@ -1,4 +1,4 @@
-"""Settings read from an empty directory, so that nothing around it counts."""
+"""Settings read from an empty directory, so that no file around it counts."""
 
 from __future__ import annotations
 

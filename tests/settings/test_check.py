@@ -1,4 +1,4 @@
-"""The rows of `check`."""
+"""The rows that `check` shows of the settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.settings.conftest import Load
 
 
 def rows_by_name(rows: tuple[SettingRow, ...]) -> dict[str, SettingRow]:
-    """Return the rows by setting, each of which has one."""
+    """Return the rows by setting; each setting has one."""
     named = {row.name: row for row in rows}
     assert len(named) == len(rows)
     return named
 
 
 def test_every_setting_has_a_row(load: Load) -> None:
-    """All settings are shown in their order, with the source `default` where nothing is set."""
+    """All settings have a row, in their order, with the source `default` if not set."""
     rows = setting_rows(load())
     assert [row.name for row in rows] == [
         name for name, setting in known_settings().items() if not setting.deprecated
@@ -28,7 +28,7 @@ def test_every_setting_has_a_row(load: Load) -> None:
 
 
 def test_values_as_a_person_writes_them(load: Load) -> None:
-    """Values look as in .env; a setting without a value is empty."""
+    """Values look as in .env; a setting without a value has an empty one."""
     rows = rows_by_name(setting_rows(load(dotenv="SHADOWSERVER_REPORT_TYPES=scan_http,scan_ssh\n")))
     assert rows["SHADOWSERVER_REPORT_TYPES"].value == "scan_http,scan_ssh"
     assert rows["SHADOWSERVER_REPORT_TYPES"].source == ".env"
@@ -39,7 +39,7 @@ def test_values_as_a_person_writes_them(load: Load) -> None:
 
 
 def test_deprecated_setting_has_a_row_where_it_is_set(load: Load) -> None:
-    """CONNECTOR_RUN_EVERY is shown only to those who use it."""
+    """CONNECTOR_RUN_EVERY has a row only if it is set."""
     rows = rows_by_name(setting_rows(load(environ={"CONNECTOR_RUN_EVERY": "12h"})))
     assert rows["CONNECTOR_RUN_EVERY"].source == "environment"
     assert rows["CONNECTOR_DURATION_PERIOD"].value == "PT12H"
@@ -47,14 +47,14 @@ def test_deprecated_setting_has_a_row_where_it_is_set(load: Load) -> None:
 
 @pytest.mark.parametrize("name", sorted(secret_names()))
 def test_secrets_are_masked(load: Load, name: str) -> None:
-    """No row shows a secret, nor its length."""
+    """No row shows a secret or its length."""
     rows = setting_rows(load(environ={name: "hunter2"}))
     assert "hunter2" not in repr(rows)
     assert rows_by_name(rows)[name].value == MASK
 
 
 def test_handed_on_settings_have_rows(load: Load) -> None:
-    """What only pycti reads is shown where it is set, without passwords in URLs."""
+    """Settings that only pycti reads have rows if set, without the passwords of URLs."""
     rows = rows_by_name(
         setting_rows(load(environ={"HTTPS_PROXY": "http://u:hunter2@proxy.example.org:3128"}))
     )

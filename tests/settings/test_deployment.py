@@ -1,4 +1,4 @@
-"""What Docker and a manual start use."""
+"""Files for Docker and for a manual start."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def services(file: str) -> dict[str, Any]:
 
 
 def samples(file: str) -> dict[str, str]:
-    """Return what the sample of a compose file's values has, commented or not."""
+    """Return the values in the sample file of a compose file, commented or not."""
     text = (ROOT / COMPOSE[file]).read_text()
     return dict(re.findall(r"^#?([A-Z0-9_]+)=(.*)$", text, re.MULTILINE))
 
@@ -58,7 +58,7 @@ def filled(file: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("file", COMPOSE)
 def test_compose_environment_loads(load: Load, file: str) -> None:
-    """Every variable is a setting with an allowed value; all that must be set are there."""
+    """Every variable is a setting with a valid value, and no required one is missing."""
     environ = filled(file)
     known = known_settings()
     assert environ.keys() <= known.keys()
@@ -72,7 +72,7 @@ def test_compose_environment_loads(load: Load, file: str) -> None:
 
 @pytest.mark.parametrize("file", COMPOSE)
 def test_compose_takes_its_values_from_the_sample(file: str) -> None:
-    """No secret stands in it: each is asked for by the name that the sample has it under."""
+    """The compose file holds no secret; each is a variable that the sample file has."""
     text = (ROOT / file).read_text()
     asked = {name for name, how, _ in PLACE.findall(text) if how == ":?"}
     assert asked <= samples(file).keys()
@@ -85,7 +85,9 @@ def test_compose_takes_its_values_from_the_sample(file: str) -> None:
 
 @pytest.mark.parametrize("file", COMPOSE)
 def test_compose_runs_what_it_builds(file: str) -> None:
-    """The image has the name that OpenCTI's users know, which another program has on registries."""
+    """The compose file builds its image, as the usual name may be another
+    program's on registries.
+    """
     service = services(file)["connector-shadowserver"]
     assert service["image"] == "opencti/connector-shadowserver:latest"
     assert service["pull_policy"] == "build"
@@ -98,7 +100,7 @@ def test_compose_runs_what_it_builds(file: str) -> None:
 
 @pytest.mark.parametrize("file", COMPOSE)
 def test_compose_names_what_is_there(file: str) -> None:
-    """Each folder and file that is mounted exists, each volume is declared, each service known."""
+    """Mounted folders and files exist; volumes and services are declared."""
     content = yaml.safe_load((ROOT / file).read_text())
     known = content["services"].keys()
     for service in content["services"].values():
@@ -114,7 +116,7 @@ def test_compose_names_what_is_there(file: str) -> None:
 @pytest.mark.skipif(not shutil.which("docker-compose"), reason="needs docker-compose")
 @pytest.mark.parametrize("file", COMPOSE)
 def test_compose_files_are_valid(file: str, tmp_path: Path) -> None:
-    """docker-compose takes them with the values of the sample."""
+    """docker-compose accepts the files with the values of their samples."""
     for name in (file, COMPOSE[file]):
         shutil.copy(ROOT / name, tmp_path / Path(name).name)
     (tmp_path / ".env.sample").rename(tmp_path / ".env")
@@ -126,7 +128,7 @@ def test_compose_files_are_valid(file: str, tmp_path: Path) -> None:
 
 
 def test_requirements_are_those_of_the_package() -> None:
-    """In a file of the name that others look for; one line names pycti's version, as locked."""
+    """requirements.txt has the package's dependencies, and pycti in the locked version."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     given = {line for line in lines if not line.startswith("#")}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -136,7 +138,7 @@ def test_requirements_are_those_of_the_package() -> None:
 
 
 def test_dockerfile() -> None:
-    """The last stage runs as a user without rights, in exec form, from locked requirements."""
+    """The last stage has an unprivileged user, exec form, and locked requirements."""
     text = (ROOT / "Dockerfile").read_text()
     build, image = re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]
     assert "--require-hashes" in build
@@ -157,7 +159,7 @@ def test_dockerfile() -> None:
 
 
 def test_base_image_is_pinned() -> None:
-    """Both stages are built on the image of one digest, which a build argument can name anew."""
+    """Both stages use one base image by digest, which a build argument can replace."""
     text = (ROOT / "Dockerfile").read_text()
     assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE_IMAGE}", "${BASE_IMAGE}"]
     [base] = re.findall(r"^ARG BASE_IMAGE=(.*)$", text, re.MULTILINE)
@@ -166,7 +168,7 @@ def test_base_image_is_pinned() -> None:
 
 
 def test_manifest() -> None:
-    """The manifest is that of an external import connector, and its logo is a square PNG."""
+    """The manifest declares an external import connector, and its logo is a square PNG."""
     manifest = json.loads((ROOT / "__metadata__" / "connector_manifest.json").read_text())
     assert manifest["slug"] == "shadowserver"
     assert manifest["container_type"] == "EXTERNAL_IMPORT"
@@ -187,7 +189,7 @@ def test_manifest() -> None:
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Start:
-    """Run src/main.py as a script, with another connector behind it."""
+    """Run src/main.py as a script, with a fake connector behind it."""
 
     def start(run: Callable[[], int]) -> None:
         module = ModuleType("shadowserver_connector.service.process")
@@ -200,7 +202,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_main_runs_the_connector(code: int, start: Start) -> None:
-    """main.py runs the connector once, and ends with the exit code that it returns."""
+    """main.py runs the connector once and exits with the code it returns."""
     runs: list[int] = []
 
     def run() -> int:
@@ -214,7 +216,7 @@ def test_main_runs_the_connector(code: int, start: Start) -> None:
 
 
 def test_main_fails_with_a_traceback(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
-    """A failure is a traceback and the exit code 1."""
+    """An unexpected error gives a traceback and exit code 1."""
 
     def run() -> int:
         raise RuntimeError("broken")
@@ -226,7 +228,7 @@ def test_main_fails_with_a_traceback(start: Start, capsys: pytest.CaptureFixture
 
 
 def test_main_names_wrong_settings(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
-    """Wrong settings are their lines alone, with the exit code of the table."""
+    """Wrong settings give one line each, and their exit code."""
 
     def run() -> int:
         raise SettingsError("SHADOWSERVER_NOTES (.env): wrong")

@@ -22,7 +22,7 @@ CURRENT = {name for name, setting in known_settings().items() if not setting.dep
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import scripts/generate_metadata.py, called without arguments."""
+    """Return the module of scripts/generate_metadata.py, imported without running it."""
     spec = importlib.util.spec_from_file_location(
         "generate_metadata", ROOT / "scripts" / "generate_metadata.py"
     )
@@ -43,7 +43,7 @@ def check(generator: ModuleType, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_generated_files_are_fresh(
     generator: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The committed files are what the models say now."""
+    """The committed files are what the settings models generate."""
     status = check(generator, monkeypatch)
     assert capsys.readouterr().err == ""
     assert status == 0
@@ -55,7 +55,7 @@ def test_stale_files_are_named(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """--check writes nothing and fails for what is missing or changed; a run writes it."""
+    """--check writes nothing and fails if a file is missing or changed; a plain run writes it."""
     (tmp_path / "__metadata__").mkdir()
     monkeypatch.setattr(generator, "ROOT", tmp_path)
     assert generator.main() == 0
@@ -70,7 +70,7 @@ def test_stale_files_are_named(
 def test_the_table_is_between_its_markers(
     generator: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Only what is between the page's markers is generated; without them it is left alone."""
+    """Only the text between the page's markers is generated; a page without them is unchanged."""
     (tmp_path / "__metadata__").mkdir()
     (tmp_path / "docs").mkdir()
     monkeypatch.setattr(generator, "ROOT", tmp_path)
@@ -88,7 +88,7 @@ def test_the_table_is_between_its_markers(
 
 
 def test_schema_has_every_setting() -> None:
-    """The JSON schema names each setting with its meaning, and requires what must be set."""
+    """The JSON schema has each setting with its description, and the required ones."""
     schema = json.loads((ROOT / "__metadata__" / "connector_config_schema.json").read_text())
     assert schema["properties"].keys() == known_settings().keys() - {"CONNECTOR_ID"}
     assert all(entry["description"] for entry in schema["properties"].values())
@@ -96,7 +96,7 @@ def test_schema_has_every_setting() -> None:
 
 
 def test_schema_has_the_defaults() -> None:
-    """Defaults in the JSON schema, taken as settings, are the defaults."""
+    """The defaults of the JSON schema, read as settings, are the real defaults."""
     schema = json.loads((ROOT / "__metadata__" / "connector_config_schema.json").read_text())
     data: dict[str, dict[str, object]] = {section: {} for section in Settings.model_fields}
     for name, entry in schema["properties"].items():
@@ -112,12 +112,12 @@ def test_table_has_every_setting() -> None:
 
 
 def uncommented(text: str) -> str:
-    """Take the comment sign off every line that would set something."""
+    """Remove the comment sign from every line that would set a value."""
     return re.sub(r"^( *)#(?=\w+[:=])", r"\1", text, flags=re.MULTILINE)
 
 
 def test_env_sample_names_every_setting() -> None:
-    """.env.sample sets what must be set, and has everything else as a comment."""
+    """.env.sample sets the required settings and has the others as comments."""
     text = (ROOT / ".env.sample").read_text()
     assert set(re.findall(r"^([A-Z0-9_]+)=", text, re.MULTILINE)) == NEEDED
     assert set(re.findall(r"^([A-Z0-9_]+)=", uncommented(text), re.MULTILINE)) == CURRENT
@@ -126,7 +126,7 @@ def test_env_sample_names_every_setting() -> None:
 
 
 def test_yaml_sample_names_every_setting() -> None:
-    """config.yml.sample sets what must be set, and has everything else as a comment."""
+    """config.yml.sample sets the required settings and has the others as comments."""
     text = (ROOT / "config.yml.sample").read_text()
 
     def names(content: str) -> set[str]:
@@ -140,7 +140,7 @@ def test_yaml_sample_names_every_setting() -> None:
 
 @pytest.mark.parametrize("change", [str, uncommented], ids=["as it is", "uncommented"])
 def test_samples_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: object) -> None:
-    """Each sample is valid, as it is and with every comment taken off, and gives the defaults."""
+    """Each sample is valid, with and without its comment signs, and gives the defaults."""
     assert callable(change)
     monkeypatch.chdir(tmp_path)
     for sample, kind, there in (

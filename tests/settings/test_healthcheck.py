@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 
 class Platform(ThreadingHTTPServer):
-    """Answers every request with the same status and body, and keeps the last request."""
+    """Answers every request with the same status and body, and records the last request."""
 
     status = 200
     body: Any = None
@@ -33,12 +33,12 @@ class Platform(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers for `Platform`."""
+    """Answers on behalf of `Platform`."""
 
     server: Platform
 
     def do_POST(self) -> None:
-        """Keep the request and answer."""
+        """Record the request and answer."""
         self.server.headers = dict(self.headers)
         self.server.request_body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         answer = json.dumps(self.server.body).encode()
@@ -99,7 +99,7 @@ def health(tmp_path: Path, url: str, *options: str, **environ: str) -> tuple[int
 def test_health(
     platform: Platform, tmp_path: Path, status: int, body: object, code: int, line: str
 ) -> None:
-    """Unhealthy is a connector that an answering OpenCTI does not hear from, and nothing else."""
+    """A connector is unhealthy only if OpenCTI answers and does not hear from it."""
     platform.status, platform.body = status, body
     found = health(
         tmp_path,
@@ -115,7 +115,7 @@ def test_health(
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(1, 0), (6, 1)])
-def test_health_by_the_signs_of_life(
+def test_health_by_the_heartbeat(
     platform: Platform, tmp_path: Path, minutes: int, code: int
 ) -> None:
     """A process that is gone or stuck is unhealthy, even if OpenCTI has not noticed yet."""
@@ -133,7 +133,9 @@ def test_health_by_the_signs_of_life(
 def test_health_is_the_verdict_of_the_status(
     platform: Platform, tmp_path: Path, options: tuple[str, ...], code: int
 ) -> None:
-    """Unless only signs of life count, as a new start would cure nothing."""
+    """A problem that the status reports is unhealthy, unless the option limits the
+    check to the heartbeat.
+    """
     platform.body = {"data": {"connector": {"active": True}}}
     now, file = datetime.now(UTC), tmp_path / "status.json"
     last = Run(now, now, reason="the key is refused; check it", cause="credentials")
@@ -145,14 +147,14 @@ def test_health_is_the_verdict_of_the_status(
 
 
 def test_health_without_a_platform(platform: Platform, tmp_path: Path) -> None:
-    """A platform that cannot be reached says nothing against the connector."""
+    """A platform that cannot be reached does not make the connector unhealthy."""
     url = f"http://127.0.0.1:{platform.server_port}"
     platform.server_close()
     assert health(tmp_path, url)[0] == 0
 
 
 def test_health_with_wrong_settings(tmp_path: Path) -> None:
-    """Without usable settings the check fails with the line that says why."""
+    """With wrong settings the check fails and prints the reason."""
     code, line = health(tmp_path, "ChangeMe")
     assert code == 1
     assert line.startswith("OPENCTI_URL is not set")

@@ -1,4 +1,4 @@
-"""Which source wins, and that the others are named."""
+"""Which source of a setting wins, and that the overridden ones are named."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ ENVIRON = {NAME: "7"}
     ],
 )
 def test_priority(load: Load, given: dict[str, object], value: int, source: str) -> None:
-    """YAML beats .env, .env beats the environment, and all beat the default."""
+    """config.yml overrides .env, .env the environment, and the environment the default."""
     loaded = load(**given)
     assert loaded.settings.shadowserver.lookback == value
     assert loaded.sources[NAME] == source
 
 
 def test_priority_is_by_setting(load: Load) -> None:
-    """A file that has one setting leaves the others to the sources after it."""
+    """A file overrides only the settings that it has."""
     loaded = load(yaml=YAML, environ={"SHADOWSERVER_NOTES": "host", "CONNECTOR_NAME": "Mine"})
     assert loaded.settings.shadowserver.lookback == 5
     assert loaded.settings.shadowserver.notes == "host"
@@ -50,7 +50,7 @@ def test_priority_is_by_setting(load: Load) -> None:
 
 
 def test_every_setting_has_a_source(load: Load) -> None:
-    """With nothing configured all settings load, each with the source `default`."""
+    """With nothing configured every setting has the source `default`."""
     loaded = load()
     assert loaded.sources == dict.fromkeys(known_settings(), "default")
     assert loaded.warnings == ()
@@ -58,7 +58,7 @@ def test_every_setting_has_a_source(load: Load) -> None:
 
 @pytest.mark.parametrize("nothing", ["", "  ", "ChangeMe"])
 def test_an_empty_value_is_no_value(load: Load, nothing: str) -> None:
-    """An empty value, or the samples' placeholder, lets the next source speak."""
+    """An empty value, or a sample's placeholder, is ignored, and the next source counts."""
     loaded = load(
         yaml=f"connector:\n  name: '{nothing}'\n",
         dotenv=f"CONNECTOR_NAME='{nothing}'\n",
@@ -84,7 +84,7 @@ def test_empty_yaml(load: Load, yaml: str) -> None:
     ],
 )
 def test_hidden_environment_variable(load: Load, given: dict[str, str]) -> None:
-    """One warning names every environment variable whose value a file overrides."""
+    """One warning names all environment variables that a file overrides with another value."""
     loaded = load(**given, environ={"CONNECTOR_NAME": "Env", "CONNECTOR_SCOPE": "stix2"})
     source = "config.yml" if "yaml" in given else ".env"
     assert loaded.hidden == {"CONNECTOR_NAME": source}
@@ -92,14 +92,14 @@ def test_hidden_environment_variable(load: Load, given: dict[str, str]) -> None:
 
 
 def test_same_value_hides_nothing(load: Load) -> None:
-    """A file that repeats the environment's value is no reason for a warning."""
+    """A file that repeats the environment's value causes no warning."""
     loaded = load(yaml="connector:\n  name: Same\n", environ={"CONNECTOR_NAME": "Same"})
     assert loaded.hidden == {}
     assert loaded.warnings == ()
 
 
 def test_named_files(tmp_path: Path) -> None:
-    """Files of other names can be given; their names are the sources."""
+    """Files with other names can be given, and appear as sources by name."""
     config, env = tmp_path / "my.yml", tmp_path / "my.env"
     config.write_text(YAML)
     env.write_text("CONNECTOR_NAME=Mine\n")
@@ -110,13 +110,13 @@ def test_named_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["config_file", "env_file"])
 def test_named_file_must_exist(tmp_path: Path, kind: str) -> None:
-    """A file that was asked for and is not there is an error that names it."""
+    """A file that was given and does not exist is an error that names it."""
     with pytest.raises(SettingsError, match=r"nowhere: it cannot be read: No such file"):
         load_settings(**{kind: tmp_path / "nowhere"}, environ={})
 
 
 def test_files_beside_src(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Started as `python3 main.py` in src/, the files one folder above are found too."""
+    """When started as `python3 main.py` in src/, the files in its parent folder are found."""
     src = tmp_path / "src"
     src.mkdir()
     (tmp_path / "config.yml").write_text(YAML)
@@ -127,7 +127,7 @@ def test_files_beside_src(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_process_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without an environment given, the process's own is read."""
+    """By default, the environment of the process is read."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(NAME, "9")
     assert load_settings().settings.shadowserver.lookback == 9

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.integration
 
 
 def variables_read_by_pycti() -> set[tuple[str, tuple[str, str] | None]]:
-    """Return names, and places in YAML, from the calls in pycti's sources."""
+    """Return names and YAML keys from the calls in pycti's sources."""
     found: set[tuple[str, tuple[str, str] | None]] = set()
     for path in Path(pycti.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -38,14 +38,14 @@ def variables_read_by_pycti() -> set[tuple[str, tuple[str, str] | None]]:
 
 
 def test_every_variable_of_pycti_is_known() -> None:
-    """Each variable that the installed pycti reads is a setting, or handed on to it."""
+    """Each variable that the installed pycti reads is a setting or is passed on to it."""
     read = variables_read_by_pycti()
     assert len(read) > 30
     assert {name for name, _ in read} <= known_settings().keys() | PYCTI_NAMES.keys()
 
 
 def test_places_in_yaml_are_those_of_pycti() -> None:
-    """A key of config.yml that pycti knows sets the variable that pycti reads for it."""
+    """Each key of config.yml sets the variable that pycti reads for that key."""
     for name, place in variables_read_by_pycti():
         # The old name of CONNECTOR_QUEUE_PROTOCOL shares its place.
         if place is not None and name != "QUEUE_PROTOCOL":
@@ -53,7 +53,7 @@ def test_places_in_yaml_are_those_of_pycti() -> None:
 
 
 def test_export_writes_the_winning_values(load: Load) -> None:
-    """What wins here is what pycti finds, though it looks into the environment first."""
+    """The winning values are exported to the environment, where pycti looks first."""
     environ = {"OPENCTI_URL": "http://loses:8080", "CONNECTOR_RUN_EVERY": "12h", "OTHER": "stays"}
     loaded = load(
         yaml="opencti:\n  url: http://wins:8080\nconnector:\n  scope: [stix2, report]\n",
@@ -71,7 +71,7 @@ def test_export_writes_the_winning_values(load: Load) -> None:
 
 
 def test_export_leaves_out_what_is_ours_or_unset(load: Load) -> None:
-    """Shadowserver's secrets do not enter the environment, nor do settings without a value."""
+    """Shadowserver's secrets and settings without a value are not exported."""
     exported: dict[str, str] = {}
     export_for_pycti(load(environ={"SHADOWSERVER_API_KEY": "key"}), exported)
     assert not [name for name in exported if name.startswith("SHADOWSERVER_")]
@@ -93,7 +93,7 @@ def test_export_leaves_out_what_is_ours_or_unset(load: Load) -> None:
 def test_other_settings_are_handed_on(
     load: Load, yaml: str | None, dotenv: str | None, name: str, value: str
 ) -> None:
-    """Settings that only pycti reads pass through the files unchanged, with their source."""
+    """Settings that only pycti reads are passed on unchanged, with their source."""
     loaded = load(yaml=yaml, dotenv=dotenv)
     exported: dict[str, str] = {}
     export_for_pycti(loaded, exported)
@@ -102,7 +102,7 @@ def test_other_settings_are_handed_on(
 
 
 def test_pycti_reads_the_export(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pycti's own reader gives the values back, whatever config it is handed."""
+    """pycti's own reader returns the exported values, whatever its own config says."""
     monkeypatch.setattr(os, "environ", dict(os.environ))
     export_for_pycti(
         load(environ={"CONNECTOR_RUN_AND_TERMINATE": "1", "CONNECTOR_QUEUE_THRESHOLD": "0.5"}),

@@ -1,4 +1,4 @@
-"""Wrong settings stop the start, each with one line."""
+"""Wrong settings stop the start, with one line each."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ FREE_TEXT = {
 
 
 def test_every_setting_is_tried() -> None:
-    """Each setting has a wrong value here, or is text that cannot be wrong."""
+    """These tests have a wrong value for each setting that can have one."""
     assert WRONG.keys() | FREE_TEXT == known_settings().keys()
     assert not WRONG.keys() & FREE_TEXT
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_refusal(load: Load, name: str) -> None:
-    """A wrong value gives one line with the setting, its source, the value and what is allowed."""
+    """A wrong value gives one line with the setting, its source, the value and the valid values."""
     with pytest.raises(SettingsError) as caught:
         load(environ={name: WRONG[name]})
     line = str(caught.value)
@@ -136,7 +136,7 @@ def test_refusal(load: Load, name: str) -> None:
     ],
 )
 def test_refusal_in_full(load: Load, environ: dict[str, str], line: str) -> None:
-    """The line says in words what is allowed."""
+    """The line says in words which values are valid."""
     with pytest.raises(SettingsError) as caught:
         load(environ=environ)
     assert str(caught.value) == line
@@ -144,13 +144,13 @@ def test_refusal_in_full(load: Load, environ: dict[str, str], line: str) -> None
 
 @pytest.mark.parametrize("text", ["P", "PT", "P1M", "P1Y", "-P1D", "P0D", "1d", "24", "P1DT"])
 def test_durations_that_are_none(load: Load, text: str) -> None:
-    """A duration has a fixed, positive length: no months, no years, no zero."""
+    """A duration needs a fixed, positive length: months, years and zero are refused."""
     with pytest.raises(SettingsError, match="CONNECTOR_DURATION_PERIOD"):
         load(environ={"CONNECTOR_DURATION_PERIOD": text})
 
 
 def test_refusals_come_all_at_once(load: Load) -> None:
-    """Several wrong settings give one line each, with the source of each."""
+    """Several wrong settings give one line each, with their sources."""
     with pytest.raises(SettingsError) as caught:
         load(
             yaml="shadowserver:\n  notes: row\n  min_severty: low\n",
@@ -168,7 +168,7 @@ def test_refusals_come_all_at_once(load: Load) -> None:
 
 
 def test_long_and_odd_values_stay_on_one_line(load: Load) -> None:
-    """A value is cut and quoted, so that it cannot break the line."""
+    """A long value is cut and quoted, so that the line stays one."""
     with pytest.raises(SettingsError) as caught:
         load(environ={"SHADOWSERVER_NOTES": "a\nb" + "c" * 500})
     assert "\n" not in str(caught.value)
@@ -214,35 +214,35 @@ def test_passwords_in_urls_are_masked(load: Load) -> None:
     ],
 )
 def test_wrong_yaml(load: Load, yaml: str, line: str) -> None:
-    """A config.yml that cannot be understood is refused with one line that says where and why."""
+    """A config.yml that cannot be parsed gives one line that says where and why."""
     with pytest.raises(SettingsError) as caught:
         load(yaml=yaml)
     assert str(caught.value) == line
 
 
 def test_wrong_yaml_shows_no_content(load: Load) -> None:
-    """The line about broken YAML does not quote the file, which may hold secrets."""
+    """The line about invalid YAML quotes nothing of the file, which may hold secrets."""
     with pytest.raises(SettingsError) as caught:
         load(yaml="shadowserver:\n  api_key: 'hunter2\n")
     assert "hunter2" not in str(caught.value)
 
 
 def test_wrong_dotenv(load: Load) -> None:
-    """A line of .env that is no assignment is named by its number, not quoted."""
+    """A line of .env that is no assignment is given by its number, not quoted."""
     with pytest.raises(SettingsError) as caught:
         load(dotenv="CONNECTOR_NAME=Mine\nhunter2 = = '\n'x\n")
     assert re.fullmatch(r"\.env line \d: write it as NAME=value", str(caught.value))
 
 
 def test_not_utf8(load: Load, tmp_path: Path) -> None:
-    """A file in another encoding is refused by name."""
+    """A file that is not UTF-8 is refused by name."""
     (tmp_path / "config.yml").write_bytes(b"connector:\n  name: \xff\n")
     with pytest.raises(SettingsError, match=r"config\.yml: it is not UTF-8 text"):
         load()
 
 
 def test_unknown_names_are_warned_of(load: Load) -> None:
-    """A mistyped SHADOWSERVER_ variable has no effect, and a warning says which was meant."""
+    """For a mistyped SHADOWSERVER_ variable, a warning suggests the right name."""
     loaded = load(dotenv="SHADOWSERVER_REPORT_TYPE=x\n", environ={"SHADOWSERVER_PORT_80_TCP": "x"})
     assert loaded.warnings == (
         "SHADOWSERVER_REPORT_TYPE (.env) is no setting and has no effect; "
@@ -252,12 +252,12 @@ def test_unknown_names_are_warned_of(load: Load) -> None:
 
 
 def test_other_software_keeps_its_names(load: Load) -> None:
-    """Unknown variables that are not ours by name are none of our business."""
+    """Unknown variables without a prefix of ours cause no warning."""
     assert load(environ={"PATH": "/bin", "OPENCTI_SERVICE_HOST": "192.0.2.1"}).warnings == ()
 
 
 def test_unknown_keys_of_other_sections_are_warned_of(load: Load) -> None:
-    """Keys that OpenCTI once had, and unknown sections, only give a warning."""
+    """Former keys of OpenCTI and unknown sections only cause a warning."""
     loaded = load(yaml="connector:\n  confidence_level: 80\nshadow_server:\n  api_key: x\n")
     assert loaded.warnings == (
         "connector: confidence_level (config.yml) is no setting",
@@ -267,7 +267,7 @@ def test_unknown_keys_of_other_sections_are_warned_of(load: Load) -> None:
 
 @pytest.mark.parametrize("name", sorted(secret_names() & known_settings().keys()))
 def test_secrets_have_no_wrong_value(load: Load, name: str) -> None:
-    """A secret given as a list is refused without being shown."""
+    """A secret given as a list is refused and not shown."""
     setting = known_settings()[name]
     with pytest.raises(SettingsError) as caught:
         load(yaml=f"{setting.section}:\n  {setting.key}: [hunter2, x]\n")
@@ -297,7 +297,7 @@ FLAWS = [
 
 @pytest.mark.parametrize(("form", "said"), FLAWS)
 def test_a_value_that_was_not_meant(load: Load, form: str, said: str) -> None:
-    """Each setting is named with its source, what is wrong and what is allowed; never its value."""
+    """A flawed value is refused with its setting, source and flaw, and is never shown."""
     environ = {name: form.format("hunter2") for name in known_settings()}
     with pytest.raises(SettingsError) as caught:
         load(environ=environ)
@@ -312,7 +312,7 @@ def test_a_value_that_was_not_meant(load: Load, form: str, said: str) -> None:
 
 
 def test_a_flaw_in_yaml_and_in_a_list(load: Load) -> None:
-    """The file is the source; a block in YAML ends with a line end."""
+    """A flawed value in config.yml, also in a list or block, is refused with the file as source."""
     with pytest.raises(SettingsError) as caught:
         load(
             yaml="opencti:\n  token: |\n    hunter2\n"
@@ -327,7 +327,7 @@ def test_a_flaw_in_yaml_and_in_a_list(load: Load) -> None:
 
 
 def test_a_flaw_in_a_file_of_a_secret(load: Load, tmp_path: Path) -> None:
-    """Blanks and line ends around it are usual there and no flaw; quotes are."""
+    """Blanks and line ends around a secret in a file are removed; quotes are refused."""
     (tmp_path / "key").write_text('"hunter2"\n')
     with pytest.raises(SettingsError) as caught:
         load(environ={"SHADOWSERVER_API_KEY_FILE": str(tmp_path / "key")})
@@ -337,7 +337,7 @@ def test_a_flaw_in_a_file_of_a_secret(load: Load, tmp_path: Path) -> None:
 
 
 def test_what_may_stand_in_a_value(load: Load) -> None:
-    """Quotes that belong to it, a password of any kind, a certificate with its lines."""
+    """Quotes that belong to a value, any password, and certificates of several lines are valid."""
     pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     loaded = load(
         environ={
@@ -358,7 +358,7 @@ def test_what_may_stand_in_a_value(load: Load) -> None:
     [("MQ_HOST", "'rabbitmq'"), ("MQ_PASS", "${MQ_PASS}"), ("S3_ENDPOINT", "minio\n")],
 )
 def test_a_flaw_in_what_is_handed_on(load: Load, name: str, text: str) -> None:
-    """What pycti alone reads is named, too."""
+    """Flawed settings that only pycti reads are refused by name as well."""
     with pytest.raises(SettingsError, match=rf"^{name} \(environment\): [^\n]*$"):
         load(environ={name: text})
 
@@ -407,7 +407,7 @@ def test_a_flaw_in_what_is_handed_on(load: Load, name: str, text: str) -> None:
     ],
 )
 def test_values_beyond_reason(load: Load, name: str, text: str) -> None:
-    """One line each that names the setting, its source and what is allowed; no traceback."""
+    """Each extreme value gives one line with setting, source and valid values, no traceback."""
     with pytest.raises(SettingsError) as caught:
         load(environ={name: text})
     line = str(caught.value)
@@ -418,7 +418,7 @@ def test_values_beyond_reason(load: Load, name: str, text: str) -> None:
 
 @pytest.mark.parametrize("path", ["a" * 300, "x/" * 3000])
 def test_a_path_that_cannot_be_reached(load: Load, path: str) -> None:
-    """What the system says of it is told, with the setting."""
+    """The system's error for an unreachable path is shown with the setting."""
     with pytest.raises(SettingsError) as caught:
         load(environ={"SHADOWSERVER_CA_BUNDLE": path})
     line = str(caught.value)
@@ -444,7 +444,7 @@ def test_a_path_that_cannot_be_reached(load: Load, path: str) -> None:
     ],
 )
 def test_yaml_that_winds(load: Load, yaml: str) -> None:
-    """References to itself, and depth without end, are refused in one line."""
+    """YAML that refers to itself, or is nested without end, is refused in one line."""
     with pytest.raises(SettingsError) as caught:
         load(yaml=yaml)
     assert "config.yml" in str(caught.value)

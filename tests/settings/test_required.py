@@ -1,4 +1,4 @@
-"""What `run` needs, and what work offline does not."""
+"""Settings that `run` needs, and that work offline does not."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def missing(error: SettingsError) -> list[str]:
 
 
 def test_defaults_are_enough_offline() -> None:
-    """Settings exist with nothing configured."""
+    """Settings load with nothing configured."""
     assert Settings().shadowserver.api_key is None
 
 
 def test_require_api(load: Load) -> None:
-    """The credentials come back when both are set."""
+    """The credentials are returned when both are set."""
     credentials = load(environ=API).settings.require_api()
     assert credentials.key.get_secret_value() == "key"
     assert credentials.secret.get_secret_value() == "secret"
@@ -34,7 +34,7 @@ def test_require_api(load: Load) -> None:
 
 @pytest.mark.parametrize("name", API)
 def test_require_api_names_what_is_missing(load: Load, name: str) -> None:
-    """One missing credential is one line that names it and says where to put it."""
+    """A missing credential gives one line that names it and says where to set it."""
     settings = load(environ={**API, name: "ChangeMe"}).settings
     with pytest.raises(SettingsError) as caught:
         settings.require_api()
@@ -44,7 +44,7 @@ def test_require_api_names_what_is_missing(load: Load, name: str) -> None:
 
 @pytest.mark.parametrize("name", OPENCTI)
 def test_require_opencti_names_what_is_missing(load: Load, name: str) -> None:
-    """One missing setting of OpenCTI is one line that names it."""
+    """A missing setting of OpenCTI gives one line that names it."""
     settings = load(environ={**OPENCTI, name: ""}).settings
     with pytest.raises(SettingsError) as caught:
         settings.require_opencti()
@@ -52,7 +52,7 @@ def test_require_opencti_names_what_is_missing(load: Load, name: str) -> None:
 
 
 def test_require_run(load: Load) -> None:
-    """`run` names everything that is missing at once, and gives the credentials when nothing is."""
+    """`run` names all missing settings at once, or returns the credentials."""
     with pytest.raises(SettingsError) as caught:
         load().settings.require_run()
     assert missing(caught.value) == [*OPENCTI, *API]
@@ -62,7 +62,7 @@ def test_require_run(load: Load) -> None:
 
 
 def test_require_run_with_a_drop_folder(load: Load) -> None:
-    """Credentials are not needed then, but half of them is a mistake."""
+    """With a drop folder no credentials are needed, but a single one is a mistake."""
     by_mail = {**OPENCTI, "SHADOWSERVER_DROP_DIR": "drop"}
     assert load(environ=by_mail).settings.require_run() is None
     both = load(environ={**API, **by_mail}).settings

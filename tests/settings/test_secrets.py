@@ -16,7 +16,7 @@ SENTINEL = "hunter2-sentinel"
 
 
 def test_which_settings_are_secret() -> None:
-    """Credentials are secrets; a new one must be added here on purpose."""
+    """The settings that are secret are listed here, so that a change is deliberate."""
     assert secret_names() == {
         "LISTEN_PROTOCOL_API_SSL_KEY",
         "LISTEN_PROTOCOL_API_SSL_PASSPHRASE",
@@ -35,7 +35,7 @@ def test_which_settings_are_secret() -> None:
 @pytest.mark.parametrize("name", sorted(secret_names()))
 @pytest.mark.parametrize("source", ["environ", "dotenv", "file"])
 def test_secrets_are_in_no_repr(load: Load, tmp_path: Path, name: str, source: str) -> None:
-    """A secret is in no repr of what was loaded, wherever it came from."""
+    """No repr of loaded settings shows a secret, from any source."""
     secret = tmp_path / "secret"
     secret.write_text(SENTINEL + "\n")
     match source:
@@ -55,7 +55,7 @@ def test_secrets_are_in_no_repr(load: Load, tmp_path: Path, name: str, source: s
 
 
 def test_secrets_are_in_no_error(load: Load) -> None:
-    """A refusal of other settings carries no secret, neither in its text nor in its traceback."""
+    """The error of another setting shows no secret, in its text or its traceback."""
     environ = dict.fromkeys(secret_names(), SENTINEL) | {"SHADOWSERVER_NOTES": "row"}
     with pytest.raises(SettingsError) as caught:
         load(environ=environ)
@@ -63,7 +63,7 @@ def test_secrets_are_in_no_error(load: Load) -> None:
 
 
 def test_secret_from_a_file(load: Load, tmp_path: Path) -> None:
-    """<name>_FILE names a file whose text, without blanks at its ends, is the secret."""
+    """<name>_FILE names a file whose stripped text is the secret."""
     (tmp_path / "key").write_text(" the key\n\n")
     loaded = load(environ={"SHADOWSERVER_API_KEY_FILE": str(tmp_path / "key")})
     assert loaded.settings.shadowserver.api_key is not None
@@ -72,7 +72,7 @@ def test_secret_from_a_file(load: Load, tmp_path: Path) -> None:
 
 
 def test_secret_file_named_in_yaml(load: Load, tmp_path: Path) -> None:
-    """config.yml may name the file as <key>_file, and wins over the environment as ever."""
+    """config.yml may name the file as <key>_file, which overrides the environment."""
     (tmp_path / "token").write_text("from the file")
     loaded = load(
         yaml=f"opencti:\n  token_file: {tmp_path / 'token'}\n", environ={"OPENCTI_TOKEN": "env"}
@@ -83,7 +83,7 @@ def test_secret_file_named_in_yaml(load: Load, tmp_path: Path) -> None:
 
 
 def test_secret_file_that_loses_is_not_read(load: Load) -> None:
-    """A file named by a source that does not win need not exist."""
+    """A file named by an overridden source need not exist."""
     loaded = load(
         yaml="opencti:\n  token: wins\n", environ={"OPENCTI_TOKEN_FILE": "/nowhere/token"}
     )
@@ -91,7 +91,7 @@ def test_secret_file_that_loses_is_not_read(load: Load) -> None:
 
 
 def test_secret_and_its_file(load: Load, tmp_path: Path) -> None:
-    """A secret and its file in the same source contradict each other."""
+    """A secret and its file, both set in one source, are an error."""
     (tmp_path / "key").write_text("x")
     with pytest.raises(SettingsError) as caught:
         load(
@@ -119,7 +119,7 @@ def test_secret_and_its_file(load: Load, tmp_path: Path) -> None:
 def test_unusable_secret_file(
     load: Load, tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
-    """A secret's file that is missing, empty or no text is named, with what is wrong with it."""
+    """A secret's file that is missing, empty or not text is named with its fault."""
     path = tmp_path / "secret"
     if content is not None:
         path.write_bytes(content)
@@ -129,7 +129,7 @@ def test_unusable_secret_file(
 
 
 def test_only_secrets_come_from_files(load: Load) -> None:
-    """Other settings have no _FILE form."""
+    """Settings that are not secret have no _FILE form."""
     assert load(environ={"SHADOWSERVER_NOTES_FILE": "x"}).warnings
     known = known_settings()
     assert not any(name.endswith("_FILE") and name.removesuffix("_FILE") in known for name in known)

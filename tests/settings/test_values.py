@@ -1,4 +1,4 @@
-"""How values are written."""
+"""The forms in which values may be written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPPER_CASE_UUID = "0A1B2C3D-0000-1000-8000-00805F9B34FB"
 
 
 def value_of(settings: Settings, name: str) -> Any:
-    """Return a setting by its environment variable."""
+    """Return a setting by the name of its environment variable."""
     setting = known_settings()[name]
     return getattr(getattr(settings, setting.section), setting.key)
 
@@ -77,7 +77,7 @@ def value_of(settings: Settings, name: str) -> Any:
     ],
 )
 def test_values(load: Load, name: str, text: str, value: object) -> None:
-    """Each spelling is read as meant, in the environment and in YAML alike."""
+    """Each form of a value is read alike from the environment and YAML."""
     setting = known_settings()[name]
     assert value_of(load(environ={name: text}).settings, name) == value
     yaml = f"{setting.section}:\n  {setting.key}: '{text}'\n"
@@ -85,7 +85,7 @@ def test_values(load: Load, name: str, text: str, value: object) -> None:
 
 
 def test_lists_in_yaml(load: Load) -> None:
-    """YAML may hold a list as a list, in both of its styles."""
+    """A list may be a YAML list, in block or flow style."""
     loaded = load(
         yaml="shadowserver:\n"
         "  report_types: [scan_http, scan_ssh]\n"
@@ -99,7 +99,7 @@ def test_lists_in_yaml(load: Load) -> None:
 
 
 def test_yaml_scalars_are_taken_as_written(load: Load) -> None:
-    """YAML's own types change no text: no octal numbers, no booleans out of names."""
+    """YAML's types do not change a text into an octal number or a boolean."""
     loaded = load(yaml="shadowserver:\n  api_key: 0123\n  api_secret: 1e3\n  labels: yes\n")
     settings = loaded.settings.shadowserver
     assert settings.api_key is not None
@@ -110,7 +110,7 @@ def test_yaml_scalars_are_taken_as_written(load: Load) -> None:
 
 
 def test_dotenv_is_literal(load: Load) -> None:
-    """A dollar sign in a secret is no variable; quotes and comments are understood."""
+    """A dollar sign in .env is not expanded; quotes and comments are understood."""
     loaded = load(
         dotenv="# comment\nexport SHADOWSERVER_API_KEY='a$HOME-b$c'\nCONNECTOR_NAME=Mine # name\n"
     )
@@ -120,7 +120,7 @@ def test_dotenv_is_literal(load: Load) -> None:
 
 
 def test_files_with_a_byte_order_mark(load: Load) -> None:
-    """Files that an editor began with a byte order mark are read all the same."""
+    """Files that begin with a byte order mark are read."""
     loaded = load(yaml="\ufeffconnector:\n  name: Mine\n", dotenv="\ufeffCONNECTOR_SCOPE=a\n")
     assert loaded.settings.connector.name == "Mine"
     assert loaded.settings.connector.scope == ("a",)
@@ -135,7 +135,7 @@ def test_files_with_a_byte_order_mark(load: Load) -> None:
     ],
 )
 def test_run_every(load: Load, old: str, period: timedelta, text: str) -> None:
-    """The deprecated CONNECTOR_RUN_EVERY sets the period; a warning shows the new form."""
+    """The deprecated CONNECTOR_RUN_EVERY sets the period; a warning shows the new setting."""
     loaded = load(environ={"CONNECTOR_RUN_EVERY": old})
     assert loaded.settings.connector.duration_period == period
     assert loaded.sources["CONNECTOR_DURATION_PERIOD"] == "environment (CONNECTOR_RUN_EVERY)"
@@ -143,7 +143,7 @@ def test_run_every(load: Load, old: str, period: timedelta, text: str) -> None:
 
 
 def test_duration_period_beats_run_every(load: Load) -> None:
-    """With both set, even in a source of lower priority, the new setting counts."""
+    """With both set, the new setting counts, even from a source of lower priority."""
     loaded = load(
         yaml="connector:\n  run_every: 1h\n", environ={"CONNECTOR_DURATION_PERIOD": "P2D"}
     )
@@ -153,14 +153,14 @@ def test_duration_period_beats_run_every(load: Load) -> None:
 
 
 def test_settings_are_immutable() -> None:
-    """Nothing changes a setting after the start."""
+    """A loaded setting cannot be changed."""
     settings = Settings()
     with pytest.raises(ValidationError):
         settings.shadowserver.notes = "none"  # type: ignore[misc]
 
 
 def test_text_of_a_setting_reads_back(load: Load) -> None:
-    """What `as_text` writes of each setting is read as the same value."""
+    """The text that `as_text` gives for a setting is read as the same value."""
     before = load(environ={"SHADOWSERVER_ARTIFACT_MAX_SIZE": "1500KiB"}).settings
     environ = {
         name: as_text(value_of(before, name))
@@ -171,7 +171,7 @@ def test_text_of_a_setting_reads_back(load: Load) -> None:
 
 
 def test_the_id_is_that_of_the_connector_that_this_one_follows(load: Load) -> None:
-    """Who never set one keeps the connector, its state and its works in OpenCTI."""
+    """The default id is the predecessor's, so its state and works in OpenCTI are kept."""
     assert load().settings.connector.id == "c7a581e5-d83e-440c-b88e-80528809e798"
 
 
@@ -192,7 +192,7 @@ def test_the_id_is_that_of_the_connector_that_this_one_follows(load: Load) -> No
 def test_unusual_lookbacks_are_taken_with_a_line(
     load: Load, name: str, days: str, taken: int, said: str
 ) -> None:
-    """As the connector takes them that this one follows; the line says what becomes of them."""
+    """Unusual lookbacks are accepted as the predecessor did, with a warning of their effect."""
     loaded = load(environ={name: days})
     assert (
         getattr(loaded.settings.shadowserver, name.removeprefix("SHADOWSERVER_").lower()) == taken
@@ -202,7 +202,7 @@ def test_unusual_lookbacks_are_taken_with_a_line(
 
 
 def test_usual_lookbacks_need_no_line(load: Load) -> None:
-    """Up to the longest, which is as far as a run goes back."""
+    """Lookbacks up to the longest, 365 days, cause no warning."""
     environ = {"SHADOWSERVER_INITIAL_LOOKBACK": "365", "SHADOWSERVER_LOOKBACK": "1"}
     assert load(environ=environ).warnings == ()
     assert LONGEST == LONGEST_LOOKBACK == 365

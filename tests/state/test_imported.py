@@ -33,7 +33,7 @@ INFO = ReportInfo(
 
 
 def test_nothing_is_done_at_first() -> None:
-    """An empty state knows no report and no content, and is a first run."""
+    """An empty state knows no report and no content, and belongs to a first run."""
     state = State()
     assert state.first_run
     assert not is_done(state, INFO)
@@ -41,7 +41,7 @@ def test_nothing_is_done_at_first() -> None:
 
 
 def test_done_report_is_recognised_by_list_type_day_file_and_id() -> None:
-    """A change of any of the five makes it another report."""
+    """If any of the five differs, it is another report."""
     state = with_done(State(), INFO, "00" * 32, set())
     assert is_done(state, INFO)
     for other in (
@@ -55,7 +55,7 @@ def test_done_report_is_recognised_by_list_type_day_file_and_id() -> None:
 
 
 def test_known_content_under_a_new_id_is_recognised() -> None:
-    """The bytes decide whether a file that comes again is news; for another file they do not."""
+    """Known bytes under a new id are not new, if the file is the same."""
     state = with_done(State(), INFO, "00" * 32, set())
     again = replace(INFO, id="second-token")
     assert is_content_known(state, again, "00" * 32)
@@ -64,7 +64,7 @@ def test_known_content_under_a_new_id_is_recognised() -> None:
 
 
 def test_id_that_is_listed_no_more_is_forgotten() -> None:
-    """Ids that change with every listing leave one entry for each content."""
+    """Ids that change with every listing leave one entry per content."""
     state = State()
     for n in range(10):
         info = replace(INFO, id=f"token-{n}")
@@ -74,7 +74,7 @@ def test_id_that_is_listed_no_more_is_forgotten() -> None:
 
 
 def test_two_ids_listed_together_are_both_remembered() -> None:
-    """A file listed twice is not downloaded over and over."""
+    """A file listed under two ids is downloaded once for each, not at every run."""
     first, second = replace(INFO, id="token-1"), replace(INFO, id="token-2")
     listed = {report_digest(first), report_digest(second)}
     state = with_done(State(), first, "00" * 32, listed)
@@ -84,7 +84,7 @@ def test_two_ids_listed_together_are_both_remembered() -> None:
 
 
 def test_two_contents_of_one_file_are_both_remembered() -> None:
-    """A file that was re-issued with other content keeps the digest of the earlier one."""
+    """A re-issued file keeps the digest of its earlier content."""
     state = with_done(State(), INFO, "00" * 32, set())
     state = with_done(state, replace(INFO, id="second-token"), "11" * 32, set())
     assert is_content_known(state, INFO, "00" * 32)
@@ -92,7 +92,7 @@ def test_two_contents_of_one_file_are_both_remembered() -> None:
 
 
 def test_failures_are_counted_over_new_ids_and_forgotten_by_success() -> None:
-    """Failures belong to the file, keep the day open, and end with its import."""
+    """A file's failures count on under a new id, keep the day open, and end with its import."""
     state = with_failure(State(), INFO)
     state = with_failure(state, replace(INFO, id="second-token"))
     assert failures_of(state, INFO) == 2
@@ -103,7 +103,7 @@ def test_failures_are_counted_over_new_ids_and_forgotten_by_success() -> None:
 
 
 def test_failure_of_one_report_leaves_another_alone() -> None:
-    """Each report has its own count."""
+    """Each report has its own count of failures."""
     other = replace(INFO, file="2024-01-31-scan_http-example.csv", type="scan_http")
     state = with_failure(with_failure(State(), INFO), other)
     state = with_done(state, other, "00" * 32, set())
@@ -112,7 +112,7 @@ def test_failure_of_one_report_leaves_another_alone() -> None:
 
 
 def test_changes_leave_the_old_state_as_it_was() -> None:
-    """A state can be kept while another one is being written."""
+    """A change returns a new state, so the old one can be kept meanwhile."""
     before = with_done(State(), INFO, "00" * 32, set())
     with_failure(with_day_open(before, DAY), INFO)
     assert not before.open_days
@@ -120,7 +120,7 @@ def test_changes_leave_the_old_state_as_it_was() -> None:
 
 
 def test_days_are_opened_and_closed() -> None:
-    """Closing a day is the opposite of opening it, and leaves the others as they are."""
+    """Closing a day undoes opening it and leaves other days alone."""
     other = date(2024, 1, 30)
     state = with_day_open(with_day_open(State(), DAY), other)
     assert state.open_days == {DAY, other}
@@ -129,7 +129,7 @@ def test_days_are_opened_and_closed() -> None:
 
 
 def test_file_name_that_is_no_text_is_remembered_too() -> None:
-    """A lone surrogate, as JSON can hold one, in a name that the API lists."""
+    """A file name with a lone surrogate, which JSON allows, is remembered."""
     info = replace(INFO, file="2024-01-31-scan_ssl-\ud800.csv")
     state = with_done(State(), info, "00" * 32, set())
     assert is_done(state, info)
@@ -137,7 +137,7 @@ def test_file_name_that_is_no_text_is_remembered_too() -> None:
 
 
 def test_finished_run_forgets_closed_days_outside_the_window() -> None:
-    """What is older than the oldest day is dropped from every part of the state."""
+    """Everything about closed days before the oldest day of the window is removed."""
     old, edge = replace(INFO, day=date(2024, 1, 1)), replace(INFO, day=date(2024, 1, 2))
     state = State()
     for info in (INFO, edge, old):
@@ -151,7 +151,7 @@ def test_finished_run_forgets_closed_days_outside_the_window() -> None:
 
 
 def test_finished_run_remembers_everything_of_an_old_open_day() -> None:
-    """What is done of it must not be sent again while the rest is asked for."""
+    """Done reports of an old open day stay known, so that they are not sent again."""
     old = date(2023, 12, 1)
     state = with_done(State(), replace(INFO, day=old), "00" * 32, set())
     state = with_failure(state, replace(INFO, day=old, file="other.csv"))
@@ -161,7 +161,7 @@ def test_finished_run_remembers_everything_of_an_old_open_day() -> None:
 
 
 def test_days_far_ahead_are_forgotten() -> None:
-    """A clock that was wrong, or a file's name, leaves nothing for ever; a year is waited for."""
+    """Days more than 366 days ahead, from a wrong clock or a file name, are removed."""
     today = date(2024, 2, 1)
     near, far = today + timedelta(days=366), today + timedelta(days=367)
     state = State()
@@ -174,21 +174,21 @@ def test_days_far_ahead_are_forgotten() -> None:
 
 
 def test_closing_a_day_forgets_its_tries() -> None:
-    """Those of another day stay."""
+    """Closing a day removes its failed attempts and keeps those of other days."""
     other = DAY - timedelta(days=1)
     state = tried_again(with_day_open(with_day_open(State(), DAY), other), DAY, date.max)
     assert set(with_day_closed(state, DAY).tried) == {other}
 
 
 def test_oldest_day_of_the_window_is_not_forgotten() -> None:
-    """The window's first day belongs to it: the next run asks for it again."""
+    """The window's first day is kept, as the next run lists it again."""
     state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
     after = finished(state, datetime(2024, 2, 1, 8, tzinfo=UTC), oldest=DAY)
     assert set(after.done) == set(after.failures) == after.open_days == {DAY}
 
 
 def test_bytes_are_known_under_whatever_name_and_of_whatever_day() -> None:
-    """By the beginning of what is remembered of the content; of all days, of all their files."""
+    """Bytes are recognised under any file name and day, by the start of the content's digest."""
     assert not are_bytes_known(State(), "00" * 32)
     state = State()
     for number, day in enumerate((DAY, DAY - timedelta(days=1), DAY - timedelta(days=9))):
@@ -202,7 +202,7 @@ def test_bytes_are_known_under_whatever_name_and_of_whatever_day() -> None:
 
 
 def test_content_is_remembered_by_its_bytes_and_then_by_its_names() -> None:
-    """As many characters for either as the state has room for."""
+    """A content digest is 8 characters of the bytes and 4 of the names."""
     one, other = (content_digest(replace(INFO, file=name), "00" * 32) for name in ("a", "b"))
     same = bytes_digest("00" * 32)
     assert (len(same), len(one), len(other)) == (8, 12, 12)
@@ -211,7 +211,7 @@ def test_content_is_remembered_by_its_bytes_and_then_by_its_names() -> None:
 
 
 def test_failures_are_of_a_list_a_type_a_day_and_a_file() -> None:
-    """However its names would read one after the other."""
+    """Names that read the same when joined do not share a count of failures."""
     state = with_failure(State(), replace(INFO, list="ab", type="cd"))
     for other in (
         replace(INFO, list="abc", type="d"),

@@ -40,12 +40,12 @@ INFO = ReportInfo(
 
 
 def as_stored(state: State) -> dict[str, Any]:
-    """Send a state through JSON, as OpenCTI does."""
+    """Convert a state to JSON and back, as OpenCTI does."""
     return json.loads(json.dumps(dump(state)))
 
 
 def test_state_survives_storage() -> None:
-    """What is written as JSON is read back equal."""
+    """A state written as JSON is read back equal."""
     state = with_done(State(), INFO, "00" * 32, set())
     state = with_failure(state, ReportInfo(type="scan_http", day=DAY, file="x.csv"))
     state = tried_again(with_day_open(state, date(2024, 1, 2)), DAY, date(2024, 1, 3))
@@ -56,7 +56,7 @@ def test_state_survives_storage() -> None:
 
 @pytest.mark.parametrize("stored", [None, {}])
 def test_no_state_is_a_first_run(stored: dict[str, Any] | None) -> None:
-    """OpenCTI gives None or an empty state after a reset."""
+    """After a reset OpenCTI returns None or an empty state, which is a first run."""
     assert load(stored).first_run
     assert read_state(stored) == (State(), ())
 
@@ -72,7 +72,9 @@ def test_no_state_is_a_first_run(stored: dict[str, Any] | None) -> None:
     ],
 )
 def test_state_of_the_replaced_connector_is_a_later_run(last_run: str | float) -> None:
-    """Its ``last_run`` is an ISO time or seconds, by version."""
+    """The connector that this one replaces stored ``last_run`` as ISO time or
+    seconds, by version.
+    """
     state = load({"last_run": last_run})
     assert state.last_run == datetime(2024, 1, 31, 8, tzinfo=UTC)
     assert not state.done
@@ -82,7 +84,7 @@ ENTRY = "a" * 12 + "b" * 12
 
 
 def days_of_years(number: int) -> list[str]:
-    """Return many days, as a state names them."""
+    """Return many days, written as in a state."""
     return [(DAY - timedelta(days=n)).isoformat() for n in range(number)]
 
 
@@ -135,14 +137,14 @@ def days_of_years(number: int) -> list[str]:
     ],
 )
 def test_damaged_state_is_read_as_far_as_it_goes(stored: object, problems: str) -> None:
-    """A state that someone edited stops nothing; the part that is wrong is named."""
+    """The valid parts of an edited state are read, and the wrong one is named."""
     state, found = read_state(stored)
     assert found == (problems,)
     assert state == State()
 
 
 def test_what_is_whole_in_a_damaged_state_is_kept() -> None:
-    """One bad day costs that day only; each part that is damaged is named once."""
+    """A damaged day is dropped alone; each damaged part is named once."""
     state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
     state = finished(state, datetime(2024, 2, 1, tzinfo=UTC), DAY)
     stored = as_stored(state)
@@ -157,7 +159,7 @@ def test_what_is_whole_in_a_damaged_state_is_kept() -> None:
 
 @pytest.mark.parametrize("version", [2, 1.5, 99, 10**400])
 def test_state_of_a_newer_version_is_refused(version: float) -> None:
-    """It may say what this version does not understand; the line says what to do."""
+    """A state of a newer version is not read; the error says what to do."""
     said = (
         f"newer version of this connector, {str(version)[:20]} where 1 is known; install that "
         "version again, or reset the connector's state in OpenCTI$"
@@ -168,14 +170,14 @@ def test_state_of_a_newer_version_is_refused(version: float) -> None:
 
 
 def test_huge_state_is_none_of_ours() -> None:
-    """Nothing of it is unpacked: a million entries would take hundreds of megabytes."""
+    """A state too large to be ours is not unpacked, as its entries could fill the memory."""
     day = {"version": 1, "done": {"2024-01-31": ENTRY * 400_000}}
     assert read_state(day) == (State(), ("it has more than 8,388,608 bytes",))
     assert read_state({"version": 1, "done": {"2024-01-31": ENTRY * 300_000}})[1] == ()
 
 
 def test_state_that_an_earlier_version_stored_is_recognised() -> None:
-    """Names, forms and digests stay: otherwise an update imports a month of reports again."""
+    """Names, forms and digests stay stable: else an update would import a month again."""
     stored = {
         "version": 1,
         "done": {"2024-01-31": "d5Yxmdcs26iOOpdOn7D4LqEb"},
@@ -193,7 +195,7 @@ def test_state_that_an_earlier_version_stored_is_recognised() -> None:
 
 @pytest.fixture
 def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the machine's clock show the time of Tokyo."""
+    """Set the machine's time zone to that of Tokyo."""
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     yield
@@ -204,7 +206,7 @@ def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("far_from_greenwich")
 @pytest.mark.parametrize("last_run", ["2024-01-31T08:00:00", "2024-01-31T10:00:00+02:00"])
 def test_times_are_utc_wherever_the_machine_stands(last_run: str) -> None:
-    """A stored time without a zone is UTC, and one with a zone is written and told in UTC."""
+    """A stored time without a zone is UTC; others are converted to UTC, in any local zone."""
     moment = load({"last_run": last_run}).last_run
     assert moment is not None
     assert moment.isoformat() == "2024-01-31T08:00:00+00:00"
@@ -213,7 +215,7 @@ def test_times_are_utc_wherever_the_machine_stands(last_run: str) -> None:
 
 
 def test_packed_digests_are_read_back_as_they_were() -> None:
-    """Entries stand without separators and still come apart."""
+    """Digests packed without separators are read back one by one."""
     infos = [ReportInfo(type="t", day=DAY, file=f"{n}.csv", id=f"i{n}") for n in range(50)]
     state = State()
     for info in infos:
@@ -223,7 +225,7 @@ def test_packed_digests_are_read_back_as_they_were() -> None:
 
 
 def test_month_of_large_subscriber_stays_within_the_budget() -> None:
-    """30 days of 300 reports each, with some failing, fit 256 KB of JSON."""
+    """30 days of 300 reports each, some of them failing, fit into 256 KB of JSON."""
     state = State()
     for days_ago in range(30):
         day = DAY - timedelta(days=days_ago)
@@ -239,32 +241,32 @@ def test_month_of_large_subscriber_stays_within_the_budget() -> None:
 
 
 def test_many_days_are_read() -> None:
-    """Up to what runs may leave."""
+    """A state of 2,000 days, more than runs can leave, is read."""
     days = days_of_years(2000)
     state, problems = read_state({"version": 1, "open": days, "done": dict.fromkeys(days, "")})
     assert (len(state.open_days), len(state.done), problems) == (2000, 2000, ())
 
 
 def full(days: Iterable[date], reports: int, state: State | None = None) -> State:
-    """Return a state with many reports done on each of some days."""
+    """Return a state with this many reports done on each day."""
     entries = tuple(ImportedReport(f"{n:012}", f"{n:012}") for n in range(reports))
     return replace(state or State(), done=dict.fromkeys(days, entries))
 
 
 def days_back(first: int, last: int) -> list[date]:
-    """Return the days from so many days ago to so many days ago."""
+    """Return the days between two numbers of days ago."""
     return [DAY - timedelta(days=n) for n in range(first, last + 1)]
 
 
 def test_state_that_fits_is_left_as_it_is() -> None:
-    """Nothing is forgotten because of it."""
+    """A state within the budget loses nothing."""
     state = replace(full(days_back(0, 33), 300), open_days=frozenset(days_back(30, 33)))
     assert len(json.dumps(dump(state))) <= SIZE_BUDGET
     assert fitting(state, DAY, DAY) == (state, {})
 
 
 def test_closed_days_are_forgotten_before_an_open_one_is_given_up() -> None:
-    """The oldest first, and only as many as it takes; a day that the next run asks for stays."""
+    """The oldest closed days go first, only as many as needed; days the next run lists stay."""
     old = days_back(50, 60)
     state = replace(full([*days_back(0, 34), *old], 300), open_days=frozenset(old))
     after, given_up = fitting(state, DAY - timedelta(days=3), DAY - timedelta(days=40))
@@ -277,7 +279,7 @@ def test_closed_days_are_forgotten_before_an_open_one_is_given_up() -> None:
 
 
 def test_oldest_open_days_are_given_up_before_the_state_grows_too_large() -> None:
-    """Never silently, and never one that is in the window of a first run."""
+    """Open days given up are reported, and none lies in the window of a first run."""
     old, window = days_back(31, 60), days_back(0, 30)
     state = replace(full([*old, *window], 300), open_days=frozenset([*old, *window]))
     for day in old:
@@ -294,7 +296,7 @@ def test_oldest_open_days_are_given_up_before_the_state_grows_too_large() -> Non
 
 
 def test_digests_survive_whatever_their_last_character() -> None:
-    """A day without reports is one of no entries."""
+    """Digests that end in ``-`` or ``_``, and a day without reports, are read back."""
     state = State(done={DAY: (ImportedReport("-" * 12, "_" * 12),), DAY - timedelta(days=1): ()})
     assert read_state(as_stored(state)) == (state, ())
 
@@ -309,7 +311,7 @@ def test_digests_survive_whatever_their_last_character() -> None:
 def test_no_secret_stands_in_the_state(
     list_: str, type_: str, file: str, secret: str, content: bytes
 ) -> None:
-    """Whatever a report is called, its id is not in what OpenCTI stores."""
+    """The stored state does not contain the id of a report."""
     info = ReportInfo(type=type_, day=DAY, file=file, list=list_, id=f"capability-{secret}")
     state = with_failure(with_done(State(), info, content.hex(), set()), info)
     assert "capability" not in json.dumps(dump(state), ensure_ascii=False)
@@ -320,7 +322,7 @@ def test_no_secret_stands_in_the_state(
 def test_state_of_just_the_budget_fits(
     monkeypatch: pytest.MonkeyPatch, less: int, kept: int
 ) -> None:
-    """A byte more, and a day is forgotten."""
+    """A state of exactly the budget keeps every day; with a byte more it loses one."""
     state = full(days_back(1, 3), 10)
     monkeypatch.setattr(serialisation, "SIZE_BUDGET", len(json.dumps(dump(state))) - less)
     after, given_up = fitting(state, DAY, DAY)
@@ -331,7 +333,7 @@ def test_state_of_just_the_budget_fits(
 def test_no_more_days_are_forgotten_than_it_takes(
     monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    """What fails of a day takes room as what is done of it does; both are gone with it."""
+    """Only as many of the oldest days go as needed, with their reports and failures."""
     state = full(days_back(1, 9), 20)
     for day in days_back(1, 9):
         for number in range(failing):
@@ -351,7 +353,7 @@ def test_no_more_days_are_forgotten_than_it_takes(
 
 
 def test_days_that_the_next_run_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As do open ones from where a first run would begin, and all that is said of those kept."""
+    """Days that the next run lists stay, and open days from a first run's window on."""
     old, oldest, asked = (DAY - timedelta(days=n) for n in (9, 5, 2))
     days = [old, oldest, asked, DAY]
     state = replace(full([*days, DAY - timedelta(days=3)], 5), open_days=frozenset([old, oldest]))
@@ -364,7 +366,7 @@ def test_days_that_the_next_run_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_state_of_just_the_most_bytes_is_read() -> None:
-    """A byte more, and it is not our state."""
+    """A state of exactly the largest size is read; a byte more is refused."""
     stored = {"version": 1, "done": {"2024-01-31": ENTRY}, "pad": ""}
     stored["pad"] = "x" * (LARGEST - len(json.dumps(stored)))
     assert set(read_state(stored).state.done) == {DAY}
@@ -373,7 +375,7 @@ def test_state_of_just_the_most_bytes_is_read() -> None:
 
 
 def test_counts_and_times_are_read_up_to_their_bounds() -> None:
-    """What is just inside of them may be true."""
+    """Values just within their bounds are accepted."""
     stored = {
         "version": 1,
         "last_run": "2020-01-01T00:00:00+00:00",

@@ -19,7 +19,7 @@ TODAY = date(2024, 3, 10)
 
 
 def test_first_run_goes_back_the_initial_lookback_newest_day_first() -> None:
-    """The newest day is wanted most."""
+    """A first run lists the days of the initial lookback, newest first."""
     days = window(State(), TODAY, initial_lookback=30, lookback=3)
     assert days[0] == TODAY
     assert days[-1] == TODAY - timedelta(days=30)
@@ -28,13 +28,13 @@ def test_first_run_goes_back_the_initial_lookback_newest_day_first() -> None:
 
 
 def test_later_run_goes_back_the_lookback() -> None:
-    """A run an hour after the last one asks for the usual days only."""
+    """A run an hour after the last one lists only the days of the lookback."""
     state = State(last_run=datetime(2024, 3, 10, 1, tzinfo=UTC))
     assert window(state, TODAY, 30, 3) == [date(2024, 3, n) for n in (10, 9, 8, 7)]
 
 
 def test_gap_since_the_last_run_is_added() -> None:
-    """After a week off, the days that nobody asked for are asked for."""
+    """After a week without runs, the days of that week are listed too."""
     state = State(last_run=datetime(2024, 3, 3, 23, tzinfo=UTC))
     assert window(state, TODAY, 30, 3)[-1] == date(2024, 2, 29)
 
@@ -44,19 +44,19 @@ def test_gap_since_the_last_run_is_added() -> None:
     [("2024-03-11T23:00", 3), ("2024-03-12T00:00", 30), ("9999-12-31T23:59", 30)],
 )
 def test_last_run_in_the_future_is_taken_for_unknown(last_run: str, back: int) -> None:
-    """The clock was wrong then, or is now: days may be missing, and a first run's are asked for."""
+    """A last run in the future is ignored, and the days of a first run are listed."""
     state = State(last_run=datetime.fromisoformat(f"{last_run}+00:00"))
     assert len(window(state, TODAY, 30, 3)) == back + 1
     assert skipped_days(state, TODAY, 30, 3) is None
 
 
 def test_longest_of_both_lookbacks_counts_where_the_last_run_is_unknown() -> None:
-    """Some have a long window for later runs."""
+    """Without a usable last run, the longer of the two lookbacks counts."""
     assert len(window(State(last_run=datetime(2030, 1, 1, tzinfo=UTC)), TODAY, 3, 60)) == 61
 
 
 def test_window_has_a_bound_and_what_is_beyond_is_told() -> None:
-    """A clock that was wrong does not make thousands of questions."""
+    """A last run long ago does not cause thousands of requests; the days omitted are reported."""
     state = State(last_run=datetime(2020, 1, 5, tzinfo=UTC))
     days = window(state, TODAY, 30, 3)
     assert (len(days), days[-1]) == (366, TODAY - timedelta(days=365))
@@ -64,7 +64,7 @@ def test_window_has_a_bound_and_what_is_beyond_is_told() -> None:
 
 
 def test_a_year_away_is_asked_for_as_a_whole() -> None:
-    """At the bound nothing is passed over; a day beyond, one day is."""
+    """A gap of exactly the bound is listed in full; one day more omits one day."""
     at = datetime(2024, 3, 10, tzinfo=UTC) - timedelta(days=362)
     assert skipped_days(State(last_run=at), TODAY, 30, 3) is None
     lost = TODAY - timedelta(days=366)
@@ -72,7 +72,7 @@ def test_a_year_away_is_asked_for_as_a_whole() -> None:
 
 
 def test_open_days_out_of_reach_are_not_asked() -> None:
-    """Neither the future nor what a damaged state makes up is worth a question."""
+    """Open days in the future, or too old to be true, are not listed."""
     edge = TODAY - timedelta(days=730)
     opened = {TODAY + timedelta(days=1), date.max, date.min, edge, edge - timedelta(days=1)}
     state = State(last_run=datetime(2024, 3, 10, tzinfo=UTC), open_days=frozenset(opened))
@@ -80,7 +80,7 @@ def test_open_days_out_of_reach_are_not_asked() -> None:
 
 
 def test_open_days_are_asked_again_once() -> None:
-    """An open day inside the window is not asked twice; an older one is added."""
+    """An open day inside the window is listed once; an older one is added to it."""
     state = State(last_run=datetime(2024, 3, 10, tzinfo=UTC))
     state = with_day_open(with_day_open(state, date(2024, 3, 9)), date(2024, 2, 20))
     days = window(state, TODAY, 30, 3)
@@ -88,7 +88,7 @@ def test_open_days_are_asked_again_once() -> None:
 
 
 def test_memory_reaches_as_far_as_the_longest_lookback() -> None:
-    """What a later run may ask for again is remembered."""
+    """The state keeps every day that a later run may list again."""
     assert oldest_day(TODAY, 30, 3) == TODAY - timedelta(days=30)
     assert oldest_day(TODAY, 3, 60) == TODAY - timedelta(days=60)
 
@@ -103,7 +103,7 @@ def opened(*days: date) -> State:
 
 
 def test_runs_are_counted_from_the_day_before_the_edge_of_the_window() -> None:
-    """An open day at the edge is still in the window of a first run: no run counts for it."""
+    """Failed runs count only for open days before a first run's window."""
     state = tried_again(opened(OLDEST, OLD), TODAY, OLDEST)
     assert state.tried == {OLD: FailedAttempts(1, TODAY)}
     state = tried_again(state, TODAY + timedelta(days=1), OLDEST + timedelta(days=1))
@@ -114,13 +114,13 @@ def test_runs_are_counted_from_the_day_before_the_edge_of_the_window() -> None:
 
 
 def test_a_longer_window_takes_a_day_back() -> None:
-    """After a change of the settings the day has all its tries again."""
+    """When a longer lookback covers an open day, its failed runs are reset."""
     state = tried_again(opened(OLD), TODAY, OLDEST)
     assert tried_again(state, TODAY, OLD).tried == {}
 
 
 def test_tries_that_began_in_the_future_begin_now() -> None:
-    """A clock that was ahead does not keep a day open for ever."""
+    """Failed runs that began in the future, by a wrong clock, count from today."""
     state = tried_again(opened(OLD), date(2030, 1, 1), OLDEST)
     assert tried_again(state, TODAY, OLDEST).tried == {OLD: FailedAttempts(2, TODAY)}
 
@@ -131,7 +131,7 @@ def test_tries_that_began_in_the_future_begin_now() -> None:
 def test_a_day_is_given_up_after_three_runs_over_seven_days(
     runs: int, days: int, hopeless: bool
 ) -> None:
-    """Neither hourly runs of one bad day nor rare runs are enough."""
+    """Three runs within a day do not give a day up, nor do two runs over seven days."""
     since = TODAY - timedelta(days=days)
     state = State(open_days=frozenset({OLD, OLDEST}), tried={OLD: FailedAttempts(runs, since)})
     after, given_up = without_hopeless(state, TODAY)
@@ -141,7 +141,7 @@ def test_a_day_is_given_up_after_three_runs_over_seven_days(
 
 
 def test_days_out_of_reach_are_given_up_at_once() -> None:
-    """They are not asked for, so nothing would ever close them."""
+    """Days that are never listed are given up at once, as nothing would close them."""
     near = [TODAY - timedelta(days=730), TODAY + timedelta(days=366)]
     far = [TODAY - timedelta(days=731), TODAY + timedelta(days=367)]
     after, given_up = without_hopeless(opened(*near, *far), TODAY)
