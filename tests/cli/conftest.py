@@ -1,4 +1,4 @@
-"""Commands run in an empty folder, with no settings but those given."""
+"""Commands run in an empty folder, with no settings but the given ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in an empty folder, with these environment variables."""
+    """Return a function that runs a command in an empty folder, with these
+    environment variables.
+    """
     for name in os.environ:
         if name.startswith(("SHADOWSERVER_", "OPENCTI_", "CONNECTOR_")):
             monkeypatch.delenv(name)
@@ -35,7 +37,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def run_json(run: Run) -> Callable[..., Any]:
-    """Run a command with ``--json`` and return what it printed and its exit code."""
+    """Return a function that runs a command with ``--json``; it returns the
+    output and exit code.
+    """
 
     def run_json(*arguments: object, **environ: str) -> tuple[Any, int]:
         result = run(*arguments, "--json", **environ)
@@ -46,7 +50,7 @@ def run_json(run: Run) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    """Serve a few reports."""
+    """Serve a few reports from a simulator of the API."""
     files = {stored("scan_ssl"): csv(3), stored("scan_vnc", list="other"): csv(2)}
     with Simulator(MemoryStore(dict(files)), key=KEY, secret=SECRET) as running:
         yield running
@@ -54,7 +58,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def account(simulator: Simulator) -> dict[str, str]:
-    """Return the environment that leads to the simulator."""
+    """Return the environment variables of an account with the simulator."""
     return {
         "SHADOWSERVER_API_KEY": KEY,
         "SHADOWSERVER_API_SECRET": SECRET,

@@ -1,4 +1,4 @@
-"""``check``, as far as it asks OpenCTI, against a server that answers as one does."""
+"""The part of ``check`` that asks OpenCTI, against a server that answers as OpenCTI does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKEN = "opencti-token-0123456789"
 
 
 class Platform(ThreadingHTTPServer):
-    """Answers every request alike."""
+    """Gives every request the same answer."""
 
     body: Any = None
     date: str | None = None
@@ -31,7 +31,7 @@ class Platform(ThreadingHTTPServer):
 
     @property
     def account(self) -> dict[str, str]:
-        """Return the environment that leads here."""
+        """Return the environment variables that lead to this platform."""
         return {
             "OPENCTI_URL": f"http://127.0.0.1:{self.server_port}",
             "OPENCTI_TOKEN": TOKEN,
@@ -40,7 +40,7 @@ class Platform(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers for `Platform`."""
+    """Answers on behalf of `Platform`."""
 
     server: Platform
 
@@ -72,7 +72,7 @@ def platform() -> Iterator[Platform]:
 
 
 def test_opencti_answers(run_json: RunJson, account: dict[str, str], platform: Platform) -> None:
-    """Its version is told, and nothing of the clock where both agree."""
+    """OpenCTI's version is shown, and its clock only if it differs."""
     platform.body = {"data": {"about": {"version": "7.1.0"}}}
     platform.date = formatdate(usegmt=True)
     told, code = run_json("check", **account, **platform.account)
@@ -85,7 +85,7 @@ def test_opencti_answers(run_json: RunJson, account: dict[str, str], platform: P
 def test_a_wrong_clock_is_a_warning(
     run_json: RunJson, account: dict[str, str], platform: Platform
 ) -> None:
-    """With the exit code of what works."""
+    """A clock that differs from OpenCTI's is reported with exit code 0."""
     platform.body = {"data": {"about": {"version": "7.1.0"}}}
     platform.date = "Sun, 10 Mar 2024 12:00:00 GMT"
     told, code = run_json("check", **account, **platform.account)
@@ -111,7 +111,7 @@ def test_a_wrong_clock_is_a_warning(
 def test_opencti_says_no(
     run_json: RunJson, account: dict[str, str], platform: Platform, body: Any, code: int, said: str
 ) -> None:
-    """A refused token is a matter of credentials, and is not repeated."""
+    """A refused token has the exit code of credentials and is not retried."""
     platform.body = body
     told, found = run_json("check", **account, **platform.account)
     assert found == code
@@ -123,7 +123,7 @@ def test_opencti_says_no(
 def test_opencti_is_not_there(
     run_json: RunJson, account: dict[str, str], platform: Platform
 ) -> None:
-    """Exit code 5."""
+    """An OpenCTI that cannot be reached gives exit code 5."""
     there = platform.account
     platform.server_close()
     told, code = run_json("check", **account, **there)
@@ -132,7 +132,7 @@ def test_opencti_is_not_there(
 
 
 def test_a_drop_folder_alone(run_json: RunJson, platform: Platform) -> None:
-    """Needs no account with Shadowserver."""
+    """With a drop folder, no account with Shadowserver is needed."""
     platform.body = {"data": {"about": {"version": "7.1.0"}}}
     told, code = run_json("check", **platform.account, SHADOWSERVER_DROP_DIR="drop")
     assert code == 0
@@ -140,7 +140,7 @@ def test_a_drop_folder_alone(run_json: RunJson, platform: Platform) -> None:
 
 
 def test_each_missing_setting_has_its_line(run: Run, run_json: RunJson) -> None:
-    """A line is about one setting; scripts get them as one text."""
+    """People get a line for each missing setting, scripts one text."""
     result = run("check", OPENCTI_URL="http://127.0.0.1:1")
     lines = [line for line in result.stdout.splitlines() if " is not set" in line]
     assert [line.split(" is not set")[0] for line in lines] == [
@@ -170,7 +170,7 @@ def test_a_way_out_that_cannot_be_used_is_a_setting(
     name: str,
     value: str,
 ) -> None:
-    """Named by every command, before anything is contacted; no traceback."""
+    """Every command names an unusable proxy or CA setting before any connection."""
     Path("x.csv").write_text("ip\n")
     environ = {**account, **platform.account, **dict.fromkeys(USUAL, ""), name: value}
     result = run(*command, **environ)
@@ -183,7 +183,7 @@ def test_a_way_out_that_cannot_be_used_is_a_setting(
 def test_a_token_that_no_header_can_hold_is_named(
     run_json: RunJson, account: dict[str, str], platform: Platform
 ) -> None:
-    """As where it was copied from a text with other dashes; it is not shown."""
+    """A token with characters that no header can hold is refused and not shown."""
     told, code = run_json(
         "check", **account, **platform.account | {"OPENCTI_TOKEN": "1234\u20145678"}
     )

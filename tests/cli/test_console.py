@@ -20,7 +20,7 @@ def printed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> list[str]:
-    """Print the table on a terminal of a width, and return its lines."""
+    """Print the table on a terminal of this width, and return its lines."""
     monkeypatch.setattr(console, "out", Console(highlight=False, width=request.param))
     console.print_table(HEADINGS, ROWS, console.Form.TABLES)
     lines = capsys.readouterr().out.splitlines()
@@ -30,7 +30,7 @@ def printed(
 
 @pytest.mark.parametrize("printed", [80, 120, 200], indirect=True)
 def test_a_table_cuts_no_word_of_its_headings(printed: list[str]) -> None:
-    """Long cells and headings of several words take more lines instead."""
+    """Long cells and headings are broken into lines between words."""
     assert printed[0].startswith("┏")
     words = " ".join(printed).split()
     assert {word for heading in HEADINGS for word in heading.split()} <= set(words)
@@ -38,7 +38,7 @@ def test_a_table_cuts_no_word_of_its_headings(printed: list[str]) -> None:
 
 @pytest.mark.parametrize("printed", [40, 60, 72], indirect=True)
 def test_a_narrow_terminal_gets_lists(printed: list[str]) -> None:
-    """Each row is a list of headings and cells, of which none is lost."""
+    """On a narrow terminal each row is a list of headings and cells, with no cell missing."""
     assert printed[0].split() == ["Date", "2024-01-31"]
     assert ["Findings", "12,345"] in [line.split() for line in printed]
     text = "".join("".join(printed).split())

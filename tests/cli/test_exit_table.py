@@ -1,4 +1,4 @@
-"""The table of exit codes, command by command: real servers on both sides, no broker."""
+"""The table of exit codes for each command, with real servers on both sides and no broker."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ CASES = [
 
 @pytest.fixture
 def environ() -> Iterator[None]:
-    """Leave the environment as it was: settings are written there for pycti."""
+    """Restore the environment afterwards: settings are exported there for pycti."""
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -103,7 +103,7 @@ def environ() -> Iterator[None]:
 
 @pytest.fixture
 def store() -> Reports:
-    """Return a report."""
+    """Return a simulator's store with one report."""
     store = Reports()
     store.add(DAY, "scan_ssl", csv(1, 3), 3)
     return store
@@ -111,7 +111,7 @@ def store() -> Reports:
 
 @pytest.fixture
 def account(store: Reports, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Return the settings that lead to a simulator; files stand in for the broker."""
+    """Return the settings for a simulator; copies in files replace the broker."""
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / GOOD).write_bytes(csv(1, 3))
     (tmp_path / "bundles").mkdir()
@@ -132,7 +132,7 @@ def account(store: Reports, tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def arguments_of(name: str, case: str, tmp_path: Path) -> tuple[object, ...]:
-    """Return a command's arguments for a case; what it then finds on disk is made here."""
+    """Make the files of a case and return the arguments of its command."""
     given = COMMANDS[name]
     if case == "usage":
         return (*given, "--nothing")
@@ -163,7 +163,7 @@ def test_each_command_ends_with_the_code_of_the_table(
     tmp_path: Path,
     environ: None,
 ) -> None:
-    """With one line if it is an error, and without a traceback."""
+    """Each command ends with its code, one line if it is an error, and no traceback."""
     if case == "bad report":
         store.add(DAY, "scan_http", b"\x00\x01 no table", 1)
         (tmp_path / "files" / BAD).write_bytes(b"\x00\x01 no table")
@@ -201,7 +201,7 @@ def test_each_command_ends_with_the_code_of_the_table(
     ],
 )
 def test_what_a_single_run_raises_has_its_code(raised: Exception | bool | None, code: int) -> None:
-    """Also if days could not be queried, because Shadowserver is out of reach."""
+    """An error, and days that could not be listed, give a single run its exit code."""
     log = FakeLog()
 
     def once() -> bool:
@@ -216,7 +216,7 @@ def test_what_a_single_run_raises_has_its_code(raised: Exception | bool | None, 
 def test_the_connector_ends_where_its_token_is_refused(
     run: Run, account: dict[str, str], tmp_path: Path, environ: None
 ) -> None:
-    """Also without ``--once``: only a person can cure that; an outage it would wait for."""
+    """A refused token ends the connector, also without ``--once``; an outage is waited out."""
     with OpenCTI(version=installed()) as platform:
         refusal = Fault(PlatformError("AUTH_REQUIRED", "You must be logged in"), times=99)
         platform.inject(refusal)
@@ -225,5 +225,5 @@ def test_the_connector_ends_where_its_token_is_refused(
 
 
 def test_the_help_shows_the_table(run: Run) -> None:
-    """As it holds."""
+    """The help has the table of exit codes that the program uses."""
     assert " ".join(run("--help").stdout.split()).count(f"Exit codes: {TABLE}.") == 1

@@ -1,4 +1,4 @@
-"""``fetch``: originals into an archive, from the simulated API."""
+"""``fetch``: originals downloaded into an archive, from the simulated API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DAYS = ("--from", "2024-01-30", "--to", "2024-01-31")
 def test_fetch_fills_the_archive_once(
     run_json: RunJson, account: dict[str, str], tmp_path: Path
 ) -> None:
-    """Every report of the days, with its hash; the second time nothing is downloaded."""
+    """The first run stores every report of the days with its hash; the second downloads none."""
     told, code = run_json("fetch", *DAYS, "-o", "archive", **account)
     assert code == 0
     names = {f"2024-01-31-scan_{kind}.csv" for kind in ("ssl-example-net", "vnc-other")}
@@ -37,7 +37,7 @@ def test_fetch_fills_the_archive_once(
 def test_fetch_removes_what_a_killed_one_left(
     run: Run, account: dict[str, str], tmp_path: Path
 ) -> None:
-    """Downloads that no process will finish do not stay in the archive."""
+    """Partial downloads of a killed process are removed from the archive."""
     left = tmp_path / "archive" / ".fetch.0a1b2c3d.partial"
     left.mkdir(parents=True)
     (left / "half.csv").write_bytes(b"half")
@@ -46,7 +46,7 @@ def test_fetch_removes_what_a_killed_one_left(
 
 
 def test_fetch_takes_what_the_settings_choose(run_json: RunJson, account: dict[str, str]) -> None:
-    """Into the configured archive, without the types that are excluded."""
+    """The settings' archive and excluded types apply."""
     chosen = account | {
         "SHADOWSERVER_ARCHIVE_DIR": "kept",
         "SHADOWSERVER_EXCLUDE_TYPES": "scan_vnc",
@@ -59,14 +59,14 @@ def test_fetch_takes_what_the_settings_choose(run_json: RunJson, account: dict[s
 
 
 def test_fetch_needs_a_folder(run: Run, account: dict[str, str]) -> None:
-    """Where to put the files must be said."""
+    """Without an output folder or archive, the command is wrong usage."""
     result = run("fetch", *DAYS, **account)
     assert result.exit_code == 2
     assert "SHADOWSERVER_ARCHIVE_DIR" in result.stderr
 
 
 def test_fetch_leaves_nothing_without_credentials(run: Run, tmp_path: Path) -> None:
-    """No folder is made before Shadowserver has answered."""
+    """Without credentials no folder is made."""
     result = run("fetch", *DAYS, "-o", "archive")
     assert result.exit_code == 3
     assert "SHADOWSERVER_API_KEY" in result.stderr
@@ -74,7 +74,7 @@ def test_fetch_leaves_nothing_without_credentials(run: Run, tmp_path: Path) -> N
 
 
 def test_fetch_keeps_the_floor(run: Run, account: dict[str, str], tmp_path: Path) -> None:
-    """On a disk that is nearly full nothing is downloaded, and the line says what to do."""
+    """On a disk that is nearly full nothing is downloaded, and the error says what to do."""
     result = run("fetch", *DAYS, "-o", "archive", SHADOWSERVER_DISK_FLOOR="1024TiB", **account)
     assert result.exit_code == 5
     assert "SHADOWSERVER_DISK_FLOOR" in result.stderr
@@ -82,7 +82,7 @@ def test_fetch_keeps_the_floor(run: Run, account: dict[str, str], tmp_path: Path
 
 
 def test_fetch_shows_a_table(run: Run, account: dict[str, str]) -> None:
-    """For people, without secrets."""
+    """The table for people has no secrets or report ids."""
     result = run("fetch", *DAYS, "-o", "archive", **account)
     assert result.exit_code == 0
     assert "2 fetched, 0 already there, 0 failed" in result.stderr

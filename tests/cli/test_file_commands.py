@@ -39,7 +39,7 @@ def bundles(folder: Path) -> list[str]:
 
 
 def test_convert_files(run_json: RunJson, tmp_path: Path) -> None:
-    """Each file becomes a folder of bundles; the counts are told as JSON."""
+    """Each file becomes a folder of bundles; the JSON has the counts."""
     write(tmp_path / "in", "scan_ssl")
     write(tmp_path / "in", "event4_sinkhole_http")
     told, code = run_json("convert", "in", "-o", "out", "--workers", 1)
@@ -60,7 +60,7 @@ def test_convert_files(run_json: RunJson, tmp_path: Path) -> None:
 
 
 def test_convert_refuses_what_is_no_report(run_json: RunJson, tmp_path: Path) -> None:
-    """An error that came with status 200 is no report without findings; the others go on."""
+    """An error page saved as a report is refused; the other files are converted."""
     write(tmp_path / "in", "scan_ssl")
     wrong = tmp_path / "in" / info_of("scan_http").file
     wrong.write_bytes(b"Error: rate limit exceeded, please try again")
@@ -74,7 +74,7 @@ def test_convert_refuses_what_is_no_report(run_json: RunJson, tmp_path: Path) ->
 
 
 def test_convert_shows_a_table(run: Run, tmp_path: Path) -> None:
-    """Date, type, severity and counts; the sums on stderr."""
+    """The table has date, type, severity and counts; the totals are on stderr."""
     write(tmp_path, "scan_ssl")
     result = run("convert", SSL, "-o", "out", "--workers", 1)
     assert result.exit_code == 0
@@ -85,7 +85,7 @@ def test_convert_shows_a_table(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["gz", "zip"])
 def test_convert_archives(run_json: RunJson, tmp_path: Path, kind: str) -> None:
-    """A report in a .csv.gz or .zip gives the bundles of the plain file."""
+    """A report in a .csv.gz or .zip gives the same bundles as the plain file."""
     plain = write(tmp_path / "in", "scan_ssl")
     if kind == "gz":
         archive = tmp_path / f"{SSL}.gz"
@@ -103,7 +103,7 @@ def test_convert_archives(run_json: RunJson, tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.integration
 def test_convert_by_processes_gives_the_same(run_json: RunJson, tmp_path: Path) -> None:
-    """Several workers write what one does."""
+    """Several workers write the same bytes as one."""
     write(tmp_path / "in", "scan_ssl")
     write(tmp_path / "in", "blocklist")
     told = {}
@@ -116,7 +116,7 @@ def test_convert_by_processes_gives_the_same(run_json: RunJson, tmp_path: Path) 
 
 
 def test_bad_files_do_not_stop_the_others(run_json: RunJson, tmp_path: Path) -> None:
-    """Each is named with its reason, the others are converted, and the exit code is 1."""
+    """Each bad file is named with its reason, the others are converted, the exit code is 1."""
     folder = tmp_path / "in"
     write(folder, "scan_ssl")
     (folder / "2024-01-30-scan_ssl-example.csv").write_bytes(b"<html></html>")
@@ -134,7 +134,9 @@ def test_bad_files_do_not_stop_the_others(run_json: RunJson, tmp_path: Path) -> 
 
 
 def test_same_report_twice_is_refused(run_json: RunJson, tmp_path: Path) -> None:
-    """One folder cannot hold two reports; the second is named with the first."""
+    """Two files of one report need the same folder, so the second is refused
+    and names the first.
+    """
     one, two = write(tmp_path / "a", "scan_ssl"), write(tmp_path / "b", "scan_ssl", 3)
     told, code = run_json("convert", one, two, "-o", "out", "--workers", 1)
     assert code == 1
@@ -144,7 +146,7 @@ def test_same_report_twice_is_refused(run_json: RunJson, tmp_path: Path) -> None
 
 
 def test_nothing_to_convert_is_a_failure(run_json: RunJson, tmp_path: Path) -> None:
-    """A folder without reports is most likely the wrong one."""
+    """A folder without reports is an error, as it is most likely the wrong one."""
     (tmp_path / "empty").mkdir()
     told, code = run_json("convert", "empty", "-o", "out")
     assert code == 1
@@ -155,14 +157,14 @@ def test_nothing_to_convert_is_a_failure(run_json: RunJson, tmp_path: Path) -> N
 def test_file_without_a_day_in_its_name_is_dated_by_its_rows(
     run_json: RunJson, tmp_path: Path
 ) -> None:
-    """The first row that has a time tells the day."""
+    """The first row with a timestamp gives the day."""
     write(tmp_path, "scan_ssl").rename(tmp_path / "scan_ssl.csv")
     told, code = run_json("convert", "scan_ssl.csv", "-o", "out", "--workers", 1)
     assert (code, told["reports"][0]["day"]) == (0, "2024-01-31")
 
 
 def test_times_of_broken_clocks_tell_no_day(run_json: RunJson, tmp_path: Path) -> None:
-    """Those from before Shadowserver existed, and from the next century; the next row is asked."""
+    """Timestamps from before Shadowserver or of the next century are skipped."""
     times = ("1970-01-01 00:00:00", "2106-02-07 06:28:15", "2024-03-04 01:02:03")
     rows = [(time, f"192.0.2.{n}") for n, time in enumerate(times, start=1)]
     (tmp_path / "scan_ssl.csv").write_bytes(csv_bytes(("timestamp", "ip"), rows))
@@ -171,7 +173,7 @@ def test_times_of_broken_clocks_tell_no_day(run_json: RunJson, tmp_path: Path) -
 
 
 def test_settings_shape_the_conversion(run_json: RunJson, tmp_path: Path) -> None:
-    """From the environment, and from the file that is named."""
+    """Settings of the environment and of a given file apply to the conversion."""
     write(tmp_path, "scan_ssl")
     wanted = {"SHADOWSERVER_CREATE_INCIDENT": "true", "SHADOWSERVER_CASE_MIN_SEVERITY": "low"}
     told, _ = run_json("convert", SSL, "-o", "out", "--workers", 1, **wanted)
@@ -199,7 +201,7 @@ def test_settings_shape_the_conversion(run_json: RunJson, tmp_path: Path) -> Non
 def test_mistakes_have_a_code_and_are_said_without_a_traceback(
     run: Run, tmp_path: Path, arguments: list[str], environ: dict[str, str], code: int, said: str
 ) -> None:
-    """2 for usage, 3 for settings, 5 for a disk, 1 where no report was there."""
+    """The exit code is 2 for usage, 3 for settings, 5 for the disk, 1 if no report was found."""
     write(tmp_path / "in", "scan_ssl")
     (tmp_path / "empty").mkdir()
     (tmp_path / "taken").write_bytes(b"no folder")
@@ -210,7 +212,7 @@ def test_mistakes_have_a_code_and_are_said_without_a_traceback(
 
 
 def test_explain(run_json: RunJson, tmp_path: Path) -> None:
-    """How each column is read, what it becomes, and which cells are bad."""
+    """``explain`` shows how each column is read, what it becomes, and its bad cells."""
     header = ("timestamp", "ip", "port", "brand_new", "other_ip", ":key:")
     rows = [
         ("2024-01-31 00:00:00", "192.0.2.1", "443", "x", "192.0.2.9", "[b]"),
@@ -240,7 +242,7 @@ def test_explain(run_json: RunJson, tmp_path: Path) -> None:
 
 
 def test_explain_shows_tables(run: Run, tmp_path: Path) -> None:
-    """For people, and for all files given; a bad one costs the exit code."""
+    """``explain`` prints a table for each file; a bad file sets the exit code."""
     write(tmp_path / "in", "scan_ssl")
     (tmp_path / "in" / "2024-01-30-scan_ssl-example.csv").write_bytes(b"<html></html>")
     result = run("explain", "in")
@@ -252,7 +254,7 @@ def test_explain_shows_tables(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_real_process(tmp_path: Path) -> None:
-    """``python -m shadowserver_connector`` converts, and its stdout is JSON alone."""
+    """``python -m shadowserver_connector`` converts, and its stdout is JSON only."""
     write(tmp_path, "scan_ssl")
     done = subprocess.run(
         [
@@ -272,7 +274,7 @@ def test_real_process(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_real_process_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
-    """On stderr, with the exit code of settings."""
+    """Wrong settings give one line on stderr and their exit code."""
     write(tmp_path, "scan_ssl")
     done = subprocess.run(
         [sys.executable, "-m", "shadowserver_connector", "convert", SSL, "-o", "out"],
@@ -291,7 +293,7 @@ def test_real_process_says_what_is_wrong_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["taken", "taken/below"])
 def test_a_file_in_the_place_of_the_output_folder(run: Run, tmp_path: Path, place: str) -> None:
-    """It is named, in one line, as the user wrote it, before anything is converted."""
+    """A file in the output folder's place is an error, as the user wrote it, before converting."""
     write(tmp_path, "scan_ssl")
     (tmp_path / "taken").touch()
     result = run("convert", SSL, "-o", place, "--workers", 1)
@@ -303,7 +305,7 @@ def test_a_file_in_the_place_of_the_output_folder(run: Run, tmp_path: Path, plac
 
 
 def test_an_output_folder_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
-    """The line says what to do."""
+    """The error of an output folder that cannot be made says what to do."""
     write(tmp_path, "scan_ssl")
     result = run("convert", SSL, "-o", "/proc/nowhere", "--workers", 1)
     assert result.exit_code == 5
@@ -315,7 +317,7 @@ def test_an_output_folder_that_cannot_be_made(run: Run, tmp_path: Path) -> None:
 def test_a_folder_without_reports_is_told(
     run: Run, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
-    """One line says so; no empty table is shown."""
+    """For a folder without reports one line is printed, and no empty table."""
     (tmp_path / "empty").mkdir()
     result = run(command[0], "empty", *command[1:])
     assert (result.exit_code, result.stdout) == (1, "")
@@ -324,7 +326,7 @@ def test_a_folder_without_reports_is_told(
 
 
 def test_explain_names_archives_that_cannot_be_unpacked(run: Run, tmp_path: Path) -> None:
-    """They fail like any other file, and the others are explained."""
+    """A broken archive is a failure by name, and the other files are explained."""
     write(tmp_path, "scan_ssl")
     (tmp_path / "broken.zip").write_bytes(b"PK\x03\x04")
     result = run("explain", "broken.zip", SSL)
@@ -334,7 +336,7 @@ def test_explain_names_archives_that_cannot_be_unpacked(run: Run, tmp_path: Path
 
 
 def test_no_progress_in_a_file(run: Run, tmp_path: Path) -> None:
-    """Where stderr is no terminal, the progress bar leaves nothing there, not even a line."""
+    """If stderr is no terminal, no progress bar is printed."""
     write(tmp_path, "scan_ssl")
     result = run("convert", SSL, "-o", "out", "--workers", 1)
     assert result.stderr.startswith("The folders are below out/<date>/.\n1 report, ")
@@ -346,7 +348,7 @@ def test_no_progress_in_a_file(run: Run, tmp_path: Path) -> None:
 def test_an_archive_or_folder_that_may_not_be_read_stops_no_other(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    """Each is named, the others are read, and the code is that of a report that failed."""
+    """Each unreadable one is named, the others are read, and the exit code is 1."""
     write(tmp_path / "in", "scan_ssl")
     (tmp_path / "in" / "a.zip").write_bytes(b"PK")
     (tmp_path / "in" / "locked").mkdir()
@@ -367,7 +369,7 @@ def test_an_archive_or_folder_that_may_not_be_read_stops_no_other(
 
 
 def test_nothing_converted_is_not_counted(run: Run, tmp_path: Path) -> None:
-    """Where all failed there is a reason for each, and no sum of nothing."""
+    """If all files failed, their reasons are printed without totals."""
     (tmp_path / "a.zip").write_bytes(b"PK")
     result = run("convert", "a.zip", "-o", "out", "--workers", 1)
     assert result.exit_code == 1
@@ -384,7 +386,7 @@ def test_nothing_converted_is_not_counted(run: Run, tmp_path: Path) -> None:
 def test_a_file_that_may_not_be_read_stops_no_other(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    """In a folder, one without a day in its name is opened to find the day."""
+    """An unreadable file without a day in its name fails; the other files are read."""
     write(tmp_path / "in", "scan_ssl")
     (tmp_path / "in" / "a.csv").write_bytes(b"timestamp,ip\n")
 
@@ -401,7 +403,7 @@ def test_a_file_that_may_not_be_read_stops_no_other(
 def test_explain_shows_cells_beyond_the_header_where_there_are_some(
     run_json: RunJson, tmp_path: Path
 ) -> None:
-    """The column that holds them is in no file, so it is not shown for a file without them."""
+    """The column for cells beyond the header is shown only for files that have such cells."""
     write(tmp_path, "scan_ssl")
     longer = tmp_path / "2024-01-31-scan_vnc-example.csv"
     longer.write_bytes(b"timestamp,ip\n2024-01-31 00:00:00,192.0.2.1,more\n")
@@ -423,7 +425,7 @@ UNUSUAL = (
 @pytest.mark.integration
 @pytest.mark.parametrize("command", ["convert", "explain"])
 def test_names_of_any_bytes(tmp_path: Path, command: str) -> None:
-    """Every file is named, escaped, in JSON and in the table, and by the process itself."""
+    """File names of any bytes are shown escaped, in JSON, in tables and by the real process."""
     folder = os.fsencode(write(tmp_path / "in\udcff", "scan_ssl").parent)
     content = csv_bytes(*rows_of("scan_ssl", 2))
     for name in UNUSUAL:
@@ -449,7 +451,7 @@ def test_names_of_any_bytes(tmp_path: Path, command: str) -> None:
 
 
 def test_a_first_line_that_is_no_header_is_not_quoted(run_json: RunJson, tmp_path: Path) -> None:
-    """The file may be anything, and the line a secret."""
+    """An invalid header is not quoted, as the file may hold secrets."""
     (tmp_path / "in").mkdir()
     for number, line in enumerate((b"s3cr3t", b"s3cr3t,192.0.2.77", b"{s3cr3t", b"<s3cr3t")):
         (tmp_path / "in" / f"2024-01-31-scan_ssl-{number}.csv").write_bytes(line + b"\n")

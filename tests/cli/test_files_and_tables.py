@@ -1,4 +1,4 @@
-"""What people type: standard input, files named twice, days, help, tables as CSV."""
+"""Input and output of commands: stdin, files named twice, days, help, tables as CSV."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME = f"{DAY}-scan_ssl-example.csv"
 
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
-    """A report of three rows."""
+    """Write a report of three rows."""
     path = tmp_path / "in" / NAME
     path.parent.mkdir()
     write_report(path, "scan_ssl", DAY, 3)
@@ -35,7 +35,7 @@ def report(tmp_path: Path) -> Path:
 
 
 def test_preview_needs_no_name_for_its_page(run: Run, report: Path) -> None:
-    """Without ``--html`` the page is ``preview.html``."""
+    """Without ``--html`` the page is written to ``preview.html``."""
     result = run("preview", report)
     assert result.exit_code == 0
     assert result.stdout == "preview.html\n"
@@ -44,7 +44,7 @@ def test_preview_needs_no_name_for_its_page(run: Run, report: Path) -> None:
 
 @pytest.mark.usefixtures("run")
 def test_preview_and_explain_read_standard_input(report: Path) -> None:
-    """``-`` is a file like any other; ``--name`` says what type and day it is of."""
+    """``-`` reads a report from stdin; ``--name`` gives its type and day."""
 
     def give(*arguments: str) -> str:
         result = CliRunner().invoke(app, arguments, input=report.read_bytes())
@@ -58,7 +58,7 @@ def test_preview_and_explain_read_standard_input(report: Path) -> None:
 
 
 def test_a_file_that_is_missing_is_named(run: Run) -> None:
-    """As for the other commands, before anything is read."""
+    """Each command names a missing file before it reads any."""
     for command in ("preview", "explain"):
         result = run(command, "missing.csv")
         assert result.exit_code == 2
@@ -66,7 +66,7 @@ def test_a_file_that_is_missing_is_named(run: Run) -> None:
 
 
 def test_a_file_named_twice_is_one_file(run: Run, report: Path) -> None:
-    """By the same path, another one, a link or its folder: it is converted once."""
+    """A file given twice, also by another path, a link or its folder, is converted once."""
     link = report.parent.parent / "link.csv"
     link.symlink_to(report)
     again = (report, report.parent / ".." / "in" / NAME, link, report.parent)
@@ -77,7 +77,7 @@ def test_a_file_named_twice_is_one_file(run: Run, report: Path) -> None:
 
 
 def test_tables_are_printed_as_csv(run: Run, report: Path) -> None:
-    """One line a row, with a heading, and nothing else on standard output."""
+    """With ``--csv`` stdout has a heading and one line per row, and nothing else."""
     result = run("types", "--csv")
     lines = list(csv.reader(io.StringIO(result.stdout)))
     assert lines[0] == ["Type", "Title", "Severity", "Family"]
@@ -91,7 +91,7 @@ def test_tables_are_printed_as_csv(run: Run, report: Path) -> None:
 
 
 def table(result: Result) -> list[list[str]]:
-    """Return what was printed, which must be one table."""
+    """Return the printed CSV table; nothing else may have been printed."""
     lines = list(csv.reader(io.StringIO(result.stdout)))
     assert len(lines) > 1
     assert {len(line) for line in lines} == {len(lines[0])}
@@ -99,7 +99,7 @@ def table(result: Result) -> list[list[str]]:
 
 
 def test_explain_prints_the_columns_of_all_files_as_csv(run: Run, report: Path) -> None:
-    """One table however many files; each row names its file."""
+    """All files share one table, in which each row names its file."""
     other = report.with_name(f"{DAY}-scan_vnc-example.csv")
     write_report(other, "scan_vnc", DAY, 2)
     lines = table(run("explain", report, other, "--csv"))
@@ -108,7 +108,7 @@ def test_explain_prints_the_columns_of_all_files_as_csv(run: Run, report: Path) 
 
 
 def test_commands_that_ask_shadowserver_print_csv(run: Run, account: dict[str, str]) -> None:
-    """What they say beside their table is not among it."""
+    """Commands that ask Shadowserver print the table alone to stdout."""
     days = ("--from", DAY, "--to", DAY)
     assert table(run("reports", *days, "--csv", **account))[1][1] == "scan_ssl"
     assert table(run("fetch", *days, "-o", "a", "--csv", **account))[0] == ["Date", "Bytes", "File"]
@@ -120,7 +120,7 @@ def test_commands_that_ask_shadowserver_print_csv(run: Run, account: dict[str, s
 
 
 def test_the_status_is_printed_as_csv(run: Run, tmp_path: Path) -> None:
-    """The verdict, which is no row, goes to standard error."""
+    """The status is a table on stdout; its verdict goes to stderr."""
     now = datetime.now(UTC)
     write_status(tmp_path / "status.json", Status(now, now))
     result = run("status", "--csv", SHADOWSERVER_STATUS_FILE=str(tmp_path / "status.json"))
@@ -129,14 +129,14 @@ def test_the_status_is_printed_as_csv(run: Run, tmp_path: Path) -> None:
 
 
 def test_csv_and_json_exclude_each_other(run: Run) -> None:
-    """Only one of them can be printed."""
+    """``--csv`` and ``--json`` together are wrong usage."""
     result = run("types", "--csv", "--json")
     assert result.exit_code == 2
     assert "--json and --csv exclude each other" in result.stderr
 
 
 def test_each_command_that_prints_a_table_prints_it_as_csv() -> None:
-    """``--csv`` stands where a table is printed, in whatever function that is, and only there."""
+    """Exactly the commands that print a table have ``--csv``."""
     calls, commands = _calls(), {}
     for function in ast.parse((CLI / "app.py").read_text(encoding="utf-8")).body:
         if not isinstance(function, ast.FunctionDef):
@@ -167,7 +167,7 @@ def _calls() -> dict[str, set[str]]:
 
 
 def test_no_cell_of_a_table_is_a_formula(run: Run, tmp_path: Path) -> None:
-    """What comes from a report may begin as a formula does; a spreadsheet must not take it so."""
+    """A cell that a spreadsheet would take for a formula is escaped in CSV."""
     path = tmp_path / f"{DAY}-compromised_account-example.csv"
     path.write_text(f'timestamp,email\n{DAY} 00:00:00,"=cmd@example.org"\n')
     assert run("convert", path, "-o", "out", "--workers", 1, "--history", "h").exit_code == 0
@@ -178,7 +178,7 @@ def test_no_cell_of_a_table_is_a_formula(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["reports", "backfill", "fetch"])
 @pytest.mark.parametrize("day", ["2024-13-01", "31.01.2024", "yesterday", "2024-W01-1"])
 def test_a_wrong_day_says_how_to_write_one(run: Run, command: str, day: str) -> None:
-    """The message has the day and the form, not Python's letters for it."""
+    """The error shows the day and its form as YYYY-MM-DD, not in strptime's codes."""
     result = run(command, "--from", day)
     assert result.exit_code == 2
     assert f"'{day}' is no day; write YYYY-MM-DD" in " ".join(result.stderr.split())
@@ -186,7 +186,7 @@ def test_a_wrong_day_says_how_to_write_one(run: Run, command: str, day: str) -> 
 
 @pytest.mark.parametrize("command", [(), ("convert",), ("preview",), ("reports",), ("run",)])
 def test_help_has_no_types_for_switches(run: Run, command: tuple[str, ...]) -> None:
-    """A switch takes no value, so its help names none."""
+    """The help shows no type of value for a switch."""
     result = run(*command, "--help")
     assert result.exit_code == 0
     assert "bool" not in re.sub(r"\x1b\[[\d;]*m", "", result.stdout).lower()

@@ -1,4 +1,4 @@
-"""Findings over time, from files on disk."""
+"""``history``: findings over time, from files on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ C = "198.51.100.3,tcp,2222,c.example.org,ssh"
 
 @pytest.fixture
 def reported(tmp_path: Path) -> Callable[..., str]:
-    """Write the report of a day: what stands in its rows, each with a version."""
+    """Return a function that writes the report of a day from hosts and their versions."""
 
     def write(day: int, **versions: str) -> str:
         name = f"2024-01-{day:02}-scan_ssh-example.csv"
@@ -38,14 +38,14 @@ def reported(tmp_path: Path) -> Callable[..., str]:
 
 
 def counts(report: dict[str, Any]) -> dict[str, int]:
-    """Return what is said of a report over time."""
+    """Return the verdicts of a report."""
     return {key: report[key] for key in ("new", "changed", "recurring", "resurfaced", "gone")}
 
 
 def test_each_day_says_what_is_new_and_what_is_gone(
     run_json: RunJson, reported: Callable[..., str]
 ) -> None:
-    """Against the days before; a day that is converted again is nothing new."""
+    """A day is compared with those before it; converting it again gives the same verdicts."""
     days = [
         reported(10, a="1", b="1"),
         reported(11, a="1", b="2", c="1"),
@@ -66,7 +66,7 @@ def test_each_day_says_what_is_new_and_what_is_gone(
 def test_bundles_are_those_without_a_history(
     run_json: RunJson, reported: Callable[..., str], tmp_path: Path
 ) -> None:
-    """A history says more of a report and changes nothing of it."""
+    """A history adds verdicts and does not change the bundles."""
     day = reported(10, a="1", b="1")
     plain, _ = run_json("convert", day, *TO)
     compared, _ = run_json("convert", day, *TO, "--history", "past")
@@ -90,7 +90,7 @@ def test_bundles_are_those_without_a_history(
 def test_what_was_reported(
     run_json: RunJson, reported: Callable[..., str], asked: str, subjects: list[str]
 ) -> None:
-    """Of an address, a network, a host name and a type."""
+    """``history`` finds what was reported of an address, a network, a host name or a type."""
     days = [reported(10, a="1", b="1"), reported(12, a="1", b="2", c="1")]
     run_json("convert", *days, *TO, "--history", "past")
     found, code = run_json("history", asked, "--dir", "past")
@@ -104,7 +104,7 @@ def test_what_was_reported(
 
 
 def test_what_is_open_longest(run: Run, reported: Callable[..., str]) -> None:
-    """The oldest first, as a table; what is gone is not open."""
+    """``--open`` lists the findings still open, oldest first, without those that are gone."""
     days = [reported(10, a="1", b="1"), reported(11, b="1", c="1")]
     run("convert", *days, *TO, "--history", "past")
     shown = run("history", "--open", "5", "--dir", "past")
@@ -122,7 +122,7 @@ def test_what_is_open_longest(run: Run, reported: Callable[..., str]) -> None:
     ],
 )
 def test_what_cannot_be_asked(run: Run, arguments: list[str], code: int, said: str) -> None:
-    """One line that says what to do."""
+    """A question that cannot be answered gives one line with what to do."""
     result = run("history", *arguments)
     assert result.exit_code == code
     assert said in result.stderr

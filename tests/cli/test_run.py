@@ -20,7 +20,7 @@ Run = Callable[..., Result]
     "arguments", [("run",), ("run", "--once"), ("backfill", "--from", "2024-01-01")]
 )
 def test_run_names_what_is_not_set(run: Run, arguments: tuple[str, ...]) -> None:
-    """Exit code 3 before anything is contacted, with a line for each missing setting."""
+    """Each missing setting gives a line, with exit code 3, before any connection."""
     result = run(*arguments)
     assert result.exit_code == 3
     for name in ("OPENCTI_URL", "OPENCTI_TOKEN", "SHADOWSERVER_API_KEY"):
@@ -47,7 +47,7 @@ def test_run_names_what_is_not_set(run: Run, arguments: tuple[str, ...]) -> None
 def test_a_setting_that_was_not_meant_ends_with_3(
     run: Run, command: tuple[str, ...], name: str, value: str
 ) -> None:
-    """Before anything is contacted, with one line, for every command."""
+    """For every command, a flawed setting gives one line and exit code 3 before any connection."""
     given = {
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "token",
@@ -64,7 +64,7 @@ def test_a_setting_that_was_not_meant_ends_with_3(
 
 
 def test_backfill_needs_an_account(run: Run) -> None:
-    """A drop folder is enough to run, not to ask Shadowserver for past days."""
+    """A drop folder is enough for ``run``, but ``backfill`` needs an account."""
     by_mail = {
         "OPENCTI_URL": "http://127.0.0.1:9",
         "OPENCTI_TOKEN": "token",
@@ -77,7 +77,7 @@ def test_backfill_needs_an_account(run: Run) -> None:
 
 
 def test_days_the_wrong_way_round(run: Run) -> None:
-    """Is a mistake that is said, by every command that takes days."""
+    """Every command that takes days refuses a first day after the last one."""
     for command in ("backfill", "fetch"):
         result = run(command, "--from", "2024-02-01", "--to", "2024-01-31")
         assert result.exit_code == 2
@@ -85,14 +85,14 @@ def test_days_the_wrong_way_round(run: Run) -> None:
 
 
 def test_status_without_a_connector(run: Run) -> None:
-    """Exit code 5, and where it was looked for."""
+    """Without a status file, the exit code is 5 and the error names the path."""
     result = run("status", SHADOWSERVER_STATUS_FILE="nowhere.json")
     assert result.exit_code == 5
     assert "nowhere.json" in result.stderr
 
 
 def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:
-    """Each once with its reason, and how often if more than once; a person should look."""
+    """Each failed report is named once with its reason, and the count if it failed repeatedly."""
     now = datetime.now(UTC)
     reason = "a.csv: no header"
     failures = (Failed("a.csv", reason, 3), Failed("b.csv", "gone"))

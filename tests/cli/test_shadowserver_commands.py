@@ -16,7 +16,7 @@ RunJson = Callable[..., tuple[Any, int]]
 
 
 def test_types_of_the_catalogue(run_json: RunJson) -> None:
-    """Without an account: all that are known."""
+    """Without an account, ``types`` lists all types of the catalogue."""
     told, code = run_json("types")
     assert code == 0
     assert [one["type"] for one in told] == sorted(load_catalogue().types)
@@ -24,20 +24,20 @@ def test_types_of_the_catalogue(run_json: RunJson) -> None:
 
 
 def test_types_subscribed(run_json: RunJson, account: dict[str, str]) -> None:
-    """With one: those that the API names."""
+    """With an account, ``types`` lists those that the API names."""
     told, code = run_json("types", "--subscribed", **account)
     assert code == 0
     assert [one["type"] for one in told] == ["scan_ssl", "scan_vnc"]
 
 
 def test_subscriptions(run: Run, run_json: RunJson, account: dict[str, str]) -> None:
-    """One list a line, or JSON."""
+    """``subscriptions`` prints one list per line, or JSON."""
     assert run_json("subscriptions", **account) == (["example-net", "other"], 0)
     assert run("subscriptions", **account).stdout.split() == ["example-net", "other"]
 
 
 def test_reports(run_json: RunJson, account: dict[str, str]) -> None:
-    """Those of the days asked for, without their ids: they are secrets."""
+    """``reports`` lists the reports of the days without their ids, which are secret."""
     told, code = run_json("reports", "--from", "2024-01-30", "--to", "2024-01-31", **account)
     assert code == 0
     assert sorted(told, key=lambda report: report["type"]) == [
@@ -53,7 +53,7 @@ def test_reports(run_json: RunJson, account: dict[str, str]) -> None:
 
 
 def test_reports_as_settings_choose_them(run_json: RunJson, account: dict[str, str]) -> None:
-    """Types and lists that are not wanted are not shown."""
+    """Types and lists that the settings exclude are not shown."""
     days = ("--from", "2024-01-31", "--to", "2024-01-31")
     told, _ = run_json("reports", *days, **account, SHADOWSERVER_EXCLUDE_TYPES="scan_ssl")
     assert [report["type"] for report in told] == ["scan_vnc"]
@@ -62,26 +62,28 @@ def test_reports_as_settings_choose_them(run_json: RunJson, account: dict[str, s
 
 
 def test_reports_of_days_the_wrong_way_round(run: Run, account: dict[str, str]) -> None:
-    """Is a mistake that is said."""
+    """A first day after the last one is wrong usage."""
     result = run("reports", "--from", "2024-02-01", "--to", "2024-01-31", **account)
     assert result.exit_code == 2
     assert "swap" in result.stderr
 
 
 def test_days_at_the_edge_of_the_calendar(run_json: RunJson, account: dict[str, str]) -> None:
-    """Three days before the second day there is would be none."""
+    """A lookback that would begin before the year 1 gives no traceback."""
     assert run_json("reports", "--to", "0001-01-02", **account) == ([], 0)
 
 
 def test_days_too_far_apart(run: Run, account: dict[str, str]) -> None:
-    """Each is asked for by itself: a mistyped year would take weeks."""
+    """A span of too many days, as from a mistyped year, is refused, since each is a request."""
     result = run("reports", "--from", "0202-01-31", "--to", "2024-01-31", **account)
     assert result.exit_code == 2
     assert "more than ten years; name fewer days" in result.stderr
 
 
 def test_check(run_json: RunJson, account: dict[str, str]) -> None:
-    """Every setting with its source, secrets masked, and whether the API answers."""
+    """``check`` shows every setting with its source, secrets masked, and
+    whether the API answers.
+    """
     told, code = run_json("check", **account)
     assert code == 0
     assert told["shadowserver"] == "ok, 2 lists with 2 report types"
@@ -97,7 +99,7 @@ def test_check(run_json: RunJson, account: dict[str, str]) -> None:
 
 
 def test_check_shows_a_table(run: Run, account: dict[str, str]) -> None:
-    """For people."""
+    """``check`` prints a table for people."""
     result = run("check", **account)
     assert result.exit_code == 0
     assert "SHADOWSERVER_API_KEY" in result.stdout
@@ -110,7 +112,7 @@ def test_check_shows_a_table(run: Run, account: dict[str, str]) -> None:
 def test_wrong_secret_is_a_matter_of_credentials(
     run: Run, account: dict[str, str], command: str
 ) -> None:
-    """Exit code 4, whichever command meets it, and the secret is not said."""
+    """Each command ends with exit code 4 for a wrong secret, and does not show it."""
     wrong = account | {"SHADOWSERVER_API_SECRET": "wrong-0123456789"}
     extra = ["--subscribed"] if command == "types" else []
     result = run(command, *extra, **wrong)
@@ -121,7 +123,7 @@ def test_wrong_secret_is_a_matter_of_credentials(
 
 @pytest.mark.parametrize("command", ["check", "subscriptions", "reports"])
 def test_no_account_is_a_matter_of_settings(run: Run, command: str) -> None:
-    """Exit code 3, and what to set is named."""
+    """Without an account the exit code is 3, and the error names what to set."""
     result = run(command)
     assert result.exit_code == 3
     assert "SHADOWSERVER_API_KEY" in result.output

@@ -1,4 +1,4 @@
-"""Exit codes: errors become one line and a code."""
+"""Exit codes: each error becomes one line and a code."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from tests.cli.conftest import Run
 def test_each_kind_of_error_has_its_code(
     error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is one line on stderr, as it is."""
+    """Each of the connector's errors gives its text as one line on stderr, and its code."""
 
     def command() -> int:
         raise error
@@ -64,7 +64,7 @@ def test_each_kind_of_error_has_its_code(
 def test_an_error_of_the_system_is_said_without_its_number(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Path and reason, if there is a path, and no error number."""
+    """A system error is shown with its path, if any, and reason, without its number."""
 
     def command(error: OSError) -> int:
         raise error
@@ -77,7 +77,7 @@ def test_an_error_of_the_system_is_said_without_its_number(
 
 
 def test_unknown_errors_are_not_hidden() -> None:
-    """A bug keeps its traceback."""
+    """An unexpected error keeps its traceback."""
 
     def command() -> int:
         raise RuntimeError("a bug")
@@ -87,7 +87,7 @@ def test_unknown_errors_are_not_hidden() -> None:
 
 
 def test_codes_of_commands_are_exit_codes() -> None:
-    """What a command returns is how the process ends; nothing means that all is well."""
+    """The code that a command returns is the process's exit code; None means 0."""
     for returned, code in ((0, 0), (1, 1), (None, 0)):
         with pytest.raises(SystemExit) as ended:
             usage.run(lambda returned=returned: returned)
@@ -111,7 +111,7 @@ def test_codes_of_commands_are_exit_codes() -> None:
 def test_wrong_usage_is_one_line(
     run: Run, tmp_path: Path, arguments: list[str], said: list[str]
 ) -> None:
-    """It says what is wrong and where to read on, on stderr, with the code of usage."""
+    """Wrong usage gives one line on stderr with a pointer to the help, and exit code 2."""
     (tmp_path / "here").mkdir()
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
@@ -125,7 +125,7 @@ def test_wrong_usage_is_one_line(
 
 
 def test_without_a_command_the_help_is_shown(run: Run) -> None:
-    """It is no error message, though nothing was done."""
+    """Without a command the help is printed, no error message, and the exit code is 2."""
     result = run()
     assert result.exit_code == 2
     assert "Commands" in result.output
@@ -133,7 +133,7 @@ def test_without_a_command_the_help_is_shown(run: Run) -> None:
 
 
 def test_a_question_that_nobody_answers_ends_the_command() -> None:
-    """As a person's refusal does, in one line."""
+    """A question without an answer ends the command in one line, as a refusal does."""
     asking = typer.Typer(cls=Commands)
 
     @asking.command()
@@ -149,7 +149,7 @@ def test_a_question_that_nobody_answers_ends_the_command() -> None:
 
 
 def test_version_and_help(run: Run) -> None:
-    """Both say what they are asked for, without settings."""
+    """``--version`` and ``--help`` work without settings."""
     assert __version__ in run("--version").stdout
     shown = run("--help").stdout
     for command in ("convert", "explain", "types", "check", "reports", "subscriptions", "demo"):
