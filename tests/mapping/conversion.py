@@ -1,4 +1,4 @@
-"""Small reports made on the spot, converted by the real pipeline, and read back."""
+"""Small reports made for a test, converted by the real pipeline, and read back."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SEVERAL = re.compile(r"^\*\*(\d+) findings\*\*$", re.MULTILINE)
 
 
 def findings_in(notes: Iterable[Stix]) -> int:
-    """Return how many findings some Notes say that they are of."""
+    """Return the number of findings that some Notes say they cover."""
     told = [_SEVERAL.search(note["content"]) for note in notes]
     return sum(int(each[1]) if each else 1 for each in told)
 
@@ -42,7 +42,7 @@ def is_balanced(outcome: Outcome) -> bool:
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion emitted and counted."""
+    """The objects that a conversion emitted, and its counts."""
 
     path: Path
     outcome: Outcome
@@ -59,7 +59,7 @@ class Converted:
             yield from bundle
 
     def of(self, *types: str) -> list[Stix]:
-        """Return the objects of some types, each id once: its first copy."""
+        """Return the objects of some types: the first copy of each id."""
         found: dict[str, Stix] = {}
         for stix in self.everything():
             if stix["type"] in types:
@@ -101,7 +101,7 @@ def csv_bytes(header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def info_of(report_type: str, *, list: str = "example", day: date = DAY) -> ReportInfo:
-    """Return what is known of a report of this type before it is opened."""
+    """Return the facts that a file name gives of a report of this type."""
     return ReportInfo(report_type, day, f"{day}-{report_type}-{list}.csv", list)
 
 

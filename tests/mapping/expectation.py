@@ -69,7 +69,7 @@ def filled(columns: Sequence[Column]) -> list[str]:
 def silent(
     report_type: ReportType, columns: Sequence[Column], converted: Converted, options: Options
 ) -> list[str]:
-    """Return the columns of which nothing can be seen that their roles call for."""
+    """Return the columns whose roles call for something that the objects lack."""
     row = filled(columns)
     links = Links(CATALOGUE.links, options, joined=joins_parties(columns, report_type))
     meaning_of = partial(CATALOGUE.meaning, report_type)
@@ -156,7 +156,7 @@ _OF_ADDRESS: Mapping[str, tuple[str, str]] = {
 
 
 def _is_tied(stix_type: str, by: str, text: str, converted: Converted) -> bool:
-    """Tell whether an address is related so to what the text became; by nothing, seen with it."""
+    """Tell whether an address has the expected tie to what the text became."""
     if by:
         tied = {
             stix["target_ref"]

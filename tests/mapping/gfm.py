@@ -23,7 +23,7 @@ _AUTOLINK: Final = re.compile(
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it is shown: texts of its cells, the heading first."""
+    """A table as OpenCTI shows it: the texts of its cells, the heading first."""
 
     rows: tuple[tuple[str, ...], ...]
 
@@ -35,7 +35,7 @@ class Table:
 
 
 def tables(markdown: str) -> list[Table]:
-    """Return the tables of a text; ``AssertionError`` where anything in a cell would act."""
+    """Return the tables of a text; ``AssertionError`` if a cell has markup that takes effect."""
     found: list[Table] = []
     rows: list[tuple[str, ...]] = []
     cells: list[str] = []

@@ -1,4 +1,4 @@
-"""The id that the platform gives an object, from what the object says of itself."""
+"""The id that the platform gives an object, derived from the object's content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relationships that OpenCTI allows; others are refused, and the object is lost."""
+"""The relationships that OpenCTI allows; it refuses others, and the object is lost."""
 
 from __future__ import annotations
 

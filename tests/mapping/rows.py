@@ -67,7 +67,7 @@ VALUES: dict[str, Callable[[int], str]] = {
 
 
 def value(role: str, n: int) -> str:
-    """Return a cell of this role; the same for the same number."""
+    """Return a cell of this role, determined by a number."""
     algorithm = _HASHES.get(role.rpartition(".")[2])
     if algorithm is not None:
         return algorithm(str(n).encode()).hexdigest()

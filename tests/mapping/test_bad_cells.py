@@ -1,4 +1,4 @@
-"""Cells that are not valid for their role are counted, whatever else is in their row."""
+"""Cells that are invalid for their role are counted, whatever the rest of their row holds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def counted(converted: Converted) -> dict[str, int]:
 
 
 def explained(converted: Converted, report_type: str, options: Options) -> dict[str, int]:
-    """Return how many bad cells the explanation of the same file counts, by column."""
+    """Return how many bad cells `explain` counts in the same file, by column."""
     with open_table(converted.path, ParseWarnings("x.csv")) as table:
         plan = compile_for(table.header, info_of(report_type), options)
         readings = list(explain_columns(table.rows(), plan.columns, plan.context))
@@ -45,7 +45,7 @@ def explained(converted: Converted, report_type: str, options: Options) -> dict[
 
 
 def with_bad(report_type: str) -> tuple[Sequence[str], list[list[str]]]:
-    """Return rows of a type with a bad cell each, one with nothing but bad, and some without."""
+    """Return rows with one bad cell each, a row of bad cells only, and good rows."""
     header, (*good, first) = rows_of(report_type, 4)
     one_each = [
         [BAD if at == bad else cell for at, cell in enumerate(first)] for bad in range(len(header))
@@ -67,7 +67,7 @@ def with_bad(report_type: str) -> tuple[Sequence[str], list[list[str]]]:
 def test_explain_and_convert_count_the_same(
     tmp_path: Path, report_type: str, options: dict[str, Any]
 ) -> None:
-    """A bad cell beside good ones, alone in its row, and with all others bad as well."""
+    """``explain`` and ``convert`` count the same bad cells of a file."""
     header, rows = with_bad(report_type)
     converted = convert(tmp_path, report_type, header, rows, **options)
     found = explained(converted, report_type, Options(**options))
@@ -96,7 +96,7 @@ def test_explain_and_convert_count_the_same(
     ],
 )
 def test_bad_cell_is_named_with_row_and_column(tmp_path: Path, column: str, cell: str) -> None:
-    """Also where the row has neither an address nor a hash that anything could be made for."""
+    """A bad cell is reported even if its row has no address or hash."""
     header = ("tag", column)
     converted = convert(tmp_path, "scan_ssl", header, [("a", ""), ("b", cell), ("c", cell)])
     (remark,) = converted.outcome.remarks
@@ -107,7 +107,7 @@ def test_bad_cell_is_named_with_row_and_column(tmp_path: Path, column: str, cell
 
 
 def test_bad_severity_stands_in_the_report(tmp_path: Path) -> None:
-    """The finding has the severity of its type, and the Report mentions it."""
+    """A finding with a bad severity has that of its type; the Report names the rows."""
     header = ("ip", "severity")
     rows = [("192.0.2.1", "urgent"), ("192.0.2.2", "low"), ("192.0.2.3", "urgent")]
     converted = convert(tmp_path, "compromised_website", header, rows)
@@ -117,7 +117,7 @@ def test_bad_severity_stands_in_the_report(tmp_path: Path) -> None:
 
 
 def test_bad_severity_of_a_malicious_host_is_counted_once(tmp_path: Path) -> None:
-    """However many of its cells are read."""
+    """A bad severity counts once, however often the mapping reads the cell."""
     header = ("src_ip", "severity", "infection")
     row = ("192.0.2.1", "urgent", "mirai")
     converted = convert(tmp_path, "event4_honeypot_http_scan", header, [row])
@@ -126,14 +126,14 @@ def test_bad_severity_of_a_malicious_host_is_counted_once(tmp_path: Path) -> Non
 
 
 def test_null_words_are_not_bad(tmp_path: Path) -> None:
-    """A placeholder for no value is not an anomaly, in a column of any role."""
+    """A placeholder for no value is no bad cell, in a column of any role."""
     header = ("timestamp", "severity", "count", "ip", "asn", "cert_issue_date")
     converted = convert(tmp_path, "scan_ssl", header, [("-", "unknown", "null", "-", "0", "N/A")])
     assert converted.outcome.remarks == ()
 
 
 def test_equal_rows_are_counted_each(tmp_path: Path) -> None:
-    """Rows that are merged into one have their bad cells counted as often as they stand there."""
+    """The bad cells of merged rows count once per row."""
     row = ("192.0.2.1", "urgent", "x", "never")
     header = ("ip", "severity", "count", "timestamp")
     converted = convert(tmp_path, "scan_ssl", header, [row] * 5)
@@ -155,7 +155,7 @@ def test_equal_rows_are_counted_each(tmp_path: Path) -> None:
     ],
 )
 def test_time_far_from_the_report_is_bad(tmp_path: Path, cell: str, taken: str) -> None:
-    """Old findings keep their time; what comes after the report, or before all, has the day's."""
+    """Old findings keep their time; a time after the report or before Shadowserver is bad."""
     converted = convert(tmp_path, "special", ("timestamp", "ip"), [(cell, "192.0.2.1")])
     assert converted.one("observed-data")["last_observed"] == (taken or "2024-01-31T00:00:00.000Z")
     assert converted.one("note")["created"] == (taken or "2024-01-31T00:00:00.000Z")

@@ -1,4 +1,4 @@
-"""Files from archives: old names of types and columns are read like today's."""
+"""Files of earlier years: old names of types and columns are read like those of today."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ PAIRS: list[tuple[str, str, Row, dict[str, str]]] = [
 
 
 def things(folder: Path, report_type: str, row: Row) -> list[Stix]:
-    """Return what a row becomes, without what the file's own name and bytes are in."""
+    """Return what a row becomes, without objects that hold the file's name or bytes."""
     converted = convert(folder, report_type, tuple(row), [tuple(row.values())])
     left_out = ("report", "artifact", "note")
     return [stix for stix in converted.everything() if stix["type"] not in left_out]
@@ -107,7 +107,7 @@ def things(folder: Path, report_type: str, row: Row) -> list[Stix]:
 def test_file_of_then_becomes_what_it_would_today(
     tmp_path: Path, name: str, today: str, row: Row, columns: dict[str, str]
 ) -> None:
-    """URLs, names, malware and traffic included, under the type's name of today."""
+    """An old file gives the same objects as today's, under today's type."""
     renamed = {columns.get(column, column): cell for column, cell in row.items()}
     then = things(tmp_path, name, row)
     assert then == things(tmp_path, today, renamed)
@@ -116,7 +116,7 @@ def test_file_of_then_becomes_what_it_would_today(
 
 
 def test_tag_names_the_malware_where_no_column_does(tmp_path: Path) -> None:
-    """As in the sinkhole's report of IPv6 addresses, which had no other column for it."""
+    """In the sinkhole's IPv6 report, which had no other column for it, the tag is the malware."""
     row = {"src_ip": "2001:db8::1", "tag": "ghost-push;sinkhole", "http_host": "c2.example.org"}
     found = things(tmp_path, "sinkhole6_http", row)
     assert [stix["name"] for stix in found if stix["type"] == "malware"] == ["ghost-push"]
@@ -125,7 +125,7 @@ def test_tag_names_the_malware_where_no_column_does(tmp_path: Path) -> None:
 
 
 def test_protocol_of_a_honeypot_was_an_application(tmp_path: Path) -> None:
-    """Which is no bad cell."""
+    """An application protocol in an old honeypot's column is no bad cell."""
     row = {"ip": "192.0.2.1", "port": "5", "dst_ip": "198.51.100.1", "dst_port": "502"}
     converted = convert(tmp_path, "hp_ics_scan", ("protocol", *row), [("modbus", *row.values())])
     assert converted.one("network-traffic")["protocols"] == ["ipv4", "modbus"]
@@ -133,7 +133,7 @@ def test_protocol_of_a_honeypot_was_an_application(tmp_path: Path) -> None:
 
 
 def test_every_name_of_earlier_years_leads_to_a_type() -> None:
-    """That is known, and called otherwise."""
+    """Every old name leads to a known type of another name."""
     catalogue = load_catalogue()
     assert len(catalogue.earlier_types) > 60
     for name, today in catalogue.earlier_types.items():

@@ -1,4 +1,4 @@
-"""A report of every family: its objects are valid, have the platform's ids, and are allowed."""
+"""Reports of every family: valid objects with the platform's ids and allowed relationships."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OBSERVABLES = OBSERVABLE_TYPES - {"artifact"}
 def converted(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Converted:
-    """Return a report of 7 rows of each family, with all that can be made."""
+    """Return a report of 7 rows for each family, with every optional object."""
     header, rows = rows_of(request.param, 7)
     return convert(
         tmp_path_factory.mktemp("family"),
@@ -43,46 +43,46 @@ def converted(
 
 
 def test_every_object_is_valid(converted: Converted) -> None:
-    """The OASIS validator has no complaint but those that are listed, and stix2 reads all."""
+    """The OASIS validator has only the listed complaints, and stix2 reads every object."""
     for stix in {stix["id"]: stix for stix in converted.everything()}.values():
         assert complaints(stix) == []
         stix2.parse(stix, allow_custom=True)
 
 
 def test_every_bundle_is_read_by_stix2(converted: Converted) -> None:
-    """Also as a whole."""
+    """stix2 reads every bundle as a whole."""
     for chunk in converted.chunks:
         stix2.parse(chunk.bundle(), allow_custom=True)
 
 
 def test_ids_are_the_platforms(converted: Converted) -> None:
-    """Each id follows from the object as it is sent; a Note's from its finding."""
+    """Each id but a Note's is what OpenCTI derives from the object."""
     for stix in converted.everything():
         if stix["type"] != "note":
             assert stix["id"] == expected_id(stix)
 
 
 def test_chunks_are_closed_and_split_whole(converted: Converted) -> None:
-    """References are inside, in order, and survive pycti's splitter."""
+    """References stay inside a chunk, in order, and survive pycti's splitter."""
     for chunk, objects in zip(converted.chunks, converted.bundles, strict=True):
         assert_closed_and_ordered(objects)
         assert_splitter_keeps_references(chunk, objects)
 
 
 def test_relationships_are_those_that_opencti_allows(converted: Converted) -> None:
-    """Others are refused, and the object is lost."""
+    """No relationship is one that OpenCTI would refuse."""
     assert {pair for pair in converted.relationships() if not is_allowed(*pair)} == set()
 
 
 def test_relationships_have_no_times_and_no_references(converted: Converted) -> None:
-    """They would give other ids, and dates guessed from references."""
+    """Relationships have no times or external references, which would change their ids."""
     for stix in converted.of("relationship"):
         assert stix["source_ref"] != stix["target_ref"]
         assert not {"start_time", "stop_time", "external_references"} & stix.keys()
 
 
 def test_all_rows_are_noted_and_observed(converted: Converted, tmp_path: Path) -> None:
-    """Each row in a Note, and in an Observed-Data the observables that do not move."""
+    """Each row is in a Note; observables not made of volatile cells are in an Observed-Data."""
     outcome = converted.outcome
     assert is_balanced(outcome)
     assert outcome.noted == findings_in(converted.of("note"))
@@ -94,7 +94,7 @@ def test_all_rows_are_noted_and_observed(converted: Converted, tmp_path: Path) -
 
 
 def still(folder: Path, report_type: str) -> set[str]:
-    """Return the observables that a report has without the cells that move by themselves."""
+    """Return the ids of the observables that a report has without its volatile cells."""
     catalogue = load_catalogue()
     header, rows = rows_of(report_type, 7)
     known = catalogue.report_type(report_type, header)
@@ -107,7 +107,7 @@ def still(folder: Path, report_type: str) -> set[str]:
 
 
 def test_everything_is_by_shadowserver_and_marked(converted: Converted) -> None:
-    """Author everywhere; marking on all but what is not Shadowserver's to restrict."""
+    """Every object has the author, and a marking unless it is common knowledge."""
     author = converted.one("identity")
     marking = converted.one("marking-definition")
     assert author["name"] == "The Shadowserver Foundation"
@@ -121,7 +121,7 @@ def test_everything_is_by_shadowserver_and_marked(converted: Converted) -> None:
 
 
 def test_shared_knowledge_has_a_low_constant_confidence(converted: Converted) -> None:
-    """So that no curated entry is renamed; what is reported has that of one good source."""
+    """Shared entities have confidence 40, so that curated ones win; reported objects have 75."""
     for stix in converted.of("vulnerability", "malware", "location", "attack-pattern"):
         assert stix["confidence"] == 40
         assert not {"aliases", "labels", "external_references"} & stix.keys()
@@ -130,7 +130,7 @@ def test_shared_knowledge_has_a_low_constant_confidence(converted: Converted) ->
 
 
 def test_own_assets_have_no_indicator(converted: Converted) -> None:
-    """Each is of what some party of the type may have one of, or of a file, and ends."""
+    """Indicators are made only for files and malicious parties, and expire."""
     catalogue = load_catalogue()
     known = catalogue.types[converted.outcome.info.type]
     meanings = [catalogue.meanings[name] for name in known.parties.values()]
@@ -154,7 +154,7 @@ def test_own_assets_have_no_indicator(converted: Converted) -> None:
 def test_no_cell_makes_an_object_too_large_or_unprintable(
     tmp_path: Path, report_type: str, cell: str
 ) -> None:
-    """Such a cell stays in the Note, shortened; the other cells of the row become objects."""
+    """A huge cell stays in the Note, cut; the row's other cells become objects."""
     header = header_of(report_type)
     plain = row_of(report_type, header, 1)
     rows = [[*plain[:at], cell, *plain[at + 1 :]] for at in range(len(header))]

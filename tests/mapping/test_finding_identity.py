@@ -1,4 +1,4 @@
-"""Which finding a row belongs to: two days of every type, with one cell or many changed."""
+"""The finding that a row belongs to: two days of every type, with one cell or many changed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _said(sighting: FindingIdentity) -> tuple[bytes, bytes]:
 
 
 def _other(report_type: str, at: int, row: int) -> str:
-    """Return another cell of a column: of another seed, or one that nobody generates."""
+    """Return another valid cell of a column."""
     here = _table(report_type)[1][row][at]
     others = (cells[at] for cells in _table(report_type, seed=2)[1])
     return next((cell for cell in others if cell and cell.lower() != here.lower()), f"9{here}7")
@@ -63,7 +63,7 @@ def _other(report_type: str, at: int, row: int) -> str:
 
 @pytest.mark.parametrize("report_type", TYPES)
 def test_two_days_in_which_only_what_moves_has_moved(report_type: str, tmp_path: Path) -> None:
-    """Nothing is new, nothing changed, nothing gone: in the history as in each row."""
+    """If only volatile cells changed, no finding is new, changed or gone."""
     header, rows = _table(report_type)
     parts = _parts(report_type)
     moved = [
@@ -91,7 +91,7 @@ def test_two_days_in_which_only_what_moves_has_moved(report_type: str, tmp_path:
 
 @pytest.mark.parametrize("report_type", TYPES)
 def test_one_cell_of_identity_or_state_that_differs(report_type: str) -> None:
-    """Another cell of the identity is another finding, one of the state is the same, changed."""
+    """A changed cell of the identity is another finding; one of the state is a change."""
     header, rows = _table(report_type)
     parts = _parts(report_type)
     reader = _reader(report_type, header)
@@ -126,7 +126,7 @@ def _without(
 
 
 def test_fingerprint_says_all_of_a_certificate() -> None:
-    """Its other cells count only where there is none; another fingerprint is another state."""
+    """A certificate's other cells count only without a fingerprint."""
     header = ["ip", "port", "sha1_fingerprint", "subject_common_name", "cert_expiration_date"]
     reader = _reader("scan_ssl", header)
 
@@ -142,7 +142,7 @@ def test_fingerprint_says_all_of_a_certificate() -> None:
 
 @pytest.mark.parametrize("report_type", TYPES)
 def test_neither_order_nor_absence_of_columns_counts(report_type: str) -> None:
-    """Columns in another order, empty ones left out, and one more that is empty."""
+    """The order of columns, and empty ones, do not change the finding."""
     header, rows = _table(report_type)
     reader = _reader(report_type, header)
     for row in rows:
@@ -170,7 +170,7 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_two_spellings_of_a_value_are_one(name: str) -> None:
-    """By what the cells of a column are; and other values are told apart still."""
+    """Two spellings of a value give the same finding; another value does not."""
     reader = _reader("scan_ssl", [name])
     one, other = (_said(reader.read([cell])) for cell in SPELLINGS[name])
     assert one == other
@@ -191,14 +191,14 @@ def test_two_spellings_of_a_value_are_one(name: str) -> None:
     ],
 )
 def test_a_clock_in_a_text_is_no_change(one: str, other: str) -> None:
-    """Dates, times, stamps, nonces and uptimes; the software and its version are."""
+    """Times, nonces and uptimes in a banner are no change; other characters are."""
     reader = _reader("scan_smtp", ["banner"])
     assert reader.read([one]).state == reader.read([other]).state
     assert reader.read([one]).state != reader.read([one.replace("e", "x")]).state
 
 
 def test_a_version_in_a_text_is_a_change() -> None:
-    """What an update changes counts."""
+    """A changed software version in a banner is a change."""
     reader = _reader("scan_smtp", ["banner"])
     versions = ["220 x ESMTP Exim 4.96", "220 x ESMTP Exim 4.97", "SSH-2.0-OpenSSH_9.2p1"]
     assert len({reader.read([banner]).state for banner in versions}) == 3
@@ -218,14 +218,14 @@ def test_a_version_in_a_text_is_a_change() -> None:
     ],
 )
 def test_a_key_begins_with_its_subject(text: str, subject: bytes, shown: str | None) -> None:
-    """Addresses packed, so that a network's stand together; of a text the beginning."""
+    """A key begins with the packed address, so networks sort together, or with the text."""
     assert subject_of(text) == subject
     if shown is not None:
         assert subject_text(subject) == shown
 
 
 def test_a_sighting_says_what_and_who() -> None:
-    """Port, protocol and what was found, once each; the host's name as it is looked for."""
+    """A finding's label has port, protocol and tags, each once; its name is in lower case."""
     header = ["ip", "port", "protocol", "tag", "hostname"]
     reader = _reader("scan_http_vulnerable", header)
     cells = ["192.0.2.1", "443", "TCP", "ssl;cve-2024-1234,ssl", "WWW.Example.net."]

@@ -1,6 +1,5 @@
-"""Which relationships a first day creates, and that nothing is lost without the others.
-
-Every report type, as the simulator fills it: two hosts for three rows.
+"""Relationships made on a first day, and what tells the facts of those not made. Each report type
+is filled by the simulator: two hosts for three rows.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def _content(folder: Path, report_type: str, rows: int) -> bytes:
 
 
 def objects_a_row(converted: Converted) -> float:
-    """Return how many different objects there are for each row."""
+    """Return the number of distinct objects per row."""
     ids = {made.id for chunk in converted.chunks for made in chunk.objects}
     return len(ids) / converted.outcome.rows
 
@@ -62,13 +61,13 @@ def objects_a_row(converted: Converted) -> float:
 def test_first_day_of_sinkhole_and_tls_types_costs_few_objects(
     tmp_path: Path, report_type: str
 ) -> None:
-    """An object costs OpenCTI the same whatever it is, so all of them count."""
+    """The objects of these large types stay few per row, as each costs OpenCTI time."""
     assert objects_a_row(report(tmp_path, report_type, 500)) <= MOST
 
 
 @pytest.mark.parametrize("report_type", TYPES)
 def test_first_day_of_no_type_costs_many_objects(tmp_path: Path, report_type: str) -> None:
-    """Of small reports neither, of which each row names other things."""
+    """No type exceeds a bound of objects per row, even in small reports of distinct rows."""
     assert objects_a_row(report(tmp_path, report_type, 100)) <= MOST_OF_ANY
 
 
@@ -79,7 +78,7 @@ def _kind(source: str, relationship: str, target: str, end: str = "") -> LinkKin
 
 
 def pairs(converted: Converted) -> Counter[tuple[str, str, str]]:
-    """Count the relationships by type of source, type, and type of target."""
+    """Count the relationships by (source type, relationship type, target type)."""
     return Counter(
         (
             stix["source_ref"].partition("--")[0],
@@ -94,7 +93,7 @@ def pairs(converted: Converted) -> Counter[tuple[str, str, str]]:
 def test_relationships_are_of_a_kind_and_what_is_not_made_is_told_otherwise(
     tmp_path: Path, report_type: str
 ) -> None:
-    """Only kinds that are needed are made; the rest is in an Observed-Data, traffic or Note."""
+    """Only needed relationships are made; an Observed-Data, traffic or Note tells the others."""
     chosen = {"notes": "finding", "create_indicators": True}
     every = report(tmp_path, report_type, 30, relationships=None, **chosen)
     usual = report(tmp_path, report_type, 30, **chosen)
@@ -103,7 +102,7 @@ def test_relationships_are_of_a_kind_and_what_is_not_made_is_told_otherwise(
 
 
 def _check_kinds(every: Converted, usual: Converted) -> None:
-    """Of relationships that hang on parties, such as those of an AS, the other kind may be made."""
+    """Check that all relationships are of a known kind, and the usual ones of a needed kind."""
     possible, needed = pairs(every), pairs(usual)
     assert [pair for pair in possible if _kind(*pair) is None] == []
     assert needed.keys() <= possible.keys()
@@ -114,7 +113,7 @@ def _check_kinds(every: Converted, usual: Converted) -> None:
 
 
 def _lost(every: Converted, usual: Converted) -> list[Stix]:
-    """Return the relationships that nothing else tells, unless they are about a bystander."""
+    """Return the relationships that no other object tells, except those about bystanders."""
     made = {stix["id"] for stix in usual.everything()}
     objects = {stix["id"]: stix for stix in every.everything()}
     together = _ties(usual)
@@ -141,13 +140,13 @@ def _lost(every: Converted, usual: Converted) -> list[Stix]:
 
 
 def _is_description(stix: Stix, objects: Mapping[str, Stix]) -> bool:
-    """Tell whether a relationship says an address's AS, country or name, not whom it talked to."""
+    """Tell whether a relationship gives an address's AS, country or name."""
     kinds = {objects[stix[end]]["type"] for end in ("source_ref", "target_ref")}
     return not kinds <= {"ipv4-addr", "ipv6-addr"}
 
 
 def _ties(converted: Converted) -> set[frozenset[str]]:
-    """Return the pairs of ids that an Observed-Data or a Network-Traffic holds."""
+    """Return the pairs of ids that an Observed-Data or a Network-Traffic joins."""
     return {
         frozenset((one, other))
         for refs in _groups(converted)
@@ -180,13 +179,13 @@ def _bystanders(converted: Converted) -> set[str]:
 
 
 def _noted(converted: Converted, address: str, *texts: str) -> bool:
-    """Tell whether a Note on the address has one of the texts."""
+    """Tell whether a Note on the address has one of these texts."""
     notes = [n["content"] for n in converted.of("note") if address in n["object_refs"]]
     return any(text in note for text in texts for note in notes)
 
 
 def _is_asked_for(converted: Converted, address: str, url: Stix) -> bool:
-    """Tell whether the Note on the address has the request, and what was seen with it the name."""
+    """Tell whether a Note on the address has the request, and an Observed-Data the name."""
     _, _, host, path = url["value"].split("/", 3)
     names = {
         stix["id"] for stix in converted.of("domain-name") if stix["value"] == host.split(":")[0]
@@ -226,7 +225,7 @@ FULL: Row = {
 
 
 def test_infected_asset_is_related_to_its_malware_alone(tmp_path: Path) -> None:
-    """All else is in its Observed-Data, the sinkhole's address in the traffic alone."""
+    """The asset is related to its malware; its Observed-Data and traffic have the rest."""
     converted = made(tmp_path, FULL)
     assert related(converted) == {("192.0.2.1", "related-to", "examplebot")}
     refs = converted.one("observed-data")["object_refs"]
@@ -279,7 +278,7 @@ def test_setting_asks_for_what_is_needed_for_types_in_full_or_for_both(
     relationships: frozenset[str] | None,
     expected: set[tuple[str, str, str]],
 ) -> None:
-    """A type that is named is created, even if other objects say the same."""
+    """A named type of relationship is made even if other objects tell the same."""
     assert related(made(tmp_path, FULL, relationships=relationships)) == expected
 
 
@@ -303,18 +302,18 @@ def test_setting_asks_for_what_is_needed_for_types_in_full_or_for_both(
 def test_what_nothing_says_any_more_is_related(
     tmp_path: Path, options: dict[str, object], instead: set[tuple[str, str, str]]
 ) -> None:
-    """If what replaces relationships is switched off, these are created."""
+    """If the objects that replace relationships are off, the relationships are made."""
     assert related(made(tmp_path, FULL, **options)) == {MALWARE, *instead}
 
 
 def test_flow_of_a_file_without_ports_is_related(tmp_path: Path) -> None:
-    """It makes no traffic that would have both ends."""
+    """Without ports there is no traffic, so the two addresses are related."""
     row = {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1"}
     assert related(made(tmp_path, row)) == {("192.0.2.1", "communicates-with", "198.51.100.1")}
 
 
 def test_asset_is_seen_with_its_as_whatever_is_related(tmp_path: Path) -> None:
-    """An Observed-Data is known by what it holds, so no setting of relationships changes it."""
+    """The setting of relationships does not change an Observed-Data's content and id."""
     ids = [
         made(tmp_path, {"src_ip": "192.0.2.1", "src_asn": "64496"}, relationships=each).one(
             "observed-data"
@@ -325,7 +324,7 @@ def test_asset_is_seen_with_its_as_whatever_is_related(tmp_path: Path) -> None:
 
 
 def test_relationship_that_no_kind_fits_is_made() -> None:
-    """Nothing is known to say it."""
+    """A relationship of no known kind is made, as no other object may tell it."""
     links = Links((), Options(), joined=True)
     assert links.makes("related-to", "ipv4-addr", "url")
     assert links.leaves("related-to", "ipv4-addr", "url")

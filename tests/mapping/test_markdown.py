@@ -1,4 +1,4 @@
-"""Hostile cells in a markdown table: what is shown is the text, and nothing acts."""
+"""Hostile cells in a markdown table: their text is shown, and no markup takes effect."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def table_of(*texts: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Return what must be the same in a cell and on the page, whatever stands for what."""
+    """Return the text without spaces and invisible characters, to compare cell and page."""
     return "".join(
         char
         for char in re.sub(r"\s+", "", text)
@@ -85,13 +85,13 @@ def plain(text: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Return the text as a Note shows it: with a mask for what stands before an @ in a URL."""
+    """Return the text as a Note shows it, with the userinfo of URLs masked."""
     return re.sub(r"(://[^/\s:@]*:)[^/\s@]+(?=@)", rf"\1{MASK}", text)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_cell_stays_a_cell(text: str) -> None:
-    """It gives one cell of one table, shows its text, and is no link, image, HTML or markup."""
+    """A hostile cell is one cell that shows its text, without link, image, HTML or markup."""
     markdown = f"{table_of(text, 'after')}\n\nEnd"
     assert blocks(markdown) == ["table_open", "paragraph_open"]
     (table,) = tables(markdown)
@@ -116,7 +116,7 @@ def test_hostile_cell_stays_a_cell(text: str) -> None:
     )
 )
 def test_any_cells_stay_cells(texts: list[str]) -> None:
-    """Whatever the texts, each is one cell that shows it."""
+    """Any text is one cell that shows it."""
     (table,) = tables(table_of(*texts))
     assert table.width == 2
     assert [plain(row[1]) for row in table.rows[1:]] == [
@@ -126,20 +126,20 @@ def test_any_cells_stay_cells(texts: list[str]) -> None:
 
 @given(st.lists(st.sampled_from(WORDS)).map("".join))
 def test_only_text_without_a_link_stands_as_it_is(text: str) -> None:
-    """What GitHub's markdown would turn into a link is in a code span."""
+    """Text that GitHub's markdown would turn into a link is in a code span."""
     link = re.search(r"://|www\.|mailto:|xmpp:", text, re.IGNORECASE)
     assert cell(text) == (f"`{text.strip()}`" if link else text.strip())
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_no_bare_angle_bracket_is_left(text: str) -> None:
-    """OpenCTI's import rewrites HTML elements, and the id of the Note with them."""
+    """No bare `<` is left, as OpenCTI's import would rewrite it and the Note's id."""
     assert "<" not in cell(text)
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_cell_is_one_printable_line(text: str) -> None:
-    """No control, bidirectional or invisible character, no line break, no outer space."""
+    """A cell has no control, bidirectional or invisible character and no line break."""
     shown = cell(text)
     assert shown == shown.strip()
     assert len(shown.splitlines()) <= 1
@@ -151,14 +151,14 @@ def test_cell_is_one_printable_line(text: str) -> None:
 
 
 def test_plain_values_are_shown_as_they_are() -> None:
-    """What most cells hold costs no code span and no character reference."""
+    """Common values need no code span or character reference."""
     for text in ("192.0.2.1", "2024-01-31 00:00:00", "Example, Inc. (DE)", "AS64496", "50%"):
         assert cell(text) == text
 
 
 @pytest.mark.parametrize("text", [CELLS["long"], CELLS["long_unbroken"], "<" * 1_000_000])
 def test_long_cell_is_cut_and_says_so(text: str) -> None:
-    """A cell of a megabyte shows its beginning and its length."""
+    """A huge cell shows its beginning and its length."""
     shown = cell(text)
     assert len(shown) < 8 * MAX_CELL
     (table,) = tables(table_of(text))
@@ -167,20 +167,20 @@ def test_long_cell_is_cut_and_says_so(text: str) -> None:
 
 
 def test_cell_of_the_longest_length_is_whole() -> None:
-    """The limit itself is shown in full."""
+    """A cell of exactly the limit is shown in full."""
     text = "x" * MAX_CELL
     assert cell(text) == text
 
 
 def test_a_password_at_the_cut_is_masked() -> None:
-    """Also where the end of the URL, which tells that it is one, is not shown."""
+    """The password of a URL is masked even if the cut removes the URL's end."""
     text = "x" * (MAX_CELL - 20) + " http://user:hunter2" + "2" * 20 + "@example.com/"
     assert "hunter2" not in cell(text)
     assert cell(text).endswith(f" … ({len(text):,} characters)")
 
 
 def test_password_in_a_url_is_masked() -> None:
-    """The password of a URL does not stand in a Note, wherever in the cell the URL is."""
+    """The password of a URL anywhere in a cell is masked in the Note."""
     shown = cell("seen at https://user:s3cret@www.example.com/login and ftp://a:b@example.org")
     assert "s3cret" not in shown
     assert f"https://user:{MASK}@www.example.com/login" in shown

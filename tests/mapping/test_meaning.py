@@ -1,4 +1,4 @@
-"""Every column that means something becomes what it means, in every report type."""
+"""Every column with a role becomes what its role says, in every report type."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INVENTED = (
 def test_every_column_yields_what_its_role_calls_for(
     tmp_path: Path, report_type: str, options: Options
 ) -> None:
-    """Of a row with all cells filled nothing is lost, in whatever order the columns stand."""
+    """In a row of all columns, each cell becomes something, in any order of columns."""
     header = list(CATALOGUE.columns_of(report_type))
     random.Random(report_type).shuffle(header)
     columns = read(report_type, header)
@@ -45,7 +45,7 @@ def test_every_column_yields_what_its_role_calls_for(
 def test_an_unknown_type_with_unknown_columns_is_read_by_their_names(
     tmp_path: Path, report_type: str
 ) -> None:
-    """A new report works on the day it appears."""
+    """The columns of a new report type are read by their names."""
     columns = read(report_type, INVENTED)
     converted = convert(tmp_path, report_type, INVENTED, [filled(columns)])
     known = CATALOGUE.report_type(report_type, INVENTED)
@@ -57,7 +57,7 @@ def test_an_unknown_type_with_unknown_columns_is_read_by_their_names(
 
 @pytest.mark.parametrize("report_type", sorted(CATALOGUE.types))
 def test_columns_that_hold_no_identity_yield_none(tmp_path: Path, report_type: str) -> None:
-    """Addresses and names in columns of text, or of the asset's inside, become no object."""
+    """Addresses and names in text columns, or of the asset's inside, become no object."""
     columns = read(report_type, CATALOGUE.columns_of(report_type))
     mute = {"text", "internal", "secret", "region", "city", "naics", "sector", "hostname_source"}
     for planted in ("203.0.113.77", "planted.example.com", "http://planted.example.com/x"):

@@ -29,7 +29,7 @@ CELLS = st.one_of(
 
 @st.composite
 def shifted(draw: st.DrawFn) -> tuple[str, list[str]]:
-    """Return a report type and a row of it whose cells are under the wrong columns."""
+    """Return a report type and a row whose cells are under the wrong columns."""
     report_type = draw(st.sampled_from(TYPES))
     width = len(CATALOGUE.columns_of(report_type))
     return report_type, draw(st.lists(CELLS, min_size=width, max_size=width))
@@ -38,7 +38,7 @@ def shifted(draw: st.DrawFn) -> tuple[str, list[str]]:
 @settings(max_examples=60, deadline=None)
 @given(shifted())
 def test_identities_come_from_columns_that_hold_them(drawn: tuple[str, list[str]]) -> None:
-    """An address, a hash or a malware is one that stands in a column of such a role."""
+    """Addresses, hashes and malware come only from columns with such a role."""
     report_type, row = drawn
     header = CATALOGUE.columns_of(report_type)
     columns = [CATALOGUE.column(report_type, name) for name in header]

@@ -1,4 +1,4 @@
-"""The mapping reference is what the catalogue says."""
+"""The mapping reference agrees with the catalogue."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ REFERENCE = [ROOT / "docs" / "mapping.md", *sorted((ROOT / "docs" / "mapping").g
 
 
 def reference() -> str:
-    """Return the pages of the reference, one after the other."""
+    """Return the text of all pages of the reference."""
     return "\n".join(page.read_text("utf-8") for page in REFERENCE)
 
 
 def test_reference_is_not_stale() -> None:
-    """It is written by ``scripts/generate_mapping_docs.py``: these pages and no others."""
+    """The pages are those that ``scripts/generate_mapping_docs.py`` writes, and no others."""
     script = runpy.run_path(str(ROOT / "scripts" / "generate_mapping_docs.py"))
     written = {page: page.read_text("utf-8") for page in REFERENCE}
     assert script["documents"](CATALOGUE) == written, "run scripts/generate_mapping_docs.py"
 
 
 def test_reference_names_every_type_and_every_column() -> None:
-    """Nothing that the catalogue knows is left out."""
+    """Every type and column of the catalogue is in the reference."""
     text = reference()
     for name in CATALOGUE.types:
         assert f"`{name}`" in text, "run scripts/generate_mapping_docs.py"
@@ -45,7 +45,7 @@ def _told() -> dict[str, tuple[str, str, str]]:
 
 
 def test_scores_and_indicators_are_told_as_they_are() -> None:
-    """Document and catalogue have one table; the text of the setting promises no more."""
+    """The reference has the catalogue's table; the setting's text agrees with it."""
     told = _told()
     shown = {"address": "addresses", "name": "names", "url": "URLs", "file": "files"}
     met = set()
@@ -68,7 +68,7 @@ def test_scores_and_indicators_are_told_as_they_are() -> None:
 
 
 def test_every_type_says_score_and_indicator_of_its_parties() -> None:
-    """Each party that a type names stands there with both."""
+    """Each party of a type is listed with its score and Indicator."""
     text = reference()
     for meaning in CATALOGUE.meanings.values():
         used = any(meaning.name in t.parties.values() for t in CATALOGUE.types.values())

@@ -32,7 +32,7 @@ _LEFT_OUT = frozenset(
 
 
 def test_every_family_has_golden_reports() -> None:
-    """At least 30 types, and no result without its report."""
+    """Every family has a golden report; there are at least 30 types, each with its result."""
     assert len(TYPES) >= 30
     families = {CATALOGUE.types[name].family for name in TYPES}
     assert families == {t.family for t in CATALOGUE.types.values()}
@@ -41,7 +41,7 @@ def test_every_family_has_golden_reports() -> None:
 
 @pytest.mark.parametrize("report_type", TYPES)
 def test_golden_report_has_the_published_columns(report_type: str) -> None:
-    """Two rows or more, each as long as the header, which is the type's own."""
+    """A golden report has the published header and at least two full rows."""
     with (GOLDEN / f"{report_type}.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     assert tuple(header) == CATALOGUE.columns_of(report_type), (
@@ -53,7 +53,7 @@ def test_golden_report_has_the_published_columns(report_type: str) -> None:
 
 @pytest.mark.parametrize("report_type", TYPES)
 def test_report_becomes_what_was_approved(tmp_path: Path, report_type: str) -> None:
-    """Every object, relationship, label, time and Note, as a reader has found them right."""
+    """Objects, relationships, labels, times and Notes equal the approved ones."""
     content = (GOLDEN / f"{report_type}.csv").read_bytes()
     options = Options(
         create_incident=True, case_min_severity="info", create_indicators=True, notes="finding"

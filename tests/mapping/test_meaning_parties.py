@@ -1,6 +1,5 @@
-"""Whose address is whose: relationships, scores and Indicators of each kind of report.
-
-All relationships are made here; which of them a report makes by default, ``test_links`` looks at.
+"""The parties of a report: relationships, scores and Indicators of each kind of report. All
+relationships are made here; ``test_links`` tests which are made by default.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def made(folder: Path, report_type: str, row: Row, **options: Any) -> Converted:
 
 
 def related(converted: Converted) -> set[tuple[str, str, str]]:
-    """Return all relationships by names and values of their ends."""
+    """Return all relationships as (source, type, target), by names and values."""
     names = {stix["id"]: _named(stix) for stix in converted.everything()}
     return {
         (names[stix["source_ref"]], stix["relationship_type"], names[stix["target_ref"]])
@@ -57,7 +56,7 @@ def _named(stix: Stix) -> str:
 
 
 def scores(converted: Converted) -> dict[str, int]:
-    """Return value and score of all objects that have one."""
+    """Return the score of each object that has one, by its value."""
     return {
         _named(stix): stix["x_opencti_score"]
         for stix in converted.everything()
@@ -67,20 +66,20 @@ def scores(converted: Converted) -> dict[str, int]:
 
 @pytest.mark.parametrize("address", ["", "not an address"])
 def test_network_of_a_party_is_no_end_of_a_flow(tmp_path: Path, address: str) -> None:
-    """A connection has addresses at its ends: where the source's is missing, it has none."""
+    """A network is no end of a connection; without a source address there is none."""
     row = {"src_ip": address, "src_network": "198.51.100.0/24", "src_port": "1234"}
     assert made(tmp_path, "event4_sinkhole_http", row).of("network-traffic") == []
 
 
 def test_every_bad_protocol_is_told(tmp_path: Path) -> None:
-    """Also those of a column that the traffic is not made of."""
+    """A bad protocol is reported, also in a column that the traffic does not use."""
     row = {"ip": "192.0.2.1", "port": "80", "protocol": "tcp", "type": "no protocol"}
     remarks = made(tmp_path, "botnet_drone", row).outcome.remarks
     assert [remark for remark in remarks if "column type" in remark]
 
 
 def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> None:
-    """One malware, that of the family; it talks to the name called, not to the sinkhole."""
+    """There is one malware; it communicates with the name called, not with the sinkhole."""
     converted = made(tmp_path, "event4_sinkhole_http", SINKHOLE)
     assert related(converted) == {
         ("192.0.2.1", "communicates-with", "198.51.100.1"),
@@ -111,9 +110,8 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
 def test_name_that_malware_called_is_its_controllers(
     tmp_path: Path, report_type: str, column: str
 ) -> None:
-    """Labelled and observed; as the client chose it, neither scored nor indicated.
-
-    A scanner may send the name of a harmless site.
+    """A called name is labelled and observed, but neither scored nor indicated. A scanner may send
+    the name of a harmless site.
     """
     referer = report_type.endswith("referer")
     row = {
@@ -140,7 +138,7 @@ def test_name_that_malware_called_is_its_controllers(
 
 
 def test_port_of_the_request_is_the_sinkholes(tmp_path: Path) -> None:
-    """The name has none of its own."""
+    """The traffic has the sinkhole's port; the requested name has none."""
     row = {**SINKHOLE, "dst_port": "8080"}
     url = made(tmp_path, "event4_sinkhole_http", row).one("url")
     assert url["value"] == "http://c2.example.org:8080/gate"
@@ -148,7 +146,7 @@ def test_port_of_the_request_is_the_sinkholes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["198.51.100.1", "203.0.113.77:8080", "[2001:db8::7]", ""])
 def test_address_that_malware_called_is_the_sinkholes_own(tmp_path: Path, host: str) -> None:
-    """Neither it nor a URL with it is a controller: whoever is there now is harmless."""
+    """A requested address is no controller, nor is a URL with it: its holder now is harmless."""
     row = {**SINKHOLE, "http_host": host}
     converted = made(tmp_path, "event4_sinkhole_http", row, create_indicators=True)
     values = {stix["value"] for stix in converted.of("ipv4-addr", "ipv6-addr", "url")}
@@ -158,7 +156,7 @@ def test_address_that_malware_called_is_the_sinkholes_own(tmp_path: Path, host: 
 
 
 def test_sinkholes_are_not_buried_in_notes_and_labels(tmp_path: Path) -> None:
-    """Thousands of rows name the same one."""
+    """A sinkhole, named by thousands of rows, gets no Notes and labels."""
     converted = made(tmp_path, "event4_sinkhole_http", SINKHOLE)
     sinkhole = converted.where("ipv4-addr", value="198.51.100.1")
     assert "x_opencti_labels" not in sinkhole
@@ -170,20 +168,20 @@ def test_sinkholes_are_not_buried_in_notes_and_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cell", ["ssh-brute-force", "ldap-scan", "DDoS", "Data leak", "botnet"])
 @pytest.mark.parametrize("column", ["infection", "family"])
 def test_an_activity_is_no_malware(tmp_path: Path, cell: str, column: str) -> None:
-    """Neither is a tag, even where the row has nothing else."""
+    """An activity or a tag becomes no malware, even in a row with nothing else."""
     row = {"src_ip": "192.0.2.1", column: cell, "tag": "mirai;botnet"}
     assert not made(tmp_path, "event4_honeypot_brute_force", row).of("malware")
 
 
 def test_a_family_column_without_a_family_leaves_it_to_the_infection(tmp_path: Path) -> None:
-    """A cell that names nothing has no effect on others."""
+    """If the family's cell names no family, the infection is the malware."""
     row = {"src_ip": "192.0.2.1", "infection": "examplebot", "family": "generic"}
     assert made(tmp_path, "event4_sinkhole", row).one("malware")["name"] == "examplebot"
 
 
 @pytest.mark.parametrize("column", ["infection", "family"])
 def test_a_cve_in_a_column_of_malware_is_a_vulnerability(tmp_path: Path, column: str) -> None:
-    """It says what the malware came in by; the family in the other column is made as well."""
+    """A CVE id in the malware column is a vulnerability; the other column's family is made too."""
     other = {"infection": "family", "family": "infection"}[column]
     row = {"src_ip": "192.0.2.1", column: "cve-2024-3400", other: "examplebot"}
     assert related(made(tmp_path, "event4_honeypot_http_scan", row)) == {
@@ -193,7 +191,7 @@ def test_a_cve_in_a_column_of_malware_is_a_vulnerability(tmp_path: Path, column:
 
 
 def test_controller_is_no_end_of_the_attack_that_it_orders(tmp_path: Path) -> None:
-    """Its port is where it serves its bots; the target is attacked by these."""
+    """The controller's traffic is that with its bots; it is not the source of their attack."""
     row = {
         "src_ip": "192.0.2.1",
         "src_port": "61234",
@@ -224,7 +222,7 @@ def test_controller_is_no_end_of_the_attack_that_it_orders(tmp_path: Path) -> No
 
 
 def test_victim_has_nothing_to_do_with_the_malware_of_its_attacker(tmp_path: Path) -> None:
-    """It belongs to the controller, which is scored; the victim is not."""
+    """Malware and score belong to the controller, not to the victim."""
     row = {"src_ip": "198.51.100.1", "dst_ip": "192.0.2.1", "dst_port": "80", "family": "mirai"}
     converted = made(
         tmp_path, "event4_honeypot_ddos_target", {**row, "severity": "high"}, create_indicators=True
@@ -239,7 +237,7 @@ def test_victim_has_nothing_to_do_with_the_malware_of_its_attacker(tmp_path: Pat
 
 
 def test_source_of_an_amplification_attack_is_its_victim(tmp_path: Path) -> None:
-    """It did not contact the honeypot: others did, in its name."""
+    """The source address is spoofed, so it is the victim and did not contact the honeypot."""
     row = {"src_ip": "192.0.2.1", "dst_ip": "198.51.100.1", "dst_port": "389"}
     converted = made(tmp_path, "event4_honeypot_ddos_amp", row, create_indicators=True)
     assert related(converted) == set()
@@ -267,7 +265,7 @@ OWN = {
 def test_own_address_is_scored_for_what_it_does_and_never_indicated(
     tmp_path: Path, report_type: str, column: str
 ) -> None:
-    """The same in each report; an Indicator on a block list would cut off one's own customers."""
+    """An asset has one score in all reports, and no Indicator that would block a customer."""
     row = {
         column: "192.0.2.1",
         "dst_ip": "198.51.100.1",
@@ -284,7 +282,7 @@ def test_own_address_is_scored_for_what_it_does_and_never_indicated(
     "report_type", ["scan_redis", "device_id", "blocklist", "population_bgp", "special"]
 )
 def test_exposed_assets_have_no_indicator_and_no_score(tmp_path: Path, report_type: str) -> None:
-    """What is merely exposed or listed is nobody's infrastructure of attack."""
+    """An asset that is merely exposed has no score and no Indicator."""
     row = {"ip": "192.0.2.1", "port": "80", "severity": "critical"}
     converted = made(tmp_path, report_type, row, create_indicators=True)
     assert scores(converted) == {}
@@ -292,7 +290,7 @@ def test_exposed_assets_have_no_indicator_and_no_score(tmp_path: Path, report_ty
 
 
 def test_no_two_reports_score_the_same_thing_differently(tmp_path: Path) -> None:
-    """OpenCTI keeps what it was sent last: whatever the type and the severity, one number."""
+    """A thing has one score in all types and severities, as OpenCTI keeps the last one sent."""
     found: dict[str, set[int]] = {}
     sources: dict[str, set[str]] = {}
     for report_type in sorted(load_catalogue().types):
@@ -312,7 +310,7 @@ def test_no_two_reports_score_the_same_thing_differently(tmp_path: Path) -> None
 
 
 def test_malicious_url_and_file_are_indicated_and_their_host_is_not(tmp_path: Path) -> None:
-    """They are what a subscriber wants to block; the host is his own, and scored like them."""
+    """URL and file have Indicators; their host, which may be the subscriber's, has a score only."""
     row = {
         "url": "http://files.example.com/a.sh",
         "ip": "192.0.2.1",
@@ -333,7 +331,7 @@ def test_malicious_url_and_file_are_indicated_and_their_host_is_not(tmp_path: Pa
 
 
 def test_payload_of_an_attacker_comes_from_somebody_else(tmp_path: Path) -> None:
-    """The URL that a honeypot was told to fetch from is malicious; so is the attacker."""
+    """The URL that a honeypot was told to fetch is malicious, and so is the attacker."""
     row = {"src_ip": "192.0.2.1", "payload_url": "http://192.0.2.99/x", "severity": "critical"}
     converted = made(tmp_path, "event4_honeypot_brute_force", row, create_indicators=True)
     assert scores(converted) == {
@@ -345,7 +343,7 @@ def test_payload_of_an_attacker_comes_from_somebody_else(tmp_path: Path) -> None
 
 
 def test_compromised_web_site_obeys_its_controller(tmp_path: Path) -> None:
-    """The malware talks to the URL; the path is one of the site, under its own name."""
+    """The malware communicates with the controller's URL; the path belongs to the site."""
     row = {
         "ip": "192.0.2.1",
         "port": "443",
@@ -369,7 +367,7 @@ def test_compromised_web_site_obeys_its_controller(tmp_path: Path) -> None:
 
 
 def test_sample_communicates_with_what_it_contacted(tmp_path: Path) -> None:
-    """Harmless hosts are among them, so nothing is scored but the sample."""
+    """The sample has a score; the hosts it contacted, some of them harmless, have none."""
     row = {"ip": "192.0.2.1", "port": "80", "md5": "ab" * 16, "severity": "critical"}
     converted = made(tmp_path, "sandbox_conn", row, create_indicators=True)
     assert related(converted) == {
@@ -380,7 +378,7 @@ def test_sample_communicates_with_what_it_contacted(tmp_path: Path) -> None:
 
 
 def test_sandbox_query_is_about_the_name(tmp_path: Path) -> None:
-    """The sample looked it up; the answer is where it resolves to."""
+    """The sample looked up the name, which resolves to the answer."""
     row = {
         "md5": "ab" * 16,
         "request": "c2.example.org",
@@ -397,7 +395,7 @@ def test_sandbox_query_is_about_the_name(tmp_path: Path) -> None:
 
 
 def test_ransomware_victim_is_about_its_web_site(tmp_path: Path) -> None:
-    """Not about the leak site, which is the attackers'."""
+    """The finding is about the victim's site, not the attackers' leak site."""
     row = {
         "website": "www.example.com",
         "leak_site_url": "http://leaks.example.org/1",
@@ -416,7 +414,7 @@ def test_ransomware_victim_is_about_its_web_site(tmp_path: Path) -> None:
 
 
 def test_spam_names_its_host_and_its_relay(tmp_path: Path) -> None:
-    """Both are scored; the relay is somebody else."""
+    """The host of spam and its relay, another party, are both scored."""
     row = {
         "ip": "192.0.2.1",
         "src_ip": "198.51.100.1",
@@ -432,7 +430,7 @@ def test_spam_names_its_host_and_its_relay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("report_type", ["event6_sinkhole", "event6_honeypot_new"])
 def test_ends_of_an_ipv6_flow_are_related(tmp_path: Path, report_type: str) -> None:
-    """OpenCTI has no IPv6 address that communicates with another."""
+    """IPv6 addresses are related by ``related-to``, as OpenCTI allows no ``communicates-with``."""
     row = {"src_ip": "2001:db8::1", "dst_ip": "2001:db8::2", "dst_port": "80", "protocol": "tcp"}
     converted = made(tmp_path, report_type, row)
     assert related(converted) == {("2001:db8::1", "related-to", "2001:db8::2")}
@@ -440,7 +438,7 @@ def test_ends_of_an_ipv6_flow_are_related(tmp_path: Path, report_type: str) -> N
 
 
 def test_network_resolves_nothing(tmp_path: Path) -> None:
-    """A name beside it is related to it; one beside a single address still resolves to that."""
+    """A name beside a network is related to it; beside one address it resolves to it."""
     row = {"ip": "198.51.100.0/24", "hostname": "mail.example.org"}
     assert related(made(tmp_path, "blocklist", row)) == {
         ("198.51.100.0/24", "related-to", "mail.example.org")
@@ -465,14 +463,14 @@ def test_network_resolves_nothing(tmp_path: Path) -> None:
 def test_port_of_no_protocol_is_no_traffic(
     tmp_path: Path, report_type: str, cells: Row, protocols: list[list[str]]
 ) -> None:
-    """It would be a second endpoint beside the one that other rows tell the protocol of."""
+    """A port without a protocol makes no traffic, which would double those of other rows."""
     row = {"ip": "192.0.2.1", "port": "443", **cells}
     converted = made(tmp_path, report_type, row)
     assert [traffic["protocols"] for traffic in converted.of("network-traffic")] == protocols
 
 
 def test_software_of_a_header_is_taken_apart(tmp_path: Path) -> None:
-    """Each product with its version; a CPE name only for a release that has one for sure."""
+    """Each product has its version, and a CPE only if it certainly has one."""
     row = {"ip": "192.0.2.1", "server": "nginx/1.18.0 (Ubuntu) PHP/7.4.3-4ubuntu2"}
     converted = made(tmp_path, "scan_http", row)
     assert {(s["name"], s.get("version"), s.get("cpe")) for s in converted.of("software")} == {
@@ -482,7 +480,7 @@ def test_software_of_a_header_is_taken_apart(tmp_path: Path) -> None:
 
 
 def test_shifted_row_makes_no_certificate(tmp_path: Path) -> None:
-    """Values under the wrong columns identify nothing."""
+    """Values under the wrong columns make no certificate."""
     header = (
         "ip",
         "cert_serial_number",
@@ -497,7 +495,7 @@ def test_shifted_row_makes_no_certificate(tmp_path: Path) -> None:
 
 
 def test_files_of_earlier_years_mean_the_same(tmp_path: Path) -> None:
-    """Their infected asset is ``ip``, its controller ``cc_ip``, the request a ``url``."""
+    """In old files ``ip`` is the asset, ``cc_ip`` the controller and ``url`` the request."""
     row = {
         "ip": "192.0.2.1",
         "port": "50000",
@@ -518,14 +516,16 @@ def test_files_of_earlier_years_mean_the_same(tmp_path: Path) -> None:
 
 
 def test_beacon_host_may_be_an_address(tmp_path: Path) -> None:
-    """There is no other column that it could stand in."""
+    """The controller of a beacon may be an address, in the column for names."""
     row = {"ip": "192.0.2.1", "beacon_host": "198.51.100.9", "beacon_port": "443"}
     converted = made(tmp_path, "scan_post_exploitation_framework", row)
     assert ("192.0.2.1", "related-to", "198.51.100.9") in related(converted)
 
 
 def test_beacon_host_may_have_its_path(tmp_path: Path) -> None:
-    """As in the configuration of Cobalt Strike: the host is the controller."""
+    """A beacon's host may have a path, as Cobalt Strike configures it; the host
+    is the controller.
+    """
     row = {"ip": "192.0.2.1", "beacon_host": "c2.example.net,/jquery.js", "beacon_port": "443"}
     converted = made(tmp_path, "scan_post_exploitation_framework", row)
     assert ("192.0.2.1", "related-to", "c2.example.net") in related(converted)
@@ -533,7 +533,7 @@ def test_beacon_host_may_have_its_path(tmp_path: Path) -> None:
 
 
 def test_victim_may_have_several_web_sites(tmp_path: Path) -> None:
-    """Each is a name, and the row is about the first."""
+    """Each web site is a name, and the row is about the first."""
     row = {"website": "www.example.org; www.example.net", "ransomware": "examplelock"}
     converted = made(tmp_path, "ransomware_victim", row)
     assert {stix["value"] for stix in converted.of("domain-name")} == {
@@ -546,21 +546,21 @@ def test_victim_may_have_several_web_sites(tmp_path: Path) -> None:
 
 
 def test_mail_without_a_sender_has_none(tmp_path: Path) -> None:
-    """As bounces have none; that is no bad cell."""
+    """An empty sender, as of a bounce, is no bad cell."""
     converted = made(tmp_path, "spam_url", {"ip": "192.0.2.1", "sender": "<>"})
     assert converted.of("email-addr") == []
     assert converted.outcome.oddities == {}
 
 
 def test_sender_of_a_mail_may_have_a_name(tmp_path: Path) -> None:
-    """The address is the sender."""
+    """Of a sender with a display name, the address is used."""
     row = {"ip": "192.0.2.1", "sender": '"Bob" <bob@example.net>'}
     converted = made(tmp_path, "spam_url", row)
     assert converted.one("email-addr")["value"] == "bob@example.net"
 
 
 def test_attacker_does_not_run_what_it_attacks(tmp_path: Path) -> None:
-    """The product has the vulnerability that the attacker was after."""
+    """The attacked product has the vulnerability; the attacker does not run it."""
     row = {
         "src_ip": "192.0.2.1",
         "vulnerability_id": "CVE-2020-14882",
@@ -576,7 +576,7 @@ def test_attacker_does_not_run_what_it_attacks(tmp_path: Path) -> None:
 
 
 def test_tactic_stands_in_the_note_only(tmp_path: Path) -> None:
-    """OpenCTI has no object for it; the technique beside it becomes one."""
+    """A tactic is in the Note only, as OpenCTI has no object for it; a technique is an object."""
     row = {"src_ip": "192.0.2.1", "threat_tactic_id": "TA0001", "threat_technique_id": "T1190"}
     converted = made(tmp_path, "event4_honeypot_http_scan", row)
     assert converted.one("attack-pattern")["x_mitre_id"] == "T1190"
@@ -586,7 +586,7 @@ def test_tactic_stands_in_the_note_only(tmp_path: Path) -> None:
 def test_address_of_a_party_that_nobody_knows_is_seen_but_related_to_nothing(
     tmp_path: Path,
 ) -> None:
-    """The name of a column does not say what its address has to do with the asset."""
+    """An unknown party's address is observed, but has no relationship to the asset."""
     row = {"ip": "192.0.2.1", "upstream_ip": "198.51.100.7", "upstream_geo": "NL"}
     converted = made(tmp_path, "scan_never_seen", row, create_indicators=True)
     assert {stix["value"] for stix in converted.of("ipv4-addr")} == {"192.0.2.1", "198.51.100.7"}
@@ -598,7 +598,7 @@ def test_address_of_a_party_that_nobody_knows_is_seen_but_related_to_nothing(
 def test_address_of_a_known_party_in_an_unpublished_column_means_what_the_party_is(
     tmp_path: Path,
 ) -> None:
-    """A type that has a payload's host says what it is, whatever column names its address."""
+    """A known party's address has its meaning, even in an unpublished column."""
     row = {"src_ip": "192.0.2.1", "payload_ip": "198.51.100.7", "severity": "high"}
     converted = made(tmp_path, "event4_honeypot_brute_force", row)
     assert ("192.0.2.1", "related-to", "198.51.100.7") in related(converted)
@@ -611,7 +611,7 @@ def test_address_of_a_known_party_in_an_unpublished_column_means_what_the_party_
 def test_private_address_of_a_party_that_nobody_knows_stays_in_the_note(
     tmp_path: Path, address: str
 ) -> None:
-    """It is another host in every network."""
+    """A private address of an unknown party is in the Note only."""
     row = {"ip": "192.0.2.1", "server_ip": address, "home_network": address}
     converted = made(tmp_path, "scan_never_seen", row)
     assert [stix["value"] for stix in converted.of("ipv4-addr", "ipv6-addr")] == ["192.0.2.1"]
@@ -619,7 +619,7 @@ def test_private_address_of_a_party_that_nobody_knows_stays_in_the_note(
 
 
 def test_short_name_of_a_model_stands_in_for_the_full_one(tmp_path: Path) -> None:
-    """Row by row, as not every device tells both."""
+    """In each row, the short model name counts only if there is no full one."""
     header = ("ip", "modelshort", "modelfull")
     rows = [
         ("192.0.2.1", "LM5", "NanoStation Loco M5"),
@@ -631,7 +631,7 @@ def test_short_name_of_a_model_stands_in_for_the_full_one(tmp_path: Path) -> Non
 
 
 def test_vulnerability_column_may_hold_a_technique(tmp_path: Path) -> None:
-    """It is no vulnerability then."""
+    """A technique in the vulnerability column is no vulnerability."""
     row = {"src_ip": "192.0.2.1", "vulnerability_id": "t1190"}
     converted = made(tmp_path, "event4_honeypot_http_scan", row)
     assert converted.one("attack-pattern")["x_mitre_id"] == "T1190"
@@ -649,7 +649,7 @@ def test_vulnerability_column_may_hold_a_technique(tmp_path: Path) -> None:
 def test_tags_and_malware_are_about_the_attacker(
     tmp_path: Path, report_type: str, victim: str, actor: str
 ) -> None:
-    """The victim's page does not say that it takes part."""
+    """Tags and malware are the attacker's; the victim does not have them."""
     row = {
         actor: "192.0.2.1",
         victim: "198.51.100.1",
@@ -675,14 +675,14 @@ def test_tags_and_malware_are_about_the_attacker(
 
 
 def test_victim_alone_has_the_tags_of_what_it_suffered(tmp_path: Path) -> None:
-    """Nobody else is there whom they could be about."""
+    """If the victim is the only party, it has the tags."""
     row = {"src_ip": "192.0.2.1", "dst_port": "389", "tag": "ddos;cldap", "infection": "x-bot"}
     converted = made(tmp_path, "event4_honeypot_ddos_amp", row)
     assert "ddos" in converted.one("ipv4-addr")["x_opencti_labels"]
 
 
 def test_only_a_victim_in_the_file_is_not_taken_for_the_attacker(tmp_path: Path) -> None:
-    """The malware is somebody else's, wherever he is."""
+    """If the victim is the only party, the malware is still not its own."""
     row = {"dst_ip": "198.51.100.1", "dst_port": "80", "tag": "mirai", "family": "mirai"}
     converted = made(tmp_path, "event4_ddos_participant", row)
     assert "mirai" not in converted.one("ipv4-addr")["x_opencti_labels"]
@@ -690,7 +690,7 @@ def test_only_a_victim_in_the_file_is_not_taken_for_the_attacker(tmp_path: Path)
 
 
 def test_indicator_says_what_was_seen_when_and_ends(tmp_path: Path) -> None:
-    """With all labels of its row, as it is not for ever."""
+    """An Indicator has all labels of its row, and start and end times."""
     row = {"dst_ip": "192.0.2.1", "src_ip": "198.51.100.9", "tag": "mirai;new-tag"}
     indicator = made(tmp_path, "event4_honeypot_ddos_target", row, create_indicators=True).one(
         "indicator"
@@ -721,7 +721,7 @@ def test_indicator_says_what_was_seen_when_and_ends(tmp_path: Path) -> None:
 def test_malware_files_are_scored_and_indicated(
     tmp_path: Path, report_type: str, columns: tuple[str, ...]
 ) -> None:
-    """They are malware wherever they lie."""
+    """Malware files have a score and an Indicator, wherever they are hosted."""
     hashes = {name: ("ab" * 32 if name.endswith("256") else "cd" * 16) for name in columns}
     row = {"ip" if "url" in report_type or "scan_p" in report_type else "src_ip": "192.0.2.1"}
     converted = made(tmp_path, report_type, row | hashes, create_indicators=True)
@@ -734,7 +734,7 @@ def test_malware_files_are_scored_and_indicated(
 
 
 def test_password_that_an_attacker_tried_is_shown(tmp_path: Path) -> None:
-    """It is no secret of anybody's; that of an asset is one."""
+    """A password that an attacker tried is shown; an asset's is masked."""
     row = {"src_ip": "192.0.2.1", "username": "root", "password": "hunter2"}
     shown = made(tmp_path, "event4_honeypot_brute_force", row).one("note")["content"]
     assert "hunter2" in shown
@@ -743,7 +743,7 @@ def test_password_that_an_attacker_tried_is_shown(tmp_path: Path) -> None:
 
 
 def test_host_of_a_malware_url_is_no_reverse_dns(tmp_path: Path) -> None:
-    """It is scored like the URL, which is on it."""
+    """The host in a malware URL's column is scored like the URL, not taken as reverse DNS."""
     for report_type in ("malware_url", "spam_url"):
         row = {
             "url": "http://bad.example.org:8080/x.sh",
@@ -759,7 +759,7 @@ def test_host_of_a_malware_url_is_no_reverse_dns(tmp_path: Path) -> None:
 
 
 def test_name_with_underscores_is_one_that_malware_calls(tmp_path: Path) -> None:
-    """A Hostname could not be related to malware."""
+    """A called name with underscores is a Domain-Name, which malware can be related to."""
     row = {"src_ip": "192.0.2.1", "family": "gozi", "http_host": "upd_srv.example.org"}
     found = related(made(tmp_path, "event4_sinkhole_http", row))
     assert ("gozi", "communicates-with", "upd_srv.example.org") in found
@@ -779,7 +779,7 @@ def test_name_with_underscores_is_one_that_malware_calls(tmp_path: Path) -> None
 def test_vendor_without_a_model_is_something_to_search_for(
     tmp_path: Path, row: Row, name: str
 ) -> None:
-    """A device type alone is nothing."""
+    """A vendor without a model becomes an object; a device type alone does not."""
     software = made(tmp_path, "device_id", {"ip": "192.0.2.1", **row}).one("software")
     assert (software["name"], software["vendor"]) == (name, "SonicWall")
     alone = {"ip": "192.0.2.1", "device_vendor": "", "device_type": "firewall"}
@@ -815,7 +815,7 @@ def test_vendor_without_a_model_is_something_to_search_for(
 def test_url_and_traffic_speak_the_same(
     tmp_path: Path, report_type: str, row: Row, protocol: str
 ) -> None:
-    """Whatever tells it: a cell, the report type, or the port."""
+    """URL and traffic have the same protocol, from a cell, the report type or the port."""
     converted = made(tmp_path, report_type, {**row, "protocol": "tcp"})
     assert converted.one("network-traffic")["protocols"] == ["ipv4", "tcp", protocol]
     assert converted.one("url")["value"].startswith(f"{protocol}://")
@@ -835,13 +835,13 @@ def test_url_and_traffic_speak_the_same(
 def test_tag_tells_what_the_traffic_speaks(
     tmp_path: Path, report_type: str, row: Row, protocols: list[str]
 ) -> None:
-    """Where nothing else does."""
+    """The tag gives the traffic's protocol if nothing else does."""
     row = {"ip": "192.0.2.1", "port": "502", "protocol": "tcp", **row}
     assert made(tmp_path, report_type, row).one("network-traffic")["protocols"] == protocols
 
 
 def test_commit_behind_a_version_makes_no_product_of_its_own(tmp_path: Path) -> None:
-    """It stands in the Note."""
+    """A commit after the version is in the Note, and makes no software."""
     row = {"ip": "192.0.2.1", "port": "50070", "version": f"2.7.3, r{'ab12' * 10}"}
     converted = made(tmp_path, "scan_hadoop", row)
     assert converted.one("software")["version"] == "2.7.3"
@@ -849,14 +849,14 @@ def test_commit_behind_a_version_makes_no_product_of_its_own(tmp_path: Path) -> 
 
 
 def test_kosovo_is_a_country(tmp_path: Path) -> None:
-    """Its code is not ISO's, but what everybody uses."""
+    """Kosovo's code is accepted, though it is not one of ISO 3166."""
     converted = made(tmp_path, "scan_snmp", {"ip": "192.0.2.1", "geo": "XK"})
     assert converted.one("location")["name"] == "Kosovo"
 
 
 @pytest.mark.parametrize("name", ["naics", "sic", "src_naics", "src_sic", "dst_sic", "other_sic"])
 def test_industry_of_0_is_none(name: str) -> None:
-    """Files whose sectors are missing have it."""
+    """An industry of 0, as in files without sectors, is no value."""
     for report_type in ("scan_snmp", "event4_sinkhole"):
         role = load_catalogue().column(report_type, name).role
         assert is_empty(role, "0")

@@ -1,4 +1,4 @@
-"""Notes: a finding, or the findings of a host, as tables."""
+"""Notes of one finding, or of the findings of a host, as tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fields(content: str) -> dict[str, str]:
 
 
 def test_finding_note_shows_each_cell_that_is_not_empty(tmp_path: Path) -> None:
-    """A line for each, under its readable name; none for an empty cell. What matters is first."""
+    """Each cell that is not empty has a line under its readable name, the important ones first."""
     note = convert(tmp_path, "scan_ssl", HEADER, [row(0)]).one("note")
     assert list(fields(note["content"]).items()) == [
         ("Time", "2024-01-31 00:00:00 UTC"),
@@ -54,12 +54,12 @@ def test_finding_note_shows_each_cell_that_is_not_empty(tmp_path: Path) -> None:
 
 
 def sentence(content: str) -> str:
-    """Return what a Note's text begins with, as it is written."""
+    """Return the first sentence of a Note, in markdown."""
     return content.partition("\n\n")[0]
 
 
 def test_title_and_first_sentence_say_what_a_person_asks_first(tmp_path: Path) -> None:
-    """What was found, on which host and how bad; what was seen, when in UTC, and what to do."""
+    """They say what was found, on which host, how bad, when (in UTC) and what to do."""
     header = ("timestamp", "src_ip", "dst_port", "protocol", "severity", "infection", "family")
     cells = ("2024-01-31 01:02:03", "192.0.2.1", "80", "tcp", "critical", "downadup", "conficker")
     note = convert(tmp_path, "event4_sinkhole_http", header, [cells]).one("note")
@@ -74,7 +74,7 @@ def test_title_and_first_sentence_say_what_a_person_asks_first(tmp_path: Path) -
 
 
 def test_a_malware_has_one_name_in_text_and_object(tmp_path: Path) -> None:
-    """Whichever of its names a report uses."""
+    """Text and object use one name for a malware, whichever the report uses."""
     header = ("src_ip", "infection")
     for name in ("downadup", "Conficker"):
         converted = convert(tmp_path, "event4_sinkhole", header, [("192.0.2.1", name)])
@@ -97,21 +97,21 @@ def test_a_malware_has_one_name_in_text_and_object(tmp_path: Path) -> None:
 def test_the_sentence_says_when_all_of_a_host_was_seen(
     tmp_path: Path, times: tuple[str, str], said: str
 ) -> None:
-    """From the first to the last of its findings; the report's day where no time is told."""
+    """A host's Note gives the first and last time, or the report's day if there is none."""
     several = [(time, *row(n)[1:]) for n, time in enumerate(times)]
     note = convert(tmp_path, "scan_ssl", HEADER, several).one("note")
     assert said in sentence(note["content"])
 
 
 def test_title_of_several_findings_counts_them(tmp_path: Path) -> None:
-    """It names the first few ports and things found, and the worst severity."""
+    """The title has the count, the first ports and tags, and the worst severity."""
     several = [(*row(n)[:1], "critical" if n == 3 else "low", *row(n)[2:]) for n in range(5)]
     note = convert(tmp_path, "scan_ssl", HEADER, several).one("note")
     assert note["abstract"] == "TLS 192.0.2.1: 5 findings, 1, 2, 3 and 2 more, critical"
 
 
 def test_what_the_name_of_a_type_says_is_not_said_again(tmp_path: Path) -> None:
-    """A tag that only names the scan tells nothing; a CVE id is written as everywhere."""
+    """A tag that repeats the scan's name is left out; a CVE id is written in upper case."""
     header = ("ip", "tag")
     for tags, said in (
         ("ntp;ntpversion;cve-2013-5211", "CVE-2013-5211, medium"),
@@ -122,7 +122,7 @@ def test_what_the_name_of_a_type_says_is_not_said_again(tmp_path: Path) -> None:
 
 
 def test_codes_are_written_out(tmp_path: Path) -> None:
-    """Countries, flags and times; a 0 that stands for nothing is not shown."""
+    """Countries, flags and times are written in words; a 0 that means no value is not shown."""
     header = ("timestamp", "ip", "geo", "naics", "sector", "ssl_poodle", "cert_expired")
     cells = ("2024-01-31 01:02:03", "192.0.2.1", "AT", "0", "0", "N", "Y")
     note = convert(tmp_path, "scan_ssl", header, [cells]).one("note")
@@ -146,7 +146,7 @@ def test_codes_are_written_out(tmp_path: Path) -> None:
 def test_of_a_certificates_hashes_the_one_that_opencti_shows_is_quoted(
     tmp_path: Path, columns: tuple[str, ...], cells: tuple[str, ...], shown: str
 ) -> None:
-    """Once, and in the form that it has there: all of them are in the certificate."""
+    """The Note has the one hash that OpenCTI shows; the certificate has all."""
     note = convert(tmp_path, "scan_ssl", ("ip", *columns), [("192.0.2.1", *cells)]).one("note")
     said = [value for name, value in fields(note["content"]).items() if "Certificate" in name]
     assert said == [shown]
@@ -154,7 +154,7 @@ def test_of_a_certificates_hashes_the_one_that_opencti_shows_is_quoted(
 
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_abstract_has_no_less_than_sign(tmp_path: Path, notes: str) -> None:
-    """The worker's markdown pass would change it, and with it the id of the Note."""
+    """An abstract has no `<`, which the worker would change together with the Note's id."""
     rows = [("2024-01-31 00:00:00", "<b>bob</b>")]
     header = ("timestamp", "username")
     converted = convert(tmp_path, "compromised_account", header, rows, notes=notes)
@@ -164,7 +164,7 @@ def test_abstract_has_no_less_than_sign(tmp_path: Path, notes: str) -> None:
 
 
 def test_cells_that_a_note_has_no_room_for_are_counted_in_it() -> None:
-    """What stays are whole lines of the table."""
+    """A Note that is cut keeps whole lines and counts the cells left out."""
     columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(50)]
     cells = ["x" * 100] * 50
     note = orjson.loads(finding_note(note_columns(columns, CacheBudget(), CODES), cells, 2_000))
@@ -176,7 +176,7 @@ def test_cells_that_a_note_has_no_room_for_are_counted_in_it() -> None:
 
 
 def test_findings_that_a_note_has_no_room_for_are_counted_in_it() -> None:
-    """The table of a host's findings ends with a whole row, or is left out."""
+    """A host's table that is cut ends with a whole row, or is omitted."""
     columns = [Column(f"c{n}", "text", "", "", f"C{n}", n) for n in range(5)]
     rows = [[f"{row}-{n}" + "x" * 100 for n in range(5)] for row in range(50)]
     note = orjson.loads(host_note(note_columns(columns, CacheBudget(), CODES), rows, 20_000))
@@ -190,7 +190,7 @@ def test_findings_that_a_note_has_no_room_for_are_counted_in_it() -> None:
 
 
 def test_note_is_attached_to_report_case_and_observables(tmp_path: Path) -> None:
-    """So that it shows on the page of the address and of the name."""
+    """A Note is attached to the address and name, so it shows on their pages."""
     converted = convert(
         tmp_path, "scan_ssl", HEADER, [row(0)], create_incident=True, case_min_severity="info"
     )
@@ -204,7 +204,7 @@ def test_note_is_attached_to_report_case_and_observables(tmp_path: Path) -> None
 def test_the_worst_ten_notes_are_on_the_report_and_the_others_on_their_addresses(
     tmp_path: Path, notes: str
 ) -> None:
-    """A page with some 60 Notes does not open, and it shows those that the Report contains too."""
+    """A Report has at most 25 Notes, as its page does not open with some 60."""
     worst = {3: "critical", 31: "critical", 70: "high"}
     several = [
         ("2024-01-31 00:00:00", worst.get(n, "low"), f"192.0.2.{n}", "443", "", "", "")
@@ -230,7 +230,7 @@ def test_the_worst_ten_notes_are_on_the_report_and_the_others_on_their_addresses
 
 
 def test_notes_hang_on_what_is_the_rows_own(tmp_path: Path) -> None:
-    """Thousands may call the same controller, have the same certificate, or log in as root."""
+    """A Note is not attached to shared objects, such as a controller or certificate."""
     header = header_of("event4_honeypot_brute_force")
     cells = row_of("event4_honeypot_brute_force", header, 0)
     converted = convert(tmp_path, "event4_honeypot_brute_force", header, [cells])
@@ -240,7 +240,7 @@ def test_notes_hang_on_what_is_the_rows_own(tmp_path: Path) -> None:
 
 
 def test_row_without_time_has_that_of_the_day(tmp_path: Path) -> None:
-    """The Note was created, and the data observed, on the day covered."""
+    """A row without a time has the report's day in its Note and Observed-Data."""
     several = [("", *row(0)[1:])]
     converted = convert(tmp_path, "scan_ssl", HEADER, several)
     assert converted.one("note")["created"] == "2024-01-31T00:00:00.000Z"
@@ -263,7 +263,7 @@ ATTACK = ("timestamp", "src_ip", "end_time", "severity")
 def test_what_lasted_is_observed_until_its_end(
     tmp_path: Path, time: str, end: str, observed: tuple[str, str]
 ) -> None:
-    """An end before the row's own time tells nothing."""
+    """An Observed-Data lasts until the row's end time, unless that is before its start."""
     several = [(time, "192.0.2.1", end, "high")]
     converted = convert(tmp_path, "event4_honeypot_ddos_amp", ATTACK, several)
     stix = converted.one("observed-data")
@@ -274,7 +274,7 @@ def test_what_lasted_is_observed_until_its_end(
 
 
 def test_end_that_is_no_time_is_counted(tmp_path: Path) -> None:
-    """With its column; what the row tells otherwise is observed at its own time."""
+    """A bad end time is reported with its column, and the row is observed at its start."""
     several = [("2024-01-31 05:00:00", "192.0.2.1", "later", "high")]
     converted = convert(tmp_path, "event4_honeypot_ddos_amp", ATTACK, several)
     stix = converted.one("observed-data")
@@ -285,7 +285,7 @@ def test_end_that_is_no_time_is_counted(tmp_path: Path) -> None:
 
 
 def test_time_with_outer_space_is_a_time(tmp_path: Path) -> None:
-    """Space around a time costs it as little as it costs an address."""
+    """A time with space around it is valid."""
     several = [(" 2024-01-31 05:06:07 ", "high", " 192.0.2.1 ", "", "", "", "")]
     converted = convert(tmp_path, "scan_ssl", HEADER, several)
     assert converted.one("note")["created"] == "2024-01-31T05:06:07.000Z"
@@ -294,7 +294,7 @@ def test_time_with_outer_space_is_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - {"blank"}))
 def test_hostile_cells_stay_in_their_table(tmp_path: Path, name: str) -> None:
-    """Whatever a row holds everywhere, its Note is one table with a line for each cell."""
+    """A row of hostile cells gives a Note with one table and a line for each cell."""
     header = HEADER if name.startswith("long") else header_of("scan_ssl")
     # A line that is longer than is read would be cut.
     hostile = [CELLS[name][: LONGEST_LINE // len(header) - 1]] * len(header)
@@ -311,7 +311,7 @@ def test_hostile_cells_stay_in_their_table(tmp_path: Path, name: str) -> None:
 
 
 def test_hostile_header_stays_in_its_table(tmp_path: Path) -> None:
-    """The names of columns are the file's, too."""
+    """Hostile column names do not break the table."""
     header = (*HEADER, "a|b", "<b>x</b>", "[x](http://example.com)", "`", "tail\\")
     several = [(*row(n), *(f"{n}{at}" for at in range(5))) for n in range(2)]
     for notes, count in (("finding", 1), ("host", 2)):
@@ -322,7 +322,7 @@ def test_hostile_header_stays_in_its_table(tmp_path: Path) -> None:
 
 
 def test_unknown_columns_and_surplus_cells_are_in_the_note(tmp_path: Path) -> None:
-    """A column nobody knows, and cells beyond the header, are shown."""
+    """Unknown columns, and cells beyond the header, are shown."""
     path_header = (*HEADER, "brand_new_thing")
     several = [(*row(0), "something", "beyond", "the header")]
     note = convert(tmp_path, "scan_ssl", path_header, several).one("note")
@@ -333,7 +333,7 @@ def test_unknown_columns_and_surplus_cells_are_in_the_note(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_secrets_are_masked_everywhere(tmp_path: Path, notes: str) -> None:
-    """A victim's password is in no object but the Artifact, whatever its length."""
+    """A victim's password of any length is in no object but the Artifact."""
     header = [*header_of("compromised_account"), "password"]
     several = [[*row_of("compromised_account", header[:-1], n), ""] for n in range(3)]
     for n, cells in enumerate(several):
@@ -346,7 +346,7 @@ def test_secrets_are_masked_everywhere(tmp_path: Path, notes: str) -> None:
 
 
 def test_row_of_nothing_has_a_note(tmp_path: Path) -> None:
-    """A row without a cell that becomes an object is still accounted for, on the Report."""
+    """A row that makes no object still has a Note, which is attached to the Report."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [("-",) * len(HEADER)])
     note, report = converted.one("note"), converted.one("report")
     assert note["object_refs"] == [report["id"]]
@@ -356,7 +356,7 @@ def test_row_of_nothing_has_a_note(tmp_path: Path) -> None:
 
 
 def test_host_note_has_what_is_shared_once_and_the_rest_as_rows(tmp_path: Path) -> None:
-    """One Note a host: a table of what its findings share, and one with a row for each."""
+    """A host's Note has a table of shared values and one with a row per finding."""
     several = [row(0), row(1), row(2, ip="192.0.2.2"), row(3)]
     converted = convert(tmp_path, "scan_ssl", HEADER, several, notes="host")
     assert converted.outcome.noted == 4
@@ -371,7 +371,7 @@ def test_host_note_has_what_is_shared_once_and_the_rest_as_rows(tmp_path: Path) 
 
 
 def test_host_with_one_finding_has_a_plain_note(tmp_path: Path) -> None:
-    """It looks as a finding's Note does, and is the host's: tomorrow it may have two."""
+    """A host with one finding has a Note in a finding's form, under the host's id."""
     by_host = convert(tmp_path, "scan_ssl", HEADER, [row(0)]).one("note")
     by_finding = convert(tmp_path, "scan_ssl", HEADER, [row(0)], notes="finding").one("note")
     assert by_host["content"] == by_finding["content"]
@@ -379,7 +379,7 @@ def test_host_with_one_finding_has_a_plain_note(tmp_path: Path) -> None:
 
 
 def test_host_with_very_many_findings_has_several_notes(tmp_path: Path) -> None:
-    """None has more than ``HOST_ROWS`` of them, and together they have all."""
+    """No Note has more than ``HOST_ROWS`` findings, and together they have all."""
     count = 2 * HOST_ROWS + 1
     several = [row(n, port=str(n + 1)) for n in range(count)]
     converted = convert(tmp_path, "scan_ssl", HEADER, several, notes="host")
@@ -393,7 +393,7 @@ def test_host_with_very_many_findings_has_several_notes(tmp_path: Path) -> None:
 
 
 def test_host_note_of_huge_cells_is_bounded(tmp_path: Path) -> None:
-    """Findings full of long cells share fewer Notes' room: each stays small enough to send."""
+    """Findings with long cells are split over more Notes, each small enough to send."""
     header = (*HEADER, *(f"banner_{n}" for n in range(10)))
     several = [(*row(n), *(f"{n}{'|*' * 1_500}" for _ in range(10))) for n in range(40)]
     converted = convert(tmp_path, "scan_ssl", header, several, notes="host")
@@ -405,7 +405,7 @@ def test_host_note_of_huge_cells_is_bounded(tmp_path: Path) -> None:
 
 
 def test_rows_without_an_address_stand_alone(tmp_path: Path) -> None:
-    """In host mode they have a Note each."""
+    """With a Note per host, each row without an address has its own Note."""
     several = [("", "high", "", str(n), "", "", "") for n in range(3)]
     converted = convert(tmp_path, "scan_ssl", HEADER, several, notes="host")
     assert len(converted.of("note")) == 3

@@ -1,4 +1,4 @@
-"""Names and times of Reports and Cases: what tells them apart where a list shows them."""
+"""Names and times of Reports and Cases, which tell them apart in OpenCTI's lists."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ SHOWN = 45
 
 
 def named(file: str) -> ReportInfo:
-    """Return what the name of a file says."""
+    """Return the facts that a file name gives."""
     return info_from_filename(file, load_catalogue().type_names, fallback_day=date(2026, 11, 28))
 
 
 def name(file: str) -> str:
-    """Return the name of the Report on a file of this name."""
+    """Return the name of the Report of a file."""
     info = named(file)
     return report_name(info, load_catalogue().report_type(info.type))
 
 
 def test_type_list_and_day_are_read_in_a_list() -> None:
-    """The subscriber's list is the part that differs, and it fits into what OpenCTI's lists
-    show.
-    """
+    """The name has type, list and day, within the width of OpenCTI's lists."""
     assert name(f"2026-11-28-event4_sinkhole_http-{LIST}.csv") == (
         "Sinkhole HTTP Events: example-net, 2026-11-28"
     )
@@ -41,7 +39,7 @@ def test_type_list_and_day_are_read_in_a_list() -> None:
 
 
 def test_each_file_has_a_name_of_its_own() -> None:
-    """Reports of one name and day would become one in OpenCTI, which does not know case."""
+    """Two files have distinct names apart from case, as OpenCTI would merge their Reports."""
     files = [f"2026-11-28-{each}-{LIST}.csv" for each in load_catalogue().types]
     files += [
         "2026-11-28-scan_ssl-1234-example-net.csv",
@@ -66,7 +64,7 @@ def test_each_file_has_a_name_of_its_own() -> None:
 
 
 def test_the_file_stays_the_external_reference(tmp_path: Path) -> None:
-    """A Report can be found by the file's name."""
+    """The Report's external reference is the file's name."""
     rows = [("2024-01-31 00:00:00", "low", "192.0.2.1")]
     converted = convert(
         tmp_path,
@@ -83,7 +81,7 @@ def test_the_file_stays_the_external_reference(tmp_path: Path) -> None:
 
 
 def test_a_report_is_published_at_noon(tmp_path: Path) -> None:
-    """Its start is the day before in the Americas; the ids are made of what is sent."""
+    """A Report is dated at noon UTC, so that it shows the same day in the Americas."""
     rows = [("", "low", "192.0.2.1")]
     converted = convert(
         tmp_path,

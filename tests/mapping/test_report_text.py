@@ -1,4 +1,4 @@
-"""The text of a Report: counts, most frequent values, and what was left out."""
+"""The text of a Report: counts, most frequent values, and anomalies."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def description(tmp_path: Path, rows: list[tuple[str, ...]], **options: object) 
 
 
 def table(text: str, first: str) -> list[tuple[str, ...]]:
-    """Return the rows of the table whose first heading is this."""
+    """Return the rows of the table whose first column has this heading."""
     (found,) = (each for each in tables(text) if each.rows[0][0] == first)
     return list(found.rows[1:])
 
 
 def below(text: str, heading: str) -> list[dict[str, str]]:
-    """Return the rows of the table below a heading, by the headings of its columns."""
+    """Return the rows of the table under a heading, as dicts by column."""
     (found,) = tables(text.partition(f"### {heading}\n\n")[2].partition("\n### ")[0])
     return [dict(zip(found.rows[0], line, strict=True)) for line in found.rows[1:]]
 
 
 def test_severities_are_counted_by_finding_and_by_host(tmp_path: Path) -> None:
-    """The worst first; a host counts once, by its worst finding."""
+    """Severities are counted, the worst first; a host counts once, by its worst finding."""
     rows = [row(0, "high"), row(0, "low"), row(1, "low"), row(2, "critical"), row(2, "critical")]
     text = description(tmp_path, rows)
     assert "5 findings on 3 hosts: 2 critical, 1 high, 2 low." in text
@@ -65,7 +65,7 @@ def test_severities_are_counted_by_finding_and_by_host(tmp_path: Path) -> None:
 
 
 def test_large_numbers_are_readable(tmp_path: Path) -> None:
-    """Thousands are set apart wherever the text counts."""
+    """Numbers in the text have thousands separators."""
     rows = [row(n % 3, asn=str(64496 + n % 2)) for n in range(2_401)]
     text = description(tmp_path, rows, max_findings=1_200)
     assert "1,200 findings on 3 hosts: all low." in text
@@ -76,7 +76,7 @@ def test_large_numbers_are_readable(tmp_path: Path) -> None:
 
 
 def test_most_frequent_values_are_named(tmp_path: Path) -> None:
-    """Systems, countries, sectors, tags and vulnerabilities, the most frequent first."""
+    """Systems, countries, sectors, tags and vulnerabilities are listed by frequency."""
     rows = [
         row(0, tag="ssl;cve-2024-1000", asn="64497", geo="NL", sector="Government"),
         row(1, tag="ssl", asn="64497", geo="DE"),
@@ -92,7 +92,7 @@ def test_most_frequent_values_are_named(tmp_path: Path) -> None:
 
 
 def test_long_tail_is_summed_up(tmp_path: Path) -> None:
-    """After the most frequent ones comes how many more there are, and of how many findings."""
+    """The rarer values are summed up in one line with their count and findings."""
     rows = [row(n, asn=str(64496 + n)) for n in range(TOP + 3)] + [row(0, asn="64496")]
     found = table(description(tmp_path, rows), "Autonomous system")
     assert len(found) == TOP + 1
@@ -101,14 +101,14 @@ def test_long_tail_is_summed_up(tmp_path: Path) -> None:
 
 
 def test_bad_cells_count_nowhere(tmp_path: Path) -> None:
-    """What is no AS number and no country is not among the most frequent ones."""
+    """Invalid AS numbers and countries are not among the frequent values."""
     text = description(tmp_path, [row(0, asn="many", geo="Atlantis"), row(1, asn="0", geo="")])
     assert "Autonomous system" not in text
     assert "Country" not in text
 
 
 def test_what_was_left_out_is_said(tmp_path: Path) -> None:
-    """With its number, and the setting's value."""
+    """The number of filtered and cut rows is given with the setting's value."""
     rows = [row(n, "low") for n in range(4)] + [row(n, "high") for n in range(5)]
     text = description(tmp_path, rows, min_severity="medium", max_findings=2)
     assert "4 findings below severity medium" in text
@@ -119,7 +119,7 @@ def test_what_was_left_out_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notes", ["finding", "host", "none"])
 def test_what_was_merged_is_said(tmp_path: Path, notes: str) -> None:
-    """Rows that are equal cell by cell, wherever they stand in the file."""
+    """The number of merged rows, equal in every cell, is given."""
     rows = [row(0), row(1), row(0), row(2), row(0), row(1)]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes)
     (text,) = {report["description"] for report in converted.of("report")}
@@ -129,7 +129,7 @@ def test_what_was_merged_is_said(tmp_path: Path, notes: str) -> None:
 
 
 def test_oddities_of_the_file_are_named(tmp_path: Path) -> None:
-    """So that a reader knows that the file was not quite right."""
+    """The anomalies of the file are listed."""
     content = b"timestamp,severity,ip\n2024-01-31 00:00:00,low,192.0.2.1\n,low\n"
     text = convert_bytes(tmp_path, "scan_ssl", content).one("report")["description"]
     assert "Anomalies in the file" in text
@@ -137,14 +137,14 @@ def test_oddities_of_the_file_are_named(tmp_path: Path) -> None:
 
 
 def test_type_and_its_page_are_named(tmp_path: Path) -> None:
-    """What the report is about, and where Shadowserver says more."""
+    """The text has the report type and the link to Shadowserver's page."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0)])
     assert "https://www.shadowserver.org/" in converted.one("report")["description"]
 
 
 @pytest.mark.parametrize("name", sorted(CELLS))
 def test_hostile_cells_stay_in_their_tables(tmp_path: Path, name: str) -> None:
-    """Whatever tags, sectors and the like hold, tables keep their columns, and nothing acts."""
+    """Hostile tags and sectors neither break the tables nor take effect as markup."""
     hostile = CELLS[name]
     rows = [row(0), ("", "low", "192.0.2.1", hostile, hostile, hostile, hostile)]
     text = description(tmp_path, rows)
@@ -158,13 +158,13 @@ def test_hostile_cells_stay_in_their_tables(tmp_path: Path, name: str) -> None:
 
 
 def test_same_file_gives_the_same_text_whatever_the_order_of_equals(tmp_path: Path) -> None:
-    """Values of equal frequency are in order of their text."""
+    """Values of equal frequency are sorted by text."""
     rows = [row(n, tag=tag) for n, tag in enumerate(["b", "a", "c", "a;b;c"])]
     assert table(description(tmp_path, rows), "Tag") == [("a", "2"), ("b", "2"), ("c", "2")]
 
 
 def texts(tmp_path: Path, name: str) -> tuple[str, str]:
-    """Return the texts of Report and Case on a golden report."""
+    """Return the texts of Report and Case of a golden report."""
     content = (GOLDEN / f"{name}.csv").read_bytes()
     converted = convert_bytes(
         tmp_path, name, content, Options(create_incident=True, case_min_severity="info")
@@ -175,7 +175,7 @@ def texts(tmp_path: Path, name: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in GOLDEN.glob("*.csv")))
 def test_what_is_shown_first_stands_alone(tmp_path: Path, name: str) -> None:
-    """Sentences, no table and no link, within what OpenCTI shows of both until somebody asks."""
+    """The part that OpenCTI shows collapsed has whole sentences, no table and no link."""
     report, case = texts(tmp_path, name)
     for text, shown in ((report, FIRST_TABLE), (case, ALONE)):
         lead = text.partition("\n\n")[0]
@@ -190,7 +190,7 @@ def test_what_is_shown_first_stands_alone(tmp_path: Path, name: str) -> None:
 
 
 def test_no_table_is_shown_first_of_any_type(tmp_path: Path) -> None:
-    """Where a type has little to say of itself, too."""
+    """The collapsed part has no table, for any type."""
     for name in load_catalogue().types:
         converted = convert(
             tmp_path, name, HEADER, [row(0)], create_incident=True, case_min_severity="info"
@@ -202,7 +202,7 @@ def test_no_table_is_shown_first_of_any_type(tmp_path: Path) -> None:
 
 
 def test_tables_have_a_heading_each(tmp_path: Path) -> None:
-    """Adjoining ones would be shown as one."""
+    """Each table has a heading, as adjoining ones would be shown as one."""
     for text in texts(tmp_path, "event4_sinkhole_http"):
         for block in re.split(r"\n\n(?=\|)", text)[:-1]:
             assert block.splitlines()[-1].startswith("### ")
@@ -213,7 +213,7 @@ SINKHOLE = ("timestamp", "severity", "src_ip", "src_port", "src_asn", "src_hostn
 
 
 def sinkhole(n: int, severity: str, family: str = "conficker") -> tuple[str, ...]:
-    """Return a finding of a sinkhole on a host."""
+    """Return a row of a sinkhole's report."""
     return (
         *("2024-01-31 01:02:03", severity, f"192.0.2.{n}", "50123", "64496", f"pc{n}.example.com"),
         *("downadup", family, "b54", "203.0.113.1", "80", "tcp"),
@@ -221,7 +221,7 @@ def sinkhole(n: int, severity: str, family: str = "conficker") -> tuple[str, ...
 
 
 def test_the_worst_is_said_first(tmp_path: Path) -> None:
-    """What it is, where, on which port that it called, whose it is, and how bad."""
+    """The worst finding comes first, with host, port, owner and severity."""
     rows = [sinkhole(n, "medium") for n in range(1, 4)] + [sinkhole(9, "critical", "necurs")]
     converted = convert(
         tmp_path, "event4_sinkhole", SINKHOLE, rows, create_incident=True, case_min_severity="info"
@@ -237,7 +237,7 @@ def test_the_worst_is_said_first(tmp_path: Path) -> None:
 
 
 def test_one_malware_has_one_name(tmp_path: Path) -> None:
-    """That of the entity, even if a row has another word for it."""
+    """A malware has its entity's name in the text, whatever the row calls it."""
     converted = convert(tmp_path, "event4_sinkhole", SINKHOLE, [sinkhole(1, "high")])
     text = converted.one("report")["description"]
     assert converted.one("malware")["name"] == "conficker"
@@ -246,7 +246,7 @@ def test_one_malware_has_one_name(tmp_path: Path) -> None:
 
 
 def test_worst_hosts_are_ten_by_their_worst_finding(tmp_path: Path) -> None:
-    """The worst first, then those met first, however many there are."""
+    """The ten worst hosts are listed by severity, then in the order of the file."""
     rows = [row(n % 250, "low", asn="64500") for n in range(3_000)]
     rows += [row(n, "high", tag="CVE-2024-1000;x") for n in (240, 7, 31)]
     text = description(tmp_path, rows, notes="none", observed_data=False)
@@ -259,7 +259,7 @@ def test_worst_hosts_are_ten_by_their_worst_finding(tmp_path: Path) -> None:
 
 
 def test_all_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
-    """The worst of them, and how many more there are; those that look alike are one line."""
+    """The worst findings are listed, equal ones in one line, with the number of others."""
     few = [row(n, "low", tag="ssl") for n in range(5)]
     assert len(below(description(tmp_path, few), "Findings")) == len(few)
     rows = [row(n % 250, "low", tag=f"t{n}") for n in range(400)] + [row(200, "high")]
@@ -276,7 +276,7 @@ def test_all_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
 
 
 def test_small_messages_have_short_tables(tmp_path: Path) -> None:
-    """Each message carries the text: it has a part of the room, and what comes first is kept."""
+    """With small messages the tables are cut, since each message repeats the text."""
     rows = [row(n, "low", tag=f"tag-{n}") for n in range(200)]
     text = description(tmp_path, rows, chunk_bytes=16 * 1024)
     assert len(text.encode()) <= 16 * 1024 // 8
@@ -287,7 +287,7 @@ def test_small_messages_have_short_tables(tmp_path: Path) -> None:
 
 
 def test_no_password_is_cut_free(tmp_path: Path) -> None:
-    """A URL is masked before it is cut: what is cut off may be what tells its password."""
+    """A URL is masked before it is cut, so that a cut cannot reveal its password."""
     url = f"http://user:{'geheim' * 30}@example.org/"
     rows = [("2024-01-31 00:00:00", "high", url)]
     converted = convert(tmp_path, "malware_url", ("timestamp", "severity", "url"), rows)
@@ -295,7 +295,7 @@ def test_no_password_is_cut_free(tmp_path: Path) -> None:
 
 
 def test_a_report_without_findings_says_so(tmp_path: Path) -> None:
-    """In a sentence, without tables."""
+    """A report without findings has one sentence and no tables."""
     converted = convert(
         tmp_path, "scan_ssl", HEADER, [], create_incident=True, case_min_severity="info"
     )

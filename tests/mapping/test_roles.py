@@ -27,7 +27,9 @@ READ_BY_THE_ROW = frozenset([*TIME_ROLES, *TRAFFIC_ROLES, "severity", "count"])
 
 
 def words(role: str) -> str:
-    """Return what `explain` says of a role in a file that has every role, with all links made."""
+    """Return what `explain` says of a role, in a file that has every role, with
+    all relationships.
+    """
     kinds = {name: name.partition(".")[0] for name in ROLES}
     columns = [
         Column(name, name, "asset", kind if kind != name else "", name)
@@ -41,7 +43,7 @@ def words(role: str) -> str:
 
 
 def has_rule(role: str) -> bool:
-    """Tell whether a rule of the plan, or the row itself, reads cells of this role."""
+    """Tell whether a rule of the mapping, or the row itself, reads cells of this role."""
     starts = tuple(name for rule in RULES for name in rule.roles if name.endswith("."))
     names = {name for rule in RULES for name in (*rule.roles, *rule.also_reads)}
     return role in names | READ_BY_THE_ROW or role.startswith(starts)
@@ -49,7 +51,7 @@ def has_rule(role: str) -> bool:
 
 @pytest.mark.parametrize("role", sorted(ROLES - ONLY_IN_NOTES))
 def test_a_role_has_parser_rule_and_words(role: str) -> None:
-    """One that lacks any of them would be accepted by the catalogue and become nothing."""
+    """A role without a parser, a rule or words would be accepted and have no effect."""
     assert role in PARSERS, (
         "mapping/cells/readers.py has no parser for it; if it is only shown in Notes, list it in "
         "ONLY_IN_NOTES"
@@ -60,7 +62,7 @@ def test_a_role_has_parser_rule_and_words(role: str) -> None:
 
 @pytest.mark.parametrize("role", sorted(ONLY_IN_NOTES))
 def test_a_role_that_is_only_in_notes_has_none_of_them(role: str) -> None:
-    """Once it becomes something, it has to be complete."""
+    """A role that is only in Notes has no parser, rule or words."""
     assert role in ROLES
     assert role not in PARSERS
     assert not has_rule(role)

@@ -1,4 +1,4 @@
-"""The first pass counts in bounded memory, whatever cells hold."""
+"""The first pass counts in bounded memory, for any cells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def survey_of(rows: Iterable[NumberedRow], plan: Plan) -> RowStatistics:
 
 
 def test_huge_cells_are_not_kept() -> None:
-    """Rows full of different cells of 100 KB take no more memory than one of them."""
+    """Rows with distinct cells of 100 KB take no more memory than one such cell."""
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         for n in range(300):
@@ -47,7 +47,7 @@ def test_huge_cells_are_not_kept() -> None:
 
 
 def test_parts_of_huge_protocols_are_not_remembered() -> None:
-    """Different cells of 100 KB where a word is expected are read, found bad and forgotten."""
+    """Distinct cells of 100 KB in a protocol column are read, counted as bad and not kept."""
     header = ("ip", "port", "protocol", "type", "application")
     plan = compile_for(header, info_of("botnet_drone"), Options())
     mapper = RowMapper(plan, ParseWarnings("x.csv"))
@@ -61,7 +61,7 @@ def test_parts_of_huge_protocols_are_not_remembered() -> None:
 
 
 def test_labels_of_huge_cells_are_not_remembered() -> None:
-    """The same cell again gives the same labels, remembered or not."""
+    """A huge cell gives the same labels each time, though they are not cached."""
     maker = LabelCache(("shadowserver",), (0,), {"vpn"}, CacheBudget())
     tracemalloc.start()
     for n in range(200):
@@ -76,7 +76,7 @@ def test_labels_of_huge_cells_are_not_remembered() -> None:
 
 
 def test_hosts_count_by_their_worst_finding() -> None:
-    """In whatever order the findings come."""
+    """A host counts by its worst finding, in any order of the findings."""
     rows = [
         (n, [severity, ip, "", "", "", ""])
         for n, (severity, ip) in enumerate(

@@ -1,4 +1,4 @@
-"""Severity of the Case, its priority, and which objects have which labels."""
+"""Severity and priority of the Case, and the labels of each object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = ("timestamp", "severity", "ip", "port", "protocol", "hostname", "tag", 
 
 
 def row(n: int, severity: str = "low", tag: str = "", **cells: str) -> tuple[str, ...]:
-    """Return a finding on a host of its own, with its name, system and country."""
+    """Return a finding on a host with its own name, system and country."""
     plain = {
         "timestamp": "2024-01-31 00:00:00",
         "severity": severity,
@@ -40,7 +40,7 @@ def labels(converted: Converted, stix_type: str, **fields: str) -> set[str]:
 def test_case_has_the_highest_severity_wherever_it_stands(
     tmp_path: Path, at: int, notes: str
 ) -> None:
-    """First, in the middle or last: every copy of the Case has it, in every chunk."""
+    """Every chunk's copy of the Case has the highest severity, whichever row has it."""
     rows = [row(n, "critical" if n == at else "low") for n in range(60)]
     converted = convert(
         tmp_path,
@@ -72,7 +72,7 @@ def test_case_has_the_highest_severity_wherever_it_stands(
 def test_case_is_at_least_as_severe_as_the_floor(
     tmp_path: Path, highest: str, floor: str, expected: str
 ) -> None:
-    """The configured severity is the least one; ``info`` is none of OpenCTI's."""
+    """The configured severity is the Case's lowest; ``info`` is not one of OpenCTI's."""
     rows = [row(0, "info"), row(1, highest)]
     converted = convert(
         tmp_path,
@@ -99,7 +99,7 @@ def test_case_is_at_least_as_severe_as_the_floor(
 def test_a_case_is_made_of_what_is_severe_enough(
     tmp_path: Path, wanted: str | None, highest: str, made: bool
 ) -> None:
-    """An inventory needs no Case, unless one is wanted; its Notes then name no Case."""
+    """A report below the configured severity has no Case, and its Notes name none."""
     chosen = {} if wanted is None else {"case_min_severity": wanted}
     rows = [row(0, "info"), row(1, highest)]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, create_incident=True, **chosen)
@@ -109,7 +109,7 @@ def test_a_case_is_made_of_what_is_severe_enough(
 
 
 def test_reports_and_cases_can_be_filtered_by_severity(tmp_path: Path) -> None:
-    """Lists of Reports filter by label; that of the worst finding, and on nothing else."""
+    """Report and Case, and no other objects, have the worst severity as a label."""
     rows = [row(0, "low"), row(1, "high")]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, create_incident=True)
     assert "severity:high" in converted.one("report")["labels"]
@@ -124,7 +124,7 @@ def test_reports_and_cases_can_be_filtered_by_severity(tmp_path: Path) -> None:
 
 
 def test_rows_that_are_left_out_do_not_count(tmp_path: Path) -> None:
-    """Neither those below the severity nor those beyond the number wanted."""
+    """Rows that are filtered or cut do not count for the severity."""
     rows = [row(0, "medium"), row(1, "low"), row(2, "critical")]
     converted = convert(
         tmp_path,
@@ -140,7 +140,7 @@ def test_rows_that_are_left_out_do_not_count(tmp_path: Path) -> None:
 
 
 def test_row_without_severity_has_that_of_its_type(tmp_path: Path) -> None:
-    """Which is the catalogue's for the report type."""
+    """A row without a severity has the catalogue's for its type."""
     from shadowserver_connector.catalogue.loader import load_catalogue
 
     for report_type in ("scan_ssl", "compromised_website"):
@@ -163,7 +163,7 @@ def test_row_without_severity_has_that_of_its_type(tmp_path: Path) -> None:
 def test_priority_is_configured_or_follows_from_severity(
     tmp_path: Path, priority: str, severity: str, expected: str
 ) -> None:
-    """``auto`` derives it from the severity of the Case."""
+    """``auto`` derives the priority from the Case's severity."""
     converted = convert(
         tmp_path,
         "scan_ssl",
@@ -177,14 +177,14 @@ def test_priority_is_configured_or_follows_from_severity(
 
 
 def test_no_case_unless_asked_for(tmp_path: Path) -> None:
-    """By default there is a Report only, and Notes refer to no Case."""
+    """By default there is no Case, and Notes refer to none."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0)])
     assert converted.of("case-incident") == []
 
 
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_labels_of_a_row_are_on_its_own_objects_only(tmp_path: Path, notes: str) -> None:
-    """Note and Observed-Data have all tags of their rows; an observable those that last."""
+    """Note and Observed-Data have all tags; an observable has only lasting ones."""
     first = "ssl;first;vpn"
     rows = [row(0, tag=first), row(1, tag="second"), row(2), row(3, tag=first)]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, notes=notes)
@@ -201,7 +201,7 @@ def test_labels_of_a_row_are_on_its_own_objects_only(tmp_path: Path, notes: str)
 
 
 def test_objects_that_rows_share_have_the_labels_of_all_of_them(tmp_path: Path) -> None:
-    """An address that two rows name has the tags of both, wherever they stand in a chunk."""
+    """An address that several rows name has the tags of all of them."""
     rows = [
         row(0, tag="iot", hostname="a.example.com"),
         row(1),
@@ -215,7 +215,7 @@ def test_objects_that_rows_share_have_the_labels_of_all_of_them(tmp_path: Path) 
 
 
 def test_knowledge_and_relationships_have_no_labels_of_a_report(tmp_path: Path) -> None:
-    """Countries, systems, vulnerabilities and what links them belong to everyone."""
+    """Countries, systems, vulnerabilities and relationships, which are shared, have no labels."""
     rows = [row(0, tag="ssl;cve-2024-1000")]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, relationships=None)
     shared = ("location", "autonomous-system", "vulnerability", "relationship", "identity")
@@ -225,7 +225,7 @@ def test_knowledge_and_relationships_have_no_labels_of_a_report(tmp_path: Path) 
 
 
 def test_report_has_the_tags_of_its_day(tmp_path: Path) -> None:
-    """The most frequent ten of its rows, and those that are configured; the Case has these only."""
+    """A Report has its ten most frequent tags and the configured labels; a Case only the latter."""
     converted = convert(
         tmp_path,
         "scan_ssl",
@@ -254,7 +254,7 @@ def test_report_has_the_tags_of_its_day(tmp_path: Path) -> None:
     ids=["many", "long", "many long", "separators", "invisible"],
 )
 def test_tags_are_bounded(tmp_path: Path, tag: str) -> None:
-    """A cell full of rubbish makes few and short labels, none of them blank."""
+    """A cell of rubbish gives few, short labels, none of them blank."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag=tag)])
     found = labels(converted, "observed-data") - {"shadowserver", "scan-ssl"}
     assert len(found) <= MAX_NUMBER
@@ -262,21 +262,21 @@ def test_tags_are_bounded(tmp_path: Path, tag: str) -> None:
 
 
 def test_equal_labels_in_other_spellings_are_one(tmp_path: Path) -> None:
-    """OpenCTI knows a label without regard to case."""
+    """Labels that differ in case only are one, as in OpenCTI."""
     tag = "SSL;ssl; Ssl ,IoT;scan_ssl;Scan SSL"
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag=tag)])
     assert labels(converted, "observed-data") == {"shadowserver", "scan-ssl", "ssl", "iot"}
 
 
 def test_vulnerability_is_no_label(tmp_path: Path) -> None:
-    """It is an object, to which the address is related."""
+    """A CVE id in the tags is a vulnerability and no label."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [row(0, tag="vpn;CVE-2024-1234;cve-2024-1")])
     assert converted.one("vulnerability")["name"] == "CVE-2024-1234"
     assert labels(converted, "observed-data") == {"shadowserver", "scan-ssl", "vpn", "cve-2024-1"}
 
 
 def test_labels_of_an_observable_are_bounded_over_time(tmp_path: Path) -> None:
-    """OpenCTI takes none away: whatever is met there day by day, it has a handful."""
+    """An observable gets only labels of a fixed set, as OpenCTI removes none."""
     found: set[str] = set()
     for day in range(40):
         tags = [f"tag-{day}-{n}" for n in range(9)]
@@ -287,7 +287,7 @@ def test_labels_of_an_observable_are_bounded_over_time(tmp_path: Path) -> None:
 
 
 def test_name_of_an_unknown_type_is_no_label(tmp_path: Path) -> None:
-    """It may be any file's name; one line says that it is not known."""
+    """An unknown type gives no label, and one line says that it is unknown."""
     converted = convert(tmp_path, "ext_2024_01_31_x", HEADER, [row(0)])
     assert labels(converted, "ipv4-addr", value="192.0.2.1") == {"shadowserver"}
     assert [remark for remark in converted.outcome.remarks if "unknown report type" in remark]

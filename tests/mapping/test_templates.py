@@ -1,4 +1,4 @@
-"""Objects written from templates are those that the constructors make."""
+"""Objects written from templates equal those of the constructors."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: f"|{t
 
 
 def same(made: SerialisedObject, stix: dict[str, Any]) -> None:
-    """Fail unless the bytes are those that the constructor's object is encoded as."""
+    """Fail unless the bytes equal the encoded object of the constructor."""
     assert made.body + b"}" == orjson.dumps(stix)
     assert made.id == stix["id"]
     assert made.layer == LAYER[stix["type"]]
 
 
 def test_relationship() -> None:
-    """A relationship from the template is the constructor's, to the byte."""
+    """A relationship from a template equals the constructor's, byte for byte."""
     made = ENCODE.relationship(V4, "related-to", V6)
     same(made, relationship(ORIGIN, "related-to", V4, V6, created=DAY))
 
 
 @pytest.mark.parametrize("score", [None, 75])
 def test_addresses(score: int | None) -> None:
-    """Addresses and networks of both versions are the constructor's; the score stays apart."""
+    """Addresses and networks of both versions equal the constructor's; the score is separate."""
     made = ENCODE.address(Address("198.51.100.0/24", 4), score)
     same(made, observables.ipv4_addr(ORIGIN, "198.51.100.0/24"))
     assert made.score == score
@@ -58,14 +58,14 @@ def test_addresses(score: int | None) -> None:
 
 
 def test_names() -> None:
-    """Domain names and hostnames are the constructor's."""
+    """Domain names and hostnames equal the constructor's."""
     made = ENCODE.name(HostName("www.example.com", "domain-name"))
     same(made, observables.domain_name(ORIGIN, "www.example.com"))
     same(ENCODE.name(HostName("printer-1", "hostname")), observables.hostname(ORIGIN, "printer-1"))
 
 
 def test_autonomous_system_and_country() -> None:
-    """They are the constructor's, also when asked for again, and marked as their own report is."""
+    """They equal the constructor's, also when repeated, with the marking of their report."""
     other = Encoders(Origin(ORIGIN.author, (RED,)), DAY)
     for _ in range(2):
         for encode, origin in ((ENCODE, ORIGIN), (other, Origin(ORIGIN.author, (RED,)))):
@@ -88,7 +88,7 @@ def test_autonomous_system_and_country() -> None:
 def test_network_traffic(
     src: str | None, dst: str | None, src_port: int | None, dst_port: int | None
 ) -> None:
-    """Whatever ends and ports are known, a traffic says what the constructor's says."""
+    """A traffic with any known ends and ports equals the constructor's."""
     protocols = ("ipv4", "tcp", "https")
     form = ENCODE.traffic_form(
         protocols,
@@ -123,13 +123,13 @@ def test_network_traffic(
     ],
 )
 def test_a_traffic_says_where_it_is(ends: tuple[str, str, str, str], said: str) -> None:
-    """OpenCTI titles it by a port alone, and draws it unconnected."""
+    """A traffic has a description, as OpenCTI titles it by a port only."""
     assert observables.traffic_place(*ends) == said
 
 
 @given(content=TEXTS, abstract=TEXTS)
 def test_note(content: str, abstract: str) -> None:
-    """A Note with any text equals the constructor's, its id included, except its references."""
+    """A Note with any text equals the constructor's, id included, except for its references."""
     draft = ENCODE.note("note--1", abstract, orjson.dumps(content).decode(), DAY, (V4,), 3)
     stix = reported_objects.note(
         ORIGIN,
@@ -146,7 +146,7 @@ def test_note(content: str, abstract: str) -> None:
 
 @given(number=st.integers(1, 2_000_000_000))
 def test_observed_data(number: int) -> None:
-    """An Observed-Data is the constructor's, up to STIX's largest number."""
+    """An Observed-Data equals the constructor's, up to STIX's largest number."""
     last = "2024-01-31T23:59:59.000Z"
     refs = tuple(sorted((V4, V6)))
     made = ENCODE.observed(ObservedDraft(refs, DAY, last, number, frozenset()))
@@ -157,12 +157,12 @@ def test_observed_data(number: int) -> None:
 
 
 def test_template_is_cut_at_its_marks() -> None:
-    """What stands in the example beside the marks is kept, in pieces between them."""
+    """The example's text beside the marks is kept, in pieces between them."""
     found = template({"a": "100 %", "b": text_mark("one"), "c": json_mark("two")}, "one", "two")
     assert found == ('{"a":"100 %","b":"', '","c":', "")
 
 
 def test_template_knows_its_marks() -> None:
-    """Marks that are missing, or in another order, are an error where the template is made."""
+    """Marks that are missing or out of order are an error when the template is made."""
     with pytest.raises(ValueError, match="has the marks"):
         template({"b": text_mark("one"), "c": json_mark("two")}, "two", "one")

@@ -29,7 +29,7 @@ from tests.mapping.cells.platform import IPV4
     ],
 )
 def test_an_address_is_normalised(cell: str, value: str, version: int) -> None:
-    """One address has one spelling, and private ones are addresses too."""
+    """Every form of an address gives one spelling; private addresses are valid."""
     assert parse_ip(cell) == (value, version)
 
 
@@ -42,7 +42,7 @@ def test_an_address_is_normalised(cell: str, value: str, version: int) -> None:
     ],
 )
 def test_an_address_of_nobody_is_refused(cell: str) -> None:
-    """What every host has, or none, connects findings that have nothing in common."""
+    """Addresses such as 0.0.0.0 or loopback are refused: they would link unrelated findings."""
     with pytest.raises(ValueError, match="address"):
         parse_ip(cell)
     with pytest.raises(ValueError, match="address"):
@@ -58,7 +58,7 @@ def test_an_address_of_nobody_is_refused(cell: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(cell: str) -> None:
-    """No guessing: not a network, not a zone, not an octal or other digit."""
+    """Networks, zones, and octal or non-ASCII digits are refused, not guessed at."""
     with pytest.raises(ValueError, match="address"):
         parse_ip(cell)
 
@@ -76,7 +76,7 @@ def test_what_is_no_address_is_refused(cell: str) -> None:
     ],
 )
 def test_a_network_is_normalised(cell: str, value: str, version: int) -> None:
-    """Bits beyond the prefix are cleared; a network of one address is that address."""
+    """Bits beyond the prefix are cleared; a network of one address becomes that address."""
     assert parse_network(cell) == (value, version)
 
 
@@ -89,13 +89,13 @@ def test_a_network_is_normalised(cell: str, value: str, version: int) -> None:
     ],
 )
 def test_what_is_no_network_is_refused(cell: str) -> None:
-    """Neither netmasks, nor everything, nor networks of nobody."""
+    """Netmasks, the whole address space, and reserved networks are refused."""
     with pytest.raises(ValueError, match=r"network|Internet|address"):
         parse_network(cell)
 
 
 def test_a_public_address_is_nobodys_inside() -> None:
-    """Private and shared addresses are other hosts in every network."""
+    """Private and shared addresses are not public, as they name another host in each network."""
     assert parse_public("198.51.100.7") == Address("198.51.100.7", 4)
     assert parse_public("2001:DB8::/48") == Address("2001:db8::/48", 6)
     for cell in (
@@ -114,7 +114,7 @@ def test_a_public_address_is_nobodys_inside() -> None:
 
 @given(st.ip_addresses())
 def test_any_address_is_itself_or_refused(address: object) -> None:
-    """What comes out is the same address in the platform's spelling."""
+    """Any text is refused or gives the same address in the platform's spelling."""
     try:
         value, version = parse_ip(str(address))
     except ValueError:
@@ -128,7 +128,7 @@ def test_any_address_is_itself_or_refused(address: object) -> None:
 
 @given(st.ip_addresses(v=4), st.integers(1, 32))
 def test_any_ipv4_network_is_itself_or_refused(address: object, length: int) -> None:
-    """What comes out is the same network."""
+    """Any text is refused or gives the same network."""
     try:
         found = parse_network(f"{address}/{length}")
     except ValueError:

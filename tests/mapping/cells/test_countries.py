@@ -115,5 +115,5 @@ NAMES = {
 
 @pytest.mark.parametrize("code", NAMES)
 def test_country_has_the_name_of_the_platforms_own(code: str) -> None:
-    """To the letter: OpenCTI's id of a country is made of it."""
+    """Names are OpenCTI's to the letter, since its ids of countries are made of them."""
     assert parse_country(code) == (code, NAMES[code])

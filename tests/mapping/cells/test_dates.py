@@ -28,7 +28,7 @@ from tests.mapping.cells.platform import TIME
     ],
 )
 def test_a_time_is_in_utc_with_milliseconds(cell: str, value: str) -> None:
-    """The form that goes into ids, whatever the report's."""
+    """Every form of a time becomes UTC with milliseconds, the form that ids are made of."""
     assert parse_time(cell) == value
 
 
@@ -43,13 +43,13 @@ def test_a_time_is_in_utc_with_milliseconds(cell: str, value: str) -> None:
     ],
 )
 def test_what_is_no_time_is_refused(cell: str) -> None:
-    """Impossible dates, bare numbers and other forms."""
+    """Impossible dates, bare numbers and unknown forms are refused."""
     with pytest.raises(ValueError, match="not a time"):
         parse_time(cell)
 
 
 def test_the_hour_24_is_the_next_day_or_no_time() -> None:
-    """Python has taken it since 3.14; no other hour than 00 to 23 comes out."""
+    """24:00, which Python accepts since 3.14, becomes the next day or is refused."""
     try:
         found = parse_time("2024-01-31 24:00:00")
     except ValueError as error:
@@ -65,7 +65,7 @@ def test_the_hour_24_is_the_next_day_or_no_time() -> None:
     )
 )
 def test_any_time_is_itself(moment: datetime) -> None:
-    """What comes out is the same moment, cut to milliseconds."""
+    """A time keeps its moment, cut to milliseconds."""
     value = parse_time(moment.isoformat())
     assert TIME.fullmatch(value)
     cut = moment.astimezone(UTC)
@@ -81,12 +81,12 @@ def test_any_time_is_itself(moment: datetime) -> None:
     ],
 )
 def test_a_report_ends_ten_years_after_its_own(day: str, end: str) -> None:
-    """Times are compared with it as texts."""
+    """Times in a report may be up to ten years later than its own year."""
     assert end_of_report(day) == end
 
 
 @pytest.mark.parametrize("cell", ["2035-01-01", "2038-01-19T03:14:07Z", "2003-12-31 23:59:59"])
 def test_time_outside_of_what_a_report_tells_of_is_refused(cell: str) -> None:
-    """Whatever form it is written in."""
+    """A time before Shadowserver, or ten years after the report, is refused in every form."""
     with pytest.raises(ValueError, match="a time "):
         parse_seen(cell, end_of_report("2024-01-31T00:00:00.000Z"))

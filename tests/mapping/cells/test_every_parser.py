@@ -1,4 +1,4 @@
-"""The contract that all parsers have in common."""
+"""The contract that all parsers share."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _refusal(parse: Callable[[str], Any], cell: str) -> ValueError | None:
 @settings(max_examples=40)
 @given(cell=CELLS)
 def test_a_parser_returns_or_says_why_not(name: str, cell: str) -> None:
-    """Whatever a cell holds: a value, or `ValueError` with a short reason of one line."""
+    """Any cell gives a value, or a `ValueError` with a short reason of one line."""
     refusal = _refusal(PARSERS[name], cell)
     if refusal is not None:
         assert 0 < len(str(refusal)) < 80
@@ -116,7 +116,7 @@ def test_a_parser_returns_or_says_why_not(name: str, cell: str) -> None:
 @settings(max_examples=40)
 @given(cell=CELLS)
 def test_a_normalised_value_stays_as_it_is(name: str, cell: str) -> None:
-    """Parsing twice changes nothing."""
+    """Parsing a parsed value again does not change it."""
     parse = PARSERS[name]
     try:
         value = parse(cell)
@@ -128,13 +128,13 @@ def test_a_normalised_value_stays_as_it_is(name: str, cell: str) -> None:
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_a_reason_does_not_repeat_the_cell(name: str) -> None:
-    """Reasons are logged; cells may hold anything."""
+    """A reason does not quote the cell, since reasons are logged."""
     assert "s3cret" not in str(_refusal(PARSERS[name], "s3cret\n<b>"))
 
 
 @given(cell=CELLS)
 def test_looking_for_values_never_fails(cell: str) -> None:
-    """A cell without any has none."""
+    """A cell without values gives none, and no error."""
     assert all(re.fullmatch(r"CVE-\d{4}-\d{4,}", cve, re.ASCII) for cve in find_cves(cell))
     assert all(re.fullmatch(r"T\d{4}(\.\d{3})?", t, re.ASCII) for t in find_attack_ids(cell))
     labels = split_tags(cell)

@@ -24,7 +24,7 @@ DER = b"\x30\x82\x01\x00" + bytes(range(256))
 
 @pytest.mark.parametrize("algorithm", LENGTHS)
 def test_a_hash_is_plain_lower_case_hex(algorithm: str) -> None:
-    """Shadowserver writes certificate hashes in upper case with colons."""
+    """Hashes in upper case with colons, as Shadowserver writes them, become plain lower case."""
     digits = "0A" * (LENGTHS[algorithm] // 2)
     colons = ":".join(["0A"] * (LENGTHS[algorithm] // 2))
     assert parse_hash(algorithm, digits) == parse_hash(algorithm, colons) == digits.lower()
@@ -32,7 +32,7 @@ def test_a_hash_is_plain_lower_case_hex(algorithm: str) -> None:
 
 @pytest.mark.parametrize("cell", ["", "ab", "g" * 32, "0" * 32, "a" * 31, "a" * 33, "٣" * 32])
 def test_what_is_no_hash_is_refused(cell: str) -> None:
-    """OpenCTI refuses the whole object for a hash of the wrong length."""
+    """A hash of the wrong length is refused, as OpenCTI would refuse the whole object."""
     with pytest.raises(ValueError, match="hash"):
         parse_hash("MD5", cell)
 
@@ -42,19 +42,19 @@ def test_what_is_no_hash_is_refused(cell: str) -> None:
     ["0", "2", "00ab", "-7F", "085699743A23114C", "0a:0b:0c", "0x1f", "12345678901234567890"],
 )
 def test_a_serial_number_stays_the_text_it_is(cell: str) -> None:
-    """Sign and leading zeros count."""
+    """A serial number keeps its sign and leading zeros."""
     assert parse_serial_number(cell) == cell
 
 
 @pytest.mark.parametrize("cell", ["", "xyz", "0a:", "1 2", "a" * 129, "--1"])
 def test_what_is_no_serial_number_is_refused(cell: str) -> None:
-    """Hex digits only."""
+    """A serial number with anything but hex digits is refused."""
     with pytest.raises(ValueError, match="serial"):
         parse_serial_number(cell)
 
 
 def test_a_name_goes_from_the_most_specific_part_to_the_least() -> None:
-    """As RFC 4514 writes names; empty parts are left out."""
+    """A distinguished name is ordered as in RFC 4514, without empty parts."""
     parts = {"C": "NL", "O": "Example", "OU": "", "CN": "www.example.com"}
     assert distinguished_name(parts) == "CN=www.example.com,O=Example,C=NL"
     assert distinguished_name({}) == ""
@@ -73,13 +73,13 @@ def test_a_name_goes_from_the_most_specific_part_to_the_least() -> None:
     ],
 )
 def test_special_characters_in_a_name_are_escaped(value: str, escaped: str) -> None:
-    """RFC 4514, section 2.4."""
+    """Characters of a distinguished name are escaped as in RFC 4514, section 2.4."""
     assert distinguished_name({"CN": value}) == f"CN={escaped}"
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\\n", " "])
 def test_a_certificate_in_pem_is_hashed(newline: str) -> None:
-    """The hashes are of the DER inside, whatever became of its line breaks."""
+    """The hashes are of the DER inside the PEM, with or without its line breaks."""
     body = newline.join([base64.b64encode(DER).decode()[i : i + 64] for i in range(0, 344, 64)])
     pem = f"-----BEGIN CERTIFICATE-----{newline}{body}{newline}-----END CERTIFICATE-----{newline}"
     assert parse_pem(pem) == {
@@ -101,7 +101,7 @@ def test_a_certificate_in_pem_is_hashed(newline: str) -> None:
     ],
 )
 def test_what_is_no_certificate_is_refused(cell: str) -> None:
-    """Neither bare base64, nor broken, nor something else."""
+    """Bare or broken base64, and other PEM blocks, are refused."""
     with pytest.raises(ValueError, match=r"certificate|base64"):
         parse_pem(cell)
 
@@ -115,7 +115,7 @@ def test_what_is_no_certificate_is_refused(cell: str) -> None:
     ],
 )
 def test_part_of_a_certificate_is_refused(der: bytes) -> None:
-    """Its hashes are those of no certificate."""
+    """A truncated certificate is refused, as its hashes are those of no certificate."""
     body = base64.b64encode(der).decode()
     with pytest.raises(ValueError, match="not a whole certificate"):
         parse_pem(f"-----BEGIN CERTIFICATE-----{body}-----END CERTIFICATE-----")
@@ -123,7 +123,7 @@ def test_part_of_a_certificate_is_refused(der: bytes) -> None:
 
 @pytest.mark.parametrize("size", [1, 127, 128, 255, 256, 70_000])
 def test_length_of_a_certificate_in_any_form(size: int) -> None:
-    """DER writes lengths up to 127 in one byte, greater ones in several."""
+    """DER lengths of one byte (up to 127) and of several bytes are read."""
     digits = size.to_bytes((size.bit_length() + 7) // 8, "big")
     length = digits if size < 128 else bytes([0x80 + len(digits)]) + digits
     der = b"\x30" + length + b"\x05" * size
@@ -147,7 +147,7 @@ def _key(name: str) -> bytes:
     ],
 )
 def test_a_public_key_tells_its_type_and_fingerprints(name: str, key_type: str) -> None:
-    """Both fingerprints are those of `ssh-keygen -l`, in hex."""
+    """Both fingerprints equal those of `ssh-keygen -l`, in hex."""
     blob = _key(name)
     text = base64.b64encode(blob).decode()
     key = parse_ssh_key(text)
@@ -162,13 +162,13 @@ def test_a_public_key_tells_its_type_and_fingerprints(name: str, key_type: str) 
     "cell", ["", "AAAA", "!!!", base64.b64encode(_key("x509v3-ssh-rsa")).decode(), "AAAAB3Nz"]
 )
 def test_what_is_no_public_key_is_refused(cell: str) -> None:
-    """Broken base64, no type, or one that OpenCTI has no word for."""
+    """Broken base64, a key without a type, and types unknown to OpenCTI are refused."""
     with pytest.raises(ValueError, match=r"key|base64"):
         parse_ssh_key(cell)
 
 
 def test_fingerprints_are_hex_however_they_are_written() -> None:
-    """OpenSSH writes SHA-256 in base64 and MD5 with colons."""
+    """OpenSSH's base64 SHA-256 and MD5 with colons become hex."""
     digest = hashlib.sha256(b"key").digest()
     encoded = base64.b64encode(digest).decode().rstrip("=")
     assert parse_ssh_sha256(f"SHA256:{encoded}") == digest.hex()

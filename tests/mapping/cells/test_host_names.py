@@ -32,7 +32,7 @@ from tests.stix.exceptions import complaints
     ],
 )
 def test_a_fully_qualified_name_is_a_domain_name(cell: str, value: str) -> None:
-    """In lower case, without the root's dot, as DNS writes it."""
+    """A domain name is in lower case and has no final dot."""
     assert parse_name(cell) == (value, "domain-name")
 
 
@@ -51,7 +51,7 @@ def test_a_fully_qualified_name_is_a_domain_name(cell: str, value: str) -> None:
     ],
 )
 def test_any_other_host_name_is_a_hostname(cell: str, value: str) -> None:
-    """OpenCTI or STIX refuses it as a domain name; OpenCTI takes it as a Hostname."""
+    """A name that OpenCTI or STIX refuses as a Domain-Name becomes a Hostname."""
     assert parse_name(cell) == (value, "hostname")
 
 
@@ -66,7 +66,7 @@ def test_any_other_host_name_is_a_hostname(cell: str, value: str) -> None:
     ],
 )
 def test_what_names_no_host_is_refused(cell: str) -> None:
-    """Wildcards, addresses, reverse names, `localhost`, and what DNS does not allow."""
+    """Wildcards, addresses, reverse names, `localhost` and invalid names are refused."""
     with pytest.raises(ValueError, match=r"name|address"):
         parse_name(cell)
 
@@ -75,7 +75,7 @@ def test_what_names_no_host_is_refused(cell: str) -> None:
     "name", ["my_host.example.com", "_ldap._tcp.dc._msdcs.example.org", "_dmarc.example.com"]
 )
 def test_a_name_with_underscores_is_a_domain_name(name: str) -> None:
-    """The platform takes it for one, and relates malware to no Hostname."""
+    """A name with underscores is a Domain-Name, as OpenCTI relates no malware to a Hostname."""
     assert parse_name(name.upper()) == (name, "domain-name")
 
 
@@ -83,7 +83,7 @@ def test_a_name_with_underscores_is_a_domain_name(name: str) -> None:
     "cell", ["my_host.example.com", "r3---sn.example.com", "xn--zzzz.example.com", "bücher.example"]
 )
 def test_the_validator_accepts_every_name(cell: str) -> None:
-    """STIX takes as a Domain-Name only what conforms to RFC 5890."""
+    """Every Domain-Name conforms to RFC 5890, as STIX requires."""
     name = parse_name(cell)
     make = observables.domain_name if name.type == "domain-name" else observables.hostname
     assert complaints(json.loads(json.dumps(make(ORIGIN, name.value)))) == []
@@ -91,7 +91,7 @@ def test_the_validator_accepts_every_name(cell: str) -> None:
 
 @given(st.from_regex(r"\A[a-zA-Z0-9_.\-]{1,100}\Z") | st.text(max_size=30))
 def test_opencti_accepts_every_name(cell: str) -> None:
-    """A name that came through is one for the platform, as the type that is said."""
+    """OpenCTI accepts every parsed name as the type that it was given."""
     try:
         name = parse_name(cell)
     except ValueError:
@@ -109,13 +109,13 @@ def test_opencti_accepts_every_name(cell: str) -> None:
     ],
 )
 def test_a_host_may_be_given_as_a_url(cell: str, value: str) -> None:
-    """A victim's web site is a name in some rows and a URL in others."""
+    """A victim's web site may be a name or a URL."""
     assert parse_host(cell).value == value
 
 
 @pytest.mark.parametrize("cell", ["default", "wpad:80", "http://router/", "sinkhole"])
 def test_a_host_that_was_asked_for_has_a_domain(cell: str) -> None:
-    """A single word names another host in every network."""
+    """A requested host of a single word is refused, as it differs in each network."""
     with pytest.raises(ValueError, match="without a domain"):
         parse_host(cell)
 
@@ -135,7 +135,7 @@ def test_a_host_that_was_asked_for_has_a_domain(cell: str) -> None:
     ],
 )
 def test_a_cell_may_have_several_hosts(cell: str, values: list[str]) -> None:
-    """In the order in which they stand, each once, without paths."""
+    """Several hosts in a cell are read in their order, each once, without paths."""
     assert [host.value for host in parse_hosts(cell)] == values
 
 
@@ -150,7 +150,7 @@ def test_a_cell_may_have_several_hosts(cell: str, values: list[str]) -> None:
     ],
 )
 def test_a_list_with_something_else_is_refused(cell: str, why: str) -> None:
-    """Words between names would be taken for others."""
+    """A list of hosts with other words is refused, as these may look like hosts."""
     with pytest.raises(ValueError, match=why):
         parse_hosts(cell)
 
@@ -159,12 +159,12 @@ def test_a_list_with_something_else_is_refused(cell: str, why: str) -> None:
     "cell", ["www[.]example[.]com", "hxxps://www.example[.]com/x", "hxxp[:]//www[.]example.com"]
 )
 def test_a_host_made_harmless_is_the_host(cell: str) -> None:
-    """As people write links that must not be clicked."""
+    """A defanged host, such as `example[.]com`, is read as the host."""
     assert parse_host(cell).value == "www.example.com"
 
 
 def test_a_url_without_a_host_is_no_host() -> None:
-    """The reason does not speak of addresses."""
+    """The reason for a URL without a host does not speak of addresses."""
     for cell in ("http://", "https:///path", "://www.example.com"):
         with pytest.raises(ValueError, match=r"name|URL"):
             parse_host(cell)
@@ -182,7 +182,7 @@ def test_a_url_without_a_host_is_no_host() -> None:
     ],
 )
 def test_an_email_address_is_normalised(cell: str, value: str) -> None:
-    """OpenCTI keeps it in lower case."""
+    """An email address becomes lower case, as OpenCTI stores it."""
     assert parse_email(cell) == value
 
 
@@ -204,14 +204,14 @@ def test_an_email_address_is_normalised(cell: str, value: str) -> None:
     ],
 )
 def test_what_is_no_email_address_is_refused(cell: str) -> None:
-    """A local part of plain characters, at a domain."""
+    """An email address needs a local part of plain characters and a domain."""
     with pytest.raises(ValueError, match=r"mail|name|address"):
         parse_email(cell)
 
 
 @given(st.emails() | st.from_regex(r"\A[a-z.!'+\-]{1,10}@[a-z0-9._\-]{1,30}\Z"))
 def test_opencti_accepts_every_email_address(cell: str) -> None:
-    """An address that came through is one for the platform."""
+    """OpenCTI accepts every parsed email address."""
     try:
         value = parse_email(cell)
     except ValueError:

@@ -23,7 +23,7 @@ from tests.stix.exceptions import complaints
     ],
 )
 def test_what_no_url_holds_is_percent_encoded(cell: str, value: str) -> None:
-    """STIX takes only a URL by RFC 3986; what is encoded already stays."""
+    """Characters outside of RFC 3986 are percent-encoded; encoded ones stay."""
     assert parse_url(cell) == parse_url(value) == value
     assert complaints(json.loads(json.dumps(observables.url(ORIGIN, value)))) == []
 
@@ -49,7 +49,7 @@ def test_what_no_url_holds_is_percent_encoded(cell: str, value: str) -> None:
     ],
 )
 def test_an_absolute_url_is_normalised(cell: str, value: str) -> None:
-    """Scheme and host in lower case; path, query and user as they are."""
+    """Scheme and host become lower case; path, query and user stay."""
     assert parse_url(cell) == value
 
 
@@ -73,7 +73,7 @@ def test_an_absolute_url_is_normalised(cell: str, value: str) -> None:
     ],
 )
 def test_what_is_no_absolute_url_is_refused(cell: str) -> None:
-    """A URL has a scheme and a host that can be one, and no blanks."""
+    """A URL without scheme or valid host, or with blanks, is refused."""
     with pytest.raises(ValueError, match=r"URL|name|address"):
         parse_url(cell)
 
@@ -91,12 +91,12 @@ def test_what_is_no_absolute_url_is_refused(cell: str) -> None:
     ],
 )
 def test_a_url_is_put_together_from_its_parts(target: str, port: int | None, url: str) -> None:
-    """Of a path, a request line or a whole URL; the scheme's own port is left out."""
+    """A path, request line or whole URL gives a URL without its scheme's default port."""
     assert build_url(scheme="http", host="www.example.com", port=port, target=target) == url
 
 
 def test_an_ipv6_host_stands_in_brackets() -> None:
-    """RFC 3986 wants it so."""
+    """An IPv6 host is in brackets, as RFC 3986 requires."""
     built = build_url(scheme="https", host="2001:db8::1", port=8443, target="/")
     assert built == "https://[2001:db8::1]:8443/"
 
@@ -105,6 +105,6 @@ def test_an_ipv6_host_stands_in_brackets() -> None:
     "target", ["OPTIONS * HTTP/1.1", "a.php", "word", "word/path", "", "CONNECT a.example:443"]
 )
 def test_parts_that_make_no_url_are_refused(target: str) -> None:
-    """Nothing is made up."""
+    """A target that is neither a path nor a request line gives no URL."""
     with pytest.raises(ValueError, match="neither a path nor a request line"):
         build_url(scheme="http", host="www.example.com", port=80, target=target)

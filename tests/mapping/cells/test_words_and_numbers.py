@@ -40,13 +40,13 @@ from tests.mapping.cells.platform import MAC
 
 @pytest.mark.parametrize("cell", ["", " ", "-", "null", "NULL", "Unknown", "??", "N/A", "none"])
 def test_a_null_says_nothing(cell: str) -> None:
-    """Shadowserver's ways to say that there is no value."""
+    """Every placeholder that Shadowserver uses for no value is read as none."""
     assert is_null(cell)
     assert is_null_number(cell)
 
 
 def test_zero_is_a_null_only_where_nothing_has_the_number_0() -> None:
-    """There is no AS 0 and no NAICS 0; elsewhere 0 is a value."""
+    """0 is no value for AS numbers and NAICS codes; elsewhere it is a value."""
     assert is_null_number("0")
     assert not is_null("0")
     assert not is_null_number("00")
@@ -57,7 +57,7 @@ def test_zero_is_a_null_only_where_nothing_has_the_number_0() -> None:
     [("64496", 64496), ("AS64496", 64496), ("as 64496", 64496), (str(MAX_ASN), MAX_ASN)],
 )
 def test_an_as_number(cell: str, number: int) -> None:
-    """With or without its prefix."""
+    """An AS number is read with and without its prefix."""
     assert parse_asn(cell) == number
 
 
@@ -65,13 +65,13 @@ def test_an_as_number(cell: str, number: int) -> None:
     "cell", ["0", "2147483648", "4294967295", "-1", "1.10", "AS", "64 496", "٣", "1e3"]
 )
 def test_what_is_no_as_number_is_refused(cell: str) -> None:
-    """Above 2147483647 OpenCTI refuses the object."""
+    """AS numbers above 2147483647 are refused, as OpenCTI would refuse the object."""
     with pytest.raises(ValueError, match="AS number"):
         parse_asn(cell)
 
 
 def test_a_port_is_between_1_and_65535() -> None:
-    """0 is no port that a service answers on."""
+    """Port 0 and ports above 65535 are refused."""
     assert parse_port("443") == 443
     assert parse_port("65535") == 65535
     for cell in ("0", "65536", "-1", "443/tcp", "²", "", "1000000"):
@@ -80,7 +80,7 @@ def test_a_port_is_between_1_and_65535() -> None:
 
 
 def test_a_count_is_positive_and_bounded() -> None:
-    """STIX bounds the number of an observed-data."""
+    """A count is between 1 and STIX's largest number of an Observed-Data."""
     assert parse_count("17") == 17
     assert parse_count(str(MAX_NUMBER_OBSERVED)) == MAX_NUMBER_OBSERVED
     for cell in ("0", str(MAX_NUMBER_OBSERVED + 1), "1.5", "-1", ""):
@@ -92,7 +92,7 @@ def test_a_count_is_positive_and_bounded() -> None:
     "cell", ["00:00:5E:00:53:AF", "00-00-5e-00-53-af", "0000.5e00.53af", "00005E0053AF"]
 )
 def test_a_mac_address_is_normalised(cell: str) -> None:
-    """Whatever the separator."""
+    """A MAC address is read with any separator."""
     assert parse_mac(cell) == "00:00:5e:00:53:af"
     assert MAC.fullmatch(parse_mac(cell))
 
@@ -102,13 +102,13 @@ def test_a_mac_address_is_normalised(cell: str) -> None:
     ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "00:00-5e:00:53:af", "00005e0053a", "0000.5e0053af"],
 )
 def test_what_is_no_mac_address_is_refused(cell: str) -> None:
-    """Nor the ones that no device has."""
+    """Invalid MAC addresses, and those of no device, are refused."""
     with pytest.raises(ValueError, match="MAC"):
         parse_mac(cell)
 
 
 def test_cves_are_found_in_either_case_each_once() -> None:
-    """In their order, in upper case, not as a part of something else."""
+    """CVE ids are found in order, in upper case, and not within longer words."""
     cell = (
         "vpn;cve-2024-12345,CVE-2023-0001;CVE-2024-12345;xcve-2020-1111;cve-2020-123;cve-1998-1234"
     )
@@ -117,7 +117,7 @@ def test_cves_are_found_in_either_case_each_once() -> None:
 
 
 def test_techniques_are_found_in_either_case_each_once() -> None:
-    """With their sub-technique, not as a part of something else."""
+    """Techniques are found with sub-techniques, and not within longer words."""
     assert find_attack_ids("t1110.001;T1059, T1110.001 XT1000 T1234.5 T12345 cve-t1234") == (
         "T1110.001",
         "T1059",
@@ -125,7 +125,7 @@ def test_techniques_are_found_in_either_case_each_once() -> None:
 
 
 def test_tags_become_labels() -> None:
-    """Split at `;` and `,`, cleaned, each once, in their order."""
+    """Tags are split at `;` and `,`, cleaned, and each kept once in order."""
     assert split_tags("SSL; self_signed,ssl;;unknown;a\x00\u2028 b;CVE-2024-1234") == (
         "ssl",
         "self-signed",
@@ -135,7 +135,7 @@ def test_tags_become_labels() -> None:
 
 
 def test_labels_are_bounded_in_length_and_number() -> None:
-    """Rubbish in one cell must not fill the platform with labels."""
+    """One cell gives a bounded number of labels of bounded length."""
     assert split_tags("x" * (MAX_LENGTH + 1) + ";y") == ("y",)
     assert len(split_tags(";".join(map(str, range(1000))))) == MAX_NUMBER
     with pytest.raises(ValueError, match="empty"):
@@ -143,7 +143,7 @@ def test_labels_are_bounded_in_length_and_number() -> None:
 
 
 def test_severities_have_an_order() -> None:
-    """From info to critical, in any case."""
+    """Severities are read in any case, and ordered from info to critical."""
     assert parse_severity("HIGH") == "high"
     assert highest(["low", "critical", "info"]) == "critical"
     assert highest(reversed(SEVERITIES)) == SEVERITIES[-1]
@@ -152,7 +152,7 @@ def test_severities_have_an_order() -> None:
 
 
 def test_truth_values() -> None:
-    """In all the spellings that occur."""
+    """Every spelling of true and false that occurs is read."""
     assert all(parse_boolean(cell) for cell in ("Y", "yes", "True", "1"))
     assert not any(parse_boolean(cell) for cell in ("N", "no", "False", "0"))
     with pytest.raises(ValueError, match="neither"):
@@ -170,25 +170,25 @@ def test_truth_values() -> None:
     ],
 )
 def test_a_country_has_the_name_that_opencti_gives_it(cell: str, code: str, name: str) -> None:
-    """Another name would be another country, or rename the platform's."""
+    """A country has OpenCTI's name, as another name would be another country."""
     assert parse_country(cell) == (code, name)
 
 
 @pytest.mark.parametrize("cell", ["ZZ", "XX", "AA", "EU", "AP", "A1", "NLD", "Netherlands", ""])
 def test_a_code_of_no_country_is_refused(cell: str) -> None:
-    """Regions and placeholders are no countries."""
+    """Codes of regions and placeholders are refused."""
     with pytest.raises(ValueError, match="country"):
         parse_country(cell)
 
 
 def test_every_country_of_iso_3166_has_one_name() -> None:
-    """The table is complete, and no two countries share a name."""
+    """Every code of ISO 3166 has a name, and no two share one."""
     countries = [parse_country(country.alpha_2) for country in pycountry.countries]
     assert len({country.name.lower() for country in countries}) == len(countries) >= 249
 
 
 def test_protocols_go_from_the_outer_to_the_inner() -> None:
-    """Their order and spelling are part of the traffic's id."""
+    """Protocols have a fixed order and spelling, as they are part of the traffic's id."""
     assert protocol_stack(version=4, transport=parse_protocol("TCP"), application="https") == (
         "ipv4",
         "tcp",
@@ -212,7 +212,7 @@ def test_protocols_go_from_the_outer_to_the_inner() -> None:
     ],
 )
 def test_an_application_protocol_goes_by_its_service_name(cell: str, name: str) -> None:
-    """The same protocol is the same in every traffic."""
+    """An application protocol has one name in every traffic."""
     assert parse_application(cell) == name
 
 
@@ -237,13 +237,13 @@ def test_an_application_protocol_goes_by_its_service_name(cell: str, name: str) 
     ],
 )
 def test_what_is_no_name_of_a_protocol_is_refused(cell: str) -> None:
-    """Numbers, paths and lone letters stand in such columns too."""
+    """Numbers, paths and single letters are no protocol."""
     with pytest.raises(ValueError, match="application"):
         parse_application(cell)
 
 
 def test_terms_are_single_lines_of_2_characters_and_more() -> None:
-    """OpenCTI refuses shorter names."""
+    """Terms shorter than 2 characters, which OpenCTI refuses, are refused."""
     assert parse_term(" Example\n\x00 Server ") == "Example Server"
     assert parse_user_agent("Mozilla/5.0 " + "x" * MAX_NAME).startswith("Mozilla/5.0")
     for cell in ("x", "", "\x00", "\u202e\u200b", "x" * (MAX_NAME + 1)):
@@ -257,7 +257,7 @@ SEEN_SIGNS = "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 
 @pytest.mark.parametrize("parse", [parse_term, parse_user_agent, parse_version, parse_label])
 def test_names_hold_no_character_that_acts_unseen(parse: Callable[[str], str]) -> None:
-    """Whoever reads `invoicexcod.exe` must not be shown another order of its letters."""
+    """Invisible characters, which can make `invoicexcod.exe` read otherwise, are removed."""
     assert parse("invoice\u202excod.exe") == "invoicexcod.exe"
     for code in range(sys.maxunicode + 1):
         character = chr(code)
@@ -269,21 +269,21 @@ def test_names_hold_no_character_that_acts_unseen(parse: Callable[[str], str]) -
 
 
 def test_joiners_stay_where_a_script_needs_them() -> None:
-    """Persian is written with them; between Latin letters they only make two names of one."""
+    """Joiners stay in Persian, and are removed between Latin letters."""
     assert parse_term("می\u200cخواهم") == "می\u200cخواهم"
     assert parse_term("exam\u200cple \u200dbot\u200d") == "example bot"
     assert parse_term("می\u200c\u200dخواهم") == "میخواهم"
 
 
 def test_a_version_may_have_one_character() -> None:
-    """Products and certificates have versions such as 2."""
+    """A version such as 2 is valid."""
     assert parse_version("2") == "2"
     with pytest.raises(ValueError, match="less than 1"):
         parse_version("\x00")
 
 
 def test_a_cpe_is_one_of_version_2_3() -> None:
-    """The OASIS validator refuses a Software with any other."""
+    """Only CPE 2.3 is valid, as the OASIS validator refuses others."""
     cpe = r"cpe:2.3:o:example:os:1.0\(2\):*:*:*:*:*:*:-"
     assert parse_cpe(cpe) == cpe
     for cell in (
