@@ -1,4 +1,4 @@
-"""What must be true of every chunk, whatever the report."""
+"""Properties that every chunk must have, whatever the report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.mapping.conversion import Stix, references
 
 
 def assert_closed_and_ordered(objects: Iterable[Stix]) -> None:
-    """Each reference is to an earlier object of the chunk, and no id is there twice."""
+    """Check that each reference is to an earlier object of the chunk, and no id is repeated."""
     seen: set[str] = set()
     for stix in objects:
         missing = [ref for ref in references(stix) if ref not in seen]
@@ -22,7 +22,7 @@ def assert_closed_and_ordered(objects: Iterable[Stix]) -> None:
 
 
 def assert_splitter_keeps_references(chunk: Chunk, objects: Iterable[Stix]) -> None:
-    """pycti's splitter drops no object and no reference of a chunk."""
+    """Check that pycti's splitter drops no object and no reference of a chunk."""
     _, dropped, bundles = OpenCTIStix2Splitter().split_bundle_with_expectations(
         chunk.bundle(), use_json=True
     )

@@ -1,4 +1,4 @@
-"""What a chunk tells whoever sends it: what OpenCTI may have already, and what refers to what."""
+"""What a chunk tells its sender: objects that OpenCTI may have, and what refers to them."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ CHUNK = Chunk(
 
 
 def test_what_says_no_more_than_its_id_needs_no_second_sending() -> None:
-    """Its id is made of all that it says; what observables, Notes and the like say may change."""
+    """Objects whose content is all in their id need no second sending; others may change."""
     assert CHUNK.told_by_id() == {SYSTEM, LINK}
 
 
 def test_observables_are_told_by_labels_and_score() -> None:
-    """As OpenCTI compares labels; but those of which it is known that nothing changed."""
+    """Observables that do not recur are listed with labels, as OpenCTI compares them, and score."""
     assert CHUNK.told_by_labels() == {
         ADDRESS: Tagging(frozenset({"iot", "ssl"}), 75),
         NAME: Tagging(frozenset(), None),
@@ -52,7 +52,7 @@ def test_observables_are_told_by_labels_and_score() -> None:
 
 
 def test_nothing_is_told_of_a_report_that_was_not_compared() -> None:
-    """It is sent whole."""
+    """A chunk of a report without a history is sent whole, so it lists none of these."""
     chunk = replace(CHUNK, compared=False)
     assert chunk.told_by_id() == frozenset()
     assert chunk.told_by_labels() == {}
@@ -72,12 +72,12 @@ def test_nothing_is_told_of_a_report_that_was_not_compared() -> None:
 def test_labels_and_score_are_held_if_none_is_missing(
     labels: list[str], score: int | None, held: bool
 ) -> None:
-    """Further labels do no harm; a score that is not given is any."""
+    """The platform may have further labels, and any score if the object has none."""
     assert tagging(labels, score).is_held(tagging(["IoT", "ssl"], 75)) is held
 
 
 def test_what_refers_to_something_and_outlives_it_is_found() -> None:
-    """OpenCTI deletes a relationship with its end; what is left has lost a reference."""
+    """When an object is deleted, OpenCTI deletes its relationships; others lose a reference."""
     every = OBJECTS.keys()
     assert CHUNK.referring(every, {ADDRESS}) == {TRAFFIC, SEEN}
     assert CHUNK.referring(every, {NAME}) == {SEEN, NOTE}

@@ -1,4 +1,4 @@
-"""The builder by itself, with findings made by hand."""
+"""The chunk builder alone, with findings made for the tests."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 
 
 class Names:
-    """Containers that hold nothing but their references."""
+    """Containers that hold only their references."""
 
     preamble = (serialise({"id": "identity--x", "type": "identity"}),)
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
-        """Return the part as a list of its references."""
+        """Return the part's Report as a list of its references."""
         return Encoded(f"report--{part}", orjson.dumps({"object_refs": list(refs)}))
 
     def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
@@ -47,11 +47,11 @@ class Names:
         return Encoded("case-incident--x", orjson.dumps({"object_refs": refs}))
 
     def note_refs(self, part: int) -> tuple[str, ...]:
-        """Return the part."""
+        """Return the id of the part's Report."""
         return (f"report--{part}",)
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
-        """Return how often something was seen."""
+        """Return an Observed-Data with its count."""
         return serialise(
             {
                 "id": f"observed-data--{seen.refs[0]}",
@@ -63,7 +63,7 @@ class Names:
 
 
 class LongTexts(Names):
-    """Containers that are long by themselves."""
+    """Containers with long texts."""
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
         """Return a Report with a long description."""
@@ -79,7 +79,7 @@ class NoCase(Names):
     """Containers without a Case."""
 
     def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
-        """Return none."""
+        """Return no Case."""
         return None
 
 
@@ -93,7 +93,7 @@ def builder(
     first: SerialisedObject | None = None,
     sent: Sequence[str] = (),
 ) -> ChunkBuilder:
-    """Return a builder, with the default limits where no others are given."""
+    """Return a builder, by default with the default limits."""
     return ChunkBuilder(
         containers or Names(),
         emitted.append,
@@ -106,7 +106,7 @@ def builder(
 
 
 def host(number: int) -> SerialisedObject:
-    """Return an address of many."""
+    """Return the address of a number."""
     stix_id = f"ipv4-addr--00000000-0000-4000-8000-{number:012}"
     return serialise({"id": stix_id, "type": "ipv4-addr"})
 
@@ -127,7 +127,7 @@ def chunks_of(findings: Sequence[Finding], **limits: Any) -> list[Chunk]:
 
 
 def address(score: int | None = None) -> SerialisedObject:
-    """Return an address with this score."""
+    """Return an address with a score."""
     return serialise({"id": ADDRESS, "type": "ipv4-addr"}, score)
 
 
@@ -138,7 +138,7 @@ def finding(made: SerialisedObject, note: bytes = b"") -> Finding:
 
 
 def test_what_waits_for_the_end_of_the_first_part_is_bounded() -> None:
-    """Countless Notes on one host do not pile up in memory; the Case then holds the Report."""
+    """Many Notes on one host do not pile up in memory; the Case then refers to the Report."""
     emitted: list[Chunk] = []
     build = builder(emitted)
     size = 1024 * 1024
@@ -156,7 +156,7 @@ def test_what_waits_for_the_end_of_the_first_part_is_bounded() -> None:
     [((None, 0), 0), ((0, None), 0), ((10, 90, 50), 90), ((None, None), None), ((0, 5), 5)],
 )
 def test_score_is_the_highest_of_all_rows(scores: list[int | None], expected: int | None) -> None:
-    """Whatever the order of the rows, an object has the highest of its scores; 0 is one."""
+    """An object has the highest score of its rows, in any order; 0 is a score."""
     emitted: list[Chunk] = []
     build = builder(emitted)
     for score in scores:
@@ -167,14 +167,14 @@ def test_score_is_the_highest_of_all_rows(scores: list[int | None], expected: in
 
 
 def test_chunk_is_filled_up_to_its_number_of_objects() -> None:
-    """Author, Report and Case count; smaller chunks would be more messages than needed."""
+    """Author, Report and Case count among a chunk's objects, and chunks are filled."""
     emitted = chunks_of([finding(host(n)) for n in range(20)], max_objects=10)
     assert [len(chunk.objects) for chunk in emitted] == [10, 10, 9]
     assert [chunk.findings for chunk in emitted] == [7, 7, 6]
 
 
 def test_notes_and_observed_data_count_among_the_objects() -> None:
-    """All that a finding brings is counted before it is put in, what is there already is not."""
+    """All new objects of a finding are counted before it is added to a chunk."""
     address = host(0)
     findings = [
         Finding(
@@ -192,7 +192,7 @@ def test_notes_and_observed_data_count_among_the_objects() -> None:
 
 @pytest.mark.parametrize("content", ["objects", "observed", "notes", "labels"])
 def test_chunk_is_filled_well_and_never_beyond_its_bytes(content: str) -> None:
-    """Sizes are estimated rather too large than too small, but not by far."""
+    """The estimated size is never too small, and only a little too large."""
     limit = 100_000
     emitted = chunks_of([_sized(content, n) for n in range(2_000)], max_bytes=limit)
     sizes = [len(chunk.bundle()) for chunk in emitted[:-1]]
@@ -202,7 +202,7 @@ def test_chunk_is_filled_well_and_never_beyond_its_bytes(content: str) -> None:
 
 
 def test_texts_of_report_and_case_take_room_in_every_chunk() -> None:
-    """They are in each part, however little else is."""
+    """Every chunk counts the bytes of the Report's and the Case's texts."""
     findings = [_sized("objects", number) for number in range(300)]
     emitted = chunks_of(findings, containers=LongTexts(), max_bytes=100_000)
     sizes = [len(chunk.bundle()) for chunk in emitted]
@@ -211,7 +211,7 @@ def test_texts_of_report_and_case_take_room_in_every_chunk() -> None:
 
 
 def _sized(content: str, number: int) -> Finding:
-    """Return a finding of which nearly all is of one kind."""
+    """Return a finding that consists mostly of one kind of object."""
     address = host(number)
     refs = tuple(host(number + n).id for n in range(20))
     found = Finding(objects={address.id: address}, rows=1)
@@ -229,7 +229,7 @@ def _sized(content: str, number: int) -> Finding:
 
 @pytest.mark.parametrize(("rows", "expected"), [(1, 3), (3, 9)])
 def test_rows_whose_note_is_there_already_are_counted(rows: int, expected: int) -> None:
-    """Within a finding, and from one finding to the next; each with the rows that it represents."""
+    """Rows with an equal Note, in one finding or several, count with the rows they represent."""
     first, again, other = (
         NoteDraft(f"note--{name}", b'{"id":"n"', (ADDRESS,), rows) for name in ("x", "x", "y")
     )
@@ -242,7 +242,7 @@ def test_rows_whose_note_is_there_already_are_counted(rows: int, expected: int) 
 
 
 def test_part_holds_as_many_references_as_it_may() -> None:
-    """Author and marking are none; each part's chunks name its own Report, the Case names all."""
+    """Author and marking are no references; chunks name their part's Report, the Case all."""
     emitted = chunks_of([finding(host(n)) for n in range(7)], max_refs=3)
     reports = [json_of(chunk, f"report--{n}") for n, chunk in enumerate(emitted, start=1)]
     assert [len(_refs(report)) for report in reports] == [3, 3, 1]
@@ -254,7 +254,7 @@ def test_part_holds_as_many_references_as_it_may() -> None:
 
 
 def test_object_of_the_part_costs_no_further_reference() -> None:
-    """However many chunks of the part it is in; what the first chunk brought counts, too."""
+    """An object counts once per part, in however many chunks, including what was sent first."""
     hosts = [host(n) for n in range(3)]
     again = [finding(hosts[n % 3]) for n in range(9)]
     emitted = chunks_of(again, max_objects=5, max_refs=4, sent=("artifact--x",))
@@ -265,7 +265,7 @@ def test_object_of_the_part_costs_no_further_reference() -> None:
 
 
 def test_observed_data_takes_no_reference_of_its_part() -> None:
-    """It is on the pages of what it holds; in a Report it would have any of their names."""
+    """A Report does not refer to Observed-Data, which would have arbitrary names there."""
     findings = [
         Finding(objects={host(n).id: host(n)}, observed=[seen(1, (host(n).id,))], rows=1)
         for n in range(4)
@@ -276,7 +276,7 @@ def test_observed_data_takes_no_reference_of_its_part() -> None:
 
 
 def test_reports_refer_to_what_was_found_and_not_to_where_or_by_whom() -> None:
-    """A part's references are those in its Report; addresses come first."""
+    """A Report's references are addresses first, then other findings, without places."""
     left_out = [
         serialise({"id": f"{kind}--x", "type": kind})
         for kind in ("marking-definition", "location", "autonomous-system", "network-traffic")
@@ -296,7 +296,7 @@ def test_reports_refer_to_what_was_found_and_not_to_where_or_by_whom() -> None:
 
 
 def test_number_of_parts_is_known_while_they_are_made() -> None:
-    """The code that writes the last part's texts uses it."""
+    """The builder gives the number of parts so far, for the texts of the last one."""
     build = builder([], max_refs=2)
     known = []
     for n in range(5):
@@ -306,7 +306,7 @@ def test_number_of_parts_is_known_while_they_are_made() -> None:
 
 
 def test_report_without_findings_is_sent_once() -> None:
-    """By itself, with what goes first, or with a file that had a chunk of its own."""
+    """A Report without findings is sent alone or with its file, or after the file's chunk."""
     types = [["report", "case-incident"], ["artifact", "report", "case-incident"]]
     file = serialise({"id": "artifact--00000000-0000-4000-8000-000000000001", "type": "artifact"})
     for first, expected in zip((None, file), types, strict=True):
@@ -319,7 +319,7 @@ def test_report_without_findings_is_sent_once() -> None:
 
 
 def test_report_without_a_case_has_none() -> None:
-    """Its place is left out."""
+    """Without a Case, a chunk has none."""
     (chunk,) = chunks_of([finding(address(), b'{"id":"n"')], containers=NoCase())
     assert [each.id.split("--")[0] for each in chunk.objects] == [
         "identity",
@@ -330,7 +330,7 @@ def test_report_without_a_case_has_none() -> None:
 
 
 def test_a_note_is_on_the_report_or_in_it_or_neither() -> None:
-    """Never both: of two objects that refer to each other one reference is lost."""
+    """A Note and the Report never refer to each other, as OpenCTI would lose a reference."""
     notes = [NoteDraft(f"note--{n}", b'{"id":"n"', (ADDRESS,), 1) for n in range(3)]
     notes[0].attached = True
     notes[1].contained = True
@@ -345,7 +345,7 @@ def test_a_note_is_on_the_report_or_in_it_or_neither() -> None:
 
 
 def test_labels_stand_where_opencti_reads_them() -> None:
-    """On observables and Notes as an extension, on Observed-Data as STIX has it; united, once."""
+    """Labels are merged; Observed-Data has them in STIX's field, others in OpenCTI's."""
     one = Finding(
         objects={ADDRESS: address()},
         tags=[((ADDRESS, "note--x"), ("iot",)), ((ADDRESS,), ("vpn",))],
@@ -372,7 +372,7 @@ def _refs(stix: dict[str, object]) -> list[object]:
 
 
 def json_of(chunk: Chunk, stix_id: str) -> dict[str, object]:
-    """Return an object of a chunk."""
+    """Return an object of a chunk, decoded."""
     (found,) = (orjson.loads(one.json) for one in chunk.objects if one.id == stix_id)
     assert isinstance(found, dict)
     return found
@@ -386,7 +386,7 @@ def limited(emitted: list[Chunk], objects: int, size: int) -> ChunkBuilder:
 
 
 def addresses(count: int, size: int = 0) -> list[Finding]:
-    """Return findings on an address each, whose JSON has some more bytes."""
+    """Return findings on one address each, with additional bytes of JSON."""
     return [
         finding(serialise({"id": f"ipv4-addr--{n:036}", "type": "ipv4-addr", "x": "x" * size}))
         for n in range(count)
@@ -395,7 +395,7 @@ def addresses(count: int, size: int = 0) -> list[Finding]:
 
 @pytest.mark.parametrize(("limit", "chunks"), [(8, 1), (7, 2)])
 def test_a_chunk_has_just_as_many_objects_as_it_may(limit: int, chunks: int) -> None:
-    """Author, Report, Case and five addresses are eight."""
+    """With a limit of eight, a chunk has Author, Report, Case and five addresses."""
     emitted: list[Chunk] = []
     build = limited(emitted, limit, MOST_BYTES)
     for each in addresses(5):
@@ -405,7 +405,7 @@ def test_a_chunk_has_just_as_many_objects_as_it_may(limit: int, chunks: int) -> 
 
 
 def test_a_chunk_has_just_as_many_bytes_as_it_may() -> None:
-    """By the size as it is estimated: a byte less, and the last finding is in the next chunk."""
+    """With one byte less, the last finding goes into the next chunk."""
 
     def chunks(size: int) -> int:
         emitted: list[Chunk] = []
@@ -425,7 +425,7 @@ def test_a_chunk_has_just_as_many_bytes_as_it_may() -> None:
 
 
 def sizes_of(findings: list[Finding]) -> int:
-    """Return the bytes that these take in a chunk with author, Report and Case."""
+    """Return the estimated bytes of these objects in a chunk with Author, Report and Case."""
     names = Names()
     texts = len(names.report(1, ()).json) + len(names.case(1, (), only_part=True).json)  # type: ignore[union-attr]
     author = sum(len(made.body) for made in names.preamble)
@@ -436,7 +436,7 @@ def sizes_of(findings: list[Finding]) -> int:
 
 @pytest.mark.parametrize("asked", [MOST_BYTES * 2, 1 << 40])
 def test_a_message_is_never_larger_than_rabbitmq_takes(asked: int) -> None:
-    """Whatever the setting says: a bundle in base64 stays below 16 MiB."""
+    """A bundle in base64 stays below 16 MiB, whatever the setting."""
     emitted: list[Chunk] = []
     build = limited(emitted, 10_000, asked)
     for each in addresses(40, 1024 * 1024):
@@ -448,7 +448,7 @@ def test_a_message_is_never_larger_than_rabbitmq_takes(asked: int) -> None:
 
 
 def test_an_object_larger_than_a_message_is_left_out_and_counted() -> None:
-    """Nothing else can be done with it."""
+    """An object that fits into no message is omitted and counted."""
     emitted: list[Chunk] = []
     build = limited(emitted, 100, MIN_CHUNK_BYTES)
     assert build.add(addresses(1, MIN_CHUNK_BYTES)[0]) == 1
@@ -458,7 +458,7 @@ def test_an_object_larger_than_a_message_is_left_out_and_counted() -> None:
 
 
 def test_bundle_without_some_objects_is_another_one() -> None:
-    """What is left out of it is not named in its id either; nothing left out changes nothing."""
+    """The id of a bundle is made of the objects that are in it."""
     (chunk,) = chunks_of([finding(host(1)), finding(host(2))])
     whole, less = (orjson.loads(chunk.bundle(ids)) for ids in ((), {host(1).id}))
     assert [each.id for each in chunk.objects] != [host(1).id]
@@ -470,7 +470,7 @@ def test_bundle_without_some_objects_is_another_one() -> None:
 
 
 def full(number: int) -> Finding:
-    """Return a finding of six objects, two of each kind."""
+    """Return a finding of six objects, two of each type."""
     hosts = [host(number), host(number + 1)]
     found = Finding(objects={made.id: made for made in hosts}, rows=1)
     found.observed = [seen(1, (made.id,)) for made in hosts]
@@ -483,7 +483,7 @@ def full(number: int) -> Finding:
 def test_finding_that_fills_a_chunk_is_whole_in_it(
     max_refs: int, limit: int, sizes: list[int]
 ) -> None:
-    """One object more than a chunk can hold, and it is divided; also where a part begins."""
+    """A finding of a chunk's size is not divided; one object more divides it."""
     emitted = chunks_of([finding(host(0)), full(1), full(3)], max_objects=limit, max_refs=max_refs)
     assert max(len(chunk.objects) for chunk in emitted) <= limit
     assert sum(chunk.findings for chunk in emitted) == 3
@@ -496,7 +496,7 @@ def test_finding_that_fills_a_chunk_is_whole_in_it(
 @pytest.mark.parametrize("max_refs", [1, 5_000])
 @pytest.mark.parametrize("less", [0, 1])
 def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int) -> None:
-    """A byte more, and nothing can be done with an object so large."""
+    """A finding of exactly a chunk's bytes fits; an object one byte larger is omitted."""
     (large,) = addresses(1, 2 * MIN_CHUNK_BYTES)
     emitted: list[Chunk] = []
     build = builder(emitted, max_bytes=sizes_of([large]) - less, max_refs=max_refs)
@@ -507,7 +507,7 @@ def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int
 
 
 def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() -> None:
-    """One is in the open chunk already, the other in a chunk that waits."""
+    """Each is merged, whether its earlier rows are in the open chunk or a waiting one."""
 
     def about(*hosts: SerialisedObject) -> Finding:
         found = Finding(objects={made.id: made for made in hosts}, rows=1)
@@ -534,7 +534,7 @@ def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() ->
 
 
 def test_case_of_a_report_in_two_parts_holds_just_these() -> None:
-    """As soon as there is a second one; nothing of the first has been sent before."""
+    """With a second part the Case refers to the Reports only, as no chunk was sent before."""
     emitted = chunks_of([finding(host(n)) for n in range(5)], max_refs=3)
     assert [_refs(json_of(chunk, "case-incident--x")) for chunk in emitted] == [
         ["report--1"],
@@ -543,7 +543,7 @@ def test_case_of_a_report_in_two_parts_holds_just_these() -> None:
 
 
 def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
-    """A chunk is sent when the one after it is full."""
+    """In later parts a chunk is kept until the next is full, so that both can merge."""
     again = Finding(objects={host(8).id: host(8)}, observed=[seen(1, (host(8).id,))], rows=1)
     first = [finding(host(n)) for n in range(1, 8)]
     second = [again, finding(host(9)), finding(host(10)), again]
@@ -558,7 +558,7 @@ def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
 
 
 def test_bundle_is_written_the_same_by_every_version() -> None:
-    """Its id is a name for the ids inside, in their order."""
+    """A bundle's id is derived from the ids inside, in order, and never changes."""
     chunk = Chunk((Encoded("a--1", b'{"n":1}'), Encoded("b--2", b'{"n":2}')), 1)
     name = uuid.uuid5(uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7"), "a--1\nb--2")
     head = f'{{"type":"bundle","id":"bundle--{name}","objects":['
@@ -566,7 +566,7 @@ def test_bundle_is_written_the_same_by_every_version() -> None:
 
 
 def test_merged_observed_data_takes_room_in_its_new_chunk() -> None:
-    """Moved there with its labels, it leaves less for others."""
+    """An Observed-Data moved to another chunk counts there with its labels."""
     rows = []
     for number in [*range(60), *range(60)]:
         made = host(number)
@@ -579,7 +579,7 @@ def test_merged_observed_data_takes_room_in_its_new_chunk() -> None:
 
 
 def recurring(*, objects: bool, note: bool, observed: bool) -> Finding:
-    """Return a finding about one host, of which OpenCTI was sent some before."""
+    """Return a finding about one host, of which some objects recur."""
     made = host(1)
     text = NoteDraft("note--1", b'{"id":"note--1"', (made.id,), 1)
     text.recurs = note
@@ -593,7 +593,7 @@ def recurring(*, objects: bool, note: bool, observed: bool) -> Finding:
 @pytest.mark.parametrize("others", [0, 1])
 @pytest.mark.parametrize("changed", ["", "objects", "note", "observed"])
 def test_what_recurs_in_every_finding_recurs_in_the_chunk(changed: str, others: int) -> None:
-    """One finding in which something is new or different is enough to send it."""
+    """An object recurs in a chunk only if it recurs in all findings that have it."""
     parts = ("objects", "note", "observed")
     same = [recurring(**dict.fromkeys(parts, True)) for _ in range(others)]
     other = recurring(**{part: part != changed for part in parts})
@@ -605,7 +605,7 @@ def test_what_recurs_in_every_finding_recurs_in_the_chunk(changed: str, others: 
 
 
 def test_what_goes_first_takes_its_room() -> None:
-    """A small file is in the first chunk, with as many findings as fit beside it."""
+    """A small file is in the first chunk, beside as many findings as fit."""
     emitted: list[Chunk] = []
     file = SerialisedObject("artifact--1", LAYER["artifact"], b'{"x":"' + b"y" * 9_000 + b'"')
     made = builder(emitted, max_bytes=MIN_CHUNK_BYTES, first=file)

@@ -1,4 +1,4 @@
-"""Chunks of whole reports: bounded, ordered, closed, and whole after pycti's splitter."""
+"""Chunks of whole reports: bounded, ordered, closed, and complete after pycti's splitter."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rows(count: int, *, banner: str = "") -> list[tuple[str, ...]]:
 
 
 def findings(converted: Converted) -> list[list[Stix]]:
-    """Return the objects of the chunks, without one that holds nothing but the file."""
+    """Return the objects of the chunks, without a chunk that holds only the file."""
     alone = converted.chunks[0].types() == [
         *("marking-definition", "identity", "artifact"),
         "report",
@@ -55,7 +55,7 @@ def of_type(objects: list[Stix], stix_type: str) -> list[Stix]:
 
 @pytest.mark.parametrize("chunk_objects", [10, 33, 200])
 def test_number_of_objects_is_bounded(tmp_path: Path, chunk_objects: int) -> None:
-    """No chunk has more objects than asked for, also where one finding alone has."""
+    """No chunk has more objects than the limit, even for a larger finding."""
     converted = convert(
         tmp_path,
         "scan_ssl",
@@ -81,7 +81,7 @@ def test_number_of_objects_is_bounded(tmp_path: Path, chunk_objects: int) -> Non
 
 @pytest.mark.parametrize("chunk_bytes", [20_000, 60_000])
 def test_bytes_are_bounded(tmp_path: Path, chunk_bytes: int) -> None:
-    """No chunk has more bytes than asked for."""
+    """No chunk has more bytes than the limit."""
     several = [
         (*row[:5], row[5], ";".join(f"tag-{at}-{n}" for n in range(20)), *row[7:])
         for at, row in enumerate(rows(60))
@@ -101,7 +101,7 @@ def test_bytes_are_bounded(tmp_path: Path, chunk_bytes: int) -> None:
 
 
 def test_bytes_are_bounded_where_texts_are_long(tmp_path: Path) -> None:
-    """The texts of Report and Case, and of Notes, count as well."""
+    """Long texts of Report, Case and Notes count for a chunk's bytes."""
     header = (*HEADER, "odd1", "odd2")
     several = [(*row, "*" * 1500, f"{row[2]}<" * 20) for row in rows(60)]
     converted = convert(
@@ -119,7 +119,7 @@ def test_bytes_are_bounded_where_texts_are_long(tmp_path: Path) -> None:
 
 
 def test_one_host_with_many_labels_is_bounded_too(tmp_path: Path) -> None:
-    """Rows that put ever more labels on one address do not outgrow a chunk."""
+    """Rows that add ever more labels to one address do not exceed a chunk."""
     several = [
         ("", "", "192.0.2.1", "443", "tcp", "", ";".join(f"{at}-{n}" for n in range(50)), "", "")
         for at in range(100)
@@ -131,7 +131,7 @@ def test_one_host_with_many_labels_is_bounded_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_finding_that_no_chunk_holds_is_divided(tmp_path: Path, notes: str) -> None:
-    """Its objects are in several chunks, each closed; none of them is lost."""
+    """A large finding is divided into closed chunks, and no object is lost."""
     header = ("timestamp", "src_ip", *(f"x{n}_cve" for n in range(60)))
     ids = (f"CVE-2021-{n:04}" for n in range(60))
     several = [("2024-01-31 00:00:00", "192.0.2.1", *ids)]
@@ -153,7 +153,7 @@ def test_finding_that_no_chunk_holds_is_divided(tmp_path: Path, notes: str) -> N
 
 
 def test_what_even_then_finds_no_room_is_counted(tmp_path: Path) -> None:
-    """An Observed-Data of more observables than a chunk holds loses some, and that is said."""
+    """An Observed-Data larger than a chunk loses references, and the loss is counted."""
     names = [f"x{n}_ip" for n in range(30)]
     cells = [f"203.0.113.{n}" for n in range(30)]
     converted = convert(
@@ -168,7 +168,7 @@ def test_what_even_then_finds_no_room_is_counted(tmp_path: Path) -> None:
 
 
 def test_rows_of_the_same_observables_are_counted_together(tmp_path: Path) -> None:
-    """OpenCTI adds a count to that of another chunk, or overwrites it: one chunk has them all."""
+    """Equal observables give one Observed-Data in one chunk, as OpenCTI may overwrite its count."""
     one = rows(1)[0]
     several = [(f"2024-01-31 0{n % 7}:00:00", *one[1:3], str(n), *one[4:]) for n in range(300)]
     converted = convert(tmp_path, "scan_ssl", HEADER, several, chunk_objects=30)
@@ -188,7 +188,7 @@ def test_rows_of_the_same_observables_are_counted_together(tmp_path: Path) -> No
 def test_chunks_are_closed_ordered_and_survive_the_splitter(
     tmp_path: Path, report_type: str, notes: str, create_incident: bool
 ) -> None:
-    """Each reference is inside its chunk, earlier, and pycti's splitter keeps it."""
+    """Each reference is to an earlier object of the chunk, and pycti's splitter keeps it."""
     header, several = rows_of(report_type, 80)
     converted = convert(
         tmp_path,
@@ -208,7 +208,9 @@ def test_chunks_are_closed_ordered_and_survive_the_splitter(
 
 
 def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) -> None:
-    """All objects of each chunk but author, marking and Notes, ten of which refer to them."""
+    """Report and Case refer to all objects but author, marking and Notes; ten
+    Notes refer to them.
+    """
     converted = convert(
         tmp_path,
         "scan_ssl",
@@ -237,7 +239,7 @@ def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) ->
 
 
 def test_addresses_come_first_and_places_nowhere(tmp_path: Path) -> None:
-    """A graph with the one country of all addresses would be a star, whatever is related."""
+    """A Report refers to addresses first and to no country, which would make its graph a star."""
     converted = convert(
         tmp_path, "scan_ssl", HEADER, rows(5), create_incident=True, relationships=None
     )
@@ -260,7 +262,7 @@ def test_addresses_come_first_and_places_nowhere(tmp_path: Path) -> None:
 
 
 def test_report_in_parts(tmp_path: Path) -> None:
-    """Each part is bounded, the Case holds just the parts, Notes are on their own part."""
+    """Each part is bounded, the Case refers to the parts only, and Notes to their own part."""
     converted = convert(
         tmp_path,
         "scan_ssl",
@@ -293,7 +295,7 @@ def test_report_in_parts(tmp_path: Path) -> None:
 
 
 def test_every_part_is_in_the_case(tmp_path: Path) -> None:
-    """The part that holds the Artifact takes a finding, however large, and is in the Case."""
+    """The part with the Artifact takes a finding of any size, and the Case refers to it."""
     converted = convert(
         tmp_path,
         "scan_ssl",
@@ -315,7 +317,7 @@ def test_every_part_is_in_the_case(tmp_path: Path) -> None:
 
 
 def test_no_object_is_sent_twice_within_a_chunk_though_many_rows_name_it(tmp_path: Path) -> None:
-    """Objects that rows share stand once in a chunk, and so does a Note of equal rows."""
+    """Shared objects, and the Note of equal rows, are in a chunk once."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [rows(1)[0]] * 5)
     (objects,) = findings(converted)
     assert len(of_type(objects, "ipv4-addr")) == 1
@@ -327,7 +329,7 @@ def test_no_object_is_sent_twice_within_a_chunk_though_many_rows_name_it(tmp_pat
 
 
 def test_small_file_is_with_the_first_findings(tmp_path: Path) -> None:
-    """A message of its own would be one more Report; none of the others has it."""
+    """A small file is in the first chunk with findings, and in no other."""
     converted = convert(tmp_path, "scan_ssl", HEADER, rows(60), chunk_objects=100)
     assert len(converted.chunks) > 1
     assert [chunk.artifact() is not None for chunk in converted.chunks[:2]] == [True, False]
@@ -339,7 +341,7 @@ def test_small_file_is_with_the_first_findings(tmp_path: Path) -> None:
 
 
 def test_large_file_comes_first_in_a_chunk_of_its_own(tmp_path: Path) -> None:
-    """The first chunk has author, marking, Artifact and a Report that contains it."""
+    """The first chunk has author, marking, Artifact, and a Report that refers to it."""
     converted = convert(tmp_path, "scan_ssl", HEADER, rows(60), chunk_bytes=20_000)
     assert len(converted.of("artifact")[0]["payload_bin"]) > 5_000
     assert all(chunk.findings for chunk in converted.chunks[1:])
@@ -355,7 +357,7 @@ def test_large_file_comes_first_in_a_chunk_of_its_own(tmp_path: Path) -> None:
 
 
 def test_equal_chunks_are_equal_bytes_and_others_have_other_ids(tmp_path: Path) -> None:
-    """A bundle's id follows from what is in it."""
+    """A bundle's id and bytes follow from its content."""
     one = convert(tmp_path, "scan_ssl", HEADER, rows(3))
     same = convert(tmp_path, "scan_ssl", HEADER, rows(3))
     other = convert(tmp_path, "scan_ssl", HEADER, rows(4))

@@ -24,20 +24,20 @@ LABELS = st.lists(st.sampled_from(["iot", "ssl", "vpn", "ssh"]), unique=True).ma
 
 @given(st.lists(LABELS, min_size=1))
 def test_labels_of_any_rows_are_united(rows: list[tuple[str, ...]]) -> None:
-    """Whatever the order and however often the same come, each label is there once, sorted."""
+    """The labels of all rows are merged, each once, sorted."""
     merged = reduce(merge_labels, rows)
     assert united_labels(merged) == sorted({label for labels in rows for label in labels})
     assert merge_labels(merged, rows[0]) == merged
 
 
 def test_same_labels_stay_as_they_are() -> None:
-    """Nothing is built where all rows have the same labels."""
+    """If all rows have the same labels, their tuple is reused."""
     labels = ("iot", "ssl")
     assert merge_labels(labels, ("iot", "ssl")) is labels
 
 
 def test_observed_data_covers_both() -> None:
-    """It begins with the earlier, ends with the later, and counts all of them."""
+    """A merged Observed-Data has the earlier start, the later end and the sum of the counts."""
     one = ObservedDraft(("ipv4-addr--x",), "2024-01-31T02", "2024-01-31T03", 2, ("iot",))
     other = ObservedDraft(("ipv4-addr--x",), "2024-01-31T01", "2024-01-31T02", 3, ("ssl",))
     merged = merge_observed(one, other)
@@ -51,12 +51,12 @@ def test_observed_data_covers_both() -> None:
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
 def test_observed_data_recurs_if_all_of_it_does(one: bool, other: bool, both: bool) -> None:
-    """Otherwise OpenCTI is to be told."""
+    """A merged Observed-Data recurs only if both of its parts do."""
     drafts = [ObservedDraft(("ipv4-addr--x",), "a", "b", 1, (), recurs) for recurs in (one, other)]
     assert merge_observed(*drafts).recurs is both
 
 
 def test_every_type_has_its_place_in_a_bundle() -> None:
-    """An object of a type without a layer cannot be serialised."""
+    """Every type of object has a place in the order of a bundle."""
     types = {example["type"] for example in EXAMPLES.values()}
     assert sorted(types - LAYER.keys()) == [], "bundle/finding.py: add the type to _LAYERS"

@@ -1,4 +1,4 @@
-"""Findings that no chunk holds whole: pieces that are closed, in bounds, and well filled."""
+"""Findings larger than a chunk: pieces that are closed, within bounds, and well filled."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ def observed(*hosts: SerialisedObject) -> ObservedDraft:
 
 
 def size_of(finding: Finding) -> int:
-    """Return the bytes of a finding in a chunk that has none of its objects."""
+    """Return the bytes of a finding in a chunk with none of its objects."""
     return Sizes().of(finding, list(finding.objects.values()))
 
 
 def ids(pieces: list[Finding]) -> list[list[str]]:
-    """Return the ids of the objects of each piece, shortened to their numbers."""
+    """Return the objects' ids of each piece, shortened to their numbers."""
     return [[f"{each[:1]}{int(each[-36:])}" for each in piece.objects] for piece in pieces]
 
 
 @pytest.mark.parametrize(("room", "expected"), [(7, [7]), (6, [6, 1]), (3, [3, 3, 1])])
 def test_pieces_have_just_as_many_objects_as_a_chunk(room: int, expected: list[int]) -> None:
-    """One piece is begun after the other; the rows are complete with the last."""
+    """Each piece is filled before the next; the rows count with the last one."""
     whole = found(*map(host, range(7)), rows=5)
     pieces, left_out = split_finding(whole, Sizes(), Room(room, MUCH))
     assert [len(piece.objects) for piece in pieces] == expected
@@ -75,7 +75,7 @@ def test_pieces_have_just_as_many_objects_as_a_chunk(room: int, expected: list[i
 
 @pytest.mark.parametrize(("less", "expected"), [(0, [3]), (1, [2, 1])])
 def test_pieces_have_just_as_many_bytes_as_a_chunk(less: int, expected: list[int]) -> None:
-    """Labels count on each object that has them, and once for each set of them."""
+    """Labels count for each object that has them, and once for each set."""
     whole = found(*map(host, range(3)))
     every = tuple(whole.objects)
     whole.tags = [(every, ("iot", "vpn")), (every[:2], ("ssl",))]
@@ -85,7 +85,7 @@ def test_pieces_have_just_as_many_bytes_as_a_chunk(less: int, expected: list[int
 
 
 def test_what_an_object_refers_to_is_in_its_piece() -> None:
-    """However far that goes; what several refer to is in the piece of each."""
+    """An object's references, also indirect ones, are in every piece that has the object."""
     one, two, three = map(host, range(3))
     first, second = link(0, one, two), link(1, one, three)
     marked = serialise(
@@ -99,7 +99,7 @@ def test_what_an_object_refers_to_is_in_its_piece() -> None:
 
 
 def test_object_that_finds_no_room_with_what_it_refers_to_is_left_out() -> None:
-    """It alone; the others are in a chunk."""
+    """An object too large together with its references is omitted alone."""
     hosts = [host(number) for number in range(4)]
     links = [link(number, hosts[number], hosts[number + 1]) for number in range(3)]
     pieces, left_out = split_finding(found(*hosts, *links), Sizes(), Room(2, MUCH))
@@ -108,7 +108,7 @@ def test_object_that_finds_no_room_with_what_it_refers_to_is_left_out() -> None:
 
 
 def test_object_larger_than_a_chunk_is_left_out() -> None:
-    """By its bytes, too; nothing is begun for it."""
+    """An object with more bytes than a chunk is omitted, and begins no piece."""
     large = serialise({"id": f"url--{0:036}", "type": "url", "value": "x" * 1_000})
     room = Room(100, size_of(found(host(0), host(1))))
     pieces, left_out = split_finding(found(host(0), large, host(1)), Sizes(), room)
@@ -119,7 +119,7 @@ def test_object_larger_than_a_chunk_is_left_out() -> None:
 
 
 def test_labels_are_with_the_object_wherever_it_is() -> None:
-    """And with a Note; a piece has no labels of what is in others."""
+    """Each piece has the labels of its own objects and Notes only."""
     one, two, three = map(host, range(3))
     whole = found(one, two, three, link(0, one, two), link(1, one, three))
     whole.notes = [note(0, two)]
@@ -139,7 +139,7 @@ def test_labels_are_with_the_object_wherever_it_is() -> None:
 
 
 def test_notes_and_observed_data_stand_with_what_they_are_about() -> None:
-    """They are objects of the chunk themselves, and whole where there is room."""
+    """Notes and Observed-Data are whole in one piece if it has room."""
     one, two = host(0), host(1)
     whole = found(one, two)
     whole.notes, whole.observed = [note(0, one), note(1, two)], [observed(one), observed(one, two)]
@@ -157,7 +157,7 @@ def test_notes_and_observed_data_stand_with_what_they_are_about() -> None:
 @pytest.mark.parametrize("kind", ["notes", "observed"])
 @pytest.mark.parametrize("bound", ["objects", "bytes"])
 def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound: str) -> None:
-    """The last ones are left out; each is counted, and their objects are still in the pieces."""
+    """The last references are omitted and counted; their objects are still in the pieces."""
     hosts = [host(number) for number in range(9)]
     whole, enough = found(*hosts, rows=2), found(*hosts[:4])
     if kind == "notes":
@@ -183,7 +183,7 @@ def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound:
 
 @pytest.mark.parametrize("bound", ["objects", "bytes"])
 def test_what_has_no_room_beside_one_object_is_left_out(bound: str) -> None:
-    """Observed-Data says nothing without an object; a Note is attached to the Report as well."""
+    """Without room beside an object, Observed-Data is omitted; a Note stays on the Report."""
     address = host(0)
     whole = found(address)
     whole.notes, whole.observed = [note(0, address)], [observed(address)]
@@ -196,7 +196,7 @@ def test_what_has_no_room_beside_one_object_is_left_out(bound: str) -> None:
 
 
 def test_note_larger_than_a_chunk_is_left_out() -> None:
-    """With its labels; a byte more, and there is room for it."""
+    """A Note is omitted if it is larger than a chunk with its labels, by a byte."""
     alone = Finding(notes=[note(0)])
     alone.tags = [((alone.notes[0].id,), ("iot", "vpn"))]
     pieces, left_out = split_finding(alone, Sizes(), Room(1, size_of(alone)))
@@ -206,7 +206,7 @@ def test_note_larger_than_a_chunk_is_left_out() -> None:
 
 
 def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
-    """They are put on both."""
+    """A Note's labels count for the Note and for its object."""
     address = host(0)
     whole = found(address)
     whole.notes = [note(0, address)]
@@ -220,7 +220,7 @@ def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
 
 
 def test_every_piece_is_no_larger_than_its_room() -> None:
-    """Of a finding with all that there is, whatever the room."""
+    """Pieces of a finding with objects of all kinds keep any limit."""
     hosts = [host(number) for number in range(12)]
     links = [link(number, hosts[number], hosts[-1 - number]) for number in range(6)]
     whole = found(*hosts, *links)
@@ -246,7 +246,7 @@ def test_every_piece_is_no_larger_than_its_room() -> None:
 
 
 def test_all_that_is_left_out_is_counted() -> None:
-    """Of each kind, however much of it."""
+    """Omitted objects of each kind are counted."""
     hosts = [host(number) for number in range(5)]
     large = [
         serialise({"id": f"url--{n:036}", "type": "url", "value": "x" * 9_000}) for n in range(3)
@@ -263,7 +263,7 @@ def test_all_that_is_left_out_is_counted() -> None:
 
 
 def test_labels_without_end_take_no_memory_without_end() -> None:
-    """A report may have others in every row."""
+    """The memory for labels is bounded, even if every row has others."""
     sizes = Sizes()
     tracemalloc.start()
     try:
@@ -276,7 +276,7 @@ def test_labels_without_end_take_no_memory_without_end() -> None:
 
 
 def test_room_for_nothing_holds_nothing() -> None:
-    """All is left out, and counted once."""
+    """Without any room everything is omitted, and counted once."""
     whole = found(host(0))
     whole.notes, whole.observed = [note(0)], [observed(host(0))]
     assert split_finding(whole, Sizes(), Room(0, MUCH)) == ([], 3)
@@ -293,7 +293,7 @@ def test_room_for_nothing_holds_nothing() -> None:
     ],
 )
 def test_labels_of_observed_data_take_room(labels: LabelSets, length: int) -> None:
-    """Those of one row, or of several; the first time that they are met, and later."""
+    """Its labels count, from one row or several, when first seen and later."""
     sizes = Sizes()
     refs = (host(0).id, host(1).id)
     seen = ObservedDraft(refs, "2024-01-31T01", "2024-01-31T02", 1, labels)
