@@ -1,4 +1,4 @@
-"""Reports of a few findings, and a slow history that keeps all of them."""
+"""Reports of a few findings, and a simple reference history that keeps all of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def day(number: int) -> date:
 
 
 def key(finding: int) -> bytes:
-    """Return the key of a finding: of 192.0.2.n."""
+    """Return the key of a finding on 192.0.2.n."""
     return b"4" + bytes((192, 0, 2, finding)) + bytes((finding,)) * 6
 
 
@@ -32,7 +32,7 @@ def state(number: int) -> bytes:
 
 @contextmanager
 def rows_of(report: Report) -> Iterator[DayRows]:
-    """Give a report as a history takes it."""
+    """Return the rows of a report as a history takes them."""
     with collected() as rows:
         for finding, number in report:
             name = f"host{finding}.example.net"
@@ -41,13 +41,13 @@ def rows_of(report: Report) -> Iterator[DayRows]:
 
 
 class Slow:
-    """All reports of one feed, and what follows from them."""
+    """A simple reference: all reports of one feed, and what follows from them."""
 
     def __init__(self) -> None:
         self.reports: dict[int, Report] = {}
 
     def days_of(self, finding: int) -> dict[int, bytes]:
-        """Return day -> states of a finding."""
+        """Return the states of a finding by day."""
         return {
             number: states_of({state(each) for of, each in report if of == finding})
             for number, report in self.reports.items()
@@ -69,7 +69,7 @@ class Slow:
         return 2 if states == days[max(days)] else 1
 
     def row_verdict(self, row: tuple[int, int], today: int, report: Report, absence: int) -> int:
-        """Return the verdict on one row: of a changed finding, a row that is as before recurs."""
+        """Return the verdict on one row: an unchanged row of a changed finding recurs."""
         verdict = self.verdict(row[0], today, report, absence)
         if verdict != 1:
             return verdict
@@ -79,7 +79,7 @@ class Slow:
         return 2 if state(row[1]) in each else 1
 
     def since(self, finding: int) -> int:
-        """Return the first day of those on which a finding is as on its last one."""
+        """Return the day since which a finding has been as on its last day."""
         days = self.days_of(finding)
         since = max(days)
         for number in sorted(days, reverse=True):
@@ -89,7 +89,7 @@ class Slow:
         return since
 
     def gone(self, today: int, report: Report) -> set[int]:
-        """Return the findings of the previous report that are not in this one."""
+        """Return the findings of the previous report that this one lacks."""
         previous = max((number for number in self.reports if number < today), default=None)
         if previous is None:
             return set()

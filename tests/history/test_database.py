@@ -1,4 +1,4 @@
-"""The history's file: after a kill, damaged, newer, another's, on a full disk, or impossible."""
+"""The history's file after a kill, damaged, newer, foreign, on a full disk, or unusable."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _report(number: int) -> list[tuple[int, int]]:
 
 @pytest.mark.integration
 def test_killed_at_any_point_it_has_all_that_was_committed_and_no_more(tmp_path: Path) -> None:
-    """After each kill -9 there is all that was told as committed, and at most one more, whole."""
+    """After each kill -9, all reports reported as committed are there, and at most one more."""
     pause = random.Random(4)
     known = 0
     for _ in range(8):
@@ -89,7 +89,7 @@ def _made(folder: Path, reports: int = 1) -> Path:
 
 
 def test_a_file_that_is_no_database_is_moved_aside(tmp_path: Path) -> None:
-    """The history starts over, says so, and keeps what was there for anyone who wants to look."""
+    """The file is renamed and kept, a new history begins, and a warning says so."""
     path = _made(tmp_path)
     path.write_bytes(b"no database, but as long as one" * 400)
     with open_history(tmp_path, "one") as history:
@@ -102,7 +102,7 @@ def test_a_file_that_is_no_database_is_moved_aside(tmp_path: Path) -> None:
 
 
 def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
-    """Pages of the table are overwritten: the error says so, and opened again it is new."""
+    """Damaged pages raise an error when met; opened again, the history is new."""
     path = _made(tmp_path)
     content = bytearray(path.read_bytes())
     for page in range(4096 * 9, len(content), 4096):
@@ -121,7 +121,7 @@ def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    """It is fatal, names both versions, and nothing is moved."""
+    """A newer file is a fatal error that names both versions; it is not moved."""
     path = _made(tmp_path)
     connection = sqlite3.connect(path)
     connection.execute(f"PRAGMA user_version = {VERSION + 1}")
@@ -134,7 +134,7 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
-    """It is not ours to move."""
+    """A foreign SQLite database is an error, and is not moved."""
     connection = sqlite3.connect(tmp_path / FILE)
     connection.execute("CREATE TABLE other (id)")
     connection.close()
@@ -144,7 +144,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
-    """Neither at the same time, whatever their ids, nor one after the other with another id."""
+    """A second instance is refused while the first runs, and later if its id differs."""
     with open_history(tmp_path, "one"):
         with pytest.raises(HistoryError, match="another instance keeps its history there"):
             open_history(tmp_path, "one")
@@ -168,7 +168,7 @@ def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_costs_the_report_and_nothing_else(tmp_path: Path) -> None:
-    """What was there stays; with room again the same report goes in."""
+    """On a full disk the commit fails and the rest stays; with room the report is committed."""
     path = _made(tmp_path)
     before = _content(path)
     many = [(of, number) for of in range(250) for number in range(40)]
@@ -185,7 +185,7 @@ def test_a_full_disk_costs_the_report_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """A file in its place, or a read-only file system."""
+    """The error names a directory that is a file or read-only."""
     (tmp_path / "file").write_text("")
     with pytest.raises(HistoryError, match="File exists; the history needs a writable directory"):
         open_history(tmp_path / "file", "one")
@@ -207,7 +207,7 @@ def test_a_directory_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_questions_are_answered_beside_an_instance_that_writes(tmp_path: Path) -> None:
-    """Who reads needs no lock, sees what was committed, and does not hold up the writer."""
+    """A reader needs no lock, sees what was committed, and does not block the writer."""
     with pytest.raises(HistoryError, match="there is no history"), reading_only(tmp_path):
         pass
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:

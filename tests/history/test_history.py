@@ -1,4 +1,4 @@
-"""A history on disk gives the same answers as a slow one that keeps every report."""
+"""A history on disk gives the same answers as a simple reference that keeps every report."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _commit(history: History, number: int, report: Report, feed: ReportFeed = FE
 
 
 def _content(path: Path) -> list[list[tuple[object, ...]]]:
-    """Return all that is in a file, in order."""
+    """Return all rows of a file, in order."""
     connection = sqlite3.connect(path)
     tables = ("feeds", "days", "findings", "names", "labels")
     try:
@@ -70,7 +70,7 @@ def _content(path: Path) -> list[list[tuple[object, ...]]]:
 @settings(max_examples=60, deadline=None)
 @given(several)
 def test_it_says_what_a_slow_history_says(days: list[tuple[int, Report]]) -> None:
-    """Verdicts by row, counts by finding, first days, since when, what is gone; in any order."""
+    """Verdicts, counts, first days, since when and what is gone agree, in any order of days."""
     slow = Slow()
     with TemporaryDirectory() as folder, open_history(Path(folder), "one") as history:
         for number, report in days:
@@ -108,7 +108,7 @@ def _asked(history: History, text: str) -> list[object]:
 
 
 def test_two_orders_of_days_leave_the_same_behind(tmp_path: Path) -> None:
-    """A first import goes back in time; what is known afterwards is the same."""
+    """Days imported backwards, as on a first import, leave the same history."""
     month = [(number, [(of, number // (of + 7)) for of in range(5)]) for number in range(30)]
     contents = []
     for name, ordered in (("forward", month), ("back", month[::-1])):
@@ -121,7 +121,7 @@ def test_two_orders_of_days_leave_the_same_behind(tmp_path: Path) -> None:
 
 
 def test_going_back_in_time_what_is_known_is_not_new(history: History) -> None:
-    """OpenCTI has it from the later day: only what differs on the earlier one is reported."""
+    """On an earlier day only what differs from later days is new."""
     _commit(history, 9, [(1, 0), (2, 0)])
     found = _compare(history, 8, [(1, 0), (2, 1), (3, 0)])
     assert list(found.verdicts) == [RECURRING, CHANGED, NEW]
@@ -129,7 +129,7 @@ def test_going_back_in_time_what_is_known_is_not_new(history: History) -> None:
 
 
 def test_back_again_only_after_reports_without_it(history: History) -> None:
-    """Where there was no report, nothing was absent; after a report without it, it is back."""
+    """A finding resurfaces only after a report without it, not after a day without a report."""
     _commit(history, 0, [(1, 0), (2, 0)])
     assert list(_compare(history, 20, [(1, 0)]).verdicts) == [RECURRING]
     _commit(history, 10, [(2, 0)])
@@ -138,7 +138,7 @@ def test_back_again_only_after_reports_without_it(history: History) -> None:
 
 
 def test_a_day_that_is_imported_again_is_judged_as_it_was(history: History) -> None:
-    """So after a broken run its Report does not say that nothing was new."""
+    """A day imported again, as after a broken run, gets the same verdicts."""
     _commit(history, 0, [(1, 0), (2, 0), (4, 0)])
     _commit(history, 20, [(1, 0)])
     report = [(1, 0), (2, 1), (3, 0), (4, 0)]
@@ -156,7 +156,7 @@ def test_a_day_that_is_imported_again_is_judged_as_it_was(history: History) -> N
 def test_what_recurs_is_due_once_in_so_many_days(
     history: History, order: int, refresh: int
 ) -> None:
-    """Each finding; not all on the same day, and none that is new."""
+    """Each recurring finding is due for a refresh once in that many days, not all on one day."""
     report = [(of, 0) for of in range(50)]
     due = []
     for number in range(4 * refresh)[::order]:
@@ -173,7 +173,7 @@ def test_what_recurs_is_due_once_in_so_many_days(
 def test_a_finding_that_was_absent_when_it_was_due_is_due_when_it_is_back(
     history: History,
 ) -> None:
-    """A week without a report does not put it off; two days in one span do not count twice."""
+    """A finding absent when its refresh was due is due when it is back."""
     _commit(history, 0, [(1, 0)])
     assert list(_compare(history, 7, [(1, 0)], refresh=7).due) == [1]
     assert list(_compare(history, 7, [(1, 1)], refresh=7).due) == [0]
@@ -181,7 +181,7 @@ def test_a_finding_that_was_absent_when_it_was_due_is_due_when_it_is_back(
 
 
 def test_rows_of_one_finding_are_judged_together(history: History) -> None:
-    """The finding counts once; a row that was there before is not told again."""
+    """A finding of several rows counts once; rows that were there before recur."""
     _commit(history, 0, [(1, 0), (1, 1)])
     assert list(_compare(history, 1, [(1, 1), (1, 0), (1, 0)]).verdicts) == [RECURRING] * 3
     more = _compare(history, 1, [(1, 0), (1, 2), (1, 1)])
@@ -193,7 +193,7 @@ def test_rows_of_one_finding_are_judged_together(history: History) -> None:
 
 
 def test_feeds_are_compared_with_themselves_alone(history: History) -> None:
-    """Another list of the same type has findings of its own."""
+    """Lists of one type do not share findings."""
     _commit(history, 0, [(1, 0)])
     assert list(_compare(history, 1, [(1, 0)], OTHER).verdicts) == [NEW]
     assert _compare(history, 1, [], OTHER).previous is None
@@ -203,7 +203,7 @@ def test_feeds_are_compared_with_themselves_alone(history: History) -> None:
 
 
 def test_the_longest_open_of_many_are_named(history: History) -> None:
-    """All that are gone are counted; of those that are named the oldest come first."""
+    """All gone findings are counted, and those open longest are named."""
     _commit(history, 0, [(of, 0) for of in range(100, 130)])
     _commit(history, 1, [(of, 0) for of in range(250)])
     found = _compare(history, 2, [(0, 0)])
@@ -213,7 +213,7 @@ def test_the_longest_open_of_many_are_named(history: History) -> None:
 
 
 def test_comparing_writes_nothing(history: History) -> None:
-    """The file has the same content afterwards."""
+    """A comparison does not change the file's content."""
     _commit(history, 0, [(1, 0)])
     before = _content(history.path)
     _compare(history, 1, [(1, 1), (2, 0)])
@@ -223,7 +223,7 @@ def test_comparing_writes_nothing(history: History) -> None:
 def test_rows_on_disk_are_sorted_as_those_in_memory(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A report of many parts gives what one part gives."""
+    """A report sorted on disk in parts gives what one sorted in memory gives."""
     report = [(number * 7 % 40, number % 3) for number in range(200)]
     _commit(history, 0, report[:120])
     whole = _compare(history, 1, report)
@@ -233,7 +233,7 @@ def test_rows_on_disk_are_sorted_as_those_in_memory(
 
 
 def test_what_is_old_is_forgotten_with_all_that_belongs_to_it(history: History) -> None:
-    """Findings by their last day; days of reports, names and texts go as well."""
+    """Old findings are deleted by their last day, with days, names and texts."""
     _commit(history, 0, [(1, 0), (2, 0)])
     _commit(history, 40, [(2, 0)])
     assert history.forget(day(40)) == 1
@@ -247,7 +247,7 @@ def test_what_is_old_is_forgotten_with_all_that_belongs_to_it(history: History) 
 
 
 def test_a_name_lives_as_long_as_its_finding(history: History) -> None:
-    """Its last day is written late, and it is forgotten as late."""
+    """A name's last day is updated late, but the name outlives its finding."""
     for number in range(60):
         _commit(history, number, [(1, 0)])
     history.forget(day(59))
@@ -256,7 +256,7 @@ def test_a_name_lives_as_long_as_its_finding(history: History) -> None:
 
 
 def test_cleared_it_knows_nothing(history: History) -> None:
-    """As after a reset of the connector's state in OpenCTI."""
+    """A cleared history is empty, as after a reset of the state in OpenCTI."""
     _commit(history, 0, [(1, 0)])
     history.clear()
     assert _content(history.path) == [[], [], [], [], []]
@@ -264,7 +264,7 @@ def test_cleared_it_knows_nothing(history: History) -> None:
 
 
 def test_a_state_is_of_its_finding_alone(history: History) -> None:
-    """Another finding with the same state is another finding."""
+    """The same state of another finding is not known."""
     _commit(history, 0, [(1, 0)])
     assert list(_compare(history, 1, [(2, 0)]).verdicts) == [NEW]
     assert state(0) != state(1)

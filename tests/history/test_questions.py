@@ -1,4 +1,4 @@
-"""Questions to a history: what was reported about whom, since when, and what changed."""
+"""Questions to a history: what was reported of whom, since when, and what changed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DAYS: list[tuple[ReportFeed, int, list[Row]]] = [
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a history with the reports above."""
+    """Return the directory of a history with the reports above."""
     path = tmp_path_factory.mktemp("history")
     with open_history(path, "one") as history:
         for feed, number, rows in DAYS:
@@ -61,7 +61,7 @@ def _commit(history: History, feed: ReportFeed, number: int, rows: list[Row]) ->
 
 @pytest.fixture
 def about(directory: Path) -> Iterator[Asked]:
-    """What is answered."""
+    """Return the answer to a question."""
     with reading_only(directory) as connection:
         yield lambda asked: list(findings_about(connection, asked))
 
@@ -71,7 +71,9 @@ def _short(entries: list[Entry]) -> list[tuple[str, str]]:
 
 
 def test_an_address_has_all_its_findings_over_all_types(about: Asked) -> None:
-    """Days, what it is now, since when, until when it was otherwise, and whether it is open."""
+    """The answer has each finding's days, state, since when, former state, and
+    whether it is open.
+    """
     sinkhole, ssl = about("192.0.2.1")
     assert ssl == Entry(
         type="scan_ssl",
@@ -109,12 +111,12 @@ def test_an_address_has_all_its_findings_over_all_types(about: Asked) -> None:
 def test_what_is_asked_for_is_found_and_nothing_else(
     about: Asked, asked: str, subjects: list[str]
 ) -> None:
-    """By network, name, account, CVE id and type."""
+    """Networks, names, accounts, CVE ids and types find exactly their findings."""
     assert sorted(entry.subject for entry in about(asked)) == subjects
 
 
 def test_the_longest_open_come_first(directory: Path) -> None:
-    """Only what is in the last report of its type and list is open."""
+    """Findings of a feed's last report are open, and listed oldest first."""
     with reading_only(directory) as connection:
         assert _short(open_longest(connection, 10)) == [
             ("scan_ssl", "192.0.2.1"),

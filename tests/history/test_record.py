@@ -1,4 +1,4 @@
-"""What one more day adds to a finding; the order of the days makes no difference."""
+"""How one more day changes the record of a finding, in any order of the days."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _told(days: list[int], states: dict[int, bytes]) -> FindingRecord | None:
 
 
 def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
-    """Return what must come out, worked out of all days at once."""
+    """Return the expected record, derived from all days at once."""
     days = sorted(states)
     last = days[-1]
     run = [last]
@@ -62,7 +62,7 @@ def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
 
 @given(states=days_and_states, seed=st.integers(0, 999))
 def test_days_in_any_order_and_repeated_give_the_same(states: dict[int, bytes], seed: int) -> None:
-    """First and last day, number of days and since when: as if all days had been there at once."""
+    """First day, last day, number of days and since when do not depend on the order."""
     days = [*states, *states]
     random.Random(seed).shuffle(days)
     known = _told(days, states)
@@ -75,7 +75,7 @@ def test_days_in_any_order_and_repeated_give_the_same(states: dict[int, bytes], 
 
 
 def test_a_second_file_of_the_last_day_adds_its_states() -> None:
-    """Both are the day's state; the same file again changes nothing; the next day is compared."""
+    """Two files of a day both count as its state, and the next day is compared with both."""
     known = seen_on(seen_on(None, 10, A), 11, A)
     both = seen_on(known, 11, B)
     assert (both.states, both.since, both.before, both.days) == (states_of({A, B}), 11, 10, 2)
@@ -86,7 +86,7 @@ def test_a_second_file_of_the_last_day_adds_its_states() -> None:
 
 
 def test_a_day_before_the_window_is_counted_once() -> None:
-    """Whether it was counted is told by the days of the feed, which the caller knows."""
+    """A day too old to be remembered counts once if the caller knows the feed's days."""
     known = seen_on(None, 1000, A)
     first = seen_on(known, 1000 - WINDOW - 5, A)
     assert (first.days, first.first, first.since) == (2, 1000 - WINDOW - 5, 1000 - WINDOW - 5)
@@ -97,7 +97,7 @@ def test_a_day_before_the_window_is_counted_once() -> None:
 
 
 def test_states_of_many_rows_are_one_digest_that_no_row_has() -> None:
-    """Few are kept one by one, in any order the same; of many only that they are the same."""
+    """A few states are kept one by one; many only as a digest of all, in any order."""
     few = {bytes([number] * 6) for number in range(MOST_STATES)}
     many = few | {A}
     assert len(states_of(few)) == 6 * MOST_STATES
