@@ -7,7 +7,7 @@ from shadowserver_connector.report.info import fingerprint
 
 
 def test_facts_equal_those_of_the_bytes(tmp_path: Path) -> None:
-    """Size and all four hashes are those of the whole file, across chunk borders."""
+    """Size and all four hashes are those of the whole file, however it is read."""
     content = b"ip,tag\r\n\xff\x00" * 300_000
     path = tmp_path / "x.csv"
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Day, type and list from a file name; hostile names become harmless."""
+"""Day, type and list read from a file name; hostile names become harmless."""
 
 from datetime import date
 
@@ -31,20 +31,20 @@ KNOWN = {
     ],
 )
 def test_name_tells_day_type_and_list(name: str, report_type: str, listed: str) -> None:
-    """The longest known type wins; an unknown one ends at the next hyphen."""
+    """The longest known type counts; an unknown type ends at the next hyphen."""
     info = info_from_filename(name, KNOWN)
     assert (info.day, info.type, info.list) == (date(2024, 1, 31), report_type, listed)
     assert "/" not in info.file
 
 
 def test_a_free_name_is_a_special_report() -> None:
-    """No type is called like a number."""
+    """A name whose type would be a number is a special report."""
     info = info_from_filename("2024-01-31-2023-12-scan-example.csv", KNOWN)
     assert (info.type, info.list) == ("special", "2023-12-scan-example")
 
 
 def test_name_without_a_day_needs_one() -> None:
-    """A sample is named by its type; its day comes from the caller."""
+    """A sample's name gives the type; the caller gives the day."""
     info = info_from_filename("scan_http.csv", KNOWN, date(2024, 1, 31))
     assert (info.type, info.day) == ("scan_http", date(2024, 1, 31))
     with pytest.raises(ReportUnreadableError, match=r"^scan_http\.csv: the name has no day"):
@@ -61,27 +61,27 @@ def test_name_without_a_day_needs_one() -> None:
     ],
 )
 def test_a_name_of_another_form_is_the_type_as_a_whole(name: str, report_type: str) -> None:
-    """Without a day nothing says where the type ends, so a part of the name is not taken for it."""
+    """Without a day, an unknown name is the type as a whole, since nothing marks its end."""
     info = info_from_filename(name, KNOWN, date(2024, 1, 31))
     assert (info.type, info.list) == (report_type, "")
 
 
 def test_a_known_type_is_found_in_a_name_without_a_day() -> None:
-    """What follows it is the list."""
+    """In a name without a day, what follows a known type is the list."""
     info = info_from_filename("scan_http-example.csv", KNOWN, date(2024, 1, 31))
     assert (info.type, info.list) == ("scan_http", "example")
 
 
 @pytest.mark.parametrize("name", ["2024-13-31-scan_ssl.csv", "2024-02-30-scan_ssl-x.csv"])
 def test_impossible_day_is_no_day(name: str) -> None:
-    """A date that does not exist is not guessed at."""
+    """A date that does not exist gives no day."""
     assert day_in_name(name) is None
     with pytest.raises(ReportUnreadableError):
         info_from_filename(name, KNOWN)
 
 
 def test_name_without_a_type_is_refused() -> None:
-    """A day alone does not say what the file holds."""
+    """A name with a day only is refused."""
     with pytest.raises(ReportUnreadableError, match="no report type"):
         info_from_filename("2024-01-31-.csv", KNOWN)
 
@@ -105,7 +105,7 @@ def test_name_without_a_type_is_refused() -> None:
     ],
 )
 def test_hostile_name_becomes_a_plain_file_name(name: str) -> None:
-    """No folder, control character, leading dot or dash survives; the length is bounded."""
+    """Folders, control characters, leading dots and dashes are removed; the length is bounded."""
     safe = safe_name(name)
     assert safe.isprintable()
     assert 0 < len(safe.encode()) <= 200
@@ -114,7 +114,7 @@ def test_hostile_name_becomes_a_plain_file_name(name: str) -> None:
 
 
 def test_overlong_name_keeps_its_extension() -> None:
-    """What kind of file it is stays known."""
+    """A long name is cut before its extension."""
     assert safe_name("x" * 5000 + ".csv").endswith("x.csv")
 
 
@@ -138,12 +138,12 @@ def test_overlong_name_keeps_its_extension() -> None:
     ],
 )
 def test_names_that_others_changed_tell_the_same(name: str, report_type: str, listed: str) -> None:
-    """A prefix, other separators, a number in front or behind, or a name of earlier years."""
+    """Prefixes, other separators, added numbers and old names do not change what is read."""
     info = info_from_filename(name, KNOWN)
     assert (info.day, info.type, info.list) == (date(2024, 1, 31), report_type, listed)
 
 
 @pytest.mark.parametrize("name", ["scan_ssl_new", "my_scan_ssl"])
 def test_a_new_type_is_not_taken_for_a_known_one(name: str) -> None:
-    """Though its name begins or ends as that of one."""
+    """A new type is not confused with a known one that its name contains."""
     assert info_from_filename(f"2024-01-31-{name}-example.csv", KNOWN).type == name

@@ -1,4 +1,4 @@
-"""Reports on disk: folders and archives, and archives that are traps."""
+"""Reports on disk: folders, archives, and malicious archives."""
 
 import errno
 import gzip
@@ -36,7 +36,7 @@ def _zipped(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def test_folder_is_walked_in_order(tmp_path: Path) -> None:
-    """Every report below a folder is found, in sorted order, other files are not."""
+    """Every report in a folder is found, sorted; other files are not."""
     top = tmp_path / "in"
     (top / "b").mkdir(parents=True)
     (top / "b" / "2.csv").write_bytes(CONTENT)
@@ -52,7 +52,7 @@ def test_folder_is_walked_in_order(tmp_path: Path) -> None:
 
 
 def test_plain_file_is_read_where_it_lies(tmp_path: Path) -> None:
-    """A CSV is not copied."""
+    """A CSV file is read in place, not copied."""
     path = tmp_path / "2024-01-31-scan_ssl-example.csv"
     path.write_bytes(CONTENT)
     reports, _ = _found(path, workdir=tmp_path / "work")
@@ -61,13 +61,13 @@ def test_plain_file_is_read_where_it_lies(tmp_path: Path) -> None:
 
 
 def test_missing_path_is_named(tmp_path: Path) -> None:
-    """A typing error does not look like an empty folder."""
+    """A missing path is an error that names it, not an empty folder."""
     with pytest.raises(FileNotFoundError, match="nowhere: no such file or folder"):
         list(find_reports([tmp_path / "nowhere"], tmp_path))
 
 
 def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:
-    """Absolute names, parent folders and equal names all end up inside, each by itself."""
+    """Members with absolute, parent or equal names get separate files in the work folder."""
     names = ["../../escaped.csv", "/tmp/absolute.csv", "a/same.csv", "b/same.csv", "..\\up.csv"]
     path = _zipped(tmp_path / "x.zip", {name: name.encode() for name in names})
     work = tmp_path / "deep" / "work"
@@ -86,7 +86,7 @@ def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:
 
 
 def test_bad_archive_does_not_stop_the_others(tmp_path: Path) -> None:
-    """Each bad archive is rejected by name; what comes after is read."""
+    """Each bad archive is rejected by name, and the others are read."""
     damaged = tmp_path / "a.zip"
     damaged.write_bytes(b"PK\x03\x04 no zip")
     empty = _zipped(tmp_path / "b.zip", {"readme.txt": b""})
@@ -110,7 +110,7 @@ def test_bad_archive_does_not_stop_the_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["in/x.zip", "x.csv.gz", "x.CSV.GZ", "x.7z", "a/b/x.tar"])
 def test_archive_in_an_archive_is_refused_by_itself(tmp_path: Path, name: str) -> None:
-    """The reports before and behind it are found; the message names it and says what to do."""
+    """A nested archive is rejected by name with what to do; the reports around it are read."""
     path = _zipped(tmp_path / "x.zip", {"a.csv": CONTENT, name: b"PK", "z.csv": CONTENT})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["a.csv", "z.csv"]
@@ -120,7 +120,7 @@ def test_archive_in_an_archive_is_refused_by_itself(tmp_path: Path, name: str) -
 
 
 def test_damaged_member_is_refused_by_itself(tmp_path: Path) -> None:
-    """What comes behind it in the same archive is found."""
+    """A damaged member is rejected, and the members after it are read."""
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in ("a", "b", "c"):
@@ -134,7 +134,7 @@ def test_damaged_member_is_refused_by_itself(tmp_path: Path) -> None:
 
 
 def test_link_in_an_archive_is_refused_by_itself(tmp_path: Path) -> None:
-    """Nothing is read from where it leads to."""
+    """A link in an archive is rejected, and its target is not read."""
     path = _zipped(tmp_path / "x.zip", {"a.csv": CONTENT})
     link = zipfile.ZipInfo("b.csv")
     link.external_attr = 0o120777 << 16
@@ -146,7 +146,7 @@ def test_link_in_an_archive_is_refused_by_itself(tmp_path: Path) -> None:
 
 
 def test_shadows_of_macos_are_left_out(tmp_path: Path) -> None:
-    """They have the names of reports and archives, and are neither."""
+    """The metadata files of macOS, named like reports, are ignored."""
     names = ("a.csv", "__MACOSX/._a.csv", "__MACOSX/._b.zip")
     path = _zipped(tmp_path / "x.zip", dict.fromkeys(names, CONTENT))
     reports, rejected = _found(path, workdir=tmp_path / "work")
@@ -155,7 +155,7 @@ def test_shadows_of_macos_are_left_out(tmp_path: Path) -> None:
 
 
 def test_members_are_named_with_their_folders(tmp_path: Path) -> None:
-    """So that two of one name can be told apart; what a terminal would interpret is escaped."""
+    """A member is named with its folder, so that equal names can be told apart, and escaped."""
     names = ("may/x.csv", "june/x.csv", "\x1b[31m/x.csv")
     path = _zipped(tmp_path / "x.zip", dict.fromkeys(names, CONTENT))
     reports, _ = _found(path, workdir=tmp_path / "work")
@@ -167,7 +167,7 @@ def test_members_are_named_with_their_folders(tmp_path: Path) -> None:
 
 
 def test_text_named_like_a_gzip_archive_is_not_shown(tmp_path: Path) -> None:
-    """The message says what to do, and holds no bytes of the file."""
+    """The error of a text file named .gz says what to do and quotes nothing of it."""
     path = tmp_path / "x.csv.gz"
     path.write_bytes(CONTENT)
     _, (message,) = _found(path, workdir=tmp_path / "work")
@@ -178,7 +178,7 @@ def test_text_named_like_a_gzip_archive_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_encrypted_archive_is_rejected(tmp_path: Path) -> None:
-    """There is nobody to ask for a password; the message says what to do."""
+    """An encrypted archive is rejected, with what to do."""
     path = _zipped(tmp_path / "x.zip", {"x.csv": CONTENT})
     content = bytearray(path.read_bytes())
     directory = content.index(b"PK\x01\x02")
@@ -193,7 +193,7 @@ def test_encrypted_archive_is_rejected(tmp_path: Path) -> None:
 def test_bomb_is_stopped_by_what_it_writes(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An archive that unpacks to far more than its size is given up, and leaves nothing."""
+    """An archive that unpacks to far more than its size is rejected and leaves no file."""
     monkeypatch.setattr(report_files, "RATIO_FLOOR", 1 << 20)
     zeros = b"0" * (20 << 20)
     if kind == "zip":
@@ -210,7 +210,7 @@ def test_bomb_is_stopped_by_what_it_writes(
 def test_total_size_is_bounded_over_all_members(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many members that are each small enough still have a common limit."""
+    """Many small members share a limit of their total size."""
     monkeypatch.setattr(report_files, "UNPACKED_BYTES", 1000)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": os.urandom(400) for n in range(5)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
@@ -220,7 +220,7 @@ def test_total_size_is_bounded_over_all_members(
 
 
 def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An archive of countless members is not unpacked at all."""
+    """An archive with too many members is not unpacked."""
     monkeypatch.setattr(report_files, "MEMBERS", 3)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": CONTENT for n in range(4)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
@@ -229,7 +229,7 @@ def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_tar_of_headers_of_headers_is_damaged(tmp_path: Path) -> None:
-    """Each says that the next one's name is long; the files beside it go on."""
+    """A tar of endless long-name headers is rejected; other files are read."""
     header = tarfile.TarInfo("././@LongLink")
     header.type = tarfile.GNUTYPE_LONGNAME
     header.size = 5
@@ -245,7 +245,7 @@ def test_a_tar_of_headers_of_headers_is_damaged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_a_method_that_unpacks_without_bound_is_refused(tmp_path: Path, method: int) -> None:
-    """`zipfile` unpacks a piece at once: some hundred bytes of bzip2 are as many megabytes."""
+    """bzip2 is refused, as `zipfile` may unpack some hundred bytes to megabytes at once."""
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.csv", CONTENT, compress_type=method)
@@ -257,7 +257,7 @@ def test_a_method_that_unpacks_without_bound_is_refused(tmp_path: Path, method: 
 
 
 def _refuse(name: str, opener: Callable[..., Any]) -> Callable[..., Any]:
-    """Return an opener that may not open what has this name; rights would not stop root."""
+    """Return an opener that refuses files of this name; permissions would not stop root."""
 
     def open_it(path: Path, *more: Any) -> Any:
         if path.name == name:
@@ -270,7 +270,7 @@ def _refuse(name: str, opener: Callable[..., Any]) -> Callable[..., Any]:
 def test_what_may_not_be_read_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A locked folder and locked archives are rejected by name."""
+    """Folders and archives without read permission are rejected by name."""
     top = tmp_path / "in"
     (top / "b").mkdir(parents=True)
     (top / "a.csv.gz").write_bytes(gzip.compress(CONTENT))
@@ -291,7 +291,7 @@ def test_what_may_not_be_read_does_not_stop_the_others(
 def test_a_disk_that_cannot_be_read_is_not_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """An error in the middle of an archive tells what the system says, and leaves nothing."""
+    """A read error inside an archive gives the system's reason and leaves no file."""
     _zipped(tmp_path / "x.zip", {"x.csv": CONTENT})
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(CONTENT))
 
@@ -311,7 +311,7 @@ def test_a_disk_that_cannot_be_read_is_not_damage(
 def test_a_work_folder_without_room_is_not_the_archives_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It ends the walk: the next archive would fare no better."""
+    """A full work folder ends the walk, as every archive would fail."""
     _zipped(tmp_path / "x.zip", {"x.csv": CONTENT})
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(CONTENT))
 
@@ -326,7 +326,7 @@ def test_a_work_folder_without_room_is_not_the_archives_fault(
 def test_rejections_are_logged_unless_collected(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without a collector a rejected archive still does not go unnoticed."""
+    """Without a collector, a rejected archive is logged."""
     path = tmp_path / "x.zip"
     path.write_bytes(b"no zip")
     with caplog.at_level(logging.ERROR):
@@ -335,7 +335,7 @@ def test_rejections_are_logged_unless_collected(
 
 
 def test_members_of_one_name_stay_apart(tmp_path: Path) -> None:
-    """However many there are, each keeps its name and its content."""
+    """Any number of members with one name keep their name and content."""
     archive = tmp_path / "x.zip"
     with warnings.catch_warnings(), zipfile.ZipFile(archive, "w") as packed:
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Reading a file as rows: what is odd is repaired, counted and named."""
+"""Files read as rows: faults are repaired, counted and named."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ WELL_FORMED = '"timestamp","ip","tag"\n"2024-01-31 00:00:00",192.0.2.1,"ssl;vpn"
 
 
 def test_well_formed_file_has_rows_and_no_oddity(read: Reading) -> None:
-    """A plain report gives its cells, numbered from 1, and nothing to remark."""
+    """A plain report gives its cells, with rows numbered from 1, and no anomaly."""
     result = read(WELL_FORMED + '"2024-01-31 00:00:01",192.0.2.2,""\n')
     assert result.header == ("timestamp", "ip", "tag", "_surplus")
     assert list(zip(result.numbers, result.rows, strict=True)) == [
@@ -32,13 +32,13 @@ def test_well_formed_file_has_rows_and_no_oddity(read: Reading) -> None:
 
 
 def test_header_alone_is_a_report_without_rows(read: Reading) -> None:
-    """A report that found nothing has a header and no rows."""
+    """A header without rows is a report without findings."""
     assert read('"timestamp","ip"\n').rows == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n\r\n  \n"])
 def test_file_without_content_is_not_ready(read: Reading, content: bytes) -> None:
-    """A file without content may be complete later."""
+    """An empty file is not ready, as it may be complete later."""
     with pytest.raises(NotReadyError, match=r"^2024-01-31-scan_ssl-example\.csv: "):
         read(content)
 
@@ -60,7 +60,7 @@ def test_file_without_content_is_not_ready(read: Reading, content: bytes) -> Non
     ],
 )
 def test_file_that_is_no_table_is_refused_by_name(read: Reading, content: bytes, why: str) -> None:
-    """An error page or a binary is refused in one line that names file and reason."""
+    """An error page or a binary is refused in one line with file and reason."""
     with pytest.raises(ReportUnreadableError) as caught:
         read(content)
     message = str(caught.value)
@@ -82,7 +82,7 @@ def test_file_that_is_no_table_is_refused_by_name(read: Reading, content: bytes,
     ],
 )
 def test_no_refusal_quotes_the_file(read: Reading, content: bytes) -> None:
-    """It may be any file that somebody led the connector to: a key, a token, a mail."""
+    """A refusal quotes nothing of the file, which may hold secrets."""
     with pytest.raises(ReportUnreadableError) as caught:
         read(content)
     assert "hunter2" not in str(caught.value)
@@ -91,7 +91,7 @@ def test_no_refusal_quotes_the_file(read: Reading, content: bytes) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_encoding_is_detected(read: Reading, encoding: str) -> None:
-    """Byte order marks, and UTF-16 without one, are understood; other than UTF-8 is named."""
+    """Byte order marks, and UTF-16 without one, are recognised; encodings but UTF-8 are named."""
     content = WELL_FORMED + '"2024-01-31 00:00:01",192.0.2.2,"Zürich"\n'
     result = read(content.encode(encoding))
     assert result.header[0] == "timestamp"
@@ -102,7 +102,7 @@ def test_encoding_is_detected(read: Reading, encoding: str) -> None:
 
 
 def test_what_is_no_utf_16_is_counted(read: Reading) -> None:
-    """It is one character for what was lost."""
+    """Invalid UTF-16 becomes a replacement character and is counted."""
     content = "ip,tag\n192.0.2.1,a\ud800b\n192.0.2.2,c\n"
     result = read(b"\xff\xfe" + content.encode("utf-16-le", "surrogatepass"))
     assert result.cells == [["192.0.2.1", "a\ufffdb"], ["192.0.2.2", "c"]]
@@ -112,7 +112,7 @@ def test_what_is_no_utf_16_is_counted(read: Reading) -> None:
 
 
 def test_bytes_that_are_not_utf_8_are_read_as_windows_1252(read: Reading) -> None:
-    """Bad bytes become characters of Windows-1252; good UTF-8 in the same file stays."""
+    """Invalid bytes become characters of Windows-1252; valid UTF-8 in the file stays."""
     result = read(b'ip,city,region\n192.0.2.1,"Z\xfcrich \x80\x81","Z\xc3\xbcrich"\n')
     assert result.cells == [["192.0.2.1", "Zürich €\x81", "Zürich"]]
     assert result.warnings.lines() == [
@@ -121,14 +121,14 @@ def test_bytes_that_are_not_utf_8_are_read_as_windows_1252(read: Reading) -> Non
 
 
 def test_no_lone_surrogate_comes_out(read: Reading) -> None:
-    """Bytes that encode a surrogate do not become one."""
+    """Bytes that encode a surrogate do not give one."""
     result = read(b"ip,tag\n192.0.2.1,\xed\xa0\x80\n")
     result.cells[0][1].encode("utf-8")
     assert result.warnings
 
 
 def test_nul_is_taken_out_and_counted(read: Reading) -> None:
-    """A NUL in a cell disappears, the rest of the cell stays."""
+    """A NUL in a cell is removed and counted; the rest of the cell stays."""
     result = read(b"ip,tag,banner\n192.0.2.1,ssl,a\0b\0\n192.0.2.2,s\0sl,\n")
     assert result.cells == [["192.0.2.1", "ssl", "ab"], ["192.0.2.2", "ssl", ""]]
     assert result.warnings.counts() == {"NUL characters, removed": 2}
@@ -137,7 +137,7 @@ def test_nul_is_taken_out_and_counted(read: Reading) -> None:
 
 
 def test_nuls_between_the_rows_are_counted(read: Reading) -> None:
-    """What a disk leaves at the end of a file that was cut off is no row, and is named."""
+    """NULs at the end of a truncated file are no row, and are reported."""
     result = read(b"ip,tag\0,geo,asn\n192.0.2.1,a,,\n\0\0\n192.0.2.2,b,,\n" + b"\0" * 50)
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
     assert result.warnings.counts() == {
@@ -147,20 +147,20 @@ def test_nuls_between_the_rows_are_counted(read: Reading) -> None:
 
 
 def test_line_ends_may_be_mixed(read: Reading) -> None:
-    """LF, CRLF and CR end a line, in one file."""
+    """LF, CRLF and CR may end lines in one file."""
     result = read("ip,tag\n192.0.2.1,a\r\n192.0.2.2,b\r192.0.2.3,c")
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
     assert not result.warnings
 
 
 def test_unusual_line_separators_stay_in_their_cell(read: Reading) -> None:
-    """Characters that only Unicode takes for line ends are content."""
+    """Line separators that only Unicode knows are content."""
     cell = "a\x0bb\x0cc\x1cd\x85e\u2028f"
     assert read(f"ip,banner\n192.0.2.1,{cell}\n").cells == [["192.0.2.1", cell]]
 
 
 def test_cell_may_span_lines(read: Reading) -> None:
-    """A PEM certificate keeps its lines, and the next row starts where it should."""
+    """A PEM certificate keeps its lines, and the next row starts after it."""
     pem = "-----BEGIN CERTIFICATE-----\nMIIB\nAAAA\n-----END CERTIFICATE-----"
     result = read(f'ip,raw_cert,tag\n192.0.2.1,"{pem}",a\n192.0.2.2,"{pem}",b\n')
     assert result.cells == [["192.0.2.1", pem, "a"], ["192.0.2.2", pem, "b"]]
@@ -168,13 +168,13 @@ def test_cell_may_span_lines(read: Reading) -> None:
 
 
 def test_cell_of_megabytes_is_read_whole(read: Reading) -> None:
-    """A cell far beyond the csv module's own limit is kept."""
+    """A cell above the csv module's limit is kept."""
     cell = "x," * 1_000_000
     assert read(f'ip,body\n192.0.2.1,"{cell}"\n').cells == [["192.0.2.1", cell]]
 
 
 def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line beyond the limit costs its own end, not the rows after it."""
+    """A line above the limit loses its end, and the rows after it are kept."""
     monkeypatch.setattr(layout, "LONGEST_LINE", 1000)
     monkeypatch.setattr("shadowserver_connector.report.table.LONGEST_LINE", 1000)
     monkeypatch.setattr(layout, "_CHUNK", 100)
@@ -188,7 +188,7 @@ def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.Monk
 def test_cut_line_that_is_no_row_is_counted_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A header, or an endless blank line at the end, is cut in each pass over the file."""
+    """A cut header or blank line counts once, however often the file is read."""
     monkeypatch.setattr(layout, "LONGEST_LINE", 20)
     monkeypatch.setattr("shadowserver_connector.report.table.LONGEST_LINE", 20)
     monkeypatch.setattr(layout, "_CHUNK", 10)
@@ -201,14 +201,14 @@ def test_cut_line_that_is_no_row_is_counted_once(
 
 
 def test_short_row_is_padded_and_counted(read: Reading) -> None:
-    """A row with cells missing at its end has them empty."""
+    """Missing cells at the end of a row are empty, and the row is counted."""
     result = read("ip,port,tag\n192.0.2.1,443\n192.0.2.2,443,b\n")
     assert result.cells[0] == ["192.0.2.1", "443", ""]
     assert result.warnings.places("row shorter than the header, padded")[0].row == 1
 
 
 def test_surplus_cells_are_kept(read: Reading) -> None:
-    """Cells beyond the header go to the virtual last column, as CSV that can be split again."""
+    """Cells beyond the header are in a virtual last column, as CSV."""
     result = read('ip,tag\n192.0.2.1,a,"b,c",,d\n192.0.2.2,e,,\n')
     assert result.cells == [["192.0.2.1", "a"], ["192.0.2.2", "e"]]
     assert result.surplus == ['"b,c",,d', ""]
@@ -216,25 +216,25 @@ def test_surplus_cells_are_kept(read: Reading) -> None:
 
 
 def test_every_row_is_as_long_as_the_header(read: Reading) -> None:
-    """Whatever the row, its list has one cell for each name."""
+    """Each row has one cell per column."""
     result = read("a,b,c\n\n1\n1,2\n1,2,3\n1,2,3,4\n,x,\n")
     assert [len(row) for row in result.rows] == [len(result.header)] * 5
 
 
 def test_blank_lines_are_no_rows(read: Reading) -> None:
-    """Blank lines, also in front of the header, are passed over."""
+    """Blank lines, also before the header, are skipped."""
     assert read("\n\nip,tag\n\n192.0.2.1,a\n   \n\n192.0.2.2,b\n\n").numbers == [1, 2]
 
 
 def test_repeated_header_is_left_out_and_counted(read: Reading) -> None:
-    """Files put together from several keep only their findings."""
+    """Repeated headers, as in concatenated files, are omitted and counted."""
     result = read("ip,tag\n192.0.2.1,a\nip,tag\n192.0.2.2,b\n")
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
     assert result.warnings.counts() == {"header repeated between the rows, left out": 1}
 
 
 def test_doubled_and_missing_names_become_unique(read: Reading) -> None:
-    """Each column has a name of its own, and no cell is lost."""
+    """Duplicate and empty column names become unique, and no cell is lost."""
     result = read(" IP ,tag,TAG,,tag_2\n192.0.2.1,a,b,c,d\n")
     assert result.header == ("ip", "tag", "tag_2", "column_4", "tag_2_2", "_surplus")
     assert result.cells == [["192.0.2.1", "a", "b", "c", "d"]]
@@ -243,7 +243,7 @@ def test_doubled_and_missing_names_become_unique(read: Reading) -> None:
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_other_delimiter_is_told_by_the_header(read: Reading, delimiter: str) -> None:
-    """A header without commas but with semicolons or tabs decides for the file."""
+    """A header with semicolons or tabs and no comma sets the file's delimiter."""
     result = read(f"ip{delimiter}tag{delimiter}port\n192.0.2.1{delimiter}a,b{delimiter}443\n")
     assert result.cells == [["192.0.2.1", "a,b", "443"]]
     shown = "semicolons" if delimiter == ";" else "tabs"
@@ -251,7 +251,7 @@ def test_other_delimiter_is_told_by_the_header(read: Reading, delimiter: str) ->
 
 
 def test_inner_quotes_doubled(read: Reading) -> None:
-    """Standard quoting: backslashes are content, also at the end of a cell."""
+    """With doubled quotes, backslashes are content, also at the end of a cell."""
     result = read('ip,path,realm\n192.0.2.1,"C:\\dir\\","say ""hi"""\n192.0.2.2,"\\\\srv\\x",\n')
     assert result.cells == [
         ["192.0.2.1", "C:\\dir\\", 'say "hi"'],
@@ -260,7 +260,7 @@ def test_inner_quotes_doubled(read: Reading) -> None:
 
 
 def test_inner_quotes_doubled_and_escaped(read: Reading) -> None:
-    r"""``\"\"`` stands for one quote, ``\\`` for one backslash, even if only seen at the end."""
+    r"""``\"\"`` is one quote and ``\\`` one backslash, even if only the file's end shows it."""
     filler = "192.0.2.9,,\n" * 1000
     result = read(
         f'ip,realm,path\n{filler}192.0.2.1,"Basic realm=\\"\\"a,b\\"\\"","C:\\\\dir\\\\x"\n'
@@ -270,19 +270,19 @@ def test_inner_quotes_doubled_and_escaped(read: Reading) -> None:
 
 
 def test_inner_quotes_escaped(read: Reading) -> None:
-    r"""``\"`` stands for one quote where quotes are not doubled."""
+    r"""``\"`` is one quote if the file does not double quotes."""
     result = read('ip,realm,tag\n192.0.2.1,"say \\"hi\\", then \\"go\\"",a\n')
     assert result.cells == [["192.0.2.1", 'say "hi", then "go"', "a"]]
 
 
 def test_backslashes_doubled_without_any_inner_quote(read: Reading) -> None:
-    """Paths whose every backslash is doubled were escaped."""
+    """A file whose backslashes are all doubled was escaped."""
     result = read('ip,pipe\n192.0.2.1,"\\\\\\\\HOST\\\\pipe\\\\sql"\n')
     assert result.cells == [["192.0.2.1", "\\\\HOST\\pipe\\sql"]]
 
 
 def test_unclosed_quote_costs_one_row(read: Reading) -> None:
-    """A quote that is never closed does not swallow the rows after it."""
+    """An unclosed quote does not swallow the rows after it."""
     rows = "".join(f"192.0.2.{n},b,c\n" for n in range(2, 250)) * 100
     result = read(f'ip,tag,banner\n192.0.2.1,a,"oops\n{rows}')
     assert result.cells[0] == ["192.0.2.1", "a", '"oops']
@@ -293,7 +293,7 @@ def test_unclosed_quote_costs_one_row(read: Reading) -> None:
 
 
 def test_unclosed_quote_before_quoted_rows_costs_one_row(read: Reading) -> None:
-    """The same where the next row has a quote in the same column."""
+    """An unclosed quote ends at its row, even if the next row has quotes in that column."""
     rows = "".join(f'192.0.2.{n},"b","c"\n' for n in range(2, 50))
     result = read(f'ip,tag,banner\n192.0.2.1,a,"oops\n{rows}')
     assert result.cells[0] == ["192.0.2.1", "a", '"oops']
@@ -301,13 +301,13 @@ def test_unclosed_quote_before_quoted_rows_costs_one_row(read: Reading) -> None:
 
 
 def test_two_stray_quotes_do_not_join_their_rows(read: Reading) -> None:
-    """Where a stray quote happens to be closed by another row's, both rows stay apart."""
+    """A stray quote is not closed by that of another row, so both rows stay apart."""
     result = read('ip,tag,banner\n192.0.2.1,a,"b\n",x,y\n192.0.2.3,c,d\n')
     assert result.cells == [["192.0.2.1", "a", '"b'], ['"', "x", "y"], ["192.0.2.3", "c", "d"]]
 
 
 def test_unescaped_inner_quotes_keep_the_columns(read: Reading) -> None:
-    """Quotes that should have been doubled stay in the cell."""
+    """Quotes that should have been doubled stay in their cell."""
     result = read('ip,realm,tag\n192.0.2.1,"Basic realm="Router, new"",a\n192.0.2.2,x,y\n')
     assert result.cells == [
         ["192.0.2.1", 'Basic realm="Router, new"', "a"],
@@ -324,7 +324,7 @@ def test_stray_quote_does_not_tear_a_certificate_apart(read: Reading) -> None:
 
 
 def test_file_cut_off_inside_of_a_cell_keeps_what_there_is(read: Reading) -> None:
-    """A last cell without its closing quote is kept as far as it goes."""
+    """A last cell without its closing quote keeps the content there is."""
     result = read('ip,tag,raw_cert\n192.0.2.1,a,"BEGIN\nMI\nEND"\n192.0.2.2,b,"BEGIN\nMI')
     assert [row[:2] for row in result.cells[:2]] == [["192.0.2.1", "a"], ["192.0.2.2", "b"]]
     assert result.warnings
@@ -333,14 +333,14 @@ def test_file_cut_off_inside_of_a_cell_keeps_what_there_is(read: Reading) -> Non
 def test_file_of_nothing_but_bad_quotes_is_still_read_row_by_row(
     read: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each row is read by itself, also after repair has been given up."""
+    """Each row is read alone, even after the repair has been given up."""
     monkeypatch.setattr("shadowserver_connector.report.records.FAILED_REPAIRS", 5)
     result = read("ip,tag,port,banner\n" + '192.0.2.1,"oops\n' * 50)
     assert result.cells == [["192.0.2.1", '"oops', "", ""]] * 50
 
 
 def test_second_pass_gives_the_same_rows_and_counts_nothing_again(tmp_path: Path) -> None:
-    """Rows can be read as often as needed; an oddity is counted once."""
+    """Reading the rows again gives the same, and counts no anomaly twice."""
     path = tmp_path / "x.csv"
     path.write_bytes(b"ip,tag\n192.0.2.1\n192.0.2.2,\xff\n192.0.2.3,c,d\nip,tag\n")
     warnings = ParseWarnings("x.csv")
@@ -363,7 +363,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\\
 def test_what_csv_writes_comes_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], quoting: int
 ) -> None:
-    """Any table that a CSV writer wrote is read back cell by cell, with no oddity."""
+    """Any table that Python's csv writes is read back cell by cell, without anomaly."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=(csv.QUOTE_MINIMAL, csv.QUOTE_ALL)[quoting])
     writer.writerow(["ip", "tag", "banner"])
@@ -379,7 +379,7 @@ def test_what_csv_writes_comes_back(
 def test_backslashes_of_a_csv_writer_come_back(
     tmp_path_factory: pytest.TempPathFactory, cells: list[str]
 ) -> None:
-    """Backslashes next to quotes are content in a file that has one in a plain place."""
+    """Backslashes before quotes are content if the file also has a single one elsewhere."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerows([["ip", "path"], ["192.0.2.1", "C:\\x"], *([c, "x"] for c in cells)])
@@ -392,7 +392,7 @@ def test_backslashes_of_a_csv_writer_come_back(
 def test_any_bytes_give_rows_or_a_refusal(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
-    """No content makes the reader fail in any other way, or give text that is no UTF-8."""
+    """Any bytes give rows of valid text or a refusal, and no other error."""
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(b'ip,"tag",banner\n' + content)
     try:
@@ -407,7 +407,7 @@ def test_any_bytes_give_rows_or_a_refusal(
 
 @pytest.mark.parametrize("row", [",,", '"","",""', " , ,\t", "\0,,", ",,,,", '"\n",,'])
 def test_rows_without_content_are_counted_and_left_out(read: Reading, row: str) -> None:
-    """Spreadsheets leave them behind; they have no number and are no finding."""
+    """Rows of empty cells, as spreadsheets leave them, are counted and skipped."""
     result = read(f"a,b,c\n1,2,3\n{row}\n{row}\n,x,\n")
     assert result.cells == [["1", "2", "3"], ["", "x", ""]]
     assert result.warnings.counts()["row without any content, left out"] == 2
@@ -420,7 +420,7 @@ def test_rows_without_content_are_counted_and_left_out(read: Reading, row: str) 
 def test_spreadsheets_line_before_the_header_is_skipped_and_named(
     read: Reading, line: str, delimiter: str
 ) -> None:
-    """It says what the columns are divided by, whatever that is."""
+    """A spreadsheet's first line ``sep=`` sets any delimiter."""
     rows = [["timestamp", "ip"], ["2024-01-31 00:00:01", "192.0.2.1"]]
     text = "\r\n".join(["", line, *map(delimiter.join, rows)])
     result = read(text)
@@ -430,7 +430,7 @@ def test_spreadsheets_line_before_the_header_is_skipped_and_named(
 
 
 def test_delimiter_that_the_header_has_not_is_not_believed(read: Reading) -> None:
-    """Somebody saved the table anew and left the line as it was."""
+    """A ``sep=`` line is ignored if the header does not have its delimiter."""
     assert read("sep=;\nip,tag\n192.0.2.1,x\n").cells == [["192.0.2.1", "x"]]
 
 
@@ -444,7 +444,7 @@ def test_delimiter_that_the_header_has_not_is_not_believed(read: Reading) -> Non
     ],
 )
 def test_archives_under_another_name_are_named(read: Reading, content: bytes, advice: str) -> None:
-    """With an advice that works."""
+    """An archive with a wrong extension is refused, with advice that works."""
     with pytest.raises(ReportUnreadableError, match="archive") as caught:
         read(content)
     assert advice in str(caught.value)

@@ -1,4 +1,4 @@
-"""The copy of a table: the same rows and anomalies in the same order, without parsing."""
+"""The copy of a table: the same rows and anomalies in the same order, without parsing again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROW = b"2024-01-31 00:00:00,192.0.2.1,ssl\n"
 
 
 class Order(ParseWarnings):
-    """Keeps rows and anomalies in the order in which they come."""
+    """Records rows and anomalies in the order in which they come."""
 
     def __init__(self) -> None:
         super().__init__(FILE)
@@ -28,12 +28,12 @@ class Order(ParseWarnings):
     def add(
         self, kind: str, row: int, column: str = "", detail: str = "", *, times: int = 1
     ) -> bool:
-        """Keep an anomaly."""
+        """Record an anomaly."""
         self.order.append((kind, row, column, detail, times))
         return super().add(kind, row, column, detail, times=times)
 
     def read(self, table: Table | CopiedTable) -> list[object]:
-        """Return what a table gives."""
+        """Record and return what a table gives."""
         self.order.append(table.header)
         self.order.extend(table.rows())
         # Anomalies between rows came while the list grew: each is in its place.
@@ -64,7 +64,7 @@ def copied(path: Path, target: Path | None) -> TableCopy | None:
     ],
 )
 def test_copy_gives_what_the_table_gave(content: bytes, tmp_path: Path) -> None:
-    """Rows, numbers, anomalies, each where it was seen; and the sentences on them."""
+    """Rows, their numbers, anomalies in their places, and the lines about them are equal."""
     path = tmp_path / FILE
     path.write_bytes(content)
     first, second = Order(), Order()
@@ -81,7 +81,7 @@ def test_copy_gives_what_the_table_gave(content: bytes, tmp_path: Path) -> None:
 
 
 def test_anomalies_without_rows_do_not_pile_up(tmp_path: Path) -> None:
-    """A file of nothing but blank lines with NULs has millions of them."""
+    """The millions of anomalies of a file of blank lines with NULs take bounded memory."""
     with open_copier(FILE, tmp_path / "copy") as copier:
         for row in range(1, 10_000):
             copier.add("NUL characters between the rows, left out", row)
@@ -89,7 +89,7 @@ def test_anomalies_without_rows_do_not_pile_up(tmp_path: Path) -> None:
 
 
 class _FullDisk(io.BytesIO):
-    """A file on a disk that has room for some bytes, as the system treats an unbuffered one."""
+    """An unbuffered file on a disk that has room for some bytes."""
 
     room = 200_000
 
@@ -103,7 +103,7 @@ class _FullDisk(io.BytesIO):
 def test_full_disk_ends_the_copy_and_gives_the_room_back(
     room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows are read to their end all the same."""
+    """A full disk ends the copy and frees its space; all rows are still read."""
     disk = _FullDisk()
     disk.room = room
     monkeypatch.setattr(Path, "open", lambda *_, **__: disk)
@@ -116,7 +116,7 @@ def test_full_disk_ends_the_copy_and_gives_the_room_back(
 
 @pytest.mark.parametrize("target", [None, Path("missing") / "copy"])
 def test_there_is_no_copy_where_none_can_be(target: Path | None, tmp_path: Path) -> None:
-    """Nor is there an error."""
+    """If no file can be made, there is no copy and no error."""
     path = tmp_path / FILE
     path.write_bytes(HEADER + ROW)
     assert copied(path, target and tmp_path / target) is None

@@ -1,4 +1,4 @@
-"""Reports in tar archives, within the limits of the others."""
+"""Reports in tar archives, within the limits of other archives."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _tarred(path: Path, members: dict[str, bytes], links: dict[str, str] | None 
 
 @pytest.mark.parametrize("name", ["mail.tar", "mail.tgz", "mail.tar.gz", "MAIL.TGZ"])
 def test_members_are_read(tmp_path: Path, name: str) -> None:
-    """Each report, in order, under its own name; what is no report is left out."""
+    """Each report is read in order under its own name; other members are ignored."""
     members = {"a.csv": CONTENT, "readme.txt": b"x" * 5_000, "in/b.csv": CONTENT * 2_000}
     path = _tarred(tmp_path / name, members)
     reports, rejected = _found(path, tmp_path / "work")
@@ -50,13 +50,13 @@ def test_members_are_read(tmp_path: Path, name: str) -> None:
 
 
 def test_only_report_of_an_archive_is_known_to_be_alone(tmp_path: Path) -> None:
-    """Then the archive's name is that of the report."""
+    """A report that is the only member of its archive is marked as such."""
     (report,), _ = _found(_tarred(tmp_path / "x.tgz", {"r.csv": CONTENT}), tmp_path / "work")
     assert (report.archive, report.is_alone) == ("x.tgz", True)
 
 
 def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:
-    """Paths are cut off, links are not followed, archives inside are not opened."""
+    """Paths are cut off, links are not followed, and nested archives are not opened."""
     members = {"../../out.csv": CONTENT, "/etc/x.csv": CONTENT, "in.zip": b"PK\x03\x04"}
     path = _tarred(tmp_path / "x.tgz", members, {"link.csv": "/etc/passwd"})
     work = tmp_path / "work"
@@ -72,7 +72,7 @@ def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:
 def test_bomb_is_stopped_by_what_it_unpacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether the member is wanted or not; what came before it is read."""
+    """A bomb is stopped, even in an unwanted member; the members before it are read."""
     monkeypatch.setattr(report_files, "RATIO_FLOOR", 1 << 20)
     for name in ("y.csv", "y.bin"):
         members = {"x.csv": CONTENT, name: bytes(20 << 20)}
@@ -85,7 +85,7 @@ def test_bomb_is_stopped_by_what_it_unpacks(
 def test_number_and_size_of_members_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As of a zip archive; those before the limit are read."""
+    """The limits are those of zip archives; members before the limit are read."""
     path = _tarred(tmp_path / "x.tar", {f"{n}.csv": os.urandom(400) for n in range(5)})
     monkeypatch.setattr(report_files, "MEMBERS", 3)
     reports, rejected = _found(path, tmp_path / "work")
@@ -97,7 +97,7 @@ def test_number_and_size_of_members_are_bounded(
 
 
 def test_extended_header_of_any_size_is_not_read_at_once(tmp_path: Path) -> None:
-    """It claims a gigabyte: its archive is refused, in one line."""
+    """An archive whose header claims a gigabyte is refused in one line."""
     member = tarfile.TarInfo("header")
     member.type, member.size = tarfile.XHDTYPE, 1 << 30
     path = tmp_path / "x.tgz"
@@ -114,7 +114,7 @@ def test_extended_header_of_any_size_is_not_read_at_once(tmp_path: Path) -> None
 )
 @pytest.mark.parametrize("name", ["x.tar", "x.tgz"])
 def test_what_is_no_archive_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
-    """In one line that names it."""
+    """A file that is no archive is refused in one line that names it."""
     path = tmp_path / name
     path.write_bytes(content)
     reports, rejected = _found(path, tmp_path / "work")
@@ -123,7 +123,7 @@ def test_what_is_no_archive_is_refused(tmp_path: Path, name: str, content: bytes
 
 
 def test_damage_does_not_cost_what_came_before(tmp_path: Path) -> None:
-    """The last member that is whole is read, and the rest is named."""
+    """The members before the damage are read, and the damage is reported."""
     whole = _tarred(tmp_path / "x.tgz", {f"{n}.csv": os.urandom(60_000) for n in range(3)})
     whole.write_bytes(whole.read_bytes()[:-30_000])
     reports, rejected = _found(whole, tmp_path / "work")
