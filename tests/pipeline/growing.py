@@ -1,4 +1,4 @@
-"""Downloads that ask for room: some grow piece by piece, and look at what is on disk meanwhile."""
+"""Downloads that request disk space: some grow piece by piece, and see what is on the disk."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def growing_reports() -> list[ReportInfo]:
 
 
 def content_of(report: ReportInfo) -> bytes:
-    """Return what a report's file holds."""
+    """Return the content of a report's file."""
     return bytes([65 + int(report.id)]) * SIZES[int(report.id)]
 
 
 class EqualFiles:
-    """Downloads files of ``SIZE`` bytes, and remembers which were begun, again or not.
+    """Downloads files of ``SIZE`` bytes, and records which were begun, and how often.
 
-    The first ``together`` are all begun before the first of them asks for room; they ask in turn.
+    The first ``together`` are all begun before the first of them requests space; they request it in
+    turn.
     """
 
     SIZE = 60
@@ -45,7 +46,7 @@ class EqualFiles:
         self._changed = threading.Condition()
 
     def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
-        """Ask for the file's room, and write it."""
+        """Request the file's space, and write it."""
         with self._changed:
             place = int(report.id.removeprefix("id-"))
             self.begun.append(report.id)
@@ -64,12 +65,12 @@ class EqualFiles:
         return Downloaded(path, self.SIZE, "")
 
     def begins(self, number: int, seconds: float) -> bool:
-        """Wait until so many have begun; tell whether they have."""
+        """Wait until this many have begun; tell whether they have."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.begun) >= number, seconds)
 
     def given_up(self, number: int, seconds: float) -> bool:
-        """Wait until so many were given up; tell whether they were."""
+        """Wait until this many were given up; tell whether they were."""
         with self._changed:
             return self._changed.wait_for(lambda: self._refused >= number, seconds)
 
@@ -81,7 +82,7 @@ class EqualFiles:
 
 
 class GrowingFiles:
-    """Downloads into ``folder``; the first ends only when one ahead was given up."""
+    """Downloads into ``folder``; the first ends only when one ahead of it was given up."""
 
     def __init__(self, folder: Path, *, is_announced: bool) -> None:
         self.turn = 0
@@ -96,7 +97,7 @@ class GrowingFiles:
         self._lock = threading.Lock()
 
     def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
-        """Write a file, asking for its room at once or piece by piece."""
+        """Write a file, requesting its space at once or piece by piece."""
         number = int(report.id)
         self._folders[number] = str(folder)
         part = folder / ".part"

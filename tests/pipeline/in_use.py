@@ -1,7 +1,7 @@
-"""Convert a report as the connector does: in a process, whose chunks this one then reads.
+"""Convert a report as the connector does: in a process whose chunks this one then reads.
 
-Arguments are file, report type, day and notes mode. Prints the most memory that each of the two
-processes has had, in KiB.
+Arguments are file, report type, day and notes mode. Prints the peak memory of the two processes, in
+KiB.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shadowserver_connector.report.info import ReportInfo
 
 
 def main(file: str, report_type: str, day: str, notes: str) -> None:
-    """Convert, and print two numbers."""
+    """Convert, and print the two peaks."""
     path = Path(file)
     info = ReportInfo(report_type, date.fromisoformat(day), path.name, "example")
     options = Options(notes=notes)  # type: ignore[arg-type]
@@ -29,9 +29,9 @@ def main(file: str, report_type: str, day: str, notes: str) -> None:
 
 
 def peak() -> int:
-    """Return the most memory that this process has had, in KiB.
+    """Return the peak memory of this process, in KiB.
 
-    Read from Linux, as ``ru_maxrss`` may be that of the parent before ``exec``.
+    It is read from Linux, as ``ru_maxrss`` may be that of the parent before ``exec``.
     """
     status = Path("/proc/self/status").read_text()
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])

@@ -1,4 +1,4 @@
-"""Whatever cells hold, nothing raises and no row is lost."""
+"""For any content of cells, nothing raises and no row is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OBSERVABLES = OBSERVABLE_TYPES - {"artifact"}
 
 
 def _columns_by_role() -> dict[str, tuple[str, str]]:
-    """Return for each role that a published column has: a report type and the column."""
+    """Return a report type and a column for each role that a published column has."""
     catalogue = load_catalogue()
     found: dict[str, tuple[str, str]] = {}
     for report_type in catalogue.types:
@@ -53,7 +53,7 @@ _QUICK = settings(
 
 
 def test_every_role_of_a_published_column_is_tried() -> None:
-    """Roles without a published column are those that only unpublished ones have."""
+    """Every role is tried, except those that only unpublished columns have."""
     assert set(BY_ROLE) <= ROLES
     assert len(BY_ROLE) > 60
 
@@ -68,7 +68,7 @@ def test_every_role_of_a_published_column_is_tried() -> None:
 def test_any_cells_in_any_columns(
     report_type: str, roles: list[str], rows: list[list[str]], notes: str
 ) -> None:
-    """Each row is in exactly one Note, and in one Observed-Data if it has an observable."""
+    """Each row is in one Note, and in one Observed-Data if it has an observable."""
     header = [BY_ROLE[role][1] for role in roles]
     header = list(dict.fromkeys([*header, "ip", "timestamp"]))
     width = len(header)
@@ -102,7 +102,7 @@ def test_any_cells_in_any_columns(
 @settings(_QUICK, max_examples=60)
 @given(role=st.sampled_from(sorted(BY_ROLE)), cell=_CELL)
 def test_any_cell_in_a_column_of_each_role(role: str, cell: str) -> None:
-    """The OASIS validator has nothing against what becomes of the cell."""
+    """The OASIS validator accepts whatever a cell becomes."""
     report_type, name = BY_ROLE[role]
     catalogue = load_catalogue()
     header = catalogue.columns_of(report_type)
@@ -120,5 +120,5 @@ def test_any_cell_in_a_column_of_each_role(role: str, cell: str) -> None:
 
 @cache
 def _complaints(stix: bytes) -> tuple[str, ...]:
-    """Ask the validator once for each different object: most are the same in every example."""
+    """Return the validator's complaints, cached, as most objects repeat between examples."""
     return tuple(complaints(orjson.loads(stix)))

@@ -34,7 +34,7 @@ def files(archive: Path) -> set[str]:
 
 
 def test_a_file_lies_in_the_folder_of_its_day(tmp_path: Path) -> None:
-    """Unchanged, beside its SHA-256 in the form that sha256sum checks."""
+    """The archived file is unchanged, and its SHA-256 is in a list that sha256sum checks."""
     archive = tmp_path / "archive"
     kept = put(archive, report(), b"a,b\r\n1,2\r\n", tmp_path)
     assert kept == archive / "2024/01/31/2024-01-31-scan_ssl-example.csv"
@@ -47,7 +47,7 @@ def test_a_file_lies_in_the_folder_of_its_day(tmp_path: Path) -> None:
 
 
 def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
-    """Neither file nor sums."""
+    """Archiving the same file again changes neither file nor list."""
     archive = tmp_path / "archive"
     kept = put(archive, report(), b"content", tmp_path)
     before = {path: path.read_bytes() for path in archive.rglob("*") if path.is_file()}
@@ -58,7 +58,7 @@ def test_the_same_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_another_content_never_takes_the_place(tmp_path: Path) -> None:
-    """A corrected file of the same name lies beside the first one."""
+    """A corrected file of the same name is stored beside the first."""
     archive = tmp_path / "archive"
     first = put(archive, report(), b"first", tmp_path)
     second = put(archive, report(id="other"), b"second", tmp_path)
@@ -71,7 +71,7 @@ def test_another_content_never_takes_the_place(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_is_known_by_its_listing(tmp_path: Path) -> None:
-    """The same file under a new id may have another content, and a deleted file is missed."""
+    """A report is archived if its id is listed and its file exists."""
     archive = tmp_path / "archive"
     assert not is_kept(archive, report())
     kept = put(archive, report(), b"content", tmp_path)
@@ -83,7 +83,7 @@ def test_what_is_kept_is_known_by_its_listing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../../../outside.csv", "/etc/outside.csv", "..", ".reports"])
 def test_a_name_never_leaves_the_folder(tmp_path: Path, name: str) -> None:
-    """Whatever the API calls the file, it lies in the folder of its day, under a visible name."""
+    """Any file name of the API gives a visible file in the day's folder."""
     archive = tmp_path / "archive"
     kept = put(archive, report(file=name), b"content", tmp_path)
     assert kept.parent == archive / "2024/01/31"
@@ -92,7 +92,7 @@ def test_a_name_never_leaves_the_folder(tmp_path: Path, name: str) -> None:
 
 
 def test_the_sums_cannot_be_replaced_by_a_report(tmp_path: Path) -> None:
-    """A file that is called like the list of sums is refused that name."""
+    """A report named like the list of hashes gets another name."""
     archive = tmp_path / "archive"
     kept = put(archive, report(file="SHA256SUMS"), b"evil", tmp_path)
     assert kept.read_bytes() == b"evil"
@@ -101,7 +101,7 @@ def test_the_sums_cannot_be_replaced_by_a_report(tmp_path: Path) -> None:
 
 
 def test_no_report_id_is_written(tmp_path: Path) -> None:
-    """The id opens the file without credentials; a digest of it is enough."""
+    """The list has a digest of the report's id, as the id opens the file without credentials."""
     archive = tmp_path / "archive"
     put(archive, report(), b"content", tmp_path)
     for path in archive.rglob("*"):
@@ -109,7 +109,7 @@ def test_no_report_id_is_written(tmp_path: Path) -> None:
 
 
 def test_line_that_a_full_disk_cut_off_spoils_no_other(tmp_path: Path) -> None:
-    """The next one begins a line of its own."""
+    """After a line cut off by a full disk, the next entry begins a line of its own."""
     archive = tmp_path / "archive"
     sums = put(archive, report(), b"content", tmp_path).parent / "SHA256SUMS"
     sums.write_text(sums.read_text()[:40])
@@ -120,7 +120,7 @@ def test_line_that_a_full_disk_cut_off_spoils_no_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
 def test_a_file_is_for_others_as_the_umask_allows(tmp_path: Path, umask: int, mode: int) -> None:
-    """Though the file that was downloaded is for its owner only."""
+    """An archived file has the umask's mode, though the downloaded one is its owner's only."""
     archive = tmp_path / "archive"
     (tmp_path / "downloaded.csv").touch(mode=0o600)
     before = os.umask(umask)

@@ -1,4 +1,4 @@
-"""Many reports: in order, independent of each other, on any executor."""
+"""Many reports converted: in order, independently, on any executor."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def written(out: Path) -> dict[str, bytes]:
 
 
 def test_results_come_in_the_order_of_the_jobs(tmp_path: Path) -> None:
-    """However long each takes."""
+    """Results come in the order of the jobs, however long each takes."""
     todo = jobs(tmp_path)
     with ThreadPoolExecutor(3) as pool:
         results = list(convert_all(todo, tmp_path / "out", Options(), pool, ahead=4))
@@ -47,7 +47,7 @@ def test_results_come_in_the_order_of_the_jobs(tmp_path: Path) -> None:
 
 
 def test_one_bad_report_does_not_stop_the_others(tmp_path: Path) -> None:
-    """No table, an empty file, one that is gone: each is a failure of its own, with its reason."""
+    """A file that is no table, empty or gone fails alone, with its reason."""
     todo = jobs(tmp_path)
     todo[0][0].write_bytes(b"<html>502 Bad Gateway</html>")
     todo[2][0].write_bytes(b"")
@@ -65,20 +65,20 @@ def test_one_bad_report_does_not_stop_the_others(tmp_path: Path) -> None:
 
 
 def test_disk_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    """It would fail for every report."""
+    """A disk that cannot be written is raised, as it would fail every report."""
     (tmp_path / "out").write_bytes(b"a file, no folder")
     with ThreadPoolExecutor(1) as pool, pytest.raises(OSError, match="out"):
         list(convert_all(jobs(tmp_path), tmp_path / "out", Options(), pool, ahead=1))
 
 
 def processes() -> Executor:
-    """Return two processes that share nothing with this one."""
+    """Return an executor of two processes that share nothing with this one."""
     return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
 
 
 @pytest.mark.integration
 def test_threads_and_processes_write_the_same(tmp_path: Path) -> None:
-    """Jobs, options and outcomes travel to another process and back."""
+    """Jobs, options and outcomes can be sent to another process and back."""
     todo = jobs(tmp_path)
     options = Options(create_incident=True, case_min_severity="info", labels=("perimeter",))
     results = {}
@@ -90,7 +90,7 @@ def test_threads_and_processes_write_the_same(tmp_path: Path) -> None:
 
 
 def test_done_is_called_once_a_report_in_order(tmp_path: Path) -> None:
-    """Also for one that failed: its file is not needed any more."""
+    """It is called for failed reports too, as their files are no longer needed."""
     todo = jobs(tmp_path)
     todo[1][0].write_bytes(b"")
     done: list[Job] = []
@@ -120,7 +120,7 @@ def test_done_is_called_once_a_report_in_order(tmp_path: Path) -> None:
 def test_name_of_an_archive_counts_where_that_of_its_file_says_nothing(
     tmp_path: Path, archive: str, member: str, report_type: str, file: str
 ) -> None:
-    """Type and day, and the name of the report, which must be another one on another day."""
+    """An archive's name gives type, day and name of a file that has none."""
     path = tmp_path / archive
     with zipfile.ZipFile(path, "w") as opened:
         opened.writestr(member, "timestamp,ip\n2024-01-31 00:00:01,192.0.2.1\n")
@@ -131,7 +131,7 @@ def test_name_of_an_archive_counts_where_that_of_its_file_says_nothing(
 
 
 def test_files_of_one_archive_that_say_nothing_have_names_of_their_own(tmp_path: Path) -> None:
-    """They would be one report otherwise."""
+    """Files of one archive without type or day get distinct names, or they would be one report."""
     path = tmp_path / "2024-01-31-scan_snmp-x.zip"
     with zipfile.ZipFile(path, "w") as opened:
         for name in ("a.csv", "b.csv"):
@@ -142,7 +142,7 @@ def test_files_of_one_archive_that_say_nothing_have_names_of_their_own(tmp_path:
 
 
 def test_rows_without_content_are_in_the_sum_of_rows(tmp_path: Path) -> None:
-    """And no finding."""
+    """Rows without content count as rows, and as no findings."""
     info = info_of("scan_snmp")
     path = tmp_path / info.file
     path.write_text('timestamp,ip,tag\n2024-01-31 00:00:01,192.0.2.1,snmp\n,,\n"","",""\n')

@@ -1,4 +1,4 @@
-"""Downloads within a number of bytes."""
+"""Downloads within a limit of bytes on the disk."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def report(name: str) -> ReportInfo:
 
 
 class Asking:
-    """Downloads that ask for the bytes which their ids name, and count how often they begin."""
+    """Downloads that request the bytes named by their ids, and count how often they begin."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
         self.ended = threading.Semaphore(0)
 
     def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
-        """Ask, and leave a file of that size."""
+        """Request space, and leave a file of that size."""
         self.begun.append(report.id)
         try:
             take(int(report.id))
@@ -40,7 +40,7 @@ class Asking:
 
 
 def test_one_without_room_begins_again_when_there_is_room(tmp_path: Path) -> None:
-    """Not while there is less than it requested; meanwhile no other download is started."""
+    """A download without space starts again when its space is free; until then no other starts."""
     source = Asking()
     ahead = BoundedDownloads(source, tmp_path, threads=1, max_bytes=100)
     other = tmp_path / "other"
@@ -68,7 +68,7 @@ def test_one_without_room_begins_again_when_there_is_room(tmp_path: Path) -> Non
 
 
 def test_one_in_turn_is_never_held_up(tmp_path: Path) -> None:
-    """However large it is, and whether it was given up before or is begun in its turn."""
+    """The download whose turn it is always gets space, whatever its size and past."""
     source = Asking()
     ahead = BoundedDownloads(source, tmp_path, threads=1, max_bytes=100)
     large = ahead.begin(report("5000"), tmp_path / "a")
@@ -84,7 +84,7 @@ def test_one_in_turn_is_never_held_up(tmp_path: Path) -> None:
 
 
 def test_turn_that_comes_while_a_download_is_given_up_is_not_missed(tmp_path: Path) -> None:
-    """It begins again at once."""
+    """A download whose turn comes while it is being given up starts again at once."""
     begun = []
 
     def download(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
@@ -106,7 +106,7 @@ def test_turn_that_comes_while_a_download_is_given_up_is_not_missed(tmp_path: Pa
 def test_what_is_claimed_and_written_counts_once(
     tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However the folder is written; what a failed download claimed is free again."""
+    """Reserved bytes that are written count once; those of a failed download are freed."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "work" / "a").mkdir(parents=True)
     written, go_on = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Work begun ahead of its turn."""
+"""Work that is started before its turn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shadowserver_connector.pipeline.bounds import bytes_below, in_order
 
 @pytest.mark.parametrize("ahead", [1, 2, 5])
 def test_no_more_is_taken_ahead_than_asked_for(ahead: int) -> None:
-    """Downloads and unpacked archives must not pile up."""
+    """The number of items started ahead is bounded, so that files do not pile up."""
     taken = 0
 
     def items() -> Iterator[int]:
@@ -34,7 +34,7 @@ def test_no_more_is_taken_ahead_than_asked_for(ahead: int) -> None:
 
 
 def test_errors_of_work_stay_with_their_item() -> None:
-    """The future carries them; the order goes on."""
+    """An item's future has its error, and the next items go on."""
 
     def work(item: int) -> float:
         return 1 / item
@@ -46,7 +46,7 @@ def test_errors_of_work_stay_with_their_item() -> None:
 
 
 def test_work_goes_on_while_the_first_is_slow() -> None:
-    """The second item is done though the first is not yet."""
+    """The second item finishes while the first still runs."""
     second = Event()
 
     def work(item: int) -> bool:
@@ -61,7 +61,7 @@ def test_work_goes_on_while_the_first_is_slow() -> None:
 
 
 def test_nothing_is_begun_ahead_without_room() -> None:
-    """One at a time then, and as many as are allowed once there is room."""
+    """Without room items start one at a time; with room, as many as allowed."""
     begun: list[int] = []
     room = [False, False, True, True, False]
     upcoming = in_order(begun.append, range(6), ahead=3, has_room=lambda: room.pop(0))
@@ -74,7 +74,7 @@ def test_nothing_is_begun_ahead_without_room() -> None:
 
 
 def test_room_is_awaited_only_by_the_one_whose_turn_it_is() -> None:
-    """While others are waiting to be taken, they go first."""
+    """Room is awaited only if no item started earlier is left to be taken."""
     begun: list[int] = []
     awaited: list[int] = []
     upcoming = in_order(
@@ -89,7 +89,7 @@ def test_room_is_awaited_only_by_the_one_whose_turn_it_is() -> None:
 
 
 def test_what_is_wrong_ahead_is_raised_in_its_turn() -> None:
-    """Those before it are not lost, whether the items end in an error or the beginning does."""
+    """An error of the iterator or of a start is raised after the items before it."""
 
     def items() -> Iterator[int]:
         yield from (1, 2)
@@ -107,7 +107,7 @@ def test_what_is_wrong_ahead_is_raised_in_its_turn() -> None:
 
 
 def test_bytes_of_all_files_count(tmp_path: Path) -> None:
-    """Those in folders inside as well; a folder that is not there has none."""
+    """All files in a folder and its subfolders count; a missing folder has no bytes."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x.csv").write_bytes(b"12345")
     (tmp_path / "y.chunks").write_bytes(b"678")

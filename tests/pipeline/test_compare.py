@@ -1,4 +1,4 @@
-"""Reports that are compared and then converted: the file is parsed once."""
+"""Reports compared with the history and then converted: each file is parsed once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INFO = info_of("scan_ssl")
 
 @pytest.fixture
 def comparer(tmp_path: Path) -> Iterator[ReportComparer]:
-    """Return one that knows the first half of the report from the day before."""
+    """Return a comparer that knows the first half of the report from the day before."""
     made = ReportComparer(lambda: open_history(tmp_path / "history", "one"), FakeLog())
     header, rows = rows_of("scan_ssl", 40)
     before = info_of("scan_ssl", day=DAY - timedelta(1))
@@ -53,7 +53,7 @@ def report(tmp_path: Path) -> Path:
 
 
 def converted(path: Path, comparison: Comparison, repeats: Repeats) -> tuple[list[bytes], Outcome]:
-    """Return what a conversion gives."""
+    """Return the results of a conversion."""
     bundles: list[bytes] = []
     options = Options(repeats=repeats)
     outcome = convert_report(
@@ -66,7 +66,7 @@ def converted(path: Path, comparison: Comparison, repeats: Repeats) -> tuple[lis
 def test_rows_from_the_copy_give_the_same_bytes(
     repeats: Repeats, comparer: ReportComparer, report: Path
 ) -> None:
-    """Objects, counts and remarks, in the same order."""
+    """Converting the copy gives the same objects, counts and remarks, in order."""
     comparison = comparer.compare(report, INFO)
     assert comparison is not None
     assert comparison.counts["recurring"]
@@ -78,7 +78,7 @@ def test_rows_from_the_copy_give_the_same_bytes(
 
 
 def test_comparison_reaches_another_process(comparer: ReportComparer, report: Path) -> None:
-    """With the place of its copy; compiled classes must be picklable too."""
+    """A comparison with the path of its copy can be pickled, also by compiled classes."""
     comparison = comparer.compare(report, INFO)
     assert comparison is not None
     assert comparison.table is not None
@@ -86,7 +86,7 @@ def test_comparison_reaches_another_process(comparer: ReportComparer, report: Pa
 
 
 def test_file_is_parsed_once(comparer: ReportComparer, report: Path) -> None:
-    """Its conversion gets the rows that were compared, whatever is in the file by then."""
+    """The conversion uses the compared rows, even if the file changed since."""
     comparison = comparer.compare(report, INFO)
     assert comparison is not None
     expected = converted(report, comparison, "all")[1].rows
@@ -98,7 +98,7 @@ def test_file_is_parsed_once(comparer: ReportComparer, report: Path) -> None:
 def test_copy_is_removed_when_nobody_needs_it(
     end: str, comparer: ReportComparer, report: Path
 ) -> None:
-    """With its report delivered or not, compared again, or forgotten."""
+    """The copy is deleted when its report is delivered, failed, compared again, or discarded."""
     comparison = comparer.compare(report, INFO)
     assert comparison is not None
     assert comparison.table is not None
@@ -111,7 +111,7 @@ def test_copy_is_removed_when_nobody_needs_it(
 def test_without_room_on_the_disk_the_file_is_read_again(
     comparer: ReportComparer, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A copy must not take what is needed to convert."""
+    """With little space no copy is made, and the file is parsed again."""
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
     comparison = comparer.compare(report, INFO)
     assert comparison is not None
@@ -120,13 +120,13 @@ def test_without_room_on_the_disk_the_file_is_read_again(
 
 
 class _Elsewhere(ClusterExecutor):
-    """A cluster of one machine that has none of this one's files."""
+    """A cluster whose machine has none of this machine's files."""
 
     def __init__(self, pool: Executor) -> None:
         self._elsewhere = pool
 
     def submit(self, fn: Any, /, *arguments: Any, **more: Any) -> Any:
-        """Run it where it may not see the copy."""
+        """Run the function where it cannot see the copy."""
         assert not [each for each in arguments if isinstance(each, Comparison) and each.table]
         return self._elsewhere.submit(fn, *arguments, **more)
 
@@ -134,7 +134,7 @@ class _Elsewhere(ClusterExecutor):
 def test_cluster_reads_the_file_it_is_sent(
     comparer: ReportComparer, report: Path, tmp_path: Path
 ) -> None:
-    """The copy is on this machine, and the result is the same."""
+    """A cluster does not see the copy; it parses the file and gives the same result."""
     comparison = comparer.compare(report, INFO)
     assert comparison is not None
     bundles: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Conversions before their turn."""
+"""Conversions that are started before their turn."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def bundles(chunks: list[Chunk]) -> list[bytes]:
 def test_without_room_for_chunks_they_are_made_in_their_turn(
     report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever waits ahead may hold the room, so nobody waits for more of it."""
+    """Without space for its chunks, a report is converted in its turn, and
+    nothing waits for space.
+    """
     expected: list[Chunk] = []
     outcome = convert_report(report, INFO, Options(), expected.append)
 
@@ -53,7 +55,7 @@ def test_without_room_for_chunks_they_are_made_in_their_turn(
 
 
 def test_other_errors_are_the_reports(report: Path) -> None:
-    """A file that is gone says so in its turn."""
+    """A missing file is an error of its report, in its turn."""
     report.unlink()
     with ThreadPoolExecutor(1) as executor:
         begun = Conversions(executor)
@@ -63,7 +65,7 @@ def test_other_errors_are_the_reports(report: Path) -> None:
 
 
 def test_a_report_given_twice_is_begun_once_at_a_time(report: Path, tmp_path: Path) -> None:
-    """Each time gets its chunks, and none are left behind."""
+    """Each time the report gets its chunks, and no file is left behind."""
     found: list[Chunk] = []
     with ThreadPoolExecutor(1) as executor:
         begun = Conversions(executor)
@@ -83,7 +85,7 @@ def test_a_report_given_twice_is_begun_once_at_a_time(report: Path, tmp_path: Pa
 def test_nothing_is_begun_ahead_without_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: int, free: int, begun: list[int]
 ) -> None:
-    """Neither above the bound in bytes nor where the disk is nearly full: then one by one."""
+    """Above the limit of bytes, or on a nearly full disk, reports are converted one by one."""
     assert bounds.MAX_BYTES_AHEAD == 1 << 30
     monkeypatch.setattr(bounds, "MAX_BYTES_AHEAD", bound)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))

@@ -1,4 +1,4 @@
-"""Promises of a conversion: the Artifact is the file, every row is accounted for, same bytes."""
+"""Properties of a conversion: the Artifact is the file, every row is counted, equal bytes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def row(n: int, severity: str = "medium") -> tuple[str, ...]:
     ids=["usual", "BOM and CRLF", "not text", "no rows, no end of line"],
 )
 def test_artifact_is_the_file(tmp_path: Path, content: bytes) -> None:
-    """Its payload is the file byte for byte, and its hashes are the file's."""
+    """The Artifact's content is the file, byte for byte, and its hashes are the file's."""
     artifact = convert_bytes(tmp_path, "scan_ssl", content).one("artifact")
     assert b64decode(artifact["payload_bin"], validate=True) == content
     assert artifact["hashes"] == {
@@ -59,7 +59,7 @@ def test_artifact_is_the_file(tmp_path: Path, content: bytes) -> None:
 
 
 def test_what_is_forgotten_on_the_way_changes_nothing(tmp_path: Path) -> None:
-    """More different hosts, ports and times than are remembered give what parts of them give."""
+    """A report with more distinct values than the caches hold gives what its halves give."""
     header = ("timestamp", "ip", "port", "protocol", "hostname")
     rows = [
         (
@@ -75,7 +75,7 @@ def test_what_is_forgotten_on_the_way_changes_nothing(tmp_path: Path) -> None:
 
 
 def findings(folder: Path, files: list[bytes], options: Options) -> dict[str, Stix]:
-    """Return the objects of rows, by id; Notes without what they are attached to."""
+    """Return the objects of rows by id, Notes without their references."""
     found: dict[str, Stix] = {}
     for content in files:
         for stix in convert_bytes(folder, "scan_ssl", content, options).everything():
@@ -86,7 +86,7 @@ def findings(folder: Path, files: list[bytes], options: Options) -> dict[str, St
 
 
 def test_file_that_is_too_large_has_no_artifact(tmp_path: Path) -> None:
-    """Its name, size and hashes stand in the Report instead."""
+    """A file above the limit has its name, size and hashes in the Report instead."""
     content = csv_bytes(HEADER, [row(0)])
     converted = convert_bytes(
         tmp_path, "scan_ssl", content, Options(artifact_max_size=len(content) - 1)
@@ -105,7 +105,7 @@ def test_file_that_is_too_large_has_no_artifact(tmp_path: Path) -> None:
 
 
 def test_file_just_small_enough_has_an_artifact(tmp_path: Path) -> None:
-    """The limit itself is allowed, and the Report says nothing of a missing Artifact."""
+    """A file of exactly the limit has an Artifact."""
     content = csv_bytes(HEADER, [row(0)])
     converted = convert_bytes(
         tmp_path, "scan_ssl", content, Options(artifact_max_size=len(content))
@@ -120,7 +120,7 @@ def test_file_just_small_enough_has_an_artifact(tmp_path: Path) -> None:
 def test_every_row_is_accounted_for(
     tmp_path: Path, notes: str, min_severity: str, max_findings: int
 ) -> None:
-    """Rows read = noted + merged + filtered + cut, whatever is left out."""
+    """Rows read = noted + merged + filtered + cut, for any limits."""
     severities = ("info", "low", "medium", "high", "critical")
     rows = [row(n % 4, severities[n % 5]) for n in range(20)] + [row(0, "info")] * 3
     converted = convert(
@@ -146,7 +146,7 @@ def test_every_row_is_accounted_for(
 
 
 def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
-    """What is cut are the last rows of those that are severe enough."""
+    """Of the rows that are severe enough, the last ones are cut."""
     rows = [row(0, "low"), row(1, "high"), row(2, "high"), row(3, "critical")]
     converted = convert(tmp_path, "scan_ssl", HEADER, rows, min_severity="medium", max_findings=2)
     assert {stix["value"] for stix in converted.of("ipv4-addr")} == {"192.0.2.2", "192.0.2.3"}
@@ -155,7 +155,7 @@ def test_max_findings_takes_the_first_rows(tmp_path: Path) -> None:
 
 
 def test_notes_are_by_host_unless_asked_for_otherwise(tmp_path: Path) -> None:
-    """However many findings there are: an address collects one for each type and list."""
+    """By default each host has one Note, however many findings it has."""
     rows = [
         (f"2024-01-31 00:{n // 60:02}:{n % 60:02}", "", f"192.0.2.{n % 10}", str(n + 1), "tcp", "")
         for n in range(100)
@@ -168,7 +168,7 @@ def test_notes_are_by_host_unless_asked_for_otherwise(tmp_path: Path) -> None:
 
 
 def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
-    """It raises what says so, and emits nothing."""
+    """A file that is no table raises an error and emits nothing."""
     emitted: list[object] = []
     info = info_of("scan_ssl")
     path = tmp_path / info.file
@@ -195,7 +195,7 @@ NO_REPORTS = {
 
 @pytest.mark.parametrize("name", sorted(NO_REPORTS))
 def test_table_of_which_no_column_is_known_is_no_report(tmp_path: Path, name: str) -> None:
-    """It fails, so it is asked for again; nothing of it is quoted, since it may be any file."""
+    """A table without a known column fails, and nothing of it is quoted."""
     content = NO_REPORTS[name]
     info = info_of("scan_http")
     path = tmp_path / info.file
@@ -218,7 +218,7 @@ def test_table_of_which_no_column_is_known_is_no_report(tmp_path: Path, name: st
 def test_new_report_with_one_known_column_is_a_report(
     tmp_path: Path, header: str, rows: int
 ) -> None:
-    """Also one without findings: its header says what it is."""
+    """One known column makes a report, even without rows."""
     mark = ";" if ";" in header else ","
     content = "\n".join([header, *([mark.join("x" for _ in header.split(mark))] * rows)])
     converted = convert_bytes(tmp_path, "scan_never_seen", content.encode())
@@ -227,7 +227,7 @@ def test_new_report_with_one_known_column_is_a_report(
 
 
 def test_report_without_rows_is_a_report(tmp_path: Path) -> None:
-    """A header alone gives Report and Artifact, and says that there is no finding."""
+    """A header alone gives a Report, which says that there is no finding, and an Artifact."""
     converted = convert(tmp_path, "scan_ssl", HEADER, [])
     assert converted.outcome.rows == 0
     assert is_balanced(converted.outcome)
@@ -236,7 +236,7 @@ def test_report_without_rows_is_a_report(tmp_path: Path) -> None:
 
 
 def test_outcome_counts_what_was_emitted(tmp_path: Path) -> None:
-    """Chunks and objects by type are those that were handed over; the facts are the file's."""
+    """The outcome has the emitted chunks, the objects by type, and the file's facts."""
     header, rows = rows_of("event4_sinkhole_http", 30)
     converted = convert(tmp_path, "event4_sinkhole_http", header, rows, chunk_objects=100)
     outcome = converted.outcome
@@ -250,7 +250,7 @@ def test_outcome_counts_what_was_emitted(tmp_path: Path) -> None:
 
 
 def test_bad_cells_are_named_and_cost_that_object_only(tmp_path: Path) -> None:
-    """A cell that is not what its column asks for is counted, named, and kept in the Note."""
+    """A bad cell is counted, named, and kept in the Note; only its object is missing."""
     rows = [
         row(0),
         ("yesterday", "medium", "192.0.2.300", "70000", "carrier pigeon", "ssl"),
@@ -285,7 +285,7 @@ convert_report(Path(sys.argv[1]), info_of("event4_sinkhole_http"), options, emit
 @pytest.mark.integration
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_same_file_gives_the_same_bytes_in_any_process(tmp_path: Path, notes: str) -> None:
-    """Two processes whose hashes of strings differ write the same bundles."""
+    """Two processes with distinct hash seeds write the same bundles."""
     header, rows = rows_of("event4_sinkhole_http", 80)
     path = tmp_path / "report.csv"
     path.write_bytes(csv_bytes(header, rows))

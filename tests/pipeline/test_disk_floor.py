@@ -1,4 +1,4 @@
-"""The floor of free disk space."""
+"""The minimum of free disk space."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPORTS = [ReportInfo("t", date(2024, 1, 31), "x.csv", id=f"id-{n}") for n in ra
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """Let the disk have these numbers of bytes free, one at each look, the last one for ever."""
+    """Make the disk have these numbers of free bytes, one per look, the last one for ever."""
 
     def set_free(*numbers: int) -> list[int]:
         left = list(numbers)
@@ -40,12 +40,12 @@ def free(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
 
 
 def floor(tmp_path: Path, log: FakeLog, stop: threading.Event | None = None) -> DiskFloor:
-    """Return a floor that hardly waits."""
+    """Return a floor whose pauses are short."""
     return DiskFloor(tmp_path, FLOOR, Waiter(stop or threading.Event(), log), pause=0.001)
 
 
 def test_enough_space_is_not_mentioned(tmp_path: Path, free: Callable[..., list[int]]) -> None:
-    """Nor waited for."""
+    """With enough space there is no wait and no line."""
     free(FLOOR)
     log = FakeLog()
     floor(tmp_path, log).wait()
@@ -53,7 +53,7 @@ def test_enough_space_is_not_mentioned(tmp_path: Path, free: Callable[..., list[
 
 
 def test_waits_below_and_says_so_once(tmp_path: Path, free: Callable[..., list[int]]) -> None:
-    """One line when it begins, one when it is over."""
+    """One line says that the wait begins, and one that it is over."""
     free(*[FLOOR - 1] * 6, FLOOR)
     log = FakeLog()
     floor(tmp_path, log).wait()
@@ -67,7 +67,7 @@ def test_waits_below_and_says_so_once(tmp_path: Path, free: Callable[..., list[i
 def test_a_wait_ends_when_the_process_is_asked_to_stop(
     tmp_path: Path, free: Callable[..., list[int]]
 ) -> None:
-    """As every wait does."""
+    """A request to stop ends the wait for space."""
     free(0)
     stop = threading.Event()
     stop.set()
@@ -76,13 +76,13 @@ def test_a_wait_ends_when_the_process_is_asked_to_stop(
 
 
 def test_no_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
-    """With 0, a full disk is noticed only when something is written."""
+    """With a floor of 0, a full disk shows only when something is written."""
     free(0)
     assert DiskFloor(tmp_path, 0, Waiter(threading.Event(), FakeLog())).is_kept()
 
 
 def test_a_command_is_told_what_is_missing(tmp_path: Path, free: Callable[..., list[int]]) -> None:
-    """In one line that names folder, space and setting."""
+    """The error is one line with folder, space and setting."""
     free(FLOOR - 1)
     with pytest.raises(SinkUnavailableError) as caught:
         floor(tmp_path, FakeLog()).require()
@@ -93,7 +93,7 @@ def test_a_command_is_told_what_is_missing(tmp_path: Path, free: Callable[..., l
 
 
 def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
-    """Those ahead are not begun, and what is on disk is given away before anyone waits."""
+    """Downloads ahead are not started, and finished files are handed over before any wait."""
     left = free(FLOOR, 0)
     begun: list[str] = []
 

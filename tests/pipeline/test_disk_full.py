@@ -1,4 +1,4 @@
-"""Waiting for room on the disk."""
+"""Waiting for space on a full disk."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ CHUNKS = [Chunk((), number) for number in range(4)]
 
 
 def waiter(log: FakeLog) -> Waiter:
-    """Return one that hardly waits."""
+    """Return a waiter whose pauses are short."""
     return Waiter(threading.Event(), log, first_pause=0.001, longest_pause=0.001)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_waits_as_long_as_it_takes_and_says_so_once(number: int) -> None:
-    """Whether the disk is full or a quota is used up."""
+    """A full disk or quota is waited out for any time, with one line."""
     log, left = FakeLog(), [number] * 50
 
     def call() -> str:
@@ -45,7 +45,7 @@ def test_waits_as_long_as_it_takes_and_says_so_once(number: int) -> None:
 
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "no"), TransferError("broke off")])
 def test_other_errors_are_not_waited_out(error: Exception) -> None:
-    """They come as they are."""
+    """Other errors are raised unchanged."""
 
     def call() -> None:
         raise error
@@ -58,7 +58,7 @@ def test_other_errors_are_not_waited_out(error: Exception) -> None:
 
 
 def test_chunks_are_emitted_once_however_often_a_conversion_begins() -> None:
-    """A further attempt goes on behind those that are out."""
+    """A repeated conversion skips the chunks that were already emitted."""
     stops = [1, 1, 3]
 
     def convert(_: Path, __: ReportInfo, ___: Options, emit: Callable[[Chunk], None]) -> Any:

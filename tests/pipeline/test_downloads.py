@@ -1,4 +1,4 @@
-"""Report files from the API to disk, ahead of those who read them."""
+"""Report files downloaded from the API before they are needed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REPORTS = [
 
 
 class Source:
-    """Downloads files, and counts them."""
+    """Downloads files, and counts the downloads."""
 
     def __init__(self) -> None:
         self.begun: list[str] = []
@@ -50,13 +50,13 @@ class Source:
         return Downloaded(path, len(report.id), "")
 
     def begins(self, number: int, seconds: float) -> bool:
-        """Wait until so many have begun; tell whether they have."""
+        """Wait until this many have begun; tell whether they have."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self.begun) >= number, seconds)
 
 
 def failing(download: Download, name: str) -> Download:
-    """Return the download, which fails for one report."""
+    """Return a download function that fails for one report."""
 
     def fail_one(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
         if report.id == name:
@@ -80,7 +80,7 @@ def fetched(
 
 
 def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
-    """Two reports with one file name do not meet."""
+    """Two reports with one file name get separate files."""
     found = [
         each.download.result().path.read_text()
         for each in fetched(REPORTS, Source(), tmp_path / "w", threads=3)
@@ -89,7 +89,7 @@ def test_reports_come_in_order_each_with_its_own_file(tmp_path: Path) -> None:
 
 
 def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
-    """``threads`` are fetched, the one in hand included."""
+    """At most ``threads`` files are downloaded, including the one in use."""
     source = Source()
     reports = fetched(REPORTS, source, tmp_path / "w", threads=3)
     for handled in range(1, 4):
@@ -100,7 +100,7 @@ def test_downloads_ahead_are_bounded_in_number(tmp_path: Path) -> None:
 
 
 def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
-    """What lies beside a file that waits counts as well; then no further one is fetched."""
+    """Further files beside a waiting one count; above the limit no download starts."""
     source = Source()
     reports = fetched(REPORTS, source, tmp_path / "w", threads=2, max_bytes=50)
     next(reports)
@@ -114,7 +114,7 @@ def test_downloads_ahead_are_bounded_in_bytes(tmp_path: Path) -> None:
 
 
 def test_with_what_fills_the_folder_none_is_ahead(tmp_path: Path) -> None:
-    """All are fetched, each in its turn; one that fails is reported and does not stop others."""
+    """With a full folder each download starts in its turn; one that fails does not stop others."""
     source = Source()
     failures: list[Failure] = []
     (tmp_path / "x.chunks").write_bytes(b"x" * 50)
@@ -130,7 +130,7 @@ def test_with_what_fills_the_folder_none_is_ahead(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_announced", [True, False])
 def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
-    """What is ahead is never above the bound; the one in turn may be; all arrive in order."""
+    """Files ahead never exceed the limit, the one in turn may, and all arrive in order."""
     work = tmp_path / "w"
     source = GrowingFiles(work, is_announced=is_announced)
     reports = growing_reports()
@@ -149,7 +149,7 @@ def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
 def test_only_the_one_in_turn_begins_again_below_the_floor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
 ) -> None:
-    """Of those that were given up, the one whose turn it is; with room, as many as fit."""
+    """Below the floor only the download in turn restarts; with space, as many as fit."""
     source = EqualFiles(together=4)
     reports = fetched(REPORTS[:4], source, tmp_path / "w", threads=4, max_bytes=2 * source.SIZE)
     each = next(reports)
@@ -167,7 +167,7 @@ def test_only_the_one_in_turn_begins_again_below_the_floor(
 
 
 def test_error_stays_with_its_report(tmp_path: Path) -> None:
-    """A download that fails says so where its report is handled; the others go on."""
+    """A failed download is raised where its report is handled; the others go on."""
 
     failed = [
         each.report.id
@@ -178,7 +178,7 @@ def test_error_stays_with_its_report(tmp_path: Path) -> None:
 
 
 def test_closing_abandons_what_is_under_way(tmp_path: Path) -> None:
-    """On shutdown nobody waits for a slow download; what is not begun never is."""
+    """At shutdown no slow download is waited for, and none is started."""
     release = threading.Event()
     begun: list[str] = []
 
@@ -200,5 +200,5 @@ def test_closing_abandons_what_is_under_way(tmp_path: Path) -> None:
 def test_few_reports_need_no_more_than_themselves(
     reports: list[ReportInfo], tmp_path: Path
 ) -> None:
-    """None and one are nothing special."""
+    """Zero and one report work like many."""
     assert len(list(fetched(reports, Source(), tmp_path / "w", threads=8))) == len(reports)

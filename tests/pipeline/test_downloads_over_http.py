@@ -1,4 +1,4 @@
-"""Downloads ahead from a real HTTP server, which looks at what is on disk meanwhile."""
+"""Downloads ahead from a real HTTP server that checks what is on the disk meanwhile."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class WatchingStore(MemoryStore):
 @pytest.mark.integration
 @pytest.mark.parametrize("chunked", [False, True])
 def test_bytes_on_disk_are_bounded_while_files_come(tmp_path: Path, chunked: bool) -> None:
-    """The one in turn comes on top; what is given up is no attempt, and arrives whole later."""
+    """Only the file in turn exceeds the limit; one given up uses no attempt and arrives later."""
     store = WatchingStore(tmp_path, chunked=chunked)
     retries: list[object] = []
     failures: list[Failure] = []

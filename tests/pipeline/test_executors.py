@@ -1,4 +1,4 @@
-"""Where conversions run, and what becomes of them when a process dies."""
+"""Executors of conversions, and what happens when a worker process dies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TYPES = ("scan_ssl", "event4_sinkhole", "device_id")
 
 
 def reports(folder: Path, types: Sequence[str] = TYPES, rows: int = 60) -> list[Job]:
-    """Write a generated report of each type; return the jobs."""
+    """Write a generated report of each type; return their jobs."""
     jobs = []
     for name in types:
         info = info_of(name)
@@ -56,7 +56,7 @@ def reports(folder: Path, types: Sequence[str] = TYPES, rows: int = 60) -> list[
 
 
 def content(chunks: Iterable[Chunk]) -> list[object]:
-    """Return all that chunks hold, to be compared."""
+    """Return the content of chunks in a form that can be compared."""
     return [([(each.id, each.json) for each in c.objects], c.findings) for c in chunks]
 
 
@@ -78,12 +78,12 @@ def converted(
 
 
 def die() -> None:
-    """End the process as the kernel does when memory is short."""
+    """Kill this process, as the kernel does when memory is short."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def die_once(marker: Path) -> str:
-    """End the process the first time, return something the second."""
+    """Kill this process the first time; return a value the second time."""
     try:
         marker.touch(exist_ok=False)
     except FileExistsError:
@@ -93,18 +93,18 @@ def die_once(marker: Path) -> str:
 
 
 def slowly(value: int) -> int:
-    """Return the value, after a while in which others die."""
+    """Return a value after a while, in which other processes die."""
     time.sleep(0.2)
     return value
 
 
 def refuse() -> None:
-    """Raise what is raised for a report that cannot be read."""
+    """Raise the error of a report that cannot be read."""
     raise ReportUnreadableError("x.csv: not a table")
 
 
 def test_one_worker_is_a_thread_of_this_process() -> None:
-    """Nothing is started for a single worker."""
+    """A single worker starts no process."""
     with open_executor(1) as executor:
         assert executor.submit(os.getpid).result() == os.getpid()
         assert capacity(executor) == 1
@@ -113,7 +113,7 @@ def test_one_worker_is_a_thread_of_this_process() -> None:
 def test_by_default_there_is_a_process_for_each_processor(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One processor needs none."""
+    """With a single processor no process is started."""
     monkeypatch.setattr(os, "cpu_count", lambda: 5)
     with open_executor(None) as executor:
         assert isinstance(executor, ProcessExecutor)
@@ -125,7 +125,7 @@ def test_by_default_there_is_a_process_for_each_processor(
 
 @pytest.mark.integration
 def test_several_workers_are_processes() -> None:
-    """Functions run outside of this process, and errors come back as they are."""
+    """Functions run in other processes, and their errors come back unchanged."""
     with open_executor(2) as executor:
         assert capacity(executor) == 2
         assert executor.submit(os.getpid).result() != os.getpid()
@@ -135,7 +135,7 @@ def test_several_workers_are_processes() -> None:
 
 @pytest.mark.integration
 def test_work_of_a_process_that_died_is_done_again(tmp_path: Path) -> None:
-    """One death costs nothing, not even what was waiting."""
+    """After a single death no work is lost."""
     with open_executor(2) as executor:
         others = [executor.submit(slowly, value) for value in range(4)]
         unlucky = executor.submit(die_once, tmp_path / "marker")
@@ -145,7 +145,7 @@ def test_work_of_a_process_that_died_is_done_again(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_only_what_kills_its_process_each_time_fails() -> None:
-    """Others that were under way, and those that come later, are done."""
+    """Only the work that kills its process each time fails; all other work is done."""
     with open_executor(2) as executor:
         before = [executor.submit(slowly, value) for value in range(3)]
         poison = executor.submit(die)
@@ -157,7 +157,7 @@ def test_only_what_kills_its_process_each_time_fails() -> None:
 
 @pytest.mark.integration
 def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    """Nothing is left behind that would wait for work for ever."""
+    """No worker process outlives a killed parent."""
     program = (
         "import os, sys, time\n"
         "from shadowserver_connector.pipeline.processes import ProcessExecutor\n"
@@ -189,7 +189,7 @@ def _is_running(process: int) -> bool:
 
 @pytest.mark.integration
 def test_processes_write_what_one_thread_writes(tmp_path: Path) -> None:
-    """Results come in the order of the jobs, and every file has the same bytes."""
+    """Results come in order, and every file has the same bytes."""
     jobs = reports(tmp_path)
     with open_executor(1) as alone, open_executor(2) as several:
         expected = converted(jobs, tmp_path / "alone", alone)
@@ -197,7 +197,7 @@ def test_processes_write_what_one_thread_writes(tmp_path: Path) -> None:
 
 
 def test_missing_dask_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error says which setting needs it and how to install it."""
+    """The error names the setting that needs Dask and how to install it."""
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
         pytest.raises(SettingsError, match=r"SHADOWSERVER_DASK_SCHEDULER.*pip install distributed"),
@@ -208,7 +208,7 @@ def test_missing_dask_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.integration
 def test_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may be there later, so the error can be retried."""
+    """The error names the scheduler and can be retried."""
     monkeypatch.setattr(cluster, "CONNECT_CLUSTER", 0.3)
     address = f"tcp://127.0.0.1:{free_port()}"
     with (
@@ -227,12 +227,12 @@ CHUNKS = (
 
 @pytest.mark.parametrize("chunk", CHUNKS)
 def test_packed_chunk_comes_back_equal(chunk: Chunk) -> None:
-    """Kind, ids, bytes, order and count survive."""
+    """A packed chunk keeps type, ids, bytes, order and count."""
     assert content([unpack(pack(chunk))]) == content([chunk])
 
 
 def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
-    """A file holds any number of chunks, also none."""
+    """A spool file holds any number of chunks, including none."""
     path = tmp_path / "spool"
     path.touch()
     assert list(read_spool(path)) == []
@@ -243,7 +243,7 @@ def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
 
 
 def test_conversion_that_fails_leaves_no_spool(tmp_path: Path) -> None:
-    """It would take the room of the next attempt, where a full disk was the reason."""
+    """A failed conversion deletes its spool, which may be what filled the disk."""
     [(path, info)] = reports(tmp_path, TYPES[:1])
     path.write_bytes(b"\x00\x01 no table")
     spool = tmp_path / "spool"
@@ -262,7 +262,7 @@ def test_conversion_that_fails_leaves_no_spool(tmp_path: Path) -> None:
 def test_chunks_of_a_worker_are_those_of_a_direct_conversion(
     tmp_path: Path, kind: Callable[[], Executor]
 ) -> None:
-    """Replayed chunks and outcome are equal, and the spool is empty afterwards."""
+    """Chunks and outcome are equal, and the spool is empty afterwards."""
     ((path, info),) = reports(tmp_path, ["scan_ssl"], rows=700)
     spool = tmp_path / "spool"
     spool.mkdir()
@@ -277,7 +277,7 @@ def test_chunks_of_a_worker_are_those_of_a_direct_conversion(
 
 
 class _Losing(ThreadPoolExecutor):
-    """An executor whose first function is lost."""
+    """An executor that loses its first function."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(1)
@@ -303,7 +303,7 @@ class _Losing(ThreadPoolExecutor):
 def test_report_whose_worker_or_cluster_is_lost_fails_alone(
     tmp_path: Path, error: Exception, reason: str
 ) -> None:
-    """It is named, and the others are converted."""
+    """The report of a lost worker or cluster fails by name; the others are converted."""
     jobs = reports(tmp_path)
     with _Losing(error) as executor:
         results, _ = converted(jobs, tmp_path / "out", executor)
@@ -314,7 +314,7 @@ def test_report_whose_worker_or_cluster_is_lost_fails_alone(
 
 
 def test_full_disk_is_no_failure_of_a_report(tmp_path: Path) -> None:
-    """Every report would meet the same, so the run ends, unlike with a lost cluster."""
+    """A full disk ends the run, as every report would meet it."""
     with (
         _Losing(DiskFullError("no space is left on the disk; free some")) as executor,
         pytest.raises(DiskFullError),
@@ -323,12 +323,12 @@ def test_full_disk_is_no_failure_of_a_report(tmp_path: Path) -> None:
 
 
 def blocked() -> set[int]:
-    """Return the signals that wait."""
+    """Return the blocked signals."""
     return {int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])}
 
 
 def test_idle_process_ends_when_it_is_told_to(capfd: pytest.CaptureFixture[str]) -> None:
-    """Without a word, as any process does; what comes next is done by another."""
+    """An idle worker ends silently on SIGTERM; another one does the next work."""
     with ProcessExecutor(1) as executor:
         idle = executor.submit(os.getpid).result()
         os.kill(idle, signal.SIGTERM)
@@ -338,7 +338,7 @@ def test_idle_process_ends_when_it_is_told_to(capfd: pytest.CaptureFixture[str])
 
 
 def test_ctrl_c_is_the_parents_alone() -> None:
-    """A process never meets it, not even while it starts; here it comes through as before."""
+    """Workers ignore Ctrl-C, even while they start; the parent still gets it."""
     before = blocked()
     with ProcessExecutor(1) as executor:
         assert signal.SIGINT in executor.submit(blocked).result()
@@ -346,7 +346,7 @@ def test_ctrl_c_is_the_parents_alone() -> None:
 
 
 def waiting_for_ever(folder: Path) -> None:
-    """Work in a folder of its own, until the process ends."""
+    """Work in a folder of its own until the process ends."""
     with tempfile.TemporaryDirectory(dir=folder):
         (folder / f"begun-{os.getpid()}").touch()
         while True:
@@ -354,7 +354,7 @@ def waiting_for_ever(folder: Path) -> None:
 
 
 def test_ctrl_c_waits_for_no_work(tmp_path: Path) -> None:
-    """What is under way is ended and removes its files; what waits is not begun."""
+    """On Ctrl-C running work is ended and its files are deleted; waiting work does not start."""
 
     def interrupted() -> None:
         with ProcessExecutor(2) as executor:

@@ -1,4 +1,4 @@
-"""Sorted rows in files: written, read and merged."""
+"""Sorted rows in files: writing, reading and merging."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from shadowserver_connector.pipeline.external_sort import (
 
 
 def batches_of(run: Run) -> list[list[Item]]:
-    """Read all."""
+    """Read all batches."""
     with run.path.open("rb") as file:
         return list(read_run(file))
 
 
 def items_of(run: Run) -> list[Item]:
-    """Read all, in one list."""
+    """Read all items into one list."""
     return [item for batch in batches_of(run) for item in batch]
 
 
 def runs_of(folder: Path, *runs: list[Item]) -> list[Run]:
-    """Write all."""
+    """Write all runs."""
     return [write_run(folder / f"{index}", [items]) for index, items in enumerate(runs)]
 
 
 def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
-    """Texts of every kind, and lists of every length; it is read in parts that are small."""
+    """Any texts and lists are read back, in parts that are small."""
     blocks = [
         [("", 1, 1), ("\0\n\r", 2, 3)],
         [],
@@ -50,7 +50,7 @@ def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_equal_texts_are_added_up(tmp_path: Path) -> None:
-    """One is left, with the number of the first, whichever file has that; all are in order."""
+    """Equal texts become one, with the lowest number and the sum; all are in order."""
     runs = runs_of(
         tmp_path,
         [("a", 5, 1), ("c", 6, 2)],
@@ -65,7 +65,7 @@ def test_equal_texts_are_added_up(tmp_path: Path) -> None:
 
 
 def test_runs_of_many_batches_are_merged(tmp_path: Path) -> None:
-    """A file that is read to its end does not hold up the others, and nothing is lost."""
+    """The end of one file does not stop the merge, and nothing is lost."""
     wide = "x" * 2_000
     even = [(f"{n:05}{wide}", n, 1) for n in range(0, 1_000, 2)]
     thirds = [(f"{n:05}{wide}", 1_000 + n, 1) for n in range(0, 1_000, 3)]
@@ -79,7 +79,7 @@ def test_runs_of_many_batches_are_merged(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, MOST_OPEN, MOST_OPEN + 1, 3 * MOST_OPEN])
 def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
-    """More than may be open at once, too."""
+    """More runs than may be open at once are merged."""
     runs = runs_of(tmp_path, *([("all", n, 1), (f"own {n:03}", n, 1)] for n in range(count)))
     assert items_of(merge(runs, tmp_path)) == [
         ("all", 0, count),
@@ -92,12 +92,12 @@ def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
     [(1, MOST_OPEN), (MOST_HELD // 10, 10), (MOST_HELD // 2, 2), (2 * MOST_HELD, 2)],
 )
 def test_runs_of_long_rows_are_merged_a_few_at_a_time(widest: int, expected: int) -> None:
-    """So that what is read of each fits into memory together; two at least, to get on."""
+    """Runs of long rows are merged a few at a time, at least two, to fit into memory."""
     assert at_once([Run(Path("any"), 1, widest)] * 1_000) == expected
 
 
 def test_written_file_is_new(tmp_path: Path) -> None:
-    """What is there is not written over."""
+    """An existing file is not overwritten."""
     write_run(tmp_path / "run", [])
     with pytest.raises(FileExistsError):
         write_run(tmp_path / "run", [])

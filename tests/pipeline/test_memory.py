@@ -1,5 +1,5 @@
-"""A conversion's memory does not grow with the report, nor does that of the process that takes its
-chunks.
+"""Memory use grows with the report neither in the process that converts nor in the one
+that takes its chunks.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def peaks(path: Path, notes: str) -> list[int]:
-    """Return the most KiB of memory, of who converts the report and of who takes its chunks."""
+    """Return the peak memory, in KiB, of the process that converts and of the one that takes."""
     program = [sys.executable, "-m", "tests.pipeline.in_use"]
     arguments = [str(path), REPORT_TYPE, DAY.isoformat(), notes]
     done = subprocess.run(
@@ -44,7 +44,7 @@ def peaks(path: Path, notes: str) -> list[int]:
 @pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("notes", ["finding", "host", "none"])
 def test_many_rows_need_no_more_memory(folder: Path, notes: str) -> None:
-    """They need what 50,000 rows need, plus 10 % at most, and less than 200 MB."""
+    """Many rows take at most 10 % more than 50,000 rows, and less than 200 MB."""
     few, many = peaks(folder / f"{FEW}.csv", notes), peaks(folder / f"{MANY}.csv", notes)
     for of_few, of_many in zip(few, many, strict=True):
         assert of_many < of_few * 1.1

@@ -1,4 +1,4 @@
-"""What is sent once: the rows of a host are grouped, wherever they are in the file."""
+"""The rows of a host are grouped, wherever they are in the file, so its objects are sent once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows grouped by host, in memory or on disk: the same."""
+"""Rows grouped by host, with the same result in memory and on disk."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ BUDGETS = (ROW_BY_ROW, FEW_ROWS, MEMORY)
 
 
 def host_of(_: int, row: list[str]) -> str:
-    """Return the first cell."""
+    """Return the first cell as the host."""
     return row[0]
 
 
 def groups_of(rows: list[NumberedRow], most: int, memory: int) -> list[list[CountedRow]]:
-    """Sort with so much memory."""
+    """Return the groups with a limit of memory."""
     with sorted_by_host(memory) as sort:
         sort.fill(rows, host_of)
         groups = list(sort.by_host(most))
@@ -47,7 +47,7 @@ def groups_of(rows: list[NumberedRow], most: int, memory: int) -> list[list[Coun
 
 
 def with_dicts(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
-    """Group with dicts, hosts and rows in order of their text."""
+    """Return the expected groups, made with dicts; hosts and rows sorted by text."""
     equal: dict[tuple[str, ...], list[int]] = {}
     for number, row in rows:
         equal.setdefault(tuple(row), []).append(number)
@@ -69,7 +69,7 @@ def with_dicts(rows: list[NumberedRow], most: int) -> list[list[CountedRow]]:
 def test_groups_are_the_same_however_little_memory_there_is(
     cells: list[list[str]], most: int
 ) -> None:
-    """Hosts and their rows in order, none lost, equal ones counted, cells unchanged."""
+    """With any memory, hosts and rows are in order, complete and unchanged; equal rows count."""
     rows = list(enumerate(cells, start=1))
     expected = with_dicts(rows, most)
     assert [groups_of(rows, most, memory) for memory in BUDGETS] == [expected] * len(BUDGETS)
@@ -77,7 +77,7 @@ def test_groups_are_the_same_however_little_memory_there_is(
 
 @pytest.mark.parametrize("memory", [ROW_BY_ROW, FEW_ROWS])
 def test_hosts_and_equal_rows_are_put_together_from_many_files(memory: int) -> None:
-    """There may be more files than are read at once; each host comes once, each row once."""
+    """Each host and each row comes once, even from more files than are read at once."""
     rows = [(n, [f"192.0.2.{n % 7}", f"{n % 70}", ""]) for n in range(300)]
     groups = groups_of(rows, 200, memory)
     assert groups == with_dicts(rows, 200)
@@ -87,7 +87,7 @@ def test_hosts_and_equal_rows_are_put_together_from_many_files(memory: int) -> N
 
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_hosts_with_few_rows_share_a_group_where_wanted(memory: int) -> None:
-    """As many as fit whole; only a host with more rows than fit is divided."""
+    """As many whole hosts share a group as fit; only a larger host is divided."""
     with sorted_by_host(memory) as sort:
         sort.fill([(n, [f"192.0.2.{n % 3}", f"{n}"]) for n in range(7)], host_of)
         assert [len(group) for group in sort.in_turn(4)] == [3, 4]
@@ -98,7 +98,7 @@ def test_hosts_with_few_rows_share_a_group_where_wanted(memory: int) -> None:
 
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_hosts_with_long_cells_do_not_share_a_group(memory: int) -> None:
-    """Together they would be too large for a chunk."""
+    """Hosts with long cells get separate groups, which fit into a chunk."""
     cell = "x" * (GROUP_BYTES // 3)
     with sorted_by_host(memory) as sort:
         sort.fill([(n, [f"192.0.2.{n}", cell]) for n in range(5)], host_of)
@@ -108,7 +108,7 @@ def test_hosts_with_long_cells_do_not_share_a_group(memory: int) -> None:
 @pytest.mark.parametrize("memory", BUDGETS)
 @pytest.mark.parametrize(("filler", "size"), [("x", 1), ("\u4e00", 3)])
 def test_group_of_long_cells_is_cut(memory: int, filler: str, size: int) -> None:
-    """Its Note must be small enough to be sent, whatever its characters; no row is lost."""
+    """A group is divided so that its Note can be sent, for any characters; no row is lost."""
     cell = filler * (GROUP_BYTES // 3 // size)
     rows = [(n, ["192.0.2.1", f"{n}{cell}"]) for n in range(10)]
     groups = groups_of(rows, 200, memory)
@@ -118,26 +118,26 @@ def test_group_of_long_cells_is_cut(memory: int, filler: str, size: int) -> None
 
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_row_longer_than_a_group_may_be_stands_alone(memory: int) -> None:
-    """It is taken, whole."""
+    """A row above the limit of a group has a group of its own."""
     rows = [(1, ["a", "x" * (2 * GROUP_BYTES)]), (2, ["a", ""])]
     assert [len(group) for group in groups_of(rows, 200, memory)] == [1, 1]
 
 
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_no_rows_are_no_groups(memory: int) -> None:
-    """A report may be all filtered."""
+    """Without rows, as when all are filtered, there are no groups."""
     assert groups_of([], 200, memory) == []
 
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the temporary folder, which is empty."""
+    """Return an empty temporary folder, which is the process's own."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     return tmp_path
 
 
 def test_few_rows_do_not_touch_the_disk(temporary: Path) -> None:
-    """They are sorted in memory."""
+    """Few rows are sorted in memory."""
     with sorted_by_host() as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
         next(sort.by_host(2))
@@ -145,7 +145,7 @@ def test_few_rows_do_not_touch_the_disk(temporary: Path) -> None:
 
 
 def test_rows_on_disk_are_nobody_elses(temporary: Path) -> None:
-    """Their folder cannot be entered by others; of all its files one is left to be read."""
+    """The folder has mode 0700, and one merged file is left to read."""
     with sorted_by_host(ROW_BY_ROW) as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(150)], host_of)
         (folder,) = temporary.iterdir()
@@ -154,7 +154,7 @@ def test_rows_on_disk_are_nobody_elses(temporary: Path) -> None:
 
 
 def test_nothing_is_left_on_disk(temporary: Path) -> None:
-    """Whether or not all groups were taken."""
+    """No file is left, whether or not all groups were taken."""
     with sorted_by_host(ROW_BY_ROW) as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
         next(sort.by_host(2))
@@ -163,7 +163,7 @@ def test_nothing_is_left_on_disk(temporary: Path) -> None:
 
 
 def test_nothing_is_left_of_rows_that_cannot_be_read(temporary: Path) -> None:
-    """What they raise comes through."""
+    """An error of the rows is raised, and no file is left."""
 
     def broken() -> Iterator[NumberedRow]:
         yield from [(n, [f"192.0.2.{n}"]) for n in range(5)]
@@ -178,7 +178,7 @@ def test_nothing_is_left_of_rows_that_cannot_be_read(temporary: Path) -> None:
 def test_full_disk_is_told_by_its_number(
     full: str, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever file has no room: so that it can be waited out; nothing is left on it."""
+    """A full disk raises ENOSPC from any file, so it can be waited out; no file is left."""
     really_open = Path.open
 
     def open_without_room(path: Path, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
@@ -210,7 +210,7 @@ except OSError as error:
 @pytest.mark.integration
 @pytest.mark.parametrize("room", [50_000, 2_000_000])
 def test_disk_that_fills_up(room: int, tmp_path: Path) -> None:
-    """A small disk, full with the first file or with a later one, is told and left empty."""
+    """A small disk that fills with any file raises the error and is left empty."""
     with SmallDisk(tmp_path / "disk", room) as disk:
         command = [*disk.prefix, sys.executable, "-c", _FILL_A_DISK, str(tmp_path / "disk")]
         told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
