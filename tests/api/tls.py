@@ -52,8 +52,9 @@ def _expired(subject: str, key: ec.EllipticCurvePrivateKey) -> x509.CertificateB
 def certificates(
     folder: Path, *hosts: str, expired: bool = False, self_signed: bool = False
 ) -> tuple[Path, ssl.SSLContext]:
-    """Make a CA and a server certificate for ``hosts``; return the CA's file and the server's TLS
-    context. A ``self_signed`` certificate names itself as its issuer, not the CA.
+    """Make a CA and a server certificate for ``hosts``; return the CA's file and the server's TLS.
+
+    A ``self_signed`` certificate names itself as its issuer, not the CA.
     """
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     usage = {"digital_signature": True, "key_cert_sign": True, "crl_sign": True}
@@ -92,7 +93,9 @@ def certificates(
 @contextmanager
 def proxy(port: int, *, refusing: str = "") -> Iterator[tuple[str, list[str]]]:
     """Run a CONNECT proxy whose every tunnel ends at ``port``; yield its URL and the requests it
-    got. A ``refusing`` proxy refuses every CONNECT.
+    got.
+
+    A ``refusing`` proxy refuses every CONNECT.
     """
     asked: list[str] = []
     threads: list[threading.Thread] = []

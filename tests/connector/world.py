@@ -135,8 +135,9 @@ class World:
     def connector(
         self, entry: str = "run_once", **settings: Any
     ) -> AbstractContextManager[Process]:
-        """Start a connector; it is killed at the end if it still runs. ``settings`` are environment
-        variables in lower case: ``shadowserver_notes="host"``.
+        """Start a connector; it is killed at the end if it still runs.
+
+        ``settings`` are environment variables in lower case: ``shadowserver_notes="host"``.
         """
         return self._running(["-c", _PROGRAM.format(entry=entry)], settings)
 
@@ -286,9 +287,10 @@ def bundle_of(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def repeated(world: World) -> int:
-    """Return how many objects wait in messages that are in the queue a second time. A broker that
-    fails after it kept a message and before it confirmed it gets the message again: delivery is at
-    least once, and the work then counts these objects twice.
+    """Return how many objects wait in messages that are in the queue a second time.
+
+    A broker that fails after it kept a message and before it confirmed it gets the message again:
+    delivery is at least once, and the work then counts these objects twice.
     """
     messages = Counter(json.dumps(bundle["objects"]) for bundle in world.bundles())
     return sum((count - 1) * len(json.loads(each)) for each, count in messages.items())

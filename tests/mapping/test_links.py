@@ -1,5 +1,6 @@
-"""Relationships made on a first day, and what tells the facts of those not made. Each report type
-is filled by the simulator: two hosts for three rows.
+"""Relationships made on a first day, and what tells the facts of those not made.
+
+Each report type is filled by the simulator: two hosts for three rows.
 """
 
 from __future__ import annotations

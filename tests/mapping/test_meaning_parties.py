@@ -1,5 +1,6 @@
-"""The parties of a report: relationships, scores and Indicators of each kind of report. All
-relationships are made here; ``test_links`` tests which are made by default.
+"""The parties of a report: relationships, scores and Indicators of each kind of report.
+
+All relationships are made here; ``test_links`` tests which are made by default.
 """
 
 from __future__ import annotations
@@ -110,8 +111,9 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
 def test_name_that_malware_called_is_its_controllers(
     tmp_path: Path, report_type: str, column: str
 ) -> None:
-    """A called name is labelled and observed, but neither scored nor indicated. A scanner may send
-    the name of a harmless site.
+    """A called name is labelled and observed, but neither scored nor indicated.
+
+    A scanner may send the name of a harmless site.
     """
     referer = report_type.endswith("referer")
     row = {
