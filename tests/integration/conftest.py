@@ -1,4 +1,4 @@
-"""Real servers and stand-ins that integration tests share."""
+"""Real servers and stand-ins that the integration tests share."""
 
 from __future__ import annotations
 

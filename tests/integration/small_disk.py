@@ -55,11 +55,11 @@ class SmallDisk:
         return ["nsenter", f"--target={self._shell.pid}", *self._enter, here]
 
     def hold(self, process: int) -> None:
-        """Let `fill` and `grow` work on a process and its children."""
+        """Make `fill` and `grow` work on a process and its children."""
         self._process = process
 
     def fill(self) -> None:
-        """Leave no room, neither for bytes nor for another file."""
+        """Leave no space, neither for bytes nor for another file."""
         at = self._folder
         if self._shell is None:
             self._set_limit(_LOG)
@@ -68,7 +68,7 @@ class SmallDisk:
             _order(self._shell, f"n=0; while touch {at}/full-$n; do n=$((n+1)); done")
 
     def grow(self) -> None:
-        """Make much room."""
+        """Make much free space."""
         at = self._folder
         if self._shell is None:
             self._set_limit(resource.RLIM_INFINITY)
@@ -97,7 +97,9 @@ class SmallDisk:
 
 
 def _shell_with_disk(folder: Path, size: int) -> tuple[subprocess.Popen[str] | None, Sequence[str]]:
-    """Start a shell that sees the disk in the folder; return how others enter its namespace."""
+    """Start a shell that sees the disk in the folder; return the command that
+    enters its namespace.
+    """
     for make, enter in _NAMESPACES:
         shell = subprocess.Popen(
             [*make, "sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -111,7 +113,7 @@ def _shell_with_disk(folder: Path, size: int) -> tuple[subprocess.Popen[str] | N
 
 
 def _order(shell: subprocess.Popen[str], command: str) -> bool:
-    """Have a shell do something, and return whether it says that it has."""
+    """Make a shell do something, and return whether it confirms it."""
     assert shell.stdin is not None
     assert shell.stdout is not None
     try:

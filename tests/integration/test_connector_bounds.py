@@ -1,4 +1,4 @@
-"""Limits of a connector: connections, downloads ahead, processors that others share."""
+"""Limits of a connector: connections, downloads ahead, and work for a cluster."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ YESTERDAY = TODAY - timedelta(days=1)
 
 @pytest.fixture
 def store() -> Reports:
-    """Return seven reports of a day, of which the first is the largest."""
+    """Return seven reports of a day, the first of them the largest."""
     store = Reports()
     for number, rows in enumerate((40, 1, 1, 1, 1, 1, 1)):
         store.add(YESTERDAY, "scan_http", csv(number, rows), rows)
@@ -59,7 +59,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def test_full_queue_stops_downloads(world: World, store: Reports) -> None:
-    """While the run pauses nothing is downloaded beyond what may be ahead; then all of it is."""
+    """While a full queue pauses the run, no file beyond those allowed ahead is downloaded."""
     settings = {"shadowserver_max_threads": 2, "connector_queue_threshold": 0.12}
     with world.connector(**settings) as process:
         world.until(lambda: "The queue is full, pausing" in world.logs())
@@ -75,10 +75,10 @@ def test_full_queue_stops_downloads(world: World, store: Reports) -> None:
 
 
 def test_connections_are_those_that_are_configured(world: World, tmp_path: Path) -> None:
-    """At most, however many files there are, and however slow they come; list calls included.
+    """The connections never exceed the setting, however many and slow the files.
 
-    A busy machine may need fewer: a connection that is free again before the next file is asked for
-    is used again.
+    Calls to the API count too. A busy machine may need fewer: a connection that is free again
+    before the next file is asked for is used again.
     """
     world.simulator.faults.add(Fault(FaultKind.SLOW, DOWNLOADS, times=None, seconds=0.03))
     assert world.run(shadowserver_max_threads=2) == 0, world.logs()[-3000:]
@@ -92,7 +92,7 @@ def test_connections_are_those_that_are_configured(world: World, tmp_path: Path)
 
 
 def test_named_cluster_converts(world: World, store: Reports, cluster: Cluster) -> None:
-    """For the connector and for the command; all arrives as without it."""
+    """Connector and command convert on the cluster, and everything arrives as without it."""
     settings = {"shadowserver_dask_scheduler": cluster.address, "shadowserver_workers": 1}
     assert world.run(**settings) == 0, world.logs()[-3000:]
     assert tasks_done(cluster) == len(store.files)
@@ -106,7 +106,7 @@ def test_named_cluster_converts(world: World, store: Reports, cluster: Cluster) 
 
 
 def tasks_done(cluster: Cluster) -> int:
-    """Return how many functions the worker of a cluster has run."""
+    """Return how many functions the cluster's worker has run."""
 
     def executed(dask_worker: Any) -> int:
         return int(dask_worker.state.executed_count)

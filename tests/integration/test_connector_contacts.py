@@ -1,4 +1,4 @@
-"""Which hosts the connector contacts, and whether it verifies who they are."""
+"""The hosts that the connector contacts, and how it verifies them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Wor
 
 
 def test_only_the_configured_hosts_are_contacted(world: World, tmp_path: Path) -> None:
-    """No connection and no look-up of a name except for OpenCTI, its broker and Shadowserver."""
+    """Connections and DNS look-ups go only to OpenCTI, its broker and Shadowserver."""
     (tmp_path / "sitecustomize.py").write_text(_WITNESS)
     witness = tmp_path / "witness.jsonl"
     assert world.run(pythonpath=tmp_path, witness=witness, shadowserver_workers=2) == 0
@@ -74,7 +74,7 @@ def test_only_the_configured_hosts_are_contacted(world: World, tmp_path: Path) -
 
 
 def test_wrong_setting_is_told_before_anything_is_contacted(world: World, tmp_path: Path) -> None:
-    """One line names the setting, where it comes from and what is allowed; nobody is asked."""
+    """One line names setting, source and valid values, and no server is contacted."""
     (tmp_path / "sitecustomize.py").write_text(_WITNESS)
     witness = tmp_path / "witness.jsonl"
     ended = world.start_by_hand(
@@ -89,7 +89,7 @@ def test_wrong_setting_is_told_before_anything_is_contacted(world: World, tmp_pa
 
 
 class Stranger(NamedTuple):
-    """A server with a certificate of its own making."""
+    """A server with a self-signed certificate."""
 
     url: str
     ca_file: Path
@@ -101,7 +101,7 @@ class Stranger(NamedTuple):
 
 @contextmanager
 def stranger(folder: Path) -> Iterator[Stranger]:
-    """Stand in OpenCTI's place with a certificate that no authority vouches for."""
+    """Replace OpenCTI by a server whose certificate no CA has signed."""
     ca_file, tls = certificates(folder, "localhost")
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -133,7 +133,7 @@ def stranger(folder: Path) -> Iterator[Stranger]:
 
 
 def test_certificate_that_nobody_vouches_for_is_refused(world: World, tmp_path: Path) -> None:
-    """By default the token goes to no server but one whose certificate is verified."""
+    """By default the token is sent only to a server with a verified certificate."""
     with stranger(tmp_path) as seen, world.connector(opencti_url=seen.url) as process:
         world.until(seen.refused.is_set)
         world.until(lambda: '"Waiting"' in world.logs())
@@ -145,7 +145,7 @@ def test_certificate_that_nobody_vouches_for_is_refused(world: World, tmp_path: 
 def test_certificate_is_accepted_where_that_is_asked_for(
     trust: str, world: World, tmp_path: Path
 ) -> None:
-    """With the authority known, or with verification switched off, OpenCTI is asked."""
+    """With its CA known, or verification switched off, the server is used."""
     with stranger(tmp_path) as seen:
         settings = {
             "the authority": {"requests_ca_bundle": seen.ca_file},

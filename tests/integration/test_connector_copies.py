@@ -1,4 +1,4 @@
-"""The copies of bundles that pycti writes in addition to the queue, if a setting asks for it."""
+"""Copies of bundles that pycti writes in addition to the queue, if a setting asks for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Wor
 
 
 def in_bucket(bucket: Bucket) -> dict[str, Any]:
-    """Return the settings that have bundles copied into a bucket."""
+    """Return the settings for copies in a bucket."""
     return {
         "connector_send_to_s3": "true",
         "connector_send_to_s3_bucket": bucket.name,
@@ -47,7 +47,7 @@ def in_bucket(bucket: Bucket) -> dict[str, Any]:
 
 
 def check_copies(copies: list[dict[str, Any]], world: World) -> None:
-    """Check that there is a copy for each message, with all that the message brings."""
+    """Check that each message has a copy with all its objects."""
     sent = [ids_of(bundle) for bundle in world.bundles()]
     copied = [ids_of(copy) for copy in copies]
     assert len(copied) == len(sent)
@@ -61,7 +61,7 @@ def ids_of(bundle: dict[str, Any]) -> set[str]:
 
 
 def test_copies_in_a_directory_beside_the_queue(world: World, tmp_path: Path) -> None:
-    """pycti's own option keeps working: each message lies there once, and everything arrives."""
+    """Each message has one copy in the directory, and everything arrives."""
     copies = tmp_path / "copies"
     copies.mkdir()
     settings = {"connector_send_to_directory": "true", "connector_send_to_directory_path": copies}
@@ -72,7 +72,9 @@ def test_copies_in_a_directory_beside_the_queue(world: World, tmp_path: Path) ->
 
 
 def test_missing_directory_is_waited_for(world: World, tmp_path: Path) -> None:
-    """As when its disk is not mounted: the log names it, and the run goes on when it is there."""
+    """The log names a missing directory, as of an unmounted disk; the run
+    resumes when it exists.
+    """
     copies = tmp_path / "copies"
     settings: dict[str, Any] = {
         "connector_send_to_directory": "true",
@@ -89,9 +91,9 @@ def test_missing_directory_is_waited_for(world: World, tmp_path: Path) -> None:
 
 
 def test_copies_in_a_bucket_beside_the_queue(world: World) -> None:
-    """Each message is there once, although one is refused at first; what is old goes.
+    """Each message has one copy, though one is refused at first; old copies are deleted.
 
-    An old pycti knows no buckets, which the start says.
+    An old pycti has no buckets, and the log of the start says so.
     """
     with Bucket("bundles") as bucket:
         # What pycti wrote days ago, and something that is not its own.

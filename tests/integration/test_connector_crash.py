@@ -26,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def uninterrupted(broker: RabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Return what OpenCTI holds after a run that nobody disturbed."""
+    """Return what OpenCTI holds after a run without interruption."""
     broker.start()
     with (
         OpenCTI(RabbitQueues(broker)) as platform,
@@ -47,7 +47,7 @@ def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Wor
 
 @dataclass(frozen=True)
 class Step:
-    """A moment of a run: how to hold the connector there, and how to know that it has come."""
+    """A moment of a run: how to hold the connector there, and how to detect that it is there."""
 
     name: str
     reached: Callable[[World], object]
@@ -118,7 +118,7 @@ _IN_CI = 4
     ids=lambda step: step.name.replace(" ", "-"),
 )
 def test_killed_and_started_again(step: Step, world: World, uninterrupted: dict[str, Any]) -> None:
-    """All reports are there, with nothing changed, and at most one was sent twice."""
+    """All reports arrive unchanged, and at most one is sent twice."""
     step.arrange(world)
     with world.connector() as process:
         step.reached(world)

@@ -1,4 +1,4 @@
-"""`run` says what it waits for: if OpenCTI is out of reach, as exactly as `check` does."""
+"""`run` says why it waits for OpenCTI, as exactly as `check` does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextmanager
 def a_web_page(world: World) -> Iterator[dict[str, str]]:
-    """Name a server that is none of OpenCTI."""
+    """Set the URL of a server that is not OpenCTI."""
     server = Server(lambda headers, call: (404, b"<html>Not found</html>"))
     server.start()
     try:
@@ -47,7 +47,7 @@ def a_web_page(world: World) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def an_unknown_certificate(world: World) -> Iterator[dict[str, str]]:
-    """Name a server whose certificate no authority vouches for."""
+    """Set the URL of a server whose certificate no CA has signed."""
     _, tls = certificates(world.folder, "localhost")
     server = Server(lambda headers, call: (200, b"{}"), tls)
     server.start()
@@ -59,14 +59,14 @@ def an_unknown_certificate(world: World) -> Iterator[dict[str, str]]:
 
 @contextmanager
 def a_proxy_that_is_away(world: World) -> Iterator[dict[str, str]]:
-    """Route everything to a proxy that does not exist."""
+    """Set a proxy that does not exist."""
     proxy = f"http://127.0.0.1:{free_port()}"
     yield {"opencti_url": "http://opencti.example.org", "http_proxy": proxy}
 
 
 @contextmanager
 def nobody(world: World) -> Iterator[dict[str, str]]:
-    """Name a port that nobody listens on."""
+    """Set the URL of a port where nothing listens."""
     yield {"opencti_url": f"http://127.0.0.1:{free_port()}"}
 
 
@@ -79,7 +79,7 @@ CASES: dict[str, tuple[Callable[..., object], tuple[str, ...]]] = {
 
 
 def test_each_trouble_has_a_line_of_its_own(world: World) -> None:
-    """While it waits; it is the reason that `check` gives."""
+    """While it waits, `run` logs the reason that `check` gives."""
     reasons = {}
     for name, (trouble, words) in CASES.items():
         with trouble(world) as settings:  # type: ignore[attr-defined]
@@ -98,7 +98,7 @@ def test_each_trouble_has_a_line_of_its_own(world: World) -> None:
 
 
 def test_a_refused_token_ends_it(world: World) -> None:
-    """At the start there is nothing to wait for: exit code 4, and a line that names the token."""
+    """A refused token ends the start with exit code 4 and a line that names the token."""
     with world.connector("run", opencti_token="00000000-0000-4000-8000-00000000dead") as process:
         assert process.wait(300) == 4
     last = json.loads(world.logs().splitlines()[-1])

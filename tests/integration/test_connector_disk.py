@@ -1,4 +1,4 @@
-"""A disk without room, before, in and after a report: the connector waits, and completes.
+"""A full disk before, during and after a report: the connector waits, and completes.
 
 With TEST_FULL set, as by ``make test-full``, every case is run; otherwise the most important ones.
 """
@@ -56,7 +56,7 @@ FEW: dict[str, Any] = {
 
 
 def wide(number: int) -> bytes:
-    """Return a report that is large, and yet made of few objects."""
+    """Return a large report that makes few objects."""
     head, *rows = csv(number, ROWS).decode().splitlines()
     return "\n".join([f"{head},comment", *(f"{row},{'x' * CELL}" for row in rows), ""]).encode()
 
@@ -87,7 +87,7 @@ def connector_on(disk: SmallDisk, world: World, **settings: Any) -> Iterator[Pro
 
 
 def check_waited(world: World, store: Reports, process: Process) -> None:
-    """Check that all was waited for and is complete, each report downloaded and sent once."""
+    """Check that the run waited and completed, with each report downloaded and sent once."""
     assert process.wait() == 0, world.logs()[-3000:]
     assert 1 <= world.logs().count('"Waiting"') <= 2
     assert '"Report failed"' not in world.logs()
@@ -97,7 +97,7 @@ def check_waited(world: World, store: Reports, process: Process) -> None:
 
 
 def test_full_from_the_start(world: World, store: Reports) -> None:
-    """Nothing can be written when the connector starts: it waits, and says so."""
+    """A disk that is full at the start is waited for, and the log says so."""
     with SmallDisk(world.folder / "tmp", FOR_A_REPORT_BUT_NOT_TO_SORT_IT) as disk:
         disk.fill()
         with connector_on(disk, world) as process:
@@ -116,7 +116,7 @@ ROOM = {
 
 @pytest.mark.parametrize("when", list(ROOM) if FULL else list(ROOM)[:1])
 def test_full_in_a_report(when: str, world: World, store: Reports) -> None:
-    """What did not fit is done again when there is room; what was sent before is not repeated."""
+    """What did not fit is repeated when there is space; what was sent is not."""
     size, workers = ROOM[when]
     with SmallDisk(world.folder / "tmp", size) as disk:
         if not disk.is_real:
@@ -130,7 +130,7 @@ def test_full_in_a_report(when: str, world: World, store: Reports) -> None:
 
 
 def test_full_after_a_report(world: World, store: Reports) -> None:
-    """The first report is done once, the second one when there is room."""
+    """The first report is done once, the second when there is space."""
     first, second = store.files
     fault = Fault(FaultKind.HANG, f"/dl/{second.id}", times=1, seconds=1)
     world.simulator.faults.add(fault)
@@ -148,7 +148,7 @@ def test_full_after_a_report(world: World, store: Reports) -> None:
 
 
 def test_status_and_archive_without_room(world: World, store: Reports, tmp_path: Path) -> None:
-    """Neither stops a report, ends the schedule or spoils a count; each is said, and once."""
+    """Neither a status nor an archive that cannot be written stops a report; each has one line."""
     keeping = tmp_path / "keeping"
     settings = FEW | {
         "shadowserver_status_file": keeping / "status.json",

@@ -1,4 +1,4 @@
-"""What OpenCTI holds is what the files said: object by object, reference by reference."""
+"""OpenCTI holds exactly what the files say, object by object and reference by reference."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def refs(thing: Thing) -> Iterator[str]:
 
 
 def described(thing: Thing, things: Mapping[str, Thing]) -> str:
-    """Return what an object is, as a person would tell it from its row."""
+    """Return what an object is, in terms of its row."""
     kind, has = thing["type"], thing["attributes"]
     if kind == "relationship":
         ends = [described(things[thing[end]], things) for end in ("source", "target")]
@@ -95,7 +95,7 @@ def described(thing: Thing, things: Mapping[str, Thing]) -> str:
 
 
 def told_by(store: Reports) -> Iterator[tuple[str, str]]:
-    """Yield the kind and the description of every object that the files tell of."""
+    """Yield kind and description of every object that the files tell of."""
     yield "Organization", "The Shadowserver Foundation"
     for report, content in store.files.items():
         listed = report.file.removesuffix(".csv").removeprefix(f"{report.day}-{report.type}-")
@@ -126,7 +126,7 @@ def told_by(store: Reports) -> Iterator[tuple[str, str]]:
 
 
 def test_opencti_holds_what_the_rows_say(world: World, store: Reports) -> None:
-    """Nothing is missing, nothing is there twice, nothing is there that no row tells of."""
+    """No object is missing, duplicate, or without a row that tells of it."""
     things = imported(world)
     held = Counter(
         (thing["type"], described(thing, things))
@@ -163,7 +163,7 @@ GENERATED = (
 
 
 def test_every_kind_of_report_arrives_as_it_was_converted(world: World, store: Reports) -> None:
-    """Reports of many types, with hostile cells: each object has everything that was sent of it."""
+    """In reports of many types, with hostile cells, each object has everything that was sent."""
     store.files.clear()
     day = TODAY - timedelta(days=1)
     for kind in GENERATED:

@@ -1,4 +1,4 @@
-"""Whatever fails, and whenever, the connector waits, says so once, and completes afterwards.
+"""Whatever fails at any moment, the connector waits, says so once, and completes.
 
 With TEST_FULL set, as by ``make test-full``, every case is run; otherwise the most important ones.
 """
@@ -42,7 +42,7 @@ def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path)
 
 
 def moment(world: World, when: str) -> None:
-    """Wait for a moment of the run: in the middle of the first report, or after it."""
+    """Wait for a moment of the run: during the first report, or after it."""
     if when == "in":
         world.until(lambda: world.queued() >= 1)
     elif when == "after":
@@ -67,7 +67,7 @@ def broker_killed(world: World) -> Iterator[None]:
 
 @contextmanager
 def broker_refusing(world: World) -> Iterator[None]:
-    """Have something else listen in RabbitMQ's place, which hangs up on everyone."""
+    """Replace RabbitMQ by a server that closes every connection."""
     world.broker.stop()
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", world.broker.port)) as server:
@@ -100,7 +100,7 @@ def opencti_down(world: World) -> Iterator[None]:
 
 @contextmanager
 def opencti_failing(world: World) -> Iterator[None]:
-    """Have the platform answer with a proxy's page, and with errors of its own."""
+    """Make the platform answer with a proxy's page, and with errors of its own."""
     world.platform.inject(
         PlatformFault(502, times=2), PlatformFault(PlatformError("DATABASE_ERROR", "no"), times=2)
     )
@@ -111,7 +111,7 @@ def opencti_failing(world: World) -> Iterator[None]:
 
 @contextmanager
 def shadowserver_down(world: World) -> Iterator[None]:
-    """Have Shadowserver answer everything with an error, and recover."""
+    """Make Shadowserver answer every request with an error, and then recover."""
     world.simulator.faults.add(Fault(FaultKind.STATUS, times=None))
     yield
     world.simulator.faults.clear()
@@ -131,7 +131,7 @@ OUTAGES: list[Outage] = [
 @pytest.mark.parametrize("when", MOMENTS)
 @pytest.mark.parametrize("outage", OUTAGES if FULL else OUTAGES[:2])
 def test_outage_is_waited_out(outage: Outage, when: str, world: World, store: Reports) -> None:
-    """A server that goes away and comes back costs time only; a line or two say so."""
+    """An outage costs time only, and one or two lines tell of it."""
     with ExitStack() as running:
         if when != "before":
             process = running.enter_context(world.connector())
@@ -162,14 +162,14 @@ SHADOWSERVER = {
 
 @pytest.mark.parametrize("fault", list(SHADOWSERVER) if FULL else list(SHADOWSERVER)[:2])
 def test_shadowserver_in_trouble(fault: str, world: World, store: Reports) -> None:
-    """Requests with wrong, slow or missing answers are repeated within the run."""
+    """Wrong, slow and missing answers are retried within the run."""
     world.simulator.faults.add(SHADOWSERVER[fault])
     assert world.run() == 0, world.logs()[-3000:]
     check_complete(world, store)
 
 
 def test_missing_file_stops_no_other(world: World, store: Reports) -> None:
-    """A report that is listed but gone is named in its day's work, and asked for again."""
+    """A report that is listed but gone is named in its day's work, and requested again."""
     gone = next(iter(store.files))
     world.simulator.faults.add(Fault(FaultKind.STATUS, f"/dl/{gone.id}", times=1, status=410))
     assert world.run() == 1, world.logs()[-3000:]
@@ -181,7 +181,7 @@ def test_missing_file_stops_no_other(world: World, store: Reports) -> None:
 
 
 def test_refused_key_is_said_and_sends_nothing(world: World) -> None:
-    """It ends as other commands do; the log says what to check; no day counts as seen."""
+    """A refused key ends the run with what to check; no day counts as done."""
     with world.connector("run", shadowserver_api_secret="another") as process:
         assert process.wait() == 4
     assert "check SHADOWSERVER_API_KEY" in world.logs()

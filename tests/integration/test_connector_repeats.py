@@ -1,4 +1,4 @@
-"""Days on which findings recur: Reports are complete, and what was deleted comes back."""
+"""Days on which findings recur: Reports are complete, and deleted objects come back."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CONTAINED = ("IPv4-Addr", "Domain-Name", "relationship", "Note")
 
 
 class Days:
-    """A world in which the same findings are reported day by day."""
+    """A world in which the same findings are reported every day."""
 
     def __init__(self, world: World, store: Reports) -> None:
         self._world = world
         self._store = store
 
     def import_day(self, day: date) -> int:
-        """Report the findings, import what the connector sends; return how many objects it was."""
+        """Report the findings and import what the connector sends; return the number of objects."""
         rows = csv(0, ROWS).replace(f"{TODAY - timedelta(days=1)}".encode(), f"{day}".encode())
         self._store.add(day, "scan_ssl", rows, ROWS)
         world = self._world
@@ -46,7 +46,7 @@ class Days:
         return sent
 
     def of(self, kind: str) -> dict[str, Any]:
-        """Return what the platform holds of a type."""
+        """Return the platform's objects of a type."""
         return {key: it for key, it in self._world.objects().items() if it["type"] == kind}
 
     def report(self, day: date) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def days(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Days
 
 
 def test_report_of_a_later_day_holds_what_recurs(days: Days) -> None:
-    """Though none of it was sent again: no second Note, and the first is in the Report."""
+    """The Report contains recurring objects, with no second Note, though they were not sent."""
     before = {kind: set(days.of(kind)) for kind in TOLD}
     sent = days.import_day(FIRST + timedelta(days=1))
     assert {kind: set(days.of(kind)) for kind in TOLD} == before
@@ -82,7 +82,7 @@ def test_report_of_a_later_day_holds_what_recurs(days: Days) -> None:
 
 
 def test_what_was_deleted_comes_back_with_all_that_named_it(days: Days, platform: OpenCTI) -> None:
-    """Its Note, Observed-Data and traffic have it again, and its relationships."""
+    """A deleted address comes back, and Notes, Observed-Data and traffic refer to it again."""
     before = platform.snapshot()["objects"]
     address = next(iter(days.of("IPv4-Addr")))
     platform.store.delete(address)
@@ -94,6 +94,6 @@ def test_what_was_deleted_comes_back_with_all_that_named_it(days: Days, platform
 
 
 def referring(kind: str, things: dict[str, Any]) -> list[str]:
-    """Return what the objects of a type refer to; a Note that came again has another id."""
+    """Return what the objects of a type refer to, without ids, as a Note sent again has another."""
     names = ("objects", "dst", "source", "target")
     return sorted(str([it.get(n) for n in names]) for it in things.values() if it["type"] == kind)

@@ -1,4 +1,4 @@
-"""What OpenCTI keeps of the connector: shown, damaged, of another version, and after a downtime."""
+"""The state that OpenCTI keeps: shown, damaged, of another version, and after a downtime."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ HAS_API_PROTOCOL = hasattr(OpenCTIApiClient, "send_bundle_to_api")
 
 
 class Misdated(Reports):
-    """A Shadowserver whose list of yesterday names reports of other days, too."""
+    """A Shadowserver whose list of yesterday also names reports of other days."""
 
     def reports(self, day: date) -> Sequence[StoredReport]:
-        """Return the reports of a day, with the timestamps that the list gives them."""
+        """Return the reports of a day, with the timestamps of the list."""
         found = list(super().reports(day))
         if day != YESTERDAY:
             return found
@@ -56,19 +56,19 @@ def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path)
 
 
 def put_state(world: World, state: object) -> None:
-    """Have the platform hold a state, given as text or as what it is in JSON."""
+    """Store a state in the platform, given as text or as JSON data."""
     text = state if isinstance(state, str) else json.dumps(state)
     world.platform.connectors.get(CONNECTOR).state = text
 
 
 def lines(world: World, message: str) -> list[dict[str, Any]]:
-    """Return the log lines with a message."""
+    """Return the log lines with this message."""
     found = (json.loads(line) for line in world.logs().splitlines() if line.startswith("{"))
     return [line for line in found if line.get("message") == message]
 
 
 def test_a_single_run_is_shown(world: World) -> None:
-    """OpenCTI's page of the connector tells when it ran, and that it ends by itself."""
+    """OpenCTI's page of the connector shows when it ran, and that it ends by itself."""
     before = datetime.now(UTC).replace(microsecond=0)
     assert world.run() == 0
     info = world.platform.connectors.get(CONNECTOR).info
@@ -80,14 +80,14 @@ def test_a_single_run_is_shown(world: World) -> None:
 
 @pytest.mark.skipif(not HAS_API_PROTOCOL, reason="this pycti has no such protocol")
 def test_the_start_says_what_the_api_protocol_shows(world: World, store: Reports) -> None:
-    """A work may be complete there before its objects are imported."""
+    """The start warns that works may be complete before their objects are imported."""
     store.files.clear()
     assert world.run(connector_queue_protocol="api", mq_port=1) == 0
     assert world.logs().count("OpenCTI learns late what a work contains") == 1
 
 
 def test_a_report_that_fails_after_a_downtime_is_not_lost(world: World, store: Reports) -> None:
-    """Eight days away, with three as a first run's window, and a download that fails once."""
+    """After eight days down, a report older than a first run's window that fails once arrives."""
     assert world.run() == 0
     late = TODAY - timedelta(days=8)
     store.add(late, "scan_ssh", csv(7, 5), 5)
@@ -105,7 +105,7 @@ def test_a_report_that_fails_after_a_downtime_is_not_lost(world: World, store: R
 def test_reports_with_the_timestamp_of_another_day(
     platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path
 ) -> None:
-    """The file's name decides; others are refused, and nothing is sent twice or left open."""
+    """The file's name decides the day; reports of other days are refused, none is sent twice."""
     store = Misdated(small_month().files)
     with Simulator(store, key=KEY, secret=SECRET) as simulator:
         world = World(platform, rabbitmq, simulator, tmp_path)
@@ -125,7 +125,9 @@ def test_reports_with_the_timestamp_of_another_day(
 
 
 def test_state_of_a_newer_version_stops_the_run(world: World) -> None:
-    """Nothing is asked of Shadowserver, nothing written, and the line says what to do."""
+    """A newer state stops the run before any request; nothing is written, the
+    line says what to do.
+    """
     assert world.run() == 0
     newer = {"version": 2, "seen": ["x"]}
     put_state(world, newer)
@@ -146,7 +148,7 @@ def test_state_of_a_newer_version_stops_the_run(world: World) -> None:
     ],
 )
 def test_damaged_state_is_said_and_replaced(world: World, damaged: str) -> None:
-    """The run goes through with a bounded window; a copy of what was there is kept."""
+    """A damaged state is copied, and the run completes with a bounded window."""
     assert world.run() == 0
     put_state(world, damaged)
     world.simulator.requests.clear()

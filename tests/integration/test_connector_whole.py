@@ -1,4 +1,4 @@
-"""From Shadowserver's files to OpenCTI's objects, through every part in between."""
+"""From Shadowserver's files to OpenCTI's objects, through every part of the system."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path)
 
 
 def test_import_is_complete_and_exact(world: World, store: Reports) -> None:
-    """Afterwards the platform has what is in the files, and no work is left open."""
+    """After a run, the platform has what is in the files, and no open work."""
     assert world.run() == 0, world.logs()[-3000:]
     workers = world.import_all()
     assert workers.rejected == []
@@ -77,7 +77,7 @@ def test_import_is_complete_and_exact(world: World, store: Reports) -> None:
 
 
 def test_second_run_changes_nothing(world: World) -> None:
-    """It makes the list calls only, opens no work and sends nothing."""
+    """A second run only lists reports; it opens no work and sends nothing."""
     world.run()
     world.import_all()
     before, works = world.objects(), len(world.works())
@@ -90,7 +90,7 @@ def test_second_run_changes_nothing(world: World) -> None:
 
 
 def test_import_from_nothing_twice_changes_nothing(world: World) -> None:
-    """After a reset everything is sent again, and OpenCTI is as it was."""
+    """After a reset everything is sent again, and OpenCTI's objects do not change."""
     world.run()
     world.import_all()
     before = world.objects()
@@ -103,7 +103,7 @@ def test_import_from_nothing_twice_changes_nothing(world: World) -> None:
 
 
 def test_nothing_that_opencti_knows_goes_twice_in_a_work(world: World) -> None:
-    """Also while nothing of the work is imported yet, and no reference is lost by it."""
+    """Objects go once in a work, even before they are imported, and no reference is lost."""
     world.run()
     world.import_all()
     world.platform.reset(CONNECTOR)
@@ -120,7 +120,7 @@ def test_nothing_that_opencti_knows_goes_twice_in_a_work(world: World) -> None:
 
 
 def test_large_file_is_uploaded_and_is_the_same_artifact(world: World, store: Reports) -> None:
-    """A file above the queue's limit arrives whole, under our id, with author and marking."""
+    """A file above the queue's limit is uploaded whole, with our id, author and marking."""
     content = csv(7, 20) + b"x" * 9 * 1024 * 1024 + b"\n"
     report = store.add(TODAY - timedelta(days=1), "scan_ssh", content, 21)
     assert world.run(shadowserver_report_types="scan_ssh") == 0, world.logs()[-3000:]
@@ -134,7 +134,7 @@ def test_large_file_is_uploaded_and_is_the_same_artifact(world: World, store: Re
 
 
 def test_full_queue_pauses_the_run(world: World, store: Reports) -> None:
-    """In the middle of a report nothing more is sent until OpenCTI's workers have made room."""
+    """In the middle of a report, sending pauses until OpenCTI's workers have made room."""
     store.files.clear()
     store.add(TODAY - timedelta(days=1), "scan_http", csv(1, 24), 24)
     # A little more than half of what is sent: after the pause the rest fits in.
@@ -157,9 +157,9 @@ def test_full_queue_pauses_the_run(world: World, store: Reports) -> None:
 
 
 def test_queue_protocol_api(world: World, store: Reports) -> None:
-    """Through the platform's API the same objects arrive, without a connection to the broker.
+    """With ``api`` the same objects arrive without a connection to the broker.
 
-    An old pycti has no such protocol: it goes to the broker, and the start says so.
+    An old pycti has no such protocol: it uses the broker, and the start says so.
     """
     # OpenCTI imports what comes this way object by object, which takes its time.
     only = {"shadowserver_report_types": "scan_ssh"}
@@ -183,7 +183,7 @@ def test_queue_protocol_api(world: World, store: Reports) -> None:
 
 
 def test_secrets_are_nowhere(world: World, store: Reports) -> None:
-    """Not in the log at debug level, the state, the works, or what is sent; also not on errors."""
+    """No secret is in debug logs, state, works or messages, even after errors."""
     store.add(TODAY - timedelta(days=1), "scan_ssh", b"\x00\x01 no table", 1)
     world.run()
     seen = world.logs() + str(world.state()) + str(world.bundles())
@@ -193,7 +193,7 @@ def test_secrets_are_nowhere(world: World, store: Reports) -> None:
 
 
 def test_schedule_survives_and_stops_in_time(world: World) -> None:
-    """The connector stays up after its run, tells OpenCTI of the next, and stops when asked."""
+    """The connector keeps running after a run, shows the next one, and stops when asked."""
     with world.connector("run") as process:
         world.until(lambda: "last_run" in (world.state() or {}))
         world.until(lambda: "Schedule next run" in world.logs())
@@ -204,7 +204,7 @@ def test_schedule_survives_and_stops_in_time(world: World) -> None:
 
 
 def test_run_and_terminate(world: World) -> None:
-    """With pycti's own setting the connector ends after its run, and stays registered."""
+    """With pycti's setting the connector ends after its run and stays registered."""
     settings = {"connector_run_and_terminate": "true", "shadowserver_report_types": "scan_ssl"}
     with world.connector("run", **settings) as process:
         assert process.wait() == 0, world.logs()[-3000:]
@@ -215,7 +215,7 @@ def test_run_and_terminate(world: World) -> None:
 
 
 def test_stop_in_the_middle_closes_the_work(world: World, store: Reports) -> None:
-    """The report in flight is released, its work closed with a message, within ten seconds."""
+    """Within ten seconds the current report is abandoned and its work closed with a message."""
     store.add(TODAY, "scan_ssh", csv(3, 150), 150)
     with world.connector("run", shadowserver_chunk_objects=20) as process:
         world.until(lambda: world.queued() >= 3)
@@ -229,7 +229,7 @@ def test_stop_in_the_middle_closes_the_work(world: World, store: Reports) -> Non
 
 @pytest.mark.parametrize("when", RESETS if os.environ.get("TEST_FULL") else RESETS[:1])
 def test_reset_leads_to_a_full_import(when: str, world: World, store: Reports) -> None:
-    """The run that meets it starts over; between two runs pycti's next ping, within 40 seconds.
+    """A reset restarts the run that meets it, or within 40 seconds the one that waits.
 
     The state is that of the second start only.
     """

@@ -45,7 +45,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def until(happened: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something has happened."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline
@@ -53,12 +53,12 @@ def until(happened: Callable[[], object], seconds: float = 60) -> None:
 
 
 def client_of(executor: Any) -> Any:
-    """Return Dask's client, to look into the cluster."""
+    """Return Dask's client, to inspect the cluster."""
     return executor._client
 
 
 def kill_busy(executor: Any, cluster: Cluster) -> str:
-    """Kill a worker that has something under way; return its name."""
+    """Kill a worker that is running a function; return its name."""
     client = client_of(executor)
     names = {
         address: worker["name"] for address, worker in client.scheduler_info()["workers"].items()
@@ -81,7 +81,7 @@ def kill_busy(executor: Any, cluster: Cluster) -> str:
 def test_results_are_those_without_dask_when_a_worker_is_killed(
     tmp_path: Path, cluster: Cluster
 ) -> None:
-    """Of two workers one is killed in the middle; outcomes and every file are the same."""
+    """After one of two workers was killed, outcomes and every file are as without Dask."""
     jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"), rows=2_000)
     with ThreadPoolExecutor(1) as alone:
         expected = converted(jobs, tmp_path / "alone", alone)
@@ -96,7 +96,7 @@ def test_results_are_those_without_dask_when_a_worker_is_killed(
 
 
 def test_report_that_kills_each_worker_fails_alone(tmp_path: Path) -> None:
-    """Dask gives it up; what else there is to do is done."""
+    """Dask gives up a report that kills each worker; the others are done."""
     with (
         started(tmp_path, 3, allowed_failures=1) as many,
         open_executor(None, many.address) as executor,
@@ -110,7 +110,7 @@ def test_report_that_kills_each_worker_fails_alone(tmp_path: Path) -> None:
 def test_file_travels_unless_it_is_too_large(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers need no shared disk; what is too large to be sent is converted here."""
+    """Workers need no shared disk; a file too large to send is converted locally."""
     ((path, info),) = reports(tmp_path, ["scan_ssl"])
     submitted: list[Any] = []
     with open_executor(None, cluster.address) as executor:
@@ -131,7 +131,7 @@ def test_file_travels_unless_it_is_too_large(
 def test_large_reports_are_converted_by_processes_of_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So many at once as without Dask, whatever the cluster has; every file is the same."""
+    """As many run at once as without Dask, and every file is the same."""
     jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"))
     with ThreadPoolExecutor(1) as alone:
         expected = converted(jobs, tmp_path / "alone", alone)
@@ -158,7 +158,7 @@ def threads() -> list[str]:
 
 
 def close_client(executor: Any, gone: Cluster) -> None:
-    """Kill the cluster and wait until Dask has given up to connect again."""
+    """Kill the cluster and wait until Dask has stopped reconnecting."""
     client = client_of(executor)
     gone.kill()
     until(lambda: client.status == "closed")
@@ -167,7 +167,7 @@ def close_client(executor: Any, gone: Cluster) -> None:
 def test_cluster_that_comes_back_is_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only what was there and what comes meanwhile fails, with an error that may pass."""
+    """During the outage work fails with an error that can be retried; then all works again."""
     monkeypatch.setattr(cluster_module, "CONNECT_CLUSTER", 1.0)
     monkeypatch.setattr(cluster_module, "CONNECT_AGAIN", 0.5)
     jobs = reports(tmp_path)
@@ -210,7 +210,7 @@ def test_cluster_that_comes_back_is_used_again(
 def test_lost_cluster_is_left_without_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a client that is closed nor one that connects again keeps the process."""
+    """Neither a closed client nor one that reconnects keeps the process alive."""
     before = threads()
     with started(tmp_path, 1) as gone:
         with open_executor(1, gone.address) as executor:
@@ -231,7 +231,7 @@ def test_lost_cluster_is_left_without_waiting(
 def test_cluster_without_workers_is_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log says that it waits; when a worker comes, everything is done."""
+    """One line says that a worker is waited for; when one comes, everything is done."""
     monkeypatch.setattr(cluster_module, "_LOOK_UP", 0.1)
     # pycti sets the level of all loggers in the process, also for tests that come later.
     caplog.set_level(logging.WARNING, logger=cluster_module.__name__)
@@ -246,7 +246,7 @@ def test_cluster_without_workers_is_told_of_once(
 
 
 def test_what_came_back_waits_on_disk(tmp_path: Path, cluster: Cluster) -> None:
-    """Reports done before their turn take no memory; where the disk fails, only one report does."""
+    """Results that are early wait on the disk; a disk error fails only its own report."""
     jobs = reports(tmp_path, ["scan_ssl", "scan_ssh"])
     spool = tmp_path / "spool"
     spool.mkdir()
@@ -266,7 +266,7 @@ def test_what_came_back_waits_on_disk(tmp_path: Path, cluster: Cluster) -> None:
 def test_convert_begins_no_more_than_fits_on_the_disk(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nothing may be ahead a report is taken when the one before it is done."""
+    """With no space for files ahead, each report starts when the one before it is done."""
     monkeypatch.setattr(bounds, "MAX_BYTES_AHEAD", 0)
     taken: list[Job] = []
 
@@ -283,7 +283,7 @@ def test_convert_begins_no_more_than_fits_on_the_disk(
 
 
 def test_connector_sends_the_same_through_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
-    """Works, messages and failures are those of a run in one process; nothing stays on disk."""
+    """Works, messages and failures are as in one process, and no file is left."""
     expected = run(api_with_reports(), tmp_path / "in-turn", None)
     with open_executor(None, cluster.address) as executor:
         bounds = run(api_with_reports(), tmp_path / "ahead", executor)
@@ -293,13 +293,13 @@ def test_connector_sends_the_same_through_a_cluster(tmp_path: Path, cluster: Clu
 
 
 def wait_for(path: Path) -> None:
-    """Work until a file is there."""
+    """Occupy a worker until a file exists."""
     while not path.exists():
         time.sleep(0.01)
 
 
 def test_ctrl_c_waits_for_no_work_on_a_cluster(tmp_path: Path, cluster: Cluster) -> None:
-    """What is under way there is not waited for, and the cluster stays for others."""
+    """On Ctrl-C running work is not waited for, and the cluster stays for others."""
 
     def interrupted() -> None:
         with open_executor(None, cluster.address) as executor:
@@ -321,7 +321,7 @@ def test_ctrl_c_waits_for_no_work_on_a_cluster(tmp_path: Path, cluster: Cluster)
 def test_worker_with_another_version_is_refused(
     tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Different versions may give different ids, so the run stops and names both."""
+    """A worker of another version stops the run, as ids may differ; the error has both."""
     ((path, info),) = reports(tmp_path, ["scan_ssl"])
     monkeypatch.setattr(conversions, "__version__", "0.0.1")
     with (

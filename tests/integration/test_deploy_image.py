@@ -91,7 +91,8 @@ class Image:
     config: Mapping[str, Any]
 
     def command(self, writable: Path, *arguments: str) -> list[str]:
-        """Return what runs a program in it, as its user, without rights, and its root read-only.
+        """Return the command that runs a program in it as its user, without rights, on a read-only
+        root.
 
         Its volumes are folders in ``writable``.
         """
@@ -112,7 +113,7 @@ class Image:
         return ["unshare", "--mount", "sh", "-c", script, "sh", *arguments]
 
     def environment(self, world: World) -> dict[str, str]:
-        """Return the image's environment, with the settings that lead to simulator and platform."""
+        """Return the image's environment, with settings for simulator and platform."""
         own = dict(line.split("=", 1) for line in self.config["Env"])
         settings = world.environment({})
         leading = ("OPENCTI_", "CONNECTOR_", "SHADOWSERVER_")
@@ -130,7 +131,7 @@ class Image:
 
 @pytest.fixture(scope="module", params=["", OLDEST], ids=["newest", "oldest"])
 def image(request: pytest.FixtureRequest, buildah: Buildah, base: str) -> Image:
-    """Build the image, with the locked pycti and with one that a build argument names."""
+    """Build the image, with the locked pycti and with one given by a build argument."""
     wanted: str = request.param
     name = f"connector-shadowserver:{wanted or 'newest'}"
     arguments = ("--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"PYCTI_VERSION={wanted}")
@@ -151,7 +152,7 @@ def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Wor
 
 
 def test_the_image_says_whose_it_is_and_holds_what_it_needs(image: Image, world: World) -> None:
-    """Labels, a user without rights, compiled modules, the right pycti, and nothing to install."""
+    """It has labels, an unprivileged user, compiled modules and its pycti, and no installer."""
     assert image.config["Labels"]["org.opencontainers.image.title"] == "shadowserver-connector"
     assert image.config["User"] == "connector"
     packages = {path.name for path in image.root.glob("opt/venv/lib/python3*/site-packages/*")}
@@ -164,7 +165,7 @@ def test_the_image_says_whose_it_is_and_holds_what_it_needs(image: Image, world:
 
 
 def test_the_image_imports_with_a_root_that_is_read_only(image: Image, world: World) -> None:
-    """As its user, without capabilities; everything arrives, and the health check is content."""
+    """Without capabilities, on a read-only root, everything arrives and the health check passes."""
     volumes = world.folder / "volumes"
     look = "import os; print(open('/proc/self/status').read(), os.getuid()); open('/opt/x', 'w')"
     inside = image.run(world, volumes, "python", "-c", look)

@@ -1,4 +1,4 @@
-"""A run beside an import or a backfill under one id: neither closes the works of the other."""
+"""A run beside an import or a backfill with one id: neither closes the works of the other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COMMANDS = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Reports:
-    """Return the reports of two days, and those of an older one, which lie on disk, too."""
+    """Return the reports of two days, and those of an older day, which are also on disk."""
     store = small_month()
     (tmp_path / "files").mkdir()
     for number in (1, 2):
@@ -45,7 +45,7 @@ def world(store: Reports, platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path)
 
 
 def stuck(world: World) -> Work:
-    """Have the command that runs wait in the middle of its work, and return that."""
+    """Make the running command wait in the middle of its work, and return that work."""
     world.until(lambda: any(work.expected for work in world.works()))
     asked = world.platform.count("GetConnector")
     world.platform.inject(Fault("hang", "GetConnector"))
@@ -66,7 +66,7 @@ def settings(elsewhere: bool, tmp_path: Path) -> dict[str, Any]:
 def test_a_run_leaves_the_works_of_a_command_alone(
     command: str, elsewhere: bool, world: World, tmp_path: Path
 ) -> None:
-    """The workers import meanwhile, so that a work that was closed would be complete, and gone."""
+    """A command's work stays open, though workers have imported all it has so far."""
     with (
         Workers(world.platform, world.broker, CONNECTOR) as workers,
         world.commanded(*COMMANDS[command]) as process,
@@ -94,7 +94,7 @@ def test_a_run_leaves_the_works_of_a_command_alone(
 def test_a_run_closes_the_works_of_a_command_that_is_dead(
     command: str, elsewhere: bool, world: World, tmp_path: Path
 ) -> None:
-    """Where it can know that; on another machine it cannot, and leaves the work to OpenCTI."""
+    """A dead command's work is closed, unless it ran on another machine."""
     with world.commanded(*COMMANDS[command]) as process:
         work = stuck(world)
         process.kill()

@@ -60,7 +60,7 @@ def files_of(store: Reports, folder: Path) -> list[Path]:
 
 
 def test_import_brings_files_into_opencti(world: World, store: Reports, tmp_path: Path) -> None:
-    """The same objects as by the connector, in one closed work a day, without Shadowserver."""
+    """``import`` needs no Shadowserver and gives the connector's objects, a closed work per day."""
     files = files_of(store, tmp_path / "files")
     done = world.command("import", *files, "--json", shadowserver_api_key="")
     assert done.returncode == 0, done.stderr
@@ -83,9 +83,7 @@ def test_import_brings_files_into_opencti(world: World, store: Reports, tmp_path
 
 
 def test_import_leaves_the_state_alone(world: World, store: Reports, tmp_path: Path) -> None:
-    """A connector with the same id carries on where it was; they never send a ping, which carries
-    the state.
-    """
+    """``import`` sends no ping, so a connector with the same id goes on where it was."""
     assert world.run() == 0
     before = world.state()
     pings = world.platform.connectors.get(CONNECTOR).pings
@@ -98,7 +96,7 @@ def test_import_leaves_the_state_alone(world: World, store: Reports, tmp_path: P
 
 
 def test_import_names_what_fails(world: World, tmp_path: Path) -> None:
-    """The others are imported; exit code 1; the work is in error and names the file."""
+    """A failed file is named in the work, which is in error; the exit code is 1."""
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / f"{YESTERDAY}-scan_http-example.csv").write_bytes(csv(1, 3))
@@ -125,7 +123,7 @@ def test_import_names_what_fails(world: World, tmp_path: Path) -> None:
 def test_import_does_not_wait_for_an_opencti_that_is_not_there(
     world: World, store: Reports, tmp_path: Path, settings: dict[str, str], code: int, named: str
 ) -> None:
-    """A person sits in front of it: the error comes at once, in a line that says what to do."""
+    """``import`` fails at once, in a line that says what to do."""
     files = files_of(store, tmp_path / "files")
     done = world.command("import", *files, **settings)
     assert done.returncode == code
@@ -135,7 +133,7 @@ def test_import_does_not_wait_for_an_opencti_that_is_not_there(
 
 
 def test_run_once_from_the_command_line(world: World, store: Reports) -> None:
-    """It is the connector, with its exit code; the status reports it, and no secret is written."""
+    """``run --once`` has exit code and status of the connector, and writes no secret."""
     store.add(YESTERDAY, "scan_ssh", b"\x00\x01 no table", 1)
     assert world.command("status").returncode == 5
     done = world.command("run", "--once")
@@ -160,7 +158,9 @@ DAYS = ("--from", TODAY - timedelta(days=9), "--to", TODAY)
 
 
 def test_backfill_estimates_asks_and_imports(world: World, store: Reports) -> None:
-    """Days beyond the window, in a closed work each, newest first; the state is left alone."""
+    """After a question, days are imported newest first, a closed work each; the
+    state is unchanged.
+    """
     old = TODAY - timedelta(days=9)
     store.add(old, "scan_ssl", csv(77, 5), 5)
     assert world.run() == 0
@@ -183,7 +183,7 @@ def test_backfill_estimates_asks_and_imports(world: World, store: Reports) -> No
 
 
 def test_backfill_without_a_question(world: World, store: Reports) -> None:
-    """For scripts: JSON, exit code 1 where a report failed; its work is in error."""
+    """A script gets JSON, and exit code 1 if a report failed, whose work is in error."""
     store.add(YESTERDAY, "scan_ssh", b"\x00\x01 no table", 1)
     assert world.command("backfill", *DAYS, "--json").returncode == 2
     done = world.command("backfill", *DAYS, "--json", "--yes")
@@ -200,7 +200,7 @@ def test_backfill_without_a_question(world: World, store: Reports) -> None:
 
 
 def test_one_line_a_report(world: World, store: Reports) -> None:
-    """At the usual log level the log grows with reports, not with messages."""
+    """At the default log level there are lines per report, not per message."""
     assert world.run(connector_log_level="info", shadowserver_chunk_objects=10) == 0
     lines = [json.loads(line) for line in world.logs().splitlines() if line.startswith("{")]
     told = [line["message"] for line in lines]

@@ -30,7 +30,7 @@ def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Wor
 
 @pytest.fixture
 def drop(tmp_path: Path) -> Path:
-    """Return a drop folder with a mail's archive, a plain report, and one that is broken."""
+    """Return a drop folder with an archive, a plain report, and a broken one."""
     folder = tmp_path / "drop"
     folder.mkdir()
     with zipfile.ZipFile(folder / "mail.zip", "w") as archive:
@@ -42,7 +42,9 @@ def drop(tmp_path: Path) -> Path:
 
 
 def test_drop_folder_alone(world: World, drop: Path) -> None:
-    """Without credentials the connector lives on its drop folder, and asks Shadowserver nothing."""
+    """Without credentials the connector imports from its drop folder and sends
+    Shadowserver nothing.
+    """
     with world.connector("run", shadowserver_drop_dir=drop, **MAIL_ONLY) as process:
         world.until(lambda: (drop / "done" / "mail.zip").exists())
         world.until(lambda: len(list(drop.glob("failed/*.reason"))) == 1)
@@ -62,7 +64,7 @@ def test_drop_folder_alone(world: World, drop: Path) -> None:
 
 
 def test_drop_folder_beside_the_api(world: World, drop: Path) -> None:
-    """A single run imports both, and ends with 1 for a bad file; a second one has nothing to do."""
+    """A single run imports both and ends with 1 for a bad file; a second one finds nothing new."""
     assert world.run(shadowserver_drop_dir=drop) == 1, world.logs()[-3000:]
     assert sorted(path.name for path in (drop / "done").iterdir()) == [
         f"{YESTERDAY}-scan_http-example.csv", "mail.zip",

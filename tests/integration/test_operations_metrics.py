@@ -47,7 +47,7 @@ def free_port() -> int:
 
 
 def test_metrics_are_served_beside_those_of_pycti(world: World) -> None:
-    """On its address and port, with the counts of the run and without secrets."""
+    """They are on pycti's address and port, with the run's counts and no secrets."""
     port = free_port()
     settings = {
         "connector_expose_metrics": "true",
@@ -81,7 +81,7 @@ DASHBOARD = Path(__file__).resolve().parents[2] / "deploy" / "grafana" / "dashbo
 
 @contextmanager
 def prometheus(folder: Path, target: str) -> Iterator[str]:
-    """Run Prometheus on loopback, which asks ``target`` each second; yield its address."""
+    """Run Prometheus on loopback, which scrapes ``target`` each second; yield its address."""
     (folder / "prometheus.yml").write_text(
         json.dumps({
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
@@ -108,7 +108,7 @@ def prometheus(folder: Path, target: str) -> Iterator[str]:
 
 
 def asked(address: str, query: str) -> list[dict[str, Any]]:
-    """Return what a query finds now; nothing before Prometheus is ready."""
+    """Return what a query finds now, or nothing until Prometheus is ready."""
     try:
         answer = httpx.get(f"{address}/api/v1/query", params={"query": query}, timeout=10)
     except httpx.TransportError:
@@ -124,7 +124,7 @@ def asked(address: str, query: str) -> list[dict[str, Any]]:
 def test_each_query_of_the_dashboard_finds_something(
     world: World, store: Reports, tmp_path: Path
 ) -> None:
-    """In the metrics of a run with a request that is repeated, and a report that fails."""
+    """After a run with a retry and a failed report, every query of the dashboard has data."""
     panels = json.loads(DASHBOARD.read_text())["panels"]
     left = {target["expr"] for panel in panels for target in panel["targets"]}
     # Nothing is waited for in this run; tests/deploy sees to it that there is such a metric.

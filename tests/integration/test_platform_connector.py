@@ -44,7 +44,7 @@ def open_multipart(helper: OpenCTIConnectorHelper) -> str:
 def push(
     helper: OpenCTIConnectorHelper, objects: list[dict[str, Any]], work_id: str | None
 ) -> None:
-    """Send by the queue protocol `api`, which 6.2 does not know, so that its call is made here."""
+    """Send by the queue protocol `api`; 6.2 does not have it, so its call is made here."""
     bundle = samples.bundle_of(objects)
     if hasattr(helper.api, "send_bundle_to_api"):
         helper.send_stix2_bundle(bundle, work_id=work_id)
@@ -69,7 +69,7 @@ def ping(helper: OpenCTIConnectorHelper) -> Any:
 
 @pytest.fixture
 def helper(platform: OpenCTI, connect: Connect) -> OpenCTIConnectorHelper:
-    """Return a registered connector whose own pings are over, so that they do not interfere."""
+    """Return a registered connector whose own pings are stopped, so that they do not interfere."""
     registered = connect(platform)
     registered.ping.stop()
     registered.ping.join(30)
@@ -77,7 +77,7 @@ def helper(platform: OpenCTI, connect: Connect) -> OpenCTIConnectorHelper:
 
 
 def test_a_wrong_token_is_refused(platform: OpenCTI) -> None:
-    """Every request but those with the platform's token gets its AUTH error."""
+    """Every request without the platform's token gets an AUTH error."""
     with pytest.raises(ValueError, match="not reachable"):
         OpenCTIApiClient(platform.url, "wrong", log_level="critical")
     answer = requests.post(
@@ -93,7 +93,7 @@ def test_a_wrong_token_is_refused(platform: OpenCTI) -> None:
 def test_the_state_is_kept_and_given_back(
     platform: OpenCTI, helper: OpenCTIConnectorHelper, connect: Connect
 ) -> None:
-    """A state reaches the platform with a ping, and the same connector finds it at its start."""
+    """A ping stores a state, and the connector finds it at its next start."""
     assert helper.get_state() is None
     helper.set_state({"version": 1})
     helper.force_ping()
@@ -104,7 +104,7 @@ def test_the_state_is_kept_and_given_back(
 def test_a_reset_empties_state_and_queue(
     platform: OpenCTI, rabbitmq: RabbitMQ, helper: OpenCTIConnectorHelper
 ) -> None:
-    """After a reset the next ping answers with no state, and the queue is empty."""
+    """After a reset the next ping returns no state, and the queue is empty."""
     helper.set_state({"version": 1})
     ping(helper)
     helper.send_stix2_bundle(samples.bundle_of([samples.author()]))
@@ -120,7 +120,7 @@ def test_a_reset_empties_state_and_queue(
 def test_force_ping_pushes_the_old_state_over_a_reset(
     platform: OpenCTI, helper: OpenCTIConnectorHelper
 ) -> None:
-    """What pycti does on its own undoes a reset: a connector has to look before it pings."""
+    """pycti's own ping undoes a reset, so a connector has to look before it pings."""
     helper.set_state({"version": 1})
     helper.force_ping()
     platform.reset(helper.connector_id)
@@ -131,7 +131,7 @@ def test_force_ping_pushes_the_old_state_over_a_reset(
 def test_the_queue_is_told_in_messages_and_bytes(
     platform: OpenCTI, rabbitmq: RabbitMQ, helper: OpenCTIConnectorHelper
 ) -> None:
-    """What a connector reads before it runs is what lies in RabbitMQ."""
+    """The numbers that a connector reads before it runs are RabbitMQ's."""
     helper.send_stix2_bundle(samples.bundle_of([samples.author()]))
     details = helper.api.connector.read(helper.connector_id)["connector_queue_details"]
     messages, size = rabbitmq.size(push_queue(helper.connector_id))
@@ -143,7 +143,7 @@ def test_the_queue_is_told_in_messages_and_bytes(
 def test_stop_unregisters_and_deletes_the_queue(
     platform: OpenCTI, connect: Connect, rabbitmq: RabbitMQ
 ) -> None:
-    """pycti's own `stop` is no shutdown: the connector and what it sent are gone."""
+    """pycti's `stop` deletes the connector and its queue, so it is no shutdown."""
     helper = connect(platform)
     helper.send_stix2_bundle(samples.bundle_of([samples.author()]))
     helper.stop()
@@ -155,7 +155,7 @@ def test_stop_unregisters_and_deletes_the_queue(
 def test_a_work_is_complete_when_all_is_reported(
     platform: OpenCTI, helper: OpenCTIConnectorHelper
 ) -> None:
-    """Without multipart a work completes as soon as its reports reach the number announced."""
+    """A work that is not multipart completes when its reports reach the announced number."""
     work = helper.api.work
     work_id = work.initiate_work(helper.connector_id, "day")
     work.add_expectations(work_id, 2)
@@ -172,7 +172,7 @@ def test_a_work_is_complete_when_all_is_reported(
 def test_a_multipart_work_waits_to_be_closed(
     platform: OpenCTI, helper: OpenCTIConnectorHelper
 ) -> None:
-    """Between two sends a multipart work stays open, and closed early it waits for the reports."""
+    """A multipart work stays open between sends; closed early, it waits for the reports."""
     work = helper.api.work
     work_id = open_multipart(helper)
     work.add_expectations(work_id, 1)
@@ -188,7 +188,7 @@ def test_a_multipart_work_waits_to_be_closed(
 
 
 def test_a_work_closed_in_error_says_why(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
-    """The closing message stands among the errors."""
+    """The closing message is among the work's errors."""
     work_id = helper.api.work.initiate_work(helper.connector_id, "day")
     helper.api.work.to_processed(work_id, "1 failed", in_error=True)
     (work,) = platform.works.of(helper.connector_id)
@@ -197,7 +197,7 @@ def test_a_work_closed_in_error_says_why(platform: OpenCTI, helper: OpenCTIConne
 
 
 def test_a_deleted_work_is_gone(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
-    """What is reported to a deleted work is ignored, as on the platform."""
+    """Reports on a deleted work are ignored, as on the platform."""
     work_id = helper.api.work.initiate_work(helper.connector_id, "day")
     helper.api.work.delete_work(work_id)
     helper.api.work.add_expectations(work_id, 1)
@@ -209,7 +209,7 @@ def test_a_deleted_work_is_gone(platform: OpenCTI, helper: OpenCTIConnectorHelpe
 def test_the_api_protocol_ends_in_the_same_queue(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """A bundle pushed through the API is split and announced by the platform, then imported."""
+    """A bundle sent by the API is split and announced by the platform, then imported."""
     helper = connect(platform, queue_protocol="api")
     objects = samples.everything()
     work_id = helper.api.work.initiate_work(helper.connector_id, "pushed")
@@ -224,7 +224,7 @@ def test_the_api_protocol_ends_in_the_same_queue(
 
 
 def test_without_a_broker_pushed_bundles_lie_in_memory(connect: Connect) -> None:
-    """Tests of the API protocol alone need no RabbitMQ: messages can be read where they wait."""
+    """Without RabbitMQ, messages wait in memory, where tests can read them."""
     queues = LocalQueues()
     with OpenCTI(queues) as platform:
         helper = connect(platform, queue_protocol="api")
@@ -239,7 +239,7 @@ def test_without_a_broker_pushed_bundles_lie_in_memory(connect: Connect) -> None
 
 
 def test_faults_are_what_pycti_sees(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
-    """Each fault shows once, for its operation only, as the error that pycti makes of it."""
+    """Each fault hits once, only its operation, and is the error that pycti makes of it."""
     work = helper.api.work
     platform.inject(
         Fault(502, "workAdd"),
@@ -257,7 +257,7 @@ def test_faults_are_what_pycti_sees(platform: OpenCTI, helper: OpenCTIConnectorH
 
 
 def test_a_lost_answer_has_taken_effect(platform: OpenCTI, helper: OpenCTIConnectorHelper) -> None:
-    """A request can be carried out although the client never hears of it."""
+    """A request whose answer is lost has been carried out."""
     platform.inject(Fault("cut", "workAdd", done=True))
     with pytest.raises(requests.ConnectionError):
         helper.api.work.initiate_work(helper.connector_id, "lost")
@@ -265,7 +265,7 @@ def test_a_lost_answer_has_taken_effect(platform: OpenCTI, helper: OpenCTIConnec
 
 
 def test_a_hanging_request_ends_with_the_client_or_the_release(platform: OpenCTI) -> None:
-    """A platform that does not answer is left by the client's time-out, or cuts it off."""
+    """A request that hangs ends by the client's time-out or the stand-in's `release`."""
     platform.inject(Fault("hang", "hangs", times=2))
     # pycti waits 300 seconds, the older one without a way to change that.
     ask = {
@@ -287,7 +287,7 @@ def test_a_hanging_request_ends_with_the_client_or_the_release(platform: OpenCTI
 def test_a_stopped_platform_refuses_and_keeps_everything(
     platform: OpenCTI, helper: OpenCTIConnectorHelper
 ) -> None:
-    """Stopped, nobody can connect, not even on an open connection; started, all is there."""
+    """A stopped platform refuses connections, open ones too; started again, it has everything."""
     helper.set_state({"version": 1})
     ping(helper)
     work_id = helper.api.work.initiate_work(helper.connector_id, "day")
@@ -303,7 +303,7 @@ def test_a_stopped_platform_refuses_and_keeps_everything(
 def test_a_platform_without_its_broker_answers_with_an_error(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """Registration needs the queues; when RabbitMQ is away it fails and can be tried again."""
+    """Without RabbitMQ, which has the queues, registration fails and can be retried."""
     rabbitmq.stop()
     with pytest.raises(ValueError, match="RabbitMQ is not available"):
         connect(platform)
@@ -312,7 +312,7 @@ def test_a_platform_without_its_broker_answers_with_an_error(
 
 
 def test_an_unknown_field_is_an_error_that_tests_see(platform: OpenCTI) -> None:
-    """A query that the stand-in has no answer to fails, and is noted."""
+    """A query that the stand-in cannot answer fails, and is recorded."""
     api = OpenCTIApiClient(platform.url, platform.token, log_level="critical")
     with pytest.raises(ValueError, match="Cannot query field"):
         api.query("query Sectors { sectors { edges { node { id } } } }")

@@ -1,4 +1,4 @@
-"""From pycti's helper over RabbitMQ and pycti's importer into the stand-in, and nothing is lost."""
+"""From pycti's helper through RabbitMQ and pycti's importer into the stand-in, without loss."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def send(
     objects: list[dict[str, Any]],
     **how: Any,
 ) -> Any:
-    """Send objects as a work of their own, import them with two workers, return the work."""
+    """Send objects in a work of their own, import them with two workers, and return the work."""
     work_id = helper.api.work.initiate_work(helper.connector_id, "one bundle")
     helper.send_stix2_bundle(samples.bundle_of(objects), work_id=work_id, **how)
     helper.api.work.to_processed(work_id, "sent")
@@ -38,7 +38,7 @@ def send(
 def test_every_object_and_reference_arrives(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """A bundle that is split over two workers is complete on the platform, and the work exact."""
+    """A bundle split over two workers is complete on the platform, and its work counts exactly."""
     objects = samples.everything()
     work = send(platform, rabbitmq, connect(platform), objects)
 
@@ -64,7 +64,7 @@ def test_every_object_and_reference_arrives(
 def test_labels_author_marking_and_score_are_kept(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """What stands on an observable is what the platform shows."""
+    """The platform shows an observable's labels, author, marking and score."""
     objects = [samples.author(), samples.observables()[0]]
     send(platform, rabbitmq, connect(platform), objects)
     address = platform.snapshot()["objects"][objects[1]["id"]]
@@ -77,7 +77,7 @@ def test_labels_author_marking_and_score_are_kept(
 def test_the_artifact_holds_the_original_bytes(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """A file in `payload_bin` is uploaded as it is, under its own name."""
+    """The file in `payload_bin` is stored unchanged, under its own name."""
     artifact = samples.artifact()
     send(platform, rabbitmq, connect(platform), [samples.author(), artifact])
     assert platform.snapshot()["objects"][artifact["id"]]["files"] == {
@@ -92,7 +92,7 @@ def test_the_artifact_holds_the_original_bytes(
 def test_sent_twice_nothing_changes(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """The second import of the same bundle leaves every object as it was."""
+    """Importing the same bundle again changes no object."""
     helper = connect(platform)
     send(platform, rabbitmq, helper, samples.everything())
     before = platform.snapshot()["objects"]
@@ -103,7 +103,7 @@ def test_sent_twice_nothing_changes(
 def test_a_reference_that_never_comes_is_dropped_and_told(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """Three refusals, then the object is there without the reference, which a test can see."""
+    """After three refusals the object is stored without the reference, and that is recorded."""
     absent = samples.observables()[0]["id"]
     lonely = samples.note(7, [absent, samples.AUTHOR])
     work = send(platform, rabbitmq, connect(platform), [samples.author(), lonely])
@@ -118,7 +118,7 @@ def test_a_reference_that_never_comes_is_dropped_and_told(
 def test_a_relationship_without_its_end_is_an_error_of_the_work(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """An end that never comes costs the relationship, and the work says so."""
+    """A relationship whose end never comes is lost, and the work says so."""
     address, other, *_ = samples.observables()
     lonely = samples.relationship("related-to", address["id"], other["id"])
     work = send(platform, rabbitmq, connect(platform), [samples.author(), address, lonely])
@@ -130,7 +130,7 @@ def test_a_relationship_without_its_end_is_an_error_of_the_work(
 def test_a_value_that_the_platform_refuses_costs_its_object_only(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """An AS number beyond GraphQL's Int is refused; the rest of the bundle lives."""
+    """A refused AS number loses its object; the rest of the bundle arrives."""
     address = samples.observables()[0]
     large = address | {
         "type": "autonomous-system",
@@ -146,7 +146,7 @@ def test_a_value_that_the_platform_refuses_costs_its_object_only(
 def test_a_whole_bundle_in_one_message_is_imported_in_order(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """Unsplit, one worker imports users after their parts: no reference is refused even once.
+    """An unsplit bundle is imported in order, so that no reference is refused.
 
     pycti 7 calls it `no_split` and announces one object, 6.2 `bypass_split` and announces all.
     """
@@ -173,7 +173,7 @@ def test_a_whole_bundle_in_one_message_is_imported_in_order(
 def test_messages_outlive_a_restart_of_the_broker(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """What was sent before the broker went down is imported once it is back."""
+    """Messages sent before the broker stopped are imported once it is back."""
     helper = connect(platform)
     objects = samples.everything()
     work_id = helper.api.work.initiate_work(helper.connector_id, "before the restart")
@@ -189,7 +189,7 @@ def test_messages_outlive_a_restart_of_the_broker(
 def test_workers_wait_for_a_platform_that_is_away(
     platform: OpenCTI, rabbitmq: RabbitMQ, connect: Connect
 ) -> None:
-    """A message that meets a stopped platform is tried again until it is in."""
+    """A message that meets a stopped platform is retried until it is imported."""
     helper = connect(platform)
     address = samples.observables()[0]
     with Workers(platform, rabbitmq, helper.connector_id, number=1) as workers:

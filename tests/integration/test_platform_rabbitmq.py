@@ -1,4 +1,4 @@
-"""The tests' own RabbitMQ node does what the tests that use it rely on."""
+"""The tests' own RabbitMQ node has the properties that other tests rely on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def queue(rabbitmq: RabbitMQ) -> str:
 
 
 def test_messages_are_counted_weighed_and_taken_in_order(rabbitmq: RabbitMQ, queue: str) -> None:
-    """A queue tells how many messages and bytes it holds, and gives them back in order."""
+    """A queue gives its numbers of messages and bytes, and the messages in order."""
     assert rabbitmq.ready(queue) == 3
     assert rabbitmq.size(queue) == (3, 3 * len('{"number": 0}'))
     assert [message["number"] for message in rabbitmq.take(queue)] == [0, 1, 2]
@@ -42,7 +42,7 @@ def test_messages_are_counted_weighed_and_taken_in_order(rabbitmq: RabbitMQ, que
 
 
 def test_purge_empties_a_queue(rabbitmq: RabbitMQ, queue: str) -> None:
-    """Purging says how many messages were dropped."""
+    """Purging returns how many messages were dropped."""
     assert rabbitmq.purge(queue) == 3
     assert rabbitmq.ready(queue) == 0
 
@@ -50,7 +50,7 @@ def test_purge_empties_a_queue(rabbitmq: RabbitMQ, queue: str) -> None:
 def test_a_stopped_node_refuses_and_a_started_one_has_its_messages(
     rabbitmq: RabbitMQ, queue: str
 ) -> None:
-    """Confirmed persistent messages outlive an orderly stop; in between nobody can connect."""
+    """A stopped node refuses connections; started again, it has its persistent messages."""
     rabbitmq.stop()
     with pytest.raises(AMQPConnectionError):
         pika.BlockingConnection(rabbitmq.parameters())
@@ -59,7 +59,7 @@ def test_a_stopped_node_refuses_and_a_started_one_has_its_messages(
 
 
 def test_confirmed_messages_outlive_a_kill(rabbitmq: RabbitMQ, queue: str) -> None:
-    """A message that the broker confirmed is there again after SIGKILL."""
+    """A message that the broker confirmed is still there after SIGKILL."""
     rabbitmq.kill()
     assert not rabbitmq.running
     rabbitmq.start()
@@ -67,7 +67,7 @@ def test_confirmed_messages_outlive_a_kill(rabbitmq: RabbitMQ, queue: str) -> No
 
 
 def test_the_node_listens_on_loopback_only(rabbitmq: RabbitMQ) -> None:
-    """Neither AMQP nor Erlang's own ports can be reached from outside of the machine."""
+    """Neither AMQP nor Erlang's ports are reachable from other machines."""
     sockets = _listening_sockets(rabbitmq)
     assert rabbitmq.port in {port for _, port in sockets}
     assert len(sockets) >= 3  # AMQP, Erlang distribution, epmd
@@ -75,7 +75,7 @@ def test_the_node_listens_on_loopback_only(rabbitmq: RabbitMQ) -> None:
 
 
 def test_closing_leaves_nothing_behind() -> None:
-    """A node that was left by an exception has no process and no files any more."""
+    """A node closed after an exception has no process and no files."""
     node = RabbitMQ()
     processes: list[int] = []
     with pytest.raises(ZeroDivisionError):
@@ -86,7 +86,7 @@ def test_closing_leaves_nothing_behind() -> None:
 
 
 def test_a_node_ends_with_the_process_that_started_it() -> None:
-    """Not even a killed test run leaves a broker behind."""
+    """A killed test run leaves no broker behind."""
     code = (
         "from tests.platform.rabbitmq import RabbitMQ\n"
         "node = RabbitMQ()\n"

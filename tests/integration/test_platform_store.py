@@ -1,4 +1,4 @@
-"""The stand-in's rules on objects: ids, upsert, missing references, values that are refused."""
+"""The stand-in's rules for objects: ids, upsert, missing references, refused values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def address(store: Store, value: str = "192.0.2.1") -> str:
 
 
 def test_ids_are_the_published_ones() -> None:
-    """Vectors made with the stix2 library and with pycti, not with this code."""
+    """The ids equal vectors made with the stix2 library and pycti."""
     assert (
         standard_ids.standard_id("IPv4-Addr", {"value": "192.0.2.1"})
         == "ipv4-addr--8dded90c-40c0-545a-8027-5b212bb37e8e"
@@ -39,7 +39,7 @@ def test_ids_are_the_published_ones() -> None:
 
 
 def test_another_id_becomes_an_alias_and_is_told(store: Store) -> None:
-    """An object sent under an id of its own gets the platform's, and resolves by both."""
+    """An object sent under another id gets the platform's, and both find it."""
     sent = "ipv4-addr--00000000-0000-4000-8000-000000000000"
     thing = store.put("IPv4-Addr", {"value": "192.0.2.1", "stix_id": sent}, None)
     assert thing.standard_id != sent
@@ -50,14 +50,14 @@ def test_another_id_becomes_an_alias_and_is_told(store: Store) -> None:
 
 
 def test_two_objects_under_one_look_up_are_told(store: Store) -> None:
-    """An alias that meets another object's standard id is what makes the platform merge."""
+    """An id that names one object and whose content names another is recorded as a merge."""
     one, other = address(store, "192.0.2.1"), address(store, "192.0.2.2")
     store.put("IPv4-Addr", {"value": "192.0.2.1", "stix_id": other}, None)
     assert store.oddities.merged == [{"type": "IPv4-Addr", "sent": other, "standard": one}]
 
 
 def test_references_and_labels_are_added_never_removed(store: Store) -> None:
-    """A report sent in parts holds the references of all of them."""
+    """A report sent in parts has the references of all parts."""
     refs = [address(store, "192.0.2.1"), address(store, "192.0.2.2")]
     for ref in refs:
         report = store.put("Report", {"name": "Day", "published": DAY, "objects": [ref]}, None)
@@ -65,7 +65,7 @@ def test_references_and_labels_are_added_never_removed(store: Store) -> None:
 
 
 def test_lower_confidence_changes_labels_only(store: Store) -> None:
-    """Curated knowledge keeps its description; labels are still added."""
+    """An object of higher confidence keeps its description, and only gains labels."""
     label = store.put("Label", {"value": "new"}, None).standard_id
     first = {"name": "examplebot", "description": "curated", "confidence": 80}
     second = {"name": "Examplebot", "description": "ours", "confidence": 15, "objectLabel": [label]}
@@ -77,7 +77,7 @@ def test_lower_confidence_changes_labels_only(store: Store) -> None:
 
 
 def test_observed_data_widens_and_counts(store: Store) -> None:
-    """Another day of the same objects widens the dates and adds up; the same day does not."""
+    """Another day widens the dates and adds to the count; the same day does not."""
     given = {"objects": [address(store)], "number_observed": 2}
     store.put("Observed-Data", given | {"first_observed": DAY, "last_observed": DAY}, None)
     store.put("Observed-Data", given | {"first_observed": DAY, "last_observed": DAY}, None)
@@ -101,13 +101,13 @@ def test_a_missing_reference_is_refused_three_times(store: Store, retry: int) ->
 
 @pytest.mark.parametrize("retry", [3, None])
 def test_then_it_is_dropped_and_told(store: Store, retry: int | None) -> None:
-    """Later attempts, and requests of no importer, are accepted without the reference."""
+    """After three attempts, or without an importer, the object is stored without the reference."""
     store.put("Report", {"name": "Day", "published": DAY, "objects": ["note--absent"]}, retry)
     assert [one["missing"] for one in store.oddities.dropped] == ["note--absent"]
 
 
 def test_a_relationship_never_does_without_an_end(store: Store) -> None:
-    """Source and target must be there at every attempt."""
+    """A relationship is refused without its source or target, at every attempt."""
     given = {"relationship_type": "related-to", "fromId": address(store), "toId": "url--absent"}
     with pytest.raises(PlatformError, match="MISSING_REFERENCE_ERROR"):
         store.relate(given, 9)
@@ -138,7 +138,7 @@ def test_a_relationship_never_does_without_an_end(store: Store) -> None:
     ],
 )
 def test_refused_values(store: Store, entity_type: str, given: dict[str, Any]) -> None:
-    """The whole object is refused, and told."""
+    """A bad value makes the platform refuse the whole object, and that is recorded."""
     before = store.count()
     with pytest.raises(PlatformError):
         store.put(entity_type, given, 0)
@@ -147,7 +147,7 @@ def test_refused_values(store: Store, entity_type: str, given: dict[str, Any]) -
 
 
 def test_refused_relationships(store: Store) -> None:
-    """Not every pair of types may be related, and nothing to itself."""
+    """A pair of types that may not be related is refused, and so is an object with itself."""
     one, other = address(store, "192.0.2.1"), address(store, "192.0.2.2")
     for kind, target in (("belongs-to", other), ("related-to", one)):
         with pytest.raises(PlatformError):
@@ -157,7 +157,7 @@ def test_refused_relationships(store: Store) -> None:
 
 
 def test_a_word_of_no_vocabulary_is_left_out_and_told(store: Store) -> None:
-    """A note type that the platform does not know is not kept."""
+    """A note type that is not in the vocabulary is dropped, and that is recorded."""
     given = {"content": "text", "created": DAY, "note_types": ["external", "low"]}
     thing = store.put("Note", given, None)
     assert thing.attributes["note_types"] == ["external"]
@@ -165,7 +165,7 @@ def test_a_word_of_no_vocabulary_is_left_out_and_told(store: Store) -> None:
 
 
 def test_a_reference_of_one_value_is_set_once(store: Store) -> None:
-    """What pycti 6.2 does for the ends of Network-Traffic fails when it is sent again."""
+    """Setting an end of Network-Traffic twice, as pycti 6.2 does, is an error."""
     traffic = store.put("Network-Traffic", {"stix_id": "network-traffic--1"}, None)
     given = {"relationship_type": "dst", "fromId": traffic.internal_id, "toId": address(store)}
     store.link(given)
@@ -175,7 +175,7 @@ def test_a_reference_of_one_value_is_set_once(store: Store) -> None:
 
 
 def test_an_attached_file_replaces_the_one_of_its_name(store: Store) -> None:
-    """New names are added, the same name is overwritten."""
+    """A file of a new name is added; one of the same name replaces the first."""
     identifier = address(store)
     for name, content in (("a", b"1"), ("a", b"22"), ("b", b"3")):
         store.attach(identifier, name, content, "text/plain")
@@ -214,13 +214,13 @@ def test_a_query_is_read_and_its_answer_cut_down() -> None:
 
 @pytest.mark.parametrize("query", ["", "query {", "subscription { a }", "{ a } { b }", "{ a ~ }"])
 def test_a_query_that_is_not_understood_is_an_error(query: str) -> None:
-    """Nothing is guessed."""
+    """A query that cannot be parsed is an error."""
     with pytest.raises(ValueError, match=r"\w"):
         read(query, {})
 
 
 def test_what_is_deleted_is_taken_out_of_all_that_names_it(store: Store) -> None:
-    """Its relationships go with it; the others stay, and have it again when they come again."""
+    """Deleting an object deletes its relationships and the references to it until sent again."""
     one, other = address(store, "192.0.2.1"), address(store, "192.0.2.2")
     given = {"name": "Day", "published": DAY, "objects": [one, other]}
     report = store.put("Report", given, None)

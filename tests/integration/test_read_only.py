@@ -1,4 +1,4 @@
-"""The program where only ``TMPDIR`` and the folder that it is given can be written to."""
+"""The program where only ``TMPDIR`` and the given output folder are writable."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def world(platform: OpenCTI, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Wor
 
 
 def _run(tmp_path: Path, *arguments: object, output: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder of its own, where it may write to ``tmp`` and ``output`` only."""
+    """Run a command in a folder of its own, where only ``tmp`` and ``output`` are writable."""
     folder, temporary = tmp_path / "here", tmp_path / "tmp"
     for each in (folder, temporary):
         each.mkdir()
@@ -55,7 +55,7 @@ def _reports(folder: Path) -> Path:
 
 
 def test_the_hook_refuses(tmp_path: Path) -> None:
-    """Without an output folder that may be written, nothing is converted: the hook works."""
+    """Without a writable output folder nothing is converted, so the hook works."""
     done = _run(
         tmp_path, "convert", _reports(tmp_path / "in"), "-o", tmp_path / "out", output=Path(HOME)
     )
@@ -65,7 +65,7 @@ def test_the_hook_refuses(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_convert_writes_to_its_output_only(tmp_path: Path, workers: int) -> None:
-    """Neither home nor working folder is touched, also by its processes; no rest stays behind."""
+    """Neither home nor working folder is written to, and TMPDIR is empty afterwards."""
     output = tmp_path / "out"
     done = _run(
         *(tmp_path, "convert", _reports(tmp_path / "in"), "-o", output, "--workers", workers),
@@ -79,7 +79,7 @@ def test_convert_writes_to_its_output_only(tmp_path: Path, workers: int) -> None
 
 
 def test_the_connector_writes_to_tmpdir_only(world: World, tmp_path: Path) -> None:
-    """As in a container whose root is read-only: all is sent, status and history stay."""
+    """As in a container with a read-only root, all is sent, and status and history work."""
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environ = read_only_but(tmp_path / "hook", temporary)
@@ -93,7 +93,7 @@ def test_the_connector_writes_to_tmpdir_only(world: World, tmp_path: Path) -> No
 
 
 def test_reports_on_disk_are_nobody_elses(world: World, tmp_path: Path) -> None:
-    """While a report is downloaded, the folder that it is in is open to its user only."""
+    """While a report is downloaded, only its user can enter the folder."""
     world.simulator.faults.add(Fault(FaultKind.HANG, "/dl/*", times=None, seconds=60))
 
     def folders() -> list[Path]:
@@ -105,7 +105,7 @@ def test_reports_on_disk_are_nobody_elses(world: World, tmp_path: Path) -> None:
 
 
 def test_a_link_in_place_of_the_folder_is_not_followed(world: World, tmp_path: Path) -> None:
-    """Who may write to a common TMPDIR cannot have our files written, or others deleted."""
+    """A link planted in a shared TMPDIR does not make us write or delete elsewhere."""
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "file").write_text("content")
