@@ -1,4 +1,4 @@
-"""WebDriver BiDi, the standard by which Chromium and Firefox are driven alike.
+"""WebDriver BiDi, the standard protocol to drive both Chromium and Firefox.
 
 Chromium speaks it through Debian's chromedriver, Firefox by itself. Nothing is downloaded.
 """
@@ -59,7 +59,7 @@ class BrowserError(Exception):
 
 
 class Session:
-    """A browser that takes commands, and says what happens in it."""
+    """A browser that takes commands and reports events."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
@@ -137,7 +137,7 @@ def _program(name: str, package: str = "") -> str:
 
 @contextmanager
 def _started(command: Sequence[str], folder: Path) -> Iterator[Any]:
-    """Start a process; the block gets what returns the first group of what it says."""
+    """Start a process; yield a function that waits for its output to match and returns a group."""
     log = folder / "browser.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
@@ -173,7 +173,7 @@ def _connected(address: str) -> Iterator[Session]:
 
 
 def _asked(method: str, url: str, body: dict[str, Any] | None = None) -> Any:
-    """Return what chromedriver answers to a command of its own."""
+    """Return chromedriver's answer to a command of its own."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, data, headers, method=method)

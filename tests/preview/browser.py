@@ -1,4 +1,4 @@
-"""The page open in a real browser, as a person uses it."""
+"""The page opened in a real browser, used as a person uses it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ return found;
 
 
 class Page:
-    """A page open in the browser, as a person would use it."""
+    """A page open in a browser, used as a person would."""
 
     def __init__(self, session: Session, name: str) -> None:
         self.browser = name
@@ -60,7 +60,7 @@ class Page:
         session.command("script.addPreloadScript", functionDeclaration=_TELL_REFUSALS)
 
     def open(self, path: Path, state: str = "") -> None:
-        """Open a file, with what follows its path, and wait until it says that it is ready."""
+        """Open a file, with what follows its path, and wait until the page is ready."""
         self.visit("about:blank")
         self.requests()
         self.complaints()
@@ -74,15 +74,15 @@ class Page:
         )
 
     def reload(self) -> None:
-        """Load the page anew."""
+        """Reload the page."""
         self._session.command("browsingContext.reload", context=self._context, wait="complete")
 
     def back(self) -> None:
-        """Go one step back, as the browser's button does."""
+        """Go back one step, as the browser's button does."""
         self._session.command("browsingContext.traverseHistory", context=self._context, delta=-1)
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """Run the body of a JavaScript function; return what it returns, or promises."""
+        """Run the body of a JavaScript function; return what it or its promise returns."""
         whole = f"async (json) => JSON.stringify(await {_function(script)}(...JSON.parse(json)))"
         text = self._call(whole, {"type": "string", "value": json.dumps(arguments)}).get("value")
         return None if text is None else json.loads(text)
@@ -128,7 +128,7 @@ class Page:
             self._point(selector, at, [(0, 0)])
 
     def drag(self, selector: str, start: tuple[int, int], end: tuple[int, int]) -> None:
-        """Drag from one place to another, both in pixels from the middle of an element."""
+        """Drag between two places, in pixels from the middle of an element."""
         self._point(selector, 0, [start, end])
 
     def type(self, selector: str, text: str) -> None:
@@ -137,7 +137,7 @@ class Page:
         self.press(text)
 
     def press(self, *keys: str) -> None:
-        """Press keys wherever the focus is."""
+        """Press keys at the element with the focus."""
         actions = [
             {"type": kind, "value": key} for key in "".join(keys) for kind in ("keyDown", "keyUp")
         ]
@@ -149,11 +149,11 @@ class Page:
         self.wait(f"new URLSearchParams(location.hash.slice(1)).get('object') === '{stix_id}'")
 
     def hash(self) -> dict[str, list[str]]:
-        """Return what the address bar holds behind the page's path."""
+        """Return the fragment of the address."""
         return parse_qs(self.evaluate("location.hash").removeprefix("#"))
 
     def look(self, width: int = 1440, height: int = 900, scheme: str = "light") -> None:
-        """Look at the page in a window of this size, and in this colour scheme."""
+        """Set the window's size and the colour scheme."""
         self._session.command(
             "browsingContext.setViewport",
             context=self._context,
@@ -172,7 +172,7 @@ class Page:
         )
 
     def picture(self, quality: float) -> bytes:
-        """Return what is in the window as WebP."""
+        """Return a picture of the window as WebP."""
         taken = self._session.command(
             "browsingContext.captureScreenshot",
             context=self._context,
@@ -181,14 +181,14 @@ class Page:
         return base64.b64decode(taken["data"])
 
     def violations(self) -> list[str]:
-        """Return what axe-core says against the page as it is now."""
+        """Return axe-core's violations on the page as it is now."""
         if not self.evaluate("typeof axe === 'object'"):
             self.run(_axe_core())
         found: list[str] = self.run(_AXE)
         return found
 
     def save_to(self, folder: Path) -> None:
-        """Let the browser save downloads into a folder."""
+        """Make the browser save downloads into a folder."""
         allowed = {"type": "allowed", "destinationFolder": str(folder)}
         self._session.command("browser.setDownloadBehavior", downloadBehavior=allowed)
 
@@ -198,17 +198,17 @@ class Page:
         return dict(zip(names, self.texts(f"{panel} dd"), strict=True))
 
     def requests(self) -> list[str]:
-        """Return the addresses that pages asked for since the last call.
+        """Return the addresses that pages requested since the last call.
 
-        Firefox does not count files. What is in its address itself is asked of nobody: Firefox has
-        the font of its list marks there.
+        Firefox does not report files. Requests for data URLs are left out: Firefox has the font of
+        its list marks there.
         """
         events = self._session.events("network.beforeRequestSent")
         urls = [event["request"]["url"] for event in events]
         return [url for url in urls if not url.startswith("data:")]
 
     def complaints(self) -> list[str]:
-        """Return what the browser's console says since the last call."""
+        """Return the messages of the browser's console since the last call."""
         return [event["text"] for event in self._session.events("log.entryAdded")]
 
     def _call(self, function: str, *arguments: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +225,9 @@ class Page:
         return value
 
     def _point(self, selector: str, at: int, places: list[tuple[int, int]]) -> None:
-        """Press the pointer at the first of some places around an element, let go at the last."""
+        """Press the pointer at the first place of an element that is free,
+        release it at the last.
+        """
         node = self._call(
             _function(_REACH),
             {"type": "string", "value": selector},

@@ -28,7 +28,7 @@ def write_job(
     day: date = DAY,
     hostile: bool = False,
 ) -> Job:
-    """Write a report file: header and rows as given, or so many generated rows."""
+    """Write a report file with this header and rows, or with generated rows."""
     path = folder / f"{day}-{report_type}-{name}.csv"
     if isinstance(rows, int):
         write_report(path, report_type, day, rows, with_hostile_cells=hostile)

@@ -1,4 +1,4 @@
-"""Everyone can use the page: on a phone, in the dark, by keyboard, with a screen reader."""
+"""Accessibility of the page: on a phone, in the dark, by keyboard, with a screen reader."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VIEWS = {
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of some reports of two days."""
+    """Write the page of some reports of two days."""
     folder = tmp_path_factory.mktemp("reports")
     jobs = [
         *(
@@ -44,7 +44,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_axe_finds_nothing(browser: Page, path: Path, width: int, scheme: str) -> None:
-    """No view has a violation of axe-core's rules, contrast among them."""
+    """No view violates a rule of axe-core, such as contrast."""
     browser.look(width, 850, scheme)
     browser.open(path, "#tab=hosts")
     host = browser.texts("#hosts .row .of-subject")[0]
@@ -73,7 +73,7 @@ def _go(page: Page, name: str, host: str) -> None:
 @both_browsers
 @pytest.mark.parametrize("width", [768, 390, 320])
 def test_nothing_runs_out_of_a_small_window(browser: Page, path: Path, width: int) -> None:
-    """No view is wider than the window."""
+    """No view is wider than a small window."""
     browser.look(width, 850)
     browser.open(path, "#tab=hosts")
     host = browser.texts("#hosts .row .of-subject")[0]
@@ -88,7 +88,7 @@ def test_nothing_runs_out_of_a_small_window(browser: Page, path: Path, width: in
 
 @both_browsers
 def test_a_phone_shows_what_matters(browser: Page, path: Path) -> None:
-    """Rows say severity, subject and type without scrolling aside; the overview is short."""
+    """On a phone, rows show severity, subject and type without scrolling sideways."""
     browser.look(390, 844)
     browser.open(path, "#tab=findings")
     for cell in (".of-severity", ".of-subject", ".of-type"):
@@ -102,7 +102,7 @@ def test_a_phone_shows_what_matters(browser: Page, path: Path) -> None:
 @both_browsers
 @pytest.mark.parametrize("width", [390, 320])
 def test_a_phone_cuts_no_line_of_a_host(browser: Page, tmp_path: Path, width: int) -> None:
-    """The longest that a row of the hosts has to say stands within it."""
+    """On a phone, the longest line in the list of hosts is not cut."""
     header = ("timestamp", "ip", "hostname")
     gone = [("2024-01-30 10:20:00", "192.0.2.1", "a-long-name-of-a-host.example.com")]
     there = [("2024-01-31 10:20:00", "192.0.2.2", "")]
@@ -126,7 +126,7 @@ def test_a_phone_cuts_no_line_of_a_host(browser: Page, tmp_path: Path, width: in
 
 
 def test_one_row_has_a_sensible_axis(browser: Page, tmp_path: Path) -> None:
-    """A single finding is shown within its day, not as one bar as wide as the page."""
+    """The time chart of a single finding spans its day."""
     job = write_job(
         tmp_path, "scan_ssl", [("2024-01-31 10:20:00", "192.0.2.1")], ("timestamp", "ip")
     )
@@ -139,7 +139,7 @@ def test_one_row_has_a_sensible_axis(browser: Page, tmp_path: Path) -> None:
 
 
 def test_a_page_without_rows_says_so(browser: Page, tmp_path: Path) -> None:
-    """A report whose rows the settings leave out gives a page that says what happened."""
+    """A page whose rows are all left out by the settings says why."""
     job = write_job(tmp_path, "scan_ssl", [("low", "192.0.2.1")], ("severity", "ip"))
     write_page([job], tmp_path / "page.html", Options(min_severity="critical"))
     browser.look()

@@ -1,4 +1,4 @@
-"""The browsers tell what a page asks for and what goes wrong: the other tests rest on it."""
+"""The tests' browsers report requests and errors, on which the other tests rely."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def show(browser: Page, folder: Path, markup: str) -> None:
 
 
 def test_a_request_is_noticed(browser: Page, tmp_path: Path) -> None:
-    """What a page asks for is in the list of requests, though nobody answers."""
+    """A request of the page is recorded, even if no server answers."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"http://127.0.0.1:{closed.getsockname()[1]}/asked"
     show(browser, tmp_path, FETCHES.replace("ADDRESS", address))
@@ -37,19 +37,19 @@ def test_a_request_is_noticed(browser: Page, tmp_path: Path) -> None:
 
 
 def test_a_refused_request_is_noticed(browser: Page, tmp_path: Path) -> None:
-    """What the policy of a page refuses is in the console."""
+    """A request that the page's policy refuses is in the console."""
     show(browser, tmp_path, REFUSED)
     assert any("refused by img-src" in line for line in browser.complaints())
 
 
 def test_an_error_is_noticed(browser: Page, tmp_path: Path) -> None:
-    """An error of a page's script is in the console."""
+    """An error of a script is in the console."""
     show(browser, tmp_path, FAILS)
     assert any("it went wrong" in line for line in browser.complaints())
 
 
 def test_what_is_covered_cannot_be_clicked(browser: Page, tmp_path: Path) -> None:
-    """A click that a person could not make fails."""
+    """A click on a covered element fails."""
     cover = "<div style='position: fixed; inset: 0'></div>"
     show(browser, tmp_path, f"<body data-ready=yes><button>Go</button>{cover}")
     with pytest.raises(AssertionError, match="covered"):

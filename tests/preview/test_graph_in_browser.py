@@ -27,7 +27,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of one report, with all relationships."""
+    """Write the page of one report, with all relationships."""
     folder = tmp_path_factory.mktemp("reports")
     write_page(
         [write_job(folder, "scan_ssl", ROWS, HEADER)],
@@ -46,7 +46,7 @@ def graph(browser: Page, path: Path) -> Page:
 
 
 def find(page: Page, text: str) -> dict[str, str]:
-    """Look an object up and return its properties."""
+    """Search for an object and return its properties."""
     page.type("#jump", text)
     page.press(ENTER)
     page.wait("location.hash.includes('object=')")
@@ -55,7 +55,7 @@ def find(page: Page, text: str) -> dict[str, str]:
 
 @both_browsers
 def test_a_click_on_a_node_shows_its_properties(graph: Page) -> None:
-    """The graph starts at the report; a node clicked shows its properties and its neighbours."""
+    """The graph begins with the Report; clicking a node shows its properties and neighbours."""
     assert graph.facts("#object")["type"] == "report"
     address = find(graph, "192.0.2.10")["id"]
     graph.click("#back")
@@ -67,7 +67,7 @@ def test_a_click_on_a_node_shows_its_properties(graph: Page) -> None:
 
 
 def test_relationships_are_named_and_lead_to_themselves(graph: Page) -> None:
-    """The lines say what they mean; a name leads to the relationship's own properties."""
+    """Each line has its relationship's name, which leads to its properties."""
     find(graph, "192.0.2.10")
     assert {"belongs-to", "resolves-to", "located-at"} <= set(graph.texts("#graph .kinds text"))
     graph.run("document.querySelector('#graph .via').dispatchEvent(new Event('click'))")
@@ -77,7 +77,7 @@ def test_relationships_are_named_and_lead_to_themselves(graph: Page) -> None:
 
 
 def test_names_are_not_clipped(graph: Page) -> None:
-    """Every name that is drawn stands inside of the canvas, also on a phone and when expanded."""
+    """Every drawn name is inside the canvas, also on a phone and after expanding."""
     outside = """(() => {
       const room = document.querySelector('.canvas').getBoundingClientRect();
       return [...document.querySelectorAll('#graph .node text')].filter((text) => {
@@ -95,7 +95,7 @@ def test_names_are_not_clipped(graph: Page) -> None:
 
 
 def test_what_is_expanded_is_laid_out(graph: Page) -> None:
-    """New nodes have places of their own: no two nodes lie on each other."""
+    """Nodes that are expanded do not overlap."""
     find(graph, "192.0.2.10")
     before = graph.count("#graph .node")
     graph.run("document.getElementById('expand').click()")
@@ -114,7 +114,7 @@ def test_what_is_expanded_is_laid_out(graph: Page) -> None:
 
 @both_browsers
 def test_the_graph_works_by_keyboard(graph: Page) -> None:
-    """Nodes have the focus one by one and open; the search has a list to walk through."""
+    """Nodes can be focused and opened by keyboard, and the search has a list of results."""
     graph.type("#jump", "b.example")
     graph.press(ARROW_DOWN, ENTER)
     graph.wait("location.hash.includes('object=')")
@@ -126,7 +126,7 @@ def test_the_graph_works_by_keyboard(graph: Page) -> None:
 
 
 def test_objects_by_type_explain_the_shapes(graph: Page) -> None:
-    """All types with their numbers stand below the graph, not on it, and lead to objects."""
+    """All types with their counts are listed below the graph, and lead to objects."""
     types = graph.texts("#types li")
     assert any(text.startswith("ipv4-addr 3") for text in types)
     below = "document.querySelector('.types').getBoundingClientRect().top"
@@ -141,7 +141,7 @@ def test_objects_by_type_explain_the_shapes(graph: Page) -> None:
 
 
 def test_a_report_reads_as_in_opencti(graph: Page) -> None:
-    """Its description is rendered: paragraphs and emphasis, no markdown marks."""
+    """A Report's description is rendered as paragraphs and emphasis, without markdown."""
     assert graph.count("#object .markdown p")
     assert "**" not in graph.text("#object .markdown")
 
@@ -149,7 +149,7 @@ def test_a_report_reads_as_in_opencti(graph: Page) -> None:
 @both_browsers
 @pytest.mark.parametrize("address", ["192.0.2.10", "2001:DB8::1"])
 def test_an_address_leads_to_its_host(graph: Page, address: str) -> None:
-    """From a node to all that is known of its host, however the report writes the address."""
+    """A node of an address leads to its host, in any spelling of the address."""
     find(graph, address.lower())
     graph.click("#object .actions button")
     graph.wait("document.querySelector('#host .facts') !== null")

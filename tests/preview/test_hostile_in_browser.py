@@ -1,4 +1,4 @@
-"""Rows are hostile input: whatever is in a cell, the page shows it and nothing more."""
+"""Hostile rows: the page shows the text of any cell, and nothing in it takes effect."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NOBODY = [
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of reports with every hostile cell in every column, on two days."""
+    """Write the page of reports with every hostile cell in every column, on two days."""
     folder = tmp_path_factory.mktemp("reports")
     jobs = [
         write_job(folder, "scan_ssl", HOSTILE, HEADER, day=date(2024, 1, 30)),
@@ -51,7 +51,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @both_browsers
 def test_hostile_cells_stay_text(browser: Page, path: Path) -> None:
-    """Markup in cells is shown as it is in every view; it makes no element and runs nothing."""
+    """Markup in cells is shown as text in every view; it makes no element and runs nothing."""
     page = browser
     page.look()
     page.open(path)
@@ -116,7 +116,7 @@ def _nothing_was_made(page: Page) -> None:
 def test_markdown_is_rendered_safely(
     browser: Page, path: Path, source: str, shown: str | None
 ) -> None:
-    """A Note's own markup is rendered; what would be a link or an element elsewhere stays text."""
+    """A Note's own markup is rendered; links and elements in its text are not."""
     browser.open(path)
     script = (Path(__file__).parents[2] / "src/shadowserver_connector/preview/assets").resolve()
     code = "\n".join(

@@ -1,4 +1,4 @@
-"""The page as a person uses it: findings, filters, address bar, files, keyboard."""
+"""The page used as a person does: findings, filters, address bar, files, keyboard."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HEADER = (
 
 
 def row(time: str, severity: str, ip: str, port: str, *rest: str) -> tuple[str, ...]:
-    """Return a row of a scan; what is not said of it is empty."""
+    """Return a row of a scan; cells that are not given are empty."""
     return (f"2024-01-31 {time}", severity, ip, port, *rest, *[""] * (len(HEADER) - 4 - len(rest)))
 
 
@@ -51,7 +51,7 @@ Show = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of two days of one scan, and of accounts."""
+    """Write the page of two days of one scan, and of accounts."""
     folder = tmp_path_factory.mktemp("reports")
     yesterday = [(f"2024-01-30 {line[0][11:]}", *line[1:]) for line in YESTERDAY]
     jobs = [
@@ -68,9 +68,9 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def show(browser: Page, path: Path) -> Iterator[Show]:
-    """Return a function that opens the page as the address says.
+    """Return a function that opens the page at an address.
 
-    Afterwards the browser must have asked for nothing else, and its console must be empty.
+    Afterwards the browser must have requested nothing else, and its console must be empty.
     """
     opened: list[str] = []
 
@@ -87,7 +87,7 @@ def show(browser: Page, path: Path) -> Iterator[Show]:
 
 
 def subjects(page: Page) -> list[str]:
-    """Return whose the findings in the table are."""
+    """Return the subjects of the findings in the table."""
     return page.texts(f"{SHOWN} .of-subject")
 
 
@@ -109,7 +109,7 @@ def test_the_first_screen_says_what_is_worst_and_what_to_do(show: Show) -> None:
 
 
 def test_every_chart_is_drawn(show: Show) -> None:
-    """Each facet has its bars, the time its axis, and the days what became of the findings."""
+    """Each facet has bars, the time chart an axis, and the days their verdicts."""
     page = show()
     page.wait("document.querySelector('[data-chart=time] svg') !== null")
     assert len(page.texts("figure[data-chart=severity] li")) == 4
@@ -119,7 +119,7 @@ def test_every_chart_is_drawn(show: Show) -> None:
 
 
 def test_a_bar_leads_to_all_of_its_findings(show: Show) -> None:
-    """A click on a bar shows as many findings as it says; the filter can be taken away."""
+    """A click on a bar shows as many findings as it counts; the filter can be removed."""
     page = show()
     page.click("figure[data-chart=severity] li:nth-child(2) button")
     number = int(page.text("#matches").split()[0])
@@ -130,7 +130,7 @@ def test_a_bar_leads_to_all_of_its_findings(show: Show) -> None:
 
 
 def test_search_looks_into_all_cells(show: Show) -> None:
-    """Words typed are looked for in all cells, those not in the table too; an empty answer says."""
+    """The search covers all cells, also those not in the table, and says if nothing matches."""
     page = show("tab=findings")
     page.type("#search", "NEEDLE ftp")
     page.wait(f"document.querySelectorAll('{SHOWN}').length === 1")
@@ -144,7 +144,7 @@ def test_search_looks_into_all_cells(show: Show) -> None:
 
 
 def test_facets_combine_and_count(show: Show) -> None:
-    """Keys of one facet are one or the other, facets all of them; counts follow."""
+    """Keys of one facet are combined by or, facets by and; the counts follow."""
     page = show("tab=findings")
     page.click("#facets-toggle")
     assert set(page.texts(".facet > summary")) >= {
@@ -166,7 +166,7 @@ def test_facets_combine_and_count(show: Show) -> None:
 
 
 def test_a_facet_with_many_keys_can_be_searched(show: Show) -> None:
-    """CVEs, ports and the rest are filters too; a host's subject is no facet of the panel."""
+    """CVEs, ports and others are searchable filters; a host's subject is not a facet."""
     page = show("tab=findings")
     page.click("#facets-toggle")
     page.click("[data-facet=cve] summary")
@@ -177,7 +177,7 @@ def test_a_facet_with_many_keys_can_be_searched(show: Show) -> None:
 
 
 def test_a_span_of_time_is_chosen_by_dragging_and_by_keyboard(show: Show) -> None:
-    """Dragging across bars filters by their time, as the two fields do."""
+    """Dragging across bars filters by time, as the two fields do."""
     page = show()
     svg = "figure[data-chart=time] svg"
     page.wait(f"document.querySelector('{svg}') !== null")
@@ -196,7 +196,7 @@ def test_a_span_of_time_is_chosen_by_dragging_and_by_keyboard(show: Show) -> Non
 
 
 def test_sorting_orders_the_table(show: Show) -> None:
-    """A heading sorts by its column, once more the other way round; empty cells stay last."""
+    """A heading sorts by its column, a second click reverses; empty cells stay last."""
     page = show("tab=findings&type=scan_ssl&day=2024-01-31")
     assert page.texts(f"{SHOWN} .of-severity") == ["critical", "high", "medium", "low"]
     page.click("[data-sort=port]")
@@ -214,14 +214,14 @@ def test_sorting_orders_the_table(show: Show) -> None:
 
 
 def test_rows_without_an_address_say_whose_they_are(show: Show) -> None:
-    """An account stands in the column where others have their address."""
+    """The subject column has the account of a row without an address."""
     page = show("tab=findings&type=compromised_account")
     assert sorted(subjects(page)) == ["=cmd@example.org", "user@example.net"]
     assert page.texts(f"{SHOWN} .of-malware") == ["redline", "redline"]
 
 
 def test_the_address_bar_holds_the_view(show: Show) -> None:
-    """Back and reload keep tab, filters, sort and choice; the address can be passed on."""
+    """The address keeps tab, filters, sort and selection, for back, reload and sharing."""
     page = show("tab=findings")
     page.click("[data-sort=port]")
     page.click("#facets-toggle")
@@ -254,13 +254,13 @@ def test_the_address_bar_holds_the_view(show: Show) -> None:
     ],
 )
 def test_whatever_the_address_holds_there_is_a_view(show: Show, state: str) -> None:
-    """A damaged or foreign address shows what it can."""
+    """A damaged or foreign address still gives a view."""
     page = show(state)
     assert page.evaluate("document.querySelector('[role=tabpanel]:not([hidden])') !== null")
 
 
 def test_the_table_works_by_keyboard(show: Show) -> None:
-    """Tabs, rows and details are reached without a mouse; Esc closes and the row has the focus."""
+    """Tabs, rows and details work without a mouse; Esc closes and returns the focus to the row."""
     page = show()
     page.run("document.getElementById('tab-hosts').focus()")
     page.press(ARROW_RIGHT)
@@ -276,7 +276,7 @@ def test_the_table_works_by_keyboard(show: Show) -> None:
 
 
 def test_details_do_not_move_the_row(show: Show) -> None:
-    """What was clicked stays under the pointer, in a window of any width."""
+    """The clicked row stays under the pointer, in a window of any width."""
     page = show("tab=findings")
     top = f"Math.round(document.querySelectorAll('{SHOWN}')[5].getBoundingClientRect().top)"
     for width in (1440, 900):
@@ -290,7 +290,7 @@ def test_details_do_not_move_the_row(show: Show) -> None:
 
 
 def test_what_is_shown_is_saved(show: Show, tmp_path: Path) -> None:
-    """CSV and JSON hold the findings that match, whole; no cell is a formula in a spreadsheet."""
+    """CSV and JSON have all matching findings; no cell is a formula in a spreadsheet."""
     page = show("tab=findings&type=compromised_account&sort=subject")
     page.save_to(tmp_path)
     page.click("#save-json")
@@ -314,7 +314,7 @@ def _wait_for(file: Path) -> None:
 
 
 def test_cells_rows_and_objects_are_copied(show: Show) -> None:
-    """Each has a button; what it gives the clipboard is the value itself."""
+    """Cells, rows and objects have a button that copies the plain value."""
     page = show("tab=findings&sort=port&type=scan_ssl&day=2024-01-31")
     page.run("window.copied = []; navigator.clipboard.writeText = async (t) => {copied.push(t)}")
     page.click(SHOWN)
@@ -332,7 +332,7 @@ def test_cells_rows_and_objects_are_copied(show: Show) -> None:
 
 
 def test_days_are_compared(show: Show) -> None:
-    """New, changed, still there and gone: as chart over the days, filter and column."""
+    """New, changed, recurring and gone findings are a chart, a filter and a column."""
     page = show()
     numbers = {
         line.split("|")[0]: line.split("|")[1:]
@@ -362,7 +362,7 @@ def test_days_are_compared(show: Show) -> None:
 
 
 def test_a_host_shows_all_that_is_known_of_it(show: Show) -> None:
-    """From the first screen to its services, weaknesses, advice, findings and Notes."""
+    """A host's view has services, weaknesses, advice, findings and Notes."""
     page = show()
     page.click("#worst .link.host")
     page.wait("document.querySelector('#host .facts') !== null")
@@ -383,7 +383,7 @@ def test_a_host_shows_all_that_is_known_of_it(show: Show) -> None:
 
 
 def test_hosts_are_listed_the_worst_first(show: Show, tmp_path: Path) -> None:
-    """Each with its findings by type, first and last time; the list is saved as it is shown."""
+    """Each host has its findings by type and its first and last time; the list can be saved."""
     page = show("tab=hosts&type=scan_ssl")
     lines = page.texts("#hosts .row .of-subject")
     assert lines == ["192.0.2.10", "198.51.100.1", "192.0.2.9", "203.0.113.5"]
@@ -399,7 +399,7 @@ def test_hosts_are_listed_the_worst_first(show: Show, tmp_path: Path) -> None:
 
 
 def test_hosts_are_sorted_by_their_headings(show: Show, tmp_path: Path) -> None:
-    """As the findings are: by mouse and keyboard, either way; the address and the file keep it."""
+    """Hosts sort by mouse and keyboard, both ways; address and saved file keep the order."""
     page = show("tab=hosts&type=scan_ssl")
     worst_first = hosts(page)
     assert page.text("#hosts th[aria-sort=descending]").startswith("Worst")
@@ -446,7 +446,7 @@ def hosts(page: Page) -> list[str]:
 
 
 def test_the_host_of_every_finding_is_one_click_away(show: Show) -> None:
-    """From the details of a row to its host, and back."""
+    """A row's details lead to its host, and back."""
     page = show("tab=findings&type=compromised_account&sort=subject")
     page.click(SHOWN)
     page.wait("document.querySelector('#finding .facts') !== null")
@@ -462,7 +462,7 @@ FACETS = ("severity", "type", "asn", "country", "tag", "cve", "malware", "port")
 
 @pytest.mark.parametrize("chart", FACETS)
 def test_a_bar_leads_to_its_hosts(show: Show, chart: str) -> None:
-    """Each bar says how many hosts it has, and leads to them; a host there opens its view."""
+    """Each bar has the number of its hosts and leads to them."""
     page = show()
     way = f"figure[data-chart={chart}] li:first-child .to-hosts"
     number = int(page.text(way).split()[0])
@@ -475,7 +475,7 @@ def test_a_bar_leads_to_its_hosts(show: Show, chart: str) -> None:
 
 
 def test_every_chart_is_one_that_leads_to_hosts(show: Show) -> None:
-    """No chart of the overview is without a way to hosts, nor is a report."""
+    """Every chart of the overview, and every report, leads to hosts."""
     page = show()
     charts = page.evaluate("[...document.querySelectorAll('figure')].map((f) => f.dataset.chart)")
     assert set(charts) == {"status", "time", *FACETS}
@@ -486,7 +486,7 @@ def test_every_chart_is_one_that_leads_to_hosts(show: Show) -> None:
 
 
 def test_a_span_of_time_leads_to_its_hosts(show: Show) -> None:
-    """What was chosen on the time chart is what the hosts are of."""
+    """A span selected on the time chart filters the hosts."""
     hour = 1706662800  # 2024-01-31 01:00
     page = show(f"tab=overview&time={hour}~{hour + 3600}")
     page.click("figure[data-chart=time] .to-hosts")
@@ -495,7 +495,7 @@ def test_a_span_of_time_leads_to_its_hosts(show: Show) -> None:
 
 
 def test_a_days_verdict_leads_to_its_hosts(show: Show) -> None:
-    """From what is no longer reported to whose it was."""
+    """A day's gone findings lead to their hosts."""
     page = show()
     page.click("figure[data-chart=status] tbody tr:nth-child(2) .to-hosts")
     page.wait("!document.getElementById('hosts-view').hidden")
@@ -504,7 +504,7 @@ def test_a_days_verdict_leads_to_its_hosts(show: Show) -> None:
 
 
 def test_a_report_leads_to_its_hosts(show: Show) -> None:
-    """From the list of reports to the hosts of one type."""
+    """The list of reports leads to the hosts of one type."""
     page = show()
     page.click(".report:last-child summary")
     page.click(".report:last-child .to-hosts")
@@ -514,7 +514,7 @@ def test_a_report_leads_to_its_hosts(show: Show) -> None:
 
 
 def test_every_row_leads_to_its_host(show: Show) -> None:
-    """From each row of the table, whatever it is about."""
+    """Each row of the table leads to its host, whatever its subject."""
     page = show("tab=findings&sort=subject")
     shown = subjects(page)
     assert len(shown) == 9

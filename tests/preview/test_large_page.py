@@ -1,4 +1,4 @@
-"""Thousands of findings: all are there, found, sorted and drawn."""
+"""Thousands of findings: all are listed, found, sorted and drawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_ten_thousand_findings_are_usable(browser: Page, tmp_path: Path) -> None:
-    """All are in the table; the last is reached, a search and a sort take them all."""
+    """The table has all findings, including the last; search and sort cover them all."""
     written = write_page([write_job(tmp_path, "scan_ssl", 10_000)], tmp_path / "p.html", Options())
     assert written.shown == 10_000
     page = browser

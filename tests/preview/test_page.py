@@ -21,7 +21,7 @@ from tests.preview.conftest import DAY, MakeJob
 
 
 class Parts(HTMLParser):
-    """Takes a page apart: scripts by id or number, tags counted, attributes collected."""
+    """Parses a page: scripts by id or number, counts of tags, attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Parts(HTMLParser):
             self.scripts[self._script] += data
 
     def data(self, name: str) -> Any:
-        """Return the data that the page carries under this name."""
+        """Return the data that the page has under this name."""
         text = self.scripts[f"data-{name}"]
         if name == "overview":
             return orjson.loads(text)
@@ -75,7 +75,7 @@ def hostile_page(make_job: MakeJob, tmp_path: Path) -> str:
 
 
 def test_hostile_cells_do_not_leave_their_script(hostile_page: str) -> None:
-    """Data with markup of all kinds gives a page of the same elements, and reads back as it was."""
+    """Data with markup adds no element to the page, and is read back unchanged."""
     parts = Parts(hostile_page)
     assert parts.tags.count("script") == 6
     assert "img" not in parts.tags
@@ -86,7 +86,7 @@ def test_hostile_cells_do_not_leave_their_script(hostile_page: str) -> None:
 
 
 def test_the_policy_allows_just_the_script_and_the_style_of_the_page(hostile_page: str) -> None:
-    """The policy forbids every request, and names the digests of what runs and what is styled."""
+    """The policy forbids every request, and allows one script and one style by digest."""
     parts = Parts(hostile_page)
     policy = next(
         value
@@ -103,7 +103,7 @@ def test_the_policy_allows_just_the_script_and_the_style_of_the_page(hostile_pag
 
 
 def digest(text: str) -> str:
-    """Return the digest of a text as a policy has it."""
+    """Return the digest of a text in a policy's form."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -116,7 +116,7 @@ def test_the_page_names_nothing_to_fetch(hostile_page: str) -> None:
 
 
 def test_the_same_reports_give_the_same_page(make_job: MakeJob, tmp_path: Path) -> None:
-    """Writing a page again changes no byte."""
+    """Writing a page again gives the same bytes."""
     jobs = [make_job("scan_ssl", 40), make_job("event4_sinkhole_http", 40)]
     first = write_page(jobs, tmp_path / "1.html", Options())
     second = write_page(jobs, tmp_path / "2.html", Options())
@@ -126,13 +126,13 @@ def test_the_same_reports_give_the_same_page(make_job: MakeJob, tmp_path: Path) 
 
 
 def test_a_page_of_one_row_is_light(make_job: MakeJob, tmp_path: Path) -> None:
-    """What every page carries is far below a megabyte."""
+    """A page of one row is far smaller than a megabyte."""
     written = write_page([make_job("scan_ssl", 1)], tmp_path / "one.html", Options())
     assert written.size < 200_000
 
 
 def test_many_findings_make_a_page_of_a_few_megabytes(make_job: MakeJob, tmp_path: Path) -> None:
-    """They are packed: they add less than a fifth of the size of file and objects."""
+    """Packed findings add less than a fifth of the size of file and objects."""
     job = make_job("scan_ssl", 1_000)
     one = write_page([make_job("scan_ssl", 1, name="one")], tmp_path / "one.html", Options())
     many = write_page([job], tmp_path / "many.html", Options())
@@ -141,7 +141,7 @@ def test_many_findings_make_a_page_of_a_few_megabytes(make_job: MakeJob, tmp_pat
 
 
 def test_ids_are_packed_as_numbers_and_come_back(make_job: MakeJob, tmp_path: Path) -> None:
-    """Each UUID stands once, as 16 bytes; text that looks like a number of one stays what it is."""
+    """Each UUID is stored once, in 16 bytes; text that looks like its number stays text."""
     odd = "00000000-1111-2222-3333-444444444444 \\x010\\x02 ~0"
     job = make_job("scan_ssl", [("192.0.2.1", odd)], ("ip", "banner"))
     model = collect([job], Options())
@@ -158,7 +158,7 @@ def test_ids_are_packed_as_numbers_and_come_back(make_job: MakeJob, tmp_path: Pa
 
 
 def test_no_page_without_a_report(tmp_path: Path) -> None:
-    """Where no report can be read, an earlier page stays and the failure is named."""
+    """If no report can be read, an earlier page stays and the failure is named."""
     page = tmp_path / "page.html"
     page.write_text("earlier")
     empty = tmp_path / "2024-01-31-scan_ssl-x.csv"
@@ -172,7 +172,7 @@ def test_no_page_without_a_report(tmp_path: Path) -> None:
 
 
 def test_a_page_that_cannot_be_written_leaves_nothing(make_job: MakeJob, tmp_path: Path) -> None:
-    """An error while writing is an OSError, and no half page stays behind."""
+    """An error while writing is an OSError, and no partial page is left."""
     job = make_job("scan_ssl", 3)
     target = tmp_path / "pages"
     (target / "page.html").mkdir(parents=True)

@@ -29,7 +29,7 @@ ROWS = (
 
 
 def field(model: PageData, name: str) -> list[str]:
-    """Return the values of a field, one a finding."""
+    """Return the values of a field, one per finding."""
     coded = model.findings.fields[name]
     values = list(coded.values)
     return [values[number] for number in coded.at]
@@ -75,14 +75,14 @@ def test_findings_carry_what_they_are_filtered_by(make_job: MakeJob) -> None:
 def test_a_row_without_an_address_has_a_subject(
     make_job: MakeJob, report_type: str, row: dict[str, str], subject: str
 ) -> None:
-    """An account, a victim or a URL stands where other rows have their address."""
+    """An account, a victim or a URL is the subject of a row without an address."""
     header = ("timestamp", *row)
     job = make_job(report_type, [("2024-01-31 00:00:00", *row.values())], header)
     assert field(collect([job], Options()), "subject") == [subject]
 
 
 def test_several_days_are_compared_as_the_history_compares_them(make_job: MakeJob) -> None:
-    """New, changed, still there and gone; of the first day, and of one day alone, nothing."""
+    """The verdicts are the history's; a first or single day has none."""
 
     def row(number: int, tag: str = "ssl") -> tuple[str, ...]:
         return ("2024-01-31 00:00:00", "low", f"192.0.2.{number}", "443", "", "", tag, "")
@@ -112,13 +112,13 @@ def test_several_days_are_compared_as_the_history_compares_them(make_job: MakeJo
 
 
 def test_empty_columns_are_left_out(make_job: MakeJob) -> None:
-    """A column that is empty in all findings takes no room in the page."""
+    """A column that is empty in all findings is not in the page."""
     model = collect([make_job("scan_ssl", [("192.0.2.1", "")], ("ip", "hostname"))], Options())
     assert list(cells_of(model)) == ["ip"]
 
 
 def test_secrets_are_masked(make_job: MakeJob) -> None:
-    """A password in a report does not reach the page, neither its table nor its objects."""
+    """A password in a report is neither in the page's table nor in its objects."""
     job = make_job(
         "compromised_account",
         [("2024-01-31 00:00:00", "user@example.org", "hunter2!")],
@@ -131,7 +131,7 @@ def test_secrets_are_masked(make_job: MakeJob) -> None:
 
 
 def test_long_cells_are_cut(make_job: MakeJob) -> None:
-    """A cell of a megabyte takes a bounded part of the page, and says how long it is."""
+    """A cell of a megabyte is cut, with its length."""
     job = make_job("scan_ssl", [("192.0.2.1", "A" * 1_000_000)], ("ip", "banner"))
     model = collect([job], Options())
     cell = cells_of(model)["banner"]
@@ -143,7 +143,7 @@ def test_long_cells_are_cut(make_job: MakeJob) -> None:
 def test_many_long_cells_are_cut_shorter(
     make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Once the page holds a lot of text, it takes less of each further cell."""
+    """The more text the page holds, the shorter further cells are cut."""
     monkeypatch.setattr("shadowserver_connector.preview.table_rows._ROOM", 3_000)
     rows = [(f"192.0.2.{number}", f"{number}" * 2_000) for number in range(1, 9)]
     model = collect([make_job("scan_ssl", rows, ("ip", "banner"))], Options())
@@ -153,7 +153,7 @@ def test_many_long_cells_are_cut_shorter(
 
 
 def test_objects_are_those_of_the_conversion(make_job: MakeJob) -> None:
-    """The graph holds exactly the objects that the conversion makes, each once."""
+    """The graph has exactly the objects that the conversion makes, each once."""
     job = make_job("scan_ssl", 300)
     converted: set[str] = set()
     convert_report(
@@ -166,7 +166,7 @@ def test_objects_are_those_of_the_conversion(make_job: MakeJob) -> None:
 
 
 def test_copies_of_an_object_are_united(make_job: MakeJob) -> None:
-    """The Report, sent anew in each chunk, refers to the objects of all of them."""
+    """The Report, repeated in each chunk, has the references of all its copies."""
     job = make_job("scan_ssl", 60)
     whole = collect([job], Options())
     pieces = collect([job], Options(chunk_objects=100))
@@ -181,7 +181,7 @@ def test_copies_of_an_object_are_united(make_job: MakeJob) -> None:
 
 
 def test_the_file_itself_stays_outside(make_job: MakeJob) -> None:
-    """The Artifact is there with its hashes, without the bytes of the file."""
+    """The Artifact has its hashes, and not the bytes of the file."""
     model = collect([make_job("scan_ssl", 5)], Options())
     artifact = next(o for o in orjson.loads(model.objects.encoded()) if o["type"] == "artifact")
     assert "left out" in artifact["payload_bin"]
@@ -189,7 +189,7 @@ def test_the_file_itself_stays_outside(make_job: MakeJob) -> None:
 
 
 def test_the_page_holds_the_worst_findings(make_job: MakeJob) -> None:
-    """Where there is no room for all, the lower severities go short, each report fairly."""
+    """A page that is too small for all omits the lower severities, fairly between reports."""
 
     def rows(high: int, low: int) -> list[tuple[str, str]]:
         return [("low", "192.0.2.1")] * low + [("high", "192.0.2.2")] * high
@@ -203,7 +203,7 @@ def test_the_page_holds_the_worst_findings(make_job: MakeJob) -> None:
 
 
 def test_objects_are_bounded(make_job: MakeJob) -> None:
-    """The graph has the objects of some findings, of each report; the table has all findings."""
+    """The graph has the objects of some findings of each report; the table has all findings."""
     jobs = [make_job("scan_ssl", 200), make_job("scan_rdp", 30)]
     model = collect(jobs, Options(), drawn=60)
     assert (model.overview["drawn"], model.overview["shown"]) == (60, 230)
@@ -212,7 +212,7 @@ def test_objects_are_bounded(make_job: MakeJob) -> None:
 
 
 def test_a_part_is_converted_as_the_whole_would_be(make_job: MakeJob) -> None:
-    """What is shown of a large report has one Note a host, as OpenCTI would get it."""
+    """The part shown of a large report has one Note per host, as OpenCTI would get it."""
     model = collect([make_job("scan_ssl", 1_500)], Options(), most=300, drawn=300)
     part = orjson.loads(model.objects.encoded())
     notes = [stix["abstract"] for stix in part if stix["type"] == "note"]
@@ -220,7 +220,7 @@ def test_a_part_is_converted_as_the_whole_would_be(make_job: MakeJob) -> None:
 
 
 def test_what_the_settings_leave_out_is_counted(make_job: MakeJob) -> None:
-    """Rows below the wanted severity are nowhere, but the report says how many there are."""
+    """Rows below the configured severity are omitted, and the report has their number."""
     options = Options(min_severity="high")
     model = collect([make_job("scan_ssl", ROWS, HEADER)], options)
     report = model.overview["reports"][0]
@@ -230,7 +230,7 @@ def test_what_the_settings_leave_out_is_counted(make_job: MakeJob) -> None:
 
 
 def test_a_bad_report_does_not_stop_the_others(make_job: MakeJob, tmp_path: Path) -> None:
-    """What cannot be read is named with its reason, and every report advances the progress."""
+    """An unreadable report is named with its reason, and every report advances the progress."""
     bad = tmp_path / "2024-01-31-scan_rdp-bad.csv"
     bad.write_bytes(b"<html><body>502 Bad Gateway</body></html>")
     jobs = [
@@ -246,7 +246,9 @@ def test_a_bad_report_does_not_stop_the_others(make_job: MakeJob, tmp_path: Path
 
 
 def test_download_links_stay_out(make_job: MakeJob) -> None:
-    """A report's id opens it without credentials: it is not in a page, whatever the settings."""
+    """A report's id, which opens it without credentials, is not in a page,
+    whatever the settings.
+    """
     path, info = make_job("scan_ssl", ROWS, HEADER)
     options = Options(link_download=True, download_url="https://dl.example.org/")
     model = collect([(path, replace(info, id="s3cr3t-report-id"))], options)
@@ -255,7 +257,7 @@ def test_download_links_stay_out(make_job: MakeJob) -> None:
 
 @given(st.lists(st.integers(0, 500), max_size=12), st.integers(0, 2_000))
 def test_shares_are_fair(wanted: list[int], most: int) -> None:
-    """None gets more than it wants; all is divided; whoever wants more has a largest share."""
+    """Nobody gets more than it wants, all is given out, and who wants more has a largest share."""
     shares = fair_shares(wanted, most)
     assert all(0 <= share <= want for share, want in zip(shares, wanted, strict=True))
     assert sum(shares) == min(most, sum(wanted))
@@ -267,7 +269,7 @@ def test_shares_are_fair(wanted: list[int], most: int) -> None:
     "report_type", ["compromised_account", "event4_sinkhole_http", "malware_url"]
 )
 def test_every_kind_of_report_has_a_page(make_job: MakeJob, report_type: str) -> None:
-    """Reports without addresses, with several, and about URLs give findings and objects."""
+    """Reports with no address, with several, and about URLs give findings and objects."""
     model = collect([make_job(report_type, 20)], Options())
     assert len(model.findings) == 20
     assert all(field(model, "subject"))

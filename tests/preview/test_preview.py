@@ -15,7 +15,7 @@ from tests.preview.conftest import MakeJob
 def test_files_folders_and_archives_make_one_page(
     make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All reports found are in the page; the JSON counts them."""
+    """The page has all reports found, and the JSON counts them."""
     folder = tmp_path / "reports"
     folder.mkdir()
     zipped, _ = make_job("scan_ssl", 5)
@@ -34,7 +34,7 @@ def test_files_folders_and_archives_make_one_page(
 def test_a_report_that_fails_is_named(
     make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The page of the others is written, the failure printed, and the code says so."""
+    """The page has the other reports; the failure is printed and sets the exit code."""
     good, _ = make_job("scan_ssl", 5)
     bad = tmp_path / "2024-01-31-scan_rdp-bad.csv"
     bad.write_bytes(b"\x1f\x8b\x08\x00\x00")
@@ -47,7 +47,7 @@ def test_a_report_that_fails_is_named(
 
 
 def test_nothing_to_show_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """An empty folder gives no page, a reason, and a code that is not 0."""
+    """An empty folder gives no page, a reason, and a non-zero exit code."""
     folder = tmp_path / "empty"
     folder.mkdir()
     page = tmp_path / "page.html"
@@ -59,13 +59,13 @@ def test_nothing_to_show_is_a_failure(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_what_is_cut_is_said(
     make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With fewer findings shown than there are, the command says both numbers."""
+    """If the page has fewer findings than there are, the command prints both numbers."""
     path, _ = make_job("scan_ssl", 50)
     preview([path], tmp_path / "page.html", Options(), most=20, as_json=False)
     assert "50 findings, 20 shown" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_folder_is_no_page(tmp_path: Path) -> None:
-    """A folder as the page is refused before anything is read."""
+    """A folder as the page's path is refused before any report is read."""
     with pytest.raises(UsageError, match="is a folder"):
         preview([tmp_path / "missing.csv"], tmp_path, Options(), as_json=False)
