@@ -1,4 +1,4 @@
-"""What cells of malware columns are expected to be, written independently of the data."""
+"""What the cells of malware columns should be read as, written independently of the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A catalogue small enough to break on purpose."""
+"""A small catalogue that tests can break on purpose."""
 
 from __future__ import annotations
 
@@ -162,5 +162,5 @@ def _small() -> dict[str, Any]:
 
 @pytest.fixture
 def documents(_small: dict[str, Any]) -> dict[str, Any]:
-    """The parsed data files of a catalogue that is right."""
+    """The parsed data files of a valid catalogue."""
     return deepcopy(_small)

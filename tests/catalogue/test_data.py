@@ -1,4 +1,4 @@
-"""The package's own data, where a slip would show analysts nonsense."""
+"""The package's own catalogue, in which an error would mislead analysts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def catalogue() -> Catalogue:
 
 
 def test_every_type_has_its_own_sentence(catalogue: Catalogue) -> None:
-    """What a report is and why it matters is said of each, in plain text of at most 320 letters."""
+    """Each type has a text of its own, plain and at most 320 characters long."""
     bases = [t for name, t in catalogue.types.items() if name not in catalogue.siblings]
     assert len({t.about for t in bases}) == len(bases)
     for report_type in bases:
@@ -28,7 +28,7 @@ def test_every_type_has_its_own_sentence(catalogue: Catalogue) -> None:
 
 
 def test_each_column_is_in_a_layout_or_of_earlier_years(catalogue: Catalogue) -> None:
-    """Sample data and the reference lack a column that no report type has."""
+    """Each column is in a published layout or is one of earlier years."""
     text = (files("shadowserver_connector.catalogue") / "data" / "columns.toml").read_text("utf-8")
     earlier = set(parse("columns.toml", text)["earlier"])
     used = {name for report_type in catalogue.types for name in catalogue.columns_of(report_type)}
@@ -42,7 +42,7 @@ def test_each_column_is_in_a_layout_or_of_earlier_years(catalogue: Catalogue) ->
 
 
 def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
-    """Two columns that a type has with values of one kind are not called the same."""
+    """No two columns of a type with the same kind of value have one title."""
     for name in catalogue.types:
         titles: dict[str, str] = {}
         for column in map(lambda n, t=name: catalogue.column(t, n), catalogue.columns_of(name)):
@@ -51,7 +51,7 @@ def test_titles_of_a_type_tell_its_columns_apart(catalogue: Catalogue) -> None:
 
 
 def test_application_protocols_have_the_names_that_iana_registered(catalogue: Catalogue) -> None:
-    """Except those without a name there, each for a reason in report_types.toml."""
+    """Application protocols have IANA's names, but for listed exceptions with a reason."""
     from stix2validator.v21.enums import protocols
 
     applications = {t.application for t in catalogue.types.values() if t.application}
@@ -63,7 +63,7 @@ def test_application_protocols_have_the_names_that_iana_registered(catalogue: Ca
 
 
 def test_what_is_the_subscribers_is_never_an_indicator(catalogue: Catalogue) -> None:
-    """Whatever it does: an address or name on a block list cuts off whom it belongs to."""
+    """An asset of the subscriber gets no Indicator, which could block its owner."""
     for meaning in catalogue.meanings.values():
         if meaning.own:
             assert not meaning.indicates("address")
@@ -71,21 +71,21 @@ def test_what_is_the_subscribers_is_never_an_indicator(catalogue: Catalogue) -> 
 
 
 def test_who_suffers_is_not_scored(catalogue: Catalogue) -> None:
-    """Exposed, attacked, merely suspected: nothing malicious is known to run there."""
+    """Exposed, attacked or suspected hosts have no score."""
     for name in ("exposed", "listed", "victim", "spoofing", "resolver", "contacted"):
         assert catalogue.meanings[name].own
         assert catalogue.meanings[name].score is None
 
 
 def test_who_is_infected_is_scored_as_who_attacks(catalogue: Catalogue) -> None:
-    """The same machine is in both kinds of reports."""
+    """Infected and attacking hosts have one score, as the same host is in both reports."""
     for name in ("infected", "compromised", "attacker", "c2", "malware_host", "spam_host"):
         assert catalogue.meanings[name].own
         assert catalogue.meanings[name].score == catalogue.meanings["controller"].score
 
 
 def test_harmless_third_parties_are_never_malicious(catalogue: Catalogue) -> None:
-    """Sinkholes, sensors and targets are neither ours nor evil."""
+    """Sinkholes, sensors and targets are neither assets nor malicious."""
     for name in ("sinkhole", "sensor", "target", "claimed", "sinkholed", "other"):
         assert not catalogue.meanings[name].own
         assert catalogue.meanings[name].score is None
@@ -118,12 +118,12 @@ def test_harmless_third_parties_are_never_malicious(catalogue: Catalogue) -> Non
 def test_whose_address_is_whose(
     catalogue: Catalogue, report_type: str, parties: dict[str, str]
 ) -> None:
-    """The meaning of each party decides scores, labels and indicators."""
+    """Each party's meaning, which decides scores, labels and Indicators, is listed here."""
     assert catalogue.types[report_type].parties == parties
 
 
 def test_the_target_of_a_botnet_is_the_primary(catalogue: Catalogue) -> None:
-    """In event4_honeypot_ddos_target the subscriber's own address is the destination."""
+    """In event4_honeypot_ddos_target the subscriber's address is the destination."""
     target = catalogue.types["event4_honeypot_ddos_target"]
     assert (target.primary, target.parties["dst"], target.parties["src"]) == (
         "dst",
@@ -133,8 +133,7 @@ def test_the_target_of_a_botnet_is_the_primary(catalogue: Catalogue) -> None:
 
 
 def test_traffic_is_a_service_only_where_the_primary_listens(catalogue: Catalogue) -> None:
-    """A source port is no service, but a controller's, which commands came from; the port of a
-    referring web site is one."""
+    """A source port is no service, but for a controller's and a referring web site's."""
     services = {
         name
         for name, report_type in catalogue.types.items()
@@ -148,7 +147,7 @@ def test_traffic_is_a_service_only_where_the_primary_listens(catalogue: Catalogu
 
 @pytest.mark.parametrize("name", ["password", "community", "badsecret_secret", "badsecret_product"])
 def test_found_secrets_are_secret(catalogue: Catalogue, name: str) -> None:
-    """They become no object and are masked in Notes."""
+    """Columns of found secrets become no object and are masked in Notes."""
     assert catalogue.columns[name].role == "secret"
 
 
@@ -167,7 +166,7 @@ SANDBOX = ("sandbox_conn", "sandbox_dns", "sandbox_url")
     ],
 )
 def test_what_identifies_nothing_is_not_read_as_if_it_did(catalogue: Catalogue, name: str) -> None:
-    """In no report type do these columns yield an object."""
+    """These columns yield no object in any report type."""
     for report_type in catalogue.types:
         # In earlier years some called a host name so.
         if report_type not in ("malware_url", "spam_url", "event4_sinkhole_dns", *SANDBOX):
@@ -205,12 +204,12 @@ def test_what_identifies_nothing_is_not_read_as_if_it_did(catalogue: Catalogue, 
 def test_one_name_means_different_things(
     catalogue: Catalogue, report_type: str, name: str, role: str
 ) -> None:
-    """Where a name is used twice, the type decides."""
+    """A column name with several meanings is read by the report type."""
     assert catalogue.column(report_type, name).role == role
 
 
 def test_only_published_types_with_a_software_of_their_own_name_one(catalogue: Catalogue) -> None:
-    """A type with a product has a version column that is read as that product's."""
+    """The version column of a type with a product is read as that product's version."""
     for report_type in catalogue.types.values():
         if report_type.product:
             roles = {
@@ -224,7 +223,7 @@ def test_only_published_types_with_a_software_of_their_own_name_one(catalogue: C
 
 
 def test_a_note_begins_with_what_matters_first(catalogue: Catalogue) -> None:
-    """When, what, who, where and how bad; clocks, the client's own port and raw texts last."""
+    """When, what, who, where and how bad come first; clocks, client ports and raw texts last."""
     first = ["timestamp", "infection", "tag", "ip", "port", "severity", "hostname", "src_port"]
     first += ["status", "refid", "raw_cert"]
     orders = [catalogue.columns[name].order for name in first]
@@ -232,7 +231,7 @@ def test_a_note_begins_with_what_matters_first(catalogue: Catalogue) -> None:
 
 
 def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
-    """A type that has a vendor or version cell of a group can name the product."""
+    """A type with a vendor or version cell of a group also has the group's product."""
     for report_type in catalogue.types.values():
         columns = [
             catalogue.column(report_type.name, name)
@@ -246,7 +245,7 @@ def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
 
 
 def test_every_type_says_in_short_what_was_seen_and_what_to_do(catalogue: Catalogue) -> None:
-    """The texts are parts of a sentence: none begins or ends one, none has markup."""
+    """The short texts fit into a sentence: lower case, no full stop, no markup."""
     for report_type in [*catalogue.types.values(), catalogue.report_type("scan_of_tomorrow")]:
         assert report_type.short[0].isupper(), report_type.name
         for text in (report_type.seen, report_type.todo):
@@ -256,7 +255,7 @@ def test_every_type_says_in_short_what_was_seen_and_what_to_do(catalogue: Catalo
 
 
 def test_no_text_says_whose_the_machines_are(catalogue: Catalogue) -> None:
-    """For a national CERT they are its constituents', for a company its own."""
+    """No text says whose machines they are: a CERT's constituents', or a company's own."""
     texts = [
         (entry.name, text)
         for entry in (*catalogue.types.values(), *catalogue.families.values())

@@ -1,4 +1,4 @@
-"""What the cells of a finding are: the columns that matter, written down once more by hand."""
+"""The part that each column has in a finding, listed once more by hand."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def _of_part(report_type: str, part: str) -> set[str]:
 
 @pytest.mark.parametrize(("report_type", "columns"), _listed(IDENTITY).items())
 def test_the_identity_is_what_is_reported_of_whom(report_type: str, columns: set[str]) -> None:
-    """These columns and no others tell two findings apart."""
+    """Exactly these columns tell two findings apart."""
     assert _of_part(report_type, "identity") == columns
 
 
@@ -149,25 +149,27 @@ def test_the_identity_is_what_is_reported_of_whom(report_type: str, columns: set
 def test_what_changes_by_itself_is_no_part_of_a_finding(
     report_type: str, columns: set[str]
 ) -> None:
-    """These columns and no others may change without a finding that has changed."""
+    """Exactly these columns may change without changing a finding."""
     assert _of_part(report_type, "volatile") == columns
 
 
 @pytest.mark.parametrize(("report_type", "columns"), _listed(STATE).items())
 def test_what_a_person_can_change_is_state(report_type: str, columns: set[str]) -> None:
-    """A change there is one of the finding."""
+    """A change in one of these columns is a change of the finding."""
     assert columns <= _of_part(report_type, "state")
 
 
 @pytest.mark.parametrize(("report_type", "columns"), _listed(WORDING).items())
 def test_texts_with_clocks_in_them_are_read_without(report_type: str, columns: set[str]) -> None:
-    """What a server says about itself is state; its clock is not."""
+    """A server's banner is state, without the clock in it."""
     assert _of_part(report_type, "wording") >= columns
 
 
 @pytest.mark.parametrize("report_type", load_catalogue().types)
 def test_time_and_source_port_never_count(report_type: str) -> None:
-    """As in Shadowserver's own delta mode, in every type; and every type has an identity."""
+    """Time and source port never count, as in Shadowserver's delta mode; each
+    type has an identity.
+    """
     assert "timestamp" in _of_part(report_type, "volatile")
     assert "src_port" not in _of_part(report_type, "identity") | _of_part(report_type, "state")
     assert _of_part(report_type, "identity") - {"port", "protocol", "dst_port"}
@@ -175,7 +177,7 @@ def test_time_and_source_port_never_count(report_type: str) -> None:
 
 @pytest.mark.parametrize(("report_type", "name"), [("botnet_drone", "port"), ("darknet", "port")])
 def test_source_ports_of_earlier_years_do_not_count(report_type: str, name: str) -> None:
-    """Files of earlier years call it otherwise."""
+    """Source ports do not count under their old names either."""
     assert _part(report_type, name) == "volatile"
 
 
@@ -183,5 +185,5 @@ def test_source_ports_of_earlier_years_do_not_count(report_type: str, name: str)
     ("name", "part"), [(name, part) for part, names in UNKNOWN.items() for name in names.split()]
 )
 def test_an_unpublished_column_is_what_its_name_says(name: str, part: str) -> None:
-    """State, unless the name says that it moves, or that it names what was found."""
+    """An unpublished column is state, unless its name says volatile or identity."""
     assert _part("scan_nobody_knows", name) == part

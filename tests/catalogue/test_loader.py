@@ -1,4 +1,4 @@
-"""A catalogue is built from its files, or refused with the file and the entry that are wrong."""
+"""A catalogue is built from its files, or refused with the wrong file and entry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FINDINGS, LINKS = "findings.toml", "links.toml"
 
 
 def test_a_type_takes_from_its_family_what_it_does_not_say(documents: Documents) -> None:
-    """Severity, primary and traffic come from the family, where the type is silent."""
+    """Severity, primary and traffic that a type omits are its family's."""
     ntp = build(documents).types["scan_ntp"]
     assert (ntp.severity, ntp.primary, ntp.traffic) == ("medium", "asset", "service")
     assert ntp.about == "What answers."
@@ -26,12 +26,12 @@ def test_a_type_takes_from_its_family_what_it_does_not_say(documents: Documents)
 
 
 def test_a_type_keeps_only_the_parties_it_has_an_address_of(documents: Documents) -> None:
-    """The family knows a source, but this type has no source address."""
+    """A party of the family without an address in the type is left out."""
     assert build(documents).types["scan_ntp"].parties == {"asset": "exposed"}
 
 
 def test_an_ipv6_type_is_its_sibling_under_another_name(documents: Documents) -> None:
-    """Title, columns, overrides and all else follow the IPv4 type."""
+    """Title, columns, overrides and all else are those of the IPv4 type."""
     catalogue = build(documents)
     redis = catalogue.types["scan6_redis"]
     assert (redis.name, redis.title) == ("scan6_redis", "IPv6 Open Redis Server")
@@ -44,18 +44,18 @@ def test_an_ipv6_type_is_its_sibling_under_another_name(documents: Documents) ->
 
 
 def test_a_block_stands_for_its_columns_in_place(documents: Documents) -> None:
-    """A layout names blocks and columns in published order."""
+    """A layout lists blocks and columns in published order."""
     assert build(documents).columns_of("scan_ntp") == ("ip", "port", "version", "mapped_address")
 
 
 def test_columns_are_ordered_as_the_file_has_them(documents: Documents) -> None:
-    """A Note shows columns in the order of columns.toml, section by section."""
+    """Columns have the order of columns.toml, which Notes follow."""
     columns = build(documents).columns
     assert sorted(columns, key=lambda name: columns[name].order) == list(columns)
 
 
 def test_an_override_changes_only_what_it_says(documents: Documents) -> None:
-    """Title and place stay as published; role and group are the override's."""
+    """An override replaces role and group; title and place stay as published."""
     catalogue = build(documents)
     base = catalogue.columns["version"]
     assert catalogue.column("scan_redis", "version") == Column(
@@ -67,7 +67,7 @@ def test_an_override_changes_only_what_it_says(documents: Documents) -> None:
 def test_what_a_cell_is_for_a_finding_comes_from_the_nearest_that_says_it(
     documents: Documents,
 ) -> None:
-    """An override, then the column, then what its party means, then its role; else state."""
+    """The override decides, then column, party and role; by default a cell is state."""
     documents[COLUMNS]["what"]["version"]["finding"] = "volatile"
     documents[OVERRIDES]["version"]["scan_redis"]["finding"] = "identity"
     documents[COLUMNS]["where"]["port"]["finding"] = "identity"
@@ -85,7 +85,7 @@ def test_what_a_cell_is_for_a_finding_comes_from_the_nearest_that_says_it(
 
 
 def test_a_name_that_says_volatile_wins_over_the_pattern(documents: Documents) -> None:
-    """An unpublished column is read by its pattern, and left out of findings by its name."""
+    """A column whose name says volatile is no part of a finding, whatever its pattern."""
     documents[PATTERNS]["patterns"]["*_ip"]["finding"] = "state"
     catalogue = build(documents)
     found = [catalogue.column("scan_ntp", name) for name in ("client_ip", "other_ip", "a_token")]
@@ -94,7 +94,7 @@ def test_a_name_that_says_volatile_wins_over_the_pattern(documents: Documents) -
 
 
 def broken(*path: str, to: object) -> Callable[[Documents], None]:
-    """Return a change of the documents that sets the value at a path; ``...`` removes it."""
+    """Return a change of the documents that sets a path's value; ``...`` removes it."""
 
     def change(documents: Documents) -> None:
         place = documents
@@ -398,7 +398,7 @@ BREACHES = {
 def test_a_contradiction_is_refused_with_its_file_and_entry(
     documents: Documents, breach: str
 ) -> None:
-    """Each way in which the data can be wrong stops the start with one line that says where."""
+    """Each kind of error in the data stops the start with one line that says where."""
     change, complaint = BREACHES[breach]
     change(documents)
     with pytest.raises(CatalogueError, match=complaint) as caught:
@@ -407,6 +407,6 @@ def test_a_contradiction_is_refused_with_its_file_and_entry(
 
 
 def test_a_name_given_twice_is_refused() -> None:
-    """TOML itself refuses a doubled name; the error says in which file."""
+    """A duplicate name is an error of TOML that names the file."""
     with pytest.raises(CatalogueError, match=r"columns\.toml: .*line 3"):
         parse("columns.toml", '[a]\nip = { role = "ip" }\nip = { role = "ip" }\n')

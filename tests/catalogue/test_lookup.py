@@ -1,4 +1,4 @@
-"""A name that nobody foresaw is read by its form, and never taken for more than it is."""
+"""An unknown name is read by its form, and never taken for more than it is."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def catalogue() -> Catalogue:
 def test_an_unknown_type_follows_the_family_of_its_prefix(
     catalogue: Catalogue, name: str, family: str, primary: str, meaning: str
 ) -> None:
-    """A type that appears tomorrow is read by the general rules of its kind."""
+    """A new type is read by the rules of the family that its prefix names."""
     report_type = catalogue.report_type(name)
     assert not report_type.known
     assert (report_type.family, report_type.primary) == (family, primary)
@@ -49,7 +49,7 @@ def test_an_unknown_type_follows_the_family_of_its_prefix(
 
 
 def test_an_unknown_type_is_titled_after_its_name(catalogue: Catalogue) -> None:
-    """The title is readable and not empty, whatever the name."""
+    """Any name gives a readable title that is not empty."""
     assert catalogue.report_type("scan_never_seen").title == "Scan never seen"
     assert catalogue.report_type("").title == "Unnamed report"
     assert catalogue.report_type("___").title == "Unnamed report"
@@ -70,12 +70,12 @@ def test_an_unknown_type_is_titled_after_its_name(catalogue: Catalogue) -> None:
 def test_the_primary_is_one_that_the_file_has(
     catalogue: Catalogue, name: str, header: tuple[str, ...], primary: str
 ) -> None:
-    """A party of the family stands in for the usual primary when only it has an address."""
+    """If the usual primary has no address in the file, another party of the family is primary."""
     assert catalogue.report_type(name, header).primary == primary
 
 
 def test_a_known_type_is_known(catalogue: Catalogue) -> None:
-    """A published type comes with its own title, page, severity and product."""
+    """A published type has its own title, page, severity and product."""
     redis = catalogue.report_type("scan_redis")
     assert redis.known
     assert (redis.title, redis.severity, redis.application) == (
@@ -97,7 +97,7 @@ def test_a_known_type_is_known(catalogue: Catalogue) -> None:
     ],
 )
 def test_a_fork_is_told_by_its_version(catalogue: Catalogue, version: str, product: str) -> None:
-    """MariaDB answers as MySQL; its version cell names it."""
+    """A MySQL server whose version names MariaDB is MariaDB."""
     assert catalogue.report_type("scan_mysql").product_of(version) == product
 
 
@@ -134,7 +134,7 @@ def test_a_fork_is_told_by_its_version(catalogue: Catalogue, version: str, produ
 def test_an_unpublished_column_is_read_by_the_form_of_its_name(
     catalogue: Catalogue, name: str, role: str, party: str, group: str, title: str
 ) -> None:
-    """Cells that share what stands before the pattern belong to one party or group."""
+    """Columns with one prefix before the pattern belong to one party or group."""
     column = catalogue.column("scan_never_seen", name)
     assert (column.name, column.role) == (name, role)
     assert (column.party, column.group, column.title) == (party, group, title)
@@ -153,7 +153,7 @@ def test_an_unpublished_column_is_read_by_the_form_of_its_name(
 def test_a_name_that_only_looks_like_a_pattern_identifies_nothing(
     catalogue: Catalogue, name: str
 ) -> None:
-    """What holds no address, file or domain of the row's parties stays in the Note."""
+    """A column that only resembles a pattern is in the Note and makes no object."""
     assert catalogue.column("scan_never_seen", name).role in ("text", "internal")
 
 
@@ -179,7 +179,7 @@ def test_a_name_that_only_looks_like_a_pattern_identifies_nothing(
 def test_an_unpublished_column_whose_name_says_secret_is_one(
     catalogue: Catalogue, name: str
 ) -> None:
-    """Nobody but the owner may see such cells, whatever report brings them."""
+    """An unpublished column whose name says secret is masked in any report."""
     column = catalogue.column("compromised_never_seen", name)
     assert (column.name, column.role, column.party, column.group) == (name, "secret", "", "")
     assert column.title
@@ -193,14 +193,14 @@ def test_an_unpublished_column_whose_name_says_secret_is_one(
     ],
 )
 def test_a_word_that_only_resembles_a_secret_is_none(catalogue: Catalogue, name: str) -> None:
-    """A hash is shown: it may be of a file or a page, which is what the row is about."""
+    """A hash is shown, as it may be of the file or page that the row is about."""
     assert catalogue.column("scan_never_seen", name).role != "secret"
 
 
 def test_published_columns_keep_their_meaning_though_their_names_say_secret(
     catalogue: Catalogue,
 ) -> None:
-    """What is known of a column counts for more than its name."""
+    """A published column keeps its meaning, whatever its name suggests."""
     shown = {
         name: column.role
         for name, column in catalogue.columns.items()
@@ -220,13 +220,13 @@ def test_published_columns_keep_their_meaning_though_their_names_say_secret(
 
 
 def test_a_cookie_is_secret_but_for_the_one_that_an_attacker_sent(catalogue: Catalogue) -> None:
-    """To a honeypot it names the user that is tried; elsewhere it opens somebody's session."""
+    """A cookie is masked, unless an attacker sent it to a honeypot."""
     assert catalogue.column("event4_honeypot_rdp_scan", "cookie").role == "text"
     assert catalogue.column("compromised_account_new", "cookie").role == "secret"
 
 
 def test_a_tactic_is_text_and_a_technique_an_id(catalogue: Catalogue) -> None:
-    """OpenCTI knows techniques as objects, and tactics only as phases of its own techniques."""
+    """A tactic is text only, as OpenCTI has objects for techniques only."""
     for name in ("threat_tactic_id", "attack_tactic_id", "tactic"):
         assert catalogue.column("event4_honeypot_new", name).role == "text"
     for name in ("threat_technique_id", "technique_id", "mitre_attack_id", "attack_technique"):
@@ -234,13 +234,13 @@ def test_a_tactic_is_text_and_a_technique_an_id(catalogue: Catalogue) -> None:
 
 
 def test_an_infection_stands_first_whatever_its_column_is_called(catalogue: Catalogue) -> None:
-    """Files of earlier years call it type, which is nothing special elsewhere."""
+    """The infection is first in a Note, also in old files, which call it type."""
     infection = catalogue.column("sinkhole_http_drone", "type")
     assert infection.order < catalogue.columns["ip"].order < catalogue.columns["type"].order
 
 
 def test_titles_write_acronyms_as_people_do(catalogue: Catalogue) -> None:
-    """Of report types and columns that nobody published, as in the published ones."""
+    """Titles of unknown types and columns have acronyms in capitals, as published ones do."""
     assert catalogue.report_type("scan_ftp_foo").title == "Scan FTP foo"
     assert catalogue.report_type("scan6_mdns_new").title == "IPv6 scan mDNS new"
     assert catalogue.report_type("event4_honeypot_new").title == "Event honeypot new"
@@ -249,7 +249,7 @@ def test_titles_write_acronyms_as_people_do(catalogue: Catalogue) -> None:
 
 
 def test_a_published_column_is_known_in_unknown_types(catalogue: Catalogue) -> None:
-    """A new report type brings mostly old columns."""
+    """A published column keeps its meaning in an unknown type."""
     assert catalogue.column("scan_never_seen", "src_ip") == catalogue.columns["src_ip"]
 
 
@@ -259,14 +259,14 @@ def test_an_unknown_type_has_no_columns_of_its_own(catalogue: Catalogue) -> None
 
 
 def test_what_nobody_knows_comes_last(catalogue: Catalogue) -> None:
-    """A Note shows unknown columns after all known ones."""
+    """A Note shows unknown columns after the known ones."""
     unknown = catalogue.column("scan_redis", "colour")
     assert unknown.title == "Colour"
     assert unknown.order > max(column.order for column in catalogue.columns.values())
 
 
 def test_every_role_is_used(catalogue: Catalogue) -> None:
-    """A role that no column, override or pattern has is a role too many."""
+    """Every role is that of a column, override or pattern."""
     used = {column.role for column in catalogue.columns.values()}
     used |= {c.role for readings in catalogue.overrides.values() for _, c in readings}
     used |= {pattern.role for pattern in catalogue.patterns}
@@ -276,10 +276,10 @@ def test_every_role_is_used(catalogue: Catalogue) -> None:
 
 
 def test_the_catalogue_is_read_once(catalogue: Catalogue) -> None:
-    """All who ask get the same object."""
+    """Every caller gets the same object."""
     assert load_catalogue() is catalogue
 
 
 def test_the_catalogue_can_be_sent_to_another_process(catalogue: Catalogue) -> None:
-    """A report is converted in a worker process, which may be handed what it needs."""
+    """The catalogue can be pickled for a worker process."""
     assert pickle.loads(pickle.dumps(catalogue)) == catalogue
