@@ -1,4 +1,4 @@
-"""Cells that agree within a row, and the words that they are made of."""
+"""Generated cells that agree within a row, and the words they are made of."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ def _name(group: Group) -> str:
 
 @pytest.mark.parametrize("group", groups(), ids=_name)
 def test_groups_name_columns_that_reports_have(group: Group) -> None:
-    """Each row has a cell for each column, and some known type of those named has the column."""
+    """Each column of a group is in a known type, and each of its rows is complete."""
     catalogue = load_catalogue()
     assert all(len(row) == len(group.columns) for row in group.rows)
     types = [
@@ -43,7 +43,7 @@ def test_groups_name_columns_that_reports_have(group: Group) -> None:
     [name for name in load_catalogue().types if "http_code" in load_catalogue().columns_of(name)],
 )
 def test_answers_of_web_servers_are_whole(report_type: str) -> None:
-    """The reason is that of the code, and no answer has a length and chunks as well."""
+    """The reason fits the status code, and no answer is both chunked and of a length."""
     reasons: dict[str, set[str]] = {}
     for row in _rows(report_type, 40):
         if row.get("http_reason") is not None and row["http_code"]:
@@ -65,7 +65,7 @@ _REASONS = {
 
 
 def test_malware_urls_are_on_the_host_and_port_of_their_row() -> None:
-    """Address or name, port, scheme and application say the same."""
+    """Host, port, scheme and application of a row agree with its URL."""
     for row in _rows("malware_url"):
         scheme, _, rest = row["url"].partition("://")
         host, _, port = rest.partition("/")[0].partition(":")
@@ -75,7 +75,7 @@ def test_malware_urls_are_on_the_host_and_port_of_their_row() -> None:
 
 
 def test_times_of_hosts_and_certificates_fit_the_day() -> None:
-    """A host's clock shows the time of the scan; whether a certificate expired say its dates."""
+    """A host's clock shows the time of the scan, and the flag for expiry fits the dates."""
     for row in _rows("scan_ssl"):
         clock = row["timestamp"].partition(" ")[2]
         assert row["http_date"] == f"Wed, 31 Jan 2024 {clock} GMT"
@@ -86,7 +86,7 @@ def test_times_of_hosts_and_certificates_fit_the_day() -> None:
 
 
 def test_amplification_attacks_end_after_their_duration() -> None:
-    """Packets are the rate times the duration, and the end is the begin and the duration."""
+    """Packets are rate times duration, and the end is the start plus the duration."""
     for row in _rows("event4_honeypot_ddos_amp"):
         assert int(row["count"]) == int(row["avg_pps"]) * int(row["duration"])
         if row["timestamp"] < "2024-01-31 23:50":
@@ -108,7 +108,7 @@ def test_ssh_keys_have_the_numbers_of_their_kind_only() -> None:
 
 
 def test_devices_are_whole() -> None:
-    """A model is always that of the same vendor, and a weakness that of the device."""
+    """Model, vendor and vulnerability of a device belong together."""
     rows = _rows("device_id")
     models = {(row["device_vendor"], row["device_model"]) for row in rows}
     assert len(models) == len({model for _, model in models})

@@ -1,4 +1,4 @@
-"""Generated reports: like real ones, of any type and size, the same from the same seed."""
+"""Generated reports: realistic, of any type and size, the same from the same seed."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ def _table(tmp_path: Path, content: bytes) -> tuple[list[dict[str, str]], ParseW
 
 @pytest.mark.parametrize("report_type", load_catalogue().types)
 def test_every_type_is_generated_in_its_published_columns(tmp_path: Path, report_type: str) -> None:
-    """A report of each known type reads back row by row without an oddity."""
+    """A generated report of each known type is read without anomalies."""
     rows, warnings = _table(tmp_path, _bytes(report_type, 20))
     assert len(rows) == 20
     assert not warnings.lines()
@@ -65,13 +65,13 @@ def test_every_type_is_generated_in_its_published_columns(tmp_path: Path, report
 
 
 def test_same_seed_gives_the_same_bytes_and_another_does_not() -> None:
-    """A report is a function of seed, type, day and size."""
+    """A report depends on seed, type, day and size only."""
     assert _bytes("scan_ssl", 50, seed=7) == _bytes("scan_ssl", 50, seed=7)
     assert _bytes("scan_ssl", 50, seed=7) != _bytes("scan_ssl", 50, seed=8)
 
 
 def test_hosts_stay_from_day_to_day(tmp_path: Path) -> None:
-    """What was found today was mostly there yesterday, and not everything stays."""
+    """Most hosts of a day, and not all, were there the day before."""
     hosts = []
     for day in (date(2024, 1, 30), DAY):
         rows, _ = _table(tmp_path, b"".join(report_chunks("scan_ssl", day, 100)))
@@ -81,7 +81,7 @@ def test_hosts_stay_from_day_to_day(tmp_path: Path) -> None:
 
 
 def test_some_hosts_have_several_findings(tmp_path: Path) -> None:
-    """There are fewer hosts than rows, and each host has its own facts."""
+    """There are fewer hosts than rows, and each host has facts of its own."""
     rows, _ = _table(tmp_path, _bytes("scan_ssl", 300))
     hosts = Counter(row["ip"] for row in rows)
     assert 150 < len(hosts) < 250
@@ -92,7 +92,7 @@ def test_some_hosts_have_several_findings(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", [100, 1_000, 1_503, 6_000])
 def test_every_host_has_a_row_at_any_size(tmp_path: Path, rows: int) -> None:
-    """There are two hosts for three rows, and all but the busy ones have one row or two."""
+    """There are two hosts for three rows; all but the busy ones have one row or two."""
     table, _ = _table(
         tmp_path, b"".join(report_chunks("scan_telnet", DAY, rows, columns=("timestamp", "ip")))
     )
@@ -103,7 +103,7 @@ def test_every_host_has_a_row_at_any_size(tmp_path: Path, rows: int) -> None:
 
 
 def test_times_are_within_the_day_and_in_order(tmp_path: Path) -> None:
-    """Timestamps have the form of real ones and the day that the report covers."""
+    """Timestamps have the real form, the report's day, and ascending order."""
     rows, _ = _table(tmp_path, _bytes("event4_sinkhole", 500))
     times = [row["timestamp"] for row in rows]
     assert times == sorted(times)
@@ -112,7 +112,7 @@ def test_times_are_within_the_day_and_in_order(tmp_path: Path) -> None:
 
 
 def test_certificate_cells_fit_each_other(tmp_path: Path) -> None:
-    """Fingerprints are those of the raw certificate; odd serial numbers and dates occur."""
+    """Fingerprints fit the raw certificate; unusual serial numbers and dates occur."""
     content = b"".join(
         report_chunks(
             "scan_kubernetes",
@@ -137,7 +137,7 @@ def test_certificate_cells_fit_each_other(tmp_path: Path) -> None:
 
 
 def test_ssh_key_cells_fit_each_other(tmp_path: Path) -> None:
-    """The fingerprint is that of the key, and the key says its own algorithm."""
+    """The fingerprint and the algorithm are those of the key."""
     rows, _ = _table(tmp_path, _bytes("scan_ssh", 60))
     assert len({row["algorithm"] for row in rows}) == 3
     for row in rows:
@@ -147,7 +147,7 @@ def test_ssh_key_cells_fit_each_other(tmp_path: Path) -> None:
 
 
 def test_infections_are_malware_in_sinkholes_and_deeds_in_honeypots(tmp_path: Path) -> None:
-    """What a column holds depends on the type of the report."""
+    """An infection is malware in a sinkhole's report, and an activity in a honeypot's."""
     sinkhole, _ = _table(tmp_path, _bytes("event4_sinkhole", 60))
     honeypot, _ = _table(tmp_path, _bytes("event4_honeypot_brute_force", 60))
     activities = load_catalogue().activities
@@ -156,7 +156,7 @@ def test_infections_are_malware_in_sinkholes_and_deeds_in_honeypots(tmp_path: Pa
 
 
 def test_cells_vary_as_in_real_reports(tmp_path: Path) -> None:
-    """Tags carry CVEs of either case, cells are empty now and then, IPv6 comes in two forms."""
+    """Tags have CVEs in either case, some cells are empty, and IPv6 has two forms."""
     rows, _ = _table(tmp_path, _bytes("scan_exchange", 200))
     tags = " ".join(row["tag"] for row in rows)
     assert "cve-2021-26855" in tags
@@ -171,7 +171,7 @@ def test_cells_vary_as_in_real_reports(tmp_path: Path) -> None:
 
 
 def test_columns_can_be_chosen_and_unknown_ones_are_filled(tmp_path: Path) -> None:
-    """Shuffled and new columns make reports that Shadowserver may send tomorrow."""
+    """Columns can be shuffled and new ones added, as future reports may have."""
     columns = ("tag", "brand_new_ip", "ip", "brand_new", "timestamp")
     rows, _ = _table(tmp_path, b"".join(report_chunks("scan_ssl", DAY, 30, columns=columns)))
     assert tuple(rows[0])[:-1] == columns
@@ -181,7 +181,7 @@ def test_columns_can_be_chosen_and_unknown_ones_are_filled(tmp_path: Path) -> No
 
 
 def test_number_of_hosts_can_be_chosen(tmp_path: Path) -> None:
-    """A large network has many addresses, a small one few."""
+    """The number of addresses in a report can be set."""
     few, _ = _table(tmp_path, _bytes("scan_telnet", 500, hosts=3))
     assert len({row["ip"] for row in few}) == 3
     many, _ = _table(tmp_path, _bytes("scan_telnet", 5000, hosts=5000))
@@ -189,7 +189,7 @@ def test_number_of_hosts_can_be_chosen(tmp_path: Path) -> None:
 
 
 def test_hostile_cells_reach_every_column(tmp_path: Path) -> None:
-    """Each kind of hostile cell occurs, in all columns, and every row is still one row."""
+    """Every kind of hostile cell occurs in every column, and each row stays one row."""
     columns = ("timestamp", "ip", "tag", "hostname", "banner")
     content = b"".join(
         report_chunks("scan_telnet", DAY, 400, columns=columns, with_hostile_cells=True)
@@ -205,7 +205,7 @@ def test_hostile_cells_reach_every_column(tmp_path: Path) -> None:
 
 
 def test_report_is_written_to_files_and_streams(tmp_path: Path) -> None:
-    """Both ways of writing give the bytes that are streamed, and tell their number."""
+    """Both ways of writing give the streamed bytes, and return their number."""
     stream = io.BytesIO()
     size = write_report(stream, "scan_ssl", DAY, 1200)
     assert write_report(tmp_path / "x.csv", "scan_ssl", DAY, 1200) == size
@@ -214,7 +214,7 @@ def test_report_is_written_to_files_and_streams(tmp_path: Path) -> None:
 
 @pytest.mark.integration
 def test_memory_does_not_grow_with_the_report() -> None:
-    """Ten times the rows need no more memory, plus 10 %."""
+    """Ten times the rows take at most 10 % more memory."""
 
     def peak(rows: int) -> int:
         tracemalloc.start()

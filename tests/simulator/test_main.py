@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.mark.integration
 def test_program_prints_its_urls_serves_and_stops_on_sigterm() -> None:
-    """What is printed is what a client needs; SIGTERM ends it with status 0."""
+    """It prints what a client needs, and SIGTERM ends it with status 0."""
     command = [sys.executable, "-m", "shadowserver_connector.simulator", "--type", "scan_ssl=5"]
     process = subprocess.Popen([*command, "--days", "2"], stdout=subprocess.PIPE, text=True)
     with process:
@@ -33,7 +33,7 @@ def test_program_prints_its_urls_serves_and_stops_on_sigterm() -> None:
 
 @pytest.mark.parametrize("wrong", ["--days=0", "--type=scan_ssl", "--last=yesterday"])
 def test_wrong_option_is_refused_in_words(wrong: str) -> None:
-    """A wrong value ends the program with status 2 and a line that names the option."""
+    """A wrong value ends it with status 2 and a line that names the option."""
     result = subprocess.run(
         [sys.executable, "-m", "shadowserver_connector.simulator", wrong],
         capture_output=True,

@@ -13,7 +13,7 @@ LAST = date(2024, 1, 31)
 
 
 def test_demo_has_every_family_on_every_day() -> None:
-    """At least 25 types, of every family that has types, with 10 to 200 rows each."""
+    """Each day has at least 25 types, from every family, with 10 to 200 rows each."""
     catalogue = load_catalogue()
     store = GeneratedReports(PROFILES["demo"](), days_until(LAST, 3))
     assert store.days() == [date(2024, 1, 29), date(2024, 1, 30), LAST]
@@ -27,7 +27,7 @@ def test_demo_has_every_family_on_every_day() -> None:
 
 
 def test_reports_open_by_their_id_with_as_many_rows_as_announced() -> None:
-    """Ids are opaque, unique and well-formed; names say what is inside; sizes are right."""
+    """Ids are opaque and unique; name, size and number of rows are those announced."""
     store = GeneratedReports(PROFILES["demo"](), days_until(LAST, 2))
     reports = [report for day in store.days() for report in store.reports(day)]
     assert len({report.id for report in reports}) == len(reports)
@@ -44,7 +44,7 @@ def test_reports_open_by_their_id_with_as_many_rows_as_announced() -> None:
 
 
 def test_large_reports_are_made_while_they_are_sent() -> None:
-    """A report of millions of rows is open at once, without a size, and begins at once."""
+    """A report of millions of rows opens at once, without a size."""
     store = GeneratedReports(sized({"scan_ssl": 5_000_000}), [LAST])
     (report,) = store.reports(LAST)
     content = store.open(report.id)
@@ -53,7 +53,7 @@ def test_large_reports_are_made_while_they_are_sent() -> None:
 
 
 def test_unknown_id_and_day_are_told_apart_from_empty_reports() -> None:
-    """No file for an id that was never given, no reports on a day outside."""
+    """An unknown id has no file, and a day outside has no reports."""
     store = GeneratedReports(PROFILES["demo"](), [LAST])
     with pytest.raises(KeyError):
         store.open("0" * 50)
@@ -61,7 +61,7 @@ def test_unknown_id_and_day_are_told_apart_from_empty_reports() -> None:
 
 
 def test_hostile_profile_differs_from_the_demo_by_its_cells() -> None:
-    """The same types, with hostile cells in their rows."""
+    """The hostile profile has the demo's types, with hostile cells."""
     store = GeneratedReports(PROFILES["hostile"](), [LAST])
     assert {r.type for r in store.reports(LAST)} == set(PROFILES["demo"]().rows)
     body = b"".join(store.open(store.reports(LAST)[0].id).chunks)
@@ -69,6 +69,6 @@ def test_hostile_profile_differs_from_the_demo_by_its_cells() -> None:
 
 
 def test_profile_of_all_types_has_all_types() -> None:
-    """Every known type once a day."""
+    """Every known type is there once a day."""
     store = GeneratedReports(PROFILES["all"](), [LAST])
     assert {report.type for report in store.reports(LAST)} == set(load_catalogue().types)

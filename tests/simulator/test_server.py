@@ -1,4 +1,4 @@
-"""The simulator as any HTTP client sees it."""
+"""The simulator as seen by any HTTP client."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def simulator() -> Iterator[Simulator]:
 
 
 def post(simulator: Simulator, method: str, **fields: object) -> httpx.Response:
-    """Ask a method with a right signature."""
+    """Call a method with a valid signature."""
     body = json.dumps({"apikey": KEY, **fields}).encode()
     return send(simulator.api_url + method, content=body, headers={"HMAC2": sign(body, SECRET)})
 
 
 def files(answer: httpx.Response) -> list[str]:
-    """Return the file names of a list."""
+    """Return the file names in a list."""
     return sorted(entry["file"] for entry in answer.json())
 
 
 def test_ping_and_key_info(simulator: Simulator) -> None:
-    """A right signature opens the API."""
+    """A valid signature is accepted."""
     assert "pong" in post(simulator, "test/ping").json()
     assert post(simulator, "key/info").json()["apikey"] == KEY
 
@@ -65,7 +65,7 @@ def test_ping_and_key_info(simulator: Simulator) -> None:
 def test_wrong_requests_are_refused(
     simulator: Simulator, body: bytes, signed: bytes | None, status: int
 ) -> None:
-    """The signature must be that of the exact bytes, and the key the right one."""
+    """A wrong key, or a signature of other bytes, is refused."""
     headers = {"HMAC2": sign(signed or body, SECRET)}
     answer = send(simulator.api_url + "test/ping", content=body, headers=headers)
     assert answer.status_code == status
@@ -74,13 +74,13 @@ def test_wrong_requests_are_refused(
 
 
 def test_get_is_no_way_to_ask_and_methods_must_exist(simulator: Simulator) -> None:
-    """Only POST reaches a method."""
+    """Only POST to an existing method is answered."""
     assert get(simulator.api_url + "test/ping").status_code == 404
     assert post(simulator, "reports/download").status_code == 404
 
 
 def test_subscriptions_and_types(simulator: Simulator) -> None:
-    """Both follow from the store; types can be asked in detail."""
+    """Both come from the store; types can be requested with details."""
     assert post(simulator, "reports/subscribed").json() == ["example-net", "example-org"]
     assert post(simulator, "reports/types").json() == ["scan_ssl", "scan_vnc"]
     assert post(simulator, "reports/types", detail=True).json() == [
@@ -105,7 +105,7 @@ def test_subscriptions_and_types(simulator: Simulator) -> None:
 def test_lists_are_filtered(
     simulator: Simulator, fields: dict[str, object], expected: list[object]
 ) -> None:
-    """By day or range of days, by list, and by type in the newer and the older spelling."""
+    """Lists can be filtered by day, range of days, list, and type in both spellings."""
     answer = post(simulator, "reports/list", **fields)
     assert files(answer) == sorted(report.file for report in expected)  # type: ignore[attr-defined]
 
@@ -124,7 +124,7 @@ def test_a_list_entry_has_the_published_fields(simulator: Simulator) -> None:
 
 
 def test_lists_are_cut_at_their_limit(simulator: Simulator) -> None:
-    """At most ``limit`` entries come."""
+    """A list has at most ``limit`` entries."""
     assert len(post(simulator, "reports/list", limit=2).json()) == 2
     many = {stored("t", list=f"l{number}"): b"ip\n" for number in range(1100)}
     with Simulator(MemoryStore(dict(many)), key=KEY, secret=SECRET) as other:
@@ -135,14 +135,14 @@ def test_lists_are_cut_at_their_limit(simulator: Simulator) -> None:
     "fields", [{"date": "soon"}, {"date": "1:2:3"}, {"limit": 0}, {"types": 7}]
 )
 def test_wrong_fields_are_an_error(simulator: Simulator, fields: dict[str, object]) -> None:
-    """The answer says what is wrong, not an empty list."""
+    """A wrong field is an error that says why, not an empty list."""
     answer = post(simulator, "reports/list", **fields)
     assert answer.status_code == 400
     assert "invalid" in answer.json()["error"]
 
 
 def test_stats_count_rows_by_day_and_type(simulator: Simulator) -> None:
-    """A header, then the sum over all lists."""
+    """Statistics have a header, then a sum over all lists per day and type."""
     assert post(simulator, "reports/stats", date="2024-01-30:2024-01-31").json() == [
         ["date", "type", "events"],
         ["2024-01-30", "scan_vnc", 7],
@@ -152,7 +152,7 @@ def test_stats_count_rows_by_day_and_type(simulator: Simulator) -> None:
 
 
 def test_the_sample_list_has_a_file_of_every_type(simulator: Simulator) -> None:
-    """``reports: ["test"]`` works for anyone with a key; the ids hold a colon."""
+    """``reports: ["test"]`` works with any key; its ids have a colon."""
     entries = post(simulator, "reports/list", reports=["test"], date="2024-01-31").json()
     assert {entry["id"] for entry in entries} == {"test:scan_ssl", "test:scan_vnc"}
     assert {entry["timestamp"] for entry in entries} == {"2010-02-10"}
@@ -161,7 +161,7 @@ def test_the_sample_list_has_a_file_of_every_type(simulator: Simulator) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_files_are_served_by_id(chunked: bool) -> None:
-    """With their length, or in chunks where it is not known."""
+    """A file is sent with its length, or in chunks if that is unknown."""
     store = MemoryStore(dict(FILES), chunked=chunked)
     with Simulator(store, key=KEY, secret=SECRET) as simulator:
         answer = get(simulator.download_url + VNC.id)
@@ -171,7 +171,7 @@ def test_files_are_served_by_id(chunked: bool) -> None:
 
 
 def test_requests_are_counted(simulator: Simulator) -> None:
-    """By method, path and bytes sent; connections are counted too."""
+    """Requests are counted by method, path and bytes sent, and connections too."""
     with httpx.Client(verify=NO_TLS) as client:
         client.get(simulator.download_url + SSL.id)
         client.get(simulator.download_url + VNC.id)
@@ -201,7 +201,7 @@ REPLACED = {
 
 @pytest.mark.parametrize("kind", REPLACED)
 def test_a_fault_replaces_one_answer(simulator: Simulator, kind: FaultKind) -> None:
-    """The next request is answered rightly again, on the same connection."""
+    """After a fault, the next request on the connection gets its real answer."""
     simulator.faults.add(
         Fault(kind, "/dl/*", location="https://elsewhere.example/", retry_after="9")
     )
@@ -219,7 +219,7 @@ def test_a_fault_replaces_one_answer(simulator: Simulator, kind: FaultKind) -> N
 @pytest.mark.parametrize("kind", [FaultKind.TRUNCATED, FaultKind.RESET, FaultKind.HANG])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_fault_breaks_the_connection(kind: FaultKind, chunked: bool) -> None:
-    """The client sees a transport error, and the next request is answered."""
+    """The client gets a transport error, and the next request is answered."""
     store = MemoryStore(dict(FILES), chunked=chunked)
     with Simulator(store, key=KEY, secret=SECRET) as simulator:
         simulator.faults.add(Fault(kind))
@@ -230,14 +230,14 @@ def test_a_fault_breaks_the_connection(kind: FaultKind, chunked: bool) -> None:
 
 
 def test_a_reset_is_a_reset(simulator: Simulator) -> None:
-    """The peer's kernel says so; it is not an orderly close."""
+    """The connection ends by a TCP reset, not an orderly close."""
     simulator.faults.add(Fault(FaultKind.RESET))
     with pytest.raises(httpx.ReadError, match="reset"):
         get(simulator.download_url + SSL.id)
 
 
 def test_a_hang_does_not_delay_the_stop() -> None:
-    """Stopping cuts a request that would hang for an hour."""
+    """Stopping ends a request that would hang for an hour."""
     with Simulator(MemoryStore(dict(FILES)), key=KEY, secret=SECRET) as simulator:
         simulator.faults.add(Fault(FaultKind.HANG, seconds=3600))
         with pytest.raises(httpx.ReadTimeout):
@@ -245,7 +245,7 @@ def test_a_hang_does_not_delay_the_stop() -> None:
 
 
 def test_a_slow_body_is_right_and_slow(simulator: Simulator) -> None:
-    """Who does not wait for its pieces gets none of the rest."""
+    """A slow body is complete; a client that leaves gets no more of it."""
     simulator.faults.add(Fault(FaultKind.SLOW, seconds=0.001))
     assert get(simulator.download_url + SSL.id).content == FILES[SSL]
     simulator.faults.add(Fault(FaultKind.SLOW, seconds=3600))
@@ -254,7 +254,7 @@ def test_a_slow_body_is_right_and_slow(simulator: Simulator) -> None:
 
 
 def test_a_huge_body_has_no_end(simulator: Simulator) -> None:
-    """It goes on until the client hangs up."""
+    """A huge body continues until the client closes the connection."""
     simulator.faults.add(Fault(FaultKind.HUGE))
     received = 0
     with httpx.stream("GET", verify=NO_TLS, url=simulator.download_url + SSL.id) as answer:
@@ -266,7 +266,7 @@ def test_a_huge_body_has_no_end(simulator: Simulator) -> None:
 
 
 def test_faults_hit_where_and_as_often_as_asked(simulator: Simulator) -> None:
-    """By path, after some requests have passed, so many times, or until cleared."""
+    """A fault can be set by path, after some requests, for a number of times, or until cleared."""
     simulator.faults.add(Fault(FaultKind.STATUS, "/dl/*", times=2, skip=1, status=500))
     simulator.faults.add(Fault(FaultKind.STATUS, "/api2/*", times=None, status=429))
     with httpx.Client(verify=NO_TLS) as client:
@@ -278,7 +278,7 @@ def test_faults_hit_where_and_as_often_as_asked(simulator: Simulator) -> None:
 
 
 def test_a_port_is_free_again_after_the_stop() -> None:
-    """A simulator can come back where it was, as after an outage."""
+    """A stopped simulator can start again on its port, as after an outage."""
     store = MemoryStore(dict(FILES))
     with Simulator(store, key=KEY, secret=SECRET) as first, httpx.Client(verify=NO_TLS) as client:
         client.get(first.download_url + SSL.id)
@@ -289,6 +289,6 @@ def test_a_port_is_free_again_after_the_stop() -> None:
 
 
 def test_ids_stay_out_of_reprs() -> None:
-    """A stored report can be logged."""
+    """The repr of a stored report omits its id, so that it can be logged."""
     assert SSL.id not in repr(SSL)
     assert SSL.day == DAY
