@@ -1,4 +1,4 @@
-"""One object of every kind that the constructors make, for the tests to look at."""
+"""One object of every kind that the constructors make, for other tests."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ HASHES = {
 
 
 def _with(stix_object: StixObject, score: int | None = None, *labels: str) -> StixObject:
-    """Add what the merging of rows adds."""
+    """Add what merging rows adds."""
     added: StixObject = {"x_opencti_labels": [*labels]} if labels else {}
     return stix_object | added | ({} if score is None else {"x_opencti_score": score})
 
@@ -199,6 +199,6 @@ OBSERVABLE_TYPES = frozenset(
 
 
 def as_json(stix_object: StixObject) -> StixObject:
-    """Return the object as a reader of its JSON sees it."""
+    """Return the object as read from its JSON."""
     read: StixObject = orjson.loads(orjson.dumps(stix_object))
     return read

@@ -1,4 +1,4 @@
-"""What the OASIS validator says of objects that OpenCTI wants exactly so.
+"""The complaints of the OASIS validator about objects that OpenCTI needs as they are.
 
 The only place where a complaint is excused: other tests import `complaints`.
 """
@@ -45,7 +45,7 @@ _EXCUSED_OF_TYPE: Final = {
 
 
 def complaints(stix_object: dict[str, Any]) -> list[str]:
-    """Return what the validator says against an object (as read from JSON), less the excused."""
+    """Return the validator's complaints about an object, as read from JSON, without the excused."""
     # Seconds, which only the processes that validate something should take.
     from stix2validator import ValidationOptions, validate_instance
 

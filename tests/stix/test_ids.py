@@ -34,7 +34,7 @@ VALUES = [
 def test_an_observable_of_one_value_is_identified_by_it(
     stix_type: str, make: Callable[[str], str], value: str
 ) -> None:
-    """The value alone counts, as it is."""
+    """The id depends on the value alone, unchanged."""
     assert make(value) == standard_id(stix_type, value=value)
 
 
@@ -42,7 +42,7 @@ def test_an_observable_of_one_value_is_identified_by_it(
     ("make", "value"), [(ids.domain_name, "WWW.Example.COM"), (ids.email_addr, "A@Example.COM")]
 )
 def test_domain_and_email_count_in_lower_case(make: Callable[[str], str], value: str) -> None:
-    """OpenCTI lower-cases these before it computes the id."""
+    """The id uses the lower-case value, as OpenCTI does."""
     assert make(value) == make(value.lower())
 
 
@@ -56,7 +56,7 @@ def test_domain_and_email_count_in_lower_case(make: Callable[[str], str], value:
 def test_a_named_object_is_identified_by_its_name_in_lower_case(
     stix_type: str, make: Callable[[str], str]
 ) -> None:
-    """Case and space around the name do not count."""
+    """The case of a name, and space around it, do not change the id."""
     assert make(" CVE-2024-1\n") == standard_id(stix_type, name="cve-2024-1")
 
 
@@ -138,12 +138,12 @@ def test_a_named_object_is_identified_by_its_name_in_lower_case(
     ],
 )
 def test_ids_follow_the_platforms_rules(made: str, expected: str) -> None:
-    """Each type has its identifying fields; absent ones do not count."""
+    """Each type's id is made of its identifying fields, without absent ones."""
     assert made == expected
 
 
 def test_the_network_traffic_test_vector() -> None:
-    """10.0.0.1:1234 -> 10.0.0.2:80 over HTTP, computed by others before."""
+    """The id of 10.0.0.1:1234 -> 10.0.0.2:80 over HTTP is the published one."""
     assert (
         ids.network_traffic(
             src_ref=ids.ipv4_addr("10.0.0.1"),
@@ -181,7 +181,7 @@ def test_the_network_traffic_test_vector() -> None:
     ],
 )
 def test_ids_equal_those_of_pycti(made: str, theirs: str) -> None:
-    """pycti's `generate_id` agrees with the platform for these, given such dates."""
+    """These ids equal those of pycti's `generate_id`, with dates in its form."""
     assert made == theirs
 
 
@@ -213,17 +213,17 @@ def test_ids_equal_those_of_pycti(made: str, theirs: str) -> None:
     ],
 )
 def test_ids_equal_those_of_the_stix2_library(made: str, theirs: stix2.v21._STIXBase21) -> None:
-    """The library agrees with the platform for these."""
+    """These ids equal those of the stix2 library."""
     assert made == theirs.id
 
 
 def test_the_order_of_references_does_not_count() -> None:
-    """Observed-data is identified by the set of what was observed."""
+    """The id of an Observed-Data depends on the set of its references."""
     assert ids.observed_data([IP, MAC]) == ids.observed_data([MAC, IP])
 
 
 def test_the_note_of_a_finding_is_one_for_each_type_list_and_finding() -> None:
-    """Their ids never collide, nor does a host's Note with a finding's."""
+    """Notes of other types, lists, findings or hosts have other ids."""
     made = [
         ids.note_of_finding("scan_ssl", "net", b"ab", 0),
         ids.note_of_finding("scan_ssl", "net", b"ab", 1),
@@ -250,7 +250,7 @@ def test_the_note_of_a_finding_is_one_for_each_type_list_and_finding() -> None:
     ],
 )
 def test_nothing_to_identify_an_object_by_is_an_error(make: Callable[[], str]) -> None:
-    """An id of nothing would make one object of all such things."""
+    """An object without identifying fields is an error, as all such would share an id."""
     with pytest.raises(ValueError, match="without"):
         make()
 
@@ -266,7 +266,7 @@ CANONICAL = {
 
 @pytest.mark.parametrize(("text", "canonical"), CANONICAL.items())
 def test_strings_are_written_as_rfc_8785_says(text: str, canonical: str) -> None:
-    """Only what JSON demands is escaped, in its short form, hex digits in lower case."""
+    """Only what JSON requires is escaped, in the short form or lower-case hex."""
     assert canonicalize(text, utf8=False) == canonical
     assert json.dumps(text, ensure_ascii=False) == canonical
     assert ids.url(text) == standard_id("url", value=text)
@@ -274,11 +274,11 @@ def test_strings_are_written_as_rfc_8785_says(text: str, canonical: str) -> None
 
 @given(TEXT_WITHOUT_SURROGATES)
 def test_any_text_is_hashed_as_canonical_json(text: str) -> None:
-    """Whatever a cell holds, the id is the one of its canonical JSON."""
+    """The id of any text is that of its canonical JSON."""
     assert ids.user_agent(text) == standard_id("user-agent", value=text)
 
 
 def test_a_lone_surrogate_is_a_value_error() -> None:
-    """Such text is no Unicode, and cannot be sent at all."""
+    """A lone surrogate, which cannot be sent as UTF-8, is a ValueError."""
     with pytest.raises(ValueError, match="surrogates"):
         ids.url("\ud800")

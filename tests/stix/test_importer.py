@@ -1,4 +1,4 @@
-"""What pycti's own importer makes of the objects, at a platform that answers as OpenCTI does."""
+"""The objects imported by pycti's own importer, at a platform that answers as OpenCTI does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SENT = {
 
 @pytest.fixture
 def platform() -> Iterator[OpenCTI]:
-    """Return a platform that holds every example, sent in the order of their dependencies."""
+    """Return a platform that holds every example, sent in order of their references."""
     with OpenCTI() as stand_in:
         api = OpenCTIApiClient(
             stand_in.url, stand_in.token, log_level="error", perform_health_check=False
@@ -34,7 +34,7 @@ def platform() -> Iterator[OpenCTI]:
 
 
 def test_every_object_arrives_under_its_own_id(platform: OpenCTI) -> None:
-    """No alias, nothing refused or dropped; traffic and Notes have ids that are ours alone."""
+    """Nothing is refused, dropped or aliased, but for the ids of traffic and Notes."""
     kept = platform.store.snapshot()
     own = {i for i in SENT if not i.startswith(("network-traffic--", "note--"))}
     assert own <= kept.keys()
@@ -47,7 +47,7 @@ def test_every_object_arrives_under_its_own_id(platform: OpenCTI) -> None:
 
 
 def test_importing_twice_changes_nothing(platform: OpenCTI) -> None:
-    """Every object meets itself."""
+    """Importing the objects again changes none."""
     before = platform.store.snapshot()
     api = OpenCTIApiClient(
         platform.url, platform.token, log_level="error", perform_health_check=False
@@ -59,7 +59,7 @@ def test_importing_twice_changes_nothing(platform: OpenCTI) -> None:
 
 
 def test_labels_score_and_author_are_read(platform: OpenCTI) -> None:
-    """From the names that the constructors chose for them."""
+    """The platform reads labels, score and author from the constructors' fields."""
     address = platform.store.snapshot()[EXAMPLES["ipv4"]["id"]]
     assert address["labels"] == ["exposed"]
     assert address["attributes"]["x_opencti_score"] == 60

@@ -41,7 +41,7 @@ SOURCES = Path(__file__).resolve().parents[2] / "src" / "shadowserver_connector"
 
 @pytest.mark.parametrize("module", ["observables", "reported_objects", "shared_objects"])
 def test_every_constructor_has_an_example(module: str) -> None:
-    """What has no example is not checked against STIX, pycti and the validator."""
+    """Each constructor has an example, so that all are checked."""
     # Of the compiled module, Python does not tell what its functions return.
     tree = ast.parse((SOURCES / f"{module}.py").read_text())
     constructors = {
@@ -57,7 +57,7 @@ def test_every_constructor_has_an_example(module: str) -> None:
 
 
 def test_what_has_no_date_of_creation_is_an_observable() -> None:
-    """As in STIX; tests of whole reports look for these types."""
+    """The types without ``created`` are STIX's observables, on which other tests rely."""
     undated = {example["type"] for example in EXAMPLES.values() if "created" not in example}
     assert undated == OBSERVABLE_TYPES, "correct OBSERVABLE_TYPES in tests/stix/examples.py"
 
@@ -69,7 +69,7 @@ def test_the_oasis_validator_has_nothing_against_it(name: str) -> None:
 
 
 def test_the_validator_is_really_asked() -> None:
-    """An object with a fault of its own is not excused."""
+    """The validator complains of an object with a fault."""
     broken = {**as_json(EXAMPLES["report"]), "object_refs": []}
     assert complaints(broken)
     assert complaints({**as_json(EXAMPLES["country"]), "unknown_property": 1})
@@ -77,7 +77,7 @@ def test_the_validator_is_really_asked() -> None:
 
 @pytest.mark.parametrize("name", PARSED_BY_STIX2)
 def test_the_stix2_library_reads_it_back_unchanged(name: str) -> None:
-    """What the library makes of an object says the same as the object."""
+    """An object that stix2 reads and writes says the same."""
     written = as_json(EXAMPLES[name])
     parsed = stix2.parse(json.dumps(written), allow_custom=True)
     read = json.loads(parsed.serialize()) if hasattr(parsed, "serialize") else parsed
@@ -89,7 +89,7 @@ def test_the_stix2_library_reads_it_back_unchanged(name: str) -> None:
 
 
 def _without_milliseconds(value: object) -> object:
-    """Return a whole second as the library writes it where it may."""
+    """Return a whole second as stix2 writes it."""
     if isinstance(value, str) and value.endswith(".000Z"):
         return value.removesuffix(".000Z") + "Z"
     return value
@@ -97,7 +97,7 @@ def _without_milliseconds(value: object) -> object:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_author_marking_and_labels_stand_where_opencti_reads_them(name: str) -> None:
-    """Observables have OpenCTI's own names for what STIX does not give them."""
+    """Observables have them in OpenCTI's own fields, others in those of STIX."""
     stix_object = EXAMPLES[name]
     if stix_object["type"] in ("identity", "marking-definition"):
         return
@@ -111,7 +111,7 @@ def test_author_marking_and_labels_stand_where_opencti_reads_them(name: str) -> 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_only_shared_knowledge_is_without_the_reports_marking(name: str) -> None:
-    """A restricted marking on a country or a CVE would hide it from everyone else."""
+    """A country or CVE has no restricted marking, which would hide it from everyone else."""
     stix_object = EXAMPLES[name]
     if stix_object["type"] in ("identity", "marking-definition"):
         return
@@ -121,7 +121,7 @@ def test_only_shared_knowledge_is_without_the_reports_marking(name: str) -> None
 
 @pytest.mark.parametrize("name", ["vulnerability", "malware", "country", "attack pattern"])
 def test_shared_knowledge_is_the_same_object_in_every_report(name: str) -> None:
-    """Its times and confidence are constants, so that equal ids are equal objects."""
+    """Its times and confidence are constants, so that one id has one content."""
     stix_object = EXAMPLES[name]
     assert stix_object["created"] == stix_object["modified"] == UNDATED
     assert stix_object["confidence"] == SHARED_CONFIDENCE
@@ -129,30 +129,30 @@ def test_shared_knowledge_is_the_same_object_in_every_report(name: str) -> None:
 
 
 def test_a_note_is_of_a_type_that_opencti_has() -> None:
-    """It is somebody else's than an analyst's."""
+    """A Note's type is in OpenCTI's vocabulary, and not an analyst's."""
     assert EXAMPLES["note"]["note_types"] == ["external"]
 
 
 @pytest.mark.parametrize("name", ["report", "case", "note", "observed data", "relationship"])
 def test_own_statements_are_those_of_one_good_source(name: str) -> None:
-    """OpenCTI shows 60 to 79 as "2 - Probably True"; without one it would be "1 - Confirmed"."""
+    """They have a confidence that OpenCTI shows as "2 - Probably True"."""
     assert EXAMPLES[name]["confidence"] == REPORTED_CONFIDENCE
     assert 60 <= REPORTED_CONFIDENCE < 80
 
 
 def test_shared_knowledge_is_possible_and_never_outranks_a_curated_entry() -> None:
-    """OpenCTI shows 40 to 59 as "3 - Possibly True"; people give 50 or more, or none: 100."""
+    """It has a confidence shown as "3 - Possibly True", below those that people give."""
     assert 40 <= SHARED_CONFIDENCE < 50
 
 
 def test_what_has_no_date_shows_none() -> None:
-    """OpenCTI takes the beginning of Unix time for no date."""
+    """An unknown date is the start of Unix time, which OpenCTI shows as none."""
     assert UNDATED == "1970-01-01T00:00:00.000Z"
 
 
 @pytest.mark.parametrize("name", TLP)
 def test_pycti_reads_the_tlp_that_is_meant(name: str) -> None:
-    """OpenCTI's own properties win; else it is `TLP:` and the upper-case definition."""
+    """pycti reads the TLP from OpenCTI's own properties, or else from the definition."""
     marking = tlp_marking(name)
     if "x_opencti_definition" in marking:
         read = marking["x_opencti_definition"]
@@ -164,7 +164,7 @@ def test_pycti_reads_the_tlp_that_is_meant(name: str) -> None:
 
 
 def test_stix_own_tlp_markings_are_the_fixed_ones() -> None:
-    """GREEN, AMBER and RED are objects of the STIX specification."""
+    """GREEN, AMBER and RED are the marking objects of the STIX specification."""
     for theirs in (stix2.TLP_GREEN, stix2.TLP_AMBER, stix2.TLP_RED):
         assert json.loads(
             stix2.v21.MarkingDefinition(**tlp_marking(_name(theirs))).serialize()
@@ -176,14 +176,14 @@ def _name(marking: stix2.v20.MarkingDefinition) -> str:
 
 
 def test_the_author_is_the_foundation() -> None:
-    """One constant identity creates everything."""
+    """Every object has one constant author, the Foundation."""
     assert author()["name"] == AUTHOR_NAME == "The Shadowserver Foundation"
     assert author()["id"] == ORIGIN.author
     assert author() == author()
 
 
 def test_an_artifact_carries_the_bytes_unchanged() -> None:
-    """The payload decodes to what was given, under its file name."""
+    """The payload decodes to the given bytes, under the file's name."""
     artifact = EXAMPLES["artifact"]
     assert base64.b64decode(artifact["payload_bin"]) == b"a,b\r\n"
     assert artifact["x_opencti_additional_names"] == ["a.csv"]
@@ -192,7 +192,7 @@ def test_an_artifact_carries_the_bytes_unchanged() -> None:
 
 
 def test_network_traffic_carries_nothing_that_can_differ_under_one_id() -> None:
-    """OpenCTI cannot update it: everything in it but author and marking makes its id."""
+    """All its fields but author and marking make its id, as OpenCTI cannot update it."""
     assert EXAMPLES["flow"].keys() == {
         *("type", "spec_version", "id", "protocols", "src_ref", "dst_ref", "src_port", "dst_port"),
         *("object_marking_refs", "x_opencti_created_by_ref"),
@@ -200,7 +200,7 @@ def test_network_traffic_carries_nothing_that_can_differ_under_one_id() -> None:
 
 
 def test_observed_data_has_its_references_in_order_and_bounds_its_number() -> None:
-    """The order in which a row named its observables does not count."""
+    """References are sorted, and the count is limited to STIX's maximum."""
     one, two = ipv4_addr(ORIGIN, "192.0.2.1")["id"], mac_addr(ORIGIN, "00:00:5e:00:53:01")["id"]
     observed = [
         observed_data(
@@ -219,13 +219,13 @@ def test_observed_data_has_its_references_in_order_and_bounds_its_number() -> No
 
 
 def test_a_report_names_its_link_only_if_asked() -> None:
-    """A download link works without credentials."""
+    """A Report has its download link, which needs no credentials, only if asked."""
     assert "url" not in EXAMPLES["report"]["external_references"][0]
     assert EXAMPLES["report with link"]["external_references"][0]["url"].startswith("https://")
 
 
 def test_an_indicator_escapes_the_value() -> None:
-    """Quotes and backslashes cannot end the pattern's string."""
+    """Quotes and backslashes in the value cannot end the pattern's string."""
     assert EXAMPLES["indicator with quotes"]["pattern"] == (
         r"[url:value = 'https://www.example.com/it\'s\\']"
     )
@@ -233,28 +233,28 @@ def test_an_indicator_escapes_the_value() -> None:
 
 
 def test_an_indicator_of_a_file_is_of_its_best_hash() -> None:
-    """Others have the same file under the same hash."""
+    """The pattern of a file has its best hash only, so that it equals that of others."""
     found = EXAMPLES["indicator of a file"]
     assert found["pattern"] == f"[file:hashes.'SHA-256' = '{'cd' * 32}']"
     assert (found["name"], found["x_opencti_main_observable_type"]) == ("cd" * 32, "StixFile")
 
 
 def test_an_indicator_of_another_kind_is_refused() -> None:
-    """Only addresses, domain names, URLs and files are looked for."""
+    """Only addresses, domain names, URLs and files can have an Indicator."""
     mac = mac_addr(ORIGIN, "00:00:5e:00:53:01")
     with pytest.raises(KeyError):
         indicator(ORIGIN, mac, description="-", valid_from=DAY, valid_until=DAY)
 
 
 def test_a_relationship_to_itself_is_refused() -> None:
-    """OpenCTI refuses it; so does the constructor, before anything is sent."""
+    """The constructor refuses it, as OpenCTI would."""
     ip = ids.ipv4_addr("192.0.2.1")
     with pytest.raises(ValueError, match="to itself"):
         relationship(ORIGIN, "related-to", ip, ip, created=DAY)
 
 
 def test_containers_of_nothing_are_refused() -> None:
-    """STIX forbids empty references."""
+    """A container without references is refused, as STIX forbids it."""
     with pytest.raises(ValueError, match="without"):
         report(ORIGIN, name="A", published=DAY, description="", object_refs=[], file_name="a.csv")
     with pytest.raises(ValueError, match="without"):
