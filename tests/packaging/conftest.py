@@ -54,7 +54,7 @@ def wheel(dist: Path) -> Path:
 
 
 def install_with_uv(wheel: Path, pins: Path, folder: Path) -> Path:
-    """Install a wheel in a new environment in a folder; return where its commands are."""
+    """Install a wheel in a new environment in a folder; return the folder of its commands."""
     execute(*UV, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
     python = folder / "venv" / "bin" / "python"
     install = (*UV, "pip", "install", "--quiet", "--python", python)
@@ -64,7 +64,7 @@ def install_with_uv(wheel: Path, pins: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def pins(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the locked versions as constraints: what is published next must fail nothing."""
+    """Return the locked versions as constraints, so that new releases of others fail no test."""
     lock = (ROOT / "requirements" / "runtime.txt").read_text()
     path = tmp_path_factory.mktemp("pins") / "constraints.txt"
     path.write_text("\n".join(re.findall(r"^([\w.-]+==[^ \\]+(?: ;[^\\]*)?)", lock, re.MULTILINE)))

@@ -1,4 +1,4 @@
-"""The scripts that look at what the project depends on."""
+"""The scripts that check the project's dependencies."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def _script(name: str, patch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def audit(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import scripts/audit.py."""
+    """Return the module of scripts/audit.py."""
     return _script("audit", monkeypatch)
 
 
 @pytest.fixture
 def licences(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import scripts/check_licences.py."""
+    """Return the module of scripts/check_licences.py."""
     return _script("check_licences", monkeypatch)
 
 
@@ -63,7 +63,7 @@ def test_an_audit_that_did_not_happen_is_no_clean_one(
 
 @pytest.mark.parametrize("answer", ["", "Traceback", "[]", "{}", "null"])
 def test_no_answer_is_said_with_its_reason(audit: ModuleType, answer: str) -> None:
-    """What pip-audit said last tells why."""
+    """If there is no answer, the last line of pip-audit is the reason."""
     judged = audit.verdict("lock.txt", answer, "Traceback\nConnectionError: no such host\n")
     assert judged.code == 75
     assert judged.lines == [
@@ -99,7 +99,7 @@ def _package(**fields: str | list[str]) -> Message:
 def test_licences_are_found_where_packages_put_them(
     licences: ModuleType, fields: dict[str, Any], named: list[str]
 ) -> None:
-    """An expression comes first, then classifiers, then a short text."""
+    """A licence expression counts first, then classifiers, then a short text."""
     assert licences.declared(_package(**fields)) == named
 
 
@@ -116,7 +116,7 @@ def test_licences_are_found_where_packages_put_them(
 def test_what_is_not_allowed_is_named(
     licences: ModuleType, named: list[str], wrong: str | None
 ) -> None:
-    """The package and its licence; one that was accepted by name passes."""
+    """A package with a forbidden licence is named, unless it was accepted by name."""
     rules = licences.Rules(["MIT"], {"MIT License": "MIT"}, {"known": "asked its author"})
     complaint = licences.complaint("new", named, rules)
     assert complaint is None if wrong is None else wrong in complaint
@@ -124,7 +124,7 @@ def test_what_is_not_allowed_is_named(
 
 
 def test_every_locked_package_is_looked_at(licences: ModuleType) -> None:
-    """The names are those of the lock, also where a marker follows."""
+    """Every package of the lock is checked, also those with a marker."""
     names = licences.locked((ROOT / "requirements" / "runtime.txt").read_text())
     assert {"httpx", "orjson", "pycti"} <= set(names)
     assert len(names) > 50

@@ -1,4 +1,4 @@
-"""The wheel with compiled modules, as ``make compiled`` has built it."""
+"""The wheel with compiled modules, as ``make compiled`` builds it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROWS: Final = (
 
 @pytest.fixture(scope="module")
 def wheel() -> Path:
-    """Return the wheel, which must be of the sources as they are."""
+    """Return the wheel, which must be built from the current sources."""
     found = list((ROOT / "build" / "dist").glob("*.whl"))
     assert found, "there is no compiled wheel; run `make compiled` first"
     with zipfile.ZipFile(found[0]) as archive:
@@ -42,7 +42,7 @@ def wheel() -> Path:
 
 
 def _listed() -> Mapping[str, set[str]]:
-    """Return the modules that each line of pyproject.toml's list names."""
+    """Return the modules of each line of pyproject.toml's list."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     hook = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["mypyc"]
     return {
@@ -56,7 +56,7 @@ def _listed() -> Mapping[str, set[str]]:
 
 
 def test_the_modules_that_are_listed_are_compiled(wheel: Path) -> None:
-    """All of them and no other; each line of the list names one."""
+    """Exactly the listed modules are compiled, and each line of the list names one."""
     listed = _listed()
     assert all(listed.values())
     with zipfile.ZipFile(wheel) as archive:
@@ -74,7 +74,7 @@ def _converted(python: Path, folder: Path) -> Mapping[str, bytes]:
 
 
 def test_both_builds_write_the_same(wheel: Path, pins: Path, tmp_path: Path) -> None:
-    """Installed beside the dependencies, it says what it is and writes the same bytes."""
+    """The installed wheel says that it is compiled, and writes the same bytes."""
     python = install_with_uv(wheel, pins, tmp_path) / "python"
     said = execute(python, "-m", PACKAGE, "--version", cwd=tmp_path).stdout
     assert said == f"shadowserver-connector {__version__} (compiled)\n"
@@ -84,7 +84,7 @@ def test_both_builds_write_the_same(wheel: Path, pins: Path, tmp_path: Path) -> 
 
 
 def test_it_comes_before_the_sources_where_the_path_names_it(wheel: Path, tmp_path: Path) -> None:
-    """This is how tests and benchmarks run it: the environment has the sources installed."""
+    """On PYTHONPATH the wheel is used instead of the installed sources."""
     path = str(ROOT / "build" / "compiled")
     command = (sys.executable, "-m", PACKAGE, "--version")
     said = execute(*command, cwd=tmp_path, PYTHONPATH=path).stdout

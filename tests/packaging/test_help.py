@@ -1,4 +1,4 @@
-"""Help that shows how."""
+"""Help with examples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _commands() -> dict[str, TyperCommand]:
 
 @pytest.mark.parametrize("name", _commands())
 def test_a_commands_help_has_an_example_that_it_would_take(name: str) -> None:
-    """It calls this command, with options that the command has."""
+    """Each command's help has an example of that command with valid options."""
     command = _commands()[name]
     assert command.help
     assert command.epilog

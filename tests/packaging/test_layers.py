@@ -1,4 +1,4 @@
-"""In which direction the packages use each other."""
+"""The direction in which the packages import each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(shadowserver_connector.__path__[0])
 
 
 def _imported(path: Path) -> set[str]:
-    """Return the packages and modules directly below the root that a module imports."""
+    """Return the packages and modules directly under the root that a module imports."""
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -29,7 +29,7 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_packages_use_each_other_in_one_direction() -> None:
-    """No package imports one that imports it, over whatever way; an error names the circle."""
+    """No packages import each other in a circle; the error names it."""
     uses: dict[str, set[str]] = {}
     for path in ROOT.rglob("*.py"):
         package = path.relative_to(ROOT).parts[0].removesuffix(".py")
@@ -48,7 +48,7 @@ def test_packages_use_each_other_in_one_direction() -> None:
 
 @pytest.mark.parametrize("package", [path.parent for path in sorted(ROOT.rglob("*/__init__.py"))])
 def test_each_package_says_what_its_modules_hold(package: Path) -> None:
-    """Its docstring has a line for each module, and none for one that is gone."""
+    """A package's docstring has a line for each of its modules, and no others."""
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
     named = set(re.findall(r"(?m)^(\w+)  ", text))
     modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("__")}
@@ -56,6 +56,6 @@ def test_each_package_says_what_its_modules_hold(package: Path) -> None:
 
 
 def test_no_two_modules_share_a_file_name() -> None:
-    """A name in a traceback or a search leads to one file."""
+    """Module file names are unique, so a name in a traceback finds one file."""
     names = Counter(path.name for path in ROOT.rglob("*.py") if not path.stem.startswith("__"))
     assert {name for name, count in names.items() if count > 1} == set()

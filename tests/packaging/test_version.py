@@ -1,4 +1,4 @@
-"""The version is defined in one place; everything that shows it agrees."""
+"""The version is defined in one place, and everything that shows it agrees."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_changelog_begins_with_this_version() -> None:
-    """Its topmost heading names the version, and the day of the release or that there is none."""
+    """Its first heading has the version, and the release day or that it is unreleased."""
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     version, day = re.findall(r"(?m)^## \[(.+)\] - (.+)$", text)[0]
     assert version == __version__
@@ -19,7 +19,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 
 def test_every_version_has_notes() -> None:
-    """A tag's message is made of them."""
+    """Every version in the changelog has notes, from which a tag's message is made."""
     text = (ROOT / "CHANGELOG.md").read_text("utf-8")
     for notes in re.split(r"(?m)^## .*$", text)[1:]:
         assert re.search(r"(?m)^- ", notes)

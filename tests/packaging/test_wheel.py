@@ -1,4 +1,4 @@
-"""What is in the wheel, and that it works without the sources."""
+"""The content of the wheel, and its use without the sources."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _sources() -> set[str]:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
-    """All modules, all data files, the mark of types and the licence; no tests, no settings."""
+    """It has all modules, data files, py.typed and the licence, and no tests or settings."""
     info = f"{PACKAGE}-{__version__}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -52,7 +52,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
 
 
 def test_the_source_distribution_can_be_tested(dist: Path) -> None:
-    """It has the tests and what they need, and nothing that was made on the way."""
+    """It has the tests and what they need, and no generated file."""
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -106,13 +106,13 @@ def _command(installed: Path) -> Path:
 
 
 def test_the_installed_command_tells_its_version(installed: Path, tmp_path: Path) -> None:
-    """That of the package."""
+    """The installed command prints the package's version."""
     done = execute(_command(installed), "--version", cwd=tmp_path)
     assert done.stdout == f"shadowserver-connector {__version__}\n"
 
 
 def test_the_installed_command_converts(installed: Path, tmp_path: Path) -> None:
-    """It finds its own data in an empty folder."""
+    """The installed command converts in an empty folder, with its own data."""
     (tmp_path / REPORT).write_text(ROWS)
     execute(_command(installed), "convert", REPORT, "-o", "bundles", cwd=tmp_path)
     bundles = [path.read_text() for path in (tmp_path / "bundles").rglob("*.json")]
@@ -133,7 +133,7 @@ def python(wheel: Path, pins: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def test_the_installed_command_speaks_with_opencti(
     python: Path, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    """Nothing else has to be installed: it registers by OpenCTI's client, which has no right to."""
+    """The installed command registers through pycti, with nothing else installed."""
     (tmp_path / REPORT).write_text(ROWS)
     with OpenCTI() as platform:
         refusal = PlatformError("FORBIDDEN_ACCESS", "You are not allowed to do this.")
@@ -155,14 +155,14 @@ def test_the_installed_command_speaks_with_opencti(
 
 
 def test_no_hint_names_what_no_index_has() -> None:
-    """The package is on no index, so no message says to install it by its name."""
+    """No message says to install the package by name, as it is on no index."""
     texts = [*(ROOT / "src").rglob("*.py"), *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     named = re.compile(r"""pip3? install [^\n]*(?:["' ]shadowserver|\.\[)""")
     assert [path.name for path in texts if named.search(path.read_text())] == []
 
 
 def test_the_module_is_the_command(python: Path, tmp_path: Path) -> None:
-    """``python -m shadowserver_connector`` is for those whose PATH lacks the command."""
+    """``python -m shadowserver_connector`` is the command, for a PATH without it."""
     done = execute(python, "-m", PACKAGE, "--version", cwd=tmp_path)
     assert done.stdout == f"shadowserver-connector {__version__}\n"
     usage = execute(python, "-m", PACKAGE, "--help", cwd=tmp_path).stdout
@@ -178,7 +178,7 @@ def _mypy(python: Path, folder: Path, text: str) -> subprocess.CompletedProcess[
 
 
 def test_its_types_are_seen_by_others(python: Path, tmp_path: Path) -> None:
-    """mypy believes ``py.typed``: right use passes, wrong use does not."""
+    """With ``py.typed``, mypy accepts right use of the package and rejects wrong use."""
     line = f"from {PACKAGE}.report.info import safe_name\n"
     right = _mypy(python, tmp_path, f'{line}name: str = safe_name("x.csv")\n')
     assert right.returncode == 0, right.stdout
