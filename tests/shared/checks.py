@@ -1,4 +1,4 @@
-"""What must be true of the conversion of any file."""
+"""Properties that the conversion of any file must have."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tests.stix.exceptions import complaints
 
 
 class Checker:
-    """Checks conversions; what was found valid once is not checked again.
+    """Checks conversions; objects of a shape that was valid once are not checked again.
 
-    The validator takes milliseconds an object, so it sees each shape of an object once: its
-    type, its properties, and which of them hold anything but plain text.
+    The validator takes milliseconds an object, so it sees each shape of an object once: its type,
+    its properties, and which of them hold anything but plain text.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Checker:
         self._parsed: set[str] = set()
 
     def convert(self, path: Path, info: ReportInfo, options: Options) -> Converted:
-        """Convert a file and check all that must be true of the outcome and of every chunk."""
+        """Convert a file and check the outcome and every chunk."""
         chunks: list[Chunk] = []
         outcome = convert_report(path, info, options, chunks.append)
         converted = Converted(path, outcome, tuple(chunks))

@@ -1,4 +1,6 @@
-"""Small inputs that were once converted wrongly, one for each kind of fault, and what is right."""
+"""Small inputs that were once converted wrongly, one for each kind of fault,
+with the right result.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ pytestmark = [
 
 
 def converted(folder: Path, name: str) -> Converted:
-    """Convert the only report of a file of the cases, with Indicators, checking everything."""
+    """Convert the only report of a case, with Indicators and all checks."""
     (found,) = find_reports([CASES / name], folder)
     path, info = job_of(found)
     return Checker().convert(path, info, Options(create_indicators=True))
@@ -57,7 +59,7 @@ def labels(stix: Stix) -> set[str]:
 def test_type_day_and_findings_are_told(
     tmp_path: Path, name: str, report_type: str, severity: str
 ) -> None:
-    """Whatever has become of a name, and of a file."""
+    """Type, day and findings are read from changed names and damaged files."""
     made = converted(tmp_path, name)
     outcome = made.outcome
     assert (outcome.info.type, str(outcome.info.day)) == (report_type, "2024-01-31")
@@ -66,7 +68,7 @@ def test_type_day_and_findings_are_told(
 
 
 def test_what_is_left_out_of_a_file_is_named(tmp_path: Path) -> None:
-    """A spreadsheet's line, and rows without content, which are in the sum of rows."""
+    """A spreadsheet's ``sep=`` line and empty rows are reported; empty rows count as rows."""
     (remark,) = converted(tmp_path, "2024-01-31-scan_snmp-sep.csv").outcome.remarks
     assert "sep=" in remark
     outcome = converted(tmp_path, "2024-01-31-scan_snmp-emptyrows.csv").outcome
@@ -75,13 +77,13 @@ def test_what_is_left_out_of_a_file_is_named(tmp_path: Path) -> None:
 
 
 def test_error_text_is_no_report(tmp_path: Path) -> None:
-    """No column of it has a known role."""
+    """A text without a known column is no report."""
     with pytest.raises(ReportUnreadableError):
         converted(tmp_path, "2026-03-01-scan_http-errortext.csv")
 
 
 def test_name_that_malware_called_is_neither_scored_nor_indicated(tmp_path: Path) -> None:
-    """As README, docs/mapping.md and the settings say."""
+    """A name that malware called has no score and no Indicator, as documented."""
     made = converted(tmp_path, "2024-01-31-event4_sinkhole_http-names.csv")
     assert scored(made, "c2.example.net") is None
     assert made.of("indicator") == []
@@ -95,19 +97,19 @@ def test_name_that_malware_called_is_neither_scored_nor_indicated(tmp_path: Path
     ],
 )
 def test_names_with_underscores_are_domain_names(tmp_path: Path, name: str, value: str) -> None:
-    """As the platform's own check has them."""
+    """A name with underscores is a Domain-Name, as OpenCTI accepts it."""
     assert converted(tmp_path, name).one("domain-name")["value"] == value
 
 
 def test_host_of_a_url_is_scored_like_it(tmp_path: Path) -> None:
-    """It is no reverse DNS."""
+    """The host of a malware URL has the URL's score."""
     made = converted(tmp_path, "2026-03-01-malware_url-host.csv")
     values = ("http://bad.example.org:8080/x.sh", "bad.example.org", "192.0.2.10")
     assert {scored(made, value) for value in values} == {75}
 
 
 def test_score_of_a_controller_is_one(tmp_path: Path) -> None:
-    """However bad the day was for its victim."""
+    """A controller has one score, whatever the severity of its victim's row."""
     for name in ("event4_honeypot_ddos", "event4_honeypot_ddos_target"):
         made = converted(tmp_path, f"2026-03-01-{name}-c2.csv")
         assert scored(made, "192.0.2.66") == 75
@@ -115,13 +117,13 @@ def test_score_of_a_controller_is_one(tmp_path: Path) -> None:
 
 
 def test_vendor_alone_is_a_product(tmp_path: Path) -> None:
-    """With the type of device."""
+    """A vendor without a model gives a product with the type of device."""
     software = converted(tmp_path, "2026-03-01-device_id-vendor.csv").one("software")
     assert (software["name"], software["vendor"]) == ("SonicWall firewall", "SonicWall")
 
 
 def test_url_and_traffic_agree(tmp_path: Path) -> None:
-    """Both over TLS."""
+    """URL and traffic are both over TLS."""
     made = converted(tmp_path, "2026-03-01-scan_exchange-url.csv")
     assert made.one("url")["value"] == "https://192.0.2.5:444/aspnet_client/discover.aspx"
     assert "https" in made.one("network-traffic")["protocols"]
@@ -129,7 +131,7 @@ def test_url_and_traffic_agree(tmp_path: Path) -> None:
 
 
 def test_commit_is_no_part_of_a_version(tmp_path: Path) -> None:
-    """It is in the Note."""
+    """A commit after a version is in the Note, not in the version."""
     made = converted(tmp_path, "2026-03-01-scan_hadoop-version.csv")
     assert made.one("software")["version"] == "2.7.3"
     assert "rbaa91f7c6bc" in made.one("note")["content"]

@@ -192,7 +192,7 @@ def _table(name: str) -> list[dict[str, str]]:
 
 
 def test_every_published_type_and_column_is_known(catalogue: Catalogue) -> None:
-    """All types are there with all their columns in published order, and no other."""
+    """The catalogue has exactly the published types, with their columns in order."""
     published = {name: tuple(entry["fields"]) for name, entry in _published().items()}
     assert set(catalogue.types) == set(published)
     assert {name: catalogue.columns_of(name) for name in published} == published
@@ -203,14 +203,14 @@ def test_every_published_type_and_column_is_known(catalogue: Catalogue) -> None:
 
 
 def test_pages_are_those_that_are_published(catalogue: Catalogue) -> None:
-    """The page on a type is Shadowserver's, wherever it names one."""
+    """A type's page is Shadowserver's, if there is one."""
     for name, entry in _published().items():
         if entry.get("url"):
             assert catalogue.types[name].page == entry["url"], name
 
 
 def test_types_agree_with_the_census(catalogue: Catalogue) -> None:
-    """Title, severity, family and primary column are those found in the schema."""
+    """Title, severity, family and primary column agree with the schema."""
     for row in _table("report_types.tsv"):
         name = row["report_type"]
         report_type = catalogue.types[name]
@@ -231,7 +231,7 @@ def _roles_of(catalogue: Catalogue, column: str) -> dict[str, set[str]]:
 
 
 def test_identifying_columns_have_a_matching_role(catalogue: Catalogue) -> None:
-    """Each column that the census finds identifying is read so, or listed with a reason."""
+    """Each identifying column of the census has such a role, or is listed with a reason."""
     different = set()
     for row in _table("fields.tsv"):
         expected = ROLES.get(row["role"])
@@ -244,7 +244,7 @@ def test_identifying_columns_have_a_matching_role(catalogue: Catalogue) -> None:
 
 
 def _allowed(column: str, expected: set[str]) -> set[str]:
-    """Add what a column is in a few types only, for a reason that stands with it."""
+    """Add the roles that a column has in a few types only, with the reason given there."""
     exceptions = {
         "password": {"text"},  # that an attacker tried at a honeypot
         "application": {"malware"},  # of the controllers of bots: the bot's name
@@ -260,7 +260,7 @@ def _allowed(column: str, expected: set[str]) -> set[str]:
 
 
 def test_inside_names_and_addresses_stay_inside(catalogue: Catalogue) -> None:
-    """What an asset says of its own inside becomes no object."""
+    """Names and addresses of an asset's inside become no object."""
     inside = ("self-reported", "scanner-side", "router id", "reference id", "AD domain", "netmask")
     for row in _table("fields.tsv"):
         if any(word in row["role"] for word in inside) or "(SENSITIVE)" in row["role"]:

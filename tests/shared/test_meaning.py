@@ -1,4 +1,4 @@
-"""The published samples, cell by cell: what was made of them is in a column that means it."""
+"""The published samples, cell by cell: each object comes from a column that means it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
 def test_sample_yields_nothing_that_its_columns_do_not_say(tmp_path: Path, file: Path) -> None:
-    """Addresses, names and malware come from columns of such roles; no activity is a malware."""
+    """Addresses, names and malware come from columns with such roles; no activity is malware."""
     (found,) = find_reports([file], tmp_path)
     path, info = job_of(found)
     cells: dict[str, set[str]] = {}

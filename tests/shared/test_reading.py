@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_sample_is_read_row_by_row(path: Path) -> None:
-    """All rows are there, in their columns; nothing is odd but rows shorter than the header."""
+    """All rows are read in their columns; the only anomalies are rows shorter than the header."""
     warnings = ParseWarnings(path.name)
     with open_table(path, warnings) as table:
         rows = [row for _, row in table.rows()]

@@ -1,4 +1,4 @@
-"""Every sample that Shadowserver and others have published, converted."""
+"""Every sample published by Shadowserver and others, converted."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def checker() -> Checker:
-    """Return what checks all files of this module."""
+    """Return the checker of this module's files."""
     return Checker()
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS.keys())
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_sample_is_converted(checker: Checker, path: Path, options: Options) -> None:
-    """Balanced, valid, closed, whole after pycti's splitter; something was seen in each."""
+    """Each sample passes all checks and has something observed."""
     job = job_of(ReportFile(path, path.name, path.name))
     converted = checker.convert(*job, options)
     assert converted.outcome.rows > 0
@@ -54,7 +54,7 @@ def test_sample_is_converted(checker: Checker, path: Path, options: Options) -> 
 
 
 def test_most_cells_of_the_samples_are_good() -> None:
-    """A parser that is too strict would show here: few of all rows have a bad cell."""
+    """Few rows have a bad cell, which shows that no parser is too strict."""
     rows = bad = 0
     for path in FILES:
         job = job_of(ReportFile(path, path.name, path.name))

@@ -1,4 +1,4 @@
-"""A generated file of each report type that Shadowserver publishes: shuffled, extended, hostile."""
+"""A generated file of each published report type: shuffled, extended, hostile."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ ROWS = 24
 
 @pytest.fixture(scope="module")
 def checker() -> Checker:
-    """Return what checks all files of this module."""
+    """Return the checker of this module's files."""
     return Checker()
 
 
 def columns(report_type: str) -> list[str]:
-    """Return the published columns in another order, and one that nobody knows."""
+    """Return the published columns in another order, with an unknown one."""
     shuffled = [*REPORTS[report_type]["fields"], "brand_new_column"]
     Random(report_type).shuffle(shuffled)
     return shuffled
@@ -42,7 +42,7 @@ def columns(report_type: str) -> list[str]:
 def test_any_published_type_is_converted(
     checker: Checker, tmp_path: Path, report_type: str
 ) -> None:
-    """With hostile cells: no traceback, balanced, valid, closed, something seen."""
+    """A file of hostile cells passes all checks and has something observed."""
     info = info_of(report_type)
     path = tmp_path / info.file
     write_report(
@@ -59,7 +59,7 @@ def test_any_published_type_is_converted(
 def test_order_of_columns_does_not_matter(
     checker: Checker, tmp_path: Path, report_type: str
 ) -> None:
-    """The same rows with their columns in another order give the same objects."""
+    """Rows with shuffled columns give the same objects."""
     made = []
     for names in (REPORTS[report_type]["fields"], columns(report_type)):
         info = info_of(report_type)
