@@ -24,7 +24,7 @@ def table(rows: list[tuple[str, ...]], header: tuple[str, ...] = HEADER) -> byte
 
 
 def _everywhere(cell: str) -> bytes:
-    """One row for each column that holds the cell, and one where all do."""
+    """Return a row per column that holds the cell, and one with it in all columns."""
     plain = ("2024-01-31 00:00:00", "192.0.2.1", "ssl;vpn", "host.example.com", "hello")
     rows = [(*plain[:index], cell, *plain[index + 1 :]) for index in range(len(plain))]
     return table([plain, *rows, (cell,) * len(plain)])

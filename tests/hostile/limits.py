@@ -1,8 +1,8 @@
 """Convert a report, or unpack an archive, in a process whose memory is measured.
 
 Arguments are ``convert`` or ``unpack``, a file, and for a report its type and the notes mode.
-Prints as JSON the most memory that the process has had in KiB, the seconds of processor time it
-took, what an error said, and of a report its outcome and the largest message.
+Prints as JSON the peak memory of the process in KiB, the seconds of processor time, the text of an
+error, and for a report its outcome and the largest message.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def unpack(path: Path) -> dict[str, Any]:
 
 
 def main(what: str, file: str, *more: str) -> None:
-    """Do it, and print."""
+    """Convert or unpack, and print the results."""
     start = time.process_time()
     try:
         done = convert(Path(file), *more) if what == "convert" else unpack(Path(file))

@@ -26,7 +26,7 @@ Lines = Iterator[str]
 
 
 def run(*arguments: str) -> dict[str, Any]:
-    """Run ``tests.hostile.limits``; what it did must stay below the limits."""
+    """Run ``tests.hostile.limits``; check its memory and time, and return its results."""
     program = [sys.executable, "-m", "tests.hostile.limits", *arguments]
     done = subprocess.run(program, cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=300)
     measured: dict[str, Any] = json.loads(done.stdout)
@@ -36,7 +36,7 @@ def run(*arguments: str) -> dict[str, Any]:
 
 
 def convert(path: Path, report_type: str, lines: Lines, notes: str = "finding") -> dict[str, Any]:
-    """Write a report and convert it; its messages must stay below their limits."""
+    """Write and convert a report; check that its messages keep their limits."""
     with path.open("w", encoding="utf-8") as file:
         file.writelines(lines)
     done = run("convert", str(path), report_type, notes)
@@ -47,20 +47,20 @@ def convert(path: Path, report_type: str, lines: Lines, notes: str = "finding") 
 
 
 def row(**cells: str) -> Lines:
-    """Yield a header and one row."""
+    """Return a header and one row."""
     yield ",".join(cells) + "\n"
     yield ",".join(f'"{cell}"' for cell in cells.values()) + "\n"
 
 
 def many(form: str, size: int) -> str:
-    """Return a cell of about so many characters of different values."""
+    """Return a cell of distinct values, with about this many characters."""
     count = size // len(form.format(n=10_000))
     return " ".join(form.format(n=n) for n in range(count))
 
 
 @pytest.mark.parametrize("size", [8_000, 100_000, 1_000_000])
 def test_a_cell_of_host_names_makes_few(tmp_path: Path, size: int) -> None:
-    """A client chooses what it writes into an HTTP header; the rest is counted and named."""
+    """A cell full of host names makes a bounded number of objects; the rest is counted."""
     hosts = many("h{n}.example,", size).replace(" ", "")
     lines = row(timestamp="2024-01-31 00:00:00", src_ip="192.0.2.1", http_host=hosts)
     done = convert(tmp_path / "x.csv", "event4_sinkhole_http", lines)
@@ -84,7 +84,7 @@ def test_a_cell_of_host_names_makes_few(tmp_path: Path, size: int) -> None:
 def test_a_cell_of_ids_makes_few(
     tmp_path: Path, column: str, form: str, stix_type: str, what: str
 ) -> None:
-    """A megabyte of different ids is as bounded as one of host names."""
+    """A megabyte of distinct ids makes a bounded number of objects."""
     cells = {"timestamp": "2024-01-31 00:00:00", "src_ip": "192.0.2.1", column: many(form, MIB)}
     done = convert(tmp_path / "x.csv", "event4_honeypot_http_scan", row(**cells))
     assert done["objects"][stix_type] == 50
@@ -92,7 +92,7 @@ def test_a_cell_of_ids_makes_few(
 
 
 def test_a_cell_of_tags_makes_few_labels(tmp_path: Path) -> None:
-    """Fifty of them; the rest is counted."""
+    """A cell full of tags gives fifty labels; the rest is counted."""
     tags = many("tag-{n};", MIB).replace(" ", "")
     done = convert(tmp_path / "x.csv", "scan_ssl", row(timestamp="", ip="192.0.2.1", tag=tags))
     assert done["oddities"] == {
@@ -101,7 +101,7 @@ def test_a_cell_of_tags_makes_few_labels(tmp_path: Path) -> None:
 
 
 def test_rows_of_thousands_of_filled_columns_make_bounded_messages(tmp_path: Path) -> None:
-    """Whatever a row names in all of its columns together, and however long its Note is."""
+    """Rows with thousands of columns keep the limits of messages, whatever they name."""
 
     def lines() -> Lines:
         yield "timestamp,ip," + ",".join(f"x{n}_cve" for n in range(4_900)) + "\n"
@@ -115,7 +115,7 @@ def test_rows_of_thousands_of_filled_columns_make_bounded_messages(tmp_path: Pat
 
 
 def test_a_row_of_thousands_of_long_cells_has_a_bounded_note(tmp_path: Path) -> None:
-    """Each escaped character takes several bytes."""
+    """A Note of many long cells is bounded, though escaping makes them longer."""
     header = ",".join(f"foo{n}" for n in range(1_000))
     cells = ",".join([f'"{"|<" * 950}"'] * 1_000)
     lines = iter([f"timestamp,ip,{header}\n", f"2024-01-31 00:00:00,192.0.2.1,{cells}\n"])
@@ -125,7 +125,7 @@ def test_a_row_of_thousands_of_long_cells_has_a_bounded_note(tmp_path: Path) -> 
 
 
 def test_malware_and_controllers_of_a_row_are_not_multiplied(tmp_path: Path) -> None:
-    """Two lists of things that are all related to each other make a square of relationships."""
+    """Two lists in a row do not give a relationship for each pair."""
     names = [f"x{n}_hostname" for n in range(2_000)] + [f"y{n}_cve" for n in range(2_000)]
     cells = [f"h{n}.example.com" for n in range(2_000)] + [f"CVE-2021-{n:05}" for n in range(2_000)]
     lines = iter([f"src_ip,{','.join(names)}\n", f"192.0.2.1,{','.join(cells)}\n"])
@@ -134,7 +134,7 @@ def test_malware_and_controllers_of_a_row_are_not_multiplied(tmp_path: Path) -> 
 
 
 def test_what_is_remembered_of_huge_cells_is_bounded(tmp_path: Path) -> None:
-    """600 different cells of 512 KB, which become nothing but a remark."""
+    """600 distinct cells of 512 KB that are all bad take bounded memory."""
 
     def lines() -> Lines:
         yield "timestamp,ip,url,http_host,tag\n"
@@ -147,7 +147,7 @@ def test_what_is_remembered_of_huge_cells_is_bounded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_what_is_remembered_of_all_columns_is_bounded(tmp_path: Path, notes: str) -> None:
-    """Different cells in hundreds of columns, of characters that take four bytes."""
+    """Distinct cells of four-byte characters in hundreds of columns take bounded memory."""
 
     def lines() -> Lines:
         wide = "\U0001f600" * 180
@@ -161,7 +161,7 @@ def test_what_is_remembered_of_all_columns_is_bounded(tmp_path: Path, notes: str
 
 
 def test_what_is_counted_is_bounded(tmp_path: Path) -> None:
-    """Tags, sectors and hosts that are all different, and as long as is looked at."""
+    """Distinct tags, sectors and hosts of the greatest length take bounded memory."""
 
     def lines() -> Lines:
         yield "timestamp,ip,sector,tag,infection\n"
@@ -183,7 +183,7 @@ def test_what_is_counted_is_bounded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("character", ["a", "\U0001f600"])
 @pytest.mark.parametrize("cells", ["{}{},b\n", "timestamp,ip\n2024-01-31 00:00:00,{}{}\n"])
 def test_an_endless_line_takes_no_memory(tmp_path: Path, cells: str, character: str) -> None:
-    """A header of 200 MB is refused; of a row of 200 MB the begin is read."""
+    """A header of 200 MB is refused; of a row of 200 MB the beginning is read."""
     piece = character * (MIB // len(character.encode()))
     before, after = cells.split("{}{}")
     lines = iter([before, *([piece] * 200), after])
@@ -197,7 +197,7 @@ def test_an_endless_line_takes_no_memory(tmp_path: Path, cells: str, character: 
 
 @pytest.mark.parametrize("name", ["tag", "ip", "foo"])
 def test_thousands_of_columns_of_one_name_take_no_time(tmp_path: Path, name: str) -> None:
-    """Each name is made unique without looking at all earlier ones again."""
+    """Making thousands of equal column names unique takes linear time."""
     names = ",".join([name] * 4_900)
     lines = iter([f"timestamp,{names}\n", f",{','.join(['x'] * 4_900)}\n"])
     done = convert(tmp_path / "x.csv", "scan_ssl", lines)
@@ -205,7 +205,7 @@ def test_thousands_of_columns_of_one_name_take_no_time(tmp_path: Path, name: str
 
 
 def test_bad_quotes_on_long_lines_take_no_time(tmp_path: Path) -> None:
-    """A record is not put together from hundreds of megabytes again and again."""
+    """Bad quotes on long lines do not make the reader rebuild records of many megabytes."""
 
     def lines() -> Lines:
         yield "timestamp,ip,tag\n"
@@ -216,7 +216,7 @@ def test_bad_quotes_on_long_lines_take_no_time(tmp_path: Path) -> None:
 
 
 def archive_of(file: IO[bytes], members: int) -> None:
-    """Write a zip that lists so many empty members, all of them the same one."""
+    """Write a zip that lists this many empty members, all of them the same one."""
     name = b"2024-01-31-scan_ssl-x.csv"
     local = struct.pack("<IHHHHHIIIHH", 0x04034B50, 20, 0, 0, 0, 33, 0, 0, 0, len(name), 0) + name
     file.write(local)
@@ -240,7 +240,7 @@ def archive_of(file: IO[bytes], members: int) -> None:
 
 
 def test_a_million_members_are_not_listed(tmp_path: Path) -> None:
-    """The list is bounded before it is read, whatever number the archive claims."""
+    """The list of members is bounded before it is read, whatever number the archive claims."""
     path = tmp_path / "x.zip"
     with path.open("wb") as file:
         archive_of(file, 1_000_000)
@@ -255,7 +255,7 @@ def test_a_million_members_are_not_listed(tmp_path: Path) -> None:
     ids=["backslashes", "backslashes-apart", "blank-lines", "returns", "blank-windows-lines"],
 )
 def test_a_hundred_megabytes_of_the_same(tmp_path: Path, stretch: str, rows: int) -> None:
-    """In a cell, or between the rows: what is looked at one by one takes half a minute."""
+    """100 MB of one repeated text, in a cell or between rows, are read in little time."""
 
     def lines() -> Lines:
         yield "timestamp,ip,banner\n"

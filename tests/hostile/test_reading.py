@@ -1,4 +1,4 @@
-"""The hostile files, read."""
+"""The hostile files, read as tables."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def _read(tmp_path: Path, content: bytes) -> tuple[tuple[str, ...], list[list[st
 
 @pytest.mark.parametrize("name", corpus.TABLES)
 def test_hostile_table_gives_whole_rows(tmp_path: Path, name: str) -> None:
-    """Rows fit the header, can be written as UTF-8, and messages stay on their line."""
+    """Rows fit the header and are valid UTF-8, and each message is one line."""
     header, rows, warnings = _read(tmp_path, corpus.TABLES[name])
     assert len(set(header)) == len(header)
     assert rows
@@ -37,7 +37,7 @@ def test_hostile_table_gives_whole_rows(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_hostile_cell_is_read_as_it_is(tmp_path: Path, name: str) -> None:
-    """Reading changes no cell: making it harmless is for those who show it."""
+    """Reading changes no cell; escaping is left to the output."""
     _, rows, warnings = _read(tmp_path, corpus.TABLES[f"cell_{name}"])
     cell = CELLS[name]
     assert [rows[at + 1][at] for at in range(len(corpus.HEADER))] == [cell] * len(corpus.HEADER)
@@ -48,7 +48,7 @@ def test_hostile_cell_is_read_as_it_is(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", corpus.NO_TABLES)
 def test_what_is_no_table_is_refused(tmp_path: Path, name: str) -> None:
-    """The refusal names the file, on one line."""
+    """The refusal is one line that names the file."""
     with pytest.raises((NotReadyError, ReportUnreadableError), match=r"^hostile\.csv: ") as caught:
         _read(tmp_path, corpus.NO_TABLES[name])
     assert str(caught.value).isprintable()
