@@ -63,7 +63,7 @@ class Connectors:
     def ping(
         self, identifier: str, state: str | None, info: dict[str, Any] | None
     ) -> dict[str, Any]:
-        """Keep the state that was sent, unless it was reset since the last ping: then say so."""
+        """Store the state sent, unless it was reset since the last ping; then say so."""
         connector = self.get(identifier)
         with self._lock:
             connector.pings += 1
@@ -144,7 +144,7 @@ class Connectors:
 
 
 def _through(call: Any) -> Any:
-    """Run a call to the broker; a platform without its broker answers with an error."""
+    """Call the broker; a platform without its broker answers with an error."""
     try:
         return call()
     except PlatformError:

@@ -1,4 +1,4 @@
-"""How the platform says no."""
+"""The platform's errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PlatformError(Exception):
         return {"errors": [each.told() for each in (self, *self.others)], "data": None}
 
     def told(self) -> dict[str, Any]:
-        """Return the entry of an answer's list of errors."""
+        """Return the error's entry in an answer's list of errors."""
         return {
             "message": self.message,
             "name": self.name,

@@ -32,10 +32,10 @@ TOKEN = "6f9a2c1e-0000-4000-8000-0123456789ab"
 class Fault:
     """What goes wrong, how often, and with which operation.
 
-    `what`: an HTTP status; a PlatformError; "cut" to close the connection without an answer;
-    "hang" to keep it open without one until `release` or `stop`.
-    `operation`: name of the GraphQL operation ("StixCyberObservableAdd"), or None for all.
-    `done`: the request takes effect, and only its answer is lost.
+    `what`: an HTTP status; a PlatformError; "cut" to close the connection without an answer; "hang"
+    to keep it open without one until `release` or `stop`. `operation`: name of the GraphQL
+    operation ("StixCyberObservableAdd"), or None for all. `done`: the request takes effect, and
+    only its answer is lost.
     """
 
     what: int | PlatformError | Literal["cut", "hang"]
@@ -46,7 +46,9 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that was made: name and fields of its operation, and whether it was let in."""
+    """A request that was received: name and fields of its operation, and
+    whether it was accepted.
+    """
 
     operation: str
     fields: tuple[str, ...]
@@ -97,7 +99,7 @@ class OpenCTI:
         return f"http://127.0.0.1:{self._server.port}"
 
     def start(self) -> None:
-        """Open the port; after `stop` the same one, with everything that was kept."""
+        """Open the port; after `stop`, the same port with everything that was kept."""
         self._released.clear()
         self._server.start()
 
@@ -107,19 +109,19 @@ class OpenCTI:
         self._server.stop()
 
     def inject(self, *faults: Fault) -> None:
-        """Let the next fitting requests go wrong; faults are used up in the order given."""
+        """Make the next matching requests fail; faults are used up in the given order."""
         with self._lock:
             self._faults += faults
 
     def release(self) -> None:
-        """Drop all faults, and let go of requests that hang: they are cut."""
+        """Drop all faults, and cut the requests that hang."""
         with self._lock:
             self._faults.clear()
         self._released.set()
         self._released = threading.Event()
 
     def reset(self, connector_id: str) -> None:
-        """Reset a connector as the user interface does."""
+        """Reset a connector, as the user interface does."""
         self.connectors.reset(connector_id)
 
     def state(self, connector_id: str) -> Any:

@@ -77,7 +77,7 @@ class RabbitQueues:
         self._node.purge(push_queue(connector))
 
     def size(self, connector: str) -> tuple[int, int]:
-        """Ask the node."""
+        """Ask the node for the size."""
         return self._node.size(push_queue(connector))
 
     def publish(self, connector: str, body: bytes) -> None:
@@ -102,7 +102,7 @@ class LocalQueues:
         self._lock = threading.Lock()
 
     def connection(self) -> dict[str, Any]:
-        """Return a login for a place where nothing listens."""
+        """Return a login for an address where nothing listens."""
         return {
             "host": "127.0.0.1",
             "port": 1,
@@ -128,12 +128,12 @@ class LocalQueues:
             self.messages[connector].clear()
 
     def size(self, connector: str) -> tuple[int, int]:
-        """Count."""
+        """Count the messages and their bytes."""
         with self._lock:
             bodies = self.messages[connector]
             return len(bodies), sum(len(body) for body in bodies)
 
     def publish(self, connector: str, body: bytes) -> None:
-        """Append."""
+        """Append the message."""
         with self._lock:
             self.messages[connector].append(body)

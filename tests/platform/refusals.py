@@ -52,7 +52,7 @@ _ALLOWED: Mapping[str, tuple[tuple[set[str], set[str]], ...]] = {
 
 
 def check_object(entity_type: str, attributes: Mapping[str, Any]) -> None:
-    """Raise what the platform answers when a value of the object is not acceptable to it."""
+    """Raise the platform's error if it does not accept a value of the object."""
     _check_score(attributes.get("x_opencti_score"))
     if not _well_formed(entity_type, attributes):
         raise functional(
@@ -75,7 +75,7 @@ def check_object(entity_type: str, attributes: Mapping[str, Any]) -> None:
 
 
 def check_relationship(kind: str, source: tuple[str, str], target: tuple[str, str]) -> None:
-    """Raise when two objects, as (id, type), may not be related so."""
+    """Raise the platform's error if two objects, as (id, type), may not be related so."""
     if source[0] == target[0]:
         raise functional("You cant create a relation with the same source and target")
     if kind == "related-to":

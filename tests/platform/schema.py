@@ -33,7 +33,7 @@ class Schema:
     """HTTP status of a refusal for what was sent; that of Apollo 4 is 200."""
 
     def told(self, name: str) -> dict[str, Any] | None:
-        """Return what introspection says of a type."""
+        """Return the introspection of a type."""
         if not self.introspection:
             raise PlatformError("RESOURCE_NOT_FOUND", "GraphQL introspection not authorized!")
         if name != _INPUT:
@@ -53,7 +53,7 @@ NEWEST = Schema(OLDER.taken | {"version", "slug"}, OLDER.shown)
 
 
 def check_registration(schema: Schema, field: Field) -> None:
-    """Raise what the platform answers to a registration that it does not understand."""
+    """Raise the platform's error for a registration that it does not understand."""
     for asked in field.selection:
         if asked.name not in schema.shown:
             raise PlatformError(

@@ -31,7 +31,7 @@ class Thing:
 
 @dataclass(slots=True)
 class Oddities:
-    """What a test wants to be empty."""
+    """What should not happen; tests expect it to be empty."""
 
     dropped: list[dict[str, str]] = field(default_factory=list)
     """References that were left out as their target never came: object, reference, missing."""
@@ -52,7 +52,7 @@ def add(
     many: dict[str, set[str]],
     confidence: int,
 ) -> None:
-    """Add to an object what a later create mutation brings, by the rules of upsert."""
+    """Add to an object what a later create mutation has, by the rules of upsert."""
     outranked = confidence < thing.confidence
     if not outranked:
         if thing.entity_type == "Observed-Data":

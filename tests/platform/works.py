@@ -1,4 +1,4 @@
-"""Works: what a connector announces, what the workers report, when a work is complete."""
+"""Works: what a connector announces, what workers report, and when a work is complete."""
 
 from __future__ import annotations
 
