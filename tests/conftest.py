@@ -32,7 +32,7 @@ settings.load_profile("steady")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave out tests that need more than Python packages if pytest starts outside the project.
+    """Skip tests that need more than Python packages if pytest starts outside the project.
 
     The runner of OpenCTI's connectors repository does so. It installs `test-requirements.txt`, but
     neither RabbitMQ nor a browser.
@@ -53,7 +53,7 @@ def marks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def own_marks(marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep marks of works and histories apart: tests use the same ids, some at the same time."""
+    """Give each test its own marks and histories, as tests use the same ids at the same time."""
     folder = marks / str(next(_TESTS))
 
     def place() -> Path:
@@ -66,7 +66,7 @@ def own_marks(marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_ping_left() -> Iterator[None]:
-    """End the threads that pycti's helpers leave: they would log into the output of later tests."""
+    """End the threads that pycti's helpers leave, which would log into later tests."""
     yield
     left = [thread for thread in threading.enumerate() if type(thread).__name__ == "PingAlive"]
     for thread in left:

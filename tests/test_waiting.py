@@ -17,19 +17,19 @@ from tests.sink.pycti_fakes import FakeLog
 
 
 def failing(times: int) -> list[Exception]:
-    """Return as many errors that waiting may cure."""
+    """Return this many errors that waiting may cure."""
     return [ApiUnavailableError(f"down {n}") for n in range(times)]
 
 
 def calls(errors: list[Exception]) -> str:
-    """Raise the errors one by one, then answer."""
+    """Return a function that raises the errors one by one and then returns."""
     if errors:
         raise errors.pop(0)
     return "answer"
 
 
 def test_waiting_is_said_once_and_its_end_too() -> None:
-    """Five failures make two log lines, with the first reason."""
+    """Five failures give two lines, one with the first reason and one for the end."""
     log = FakeLog()
     waiter = Waiter(threading.Event(), log, first_pause=0.0)
     errors = failing(5)
@@ -41,7 +41,7 @@ def test_waiting_is_said_once_and_its_end_too() -> None:
 
 
 def test_pauses_grow_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pause is twice the one before."""
+    """Each pause is twice the one before, up to a maximum."""
     pauses: list[float] = []
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: pauses.append(seconds))
     errors = failing(5)
@@ -50,7 +50,7 @@ def test_pauses_grow_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_patience_ends_with_the_last_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wait with an end raises what it waited out."""
+    """When patience ends, the last error is raised."""
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: None)
     errors = failing(3)
     with pytest.raises(ApiUnavailableError, match="down 0"):
@@ -58,7 +58,7 @@ def test_patience_ends_with_the_last_error(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_other_errors_are_not_waited_out() -> None:
-    """What waiting cannot cure is raised at once."""
+    """An error that waiting cannot cure is raised at once."""
     log = FakeLog()
     with pytest.raises(SkippableError):
         Waiter(threading.Event(), log).until("it", lambda: calls([SkippableError("bad")]))
@@ -74,7 +74,7 @@ def test_stop_ends_a_wait() -> None:
 
 
 def test_silent_wait_is_noticed_once() -> None:
-    """A call that hangs is named in the log while it hangs."""
+    """A call that hangs is named in the log, once, while it hangs."""
     log = FakeLog()
     said = threading.Event()
     log.warning = lambda *line: said.set()  # type: ignore[method-assign]
@@ -83,7 +83,7 @@ def test_silent_wait_is_noticed_once() -> None:
 
 
 def test_quick_call_is_not_noticed() -> None:
-    """Nothing is said of a call that returns in time."""
+    """A call that returns in time gives no line."""
     log = FakeLog()
     with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
         pass
@@ -91,7 +91,7 @@ def test_quick_call_is_not_noticed() -> None:
 
 
 def test_patience_is_used_up_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pause that would end just then is made, whenever the wait began."""
+    """A pause that ends exactly with the patience is still made."""
     now, pauses = [1_000.0], []
 
     def pause(_: Waiter, seconds: float) -> None:
@@ -108,13 +108,13 @@ def test_patience_is_used_up_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_what_is_not_ready_is_left_to_another_run() -> None:
-    """Though waiting would cure it."""
+    """A report that is not ready is not waited for, as a later run asks for it again."""
     with pytest.raises(NotReadyError):
         Waiter(threading.Event(), FakeLog()).until("it", lambda: calls([NotReadyError("empty")]))
 
 
 def test_only_errors_of_the_kind_that_is_asked_for_are_waited_out() -> None:
-    """Others are raised, though a later attempt may cure them."""
+    """Only errors of the given class are waited out; others are raised."""
     waiter = Waiter(threading.Event(), FakeLog(), first_pause=0.0)
     errors: list[Exception] = [SinkUnavailableError("away"), ApiUnavailableError("down")]
     with pytest.raises(ApiUnavailableError):
@@ -123,7 +123,7 @@ def test_only_errors_of_the_kind_that_is_asked_for_are_waited_out() -> None:
 
 
 def test_silent_wait_is_noticed_by_name_and_holds_up_no_end_of_the_process() -> None:
-    """The thread that would say it is none that anybody waits for, and ends with the call."""
+    """The thread that watches a call is a daemon and ends with the call."""
     log = FakeLog()
     before = set(threading.enumerate())
     with Waiter(threading.Event(), log, slow_after=0.01).noticing("the queue"):
@@ -140,7 +140,7 @@ def test_silent_wait_is_noticed_by_name_and_holds_up_no_end_of_the_process() -> 
 
 
 def test_a_long_wait_is_said_again_at_growing_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After one minute, two more, four more, ... and each hour from then on."""
+    """A long wait is logged again after 1, 2, 4, ... minutes, and then every hour."""
     now = [0.0]
     monkeypatch.setattr("shadowserver_connector.waiting.time.monotonic", lambda: now[0])
     log, said = FakeLog(), list[float]()
@@ -155,7 +155,7 @@ def test_a_long_wait_is_said_again_at_growing_intervals(monkeypatch: pytest.Monk
 
 
 def test_a_wait_gives_the_more_exact_reason() -> None:
-    """Looked up when it is said, and not at each attempt."""
+    """A more exact reason is looked up when a line is logged, not at each attempt."""
     log, told, asked = FakeLog(), list[tuple[str, str]](), list[str]()
 
     def explain(what: str, reason: str) -> str:
@@ -174,7 +174,7 @@ def test_a_wait_gives_the_more_exact_reason() -> None:
 
 
 def test_a_wait_in_vain_is_over_and_does_not_go_on() -> None:
-    """Who keeps count of waits learns of its end; the log tells of no success."""
+    """The end of a failed wait is reported to the observer; the log tells of no success."""
     log, told = FakeLog(), list[str]()
     waiter = Waiter(
         threading.Event(), log, first_pause=0.01, told=lambda what, reason: told.append(reason)

@@ -1,4 +1,4 @@
-"""The alerts in deploy/prometheus/, checked by promtool and against the metrics that exist."""
+"""The alerts in deploy/prometheus/, checked by promtool and against the existing metrics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="needs 
 
 
 def promtool(*arguments: str | Path) -> tuple[int, str]:
-    """Run it; return its exit code and what it says."""
+    """Run promtool; return its exit code and output."""
     done = subprocess.run(
         ["promtool", *map(str, arguments)], capture_output=True, text=True, check=False
     )
@@ -41,7 +41,7 @@ def promtool(*arguments: str | Path) -> tuple[int, str]:
 
 
 def names_of_metrics(folder: Path) -> set[str]:
-    """Return the names of all that the connector shows when everything is known."""
+    """Return the names of all metrics that the connector can show."""
     status = Status(NOON, NOON, queue_megabytes=1.0)
     for event in EVENTS:
         status = after(status, event)
@@ -56,14 +56,16 @@ def names_of_metrics(folder: Path) -> set[str]:
 
 @needs_promtool
 def test_the_rules_are_valid() -> None:
-    """Prometheus loads them."""
+    """promtool accepts the rules."""
     code, said = promtool("check", "rules", RULES)
     assert code == 0, said
 
 
 @needs_promtool
 def test_the_rules_tell_the_cases_apart() -> None:
-    """A revoked key, Shadowserver away, OpenCTI stuck, a full disk, ..., and nothing when well."""
+    """Each case, such as a revoked key or a full disk, fires its alerts; a
+    healthy one fires none.
+    """
     code, said = promtool("test", "rules", CASES)
     assert code == 0, said
 
@@ -74,7 +76,7 @@ def test_the_rules_tell_the_cases_apart() -> None:
     [('cause="credentials"} > 0', 'cause="credentials"} > 9'), (">= 3", ">= 2"), ("== 0", "== 7")],
 )
 def test_the_cases_notice_another_rule(tmp_path: Path, part: str, instead: str) -> None:
-    """An alert that never fires fails them, and so does one that always does."""
+    """The cases fail for an alert that never fires, and for one that always does."""
     text = RULES.read_text()
     assert part in text
     (tmp_path / "rules.yml").write_text(text.replace(part, instead))
@@ -84,7 +86,7 @@ def test_the_cases_notice_another_rule(tmp_path: Path, part: str, instead: str) 
 
 
 def test_the_dashboard_asks_for_metrics_that_exist(tmp_path: Path) -> None:
-    """And for each once; tests/integration/test_operations_metrics.py runs its queries."""
+    """Each metric of the dashboard exists; test_operations_metrics.py runs its queries."""
     panels = json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text())["panels"]
     queries = [target["expr"] for panel in panels for target in panel["targets"]]
     names = {name.removesuffix("_bucket") for name in re.findall(r"shadowserver_\w+", str(queries))}
@@ -95,13 +97,13 @@ def test_the_dashboard_asks_for_metrics_that_exist(tmp_path: Path) -> None:
 
 @needs_promtool
 def test_prometheus_takes_the_configuration_of_the_example() -> None:
-    """With the rules beside it."""
+    """promtool accepts the example's configuration with the rules beside it."""
     code, said = promtool("check", "config", RULES.with_name("prometheus.yml"))
     assert code == 0, said
 
 
 def test_each_alert_has_a_case_and_asks_for_metrics_that_exist(tmp_path: Path) -> None:
-    """A renamed metric would silence its alert."""
+    """Each alert has a case, and uses existing metrics only."""
     rules, known = RULES.read_text(), names_of_metrics(tmp_path)
     assert set(re.findall(r"\bshadowserver_\w+", rules)) <= known
     alerts = set(re.findall(r"- alert: (\w+)", rules))

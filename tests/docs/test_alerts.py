@@ -1,4 +1,4 @@
-"""The table of alerts in docs/operations.md lists those that Prometheus has."""
+"""The table of alerts in docs/operations.md lists those of Prometheus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_table_lists_every_alert_with_its_severity() -> None:
-    """An operator who is woken by an alert finds it by its name."""
+    """Every alert is in the table, with its severity."""
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     section = text.partition("\n## Alerts\n")[2].partition("\n## ")[0]
     documented = dict(re.findall(r"(?m)^\| `(Shadowserver\w+)` \| (\w+) \|", section))

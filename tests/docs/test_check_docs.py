@@ -1,4 +1,4 @@
-"""The documentation shows real output, and names what exists."""
+"""The documentation shows real output, and names only what exists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def check_docs(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import scripts/check_docs.py, called without arguments."""
+    """Return the module of scripts/check_docs.py, imported without running it."""
     monkeypatch.syspath_prepend(ROOT / "scripts")
     import check_docs
 
@@ -31,7 +31,7 @@ def wrong(check_docs: ModuleType, tmp_path: Path, text: str) -> list[str]:
 
 
 def test_everything_that_is_named_exists(check_docs: ModuleType) -> None:
-    """No document of the repository names what is not there."""
+    """Every document of the repository names only things that exist."""
     documents = check_docs.documents()
     assert ROOT / "README.md" in documents
     assert {str(path): check_docs.wrong_names(path) for path in documents} == {
@@ -43,7 +43,7 @@ def test_everything_that_is_named_exists(check_docs: ModuleType) -> None:
 def test_shown_output_is_real(
     check_docs: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Every shown output is what the command prints now."""
+    """Every shown output is what its command prints now."""
     monkeypatch.setattr(sys, "argv", ["check_docs.py", "--check"])
     status = check_docs.main()
     assert capsys.readouterr().err == ""
@@ -52,7 +52,7 @@ def test_shown_output_is_real(
 
 @pytest.mark.integration
 def test_commands_find_reports_and_shadowserver(check_docs: ModuleType) -> None:
-    """Commands run where there are reports, with the assignments before them."""
+    """Commands run with reports, a simulator, and the assignments before them."""
     with check_docs.commands() as run:
         assert run("shadowserver-connector --version").startswith("shadowserver-connector ")
         assert run("shadowserver-connector subscriptions") == "example-asn\nexample-net\n"
@@ -64,7 +64,7 @@ def test_commands_find_reports_and_shadowserver(check_docs: ModuleType) -> None:
 
 
 def test_output_is_put_behind_its_marker(check_docs: ModuleType) -> None:
-    """A block is written, or rewritten; everything else stays as it is."""
+    """The block after a marker is written or replaced; all other text stays."""
     text = "a\n<!-- output: x y -->\n\nb\n\n<!-- output: z -->\n```sh\n$ old\n```\n\nc\n"
     fresh = check_docs.with_output(text, lambda command: f"out of {command}\n")
     assert fresh == (
@@ -87,7 +87,7 @@ def test_output_is_put_behind_its_marker(check_docs: ModuleType) -> None:
     ],
 )
 def test_lines_are_chosen(check_docs: ModuleType, wanted: str | None, shown: str) -> None:
-    """Lines are chosen by number or word; a mark stands for those that are left out."""
+    """Lines are chosen by number or word; a mark stands for omitted ones."""
     assert check_docs.chosen("one  \ntwo\nthree\nfour\nfive\n", wanted) == shown
 
 
@@ -115,7 +115,7 @@ def test_lines_are_chosen(check_docs: ModuleType, wanted: str | None, shown: str
 def test_what_does_not_exist_is_named(
     check_docs: ModuleType, tmp_path: Path, text: str, complaint: str
 ) -> None:
-    """Each wrong name is one complaint that quotes it."""
+    """Each wrong name gives one complaint that quotes it."""
     complaints = wrong(check_docs, tmp_path, text)
     assert len(complaints) == 1
     assert complaint in complaints[0]
@@ -139,14 +139,14 @@ def test_what_does_not_exist_is_named(
 def test_what_exists_or_is_not_ours_is_left_alone(
     check_docs: ModuleType, tmp_path: Path, text: str
 ) -> None:
-    """Known names, names of others, and shown output raise no complaint."""
+    """Known names, names of others, and shown output give no complaint."""
     assert wrong(check_docs, tmp_path, text) == []
 
 
 def test_wrong_arguments_are_refused(
     check_docs: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Anything but --check is a usage error."""
+    """Any argument but --check is wrong usage."""
     monkeypatch.setattr(sys, "argv", ["check_docs.py", "--fix"])
     assert check_docs.main() == 2
     assert capsys.readouterr().err.startswith("usage: ")

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md works as printed: its examples are entries that the catalogue takes."""
+"""CONTRIBUTING.md works as printed: the catalogue accepts its examples."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TEXT = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
 
 
 def examples(heading: str) -> list[str]:
-    """Return the TOML that stands under a heading."""
+    """Return the TOML blocks under a heading."""
     section = TEXT.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     return re.findall(r"(?ms)^```toml\n(.*?)^```$", section)
 
 
 def catalogue_with(changes: dict[str, tuple[str, str]]) -> Catalogue:
-    """Return the catalogue with a text of each file replaced by another, which has it in it."""
+    """Return the catalogue with a text of each file replaced by another that contains it."""
     folder = files("shadowserver_connector.catalogue") / "data"
     texts = {name: (folder / name).read_text("utf-8") for name in FILES}
     for name, (old, new) in changes.items():
@@ -35,7 +35,7 @@ def catalogue_with(changes: dict[str, tuple[str, str]]) -> Catalogue:
 
 
 def test_the_column_can_be_added() -> None:
-    """In its section, and in the layout of the type that is named."""
+    """The column of the example fits into its section and into its type's layout."""
     (line,) = examples("Add a column")
     catalogue = catalogue_with(
         {
@@ -51,9 +51,7 @@ def test_the_column_can_be_added() -> None:
 
 
 def test_the_report_type_can_be_added() -> None:
-    """With its columns; its version belongs to its product, and its text does not say whose it
-    is.
-    """
+    """The type of the example has its columns, product version and texts."""
     block, layout = examples("Add a report type")
     catalogue = catalogue_with(
         {
@@ -68,7 +66,7 @@ def test_the_report_type_can_be_added() -> None:
 
 
 def test_the_sample_has_the_name_that_is_printed() -> None:
-    """The second command of each example is given what the first one wrote."""
+    """The second command of each example uses the file that the first one wrote."""
     made = re.findall(
         r"sample_report\.py (\w+)\n\.venv/bin/shadowserver-connector explain "
         r"(\S+)",

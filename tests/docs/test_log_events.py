@@ -1,4 +1,4 @@
-"""The table of events in docs/operations.md against the calls that log them."""
+"""The table of events in docs/operations.md is checked against the calls that log them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSING_ON = {"console.py", "log_lines.py"}
 
 
 class Event(NamedTuple):
-    """A message, the level that it is logged at, and the names of its fields."""
+    """A message with its level and the names of its fields."""
 
     message: str
     level: str
@@ -28,7 +28,7 @@ class Event(NamedTuple):
 
 
 class Module:
-    """The source of a module, asked for what stands behind an expression."""
+    """The source of a module, and the values of its expressions."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -48,7 +48,7 @@ class Module:
         }
 
     def text(self, node: ast.expr) -> str:
-        """Return the text of a literal, or of a constant of this module or an imported one."""
+        """Return the text of a literal, or of a constant of this or an imported module."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             return node.value
         if isinstance(node, ast.Name):
@@ -58,7 +58,7 @@ class Module:
         raise AssertionError(f"{self.path.name}:{node.lineno}: {ast.unparse(node)} is no constant")
 
     def keys(self, node: ast.expr, around: ast.AST) -> frozenset[str]:
-        """Return the keys of a dict, wherever it is made: here, above, or by a function."""
+        """Return the keys of a dict, which may be made here, before, or by a function."""
         if isinstance(node, ast.Dict):
             found: set[str] = set()
             for key, value in zip(node.keys, node.values, strict=True):
@@ -98,7 +98,7 @@ class Module:
                     yield from self._deferred(call, function)
 
     def _deferred(self, call: ast.Call, function: ast.AST) -> Iterator[Event]:
-        """Yield the event of a logger's method that something else is to call."""
+        """Yield the event of a logger's method that is passed to another function."""
         for place, argument in enumerate(call.args):
             if level := _level(argument):
                 given = call.args[place + 1]
@@ -130,7 +130,7 @@ def modules() -> list[Module]:
 
 
 def constants(name: str) -> set[str]:
-    """Return the texts that modules give this name to."""
+    """Return the texts of the constants with this name."""
     return {module.constants[name] for module in modules() if name in module.constants}
 
 
@@ -140,7 +140,7 @@ def functions() -> Mapping[str, ast.AST]:
 
 
 def logged() -> dict[tuple[str, str], frozenset[str]]:
-    """Return the fields of each event of the package, over all places that log it."""
+    """Return the fields of each event, over all places of the package that log it."""
     found: dict[tuple[str, str], frozenset[str]] = {}
     for module in modules():
         # Lines of a command about the files that it was given; they are no events.
@@ -151,7 +151,7 @@ def logged() -> dict[tuple[str, str], frozenset[str]]:
 
 
 def documented() -> dict[tuple[str, str], frozenset[str]]:
-    """Return the table of the document."""
+    """Return the table in the document."""
     section = DOCUMENT.read_text().partition(f"\n{HEADING}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"(?m)^\| `([^`]+)` \| (\w+) \| (.*?) \|", section)
     return {
@@ -161,17 +161,17 @@ def documented() -> dict[tuple[str, str], frozenset[str]]:
 
 
 def test_the_table_has_every_event_with_its_fields_and_no_other() -> None:
-    """A line of the log can be looked up, and what is looked up exists."""
+    """The table has exactly the events of the package, with their fields."""
     assert documented() == logged()
 
 
 def test_the_table_is_in_order() -> None:
-    """By message, as one looks it up."""
+    """The table is sorted by message."""
     messages = [message for message, _ in documented()]
     assert messages == sorted(messages, key=str.lower)
 
 
 def test_the_names_of_fields_are_stable_ones() -> None:
-    """In snake case: no search has to quote them."""
+    """The names of fields are in snake case, so that no search needs quotes."""
     for fields in logged().values():
         assert all(re.fullmatch(r"[a-z][a-z0-9_]*", field) for field in fields)

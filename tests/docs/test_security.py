@@ -1,4 +1,4 @@
-"""SECURITY.md names a test for each threat, and each test that it names is there."""
+"""SECURITY.md names a test for each threat, and each named test exists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def rows() -> list[list[str]]:
 
 
 def test_each_threat_names_its_protection_and_a_test() -> None:
-    """A threat without a test is a promise that nobody keeps."""
+    """Each threat has a protection and at least one test."""
     assert len(rows()) > 40
     for threat, protection, tests in rows():
         assert threat
@@ -30,7 +30,7 @@ def test_each_threat_names_its_protection_and_a_test() -> None:
 
 @pytest.mark.parametrize("file", sorted({file for file, _ in NAMED}))
 def test_each_named_test_exists(file: str) -> None:
-    """Also after tests were renamed."""
+    """Each named test is in the file that the table gives."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     there = {each.name for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
     assert {name for named, name in NAMED if named == file} - there == set()

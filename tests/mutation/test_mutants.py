@@ -1,4 +1,4 @@
-"""The verdict on mutants: what counts, and which entries of the list are wrong."""
+"""The verdict on mutants: what counts, and which entries of the list of equivalents are wrong."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ WHERE = ("src/shadowserver_connector/state/imported.py", "is_done", "return a an
 
 @pytest.fixture
 def mutants(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Import scripts/mutants.py."""
+    """Return the module of scripts/mutants.py."""
     monkeypatch.syspath_prepend(ROOT / "scripts")
     return import_module("mutants")
 
 
 def test_what_is_listed_as_equivalent_counts_as_what_is_killed_does(mutants: ModuleType) -> None:
-    """The share is of all mutants; a package below what is asked for is a complaint."""
+    """Equivalent mutants count as killed; a package below the floor is a complaint."""
     killed = [mutants.Mutant(*WHERE, f"killed {n}") for n in range(7)]
     survived = [mutants.Mutant(*WHERE, f"survived {n}") for n in range(3)]
     verdict = mutants.judge(killed, survived, survived[:2])
@@ -32,7 +32,7 @@ def test_what_is_listed_as_equivalent_counts_as_what_is_killed_does(mutants: Mod
 
 
 def test_package_without_mutants_is_a_complaint(mutants: ModuleType) -> None:
-    """A run that tested nothing has shown nothing."""
+    """A package without a single mutant is a complaint, as nothing was tested."""
     assert list(mutants.judge([], [], []).complaints("state", 90))
 
 
@@ -43,14 +43,14 @@ def test_package_without_mutants_is_a_complaint(mutants: ModuleType) -> None:
 def test_entry_that_is_not_true_is_a_complaint(
     mutants: ModuleType, becomes: str, complaint: str
 ) -> None:
-    """The list does not outlive the code that it speaks of, nor hide what tests can tell."""
+    """An entry for missing code, or for a mutant that tests kill, is a complaint."""
     noticed = [mutants.Mutant(*WHERE, "return a or b")]
     (found,) = mutants.judge(noticed, [], [mutants.Mutant(*WHERE, becomes)]).complaints("x", 0)
     assert complaint in found
 
 
 def test_every_entry_of_the_list_is_of_the_code_and_gives_a_reason(mutants: ModuleType) -> None:
-    """The lines that it names stand in the file that it names."""
+    """The lines that each entry names are in the file that it names."""
     for mutant in mutants.listed(mutants.LISTED.read_text(encoding="utf-8")):
         lines = {line.strip() for line in (ROOT / mutant.file).read_text("utf-8").splitlines()}
         assert set(mutant.line.splitlines()) <= lines
@@ -58,7 +58,7 @@ def test_every_entry_of_the_list_is_of_the_code_and_gives_a_reason(mutants: Modu
 
 
 def test_entry_without_a_reason_is_refused(mutants: ModuleType) -> None:
-    """Nobody can check an equivalence that is only stated."""
+    """An entry without a reason is refused."""
     text = """
     [[equivalent]]
     file = "src/x.py"
