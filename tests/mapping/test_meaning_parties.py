@@ -698,7 +698,7 @@ def test_indicator_says_what_was_seen_when_and_ends(tmp_path: Path) -> None:
         "indicator"
     )
     assert indicator["pattern"] == "[ipv4-addr:value = '198.51.100.9']"
-    said = "Somebody's command and control server, seen on 2024-01-31 (UTC)"
+    said = "Command and control server of a third party, seen on 2024-01-31 (UTC)"
     assert indicator["description"].startswith(said)
     assert "Honeypot DDoS Target Events" in indicator["description"]
     assert indicator["valid_from"] == "2024-01-31T00:00:00.000Z"
