@@ -204,7 +204,7 @@ def test_note_is_attached_to_report_case_and_observables(tmp_path: Path) -> None
 def test_the_worst_ten_notes_are_on_the_report_and_the_others_on_their_addresses(
     tmp_path: Path, notes: str
 ) -> None:
-    """A Report has at most 25 Notes, as its page does not open with some 60."""
+    """A Report has at most ten Notes, as OpenCTI draws them one after the other."""
     worst = {3: "critical", 31: "critical", 70: "high"}
     several = [
         ("2024-01-31 00:00:00", worst.get(n, "low"), f"192.0.2.{n}", "443", "", "", "")
