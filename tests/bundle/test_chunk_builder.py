@@ -345,7 +345,7 @@ def test_a_note_is_on_the_report_or_in_it_or_neither() -> None:
 
 
 def test_labels_stand_where_opencti_reads_them() -> None:
-    """Labels are merged; Observed-Data has them in STIX's field, others in OpenCTI's."""
+    """Merged labels are in OpenCTI's field on observables, in STIX's on Notes and Observed-Data."""
     one = Finding(
         objects={ADDRESS: address()},
         tags=[((ADDRESS, "note--x"), ("iot",)), ((ADDRESS,), ("vpn",))],
@@ -496,7 +496,7 @@ def test_finding_that_fills_a_chunk_is_whole_in_it(
 @pytest.mark.parametrize("max_refs", [1, 5_000])
 @pytest.mark.parametrize("less", [0, 1])
 def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int) -> None:
-    """A finding of exactly a chunk's bytes fits; an object one byte larger is omitted."""
+    """A finding of exactly a chunk's bytes fits; if it is a byte larger, it is omitted."""
     (large,) = addresses(1, 2 * MIN_CHUNK_BYTES)
     emitted: list[Chunk] = []
     build = builder(emitted, max_bytes=sizes_of([large]) - less, max_refs=max_refs)

@@ -692,7 +692,7 @@ def test_only_a_victim_in_the_file_is_not_taken_for_the_attacker(tmp_path: Path)
 
 
 def test_indicator_says_what_was_seen_when_and_ends(tmp_path: Path) -> None:
-    """An Indicator has all labels of its row, and start and end times."""
+    """An Indicator says what was seen and when, has all labels of its row, and expires."""
     row = {"dst_ip": "192.0.2.1", "src_ip": "198.51.100.9", "tag": "mirai;new-tag"}
     indicator = made(tmp_path, "event4_honeypot_ddos_target", row, create_indicators=True).one(
         "indicator"

@@ -39,7 +39,7 @@ def test_type_list_and_day_are_read_in_a_list() -> None:
 
 
 def test_each_file_has_a_name_of_its_own() -> None:
-    """Two files have distinct names apart from case, as OpenCTI would merge their Reports."""
+    """Reports of two files differ in name, even without case, as OpenCTI would merge equal ones."""
     files = [f"2026-11-28-{each}-{LIST}.csv" for each in load_catalogue().types]
     files += [
         "2026-11-28-scan_ssl-1234-example-net.csv",

@@ -225,7 +225,7 @@ def test_knowledge_and_relationships_have_no_labels_of_a_report(tmp_path: Path) 
 
 
 def test_report_has_the_tags_of_its_day(tmp_path: Path) -> None:
-    """A Report has its ten most frequent tags and the configured labels; a Case only the latter."""
+    """A Report has its ten most frequent tags and the configured labels; a Case has no tags."""
     converted = convert(
         tmp_path,
         "scan_ssl",
