@@ -388,7 +388,7 @@ def test_a_file_that_may_not_be_read_stops_no_other(
     write(tmp_path / "in", "scan_ssl")
     (tmp_path / "in" / "a.csv").write_bytes(b"timestamp,ip\n")
 
-    def refuse(path: Path, oddities: object) -> None:
+    def refuse(path: Path, anomalies: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("shadowserver_connector.pipeline.batch.open_table", refuse)

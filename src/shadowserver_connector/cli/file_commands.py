@@ -58,9 +58,9 @@ from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
+from shadowserver_connector.report.anomalies import Anomalies, counted
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.layout import SURPLUS
-from shadowserver_connector.report.parse_warnings import ParseWarnings, counted
 from shadowserver_connector.report.report_files import find_reports, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import report_folder
@@ -262,8 +262,8 @@ def explain(
 
 def _explain(job: Job, options: Options) -> dict[str, Any]:
     path, info = job
-    warnings = ParseWarnings(info.file)
-    with open_table(path, warnings) as table:
+    anomalies = Anomalies(info.file)
+    with open_table(path, anomalies) as table:
         plan = compile_for(table.header, info, options)
         columns = [
             column
@@ -290,7 +290,7 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
         },
         "columns": [asdict(column) for column in columns],
         "objects": dict(sorted(by_type.items())),
-        "oddities": warnings.lines(),
+        "oddities": anomalies.lines(),
     }
 
 

@@ -15,7 +15,7 @@ from shadowserver_connector.mapping.objects.section_layout import type_of
 from shadowserver_connector.mapping.objects.threats import RowLabels
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
@@ -75,7 +75,7 @@ class RowMapper:
     def __init__(
         self,
         plan: Plan,
-        warnings: ParseWarnings,
+        anomalies: Anomalies,
         comparison: Comparison | None = None,
         shown: Mapping[str, int] | None = None,
     ) -> None:
@@ -87,7 +87,7 @@ class RowMapper:
         self._due = b"" if comparison is None else comparison.due
         self._later = b"" if sends_all or comparison is None else comparison.later
         self._moving = plan.moving
-        self._warnings = warnings
+        self._anomalies = anomalies
         self._end = plan.context.end
         self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
         self._known: dict[tuple[CellObjects, ...], CellObjects] = self._cache.known
@@ -167,7 +167,7 @@ class RowMapper:
                     bad += ((reader.name, reading.bad, reading.times),)
             if bad:
                 for column, why, values in dict.fromkeys(bad):
-                    self._warnings.add(why, number, column, times=values * times)
+                    self._anomalies.add(why, number, column, times=values * times)
             time = self._time(plan.time, number, row, times) or plan.context.day
             first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
@@ -303,7 +303,7 @@ class RowMapper:
         except ValueError as error:
             column = self._plan.columns[at]
             if not is_empty(column.role, row[at]):
-                self._warnings.add(str(error), number, column.name, times=times)
+                self._anomalies.add(str(error), number, column.name, times=times)
             return None
 
     def _count(self, number: int, row: Row, times: int) -> int:
@@ -312,7 +312,7 @@ class RowMapper:
         at, reader = self._plan.count
         reading = reader.read(row[at])
         if reading.bad:
-            self._warnings.add(reading.bad, number, reader.name, times=times)
+            self._anomalies.add(reading.bad, number, reader.name, times=times)
         return reading.value or 1
 
 

@@ -28,7 +28,7 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
-from shadowserver_connector.report.parse_warnings import counted
+from shadowserver_connector.report.anomalies import counted
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.waiting import Log, RetryLaterError, Waiter

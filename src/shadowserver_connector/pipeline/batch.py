@@ -27,6 +27,7 @@ from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.conversions import Conversion, submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import (
     ReportInfo,
     day_in_name,
@@ -34,7 +35,6 @@ from shadowserver_connector.report.info import (
     type_in_name,
     without_extension,
 )
-from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.report_files import ReportFile, find_reports, unreadable
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.sink.directory import write_report
@@ -70,7 +70,7 @@ def _telling_name(file: ReportFile, known: Mapping[str, str]) -> str:
 
 
 def _first_day(path: Path, name: str) -> date | None:
-    with open_table(path, ParseWarnings(name)) as table:
+    with open_table(path, Anomalies(name)) as table:
         if "timestamp" not in table.header:
             return None
         at = table.header.index("timestamp")

@@ -48,8 +48,8 @@ from shadowserver_connector.mapping.texts.notes import (
 from shadowserver_connector.mapping.texts.report_text import case_text, report_text
 from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
-from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import Table, open_table
 from shadowserver_connector.report.table_copy import CopiedTable, open_copy
 from shadowserver_connector.stix import observables, shared_objects
@@ -116,30 +116,30 @@ def convert_report(
     an empty one, ``OSError`` where disk or file fail.
     """
     facts = fingerprint(path)
-    warnings = ParseWarnings(info.file)
+    anomalies = Anomalies(info.file)
     tally = _Tally(emit)
     with (
         relaxed_garbage_collection(),
-        _table(path, warnings, comparison) as table,
+        _table(path, anomalies, comparison) as table,
         sorted_by_host() as rows,
     ):
         plan = compile_for(table.header, info, options)
         if not plan.context.report_type.known:
-            warnings.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
+            anomalies.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
         statistics = RowStatistics()
         over_time = None if comparison is None else OverTime(comparison)
-        wanted = count_rows(table.rows(), plan, statistics, warnings, over_time)
+        wanted = count_rows(table.rows(), plan, statistics, anomalies, over_time)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
         rows.fill(wanted, _key_reader(plan))
         statistics.repeated = statistics.kept - statistics.recurring - rows.different()
-        containers = _containers(info, plan, statistics, facts, warnings, over_time)
+        containers = _containers(info, plan, statistics, facts, anomalies, over_time)
         artifact = _artifact(path, info, facts, plan)
         builder = _builder(artifact, containers, _telling(comparison, containers, tally.emit))
-        for finding in _findings(rows, plan, statistics, warnings, comparison, info):
+        for finding in _findings(rows, plan, statistics, anomalies, comparison, info):
             if left_out := builder.add(finding):
-                warnings.add(TOO_LARGE, 0, times=left_out)
+                anomalies.add(TOO_LARGE, 0, times=left_out)
         builder.close()
     merged = statistics.repeated + builder.merged
     return Outcome(
@@ -157,18 +157,18 @@ def convert_report(
         empty=table.empty_rows,
         size=facts.size,
         sha256=facts.sha256,
-        oddities=warnings.counts(),
-        remarks=tuple(warnings.lines()),
+        oddities=anomalies.counts(),
+        remarks=tuple(anomalies.lines()),
         over_time=None if comparison is None else comparison.summary(),
     )
 
 
 def _table(
-    path: Path, warnings: ParseWarnings, comparison: Comparison | None
+    path: Path, anomalies: Anomalies, comparison: Comparison | None
 ) -> AbstractContextManager[Table | CopiedTable]:
     """Open the table, or its copy, which gives the same rows and anomalies."""
     copy = None if comparison is None else comparison.table
-    return open_table(path, warnings) if copy is None else open_copy(copy, warnings)
+    return open_table(path, anomalies) if copy is None else open_copy(copy, anomalies)
 
 
 def _without_recurring(
@@ -239,12 +239,12 @@ def _containers(
     plan: Plan,
     statistics: RowStatistics,
     facts: FileFacts,
-    warnings: ParseWarnings,
+    anomalies: Anomalies,
     over_time: OverTime | None,
 ) -> ReportContainers:
     context = plan.context
     report_type, options = context.report_type, context.options
-    said = warnings.lines()
+    said = anomalies.lines()
     return ReportContainers(
         origin=context.origin,
         preamble=(serialise(tlp_marking(options.marking)), serialise(shared_objects.author())),
@@ -327,7 +327,7 @@ def _findings(
     rows: HostSort,
     plan: Plan,
     statistics: RowStatistics,
-    warnings: ParseWarnings,
+    anomalies: Anomalies,
     comparison: Comparison | None,
     info: ReportInfo,
 ) -> Iterator[Finding]:
@@ -337,7 +337,7 @@ def _findings(
     # shown then.
     counted = Counter(statistics.hosts.values()) if by_subject else Counter()
     mapper = RowMapper(
-        plan, warnings, comparison, _worst(counted or statistics.severities, MOST_SHOWN)
+        plan, anomalies, comparison, _worst(counted or statistics.severities, MOST_SHOWN)
     )
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.

@@ -22,8 +22,8 @@ from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.days_compared import DaysCompared, days_compared
 from shadowserver_connector.preview.stix_objects import ObjectsById
 from shadowserver_connector.preview.table_rows import Findings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.report.table import open_table
 
@@ -161,11 +161,11 @@ def _counted(
 
 
 def _count(path: Path, info: ReportInfo, options: Options) -> ReportRows:
-    warnings = ParseWarnings(info.file)
+    anomalies = Anomalies(info.file)
     kept: Counter[str] = Counter()
-    with open_table(path, warnings) as table:
+    with open_table(path, anomalies) as table:
         plan = compile_for(table.header, info, options)
-        selection = RowFilter(plan, warnings)
+        selection = RowFilter(plan, anomalies)
         for number, row in table.rows():
             severity = selection.keep(number, row)
             if severity is not None:
@@ -190,16 +190,16 @@ def _read_findings(
 ) -> int:
     """Add a report's findings, so many of each severity; return the number of their group."""
     info = report.info
-    warnings = ParseWarnings(info.file)
+    anomalies = Anomalies(info.file)
     left = share.copy()
     verdicts = days.verdicts(report.path, info)
     concerned = days.concerns(info)
     catalogue = load_catalogue()
-    with open_table(report.path, warnings) as table:
+    with open_table(report.path, anomalies) as table:
         plan = compile_for(table.header, info, options)
         columns = [catalogue.column(info.type, name) for name in table.header]
         identify = compile_finding_identifier(catalogue, report.type, columns).read
-        selection = RowFilter(plan, warnings)
+        selection = RowFilter(plan, anomalies)
         add = findings.reader(plan)
         for number, row in table.rows():
             severity = selection.keep(number, row)

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, BinaryIO
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 
 _CHUNK = 1 << 20
 
@@ -278,7 +278,7 @@ def read_header(line: str, delimiter: str, name: str) -> list[str]:
     return cells
 
 
-def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
+def column_names(cells: list[str], anomalies: Anomalies) -> tuple[str, ...]:
     """Return the names of the columns: lower-case, trimmed, never empty, each once.
 
     A repeated name gets a number: ``tag``, ``tag_2``. A column without a name is
@@ -295,7 +295,7 @@ def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
     names: list[str] = []
     for position, name in enumerate(plain, start=1):
         if not name:
-            warnings.add("column without a name", 0, f"column_{position}")
+            anomalies.add("column without a name", 0, f"column_{position}")
             name = f"column_{position}"
         unique = name
         number = numbers.get(name, 2)
@@ -304,7 +304,7 @@ def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
             number += 1
         numbers[name] = number
         if unique != name:
-            warnings.add("column name used twice", 0, name)
+            anomalies.add("column name used twice", 0, name)
         taken.add(unique)
         names.append(unique)
     return tuple(names)

@@ -25,8 +25,8 @@ from shadowserver_connector.errors import (
     ReportUnreadableError,
     SkippableError,
 )
+from shadowserver_connector.report.anomalies import printable
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.parse_warnings import printable
 
 MEMBERS = 10_000
 """Members of one archive."""

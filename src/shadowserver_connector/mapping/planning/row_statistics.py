@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, split_tags
 from shadowserver_connector.mapping.planning.highlights import Highlights, OverTime
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 
 
 class RowFilter:
@@ -21,9 +21,9 @@ class RowFilter:
     An invalid severity is added to the anomalies; the row then gets that of its report type.
     """
 
-    def __init__(self, plan: Plan, warnings: ParseWarnings) -> None:
+    def __init__(self, plan: Plan, anomalies: Anomalies) -> None:
         options = plan.context.options
-        self._warnings = warnings
+        self._anomalies = anomalies
         self._default = plan.context.report_type.severity
         at = plan.statistics.severity
         self._at = -1 if at is None else at
@@ -43,7 +43,7 @@ class RowFilter:
         if self._reader is not None:
             reading = self._reader.read(row[self._at])
             if reading.bad:
-                self._warnings.add(reading.bad, number, self._reader.name)
+                self._anomalies.add(reading.bad, number, self._reader.name)
             severity = reading.value or severity
         if RANK[severity] < self._floor:
             self.filtered += 1
@@ -127,14 +127,14 @@ def count_rows(
     rows: Iterable[NumberedRow],
     plan: Plan,
     statistics: RowStatistics,
-    warnings: ParseWarnings,
+    anomalies: Anomalies,
     over_time: OverTime | None = None,
 ) -> Iterator[NumberedRow]:
     """Yield the rows that will be converted, and count all rows on the way.
 
     ``statistics`` is complete when all rows have been taken.
     """
-    selection = RowFilter(plan, warnings)
+    selection = RowFilter(plan, anomalies)
     host_at = plan.statistics.host
     # Counted in plain dicts, which are faster than a Counter cell by cell.
     counts: dict[str, dict[str, int]] = {role: {} for role in plan.statistics.tops}

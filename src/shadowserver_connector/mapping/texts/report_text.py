@@ -44,7 +44,7 @@ def report_text(
     report_type: ReportType,
     statistics: RowStatistics,
     facts: FileFacts,
-    warnings: Sequence[str],
+    anomalies: Sequence[str],
     options: Options,
     over_time: OverTime | None = None,
 ) -> str:
@@ -63,7 +63,7 @@ def report_text(
         _left_out(statistics, options),
         _repeated(statistics),
         _unread(statistics),
-        _warnings(warnings),
+        _anomalies(anomalies),
     ]
     return _assembled(
         prose, statistics, rest, _file(info, facts, options), _page(report_type, info), options
@@ -303,7 +303,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _warnings(lines: Sequence[str]) -> str:
+def _anomalies(lines: Sequence[str]) -> str:
     if not lines:
         return ""
     shown = [f"- {cell(line)}" for line in lines[:TOP]]

@@ -29,7 +29,7 @@ class _Seen:
     places: list[Place] = field(default_factory=list)
 
 
-class ParseWarnings:
+class Anomalies:
     """The anomalies of one file, in bounded memory.
 
     A kind is a short phrase that completes "``<file>``: ", such as ``"short row, padded"`` or
