@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.report.anomalies import Anomalies
@@ -190,29 +189,6 @@ def _quoting(seen: Set[str]) -> Quoting:
     if "pair in word" in seen and "plain" not in seen and "edge" not in seen:
         return Quoting.ESCAPED
     return Quoting.STANDARD
-
-
-class WithoutBlankStretches(io.RawIOBase):
-    """A file in which a long stretch of empty lines is shortened to a few reads of 256 KiB.
-
-    Reading hundreds of megabytes of empty lines one by one took minutes. No row is lost, and no
-    cell is changed: none contains that many line ends in a row.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._is_blank = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while piece := self._file.read(len(buffer)):
-            was_blank, self._is_blank = self._is_blank, not piece.strip(b"\r\n")
-            if not (was_blank and self._is_blank):
-                buffer[: len(piece)] = piece
-                return len(piece)
-        return 0
 
 
 SURPLUS = "_surplus"
