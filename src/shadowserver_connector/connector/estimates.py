@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.history import open_history
-from shadowserver_connector.mapping.objects.section_layout import Links
+from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
 from shadowserver_connector.report.info import ReportInfo
@@ -110,9 +110,9 @@ def objects_per_finding(options: Options) -> int:
 
     Address and Autonomous System always; then what the options add.
     """
-    links = Links(load_catalogue().links, options, joined=True)
+    rules = RelationshipRules(load_catalogue().links, options, joined=True)
     of_address = (("belongs-to", "autonomous-system"), ("located-at", "location"))
-    relationships = sum(links.makes(name, "ipv4-addr", to, "primary") for name, to in of_address)
+    relationships = sum(rules.creates(name, "ipv4-addr", to, "primary") for name, to in of_address)
     return (
         2
         + (options.notes != "none")

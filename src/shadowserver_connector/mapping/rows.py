@@ -11,7 +11,7 @@ from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, CellObjects
-from shadowserver_connector.mapping.objects.section_layout import type_of
+from shadowserver_connector.mapping.objects.context import type_of
 from shadowserver_connector.mapping.objects.threats import RowLabels
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
@@ -91,7 +91,7 @@ class RowMapper:
         self._end = plan.context.end
         self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
         self._known: dict[tuple[CellObjects, ...], CellObjects] = self._cache.known
-        self._makes = plan.context.links.makes
+        self._creates = plan.context.rules.creates
 
     def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
         """Return the finding of some rows of one host.
@@ -278,12 +278,12 @@ class RowMapper:
         return left_out
 
     def _wanted(self, source: str, relationship_type: str, targets: Sequence[str]) -> list[str]:
-        """Return those of the targets that such a relationship is made with."""
-        makes, source_type = self._makes, type_of(source)
+        """Return those of the targets that such a relationship is created with."""
+        creates, source_type = self._creates, type_of(source)
         return [
             target
             for target in targets
-            if source != target and makes(relationship_type, source_type, type_of(target))
+            if source != target and creates(relationship_type, source_type, type_of(target))
         ]
 
     def _span(self, time: str, number: int, row: Row, times: int) -> tuple[str, str]:

@@ -18,13 +18,13 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
+from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
 from shadowserver_connector.mapping.objects.report_and_case import (
     ReportContainers,
     case_name,
     published,
     report_name,
 )
-from shadowserver_connector.mapping.objects.section_layout import Context, Links
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import MIB, Options
@@ -212,7 +212,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     origin = Origin(shared_objects.author()["id"], (TLP[options.marking],))
     day = f"{info.day.isoformat()}T00:00:00.000Z"
     report_type = catalogue.report_type(info.type, header)
-    context = Context(
+    context = ConversionContext(
         origin=origin,
         day=day,
         report_type=report_type,
@@ -224,7 +224,9 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         lasting=catalogue.lasting,
         protocols=catalogue.protocols,
         options=options,
-        links=Links(catalogue.links, options, joined=joins_parties(columns, report_type)),
+        rules=RelationshipRules(
+            catalogue.links, options, joined=joins_parties(columns, report_type)
+        ),
         encode=Encoders(origin, day),
         cache_budget=CacheBudget(),
     )

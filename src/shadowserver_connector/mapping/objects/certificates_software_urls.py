@@ -139,7 +139,9 @@ def build_request(collector: ObjectCollector) -> None:
     host = hosts[0] if hosts and len(hosts) == 1 else collector.value("ip")
     if target is None or host is None or (collector.layout.is_name and isinstance(host, Address)):
         return
-    if not collector.context.links.leaves("related-to", "ipv4-addr", "url", collector.layout.end):
+    if not collector.context.rules.creates_other_end(
+        "related-to", "ipv4-addr", "url", collector.layout.end
+    ):
         return
     port = collector.value("port")
     told = next((said for said in collector.values("scheme", "application") if said in WEB), "")

@@ -9,7 +9,8 @@ from shadowserver_connector.bundle.finding import SerialisedObject, serialise
 from shadowserver_connector.mapping.cells.dates import days_after
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
-from shadowserver_connector.mapping.objects.section_layout import Context, SectionLayout, type_of
+from shadowserver_connector.mapping.objects.context import ConversionContext, type_of
+from shadowserver_connector.mapping.objects.section_layout import SectionLayout
 from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.origin import StixObject
 
@@ -70,7 +71,9 @@ OBJECT_BYTES: Final = 400
 class ObjectCollector:
     """Collects the objects of some cells; the builders in this package call it."""
 
-    def __init__(self, context: Context, layout: SectionLayout, cells: Sequence[str]) -> None:
+    def __init__(
+        self, context: ConversionContext, layout: SectionLayout, cells: Sequence[str]
+    ) -> None:
         self.context = context
         self.layout = layout
         self._sources = layout.sources
@@ -165,7 +168,7 @@ class ObjectCollector:
     def relate(self, source: str, relationship_type: str, target: str) -> None:
         """Relate two objects of this part, if such relationships are wanted."""
         context = self.context
-        if source != target and context.links.makes(
+        if source != target and context.rules.creates(
             relationship_type, type_of(source), type_of(target), self.layout.end
         ):
             made = context.encode.relationship(source, relationship_type, target)

@@ -6,7 +6,7 @@ from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
-from shadowserver_connector.mapping.objects.section_layout import type_of
+from shadowserver_connector.mapping.objects.context import type_of
 from shadowserver_connector.stix import observables
 from shadowserver_connector.stix.origin import StixObject
 
@@ -24,7 +24,9 @@ def build_host(collector: ObjectCollector) -> None:
     # A network resolves nothing: a name next to it is only associated with it.
     host = "" if value is None or "/" in value.value else ip
     named = collector.values("hostname")
-    if collector.context.links.leaves("resolves-to", "domain-name", "ipv4-addr", layout.end):
+    if collector.context.rules.creates_other_end(
+        "resolves-to", "domain-name", "ipv4-addr", layout.end
+    ):
         for name in named:
             _build_name(collector, name, host)
     for name in names:
@@ -93,17 +95,17 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
             observables.mac_addr(context.origin, mac), noted=collector.layout.notes
         )
         collector.relate(ip, "resolves-to", observable)
-    links, address_type, end = context.links, type_of(ip), collector.layout.end
+    rules, address_type, end = context.rules, type_of(ip), collector.layout.end
     number = collector.value("asn")
     observed = context.options.observed_data
     # Unrelated, it is linked to the address by their Observed-Data alone.
-    is_made = links.leaves if observed else links.makes
+    is_made = rules.creates_other_end if observed else rules.creates
     if number is not None and is_made("belongs-to", address_type, "autonomous-system", end):
         system = collector.add(context.encode.autonomous_system(number), seen=True)
         collector.relate(ip, "belongs-to", system)
     country = collector.value("country")
     # Observed-Data contains no countries: without a relationship one would be linked to nothing.
-    if country is not None and links.makes("located-at", address_type, "location", end):
+    if country is not None and rules.creates("located-at", address_type, "location", end):
         collector.relate(ip, "located-at", collector.add(context.encode.country(country)))
 
 

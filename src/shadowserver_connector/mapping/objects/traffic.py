@@ -19,7 +19,7 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import (
 )
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
 from shadowserver_connector.mapping.cells.text_and_tags import split_tags
-from shadowserver_connector.mapping.objects.section_layout import Context
+from shadowserver_connector.mapping.objects.context import ConversionContext
 from shadowserver_connector.mapping.objects.templates import TrafficForm
 from shadowserver_connector.stix import observables
 
@@ -36,7 +36,7 @@ _SRC_PORT: Final = 8
 _DST_PORT: Final = 16
 
 
-def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficBuilder | None:
+def compile_traffic(columns: Sequence[Column], context: ConversionContext) -> TrafficBuilder | None:
     """Return what creates the traffic of a row with these columns; ``None`` if it never would.
 
     A service goes to the port on which the primary address answers. A flow goes from ``src`` to
@@ -69,7 +69,11 @@ class TrafficBuilder:
     """Creates the traffic of rows from one party to another; ``None`` stands for no party."""
 
     def __init__(
-        self, columns: Sequence[Column], source: str | None, target: str | None, context: Context
+        self,
+        columns: Sequence[Column],
+        source: str | None,
+        target: str | None,
+        context: ConversionContext,
     ) -> None:
         self._context = context
         self._application = context.report_type.application
