@@ -19,6 +19,7 @@ from shadowserver_connector.bundle.chunk_builder import (
     ChunkBuilder,
     Containers,
 )
+from shadowserver_connector.bundle.chunk_size import SizeEstimator
 from shadowserver_connector.bundle.finding import (
     LAYER,
     Finding,
@@ -27,7 +28,6 @@ from shadowserver_connector.bundle.finding import (
     SerialisedObject,
     serialise,
 )
-from shadowserver_connector.bundle.large_findings import Sizes
 
 ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 
@@ -429,8 +429,8 @@ def sizes_of(findings: list[Finding]) -> int:
     names = Names()
     texts = len(names.report(1, ()).json) + len(names.case(1, (), only_part=True).json)  # type: ignore[union-attr]
     author = sum(len(made.body) for made in names.preamble)
-    sizes = Sizes()
-    size = sum(sizes.of(each, list(each.objects.values())) for each in findings)
+    sizes = SizeEstimator()
+    size = sum(sizes.of_finding(each, list(each.objects.values())) for each in findings)
     return texts + author + size + BUNDLE_SIZE
 
 
