@@ -294,7 +294,7 @@ def _telling(
     """Return what passes on chunks, and says what an earlier report has brought to OpenCTI."""
     if comparison is None or containers.options.repeats == "all":
         return emit
-    sent = [made.id for made in containers.preamble] if comparison.previous else []
+    sent = [each.id for each in containers.preamble] if comparison.previous else []
 
     def tell(chunk: Chunk) -> None:
         emit(replace(chunk, compared=True, recurring=chunk.recurring.union(sent)))
@@ -312,7 +312,7 @@ def _builder(
         len(artifact.body) > options.chunk_bytes // 4 or b'"payload_bin"' not in artifact.body
     )
     if artifact is not None and is_alone:
-        objects = [Encoded(made.id, made.body + b"}") for made in (*containers.preamble, artifact)]
+        objects = [Encoded(each.id, each.body + b"}") for each in (*containers.preamble, artifact)]
         send(Chunk((*objects, containers.report(1, [artifact.id])), 0))
     return ChunkBuilder(
         containers,

@@ -104,8 +104,10 @@ def build_software(collector: ObjectCollector) -> None:
             version=product.version,
             cpe=cpe or cpe_of(*product),
         )
-        made = collector.observable(software, noted=False, tagged=False)
-        collector.offer_end("attacked" if collector.layout.group == TARGET else "thing", made)
+        software_id = collector.observable(software, noted=False, tagged=False)
+        collector.offer_end(
+            "attacked" if collector.layout.group == TARGET else "thing", software_id
+        )
 
 
 def build_file(collector: ObjectCollector) -> None:
@@ -117,10 +119,10 @@ def build_file(collector: ObjectCollector) -> None:
     if not hashes:
         return
     file = observables.file(collector.context.origin, hashes=hashes, name=name)
-    made = collector.observable(file, score=collector.layout.meaning.score, noted=False)
+    file_id = collector.observable(file, score=collector.layout.meaning.score, noted=False)
     add_indicator(collector, file, "file")
     # A sample that ran in a sandbox is what contacted the hosts of its rows.
-    collector.offer_end("sample" if in_sandbox(collector.context) else "thing", made)
+    collector.offer_end("sample" if in_sandbox(collector.context) else "thing", file_id)
 
 
 def build_urls(collector: ObjectCollector) -> None:

@@ -15,8 +15,8 @@ from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.origin import StixObject
 
 
-class CellObjects:
-    """The STIX objects made of some cells, of a section or of the whole row, and their use there.
+class RowObjects:
+    """The STIX objects that a row or a section of it becomes, and their use in the row.
 
     Compared by identity. None of its tuples has an id twice.
     """
@@ -59,7 +59,7 @@ class CellObjects:
         """(Party, id, value): the addresses of the row's parties."""
 
 
-NO_OBJECTS: Final = CellObjects({}, 0)
+NO_OBJECTS: Final = RowObjects({}, 0)
 
 # Estimated memory of a part, and of an object in addition to its JSON: its id, its places in dicts
 # and tuples.
@@ -145,17 +145,17 @@ class ObjectCollector:
 
     def add(
         self,
-        made: SerialisedObject,
+        serialised: SerialisedObject,
         *,
         seen: bool = False,
         noted: bool = False,
         tagged: bool = False,
     ) -> str:
         """Add an existing object; return its id."""
-        stix_id = made.id
+        stix_id = serialised.id
         if stix_id not in self._objects:
-            self._objects[stix_id] = made
-            if made.score is not None:
+            self._objects[stix_id] = serialised
+            if serialised.score is not None:
                 self._scored = True
         if seen:
             self._observables[stix_id] = None
@@ -171,8 +171,8 @@ class ObjectCollector:
         if source != target and context.rules.creates(
             relationship_type, type_of(source), type_of(target), self.layout.end
         ):
-            made = context.encode.relationship(source, relationship_type, target)
-            self._objects[made.id] = made
+            serialised = context.encode.relationship(source, relationship_type, target)
+            self._objects[serialised.id] = serialised
 
     def offer_end(self, end: str, stix_id: str) -> None:
         """Offer an object as an end of relationships with other parts of the row."""
@@ -186,14 +186,14 @@ class ObjectCollector:
         """Record that this is the address of the party."""
         self._addresses = ((self.layout.party, stix_id, value),)
 
-    def part(self) -> CellObjects:
+    def part(self) -> RowObjects:
         """Return what was collected."""
         if not (self._objects or self._bad):
             return NO_OBJECTS
         size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)
-        for made in self._objects.values():
-            size += len(made.body)
-        part = CellObjects(self._objects, size)
+        for serialised in self._objects.values():
+            size += len(serialised.body)
+        part = RowObjects(self._objects, size)
         part.observables = tuple(self._observables)
         part.noted = tuple(self._noted)
         # The row's labels are about this party, or about somebody else.

@@ -164,8 +164,8 @@ class TrafficBuilder:
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
         where = observables.traffic_place(src_value, src_port, dst_value, dst_port)
-        made = self._context.encode.network_traffic(form, src, dst, src_port, dst_port, where)
-        return made, bad
+        traffic = self._context.encode.network_traffic(form, src, dst, src_port, dst_port, where)
+        return traffic, bad
 
     def _told_by(self, row: list[str]) -> str:
         """Return the application protocol from cells that have another purpose."""

@@ -19,7 +19,7 @@ from shadowserver_connector.mapping.objects.certificates_software_urls import (
     build_urls,
     build_user_agent,
 )
-from shadowserver_connector.mapping.objects.collector import Builder, CellObjects, ObjectCollector
+from shadowserver_connector.mapping.objects.collector import Builder, ObjectCollector, RowObjects
 from shadowserver_connector.mapping.objects.context import ConversionContext
 from shadowserver_connector.mapping.objects.hosts import build_accounts, build_host
 from shadowserver_connector.mapping.objects.section_layout import layout_of_section
@@ -93,7 +93,7 @@ RULES: Final = (
 )
 
 
-Section = Callable[[list[str]], CellObjects]
+Section = Callable[[list[str]], RowObjects]
 """Creates a part from some cells of a row, and caches it."""
 
 
@@ -152,7 +152,7 @@ def _section(
     layout = layout_of_section(context, party, [column for _, column in members])
     places = [at for at, _ in members]
 
-    def build_part(cells: Cells) -> CellObjects:
+    def build_part(cells: Cells) -> RowObjects:
         collector = ObjectCollector(context, layout, cells)
         build(collector)
         return collector.part()
@@ -163,10 +163,10 @@ def _section(
     return _of_several(places, build_part, kept)
 
 
-def _of_one(at: int, build: Callable[[Cells], CellObjects], kept: BoundedCache) -> Section:
-    known: dict[str, CellObjects] = kept.known
+def _of_one(at: int, build: Callable[[Cells], RowObjects], kept: BoundedCache) -> Section:
+    known: dict[str, RowObjects] = kept.known
 
-    def objects_of(row: list[str]) -> CellObjects:
+    def objects_of(row: list[str]) -> RowObjects:
         cell = row[at]
         part = known.get(cell)
         if part is None:
@@ -178,13 +178,13 @@ def _of_one(at: int, build: Callable[[Cells], CellObjects], kept: BoundedCache) 
 
 
 def _of_several(
-    places: Sequence[int], build: Callable[[Cells], CellObjects], kept: BoundedCache
+    places: Sequence[int], build: Callable[[Cells], RowObjects], kept: BoundedCache
 ) -> Section:
     pick = itemgetter(*places)
-    known: dict[Cells, CellObjects] = kept.known
+    known: dict[Cells, RowObjects] = kept.known
     heads = _CELL_BYTES * len(places)
 
-    def objects_of(row: list[str]) -> CellObjects:
+    def objects_of(row: list[str]) -> RowObjects:
         cells = pick(row)
         part = known.get(cells)
         if part is None:

@@ -103,8 +103,8 @@ def describe_mapping(
         return f"Domain-Name or Hostname{', resolves-to the address' if resolves else ''}{score}"
     if role == "url_part":
         hosts = mates & {*ADDRESS_ROLES, "domain"}
-        is_made = hosts and rules.creates_other_end("related-to", "ipv4-addr", "url", end)
-        return f"Url, with host and port{score}" if is_made else NOTE_ONLY
+        is_created = hosts and rules.creates_other_end("related-to", "ipv4-addr", "url", end)
+        return f"Url, with host and port{score}" if is_created else NOTE_ONLY
     if role in ("port", "protocol", "application", "scheme"):
         return _of_traffic(column, columns, report_type)
     if kind in _TOGETHER:
