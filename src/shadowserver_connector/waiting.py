@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from shadowserver_connector.errors import (
     DISK_FULL,
@@ -31,6 +31,7 @@ from shadowserver_connector.errors import (
     NotReadyError,
     RetriableError,
 )
+from shadowserver_connector.logger import Logger
 
 T = TypeVar("T")
 
@@ -66,27 +67,6 @@ _LONGEST_SILENCE: Final = 3600.0
 """Seconds after which a wait is logged again, however long it takes."""
 
 
-class Log(Protocol):
-    """A logger that takes a message and a dict, such as pycti's ``connector_logger``."""
-
-    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def info(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def error(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-
-class SilentLog:
-    """A log that nobody reads."""
-
-    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Say nothing."""
-
-    info = warning = error = debug
-
-
 class Stopping(BaseException):
     """The process is asked to stop.
 
@@ -99,7 +79,7 @@ class Waiter:
     """How the connector waits. Times are in seconds."""
 
     stop: threading.Event
-    log: Log
+    log: Logger
     first_pause: float = 1.0
     longest_pause: float = 60.0
     slow_after: float = 30.0

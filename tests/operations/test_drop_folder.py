@@ -39,7 +39,7 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done
 from shadowserver_connector.state.serialisation import load
-from tests.operations.world import Counting, convert_simply, importer_of, report_of, sent
+from tests.operations.world import Counting, convert_simply, report_of, sent, setup_of
 from tests.sink.pycti_fakes import FakeHelper
 
 NAME = "2024-01-31-scan_ssl-example.csv"
@@ -64,13 +64,13 @@ class Drop:
         observe: Observe | None = None,
     ) -> None:
         """Begin as a new process does, with the state that the platform has."""
-        importer = importer_of(self.helper, convert)
-        self.memory = StateStore(self.helper, importer.waiter)
+        setup = setup_of(self.helper, convert)
+        self.memory = StateStore(self.helper, setup.waiter)
         self.memory.read()
         self.drop = DropFolder(
             self.folder,
             ReportSource(
-                importer=importer,
+                setup=setup,
                 settings=self.settings,
                 state_store=self.memory,
                 workspace=self.work,

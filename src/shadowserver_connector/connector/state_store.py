@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from shadowserver_connector.connector.importer import Ledger
 from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.sink.platform import ask
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump, load, read_state
 from shadowserver_connector.temporary import temporary_directory
-from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Log, Waiter
+from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Waiter
 
 # Ours has three levels; JSON that Python reads may be too deep for it to write.
 _DEPTH: Final = 16
@@ -169,7 +170,7 @@ def _text_of(raw: Any) -> str:
     return "" if text.strip() in ("null", "{}", "[]", '""') else text
 
 
-def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Log) -> None:
+def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Logger) -> None:
     """Log what is wrong with a state, and keep a copy of it: the next write replaces it."""
     content = text.encode("utf-8", "surrogatepass")
     name = f"shadowserver-{helper.connector_id}-{hashlib.sha256(content).hexdigest()[:8]}"

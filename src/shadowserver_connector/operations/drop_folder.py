@@ -10,7 +10,7 @@ from typing import Final
 
 from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import Dropped, ReportSkipped
-from shadowserver_connector.connector.importer import DayWorks, ObtainedFile, event_of
+from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import DISK_FULL, ClusterLostError, NewerStateError, describe
 from shadowserver_connector.operations.dropped_files import (
@@ -82,32 +82,30 @@ class DropFolder:
         with unpacking(self._source.workspace / "drop") as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
             ledger = StateLedger(self._source.state_store, self._source.state_store.held())
-            convert = self._source.importer.convert
+            convert = self._source.setup.convert
             if self._source.executor is not None:
-                conversions = Conversions(
-                    self._source.executor, work, self._source.importer.comparer
-                )
+                conversions = Conversions(self._source.executor, work, self._source.setup.comparer)
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)
                 convert = _awaiting_cluster(self._source.waiter, conversions.convert)
-            importer = replace(
-                self._source.importer,
+            setup = replace(
+                self._source.setup,
                 convert=retrying_while_disk_full(self._source.waiter, convert),
                 ledger=ledger,
                 archive=self._source.settings.archive_dir,
                 # Unlike a download, a file did not wait for anything.
-                tell=lambda result, _seconds: self._source.observe(event_of(result, 0.0)),
+                on_result=lambda result, _seconds: self._source.observe(event_of(result, 0.0)),
             )
-            with DayWorks(importer) as works:
-                self._import_found(works, found, work)
+            with ReportImporter(setup) as importer:
+                self._import_found(importer, found, work)
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
         if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):
-            conversions.begin(*found.job, self._source.importer.options)
+            conversions.begin(*found.job, self._source.setup.options)
 
     def _import_found(
-        self, works: DayWorks, found: Iterable[DroppedReport | DroppedFile], work: Path
+        self, importer: ReportImporter, found: Iterable[DroppedReport | DroppedFile], work: Path
     ) -> None:
         reasons: dict[str, None] = {}
         problem = ""
@@ -118,7 +116,7 @@ class DropFolder:
                 continue
             reason: str | None = None
             try:
-                reason = None if problem else self._import_report(works, each)
+                reason = None if problem else self._import_report(importer, each)
             except OSError as error:
                 if error.errno in DISK_FULL:
                     raise
@@ -161,7 +159,7 @@ class DropFolder:
         else:
             self._tell(file.path, reasons)
 
-    def _import_report(self, works: DayWorks, found: DroppedReport) -> str | None:
+    def _import_report(self, importer: ReportImporter, found: DroppedReport) -> str | None:
         """Import a report, unless it is already imported or excluded; return what is wrong with it.
 
         A report that is known by its content needs no type or day in its name: a copy may have any
@@ -176,7 +174,7 @@ class DropFolder:
             return None
         if found.problem:
             return found.problem
-        result = works.import_report(info, partial(ObtainedFile, path, found.sha256))
+        result = importer.import_report(info, partial(ObtainedFile, path, found.sha256))
         return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:

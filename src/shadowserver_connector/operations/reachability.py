@@ -28,10 +28,11 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.anomalies import counted
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.settings import Settings
-from shadowserver_connector.waiting import Log, RetryLaterError, Waiter
+from shadowserver_connector.waiting import RetryLaterError, Waiter
 
 TOLERATED: Final = 60.0
 """Seconds of difference that nobody needs to know of."""
@@ -150,7 +151,7 @@ def _custom_headers(settings: Settings) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in named}
 
 
-def open_session(loaded: LoadedSettings, log: Log) -> tuple[Any, Waiter]:
+def open_session(loaded: LoadedSettings, log: Logger) -> tuple[Any, Waiter]:
     """Return pycti's helper, registered under the connector's id, and how to wait.
 
     The helper never pings: a ping carries the state, and a connector that runs under the same id

@@ -13,9 +13,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
 from shadowserver_connector.state.imported import report_digest
-from shadowserver_connector.waiting import Log
 
 SUMS: Final = "SHA256SUMS"
 _REPORTS: Final = ".reports"
@@ -55,7 +55,7 @@ def keep(archive: Path, report: ReportInfo, path: Path, sha256: str) -> Path:
 
 
 def keep_if_wanted(
-    archive: Path | None, report: ReportInfo, path: Path, sha256: str, log: Log
+    archive: Path | None, report: ReportInfo, path: Path, sha256: str, log: Logger
 ) -> None:
     """Copy a report's file into the archive, if there is one; a full archive stops nothing."""
     if archive is None:

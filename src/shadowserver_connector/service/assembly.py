@@ -17,7 +17,7 @@ from shadowserver_connector.connector.day import ReportSource, Subscription, by_
 from shadowserver_connector.connector.events import Observe, Retried, Waited, both
 from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.helper import connect
-from shadowserver_connector.connector.importer import Importer
+from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import (
     Run,
     do_nothing,
@@ -32,6 +32,7 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.reachability import reach
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
@@ -45,7 +46,7 @@ from shadowserver_connector.settings.settings import Settings, conversion_option
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities, abilities, queued_megabytes, within
 from shadowserver_connector.temporary import private_directory, temporary_directory
-from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Log, Retry, RetryPolicy, Waiter
+from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Retry, RetryPolicy, Waiter
 
 SETTING: Final = "Check this setting"
 
@@ -66,7 +67,7 @@ class Connector:
 class Process:
     """The parts of a running connector, as far as they exist."""
 
-    def __init__(self, loaded: LoadedSettings, log: Log) -> None:
+    def __init__(self, loaded: LoadedSettings, log: Logger) -> None:
         self.loaded = loaded
         self.waiter = Waiter(threading.Event(), log, told=self._waited, explain=self._explain)
         self.watch = Watch(status_path(loaded.settings), log)
@@ -75,7 +76,7 @@ class Process:
         """Deliveries whose works may be open."""
         self.exit_code = 1
 
-    def tell_totals(self, next_run: float | None = None) -> None:
+    def log_totals(self, next_run: float | None = None) -> None:
         """Log the result of the last run, and in how many seconds the next one starts."""
         run = self.watch.status.last
         if run is None or run.ended is None:
@@ -128,14 +129,14 @@ class Process:
         for warning in without_effect(settings.connector, helper):
             self.waiter.log.warning(SETTING, {"warning": warning})
         can = abilities(helper)
-        say_what_pycti_lacks(can, self.waiter.log)
+        log_missing_abilities(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
         workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id))
         comparer = open_comparer(settings, self.waiter)
         if comparer is not None:
             stack.callback(comparer.close)
         source = ReportSource(
-            importer=Importer(
+            setup=ImportSetup(
                 helper,
                 can,
                 self.waiter,
@@ -210,7 +211,7 @@ def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
         yield "CONNECTOR_SEND_TO_S3 has no effect with this pycti"
 
 
-def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
+def log_missing_abilities(can: Abilities, log: Logger) -> None:
     """Log in one line what the installed pycti lacks."""
     lacking = [
         lack
