@@ -13,7 +13,7 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.chunk_builder import (
     BUNDLE_SIZE,
-    HELD_BYTES,
+    HELD_BACK_BYTES,
     MIN_CHUNK_BYTES,
     MOST_BYTES,
     ChunkBuilder,
@@ -142,10 +142,10 @@ def test_what_waits_for_the_end_of_the_first_part_is_bounded() -> None:
     emitted: list[Chunk] = []
     build = builder(emitted)
     size = 1024 * 1024
-    for n in range(2 * HELD_BYTES // size):
+    for n in range(2 * HELD_BACK_BYTES // size):
         build.add(finding(address(), b'{"n":%d,"content":"%s"' % (n, b"x" * size)))
-    waiting = 2 * HELD_BYTES // size - sum(chunk.findings for chunk in emitted)
-    assert waiting * size <= HELD_BYTES + 8 * 1024 * 1024
+    waiting = 2 * HELD_BACK_BYTES // size - sum(chunk.findings for chunk in emitted)
+    assert waiting * size <= HELD_BACK_BYTES + 8 * 1024 * 1024
     build.close()
     cases = [json_of(chunk, "case-incident--x") for chunk in emitted]
     assert {tuple(case["object_refs"]) for case in cases} == {("report--1",)}

@@ -42,7 +42,7 @@ def test_huge_cells_are_not_kept() -> None:
     statistics = survey_of(rows(), plan)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert statistics.kept == statistics.rows == 300
+    assert statistics.wanted == statistics.rows == 300
     assert peak < 5_000_000
 
 

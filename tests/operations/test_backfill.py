@@ -130,7 +130,7 @@ def test_fetch_stops_before_the_disk_is_full(
     reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
     wanted = [report for report in reports if report.file != GONE.file]
     looks = count(1)
-    monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: next(looks) <= 1)
+    monkeypatch.setattr(DiskFloor, "has_room", lambda floor: next(looks) <= 1)
     floor = DiskFloor(tmp_path, 1 << 30, Waiter(threading.Event(), FakeLog()))
     begun = fetch_into(api, tmp_path, wanted, threads=2, floor=floor, failed=print)
     kept = next(begun)

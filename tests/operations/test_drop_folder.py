@@ -226,7 +226,7 @@ def test_the_api_would_know_it_too(drop: Drop) -> None:
     """The state holds the digest of list, type, day, file and content, as for the API's files."""
     drop.put(NAME, b"one")
     drop.poll()
-    state = load(drop.memory._held)
+    state = load(drop.memory._stored)
     [day] = state.done.values()
     digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
     [event] = [event for event in drop.events if hasattr(event, "outcome")]
@@ -726,7 +726,7 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
         "operations.dropped_files.fingerprint",
         "operations.dropped_files.job_of",
         "operations.drop_folder.put_away",
-        "connector.importer.keep_if_wanted",
+        "connector.importer.archive_if_configured",
         "operations.drop_folder.files_in",
         "operations.drop_folder.are_bytes_known",
     ],

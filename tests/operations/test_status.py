@@ -396,7 +396,7 @@ def test_the_watch_writes_what_happens(tmp_path: Path) -> None:
     """Queue and next run come from pycti's helper; the report's id is nowhere."""
     path = tmp_path / "status.json"
     watch = Watch(path, FakeLog(), Clock())
-    watch.look_at(helper("2024-03-11T12:00:00Z"))
+    watch.attach_helper(helper("2024-03-11T12:00:00Z"))
     for event in (RunStarted(NOON), DONE, RunEnded(LATER, complete=True, reason="")):
         watch.observe(event)
     status = read_status(path)
@@ -411,7 +411,7 @@ def test_the_time_of_a_run_that_is_over_is_no_next_run(tmp_path: Path) -> None:
     """pycti's helper keeps it until the schedule gives another one."""
     path = tmp_path / "status.json"
     watch = Watch(path, FakeLog(), Clock())
-    watch.look_at(helper("2024-03-10T12:00:00Z"))
+    watch.attach_helper(helper("2024-03-10T12:00:00Z"))
     watch.observe(RunStarted(NOON))
     assert read_status(path).next_run is None
     watch.observe(RunEnded(LATER, complete=True, reason=""))

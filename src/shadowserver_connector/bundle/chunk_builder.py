@@ -28,7 +28,7 @@ from shadowserver_connector.bundle.large_findings import split_finding
 _IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
 _INDICATOR: Final = LAYER["indicator"]
 
-HELD_BYTES: Final = 32 * 1024 * 1024
+HELD_BACK_BYTES: Final = 32 * 1024 * 1024
 """Limit for the chunks of the first part that are held back."""
 
 MIN_CHUNK_BYTES: Final = 16 * 1024
@@ -131,7 +131,7 @@ class ChunkBuilder:
 
     The chunks of the first part are held back until it is known whether there is a second part: a
     Case contains the objects themselves only if the Report has a single part. If they exceed
-    ``HELD_BYTES`` (countless Notes on few objects), they are no longer held back, and the Case
+    ``HELD_BACK_BYTES`` (countless Notes on few objects), they are no longer held back, and the Case
     contains only the Report.
     """
 
@@ -159,7 +159,7 @@ class ChunkBuilder:
         self._max_refs = max_refs
         self._part_refs: set[str] = set(sent)
         self._findings_in_part = 0
-        self._held: list[_ChunkInProgress] = []
+        self._held_back: list[_ChunkInProgress] = []
         self._single = True
         self._sizes = SizeEstimator()
         self._open = _ChunkInProgress(1, containers.preamble)
@@ -239,8 +239,8 @@ class ChunkBuilder:
     def close(self) -> None:
         """Emit the chunks that are left."""
         if not self._open.is_empty:
-            self._held.append(self._open)
-        self._release(len(self._held))
+            self._held_back.append(self._open)
+        self._release(len(self._held_back))
 
     def _has_room(self, finding: Finding, size: int) -> bool:
         """Tell whether a chunk has room for a finding of so many bytes."""
@@ -254,10 +254,10 @@ class ChunkBuilder:
 
     def _next_chunk(self) -> None:
         if not self._open.is_empty:
-            self._held.append(self._open)
-        if self.parts > 1 or sum(content.size for content in self._held) > HELD_BYTES:
+            self._held_back.append(self._open)
+        if self.parts > 1 or sum(content.size for content in self._held_back) > HELD_BACK_BYTES:
             self._single = False
-            self._release(len(self._held) - 1)
+            self._release(len(self._held_back) - 1)
         self._open = _ChunkInProgress(self.parts, self._containers.preamble)
 
     def _next_part(self) -> None:
@@ -268,12 +268,12 @@ class ChunkBuilder:
 
     def _release(self, number: int) -> None:
         """Emit the first ``number`` of the chunks that are held back."""
-        for content in self._held[:number]:
+        for content in self._held_back[:number]:
             for refs in content.observed:
                 if self._place[refs] is content:
                     del self._place[refs]
             self._emit(_finished(content, self._containers, only_part=self._single))
-        del self._held[:number]
+        del self._held_back[:number]
 
 
 def _repeated(finding: Finding, notes: Container[str]) -> int:

@@ -28,7 +28,7 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
-from shadowserver_connector.cli.usage import STANDARD_INPUT, made_folder
+from shadowserver_connector.cli.usage import STANDARD_INPUT, create_folder
 from shadowserver_connector.errors import (
     OK,
     SOME_FAILED,
@@ -152,7 +152,7 @@ def convert(
     ``history`` is the directory of a history of findings: each report, in order, is compared with
     it and then added to it, and what would not be sent to OpenCTI is not written.
     """
-    made_folder(folder)
+    create_folder(folder)
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
@@ -341,7 +341,7 @@ def preview(
     """
     if page.is_dir():
         raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
-    made_folder(page.parent)
+    create_folder(page.parent)
     failures: list[Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         given = _with_input(paths, Path(work), name)
@@ -393,15 +393,15 @@ _OF_AN_ENTRY = (
 )
 
 
-def history(directory: Path, asked: str | None, longest: int | None, *, form: Form) -> int:
+def history(directory: Path, term: str | None, longest: int | None, *, form: Form) -> int:
     """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
-    if (asked is None) == (longest is None):
+    if (term is None) == (longest is None):
         raise UsageError(
             "name an address, network, host name, CVE id or report type, or use --open"
         )
     with reading_only(directory) as connection:
-        if asked is not None:
-            found = list(findings_about(connection, asked))
+        if term is not None:
+            found = list(findings_about(connection, term))
         else:
             found = open_longest(connection, longest or 1)
     if form is Form.JSON:
@@ -409,7 +409,7 @@ def history(directory: Path, asked: str | None, longest: int | None, *, form: Fo
         return OK
     print_table(_OF_AN_ENTRY, [_entry_row(entry) for entry in found], form)
     if not found:
-        err.print(f"nothing was reported of {asked}" if asked else "nothing is open", markup=False)
+        err.print(f"nothing was reported of {term}" if term else "nothing is open", markup=False)
     return OK
 
 

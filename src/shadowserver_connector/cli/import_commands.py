@@ -23,7 +23,7 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
-from shadowserver_connector.cli.usage import made_folder
+from shadowserver_connector.cli.usage import create_folder
 from shadowserver_connector.connector.estimates import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.importer import ImportSetup, Result
@@ -203,7 +203,7 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, for
     with open_api(loaded.settings) as api, progress() as bar:
         reports = list(listed(api, settings, days_of(first, last), failures.append))
         number = len(reports) + len(failures)
-        made_folder(archive)
+        create_folder(archive)
         task = bar.add_task("downloading", total=None)
         kept = []
         for each in fetch_into(

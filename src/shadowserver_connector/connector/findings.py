@@ -86,7 +86,7 @@ def begin_anew_if_reset(comparer: ReportComparer | None, state: State) -> None:
         comparer.clear()
 
 
-def forget_what_is_old(comparer: ReportComparer | None, today: date, days: int) -> None:
+def forget_old_findings(comparer: ReportComparer | None, today: date, days: int) -> None:
     """Forget the findings that were not reported for this many days."""
     if comparer is not None:
         comparer.forget(today - timedelta(days=days))

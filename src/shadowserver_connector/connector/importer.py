@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.errors import DISK_FULL, NotReadyError, SinkUnavailableError, describe
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.archive import keep_if_wanted
+from shadowserver_connector.pipeline.archive import archive_if_configured
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
@@ -240,7 +240,7 @@ class ReportImporter:
                 commit = partial(setup.comparer.commit, file.path)
                 setup.waiter.until_disk_has_room(commit)
             log = setup.waiter.log
-            keep_if_wanted(setup.archive, report, file.path, file.sha256, log)
+            archive_if_configured(setup.archive, report, file.path, file.sha256, log)
             ledger.done(report, file.sha256)
         except Exception as error:
             if setup.comparer is not None and file is not None:

@@ -15,7 +15,7 @@ from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
-from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
+from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_old_findings
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError, describe
 from shadowserver_connector.logger import Logger
@@ -104,7 +104,7 @@ def run_window(source: Subscription) -> bool:
     _check_clock(started)
     state = source.state_store.read()
     begin_anew_if_reset(source.setup.comparer, state)
-    close_left_open(source.setup.helper, source.waiter)
+    close_orphaned_works(source.setup.helper, source.waiter)
     settings = source.settings
     _say_marking(source, state)
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
@@ -128,7 +128,7 @@ def run_window(source: Subscription) -> bool:
     # Before it is stored: what is given up is logged, even if the process is killed now.
     _give_up(source, reasons)
     source.state_store.write(state)
-    forget_what_is_old(source.setup.comparer, started.date(), settings.history_days)
+    forget_old_findings(source.setup.comparer, started.date(), settings.history_days)
     # After a day without an answer the next run starts in an hour.
     return len(found) == len(days)
 
@@ -178,11 +178,11 @@ def run_without_api(source: ReportSource) -> bool:
     state, settings = source.state_store.read(), source.settings
     _say_marking(source, state)
     begin_anew_if_reset(source.setup.comparer, state)
-    close_left_open(source.setup.helper, source.waiter)
+    close_orphaned_works(source.setup.helper, source.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
     source.state_store.write(remembered(state, oldest, today))
-    forget_what_is_old(source.setup.comparer, today, settings.history_days)
+    forget_old_findings(source.setup.comparer, today, settings.history_days)
     return True
 
 
@@ -207,7 +207,7 @@ def _say_marking(source: ReportSource, state: State) -> None:
         )
 
 
-def close_left_open(helper: Any, waiter: Waiter) -> None:
+def close_orphaned_works(helper: Any, waiter: Waiter) -> None:
     """Close the works that a killed process left open, and none that is still being sent."""
     for name in waiter.until(OPENCTI, lambda: close_orphans(helper)):
         waiter.log.warning("Closed a work that was left open", {"work": name})

@@ -206,7 +206,7 @@ class RowMapper:
         whole = self._known.get(parts)
         if whole is None:
             whole = self._assembled(parts)
-            self._cache.keep(parts, whole, whole.size)
+            self._cache.add(parts, whole, whole.size)
         return whole
 
     def _assembled(self, parts: Sequence[RowObjects]) -> RowObjects:

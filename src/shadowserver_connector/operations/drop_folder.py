@@ -70,7 +70,7 @@ class DropFolder:
             # still there.
             return
         except Exception as error:
-            problem = _told(error)
+            problem = _reason(error)
         else:
             problem = ""
         # Outside the handler: pycti logs the traceback of the error being handled.
@@ -120,7 +120,7 @@ class DropFolder:
             except OSError as error:
                 if error.errno in DISK_FULL:
                     raise
-                problem = _told(error)
+                problem = _reason(error)
             except (StateResetError, NewerStateError):
                 raise
             except Exception as error:
@@ -137,7 +137,7 @@ class DropFolder:
         A file that cannot be read or moved stays there and is logged once.
         """
         if file.problem is not None and not problem:
-            problem = _told(file.problem)
+            problem = _reason(file.problem)
         if not problem:
             try:
                 # If it were moved away, the new content would never be imported; the next poll
@@ -152,7 +152,7 @@ class DropFolder:
             except OSError as error:
                 if error.errno in DISK_FULL:
                     raise
-                problem = _told(error)
+                problem = _reason(error)
         if problem:
             self._stuck[file.path] = self._before[file.path]
             self._say(file.path, problem)
@@ -201,7 +201,7 @@ class DropFolder:
         self._source.log.error("The drop folder cannot be used", details)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     """Say in one line what is wrong, without quoting the file."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__

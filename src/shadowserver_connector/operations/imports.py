@@ -21,7 +21,7 @@ from shadowserver_connector.connector.importer import (
     Result,
 )
 from shadowserver_connector.connector.run import is_wanted, of_day
-from shadowserver_connector.pipeline.archive import is_kept, keep
+from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions
@@ -97,8 +97,8 @@ def backfill(
                 yield failure
 
 
-class Kept(NamedTuple):
-    """A report whose file is now in the archive."""
+class ArchivedFile(NamedTuple):
+    """A report's file in the archive."""
 
     report: ReportInfo
     path: Path
@@ -138,7 +138,7 @@ def fetch_into(
     threads: int,
     floor: DiskFloor,
     failed: Callable[[Failure], None],
-) -> Iterator[Kept]:
+) -> Iterator[ArchivedFile]:
     """Download reports into the archive, except those that it has; yield each.
 
     A report that fails is passed to ``failed``, and the others continue. Raises
@@ -146,14 +146,14 @@ def fetch_into(
     ``OSError`` if the archive cannot be written.
     """
     archive.mkdir(parents=True, exist_ok=True)
-    missing = [report for report in reports if not is_kept(archive, report)]
+    missing = [report for report in reports if not is_archived(archive, report)]
     # Inside the archive, whose disk must have room for the files anyway.
     with partial_folder(archive / "fetch") as work:
         fetched = downloads(
             missing, api.download, work, threads=threads, floor=floor, below_floor=DiskFloor.require
         )
         for file, report in completed(fetched, failed):
-            kept = keep(archive, report, file.path, file.sha256)
-            yield Kept(report, kept, file.size, file.sha256)
+            kept = archive_file(archive, report, file.path, file.sha256)
+            yield ArchivedFile(report, kept, file.size, file.sha256)
             shutil.rmtree(file.path.parent)
         shutil.rmtree(work)

@@ -21,7 +21,7 @@ from shadowserver_connector.connector.helper import (
     connect,
     installed,
     misfit,
-    misunderstood,
+    refusal_of_registration,
 )
 from shadowserver_connector.errors import (
     CredentialsError,
@@ -204,7 +204,7 @@ def try_opencti(settings: Settings) -> Side:
     def ask_it() -> Side:
         platform = reach(settings)
         with suppress(ValueError):
-            refused = misunderstood(lambda *query: ask(settings, *query).json())
+            refused = refusal_of_registration(lambda *query: ask(settings, *query).json())
             if refused is not None:
                 raise misfit(platform.version, refused)
         text = f"ok, version {platform.version}, with pycti {installed()}"

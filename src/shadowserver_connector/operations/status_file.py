@@ -129,7 +129,7 @@ class Watch:
     def status(self) -> Status:
         return self._status
 
-    def look_at(self, helper: Any) -> None:
+    def attach_helper(self, helper: Any) -> None:
         """Take the size of the queue and the time of the next run from pycti's helper."""
         self._info = helper.connector_info
 

@@ -133,7 +133,7 @@ def convert_report(
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
         rows.fill(wanted, _key_reader(plan))
-        statistics.repeated = statistics.kept - statistics.recurring - rows.different()
+        statistics.repeated = statistics.wanted - statistics.recurring - rows.different()
         containers = _containers(info, plan, statistics, facts, anomalies, over_time)
         artifact = _artifact(path, info, facts, plan)
         builder = _builder(artifact, containers, _telling(comparison, containers, tally.emit))
@@ -146,7 +146,7 @@ def convert_report(
         info=info,
         severity=statistics.highest,
         rows=statistics.rows + table.empty_rows,
-        noted=statistics.kept - statistics.recurring - merged,
+        noted=statistics.wanted - statistics.recurring - merged,
         merged=merged,
         skipped=statistics.recurring,
         filtered=statistics.filtered,
@@ -378,11 +378,11 @@ def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
     key = plan.subjects.key
     if plan.context.options.notes != "finding":
         return key
-    told, identify = plan.subjects.told, plan.identify
+    subject_of, identify = plan.subjects.normalised, plan.identify
 
     def of_finding(_: int, row: list[str]) -> str:
         # Behind it, since rows of a host are to stand together all the same.
-        return f"{told(row)}\x01{identify.read(row).key.hex()}"
+        return f"{subject_of(row)}\x01{identify.read(row).key.hex()}"
 
     return of_finding
 

@@ -112,5 +112,5 @@ def bracketed(numbers: Mapping[str, int]) -> str:
 
     Empty if there are none.
     """
-    told = [f"{number:,} {name}" for name, number in numbers.items()]
-    return f" ({', '.join(told)})" if told else ""
+    counts = [f"{number:,} {name}" for name, number in numbers.items()]
+    return f" ({', '.join(counts)})" if counts else ""

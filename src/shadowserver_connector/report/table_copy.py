@@ -116,7 +116,7 @@ class CopiedTable:
         self.header = copy.header
         self.empty_rows = copy.empty_rows
         for anomaly in copy.anomalies:
-            self._tell(anomaly)
+            self._add(anomaly)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield all rows with their numbers, once; an anomaly is added when it is its turn."""
@@ -126,17 +126,17 @@ class CopiedTable:
             block = marshal.loads(self._file.read(int.from_bytes(length)))  # noqa: S302
             texts: list[str] = block[0]
             anomalies: list[_Anomaly] = block[1]
-            told = 0
+            added = 0
             for at, text in enumerate(texts):
-                while told < len(anomalies) and anomalies[told][0] <= at:
-                    self._tell(anomalies[told])
-                    told += 1
+                while added < len(anomalies) and anomalies[added][0] <= at:
+                    self._add(anomalies[added])
+                    added += 1
                 number += 1
                 yield number, text.split(_BETWEEN)
-            for anomaly in anomalies[told:]:
-                self._tell(anomaly)
+            for anomaly in anomalies[added:]:
+                self._add(anomaly)
 
-    def _tell(self, anomaly: _Anomaly) -> None:
+    def _add(self, anomaly: _Anomaly) -> None:
         _, kind, row, column, detail, times = anomaly
         self._anomalies.add(kind, row, column, detail, times=times)
 

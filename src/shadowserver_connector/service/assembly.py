@@ -69,7 +69,7 @@ class Process:
 
     def __init__(self, loaded: LoadedSettings, log: Logger) -> None:
         self.loaded = loaded
-        self.waiter = Waiter(threading.Event(), log, told=self._waited, explain=self._explain)
+        self.waiter = Waiter(threading.Event(), log, notify=self._notify, explain=self._explain)
         self.watch = Watch(status_path(loaded.settings), log)
         self.observe = _observer(loaded, self.watch)
         self.under_way: list[Delivery] = []
@@ -95,7 +95,7 @@ class Process:
         }
         self.waiter.log.info("Run ended", totals)
 
-    def _waited(self, what: str, reason: str) -> None:
+    def _notify(self, what: str, reason: str) -> None:
         self.observe(Waited(what, reason, now()))
 
     def _explain(self, what: str, reason: str) -> str:
@@ -125,7 +125,7 @@ class Process:
         settings = self.loaded.settings
         chosen = settings.shadowserver
         helper = connect(self.loaded, self.waiter)
-        self.watch.look_at(helper)
+        self.watch.attach_helper(helper)
         for warning in without_effect(settings.connector, helper):
             self.waiter.log.warning(SETTING, {"warning": warning})
         can = abilities(helper)

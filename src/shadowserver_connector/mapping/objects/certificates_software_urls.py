@@ -146,9 +146,9 @@ def build_request(collector: ObjectCollector) -> None:
     ):
         return
     port = collector.value("port")
-    told = next((said for said in collector.values("scheme", "application") if said in WEB), "")
+    named = next((word for word in collector.values("scheme", "application") if word in WEB), "")
     about = collector.context.report_type.application
-    scheme = web_protocol(told, about if about in WEB else "http", port)
+    scheme = web_protocol(named, about if about in WEB else "http", port)
     _url(collector, build_url(scheme=scheme, host=host.value, port=port, target=target))
 
 

@@ -91,7 +91,7 @@ class TrafficBuilder:
             for at, column in enumerate(columns)
             if column.name == name
         )
-        self._told: dict[tuple[str, ...], str] = {}
+        self._applications: dict[tuple[str, ...], str] = {}
         self._readers = tuple(
             (at, ColumnReader(column, context.cache_budget))
             for at, column in enumerate(columns)
@@ -147,7 +147,7 @@ class TrafficBuilder:
         # It says more precisely what the application is, as the URL of the request does.
         application = scheme or application
         if not application and self._telling:
-            application = self._told_by(row)
+            application = self._application_of(row)
         if not application and self._application:
             application = web_protocol("", self._application, int(dst_port) if dst_port else None)
         # The same port number of another transport is another endpoint.
@@ -167,18 +167,19 @@ class TrafficBuilder:
         traffic = self._context.encode.network_traffic(form, src, dst, src_port, dst_port, where)
         return traffic, bad
 
-    def _told_by(self, row: list[str]) -> str:
+    def _application_of(self, row: list[str]) -> str:
         """Return the application protocol from cells that have another purpose."""
         cells = tuple([row[at] for at in self._telling])
-        told = self._told.get(cells)
-        if told is None:
-            if len(self._told) >= _REMEMBERED:
-                self._told.clear()
+        application = self._applications.get(cells)
+        if application is None:
+            if len(self._applications) >= _REMEMBERED:
+                self._applications.clear()
             names = (tag for cell in cells for tag in split_tags(cell))
             protocols = self._context.protocols
-            told = next((parse_application(name) for name in names if name in protocols), "")
-            self._told[cells] = told
-        return told
+            known = (parse_application(name) for name in names if name in protocols)
+            application = next(known, "")
+            self._applications[cells] = application
+        return application
 
     def _form(self, ends: int, transport: str, application: str) -> TrafficForm:
         key = (ends, transport, application)

@@ -413,9 +413,9 @@ class Subjects:
 
     def key(self, number: int, row: Sequence[str]) -> str:
         """Return a text that rows of one subject share; a row without one has a text of its own."""
-        return self.told(row) or f"{NO_SUBJECT}{number:012d}"
+        return self.normalised(row) or f"{NO_SUBJECT}{number:012d}"
 
-    def told(self, row: Sequence[str]) -> str:
+    def normalised(self, row: Sequence[str]) -> str:
         """Return the subject in the form in which subjects are compared; empty if there is none."""
         for at in self.places:
             text = row[at].strip().lower()

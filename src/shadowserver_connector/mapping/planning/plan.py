@@ -157,31 +157,31 @@ def _section(
         build(collector)
         return collector.part()
 
-    kept = context.cache_budget.new_cache(CACHED_COMBINATIONS)
+    cache = context.cache_budget.new_cache(CACHED_COMBINATIONS)
     if len(places) == 1:
-        return _of_one(places[0], build_part, kept)
-    return _of_several(places, build_part, kept)
+        return _of_one(places[0], build_part, cache)
+    return _of_several(places, build_part, cache)
 
 
-def _of_one(at: int, build: Callable[[Cells], RowObjects], kept: BoundedCache) -> Section:
-    known: dict[str, RowObjects] = kept.known
+def _of_one(at: int, build: Callable[[Cells], RowObjects], cache: BoundedCache) -> Section:
+    known: dict[str, RowObjects] = cache.known
 
     def objects_of(row: list[str]) -> RowObjects:
         cell = row[at]
         part = known.get(cell)
         if part is None:
             part = build((cell,))
-            kept.keep(cell, part, WIDEST * len(cell) + part.size)
+            cache.add(cell, part, WIDEST * len(cell) + part.size)
         return part
 
     return objects_of
 
 
 def _of_several(
-    places: Sequence[int], build: Callable[[Cells], RowObjects], kept: BoundedCache
+    places: Sequence[int], build: Callable[[Cells], RowObjects], cache: BoundedCache
 ) -> Section:
     pick = itemgetter(*places)
-    known: dict[Cells, RowObjects] = kept.known
+    known: dict[Cells, RowObjects] = cache.known
     heads = _CELL_BYTES * len(places)
 
     def objects_of(row: list[str]) -> RowObjects:
@@ -189,7 +189,7 @@ def _of_several(
         part = known.get(cells)
         if part is None:
             part = build(cells)
-            kept.keep(cells, part, heads + WIDEST * len("".join(cells)) + part.size)
+            cache.add(cells, part, heads + WIDEST * len("".join(cells)) + part.size)
         return part
 
     return objects_of

@@ -31,13 +31,13 @@ class RowFilter:
         self._reader = None if at is None else ColumnReader(plan.columns[at], cache_budget)
         self._floor = RANK[options.min_severity]
         self._most = options.max_findings
-        self.kept = 0
+        self.wanted = 0
         self.filtered = 0
         """Rows below the wanted severity."""
         self.cut = 0
         """Rows beyond the wanted number of findings."""
 
-    def keep(self, number: int, row: list[str]) -> str | None:
+    def severity_if_wanted(self, number: int, row: list[str]) -> str | None:
         """Return the severity of a row that is converted, ``None`` for one that is not."""
         severity = self._default
         if self._reader is not None:
@@ -48,10 +48,10 @@ class RowFilter:
         if RANK[severity] < self._floor:
             self.filtered += 1
             return None
-        if self._most and self.kept >= self._most:
+        if self._most and self.wanted >= self._most:
             self.cut += 1
             return None
-        self.kept += 1
+        self.wanted += 1
         return severity
 
 
@@ -64,7 +64,7 @@ With a few thousand more, a dict doubles the memory that it takes.
 LONGEST: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
 
-HELD_BYTES: Final = 24 * 1024 * 1024
+MOST_RESERVED_BYTES: Final = 24 * 1024 * 1024
 """Bytes of everything that is counted; new values beyond that are not counted."""
 
 REPORT_TAGS: Final = 10
@@ -97,7 +97,7 @@ class RowStatistics:
     """Role of a column -> its non-empty cells as they are in the file, counted."""
     highlights: Highlights | None = None
     """The worst of the rows that will be converted; none before they are counted."""
-    held: int = 0
+    reserved_bytes: int = 0
     """Bytes that hosts and tops take, about."""
 
     @property
@@ -118,7 +118,7 @@ class RowStatistics:
         return tuple([tag for tag, _ in frequent[:REPORT_TAGS]])
 
     @property
-    def kept(self) -> int:
+    def wanted(self) -> int:
         """Rows that will be converted."""
         return self.severities.total()
 
@@ -145,7 +145,7 @@ def count_rows(
     severities: dict[str, int] = {}
     for numbered in rows:
         row = numbered[1]
-        severity = selection.keep(numbered[0], row)
+        severity = selection.severity_if_wanted(numbered[0], row)
         if severity is None:
             continue
         severities[severity] = severities.get(severity, 0) + 1
@@ -165,7 +165,7 @@ def count_rows(
         yield numbered
     statistics.severities = Counter(severities)
     statistics.tops = {role: Counter(counter) for role, counter in counts.items()}
-    statistics.rows = selection.kept + selection.filtered + selection.cut
+    statistics.rows = selection.wanted + selection.filtered + selection.cut
     statistics.filtered, statistics.cut = selection.filtered, selection.cut
 
 
@@ -188,7 +188,7 @@ def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
 def _reserve(statistics: RowStatistics, cell: str) -> bool:
     """Reserve memory for a new cell; return whether there was enough, so that it is counted."""
     size = WIDEST * len(cell) + _ENTRY_BYTES
-    if len(cell) > LONGEST or statistics.held + size > HELD_BYTES:
+    if len(cell) > LONGEST or statistics.reserved_bytes + size > MOST_RESERVED_BYTES:
         return False
-    statistics.held += size
+    statistics.reserved_bytes += size
     return True

@@ -49,7 +49,7 @@ def report_text(
     over_time: OverTime | None = None,
 ) -> str:
     """Return the description of a Report; the same inputs give the same text."""
-    todo = f"To do: {report_type.todo}." if report_type.todo and statistics.kept else ""
+    todo = f"To do: {report_type.todo}." if report_type.todo and statistics.wanted else ""
     prose = [
         report_lead(statistics, over_time),
         " ".join(filter(None, (report_type.about, todo))),
@@ -127,7 +127,7 @@ def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
 
 def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str:
     """Say what follows and where the rest is."""
-    if not statistics.kept:
+    if not statistics.wanted:
         return ""
     said = "Below: the worst hosts, the findings, and counts by network, tag and more."
     if options.notes != "none":
@@ -138,7 +138,7 @@ def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str
 
 
 def _steps(statistics: RowStatistics) -> str:
-    if not statistics.kept:
+    if not statistics.wanted:
         return ""
     return (
         "1. Find out who runs each host or account below and notify them; the Note on its page "
@@ -200,7 +200,7 @@ def _page(report_type: ReportType, info: ReportInfo) -> str:
 
 
 def _severities(statistics: RowStatistics) -> str:
-    if not statistics.kept:
+    if not statistics.wanted:
         return ""
     hosts = Counter(statistics.hosts.values())
     rows = [
