@@ -58,11 +58,12 @@ from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
-from shadowserver_connector.report.anomalies import Anomalies, counted
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.layout import SURPLUS
-from shadowserver_connector.report.report_files import find_reports, unreadable
+from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.wording import counted, unreadable
 from shadowserver_connector.sink.directory import report_folder
 
 HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")

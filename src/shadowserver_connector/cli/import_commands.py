@@ -41,8 +41,8 @@ from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
-from shadowserver_connector.report.anomalies import counted
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.wording import counted
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.settings.settings import conversion_options

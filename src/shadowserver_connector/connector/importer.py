@@ -18,9 +18,8 @@ from shadowserver_connector.pipeline.archive import archive_if_configured
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
-from shadowserver_connector.report.anomalies import bracketed, counted
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.report_files import unreadable
+from shadowserver_connector.report.wording import bracketed, counted, unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
 from shadowserver_connector.sink.works import work_name

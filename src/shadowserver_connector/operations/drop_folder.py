@@ -29,7 +29,7 @@ from shadowserver_connector.pipeline.conversions import Conversions, retrying_wh
 from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.state.imported import are_bytes_known
 from shadowserver_connector.waiting import CLUSTER, Waiter
 

@@ -27,7 +27,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.status import Status, after, as_json, begun, from_json
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.temporary import temporary_directory
 

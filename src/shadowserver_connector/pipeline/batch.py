@@ -29,14 +29,16 @@ from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import (
+    ReportFile,
     ReportInfo,
     day_in_name,
     info_from_filename,
     type_in_name,
     without_extension,
 )
-from shadowserver_connector.report.report_files import ReportFile, find_reports, unreadable
+from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.wording import unreadable
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_directory
 

@@ -24,8 +24,8 @@ from shadowserver_connector.preview.stix_objects import ObjectsById
 from shadowserver_connector.preview.table_rows import Findings
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.wording import unreadable
 
 MAX_FINDINGS: Final = 100_000
 """Limit of the findings in the page; if there are more, it has the most severe ones."""

@@ -34,6 +34,22 @@ class ReportInfo:
     """Shadowserver's page on the type, if the API names it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A report's CSV on disk."""
+
+    path: Path
+    """Where its bytes are; in the work folder for a member of an archive."""
+    name: str
+    """Safe file name from which day and type are read."""
+    original: str
+    """The path shown in messages, such as ``reports.zip/may/2024-05-31-scan_ssl-x.csv``."""
+    archive: str = ""
+    """Safe name of the archive around it; empty for a file that was in none."""
+    is_alone: bool = False
+    """Whether the archive contains no other report."""
+
+
 _CHUNK = 1 << 20
 
 

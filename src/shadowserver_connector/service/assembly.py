@@ -39,7 +39,7 @@ from shadowserver_connector.operations.status_file import Watch, status_path, wa
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.sections import ConnectorSettings
 from shadowserver_connector.settings.settings import Settings, conversion_options
