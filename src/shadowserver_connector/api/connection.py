@@ -34,6 +34,7 @@ from shadowserver_connector.settings.network import (
 from shadowserver_connector.settings.value_types import is_loopback
 from shadowserver_connector.waiting import RetryLaterError
 
+# By name, as a filter of a logger does not apply to the loggers below it.
 _LOGGERS = (
     "httpx",
     "httpcore.connection",

@@ -73,6 +73,7 @@ def _tell_timeouts_apart() -> Iterator[None]:
     try:
         yield
     except httpcore.TimeoutException:
+        # Raises another error if it is the time of the whole that is over.
         _bounded(None)
         raise
 

@@ -39,6 +39,7 @@ class SizeEstimator:
             size += len(serialised.body)
         known = self._of_labels
         for tagged, labels in finding.tags:
+            # As `of_labels` does, without its call: this runs for every finding.
             length = known.get(labels)
             size += len(tagged) * (self._new_length(labels) if length is None else length)
         for seen in finding.observed:

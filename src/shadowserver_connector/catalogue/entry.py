@@ -43,6 +43,7 @@ class Entry:
     def number(self, field: str, most: int) -> int:
         """Take a field that must be a whole number from 0 on."""
         value = self._fields.pop(field, None)
+        # To Python, true and false are whole numbers as well.
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
             raise self.error(f"{field} must be a whole number from 0 to {most}")
         return value

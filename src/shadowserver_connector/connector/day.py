@@ -143,6 +143,7 @@ def import_day(
     convert = source.setup.convert
     if source.executor is not None:
         conversions = Conversions(source.executor, comparer=source.setup.comparer)
+        # Converted as soon as it is there, while reports before it are being sent.
         download = conversions.after(download, source.setup.options)
         convert = conversions.convert
     setup = replace(

@@ -235,6 +235,8 @@ class ReportImporter:
         try:
             file = obtain()
             result = self._converted(report, file, delivery)
+            # Before the ledger: a report that is imported again gets the same verdicts, but one
+            # that is done is never compared again, and the history would lack its findings.
             if setup.comparer is not None:
                 commit = partial(setup.comparer.commit, file.path)
                 setup.waiter.until_disk_has_room(commit)
@@ -247,6 +249,7 @@ class ReportImporter:
             if isinstance(error, NotReadyError) and ledger.postpone(report):
                 return Skipped(report, "Still empty, requested again in the next run")
             if isinstance(error, OSError) and error.errno in DISK_FULL:
+                # Every report would fail, through no fault of its own.
                 raise
             times, cause = ledger.failed(report), type(error).__name__
             return Failure(report, _reason(error, report, file), times, cause)

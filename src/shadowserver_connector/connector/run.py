@@ -103,7 +103,9 @@ def run_window(source: Subscription) -> bool:
     started = source.now()
     _check_clock(started)
     state = source.state_store.read()
+    # Before any report is compared: after a reset, OpenCTI lacks what the history knows.
     begin_anew_if_reset(source.setup.comparer, state)
+    # While this run has no work: one that this process still holds was given up.
     close_orphaned_works(source.setup.helper, source.waiter)
     settings = source.settings
     _say_marking(source, state)

@@ -141,6 +141,7 @@ def convert_all(
         except (SkippableError, NotReadyError) as error:
             result = Failure(job[1], str(error))
         except OSError as error:
+            # A disk where results or temporary files go: every report would fail.
             if error.filename != str(job[0]):
                 raise
             result = Failure(job[1], f"{job[1].file}: cannot be read: {error.strerror}")

@@ -223,6 +223,7 @@ class Table:
         try:
             yield text
         finally:
+            # Otherwise the wrapper would close the file when it is collected.
             text.detach()
 
 

@@ -43,6 +43,7 @@ class RelationshipRules:
         }
         self._present = frozenset(name for name, is_present in present.items() if is_present)
         self._needed = NEEDED in (options.relationships or ())
+        # Asked again for every row, of which a report may have millions; the answers are few.
         self._created: dict[_Link, bool] = {}
         self._other_end_created: dict[_Link, bool] = {}
 

@@ -71,6 +71,7 @@ class NoteColumn:
         """Return a line that is not among ``lines``, and keep it there."""
         said = self._render(cell)
         line = in_json(f"| {self.heading} | {said}") if said else ""
+        # A long cell seldom comes again, and takes the room of many.
         if len(cell) <= _SHORT:
             self._cached_lines.add(cell, line, WIDEST * (len(cell) + len(line)))
         return line
