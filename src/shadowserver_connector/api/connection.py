@@ -95,7 +95,7 @@ def base_url(url: str, setting: str) -> str:
 def usual_network() -> Network:
     """Return the authorities and proxies of the process environment."""
     environ = in_capitals(os.environ)
-    return Network(given={name: environ[name] for name in USUAL if environ.get(name)})
+    return Network(variables={name: environ[name] for name in USUAL if environ.get(name)})
 
 
 def tls_context(

@@ -101,7 +101,7 @@ class Registration:
         SettingsError if it will not.
         """
         try:
-            with self._heard():
+            with self._pycti_adapted():
                 return build()
         except ShadowserverConnectorError:
             raise
@@ -119,7 +119,7 @@ class Registration:
         return as_ours(error)
 
     @contextmanager
-    def _heard(self) -> Iterator[None]:
+    def _pycti_adapted(self) -> Iterator[None]:
         # Here and below, not at the top: pycti reads some of its settings when it is imported.
         from pycti import OpenCTIApiClient
         from pycti.connector import opencti_connector_helper as module

@@ -108,7 +108,7 @@ def run_window(source: Subscription) -> bool:
     # While this run has no work: one that this process still holds was given up.
     close_orphaned_works(source.setup.helper, source.waiter)
     settings = source.settings
-    _say_marking(source, state)
+    _log_marking(source, state)
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
     # What was unavailable in the last run may be back.
@@ -178,7 +178,7 @@ def run_without_api(source: ReportSource) -> bool:
     started = now()
     _check_clock(started)
     state, settings = source.state_store.read(), source.settings
-    _say_marking(source, state)
+    _log_marking(source, state)
     begin_anew_if_reset(source.setup.comparer, state)
     close_orphaned_works(source.setup.helper, source.waiter)
     today = started.date()
@@ -199,7 +199,7 @@ _SHARED_WITH: Final[Mapping[str, str]] = {
 """Marking -> with whom it may be shared, according to TLP 2.0."""
 
 
-def _say_marking(source: ReportSource, state: State) -> None:
+def _log_marking(source: ReportSource, state: State) -> None:
     """Log on the first start how everything will be marked, while that is easy to change."""
     if state.first_run:
         marking = source.settings.marking
@@ -228,7 +228,7 @@ def _announce(
         source.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return
     if not todo:
-        _say_if_nothing_is_subscribed(source)
+        _log_if_nothing_is_subscribed(source)
         return
     try:
         stats = source.api.stats(min(found), max(found))
@@ -247,7 +247,7 @@ def _announce(
     )
 
 
-def _say_if_nothing_is_subscribed(source: Subscription) -> None:
+def _log_if_nothing_is_subscribed(source: Subscription) -> None:
     try:
         subscribed = source.api.subscriptions()
     except RetriableError:

@@ -75,7 +75,7 @@ class DropFolder:
             problem = ""
         # Outside the handler: pycti logs the traceback of the error being handled.
         if problem and problem != self._problem:
-            self._say(self._folder, problem)
+            self._log_problem(self._folder, problem)
         self._problem = problem
 
     def _import(self, paths: list[Path]) -> None:
@@ -155,9 +155,9 @@ class DropFolder:
                 problem = _reason(error)
         if problem:
             self._stuck[file.path] = self._before[file.path]
-            self._say(file.path, problem)
+            self._log_problem(file.path, problem)
         else:
-            self._tell(file.path, reasons)
+            self._report_result(file.path, reasons)
 
     def _import_report(self, importer: ReportImporter, found: DroppedReport) -> str | None:
         """Import a report, unless it is already imported or excluded; return what is wrong with it.
@@ -187,7 +187,7 @@ class DropFolder:
         chosen = not types or info.type in types
         return chosen and info.type not in self._source.settings.exclude_types
 
-    def _tell(self, path: Path, reasons: list[str]) -> None:
+    def _report_result(self, path: Path, reasons: list[str]) -> None:
         log = self._source.log
         name = shown_name(path)
         if reasons:
@@ -196,13 +196,13 @@ class DropFolder:
             log.info("Dropped file imported", {"file": name})
         self._source.observe(Dropped(name, "; ".join(reasons)))
 
-    def _say(self, path: Path, reason: str) -> None:
+    def _log_problem(self, path: Path, reason: str) -> None:
         details = {"path": shown_path(path), "reason": reason}
         self._source.log.error("The drop folder cannot be used", details)
 
 
 def _reason(error: Exception) -> str:
-    """Say in one line what is wrong, without quoting the file."""
+    """Return in one line what is wrong, without quoting the file."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return describe(error)

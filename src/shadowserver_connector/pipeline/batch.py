@@ -55,7 +55,7 @@ def job_of(file: ReportFile) -> Job:
     Raises ``ReportUnreadableError`` or ``NotReadyError`` if neither does.
     """
     known = load_catalogue().type_names
-    name = _telling_name(file, known)
+    name = _name_with_type(file, known)
     try:
         day = day_in_name(name) or day_in_name(file.name) or _first_day(file.path, file.name)
     except OSError as error:
@@ -63,7 +63,7 @@ def job_of(file: ReportFile) -> Job:
     return file.path, info_from_filename(name, known, day)
 
 
-def _telling_name(file: ReportFile, known: Mapping[str, str]) -> str:
+def _name_with_type(file: ReportFile, known: Mapping[str, str]) -> str:
     """Return the name of a file, or its archive's if only that tells the type."""
     if not file.archive or type_in_name(file.name, known) or not type_in_name(file.archive, known):
         return file.name

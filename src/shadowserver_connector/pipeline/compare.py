@@ -164,10 +164,10 @@ class ReportComparer:
         if self._history is None:
             self._history = self._open()
             if self._history is not None:
-                self._say(self._history)
+                self._log_opened(self._history)
         return self._history
 
-    def _say(self, history: History) -> None:
+    def _log_opened(self, history: History) -> None:
         said = {"history": str(history.path)}
         if history.opened == "damaged":
             self._log.error(DAMAGED, said)

@@ -136,7 +136,9 @@ def convert_report(
         statistics.repeated = statistics.wanted - statistics.recurring - rows.different()
         containers = _containers(info, plan, statistics, facts, anomalies, over_time)
         artifact = _artifact(path, info, facts, plan)
-        builder = _builder(artifact, containers, _telling(comparison, containers, tally.emit))
+        builder = _builder(
+            artifact, containers, _marking_recurring(comparison, containers, tally.emit)
+        )
         for finding in _findings(rows, plan, statistics, anomalies, comparison, info):
             if left_out := builder.add(finding):
                 anomalies.add(TOO_LARGE, 0, times=left_out)
@@ -288,18 +290,18 @@ def _artifact(
     return serialise(stix)
 
 
-def _telling(
+def _marking_recurring(
     comparison: Comparison | None, containers: ReportContainers, emit: Callable[[Chunk], None]
 ) -> Callable[[Chunk], None]:
-    """Return what passes on chunks, and says what an earlier report has brought to OpenCTI."""
+    """Return what passes on chunks, marked with what an earlier report has brought to OpenCTI."""
     if comparison is None or containers.options.repeats == "all":
         return emit
     sent = [each.id for each in containers.preamble] if comparison.previous else []
 
-    def tell(chunk: Chunk) -> None:
+    def mark(chunk: Chunk) -> None:
         emit(replace(chunk, compared=True, recurring=chunk.recurring.union(sent)))
 
-    return tell
+    return mark
 
 
 def _builder(

@@ -47,13 +47,13 @@ class BoundedCache:
         """
         left = self._left - size - _ENTRY_BYTES
         if left < 0:
-            left = self._made_room(size + _ENTRY_BYTES)
+            left = self._reserve(size + _ENTRY_BYTES)
             if left < 0:
                 return
         self._left = left
         self.known[key] = value
 
-    def _made_room(self, size: int) -> int:
+    def _reserve(self, size: int) -> int:
         """Reserve bytes for an entry and for some after it.
 
         Returns how many are left after the entry; a negative number for a large one.

@@ -40,7 +40,7 @@ def build_malware(collector: ObjectCollector) -> None:
     attack has nothing to do with the malware of its attacker.
     """
     context = collector.context
-    families, variants = _named(collector, "malware"), _named(collector, "activity")
+    families, variants = _malware_in(collector, "malware"), _malware_in(collector, "activity")
     for name in families or variants:
         malware = collector.shared(shared_objects.malware(context.origin, name))
         collector.offer_end("malware", malware)
@@ -58,7 +58,7 @@ def build_tagged_malware(collector: ObjectCollector) -> None:
             collector.offer_end("thing", malware)
 
 
-def _named(collector: ObjectCollector, role: str) -> list[str]:
+def _malware_in(collector: ObjectCollector, role: str) -> list[str]:
     """Return the malware in cells of a role; a CVE id there is made a Vulnerability instead."""
     names = []
     for name in collector.values(role):
