@@ -76,7 +76,7 @@ class TableCopier(Anomalies):
             self._write()
 
     def _write(self) -> None:
-        # The fastest format, and no other Python reads it, which might know only another version.
+        # Read faster than a pickle. The format may change with Python, but the same one reads it.
         packed = marshal.dumps((self._texts, self._of_rows))
         self._texts, self._of_rows = [], []
         self._size = 0
