@@ -28,7 +28,7 @@ from shadowserver_connector.catalogue.catalogue import (
     ReportType,
 )
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.mapping.objects.section_layout import Links
+from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping
@@ -348,9 +348,9 @@ def _line(
     catalogue: Catalogue, report_type: ReportType, column: Column, columns: Sequence[Column]
 ) -> Line:
     joined = joins_parties(columns, report_type)
-    links = Links(catalogue.links, Options(), joined=joined)
+    rules = RelationshipRules(catalogue.links, Options(), joined=joined)
     meaning_of = partial(catalogue.meaning, report_type)
-    result = describe_mapping(column, columns, report_type, meaning_of, links)
+    result = describe_mapping(column, columns, report_type, meaning_of, rules)
     role = column.role.partition(".")[0]
     part = catalogue.part(report_type, column)
     if role == column.role or not column.group:

@@ -78,14 +78,14 @@ def test_silent_wait_is_noticed_once() -> None:
     log = FakeLog()
     said = threading.Event()
     log.warning = lambda *line: said.set()  # type: ignore[method-assign]
-    with Waiter(threading.Event(), log, slow_after=0.0).noticing("the queue"):
+    with Waiter(threading.Event(), log, slow_after=0.0).logging_if_slow("the queue"):
         assert said.wait(10)
 
 
 def test_quick_call_is_not_noticed() -> None:
     """A call that returns in time gives no line."""
     log = FakeLog()
-    with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
+    with Waiter(threading.Event(), log, slow_after=3600).logging_if_slow("the queue"):
         pass
     assert log.lines == []
 
@@ -126,14 +126,14 @@ def test_silent_wait_is_noticed_by_name_and_holds_up_no_end_of_the_process() -> 
     """The thread that watches a call is a daemon and ends with the call."""
     log = FakeLog()
     before = set(threading.enumerate())
-    with Waiter(threading.Event(), log, slow_after=0.01).noticing("the queue"):
+    with Waiter(threading.Event(), log, slow_after=0.01).logging_if_slow("the queue"):
         (timer,) = set(threading.enumerate()) - before
         assert timer.daemon
         timer.join(10)
     said = [(level, message, meta["for"]) for level, message, meta in log.lines]
     assert said == [("warning", "Waiting", "the queue"), ("info", "Resumed", "the queue")]
     assert log.lines[0][2]["reason"] == "no answer after 0.01 seconds"
-    with Waiter(threading.Event(), log, slow_after=3600).noticing("the queue"):
+    with Waiter(threading.Event(), log, slow_after=3600).logging_if_slow("the queue"):
         (timer,) = set(threading.enumerate()) - before
     timer.join(10)
     assert not timer.is_alive()
@@ -144,11 +144,11 @@ def test_a_long_wait_is_said_again_at_growing_intervals(monkeypatch: pytest.Monk
     now = [0.0]
     monkeypatch.setattr("shadowserver_connector.waiting.time.monotonic", lambda: now[0])
     log, said = FakeLog(), list[float]()
-    waiter = Waiter(threading.Event(), log, told=lambda what, reason: said.append(now[0]))
+    waiter = Waiter(threading.Event(), log, notify=lambda what, reason: said.append(now[0]))
     with Wait(waiter, "OpenCTI") as wait:
         for second in range(0, 16_000, 10):
             now[0] = float(second)
-            wait.goes_on("down")
+            wait.log_if_due("down")
     assert log.messages("warning") == ["Waiting"] + ["Still waiting"] * 9
     assert said[:-1] == [0, 60, 180, 420, 900, 1860, 3780, 7380, 10980, 14580]
     assert log.lines[-2][2]["seconds"] == said[-2]
@@ -165,7 +165,7 @@ def test_a_wait_gives_the_more_exact_reason() -> None:
     def tell(what: str, reason: str) -> None:
         told.append((what, reason))
 
-    waiter = Waiter(threading.Event(), log, first_pause=0.0, explain=explain, told=tell)
+    waiter = Waiter(threading.Event(), log, first_pause=0.0, explain=explain, notify=tell)
     errors = failing(5)
     waiter.until("OpenCTI", lambda: calls(errors))
     assert asked == ["down 0"]
@@ -177,7 +177,7 @@ def test_a_wait_in_vain_is_over_and_does_not_go_on() -> None:
     """The end of a failed wait is reported to the observer; the log tells of no success."""
     log, told = FakeLog(), list[str]()
     waiter = Waiter(
-        threading.Event(), log, first_pause=0.01, told=lambda what, reason: told.append(reason)
+        threading.Event(), log, first_pause=0.01, notify=lambda what, reason: told.append(reason)
     )
     with pytest.raises(ApiUnavailableError):
         waiter.until("Shadowserver", lambda: calls(failing(9)), patience=0.02)

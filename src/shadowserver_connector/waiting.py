@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from shadowserver_connector.errors import (
     DISK_FULL,
@@ -31,6 +31,7 @@ from shadowserver_connector.errors import (
     NotReadyError,
     RetriableError,
 )
+from shadowserver_connector.logger import Logger
 
 T = TypeVar("T")
 
@@ -66,27 +67,6 @@ _LONGEST_SILENCE: Final = 3600.0
 """Seconds after which a wait is logged again, however long it takes."""
 
 
-class Log(Protocol):
-    """A logger that takes a message and a dict, such as pycti's ``connector_logger``."""
-
-    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def info(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def warning(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-    def error(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
-
-
-class SilentLog:
-    """A log that nobody reads."""
-
-    def debug(self, message: str, meta: dict[str, Any] | None = None) -> None:
-        """Say nothing."""
-
-    info = warning = error = debug
-
-
 class Stopping(BaseException):
     """The process is asked to stop.
 
@@ -99,19 +79,19 @@ class Waiter:
     """How the connector waits. Times are in seconds."""
 
     stop: threading.Event
-    log: Log
+    log: Logger
     first_pause: float = 1.0
     longest_pause: float = 60.0
     slow_after: float = 30.0
-    """Time after which `noticing` logs that a call waits."""
+    """Time after which `logging_if_slow` logs that a call waits."""
     patience: float = PATIENCE
     counted_after: float = 6.0
     """Time after which RabbitMQ's numbers are current; it updates them every 5 seconds."""
-    said_again: float = 60.0
+    log_again_after: float = 60.0
     """Time until a wait is logged again; doubled each time, up to an hour."""
     explain: Callable[[str, str], str] = lambda _what, reason: reason
     """Given what is waited for and the reason, returns a more exact reason; may take seconds."""
-    told: Callable[[str, str], object] = lambda _what, _reason: None
+    notify: Callable[[str, str], object] = lambda _what, _reason: None
     """Called with what is waited for and why, and with an empty reason when the wait is over."""
     exhausted: set[str] = field(default_factory=set, compare=False)
     """Who was waited for in vain in this run, and has not answered since."""
@@ -146,7 +126,7 @@ class Waiter:
                     if wait.seconds + pause > patience:
                         raise
                     reason = str(error)
-                wait.goes_on(reason)
+                wait.log_if_due(reason)
                 self.pause(pause)
 
     def until_patience_ends(self, who: str, what: str, call: Callable[[], T]) -> T:
@@ -183,7 +163,7 @@ class Waiter:
         return self.until(DISK, attempt, retried=DiskFullError)
 
     @contextmanager
-    def noticing(self, what: str) -> Iterator[None]:
+    def logging_if_slow(self, what: str) -> Iterator[None]:
         """Log once that ``what`` is waited for if the block takes long.
 
         For calls that wait on their own and silently, as a publisher does while RabbitMQ is short
@@ -191,7 +171,7 @@ class Waiter:
         """
         with Wait(self, what) as wait:
             late = f"no answer after {self.slow_after:g} seconds"
-            notice = threading.Timer(self.slow_after, wait.goes_on, (late,))
+            notice = threading.Timer(self.slow_after, wait.log_if_due, (late,))
             notice.daemon = True
             notice.start()
             try:
@@ -210,7 +190,7 @@ class Wait:
         self._waiter = waiter
         self._what = what
         self._started = time.monotonic()
-        self._intervals = _doubling(waiter.said_again, _LONGEST_SILENCE)
+        self._intervals = _doubling(waiter.log_again_after, _LONGEST_SILENCE)
         self._due: float | None = None
 
     def __enter__(self) -> Wait:
@@ -219,7 +199,7 @@ class Wait:
     def __exit__(self, kind: object, _error: object, _traceback: object) -> None:
         if self._due is None:
             return
-        self._waiter.told(self._what, "")
+        self._waiter.notify(self._what, "")
         if kind is None:
             facts = {"for": self._what, "seconds": round(self.seconds, 1)}
             self._waiter.log.info("Resumed", facts)
@@ -229,7 +209,7 @@ class Wait:
         """How long it has taken so far."""
         return time.monotonic() - self._started
 
-    def goes_on(self, reason: str) -> None:
+    def log_if_due(self, reason: str) -> None:
         """Log that it continues and why, if it is time for that."""
         log, is_first = self._waiter.log, self._due is None
         if self._due is not None and self.seconds < self._due:
@@ -241,7 +221,7 @@ class Wait:
         else:
             said = {"for": self._what, "reason": reason, "seconds": round(self.seconds, 1)}
             log.warning("Still waiting", said)
-        self._waiter.told(self._what, reason)
+        self._waiter.notify(self._what, reason)
 
 
 class RetryLaterError(Exception):

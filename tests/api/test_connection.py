@@ -183,7 +183,7 @@ def test_usual_variables_are_those_of_the_process(
     monkeypatch.setenv(name, "http://proxy.example:3128")
     monkeypatch.setenv("HTTP_PROXY", "")
     found = usual_network()
-    assert "HTTP_PROXY" not in found.given
+    assert "HTTP_PROXY" not in found.variables
     proxy = found.proxy("https://api.example/")
     assert proxy is not None
     assert proxy.url.startswith("http://proxy.example:3128")

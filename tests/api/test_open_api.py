@@ -41,7 +41,7 @@ def test_client_is_made_as_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> 
     assert options.download_url == "https://dl.example"
     assert (options.ca_bundle, options.connections) == (Path(certifi.where()), 3)
     assert options.network is settings.network
-    assert options.network.given == {"HTTPS_PROXY": "http://proxy.example:3128"}
+    assert options.network.variables == {"HTTPS_PROXY": "http://proxy.example:3128"}
 
 
 def test_client_without_a_key_is_a_wrong_setting() -> None:

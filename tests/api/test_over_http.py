@@ -346,7 +346,7 @@ def test_the_network_that_is_given_counts_not_the_environment(
         options = ApiOptions(
             f"https://{API_HOST}/api2/",
             f"https://{FILE_HOST}/dl/",
-            network=Network(given=given),
+            network=Network(variables=given),
             retry=retry,
         )
         with ReportsApi(KEY, SECRET, options) as api:

@@ -37,25 +37,25 @@ CHUNK = Chunk(
 
 def test_what_says_no_more_than_its_id_needs_no_second_sending() -> None:
     """Objects whose content is all in their id need no second sending; others may change."""
-    assert CHUNK.told_by_id() == {SYSTEM, LINK}
+    assert CHUNK.determined_by_id() == {SYSTEM, LINK}
 
 
 def test_observables_are_told_by_labels_and_score() -> None:
     """Observables that do not recur are listed with labels, as OpenCTI compares them, and score."""
-    assert CHUNK.told_by_labels() == {
+    assert CHUNK.determined_by_labels() == {
         ADDRESS: Tagging(frozenset({"iot", "ssl"}), 75),
         NAME: Tagging(frozenset(), None),
         TRAFFIC: Tagging(frozenset(), None),
     }
     recurring = replace(CHUNK, recurring=frozenset({ADDRESS, NOTE}))
-    assert recurring.told_by_labels().keys() == {NAME, TRAFFIC}
+    assert recurring.determined_by_labels().keys() == {NAME, TRAFFIC}
 
 
 def test_nothing_is_told_of_a_report_that_was_not_compared() -> None:
     """A chunk of a report without a history is sent whole, so it lists none of these."""
     chunk = replace(CHUNK, compared=False)
-    assert chunk.told_by_id() == frozenset()
-    assert chunk.told_by_labels() == {}
+    assert chunk.determined_by_id() == frozenset()
+    assert chunk.determined_by_labels() == {}
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_labels_and_score_are_held_if_none_is_missing(
     labels: list[str], score: int | None, held: bool
 ) -> None:
     """The platform may have further labels, and any score if the object has none."""
-    assert tagging(labels, score).is_held(tagging(["IoT", "ssl"], 75)) is held
+    assert tagging(labels, score).is_contained_in(tagging(["IoT", "ssl"], 75)) is held
 
 
 def test_what_refers_to_something_and_outlives_it_is_found() -> None:

@@ -13,12 +13,13 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.chunk_builder import (
     BUNDLE_SIZE,
-    HELD_BYTES,
+    HELD_BACK_BYTES,
     MIN_CHUNK_BYTES,
     MOST_BYTES,
     ChunkBuilder,
     Containers,
 )
+from shadowserver_connector.bundle.chunk_size import SizeEstimator
 from shadowserver_connector.bundle.finding import (
     LAYER,
     Finding,
@@ -27,7 +28,6 @@ from shadowserver_connector.bundle.finding import (
     SerialisedObject,
     serialise,
 )
-from shadowserver_connector.bundle.large_findings import Sizes
 
 ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 
@@ -142,10 +142,10 @@ def test_what_waits_for_the_end_of_the_first_part_is_bounded() -> None:
     emitted: list[Chunk] = []
     build = builder(emitted)
     size = 1024 * 1024
-    for n in range(2 * HELD_BYTES // size):
+    for n in range(2 * HELD_BACK_BYTES // size):
         build.add(finding(address(), b'{"n":%d,"content":"%s"' % (n, b"x" * size)))
-    waiting = 2 * HELD_BYTES // size - sum(chunk.findings for chunk in emitted)
-    assert waiting * size <= HELD_BYTES + 8 * 1024 * 1024
+    waiting = 2 * HELD_BACK_BYTES // size - sum(chunk.findings for chunk in emitted)
+    assert waiting * size <= HELD_BACK_BYTES + 8 * 1024 * 1024
     build.close()
     cases = [json_of(chunk, "case-incident--x") for chunk in emitted]
     assert {tuple(case["object_refs"]) for case in cases} == {("report--1",)}
@@ -429,8 +429,8 @@ def sizes_of(findings: list[Finding]) -> int:
     names = Names()
     texts = len(names.report(1, ()).json) + len(names.case(1, (), only_part=True).json)  # type: ignore[union-attr]
     author = sum(len(made.body) for made in names.preamble)
-    sizes = Sizes()
-    size = sum(sizes.of(each, list(each.objects.values())) for each in findings)
+    sizes = SizeEstimator()
+    size = sum(sizes.of_finding(each, list(each.objects.values())) for each in findings)
     return texts + author + size + BUNDLE_SIZE
 
 

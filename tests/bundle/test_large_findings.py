@@ -7,6 +7,7 @@ import tracemalloc
 import orjson
 import pytest
 
+from shadowserver_connector.bundle.chunk_size import ChunkCapacity, SizeEstimator
 from shadowserver_connector.bundle.finding import (
     Finding,
     LabelSets,
@@ -15,7 +16,7 @@ from shadowserver_connector.bundle.finding import (
     SerialisedObject,
     serialise,
 )
-from shadowserver_connector.bundle.large_findings import Room, Sizes, split_finding
+from shadowserver_connector.bundle.large_findings import split_finding
 
 MUCH = 1 << 30
 
@@ -54,7 +55,7 @@ def observed(*hosts: SerialisedObject) -> ObservedDraft:
 
 def size_of(finding: Finding) -> int:
     """Return the bytes of a finding in a chunk with none of its objects."""
-    return Sizes().of(finding, list(finding.objects.values()))
+    return SizeEstimator().of_finding(finding, list(finding.objects.values()))
 
 
 def ids(pieces: list[Finding]) -> list[list[str]]:
@@ -66,7 +67,7 @@ def ids(pieces: list[Finding]) -> list[list[str]]:
 def test_pieces_have_just_as_many_objects_as_a_chunk(room: int, expected: list[int]) -> None:
     """Each piece is filled before the next; the rows count with the last one."""
     whole = found(*map(host, range(7)), rows=5)
-    pieces, left_out = split_finding(whole, Sizes(), Room(room, MUCH))
+    pieces, left_out = split_finding(whole, SizeEstimator(), ChunkCapacity(room, MUCH))
     assert [len(piece.objects) for piece in pieces] == expected
     assert [piece.rows for piece in pieces] == [0] * (len(expected) - 1) + [5]
     assert left_out == 0
@@ -79,7 +80,9 @@ def test_pieces_have_just_as_many_bytes_as_a_chunk(less: int, expected: list[int
     whole = found(*map(host, range(3)))
     every = tuple(whole.objects)
     whole.tags = [(every, ("iot", "vpn")), (every[:2], ("ssl",))]
-    pieces, left_out = split_finding(whole, Sizes(), Room(100, size_of(whole) - less))
+    pieces, left_out = split_finding(
+        whole, SizeEstimator(), ChunkCapacity(100, size_of(whole) - less)
+    )
     assert [len(piece.objects) for piece in pieces] == expected
     assert left_out == 0
 
@@ -92,7 +95,7 @@ def test_what_an_object_refers_to_is_in_its_piece() -> None:
         {"id": f"url--{0:036}", "type": "url", "by_ref": first.id, "created_by_ref": "identity--x"}
     )
     pieces, left_out = split_finding(
-        found(one, two, three, first, second, marked), Sizes(), Room(4, MUCH)
+        found(one, two, three, first, second, marked), SizeEstimator(), ChunkCapacity(4, MUCH)
     )
     assert ids(pieces) == [["i0", "i1", "i2", "r0"], ["i0", "i2", "r1"], ["i0", "i1", "r0", "u0"]]
     assert left_out == 0
@@ -102,7 +105,7 @@ def test_object_that_finds_no_room_with_what_it_refers_to_is_left_out() -> None:
     """An object too large together with its references is omitted alone."""
     hosts = [host(number) for number in range(4)]
     links = [link(number, hosts[number], hosts[number + 1]) for number in range(3)]
-    pieces, left_out = split_finding(found(*hosts, *links), Sizes(), Room(2, MUCH))
+    pieces, left_out = split_finding(found(*hosts, *links), SizeEstimator(), ChunkCapacity(2, MUCH))
     assert ids(pieces) == [["i0", "i1"], ["i2", "i3"]]
     assert left_out == 3
 
@@ -110,11 +113,13 @@ def test_object_that_finds_no_room_with_what_it_refers_to_is_left_out() -> None:
 def test_object_larger_than_a_chunk_is_left_out() -> None:
     """An object with more bytes than a chunk is omitted, and begins no piece."""
     large = serialise({"id": f"url--{0:036}", "type": "url", "value": "x" * 1_000})
-    room = Room(100, size_of(found(host(0), host(1))))
-    pieces, left_out = split_finding(found(host(0), large, host(1)), Sizes(), room)
+    room = ChunkCapacity(100, size_of(found(host(0), host(1))))
+    pieces, left_out = split_finding(found(host(0), large, host(1)), SizeEstimator(), room)
     assert (ids(pieces), left_out) == ([["i0", "i1"]], 1)
-    assert split_finding(found(large), Sizes(), room) == ([], 1)
-    pieces, left_out = split_finding(found(large), Sizes(), Room(1, size_of(found(large))))
+    assert split_finding(found(large), SizeEstimator(), room) == ([], 1)
+    pieces, left_out = split_finding(
+        found(large), SizeEstimator(), ChunkCapacity(1, size_of(found(large)))
+    )
     assert (ids(pieces), left_out) == ([["u0"]], 0)
 
 
@@ -129,7 +134,7 @@ def test_labels_are_with_the_object_wherever_it_is() -> None:
         ((three.id, two.id), ("vpn",)),
         ((three.id,), ("ssl",)),
     ]
-    pieces, _ = split_finding(whole, Sizes(), Room(4, MUCH))
+    pieces, _ = split_finding(whole, SizeEstimator(), ChunkCapacity(4, MUCH))
     assert ids(pieces) == [["i1", "i0", "i2"], ["i0", "i1", "r0"], ["i0", "i2", "r1"]]
     assert [[(list(tagged), labels) for tagged, labels in piece.tags] for piece in pieces] == [
         [([one.id, said], ("iot",)), ([three.id, two.id], ("vpn",)), ([three.id], ("ssl",))],
@@ -143,7 +148,7 @@ def test_notes_and_observed_data_stand_with_what_they_are_about() -> None:
     one, two = host(0), host(1)
     whole = found(one, two)
     whole.notes, whole.observed = [note(0, one), note(1, two)], [observed(one), observed(one, two)]
-    pieces, left_out = split_finding(whole, Sizes(), Room(4, MUCH))
+    pieces, left_out = split_finding(whole, SizeEstimator(), ChunkCapacity(4, MUCH))
     assert ids(pieces) == [["i0", "i1"], ["i0", "i1"]]
     assert [[each.id for each in piece.notes] for piece in pieces] == [
         [each.id for each in whole.notes],
@@ -164,8 +169,8 @@ def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound:
         whole.notes, enough.notes = [note(3, *hosts, rows=2)], [note(3, *hosts, rows=2)]
     else:
         whole.observed, enough.observed = [observed(*hosts)], [observed(*hosts)]
-    room = Room(5, MUCH) if bound == "objects" else Room(100, size_of(enough))
-    pieces, left_out = split_finding(whole, Sizes(), room)
+    room = ChunkCapacity(5, MUCH) if bound == "objects" else ChunkCapacity(100, size_of(enough))
+    pieces, left_out = split_finding(whole, SizeEstimator(), room)
     assert left_out == 5
     assert {each for piece in pieces for each in piece.objects} == set(whole.objects)
     refs = tuple(made.id for made in hosts[:4])
@@ -187,8 +192,10 @@ def test_what_has_no_room_beside_one_object_is_left_out(bound: str) -> None:
     address = host(0)
     whole = found(address)
     whole.notes, whole.observed = [note(0, address)], [observed(address)]
-    room = Room(1, MUCH) if bound == "objects" else Room(9, size_of(found(address)))
-    pieces, left_out = split_finding(whole, Sizes(), room)
+    room = (
+        ChunkCapacity(1, MUCH) if bound == "objects" else ChunkCapacity(9, size_of(found(address)))
+    )
+    pieces, left_out = split_finding(whole, SizeEstimator(), room)
     assert [len(piece.observed) for piece in pieces] == [0] * len(pieces)
     assert {each for piece in pieces for each in piece.objects} == {address.id}
     assert [each.refs for piece in pieces for each in piece.notes] == [()]
@@ -199,10 +206,10 @@ def test_note_larger_than_a_chunk_is_left_out() -> None:
     """A Note is omitted if it is larger than a chunk with its labels, by a byte."""
     alone = Finding(notes=[note(0)])
     alone.tags = [((alone.notes[0].id,), ("iot", "vpn"))]
-    pieces, left_out = split_finding(alone, Sizes(), Room(1, size_of(alone)))
+    pieces, left_out = split_finding(alone, SizeEstimator(), ChunkCapacity(1, size_of(alone)))
     assert [len(piece.notes) for piece in pieces] == [1]
     assert left_out == 0
-    assert split_finding(alone, Sizes(), Room(1, size_of(alone) - 1)) == ([], 1)
+    assert split_finding(alone, SizeEstimator(), ChunkCapacity(1, size_of(alone) - 1)) == ([], 1)
 
 
 def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
@@ -211,10 +218,10 @@ def test_labels_of_a_note_and_of_what_it_is_about_take_room() -> None:
     whole = found(address)
     whole.notes = [note(0, address)]
     whole.tags = [((address.id, whole.notes[0].id), ("iot", "vpn", "x" * 50))]
-    pieces, left_out = split_finding(whole, Sizes(), Room(2, size_of(whole)))
+    pieces, left_out = split_finding(whole, SizeEstimator(), ChunkCapacity(2, size_of(whole)))
     assert [(len(p.objects), len(p.notes)) for p in pieces] == [(1, 1)]
     assert left_out == 0
-    pieces, left_out = split_finding(whole, Sizes(), Room(2, size_of(whole) - 1))
+    pieces, left_out = split_finding(whole, SizeEstimator(), ChunkCapacity(2, size_of(whole) - 1))
     assert [(len(p.objects), len(p.notes)) for p in pieces] == [(0, 1), (1, 0)]
     assert (pieces[0].notes[0].refs, left_out) == ((), 1)
 
@@ -230,7 +237,7 @@ def test_every_piece_is_no_larger_than_its_room() -> None:
     most = size_of(whole)
     for objects in (4, 5, 9, 26):
         for size in range(most // 6, most + 200, most // 40):
-            pieces, left_out = split_finding(whole, Sizes(), Room(objects, size))
+            pieces, left_out = split_finding(whole, SizeEstimator(), ChunkCapacity(objects, size))
             assert left_out == 0
             for piece in pieces:
                 assert size_of(piece) <= size
@@ -257,14 +264,14 @@ def test_all_that_is_left_out_is_counted() -> None:
     whole.notes += [note(number, *hosts) for number in range(2)]
     whole.observed = [observed(each) for each in large]
     whole.observed += [observed(*hosts), observed(*hosts[1:])]
-    _, left_out = split_finding(whole, Sizes(), Room(3, 9_000))
+    _, left_out = split_finding(whole, SizeEstimator(), ChunkCapacity(3, 9_000))
     notes, objects, seen = 4 + 2 * 3, 3, 3 + 3 + 2
     assert left_out == notes + objects + seen
 
 
 def test_labels_without_end_take_no_memory_without_end() -> None:
     """The memory for labels is bounded, even if every row has others."""
-    sizes = Sizes()
+    sizes = SizeEstimator()
     tracemalloc.start()
     try:
         for number in range(20_000):
@@ -279,8 +286,8 @@ def test_room_for_nothing_holds_nothing() -> None:
     """Without any room everything is omitted, and counted once."""
     whole = found(host(0))
     whole.notes, whole.observed = [note(0)], [observed(host(0))]
-    assert split_finding(whole, Sizes(), Room(0, MUCH)) == ([], 3)
-    assert split_finding(whole, Sizes(), Room(9, 0)) == ([], 3)
+    assert split_finding(whole, SizeEstimator(), ChunkCapacity(0, MUCH)) == ([], 3)
+    assert split_finding(whole, SizeEstimator(), ChunkCapacity(9, 0)) == ([], 3)
 
 
 @pytest.mark.parametrize(
@@ -294,8 +301,8 @@ def test_room_for_nothing_holds_nothing() -> None:
 )
 def test_labels_of_observed_data_take_room(labels: LabelSets, length: int) -> None:
     """Its labels count, from one row or several, when first seen and later."""
-    sizes = Sizes()
+    sizes = SizeEstimator()
     refs = (host(0).id, host(1).id)
     seen = ObservedDraft(refs, "2024-01-31T01", "2024-01-31T02", 1, labels)
-    less = Sizes().of_observed(ObservedDraft(refs, seen.first, seen.last, 1, ())) - 2
+    less = SizeEstimator().of_observed(ObservedDraft(refs, seen.first, seen.last, 1, ())) - 2
     assert [sizes.of_observed(seen) for _ in range(2)] == [less + length] * 2

@@ -360,7 +360,7 @@ def test_an_archive_or_folder_that_may_not_be_read_stops_no_other(
         return scandir(path)
 
     monkeypatch.setattr("shadowserver_connector.report.report_files.os.scandir", refuse)
-    monkeypatch.setattr("shadowserver_connector.report.report_files.io.FileIO", refuse)
+    monkeypatch.setattr("shadowserver_connector.report.unpacking.io.FileIO", refuse)
     result = run(command[0], "in", *command[1:])
     assert result.exit_code == 1
     for name in ("a.zip", "locked"):
@@ -390,7 +390,7 @@ def test_a_file_that_may_not_be_read_stops_no_other(
     write(tmp_path / "in", "scan_ssl")
     (tmp_path / "in" / "a.csv").write_bytes(b"timestamp,ip\n")
 
-    def refuse(path: Path, oddities: object) -> None:
+    def refuse(path: Path, anomalies: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr("shadowserver_connector.pipeline.batch.open_table", refuse)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shadowserver_connector.service.assembly import say_what_pycti_lacks, without_effect
+from shadowserver_connector.service.assembly import log_missing_abilities, without_effect
 from shadowserver_connector.settings.sections import ConnectorSettings
 from shadowserver_connector.sink.platform import abilities
 from tests.mapping.conversion import convert
@@ -46,7 +46,7 @@ def test_what_pycti_lacks_is_said_in_one_line(helper: FakeHelper, said: list[str
     line.
     """
     log = FakeLog()
-    say_what_pycti_lacks(abilities(helper), log)
+    log_missing_abilities(abilities(helper), log)
     assert len(log.lines) == bool(said)
     for word in said:
         assert word in log.text()

@@ -18,7 +18,7 @@ from shadowserver_connector.connector.events import (
     ReportFailed,
     ReportSkipped,
 )
-from shadowserver_connector.connector.importer import Importer
+from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import run_window, run_without_api
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import (
@@ -33,7 +33,7 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.platform import abilities
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.waiting import Waiter
-from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, importer, report
+from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, report, subscription
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 DAYS = 31
@@ -43,7 +43,7 @@ DAYS = 31
 def told(helper: FakeHelper, api: FakeApi, tmp_path: Path) -> list[Event]:
     """Run once; return the events that the run emitted."""
     events: list[Event] = []
-    run_window(importer(helper, api, tmp_path, observe=events.append))
+    run_window(subscription(helper, api, tmp_path, observe=events.append))
     return events
 
 
@@ -114,7 +114,7 @@ def test_api_is_asked_for_what_is_wanted_and_waited_for_by_its_name(tmp_path: Pa
     helper, api = FakeHelper(), Api()
     api.down_days = {YESTERDAY}
     settings = {"report_types": "scan_ssl", "report_names": "example"}
-    run_window(importer(helper, api, tmp_path, settings=settings))
+    run_window(subscription(helper, api, tmp_path, settings=settings))
     assert {tuple(wanted) for wanted in asked} == {("lists", "types")}
     assert list(asked[0]["lists"]) == ["example"]  # type: ignore[call-overload]
     assert list(asked[0]["types"]) == ["scan_ssl"]  # type: ignore[call-overload]
@@ -161,10 +161,8 @@ def test_connector_without_an_api_forgets_what_is_old(tmp_path: Path) -> None:
     for day in days:
         state = with_done(state, ReportInfo("t", day, "a.csv"), "00" * 32, set())
     memory.write(state)
-    importer = Importer(helper, abilities(helper), waiter(), Options())
-    source = ReportSource(
-        importer=importer, settings=settings, state_store=memory, workspace=tmp_path
-    )
+    setup = ImportSetup(helper, abilities(helper), waiter(), Options())
+    source = ReportSource(setup=setup, settings=settings, state_store=memory, workspace=tmp_path)
     assert run_without_api(source)
     assert set(memory.held().done) == set(days[:2])
     assert memory.held().last_run is None

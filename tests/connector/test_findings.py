@@ -15,7 +15,7 @@ from shadowserver_connector.connector import findings
 from shadowserver_connector.connector.findings import (
     NO_HISTORY,
     begin_anew_if_reset,
-    forget_what_is_old,
+    forget_old_findings,
     open_comparer,
     state_directory,
 )
@@ -231,9 +231,9 @@ def test_history_begins_anew_where_opencti_has_no_state(home: Path, waiter: Wait
 def test_what_was_not_reported_for_so_many_days_is_forgotten(home: Path, waiter: Waiter) -> None:
     """Findings that no report named for that many days, counted from today, are forgotten."""
     comparer = history_of_one(waiter, home)
-    forget_what_is_old(comparer, DAY + timedelta(days=90), 90)
+    forget_old_findings(comparer, DAY + timedelta(days=90), 90)
     assert is_known(comparer, home)
-    forget_what_is_old(comparer, DAY + timedelta(days=91), 90)
+    forget_old_findings(comparer, DAY + timedelta(days=91), 90)
     assert not is_known(comparer, home)
     comparer.close()
-    forget_what_is_old(None, DAY, 90)
+    forget_old_findings(None, DAY, 90)

@@ -235,9 +235,9 @@ def test_platform_is_asked_for_its_version_and_what_it_takes() -> None:
     """One query asks the platform for its version and the fields of its registration."""
     registration = Registration()
     asked = Asked({"about": ABOUT, "__type": FIELDS})
-    registration.learn(asked)
+    registration.query_schema(asked)
     assert registration.platform == "6.2.0"
-    assert registration.takes == {"id", "type"}
+    assert registration.accepted_fields == {"id", "type"}
     [query] = asked.queries
     assert "about { version }" in query
     assert '__type(name: "RegisterConnectorInput") { inputFields { name } }' in query
@@ -249,8 +249,8 @@ def test_platform_that_does_not_tell_what_it_takes_gets_everything() -> None:
     for answers in ([{"about": ABOUT, "__type": None}], [{"about": ABOUT}], [refused]):
         registration = Registration()
         asked = Asked(*answers, {"about": ABOUT})
-        registration.learn(asked)
-        assert (registration.platform, registration.takes) == ("6.2.0", None)
+        registration.query_schema(asked)
+        assert (registration.platform, registration.accepted_fields) == ("6.2.0", None)
         assert len(asked.queries) == (2 if answers == [refused] else 1)
         assert ("__type" in asked.queries[-1]) is (answers != [refused])
 
@@ -262,7 +262,7 @@ def test_platform_that_refuses_the_token_is_not_asked_again(error: Exception) ->
     """A platform that refuses the token, or cannot be reached, is asked once only."""
     asked = Asked(error)
     with pytest.raises(type(error)):
-        Registration().learn(asked)
+        Registration().query_schema(asked)
     assert len(asked.queries) == 1
 
 
@@ -273,7 +273,7 @@ def test_platform_that_refuses_the_token_is_not_asked_again(error: Exception) ->
 def test_answer_that_is_none_is_waited_out(answer: Any) -> None:
     """An answer that is not OpenCTI's, such as a proxy's page during a restart, is waited out."""
     with pytest.raises(SinkUnavailableError) as caught:
-        Registration().learn(Asked(answer))
+        Registration().query_schema(Asked(answer))
     assert str(caught.value) == "OpenCTI gave no valid answer; it may be starting"
 
 

@@ -19,10 +19,10 @@ from shadowserver_connector.connector import importer as module
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.connector.importer import (
     DaySummary,
-    DayWorks,
-    Importer,
+    ImportSetup,
     Ledger,
     ObtainedFile,
+    ReportImporter,
     Result,
     Skipped,
     event_of,
@@ -96,7 +96,7 @@ class Comparer:
 
 
 class World:
-    """A platform and an importer, with a file to import."""
+    """A platform and a setup, with a file to import."""
 
     def __init__(self, folder: Path) -> None:
         self.helper = FakeHelper()
@@ -105,13 +105,13 @@ class World:
         self.notebook = Notebook()
         self.comparer = Comparer(self.notebook)
         waiter = Waiter(threading.Event(), self.helper.connector_logger, first_pause=0.001)
-        self.importer = Importer(
+        self.setup = ImportSetup(
             self.helper, abilities(self.helper), waiter, Options(), convert_simply, self.notebook
         )
 
     def change(self, **parts: Any) -> None:
-        """Replace parts of the importer."""
-        self.importer = replace(self.importer, **parts)
+        """Replace parts of the setup."""
+        self.setup = replace(self.setup, **parts)
 
     def obtain(self) -> ObtainedFile:
         """Return the file."""
@@ -119,8 +119,8 @@ class World:
 
     def imported(self, *, obtain: Callable[[], ObtainedFile] | None = None) -> Result:
         """Import one report in a work."""
-        with DayWorks(self.importer) as works:
-            return works.import_report(info(), obtain or self.obtain)
+        with ReportImporter(self.setup) as importer:
+            return importer.import_report(info(), obtain or self.obtain)
 
     def works(self) -> list[dict[str, Any]]:
         """Return the works that OpenCTI has."""
@@ -159,7 +159,7 @@ def test_report_is_committed_taken_down_told_and_saved_in_this_order(world: Worl
         world.notebook.lines.append("tell")
         assert len(world.helper.messages) == 2
 
-    world.change(comparer=world.comparer, tell=tell)
+    world.change(comparer=world.comparer, on_result=tell)
     result = world.imported()
     assert isinstance(result, Outcome)
     assert told == [result]
@@ -200,7 +200,7 @@ def test_time_of_a_report_is_from_its_download_to_its_last_chunk(
 
     monkeypatch.setattr(module, "time", Clock)
     told: list[float] = []
-    world.change(tell=lambda _, seconds: told.append(seconds))
+    world.change(on_result=lambda _, seconds: told.append(seconds))
     world.imported()
     assert told == [2.5]
 
@@ -235,10 +235,10 @@ def test_ledger_that_remembers_nothing(world: World) -> None:
     assert ledger.is_known(info(), SHA256) is False
     assert ledger.postpone(info()) is False
     assert ledger.failed(info()) == 1
-    plain = Importer(world.helper, world.importer.can, world.importer.waiter, Options())
+    plain = ImportSetup(world.helper, world.setup.can, world.setup.waiter, Options())
     assert isinstance(plain.ledger, Ledger)
-    with DayWorks(plain) as works:
-        result = works.import_report(info(), raising(ReportUnreadableError("no header")))
+    with ReportImporter(plain) as importer:
+        result = importer.import_report(info(), raising(ReportUnreadableError("no header")))
     assert result == Failure(info(), "no header", 1, "ReportUnreadableError")
     assert plain.under_way == []
 
@@ -277,7 +277,7 @@ def test_full_disk_is_no_failure_of_the_report(world: World, number: int) -> Non
     with raised(full):
         world.imported(obtain=raising(full))
     assert ("failed", info()) not in world.notebook.lines
-    assert world.importer.under_way == []
+    assert world.setup.under_way == []
 
 
 def test_file_that_cannot_be_read_is_told_by_the_reports_name(world: World) -> None:
@@ -306,8 +306,8 @@ def test_copy_is_kept_of_what_was_imported(world: World, tmp_path: Path) -> None
     assert (kept.name, kept.read_bytes()) == (info().file, b"content")
     assert (kept.parent / "SHA256SUMS").read_text() == f"{SHA256}  {kept.name}\n"
     world.path.write_bytes(b"poison")
-    with DayWorks(world.importer) as works:
-        works.import_report(info(1), world.obtain)
+    with ReportImporter(world.setup) as importer:
+        importer.import_report(info(1), world.obtain)
     assert [*(tmp_path / "archive").rglob("*.csv")] == [kept]
 
 
@@ -337,13 +337,13 @@ def test_work_says_what_sends_by_hand(world: World, command: str, name: str) -> 
 def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
     """Works stand in the order of their days' first reports and count up until they are closed."""
     yesterday = DAY - timedelta(days=1)
-    with DayWorks(world.importer) as works:
-        assert world.importer.under_way == []
+    with ReportImporter(world.setup) as importer:
+        assert world.setup.under_way == []
         for number, day in enumerate((DAY, yesterday, DAY)):
-            works.import_report(info(number, day), world.obtain)
-        assert len(world.importer.under_way) == 2
-        works.fail(Failure(info(9, yesterday), "no such file"))
-        summary, objects = works.summary(yesterday)
+            importer.import_report(info(number, day), world.obtain)
+        assert len(world.setup.under_way) == 2
+        importer.fail(Failure(info(9, yesterday), "no such file"))
+        summary, objects = importer.summary(yesterday)
     assert (summary.day, summary.imported, len(summary.failures)) == (yesterday, 1, 1)
     assert objects == 2
     assert summary.message(objects) == (
@@ -354,14 +354,14 @@ def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
         (f"{DAY}: 2 reports, 20 findings, 4 objects sent, 0 skipped, 0 failed", False),
         (summary.message(objects), True),
     ]
-    assert world.importer.under_way == []
+    assert world.setup.under_way == []
 
 
 def test_day_of_failures_alone_opens_a_work_from_the_third_time(world: World) -> None:
     """A day with nothing but failures opens a work once a report failed for the third time."""
     for times in (2, 3):
-        with DayWorks(world.importer) as works:
-            works.fail(Failure(info(), "no header", times))
+        with ReportImporter(world.setup) as importer:
+            importer.fail(Failure(info(), "no header", times))
         assert len(world.works()) == times - 2
     [work] = world.works()
     assert work["in_error"] is True
@@ -376,11 +376,11 @@ def test_error_ends_all_works_with_one_attempt(world: World) -> None:
         seen.append(error)
         return "ended by a test"
 
-    world.change(ending=ending)
+    world.change(describe_ending=ending)
     stop = Stopping()
-    with raised(stop), DayWorks(world.importer) as works:
-        works.import_report(info(), world.obtain)
-        works.import_report(info(1, DAY + timedelta(days=1)), world.obtain)
+    with raised(stop), ReportImporter(world.setup) as importer:
+        importer.import_report(info(), world.obtain)
+        importer.import_report(info(1, DAY + timedelta(days=1)), world.obtain)
         raise stop
     assert seen == [stop, stop]
     assert [work["message"] for work in world.works()] == [
@@ -388,28 +388,28 @@ def test_error_ends_all_works_with_one_attempt(world: World) -> None:
         for day in (DAY, DAY + timedelta(days=1))
     ]
     assert [work["in_error"] for work in world.works()] == [False, False]
-    assert world.importer.under_way == []
+    assert world.setup.under_way == []
 
 
 def test_work_that_cannot_be_closed_on_the_way_out_is_left_to_the_next_run(world: World) -> None:
     """A work that cannot be closed after an error is logged; the first error is the one raised."""
     error = RuntimeError("a defect")
-    with raised(error), DayWorks(world.importer) as works:
-        works.import_report(info(), world.obtain)
+    with raised(error), ReportImporter(world.setup) as importer:
+        importer.import_report(info(), world.obtain)
         world.helper.api.work.failures = [requests.ConnectionError()]
         raise error
     assert world.helper.connector_logger.lines == [
         ("warning", "The work could not be closed", {"day": "2024-01-31"})
     ]
     assert "message" not in world.works()[0]
-    assert world.importer.under_way == []
+    assert world.setup.under_way == []
 
 
 def test_any_error_interrupts_where_nobody_says_more(world: World) -> None:
     """By default, as in a command, any error closes the works as interrupted."""
     error = KeyError("x")
-    with raised(error), DayWorks(world.importer) as works:
-        works.import_report(info(), world.obtain)
+    with raised(error), ReportImporter(world.setup) as importer:
+        importer.import_report(info(), world.obtain)
         raise error
     assert world.works()[0]["message"].endswith("0 failed; interrupted")
 

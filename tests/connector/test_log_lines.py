@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shadowserver_connector.connector.log_lines import open_log
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.settings.load import load_settings
-from shadowserver_connector.waiting import Log
 
 NAME = "A connector under test"
-Open = Callable[[bool], Log]
+Open = Callable[[bool], Logger]
 NOTICE = {"reports": 3, "seconds": 1.5, "reason": 'no "answer"', "files": ["a b.csv"], "left": None}
 
 
@@ -21,7 +21,7 @@ def opened() -> Iterator[Open]:
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
 
-    def open_it(as_json: bool) -> Log:
+    def open_it(as_json: bool) -> Logger:
         environ = {
             "CONNECTOR_NAME": NAME,
             "CONNECTOR_LOG_LEVEL": "info",

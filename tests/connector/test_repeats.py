@@ -24,7 +24,7 @@ from shadowserver_connector.pipeline.compare import CLEARED, ReportComparer, com
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.waiting import Stopping
-from tests.connector.test_run import TODAY, FakeApi, importer, report
+from tests.connector.test_run import TODAY, FakeApi, report, subscription
 from tests.mapping.conversion import csv_bytes, references
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -62,11 +62,13 @@ class Days:
         """Run; return the objects sent, which the platform then imports."""
         before = len(self.helper.messages)
         with self._comparer() as comparer:
-            parts = importer(self.helper, self.api, self.folder / "work", executor=self.executor)
+            parts = subscription(
+                self.helper, self.api, self.folder / "work", executor=self.executor
+            )
             parts.now = lambda: datetime.combine(self._today, datetime.min.time(), UTC)
-            parts.importer = replace(
-                parts.importer,
-                waiter=replace(parts.importer.waiter, counted_after=0.0),
+            parts.setup = replace(
+                parts.setup,
+                waiter=replace(parts.setup.waiter, counted_after=0.0),
                 options=self.options,
                 convert=compared_by(comparer),
                 comparer=comparer,

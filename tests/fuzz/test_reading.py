@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.report import layout, records, table
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import Table
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
@@ -81,22 +81,22 @@ class _Read(NamedTuple):
     header: tuple[str, ...]
     rows: list[tuple[int, list[str]]]
     again: list[tuple[int, list[str]]]
-    warnings: ParseWarnings
+    anomalies: Anomalies
 
 
 def _read(content: bytes) -> _Read | str:
     """Return what a file holds, or why it is refused."""
-    warnings = ParseWarnings(FILE)
+    anomalies = Anomalies(FILE)
     file = io.BytesIO(content)
     try:
-        opened = Table(file, layout.detect_layout(file, FILE), warnings)
+        opened = Table(file, layout.detect_layout(file, FILE), anomalies)
     except (NotReadyError, ReportUnreadableError) as refusal:
         return str(refusal)
     rows = [(number, list(row)) for number, row in opened.rows()]
-    counts = warnings.counts()
+    counts = anomalies.counts()
     again = list(opened.rows())
-    assert warnings.counts() == counts
-    return _Read(opened.header, rows, again, warnings)
+    assert anomalies.counts() == counts
+    return _Read(opened.header, rows, again, anomalies)
 
 
 _SMALL: Final = (
@@ -122,7 +122,7 @@ def _check(content: bytes) -> None:
         joined = "".join(row)
         assert "\0" not in joined
         joined.encode()
-    for line in read.warnings.lines():
+    for line in read.anomalies.lines():
         assert line.startswith(FILE)
         assert line.isprintable()
 

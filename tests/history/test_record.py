@@ -13,8 +13,8 @@ from shadowserver_connector.history.record import (
     WINDOW,
     FindingRecord,
     has_state,
-    seen_on,
     states_of,
+    with_day,
 )
 
 A, B, C = b"aaaaaa", b"bbbbbb", b"cccccc"
@@ -32,7 +32,7 @@ def _fields(record: FindingRecord | None) -> tuple[object, ...]:
 def _told(days: list[int], states: dict[int, bytes]) -> FindingRecord | None:
     known: FindingRecord | None = None
     for day in days:
-        known = seen_on(known, day, states[day])
+        known = with_day(known, day, states[day])
     return known
 
 
@@ -54,7 +54,7 @@ def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
         "since": run[-1],
         "before": before[-1] if before else 0,
         "days": len(days),
-        "seen": seen,
+        "seen_days": seen,
         "label": 0,
     }
     return tuple(expected[field.name] for field in fields(FindingRecord))
@@ -76,24 +76,24 @@ def test_days_in_any_order_and_repeated_give_the_same(states: dict[int, bytes], 
 
 def test_a_second_file_of_the_last_day_adds_its_states() -> None:
     """Two files of a day both count as its state, and the next day is compared with both."""
-    known = seen_on(seen_on(None, 10, A), 11, A)
-    both = seen_on(known, 11, B)
+    known = with_day(with_day(None, 10, A), 11, A)
+    both = with_day(known, 11, B)
     assert (both.states, both.since, both.before, both.days) == (states_of({A, B}), 11, 10, 2)
     for again in (A, B, both.states):
-        assert _fields(seen_on(both, 11, again)) == _fields(both)
-    assert seen_on(both, 12, both.states).since == 11
-    assert seen_on(both, 12, A).since == 12
+        assert _fields(with_day(both, 11, again)) == _fields(both)
+    assert with_day(both, 12, both.states).since == 11
+    assert with_day(both, 12, A).since == 12
 
 
 def test_a_day_before_the_window_is_counted_once() -> None:
     """A day too old to be remembered counts once if the caller knows the feed's days."""
-    known = seen_on(None, 1000, A)
-    first = seen_on(known, 1000 - WINDOW - 5, A)
+    known = with_day(None, 1000, A)
+    first = with_day(known, 1000 - WINDOW - 5, A)
     assert (first.days, first.first, first.since) == (2, 1000 - WINDOW - 5, 1000 - WINDOW - 5)
-    again = seen_on(first, 1000 - WINDOW - 5, A, known_day=True)
+    again = with_day(first, 1000 - WINDOW - 5, A, known_day=True)
     assert _fields(again) == _fields(first)
-    late = seen_on(first, 1000 + 3 * WINDOW, A)
-    assert (late.days, late.seen, late.first) == (3, 1, first.first)
+    late = with_day(first, 1000 + 3 * WINDOW, A)
+    assert (late.days, late.seen_days, late.first) == (3, 1, first.first)
 
 
 def test_states_of_many_rows_are_one_digest_that_no_row_has() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from shadowserver_connector.catalogue.catalogue import Column, ReportType
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.mapping.objects.section_layout import Links
+from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping
@@ -71,12 +71,12 @@ def silent(
 ) -> list[str]:
     """Return the columns whose roles call for something that the objects lack."""
     row = filled(columns)
-    links = Links(CATALOGUE.links, options, joined=joins_parties(columns, report_type))
+    rules = RelationshipRules(CATALOGUE.links, options, joined=joins_parties(columns, report_type))
     meaning_of = partial(CATALOGUE.meaning, report_type)
     return [
         column.name
         for column, text in zip(columns, row, strict=True)
-        if (becomes := describe_mapping(column, columns, report_type, meaning_of, links))
+        if (becomes := describe_mapping(column, columns, report_type, meaning_of, rules))
         != NOTE_ONLY
         and not _is_shown(column, text, columns, converted, becomes)
     ]

@@ -13,7 +13,7 @@ from shadowserver_connector.mapping.cells.readers import PARSERS
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import open_table
 from tests.mapping.conversion import Converted, convert, info_of
 from tests.mapping.rows import rows_of
@@ -38,7 +38,7 @@ def counted(converted: Converted) -> dict[str, int]:
 
 def explained(converted: Converted, report_type: str, options: Options) -> dict[str, int]:
     """Return how many bad cells `explain` counts in the same file, by column."""
-    with open_table(converted.path, ParseWarnings("x.csv")) as table:
+    with open_table(converted.path, Anomalies("x.csv")) as table:
         plan = compile_for(table.header, info_of(report_type), options)
         readings = list(explain_columns(table.rows(), plan.columns, plan.context))
     return {reading.name: reading.bad for reading in readings if reading.bad}

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 
 from shadowserver_connector.catalogue.catalogue import LinkKind
-from shadowserver_connector.mapping.objects.section_layout import Links
+from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.options import NEEDED, Options
 from shadowserver_connector.simulator.generate import write_report
 from tests.mapping.conversion import DAY, Converted, Stix, convert, convert_bytes
@@ -326,6 +326,6 @@ def test_asset_is_seen_with_its_as_whatever_is_related(tmp_path: Path) -> None:
 
 def test_relationship_that_no_kind_fits_is_made() -> None:
     """A relationship of no known kind is made, as no other object may tell it."""
-    links = Links((), Options(), joined=True)
-    assert links.makes("related-to", "ipv4-addr", "url")
-    assert links.leaves("related-to", "ipv4-addr", "url")
+    rules = RelationshipRules((), Options(), joined=True)
+    assert rules.creates("related-to", "ipv4-addr", "url")
+    assert rules.creates_other_end("related-to", "ipv4-addr", "url")

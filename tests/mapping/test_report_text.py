@@ -128,7 +128,7 @@ def test_what_was_merged_is_said(tmp_path: Path, notes: str) -> None:
     assert "Merged" not in description(tmp_path, [row(0), row(1)], notes=notes)
 
 
-def test_oddities_of_the_file_are_named(tmp_path: Path) -> None:
+def test_anomalies_of_the_file_are_named(tmp_path: Path) -> None:
     """The anomalies of the file are listed."""
     content = b"timestamp,severity,ip\n2024-01-31 00:00:00,low,192.0.2.1\n,low\n"
     text = convert_bytes(tmp_path, "scan_ssl", content).one("report")["description"]

@@ -8,7 +8,7 @@ import pytest
 
 from shadowserver_connector.catalogue.catalogue import ROLES, Column
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES
-from shadowserver_connector.mapping.objects.section_layout import Links
+from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.plan import RULES
@@ -37,9 +37,9 @@ def words(role: str) -> str:
     ]
     report_type = CATALOGUE.types["scan_ssl"]
     (column,) = (each for each in columns if each.role == role)
-    links = Links(CATALOGUE.links, Options(relationships=None), joined=False)
+    rules = RelationshipRules(CATALOGUE.links, Options(relationships=None), joined=False)
     meaning_of = partial(CATALOGUE.meaning, report_type)
-    return describe_mapping(column, columns, report_type, meaning_of, links)
+    return describe_mapping(column, columns, report_type, meaning_of, rules)
 
 
 def has_rule(role: str) -> bool:

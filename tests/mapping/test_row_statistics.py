@@ -16,7 +16,7 @@ from shadowserver_connector.mapping.planning.row_statistics import (
 )
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from tests.mapping.conversion import info_of
 
 HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
@@ -25,7 +25,7 @@ HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
 def survey_of(rows: Iterable[NumberedRow], plan: Plan) -> RowStatistics:
     """Return the counts over some rows."""
     statistics = RowStatistics()
-    for _ in count_rows(rows, plan, statistics, ParseWarnings("x.csv")):
+    for _ in count_rows(rows, plan, statistics, Anomalies("x.csv")):
         pass
     return statistics
 
@@ -42,7 +42,7 @@ def test_huge_cells_are_not_kept() -> None:
     statistics = survey_of(rows(), plan)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert statistics.kept == statistics.rows == 300
+    assert statistics.wanted == statistics.rows == 300
     assert peak < 5_000_000
 
 
@@ -50,7 +50,7 @@ def test_parts_of_huge_protocols_are_not_remembered() -> None:
     """Distinct cells of 100 KB in a protocol column are read, counted as bad and not kept."""
     header = ("ip", "port", "protocol", "type", "application")
     plan = compile_for(header, info_of("botnet_drone"), Options())
-    mapper = RowMapper(plan, ParseWarnings("x.csv"))
+    mapper = RowMapper(plan, Anomalies("x.csv"))
     tracemalloc.start()
     for n in range(300):
         row = ["192.0.2.1", "80", f"{n}{'x' * 100_000}", f"{n}{'y' * 100_000}", "irc"]

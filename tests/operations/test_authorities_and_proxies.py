@@ -448,5 +448,5 @@ def test_the_clock_is_compared_over_the_same_way(
 
 def test_nothing_is_shown_of_the_variables() -> None:
     """The repr of the network settings omits the variables, which may hold a proxy's password."""
-    network = Network(given={"HTTPS_PROXY": "http://me:hunter2@proxy.example"})
+    network = Network(variables={"HTTPS_PROXY": "http://me:hunter2@proxy.example"})
     assert "hunter2" not in repr(network)

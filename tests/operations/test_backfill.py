@@ -24,7 +24,7 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.waiting import RetryPolicy, Waiter
 from tests.api.memory import DAY, DAY_BEFORE, KEY, SECRET, MemoryStore, csv, stored
-from tests.operations.world import Counting, importer_of, sent
+from tests.operations.world import Counting, sent, setup_of
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 GONE = stored("scan_rdp")
@@ -82,7 +82,7 @@ def test_days_are_imported_one_after_the_other(api: ReportsApi, tmp_path: Path) 
     work = tmp_path / "work"
     work.mkdir()
     reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
-    results = list(backfill(importer_of(helper), api, settings, reports, work))
+    results = list(backfill(setup_of(helper), api, settings, reports, work))
     assert sent(helper) == [
         "2024-01-31-scan_ssl-example-net.csv",
         "2024-01-30-scan_vnc-example-net.csv",
@@ -116,7 +116,7 @@ def test_a_backfill_pauses_while_the_disk_is_nearly_full(
     reports = list(listed(api, settings, days_of(DAY_BEFORE, DAY), unexpected))
     pauses: list[float] = []
     monkeypatch.setattr(Waiter, "pause", lambda waiter, seconds: pauses.append(seconds))
-    results = list(backfill(importer_of(helper), api, settings, reports, tmp_path))
+    results = list(backfill(setup_of(helper), api, settings, reports, tmp_path))
     assert len(results) == 3
     assert len(sent(helper)) == 2
     assert len(helper.api.work.works) == 2
@@ -132,7 +132,7 @@ def test_fetch_stops_before_the_disk_is_full(
     reports = list(listed(api, ShadowserverSettings(), days_of(DAY_BEFORE, DAY), unexpected))
     wanted = [report for report in reports if report.file != GONE.file]
     looks = count(1)
-    monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: next(looks) <= 1)
+    monkeypatch.setattr(DiskFloor, "has_room", lambda floor: next(looks) <= 1)
     floor = DiskFloor(tmp_path, 1 << 30, Waiter(threading.Event(), FakeLog()))
     begun = fetch_into(api, tmp_path, wanted, threads=2, floor=floor, failed=print)
     kept = next(begun)
@@ -167,11 +167,11 @@ def test_on_an_executor_the_same_is_sent(api: ReportsApi, tmp_path: Path) -> Non
     folders = [tmp_path / name for name in ("in-turn", "ahead")]
     for folder in folders:
         folder.mkdir()
-    importer = importer_of(in_turn, convert_report)
-    expected = list(backfill(importer, api, settings, reports, folders[0]))
+    setup = setup_of(in_turn, convert_report)
+    expected = list(backfill(setup, api, settings, reports, folders[0]))
     with Counting() as executor:
-        importer = importer_of(ahead, convert_report)
-        found = list(backfill(importer, api, settings, reports, folders[1], executor))
+        setup = setup_of(ahead, convert_report)
+        found = list(backfill(setup, api, settings, reports, folders[1], executor))
         assert executor.begun == 2
     assert found == expected
     assert len(ahead.messages) >= 2

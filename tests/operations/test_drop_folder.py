@@ -39,7 +39,7 @@ from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done
 from shadowserver_connector.state.serialisation import load
-from tests.operations.world import Counting, convert_simply, importer_of, report_of, sent
+from tests.operations.world import Counting, convert_simply, report_of, sent, setup_of
 from tests.sink.pycti_fakes import FakeHelper
 
 NAME = "2024-01-31-scan_ssl-example.csv"
@@ -64,13 +64,13 @@ class Drop:
         observe: Observe | None = None,
     ) -> None:
         """Start as a new process does, with the state that the platform has."""
-        importer = importer_of(self.helper, convert)
-        self.memory = StateStore(self.helper, importer.waiter)
+        setup = setup_of(self.helper, convert)
+        self.memory = StateStore(self.helper, setup.waiter)
         self.memory.read()
         self.drop = DropFolder(
             self.folder,
             ReportSource(
-                importer=importer,
+                setup=setup,
                 settings=self.settings,
                 state_store=self.memory,
                 workspace=self.work,
@@ -226,7 +226,7 @@ def test_the_api_would_know_it_too(drop: Drop) -> None:
     """The state of a dropped file has the digests that the same file of the API would have."""
     drop.put(NAME, b"one")
     drop.poll()
-    state = load(drop.memory._held)
+    state = load(drop.memory._stored)
     [day] = state.done.values()
     digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
     [event] = [event for event in drop.events if hasattr(event, "outcome")]
@@ -726,7 +726,7 @@ def test_a_name_that_no_encoding_fits_is_moved_by_hand_and_back(drop: Drop) -> N
         "operations.dropped_files.fingerprint",
         "operations.dropped_files.job_of",
         "operations.drop_folder.put_away",
-        "connector.importer.keep_if_wanted",
+        "connector.importer.archive_if_configured",
         "operations.drop_folder.files_in",
         "operations.drop_folder.are_bytes_known",
     ],

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.connector.importer import DayWorks, ObtainedFile
+from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.operations.imports import import_files
 from shadowserver_connector.pipeline.convert import convert_report
@@ -23,7 +23,7 @@ from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.waiting import Stopping
-from tests.operations.world import Counting, convert_simply, importer_of, report_of, sent
+from tests.operations.world import Counting, convert_simply, report_of, sent, setup_of
 from tests.sink.pycti_fakes import FakeHelper
 
 
@@ -48,7 +48,7 @@ def works(helper: FakeHelper) -> dict[str, str]:
 def test_one_work_a_day_whatever_the_order(helper: FakeHelper, tmp_path: Path) -> None:
     """Files that alternate between two days make two works, not four."""
     files = [report(tmp_path, day, kind) for kind in ("scan_ssl", "scan_vnc") for day in (30, 31)]
-    results = list(import_files(importer_of(helper), files, tmp_path / "work"))
+    results = list(import_files(setup_of(helper), files, tmp_path / "work"))
     assert [type(each) for each in results] == [Outcome] * 4
     assert sent(helper) == [file.name for file in files]
     assert works(helper) == {
@@ -73,7 +73,7 @@ def test_what_was_unpacked_is_deleted_and_what_was_given_is_not(
     work = tmp_path / "work"
     seen = [
         len(list(work.rglob("*.csv"))) if work.exists() else 0
-        for _ in import_files(importer_of(helper), [plain, archive], work)
+        for _ in import_files(setup_of(helper), [plain, archive], work)
     ]
     assert seen == [0, 1, 1]
     assert not list(work.rglob("*.csv"))
@@ -87,7 +87,7 @@ def test_failures_stop_nothing(helper: FakeHelper, tmp_path: Path) -> None:
     good = report(tmp_path, 31, "scan_vnc")
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK")
-    results = list(import_files(importer_of(helper), [bad, broken, good], tmp_path / "work"))
+    results = list(import_files(setup_of(helper), [bad, broken, good], tmp_path / "work"))
     failures = [each for each in results if isinstance(each, Failure)]
     assert len(results) == 3
     assert [failure.reason.partition(":")[0] for failure in failures] == [bad.name, str(broken)]
@@ -123,7 +123,7 @@ def test_what_may_not_be_read_stops_nothing(
     monkeypatch.setattr(io, "FileIO", refuse)
     monkeypatch.setattr(Path, "read_bytes", read)
     given = [locked, nameless, late, good]
-    results = list(import_files(importer_of(helper), given, tmp_path / "work"))
+    results = list(import_files(setup_of(helper), given, tmp_path / "work"))
     reasons = [each.reason for each in results if isinstance(each, Failure)]
     assert sorted(reasons) == sorted(
         f"{each}: cannot be read: Permission denied" for each in (late.name, locked, nameless)
@@ -140,8 +140,8 @@ def test_an_interruption_closes_the_works(
     info = ReportInfo("scan_ssl", _day(), "a.csv")
 
     def interrupted() -> None:
-        with DayWorks(importer_of(helper)) as open_works:
-            open_works.import_report(info, lambda: file)
+        with ReportImporter(setup_of(helper)) as importer:
+            importer.import_report(info, lambda: file)
             raise error
 
     with pytest.raises(type(error)):
@@ -160,11 +160,11 @@ def test_a_full_disk_is_not_the_reports_fault(helper: FakeHelper, tmp_path: Path
         convert_simply(path, info, options, emit)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    importer = replace(importer_of(helper), convert=no_space)
+    setup = replace(setup_of(helper), convert=no_space)
     file = ObtainedFile(report(tmp_path, 31, "scan_ssl"), "")
     info = ReportInfo("scan_ssl", _day(), "a.csv")
-    with pytest.raises(OSError, match="No space left"), DayWorks(importer) as open_works:
-        open_works.import_report(info, lambda: file)
+    with pytest.raises(OSError, match="No space left"), ReportImporter(setup) as importer:
+        importer.import_report(info, lambda: file)
 
 
 KINDS = ("scan_ssl", "device_id", "scan_vnc", "malware_url", "blocklist", "scan_rdp")
@@ -191,10 +191,10 @@ def test_on_an_executor_the_same_is_sent(tmp_path: Path, processes: int) -> None
     """
     paths = given(tmp_path / "given")
     in_turn, ahead = FakeHelper(), FakeHelper()
-    expected = list(import_files(importer_of(in_turn, convert_report), paths, tmp_path / "in-turn"))
-    importer, work = importer_of(ahead, convert_report), tmp_path / "ahead"
+    expected = list(import_files(setup_of(in_turn, convert_report), paths, tmp_path / "in-turn"))
+    setup, work = setup_of(ahead, convert_report), tmp_path / "ahead"
     with ProcessExecutor(processes) if processes else ThreadPoolExecutor(1) as executor:
-        found = list(import_files(importer, paths, work, executor))
+        found = list(import_files(setup, paths, work, executor))
     assert found == expected
     assert [type(each) for each in found] == [Outcome, Outcome, Outcome, Failure, Outcome, Outcome]
     assert ahead.messages == in_turn.messages
@@ -210,7 +210,7 @@ def test_conversions_ahead_are_bounded(helper: FakeHelper, tmp_path: Path) -> No
         begun = [
             executor.begun
             for _ in import_files(
-                importer_of(helper, convert_report), paths, tmp_path / "work", executor
+                setup_of(helper, convert_report), paths, tmp_path / "work", executor
             )
         ]
     assert begun == [2, 3, 4, 5, 6, 6]

@@ -398,7 +398,7 @@ def test_the_watch_writes_what_happens(tmp_path: Path) -> None:
     """Queue and next run come from pycti's helper; the report's id is not in the file."""
     path = tmp_path / "status.json"
     watch = Watch(path, FakeLog(), Clock())
-    watch.look_at(helper("2024-03-11T12:00:00Z"))
+    watch.attach_helper(helper("2024-03-11T12:00:00Z"))
     for event in (RunStarted(NOON), DONE, RunEnded(LATER, complete=True, reason="")):
         watch.observe(event)
     status = read_status(path)
@@ -413,7 +413,7 @@ def test_the_time_of_a_run_that_is_over_is_no_next_run(tmp_path: Path) -> None:
     """A next run in the past, which pycti's helper keeps for a while, is not shown."""
     path = tmp_path / "status.json"
     watch = Watch(path, FakeLog(), Clock())
-    watch.look_at(helper("2024-03-10T12:00:00Z"))
+    watch.attach_helper(helper("2024-03-10T12:00:00Z"))
     watch.observe(RunStarted(NOON))
     assert read_status(path).next_run is None
     watch.observe(RunEnded(LATER, complete=True, reason=""))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.connector.importer import Importer
+from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import Convert
@@ -39,10 +39,10 @@ def convert_simply(
     )  # fmt: skip
 
 
-def importer_of(helper: FakeHelper, convert: Convert = convert_simply) -> Importer:
+def setup_of(helper: FakeHelper, convert: Convert = convert_simply) -> ImportSetup:
     """Return an importer that sends reports to this helper, with short pauses."""
     waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
-    return Importer(helper, abilities(helper), waiter, Options(), convert)
+    return ImportSetup(helper, abilities(helper), waiter, Options(), convert)
 
 
 def report_of(kind: str, number: int) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.pipeline.archive import is_kept, keep
+from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.report.info import ReportInfo
 
 DAY = date(2024, 1, 31)
@@ -25,7 +25,7 @@ def put(archive: Path, info: ReportInfo, content: bytes, tmp_path: Path) -> Path
     """Write a file and archive it."""
     source = tmp_path / "downloaded.csv"
     source.write_bytes(content)
-    return keep(archive, info, source, hashlib.sha256(content).hexdigest())
+    return archive_file(archive, info, source, hashlib.sha256(content).hexdigest())
 
 
 def files(archive: Path) -> set[str]:
@@ -73,12 +73,12 @@ def test_another_content_never_takes_the_place(tmp_path: Path) -> None:
 def test_what_is_kept_is_known_by_its_listing(tmp_path: Path) -> None:
     """A report is archived if its id is listed and its file exists."""
     archive = tmp_path / "archive"
-    assert not is_kept(archive, report())
+    assert not is_archived(archive, report())
     kept = put(archive, report(), b"content", tmp_path)
-    assert is_kept(archive, report())
-    assert not is_kept(archive, report(id="another"))
+    assert is_archived(archive, report())
+    assert not is_archived(archive, report(id="another"))
     kept.unlink()
-    assert not is_kept(archive, report())
+    assert not is_archived(archive, report())
 
 
 @pytest.mark.parametrize("name", ["../../../outside.csv", "/etc/outside.csv", "..", ".reports"])

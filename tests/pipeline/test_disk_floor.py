@@ -78,7 +78,7 @@ def test_a_wait_ends_when_the_process_is_asked_to_stop(
 def test_no_floor(tmp_path: Path, free: Callable[..., list[int]]) -> None:
     """With a floor of 0, a full disk shows only when something is written."""
     free(0)
-    assert DiskFloor(tmp_path, 0, Waiter(threading.Event(), FakeLog())).is_kept()
+    assert DiskFloor(tmp_path, 0, Waiter(threading.Event(), FakeLog())).has_room()
 
 
 def test_a_command_is_told_what_is_missing(tmp_path: Path, free: Callable[..., list[int]]) -> None:

@@ -145,9 +145,9 @@ def test_files_under_way_count(tmp_path: Path, is_announced: bool) -> None:
     assert source.most_ahead <= BOUND
 
 
-@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize("has_room", [True, False])
 def test_only_the_one_in_turn_begins_again_below_the_floor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_kept: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_room: bool
 ) -> None:
     """Below the floor only the download in turn restarts; with space, as many as fit."""
     source = EqualFiles(together=4)
@@ -155,12 +155,12 @@ def test_only_the_one_in_turn_begins_again_below_the_floor(
     each = next(reports)
     each.download.result(60)
     assert source.given_up(2, 60)
-    monkeypatch.setattr(DiskFloor, "is_kept", lambda floor: is_kept)
+    monkeypatch.setattr(DiskFloor, "has_room", lambda floor: has_room)
     for taken in range(1, 4):
         shutil.rmtree(each.folder)
         each = next(reports)
         each.download.result(60)
-        if not is_kept:
+        if not has_room:
             assert not source.begins(4 + taken, 0.2)
             assert source.begun[4:] == [f"id-{n}" for n in range(2, taken + 1)]
     assert sorted(source.begun[4:]) == ["id-2", "id-3"]

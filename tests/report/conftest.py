@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import open_table
 
 
@@ -11,8 +11,8 @@ class Read:
     """What reading a file gave."""
 
     def __init__(self, path: Path) -> None:
-        self.warnings = ParseWarnings(path.name)
-        with open_table(path, self.warnings) as table:
+        self.anomalies = Anomalies(path.name)
+        with open_table(path, self.anomalies) as table:
             self.header = table.header
             numbered = list(table.rows())
         self.numbers = [number for number, _ in numbered]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import open_table
 
 pytestmark = pytest.mark.integration
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 def _peak(path: Path) -> int:
     tracemalloc.start()
     try:
-        with open_table(path, ParseWarnings(path.name)) as table:
+        with open_table(path, Anomalies(path.name)) as table:
             for _ in table.rows():
                 pass
         return tracemalloc.get_traced_memory()[1]

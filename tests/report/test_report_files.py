@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.report import report_files
-from shadowserver_connector.report.report_files import ReportFile, find_reports
+from shadowserver_connector.report import report_files, unpacking
+from shadowserver_connector.report.info import ReportFile
+from shadowserver_connector.report.report_files import find_reports
 
 CONTENT = b"ip,tag\n192.0.2.1,ssl\n"
 
@@ -194,7 +195,7 @@ def test_bomb_is_stopped_by_what_it_writes(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An archive that unpacks to far more than its size is rejected and leaves no file."""
-    monkeypatch.setattr(report_files, "RATIO_FLOOR", 1 << 20)
+    monkeypatch.setattr(unpacking, "RATIO_FLOOR", 1 << 20)
     zeros = b"0" * (20 << 20)
     if kind == "zip":
         path = _zipped(tmp_path / "x.zip", {"x.csv": zeros})
@@ -211,7 +212,7 @@ def test_total_size_is_bounded_over_all_members(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many small members share a limit of their total size."""
-    monkeypatch.setattr(report_files, "UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(unpacking, "UNPACKED_BYTES", 1000)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": os.urandom(400) for n in range(5)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["0.csv", "1.csv"]
@@ -221,7 +222,7 @@ def test_total_size_is_bounded_over_all_members(
 
 def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive with too many members is not unpacked."""
-    monkeypatch.setattr(report_files, "MEMBERS", 3)
+    monkeypatch.setattr(unpacking, "MEMBERS", 3)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": CONTENT for n in range(4)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert reports == []
@@ -278,8 +279,8 @@ def test_what_may_not_be_read_does_not_stop_the_others(
     _zipped(top / "c.zip", {"lost.csv": CONTENT})
     (top / "d.csv").write_bytes(CONTENT)
     monkeypatch.setattr(report_files.os, "scandir", _refuse("b", os.scandir))
-    monkeypatch.setattr(report_files.gzip, "GzipFile", _refuse("a.csv.gz", gzip.GzipFile))
-    monkeypatch.setattr(report_files.io, "FileIO", _refuse("c.zip", io.FileIO))
+    monkeypatch.setattr(unpacking.gzip, "GzipFile", _refuse("a.csv.gz", gzip.GzipFile))
+    monkeypatch.setattr(unpacking.io, "FileIO", _refuse("c.zip", io.FileIO))
     reports, rejected = _found(top, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["d.csv"]
     assert rejected == [

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.report import layout
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import open_table
 from tests.report.conftest import Read
 
@@ -20,7 +20,7 @@ Reading = Callable[[bytes | str], Read]
 WELL_FORMED = '"timestamp","ip","tag"\n"2024-01-31 00:00:00",192.0.2.1,"ssl;vpn"\n'
 
 
-def test_well_formed_file_has_rows_and_no_oddity(read: Reading) -> None:
+def test_well_formed_file_has_rows_and_no_anomaly(read: Reading) -> None:
     """A plain report gives its cells, with rows numbered from 1, and no anomaly."""
     result = read(WELL_FORMED + '"2024-01-31 00:00:01",192.0.2.2,""\n')
     assert result.header == ("timestamp", "ip", "tag", "_surplus")
@@ -28,7 +28,7 @@ def test_well_formed_file_has_rows_and_no_oddity(read: Reading) -> None:
         (1, ["2024-01-31 00:00:00", "192.0.2.1", "ssl;vpn", ""]),
         (2, ["2024-01-31 00:00:01", "192.0.2.2", "", ""]),
     ]
-    assert not result.warnings
+    assert not result.anomalies
 
 
 def test_header_alone_is_a_report_without_rows(read: Reading) -> None:
@@ -98,7 +98,7 @@ def test_encoding_is_detected(read: Reading, encoding: str) -> None:
     assert result.cells[1] == ["2024-01-31 00:00:01", "192.0.2.2", "Zürich"]
     shown = {"utf-16": "UTF-16-LE", "utf-32": "UTF-32-LE"}.get(encoding, encoding.upper())
     told = [] if encoding == "utf-8-sig" else [f"written in {shown}, not in UTF-8"]
-    assert list(result.warnings.counts()) == told
+    assert list(result.anomalies.counts()) == told
 
 
 def test_what_is_no_utf_16_is_counted(read: Reading) -> None:
@@ -107,15 +107,15 @@ def test_what_is_no_utf_16_is_counted(read: Reading) -> None:
     result = read(b"\xff\xfe" + content.encode("utf-16-le", "surrogatepass"))
     assert result.cells == [["192.0.2.1", "a\ufffdb"], ["192.0.2.2", "c"]]
     kind = "not valid in the encoding of the file, shown as \ufffd"
-    assert result.warnings.counts()[kind] == 1
-    assert result.warnings.places(kind, "tag")[0].row == 1
+    assert result.anomalies.counts()[kind] == 1
+    assert result.anomalies.places(kind, "tag")[0].row == 1
 
 
 def test_bytes_that_are_not_utf_8_are_read_as_windows_1252(read: Reading) -> None:
     """Invalid bytes become characters of Windows-1252; valid UTF-8 in the file stays."""
     result = read(b'ip,city,region\n192.0.2.1,"Z\xfcrich \x80\x81","Z\xc3\xbcrich"\n')
     assert result.cells == [["192.0.2.1", "Zürich €\x81", "Zürich"]]
-    assert result.warnings.lines() == [
+    assert result.anomalies.lines() == [
         "2024-01-31-scan_ssl-example.csv, column city, row 1: not UTF-8, read as Windows-1252, once"
     ]
 
@@ -124,23 +124,23 @@ def test_no_lone_surrogate_comes_out(read: Reading) -> None:
     """Bytes that encode a surrogate do not give one."""
     result = read(b"ip,tag\n192.0.2.1,\xed\xa0\x80\n")
     result.cells[0][1].encode("utf-8")
-    assert result.warnings
+    assert result.anomalies
 
 
 def test_nul_is_taken_out_and_counted(read: Reading) -> None:
     """A NUL in a cell is removed and counted; the rest of the cell stays."""
     result = read(b"ip,tag,banner\n192.0.2.1,ssl,a\0b\0\n192.0.2.2,s\0sl,\n")
     assert result.cells == [["192.0.2.1", "ssl", "ab"], ["192.0.2.2", "ssl", ""]]
-    assert result.warnings.counts() == {"NUL characters, removed": 2}
-    assert result.warnings.places("NUL characters, removed", "banner")[0].row == 1
-    assert result.warnings.places("NUL characters, removed", "tag")[0].row == 2
+    assert result.anomalies.counts() == {"NUL characters, removed": 2}
+    assert result.anomalies.places("NUL characters, removed", "banner")[0].row == 1
+    assert result.anomalies.places("NUL characters, removed", "tag")[0].row == 2
 
 
 def test_nuls_between_the_rows_are_counted(read: Reading) -> None:
     """NULs at the end of a truncated file are no row, and are reported."""
     result = read(b"ip,tag\0,geo,asn\n192.0.2.1,a,,\n\0\0\n192.0.2.2,b,,\n" + b"\0" * 50)
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
-    assert result.warnings.counts() == {
+    assert result.anomalies.counts() == {
         "NUL characters in the header, removed": 1,
         "NUL characters between the rows, left out": 2,
     }
@@ -150,7 +150,7 @@ def test_line_ends_may_be_mixed(read: Reading) -> None:
     """LF, CRLF and CR may end lines in one file."""
     result = read("ip,tag\n192.0.2.1,a\r\n192.0.2.2,b\r192.0.2.3,c")
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-    assert not result.warnings
+    assert not result.anomalies
 
 
 def test_unusual_line_separators_stay_in_their_cell(read: Reading) -> None:
@@ -164,7 +164,7 @@ def test_cell_may_span_lines(read: Reading) -> None:
     pem = "-----BEGIN CERTIFICATE-----\nMIIB\nAAAA\n-----END CERTIFICATE-----"
     result = read(f'ip,raw_cert,tag\n192.0.2.1,"{pem}",a\n192.0.2.2,"{pem}",b\n')
     assert result.cells == [["192.0.2.1", pem, "a"], ["192.0.2.2", pem, "b"]]
-    assert not result.warnings
+    assert not result.anomalies
 
 
 def test_cell_of_megabytes_is_read_whole(read: Reading) -> None:
@@ -182,7 +182,7 @@ def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.Monk
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
     assert set(result.cells[0][1]) == {"x"}
     kind = "line longer than 2 Mi characters, cut"
-    assert result.warnings.places(kind)[0].row == 1
+    assert result.anomalies.places(kind)[0].row == 1
 
 
 def test_cut_line_that_is_no_row_is_counted_once(
@@ -194,17 +194,17 @@ def test_cut_line_that_is_no_row_is_counted_once(
     monkeypatch.setattr(layout, "_CHUNK", 10)
     path = tmp_path / "x.csv"
     path.write_bytes(b"ip,tag\n192.0.2.1,a\n" + b" " * 50)
-    warnings = ParseWarnings("x.csv")
-    with open_table(path, warnings) as table:
+    anomalies = Anomalies("x.csv")
+    with open_table(path, anomalies) as table:
         assert list(table.rows()) == list(table.rows())
-    assert warnings.counts() == {"line longer than 2 Mi characters, cut": 1}
+    assert anomalies.counts() == {"line longer than 2 Mi characters, cut": 1}
 
 
 def test_short_row_is_padded_and_counted(read: Reading) -> None:
     """Missing cells at the end of a row are empty, and the row is counted."""
     result = read("ip,port,tag\n192.0.2.1,443\n192.0.2.2,443,b\n")
     assert result.cells[0] == ["192.0.2.1", "443", ""]
-    assert result.warnings.places("row shorter than the header, padded")[0].row == 1
+    assert result.anomalies.places("row shorter than the header, padded")[0].row == 1
 
 
 def test_surplus_cells_are_kept(read: Reading) -> None:
@@ -212,7 +212,7 @@ def test_surplus_cells_are_kept(read: Reading) -> None:
     result = read('ip,tag\n192.0.2.1,a,"b,c",,d\n192.0.2.2,e,,\n')
     assert result.cells == [["192.0.2.1", "a"], ["192.0.2.2", "e"]]
     assert result.surplus == ['"b,c",,d', ""]
-    assert sum(result.warnings.counts().values()) == 2
+    assert sum(result.anomalies.counts().values()) == 2
 
 
 def test_every_row_is_as_long_as_the_header(read: Reading) -> None:
@@ -230,7 +230,7 @@ def test_repeated_header_is_left_out_and_counted(read: Reading) -> None:
     """Repeated headers, as in concatenated files, are omitted and counted."""
     result = read("ip,tag\n192.0.2.1,a\nip,tag\n192.0.2.2,b\n")
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
-    assert result.warnings.counts() == {"header repeated between the rows, left out": 1}
+    assert result.anomalies.counts() == {"header repeated between the rows, left out": 1}
 
 
 def test_doubled_and_missing_names_become_unique(read: Reading) -> None:
@@ -238,7 +238,7 @@ def test_doubled_and_missing_names_become_unique(read: Reading) -> None:
     result = read(" IP ,tag,TAG,,tag_2\n192.0.2.1,a,b,c,d\n")
     assert result.header == ("ip", "tag", "tag_2", "column_4", "tag_2_2", "_surplus")
     assert result.cells == [["192.0.2.1", "a", "b", "c", "d"]]
-    assert result.warnings.counts() == {"column name used twice": 2, "column without a name": 1}
+    assert result.anomalies.counts() == {"column name used twice": 2, "column without a name": 1}
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
@@ -247,7 +247,7 @@ def test_other_delimiter_is_told_by_the_header(read: Reading, delimiter: str) ->
     result = read(f"ip{delimiter}tag{delimiter}port\n192.0.2.1{delimiter}a,b{delimiter}443\n")
     assert result.cells == [["192.0.2.1", "a,b", "443"]]
     shown = "semicolons" if delimiter == ";" else "tabs"
-    assert result.warnings.counts() == {f"columns separated by {shown}, not by commas": 1}
+    assert result.anomalies.counts() == {f"columns separated by {shown}, not by commas": 1}
 
 
 def test_inner_quotes_doubled(read: Reading) -> None:
@@ -266,7 +266,7 @@ def test_inner_quotes_doubled_and_escaped(read: Reading) -> None:
         f'ip,realm,path\n{filler}192.0.2.1,"Basic realm=\\"\\"a,b\\"\\"","C:\\\\dir\\\\x"\n'
     )
     assert result.cells[-1] == ["192.0.2.1", 'Basic realm="a,b"', "C:\\dir\\x"]
-    assert not result.warnings
+    assert not result.anomalies
 
 
 def test_inner_quotes_escaped(read: Reading) -> None:
@@ -289,7 +289,7 @@ def test_unclosed_quote_costs_one_row(read: Reading) -> None:
     assert len(result.rows) == 1 + 248 * 100
     assert result.cells[1:] == [line.split(",") for line in rows.splitlines()]
     kind = "quote never closed, row read by itself"
-    assert [place.row for place in result.warnings.places(kind)] == [1]
+    assert [place.row for place in result.anomalies.places(kind)] == [1]
 
 
 def test_unclosed_quote_before_quoted_rows_costs_one_row(read: Reading) -> None:
@@ -313,7 +313,7 @@ def test_unescaped_inner_quotes_keep_the_columns(read: Reading) -> None:
         ["192.0.2.1", 'Basic realm="Router, new"', "a"],
         ["192.0.2.2", "x", "y"],
     ]
-    assert sum(result.warnings.counts().values()) == 1
+    assert sum(result.anomalies.counts().values()) == 1
 
 
 def test_stray_quote_does_not_tear_a_certificate_apart(read: Reading) -> None:
@@ -327,7 +327,7 @@ def test_file_cut_off_inside_of_a_cell_keeps_what_there_is(read: Reading) -> Non
     """A last cell without its closing quote keeps the content there is."""
     result = read('ip,tag,raw_cert\n192.0.2.1,a,"BEGIN\nMI\nEND"\n192.0.2.2,b,"BEGIN\nMI')
     assert [row[:2] for row in result.cells[:2]] == [["192.0.2.1", "a"], ["192.0.2.2", "b"]]
-    assert result.warnings
+    assert result.anomalies
 
 
 def test_file_of_nothing_but_bad_quotes_is_still_read_row_by_row(
@@ -343,16 +343,16 @@ def test_second_pass_gives_the_same_rows_and_counts_nothing_again(tmp_path: Path
     """Reading the rows again gives the same, and counts no anomaly twice."""
     path = tmp_path / "x.csv"
     path.write_bytes(b"ip,tag\n192.0.2.1\n192.0.2.2,\xff\n192.0.2.3,c,d\nip,tag\n")
-    warnings = ParseWarnings("x.csv")
-    with open_table(path, warnings) as table:
+    anomalies = Anomalies("x.csv")
+    with open_table(path, anomalies) as table:
         begun = table.rows()
         next(begun)
         first = list(table.rows())
-        counted = warnings.counts()
+        counted = anomalies.counts()
         assert list(table.rows()) == first
         assert list(begun) == []
     assert len(first) == 3
-    assert warnings.counts() == counted
+    assert anomalies.counts() == counted
     assert all(count == 1 for count in counted.values())
 
 
@@ -372,7 +372,7 @@ def test_what_csv_writes_comes_back(
     path.write_bytes(text.getvalue().encode())
     result = Read(path)
     assert result.cells == [["192.0.2.1", *row[1:]] for row in rows]
-    assert not result.warnings
+    assert not result.anomalies
 
 
 @given(st.lists(st.text(st.sampled_from('ab\\",;\n '), max_size=12), max_size=8))
@@ -410,7 +410,7 @@ def test_rows_without_content_are_counted_and_left_out(read: Reading, row: str) 
     """Rows of empty cells, as spreadsheets leave them, are counted and skipped."""
     result = read(f"a,b,c\n1,2,3\n{row}\n{row}\n,x,\n")
     assert result.cells == [["1", "2", "3"], ["", "x", ""]]
-    assert result.warnings.counts()["row without any content, left out"] == 2
+    assert result.anomalies.counts()["row without any content, left out"] == 2
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_spreadsheets_line_before_the_header_is_skipped_and_named(
     result = read(text)
     assert result.header[:2] == ("timestamp", "ip")
     assert result.cells == [rows[1]]
-    assert "a spreadsheet's line before the header, sep=, left out" in result.warnings.counts()
+    assert "a spreadsheet's line before the header, sep=, left out" in result.anomalies.counts()
 
 
 def test_delimiter_that_the_header_has_not_is_not_believed(read: Reading) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import Table, open_table
 from shadowserver_connector.report.table_copy import CopiedTable, TableCopy, open_copier, open_copy
 
@@ -18,7 +18,7 @@ HEADER = b"timestamp,ip,tag\n"
 ROW = b"2024-01-31 00:00:00,192.0.2.1,ssl\n"
 
 
-class Order(ParseWarnings):
+class Order(Anomalies):
     """Records rows and anomalies in the order in which they come."""
 
     def __init__(self) -> None:

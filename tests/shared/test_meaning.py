@@ -10,7 +10,7 @@ from shadowserver_connector.mapping.cells.addresses import parse_network
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.convert import compile_for
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
 from tests.mapping.conversion import convert_bytes
@@ -30,7 +30,7 @@ def test_sample_yields_nothing_that_its_columns_do_not_say(tmp_path: Path, file:
     (found,) = find_reports([file], tmp_path)
     path, info = job_of(found)
     cells: dict[str, set[str]] = {}
-    with open_table(path, ParseWarnings(info.file)) as table:
+    with open_table(path, Anomalies(info.file)) as table:
         plan = compile_for(table.header, info, Options())
         for _, row in table.rows():
             for column, text in zip(plan.columns, row, strict=True):

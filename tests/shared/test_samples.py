@@ -9,7 +9,7 @@ import pytest
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.report.report_files import ReportFile
+from shadowserver_connector.report.info import ReportFile
 from tests.mapping.conversion import findings_in
 from tests.shared.checks import Checker
 

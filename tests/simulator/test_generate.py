@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.simulator import hostile
 from shadowserver_connector.simulator.generate import report_chunks, write_report
@@ -36,20 +36,20 @@ def _bytes(report_type: str, rows: int, seed: int = 1, hosts: int | None = None)
     return b"".join(report_chunks(report_type, DAY, rows, seed=seed, hosts=hosts))
 
 
-def _table(tmp_path: Path, content: bytes) -> tuple[list[dict[str, str]], ParseWarnings]:
+def _table(tmp_path: Path, content: bytes) -> tuple[list[dict[str, str]], Anomalies]:
     path = tmp_path / "generated.csv"
     path.write_bytes(content)
-    warnings = ParseWarnings(path.name)
-    with open_table(path, warnings) as table:
-        return [dict(zip(table.header, row, strict=True)) for _, row in table.rows()], warnings
+    anomalies = Anomalies(path.name)
+    with open_table(path, anomalies) as table:
+        return [dict(zip(table.header, row, strict=True)) for _, row in table.rows()], anomalies
 
 
 @pytest.mark.parametrize("report_type", load_catalogue().types)
 def test_every_type_is_generated_in_its_published_columns(tmp_path: Path, report_type: str) -> None:
     """A generated report of each known type is read without anomalies."""
-    rows, warnings = _table(tmp_path, _bytes(report_type, 20))
+    rows, anomalies = _table(tmp_path, _bytes(report_type, 20))
     assert len(rows) == 20
-    assert not warnings.lines()
+    assert not anomalies.lines()
     assert tuple(rows[0])[:-1] == load_catalogue().columns_of(report_type)
     primary = [
         column.name
@@ -194,14 +194,14 @@ def test_hostile_cells_reach_every_column(tmp_path: Path) -> None:
     content = b"".join(
         report_chunks("scan_telnet", DAY, 400, columns=columns, with_hostile_cells=True)
     )
-    rows, warnings = _table(tmp_path, content)
+    rows, anomalies = _table(tmp_path, content)
     assert len(rows) == 400
     for column in columns:
         seen = {row[column] for row in rows}
         for name in ("markdown", "formula", "bidi", "newlines", "control"):
             assert hostile.CELLS[name] in seen
     assert max(len(cell) for row in rows for cell in row.values()) > 1_000_000
-    assert {kind.split(",")[0] for kind in warnings.counts()} == {"NUL characters", "not UTF-8"}
+    assert {kind.split(",")[0] for kind in anomalies.counts()} == {"NUL characters", "not UTF-8"}
 
 
 def test_report_is_written_to_files_and_streams(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import requests
 from shadowserver_connector.bundle.chunk import Tagging
 from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.sink import works
-from shadowserver_connector.sink.delivered import held_objects
+from shadowserver_connector.sink.delivered import existing_objects
 from shadowserver_connector.sink.platform import (
     Abilities,
     abilities,
@@ -354,7 +354,7 @@ def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
     edges = [{"node": node} for node in nodes]
     query = Calls({"data": {"stixObjectOrStixRelationships": {"edges": edges}}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
-    assert held_objects(helper, ["a", "b", "c"]) == {
+    assert existing_objects(helper, ["a", "b", "c"]) == {
         "a": Tagging(frozenset(), None),
         "b": Tagging(frozenset({"ssh", "two"}), 75),
     }
@@ -374,7 +374,7 @@ def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
     query = Calls({"data": {"stixObjectOrStixRelationships": None}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
     ids = [str(number) for number in range(401)]
-    assert held_objects(helper, ids) == {}
+    assert existing_objects(helper, ids) == {}
     asked = [args[1]["filters"]["filters"][0]["values"] for args, _ in query.calls]
     assert [len(each) for each in asked] == [200, 200, 1]
     assert [each for some in asked for each in some] == ids
@@ -383,10 +383,10 @@ def test_lookup_of_many_ids_asks_for_200_at_once() -> None:
 def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
     """A refused lookup finds nothing; any other failure is an outage."""
     helper = SimpleNamespace(api=SimpleNamespace(query=Calls(NAMED)))
-    assert held_objects(helper, ["a"]) == {}
+    assert existing_objects(helper, ["a"]) == {}
     helper.api.query = Calls(requests.ConnectionError())
     with pytest.raises(SinkUnavailableError, match="ConnectionError"):
-        held_objects(helper, ["a"])
+        existing_objects(helper, ["a"])
 
 
 @pytest.mark.parametrize(

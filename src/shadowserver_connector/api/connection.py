@@ -34,6 +34,7 @@ from shadowserver_connector.settings.network import (
 from shadowserver_connector.settings.value_types import is_loopback
 from shadowserver_connector.waiting import RetryLaterError
 
+# By name, as a filter of a logger does not apply to the loggers below it.
 _LOGGERS = (
     "httpx",
     "httpcore.connection",
@@ -94,7 +95,7 @@ def base_url(url: str, setting: str) -> str:
 def usual_network() -> Network:
     """Return the authorities and proxies of the process environment."""
     environ = in_capitals(os.environ)
-    return Network(given={name: environ[name] for name in USUAL if environ.get(name)})
+    return Network(variables={name: environ[name] for name in USUAL if environ.get(name)})
 
 
 def tls_context(

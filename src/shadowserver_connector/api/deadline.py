@@ -68,11 +68,12 @@ def _bounded(seconds: float | None) -> float | None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _tell_timeouts_apart() -> Iterator[None]:
     """Distinguish the time-out of one operation from the end of the whole."""
     try:
         yield
     except httpcore.TimeoutException:
+        # Raises another error if it is the time of the whole that is over.
         _bounded(None)
         raise
 
@@ -88,7 +89,7 @@ class DeadlineBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        with _told():
+        with _tell_timeouts_apart():
             stream = super().connect_tcp(
                 host, port, _bounded(timeout), local_address, socket_options
             )
@@ -100,11 +101,11 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with _told():
+        with _tell_timeouts_apart():
             return self._stream.read(max_bytes, _bounded(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        with _told():
+        with _tell_timeouts_apart():
             self._stream.write(buffer, _bounded(timeout))
 
     def close(self) -> None:
@@ -116,7 +117,7 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        with _told():
+        with _tell_timeouts_apart():
             stream = self._stream.start_tls(ssl_context, server_hostname, _bounded(timeout))
         return _Stream(stream)
 

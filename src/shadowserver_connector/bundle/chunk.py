@@ -14,14 +14,14 @@ import orjson
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
 # What is sent about objects of these types follows from what their ids are made of: of two with the
 # same id, the second says nothing new.
-_TOLD_BY_ID: Final = frozenset(
+_DETERMINED_BY_ID: Final = frozenset(
     (
         *("identity", "marking-definition", "location", "autonomous-system", "relationship"),
         *("vulnerability", "malware", "attack-pattern", "software", "user-agent"),
     )
 )
 # The same for these, except for their labels and score.
-_TOLD_BY_LABELS: Final = frozenset(
+_DETERMINED_BY_LABELS: Final = frozenset(
     (
         *("ipv4-addr", "ipv6-addr", "mac-addr", "network-traffic"),
         *("domain-name", "hostname", "url", "email-addr"),
@@ -39,9 +39,9 @@ class Tagging(NamedTuple):
     labels: frozenset[str]
     score: int | None
 
-    def is_held(self, by: Tagging) -> bool:
-        """Tell whether an observable with the tagging ``by`` has these labels and this score."""
-        return self.labels <= by.labels and self.score in (None, by.score)
+    def is_contained_in(self, other: Tagging) -> bool:
+        """Tell whether an observable with the ``other`` tagging has these labels and this score."""
+        return self.labels <= other.labels and self.score in (None, other.score)
 
 
 def tagging(labels: Iterable[str], score: int | None) -> Tagging:
@@ -77,23 +77,25 @@ class Chunk:
     compared: bool = False
     """Whether the report was compared with the history. Only then is OpenCTI asked what it has."""
 
-    def told_by_id(self) -> frozenset[str]:
+    def determined_by_id(self) -> frozenset[str]:
         """Return the ids of objects that say no more than their id, if the report was compared."""
         if not self.compared:
             return frozenset()
-        return frozenset(each.id for each in self.objects if each.id[:_TYPE_END] in _TOLD_BY_ID)
+        return frozenset(
+            each.id for each in self.objects if each.id[:_TYPE_END] in _DETERMINED_BY_ID
+        )
 
-    def told_by_labels(self) -> dict[str, Tagging]:
+    def determined_by_labels(self) -> dict[str, Tagging]:
         """Return by id the objects that add only labels and a score, if the report was compared."""
         if not self.compared:
             return {}
-        told = {}
+        taggings = {}
         for each in self.objects:
-            if each.id[:_TYPE_END] in _TOLD_BY_LABELS and each.id not in self.recurring:
+            if each.id[:_TYPE_END] in _DETERMINED_BY_LABELS and each.id not in self.recurring:
                 stix = orjson.loads(each.json)
                 labels = stix.get("x_opencti_labels", ())
-                told[each.id] = tagging(labels, stix.get("x_opencti_score"))
-        return told
+                taggings[each.id] = tagging(labels, stix.get("x_opencti_score"))
+        return taggings
 
     def artifact(self) -> Encoded | None:
         """Return the report's original file, if it is in this chunk."""

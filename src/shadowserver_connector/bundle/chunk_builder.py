@@ -9,6 +9,7 @@ from typing import Final, Protocol
 import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk_size import ChunkCapacity, SizeEstimator
 from shadowserver_connector.bundle.finding import (
     CONTAINED,
     LAYER,
@@ -22,12 +23,12 @@ from shadowserver_connector.bundle.finding import (
     merge_observed,
     united_labels,
 )
-from shadowserver_connector.bundle.large_findings import Room, Sizes, split_finding
+from shadowserver_connector.bundle.large_findings import split_finding
 
 _IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
 _INDICATOR: Final = LAYER["indicator"]
 
-HELD_BYTES: Final = 32 * 1024 * 1024
+HELD_BACK_BYTES: Final = 32 * 1024 * 1024
 """Limit for the chunks of the first part that are held back."""
 
 MIN_CHUNK_BYTES: Final = 16 * 1024
@@ -66,14 +67,14 @@ class _ChunkInProgress:
     def __init__(self, part: int, preamble: Sequence[SerialisedObject]) -> None:
         self.part = part
         self.author = preamble[0].id
-        self.objects: dict[str, SerialisedObject] = {made.id: made for made in preamble}
+        self.objects: dict[str, SerialisedObject] = {each.id: each for each in preamble}
         self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], ObservedDraft] = {}
         self.notes: dict[str, NoteDraft] = {}
         self.recurring: set[str] = set()
         self.is_empty = True
         self.rows = 0
-        self.size = sum(len(made.body) for made in preamble)
+        self.size = sum(len(each.body) for each in preamble)
 
     def __len__(self) -> int:
         return len(self.objects) + len(self.observed) + len(self.notes)
@@ -89,9 +90,9 @@ class _ChunkInProgress:
         if finding.recurring or self.recurring:
             # An object recurs only if it does in every finding that has it.
             self.recurring.difference_update(finding.objects.keys() - finding.recurring)
-            self.recurring.update([made.id for made in fresh if made.id in finding.recurring])
-        for made in fresh:
-            objects[made.id] = made
+            self.recurring.update([each.id for each in fresh if each.id in finding.recurring])
+        for serialised in fresh:
+            objects[serialised.id] = serialised
         for tagged, new in finding.tags:
             for stix_id in tagged:
                 known = labels.get(stix_id)
@@ -108,11 +109,11 @@ class _ChunkInProgress:
             self.notes[note.id] = note
 
     def _raise_scores(self, finding: Finding) -> None:
-        for stix_id, made in finding.objects.items():
-            if made.score is not None and stix_id in self.objects:
+        for stix_id, serialised in finding.objects.items():
+            if serialised.score is not None and stix_id in self.objects:
                 known = self.objects[stix_id]
-                if known.score is None or known.score < made.score:
-                    self.objects[stix_id] = made
+                if known.score is None or known.score < serialised.score:
+                    self.objects[stix_id] = serialised
 
 
 def _size_of_texts(containers: Containers) -> int:
@@ -130,7 +131,7 @@ class ChunkBuilder:
 
     The chunks of the first part are held back until it is known whether there is a second part: a
     Case contains the objects themselves only if the Report has a single part. If they exceed
-    ``HELD_BYTES`` (countless Notes on few objects), they are no longer held back, and the Case
+    ``HELD_BACK_BYTES`` (countless Notes on few objects), they are no longer held back, and the Case
     contains only the Report.
     """
 
@@ -158,11 +159,13 @@ class ChunkBuilder:
         self._max_refs = max_refs
         self._part_refs: set[str] = set(sent)
         self._findings_in_part = 0
-        self._held: list[_ChunkInProgress] = []
+        self._held_back: list[_ChunkInProgress] = []
         self._single = True
-        self._sizes = Sizes()
+        self._sizes = SizeEstimator()
         self._open = _ChunkInProgress(1, containers.preamble)
-        self._room = Room(self._max_objects - len(self._open), self._max_bytes - self._open.size)
+        self._capacity = ChunkCapacity(
+            self._max_objects - len(self._open), self._max_bytes - self._open.size
+        )
         self._open.is_empty = bool(sent)
         if first is not None:
             self._part_refs.add(first.id)
@@ -181,21 +184,21 @@ class ChunkBuilder:
         """
         if self._add(finding):
             return 0
-        pieces, left_out = split_finding(finding, self._sizes, self._room)
+        pieces, left_out = split_finding(finding, self._sizes, self._capacity)
         return left_out + sum([not self._add(piece) for piece in pieces])
 
     def _add(self, finding: Finding) -> bool:
         """Add a finding as a whole; if it fits in no chunk, do nothing and return ``False``."""
         known = self._open.objects
-        fresh = [made for stix_id, made in finding.objects.items() if stix_id not in known]
+        fresh = [each for stix_id, each in finding.objects.items() if stix_id not in known]
         refs = self._new_refs(finding, fresh)
-        size = self._sizes.of(finding, fresh)
+        size = self._sizes.of_finding(finding, fresh)
         in_part = len(self._part_refs) + len(refs)
         ends_part = self._findings_in_part > 0 and in_part > self._max_refs
         if ends_part or not self._fits(finding, len(fresh), size):
             # In another chunk it needs all of its objects.
             fresh = list(finding.objects.values())
-            size = self._sizes.of(finding, fresh)
+            size = self._sizes.of_finding(finding, fresh)
             if not self._has_room(finding, size):
                 return False
             if ends_part:
@@ -236,13 +239,13 @@ class ChunkBuilder:
     def close(self) -> None:
         """Emit the chunks that are left."""
         if not self._open.is_empty:
-            self._held.append(self._open)
-        self._release(len(self._held))
+            self._held_back.append(self._open)
+        self._release(len(self._held_back))
 
     def _has_room(self, finding: Finding, size: int) -> bool:
         """Tell whether a chunk has room for a finding of so many bytes."""
         objects = len(finding.objects) + len(finding.observed) + len(finding.notes)
-        return objects <= self._room.objects and size <= self._room.size
+        return objects <= self._capacity.objects and size <= self._capacity.size
 
     def _fits(self, finding: Finding, fresh: int, size: int) -> bool:
         now = self._open
@@ -251,10 +254,10 @@ class ChunkBuilder:
 
     def _next_chunk(self) -> None:
         if not self._open.is_empty:
-            self._held.append(self._open)
-        if self.parts > 1 or sum(content.size for content in self._held) > HELD_BYTES:
+            self._held_back.append(self._open)
+        if self.parts > 1 or sum(content.size for content in self._held_back) > HELD_BACK_BYTES:
             self._single = False
-            self._release(len(self._held) - 1)
+            self._release(len(self._held_back) - 1)
         self._open = _ChunkInProgress(self.parts, self._containers.preamble)
 
     def _next_part(self) -> None:
@@ -265,12 +268,12 @@ class ChunkBuilder:
 
     def _release(self, number: int) -> None:
         """Emit the first ``number`` of the chunks that are held back."""
-        for content in self._held[:number]:
+        for content in self._held_back[:number]:
             for refs in content.observed:
                 if self._place[refs] is content:
                     del self._place[refs]
             self._emit(_finished(content, self._containers, only_part=self._single))
-        del self._held[:number]
+        del self._held_back[:number]
 
 
 def _repeated(finding: Finding, notes: Container[str]) -> int:
@@ -289,19 +292,21 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     observable = _LabelWriter(b',"x_opencti_labels":')
     plain = _LabelWriter(b',"labels":')
     labels = content.labels
-    for made in content.objects.values():
-        writer = plain if made.layer == _INDICATOR else observable
-        end = writer.end(labels.get(made.id))
-        if made.score is not None:
-            end = b',"x_opencti_score":%d' % made.score + end
-        layers[made.layer].append(Encoded(made.id, made.body + end))
+    for serialised in content.objects.values():
+        writer = plain if serialised.layer == _INDICATOR else observable
+        end = writer.end(labels.get(serialised.id))
+        if serialised.score is not None:
+            end = b',"x_opencti_score":%d' % serialised.score + end
+        layers[serialised.layer].append(Encoded(serialised.id, serialised.body + end))
     recurring = content.recurring
     recurring.update([note.id for note in content.notes.values() if note.recurs])
     for seen in content.observed.values():
-        made = containers.observed(seen)
+        serialised = containers.observed(seen)
         if seen.recurs:
-            recurring.add(made.id)
-        layers[made.layer].append(Encoded(made.id, made.body + plain.end(seen.labels)))
+            recurring.add(serialised.id)
+        layers[serialised.layer].append(
+            Encoded(serialised.id, serialised.body + plain.end(seen.labels))
+        )
     # An attached Note refers to the Report, any other may be referred to by it. Of two objects that
     # refer to each other, OpenCTI's client drops one reference.
     layers[LAYER["note"]] += [

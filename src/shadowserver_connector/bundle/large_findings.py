@@ -3,83 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import orjson
 
+from shadowserver_connector.bundle.chunk_size import ChunkCapacity, SizeEstimator
 from shadowserver_connector.bundle.finding import (
     Finding,
-    Labels,
-    LabelSets,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
 )
-
-# What an object adds to a chunk in addition to its body: its references in Report and Case, its
-# score.
-_OVERHEAD: Final = 160
-_OBSERVED_SIZE: Final = 700
-_REF_SIZE: Final = 64
-_LABEL_BYTES: Final = 2 * 1024 * 1024
-"""Bytes of the sets of labels whose length is cached."""
-
-
-class Sizes:
-    """Estimates how many bytes findings add to a chunk; rather too many than too few."""
-
-    def __init__(self) -> None:
-        self._of_labels: dict[LabelSets, int] = {}
-        self._kept = 0
-
-    def of(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> int:
-        """Return the bytes that a finding adds to a chunk that only lacks its objects ``fresh``."""
-        size = _OVERHEAD * len(fresh)
-        for made in fresh:
-            size += len(made.body)
-        known = self._of_labels
-        for tagged, labels in finding.tags:
-            length = known.get(labels)
-            size += len(tagged) * (self._new_length(labels) if length is None else length)
-        for seen in finding.observed:
-            length = known.get(seen.labels)
-            if length is None:
-                size += self.of_observed(seen)
-            else:
-                size += _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE + length
-        for note in finding.notes:
-            size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
-        return size
-
-    def of_object(self, made: SerialisedObject) -> int:
-        """Return the bytes of an object without labels."""
-        return _OVERHEAD + len(made.body)
-
-    def of_observed(self, seen: ObservedDraft) -> int:
-        """Return the bytes of an Observed-Data."""
-        labels = seen.labels
-        size = _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE
-        if isinstance(labels, tuple):
-            return size + self.of_labels(labels)
-        return size + sum([self.of_labels(some) for some in labels])
-
-    def of_note(self, note: NoteDraft) -> int:
-        """Return the bytes of a Note without labels."""
-        return _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
-
-    def of_labels(self, labels: Labels) -> int:
-        """Return the bytes of a set of labels on one object."""
-        length = self._of_labels.get(labels)
-        return self._new_length(labels) if length is None else length
-
-    def _new_length(self, labels: Labels) -> int:
-        length = len(orjson.dumps(labels))
-        if self._kept > _LABEL_BYTES:
-            self._of_labels.clear()
-            self._kept = 0
-        self._kept += length + _OVERHEAD
-        self._of_labels[labels] = length
-        return length
 
 
 class _Piece:
@@ -93,32 +26,20 @@ class _Piece:
     def __bool__(self) -> bool:
         return self.count > 0
 
-    def takes(self, count: int, size: int, room: Room) -> bool:
+    def takes(self, count: int, size: int, capacity: ChunkCapacity) -> bool:
         """Tell whether this many objects and bytes fit in addition to what is in it."""
-        return self.count + count <= room.objects and self.size + size <= room.size
+        return self.count + count <= capacity.objects and self.size + size <= capacity.size
 
 
-class Room:
-    """How much fits into a chunk besides author, markings, Report and Case."""
-
-    __slots__ = ("objects", "size")
-
-    objects: int
-    size: int
-    """Bytes."""
-
-    def __init__(self, objects: int, size: int) -> None:
-        self.objects = objects
-        self.size = size
-
-
-def split_finding(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Finding], int]:
+def split_finding(
+    finding: Finding, sizes: SizeEstimator, capacity: ChunkCapacity
+) -> tuple[list[Finding], int]:
     """Return findings that each fit in a chunk, and how many objects are in none of them.
 
     Each contains what it refers to, so some objects are in several. If the references of a Note or
     Observed-Data alone would be too many for a chunk, some are dropped; each counts as left out.
     """
-    division = _FindingSplitter(finding, sizes, room)
+    division = _FindingSplitter(finding, sizes, capacity)
     for note in finding.notes:
         division.add_note(note)
     for stix_id in finding.objects:
@@ -131,10 +52,10 @@ def split_finding(finding: Finding, sizes: Sizes, room: Room) -> tuple[list[Find
 class _FindingSplitter:
     """Divides one finding: what is added goes into the last piece, or else into a new one."""
 
-    def __init__(self, finding: Finding, sizes: Sizes, room: Room) -> None:
+    def __init__(self, finding: Finding, sizes: SizeEstimator, capacity: ChunkCapacity) -> None:
         self._whole = finding
         self._sizes = sizes
-        self._room = room
+        self._capacity = capacity
         self._pieces: list[_Piece] = []
         self._piece = _Piece()
         # Id of an object -> bytes of its labels.
@@ -143,11 +64,11 @@ class _FindingSplitter:
             for stix_id in tagged:
                 length = self._labels.get(stix_id, 0) + sizes.of_labels(labels)
                 self._labels[stix_id] = length
-        self._refs = {made.id: self._referred(made) for made in finding.objects.values()}
+        self._refs = {each.id: self._referred(each) for each in finding.objects.values()}
         self.left_out = 0
 
-    def _referred(self, made: SerialisedObject) -> list[str]:
-        stix = orjson.loads(made.body + b"}")
+    def _referred(self, serialised: SerialisedObject) -> list[str]:
+        stix = orjson.loads(serialised.body + b"}")
         refs = [value for name, value in stix.items() if name.endswith("_ref")]
         return [ref for ref in refs if ref in self._whole.objects]
 
@@ -198,7 +119,7 @@ class _FindingSplitter:
         for ref in refs:
             more = [each for each in self._closure(ref) if each not in needed]
             size += self._weight(more)
-            if len(needed) + len(more) + 1 > self._room.objects or size > self._room.size:
+            if len(needed) + len(more) + 1 > self._capacity.objects or size > self._capacity.size:
                 break
             needed.update(more)
             taken.append(ref)
@@ -211,9 +132,9 @@ class _FindingSplitter:
         """
         needed = dict.fromkeys(each for stix_id in stix_ids for each in self._closure(stix_id))
         fresh = [each for each in needed if each not in self._piece.finding.objects]
-        if not self._piece.takes(len(fresh) + more, self._weight(fresh) + size, self._room):
+        if not self._piece.takes(len(fresh) + more, self._weight(fresh) + size, self._capacity):
             fresh = list(needed)
-            if not _Piece().takes(len(fresh) + more, self._weight(fresh) + size, self._room):
+            if not _Piece().takes(len(fresh) + more, self._weight(fresh) + size, self._capacity):
                 return False
             self._close()
         piece = self._piece

@@ -127,7 +127,7 @@ EXCLUSIVE_ROLES = frozenset(
 )
 """Roles that one party and group of a row can have only once."""
 
-UNTOLD_ROLES = frozenset(["text", "secret", "internal"])
+UNSPECIFIC_ROLES = frozenset(["text", "secret", "internal"])
 """Roles that do not show where a table comes from: any table may have a name, and an error about a
 password contains a word that is kept secret.
 """
@@ -449,7 +449,7 @@ class Catalogue:
         of a sentence may end like one.
         """
         return any(
-            column.role not in UNTOLD_ROLES
+            column.role not in UNSPECIFIC_ROLES
             and (column.name in self.columns or _NAME.fullmatch(column.name) is not None)
             for column in columns
         )

@@ -28,7 +28,7 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
-from shadowserver_connector.cli.usage import STANDARD_INPUT, made_folder
+from shadowserver_connector.cli.usage import STANDARD_INPUT, create_folder
 from shadowserver_connector.errors import (
     OK,
     SOME_FAILED,
@@ -58,11 +58,12 @@ from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.layout import SURPLUS
-from shadowserver_connector.report.parse_warnings import ParseWarnings, counted
-from shadowserver_connector.report.report_files import find_reports, unreadable
+from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.wording import counted, unreadable
 from shadowserver_connector.sink.directory import report_folder
 
 HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
@@ -152,7 +153,7 @@ def convert(
     ``history`` is the directory of a history of findings: each report, in order, is compared with
     it and then added to it, and what would not be sent to OpenCTI is not written.
     """
-    made_folder(folder)
+    create_folder(folder)
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
@@ -262,8 +263,8 @@ def explain(
 
 def _explain(job: Job, options: Options) -> dict[str, Any]:
     path, info = job
-    warnings = ParseWarnings(info.file)
-    with open_table(path, warnings) as table:
+    anomalies = Anomalies(info.file)
+    with open_table(path, anomalies) as table:
         plan = compile_for(table.header, info, options)
         columns = [
             column
@@ -290,7 +291,7 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
         },
         "columns": [asdict(column) for column in columns],
         "objects": dict(sorted(by_type.items())),
-        "oddities": warnings.lines(),
+        "oddities": anomalies.lines(),
     }
 
 
@@ -341,7 +342,7 @@ def preview(
     """
     if page.is_dir():
         raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
-    made_folder(page.parent)
+    create_folder(page.parent)
     failures: list[Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         given = _with_input(paths, Path(work), name)
@@ -393,15 +394,15 @@ _OF_AN_ENTRY = (
 )
 
 
-def history(directory: Path, asked: str | None, longest: int | None, *, form: Form) -> int:
+def history(directory: Path, term: str | None, longest: int | None, *, form: Form) -> int:
     """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
-    if (asked is None) == (longest is None):
+    if (term is None) == (longest is None):
         raise UsageError(
             "name an address, network, host name, CVE id or report type, or use --open"
         )
     with reading_only(directory) as connection:
-        if asked is not None:
-            found = list(findings_about(connection, asked))
+        if term is not None:
+            found = list(findings_about(connection, term))
         else:
             found = open_longest(connection, longest or 1)
     if form is Form.JSON:
@@ -409,7 +410,7 @@ def history(directory: Path, asked: str | None, longest: int | None, *, form: Fo
         return OK
     print_table(_OF_AN_ENTRY, [_entry_row(entry) for entry in found], form)
     if not found:
-        err.print(f"nothing was reported of {asked}" if asked else "nothing is open", markup=False)
+        err.print(f"nothing was reported of {term}" if term else "nothing is open", markup=False)
     return OK
 
 

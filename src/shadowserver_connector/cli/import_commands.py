@@ -23,10 +23,10 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
-from shadowserver_connector.cli.usage import made_folder
+from shadowserver_connector.cli.usage import create_folder
 from shadowserver_connector.connector.estimates import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.connector.findings import open_comparer
-from shadowserver_connector.connector.importer import Importer, Result
+from shadowserver_connector.connector.importer import ImportSetup, Result
 from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (
@@ -42,7 +42,7 @@ from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import counted
+from shadowserver_connector.report.wording import counted
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.settings.settings import conversion_options
@@ -58,13 +58,13 @@ def import_(loaded: LoadedSettings, paths: Sequence[Path], *, form: Form) -> int
     """Import files, folders and archives into OpenCTI; return the exit code."""
     results: list[Result] = []
     with (
-        _importer(loaded, "import") as importer,
+        _setup(loaded, "import") as setup,
         _workdir() as work,
         _executor(loaded.settings.shadowserver) as executor,
         progress() as bar,
     ):
         task = bar.add_task("importing", total=None)
-        for result in import_files(importer, paths, Path(work), if_ahead(executor)):
+        for result in import_files(setup, paths, Path(work), if_ahead(executor)):
             results.append(result)
             bar.advance(task)
     if not results:
@@ -86,15 +86,15 @@ def backfill(
     # With a drop folder the connector runs without a key; a backfill does not.
     loaded.settings.require_api()
     misdated: list[Failure] = []
-    with _importer(loaded, "backfill") as importer, open_api(loaded.settings) as api:
+    with _setup(loaded, "backfill") as setup, open_api(loaded.settings) as api:
         # Read only: the connector running under this id writes it.
-        state = load(importer.helper.get_state())
+        state = load(setup.helper.get_state())
         reports = [
             report
             for report in listed(api, settings, days_of(first, last), misdated.append)
             if not is_done(state, report)
         ]
-        expected = estimate(reports, api.stats(first, last), importer.options)
+        expected = estimate(reports, api.stats(first, last), setup.options)
         question = (
             f"{counted(expected.reports, 'report')} with about "
             f"{counted(expected.findings, 'finding')} make about "
@@ -105,12 +105,12 @@ def backfill(
         if not reports or not confirm(question):
             err.print("Nothing new." if not reports else "Nothing is imported.")
             return _show(misdated, form=form)
-        results = _backfilled(importer, api, settings, reports)
+        results = _backfilled(setup, api, settings, reports)
     return _show([*results, *misdated], form=form)
 
 
 def _backfilled(
-    importer: Importer,
+    setup: ImportSetup,
     api: ReportsApi,
     settings: ShadowserverSettings,
     reports: Sequence[ReportInfo],
@@ -124,7 +124,7 @@ def _backfilled(
         task = bar.add_task("importing", total=len(reports))
         try:
             for result in import_days(
-                importer, api, settings, reports, Path(work), if_ahead(executor)
+                setup, api, settings, reports, Path(work), if_ahead(executor)
             ):
                 results.append(result)
                 bar.advance(task)
@@ -136,13 +136,13 @@ def _backfilled(
 
 
 @contextmanager
-def _importer(loaded: LoadedSettings, command: str) -> Iterator[Importer]:
+def _setup(loaded: LoadedSettings, command: str) -> Iterator[ImportSetup]:
     helper, waiter = open_session(loaded, ConsoleLog())
     can = abilities(helper)
     options = within(conversion_options(loaded.settings.shadowserver), can)
     comparer = open_comparer(loaded.settings, waiter)
     try:
-        yield Importer(
+        yield ImportSetup(
             helper, can, waiter, options, compared_by(comparer), comparer=comparer, command=command
         )
     finally:
@@ -203,7 +203,7 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, for
     with open_api(loaded.settings) as api, progress() as bar:
         reports = list(listed(api, settings, days_of(first, last), failures.append))
         number = len(reports) + len(failures)
-        made_folder(archive)
+        create_folder(archive)
         task = bar.add_task("downloading", total=None)
         kept = []
         for each in fetch_into(

@@ -11,7 +11,7 @@ from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems, verdict
 from shadowserver_connector.operations.status import as_json as as_plain
 from shadowserver_connector.operations.status_file import read_status, status_path
-from shadowserver_connector.report.parse_warnings import bracketed, counted
+from shadowserver_connector.report.wording import bracketed, counted
 from shadowserver_connector.settings.settings import Settings
 
 

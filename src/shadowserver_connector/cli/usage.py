@@ -194,7 +194,7 @@ def loaded_settings(config: Path | None) -> LoadedSettings:
     return load_settings(config_file=config)
 
 
-def made_folder(path: Path) -> None:
+def create_folder(path: Path) -> None:
     """Create a folder for results, parents included; SinkUnavailableError if that fails."""
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -16,15 +16,16 @@ from shadowserver_connector.api.download import Downloaded, take_any
 from shadowserver_connector.connector.events import Observe, ignore
 from shadowserver_connector.connector.importer import (
     DaySummary,
-    DayWorks,
-    Importer,
+    ImportSetup,
     ObtainedFile,
+    ReportImporter,
     Result,
     Skipped,
     event_of,
     interrupted,
 )
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
 from shadowserver_connector.pipeline.convert import Convert
@@ -43,7 +44,7 @@ from shadowserver_connector.state.imported import (
     with_done,
     with_failure,
 )
-from shadowserver_connector.waiting import CONVERTERS, SHADOWSERVER, Log, Stopping, Waiter
+from shadowserver_connector.waiting import CONVERTERS, SHADOWSERVER, Stopping, Waiter
 
 # Seconds after which a wait for a download checks whether to stop.
 _LOOK_UP: Final = 0.5
@@ -58,7 +59,7 @@ def now() -> datetime:
 class ReportSource:
     """What brings reports to the connector on its own, and what it works with."""
 
-    importer: Importer
+    setup: ImportSetup
     settings: ShadowserverSettings
     state_store: StateStore
     workspace: Path
@@ -70,10 +71,10 @@ class ReportSource:
 
     @property
     def waiter(self) -> Waiter:
-        return self.importer.waiter
+        return self.setup.waiter
 
     @property
-    def log(self) -> Log:
+    def log(self) -> Logger:
         return self.waiter.log
 
 
@@ -84,7 +85,7 @@ class Subscription(ReportSource):
     api: ReportsApi
     now: Callable[[], datetime] = now
 
-    def tell(self, result: Result, seconds: float) -> None:
+    def on_result(self, result: Result, seconds: float) -> None:
         """Log the result of a report, and inform the observers."""
         match result:
             case Outcome():
@@ -139,31 +140,32 @@ def import_day(
         return with_day_closed(state, day)
     ledger = DayLedger(source.state_store, state, reports)
     download: Download = source.api.download
-    convert = source.importer.convert
+    convert = source.setup.convert
     if source.executor is not None:
-        conversions = Conversions(source.executor, comparer=source.importer.comparer)
-        download = conversions.after(download, source.importer.options)
+        conversions = Conversions(source.executor, comparer=source.setup.comparer)
+        # Converted as soon as it is there, while reports before it are being sent.
+        download = conversions.after(download, source.setup.options)
         convert = conversions.convert
-    importer = replace(
-        source.importer,
+    setup = replace(
+        source.setup,
         convert=_patient(source.waiter, retrying_while_disk_full(source.waiter, convert)),
         ledger=ledger,
         archive=source.settings.archive_dir,
-        tell=source.tell,
-        ending=_ending,
+        on_result=source.on_result,
+        describe_ending=_describe_ending,
     )
     folder = source.workspace / "downloads"
     floor = DiskFloor(source.workspace, source.settings.disk_floor, source.waiter)
     threads = source.settings.max_threads
     try:
-        with DayWorks(importer) as works:
+        with ReportImporter(setup) as importer:
             for fetched in downloads(todo, download, folder, threads=threads, floor=floor):
-                works.import_report(fetched.report, partial(_obtain, source, fetched))
+                importer.import_report(fetched.report, partial(_obtain, source, fetched))
                 # At once, and not with the day: downloads ahead are waiting for the room.
                 shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    summary, objects = works.summary(day)
+    summary, objects = importer.summary(day)
     source.log.info("Day imported", _counts_of_day(summary, objects))
     if ledger.all_ready and not summary.failures:
         return with_day_closed(ledger.state, day)
@@ -199,7 +201,7 @@ def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:
     return ObtainedFile(downloaded.path, downloaded.sha256)
 
 
-def _ending(error: BaseException) -> str:
+def _describe_ending(error: BaseException) -> str:
     if isinstance(error, StateResetError):
         return "interrupted, as the state was reset in OpenCTI"
     if isinstance(error, Stopping):

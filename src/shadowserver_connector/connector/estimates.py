@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.history import open_history
-from shadowserver_connector.mapping.objects.section_layout import Links
+from shadowserver_connector.logger import SilentLogger
+from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
 from shadowserver_connector.temporary import temporary_directory
-from shadowserver_connector.waiting import SilentLog
 
 OBJECTS_PER_SECOND: Final = 25
 """What a typical OpenCTI installation imports, according to public reports."""
@@ -78,7 +78,7 @@ class _Samples:
     def __init__(self, folder: Path, options: Options) -> None:
         self._folder = folder
         self._options = options
-        self._comparer = ReportComparer(lambda: open_history(folder, "samples"), SilentLog())
+        self._comparer = ReportComparer(lambda: open_history(folder, "samples"), SilentLogger())
         self._made: dict[str, tuple[int, tuple[int, ...]]] = {}
 
     def close(self) -> None:
@@ -110,9 +110,9 @@ def objects_per_finding(options: Options) -> int:
 
     Address and Autonomous System always; then what the options add.
     """
-    links = Links(load_catalogue().links, options, joined=True)
+    rules = RelationshipRules(load_catalogue().links, options, joined=True)
     of_address = (("belongs-to", "autonomous-system"), ("located-at", "location"))
-    relationships = sum(links.makes(name, "ipv4-addr", to, "primary") for name, to in of_address)
+    relationships = sum(rules.creates(name, "ipv4-addr", to, "primary") for name, to in of_address)
     return (
         2
         + (options.notes != "none")

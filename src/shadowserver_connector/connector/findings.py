@@ -10,11 +10,12 @@ from typing import Final
 
 from shadowserver_connector.errors import HistoryError, HistoryInUseError
 from shadowserver_connector.history.history import History, open_history
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.state.imported import State
-from shadowserver_connector.waiting import HISTORY, Log, Waiter
+from shadowserver_connector.waiting import HISTORY, Waiter
 
 NO_HISTORY: Final = "No history of findings is available: reports are sent in full"
 
@@ -46,7 +47,7 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
     return None
 
 
-def _unless_in_use(directory: Path, owner: str, log: Log) -> Callable[[], History | None]:
+def _unless_in_use(directory: Path, owner: str, log: Logger) -> Callable[[], History | None]:
     """Return what opens a history, and logs once each time that another process has it."""
     is_told = False
 
@@ -85,7 +86,7 @@ def begin_anew_if_reset(comparer: ReportComparer | None, state: State) -> None:
         comparer.clear()
 
 
-def forget_what_is_old(comparer: ReportComparer | None, today: date, days: int) -> None:
+def forget_old_findings(comparer: ReportComparer | None, today: date, days: int) -> None:
     """Forget the findings that were not reported for this many days."""
     if comparer is not None:
         comparer.forget(today - timedelta(days=days))

@@ -60,7 +60,7 @@ query healthCheck {
 # In the words of GraphQL implementations of different years.
 _UNKNOWN_FIELD: Final = re.compile(r"unknown field|is not defined by type")
 
-Ask = Callable[[str], Mapping[str, Any]]
+Query = Callable[[str], Mapping[str, Any]]
 
 
 @dataclass
@@ -69,14 +69,14 @@ class Registration:
 
     platform: str = ""
     """The platform's version, once known."""
-    takes: frozenset[str] | None = None
+    accepted_fields: frozenset[str] | None = None
     """Fields that it accepts; ``None`` if it does not say."""
     left_out: list[str] = field(default_factory=list)
     """Fields that pycti would send, and that the platform does not accept."""
     metrics: list[Any] = field(default_factory=list)
     """pycti's server for metrics, which can exist only once."""
 
-    def learn(self, ask: Ask) -> None:
+    def query_schema(self, ask: Query) -> None:
         """Ask the platform for its version and the fields it accepts; raises what ``ask`` does."""
         try:
             data = ask(_TAKES)
@@ -86,8 +86,10 @@ class Registration:
                 raise
             data = ask(_ABOUT)
         try:
-            told = data.get("__type")
-            self.takes = frozenset(each["name"] for each in told["inputFields"]) if told else None
+            described = data.get("__type")
+            self.accepted_fields = (
+                frozenset(each["name"] for each in described["inputFields"]) if described else None
+            )
             self.platform = str(data["about"]["version"])
         except (LookupError, TypeError, AttributeError):
             raise SinkUnavailableError("OpenCTI gave no valid answer; it may be starting") from None
@@ -99,7 +101,7 @@ class Registration:
         SettingsError if it will not.
         """
         try:
-            with self._heard():
+            with self._pycti_adapted():
                 return build()
         except ShadowserverConnectorError:
             raise
@@ -117,7 +119,7 @@ class Registration:
         return as_ours(error)
 
     @contextmanager
-    def _heard(self) -> Iterator[None]:
+    def _pycti_adapted(self) -> Iterator[None]:
         # Here and below, not at the top: pycti reads some of its settings when it is imported.
         from pycti import OpenCTIApiClient
         from pycti.connector import opencti_connector_helper as module
@@ -126,12 +128,12 @@ class Registration:
         serve_metrics = module.OpenCTIMetricHandler
 
         def health_check(client: Any) -> bool:
-            self.learn(lambda query: client.query(query)["data"])
+            self.query_schema(lambda query: client.query(query)["data"])
             return True
 
         def taken(connector: Any) -> dict[str, Any]:
             given = to_input(connector)["input"]
-            self.left_out = [key for key in given if not self._is_taken(key)]
+            self.omitted_fields = [key for key in given if not self._is_taken(key)]
             return {"input": {key: given[key] for key in given if self._is_taken(key)}}
 
         def metrics(*args: Any) -> Any:
@@ -146,7 +148,7 @@ class Registration:
             yield
 
     def _is_taken(self, key: str) -> bool:
-        return self.takes is None or key in self.takes
+        return self.accepted_fields is None or key in self.accepted_fields
 
 
 def installed() -> str:
@@ -193,7 +195,7 @@ def trial() -> tuple[str, dict[str, Any]]:
     return asked[0]
 
 
-def misunderstood(ask: Callable[[str, Mapping[str, Any]], Any]) -> Refusal | None:
+def refusal_of_registration(ask: Callable[[str, Mapping[str, Any]], Any]) -> Refusal | None:
     """Return why OpenCTI would not accept this connector's registration; ``None`` if it would.
 
     ``ask`` sends a query with variables, and returns the body of the answer.
@@ -267,7 +269,8 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     announce_or_fail(helper)
     if newer := advice(registration.platform):
         waiter.log.warning(
-            "pycti is newer than OpenCTI", {"advice": newer, "left_out": registration.left_out}
+            "pycti is newer than OpenCTI",
+            {"advice": newer, "left_out": registration.omitted_fields},
         )
     return helper
 

@@ -14,13 +14,12 @@ from typing import Any, Final, NamedTuple, Self
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.errors import DISK_FULL, NotReadyError, SinkUnavailableError, describe
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.archive import keep_if_wanted
+from shadowserver_connector.pipeline.archive import archive_if_configured
 from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import bracketed, counted
-from shadowserver_connector.report.report_files import unreadable
+from shadowserver_connector.report.wording import bracketed, counted, unreadable
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities
 from shadowserver_connector.sink.works import work_name
@@ -125,8 +124,8 @@ def _line(failure: Failure) -> str:
     return f"failed{times}: {failure.info.file}: {failure.reason}"
 
 
-def tell_nobody(result: Result, seconds: float) -> None:
-    """Inform nobody; whoever asked for the report gets the result."""
+def ignore_result(result: Result, seconds: float) -> None:
+    """Do nothing: whoever imports the report gets the result."""
 
 
 def event_of(result: Result, seconds: float) -> ReportDone | ReportSkipped | ReportFailed:
@@ -146,8 +145,8 @@ def interrupted(error: BaseException) -> str:
 
 
 @dataclass(frozen=True)
-class Importer:
-    """What an import needs. A source of reports passes it to `DayWorks`, which imports them."""
+class ImportSetup:
+    """What an import needs. A source of reports creates a `ReportImporter` with it."""
 
     helper: Any
     """pycti's ``OpenCTIConnectorHelper``."""
@@ -160,10 +159,10 @@ class Importer:
     """Compares reports, where ``convert`` asks it to; each one imported is added to its history."""
     archive: Path | None = None
     """Where a copy of imported files is kept."""
-    tell: Callable[[Result, float], None] = tell_nobody
+    on_result: Callable[[Result, float], None] = ignore_result
     """Called with the result of a report, and the seconds that it took, before it is saved."""
-    ending: Callable[[BaseException], str] = interrupted
-    """Says why a work was ended by an error."""
+    describe_ending: Callable[[BaseException], str] = interrupted
+    """Returns, for the message of a work, why an error ended it."""
     command: str = ""
     """The command that imports by hand; empty for the connector itself. It is in the works' names.
     """
@@ -177,15 +176,15 @@ class Importer:
         return delivery
 
 
-class DayWorks:
-    """Works under way, one for each day of which a report was imported.
+class ReportImporter:
+    """Imports reports, each in the work of its day.
 
     Leaving the ``with`` statement closes them all, each with a message that says how many reports
     there were. After an error, closing is attempted only once.
     """
 
-    def __init__(self, importer: Importer) -> None:
-        self._importer = importer
+    def __init__(self, setup: ImportSetup) -> None:
+        self._setup = setup
         self._days: dict[date, tuple[Delivery, DaySummary]] = {}
 
     def __enter__(self) -> Self:
@@ -194,14 +193,14 @@ class DayWorks:
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         for delivery, summary in self._days.values():
             if error is not None:
-                self._close_at_once(delivery, summary, self._importer.ending(error))
+                self._close_at_once(delivery, summary, self._setup.describe_ending(error))
             else:
                 # If nothing was sent there is no work yet, and nobody would see these failures.
                 if summary.persistent:
                     delivery.open()
                 in_error = bool(summary.failures)
                 delivery.close(summary.message(delivery.objects), in_error=in_error)
-            self._importer.under_way.remove(delivery)
+            self._setup.under_way.remove(delivery)
 
     def import_report(self, report: ReportInfo, obtain: Callable[[], ObtainedFile]) -> Result:
         """Import a report, unless it is known, and return the result.
@@ -215,8 +214,8 @@ class DayWorks:
         result = self._imported(report, obtain, delivery)
         summary.add(result)
         # Outside the handlers: pycti logs the traceback of the error being handled.
-        self._importer.tell(result, time.monotonic() - began)
-        self._importer.ledger.save()
+        self._setup.on_result(result, time.monotonic() - began)
+        self._setup.ledger.save()
         return result
 
     def fail(self, failure: Failure) -> None:
@@ -231,40 +230,43 @@ class DayWorks:
     def _imported(
         self, report: ReportInfo, obtain: Callable[[], ObtainedFile], delivery: Delivery
     ) -> Result:
-        importer, ledger = self._importer, self._importer.ledger
+        setup, ledger = self._setup, self._setup.ledger
         file = None
         try:
             file = obtain()
             result = self._converted(report, file, delivery)
-            if importer.comparer is not None:
-                commit = partial(importer.comparer.commit, file.path)
-                importer.waiter.until_disk_has_room(commit)
-            log = importer.waiter.log
-            keep_if_wanted(importer.archive, report, file.path, file.sha256, log)
+            # Before the ledger: a report that is imported again gets the same verdicts, but one
+            # that is done is never compared again, and the history would lack its findings.
+            if setup.comparer is not None:
+                commit = partial(setup.comparer.commit, file.path)
+                setup.waiter.until_disk_has_room(commit)
+            log = setup.waiter.log
+            archive_if_configured(setup.archive, report, file.path, file.sha256, log)
             ledger.done(report, file.sha256)
         except Exception as error:
-            if importer.comparer is not None and file is not None:
-                importer.comparer.discard(file.path)
+            if setup.comparer is not None and file is not None:
+                setup.comparer.discard(file.path)
             if isinstance(error, NotReadyError) and ledger.postpone(report):
                 return Skipped(report, "Still empty, requested again in the next run")
             if isinstance(error, OSError) and error.errno in DISK_FULL:
+                # Every report would fail, through no fault of its own.
                 raise
             times, cause = ledger.failed(report), type(error).__name__
             return Failure(report, _reason(error, report, file), times, cause)
         return result
 
     def _converted(self, report: ReportInfo, file: ObtainedFile, delivery: Delivery) -> Result:
-        importer = self._importer
-        if importer.ledger.is_known(report, file.sha256):
+        setup = self._setup
+        if setup.ledger.is_known(report, file.sha256):
             return Skipped(report, "Imported under another id, nothing to send")
-        return importer.convert(
-            file.path, report, importer.options, lambda chunk: delivery.send(chunk, file.path)
+        return setup.convert(
+            file.path, report, setup.options, lambda chunk: delivery.send(chunk, file.path)
         )
 
     def _work_of(self, day: date) -> tuple[Delivery, DaySummary]:
         if day not in self._days:
-            name = work_name(day, self._importer.command)
-            self._days[day] = (self._importer.begin(name), DaySummary(day))
+            name = work_name(day, self._setup.command)
+            self._days[day] = (self._setup.begin(name), DaySummary(day))
         return self._days[day]
 
     def _close_at_once(self, delivery: Delivery, summary: DaySummary, ending: str) -> None:
@@ -272,7 +274,7 @@ class DayWorks:
             delivery.close_at_once(summary.message(delivery.objects, ending))
         except SinkUnavailableError:
             # The next run closes it.
-            self._importer.waiter.log.warning(
+            self._setup.waiter.log.warning(
                 "The work could not be closed", {"day": str(summary.day)}
             )
 

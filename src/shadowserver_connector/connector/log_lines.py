@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.settings.settings import Settings
-from shadowserver_connector.waiting import Log
 
 _FACTS: Final = "attributes"
 # What is unambiguous without quotes.
 _BARE: Final = re.compile(r"[^\s\"'=\[\]{}]+")
 
 
-def open_log(settings: Settings) -> Log:
+def open_log(settings: Settings) -> Logger:
     """Have all loggers of this process write to stderr as configured; return the connector's.
 
     A dict passed with a message becomes the fields of the event: after the message in text, as
@@ -39,7 +39,7 @@ def open_log(settings: Settings) -> Log:
 
 
 class EventLog:
-    """A `waiting.Log` that writes through the logger of a name."""
+    """A `Logger` that writes through the logger of a name."""
 
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(name)

@@ -15,9 +15,10 @@ from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
-from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_what_is_old
+from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_old_findings
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError, describe
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, named_day
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.works import close_orphans
@@ -34,7 +35,7 @@ from shadowserver_connector.state.imported import (
     without_hopeless,
 )
 from shadowserver_connector.state.serialisation import FIRST_DAY, fitting
-from shadowserver_connector.waiting import OPENCTI, SHADOWSERVER, Log, Waiter
+from shadowserver_connector.waiting import OPENCTI, SHADOWSERVER, Waiter
 
 
 def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
@@ -64,7 +65,7 @@ def of_day(
     return found, tuple(others)
 
 
-def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: Log) -> None:
+def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: Logger) -> None:
     """Log a warning for each setting that names types or lists the API does not have.
 
     Queries nothing if nothing is configured.
@@ -74,7 +75,7 @@ def warn_of_unknown_names(api: ReportsApi, settings: ShadowserverSettings, log: 
     _warn(log, "SHADOWSERVER_REPORT_NAMES", settings.report_names, api.subscriptions)
 
 
-def _warn(log: Log, setting: str, named: Sequence[str], ask: Callable[[], list[str]]) -> None:
+def _warn(log: Logger, setting: str, named: Sequence[str], ask: Callable[[], list[str]]) -> None:
     if not named:
         return
     try:
@@ -102,10 +103,12 @@ def run_window(source: Subscription) -> bool:
     started = source.now()
     _check_clock(started)
     state = source.state_store.read()
-    begin_anew_if_reset(source.importer.comparer, state)
-    close_left_open(source.importer.helper, source.waiter)
+    # Before any report is compared: after a reset, OpenCTI lacks what the history knows.
+    begin_anew_if_reset(source.setup.comparer, state)
+    # While this run has no work: one that this process still holds was given up.
+    close_orphaned_works(source.setup.helper, source.waiter)
     settings = source.settings
-    _say_marking(source, state)
+    _log_marking(source, state)
     days = window(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
     # What was unavailable in the last run may be back.
@@ -127,7 +130,7 @@ def run_window(source: Subscription) -> bool:
     # Before it is stored: what is given up is logged, even if the process is killed now.
     _give_up(source, reasons)
     source.state_store.write(state)
-    forget_what_is_old(source.importer.comparer, started.date(), settings.history_days)
+    forget_old_findings(source.setup.comparer, started.date(), settings.history_days)
     # After a day without an answer the next run starts in an hour.
     return len(found) == len(days)
 
@@ -175,13 +178,13 @@ def run_without_api(source: ReportSource) -> bool:
     started = now()
     _check_clock(started)
     state, settings = source.state_store.read(), source.settings
-    _say_marking(source, state)
-    begin_anew_if_reset(source.importer.comparer, state)
-    close_left_open(source.importer.helper, source.waiter)
+    _log_marking(source, state)
+    begin_anew_if_reset(source.setup.comparer, state)
+    close_orphaned_works(source.setup.helper, source.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
     source.state_store.write(remembered(state, oldest, today))
-    forget_what_is_old(source.importer.comparer, today, settings.history_days)
+    forget_old_findings(source.setup.comparer, today, settings.history_days)
     return True
 
 
@@ -196,7 +199,7 @@ _SHARED_WITH: Final[Mapping[str, str]] = {
 """Marking -> with whom it may be shared, according to TLP 2.0."""
 
 
-def _say_marking(source: ReportSource, state: State) -> None:
+def _log_marking(source: ReportSource, state: State) -> None:
     """Log on the first start how everything will be marked, while that is easy to change."""
     if state.first_run:
         marking = source.settings.marking
@@ -206,7 +209,7 @@ def _say_marking(source: ReportSource, state: State) -> None:
         )
 
 
-def close_left_open(helper: Any, waiter: Waiter) -> None:
+def close_orphaned_works(helper: Any, waiter: Waiter) -> None:
     """Close the works that a killed process left open, and none that is still being sent."""
     for name in waiter.until(OPENCTI, lambda: close_orphans(helper)):
         waiter.log.warning("Closed a work that was left open", {"work": name})
@@ -225,11 +228,11 @@ def _announce(
         source.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return
     if not todo:
-        _say_if_nothing_is_subscribed(source)
+        _log_if_nothing_is_subscribed(source)
         return
     try:
         stats = source.api.stats(min(found), max(found))
-        expected = estimate(todo, stats, source.importer.options)
+        expected = estimate(todo, stats, source.setup.options)
     except (RetriableError, OSError):
         source.log.info("First import", {"reports": len(todo)})
         return
@@ -244,7 +247,7 @@ def _announce(
     )
 
 
-def _say_if_nothing_is_subscribed(source: Subscription) -> None:
+def _log_if_nothing_is_subscribed(source: Subscription) -> None:
     try:
         subscribed = source.api.subscriptions()
     except RetriableError:
@@ -279,7 +282,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
     if len(reasons) > _NAMED:
         named.append(f"and {len(reasons) - _NAMED:,} more")
     source.log.error("Days given up, their reports are missing", {"days": named})
-    delivery = source.importer.begin("Shadowserver reports given up")
+    delivery = source.setup.begin("Shadowserver reports given up")
     try:
         delivery.open()
         delivery.close(
@@ -287,7 +290,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
             in_error=True,
         )
     finally:
-        source.importer.under_way.remove(delivery)
+        source.setup.under_way.remove(delivery)
 
 
 RETRY_AFTER: Final = timedelta(hours=1)
@@ -304,8 +307,8 @@ def do_nothing() -> None:
     """Do nothing between two runs."""
 
 
-def tell_nobody(seconds: float) -> None:
-    """Tell nobody when the next run is."""
+def ignore_end(seconds: float) -> None:
+    """Do nothing after a run."""
 
 
 def run_for_ever(
@@ -315,12 +318,12 @@ def run_for_ever(
     waiter: Waiter,
     period: timedelta,
     between: Callable[[], None] = do_nothing,
-    ended: Callable[[float], None] = tell_nobody,
+    on_end: Callable[[float], None] = ignore_end,
 ) -> None:
     """Run now, every ``period``, and soon after a reset; ends with Stopping only.
 
     But if Shadowserver refuses the key in the first run, it raises CredentialsError, because then
-    the settings are wrong. ``ended`` is called after each run with the seconds until the next one.
+    the settings are wrong. ``on_end`` is called after each run with the seconds until the next one.
 
     ``between`` is called every ten seconds while it waits for the next run. An error that it raises
     is logged, once while it stays the same, and ends nothing, except for Stopping.
@@ -338,7 +341,7 @@ def run_for_ever(
         pause = period if complete else min(period, RETRY_AFTER)
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
         helper.next_run_datetime(left)
-        ended(left)
+        on_end(left)
         if _pause_until_reset(state_store, waiter, left, between):
             waiter.log.warning(RESET)
 

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from shadowserver_connector.connector.importer import Ledger
 from shadowserver_connector.errors import ShadowserverConnectorError, SinkUnavailableError
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.sink.platform import ask
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump, load, read_state
 from shadowserver_connector.temporary import temporary_directory
-from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Log, Waiter
+from shadowserver_connector.waiting import LAST_RUN_PATIENCE, OPENCTI, Waiter
 
 # Ours has three levels; JSON that Python reads may be too deep for it to write.
 _DEPTH: Final = 16
@@ -38,9 +39,9 @@ class StateStore:
     def __init__(self, helper: Any, waiter: Waiter) -> None:
         self._helper = helper
         self._waiter = waiter
-        self._held = _usable(helper.get_state())
+        self._stored = _usable(helper.get_state())
         # pycti treats anything but an object as nothing, and overwrites it with its first ping.
-        self._lost = "" if self._held else _text_of(helper.connector_state)
+        self._lost = "" if self._stored else _text_of(helper.connector_state)
         if self._lost:
             helper.set_state(None)
 
@@ -49,14 +50,14 @@ class StateStore:
 
         Contacts nothing: that thread pings every 40 seconds.
         """
-        return bool(self._helper.get_state() != self._held)
+        return bool(self._helper.get_state() != self._stored)
 
     def held(self) -> State:
         """Return the state as last read or written; contacts nothing.
 
         Raises NewerStateError.
         """
-        return load(self._held)
+        return load(self._stored)
 
     def read(self) -> State:
         """Return the state, once OpenCTI has confirmed or replaced it.
@@ -65,12 +66,12 @@ class StateStore:
         NewerStateError; nothing is written then.
         """
         self._synchronise()
-        state, problems = read_state(self._held)
+        state, problems = read_state(self._stored)
         if self._lost:
             _keep_damaged(self._helper, ("it is not an object",), self._lost, self._waiter.log)
             self._lost = ""
         if problems:
-            _keep_damaged(self._helper, problems, json.dumps(self._held), self._waiter.log)
+            _keep_damaged(self._helper, problems, json.dumps(self._stored), self._waiter.log)
         return state
 
     def show_last_run(self) -> None:
@@ -93,7 +94,7 @@ class StateStore:
         # Its ping thread would send the old state again.
         if stored != held:
             self._helper.set_state(stored)
-        self._held = stored
+        self._stored = stored
 
     def write(self, state: State) -> None:
         """Store a state. Raises StateResetError, with nothing written, if OpenCTI's is gone."""
@@ -106,7 +107,7 @@ class StateStore:
             self._helper.set_state(stored)
         if self._helper.get_state() != new:
             raise StateResetError("the state was reset in OpenCTI")
-        self._held = new
+        self._stored = new
 
     def _ping(
         self, state: dict[str, Any] | None, patience: float = float("inf")
@@ -169,7 +170,7 @@ def _text_of(raw: Any) -> str:
     return "" if text.strip() in ("null", "{}", "[]", '""') else text
 
 
-def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Log) -> None:
+def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Logger) -> None:
     """Log what is wrong with a state, and keep a copy of it: the next write replaces it."""
     content = text.encode("utf-8", "surrogatepass")
     name = f"shadowserver-{helper.connector_id}-{hashlib.sha256(content).hexdigest()[:8]}"

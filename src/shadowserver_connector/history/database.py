@@ -119,7 +119,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            translated = _told(error, self.path)
+            translated = _our_error(error, self.path)
             if isinstance(translated, HistoryDamagedError):
                 self._writer.close()
                 _set_aside(self.path)
@@ -156,7 +156,7 @@ def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
             _check_version(connection, path)
             yield connection
     except sqlite3.Error as error:
-        raise _told(error, path, kept=True) from error
+        raise _our_error(error, path, kept=True) from error
 
 
 def _locked(directory: Path) -> int:
@@ -189,7 +189,7 @@ def _prepare(path: Path, owner: str) -> Opened:
             _check_owner(connection, path, owner)
             return "found"
     except sqlite3.Error as error:
-        translated = _told(error, path)
+        translated = _our_error(error, path)
         if not there or not isinstance(translated, HistoryDamagedError):
             raise translated from error
     _set_aside(path)
@@ -242,7 +242,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _told(error: sqlite3.Error, path: Path, *, kept: bool = False) -> ShadowserverConnectorError:
+def _our_error(
+    error: sqlite3.Error, path: Path, *, kept: bool = False
+) -> ShadowserverConnectorError:
     # The low byte is the kind; what is above it says where it happened.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in _DAMAGE:

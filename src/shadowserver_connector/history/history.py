@@ -28,7 +28,7 @@ from shadowserver_connector.history.record import (
     day_number,
     day_of,
     has_state,
-    seen_on,
+    with_day,
 )
 
 ABSENCE: Final = 14
@@ -189,7 +189,7 @@ class _Judge:
         record = None if known is None else _record(known)
         verdict = _verdict(record, today, found.states, self._absence, reports)
         self.counts[verdict] += 1
-        after = seen_on(record, today, found.states)
+        after = with_day(record, today, found.states)
         since = min(after.since, today)
         due = record is not None and self._is_due(found.key, _nearest(record, today))
         later = record is not None and record.last > today
@@ -309,11 +309,11 @@ def _write(
 
     for found, known in merged:
         record = None if known is None else _record(known)
-        after = seen_on(record, today, found.states, known_day=known_day)
+        after = with_day(record, today, found.states, known_day=known_day)
         # An older day does not say what it is now.
         if record is None or today >= record.last:
             after.label = labels.number(found.label)
-        seen = after.seen.to_bytes((after.seen.bit_length() + 7) // 8, "little")
+        seen = after.seen_days.to_bytes((after.seen_days.bit_length() + 7) // 8, "little")
         rows.append(
             (
                 *(feed, found.key, after.states, after.first, after.last, after.since),

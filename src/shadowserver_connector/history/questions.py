@@ -39,26 +39,26 @@ class Entry(NamedTuple):
     """It is in the last report of its type and list."""
 
 
-def findings_about(connection: sqlite3.Connection, asked: str) -> Iterator[Entry]:
+def findings_about(connection: sqlite3.Connection, term: str) -> Iterator[Entry]:
     """Yield the findings on an address, a network, a CVE id, a report type, or a name.
 
     A name is a host name that a report gave to an address, or what a finding is of where that is
     no address (URL, account). Order: by type and list, then by subject.
     """
-    asked = asked.strip()
-    network = _network(asked)
+    term = term.strip()
+    network = _network(term)
     if network is not None:
         condition, values = "key >= ? AND key < ?", network
         yield from _found(connection, [(condition, values)])
-    elif _CVE.fullmatch(asked):
-        whole = re.compile(rf"{asked}(?!\d)", re.IGNORECASE)
+    elif _CVE.fullmatch(term):
+        whole = re.compile(rf"{term}(?!\d)", re.IGNORECASE)
         said = "label IN (SELECT id FROM labels WHERE instr(lower(text), ?))"
-        entries = _found(connection, [(said, (asked.lower(),))])
+        entries = _found(connection, [(said, (term.lower(),))])
         yield from (entry for entry in entries if whole.search(entry.what))
-    elif connection.execute("SELECT 1 FROM feeds WHERE type = ?", (asked,)).fetchone():
-        yield from _found(connection, [("1", ())], asked)
+    elif connection.execute("SELECT 1 FROM feeds WHERE type = ?", (term,)).fetchone():
+        yield from _found(connection, [("1", ())], term)
     else:
-        yield from _found(connection, [_of(subject) for subject in _subjects(connection, asked)])
+        yield from _found(connection, [_of(subject) for subject in _subjects(connection, term)])
 
 
 def open_longest(connection: sqlite3.Connection, most: int) -> list[Entry]:
@@ -126,10 +126,10 @@ def subject_text(subject: bytes) -> str:
     return f"{address}/{rest[size]}" if len(rest) > size else address
 
 
-def _network(asked: str) -> tuple[bytes, bytes] | None:
+def _network(term: str) -> tuple[bytes, bytes] | None:
     """Return where the keys of an address or network begin and end; ``None`` for another text."""
     try:
-        network = ip_network(asked, strict=False)
+        network = ip_network(term, strict=False)
     except ValueError:
         return None
     kind = b"4" if network.version == 4 else b"6"

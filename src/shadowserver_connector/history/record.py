@@ -55,27 +55,27 @@ class FindingRecord:
     """Last day before that, with another state; 0 if none is known."""
     days: int = 1
     """Number of days on which it was seen."""
-    seen: int = 1
+    seen_days: int = 1
     """Bit n: it was seen n days before the last day."""
     label: int = 0
     """Number of the text that describes it."""
 
     def was_seen(self, day: int) -> bool:
         """Tell whether it was seen on a day of the last ``WINDOW`` days."""
-        return 0 <= self.last - day < WINDOW and bool(self.seen >> (self.last - day) & 1)
+        return 0 <= self.last - day < WINDOW and bool(self.seen_days >> (self.last - day) & 1)
 
     def seen_before(self, day: int) -> int:
         """Return the last day before this one on which it was seen; 0 where none is known."""
         if day > self.last:
             return self.last
-        earlier = self.seen >> (self.last - day + 1)
+        earlier = self.seen_days >> (self.last - day + 1)
         if earlier:
             return day - (earlier & -earlier).bit_length()
         return self.first if self.first < day else 0
 
     def seen_after(self, day: int) -> int:
         """Return the first day after this one on which it was seen; it is before the last one."""
-        later = self.seen & ((1 << min(self.last - day, WINDOW)) - 1)
+        later = self.seen_days & ((1 << min(self.last - day, WINDOW)) - 1)
         return self.last - later.bit_length() + 1
 
 
@@ -99,7 +99,7 @@ def has_state(states: bytes, state: bytes) -> bool:
     )
 
 
-def seen_on(
+def with_day(
     known: FindingRecord | None, day: int, states: bytes, *, known_day: bool = False
 ) -> FindingRecord:
     """Return what is known of a finding after one more day, with the states of its rows.
@@ -120,7 +120,7 @@ def seen_on(
 def _later(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
     same = states == known.states
     apart = day - known.last
-    seen = 1 | (known.seen << apart & _SEEN if apart < WINDOW else 0)
+    seen = 1 | (known.seen_days << apart & _SEEN if apart < WINDOW else 0)
     return FindingRecord(
         states,
         known.first,
@@ -143,7 +143,7 @@ def _same_day(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
         day if changed else known.since,
         known.seen_before(day) if changed else known.before,
         known.days,
-        known.seen,
+        known.seen_days,
         known.label,
     )
 
@@ -166,7 +166,7 @@ def _earlier(known: FindingRecord, day: int, states: bytes, known_day: bool) -> 
         since,
         before,
         known.days + (not counted),
-        known.seen | (1 << apart if apart < WINDOW else 0),
+        known.seen_days | (1 << apart if apart < WINDOW else 0),
         known.label,
     )
 

@@ -10,12 +10,12 @@ from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, CellObjects
-from shadowserver_connector.mapping.objects.section_layout import type_of
+from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, RowObjects
+from shadowserver_connector.mapping.objects.context import type_of
 from shadowserver_connector.mapping.objects.threats import RowLabels
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
@@ -75,7 +75,7 @@ class RowMapper:
     def __init__(
         self,
         plan: Plan,
-        warnings: ParseWarnings,
+        anomalies: Anomalies,
         comparison: Comparison | None = None,
         shown: Mapping[str, int] | None = None,
     ) -> None:
@@ -87,11 +87,11 @@ class RowMapper:
         self._due = b"" if comparison is None else comparison.due
         self._later = b"" if sends_all or comparison is None else comparison.later
         self._moving = plan.moving
-        self._warnings = warnings
+        self._anomalies = anomalies
         self._end = plan.context.end
         self._cache = plan.context.cache_budget.new_cache(_REMEMBERED)
-        self._known: dict[tuple[CellObjects, ...], CellObjects] = self._cache.known
-        self._makes = plan.context.links.makes
+        self._known: dict[tuple[RowObjects, ...], RowObjects] = self._cache.known
+        self._creates = plan.context.rules.creates
 
     def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
         """Return the finding of some rows of one host.
@@ -130,7 +130,7 @@ class RowMapper:
         traffic = plan.traffic
         added = []
         sent: set[str] = set()
-        known: CellObjects | None = None
+        known: RowObjects | None = None
         known_labels: RowLabels | None = None
         known_recurs = False
         for number, row, times in rows:
@@ -167,7 +167,7 @@ class RowMapper:
                     bad += ((reader.name, reading.bad, reading.times),)
             if bad:
                 for column, why, values in dict.fromkeys(bad):
-                    self._warnings.add(why, number, column, times=values * times)
+                    self._anomalies.add(why, number, column, times=values * times)
             time = self._time(plan.time, number, row, times) or plan.context.day
             first, last = self._span(time, number, row, times)
             seen_times = times * self._count(number, row, times)
@@ -188,7 +188,7 @@ class RowMapper:
             stable[at] = ""
         return stable
 
-    def _observables(self, part: CellObjects, stable: CellObjects) -> tuple[str, ...]:
+    def _observables(self, part: RowObjects, stable: RowObjects) -> tuple[str, ...]:
         """Return what an Observed-Data refers to: the same on each day of a finding.
 
         So what is another one tomorrow is left out, such as the sinkhole that was contacted or the
@@ -199,19 +199,19 @@ class RowMapper:
         there = part.objects
         return tuple([each for each in stable.observables if each in there]) or part.observables
 
-    def _parts(self, row: Row) -> CellObjects:
+    def _parts(self, row: Row) -> RowObjects:
         """Return the parts of all sections as one, with the relationships between them."""
-        made = [section(row) for section in self._plan.sections]
-        parts = tuple([part for part in made if part is not NO_OBJECTS])
+        sections = [section(row) for section in self._plan.sections]
+        parts = tuple([part for part in sections if part is not NO_OBJECTS])
         whole = self._known.get(parts)
         if whole is None:
             whole = self._assembled(parts)
-            self._cache.keep(parts, whole, whole.size)
+            self._cache.add(parts, whole, whole.size)
         return whole
 
-    def _assembled(self, parts: Sequence[CellObjects]) -> CellObjects:
+    def _assembled(self, parts: Sequence[RowObjects]) -> RowObjects:
         objects: dict[str, SerialisedObject] = {}
-        whole = CellObjects(objects, 0)
+        whole = RowObjects(objects, 0)
         observables: list[str] = []
         noted: list[tuple[str, ...]] = []
         tagged: list[tuple[str, ...]] = []
@@ -273,17 +273,17 @@ class RowMapper:
                     left_out += len(targets)
                     continue
                 for target in targets:
-                    made = encode(source, relationship_type, target)
-                    objects[made.id] = made
+                    serialised = encode(source, relationship_type, target)
+                    objects[serialised.id] = serialised
         return left_out
 
     def _wanted(self, source: str, relationship_type: str, targets: Sequence[str]) -> list[str]:
-        """Return those of the targets that such a relationship is made with."""
-        makes, source_type = self._makes, type_of(source)
+        """Return those of the targets that such a relationship is created with."""
+        creates, source_type = self._creates, type_of(source)
         return [
             target
             for target in targets
-            if source != target and makes(relationship_type, source_type, type_of(target))
+            if source != target and creates(relationship_type, source_type, type_of(target))
         ]
 
     def _span(self, time: str, number: int, row: Row, times: int) -> tuple[str, str]:
@@ -303,7 +303,7 @@ class RowMapper:
         except ValueError as error:
             column = self._plan.columns[at]
             if not is_empty(column.role, row[at]):
-                self._warnings.add(str(error), number, column.name, times=times)
+                self._anomalies.add(str(error), number, column.name, times=times)
             return None
 
     def _count(self, number: int, row: Row, times: int) -> int:
@@ -312,7 +312,7 @@ class RowMapper:
         at, reader = self._plan.count
         reading = reader.read(row[at])
         if reading.bad:
-            self._warnings.add(reading.bad, number, reader.name, times=times)
+            self._anomalies.add(reading.bad, number, reader.name, times=times)
         return reading.value or 1
 
 
@@ -334,16 +334,16 @@ def _joined(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(groups)))
 
 
-def _update(objects: dict[str, SerialisedObject], part: CellObjects) -> None:
+def _update(objects: dict[str, SerialisedObject], part: RowObjects) -> None:
     """Add the objects of a part; of two with the same id the one with the higher score stays."""
     if not objects:
         objects.update(part.objects)
         return
     if not part.scored:
-        for stix_id, made in part.objects.items():
-            objects.setdefault(stix_id, made)
+        for stix_id, serialised in part.objects.items():
+            objects.setdefault(stix_id, serialised)
         return
-    for stix_id, made in part.objects.items():
+    for stix_id, serialised in part.objects.items():
         known = objects.get(stix_id)
-        if known is None or known.score is None or (made.score or 0) > known.score:
-            objects[stix_id] = made
+        if known is None or known.score is None or (serialised.score or 0) > known.score:
+            objects[stix_id] = serialised

@@ -10,7 +10,7 @@ from typing import Final
 
 from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import Dropped, ReportSkipped
-from shadowserver_connector.connector.importer import DayWorks, ObtainedFile, event_of
+from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import DISK_FULL, ClusterLostError, NewerStateError, describe
 from shadowserver_connector.operations.dropped_files import (
@@ -29,7 +29,7 @@ from shadowserver_connector.pipeline.conversions import Conversions, retrying_wh
 from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.state.imported import are_bytes_known
 from shadowserver_connector.waiting import CLUSTER, Waiter
 
@@ -70,44 +70,42 @@ class DropFolder:
             # still there.
             return
         except Exception as error:
-            problem = _told(error)
+            problem = _reason(error)
         else:
             problem = ""
         # Outside the handler: pycti logs the traceback of the error being handled.
         if problem and problem != self._problem:
-            self._say(self._folder, problem)
+            self._log_problem(self._folder, problem)
         self._problem = problem
 
     def _import(self, paths: list[Path]) -> None:
         with unpacking(self._source.workspace / "drop") as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
             ledger = StateLedger(self._source.state_store, self._source.state_store.held())
-            convert = self._source.importer.convert
+            convert = self._source.setup.convert
             if self._source.executor is not None:
-                conversions = Conversions(
-                    self._source.executor, work, self._source.importer.comparer
-                )
+                conversions = Conversions(self._source.executor, work, self._source.setup.comparer)
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = conversions.upcoming(found, begin, work, items_each=2)
                 convert = _awaiting_cluster(self._source.waiter, conversions.convert)
-            importer = replace(
-                self._source.importer,
+            setup = replace(
+                self._source.setup,
                 convert=retrying_while_disk_full(self._source.waiter, convert),
                 ledger=ledger,
                 archive=self._source.settings.archive_dir,
                 # Unlike a download, a file did not wait for anything.
-                tell=lambda result, _seconds: self._source.observe(event_of(result, 0.0)),
+                on_result=lambda result, _seconds: self._source.observe(event_of(result, 0.0)),
             )
-            with DayWorks(importer) as works:
-                self._import_found(works, found, work)
+            with ReportImporter(setup) as importer:
+                self._import_found(importer, found, work)
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
         if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):
-            conversions.begin(*found.job, self._source.importer.options)
+            conversions.begin(*found.job, self._source.setup.options)
 
     def _import_found(
-        self, works: DayWorks, found: Iterable[DroppedReport | DroppedFile], work: Path
+        self, importer: ReportImporter, found: Iterable[DroppedReport | DroppedFile], work: Path
     ) -> None:
         reasons: dict[str, None] = {}
         problem = ""
@@ -118,11 +116,11 @@ class DropFolder:
                 continue
             reason: str | None = None
             try:
-                reason = None if problem else self._import_report(works, each)
+                reason = None if problem else self._import_report(importer, each)
             except OSError as error:
                 if error.errno in DISK_FULL:
                     raise
-                problem = _told(error)
+                problem = _reason(error)
             except (StateResetError, NewerStateError):
                 raise
             except Exception as error:
@@ -139,7 +137,7 @@ class DropFolder:
         A file that cannot be read or moved stays there and is logged once.
         """
         if file.problem is not None and not problem:
-            problem = _told(file.problem)
+            problem = _reason(file.problem)
         if not problem:
             try:
                 # If it were moved away, the new content would never be imported; the next poll
@@ -154,14 +152,14 @@ class DropFolder:
             except OSError as error:
                 if error.errno in DISK_FULL:
                     raise
-                problem = _told(error)
+                problem = _reason(error)
         if problem:
             self._stuck[file.path] = self._before[file.path]
-            self._say(file.path, problem)
+            self._log_problem(file.path, problem)
         else:
-            self._tell(file.path, reasons)
+            self._report_result(file.path, reasons)
 
-    def _import_report(self, works: DayWorks, found: DroppedReport) -> str | None:
+    def _import_report(self, importer: ReportImporter, found: DroppedReport) -> str | None:
         """Import a report, unless it is already imported or excluded; return what is wrong with it.
 
         A report that is known by its content needs no type or day in its name: a copy may have any
@@ -176,7 +174,7 @@ class DropFolder:
             return None
         if found.problem:
             return found.problem
-        result = works.import_report(info, partial(ObtainedFile, path, found.sha256))
+        result = importer.import_report(info, partial(ObtainedFile, path, found.sha256))
         return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:
@@ -189,7 +187,7 @@ class DropFolder:
         chosen = not types or info.type in types
         return chosen and info.type not in self._source.settings.exclude_types
 
-    def _tell(self, path: Path, reasons: list[str]) -> None:
+    def _report_result(self, path: Path, reasons: list[str]) -> None:
         log = self._source.log
         name = shown_name(path)
         if reasons:
@@ -198,13 +196,13 @@ class DropFolder:
             log.info("Dropped file imported", {"file": name})
         self._source.observe(Dropped(name, "; ".join(reasons)))
 
-    def _say(self, path: Path, reason: str) -> None:
+    def _log_problem(self, path: Path, reason: str) -> None:
         details = {"path": shown_path(path), "reason": reason}
         self._source.log.error("The drop folder cannot be used", details)
 
 
-def _told(error: Exception) -> str:
-    """Say in one line what is wrong, without quoting the file."""
+def _reason(error: Exception) -> str:
+    """Return in one line what is wrong, without quoting the file."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return describe(error)

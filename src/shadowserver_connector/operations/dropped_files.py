@@ -23,9 +23,9 @@ from shadowserver_connector.api.client import MAX_REPORT_BYTES
 from shadowserver_connector.errors import DISK_FULL, NotReadyError, SkippableError, describe
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.outcome import Job
-from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
-from shadowserver_connector.report.parse_warnings import printable
-from shadowserver_connector.report.report_files import ReportFile, find_reports, shown_path
+from shadowserver_connector.report.info import ReportFile, ReportInfo, fingerprint, safe_name
+from shadowserver_connector.report.report_files import find_reports
+from shadowserver_connector.report.wording import printable, shown_path
 
 _ENDINGS: Final = (".csv", ".gz", ".zip", ".tar", ".tgz")
 _ENDING: Final = re.compile(r"(\.(csv|tar))?\.(csv|gz|zip|tar|tgz)$", re.IGNORECASE)

@@ -14,9 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.importer import DayWorks, Importer, ObtainedFile, Result
+from shadowserver_connector.connector.importer import (
+    ImportSetup,
+    ObtainedFile,
+    ReportImporter,
+    Result,
+)
 from shadowserver_connector.connector.run import is_wanted, of_day
-from shadowserver_connector.pipeline.archive import is_kept, keep
+from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions import Conversions
@@ -28,7 +33,7 @@ from shadowserver_connector.sink.directory import partial_folder
 
 
 def import_files(
-    importer: Importer, paths: Sequence[Path], workdir: Path, executor: Executor | None = None
+    setup: ImportSetup, paths: Sequence[Path], workdir: Path, executor: Executor | None = None
 ) -> Iterator[Result]:
     """Import files, folders and archives into OpenCTI; yield the result of each report.
 
@@ -41,19 +46,19 @@ def import_files(
     jobs = jobs_in(paths, workdir, rejected.append)
     if executor is not None:
         workdir.mkdir(parents=True, exist_ok=True)
-        conversions = Conversions(executor, workdir, importer.comparer)
-        options = importer.options
+        conversions = Conversions(executor, workdir, setup.comparer)
+        options = setup.options
         jobs = conversions.upcoming(jobs, lambda job: conversions.begin(*job, options), workdir)
-        importer = replace(importer, convert=conversions.convert)
-    with DayWorks(importer) as works:
+        setup = replace(setup, convert=conversions.convert)
+    with ReportImporter(setup) as importer:
         for path, info in jobs:
-            yield works.import_report(info, partial(ObtainedFile, path, ""))
+            yield importer.import_report(info, partial(ObtainedFile, path, ""))
             release(path, workdir)
     yield from rejected
 
 
 def backfill(
-    importer: Importer,
+    setup: ImportSetup,
     api: ReportsApi,
     settings: ShadowserverSettings,
     reports: Sequence[ReportInfo],
@@ -67,31 +72,33 @@ def backfill(
     of ``workdir`` is nearly full, no download is started, except for a report whose turn it is and
     whose download was started before. Raises CredentialsError, and ``OSError`` if a disk fails.
     """
-    floor = DiskFloor(workdir, settings.disk_floor, importer.waiter)
-    importer = replace(importer, archive=settings.archive_dir)
+    floor = DiskFloor(workdir, settings.disk_floor, setup.waiter)
+    setup = replace(setup, archive=settings.archive_dir)
     download: Download = api.download
     if executor is not None:
-        conversions = Conversions(executor, comparer=importer.comparer)
-        download = conversions.after(download, importer.options)
-        importer = replace(importer, convert=conversions.convert)
+        conversions = Conversions(executor, comparer=setup.comparer)
+        download = conversions.after(download, setup.options)
+        setup = replace(setup, convert=conversions.convert)
     for _, same_day in groupby(reports, key=attrgetter("day")):
         failures: list[Failure] = []
-        with DayWorks(importer) as works:
+        with ReportImporter(setup) as importer:
             fetched = downloads(
                 list(same_day), download, workdir, threads=settings.max_threads, floor=floor
             )
             for file, report in completed(fetched, failures.append):
-                result = works.import_report(report, partial(ObtainedFile, file.path, file.sha256))
+                result = importer.import_report(
+                    report, partial(ObtainedFile, file.path, file.sha256)
+                )
                 shutil.rmtree(file.path.parent)
                 yield result
             # After the others: the work of a day counts all of them before it is closed.
             for failure in failures:
-                works.fail(failure)
+                importer.fail(failure)
                 yield failure
 
 
-class Kept(NamedTuple):
-    """A report whose file is now in the archive."""
+class ArchivedFile(NamedTuple):
+    """A report's file in the archive."""
 
     report: ReportInfo
     path: Path
@@ -131,7 +138,7 @@ def fetch_into(
     threads: int,
     floor: DiskFloor,
     failed: Callable[[Failure], None],
-) -> Iterator[Kept]:
+) -> Iterator[ArchivedFile]:
     """Download reports into the archive, except those that it has; yield each.
 
     A report that fails is passed to ``failed``, and the others continue. Raises
@@ -139,14 +146,14 @@ def fetch_into(
     ``OSError`` if the archive cannot be written.
     """
     archive.mkdir(parents=True, exist_ok=True)
-    missing = [report for report in reports if not is_kept(archive, report)]
+    missing = [report for report in reports if not is_archived(archive, report)]
     # Inside the archive, whose disk must have room for the files anyway.
     with partial_folder(archive / "fetch") as work:
         fetched = downloads(
             missing, api.download, work, threads=threads, floor=floor, below_floor=DiskFloor.require
         )
         for file, report in completed(fetched, failed):
-            kept = keep(archive, report, file.path, file.sha256)
-            yield Kept(report, kept, file.size, file.sha256)
+            kept = archive_file(archive, report, file.path, file.sha256)
+            yield ArchivedFile(report, kept, file.size, file.sha256)
             shutil.rmtree(file.path.parent)
         shutil.rmtree(work)

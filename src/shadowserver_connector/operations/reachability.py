@@ -21,17 +21,18 @@ from shadowserver_connector.connector.helper import (
     connect,
     installed,
     misfit,
-    misunderstood,
+    refusal_of_registration,
 )
 from shadowserver_connector.errors import (
     CredentialsError,
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
-from shadowserver_connector.report.parse_warnings import counted
+from shadowserver_connector.logger import Logger
+from shadowserver_connector.report.wording import counted
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.settings import Settings
-from shadowserver_connector.waiting import Log, RetryLaterError, Waiter
+from shadowserver_connector.waiting import RetryLaterError, Waiter
 
 TOLERATED: Final = 60.0
 """Seconds of difference that nobody needs to know of."""
@@ -150,7 +151,7 @@ def _custom_headers(settings: Settings) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in named}
 
 
-def open_session(loaded: LoadedSettings, log: Log) -> tuple[Any, Waiter]:
+def open_session(loaded: LoadedSettings, log: Logger) -> tuple[Any, Waiter]:
     """Return pycti's helper, registered under the connector's id, and how to wait.
 
     The helper never pings: a ping carries the state, and a connector that runs under the same id
@@ -203,7 +204,7 @@ def try_opencti(settings: Settings) -> Side:
     def ask_it() -> Side:
         platform = reach(settings)
         with suppress(ValueError):
-            refused = misunderstood(lambda *query: ask(settings, *query).json())
+            refused = refusal_of_registration(lambda *query: ask(settings, *query).json())
             if refused is not None:
                 raise misfit(platform.version, refused)
         text = f"ok, version {platform.version}, with pycti {installed()}"

@@ -32,7 +32,7 @@ from shadowserver_connector.connector.events import (
     RunStarted,
     Waited,
 )
-from shadowserver_connector.report.parse_warnings import counted
+from shadowserver_connector.report.wording import counted
 
 SILENCE: Final = timedelta(minutes=5)
 """Time without a heartbeat after which a connector counts as dead."""

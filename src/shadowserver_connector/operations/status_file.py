@@ -24,12 +24,12 @@ from shadowserver_connector.errors import (
     cause_of,
     describe,
 )
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.status import Status, after, as_json, begun, from_json
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.temporary import temporary_directory
-from shadowserver_connector.waiting import Log
 
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _LARGEST: Final = 1 << 20
@@ -115,7 +115,7 @@ class Watch:
     nothing.
     """
 
-    def __init__(self, path: Path, log: Log, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, path: Path, log: Logger, now: Callable[[], datetime] = utc_now) -> None:
         self._path = path
         self._log = log
         self._now = now
@@ -129,7 +129,7 @@ class Watch:
     def status(self) -> Status:
         return self._status
 
-    def look_at(self, helper: Any) -> None:
+    def attach_helper(self, helper: Any) -> None:
         """Take the size of the queue and the time of the next run from pycti's helper."""
         self._info = helper.connector_info
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Final
 
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, fingerprint, safe_name
 from shadowserver_connector.state.imported import report_digest
-from shadowserver_connector.waiting import Log
 
 SUMS: Final = "SHA256SUMS"
 _REPORTS: Final = ".reports"
@@ -28,7 +28,7 @@ def day_folder(archive: Path, report: ReportInfo) -> Path:
     return archive / f"{report.day:%Y}" / f"{report.day:%m}" / f"{report.day:%d}"
 
 
-def is_kept(archive: Path, report: ReportInfo) -> bool:
+def is_archived(archive: Path, report: ReportInfo) -> bool:
     """Tell whether the file of a report as listed, under this id, is in the archive."""
     folder = day_folder(archive, report)
     wanted = report_digest(report)
@@ -38,7 +38,7 @@ def is_kept(archive: Path, report: ReportInfo) -> bool:
     )
 
 
-def keep(archive: Path, report: ReportInfo, path: Path, sha256: str) -> Path:
+def archive_file(archive: Path, report: ReportInfo, path: Path, sha256: str) -> Path:
     """Copy a report's file into the archive and return where it is.
 
     A file that has the same content already is left as it is; one that has another content is
@@ -54,14 +54,14 @@ def keep(archive: Path, report: ReportInfo, path: Path, sha256: str) -> Path:
     return target
 
 
-def keep_if_wanted(
-    archive: Path | None, report: ReportInfo, path: Path, sha256: str, log: Log
+def archive_if_configured(
+    archive: Path | None, report: ReportInfo, path: Path, sha256: str, log: Logger
 ) -> None:
     """Copy a report's file into the archive, if there is one; a full archive stops nothing."""
     if archive is None:
         return
     try:
-        keep(archive, report, path, sha256)
+        archive_file(archive, report, path, sha256)
     except OSError as error:
         log.error(
             "The original file is not archived",

@@ -27,16 +27,18 @@ from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.conversions import Conversion, submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import (
+    ReportFile,
     ReportInfo,
     day_in_name,
     info_from_filename,
     type_in_name,
     without_extension,
 )
-from shadowserver_connector.report.parse_warnings import ParseWarnings
-from shadowserver_connector.report.report_files import ReportFile, find_reports, unreadable
+from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.wording import unreadable
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_directory
 
@@ -53,7 +55,7 @@ def job_of(file: ReportFile) -> Job:
     Raises ``ReportUnreadableError`` or ``NotReadyError`` if neither does.
     """
     known = load_catalogue().type_names
-    name = _telling_name(file, known)
+    name = _name_with_type(file, known)
     try:
         day = day_in_name(name) or day_in_name(file.name) or _first_day(file.path, file.name)
     except OSError as error:
@@ -61,7 +63,7 @@ def job_of(file: ReportFile) -> Job:
     return file.path, info_from_filename(name, known, day)
 
 
-def _telling_name(file: ReportFile, known: Mapping[str, str]) -> str:
+def _name_with_type(file: ReportFile, known: Mapping[str, str]) -> str:
     """Return the name of a file, or its archive's if only that tells the type."""
     if not file.archive or type_in_name(file.name, known) or not type_in_name(file.archive, known):
         return file.name
@@ -70,7 +72,7 @@ def _telling_name(file: ReportFile, known: Mapping[str, str]) -> str:
 
 
 def _first_day(path: Path, name: str) -> date | None:
-    with open_table(path, ParseWarnings(name)) as table:
+    with open_table(path, Anomalies(name)) as table:
         if "timestamp" not in table.header:
             return None
         at = table.header.index("timestamp")
@@ -139,6 +141,7 @@ def convert_all(
         except (SkippableError, NotReadyError) as error:
             result = Failure(job[1], str(error))
         except OSError as error:
+            # A disk where results or temporary files go: every report would fail.
             if error.filename != str(job[0]):
                 raise
             result = Failure(job[1], f"{job[1].file}: cannot be read: {error.strerror}")

@@ -98,26 +98,26 @@ class DiskFloor:
         self._waiter = waiter
         self._pause = pause
 
-    def is_kept(self) -> bool:
+    def has_room(self) -> bool:
         """Tell whether at least the floor is free."""
         return self._free() >= self._floor
 
     def wait(self) -> None:
         """Wait until at least the floor is free; log the wait and its end. Raises Stopping."""
-        if self.is_kept():
+        if self.has_room():
             return
         self._waiter.log.warning("Downloads paused, the disk is nearly full", self._sizes())
-        self._waiter.told(DISK, f"less than SHADOWSERVER_DISK_FLOOR is free in {self._folder}")
+        self._waiter.notify(DISK, f"less than SHADOWSERVER_DISK_FLOOR is free in {self._folder}")
         try:
-            while not self.is_kept():
+            while not self.has_room():
                 self._waiter.pause(self._pause)
         finally:
-            self._waiter.told(DISK, "")
+            self._waiter.notify(DISK, "")
         self._waiter.log.info("Downloads resumed, the disk has room again", self._sizes())
 
     def require(self) -> None:
         """Raise SinkUnavailableError if less than the floor is free."""
-        if not self.is_kept():
+        if not self.has_room():
             free, floor = self._free() // _MIB, self._floor // _MIB
             raise SinkUnavailableError(
                 f"{self._folder}: {free:,} MiB are free, less than SHADOWSERVER_DISK_FLOOR "

@@ -16,6 +16,7 @@ from shadowserver_connector.errors import HistoryDamagedError
 from shadowserver_connector.history.comparison import Comparison, ReportFeed
 from shadowserver_connector.history.day_rows import DayRows, collected
 from shadowserver_connector.history.history import ABSENCE, REFRESH, History
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
 from shadowserver_connector.pipeline.bounds import has_room_ahead
@@ -24,7 +25,6 @@ from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.report.table_copy import TableCopy, open_copier
-from shadowserver_connector.waiting import Log
 
 T = TypeVar("T")
 
@@ -59,7 +59,7 @@ class ReportComparer:
     def __init__(
         self,
         open_history: Callable[[], History | None],
-        log: Log,
+        log: Logger,
         *,
         absence: int = ABSENCE,
         refresh: int = REFRESH,
@@ -164,10 +164,10 @@ class ReportComparer:
         if self._history is None:
             self._history = self._open()
             if self._history is not None:
-                self._say(self._history)
+                self._log_opened(self._history)
         return self._history
 
-    def _say(self, history: History) -> None:
+    def _log_opened(self, history: History) -> None:
         said = {"history": str(history.path)}
         if history.opened == "damaged":
             self._log.error(DAMAGED, said)

@@ -18,13 +18,13 @@ from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
+from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
 from shadowserver_connector.mapping.objects.report_and_case import (
     ReportContainers,
     case_name,
     published,
     report_name,
 )
-from shadowserver_connector.mapping.objects.section_layout import Context, Links
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
 from shadowserver_connector.mapping.options import MIB, Options
@@ -48,8 +48,8 @@ from shadowserver_connector.mapping.texts.notes import (
 from shadowserver_connector.mapping.texts.report_text import case_text, report_text
 from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
-from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.table import Table, open_table
 from shadowserver_connector.report.table_copy import CopiedTable, open_copy
 from shadowserver_connector.stix import observables, shared_objects
@@ -116,37 +116,39 @@ def convert_report(
     an empty one, ``OSError`` where disk or file fail.
     """
     facts = fingerprint(path)
-    warnings = ParseWarnings(info.file)
+    anomalies = Anomalies(info.file)
     tally = _Tally(emit)
     with (
         relaxed_garbage_collection(),
-        _table(path, warnings, comparison) as table,
+        _table(path, anomalies, comparison) as table,
         sorted_by_host() as rows,
     ):
         plan = compile_for(table.header, info, options)
         if not plan.context.report_type.known:
-            warnings.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
+            anomalies.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
         statistics = RowStatistics()
         over_time = None if comparison is None else OverTime(comparison)
-        wanted = count_rows(table.rows(), plan, statistics, warnings, over_time)
+        wanted = count_rows(table.rows(), plan, statistics, anomalies, over_time)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
         rows.fill(wanted, _key_reader(plan))
-        statistics.repeated = statistics.kept - statistics.recurring - rows.different()
-        containers = _containers(info, plan, statistics, facts, warnings, over_time)
+        statistics.repeated = statistics.wanted - statistics.recurring - rows.different()
+        containers = _containers(info, plan, statistics, facts, anomalies, over_time)
         artifact = _artifact(path, info, facts, plan)
-        builder = _builder(artifact, containers, _telling(comparison, containers, tally.emit))
-        for finding in _findings(rows, plan, statistics, warnings, comparison, info):
+        builder = _builder(
+            artifact, containers, _marking_recurring(comparison, containers, tally.emit)
+        )
+        for finding in _findings(rows, plan, statistics, anomalies, comparison, info):
             if left_out := builder.add(finding):
-                warnings.add(TOO_LARGE, 0, times=left_out)
+                anomalies.add(TOO_LARGE, 0, times=left_out)
         builder.close()
     merged = statistics.repeated + builder.merged
     return Outcome(
         info=info,
         severity=statistics.highest,
         rows=statistics.rows + table.empty_rows,
-        noted=statistics.kept - statistics.recurring - merged,
+        noted=statistics.wanted - statistics.recurring - merged,
         merged=merged,
         skipped=statistics.recurring,
         filtered=statistics.filtered,
@@ -157,18 +159,18 @@ def convert_report(
         empty=table.empty_rows,
         size=facts.size,
         sha256=facts.sha256,
-        oddities=warnings.counts(),
-        remarks=tuple(warnings.lines()),
+        oddities=anomalies.counts(),
+        remarks=tuple(anomalies.lines()),
         over_time=None if comparison is None else comparison.summary(),
     )
 
 
 def _table(
-    path: Path, warnings: ParseWarnings, comparison: Comparison | None
+    path: Path, anomalies: Anomalies, comparison: Comparison | None
 ) -> AbstractContextManager[Table | CopiedTable]:
     """Open the table, or its copy, which gives the same rows and anomalies."""
     copy = None if comparison is None else comparison.table
-    return open_table(path, warnings) if copy is None else open_copy(copy, warnings)
+    return open_table(path, anomalies) if copy is None else open_copy(copy, anomalies)
 
 
 def _without_recurring(
@@ -212,7 +214,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     origin = Origin(shared_objects.author()["id"], (TLP[options.marking],))
     day = f"{info.day.isoformat()}T00:00:00.000Z"
     report_type = catalogue.report_type(info.type, header)
-    context = Context(
+    context = ConversionContext(
         origin=origin,
         day=day,
         report_type=report_type,
@@ -224,7 +226,9 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         lasting=catalogue.lasting,
         protocols=catalogue.protocols,
         options=options,
-        links=Links(catalogue.links, options, joined=joins_parties(columns, report_type)),
+        rules=RelationshipRules(
+            catalogue.links, options, joined=joins_parties(columns, report_type)
+        ),
         encode=Encoders(origin, day),
         cache_budget=CacheBudget(),
     )
@@ -239,12 +243,12 @@ def _containers(
     plan: Plan,
     statistics: RowStatistics,
     facts: FileFacts,
-    warnings: ParseWarnings,
+    anomalies: Anomalies,
     over_time: OverTime | None,
 ) -> ReportContainers:
     context = plan.context
     report_type, options = context.report_type, context.options
-    said = warnings.lines()
+    said = anomalies.lines()
     return ReportContainers(
         origin=context.origin,
         preamble=(serialise(tlp_marking(options.marking)), serialise(shared_objects.author())),
@@ -286,18 +290,18 @@ def _artifact(
     return serialise(stix)
 
 
-def _telling(
+def _marking_recurring(
     comparison: Comparison | None, containers: ReportContainers, emit: Callable[[Chunk], None]
 ) -> Callable[[Chunk], None]:
-    """Return what passes on chunks, and says what an earlier report has brought to OpenCTI."""
+    """Return what passes on chunks, marked with what an earlier report has brought to OpenCTI."""
     if comparison is None or containers.options.repeats == "all":
         return emit
-    sent = [made.id for made in containers.preamble] if comparison.previous else []
+    sent = [each.id for each in containers.preamble] if comparison.previous else []
 
-    def tell(chunk: Chunk) -> None:
+    def mark(chunk: Chunk) -> None:
         emit(replace(chunk, compared=True, recurring=chunk.recurring.union(sent)))
 
-    return tell
+    return mark
 
 
 def _builder(
@@ -310,7 +314,7 @@ def _builder(
         len(artifact.body) > options.chunk_bytes // 4 or b'"payload_bin"' not in artifact.body
     )
     if artifact is not None and is_alone:
-        objects = [Encoded(made.id, made.body + b"}") for made in (*containers.preamble, artifact)]
+        objects = [Encoded(each.id, each.body + b"}") for each in (*containers.preamble, artifact)]
         send(Chunk((*objects, containers.report(1, [artifact.id])), 0))
     return ChunkBuilder(
         containers,
@@ -327,7 +331,7 @@ def _findings(
     rows: HostSort,
     plan: Plan,
     statistics: RowStatistics,
-    warnings: ParseWarnings,
+    anomalies: Anomalies,
     comparison: Comparison | None,
     info: ReportInfo,
 ) -> Iterator[Finding]:
@@ -337,7 +341,7 @@ def _findings(
     # shown then.
     counted = Counter(statistics.hosts.values()) if by_subject else Counter()
     mapper = RowMapper(
-        plan, warnings, comparison, _worst(counted or statistics.severities, MOST_SHOWN)
+        plan, anomalies, comparison, _worst(counted or statistics.severities, MOST_SHOWN)
     )
     # In each mode the rows of a host stand together: what they share is then in one chunk, and
     # need not be sent again with another.
@@ -376,11 +380,11 @@ def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
     key = plan.subjects.key
     if plan.context.options.notes != "finding":
         return key
-    told, identify = plan.subjects.told, plan.identify
+    subject_of, identify = plan.subjects.normalised, plan.identify
 
     def of_finding(_: int, row: list[str]) -> str:
         # Behind it, since rows of a host are to stand together all the same.
-        return f"{told(row)}\x01{identify.read(row).key.hex()}"
+        return f"{subject_of(row)}\x01{identify.read(row).key.hex()}"
 
     return of_finding
 

@@ -58,7 +58,7 @@ def downloads(
         return Fetched(report, own, ahead.begin(report, own))
 
     def is_above_floor() -> bool:
-        return floor is None or floor.is_kept()
+        return floor is None or floor.has_room()
 
     def await_room() -> None:
         if floor is not None:

@@ -29,7 +29,8 @@ class Failure:
 class Outcome:
     """Counts of one converted report.
 
-    ``rows == noted + merged + skipped + filtered + cut + empty`` always holds.
+    ``rows == noted + merged + skipped + filtered + cut + empty`` always holds. ``convert --json``
+    prints the fields under their names, so these stay as they are.
     """
 
     info: ReportInfo

@@ -13,10 +13,10 @@ from typing import Final
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.history.comparison import VERDICTS
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.pipeline.compare import ReportComparer, feed_of
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.waiting import SilentLog
 
 MOST_COMPARED: Final = 500_000
 """Number of rows above which days are not compared, because all keys are kept in memory."""
@@ -88,7 +88,7 @@ def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
         days[_feed(info)].add(info.day.isoformat())
     several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MOST_COMPARED else []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
-        comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), SilentLog())
+        comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), SilentLogger())
         try:
             yield DaysCompared(comparer, frozenset(several))
         finally:

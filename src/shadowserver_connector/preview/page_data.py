@@ -22,10 +22,10 @@ from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.days_compared import DaysCompared, days_compared
 from shadowserver_connector.preview.stix_objects import ObjectsById
 from shadowserver_connector.preview.table_rows import Findings
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.report.parse_warnings import ParseWarnings
-from shadowserver_connector.report.report_files import unreadable
 from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.wording import unreadable
 
 MAX_FINDINGS: Final = 100_000
 """Limit of the findings in the page; if there are more, it has the most severe ones."""
@@ -36,13 +36,13 @@ MAX_DRAWN: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ReportRows:
-    """What became of the rows of one report; ``rows == kept + filtered + cut``."""
+    """What became of the rows of one report; ``rows == wanted + filtered + cut``."""
 
     path: Path
     info: ReportInfo
     type: ReportType
     rows: int
-    kept: Counter[str]
+    wanted: Counter[str]
     """By severity."""
     filtered: int
     cut: int
@@ -80,11 +80,11 @@ def collect(
     # Days in their order, as the history has them.
     jobs = sorted(jobs, key=lambda job: (job[1].day, job[1].type, job[1].list, job[1].file))
     counted, failures = _counted(jobs, options, advance)
-    shares = worst_first([report.kept for report in counted], most)
-    kept = [report.kept.total() for report in counted]
+    shares = worst_first([report.wanted for report in counted], most)
+    wanted = [report.wanted.total() for report in counted]
     findings, objects = Findings(), ObjectsById()
     reports: list[dict[str, Any]] = []
-    to_draw = fair_shares(kept, drawn)
+    to_draw = fair_shares(wanted, drawn)
     with days_compared(jobs, sum(report.rows for report in counted)) as days:
         for report, share, drawn_of in zip(counted, shares, to_draw, strict=True):
             before = len(findings)
@@ -105,7 +105,7 @@ def collect(
                 code: parse_country(code).name for code in findings.fields["country"].values if code
             },
             "failed": [[failure.info.file, failure.reason] for failure in failures],
-            "findings": sum(kept),
+            "findings": sum(wanted),
             "shown": len(findings),
             "drawn": sum(to_draw),
             "objects": len(objects),
@@ -127,14 +127,14 @@ def fair_shares(wanted: Sequence[int], most: int) -> list[int]:
     return shares
 
 
-def worst_first(kept: Sequence[Counter[str]], most: int) -> list[Counter[str]]:
+def worst_first(wanted: Sequence[Counter[str]], most: int) -> list[Counter[str]]:
     """Divide ``most`` by severity, the highest first, and fairly within the one that does not
     fit.
     """
-    shares: list[Counter[str]] = [Counter() for _ in kept]
+    shares: list[Counter[str]] = [Counter() for _ in wanted]
     left = most
     for severity in reversed(SEVERITIES):
-        for index, share in enumerate(fair_shares([each[severity] for each in kept], left)):
+        for index, share in enumerate(fair_shares([each[severity] for each in wanted], left)):
             shares[index][severity] = share
             left -= share
     return shares
@@ -161,21 +161,21 @@ def _counted(
 
 
 def _count(path: Path, info: ReportInfo, options: Options) -> ReportRows:
-    warnings = ParseWarnings(info.file)
-    kept: Counter[str] = Counter()
-    with open_table(path, warnings) as table:
+    anomalies = Anomalies(info.file)
+    wanted: Counter[str] = Counter()
+    with open_table(path, anomalies) as table:
         plan = compile_for(table.header, info, options)
-        selection = RowFilter(plan, warnings)
+        selection = RowFilter(plan, anomalies)
         for number, row in table.rows():
-            severity = selection.keep(number, row)
+            severity = selection.severity_if_wanted(number, row)
             if severity is not None:
-                kept[severity] += 1
+                wanted[severity] += 1
     return ReportRows(
         path=path,
         info=info,
         type=plan.context.report_type,
-        rows=selection.kept + selection.filtered + selection.cut,
-        kept=kept,
+        rows=selection.wanted + selection.filtered + selection.cut,
+        wanted=wanted,
         filtered=selection.filtered,
         cut=selection.cut,
     )
@@ -190,19 +190,19 @@ def _read_findings(
 ) -> int:
     """Add a report's findings, so many of each severity; return the number of their group."""
     info = report.info
-    warnings = ParseWarnings(info.file)
+    anomalies = Anomalies(info.file)
     left = share.copy()
     verdicts = days.verdicts(report.path, info)
     concerned = days.concerns(info)
     catalogue = load_catalogue()
-    with open_table(report.path, warnings) as table:
+    with open_table(report.path, anomalies) as table:
         plan = compile_for(table.header, info, options)
         columns = [catalogue.column(info.type, name) for name in table.header]
         identify = compile_finding_identifier(catalogue, report.type, columns).read
-        selection = RowFilter(plan, warnings)
+        selection = RowFilter(plan, anomalies)
         add = findings.reader(plan)
         for number, row in table.rows():
-            severity = selection.keep(number, row)
+            severity = selection.severity_if_wanted(number, row)
             place = None
             if severity is not None and left[severity]:
                 left[severity] -= 1
@@ -219,9 +219,9 @@ def _report(report: ReportRows, shown: int, group: int) -> dict[str, Any]:
         "type": report.type.name,
         "day": report.info.day.isoformat(),
         "list": report.info.list,
-        "severity": max(report.kept, key=RANK.__getitem__, default=SEVERITIES[0]),
+        "severity": max(report.wanted, key=RANK.__getitem__, default=SEVERITIES[0]),
         "rows": report.rows,
-        "findings": report.kept.total(),
+        "findings": report.wanted.total(),
         "filtered": report.filtered,
         "cut": report.cut,
         "shown": shown,

@@ -1,13 +1,14 @@
 """A report: its metadata, and its rows as a stream in constant memory.
 
-info            what is known about a report before its rows are read: name, type, day, list, size,
-                hashes
-layout          how a report file is written: encoding, quoting, line lengths, delimiter, header
-parse_warnings  anomalies in a report file: counted, and named with file, row and column
-records         from lines to records, even if quotes are wrong
-report_files    report files on disk: plain, gzipped, in zip and tar archives, or in folders
-table           reads a report file row by row, in constant memory; repairs anomalies and reports
-                them
-table_copy      a table on disk as it was read, for a second reader: parsing CSV again takes far
-                longer
+anomalies     anomalies in a report file: counted, and named with file, row and column
+info          what is known about a report before its rows are read: name, type, day, list, size,
+              hashes
+layout        how a report file is written: encoding, quoting, line lengths, delimiter, header
+records       from lines to records, even if quotes are wrong
+report_files  report files on disk: plain, packed, or in folders
+table         reads a report file row by row, in constant memory; repairs anomalies and reports them
+table_copy    a table on disk as it was read, for a second reader: parsing CSV again takes far
+              longer
+unpacking     reports unpacked from gzip, zip and tar files, within limits and whatever these claim
+wording       wording of messages: counts, paths, and texts of files, which may have any content
 """

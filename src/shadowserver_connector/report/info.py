@@ -34,6 +34,22 @@ class ReportInfo:
     """Shadowserver's page on the type, if the API names it."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A report's CSV on disk."""
+
+    path: Path
+    """Where its bytes are; in the work folder for a member of an archive."""
+    name: str
+    """Safe file name from which day and type are read."""
+    original: str
+    """The path shown in messages, such as ``reports.zip/may/2024-05-31-scan_ssl-x.csv``."""
+    archive: str = ""
+    """Safe name of the archive around it; empty for a file that was in none."""
+    is_alone: bool = False
+    """Whether the archive contains no other report."""
+
+
 _CHUNK = 1 << 20
 
 
@@ -53,6 +69,7 @@ def fingerprint(path: Path) -> FileFacts:
 
     Raises ``OSError`` where the file cannot be read.
     """
+    # Not for security: they identify the file. Without the flag a Python in FIPS mode refuses MD5.
     digests = (
         hashlib.md5(usedforsecurity=False),
         hashlib.sha1(usedforsecurity=False),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 
 _CHUNK = 1 << 20
 
@@ -192,29 +191,6 @@ def _quoting(seen: Set[str]) -> Quoting:
     return Quoting.STANDARD
 
 
-class WithoutBlankStretches(io.RawIOBase):
-    """A file in which a long stretch of empty lines is shortened to a few reads of 256 KiB.
-
-    Reading hundreds of megabytes of empty lines one by one took minutes. No row is lost, and no
-    cell is changed: none contains that many line ends in a row.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._is_blank = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while piece := self._file.read(len(buffer)):
-            was_blank, self._is_blank = self._is_blank, not piece.strip(b"\r\n")
-            if not (was_blank and self._is_blank):
-                buffer[: len(piece)] = piece
-                return len(piece)
-        return 0
-
-
 SURPLUS = "_surplus"
 """Name of the last, virtual column: the cells of a row beyond its header, as one CSV line."""
 
@@ -278,7 +254,7 @@ def read_header(line: str, delimiter: str, name: str) -> list[str]:
     return cells
 
 
-def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
+def column_names(cells: list[str], anomalies: Anomalies) -> tuple[str, ...]:
     """Return the names of the columns: lower-case, trimmed, never empty, each once.
 
     A repeated name gets a number: ``tag``, ``tag_2``. A column without a name is
@@ -295,7 +271,7 @@ def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
     names: list[str] = []
     for position, name in enumerate(plain, start=1):
         if not name:
-            warnings.add("column without a name", 0, f"column_{position}")
+            anomalies.add("column without a name", 0, f"column_{position}")
             name = f"column_{position}"
         unique = name
         number = numbers.get(name, 2)
@@ -304,7 +280,7 @@ def column_names(cells: list[str], warnings: ParseWarnings) -> tuple[str, ...]:
             number += 1
         numbers[name] = number
         if unique != name:
-            warnings.add("column name used twice", 0, name)
+            anomalies.add("column name used twice", 0, name)
         taken.add(unique)
         names.append(unique)
     return tuple(names)

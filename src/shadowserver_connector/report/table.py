@@ -8,21 +8,20 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.layout import (
     LONGEST_LINE,
     SURPLUS,
     Layout,
     Quoting,
-    WithoutBlankStretches,
     column_names,
     delimiter_of,
     detect_layout,
     read_header,
     separator_in,
 )
-from shadowserver_connector.report.parse_warnings import ParseWarnings
 from shadowserver_connector.report.records import RecordReader
 
 EMPTY_ROW = "row without any content, left out"
@@ -33,14 +32,14 @@ _ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")
 
 
 @contextmanager
-def open_table(path: Path, warnings: ParseWarnings) -> Iterator[Table]:
+def open_table(path: Path, anomalies: Anomalies) -> Iterator[Table]:
     """Open a CSV report on disk for as many passes over its rows as needed.
 
     Raises ``NotReadyError`` for a file without content, ``ReportUnreadableError`` for one that
-    is no table, both naming ``warnings.file``, and ``OSError`` where it cannot be read.
+    is no table, both naming ``anomalies.file``, and ``OSError`` where it cannot be read.
     """
     with path.open("rb", buffering=_BUFFER) as file:
-        table = Table(file, detect_layout(file, warnings.file), warnings)
+        table = Table(file, detect_layout(file, anomalies.file), anomalies)
         try:
             yield table
         finally:
@@ -59,10 +58,10 @@ class Table:
     empty_rows: int
     """Rows without any content that this pass has met so far."""
 
-    def __init__(self, file: BinaryIO, layout: Layout, warnings: ParseWarnings) -> None:
+    def __init__(self, file: BinaryIO, layout: Layout, anomalies: Anomalies) -> None:
         self._file = file
         self._layout = layout
-        self._warnings = warnings
+        self._anomalies = anomalies
         self._rows: Generator[tuple[int, list[str]], None, None] | None = None
         # What earlier passes have reported, so that a later one does not report it again: up to
         # which row, how many anomalies between rows, how many empty rows.
@@ -77,12 +76,12 @@ class Table:
         named = bool(separator) and separator in first
         self._delimiter = separator if named else delimiter_of(first)
         if separator:
-            warnings.add("a spreadsheet's line before the header, sep=, left out", 0)
+            anomalies.add("a spreadsheet's line before the header, sep=, left out", 0)
         self._name_unusual_form()
-        self._cells = read_header(first, self._delimiter, warnings.file)
+        self._cells = read_header(first, self._delimiter, anomalies.file)
         if "\0" in first:
-            warnings.add("NUL characters in the header, removed", 0)
-        self.header = (*column_names(self._cells, warnings), SURPLUS)
+            anomalies.add("NUL characters in the header, removed", 0)
+        self.header = (*column_names(self._cells, anomalies), SURPLUS)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Return an iterator over the data rows with their numbers, from the first row on.
@@ -111,17 +110,17 @@ class Table:
         number = between = 0
         self.empty_rows = 0
 
-        def odd_between_rows(kind: str) -> None:
+        def add_between_rows(kind: str) -> None:
             # Counted on its own: unlike a row, it has no number that shows whether an earlier pass
             # reported it.
             nonlocal between
             between += 1
             if between > self._reported_between:
                 self._reported_between = between
-                self._warnings.add(kind, number + 1)
+                self._anomalies.add(kind, number + 1)
 
         def cut() -> None:
-            odd_between_rows("line longer than 2 Mi characters, cut")
+            add_between_rows("line longer than 2 Mi characters, cut")
 
         with self._text() as text:
             lines = _capped(text, cut) if self._layout.long_lines else text
@@ -131,7 +130,7 @@ class Table:
                 for row in reader:
                     if len(row) < 2 and not "".join(row).strip("\0 \t"):
                         if "\0" in "".join(row):
-                            odd_between_rows("NUL characters between the rows, left out")
+                            add_between_rows("NUL characters between the rows, left out")
                         continue
                     # Nearly every row begins with its time, so one cell is enough to tell.
                     if not row[0].strip(_BLANK) and not "".join(row).strip(_BLANK):
@@ -139,11 +138,11 @@ class Table:
                         self._empty(number + self.empty_rows)
                         continue
                     if row == cells:
-                        odd_between_rows("header repeated between the rows, left out")
+                        add_between_rows("header repeated between the rows, left out")
                         continue
                     number += 1
                     if reader.repair:
-                        self._odd(reader.repair, number)
+                        self._add_anomaly(reader.repair, number)
                     if not clean:
                         self._clean(number, row)
                     if doubled:
@@ -159,12 +158,12 @@ class Table:
     def _name_unusual_form(self) -> None:
         if self._layout.encoding != "utf-8":
             shown = self._layout.encoding.upper()
-            self._warnings.add(f"written in {shown}, not in UTF-8", 0)
+            self._anomalies.add(f"written in {shown}, not in UTF-8", 0)
         if self._delimiter != ",":
             shown = {";": "semicolons", "\t": "tabs", "|": "bars"}.get(
                 self._delimiter, f"`{self._delimiter}`"
             )
-            self._warnings.add(f"columns separated by {shown}, not by commas", 0)
+            self._anomalies.add(f"columns separated by {shown}, not by commas", 0)
 
     def _clean(self, number: int, row: list[str]) -> None:
         """Remove NULs, and read bytes that are not UTF-8 as Windows-1252."""
@@ -174,16 +173,16 @@ class Table:
         wide = self._layout.encoding != "utf-8"
         for index, cell in enumerate(row):
             if "\0" in cell:
-                self._odd("NUL characters, removed", number, self._name(index))
+                self._add_anomaly("NUL characters, removed", number, self._name(index))
                 cell = cell.replace("\0", "")
             if wide and "\ufffd" in cell:
-                self._odd(
+                self._add_anomaly(
                     "not valid in the encoding of the file, shown as \ufffd",
                     number,
                     self._name(index),
                 )
             if not cell.isascii() and _ESCAPED_BYTE.search(cell):
-                self._odd("not UTF-8, read as Windows-1252", number, self._name(index))
+                self._add_anomaly("not UTF-8, read as Windows-1252", number, self._name(index))
                 cell = _ESCAPED_BYTE.sub(_windows_1252, cell)
             row[index] = cell
 
@@ -191,21 +190,21 @@ class Table:
         width = len(self._cells)
         surplus = row[width:]
         if len(row) < width:
-            self._odd("row shorter than the header, padded", number)
+            self._add_anomaly("row shorter than the header, padded", number)
             row.extend([""] * (width - len(row)))
         else:
-            self._odd(f"row longer than the header, rest kept in {SURPLUS}", number)
+            self._add_anomaly(f"row longer than the header, rest kept in {SURPLUS}", number)
         row[width:] = [_csv_line(surplus) if any(surplus) else ""]
 
     def _empty(self, place: int) -> None:
         """Report an empty row by its place among all rows, unless an earlier pass did."""
         if self.empty_rows > self._reported_empty:
             self._reported_empty = self.empty_rows
-            self._warnings.add(EMPTY_ROW, place)
+            self._anomalies.add(EMPTY_ROW, place)
 
-    def _odd(self, kind: str, number: int, column: str = "") -> None:
+    def _add_anomaly(self, kind: str, number: int, column: str = "") -> None:
         if number > self._reported:
-            self._warnings.add(kind, number, column)
+            self._anomalies.add(kind, number, column)
 
     def _name(self, index: int) -> str:
         return self.header[min(index, len(self._cells))]
@@ -216,7 +215,7 @@ class Table:
         self._file.seek(self._layout.start)
         utf8 = self._layout.encoding == "utf-8"
         text = io.TextIOWrapper(
-            io.BufferedReader(WithoutBlankStretches(self._file), _BUFFER),
+            io.BufferedReader(_WithoutBlankStretches(self._file), _BUFFER),
             encoding=self._layout.encoding,
             errors="surrogateescape" if utf8 else "replace",
             newline="",
@@ -224,7 +223,31 @@ class Table:
         try:
             yield text
         finally:
+            # Otherwise the wrapper would close the file when it is collected.
             text.detach()
+
+
+class _WithoutBlankStretches(io.RawIOBase):
+    """A file in which a long stretch of empty lines is shortened to a few reads of 256 KiB.
+
+    Reading hundreds of megabytes of empty lines one by one took minutes. No row is lost, and no
+    cell is changed: none contains that many line ends in a row.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._is_blank = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while piece := self._file.read(len(buffer)):
+            was_blank, self._is_blank = self._is_blank, not piece.strip(b"\r\n")
+            if not (was_blank and self._is_blank):
+                buffer[: len(piece)] = piece
+                return len(piece)
+        return 0
 
 
 def _header_line(lines: Iterable[str]) -> tuple[str, str]:

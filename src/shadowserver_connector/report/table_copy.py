@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 
 _BLOCK_BYTES: Final = 128 * 1024
 _ENTRY_BYTES: Final = 150
@@ -17,7 +17,7 @@ _LENGTH_BYTES: Final = 4
 # No cell has one.
 _BETWEEN: Final = "\0"
 
-# Of an anomaly: rows of its block that come before it, and what `ParseWarnings.add` is given.
+# Of an anomaly: rows of its block that come before it, and what `Anomalies.add` is given.
 _Anomaly = tuple[int, str, int, str, str, int]
 
 
@@ -31,8 +31,8 @@ class TableCopy(NamedTuple):
     empty_rows: int
 
 
-class TableCopier(ParseWarnings):
-    """Copies a table, which is given this as its ``warnings``; `open_copier` opens one.
+class TableCopier(Anomalies):
+    """Copies a table, which is given this as its ``anomalies``; `open_copier` opens one.
 
     A full disk only ends the copy: nobody depends on it.
     """
@@ -42,16 +42,16 @@ class TableCopier(ParseWarnings):
         self._target = target
         self._of_header: list[_Anomaly] = []
         self._texts: list[str] = []
-        self._anomalies: list[_Anomaly] = []
+        self._of_rows: list[_Anomaly] = []
         self._size = 0
 
     def add(
         self, kind: str, row: int, column: str = "", detail: str = "", *, times: int = 1
     ) -> bool:
-        """Keep an anomaly at its place among the rows; otherwise as `ParseWarnings.add`."""
+        """Keep an anomaly at its place among the rows; otherwise as `Anomalies.add`."""
         anomaly = (len(self._texts), kind, row, column, detail, times)
         if row:
-            self._anomalies.append(anomaly)
+            self._of_rows.append(anomaly)
             self._grow(len(detail))
         else:
             self._of_header.append(anomaly)
@@ -76,8 +76,9 @@ class TableCopier(ParseWarnings):
             self._write()
 
     def _write(self) -> None:
-        packed = marshal.dumps((self._texts, self._anomalies))
-        self._texts, self._anomalies = [], []
+        # Read faster than a pickle. The format may change with Python, but the same one reads it.
+        packed = marshal.dumps((self._texts, self._of_rows))
+        self._texts, self._of_rows = [], []
         self._size = 0
         target = self._target
         if target is None:
@@ -110,13 +111,13 @@ def open_copier(file: str, path: Path | None) -> Iterator[TableCopier]:
 class CopiedTable:
     """A table read from its copy, as `Table` is from its file; `open_copy` opens one."""
 
-    def __init__(self, file: BinaryIO, copy: TableCopy, warnings: ParseWarnings) -> None:
+    def __init__(self, file: BinaryIO, copy: TableCopy, anomalies: Anomalies) -> None:
         self._file = file
-        self._warnings = warnings
+        self._anomalies = anomalies
         self.header = copy.header
         self.empty_rows = copy.empty_rows
         for anomaly in copy.anomalies:
-            self._tell(anomaly)
+            self._add(anomaly)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield all rows with their numbers, once; an anomaly is added when it is its turn."""
@@ -126,26 +127,26 @@ class CopiedTable:
             block = marshal.loads(self._file.read(int.from_bytes(length)))  # noqa: S302
             texts: list[str] = block[0]
             anomalies: list[_Anomaly] = block[1]
-            told = 0
+            added = 0
             for at, text in enumerate(texts):
-                while told < len(anomalies) and anomalies[told][0] <= at:
-                    self._tell(anomalies[told])
-                    told += 1
+                while added < len(anomalies) and anomalies[added][0] <= at:
+                    self._add(anomalies[added])
+                    added += 1
                 number += 1
                 yield number, text.split(_BETWEEN)
-            for anomaly in anomalies[told:]:
-                self._tell(anomaly)
+            for anomaly in anomalies[added:]:
+                self._add(anomaly)
 
-    def _tell(self, anomaly: _Anomaly) -> None:
+    def _add(self, anomaly: _Anomaly) -> None:
         _, kind, row, column, detail, times = anomaly
-        self._warnings.add(kind, row, column, detail, times=times)
+        self._anomalies.add(kind, row, column, detail, times=times)
 
 
 @contextmanager
-def open_copy(copy: TableCopy, warnings: ParseWarnings) -> Iterator[CopiedTable]:
-    """Open the copy of a table; ``warnings`` get what the table's own got, in the same order.
+def open_copy(copy: TableCopy, anomalies: Anomalies) -> Iterator[CopiedTable]:
+    """Open the copy of a table; ``anomalies`` get what the table's own got, in the same order.
 
     Raises ``OSError`` where it cannot be read.
     """
     with copy.path.open("rb") as file:
-        yield CopiedTable(file, copy, warnings)
+        yield CopiedTable(file, copy, anomalies)

@@ -17,7 +17,7 @@ from shadowserver_connector.connector.day import ReportSource, Subscription, by_
 from shadowserver_connector.connector.events import Observe, Retried, Waited, both
 from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.helper import connect
-from shadowserver_connector.connector.importer import Importer
+from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import (
     Run,
     do_nothing,
@@ -32,20 +32,21 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
     SinkUnavailableError,
 )
+from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.reachability import reach
 from shadowserver_connector.operations.status_file import Watch, status_path, watched
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.report_files import shown_path
+from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.load import LoadedSettings
 from shadowserver_connector.settings.sections import ConnectorSettings
 from shadowserver_connector.settings.settings import Settings, conversion_options
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities, abilities, queued_megabytes, within
 from shadowserver_connector.temporary import private_directory, temporary_directory
-from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Log, Retry, RetryPolicy, Waiter
+from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Retry, RetryPolicy, Waiter
 
 SETTING: Final = "Check this setting"
 
@@ -66,16 +67,16 @@ class Connector:
 class Process:
     """The parts of a running connector, as far as they exist."""
 
-    def __init__(self, loaded: LoadedSettings, log: Log) -> None:
+    def __init__(self, loaded: LoadedSettings, log: Logger) -> None:
         self.loaded = loaded
-        self.waiter = Waiter(threading.Event(), log, told=self._waited, explain=self._explain)
+        self.waiter = Waiter(threading.Event(), log, notify=self._notify, explain=self._explain)
         self.watch = Watch(status_path(loaded.settings), log)
         self.observe = _observer(loaded, self.watch)
         self.under_way: list[Delivery] = []
         """Deliveries whose works may be open."""
         self.exit_code = 1
 
-    def tell_totals(self, next_run: float | None = None) -> None:
+    def log_totals(self, next_run: float | None = None) -> None:
         """Log the result of the last run, and in how many seconds the next one starts."""
         run = self.watch.status.last
         if run is None or run.ended is None:
@@ -94,7 +95,7 @@ class Process:
         }
         self.waiter.log.info("Run ended", totals)
 
-    def _waited(self, what: str, reason: str) -> None:
+    def _notify(self, what: str, reason: str) -> None:
         self.observe(Waited(what, reason, now()))
 
     def _explain(self, what: str, reason: str) -> str:
@@ -124,18 +125,18 @@ class Process:
         settings = self.loaded.settings
         chosen = settings.shadowserver
         helper = connect(self.loaded, self.waiter)
-        self.watch.look_at(helper)
+        self.watch.attach_helper(helper)
         for warning in without_effect(settings.connector, helper):
             self.waiter.log.warning(SETTING, {"warning": warning})
         can = abilities(helper)
-        say_what_pycti_lacks(can, self.waiter.log)
+        log_missing_abilities(can, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
         workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id))
         comparer = open_comparer(settings, self.waiter)
         if comparer is not None:
             stack.callback(comparer.close)
         source = ReportSource(
-            importer=Importer(
+            setup=ImportSetup(
                 helper,
                 can,
                 self.waiter,
@@ -210,7 +211,7 @@ def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
         yield "CONNECTOR_SEND_TO_S3 has no effect with this pycti"
 
 
-def say_what_pycti_lacks(can: Abilities, log: Log) -> None:
+def log_missing_abilities(can: Abilities, log: Logger) -> None:
     """Log in one line what the installed pycti lacks."""
     lacking = [
         lack

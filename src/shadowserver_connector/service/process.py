@@ -72,7 +72,7 @@ def _for_ever(process: Process) -> int:
             process.waiter,
             period,
             between=parts.poll,
-            ended=process.tell_totals,
+            on_end=process.log_totals,
         )
     return 0
 
@@ -82,7 +82,7 @@ def _once(process: Process) -> int:
         # As pycti does: OpenCTI shows it with the last run.
         parts.helper.connector_info.run_and_terminate = True
         code = _code_of_run(parts.run, process.waiter)
-        process.tell_totals()
+        process.log_totals()
         # Twice: what has not changed in between is complete.
         parts.poll()
         process.waiter.pause(SETTLED if parts.drops else 0)

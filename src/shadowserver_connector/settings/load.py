@@ -181,7 +181,7 @@ def _validate(
 
 def _network(values: Mapping[str, Text], sources: Mapping[str, str]) -> Network:
     given = {name: as_text(values[name]) for name in USUAL if name in values}
-    return Network(given=given, sources={name: sources[name] for name in given})
+    return Network(variables=given, sources={name: sources[name] for name in given})
 
 
 def _hidden(files: Sequence[Source], environment: Source) -> dict[str, str]:
@@ -272,7 +272,7 @@ def _joined(found: Authorities) -> Path:
 def _export_proxies(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:
     """Set the proxies so that ``requests`` reaches OpenCTI the way we do."""
     network = loaded.settings.network
-    if not any(network.given.get(name) for name in PROXIES):
+    if not any(network.variables.get(name) for name in PROXIES):
         return
     for name in (*PROXIES, NO_PROXY):
         environ.pop(name, None)

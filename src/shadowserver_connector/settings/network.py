@@ -62,9 +62,9 @@ def in_capitals(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Network(Section):
-    """The usual variables, unchanged; what they mean is asked for each host."""
+    """The usual variables, unchanged; what they mean is looked up for each host."""
 
-    given: Mapping[str, str] = Field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = Field(default_factory=dict, repr=False)
     """By name in capitals. Values may contain passwords."""
     sources: Mapping[str, str] = Field(default_factory=dict)
 
@@ -81,8 +81,8 @@ class Network(Section):
     def proxy_for(self, scheme: str) -> Proxy | None:
         """Return the proxy for URLs of a scheme, whatever their host."""
         names = (f"{scheme.upper()}_PROXY", "ALL_PROXY")
-        name = next((name for name in names if self.given.get(name)), None)
-        return Proxy(_with_scheme(self.given[name]), name) if name else None
+        name = next((name for name in names if self.variables.get(name)), None)
+        return Proxy(_with_scheme(self.variables[name]), name) if name else None
 
     def authorities(self, bundle: Path | None, setting: str) -> Authorities:
         """Return the authorities to trust; ``bundle``, the file that ``setting`` names, replaces
@@ -92,9 +92,9 @@ class Network(Section):
         """
         if bundle is not None:
             return Authorities(((setting, bundle),))
-        named = {Path(path): name for name in BUNDLES if (path := self.given.get(name))}
+        named = {Path(path): name for name in BUNDLES if (path := self.variables.get(name))}
         if not named:
-            listed = self.given.get(DIRECTORIES, "").split(os.pathsep)
+            listed = self.variables.get(DIRECTORIES, "").split(os.pathsep)
             named = {Path(path): DIRECTORIES for path in listed if path}
         return Authorities(tuple((name, path) for path, name in named.items()), self._further())
 
@@ -110,11 +110,11 @@ class Network(Section):
 
     def exceptions(self) -> tuple[str, ...]:
         """Return the entries of ``NO_PROXY``."""
-        entries = (entry.strip() for entry in self.given.get(NO_PROXY, "").split(","))
+        entries = (entry.strip() for entry in self.variables.get(NO_PROXY, "").split(","))
         return tuple(entry for entry in entries if entry)
 
     def _proxy_problem(self, name: str) -> str | None:
-        value = self.given.get(name)
+        value = self.variables.get(name)
         if not value:
             return None
         parts = _split(_with_scheme(value))
@@ -128,7 +128,7 @@ class Network(Section):
         return f"{name}{source}: {why}; give http://host:port or https://host:port"
 
     def _further(self) -> str | None:
-        value = self.given.get(FURTHER)
+        value = self.variables.get(FURTHER)
         if not value:
             return None
         if "-----BEGIN CERTIFICATE-----" in value:

@@ -52,7 +52,7 @@ class Source:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def give(self, name: str, text: Text) -> None:
+    def add(self, name: str, text: Text) -> None:
         """Add a value; ``<secret>_FILE`` counts as the secret."""
         if text in ([], PLACEHOLDER) or (isinstance(text, str) and not text.strip()):
             return
@@ -79,7 +79,7 @@ def read_environment(environ: Mapping[str, str], label: str = ENVIRONMENT) -> So
     known = {*known_settings(), *PYCTI_NAMES, *(f"{name}_FILE" for name in secret_names())}
     for name in sorted(environ):
         if name in known:
-            source.give(name, environ[name])
+            source.add(name, environ[name])
         elif name.startswith(OUR_PREFIX):
             # Others share the environment (Kubernetes adds variables named after services), so
             # the name may be none of ours: a warning is enough.
@@ -156,7 +156,7 @@ def _read_entry(source: Source, section: str, key: str, node: yaml.Node) -> None
     if text is None:
         source.problems.append(f"{name} ({source.label}): give one value, or a list of values")
     else:
-        source.give(name, text)
+        source.add(name, text)
 
 
 def _name_in_yaml(section: str, key: str) -> str | None:

@@ -34,7 +34,7 @@ query Held($filters: FilterGroup, $first: Int) {
 _AT_ONCE: Final = 200
 
 
-def held_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
+def existing_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
     """Return which of the ids OpenCTI has, each with the object's labels and score.
 
     Ids about which it refuses to answer are missing. Raises SinkUnavailableError if it cannot be
@@ -42,11 +42,11 @@ def held_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
     """
     wanted = frozenset(ids)
     parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
-    told = (found for part in parts for found in _held_objects(helper, part))
-    return {stix_id: tags for stix_id, tags in told if stix_id in wanted}
+    existing = (found for part in parts for found in _query_existing(helper, part))
+    return {stix_id: tags for stix_id, tags in existing if stix_id in wanted}
 
 
-def _held_objects(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Tagging]]:
+def _query_existing(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Tagging]]:
     # As pycti asks when it exports: "ids" is compared with every id that an object has.
     filters = {
         "mode": "and",
@@ -63,9 +63,9 @@ def _held_objects(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Taggin
     for edge in listed["edges"]:
         node = edge["node"]
         labels = [label["value"] for label in node.get("objectLabel") or ()]
-        told = tagging(labels, node.get("x_opencti_score"))
+        tags = tagging(labels, node.get("x_opencti_score"))
         for stix_id in (node.get("standard_id"), *(node.get("x_opencti_stix_ids") or ())):
-            yield str(stix_id), told
+            yield str(stix_id), tags
 
 
 _TABLE: Final = """

@@ -10,7 +10,7 @@ from shadowserver_connector.bundle.chunk import Chunk, Tagging
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
-from shadowserver_connector.sink.delivered import SentObjects, held_objects
+from shadowserver_connector.sink.delivered import SentObjects, existing_objects
 from shadowserver_connector.sink.platform import (
     Abilities,
     as_ours,
@@ -179,24 +179,26 @@ class Delivery:
         if self._helper.connect_validate_before_import:
             # A person may reject a bundle and approve the next one.
             return frozenset()
-        delivered = self._sent.already_delivered(chunk.objects, self._held)
-        told = chunk.told_by_id()
-        if self._is_caught_up is None and not chunk.recurring <= told:
+        delivered = self._sent.already_delivered(chunk.objects, self._existing)
+        determined = chunk.determined_by_id()
+        if self._is_caught_up is None and not chunk.recurring <= determined:
             self._is_caught_up = await_import(self._helper, self._waiter)
         if self._is_caught_up is False:
             # Objects that wait in the queue arrive before this message, but look like deleted ones.
             delivered = delivered.union(chunk.recurring)
-        tagged = chunk.told_by_labels()
-        asked = sorted(chunk.recurring.union(told, tagged) - delivered)
+        tagged = chunk.determined_by_labels()
+        asked = sorted(chunk.recurring.union(determined, tagged) - delivered)
         if not asked:
             return delivered
-        held = self._held(asked)
+        existing = self._existing(asked)
         # An object that is missing is new or was deleted; if deleted, what refers to it may recur.
-        missing = chunk.recurring.union(tagged).difference(delivered, held)
+        missing = chunk.recurring.union(tagged).difference(delivered, existing)
         # The addresses of new and changed findings are mostly known, with the same labels and
         # score.
         as_here = frozenset(
-            each for each, has in held.items() if each not in tagged or tagged[each].is_held(has)
+            each
+            for each, has in existing.items()
+            if each not in tagged or tagged[each].is_contained_in(has)
         )
         bereft = chunk.referring(as_here, missing.union(self._missing))
         if len(self._missing) < _MOST_MISSING:
@@ -204,8 +206,8 @@ class Delivery:
             self._missing.update(missing)
         return delivered.union(as_here - bereft)
 
-    def _held(self, ids: Sequence[str]) -> dict[str, Tagging]:
-        return self._waiter.until(OPENCTI, lambda: held_objects(self._helper, ids))
+    def _existing(self, ids: Sequence[str]) -> dict[str, Tagging]:
+        return self._waiter.until(OPENCTI, lambda: existing_objects(self._helper, ids))
 
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
         """Hand a bundle to pycti, again until it is through; return the number of messages."""
@@ -221,7 +223,7 @@ class Delivery:
             if self._in_doubt:
                 self._balance()
             try:
-                with self._waiter.noticing(target):
+                with self._waiter.logging_if_slow(target):
                     sent = self._helper.send_stix2_bundle(
                         bundle, work_id=self._work_id, file_name=file_name, **kwargs
                     )

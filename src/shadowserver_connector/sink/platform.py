@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from shadowserver_connector.errors import SinkUnavailableError, VersionError, describe_cause
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.report.parse_warnings import printable
+from shadowserver_connector.report.wording import printable
 from shadowserver_connector.waiting import OPENCTI, ROOM_PAUSE, Waiter
 
 T = TypeVar("T")

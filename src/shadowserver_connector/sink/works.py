@@ -17,6 +17,8 @@ from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.sink.platform import Abilities, as_ours, ask, error_name
 from shadowserver_connector.temporary import lock, temporary_directory
 
+# Others may write to the temporary directory: a link there is not followed, and a pipe cannot make
+# the connector wait.
 _OPEN: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 _held_marks: dict[Path, int] = {}

@@ -154,6 +154,7 @@ def indicator(
     if observable["type"] == "file":
         algorithm = next(name for name in _BEST_HASHES if name in observable["hashes"])
         value, place = observable["hashes"][algorithm], f"hashes.'{algorithm}'"
+    # In a string of a STIX pattern, a backslash escapes quotes and itself.
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     pattern = f"[{observable['type']}:{place} = '{escaped}']"
     stix_indicator: StixObject = {
@@ -161,6 +162,7 @@ def indicator(
         "spec_version": SPEC_VERSION,
         "id": ids.indicator(pattern),
         "created_by_ref": origin.author,
+        # Of the report, not of the clock: the same report must give the same bytes.
         "created": valid_from,
         "modified": valid_from,
         "name": value,

@@ -39,7 +39,7 @@ class BoundedCache:
         self._taken = 0
         self._left = 0
 
-    def keep(self, key: Any, value: Any, size: int) -> None:
+    def add(self, key: Any, value: Any, size: int) -> None:
         """Keep a value of ``size`` bytes, its key included, unless it is large.
 
         If there are too many, the others are forgotten; if all caches together take too much, all
@@ -47,13 +47,13 @@ class BoundedCache:
         """
         left = self._left - size - _ENTRY_BYTES
         if left < 0:
-            left = self._made_room(size + _ENTRY_BYTES)
+            left = self._reserve(size + _ENTRY_BYTES)
             if left < 0:
                 return
         self._left = left
         self.known[key] = value
 
-    def _made_room(self, size: int) -> int:
+    def _reserve(self, size: int) -> int:
         """Reserve bytes for an entry and for some after it.
 
         Returns how many are left after the entry; a negative number for a large one.
@@ -94,10 +94,10 @@ class CacheBudget:
 
     def new_cache(self, most: int) -> BoundedCache:
         """Return a cache for up to ``most`` values, or some more if they are small."""
-        kept = BoundedCache(self, most)
-        self._all.append(kept)
-        return kept
+        cache = BoundedCache(self, most)
+        self._all.append(cache)
+        return cache
 
     def forget(self) -> None:
-        for kept in self._all:
-            kept.forget()
+        for cache in self._all:
+            cache.forget()

@@ -11,6 +11,7 @@ _OPENSSL: Final = re.compile(
     r"(?: GMT| UTC)?",
     re.ASCII,
 )
+# `strptime` would expect the names in the language of the locale.
 _MONTHS: Final = "JanFebMarAprMayJunJulAugSepOctNovDec"
 _FIRST: Final = "2004"
 """The year in which Shadowserver was founded; earlier times are zeros of clocks."""
@@ -91,6 +92,7 @@ def _from_iso(text: str) -> datetime:
 
 def _openssl_to_iso(match: re.Match[str]) -> str:
     month, rest = divmod(_MONTHS.find(match["month"]), 3)
+    # Found across two names, such as "anF".
     if rest:
         raise ValueError("not a time")
     return f"{match['year']}-{month + 1:02d}-{int(match['day']):02d} {match['time']}"

@@ -238,14 +238,14 @@ def parse_scheme(text: str) -> str:
     return scheme
 
 
-def web_protocol(told: str, application: str, port: int | None) -> str:
+def web_protocol(named: str, application: str, port: int | None) -> str:
     """Return what is spoken: one of `WEB`, or another protocol that was given.
 
-    ``told`` is what the row says, ``application`` what its report type is about; either may be
+    ``named`` is what the row names, ``application`` what its report type is about; either may be
     empty. For a report about HTTP the port decides whether it is HTTP over TLS.
     """
-    if told or application != "http":
-        return told or application
+    if named or application != "http":
+        return named or application
     return "https" if port in _TLS_PORTS else "http"
 
 

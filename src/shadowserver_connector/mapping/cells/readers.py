@@ -181,7 +181,7 @@ class ColumnReader:
             reading = self._parsed(cell)
             if len(cell) <= _SHORT:
                 # What is read from a cell is no more than what is in it.
-                self._cache.keep(cell, reading, 2 * WIDEST * len(cell))
+                self._cache.add(cell, reading, 2 * WIDEST * len(cell))
         return reading
 
     def _parsed(self, cell: str) -> Reading:

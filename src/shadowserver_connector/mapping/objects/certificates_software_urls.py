@@ -104,8 +104,10 @@ def build_software(collector: ObjectCollector) -> None:
             version=product.version,
             cpe=cpe or cpe_of(*product),
         )
-        made = collector.observable(software, noted=False, tagged=False)
-        collector.offer_end("attacked" if collector.layout.group == TARGET else "thing", made)
+        software_id = collector.observable(software, noted=False, tagged=False)
+        collector.offer_end(
+            "attacked" if collector.layout.group == TARGET else "thing", software_id
+        )
 
 
 def build_file(collector: ObjectCollector) -> None:
@@ -117,10 +119,10 @@ def build_file(collector: ObjectCollector) -> None:
     if not hashes:
         return
     file = observables.file(collector.context.origin, hashes=hashes, name=name)
-    made = collector.observable(file, score=collector.layout.meaning.score, noted=False)
+    file_id = collector.observable(file, score=collector.layout.meaning.score, noted=False)
     add_indicator(collector, file, "file")
     # A sample that ran in a sandbox is what contacted the hosts of its rows.
-    collector.offer_end("sample" if in_sandbox(collector.context) else "thing", made)
+    collector.offer_end("sample" if in_sandbox(collector.context) else "thing", file_id)
 
 
 def build_urls(collector: ObjectCollector) -> None:
@@ -139,12 +141,14 @@ def build_request(collector: ObjectCollector) -> None:
     host = hosts[0] if hosts and len(hosts) == 1 else collector.value("ip")
     if target is None or host is None or (collector.layout.is_name and isinstance(host, Address)):
         return
-    if not collector.context.links.leaves("related-to", "ipv4-addr", "url", collector.layout.end):
+    if not collector.context.rules.creates_other_end(
+        "related-to", "ipv4-addr", "url", collector.layout.end
+    ):
         return
     port = collector.value("port")
-    told = next((said for said in collector.values("scheme", "application") if said in WEB), "")
+    named = next((word for word in collector.values("scheme", "application") if word in WEB), "")
     about = collector.context.report_type.application
-    scheme = web_protocol(told, about if about in WEB else "http", port)
+    scheme = web_protocol(named, about if about in WEB else "http", port)
     _url(collector, build_url(scheme=scheme, host=host.value, port=port, target=target))
 
 

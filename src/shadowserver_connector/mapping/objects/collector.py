@@ -9,13 +9,14 @@ from shadowserver_connector.bundle.finding import SerialisedObject, serialise
 from shadowserver_connector.mapping.cells.dates import days_after
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
-from shadowserver_connector.mapping.objects.section_layout import Context, SectionLayout, type_of
+from shadowserver_connector.mapping.objects.context import ConversionContext, type_of
+from shadowserver_connector.mapping.objects.section_layout import SectionLayout
 from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.origin import StixObject
 
 
-class CellObjects:
-    """The STIX objects made of some cells, of a section or of the whole row, and their use there.
+class RowObjects:
+    """The STIX objects that a row or a section of it becomes, and their use in the row.
 
     Compared by identity. None of its tuples has an id twice.
     """
@@ -58,7 +59,7 @@ class CellObjects:
         """(Party, id, value): the addresses of the row's parties."""
 
 
-NO_OBJECTS: Final = CellObjects({}, 0)
+NO_OBJECTS: Final = RowObjects({}, 0)
 
 # Estimated memory of a part, and of an object in addition to its JSON: its id, its places in dicts
 # and tuples.
@@ -70,7 +71,9 @@ OBJECT_BYTES: Final = 400
 class ObjectCollector:
     """Collects the objects of some cells; the builders in this package call it."""
 
-    def __init__(self, context: Context, layout: SectionLayout, cells: Sequence[str]) -> None:
+    def __init__(
+        self, context: ConversionContext, layout: SectionLayout, cells: Sequence[str]
+    ) -> None:
         self.context = context
         self.layout = layout
         self._sources = layout.sources
@@ -142,17 +145,17 @@ class ObjectCollector:
 
     def add(
         self,
-        made: SerialisedObject,
+        serialised: SerialisedObject,
         *,
         seen: bool = False,
         noted: bool = False,
         tagged: bool = False,
     ) -> str:
         """Add an existing object; return its id."""
-        stix_id = made.id
+        stix_id = serialised.id
         if stix_id not in self._objects:
-            self._objects[stix_id] = made
-            if made.score is not None:
+            self._objects[stix_id] = serialised
+            if serialised.score is not None:
                 self._scored = True
         if seen:
             self._observables[stix_id] = None
@@ -165,11 +168,11 @@ class ObjectCollector:
     def relate(self, source: str, relationship_type: str, target: str) -> None:
         """Relate two objects of this part, if such relationships are wanted."""
         context = self.context
-        if source != target and context.links.makes(
+        if source != target and context.rules.creates(
             relationship_type, type_of(source), type_of(target), self.layout.end
         ):
-            made = context.encode.relationship(source, relationship_type, target)
-            self._objects[made.id] = made
+            serialised = context.encode.relationship(source, relationship_type, target)
+            self._objects[serialised.id] = serialised
 
     def offer_end(self, end: str, stix_id: str) -> None:
         """Offer an object as an end of relationships with other parts of the row."""
@@ -183,14 +186,14 @@ class ObjectCollector:
         """Record that this is the address of the party."""
         self._addresses = ((self.layout.party, stix_id, value),)
 
-    def part(self) -> CellObjects:
+    def part(self) -> RowObjects:
         """Return what was collected."""
         if not (self._objects or self._bad):
             return NO_OBJECTS
         size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)
-        for made in self._objects.values():
-            size += len(made.body)
-        part = CellObjects(self._objects, size)
+        for serialised in self._objects.values():
+            size += len(serialised.body)
+        part = RowObjects(self._objects, size)
         part.observables = tuple(self._observables)
         part.noted = tuple(self._noted)
         # The row's labels are about this party, or about somebody else.

@@ -6,7 +6,7 @@ from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
-from shadowserver_connector.mapping.objects.section_layout import type_of
+from shadowserver_connector.mapping.objects.context import type_of
 from shadowserver_connector.stix import observables
 from shadowserver_connector.stix.origin import StixObject
 
@@ -24,7 +24,9 @@ def build_host(collector: ObjectCollector) -> None:
     # A network resolves nothing: a name next to it is only associated with it.
     host = "" if value is None or "/" in value.value else ip
     named = collector.values("hostname")
-    if collector.context.links.leaves("resolves-to", "domain-name", "ipv4-addr", layout.end):
+    if collector.context.rules.creates_other_end(
+        "resolves-to", "domain-name", "ipv4-addr", layout.end
+    ):
         for name in named:
             _build_name(collector, name, host)
     for name in names:
@@ -48,8 +50,10 @@ def address(collector: ObjectCollector, value: Address) -> StixObject:
 
 def _build_address(collector: ObjectCollector, value: Address) -> str:
     layout = collector.layout
-    made = collector.context.encode.address(value, layout.meaning.score, affected=layout.is_primary)
-    ip = collector.add(made, seen=True, noted=layout.notes, tagged=layout.own_page)
+    serialised = collector.context.encode.address(
+        value, layout.meaning.score, affected=layout.is_primary
+    )
+    ip = collector.add(serialised, seen=True, noted=layout.notes, tagged=layout.own_page)
     add_indicator(collector, address(collector, value), "address")
     for end in layout.ipv4_ends if value.version == 4 else layout.ipv6_ends:
         collector.offer_end(end, ip)
@@ -60,10 +64,10 @@ def _build_name(
     collector: ObjectCollector, name: HostName, ip: str, score: int | None = None
 ) -> str:
     layout = collector.layout
-    made = collector.context.encode.name(name, score)
+    serialised = collector.context.encode.name(name, score)
     # If a report is not about addresses, it is about a name, an account or the like.
     noted = layout.notes or (layout.own_page and not collector.context.report_type.primary)
-    name_id = collector.add(made, seen=True, noted=noted, tagged=layout.own_page)
+    name_id = collector.add(serialised, seen=True, noted=noted, tagged=layout.own_page)
     if ip:
         collector.relate(name_id, "resolves-to", ip)
     else:
@@ -93,17 +97,17 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
             observables.mac_addr(context.origin, mac), noted=collector.layout.notes
         )
         collector.relate(ip, "resolves-to", observable)
-    links, address_type, end = context.links, type_of(ip), collector.layout.end
+    rules, address_type, end = context.rules, type_of(ip), collector.layout.end
     number = collector.value("asn")
     observed = context.options.observed_data
     # Unrelated, it is linked to the address by their Observed-Data alone.
-    is_made = links.leaves if observed else links.makes
-    if number is not None and is_made("belongs-to", address_type, "autonomous-system", end):
+    is_created = rules.creates_other_end if observed else rules.creates
+    if number is not None and is_created("belongs-to", address_type, "autonomous-system", end):
         system = collector.add(context.encode.autonomous_system(number), seen=True)
         collector.relate(ip, "belongs-to", system)
     country = collector.value("country")
     # Observed-Data contains no countries: without a relationship one would be linked to nothing.
-    if country is not None and links.makes("located-at", address_type, "location", end):
+    if country is not None and rules.creates("located-at", address_type, "location", end):
         collector.relate(ip, "located-at", collector.add(context.encode.country(country)))
 
 
@@ -115,6 +119,6 @@ def build_accounts(collector: ObjectCollector) -> None:
     found = [observables.email_addr(origin, value) for value in collector.values("email")]
     found += [observables.user_account(origin, login) for login in collector.values("account")]
     for stix in found:
-        made = collector.observable(stix, noted=noted)
-        collector.offer_end("thing", made)
-        collector.offer_end("subject", made)
+        account_id = collector.observable(stix, noted=noted)
+        collector.offer_end("thing", account_id)
+        collector.offer_end("subject", account_id)

@@ -1,6 +1,4 @@
-"""What is the same for every row of a report: the meaning of each section's columns, and which
-relationships are created.
-"""
+"""The layout of a section: what its columns mean, and which ends of relationships it offers."""
 
 from __future__ import annotations
 
@@ -9,129 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import (
-    Activities,
-    Codes,
     Column,
-    LinkKind,
     Meaning,
-    ReportType,
 )
-from shadowserver_connector.mapping.cells.cache import CacheBudget
-from shadowserver_connector.mapping.cells.dates import end_of_report
 from shadowserver_connector.mapping.cells.readers import ColumnReader
-from shadowserver_connector.mapping.objects.templates import Encoders
-from shadowserver_connector.mapping.options import NEEDED, Options
-from shadowserver_connector.stix.origin import Origin
-
-_Link = tuple[str, str, str, str]
-"""Type of a relationship, STIX types of its source and target, and one of ``LINK_ENDS``."""
-
-# The length of a UUID and of the two dashes before it.
-_UUID = len("--00000000-0000-0000-0000-000000000000")
-
-
-def type_of(stix_id: str) -> str:
-    """Return the STIX type of the object with this id."""
-    return stix_id[:-_UUID]
-
-
-class Links:
-    """Tells whether a relationship is created, by its type and the STIX types of its ends."""
-
-    def __init__(self, kinds: Sequence[LinkKind], options: Options, *, joined: bool) -> None:
-        """``kinds`` are the catalogue's; ``joined``: whether the report's traffic has both ends."""
-        self._kinds = kinds
-        self._options = options
-        made = {
-            "observed-data": options.observed_data,
-            "network-traffic": options.network_traffic and joined,
-        }
-        self._said = frozenset(name for name, is_made in made.items() if is_made)
-        self._needed = NEEDED in (options.relationships or ())
-        self._made: dict[_Link, bool] = {}
-        self._left: dict[_Link, bool] = {}
-
-    def makes(self, relationship: str, source: str, target: str, end: str = "") -> bool:
-        """Tell whether such a relationship is made; ``end`` is one of ``LINK_ENDS``."""
-        link = (relationship, source, target, end)
-        made = self._made.get(link)
-        if made is None:
-            made = self._made[link] = self._makes(relationship, self._kind(link))
-        return made
-
-    def leaves(self, relationship: str, source: str, target: str, end: str = "") -> bool:
-        """Tell whether the object at the other end is created, even without the relationship."""
-        link = (relationship, source, target, end)
-        left = self._left.get(link)
-        if left is None:
-            kind = self._kind(link)
-            left = kind is None or kind.alone or self.makes(relationship, source, target, end)
-            self._left[link] = left
-        return left
-
-    def _kind(self, link: _Link) -> LinkKind | None:
-        return next((kind for kind in self._kinds if kind.fits(*link)), None)
-
-    def _makes(self, relationship: str, kind: LinkKind | None) -> bool:
-        if self._options.relates(relationship):
-            return True
-        if not self._needed:
-            return False
-        if kind is None or kind.needed:
-            return True
-        # Needed after all if one of the objects that would say the same is not created.
-        return bool(kind.said_by) and not self._said.issuperset(kind.said_by)
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What holds for all rows of a report: its type, the catalogue, the options, the encoders."""
-
-    origin: Origin
-    day: str
-    """Start of the day covered, ``YYYY-MM-DDT00:00:00.000Z``."""
-    report_type: ReportType
-    meanings: Mapping[str, Meaning]
-    activities: Activities
-    """Cells of a malware column that name an activity."""
-    codes: Codes
-    """What codes in cells mean."""
-    party_meanings: Mapping[str, str]
-    """Party -> name of its meaning where the report type does not say."""
-    valid_days: Mapping[str, int]
-    """Kind of observable -> days that an Indicator of it is valid for."""
-    lasting: frozenset[str]
-    """Tags that stay on observables."""
-    protocols: frozenset[str]
-    """Tags that name an application protocol."""
-    options: Options
-    links: Links
-    encode: Encoders
-    cache_budget: CacheBudget
-    """What is cached about cells."""
-
-    @property
-    def end(self) -> str:
-        """No row can have been seen at or after this time; it is compared with others as text."""
-        return end_of_report(self.day)
-
-    def meaning(self, party: str) -> Meaning:
-        """Return what a party is in this report."""
-        parties, usual = self.report_type.parties, self.party_meanings
-        return self.meanings[parties.get(party) or usual.get(party, "other")]
-
-    def described(self, party: str) -> bool:
-        """Tell whether a row's tags and malware are about a party.
-
-        They describe the attacker. In a report without one, they say what the victim suffered.
-        """
-        if self.meaning(party).described:
-            return True
-        primary = self.report_type.primary
-        others = [self.meaning(each) for each in self.report_type.parties if each != primary]
-        alone = not any(other.described for other in others)
-        return bool(party) and party == primary and alone
-
+from shadowserver_connector.mapping.objects.context import ConversionContext
 
 # Harmless machines that thousands of rows name. With the labels and Notes of all those rows, their
 # pages in OpenCTI would be unusable.
@@ -184,7 +64,9 @@ class SectionLayout:
     """For a hostname. They are fewer: OpenCTI relates neither malware nor files to a hostname."""
 
 
-def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -> SectionLayout:
+def layout_of_section(
+    context: ConversionContext, party: str, columns: Sequence[Column]
+) -> SectionLayout:
     """Return the layout of cells of these columns, of which there is at least one."""
     found: dict[str, list[Source]] = {}
     for at, column in enumerate(columns):
@@ -192,7 +74,7 @@ def layout_of_section(context: Context, party: str, columns: Sequence[Column]) -
     sources = {role: tuple(of_role) for role, of_role in found.items()}
     meaning = context.meaning(party)
     end = end_of_party(meaning, is_primary=bool(party) and party == context.report_type.primary)
-    controls = meaning.name in _CONTROLLERS and context.links.makes(
+    controls = meaning.name in _CONTROLLERS and context.rules.creates(
         "communicates-with", "malware", "domain-name", end if end == "called" else ""
     )
     control = ("controller",) if controls else ()
@@ -226,12 +108,14 @@ def end_of_party(meaning: Meaning, *, is_primary: bool) -> str:
     return "called" if meaning.name in _NAMES else ""
 
 
-def in_sandbox(context: Context) -> bool:
+def in_sandbox(context: ConversionContext) -> bool:
     """Tell whether rows are about what malware did in a sandbox."""
     return not _SANDBOXED.isdisjoint(context.report_type.parties.values())
 
 
-def _address_ends(context: Context, party: str, roles: Collection[str], version: int) -> EndNames:
+def _address_ends(
+    context: ConversionContext, party: str, roles: Collection[str], version: int
+) -> EndNames:
     meaning = context.meaning(party).name
     ends = []
     end = _end_of_flow(context, party)
@@ -249,14 +133,14 @@ def _address_ends(context: Context, party: str, roles: Collection[str], version:
     return tuple(ends)
 
 
-def _is_stranger(context: Context, party: str, roles: Collection[str]) -> bool:
+def _is_stranger(context: ConversionContext, party: str, roles: Collection[str]) -> bool:
     """Tell whether only a column's name says what an address does, and not the report type."""
     report_type = context.report_type
     guessed = "public_address" in roles and party not in report_type.parties
     return guessed or not report_type.primary
 
 
-def _end_of_flow(context: Context, party: str) -> str:
+def _end_of_flow(context: ConversionContext, party: str) -> str:
     """Return which end of a connection the party is, empty if none.
 
     An amplification attack has no such ends. Its packets seem to come from the victim, but others

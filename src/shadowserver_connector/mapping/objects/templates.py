@@ -139,23 +139,23 @@ class Encoders:
 
     def autonomous_system(self, number: int) -> SerialisedObject:
         """Return an autonomous system as `stix.shared_objects` does; there are few in a report."""
-        made = self._systems.get(number)
-        if made is None:
+        serialised = self._systems.get(number)
+        if serialised is None:
             if len(self._systems) >= _REMEMBERED:
                 self._systems.clear()
-            made = serialise(shared_objects.autonomous_system(self._origin, number))
-            self._systems[number] = made
-        return made
+            serialised = serialise(shared_objects.autonomous_system(self._origin, number))
+            self._systems[number] = serialised
+        return serialised
 
     def country(self, country: Country) -> SerialisedObject:
         """Return a country as `stix.shared_objects` makes it."""
-        made = self._countries.get(country.code)
-        if made is None:
-            made = serialise(
+        serialised = self._countries.get(country.code)
+        if serialised is None:
+            serialised = serialise(
                 shared_objects.country(self._origin, code=country.code, name=country.name)
             )
-            self._countries[country.code] = made
-        return made
+            self._countries[country.code] = serialised
+        return serialised
 
     def note(
         self,

@@ -40,7 +40,7 @@ def build_malware(collector: ObjectCollector) -> None:
     attack has nothing to do with the malware of its attacker.
     """
     context = collector.context
-    families, variants = _named(collector, "malware"), _named(collector, "activity")
+    families, variants = _malware_in(collector, "malware"), _malware_in(collector, "activity")
     for name in families or variants:
         malware = collector.shared(shared_objects.malware(context.origin, name))
         collector.offer_end("malware", malware)
@@ -58,7 +58,7 @@ def build_tagged_malware(collector: ObjectCollector) -> None:
             collector.offer_end("thing", malware)
 
 
-def _named(collector: ObjectCollector, role: str) -> list[str]:
+def _malware_in(collector: ObjectCollector, role: str) -> list[str]:
     """Return the malware in cells of a role; a CVE id there is made a Vulnerability instead."""
     names = []
     for name in collector.values(role):
@@ -127,16 +127,16 @@ class LabelCache:
     def of(self, row: list[str]) -> RowLabels:
         if not self._places or not row[self._places[0]]:
             return self._plain
-        told = "\0".join([row[at] for at in self._places])
-        labels = self._known.get(told)
+        key = "\0".join([row[at] for at in self._places])
+        labels = self._known.get(key)
         if labels is None:
-            labels = self._made(row)
-            if len(told) <= _LONGEST:
-                size = 4 * WIDEST * len(told) + 2 * _LABEL_BYTES * len(labels.all)
-                self._cache.keep(told, labels, size)
+            labels = self._labels_of(row)
+            if len(key) <= _LONGEST:
+                size = 4 * WIDEST * len(key) + 2 * _LABEL_BYTES * len(labels.all)
+                self._cache.add(key, labels, size)
         return labels
 
-    def _made(self, row: list[str]) -> RowLabels:
+    def _labels_of(self, row: list[str]) -> RowLabels:
         tags = split_tags(row[self._places[0]])
         named = {label for at in self._places[1:] for label in split_tags(row[at])}
         lasting = [tag for tag in tags if tag in self._lasting or tag in named]

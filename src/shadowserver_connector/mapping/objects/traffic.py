@@ -19,7 +19,7 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import (
 )
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader
 from shadowserver_connector.mapping.cells.text_and_tags import split_tags
-from shadowserver_connector.mapping.objects.section_layout import Context
+from shadowserver_connector.mapping.objects.context import ConversionContext
 from shadowserver_connector.mapping.objects.templates import TrafficForm
 from shadowserver_connector.stix import observables
 
@@ -36,7 +36,7 @@ _SRC_PORT: Final = 8
 _DST_PORT: Final = 16
 
 
-def compile_traffic(columns: Sequence[Column], context: Context) -> TrafficBuilder | None:
+def compile_traffic(columns: Sequence[Column], context: ConversionContext) -> TrafficBuilder | None:
     """Return what creates the traffic of a row with these columns; ``None`` if it never would.
 
     A service goes to the port on which the primary address answers. A flow goes from ``src`` to
@@ -69,7 +69,11 @@ class TrafficBuilder:
     """Creates the traffic of rows from one party to another; ``None`` stands for no party."""
 
     def __init__(
-        self, columns: Sequence[Column], source: str | None, target: str | None, context: Context
+        self,
+        columns: Sequence[Column],
+        source: str | None,
+        target: str | None,
+        context: ConversionContext,
     ) -> None:
         self._context = context
         self._application = context.report_type.application
@@ -87,7 +91,7 @@ class TrafficBuilder:
             for at, column in enumerate(columns)
             if column.name == name
         )
-        self._told: dict[tuple[str, ...], str] = {}
+        self._applications: dict[tuple[str, ...], str] = {}
         self._readers = tuple(
             (at, ColumnReader(column, context.cache_budget))
             for at, column in enumerate(columns)
@@ -143,7 +147,7 @@ class TrafficBuilder:
         # It says more precisely what the application is, as the URL of the request does.
         application = scheme or application
         if not application and self._telling:
-            application = self._told_by(row)
+            application = self._application_of(row)
         if not application and self._application:
             application = web_protocol("", self._application, int(dst_port) if dst_port else None)
         # The same port number of another transport is another endpoint.
@@ -160,21 +164,22 @@ class TrafficBuilder:
         # Not for the Observed-Data: nobody can compute the id that OpenCTI gives a traffic, so an
         # Observed-Data with one could not have the platform's id either.
         where = observables.traffic_place(src_value, src_port, dst_value, dst_port)
-        made = self._context.encode.network_traffic(form, src, dst, src_port, dst_port, where)
-        return made, bad
+        traffic = self._context.encode.network_traffic(form, src, dst, src_port, dst_port, where)
+        return traffic, bad
 
-    def _told_by(self, row: list[str]) -> str:
+    def _application_of(self, row: list[str]) -> str:
         """Return the application protocol from cells that have another purpose."""
         cells = tuple([row[at] for at in self._telling])
-        told = self._told.get(cells)
-        if told is None:
-            if len(self._told) >= _REMEMBERED:
-                self._told.clear()
+        application = self._applications.get(cells)
+        if application is None:
+            if len(self._applications) >= _REMEMBERED:
+                self._applications.clear()
             names = (tag for cell in cells for tag in split_tags(cell))
             protocols = self._context.protocols
-            told = next((parse_application(name) for name in names if name in protocols), "")
-            self._told[cells] = told
-        return told
+            known = (parse_application(name) for name in names if name in protocols)
+            application = next(known, "")
+            self._applications[cells] = application
+        return application
 
     def _form(self, ends: int, transport: str, application: str) -> TrafficForm:
         key = (ends, transport, application)

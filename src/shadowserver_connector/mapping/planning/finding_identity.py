@@ -51,8 +51,11 @@ _LONGEST_NAME: Final = 255
 _LONGEST_NETWORK: Final = 64
 """Characters of an IPv6 address or network, and some more; longer ones are none."""
 
-_SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "text")
-"""Roles of the cell that says whom a row is about; the first that is not empty counts."""
+# The same roles as in `_NOTE_SUBJECTS`, in another order, which must stay: the keys in stored
+# histories begin with the cell that it selects. With the other order, each finding with both a URL
+# and an account would be a new one after an update.
+_KEY_SUBJECTS: Final = ("ip", "network", "url", "email", "account", "domain", "text")
+"""Roles of the cell that a finding's key begins with; the first that is not empty counts."""
 _ENDPOINT: Final = ("port", "protocol")
 """Roles of cells that are part of the identity but do not say whom a row is about."""
 _WHAT: Final = ("malware", "activity", "cve", "tags")
@@ -291,7 +294,7 @@ def _packed(text: str) -> bytes:
 def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]:
     """Return a sort key that puts the columns first that say best whom a row is about."""
     addressed = column.role in ADDRESS_ROLES and column.party == report_type.primary
-    role = _SUBJECTS.index(column.role) if column.role in _SUBJECTS else len(_SUBJECTS)
+    role = _KEY_SUBJECTS.index(column.role) if column.role in _KEY_SUBJECTS else len(_KEY_SUBJECTS)
     return not addressed, role, column.order, column.name
 
 
@@ -398,8 +401,11 @@ _NORMAL: Final[dict[str, Callable[[str], str]]] = {
 NO_SUBJECT: Final = "~"
 """Beginning of the key of a row that names no subject."""
 
-_SUBJECT_ROLES: Final = ("ip", "network", "email", "account", "url", "domain", "text")
-"""Roles of the cell that says whom a row is about, the best first; of addresses, the primary's."""
+# Unlike in `_KEY_SUBJECTS`, accounts come before URLs. This order must stay as well: the ids of
+# Notes are derived from the cell that it selects. With the other one, OpenCTI would get a second
+# Note on each account whose rows have a URL.
+_NOTE_SUBJECTS: Final = ("ip", "network", "email", "account", "url", "domain", "text")
+"""Roles of the cell that says whom a Note is about, the best first; of addresses, the primary's."""
 
 
 class Subjects:
@@ -413,9 +419,9 @@ class Subjects:
 
     def key(self, number: int, row: Sequence[str]) -> str:
         """Return a text that rows of one subject share; a row without one has a text of its own."""
-        return self.told(row) or f"{NO_SUBJECT}{number:012d}"
+        return self.normalised(row) or f"{NO_SUBJECT}{number:012d}"
 
-    def told(self, row: Sequence[str]) -> str:
+    def normalised(self, row: Sequence[str]) -> str:
         """Return the subject in the form in which subjects are compared; empty if there is none."""
         for at in self.places:
             text = row[at].strip().lower()
@@ -441,9 +447,9 @@ def subjects_of(columns: Sequence[Column], primary: str, identity: Collection[in
     ranked = []
     for at, column in enumerate(columns):
         # If a report is not about addresses, its subject is whatever distinguishes findings.
-        if column.role not in _SUBJECT_ROLES or (primary and column.party not in ("", primary)):
+        if column.role not in _NOTE_SUBJECTS or (primary and column.party not in ("", primary)):
             continue
         addressed = column.role in ADDRESS_ROLES and column.party in ("", primary)
         if addressed or (at in identity and (column.role != "text" or not primary)):
-            ranked.append((_SUBJECT_ROLES.index(column.role), at))
+            ranked.append((_NOTE_SUBJECTS.index(column.role), at))
     return Subjects([at for _, at in sorted(ranked)])

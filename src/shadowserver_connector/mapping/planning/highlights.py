@@ -124,13 +124,13 @@ class Highlights:
             return
         host = self._subject(row)[:_LONGEST]
         if len(self._findings) < MOST_FINDINGS:
-            heappush(self._findings, self._kept(order, number, row))
+            heappush(self._findings, self._ranked(order, number, row))
         elif order > self._findings[0][0]:
-            heapreplace(self._findings, self._kept(order, number, row))
+            heapreplace(self._findings, self._ranked(order, number, row))
         if host and order > self._host_floor:
             known = self._hosts.get(host)
             if known is None or known[0] < order:
-                self._hosts[host] = self._kept(order, number, row)
+                self._hosts[host] = self._ranked(order, number, row)
                 self._bound()
         if len(self._findings) == MOST_FINDINGS:
             # A row that can be neither among the findings nor among the hosts is not looked at.
@@ -155,7 +155,7 @@ class Highlights:
         comparison = self._comparison
         return comparison is not None and comparison.verdicts[number - 1] in (NEW, RESURFACED)
 
-    def _kept(
+    def _ranked(
         self, order: int, number: int, row: Sequence[str]
     ) -> tuple[int, int, tuple[str, ...]]:
         columns = self._columns

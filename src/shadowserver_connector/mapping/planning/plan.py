@@ -19,9 +19,10 @@ from shadowserver_connector.mapping.objects.certificates_software_urls import (
     build_urls,
     build_user_agent,
 )
-from shadowserver_connector.mapping.objects.collector import Builder, CellObjects, ObjectCollector
+from shadowserver_connector.mapping.objects.collector import Builder, ObjectCollector, RowObjects
+from shadowserver_connector.mapping.objects.context import ConversionContext
 from shadowserver_connector.mapping.objects.hosts import build_accounts, build_host
-from shadowserver_connector.mapping.objects.section_layout import Context, layout_of_section
+from shadowserver_connector.mapping.objects.section_layout import layout_of_section
 from shadowserver_connector.mapping.objects.threats import (
     LabelCache,
     build_attack_patterns,
@@ -92,11 +93,11 @@ RULES: Final = (
 )
 
 
-Section = Callable[[list[str]], CellObjects]
+Section = Callable[[list[str]], RowObjects]
 """Creates a part from some cells of a row, and caches it."""
 
 
-def compile_sections(columns: Sequence[Column], context: Context) -> tuple[Section, ...]:
+def compile_sections(columns: Sequence[Column], context: ConversionContext) -> tuple[Section, ...]:
     """Return the sections that the header calls for, the primary party's first."""
     numbered = list(enumerate(columns))
     return tuple(
@@ -109,7 +110,7 @@ Member = tuple[int, Column]
 
 
 def _groups(
-    numbered: Sequence[Member], context: Context
+    numbered: Sequence[Member], context: ConversionContext
 ) -> Iterator[tuple[Builder, str, list[Member], list[Member]]]:
     """Yield each builder with the party of its cells, the cells, and the others that it needs."""
     primary = context.report_type.primary
@@ -136,7 +137,7 @@ def _groups(
             yield rule.build, party, own, also_reads
 
 
-def _named_by_tags(numbered: Sequence[Member], context: Context) -> bool:
+def _named_by_tags(numbered: Sequence[Member], context: ConversionContext) -> bool:
     roles = {column.role for _, column in numbered}
     return context.report_type.malware_in_tags and roles.isdisjoint(["malware", "activity"])
 
@@ -145,48 +146,50 @@ def _matches(role: str, wanted: tuple[str, ...]) -> bool:
     return any(role == name or (name.endswith(".") and role.startswith(name)) for name in wanted)
 
 
-def _section(members: Sequence[Member], build: Builder, party: str, context: Context) -> Section:
+def _section(
+    members: Sequence[Member], build: Builder, party: str, context: ConversionContext
+) -> Section:
     layout = layout_of_section(context, party, [column for _, column in members])
     places = [at for at, _ in members]
 
-    def build_part(cells: Cells) -> CellObjects:
+    def build_part(cells: Cells) -> RowObjects:
         collector = ObjectCollector(context, layout, cells)
         build(collector)
         return collector.part()
 
-    kept = context.cache_budget.new_cache(CACHED_COMBINATIONS)
+    cache = context.cache_budget.new_cache(CACHED_COMBINATIONS)
     if len(places) == 1:
-        return _of_one(places[0], build_part, kept)
-    return _of_several(places, build_part, kept)
+        return _of_one(places[0], build_part, cache)
+    return _of_several(places, build_part, cache)
 
 
-def _of_one(at: int, build: Callable[[Cells], CellObjects], kept: BoundedCache) -> Section:
-    known: dict[str, CellObjects] = kept.known
+def _of_one(at: int, build: Callable[[Cells], RowObjects], cache: BoundedCache) -> Section:
+    known: dict[str, RowObjects] = cache.known
 
-    def objects_of(row: list[str]) -> CellObjects:
+    def objects_of(row: list[str]) -> RowObjects:
         cell = row[at]
         part = known.get(cell)
         if part is None:
             part = build((cell,))
-            kept.keep(cell, part, WIDEST * len(cell) + part.size)
+            cache.add(cell, part, WIDEST * len(cell) + part.size)
         return part
 
     return objects_of
 
 
 def _of_several(
-    places: Sequence[int], build: Callable[[Cells], CellObjects], kept: BoundedCache
+    places: Sequence[int], build: Callable[[Cells], RowObjects], cache: BoundedCache
 ) -> Section:
     pick = itemgetter(*places)
-    known: dict[Cells, CellObjects] = kept.known
+    known: dict[Cells, RowObjects] = cache.known
     heads = _CELL_BYTES * len(places)
 
-    def objects_of(row: list[str]) -> CellObjects:
+    def objects_of(row: list[str]) -> RowObjects:
         cells = pick(row)
         part = known.get(cells)
         if part is None:
             part = build(cells)
-            kept.keep(cells, part, heads + WIDEST * len("".join(cells)) + part.size)
+            cache.add(cells, part, heads + WIDEST * len("".join(cells)) + part.size)
         return part
 
     return objects_of
@@ -214,7 +217,7 @@ class StatisticsColumns:
 class Plan:
     """Everything that the row loop needs; it looks nothing up by name."""
 
-    context: Context
+    context: ConversionContext
     columns: tuple[Column, ...]
     sections: tuple[Section, ...]
     traffic: TrafficBuilder | None
@@ -238,7 +241,7 @@ class Plan:
 
 def compile_plan(
     columns: Sequence[Column],
-    context: Context,
+    context: ConversionContext,
     identify: FindingIdentifier,
     parts: Sequence[str],
     page: str,
@@ -307,7 +310,7 @@ def _top_columns(columns: Sequence[Column], primary: str) -> dict[str, tuple[int
     return tops
 
 
-def _base_labels(context: Context) -> tuple[str, ...]:
+def _base_labels(context: ConversionContext) -> tuple[str, ...]:
     """Return the labels of a report; the name of an unknown type may be any file's name."""
     named = (context.report_type.name,) if context.report_type.known else ()
     return ("shadowserver", *named, *context.options.labels)
@@ -321,7 +324,7 @@ def _labelling(columns: Sequence[Column]) -> tuple[int, ...]:
 
 
 def _moving(
-    columns: Sequence[Column], context: Context, volatile: frozenset[int]
+    columns: Sequence[Column], context: ConversionContext, volatile: frozenset[int]
 ) -> tuple[int, ...]:
     groups = _groups(list(enumerate(columns)), context)
     read = {at for _, _, own, also_reads in groups for at, _ in (*own, *also_reads)}
@@ -329,7 +332,7 @@ def _moving(
 
 
 def _unused(
-    columns: Sequence[Column], context: Context, traffic: TrafficBuilder | None
+    columns: Sequence[Column], context: ConversionContext, traffic: TrafficBuilder | None
 ) -> tuple[tuple[int, ColumnReader], ...]:
     """Return the columns whose cells have a format, and that nothing else in a plan reads."""
     groups = _groups(list(enumerate(columns)), context)

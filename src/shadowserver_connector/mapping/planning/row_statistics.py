@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, split_tags
 from shadowserver_connector.mapping.planning.highlights import Highlights, OverTime
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.report.parse_warnings import ParseWarnings
+from shadowserver_connector.report.anomalies import Anomalies
 
 
 class RowFilter:
@@ -21,9 +21,9 @@ class RowFilter:
     An invalid severity is added to the anomalies; the row then gets that of its report type.
     """
 
-    def __init__(self, plan: Plan, warnings: ParseWarnings) -> None:
+    def __init__(self, plan: Plan, anomalies: Anomalies) -> None:
         options = plan.context.options
-        self._warnings = warnings
+        self._anomalies = anomalies
         self._default = plan.context.report_type.severity
         at = plan.statistics.severity
         self._at = -1 if at is None else at
@@ -31,27 +31,27 @@ class RowFilter:
         self._reader = None if at is None else ColumnReader(plan.columns[at], cache_budget)
         self._floor = RANK[options.min_severity]
         self._most = options.max_findings
-        self.kept = 0
+        self.wanted = 0
         self.filtered = 0
         """Rows below the wanted severity."""
         self.cut = 0
         """Rows beyond the wanted number of findings."""
 
-    def keep(self, number: int, row: list[str]) -> str | None:
+    def severity_if_wanted(self, number: int, row: list[str]) -> str | None:
         """Return the severity of a row that is converted, ``None`` for one that is not."""
         severity = self._default
         if self._reader is not None:
             reading = self._reader.read(row[self._at])
             if reading.bad:
-                self._warnings.add(reading.bad, number, self._reader.name)
+                self._anomalies.add(reading.bad, number, self._reader.name)
             severity = reading.value or severity
         if RANK[severity] < self._floor:
             self.filtered += 1
             return None
-        if self._most and self.kept >= self._most:
+        if self._most and self.wanted >= self._most:
             self.cut += 1
             return None
-        self.kept += 1
+        self.wanted += 1
         return severity
 
 
@@ -64,7 +64,7 @@ With a few thousand more, a dict doubles the memory that it takes.
 LONGEST: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
 
-HELD_BYTES: Final = 24 * 1024 * 1024
+MOST_RESERVED_BYTES: Final = 24 * 1024 * 1024
 """Bytes of everything that is counted; new values beyond that are not counted."""
 
 REPORT_TAGS: Final = 10
@@ -97,7 +97,7 @@ class RowStatistics:
     """Role of a column -> its non-empty cells as they are in the file, counted."""
     highlights: Highlights | None = None
     """The worst of the rows that will be converted; none before they are counted."""
-    held: int = 0
+    reserved_bytes: int = 0
     """Bytes that hosts and tops take, about."""
 
     @property
@@ -118,7 +118,7 @@ class RowStatistics:
         return tuple([tag for tag, _ in frequent[:REPORT_TAGS]])
 
     @property
-    def kept(self) -> int:
+    def wanted(self) -> int:
         """Rows that will be converted."""
         return self.severities.total()
 
@@ -127,14 +127,14 @@ def count_rows(
     rows: Iterable[NumberedRow],
     plan: Plan,
     statistics: RowStatistics,
-    warnings: ParseWarnings,
+    anomalies: Anomalies,
     over_time: OverTime | None = None,
 ) -> Iterator[NumberedRow]:
     """Yield the rows that will be converted, and count all rows on the way.
 
     ``statistics`` is complete when all rows have been taken.
     """
-    selection = RowFilter(plan, warnings)
+    selection = RowFilter(plan, anomalies)
     host_at = plan.statistics.host
     # Counted in plain dicts, which are faster than a Counter cell by cell.
     counts: dict[str, dict[str, int]] = {role: {} for role in plan.statistics.tops}
@@ -145,7 +145,7 @@ def count_rows(
     severities: dict[str, int] = {}
     for numbered in rows:
         row = numbered[1]
-        severity = selection.keep(numbered[0], row)
+        severity = selection.severity_if_wanted(numbered[0], row)
         if severity is None:
             continue
         severities[severity] = severities.get(severity, 0) + 1
@@ -165,7 +165,7 @@ def count_rows(
         yield numbered
     statistics.severities = Counter(severities)
     statistics.tops = {role: Counter(counter) for role, counter in counts.items()}
-    statistics.rows = selection.kept + selection.filtered + selection.cut
+    statistics.rows = selection.wanted + selection.filtered + selection.cut
     statistics.filtered, statistics.cut = selection.filtered, selection.cut
 
 
@@ -188,7 +188,7 @@ def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
 def _reserve(statistics: RowStatistics, cell: str) -> bool:
     """Reserve memory for a new cell; return whether there was enough, so that it is counted."""
     size = WIDEST * len(cell) + _ENTRY_BYTES
-    if len(cell) > LONGEST or statistics.held + size > HELD_BYTES:
+    if len(cell) > LONGEST or statistics.reserved_bytes + size > MOST_RESERVED_BYTES:
         return False
-    statistics.held += size
+    statistics.reserved_bytes += size
     return True

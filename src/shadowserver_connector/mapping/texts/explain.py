@@ -12,7 +12,8 @@ from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
 from shadowserver_connector.mapping.objects.certificates_software_urls import SERVICE
-from shadowserver_connector.mapping.objects.section_layout import Context, Links, end_of_party
+from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
+from shadowserver_connector.mapping.objects.section_layout import end_of_party
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
 
 NOTE_ONLY: Final = "Note only"
@@ -74,7 +75,7 @@ def describe_mapping(
     columns: Sequence[Column],
     report_type: ReportType,
     meaning_of: Callable[[str], Meaning],
-    links: Links,
+    rules: RelationshipRules,
 ) -> str:
     """Return what a column's cells become in a file of these columns.
 
@@ -93,17 +94,17 @@ def describe_mapping(
             return f"{_ALWAYS[role]}, related to nothing"
         return _ALWAYS[role] + score
     if role in _WITH_ADDRESS:
-        return _of_address(role, links, end) if mates & ADDRESS_ROLES else NOTE_ONLY
+        return _of_address(role, rules, end) if mates & ADDRESS_ROLES else NOTE_ONLY
     if role in ("hostname", "domain"):
         name_link = ("resolves-to", "domain-name", "ipv4-addr", end)
-        if role == "hostname" and not links.leaves(*name_link):
+        if role == "hostname" and not rules.creates_other_end(*name_link):
             return NOTE_ONLY
-        resolves = mates & ADDRESS_ROLES and links.makes(*name_link)
+        resolves = mates & ADDRESS_ROLES and rules.creates(*name_link)
         return f"Domain-Name or Hostname{', resolves-to the address' if resolves else ''}{score}"
     if role == "url_part":
         hosts = mates & {*ADDRESS_ROLES, "domain"}
-        is_made = hosts and links.leaves("related-to", "ipv4-addr", "url", end)
-        return f"Url, with host and port{score}" if is_made else NOTE_ONLY
+        is_created = hosts and rules.creates_other_end("related-to", "ipv4-addr", "url", end)
+        return f"Url, with host and port{score}" if is_created else NOTE_ONLY
     if role in ("port", "protocol", "application", "scheme"):
         return _of_traffic(column, columns, report_type)
     if kind in _TOGETHER:
@@ -126,11 +127,13 @@ def _score(meaning: Meaning, role: str) -> str:
     return f"; score {meaning.score}{indicator}"
 
 
-def _of_address(role: str, links: Links, end: str) -> str:
+def _of_address(role: str, rules: RelationshipRules, end: str) -> str:
     stix_type, relationship, target, related = _WITH_ADDRESS[role]
-    if links.makes(relationship, "ipv4-addr", target, end):
+    if rules.creates(relationship, "ipv4-addr", target, end):
         return f"{stix_type}, {related}"
-    return stix_type if links.leaves(relationship, "ipv4-addr", target, end) else NOTE_ONLY
+    return (
+        stix_type if rules.creates_other_end(relationship, "ipv4-addr", target, end) else NOTE_ONLY
+    )
 
 
 def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportType) -> str:
@@ -169,7 +172,7 @@ class ColumnReading:
 
 
 def explain_columns(
-    rows: Iterable[tuple[int, list[str]]], columns: Sequence[Column], context: Context
+    rows: Iterable[tuple[int, list[str]]], columns: Sequence[Column], context: ConversionContext
 ) -> Iterator[ColumnReading]:
     """Read all rows and yield a reading of each column, in the order of the header.
 
@@ -210,7 +213,7 @@ def explain_columns(
             role=column.role,
             party=context.meaning(column.party).text if column.party else "",
             becomes=describe_mapping(
-                column, columns, context.report_type, context.meaning, context.links
+                column, columns, context.report_type, context.meaning, context.rules
             ),
             filled=filled[at],
             bad=bad[at],

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from shadowserver_connector.catalogue.catalogue import UNTOLD_ROLES, Codes, Column
+from shadowserver_connector.catalogue.catalogue import UNSPECIFIC_ROLES, Codes, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_time
@@ -71,8 +71,9 @@ class NoteColumn:
         """Return a line that is not among ``lines``, and keep it there."""
         said = self._render(cell)
         line = in_json(f"| {self.heading} | {said}") if said else ""
+        # A long cell seldom comes again, and takes the room of many.
         if len(cell) <= _SHORT:
-            self._cached_lines.keep(cell, line, WIDEST * (len(cell) + len(line)))
+            self._cached_lines.add(cell, line, WIDEST * (len(cell) + len(line)))
         return line
 
     def shown(self, cell: str) -> str:
@@ -81,7 +82,7 @@ class NoteColumn:
         if shown is None:
             shown = self._render(cell)
             if len(cell) <= _SHORT:
-                self._cached_shown.keep(cell, shown, WIDEST * (len(cell) + len(shown)))
+                self._cached_shown.add(cell, shown, WIDEST * (len(cell) + len(shown)))
         return shown
 
 
@@ -139,14 +140,14 @@ def _renderer(column: Column, codes: Codes) -> Render:
         return _hash
     if role in _NAMING:
         return _named(role, codes.malware)
-    return markdown.cell if role in UNTOLD_ROLES else _told(role)
+    return markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
 
 
 def _mask(value: str) -> str:
     return markdown.MASK if value.strip() else ""
 
 
-def _told(role: str) -> Render:
+def _plain_cell(role: str) -> Render:
     def render(cell: str) -> str:
         return "" if is_empty(role, cell) else markdown.cell(cell)
 
@@ -154,11 +155,11 @@ def _told(role: str) -> Render:
 
 
 def _worded(role: str, words: Mapping[str, str]) -> Render:
-    told = markdown.cell if role in UNTOLD_ROLES else _told(role)
+    plain = markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
 
     def render(cell: str) -> str:
         word = words.get(cell.strip().upper())
-        return told(cell) if word is None else word
+        return plain(cell) if word is None else word
 
     return render
 

@@ -30,7 +30,7 @@ _WORDS: Final = re.compile(r"[\W_]+")
 _CVE: Final = re.compile(r"cve-\d+-\d+\Z", re.IGNORECASE | re.ASCII)
 
 
-class _Said:
+class _TitleParts:
     """What a title says about one row."""
 
     __slots__ = ("endpoint", "rank", "words")
@@ -84,14 +84,14 @@ class NoteWording:
         named = f"{report_type.name} {report_type.short} {report_type.application}".lower()
         self._plain = frozenset(_WORDS.split(named))
         self._joined = (_WORDS.sub("", report_type.name), _WORDS.sub("", report_type.short.lower()))
-        self._known: dict[str, _Said] = {}
+        self._known: dict[str, _TitleParts] = {}
 
     def describe(self, rows: Sequence[list[str]], subject: str, part: int = 0) -> Described:
         """Return what to say about rows of one subject.
 
         ``part`` is 0 for the subject's first Note, 1 for the second, and so on.
         """
-        said = [self._said(row) for row in rows]
+        said = [self._title_parts(row) for row in rows]
         first = said[0]
         rank = first.rank
         words: tuple[str, ...] = first.words
@@ -119,11 +119,11 @@ class NoteWording:
         )
         return Described(title, sentence, severity)
 
-    def _said(self, row: list[str]) -> _Said:
+    def _title_parts(self, row: list[str]) -> _TitleParts:
         key = "\0".join([row[at] for at in self._places])
         said = self._known.get(key)
         if said is None:
-            said = _Said(self._found(row), self._endpoint(row), self._rank(row))
+            said = _TitleParts(self._found(row), self._endpoint(row), self._rank(row))
             if len(key) <= _SHORT:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()

@@ -185,7 +185,7 @@ def _findings(
     in_columns, further = told[:MOST_COLUMNS], told[MOST_COLUMNS:]
     further += [column for column in varying if column.moves]
     headings = [column.heading for column in in_columns]
-    lines = [[_told(column, row) for column in in_columns] for row in rows]
+    lines = [[_cell_in_table(column, row) for column in in_columns] for row in rows]
     if len(set(days)) > 1:
         headings.append("First reported")
         for line, day in zip(lines, days, strict=True):
@@ -197,7 +197,7 @@ def _findings(
     return [headings, ["---"] * len(headings), *lines]
 
 
-def _told(column: NoteColumn, row: Row) -> str:
+def _cell_in_table(column: NoteColumn, row: Row) -> str:
     """Return a cell as a table shows it; nothing if another says the same better."""
     if column.unless and any(row[at] for at in column.unless):
         return ""
@@ -209,7 +209,7 @@ def _further(columns: Sequence[NoteColumn], row: Row) -> str:
     said = []
     room = _FURTHER
     for column in columns:
-        shown = _told(column, row)
+        shown = _cell_in_table(column, row)
         if shown:
             room -= len(shown)
             if room < 0:

@@ -24,7 +24,7 @@ NO_FINDINGS: Final = "No findings."
 
 def report_lead(statistics: RowStatistics, over_time: OverTime | None) -> str:
     """Return how many findings there are, how severe they are, the worst, and how many are new."""
-    if not statistics.kept:
+    if not statistics.wanted:
         return NO_FINDINGS
     first, last = _how_many(statistics), _new(over_time)
     return _joined(first, _worst(statistics, ALONE - len(first) - len(last) - 2), last)
@@ -34,7 +34,7 @@ def case_lead(
     report_type: ReportType, statistics: RowStatistics, over_time: OverTime | None
 ) -> str:
     """Return what to do, the number of findings, and where to begin."""
-    if not statistics.kept:
+    if not statistics.wanted:
         return f"{NO_FINDINGS} Nothing to do."
     first = f"To do: {report_type.todo}." if report_type.todo else ""
     how_many, last = _how_many(statistics), _new(over_time)
@@ -52,7 +52,7 @@ def plural(count: int, what: str) -> str:
 
 
 def _how_many(statistics: RowStatistics) -> str:
-    text = plural(statistics.kept, "finding")
+    text = plural(statistics.wanted, "finding")
     if statistics.hosts:
         more = "" if statistics.hosts_complete else "more than "
         text += f" on {more}{plural(len(statistics.hosts), 'host')}"
@@ -152,7 +152,7 @@ def worst_hosts(statistics: RowStatistics, most: int) -> str:
         "Network": [each.network for each in found],
         "First reported": [each.first for each in found],
     }
-    lines = _within(_told(columns), most)
+    lines = _within(_table_lines(columns), most)
     heading = "Worst hosts" if highlights.subject == "Host" else "The worst"
     return headed(heading, table(lines[0], lines[1:])) if len(lines) > 1 else ""
 
@@ -176,18 +176,18 @@ def findings(statistics: RowStatistics, most: int) -> str:
         "Network": [each.network for each in found],
         "Times": often,
     }
-    lines = _within(_told(columns), most)
+    lines = _within(_table_lines(columns), most)
     if len(lines) < 2:
         return ""
     text = headed("Findings", table(lines[0], lines[1:]))
-    more = statistics.kept - sum(list(counted.values())[: len(lines) - 1])
+    more = statistics.wanted - sum(list(counted.values())[: len(lines) - 1])
     return f"{text}\n\n{plural(more, 'more finding')}: see the original file." if more else text
 
 
-def _told(columns: dict[str, list[str]]) -> list[Sequence[str]]:
+def _table_lines(columns: dict[str, list[str]]) -> list[Sequence[str]]:
     """Return headings and lines of the columns that have content."""
-    told = {name: list(map(cell, texts)) for name, texts in columns.items() if any(texts)}
-    return [list(told), *zip(*told.values(), strict=True)]
+    cells = {name: list(map(cell, texts)) for name, texts in columns.items() if any(texts)}
+    return [list(cells), *zip(*cells.values(), strict=True)]
 
 
 _HEADS: Final = 200

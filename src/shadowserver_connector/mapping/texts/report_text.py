@@ -44,12 +44,12 @@ def report_text(
     report_type: ReportType,
     statistics: RowStatistics,
     facts: FileFacts,
-    warnings: Sequence[str],
+    anomalies: Sequence[str],
     options: Options,
     over_time: OverTime | None = None,
 ) -> str:
     """Return the description of a Report; the same inputs give the same text."""
-    todo = f"To do: {report_type.todo}." if report_type.todo and statistics.kept else ""
+    todo = f"To do: {report_type.todo}." if report_type.todo and statistics.wanted else ""
     prose = [
         report_lead(statistics, over_time),
         " ".join(filter(None, (report_type.about, todo))),
@@ -63,7 +63,7 @@ def report_text(
         _left_out(statistics, options),
         _repeated(statistics),
         _unread(statistics),
-        _warnings(warnings),
+        _anomalies(anomalies),
     ]
     return _assembled(
         prose, statistics, rest, _file(info, facts, options), _page(report_type, info), options
@@ -127,7 +127,7 @@ def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
 
 def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str:
     """Say what follows and where the rest is."""
-    if not statistics.kept:
+    if not statistics.wanted:
         return ""
     said = "Below: the worst hosts, the findings, and counts by network, tag and more."
     if options.notes != "none":
@@ -138,7 +138,7 @@ def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str
 
 
 def _steps(statistics: RowStatistics) -> str:
-    if not statistics.kept:
+    if not statistics.wanted:
         return ""
     return (
         "1. Find out who runs each host or account below and notify them; the Note on its page "
@@ -200,7 +200,7 @@ def _page(report_type: ReportType, info: ReportInfo) -> str:
 
 
 def _severities(statistics: RowStatistics) -> str:
-    if not statistics.kept:
+    if not statistics.wanted:
         return ""
     hosts = Counter(statistics.hosts.values())
     rows = [
@@ -303,7 +303,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _warnings(lines: Sequence[str]) -> str:
+def _anomalies(lines: Sequence[str]) -> str:
     if not lines:
         return ""
     shown = [f"- {cell(line)}" for line in lines[:TOP]]

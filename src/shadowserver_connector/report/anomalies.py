@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from shadowserver_connector.report.wording import printable
 
 PLACES_KEPT = 3
 """Places remembered for each kind and column; further ones are only counted."""
 
 KEYS_KEPT = 500
 """Pairs of kind and column counted separately; beyond that, only the kind is counted."""
-
-DETAIL_CHARACTERS = 60
-"""How much of a cell a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class _Seen:
     places: list[Place] = field(default_factory=list)
 
 
-class ParseWarnings:
+class Anomalies:
     """The anomalies of one file, in bounded memory.
 
     A kind is a short phrase that completes "``<file>``: ", such as ``"short row, padded"`` or
@@ -82,15 +80,6 @@ class ParseWarnings:
         return bool(self._seen)
 
 
-def printable(text: str, limit: int = DETAIL_CHARACTERS) -> str:
-    """Return the start of ``text`` with everything unprintable escaped, on one line."""
-    shown = "".join(
-        character if character.isprintable() else ascii(character)[1:-1]
-        for character in text[:limit]
-    )
-    return shown + "..." if len(text) > limit else shown
-
-
 def _sentence(file: str, kind: str, column: str, seen: _Seen) -> str:
     where = f", column {printable(column)}" if column else ""
     times = "once" if seen.count == 1 else f"{seen.count:,} times"
@@ -100,17 +89,3 @@ def _sentence(file: str, kind: str, column: str, seen: _Seen) -> str:
     more = ", ..." if rows and seen.count > len(seen.places) else ""
     detail = next((f": {place.detail!r}" for place in seen.places if place.detail), "")
     return f"{printable(file, 200)}{where}{place}{more}: {kind}, {times}{detail}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return the number with its noun: ``1 report``, ``2,000 reports``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def bracketed(numbers: Mapping[str, int]) -> str:
-    """Return numbers and what they count, in brackets after a space: `` (3 new, 1 changed)``.
-
-    Empty if there are none.
-    """
-    told = [f"{number:,} {name}" for name, number in numbers.items()]
-    return f" ({', '.join(told)})" if told else ""
