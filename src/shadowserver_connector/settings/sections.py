@@ -261,10 +261,10 @@ class ShadowserverSettings(Section):
         "none; auto means host.",
     )
     observed_data: bool = Field(
-        default=True, description="Create an Observed Data for each finding."
+        default=True, description="Create an Observed-Data for each finding."
     )
     network_traffic: bool = Field(
-        default=True, description="Create a Network Traffic for ports and protocols."
+        default=True, description="Create a Network-Traffic for ports and protocols."
     )
     relationships: Relationships = Field(
         default=("needed",),
@@ -287,7 +287,7 @@ class ShadowserverSettings(Section):
         default=7,
         ge=1,
         le=90,
-        description="How often, in days, the Observed Data of a finding that is still reported is "
+        description="How often, in days, the Observed-Data of a finding that is still reported is "
         "updated.",
     )
     resurfaced_after: int = Field(

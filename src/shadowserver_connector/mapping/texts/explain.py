@@ -52,7 +52,7 @@ _SCORED: Final[Mapping[str, str]] = {
 _WITH_ADDRESS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "asn": ("Autonomous-System", "belongs-to", "autonomous-system", "the address belongs-to it"),
     "country": ("Location", "located-at", "location", "the address is located-at it"),
-    "mac": ("MAC-Addr", "resolves-to", "mac-addr", "the address resolves-to it"),
+    "mac": ("Mac-Addr", "resolves-to", "mac-addr", "the address resolves-to it"),
 }
 """Role -> what its cells become if the party has an address, how it is related to it, and the same
 in words.
