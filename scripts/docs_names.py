@@ -34,7 +34,14 @@ _MAKE = re.compile(r"\bmake ((?:[a-z][a-z-]*\s?)+)")
 _PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?(::\w+)?")
 _PATH_ENDS = (".py", ".toml", ".md", ".tsv", ".sh", ".sample", ".txt", ".yml", "/")
 # Files that users create, so that they are not in the repository.
-_MADE = {"config.yml", ".env", "demo-output/", "done/", "failed/"}
+_MADE = {
+    "config.yml",
+    ".env",
+    "docker-compose.override.yml",
+    "demo-output/",
+    "done/",
+    "failed/",
+}
 
 
 class Line(NamedTuple):
