@@ -443,7 +443,7 @@ def test_room_is_asked_for_on_the_way_where_no_length_is_announced(tmp_path: Pat
         ),
         (
             httpx.Response(200, headers={"Content-Length": "9"}, content=iter([b"a,b\n"])),
-            f"download of {NAME}: 4 bytes came of 9 announced (1 attempt); try again later",
+            f"download of {NAME}: only 4 of 9 announced bytes arrived (1 attempt); try again later",
         ),
     ],
 )

@@ -110,6 +110,6 @@ def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:
         "failed: c.zip: encrypted (drop folder)",
     ]
     assert result.stdout.startswith(
-        "NOT OK: 2 reports of the last run failed; the next run tries again, see the reason where "
-        "that repeats (and 1 more)\nalso: 1 file of the drop folder failed; see the .reason files"
+        "NOT OK: 2 reports of the last run failed; the next run tries again; if that fails too, "
+        "see the reason (and 1 more)\nalso: 1 file of the drop folder failed; see the .reason files"
     )

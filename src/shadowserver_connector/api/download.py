@@ -39,12 +39,12 @@ from shadowserver_connector.waiting import RetryLaterError
 _ID = re.compile(r"[A-Za-z0-9_.:?=&-]+")
 _MAX_REDIRECTS = 5
 _BOM = b"\xef\xbb\xbf"
-# A file of unannounced length requests room this many bytes ahead of its size.
+# If the length is not announced, room is requested for this many bytes more than have arrived.
 _STEP = 1024**2
 _TOO_SLOW = "the file comes too slowly"
 
 Take = Callable[[int], None]
-"""Called with the size in bytes that a file on disk is about to have; raises to cancel it."""
+"""Called with the size in bytes that a file is about to have; raises to cancel the download."""
 
 
 def take_any(_size: int) -> None:
@@ -101,8 +101,8 @@ def fetch(
     file grows beyond what it was asked for. An error that it raises ends the download and leaves no
     file. The headers of the answer, redirects included, must arrive within ``timeout`` seconds.
     Raises RetryLaterError (broken off, too slow, error of the server), NotReadyError (0 bytes),
-    ReportRefusedError (gone, too big, elsewhere), DiskFullError and, where ``path`` cannot be
-    written for another reason, SinkUnavailableError.
+    ReportRefusedError (gone, too large, on another host), DiskFullError and, where ``path`` cannot
+    be written for another reason, SinkUnavailableError.
     """
     deadline = Deadline(timeout)
     try:
@@ -184,7 +184,7 @@ def _copy(
     clock: Callable[[], float],
     come: Callable[[int], None],
 ) -> tuple[int, str]:
-    # Before a byte is written: there may be no room for that much.
+    # Asked before a byte is written, because there may be no room for so many.
     taken = _announced(response) or 0
     if taken > max_bytes:
         raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
@@ -216,7 +216,9 @@ def _announced(response: httpx.Response) -> int | None:
 def _check_whole(response: httpx.Response, size: int) -> None:
     announced = _announced(response)
     if announced is not None and announced != size:
-        raise RetryLaterError(f"{size} bytes came of {announced} announced", kind=TransferError)
+        raise RetryLaterError(
+            f"only {size} of {announced} announced bytes arrived", kind=TransferError
+        )
 
 
 def _check_is_report(part: BinaryIO) -> None:

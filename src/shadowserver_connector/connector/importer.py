@@ -249,7 +249,7 @@ class ReportImporter:
             if isinstance(error, NotReadyError) and ledger.postpone(report):
                 return Skipped(report, "Still empty, requested again in the next run")
             if isinstance(error, OSError) and error.errno in DISK_FULL:
-                # Every report would fail, through no fault of its own.
+                # Every other report would fail too, through no fault of its own.
                 raise
             times, cause = ledger.failed(report), type(error).__name__
             return Failure(report, _reason(error, report, file), times, cause)

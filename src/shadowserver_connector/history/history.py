@@ -116,9 +116,9 @@ class History:
         )
 
     def commit(self, feed: ReportFeed, day: date, rows: DayRows) -> None:
-        """Add a report of a day, all of it or nothing; the same one again changes nothing."""
+        """Add a report of a day, all of it or nothing; adding it again changes nothing."""
         today = day_number(day)
-        # What is written while its findings are merged must not be read as known before.
+        # Merging reads on a connection of its own: what it writes must not look known already.
         with self._database.writing() as connection, self._database.reading() as before:
             connection.execute("INSERT OR IGNORE INTO feeds (type, list) VALUES (?, ?)", feed)
             number = _feed(connection, feed)
@@ -131,7 +131,7 @@ class History:
             _write(connection, number, today, merged, labels, known_day=again is not None)
 
     def forget(self, before: date) -> int:
-        """Forget findings that were last seen before a day; return how many those were."""
+        """Forget findings that were last seen before a day; return their number."""
         day = day_number(before)
         with self._database.writing() as connection:
             forgotten = connection.execute("DELETE FROM findings WHERE last < ?", (day,)).rowcount
@@ -212,7 +212,7 @@ class _Judge:
 
 
 def _nearest(record: FindingRecord, today: int) -> int:
-    """Return the last day on which it was seen before; if there is none, today or the next one."""
+    """Return the last day before today on which it was seen; else the first one from today on."""
     before = record.seen_before(today)
     return before or (today if record.was_seen(today) else record.seen_after(today))
 
@@ -220,7 +220,7 @@ def _nearest(record: FindingRecord, today: int) -> int:
 def _verdict(
     record: FindingRecord | None, today: int, states: bytes, absence: int, reports: list[int]
 ) -> int:
-    # Committed before: if nothing was known earlier, it is as new as it was then.
+    # If this day was committed before, and no other day is known, it is as new as it was then.
     if record is None or today == record.first == record.last:
         return NEW
     before = record.seen_before(today)
@@ -245,7 +245,7 @@ class _Lost:
         record = _record(known)
         if not self._previous or not record.was_seen(self._previous):
             return
-        # It was in another file of the same day.
+        # Another file of today has it, so it is not gone.
         if record.was_seen(self._today):
             return
         self.number += 1
@@ -310,7 +310,7 @@ def _write(
     for found, known in merged:
         record = None if known is None else _record(known)
         after = with_day(record, today, found.states, known_day=known_day)
-        # An older day does not say what it is now.
+        # An older day does not change the text that describes it.
         if record is None or today >= record.last:
             after.label = labels.number(found.label)
         seen = after.seen_days.to_bytes((after.seen_days.bit_length() + 7) // 8, "little")

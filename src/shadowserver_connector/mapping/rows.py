@@ -96,7 +96,8 @@ class RowMapper:
     def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
         """Return the finding of some rows of one host.
 
-        ``texts`` returns the texts of their Notes, if any. Each covers the next few of the rows.
+        ``texts`` returns the texts of their Notes, if any. Each text covers one or more rows, in
+        their order.
         """
         finding = Finding(rows=sum([times for _, _, times in rows]))
         added = self._add(finding, rows)
@@ -191,8 +192,8 @@ class RowMapper:
     def _observables(self, part: RowObjects, stable: RowObjects) -> tuple[str, ...]:
         """Return what an Observed-Data refers to: the same on each day of a finding.
 
-        So what is another one tomorrow is left out, such as the sinkhole that was contacted or the
-        password that was tried, unless there is nothing else.
+        So objects that differ from day to day are left out, such as the sinkhole that was contacted
+        or the password that was tried, unless there are no others.
         """
         if part is stable:
             return part.observables
@@ -220,10 +221,10 @@ class RowMapper:
         ends: dict[str, list[str]] = {}
         left_out = 0
         for part in parts:
-            # A part is cached by its section too, but may be dropped there first: it counts here.
+            # Its section may also cache this part, but may drop it earlier. So it counts here.
             whole.size += part.size
             whole.bad += part.bad
-            # The size is the faster test: what has few bytes cannot have too many objects.
+            # The size is tested first, which is faster: few bytes cannot hold too many objects.
             full = whole.size > _FULL_BYTES and len(objects) + len(part.objects) > ROW_OBJECTS
             if full and objects:
                 left_out += len(part.objects)
@@ -256,9 +257,9 @@ class RowMapper:
         return whole
 
     def _relate(self, objects: dict[str, SerialisedObject], ends: dict[str, list[str]]) -> int:
-        """Add the relationships between parts; return how many there was no room for."""
+        """Add the relationships between parts; return the number of those that had no room."""
         left_out = 0
-        # In a report about no primary party, the first subject takes its place.
+        # In a report without a primary party, the first subject takes its place.
         if "primary" not in ends and "subject" in ends:
             ends["primary"] = ends["subject"][:1]
         encode = self._plan.context.encode.relationship
@@ -278,7 +279,7 @@ class RowMapper:
         return left_out
 
     def _wanted(self, source: str, relationship_type: str, targets: Sequence[str]) -> list[str]:
-        """Return those of the targets that such a relationship is created with."""
+        """Return the targets to which such a relationship is created."""
         creates, source_type = self._creates, type_of(source)
         return [
             target

@@ -279,8 +279,8 @@ def _of_last_run(last: Run, *, is_made_good: bool) -> Iterator[str]:
         )
     if last.failed:
         yield (
-            f"{counted(last.failed, 'report')} of the last run failed; the next run tries again, "
-            "see the reason where that repeats"
+            f"{counted(last.failed, 'report')} of the last run failed; the next run tries again; "
+            "if that fails too, see the reason"
         )
     if last.refused:
         yield (f"{counted(last.refused, 'report')} listed for the wrong day; tell Shadowserver")

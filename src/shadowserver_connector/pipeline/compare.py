@@ -36,7 +36,7 @@ class _Compared(NamedTuple):
     rows: DayRows
     table: TableCopy | None
     stack: ExitStack
-    """Closing it removes what the rows have on disk."""
+    """Closing it removes the files of the rows."""
 
     @property
     def feed(self) -> ReportFeed:
@@ -53,7 +53,8 @@ class ReportComparer:
 
     It may be used from several threads. While another process has the history, nothing is compared;
     each report tries again. A damaged history is logged and replaced by a new one: what was known
-    is lost, and one day is sent in full. Other errors of `History` and `open_history` are raised.
+    is lost, and the next report of each feed is sent in full. Other errors of `History` and
+    `open_history` are raised.
     """
 
     def __init__(

@@ -29,11 +29,11 @@ from shadowserver_connector.pipeline.processes import capacity
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.waiting import Waiter
 
-# STIX repeats itself: the fastest level makes a fraction of it.
+# STIX is so repetitive that zlib's fastest level compresses it to a fraction of its size.
 _LEVEL: Final = 1
 _LENGTH_BYTES: Final = 4
 
-# In front of the id of an object that recurs.
+# Marks the id of an object that recurs.
 _RECURS: Final = "="
 
 
@@ -124,13 +124,13 @@ def submit_conversion(
     conversion: Future[Conversion] = Future()
     conversion.set_running_or_notify_cancel()
     try:
-        # It would pass through the scheduler, whose memory is shared.
+        # The file would pass through the scheduler, whose memory is shared.
         if path.stat().st_size > MAX_BYTES_TO_CLUSTER:
             here = executor.here
             return here.submit(_convert_to_spool, path, info, options, spool, comparison)
         content = zlib.compress(path.read_bytes(), 1)
         if comparison is not None:
-            # The copy of the table is on this machine.
+            # The copy of the table is on this machine, out of a worker's reach.
             comparison = replace(comparison, table=None)
     except OSError as error:
         conversion.set_exception(error)
@@ -173,7 +173,7 @@ def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
         with target.open("xb") as file:
             outcome = write(file)
     except BaseException:
-        # On a full disk it would take the room that the next attempt needs.
+        # On a full disk, the rest of the file would take up space that the next attempt needs.
         target.unlink(missing_ok=True)
         raise
     return Conversion(outcome, target)

@@ -56,10 +56,10 @@ from shadowserver_connector.stix import observables, shared_objects
 from shadowserver_connector.stix.origin import TLP, Origin, tlp_marking
 
 Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
-"""As ``convert_report``."""
+"""A function with the arguments and the result of ``convert_report``."""
 
 THRESHOLD: Final = 200_000
-"""New containers between two collections; Python's own is 700."""
+"""New containers between two garbage collections; Python's default is 700."""
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def relaxed_garbage_collection() -> Iterator[None]:
 
 
 MOST_SHOWN: Final = 10
-"""Notes on the page of a Report, the worst, as many as its text names hosts.
+"""How many Notes, the worst, are on the page of a Report: as many as its text names hosts.
 
 OpenCTI lists both the Notes that refer to a Report and those that it contains, and a page takes a
 second for each; with more than about 60 it does not open. The others are on the pages of what they
@@ -309,7 +309,7 @@ def _builder(
 ) -> ChunkBuilder:
     """Return what creates chunks of findings; a large file is sent at once."""
     options = containers.options
-    # Without its content it waits for the upload.
+    # An Artifact without its content is sent alone, because it waits for the upload.
     is_alone = artifact is not None and (
         len(artifact.body) > options.chunk_bytes // 4 or b'"payload_bin"' not in artifact.body
     )
@@ -337,14 +337,13 @@ def _findings(
 ) -> Iterator[Finding]:
     options = plan.context.options
     by_subject = options.notes in ("auto", "host")
-    # Where rows without an address have Notes of their own, these are not counted: too few are
-    # shown then.
+    # Hosts without an address are not counted, so fewer Notes than possible may be shown.
     counted = Counter(statistics.hosts.values()) if by_subject else Counter()
     mapper = RowMapper(
         plan, anomalies, comparison, _worst(counted or statistics.severities, MOST_SHOWN)
     )
-    # In each mode the rows of a host stand together: what they share is then in one chunk, and
-    # need not be sent again with another.
+    # In each mode the rows of a host are next to each other. So the objects that they share are in
+    # one chunk, and need not be sent again with another.
     groups = rows.by_host(HOST_ROWS) if by_subject else rows.in_turn(_rows_at_once(plan))
     texts = _note_texts(plan, comparison, info)
     return (mapper.finding(group, texts) for group in groups)
@@ -369,7 +368,7 @@ def _note_texts(plan: Plan, comparison: Comparison | None, info: ReportInfo) -> 
         Since(comparison, skips=options.repeats == "skip"),
         (info.type, info.list),
         info.file,
-        # With what it is about it must fit into a chunk.
+        # A Note must fit into a chunk together with the objects that it is about.
         min(NOTE_BYTES, options.chunk_bytes // 4),
     )
     return maker.of_findings if options.notes == "finding" else maker.of_subject
@@ -383,7 +382,7 @@ def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
     subject_of, identify = plan.subjects.normalised, plan.identify
 
     def of_finding(_: int, row: list[str]) -> str:
-        # Behind it, since rows of a host are to stand together all the same.
+        # The subject comes first, so that the rows of a host stay next to each other.
         return f"{subject_of(row)}\x01{identify.read(row).key.hex()}"
 
     return of_finding
@@ -391,7 +390,7 @@ def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
 
 def _rows_at_once(plan: Plan) -> int:
     options = plan.context.options
-    # A finding is never divided: small limits leave room for the objects of one row only.
+    # With small limits, a finding is made of one row only, so that it rarely has to be divided.
     roomy = (
         options.chunk_objects >= _ROOMY
         and options.report_max_refs >= _ROOMY

@@ -44,7 +44,7 @@ class Anomalies:
         """Count an anomaly; return whether it is the first of its kind in its column.
 
         ``times`` is the number of equal rows that have it, of which ``row`` is the first.
-        ``detail`` is a piece of the file; it is cut and made printable before it is shown. The
+        ``detail`` is a piece of the file, truncated and made printable before it is shown. The
         caller leaves it empty for a column whose cells are secrets.
         """
         seen = self._seen.get((kind, column))
@@ -59,7 +59,7 @@ class Anomalies:
         return first
 
     def counts(self) -> dict[str, int]:
-        """Return how often each kind was seen, over all columns, in order of first sight."""
+        """Return how often each kind was seen in all columns, in the order of first occurrence."""
         counts: dict[str, int] = {}
         for (kind, _), seen in self._seen.items():
             counts[kind] = counts.get(kind, 0) + seen.count

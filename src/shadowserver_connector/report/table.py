@@ -63,16 +63,16 @@ class Table:
         self._layout = layout
         self._anomalies = anomalies
         self._rows: Generator[tuple[int, list[str]], None, None] | None = None
-        # What earlier passes have reported, so that a later one does not report it again: up to
-        # which row, how many anomalies between rows, how many empty rows.
+        # How far earlier passes have reported, so that later ones do not repeat it: the last row,
+        # the number of anomalies between rows, the number of empty rows.
         self._reported = 0
         self._reported_between = 0
         self._reported_empty = 0
         self.empty_rows = 0
         with self._text() as text:
-            # Cut lines are not reported here: each pass reads these lines again.
+            # Truncated lines are reported by the passes, which read these lines again.
             first, separator = _header_line(_capped(text, lambda: None))
-        # A delimiter that is named, but not in the header, is none.
+        # A delimiter that the file names is ignored if the header does not contain it.
         named = bool(separator) and separator in first
         self._delimiter = separator if named else delimiter_of(first)
         if separator:
@@ -96,7 +96,7 @@ class Table:
         return self._rows
 
     def close(self) -> None:
-        """End the iterator handed out last."""
+        """Close the iterator that `rows` returned last."""
         if self._rows is not None:
             self._rows.close()
             self._rows = None

@@ -1,4 +1,4 @@
-"""A table on disk as it was read, for a second reader: parsing CSV again takes far longer."""
+"""A copy of a parsed table on disk, because parsing the CSV again takes far longer."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from shadowserver_connector.report.anomalies import Anomalies
 
 _BLOCK_BYTES: Final = 128 * 1024
 _ENTRY_BYTES: Final = 150
-"""Memory of a row or an anomaly in addition to its characters, about."""
+"""Estimated memory of a row or an anomaly, in addition to its characters."""
 _LENGTH_BYTES: Final = 4
-# No cell has one.
+# Separates the cells of a row; no cell contains it.
 _BETWEEN: Final = "\0"
 
-# Of an anomaly: rows of its block that come before it, and what `Anomalies.add` is given.
+# An anomaly: the number of rows before it in its block, and the arguments of `Anomalies.add`.
 _Anomaly = tuple[int, str, int, str, str, int]
 
 
 class TableCopy(NamedTuple):
-    """Where the copy of a table is, and what is known of it without reading its rows."""
+    """Where the copy of a table is, and what is known about it without reading its rows."""
 
     path: Path
     header: tuple[str, ...]
     anomalies: tuple[_Anomaly, ...]
-    """Those of the file and its header."""
+    """The anomalies of the file and its header."""
     empty_rows: int
 
 
 class TableCopier(Anomalies):
-    """Copies a table, which is given this as its ``anomalies``; `open_copier` opens one.
+    """Copies a table. It takes the place of the table's ``anomalies``; `open_copier` opens one.
 
-    A full disk only ends the copy: nobody depends on it.
+    A full disk only ends the copy, because nobody depends on it.
     """
 
     def __init__(self, file: str, target: BinaryIO | None) -> None:
@@ -48,7 +48,7 @@ class TableCopier(Anomalies):
     def add(
         self, kind: str, row: int, column: str = "", detail: str = "", *, times: int = 1
     ) -> bool:
-        """Keep an anomaly at its place among the rows; otherwise as `Anomalies.add`."""
+        """Do as `Anomalies.add`, and keep the anomaly at its place among the rows."""
         anomaly = (len(self._texts), kind, row, column, detail, times)
         if row:
             self._of_rows.append(anomaly)
@@ -76,7 +76,8 @@ class TableCopier(Anomalies):
             self._write()
 
     def _write(self) -> None:
-        # Read faster than a pickle. The format may change with Python, but the same one reads it.
+        # marshal is read faster than pickle. Its format may change with Python, but the same one
+        # reads it.
         packed = marshal.dumps((self._texts, self._of_rows))
         self._texts, self._of_rows = [], []
         self._size = 0
@@ -88,7 +89,7 @@ class TableCopier(Anomalies):
         with suppress(OSError):
             written = target.write(block)
         if written < len(block):
-            # What is there takes the room of what is needed.
+            # The incomplete copy would take up space that other files need.
             target.truncate(0)
             self._target = None
 

@@ -51,7 +51,7 @@ class Delivery:
         """Whether earlier works were imported when this one needed them; ``None`` until then."""
         self.is_open = False
         self.objects = 0
-        """Objects sent so far, each chunk's copy counted."""
+        """Objects sent so far; the copy in each chunk counts."""
 
     def send(self, chunk: Chunk, original: Path) -> None:
         """Deliver a chunk of the report whose file is ``original``.
@@ -79,7 +79,8 @@ class Delivery:
         self._work_id = self._waiter.until(
             OPENCTI, lambda: works.open_work(self._helper, self._can, self._name)
         )
-        # Before anything is sent: another process of this connector closes what nobody holds.
+        # Before anything is sent, because another process of this connector closes works that no
+        # process holds.
         if self._work_id is not None:
             mark(self._helper.connect_id, self._work_id)
         self.is_open = True
@@ -92,7 +93,7 @@ class Delivery:
 
     def close_at_once(self, message: str) -> None:
         """Close the work with one attempt, on the way out; raises SinkUnavailableError."""
-        # Taken first: the thread that sends may be about to close it, too.
+        # The id is taken first, because the thread that sends may be about to close the work too.
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
             works.close_work(self._helper, work_id, message, in_error=False)
@@ -140,7 +141,7 @@ class Delivery:
     def _send(self, chunk: Chunk, original: Path) -> None:
         leave_out = self._needless(chunk)
         if len(leave_out) == len(chunk.objects):
-            # The same file twice in a work: pycti takes no bundle without objects.
+            # The same file came twice in a work, and pycti accepts no bundle without objects.
             return
         self._copy(chunk, original)
         self._enqueue(chunk, original, leave_out)
@@ -164,7 +165,7 @@ class Delivery:
     def _has_copies(self) -> bool:
         helper = self._helper
         copied = helper.bundle_send_to_directory or getattr(helper, "bundle_send_to_s3", False)
-        # What waits for validation is not copied by pycti, and must be handed over once only.
+        # pycti does not copy bundles that wait for validation; each must be handed over only once.
         validated = helper.connect_validate_before_import
         return bool(copied and helper.bundle_send_to_queue and not validated)
 
@@ -174,7 +175,7 @@ class Delivery:
         if work_id is None:
             return frozenset()
         if self._messages > 0:
-            # For the error: a platform before multipart works tells of a deleted one here only.
+            # Called for its error: without multipart works, only this call reports a deleted work.
             self._waiter.until(OPENCTI, lambda: works.expected(self._helper, work_id))
         if self._helper.connect_validate_before_import:
             # A person may reject a bundle and approve the next one.
@@ -191,7 +192,8 @@ class Delivery:
         if not asked:
             return delivered
         existing = self._existing(asked)
-        # An object that is missing is new or was deleted; if deleted, what refers to it may recur.
+        # A missing object is new or was deleted. If deleted, objects that refer to it may recur,
+        # and are sent again.
         missing = chunk.recurring.union(tagged).difference(delivered, existing)
         # The addresses of new and changed findings are mostly known, with the same labels and
         # score.
@@ -202,7 +204,7 @@ class Delivery:
         )
         bereft = chunk.referring(as_here, missing.union(self._missing))
         if len(self._missing) < _MOST_MISSING:
-            # Remembered, because it may be there when the work's next report asks.
+            # Remembered, because OpenCTI may have these when the next report of the work asks.
             self._missing.update(missing)
         return delivered.union(as_here - bereft)
 
@@ -216,7 +218,7 @@ class Delivery:
         self._messages += 1
         queued = kwargs.get("send_to_queue", self._helper.bundle_send_to_queue)
         target = QUEUE if queued else COPIES
-        # Used where bundles wait for a person's validation: each needs a name of its own.
+        # For bundles that wait for a person's validation: each needs a name of its own.
         file_name = f"{original.stem}-{self._messages}.json"
 
         def attempt() -> int:
@@ -261,14 +263,14 @@ class Delivery:
             self._announced += objects if messages == 1 else messages
 
     def _is_counted(self) -> bool:
-        # By the "api" protocol it is OpenCTI's worker that splits and announces.
+        # With the "api" protocol, OpenCTI's worker splits bundles and announces the parts.
         return getattr(self._helper, "queue_protocol", "amqp") == "amqp"
 
     def _balance(self) -> None:
         """Make OpenCTI expect what was sent, no more and no less.
 
-        pycti announces before it sends, so a failed attempt leaves too much; and it goes on when
-        it cannot announce, which leaves too little.
+        pycti announces before it sends, so after a failed attempt too much is announced. It sends
+        even if it cannot announce, so then too little is.
         """
         if self._work_id is not None and self._is_counted():
             expected = works.expected(self._helper, self._work_id)

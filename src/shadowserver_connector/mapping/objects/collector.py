@@ -54,7 +54,7 @@ class RowObjects:
         self.scored = False
         """Whether an object has a score."""
         self.bad: BadCells = ()
-        """Cells of which no object could be made, and values that were left out."""
+        """Cells from which no object could be created, and values that were left out."""
         self.addresses: tuple[tuple[str, str, str], ...] = ()
         """(Party, id, value): the addresses of the row's parties."""
 
@@ -112,7 +112,7 @@ class ObjectCollector:
         self._bad.append((reader.name, str(error), error.left_out))
 
     def check(self) -> None:
-        """Record all bad cells, where no object is made whose building would read them."""
+        """Record all bad cells, for a builder that creates no object and so reads none of them."""
         self.values(*self._sources)
 
     def reads(self, *roles: str) -> bool:
@@ -121,7 +121,7 @@ class ObjectCollector:
 
     def value(self, *roles: str) -> Any:
         """Return the first parsed cell of the given roles, or ``None``."""
-        # All are read: a bad cell behind a good one is recorded too.
+        # All cells are read, so that a bad one after a good one is recorded too.
         found = self.values(*roles)
         return found[0] if found else None
 

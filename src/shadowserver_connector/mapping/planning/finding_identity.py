@@ -1,10 +1,10 @@
-"""Which finding a row is of, in what state the finding is today, and whom the row is about.
+"""Which finding a row belongs to, the state of that finding, and whom the row is about.
 
-The identity of a finding is whose it is and what was found; what else a row says is its state. What
-reads them is compiled once for each file and run for each row. Three things make no difference:
-the order of columns; a missing column, which counts as one of empty cells; and the spelling of a
-value that can be written in several ways (addresses, names, hashes, dates, the order of tags, the
-words for no value).
+The identity of a finding is whose it is and what was found; everything else in a row is its state.
+The reader of both is compiled once for each file and run for each row. Three things make no
+difference: the order of columns; a missing column, which counts as one of empty cells; and the
+spelling of a value that can be written in several ways (addresses, names, hashes, dates, the order
+of tags, the words for no value).
 
 Whom a row is about is its subject: the primary address, or else its URL, account or name. A report
 has one Note for each subject.
@@ -39,9 +39,9 @@ SUBJECT_CHARACTERS: Final = 60
 
 _REMEMBERED: Final = 512
 _SHORT: Final = 24
-"""Characters of a cell that is cached, and that may stand for no value."""
+"""Longer cells are not cached; no placeholder for "no value" is longer."""
 _SHORTEST: Final = 10
-"""The same where cells differ in nearly every row."""
+"""The same limit for roles whose cells differ in nearly every row."""
 _DIFFERING: Final = frozenset(
     ["ip", "hostname", "domain", "email", "mac", "x509.not_before", "x509.not_after"]
 )
@@ -49,7 +49,7 @@ _DIFFERING: Final = frozenset(
 _LONGEST_LABEL: Final = 120
 _LONGEST_NAME: Final = 255
 _LONGEST_NETWORK: Final = 64
-"""Characters of an IPv6 address or network, and some more; longer ones are none."""
+"""More characters than any IPv6 address or network has."""
 
 # The same roles as in `_NOTE_SUBJECTS`, in another order, which must stay: the keys in stored
 # histories begin with the cell that it selects. With the other order, each finding with both a URL
@@ -115,7 +115,7 @@ class _Cells:
 
     def piece(self, cell: str) -> str:
         """Return a cell that is not empty with its column's name, or nothing if it says nothing."""
-        # Longer cells are not cached, as they seldom recur, and none of them stands for no value.
+        # Longer cells are not cached, because they seldom recur. None is a placeholder.
         if len(cell) > self._short:
             return self._prefix + self.normal(cell)
         piece = self._known.get(cell)
@@ -139,14 +139,14 @@ class _Certificate:
 
     def pieces(self, row: list[str]) -> list[str]:
         cell = row[self.fingerprint.at]
-        # What is shorter is no fingerprint: SHA-1 has 40 digits.
+        # A shorter cell is not a fingerprint: SHA-1 has 40 digits.
         if len(cell) > _SHORT:
             return [self.fingerprint.piece(cell)]
         return _pieces(self.others, row)
 
 
 class FindingIdentifier:
-    """Tells which finding each row of a file is of; `compile_finding_identifier` makes one."""
+    """Tells which finding each row belongs to; `compile_finding_identifier` creates one."""
 
     def __init__(
         self,
@@ -169,11 +169,11 @@ class FindingIdentifier:
 
     def read(self, row: list[str]) -> FindingIdentity:
         """Return what a row says; it must have as many cells as the header."""
-        # An empty text, if no cell names a subject.
+        # The subject is an empty text if no cell names one.
         subject = b"t"
         for cells in self._subjects:
             cell = row[cells.at]
-            # No longer cell stands for no value.
+            # A longer cell is never a placeholder for "no value".
             if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
                 subject = subject_of(cells.normal(cell))
                 break
@@ -242,7 +242,7 @@ def compile_finding_identifier(
 def _certificates(
     state: Sequence[tuple[Column, _Cells]],
 ) -> Iterator[tuple[tuple[str, str], _Certificate]]:
-    """Yield the certificates of which the header has a fingerprint, each with whose it is."""
+    """Yield the certificates that have a fingerprint column, each with its party and group."""
     groups: dict[tuple[str, str], list[tuple[Column, _Cells]]] = {}
     for column, cells in state:
         if of := _certificate_of(column):
@@ -255,7 +255,7 @@ def _certificates(
 
 
 def _certificate_of(column: Column) -> tuple[str, str] | None:
-    """Return whose certificate a column is about; ``None`` if it is about none."""
+    """Return party and group of the certificate that a column describes; ``None`` if none."""
     return (column.party, column.group) if column.role.startswith("x509.") else None
 
 
@@ -292,7 +292,7 @@ def _packed(text: str) -> bytes:
 
 
 def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]:
-    """Return a sort key that puts the columns first that say best whom a row is about."""
+    """Return a sort key: the columns that say best whom a row is about come first."""
     addressed = column.role in ADDRESS_ROLES and column.party == report_type.primary
     role = _KEY_SUBJECTS.index(column.role) if column.role in _KEY_SUBJECTS else len(_KEY_SUBJECTS)
     return not addressed, role, column.order, column.name
@@ -353,7 +353,8 @@ def _normal_address(cell: str) -> str:
     return _normal_network(text) if len(text) <= _LONGEST_NETWORK else text.lower()
 
 
-# A row's network is asked for as its subject, in its identity, and by the next row.
+# Cached, because a row's network is read for its subject and its identity, and again for the
+# next row.
 @lru_cache(maxsize=_REMEMBERED)
 def _normal_network(text: str) -> str:
     try:

@@ -50,7 +50,7 @@ CACHED_COMBINATIONS: Final = 512
 
 _OF_TRAFFIC: Final = frozenset([*TRAFFIC_ROLES, "ip"])
 
-# The head of a cell, and its place in a tuple.
+# Memory of a cell in addition to its characters: the head of the str, and its place in a tuple.
 _CELL_BYTES: Final = 64
 
 Cells = tuple[str, ...]
@@ -115,7 +115,7 @@ def _groups(
     """Yield each builder with the party of its cells, the cells, and the others that it needs."""
     primary = context.report_type.primary
     for rule in RULES:
-        # An importer that does not know the type loses the whole object.
+        # A pycti that cannot import SSH keys would drop the whole object.
         if rule.build is build_ssh_key and not context.options.ssh_keys:
             continue
         if rule.build is build_tagged_malware and not _named_by_tags(numbered, context):
@@ -199,17 +199,17 @@ TOP_COLUMNS: Final = ("asn", "country", "sector", "activity", "tags", "cve")
 """Roles whose most frequent values the Report shows."""
 
 BETTER: Final[Mapping[str, str]] = {"activity": "malware"}
-"""Role -> that of a column with the same meaning, under the name that objects have."""
+"""Role -> the role with the same meaning whose cells objects are named after."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatisticsColumns:
-    """Where the first pass looks; ``None`` if the report has no such column."""
+    """The columns that the first pass reads; ``None`` if the report has no such column."""
 
     severity: int | None
     host: int | None
     tops: Mapping[str, tuple[int, int]]
-    """Role -> index of its column, and of one that says it better; without one, twice the same."""
+    """Role -> index of its column, and of the column of its `BETTER` role, or the same again."""
     highlights: HighlightColumns
 
 
@@ -231,7 +231,7 @@ class Plan:
     """Columns that tell when something began and ended."""
     count: tuple[int, ColumnReader] | None
     unused: tuple[tuple[int, ColumnReader], ...]
-    """Columns that become nothing here; their bad cells are counted like those of others."""
+    """Columns that create no object; their bad cells are counted all the same."""
     identify: FindingIdentifier
     moving: tuple[int, ...]
     """Columns that sections read, and whose cells change while a finding recurs."""
@@ -248,8 +248,8 @@ def compile_plan(
 ) -> Plan:
     """Return the plan for a header whose columns the catalogue has named.
 
-    ``parts`` are what the cells of each column are for a finding, by the catalogue's ``PARTS``;
-    ``page`` is Shadowserver's on the type, or empty.
+    ``parts`` says for each column which of the catalogue's ``PARTS`` of a finding its cells are;
+    ``page`` is the URL of Shadowserver's page on the type, or empty.
     """
     volatile = frozenset(at for at, part in enumerate(parts) if part == VOLATILE)
     identity = frozenset(at for at, part in enumerate(parts) if part == IDENTITY)
@@ -334,7 +334,7 @@ def _moving(
 def _unused(
     columns: Sequence[Column], context: ConversionContext, traffic: TrafficBuilder | None
 ) -> tuple[tuple[int, ColumnReader], ...]:
-    """Return the columns whose cells have a format, and that nothing else in a plan reads."""
+    """Return the columns that have a parser and that nothing else in the plan reads."""
     groups = _groups(list(enumerate(columns)), context)
     used = {at for _, _, own, _ in groups for at, _ in own}
     read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
