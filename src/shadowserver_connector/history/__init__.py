@@ -1,4 +1,4 @@
-"""What has been reported before: first and last day of findings, and since when they are so.
+"""What has been reported: first and last day of each finding, and since when it is unchanged.
 
 comparison  a report compared with the history: the verdict on each row, and on the report as a
             whole

@@ -7,8 +7,7 @@ layout        how a report file is written: encoding, quoting, line lengths, del
 records       from lines to records, even if quotes are wrong
 report_files  report files on disk: plain, packed, or in folders
 table         reads a report file row by row, in constant memory; repairs anomalies and reports them
-table_copy    a table on disk as it was read, for a second reader: parsing CSV again takes far
-              longer
+table_copy    a copy of a parsed table on disk, because parsing the CSV again takes far longer
 unpacking     reports unpacked from gzip, zip and tar files, within limits and whatever these claim
 wording       wording of messages: counts, paths, and texts of files, which may have any content
 """

@@ -1,6 +1,6 @@
 """Planning: from a header to what is done for each row.
 
-finding_identity  which finding a row is of, in what state the finding is today, and whom the row is
+finding_identity  which finding a row belongs to, the state of that finding, and whom the row is
                   about
 highlights        the few findings that a Report names, selected while its rows are counted: the
                   worst, the worst new ones, and those open longest
