@@ -185,8 +185,13 @@ def test_the_id_is_that_of_the_connector_that_this_one_follows(load: Load) -> No
             "is 0: the first run imports no day before today",
         ),
         ("SHADOWSERVER_LOOKBACK", "0", 0, "is 0: what is published late"),
-        ("SHADOWSERVER_INITIAL_LOOKBACK", "400", 365, "is 400: 365 days are asked for"),
-        ("SHADOWSERVER_LOOKBACK", "99999999999", 365, "is 99,999,999,999: 365 days are asked for"),
+        ("SHADOWSERVER_INITIAL_LOOKBACK", "400", 365, "is 400: only 365 days are queried"),
+        (
+            "SHADOWSERVER_LOOKBACK",
+            "99999999999",
+            365,
+            "is 99,999,999,999: only 365 days are queried",
+        ),
     ],
 )
 def test_unusual_lookbacks_are_taken_with_a_line(

@@ -88,7 +88,7 @@ class _ChunkInProgress:
             self._raise_scores(finding)
         objects, labels, observed = self.objects, self.labels, self.observed
         if finding.recurring or self.recurring:
-            # An object recurs only if it does in every finding that has it.
+            # An object counts as recurring only if it recurs in every finding that contains it.
             self.recurring.difference_update(finding.objects.keys() - finding.recurring)
             self.recurring.update([each.id for each in fresh if each.id in finding.recurring])
         for serialised in fresh:
@@ -126,8 +126,8 @@ class ChunkBuilder:
     """Takes findings one by one and emits a chunk whenever the next would not fit.
 
     No chunk exceeds the limits, whatever a finding holds. Observed-Data of the same observables are
-    merged in all chunks that are not emitted yet (at least the last two). If OpenCTI got both, it
-    would add up their numbers or overwrite the first.
+    merged in all chunks that are not emitted yet (at least the last two). If OpenCTI got two of
+    them, it would add up their counts or overwrite the first.
 
     The chunks of the first part are held back until it is known whether there is a second part: a
     Case contains the objects themselves only if the Report has a single part. If they exceed
@@ -179,8 +179,8 @@ class ChunkBuilder:
     def add(self, finding: Finding) -> int:
         """Add a finding to the open chunk or to a new one; return how much had to be left out.
 
-        A finding that fits in no chunk is divided. Left out are objects that do not fit even then,
-        and references of Notes and Observed-Data to them.
+        A finding that fits in no chunk is divided. Objects that do not fit even then are left out,
+        and so are the references of Notes and Observed-Data to them.
         """
         if self._add(finding):
             return 0
@@ -196,7 +196,7 @@ class ChunkBuilder:
         in_part = len(self._part_refs) + len(refs)
         ends_part = self._findings_in_part > 0 and in_part > self._max_refs
         if ends_part or not self._fits(finding, len(fresh), size):
-            # In another chunk it needs all of its objects.
+            # Another chunk needs all of the finding's objects.
             fresh = list(finding.objects.values())
             size = self._sizes.of_finding(finding, fresh)
             if not self._has_room(finding, size):

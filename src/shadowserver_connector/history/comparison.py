@@ -49,17 +49,17 @@ class Comparison:
     first: array[int]
     """By row: number of the first day of its finding (`record.day_of`)."""
     since: array[int]
-    """By row: number of the day since when its finding is unchanged."""
+    """By row: number of the day since which its finding has been unchanged."""
     counts: Mapping[str, int]
-    """Findings by verdict, by ``VERDICTS``; there may be fewer than rows."""
+    """Number of findings by verdict (``VERDICTS``); several rows may be one finding."""
     previous: date | None
     """Day of the last report of the feed before this one; without one nothing can be gone."""
     gone: int
     """Findings of that report that are not in this one."""
     which: tuple[GoneFinding, ...]
-    """Those of them that were open longest, at most ``MOST_GONE``."""
+    """The gone findings that had been open longest, at most ``MOST_GONE``."""
     table: TableCopy | None = None
-    """The rows that were compared, while their copy is there."""
+    """The copy of the compared rows, as long as it exists."""
 
     def summary(self) -> dict[str, int]:
         """Return the number of findings by verdict, and ``gone``."""

@@ -214,7 +214,7 @@ def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterat
         if days == 0:
             yield f"{name} ({sources[name]}) is 0: {meaning}"
         elif days > LONGEST_LOOKBACK:
-            yield f"{name} ({sources[name]}) is {days:,}: {LONGEST_LOOKBACK} days are asked for"
+            yield f"{name} ({sources[name]}) is {days:,}: only {LONGEST_LOOKBACK} days are queried"
 
 
 def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) -> None:

@@ -34,7 +34,7 @@ class RelationshipRules:
     """Decide which relationships are created, by their type and the STIX types of their ends."""
 
     def __init__(self, kinds: Sequence[LinkKind], options: Options, *, joined: bool) -> None:
-        """``kinds`` are the catalogue's; ``joined``: whether the report's traffic has both ends."""
+        """``kinds`` are the catalogue's; ``joined`` tells if the report's traffic has both ends."""
         self._kinds = kinds
         self._options = options
         present = {
@@ -43,7 +43,7 @@ class RelationshipRules:
         }
         self._present = frozenset(name for name, is_present in present.items() if is_present)
         self._needed = NEEDED in (options.relationships or ())
-        # Asked again for every row, of which a report may have millions; the answers are few.
+        # Cached, because every row asks, and there are few distinct answers.
         self._created: dict[_Link, bool] = {}
         self._other_end_created: dict[_Link, bool] = {}
 
@@ -75,7 +75,7 @@ class RelationshipRules:
             return False
         if kind is None or kind.needed:
             return True
-        # Needed after all if one of the objects that would say the same is not created.
+        # Needed after all if an object that would say the same is not created.
         return bool(kind.said_by) and not self._present.issuperset(kind.said_by)
 
 
