@@ -60,8 +60,8 @@ def test_scores_and_indicators_are_told_as_they_are() -> None:
     page = " ".join((ROOT / "docs" / "behaviour.md").read_text("utf-8").split())
     assert days["address"] == days["url"]
     assert (
-        f"ends {days['url']} days after the last report of an address or URL, {days['name']} days "
-        f"after that of a name, {days['file']} days after that of a file"
+        f"Indicator of an address or URL is valid until {days['url']} days after its last report, "
+        f"that of a name until {days['name']} days after, that of a file until {days['file']} days"
     ) in page
     text = ShadowserverSettings.model_fields["create_indicators"].description or ""
     assert "never of your own addresses and names" in text
