@@ -31,7 +31,7 @@ MODES: Final[Mapping[str, Options]] = {
         notes="host", observed_data=False, network_traffic=False, relationships=frozenset()
     ),
 }
-"""``host, lean`` is without Observed Data, Network Traffic and relationships."""
+"""``host, lean`` is without Observed-Data, Network-Traffic and relationships."""
 
 
 OTHERS: Final = ("scan_ssl", "scan_ssh", "event4_honeypot_brute_force")

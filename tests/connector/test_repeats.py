@@ -313,7 +313,7 @@ def test_a_reset_clears_the_history(days: Days) -> None:
 
 
 def test_a_damaged_history_costs_one_full_day(days: Days) -> None:
-    """A damaged history is replaced, the log says so, and one day is sent in full."""
+    """A damaged history is replaced, the log says so, and the next report is sent in full."""
     days.run(hosts())
     path = days.folder / "history" / FILE
     path.write_bytes(path.read_bytes()[:200] + b"damaged" * 600)

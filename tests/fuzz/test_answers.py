@@ -90,7 +90,7 @@ _READERS: Final[dict[str, Callable[[object], object]]] = {
 @EFFORT
 @given(answer=_ANSWERS)
 def test_an_answer_is_read_whole_or_refused(reader: str, answer: object) -> None:
-    """A list is as long as in the answer; a refusal does not quote it."""
+    """A list has as many reports as the answer; the message of a refusal quotes nothing."""
     value = outcome(lambda: _READERS[reader](answer), AnswerError)
     if isinstance(value, AnswerError):
         assert is_one_line(value)
@@ -105,7 +105,7 @@ def test_an_answer_is_read_whole_or_refused(reader: str, answer: object) -> None
 @EFFORT
 @given(text=st.one_of(texts.anything, _TEXTS))
 def test_any_text_of_a_server_can_be_quoted(text: str) -> None:
-    """It becomes one short line without our secrets."""
+    """A quoted text is one short line without the key and the secret."""
     quoted = answers.quotable(f"{text}{KEY}{text} {SECRET}", (KEY, SECRET))
     assert KEY not in quoted
     assert SECRET not in quoted
@@ -116,7 +116,7 @@ def test_any_text_of_a_server_can_be_quoted(text: str) -> None:
 @EFFORT
 @given(body=st.recursive(texts.anything, lambda inner: st.lists(inner, max_size=3)).map(json.dumps))
 def test_no_lone_surrogate_passes(body: str) -> None:
-    """JSON can spell what is no text; such an answer is none."""
+    """An answer with a lone surrogate, which JSON can spell, is refused."""
     answer = outcome(lambda: answers.parse(body.encode()), AnswerError)
     if not isinstance(answer, AnswerError):
         orjson.dumps(answer)
@@ -126,7 +126,7 @@ def test_no_lone_surrogate_passes(body: str) -> None:
 @given(name=_TEXTS, id=_TEXTS)
 @example(name="é" * 99 + ".csv", id="..")
 def test_names_and_ids_stay_where_they_belong(name: str, id: str) -> None:
-    """A file is a child of its folder, an id follows the download host unchanged."""
+    """A file stays in its folder, and the id ends the download URL unchanged."""
     folder = Path("/nowhere")
     report = ReportInfo(type="scan_ssl", day=DAY, file=name, id=id)
     path = outcome(lambda: target_path(folder, report), ReportRefusedError)
@@ -200,7 +200,7 @@ _STATUSES: Final = st.one_of(
 def test_any_response_gives_a_value_or_an_error_of_ours(
     method: str, status: int, headers: dict[str, bytes], body: bytes
 ) -> None:
-    """Also with headers that lie; no message holds a secret or a second line."""
+    """Wrong headers make no difference; no message has a secret or a second line."""
     _call(lambda: httpx.Response(status, headers=headers, content=body), _CALLS[method])
 
 
@@ -213,7 +213,7 @@ def test_any_download_gives_the_whole_file_or_an_error_of_ours(
     body: bytes,
     name: str,
 ) -> None:
-    """What is not whole leaves no file behind."""
+    """An incomplete download leaves no file behind."""
     # The message names the file, and a server that knew our secret would have no need to trick.
     assume(KEY not in name and SECRET not in name)
     folder = tmp_path_factory.getbasetemp() / "downloads"

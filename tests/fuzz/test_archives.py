@@ -58,7 +58,7 @@ def _archives(draw: st.DrawFn) -> tuple[str, bytes]:
 def test_a_spoiled_archive_gives_files_or_a_rejection(
     tmp_path_factory: pytest.TempPathFactory, archive: tuple[str, bytes]
 ) -> None:
-    """Nothing is written elsewhere, and of a member that breaks off nothing stays."""
+    """All files are in the work folder, and a member that breaks off leaves none."""
     ending, content = archive
     base = tmp_path_factory.getbasetemp() / "spoiled"
     shutil.rmtree(base, ignore_errors=True)
@@ -89,7 +89,7 @@ def test_a_spoiled_archive_gives_files_or_a_rejection(
 def test_any_bytes_as_an_archive(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, ending: str
 ) -> None:
-    """What was never an archive is rejected in one line that names it."""
+    """A file that is no archive is rejected in one line that names it."""
     base: Path = tmp_path_factory.getbasetemp() / "any"
     base.mkdir(exist_ok=True)
     file = base / f"any{ending}"

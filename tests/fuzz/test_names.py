@@ -54,7 +54,7 @@ _NAMES: Final = st.one_of(
 @EFFORT
 @given(name=_NAMES)
 def test_a_name_becomes_a_harmless_file_name(name: str) -> None:
-    """It has no folder, nothing a shell or a terminal acts on, and making it safe again is idle."""
+    """A safe name has no folder and nothing that a shell or terminal acts on."""
     safe = safe_name(name)
     assert safe == safe_name(safe)
     assert 0 < len(safe.encode()) <= NAME_CHARACTERS
@@ -66,7 +66,7 @@ def test_a_name_becomes_a_harmless_file_name(name: str) -> None:
 @EFFORT
 @given(name=_NAMES, fallback=st.sampled_from([None, date(2024, 1, 31)]))
 def test_a_name_tells_of_a_report_or_is_refused(name: str, fallback: date | None) -> None:
-    """The type is one word in lower case; a refusal names the file in one line."""
+    """A report type is one word in lower case; a refusal names the file in one line."""
     info = outcome(lambda: info_from_filename(name, _KNOWN, fallback), ReportUnreadableError)
     if isinstance(info, ReportUnreadableError):
         assert is_one_line(info)

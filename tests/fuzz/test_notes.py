@@ -49,7 +49,7 @@ def _masked(row: list[str]) -> list[str]:
 @EFFORT
 @given(text=_CELLS)
 def test_a_cell_is_one_line_of_text(text: str) -> None:
-    """No line break, no control character, and no angle bracket that the worker would rewrite."""
+    """A cell has no line break, control character or angle bracket for the worker to rewrite."""
     shown = cell(text)
     assert len(shown.splitlines()) <= 1
     assert not any(character < " " or "\x7f" <= character <= "\x9f" for character in shown)
@@ -61,7 +61,7 @@ def test_a_cell_is_one_line_of_text(text: str) -> None:
 @given(row=_ROWS)
 @example(row=["", "", "://:0@", ""])
 def test_a_finding_is_one_table(row: list[str]) -> None:
-    """It has a line for each cell that is not empty, and secrets show not even their length."""
+    """The table has a line for each cell that is not empty, and hides the length of secrets."""
     note = orjson.loads(finding_note(_noted(_NAMES), row))
     if not any(map(cell, row)):
         assert note == "(no cells)"
@@ -77,7 +77,7 @@ def test_a_finding_is_one_table(row: list[str]) -> None:
 @EFFORT
 @given(names=st.lists(_CELLS, min_size=4, max_size=4), row=_ROWS)
 def test_names_of_columns_are_cells_too(names: list[str], row: list[str]) -> None:
-    """Whatever a header holds, the table has two columns and nothing stands outside of it."""
+    """The table has two columns and nothing outside of it, whatever the header contains."""
     note = orjson.loads(finding_note(_noted(names), row))
     shown = [cell(text) for text in row]
     if any(shown):
@@ -90,7 +90,7 @@ def test_names_of_columns_are_cells_too(names: list[str], row: list[str]) -> Non
 @EFFORT
 @given(rows=st.lists(_ROWS, min_size=2, max_size=4))
 def test_a_host_is_two_tables(rows: list[list[str]]) -> None:
-    """What all rows share stands in the first, what differs in the second: every cell is shown."""
+    """The first has what all rows share, the second what differs: every cell is shown."""
     note = orjson.loads(host_note(_noted(_NAMES), rows))
     varying = [at for at in range(len(_NAMES)) if len({row[at] for row in rows}) > 1]
     if not varying:

@@ -130,14 +130,14 @@ def _check(content: bytes) -> None:
 @EFFORT
 @given(content=CONTENTS)
 def test_any_bytes_give_whole_rows_or_a_refusal(content: bytes) -> None:
-    """Rows fit the header, are text, and are the same in a second pass; messages are one line."""
+    """Rows are as wide as the header and the same in a second pass; messages are one line."""
     _check(content)
 
 
 @EFFORT
 @given(content=CONTENTS)
 def test_the_same_holds_at_every_bound(content: bytes) -> None:
-    """Lines, cells and repairs beyond their limits change what is read, not that it is whole."""
+    """Rows are whole even where lines, cells or repairs reach their limits."""
     with pytest.MonkeyPatch.context() as patch:
         for module, name, value in _SMALL:
             patch.setattr(module, name, value)
@@ -161,7 +161,7 @@ def test_the_survey_does_not_depend_on_its_chunks(content: bytes, more: int) -> 
 @EFFORT
 @given(content=CONTENTS)
 def test_every_line_with_a_cell_is_in_a_row(content: bytes) -> None:
-    """No address is lost, whatever stands around the row that holds it."""
+    """Each address of the file is in a row, whatever surrounds it."""
     marker = b"203.0.113.77"
     assume(not set(b'\\"') & set(content))
     read = _read(b"timestamp,ip,tag\n" + content.lstrip(b"\r\n") + b"\n,203.0.113.77,\n")

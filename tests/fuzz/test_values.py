@@ -59,7 +59,7 @@ def test_a_parser_gives_a_value_or_a_reason(role: str, cell: str) -> None:
 @EFFORT
 @given(cell=anything)
 def test_a_value_parsed_again_is_the_same(role: str, cell: str) -> None:
-    """A value is in the one form that OpenCTI knows it by."""
+    """Parsing a value that was parsed before changes nothing."""
     parse = _PARSERS[role]
     value = outcome(lambda: parse(cell.strip()), ValueError)
     if not isinstance(value, ValueError) and value != ():
@@ -69,6 +69,6 @@ def test_a_value_parsed_again_is_the_same(role: str, cell: str) -> None:
 @EFFORT
 @given(cell=anything)
 def test_a_cell_says_something_or_nothing(cell: str) -> None:
-    """Outer space makes no difference, whatever the role."""
+    """Spaces around a cell make no difference, for any role."""
     for role in ROLES:
         assert is_empty(role, cell) is is_empty(role, f" {cell}\t")

@@ -193,6 +193,7 @@ def _comparing(history: Path) -> Iterator[Compare]:
                 raise
             return None
         comparer.commit(path)
+        # Committing removes the copy of the table, and the conversion comes later.
         return comparison and replace(comparison, table=None)
 
     try:

@@ -181,7 +181,9 @@ class ReportComparer:
             history.close()
 
 
-DAMAGED: Final = "The history of findings was damaged and starts again; one day is sent in full"
+DAMAGED: Final = (
+    "The history of findings was damaged and starts again; the next reports are sent in full"
+)
 STARTED: Final = (
     "A new history of findings was started; findings that are not in it are sent in full"
 )

@@ -80,8 +80,8 @@ def relaxed_garbage_collection() -> Iterator[None]:
 MOST_SHOWN: Final = 10
 """How many Notes, the worst, are on the page of a Report: as many as its text names hosts.
 
-OpenCTI lists both the Notes that refer to a Report and those that it contains, and a page takes a
-second for each; with more than about 60 it does not open. The others are on the pages of what they
+OpenCTI lists both the Notes that refer to a Report and those that it contains, draws one after the
+other, and opens no page with more than about 60. The others are on the pages of what they
 are about.
 """
 
