@@ -104,8 +104,8 @@ Notes with the same title, text and time, so each names its host and, in the las
   addresses, its account, e-mail address or name. It is not attached to controllers, attacked hosts,
   certificates, keys and files, which thousands of rows may share. Observed-Data, labels and
   relationships lead to those.
-- **Report and Case**: the pages of Report and Case show the report's ten worst Notes, by severity.
-  Of these ten, the Notes that are sent refer to Report and Case, and the Notes that OpenCTI already
+- **Report and Case**: the pages of Report and Case show the report's five worst Notes, by severity.
+  Of these five, the Notes that are sent refer to Report and Case, and the Notes that OpenCTI already
   has are contained in them. All other Notes are only on the pages of their hosts. OpenCTI shows
   contained Notes on a page too: it requests a list of up to 200 of them, and then each one. The
   Note of a row without any observable is on the Report.

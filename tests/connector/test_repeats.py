@@ -153,7 +153,7 @@ def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
 
 
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
-    """Only Report and Artifact are sent; the Report refers to known objects and ten worst Notes."""
+    """Only Report and Artifact are sent; the Report refers to known objects and five worst Notes."""
     first = days.run(hosts())
     second = days.run(hosts())
     assert kinds(second) == ["artifact", "report"]
@@ -165,7 +165,7 @@ def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
     }
     (container,) = [stix["id"] for stix in first if stix["type"] == "report"]
     shown = {s["id"] for s in first if s["type"] == "note" and container in s["object_refs"]}
-    assert len(shown) == 10
+    assert len(shown) == 5
     assert referred(second) == shared | own | shown
     assert days.last_work().startswith(
         f"{TODAY + timedelta(days=1)}: 1 report, 40 findings "

@@ -150,7 +150,7 @@ def test_opencti_holds_what_the_rows_say(world: World, store: Reports) -> None:
         for ref in thing["objects"]
         if kinds[ref] == "Report"
     )
-    assert shown == {ref: 10 for ref, kind in kinds.items() if kind == "Report"}
+    assert shown == {ref: 5 for ref, kind in kinds.items() if kind == "Report"}
     for thing in things.values():
         if thing["type"] == "Note":
             about = sorted(kinds[ref] for ref in thing["objects"] if kinds[ref] != "Report")

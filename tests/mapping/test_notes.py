@@ -201,10 +201,10 @@ def test_note_is_attached_to_report_case_and_observables(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("notes", ["auto", "finding"])
-def test_the_worst_ten_notes_are_on_the_report_and_the_others_on_their_addresses(
+def test_the_worst_five_notes_are_on_the_report_and_the_others_on_their_addresses(
     tmp_path: Path, notes: str
 ) -> None:
-    """A Report has at most ten Notes, as OpenCTI draws them one after the other."""
+    """A Report has at most five Notes, as OpenCTI draws them one after the other."""
     worst = {3: "critical", 31: "critical", 70: "high"}
     several = [
         ("2024-01-31 00:00:00", worst.get(n, "low"), f"192.0.2.{n}", "443", "", "", "")
@@ -222,7 +222,7 @@ def test_the_worst_ten_notes_are_on_the_report_and_the_others_on_their_addresses
     }
     attached = [note for note in converted.of("note") if containers <= set(note["object_refs"])]
     others = [note for note in converted.of("note") if not containers & set(note["object_refs"])]
-    assert (len(attached), len(others)) == (10, 70)
+    assert (len(attached), len(others)) == (5, 75)
     assert not {note["id"] for note in converted.of("note")} & contained
     assert all(note["object_refs"] for note in others)
     bad = [note for note in attached if not note["abstract"].endswith("low")]
