@@ -105,10 +105,10 @@ Notes with the same title, text and time, so each names its host and, in the las
   certificates, keys and files, which thousands of rows may share. Observed-Data, labels and
   relationships lead to those.
 - **Report and Case**: the pages of Report and Case show the report's five worst Notes, by severity.
-  Of these five, the Notes that are sent refer to Report and Case, and the Notes that OpenCTI already
-  has are contained in them. All other Notes are only on the pages of their hosts. OpenCTI shows
-  contained Notes on a page too: it requests a list of up to 200 of them, and then each one. The
-  Note of a row without any observable is on the Report.
+  Of these five, the Notes that are sent refer to Report and Case, and the Notes that OpenCTI
+  already has are contained in them. All other Notes are only on the pages of their hosts. OpenCTI
+  shows contained Notes on a page too: it requests a list of up to 200 of them, and then each one.
+  The Note of a row without any observable is on the Report.
 - **Title**: short name of the type, host, what was found, port, severity. Words that the type's
   name already contains are not repeated.
 - **Text**: a sentence with what was seen, when (UTC), what to do, and Shadowserver's page; then the

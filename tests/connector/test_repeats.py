@@ -153,7 +153,7 @@ def test_text_says_that_rows_of_one_finding_count_once(days: Days) -> None:
 
 
 def test_a_day_of_known_findings_costs_a_report(days: Days) -> None:
-    """Only Report and Artifact are sent; the Report refers to known objects and five worst Notes."""
+    """Only Report and Artifact are sent; the Report has the known objects and five worst Notes."""
     first = days.run(hosts())
     second = days.run(hosts())
     assert kinds(second) == ["artifact", "report"]
