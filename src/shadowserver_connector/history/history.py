@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from heapq import nsmallest
 from pathlib import Path
@@ -95,13 +95,12 @@ class History:
         findings of a report are due on different days.
         """
         today = day_number(day)
-        judge = _Judge(rows.rows, today, absence, refresh)
         with self._database.reading() as connection:
             number = _feed(connection, feed)
             previous, reports = _reports(connection, number, today)
+            judge = _Judge(rows.rows, today, absence, refresh, reports)
             lost = _Lost(previous, today)
-            for found, known in _merged(rows.findings(), _known(connection, number), lost.look):
-                judge.judge(found, known, reports)
+            _merge(rows.findings(), _known(connection, number), judge.judge, lost.look)
             which = lost.which(connection)
         return Comparison(
             verdicts=bytes(judge.verdicts),
@@ -126,9 +125,9 @@ class History:
                 "SELECT 1 FROM days WHERE feed = ? AND day = ?", (number, today)
             ).fetchone()
             connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (number, today))
-            labels = _Labels(connection)
-            merged = _merged(rows.findings(), _known(before, number), lambda _: None)
-            _write(connection, number, today, merged, labels, known_day=again is not None)
+            writer = _Writer(connection, number, today, known_day=again is not None)
+            _merge(rows.findings(), _known(before, number), writer.add, lambda _: None)
+            writer.flush()
 
     def forget(self, before: date) -> int:
         """Forget findings that were last seen before a day; return their number."""
@@ -163,7 +162,10 @@ def open_history(directory: Path, owner: str) -> History:
 class _Judge:
     """Collects the verdicts on the rows of a report."""
 
-    def __init__(self, rows: int, today: int, absence: int, refresh: int) -> None:
+    def __init__(
+        self, rows: int, today: int, absence: int, refresh: int, reports: Collection[int]
+    ) -> None:
+        """``reports`` are the days of all reports of the feed."""
         self.verdicts = bytearray(rows)
         self.due = bytearray(rows)
         self.later = bytearray(rows)
@@ -173,8 +175,9 @@ class _Judge:
         self._today = today
         self._absence = absence
         self._refresh = refresh
+        self._reports = reports
 
-    def judge(self, found: Reported, known: Known | None, reports: list[int]) -> None:
+    def judge(self, found: Reported, known: Known | None) -> None:
         today = self._today
         if known is not None and known[1] == found.states and 0 < today - known[3] <= self._absence:
             # The most frequent case: the same as yesterday.
@@ -187,7 +190,7 @@ class _Judge:
                 self.since[row] = known[4]
             return
         record = None if known is None else _record(known)
-        verdict = _verdict(record, today, found.states, self._absence, reports)
+        verdict = _verdict(record, today, found.states, self._absence, self._reports)
         self.counts[verdict] += 1
         after = with_day(record, today, found.states)
         since = min(after.since, today)
@@ -218,7 +221,7 @@ def _nearest(record: FindingRecord, today: int) -> int:
 
 
 def _verdict(
-    record: FindingRecord | None, today: int, states: bytes, absence: int, reports: list[int]
+    record: FindingRecord | None, today: int, states: bytes, absence: int, reports: Collection[int]
 ) -> int:
     # If this day was committed before, and no other day is known, it is as new as it was then.
     if record is None or today == record.first == record.last:
@@ -283,48 +286,52 @@ class _Labels:
         return known
 
 
-def _write(
-    connection: sqlite3.Connection,
-    feed: int,
-    today: int,
-    merged: Iterable[tuple[Reported, Known | None]],
-    labels: _Labels,
-    *,
-    known_day: bool,
-) -> None:
-    rows: list[tuple[object, ...]] = []
-    names: list[tuple[object, ...]] = []
+class _Writer:
+    """Writes findings with a day added to what was known about them."""
 
-    def flush() -> None:
-        connection.executemany(
-            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
-        )
-        connection.executemany(
-            "INSERT INTO names VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET last = ?3"
-            " WHERE ?3 > last",
-            names,
-        )
-        rows.clear()
-        names.clear()
+    def __init__(
+        self, connection: sqlite3.Connection, feed: int, today: int, *, known_day: bool
+    ) -> None:
+        """``known_day``: see `with_day`."""
+        self._connection = connection
+        self._feed = feed
+        self._today = today
+        self._known_day = known_day
+        self._labels = _Labels(connection)
+        self._rows: list[tuple[object, ...]] = []
+        self._names: list[tuple[object, ...]] = []
 
-    for found, known in merged:
+    def add(self, found: Reported, known: Known | None) -> None:
+        today = self._today
         record = None if known is None else _record(known)
-        after = with_day(record, today, found.states, known_day=known_day)
+        after = with_day(record, today, found.states, known_day=self._known_day)
         # An older day does not change the text that describes it.
         if record is None or today >= record.last:
-            after.label = labels.number(found.label)
+            after.label = self._labels.number(found.label)
         seen = after.seen_days.to_bytes((after.seen_days.bit_length() + 7) // 8, "little")
-        rows.append(
+        self._rows.append(
             (
-                *(feed, found.key, after.states, after.first, after.last, after.since),
+                *(self._feed, found.key, after.states, after.first, after.last, after.since),
                 *(after.before, after.days, seen, after.label),
             )
         )
         if found.name and _name_is_due(record, found, today):
-            names.append((found.key[:-DIGEST_BYTES], found.name, today))
-        if len(rows) >= _WRITTEN:
-            flush()
-    flush()
+            self._names.append((found.key[:-DIGEST_BYTES], found.name, today))
+        if len(self._rows) >= _WRITTEN:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been added since the last time."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows
+        )
+        self._connection.executemany(
+            "INSERT INTO names VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET last = ?3"
+            " WHERE ?3 > last",
+            self._names,
+        )
+        self._rows.clear()
+        self._names.clear()
 
 
 def _name_is_due(record: FindingRecord | None, found: Reported, today: int) -> bool:
@@ -334,12 +341,16 @@ def _name_is_due(record: FindingRecord | None, found: Reported, today: int) -> b
     return today // NAME_DAYS != record.last // NAME_DAYS
 
 
-def _merged(
-    found: Iterator[Reported], known: Iterator[Known], missing: Callable[[Known], None]
-) -> Iterator[tuple[Reported, Known | None]]:
-    """Yield each finding of a report with what is known about it; both come in order of their keys.
+def _merge(
+    found: Iterator[Reported],
+    known: Iterator[Known],
+    each: Callable[[Reported, Known | None], None],
+    missing: Callable[[Known], None],
+) -> None:
+    """Call ``each`` with each finding of a report and what is known about it.
 
-    ``missing`` is called with what is known about a finding that is not in the report.
+    Both come in order of their keys. ``missing`` is called with what is known about a finding that
+    is not in the report.
     """
     nothing: Known | None = None
     old = next(known, nothing)
@@ -349,10 +360,10 @@ def _merged(
             missing(old)
             old = next(known, nothing)
         if old is not None and old[0] == key:
-            yield finding, old
+            each(finding, old)
             old = next(known, nothing)
         else:
-            yield finding, None
+            each(finding, None)
     while old is not None:
         missing(old)
         old = next(known, nothing)

@@ -40,6 +40,8 @@ SUBJECT_CHARACTERS: Final = 60
 _REMEMBERED: Final = 512
 _SHORT: Final = 24
 """Longer cells are not cached; no placeholder for "no value" is longer."""
+_LONG: Final = 200
+"""The same limit for cells whose wording is compared, because regular expressions take long."""
 _SHORTEST: Final = 10
 """The same limit for roles whose cells differ in nearly every row."""
 _DIFFERING: Final = frozenset(
@@ -103,29 +105,34 @@ class FindingIdentity:
 class _Cells:
     """Reads the cells of one column as input for the digest."""
 
-    __slots__ = ("_known", "_prefix", "_role", "_short", "at", "normal")
+    __slots__ = ("_cached", "_known", "_prefix", "_role", "_short", "at", "normal")
 
-    def __init__(self, at: int, column: Column, normal: Callable[[str], str]) -> None:
+    def __init__(self, at: int, column: Column, part: str) -> None:
         self.at = at
         self._prefix = f"{column.name}="
         self._role = column.role
         self._short = _SHORTEST if column.role in _DIFFERING else _SHORT
-        self.normal = normal
+        self._cached = _LONG if part == WORDING else self._short
+        self.normal = _normal(column.role, part)
         self._known: dict[str, str] = {}
 
     def piece(self, cell: str) -> str:
         """Return a cell that is not empty with its column's name, or nothing if it says nothing."""
         # Longer cells are not cached, because they seldom recur. None is a placeholder.
-        if len(cell) > self._short:
+        if len(cell) > self._cached:
             return self._prefix + self.normal(cell)
         piece = self._known.get(cell)
         if piece is None:
-            value = "" if is_empty(self._role, cell) else self.normal(cell)
-            piece = self._prefix + value if value else ""
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[cell] = piece
+            piece = self._known[cell] = self._new_piece(cell)
         return piece
+
+    def _new_piece(self, cell: str) -> str:
+        if len(cell) > self._short:
+            return self._prefix + self.normal(cell)
+        value = "" if is_empty(self._role, cell) else self.normal(cell)
+        return self._prefix + value if value else ""
 
 
 class _Certificate:
@@ -220,17 +227,15 @@ def compile_finding_identifier(
     ]
     named += [(at, column) for at, column in identity if column.role == "domain"]
     state = [
-        (column, _Cells(at, column, _normal(column.role, part)))
-        for at, column, part in parts
-        if part in (STATE, WORDING)
+        (column, _Cells(at, column, part)) for at, column, part in parts if part in (STATE, WORDING)
     ]
     certificates = dict(_certificates(state))
     return FindingIdentifier(
-        [_Cells(at, column, _normal(column.role, IDENTITY)) for at, column in identity],
+        [_Cells(at, column, IDENTITY) for at, column in identity],
         [cells for column, cells in state if _certificate_of(column) not in certificates],
         list(certificates.values()),
         [
-            _Cells(at, column, _normal(column.role, IDENTITY))
+            _Cells(at, column, IDENTITY)
             for at, column in sorted(telling, key=lambda found: _rank(found[1], report_type))
         ],
         [at for at, _ in named],
