@@ -19,13 +19,13 @@ from shadowserver_connector.bundle.chunk_builder import (
     ChunkBuilder,
     Containers,
 )
-from shadowserver_connector.bundle.chunk_size import SizeEstimator
 from shadowserver_connector.bundle.finding import (
     LAYER,
     Finding,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
+    SizeEstimator,
     serialise,
 )
 

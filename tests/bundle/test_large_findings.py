@@ -7,13 +7,14 @@ import tracemalloc
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.chunk_size import ChunkCapacity, SizeEstimator
 from shadowserver_connector.bundle.finding import (
+    ChunkCapacity,
     Finding,
     LabelSets,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
+    SizeEstimator,
     serialise,
 )
 from shadowserver_connector.bundle.large_findings import split_finding

@@ -9,16 +9,17 @@ from typing import Final, Protocol
 import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.bundle.chunk_size import ChunkCapacity, SizeEstimator
 from shadowserver_connector.bundle.finding import (
     CONTAINED,
     LAYER,
     LAYERS,
+    ChunkCapacity,
     Finding,
     LabelSets,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
+    SizeEstimator,
     merge_labels,
     merge_observed,
     united_labels,

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from shadowserver_connector.bundle.chunk_size import ChunkCapacity, SizeEstimator
 from shadowserver_connector.bundle.finding import (
+    ChunkCapacity,
     Finding,
     NoteDraft,
     ObservedDraft,
     SerialisedObject,
+    SizeEstimator,
 )
 
 

@@ -16,7 +16,7 @@ import orjson
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.columns import packed, packed_list
+from shadowserver_connector.preview.packing import packed, packed_list
 from shadowserver_connector.preview.page_data import MAX_FINDINGS, PageData, collect
 
 SCRIPTS: Final = (

@@ -20,7 +20,7 @@ from shadowserver_connector.mapping.planning.row_statistics import RowFilter
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.days_compared import DaysCompared, days_compared
-from shadowserver_connector.preview.stix_objects import ObjectsById
+from shadowserver_connector.preview.packing import ObjectsById
 from shadowserver_connector.preview.table_rows import Findings
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo

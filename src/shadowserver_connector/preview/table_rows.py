@@ -16,8 +16,8 @@ from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import find_cves, split_tags
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.markdown import MASK
-from shadowserver_connector.preview.columns import Coded
 from shadowserver_connector.preview.days_compared import DaysCompared
+from shadowserver_connector.preview.packing import Coded
 
 _REMEMBERED_LENGTH: Final = 200
 Value = TypeVar("Value")
