@@ -234,7 +234,7 @@ def test_report_of_one_part_has_everything_in_report_and_case(tmp_path: Path) ->
             refs = set(note["object_refs"])
             assert containers < refs or not containers & refs
             attached += containers < refs
-    assert attached == 10
+    assert attached == 5
     assert len(converted.of("report")) == len(converted.of("case-incident")) == 1
 
 
