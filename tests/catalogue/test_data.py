@@ -72,14 +72,14 @@ def test_what_is_the_subscribers_is_never_an_indicator(catalogue: Catalogue) -> 
 
 def test_who_suffers_is_not_scored(catalogue: Catalogue) -> None:
     """Exposed, attacked or suspected hosts have no score."""
-    for name in ("exposed", "listed", "victim", "spoofing", "resolver", "contacted"):
+    for name in ("exposed", "listed", "victim", "spoofing", "resolver", "contacted", "spam_host"):
         assert catalogue.meanings[name].own
         assert catalogue.meanings[name].score is None
 
 
 def test_who_is_infected_is_scored_as_who_attacks(catalogue: Catalogue) -> None:
     """Infected and attacking hosts have one score, as the same host is in both reports."""
-    for name in ("infected", "compromised", "attacker", "c2", "malware_host", "spam_host"):
+    for name in ("infected", "compromised", "attacker", "c2", "malware_host", "relay"):
         assert catalogue.meanings[name].own
         assert catalogue.meanings[name].score == catalogue.meanings["controller"].score
 

@@ -257,7 +257,7 @@ OWN = {
     "compromised_iot": "ip",
     "compromised_website": "ip",
     "malware_url": "ip",
-    "spam_url": "ip",
+    "spam_url": "src_ip",
     "scan_post_exploitation_framework": "ip",
 }
 """Reports of addresses of the subscriber's where something malicious runs, and their column."""
@@ -415,18 +415,24 @@ def test_ransomware_victim_is_about_its_web_site(tmp_path: Path) -> None:
     )
 
 
-def test_spam_names_its_host_and_its_relay(tmp_path: Path) -> None:
-    """The host of spam and its relay, another party, are both scored."""
+def test_url_in_spam_may_be_harmless_and_its_relay_may_be_own(tmp_path: Path) -> None:
+    """Spam names harmless sites too, and the last hop may be the subscriber's mail server.
+
+    Shadowserver's page on the report says both. So nothing of the URL has a score, the relay has
+    one, and none is an Indicator.
+    """
     row = {
         "ip": "192.0.2.1",
         "src_ip": "198.51.100.1",
-        "url": "http://a.example.com/",
+        "url": "http://www.example.com/login",
+        "hostname": "www.example.com",
         "port": "80",
+        "sender": "bob@example.net",
+        "severity": "low",
     }
-    converted = made(tmp_path, "spam_url", {**row, "severity": "low"})
-    assert scores(converted) == dict.fromkeys(
-        ["192.0.2.1", "198.51.100.1", "http://a.example.com/"], 75
-    )
+    converted = made(tmp_path, "spam_url", row, create_indicators=True)
+    assert scores(converted) == {"198.51.100.1": 75}
+    assert not converted.of("indicator")
     assert ("192.0.2.1", "related-to", "198.51.100.1") in related(converted)
 
 
@@ -746,18 +752,16 @@ def test_password_that_an_attacker_tried_is_shown(tmp_path: Path) -> None:
 
 def test_host_of_a_malware_url_is_no_reverse_dns(tmp_path: Path) -> None:
     """The host in a malware URL's column is scored like the URL, not taken as reverse DNS."""
-    for report_type in ("malware_url", "spam_url"):
-        row = {
-            "url": "http://bad.example.org:8080/x.sh",
-            "hostname": "bad.example.org",
-            "ip": "192.0.2.10",
-        }
-        converted = made(tmp_path, report_type, row)
-        assert scores(converted) == {
-            "http://bad.example.org:8080/x.sh": 75,
-            "bad.example.org": 75,
-            "192.0.2.10": 75,
-        }
+    row = {
+        "url": "http://bad.example.org:8080/x.sh",
+        "hostname": "bad.example.org",
+        "ip": "192.0.2.10",
+    }
+    assert scores(made(tmp_path, "malware_url", row)) == {
+        "http://bad.example.org:8080/x.sh": 75,
+        "bad.example.org": 75,
+        "192.0.2.10": 75,
+    }
 
 
 def test_name_with_underscores_is_one_that_malware_calls(tmp_path: Path) -> None:
