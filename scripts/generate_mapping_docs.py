@@ -64,7 +64,8 @@ also linked.
 A **party** is one side of a row: columns without a prefix are about the asset, `src_...` about the
 source, and so on. The party determines labels, [scores and Indicators](#scores-and-indicators).
 Sinkholes and sensors get no labels, because thousands of rows share them. A Note is attached to the
-primary party only. The tags and the malware of a row are about the attacker, not the victim.
+primary party only. The tags and the malware of a row are about the attacker, not the victim; in a
+sandbox they are about the sample, not what it contacted, which may be harmless.
 
 The columns in **bold** are the identity of a **finding**: what distinguishes it from other
 findings. Columns in *italics* change on their own from one observation to the next (clocks,

@@ -231,14 +231,16 @@ def test_a_note_begins_with_what_matters_first(catalogue: Catalogue) -> None:
 
 
 def test_every_group_can_make_its_object(catalogue: Catalogue) -> None:
-    """A type with a vendor or version cell of a group also has the group's product."""
+    """A type with a version cell of a group also has the group's product, or a vendor instead."""
     for report_type in catalogue.types.values():
         columns = [
             catalogue.column(report_type.name, name)
             for name in catalogue.columns_of(report_type.name)
         ]
         groups = {c.group for c in columns if c.role.startswith("software.")}
-        products = {c.group for c in columns if c.role == "software.product"}
+        named = {"software.product", "software.vendor"}
+        products = {c.group for c in columns if c.role in named and c.group != "target"}
+        products |= {c.group for c in columns if c.role == "software.product"}
         if report_type.product:
             products.add("service")
         assert groups <= products, report_type.name

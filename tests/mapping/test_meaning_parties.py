@@ -391,7 +391,7 @@ def test_sandbox_query_is_about_the_name(tmp_path: Path) -> None:
     assert related(converted) == {
         ("ab" * 16, "communicates-with", "c2.example.org"),
         ("c2.example.org", "resolves-to", "192.0.2.1"),
-        ("c2.example.org", "related-to", "bot-x"),
+        ("ab" * 16, "related-to", "bot-x"),
     }
     assert converted.one("note")["abstract"] == "Sandbox DNS c2.example.org: bot-x, low"
 
@@ -646,6 +646,50 @@ def test_vulnerability_column_may_hold_a_technique(tmp_path: Path) -> None:
     assert not converted.of("vulnerability")
 
 
+@pytest.mark.parametrize("report_type", ["event4_honeypot_ddos_amp", "event4_honeypot_ddos_target"])
+def test_victim_has_neither_malware_nor_weakness_of_its_attacker(
+    tmp_path: Path, report_type: str
+) -> None:
+    """Malware and CVEs beside a victim are its attacker's, even if no attacker is named."""
+    row = {
+        "src_ip": "192.0.2.1",
+        "dst_ip": "198.51.100.1",
+        "dst_port": "389",
+        "tag": "cve-2024-1111",
+        "family": "bot-x",
+    }
+    converted = made(tmp_path, report_type, row)
+    assert converted.one("malware")["name"] == "bot-x"
+    victim = "192.0.2.1" if report_type.endswith("_amp") else "198.51.100.1"
+    assert not [
+        end for end in related(converted) if victim in end and {"bot-x", "CVE-2024-1111"} & {*end}
+    ]
+
+
+def test_tags_and_malware_of_a_sandbox_are_about_the_sample(tmp_path: Path) -> None:
+    """A sample looks up harmless names too, which must not get its labels."""
+    row = {
+        "md5": "ab" * 16,
+        "request": "www.example.com",
+        "response": "192.0.2.1",
+        "family": "bot-x",
+        "tag": "botnet;cve-2024-1111",
+    }
+    converted = made(tmp_path, "sandbox_dns", row)
+    base = {"shadowserver", "sandbox-dns"}
+    labels = {
+        stix["type"]: set(stix["x_opencti_labels"])
+        for stix in converted.of("file", "domain-name", "ipv4-addr")
+    }
+    assert labels == {"file": base | {"botnet"}, "domain-name": base, "ipv4-addr": base}
+    assert related(converted) == {
+        ("ab" * 16, "communicates-with", "www.example.com"),
+        ("www.example.com", "resolves-to", "192.0.2.1"),
+        ("ab" * 16, "related-to", "bot-x"),
+        ("ab" * 16, "related-to", "CVE-2024-1111"),
+    }
+
+
 @pytest.mark.parametrize(
     ("report_type", "victim", "actor"),
     [
@@ -786,8 +830,9 @@ def test_vendor_without_a_model_is_something_to_search_for(
     tmp_path: Path, row: Row, name: str
 ) -> None:
     """A vendor without a model becomes an object; a device type alone does not."""
-    software = made(tmp_path, "device_id", {"ip": "192.0.2.1", **row}).one("software")
-    assert (software["name"], software["vendor"]) == (name, "SonicWall")
+    for report_type in ("device_id", "special"):
+        software = made(tmp_path, report_type, {"ip": "192.0.2.1", **row}).one("software")
+        assert (software["name"], software["vendor"]) == (name, "SonicWall")
     alone = {"ip": "192.0.2.1", "device_vendor": "", "device_type": "firewall"}
     assert not made(tmp_path, "device_id", alone).of("software")
 

@@ -251,7 +251,6 @@ def _allowed(column: str, expected: set[str]) -> set[str]:
         "ip": {"network"},  # a block list names networks too
         "network": {"text"},  # a network of satellite stations
         "request": {"text"},  # to honeypots; a name in sandbox_dns
-        "device_vendor": {"text"},  # special has no model to go with it
         "server": {"text"},  # of SSDP: three products in one cell
         "server_type": {"text"},  # of Hadoop: a kind of node
         "server_version": {"text"},  # of CouchDB: an HTTP header

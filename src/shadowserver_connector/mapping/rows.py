@@ -22,6 +22,7 @@ RELATIONSHIPS: Final = (
     ("malware", "communicates-with", "controller"),
     ("source ipv4", "communicates-with", "target ipv4"),
     ("sample", "communicates-with", "contacted"),
+    ("sample", "related-to", "of sample"),
     ("attacked", "has", "weakness"),
 )
 """(Source end, type, target end): relationships between objects of different sections."""

@@ -124,6 +124,7 @@ class ConversionContext:
         if self.meaning(party).described:
             return True
         primary = self.report_type.primary
+        if party != primary or self.meaning(party).does.name != "victim":
+            return False
         others = [self.meaning(each) for each in self.report_type.parties if each != primary]
-        alone = not any(other.described for other in others)
-        return bool(party) and party == primary and alone
+        return not any(other.described for other in others)

@@ -15,6 +15,7 @@ from shadowserver_connector.mapping.cells.text_and_tags import (
     split_tags,
 )
 from shadowserver_connector.mapping.objects.collector import ObjectCollector
+from shadowserver_connector.mapping.objects.section_layout import in_sandbox
 from shadowserver_connector.stix import shared_objects
 
 
@@ -29,23 +30,21 @@ def _offer_vulnerabilities(collector: ObjectCollector, cves: Sequence[str]) -> N
         vulnerability = collector.shared(
             shared_objects.vulnerability(collector.context.origin, cve)
         )
-        collector.offer_end("thing", vulnerability)
+        _offer_knowledge(collector, vulnerability)
         collector.offer_end("weakness", vulnerability)
 
 
 def build_malware(collector: ObjectCollector) -> None:
     """Create the Malware that a row names, from columns that may also name an activity.
 
-    If the family is given, such a column only says its variant or what it did. The victim of an
-    attack has nothing to do with the malware of its attacker.
+    If the family is given, such a column only says its variant or what it did.
     """
     context = collector.context
     families, variants = _malware_in(collector, "malware"), _malware_in(collector, "activity")
     for name in families or variants:
         malware = collector.shared(shared_objects.malware(context.origin, name))
         collector.offer_end("malware", malware)
-        if context.described(context.report_type.primary):
-            collector.offer_end("thing", malware)
+        _offer_knowledge(collector, malware)
 
 
 def build_tagged_malware(collector: ObjectCollector) -> None:
@@ -55,7 +54,19 @@ def build_tagged_malware(collector: ObjectCollector) -> None:
         if len(name) > 1 and name not in activities:
             malware = collector.shared(shared_objects.malware(origin, name))
             collector.offer_end("malware", malware)
-            collector.offer_end("thing", malware)
+            _offer_knowledge(collector, malware)
+
+
+def _offer_knowledge(collector: ObjectCollector, stix_id: str) -> None:
+    """Relate malware or a vulnerability to what it is of: the primary party, or a sandbox's sample.
+
+    The victim of an attack has nothing to do with the malware of its attacker.
+    """
+    context = collector.context
+    if in_sandbox(context):
+        collector.offer_end("of sample", stix_id)
+    elif context.meaning(context.report_type.primary).described:
+        collector.offer_end("thing", stix_id)
 
 
 def _malware_in(collector: ObjectCollector, role: str) -> list[str]:
