@@ -118,9 +118,9 @@ Notes with the same title, text and time, so each names its host and, in the las
   the rest.
 - **Cells** are shown as they are, with these exceptions: codes (`codes.toml` in the catalogue,
   countries, the time zone) are written out; secrets of victims are masked; placeholders for "no
-  value" (`0` as a NAICS code or a port) are left out; of several hashes of one thing, only the one
-  that OpenCTI shows (a certificate's SHA-512, a file's SHA-256) appears, as OpenCTI writes it. All
-  the hashes are in the object and in the original file.
+  value" (`0` as a NAICS code or a port) are left out; of several valid hashes of one thing, only
+  the one that OpenCTI shows (a certificate's SHA-512, a file's SHA-256) appears, as OpenCTI writes
+  it. All of them are in the object and in the original file.
 - **Names of malware**: if the catalogue has another name for a malware, that name comes first:
   `conficker (downadup)`.
 

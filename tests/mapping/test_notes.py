@@ -152,6 +152,28 @@ def test_of_a_certificates_hashes_the_one_that_opencti_shows_is_quoted(
     assert said == [shown]
 
 
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        (("ab" * 16, "67890"), {"File MD5": "ab" * 16, "File SHA-256": "67890"}),
+        (("12345", "cd" * 32), {"File MD5": "12345", "File SHA-256": "cd" * 32}),
+        (("12345", "67890"), {"File MD5": "12345", "File SHA-256": "67890"}),
+        (("ab" * 16, "null"), {"File MD5": "ab" * 16}),
+        (("ab" * 16, "cd" * 32), {"File SHA-256": "cd" * 32}),
+    ],
+)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_hash_is_left_out_only_if_an_object_has_it(
+    tmp_path: Path, cells: tuple[str, str], shown: dict[str, str], rows: int
+) -> None:
+    """A bad hash is in no object, so the Note has it, and it does not stand for a good one."""
+    header = ("timestamp", "src_ip", "src_port", "file_md5", "file_sha256")
+    found = [("2024-01-31 00:00:00", "192.0.2.1", str(n), *cells) for n in range(1, rows + 1)]
+    converted = convert(tmp_path, "event4_honeypot_http_scan", header, found, notes="host")
+    said = fields(converted.one("note")["content"])
+    assert {name: said[name] for name in said if name.startswith("File ")} == shown
+
+
 @pytest.mark.parametrize("notes", ["finding", "host"])
 def test_abstract_has_no_less_than_sign(tmp_path: Path, notes: str) -> None:
     """An abstract has no `<`, which the worker would change together with the Note's id."""
@@ -303,9 +325,8 @@ def test_hostile_cells_stay_in_their_table(tmp_path: Path, name: str) -> None:
     assert blocks(note["content"]) == ["paragraph_open", "table_open"]
     (table,) = tables(note["content"])
     assert table.width == 2
-    # Of hashes of one thing one is shown; nothing else is left out, but for the report's name.
-    hashes = sum(column.startswith(("md5_", "sha1_", "sha256_")) for column in header)
-    assert len(table.rows) == len(header) - hashes + 2
+    # With its heading and the report's name; none is a good hash that would stand for others.
+    assert len(table.rows) == len(header) + 2
     assert note["content"] == note["content"].strip()
     assert "<" not in note["content"] + note["abstract"]
 

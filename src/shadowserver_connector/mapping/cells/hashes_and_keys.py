@@ -38,6 +38,15 @@ def parse_hash(algorithm: str, text: str) -> str:
     return digits
 
 
+def is_hash(algorithm: str, text: str) -> bool:
+    """Tell whether `parse_hash` accepts a cell."""
+    try:
+        parse_hash(algorithm, text)
+    except ValueError:
+        return False
+    return True
+
+
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{43}=?")
 _KEY_TYPES: Final = {
     "ssh-rsa": "rsa",

@@ -14,6 +14,7 @@ from shadowserver_connector.catalogue.catalogue import UNSPECIFIC_ROLES, Codes, 
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_time
+from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS, is_hash
 from shadowserver_connector.mapping.cells.readers import TIME_ROLES, is_empty
 from shadowserver_connector.mapping.texts import markdown
 
@@ -27,8 +28,9 @@ _SHOWN_HASHES: Final = {
     "x509": ("sha512", "sha256", "sha1", "md5"),
     "file": ("sha256", "sha512", "sha1", "md5"),
 }
-"""Of the hashes of one thing, a Note shows the first that there is: by its SHA-512 a certificate is
-titled in OpenCTI. All of them are in its object."""
+"""Of the hashes of one thing, a Note shows the first good one: by its SHA-512 a certificate is
+titled in OpenCTI. All the good ones are in its object; a bad one is in none, so the Note has it."""
+_NAMES: Final = dict(ALGORITHMS)
 
 _CLOCKED: Final = TIME_ROLES | {"x509.not_before", "x509.not_after"}
 _NAMING: Final = frozenset(["malware", "activity"])
@@ -40,7 +42,7 @@ class NoteColumn:
 
     __slots__ = (
         *("_cached_lines", "_cached_shown", "_render", "_shown"),
-        *("at", "heading", "lines", "moves", "unless"),
+        *("algorithm", "at", "better", "heading", "lines", "moves"),
     )
 
     def __init__(
@@ -49,14 +51,17 @@ class NoteColumn:
         heading: str,
         render: Render,
         cache_budget: CacheBudget,
-        unless: tuple[int, ...] = (),
+        algorithm: str = "",
+        better: tuple[tuple[int, str], ...] = (),
         *,
         moves: bool = False,
     ) -> None:
         self.at = at
         self.heading = heading
-        self.unless = unless
-        """Columns that say the same better: if one of them has a cell, this one is not shown."""
+        self.algorithm = algorithm
+        """STIX's name of the algorithm whose hashes its cells are; empty if they are none."""
+        self.better = better
+        """Places and algorithms of the hashes of the same thing that are shown rather than this."""
         self.moves = moves
         """Whether its cells change on their own, and do not distinguish findings."""
         self._cached_lines = cache_budget.new_cache(_REMEMBERED)
@@ -66,6 +71,13 @@ class NoteColumn:
         self._cached_shown = cache_budget.new_cache(_REMEMBERED)
         self._shown: dict[str, str] = self._cached_shown.known
         self._render = render
+
+    def is_said_better(self, row: Sequence[str]) -> bool:
+        """Tell whether a row has a better hash of the same thing, whose object has this one too."""
+        for at, algorithm in self.better:
+            if is_hash(algorithm, row[at]):
+                return is_hash(self.algorithm, row[self.at])
+        return False
 
     def line(self, cell: str) -> str:
         """Return a line that is not among ``lines``, and keep it there."""
@@ -103,22 +115,24 @@ def note_columns(
             markdown.cell(column.title or column.name),
             _renderer(column, codes),
             cache_budget,
-            _better_hashes(columns, column),
+            *_better_hashes(columns, column),
             moves=at in volatile and column.role != "time",
         )
         for at, column in ordered
     )
 
 
-def _better_hashes(columns: Sequence[Column], column: Column) -> tuple[int, ...]:
-    """Return the places of hashes of the same thing that are shown rather than this one."""
+def _better_hashes(
+    columns: Sequence[Column], column: Column
+) -> tuple[str, tuple[tuple[int, str], ...]]:
+    """Return the algorithm of a column of hashes, and which hashes are shown rather than it."""
     kind, _, algorithm = column.role.partition(".")
     order = _SHOWN_HASHES.get(kind, ())
     if algorithm not in order:
-        return ()
-    better = [f"{kind}.{each}" for each in order[: order.index(algorithm)]]
-    return tuple(
-        at
+        return "", ()
+    better = {f"{kind}.{each}": _NAMES[each] for each in order[: order.index(algorithm)]}
+    return _NAMES[algorithm], tuple(
+        (at, better[other.role])
         for at, other in enumerate(columns)
         if other.role in better and (other.party, other.group) == (column.party, column.group)
     )
@@ -137,7 +151,7 @@ def _renderer(column: Column, codes: Codes) -> Render:
     if role in _CLOCKED:
         return _utc
     if kind in _SHOWN_HASHES and algorithm in _SHOWN_HASHES[kind]:
-        return _hash
+        return _hash(role)
     if role in _NAMING:
         return _named(role, codes.malware)
     return markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
@@ -164,9 +178,15 @@ def _worded(role: str, words: Mapping[str, str]) -> Render:
     return render
 
 
-def _hash(cell: str) -> str:
-    """Return a hash as OpenCTI shows it."""
-    return markdown.cell(cell.replace(":", "").replace(" ", "").lower())
+def _hash(role: str) -> Render:
+    """Return what shows a hash as OpenCTI does."""
+
+    def render(cell: str) -> str:
+        if is_empty(role, cell):
+            return ""
+        return markdown.cell(cell.replace(":", "").replace(" ", "").lower())
+
+    return render
 
 
 def _country(cell: str) -> str:

@@ -108,7 +108,7 @@ def _facts(columns: Sequence[NoteColumn], row: Row, most: int, frame: Frame) -> 
     lines = list(frame.head)
     for column in columns:
         cell = row[column.at]
-        if cell and (not column.unless or not any(row[at] for at in column.unless)):
+        if cell and not (column.better and column.is_said_better(row)):
             line = column.lines.get(cell)
             if line is None:
                 line = column.line(cell)
@@ -199,7 +199,7 @@ def _findings(
 
 def _cell_in_table(column: NoteColumn, row: Row) -> str:
     """Return a cell as a table shows it; nothing if another says the same better."""
-    if column.unless and any(row[at] for at in column.unless):
+    if column.better and column.is_said_better(row):
         return ""
     return column.shown(row[column.at])
 
