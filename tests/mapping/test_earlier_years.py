@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,20 @@ PAIRS: list[tuple[str, str, Row, dict[str, str]]] = [
         {"ip": "src_ip", "port": "src_port", "type": "infection", "url": "http_url"},
     ),
     (
+        "botnet_drone",
+        "event4_sinkhole",
+        {
+            "ip": "192.0.2.1",
+            "port": "3218",
+            "type": "tcp",
+            "infection": "examplebot",
+            "cc": "198.51.100.1",
+            "cc_port": "80",
+            "cc_asn": "64497",
+        },
+        {"ip": "src_ip", "port": "src_port", "type": "protocol", "cc": "cc_ip"},
+    ),
+    (
         "malware_url",
         "malware_url",
         {"url": "http://bad.example.org/x", "host": "bad.example.org", "ip": "192.0.2.1"},
@@ -130,6 +145,52 @@ def test_protocol_of_a_honeypot_was_an_application(tmp_path: Path) -> None:
     converted = convert(tmp_path, "hp_ics_scan", ("protocol", *row), [("modbus", *row.values())])
     assert converted.one("network-traffic")["protocols"] == ["ipv4", "modbus"]
     assert converted.outcome.remarks == ()
+
+
+@pytest.mark.parametrize(
+    ("report_type", "name", "today"),
+    [
+        ("scan_mssql", "response_length", "response_size"),
+        ("scan_mqtt", "issuer_serialNumber", "issuer_serial_number"),
+        ("drone_brute_force", "dest_sic", "dst_sic"),
+    ],
+)
+def test_column_is_read_as_today(report_type: str, name: str, today: str) -> None:
+    """A column of another name then has the role, party and place that it has today."""
+    catalogue = load_catalogue()
+    assert today in catalogue.columns
+    read = catalogue.column(report_type, name)
+    assert replace(read, name=today) == catalogue.column(report_type, today)
+
+
+@pytest.mark.parametrize(
+    ("name", "today"),
+    [
+        ("honeypot_brute_force", "event4_honeypot_brute_force"),
+        ("scan_caida", "event4_ip_spoofer"),
+        ("scan_sinkholedns", "event4_sinkhole_dns"),
+        ("test_smb", "scan_smb"),
+        ("test_telnet", "scan_telnet"),
+        ("ssl_scan", "scan_ssl_poodle"),
+        ("ssl_freak_scan", "scan_ssl_freak"),
+        ("open_db2", "scan_db2"),
+        ("open_netbios", "scan_netbios"),
+        ("vulnerable_nat_pmp_systems", "scan_nat_pmp"),
+    ],
+)
+def test_type_has_its_name_of_today(name: str, today: str) -> None:
+    """A type is found by what files and programs called it once."""
+    assert load_catalogue().report_type(name).name == today
+
+
+def test_host_of_an_unknown_types_url_is_a_name(tmp_path: Path) -> None:
+    """A report of phishing pages, which is published no more, has the host of its URLs."""
+    row = {"url": "https://pay.example.org/x", "host": "pay.example.org", "ip": "192.0.2.1"}
+    converted = convert(tmp_path, "phish_url", tuple(row), [tuple(row.values())])
+    name = converted.one("domain-name")
+    assert (name["value"], name["x_opencti_score"]) == ("pay.example.org", 75)
+    assert name["id"] in converted.one("observed-data")["object_refs"]
+    assert "phishing" in converted.one("note")["content"]
 
 
 def test_every_name_of_earlier_years_leads_to_a_type() -> None:
