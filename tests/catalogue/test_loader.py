@@ -251,6 +251,10 @@ BREACHES = {
         broken(TYPES, "scan_ntp", "product", to="ntpd"),
         "report_types.toml: scan_ntp: vendor or product",
     ),
+    "transport that has no ports": (
+        broken(TYPES, "scan_redis", "transport", to="icmp"),
+        "report_types.toml: scan_redis: transport icmp is neither tcp nor udp",
+    ),
     "type given twice": (
         broken(TYPES, "scan_ntp", "ipv6", to="scan_redis"),
         "report_types.toml: scan_ntp: the type is given twice",

@@ -148,6 +148,56 @@ def test_protocol_of_a_honeypot_was_an_application(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("report_type", "port", "protocols"),
+    [
+        ("scan_netis_router", "53413", ["ipv4", "udp"]),
+        ("scan_ipmi", "623", ["ipv4", "udp", "ipmi"]),
+        ("scan_rdp", "3389", ["ipv4", "tcp", "rdp"]),
+        ("test_smb", "445", ["ipv4", "tcp", "smb"]),
+    ],
+)
+def test_transport_of_a_whole_type_needs_no_column(
+    tmp_path: Path, report_type: str, port: str, protocols: list[str]
+) -> None:
+    """A service of one transport has today's traffic where a file or row does not say which."""
+    row = {"ip": "192.0.2.1", "port": port}
+    files = (row, row | {"protocol": ""}, row | {"protocol": protocols[1]})
+    then, empty, today = [
+        convert(tmp_path, report_type, tuple(file), [tuple(file.values())]).one("network-traffic")
+        for file in files
+    ]
+    assert then["protocols"] == protocols
+    assert then == empty == today
+
+
+def test_row_that_names_another_transport_is_believed(tmp_path: Path) -> None:
+    """What a row says of its transport counts, whatever its type is about."""
+    row = {"ip": "192.0.2.1", "port": "3389", "protocol": "udp"}
+    traffic = convert(tmp_path, "scan_rdp", tuple(row), [tuple(row.values())])
+    assert traffic.one("network-traffic")["protocols"] == ["ipv4", "udp", "rdp"]
+
+
+def test_transport_holds_for_the_ipv6_type_too(tmp_path: Path) -> None:
+    """The IPv6 type of a service is about the same transport."""
+    row = {"src_ip": "2001:db8::1", "src_port": "50000", "protocol": ""}
+    traffic = convert(tmp_path, "sinkhole6_http", tuple(row), [tuple(row.values())])
+    assert traffic.one("network-traffic")["protocols"] == ["ipv6", "tcp", "http"]
+
+
+@pytest.mark.parametrize("report_type", ["ddos_amplification", "darknet"])
+def test_attacked_port_is_in_the_traffic_without_a_column_for_the_address(
+    tmp_path: Path, report_type: str
+) -> None:
+    """A file without a column for the sensor's address is like one in which it is withheld."""
+    row = {"ip": "192.0.2.1", "src_port": "53", "protocol": "udp", "dst_port": "13"}
+    then = convert(tmp_path, report_type, tuple(row), [tuple(row.values())]).one("network-traffic")
+    assert (then["src_port"], then["dst_port"]) == (53, 13)
+    row["dst_ip"] = ""
+    today = convert(tmp_path, report_type, tuple(row), [tuple(row.values())])
+    assert then == today.one("network-traffic")
+
+
+@pytest.mark.parametrize(
     ("report_type", "name", "today"),
     [
         ("scan_mssql", "response_length", "response_size"),

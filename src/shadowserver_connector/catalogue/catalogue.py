@@ -270,6 +270,8 @@ class ReportType:
     """Columns that also name the application protocol, apart from their own purpose: ``tag``."""
     malware_in_tags: bool = False
     """Whether tags name the malware if a file has no column for it."""
+    transport: str = ""
+    """``tcp`` or ``udp``, for rows that do not say it, as files of earlier years; or empty."""
 
     def product_of(self, version: str) -> str:
         """Return the product that a version cell of group ``service`` is about; may be empty.

@@ -183,6 +183,8 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
             yield f"{where} party {party} has no ip, url or domain column in layouts.toml"
         for party in addressed - report_type.parties.keys():
             yield f"{where} nothing says what party {party} is"
+        if report_type.transport not in ("", "tcp", "udp"):
+            yield f"{where} transport {report_type.transport} is neither tcp nor udp"
         for name in report_type.application_in:
             if name not in catalogue.layouts[report_type.name]:
                 yield f"{where} application_in {name} is no column in layouts.toml"

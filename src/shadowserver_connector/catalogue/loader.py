@@ -339,6 +339,7 @@ def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
         todo=entry.text("todo", family.todo),
         application_in=entry.texts("application_in"),
         malware_in_tags=entry.flag("malware_in_tags", default=False),
+        transport=entry.text("transport", ""),
     )
 
 

@@ -43,8 +43,9 @@ def compile_traffic(columns: Sequence[Column], context: ConversionContext) -> Tr
     ``dst``; one address is enough, with its port and a protocol that has ports.
     """
     addressed = {column.party for column in columns if column.role == "ip"}
-    parties = parties_of_traffic(context.report_type, addressed)
-    source, target = [party if party in addressed else None for party in parties]
+    source, target = parties_of_traffic(context.report_type, addressed)
+    if addressed.isdisjoint([source, target]):
+        return None
     builder = TrafficBuilder(columns, source, target, context)
     return builder if builder.has_port and builder.has_protocol else None
 
@@ -54,7 +55,8 @@ def joins_parties(columns: Sequence[Column], report_type: ReportType) -> bool:
     roles = {(column.role, column.party) for column in columns}
     parties = parties_of_traffic(report_type, {party for role, party in roles if role == "ip"})
     named = (
-        report_type.application
+        report_type.transport
+        or report_type.application
         or report_type.application_in
         or {"protocol", "application"} & {role for role, _ in roles}
     )
@@ -66,21 +68,22 @@ def joins_parties(columns: Sequence[Column], report_type: ReportType) -> bool:
 
 
 class TrafficBuilder:
-    """Creates the traffic of rows from one party to another; ``None`` stands for no party."""
+    """Creates the traffic of rows from one party to another; an empty name stands for no party."""
 
     def __init__(
         self,
         columns: Sequence[Column],
-        source: str | None,
-        target: str | None,
+        source: str,
+        target: str,
         context: ConversionContext,
     ) -> None:
         self._context = context
         self._application = context.report_type.application
+        self._transport = context.report_type.transport
         self._source = source
         self._target = target
-        self._src_port_at = _place(columns, "port", [source])
-        self._dst_port_at = _place(columns, "port", [target])
+        self._src_port_at = _place(columns, "port", [source] if source else [])
+        self._dst_port_at = _place(columns, "port", [target] if target else [])
         parties = {column.party for column in columns}
         self._protocol_at = _place(columns, "protocol", parties)
         self._application_at = _place(columns, "application", parties)
@@ -107,7 +110,7 @@ class TrafficBuilder:
     @property
     def has_protocol(self) -> bool:
         """Whether a column, or the report type as a whole, names a protocol."""
-        named = self._application or self._telling
+        named = self._transport or self._application or self._telling
         return bool(named) or self._protocol_at >= 0 or self._application_at >= 0
 
     def build(
@@ -117,7 +120,8 @@ class TrafficBuilder:
 
         ``addresses`` are its parties, and the ids and values of their addresses.
         """
-        src = dst = src_port = dst_port = transport = application = scheme = ""
+        src = dst = src_port = dst_port = application = scheme = ""
+        transport = self._transport
         src_value = dst_value = ""
         for party, stix_id, value in addresses:
             if party == self._source:
@@ -209,13 +213,14 @@ def parties_of_traffic(report_type: ReportType, addressed: Collection[str]) -> t
     if kind == "service":
         return "", primary
     if kind == "flow":
-        # Files of earlier years call the source ``ip``, and a controller ``cc_ip``.
+        # Files of earlier years call the source ``ip``, and a controller ``cc_ip``. Without either,
+        # there may still be the port that was attacked.
         source = "src" if "src" in addressed else primary
-        return source, "dst" if "dst" in addressed else "cc"
+        return source, "cc" if "cc" in addressed and "dst" not in addressed else "dst"
     return "", ""
 
 
-def _place(columns: Sequence[Column], role: str, parties: Collection[str | None]) -> int:
+def _place(columns: Sequence[Column], role: str, parties: Collection[str]) -> int:
     """Return the place of the first column of a role and any of the parties, -1 without one."""
     found = (at for at, c in enumerate(columns) if c.role == role and c.party in parties)
     return next(found, -1)

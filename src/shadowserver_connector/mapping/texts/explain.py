@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -138,13 +138,16 @@ def _of_address(role: str, rules: RelationshipRules, end: str) -> str:
 
 def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportType) -> str:
     roles = {(mate.role, mate.party) for mate in columns}
-    addressed: Collection[str] = {party for role, party in roles if role == "ip"}
-    ends = [
-        party
-        for party in parties_of_traffic(report_type, addressed)
-        if party in addressed and ("port", party) in roles
-    ]
-    named = report_type.application or {"protocol", "application"} & {role for role, _ in roles}
+    addressed = {party for role, party in roles if role == "ip"}
+    source, target = parties_of_traffic(report_type, addressed)
+    # The port of a target without an address goes with the source.
+    known = {source: source in addressed, target: not addressed.isdisjoint([source, target])}
+    ends = [party for party, is_known in known.items() if is_known and ("port", party) in roles]
+    named = (
+        report_type.transport
+        or report_type.application
+        or {"protocol", "application"} & {role for role, _ in roles}
+    )
     if not ends or not named or (column.role == "port" and column.party not in ends):
         return NOTE_ONLY
     return f"{column.role if column.role == 'port' else 'protocol'} of the Network-Traffic"
