@@ -92,6 +92,8 @@ def _is_shown(
         return _is_tied(stix_type, by, text, converted)
     if column.role == "application" and any(other.role == "scheme" for other in columns):
         return True  # which says how the URL was asked for
+    if column.role == "url_part" and "names its host" in becomes:
+        return True  # as no path does
     if column.role in _SHOWN:
         return _SHOWN[column.role](text, converted)
     if column.role == "activity":

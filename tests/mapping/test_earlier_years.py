@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.mapping.objects.context import RelationshipRules
+from shadowserver_connector.mapping.objects.traffic import joins_parties
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.texts.explain import NOTE_ONLY, describe_mapping
 from tests.mapping.conversion import Stix, convert
+from tests.mapping.expectation import CATALOGUE, read
 
 Row = dict[str, str]
 
@@ -231,6 +237,49 @@ def test_column_is_read_as_today(report_type: str, name: str, today: str) -> Non
 def test_type_has_its_name_of_today(name: str, today: str) -> None:
     """A type is found by what files and programs called it once."""
     assert load_catalogue().report_type(name).name == today
+
+
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        ("https://www.example.com/x", ["https://www.example.com/x"]),
+        ("GET http://www.example.com/x HTTP/1.1", ["http://www.example.com/x"]),
+        ("www.example.com/x", ["http://www.example.com/x"]),
+        ("/x", []),
+        ("x.php", []),
+        ("OPTIONS * HTTP/1.1", []),
+    ],
+)
+def test_target_that_names_its_host_is_a_url_of_its_own(
+    tmp_path: Path, target: str, url: list[str]
+) -> None:
+    """A whole URL needs no other column: the Drone report named URLs that bots advertised."""
+    row = {"ip": "192.0.2.1", "infection": "spam", "url": target}
+    converted = convert(tmp_path, "botnet_drone", tuple(row), [tuple(row.values())])
+    assert [stix["value"] for stix in converted.of("url")] == url
+
+
+@pytest.mark.parametrize(
+    ("report_type", "header", "name", "becomes"),
+    [
+        ("botnet_drone", "ip url", "url", "Url, if it names its host"),
+        ("botnet_drone", "ip url cc_ip", "url", "Url, with host and port"),
+        ("sinkhole_http_drone", "ip url", "url", NOTE_ONLY),
+        ("darknet", "ip dst_port protocol", "dst_port", "port of the Network-Traffic"),
+        ("darknet", "dst_port protocol", "dst_port", NOTE_ONLY),
+        ("scan_netis_router", "ip port", "port", "port of the Network-Traffic"),
+    ],
+)
+def test_reading_is_explained_by_the_columns_that_there_are(
+    report_type: str, header: str, name: str, becomes: str
+) -> None:
+    """What a column becomes in an old file depends on the columns that the file lacks."""
+    known = CATALOGUE.report_type(report_type, header.split())
+    columns = read(report_type, header.split())
+    (column,) = (column for column in columns if column.name == name)
+    rules = RelationshipRules(CATALOGUE.links, Options(), joined=joins_parties(columns, known))
+    meaning_of = partial(CATALOGUE.meaning, known)
+    assert describe_mapping(column, columns, known, meaning_of, rules) == becomes
 
 
 def test_host_of_an_unknown_types_url_is_a_name(tmp_path: Path) -> None:

@@ -346,6 +346,16 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
     return parse_url(f"{scheme}://{bracketed}{suffix}{target}")
 
 
+def names_its_host(target: str) -> bool:
+    """Tell whether a target of `build_url` is a whole URL or begins with a host."""
+    line = _REQUEST_LINE.fullmatch(target)
+    if line is not None:
+        return _ABSOLUTE.match(line["target"]) is not None
+    return _ABSOLUTE.match(target) is not None or (
+        not target.startswith("/") and _starts_with_host(target)
+    )
+
+
 def _starts_with_host(text: str) -> bool:
     """Tell whether a text is a host, possibly with a path, and neither a word nor a file's name."""
     place, slash, _ = text.partition("/")

@@ -14,7 +14,12 @@ from shadowserver_connector.mapping.cells.countries_and_products import (
     split_products,
 )
 from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS, distinguished_name
-from shadowserver_connector.mapping.cells.host_names_and_urls import WEB, build_url, web_protocol
+from shadowserver_connector.mapping.cells.host_names_and_urls import (
+    WEB,
+    build_url,
+    names_its_host,
+    web_protocol,
+)
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
 from shadowserver_connector.mapping.objects.section_layout import in_sandbox
 from shadowserver_connector.stix import observables, shared_objects
@@ -135,11 +140,13 @@ def build_urls(collector: ObjectCollector) -> None:
 
 
 def build_request(collector: ObjectCollector) -> None:
-    """Create the URL of a request, if host and target are both known."""
+    """Create the URL of a request, if its target is known and one of them names the host."""
     target = collector.value("url_part")
     hosts = collector.value("domain")
     host = hosts[0] if hosts and len(hosts) == 1 else collector.value("ip")
-    if target is None or host is None or (collector.layout.is_name and isinstance(host, Address)):
+    if target is None or (collector.layout.is_name and isinstance(host, Address)):
+        return
+    if host is None and (collector.layout.is_name or not names_its_host(target)):
         return
     if not collector.context.rules.creates_other_end(
         "related-to", "ipv4-addr", "url", collector.layout.end
@@ -149,7 +156,8 @@ def build_request(collector: ObjectCollector) -> None:
     named = next((word for word in collector.values("scheme", "application") if word in WEB), "")
     about = collector.context.report_type.application
     scheme = web_protocol(named, about if about in WEB else "http", port)
-    _url(collector, build_url(scheme=scheme, host=host.value, port=port, target=target))
+    place = "" if host is None else host.value
+    _url(collector, build_url(scheme=scheme, host=place, port=port, target=target))
 
 
 def _url(collector: ObjectCollector, value: str) -> str:

@@ -102,9 +102,11 @@ def describe_mapping(
         resolves = mates & ADDRESS_ROLES and rules.creates(*name_link)
         return f"Domain-Name or Hostname{', resolves-to the address' if resolves else ''}{score}"
     if role == "url_part":
-        hosts = mates & {*ADDRESS_ROLES, "domain"}
-        is_created = hosts and rules.creates_other_end("related-to", "ipv4-addr", "url", end)
-        return f"Url, with host and port{score}" if is_created else NOTE_ONLY
+        if not rules.creates_other_end("related-to", "ipv4-addr", "url", end):
+            return NOTE_ONLY
+        if mates & {*ADDRESS_ROLES, "domain"}:
+            return f"Url, with host and port{score}"
+        return NOTE_ONLY if end == "called" else f"Url, if it names its host{score}"
     if role in ("port", "protocol", "application", "scheme"):
         return _of_traffic(column, columns, report_type)
     if kind in _TOGETHER:
