@@ -10,6 +10,7 @@ from shadowserver_connector.mapping.cells.hashes_and_keys import (
     LENGTHS,
     RDN_ORDER,
     distinguished_name,
+    is_hash,
     parse_hash,
     parse_pem,
     parse_serial_number,
@@ -28,13 +29,19 @@ def test_a_hash_is_plain_lower_case_hex(algorithm: str) -> None:
     digits = "0A" * (LENGTHS[algorithm] // 2)
     colons = ":".join(["0A"] * (LENGTHS[algorithm] // 2))
     assert parse_hash(algorithm, digits) == parse_hash(algorithm, colons) == digits.lower()
+    assert is_hash(algorithm, digits)
+    assert is_hash(algorithm, colons)
 
 
-@pytest.mark.parametrize("cell", ["", "ab", "g" * 32, "0" * 32, "a" * 31, "a" * 33, "٣" * 32])
+@pytest.mark.parametrize(
+    "cell",
+    ["", "ab", "g" * 32, "0" * 32, "a" * 31, "a" * 33, "٣" * 32, "ab" * 15 + "\t\n", "ab\t" * 16],
+)
 def test_what_is_no_hash_is_refused(cell: str) -> None:
     """A hash of the wrong length is refused, as OpenCTI would refuse the whole object."""
     with pytest.raises(ValueError, match="hash"):
         parse_hash("MD5", cell)
+    assert not is_hash("MD5", cell)
 
 
 @pytest.mark.parametrize(

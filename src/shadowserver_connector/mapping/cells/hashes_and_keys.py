@@ -39,12 +39,16 @@ def parse_hash(algorithm: str, text: str) -> str:
 
 
 def is_hash(algorithm: str, text: str) -> bool:
-    """Tell whether `parse_hash` accepts a cell."""
+    """Tell whether `parse_hash` accepts a cell, in less time."""
+    digits = text.replace(":", "").replace(" ", "")
+    if len(digits) != LENGTHS[algorithm]:
+        return False
     try:
-        parse_hash(algorithm, text)
+        octets = bytes.fromhex(digits)
     except ValueError:
         return False
-    return True
+    # Other white space between digits is skipped there.
+    return 2 * len(octets) == len(digits) and any(octets)
 
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{43}=?")
