@@ -1,7 +1,11 @@
-"""A run beside an import or a backfill with one id: neither closes the works of the other."""
+"""A run beside an import or a backfill with one id: neither closes the works of the other.
+
+With TEST_FULL set, as by ``make test-full``, each command is run in both places.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +27,10 @@ COMMANDS = {
     "backfill": ("backfill", "--from", OLD, "--to", OLD, "--yes"),
     "import": ("import", "files"),
 }
+SITUATIONS = [("backfill", False), ("import", True)]
+"""Commands, and whether they run on another machine."""
+if os.environ.get("TEST_FULL"):
+    SITUATIONS = [(command, elsewhere) for command in COMMANDS for elsewhere in (False, True)]
 
 
 @pytest.fixture
@@ -61,8 +69,7 @@ def settings(elsewhere: bool, tmp_path: Path) -> dict[str, Any]:
     return {"tmpdir": other} if elsewhere else {}
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "elsewhere"), SITUATIONS)
 def test_a_run_leaves_the_works_of_a_command_alone(
     command: str, elsewhere: bool, world: World, tmp_path: Path
 ) -> None:
@@ -89,8 +96,7 @@ def test_a_run_leaves_the_works_of_a_command_alone(
     assert kinds.count("Report") == 6
 
 
-@pytest.mark.parametrize("elsewhere", [False, True])
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("command", "elsewhere"), SITUATIONS)
 def test_a_run_closes_the_works_of_a_command_that_is_dead(
     command: str, elsewhere: bool, world: World, tmp_path: Path
 ) -> None:

@@ -1,7 +1,11 @@
-"""Accessibility of the page: on a phone, in the dark, by keyboard, with a screen reader."""
+"""Accessibility of the page: on a phone, in the dark, by keyboard, with a screen reader.
+
+With TEST_FULL set, as by ``make test-full``, each colour scheme is checked at each width.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +27,9 @@ VIEWS = {
     "nothing": ("tab=findings&q=nowhere-at-all", "#table-empty button"),
     "graph": ("tab=graph", "#object .facts"),
 }
+SCREENS = [(1440, "dark"), (390, "light")]
+if os.environ.get("TEST_FULL"):
+    SCREENS = [(width, scheme) for width in (1440, 390) for scheme in ("light", "dark")]
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +48,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_axe_finds_nothing(browser: Page, path: Path, width: int, scheme: str) -> None:
     """No view violates a rule of axe-core, such as contrast."""
     browser.look(width, 850, scheme)
