@@ -26,8 +26,8 @@ from shadowserver_connector.stix.reported_objects import relationship
 DAY = "2024-01-31T00:00:00.000Z"
 ORIGIN = Origin("identity--fa48d1ee-26e8-56bd-9eab-a1295dc1a8e8", (GREEN,))
 ENCODE = Encoders(ORIGIN, DAY)
-V4 = observables.ipv4_addr(ORIGIN, "192.0.2.1")["id"]
-V6 = observables.ipv6_addr(ORIGIN, "2001:db8::1")["id"]
+V4 = observables.of_value(ORIGIN, "ipv4-addr", "192.0.2.1")["id"]
+V6 = observables.of_value(ORIGIN, "ipv6-addr", "2001:db8::1")["id"]
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])).map(lambda text: f"|{text}|")
 
@@ -49,19 +49,22 @@ def test_relationship() -> None:
 def test_addresses(score: int | None) -> None:
     """Addresses and networks of both versions equal the constructor's; the score is separate."""
     made = ENCODE.address(Address("198.51.100.0/24", 4), score)
-    same(made, observables.ipv4_addr(ORIGIN, "198.51.100.0/24"))
+    same(made, observables.of_value(ORIGIN, "ipv4-addr", "198.51.100.0/24"))
     assert made.score == score
     same(
         ENCODE.address(Address("2001:db8::1", 6), None),
-        observables.ipv6_addr(ORIGIN, "2001:db8::1"),
+        observables.of_value(ORIGIN, "ipv6-addr", "2001:db8::1"),
     )
 
 
 def test_names() -> None:
     """Domain names and hostnames equal the constructor's."""
     made = ENCODE.name(HostName("www.example.com", "domain-name"))
-    same(made, observables.domain_name(ORIGIN, "www.example.com"))
-    same(ENCODE.name(HostName("printer-1", "hostname")), observables.hostname(ORIGIN, "printer-1"))
+    same(made, observables.of_value(ORIGIN, "domain-name", "www.example.com"))
+    same(
+        ENCODE.name(HostName("printer-1", "hostname")),
+        observables.of_value(ORIGIN, "hostname", "printer-1"),
+    )
 
 
 def test_autonomous_system_and_country() -> None:

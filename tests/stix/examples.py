@@ -6,23 +6,18 @@ import orjson
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.observables import (
+    Certificate,
     artifact,
-    domain_name,
-    email_addr,
     file,
-    hostname,
-    ipv4_addr,
-    ipv6_addr,
-    mac_addr,
     network_traffic,
+    of_value,
     ssh_key,
-    url,
     user_account,
-    user_agent,
     x509_certificate,
 )
 from shadowserver_connector.stix.origin import AMBER, TLP, Origin, StixObject, tlp_marking
 from shadowserver_connector.stix.reported_objects import (
+    Container,
     case_incident,
     note,
     observed_data,
@@ -63,32 +58,34 @@ _SEEN = {
     "valid_from": DAY,
     "valid_until": "2024-03-01T00:00:00.000Z",
 }
-_IP = _with(ipv4_addr(ORIGIN, "192.0.2.1"), 60, "exposed")
-_IP6 = _with(ipv6_addr(ORIGIN, "2001:db8::1"), None, "exposed")
-_DOMAIN = _with(domain_name(ORIGIN, "www.example.com"), None, "exposed")
-_MAC = mac_addr(ORIGIN, "00:00:5e:00:53:01")
+_IP = _with(of_value(ORIGIN, "ipv4-addr", "192.0.2.1"), 60, "exposed")
+_IP6 = _with(of_value(ORIGIN, "ipv6-addr", "2001:db8::1"), None, "exposed")
+_DOMAIN = _with(of_value(ORIGIN, "domain-name", "www.example.com"), None, "exposed")
+_MAC = of_value(ORIGIN, "mac-addr", "00:00:5e:00:53:01")
 _REPORT = report(
     ORIGIN,
-    name="Shadowserver Accessible SSL: 2024-01-31-scan_ssl-example",
-    published=DAY,
-    description="# Summary",
-    object_refs=[_IP["id"], _DOMAIN["id"]],
-    file_name="2024-01-31-scan_ssl-example.csv",
-    labels=["shadowserver"],
+    Container(
+        name="Shadowserver Accessible SSL: 2024-01-31-scan_ssl-example",
+        day=DAY,
+        description="# Summary",
+        object_refs=[_IP["id"], _DOMAIN["id"]],
+        file_name="2024-01-31-scan_ssl-example.csv",
+        labels=["shadowserver"],
+    ),
 )
 
 EXAMPLES: dict[str, StixObject] = {
     "author": author(),
     **{name: tlp_marking(name) for name in TLP},
     "ipv4": _IP,
-    "ipv4 network": ipv4_addr(ORIGIN, "192.0.2.0/24"),
+    "ipv4 network": of_value(ORIGIN, "ipv4-addr", "192.0.2.0/24"),
     "ipv6": _IP6,
     "domain": _DOMAIN,
     "mac": _MAC,
-    "hostname": _with(hostname(ORIGIN, "printer-1"), None, "exposed"),
-    "url": _with(url(ORIGIN, "https://www.example.com/a?b=1"), 80),
-    "email": email_addr(ORIGIN, "someone@example.com"),
-    "user agent": user_agent(ORIGIN, "Mozilla/5.0 (compatible)"),
+    "hostname": _with(of_value(ORIGIN, "hostname", "printer-1"), None, "exposed"),
+    "url": _with(of_value(ORIGIN, "url", "https://www.example.com/a?b=1"), 80),
+    "email": of_value(ORIGIN, "email-addr", "someone@example.com"),
+    "user agent": of_value(ORIGIN, "user-agent", "Mozilla/5.0 (compatible)"),
     "user account": user_account(ORIGIN, "root"),
     "file": _with(file(ORIGIN, hashes=HASHES, name="a.exe"), 80, "malware"),
     "file by name": file(ORIGIN, name="a.exe"),
@@ -97,16 +94,18 @@ EXAMPLES: dict[str, StixObject] = {
     "certificate": _with(
         x509_certificate(
             ORIGIN,
-            hashes=HASHES,
-            is_self_signed=True,
-            version="3",
-            serial_number="00ab",
-            signature_algorithm="sha256WithRSAEncryption",
-            issuer="CN=www.example.com",
-            validity_not_before="2024-01-01T00:00:00.000Z",
-            validity_not_after="2025-01-01T00:00:00.000Z",
-            subject="CN=www.example.com",
-            subject_public_key_algorithm="rsaEncryption",
+            Certificate(
+                is_self_signed=True,
+                hashes=HASHES,
+                version="3",
+                serial_number="00ab",
+                signature_algorithm="sha256WithRSAEncryption",
+                issuer="CN=www.example.com",
+                validity_not_before="2024-01-01T00:00:00.000Z",
+                validity_not_after="2025-01-01T00:00:00.000Z",
+                subject="CN=www.example.com",
+                subject_public_key_algorithm="rsaEncryption",
+            ),
         ),
         None,
         "expired",
@@ -140,7 +139,7 @@ EXAMPLES: dict[str, StixObject] = {
     "attack pattern": attack_pattern(ORIGIN, "T1110.001"),
     "indicator": indicator(ORIGIN, _IP, **_SEEN, score=80),
     "indicator with quotes": indicator(
-        ORIGIN, url(ORIGIN, "https://www.example.com/it's\\"), **_SEEN
+        ORIGIN, of_value(ORIGIN, "url", "https://www.example.com/it's\\"), **_SEEN
     ),
     "indicator of a file": indicator(
         ORIGIN, file(ORIGIN, hashes={"MD5": "ab" * 16, "SHA-256": "cd" * 32}), **_SEEN
@@ -150,24 +149,22 @@ EXAMPLES: dict[str, StixObject] = {
     "report with link": {
         **report(
             ORIGIN,
-            name="Shadowserver A: b",
-            published=DAY,
-            description="# Summary",
-            object_refs=[_IP["id"]],
-            file_name="b.csv",
+            Container("Shadowserver A: b", DAY, "# Summary", [_IP["id"]], "b.csv"),
             link="https://dl.example.net/abc",
         )
     },
     "case": case_incident(
         ORIGIN,
-        name=_REPORT["name"],
-        created=DAY,
-        description="# Summary",
+        Container(
+            name=_REPORT["name"],
+            day=DAY,
+            description="# Summary",
+            object_refs=[_REPORT["id"], _IP["id"]],
+            file_name="2024-01-31-scan_ssl-example.csv",
+            labels=["shadowserver"],
+        ),
         severity="high",
         priority="P2",
-        object_refs=[_REPORT["id"], _IP["id"]],
-        file_name="2024-01-31-scan_ssl-example.csv",
-        labels=["shadowserver"],
     ),
     "note": note(
         ORIGIN,

@@ -10,7 +10,7 @@ import pytest
 import stix2
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.observables import ipv4_addr, mac_addr, network_traffic
+from shadowserver_connector.stix.observables import network_traffic, of_value
 from shadowserver_connector.stix.origin import (
     REPORTED_CONFIDENCE,
     SHARED_CONFIDENCE,
@@ -20,6 +20,7 @@ from shadowserver_connector.stix.origin import (
 )
 from shadowserver_connector.stix.reported_objects import (
     MAX_NUMBER_OBSERVED,
+    Container,
     case_incident,
     note,
     observed_data,
@@ -201,7 +202,10 @@ def test_network_traffic_carries_nothing_that_can_differ_under_one_id() -> None:
 
 def test_observed_data_has_its_references_in_order_and_bounds_its_number() -> None:
     """References are sorted, and the count is limited to STIX's maximum."""
-    one, two = ipv4_addr(ORIGIN, "192.0.2.1")["id"], mac_addr(ORIGIN, "00:00:5e:00:53:01")["id"]
+    one, two = (
+        of_value(ORIGIN, "ipv4-addr", "192.0.2.1")["id"],
+        of_value(ORIGIN, "mac-addr", "00:00:5e:00:53:01")["id"],
+    )
     observed = [
         observed_data(
             ORIGIN,
@@ -241,33 +245,25 @@ def test_an_indicator_of_a_file_is_of_its_best_hash() -> None:
 
 def test_an_indicator_of_another_kind_is_refused() -> None:
     """Only addresses, domain names, URLs and files can have an Indicator."""
-    mac = mac_addr(ORIGIN, "00:00:5e:00:53:01")
+    mac = of_value(ORIGIN, "mac-addr", "00:00:5e:00:53:01")
     with pytest.raises(KeyError):
         indicator(ORIGIN, mac, description="-", valid_from=DAY, valid_until=DAY)
 
 
 def test_a_relationship_to_itself_is_refused() -> None:
     """The constructor refuses it, as OpenCTI would."""
-    ip = ids.ipv4_addr("192.0.2.1")
+    ip = ids.of_value("ipv4-addr", "192.0.2.1")
     with pytest.raises(ValueError, match="to itself"):
         relationship(ORIGIN, "related-to", ip, ip, created=DAY)
 
 
 def test_containers_of_nothing_are_refused() -> None:
     """A container without references is refused, as STIX forbids it."""
+    about = Container("A", DAY, "", object_refs=[], file_name="a.csv")
     with pytest.raises(ValueError, match="without"):
-        report(ORIGIN, name="A", published=DAY, description="", object_refs=[], file_name="a.csv")
+        report(ORIGIN, about)
     with pytest.raises(ValueError, match="without"):
-        case_incident(
-            ORIGIN,
-            name="A",
-            created=DAY,
-            description="",
-            severity="low",
-            priority="P4",
-            object_refs=[],
-            file_name="a.csv",
-        )
+        case_incident(ORIGIN, about, severity="low", priority="P4")
     with pytest.raises(ValueError, match="without"):
         note(ORIGIN, stix_id="note--0", abstract="a", content="b", created=TIME, object_refs=[])
     with pytest.raises(ValueError, match="without"):

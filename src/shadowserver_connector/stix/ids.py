@@ -45,10 +45,6 @@ def _id(stix_type: str, canonical_json: str) -> str:
     )
 
 
-def _of_value(stix_type: str, value: str) -> str:
-    return _id(stix_type, f'{{"value":{_quote(value)}}}')
-
-
 def _of_fields(stix_type: str, **fields: str | None) -> str:
     # Canonical JSON orders fields by their names, here and below.
     present = [f'"{key}":{_quote(value)}' for key, value in sorted(fields.items()) if value]
@@ -69,44 +65,15 @@ def _normal_name(name: str) -> str:
     return name.lower().strip(_JS_WHITESPACE)
 
 
-def ipv4_addr(value: str) -> str:
-    """Return the id of an IPv4 address or network."""
-    return _of_value("ipv4-addr", value)
+def of_value(stix_type: str, value: str) -> str:
+    """Return the id of an observable that one value identifies: an address, a name, a URL, ...
 
-
-def ipv6_addr(value: str) -> str:
-    """Return the id of an IPv6 address or network, given compressed and in lower case."""
-    return _of_value("ipv6-addr", value)
-
-
-def mac_addr(value: str) -> str:
-    """Return the id of a MAC address, given in lower case with colons."""
-    return _of_value("mac-addr", value)
-
-
-def url(value: str) -> str:
-    """Return the id of a URL."""
-    return _of_value("url", value)
-
-
-def hostname(value: str) -> str:
-    """Return the id of a hostname (OpenCTI's type for names that are no domain name)."""
-    return _of_value("hostname", value)
-
-
-def user_agent(value: str) -> str:
-    """Return the id of a user agent (OpenCTI's type)."""
-    return _of_value("user-agent", value)
-
-
-def domain_name(value: str) -> str:
-    """Return the id of a domain name; the platform lower-cases it."""
-    return _of_value("domain-name", value.lower())
-
-
-def email_addr(value: str) -> str:
-    """Return the id of an e-mail address; the platform lower-cases it."""
-    return _of_value("email-addr", value.lower())
+    IPv6 is given compressed and in lower case, a MAC address in lower case with colons.
+    """
+    # The platform lower-cases these itself, and no others.
+    if stix_type in ("domain-name", "email-addr"):
+        value = value.lower()
+    return _id(stix_type, f'{{"value":{_quote(value)}}}')
 
 
 def autonomous_system(number: int) -> str:
@@ -115,17 +82,10 @@ def autonomous_system(number: int) -> str:
 
 
 def software(
-    name: str,
-    *,
-    cpe: str | None = None,
-    swid: str | None = None,
-    vendor: str | None = None,
-    version: str | None = None,
+    name: str, *, cpe: str | None = None, vendor: str | None = None, version: str | None = None
 ) -> str:
     """Return the id of a software; the name counts in lower case, the other fields as they are."""
-    return _of_fields(
-        "software", name=name.lower(), cpe=cpe, swid=swid, vendor=vendor, version=version
-    )
+    return _of_fields("software", name=name.lower(), cpe=cpe, vendor=vendor, version=version)
 
 
 def x509_certificate(hashes: Mapping[str, str]) -> str:
@@ -149,13 +109,9 @@ def file(*, hashes: Mapping[str, str] | None = None, name: str | None = None) ->
     return _of_fields("file", name=name)
 
 
-def user_account(
-    *, account_type: str | None = None, user_id: str | None = None, account_login: str | None = None
-) -> str:
-    """Return the id of a user account; at least one field is needed."""
-    return _of_fields(
-        "user-account", account_type=account_type, user_id=user_id, account_login=account_login
-    )
+def user_account(account_login: str) -> str:
+    """Return the id of a user account of which nothing but the login is known."""
+    return _of_fields("user-account", account_login=account_login)
 
 
 def ssh_key(fingerprint_sha256: str) -> str:

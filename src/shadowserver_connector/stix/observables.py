@@ -9,20 +9,19 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.origin import SPEC_VERSION, Origin, StixObject
 
 
-def ipv4_addr(origin: Origin, value: str) -> StixObject:
-    """Return an IPv4 address, or a network in CIDR notation."""
-    return _observable(origin, ids.ipv4_addr(value), value=value)
+def of_value(origin: Origin, stix_type: str, value: str) -> StixObject:
+    """Return an observable that is one value: an address, a network in CIDR notation, a name, ...
 
-
-def ipv6_addr(origin: Origin, value: str) -> StixObject:
-    """Return an IPv6 address, or a network in CIDR notation."""
-    return _observable(origin, ids.ipv6_addr(value), value=value)
+    ``stix_type`` is STIX's, or OpenCTI's ``hostname`` (a name that is no domain name) or
+    ``user-agent``.
+    """
+    return _observable(origin, ids.of_value(stix_type, value), value=value)
 
 
 def network_traffic(
@@ -91,40 +90,9 @@ def _endpoint(address: str, port: str) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def domain_name(origin: Origin, value: str) -> StixObject:
-    """Return a domain name."""
-    return _observable(origin, ids.domain_name(value), value=value)
-
-
-def hostname(origin: Origin, value: str) -> StixObject:
-    """Return a hostname, OpenCTI's type for a name that is no domain name."""
-    return _observable(origin, ids.hostname(value), value=value)
-
-
-def mac_addr(origin: Origin, value: str) -> StixObject:
-    """Return a MAC address."""
-    return _observable(origin, ids.mac_addr(value), value=value)
-
-
-def url(origin: Origin, value: str) -> StixObject:
-    """Return a URL."""
-    return _observable(origin, ids.url(value), value=value)
-
-
-def email_addr(origin: Origin, value: str) -> StixObject:
-    """Return an e-mail address."""
-    return _observable(origin, ids.email_addr(value), value=value)
-
-
-def user_agent(origin: Origin, value: str) -> StixObject:
-    """Return a user agent, OpenCTI's type."""
-    return _observable(origin, ids.user_agent(value), value=value)
-
-
 def user_account(origin: Origin, account_login: str) -> StixObject:
     """Return a user account."""
-    stix_id = ids.user_account(account_login=account_login)
-    return _observable(origin, stix_id, account_login=account_login)
+    return _observable(origin, ids.user_account(account_login), account_login=account_login)
 
 
 def file(
@@ -166,35 +134,26 @@ def artifact(
     )
 
 
-def x509_certificate(
-    origin: Origin,
-    *,
-    hashes: Mapping[str, str],
-    is_self_signed: bool | None = None,
-    version: str | None = None,
-    serial_number: str | None = None,
-    signature_algorithm: str | None = None,
-    issuer: str | None = None,
-    validity_not_before: str | None = None,
-    validity_not_after: str | None = None,
-    subject: str | None = None,
-    subject_public_key_algorithm: str | None = None,
-) -> StixObject:
+class Certificate(NamedTuple):
+    """What is known of a certificate, under STIX's names, in the order in which it is written."""
+
+    is_self_signed: bool | None
+    hashes: dict[str, str]
+    """Keys as in `ids.HASH_ORDER`, at least one."""
+    version: str | None = None
+    serial_number: str | None = None
+    signature_algorithm: str | None = None
+    issuer: str | None = None
+    validity_not_before: str | None = None
+    validity_not_after: str | None = None
+    subject: str | None = None
+    subject_public_key_algorithm: str | None = None
+
+
+def x509_certificate(origin: Origin, certificate: Certificate) -> StixObject:
     """Return a certificate; `ValueError` without a hash (see `ids.x509_certificate`)."""
-    return _observable(
-        origin,
-        ids.x509_certificate(hashes),
-        is_self_signed=is_self_signed,
-        hashes=dict(hashes),
-        version=version,
-        serial_number=serial_number,
-        signature_algorithm=signature_algorithm,
-        issuer=issuer,
-        validity_not_before=validity_not_before,
-        validity_not_after=validity_not_after,
-        subject=subject,
-        subject_public_key_algorithm=subject_public_key_algorithm,
-    )
+    stix_id = ids.x509_certificate(certificate.hashes)
+    return _observable(origin, stix_id, **certificate._asdict())
 
 
 def ssh_key(

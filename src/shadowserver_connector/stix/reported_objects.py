@@ -8,6 +8,7 @@ part of the ids.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.origin import REPORTED_CONFIDENCE, SPEC_VERSION, Origin, StixObject
@@ -16,76 +17,54 @@ MAX_NUMBER_OBSERVED = 999_999_999
 """Upper limit of `number_observed`, STIX 2.1 section 4.14."""
 
 
-def report(
-    origin: Origin,
-    *,
-    name: str,
-    published: str,
-    description: str,
-    object_refs: Sequence[str],
-    file_name: str,
-    labels: Sequence[str] = (),
-    link: str | None = None,
-) -> StixObject:
-    """Return a Report; ``object_refs`` must not be empty.
+class Container(NamedTuple):
+    """What a Report and a Case say alike of the report file."""
 
-    Args:
-        origin: author and markings.
-        name: with ``published``, what identifies the report.
-        published: the day covered.
-        description: markdown.
-        object_refs: what this part of the report contains; OpenCTI adds the parts up.
-        file_name: the report file's name, its external reference.
-        labels: of the report.
-        link: download link, only if asked for: it opens the file without credentials.
+    name: str
+    """With ``day``, what identifies it."""
+    day: str
+    """The day covered."""
+    description: str
+    """Markdown."""
+    object_refs: Sequence[str]
+    """What this part contains, a Case its Report too; not empty. OpenCTI adds the parts up."""
+    file_name: str
+    """Of the report file: its external reference."""
+    labels: Sequence[str] = ()
+
+
+def report(origin: Origin, about: Container, link: str | None = None) -> StixObject:
+    """Return a Report.
+
+    ``link`` downloads the file, only if asked for: it opens the file without credentials.
     """
     own = {
-        "name": name,
-        "description": description,
+        "name": about.name,
+        "description": about.description,
         "report_types": ["threat-report"],
-        "published": published,
-        "object_refs": _not_empty("report", object_refs),
-        "external_references": [_file_reference(file_name, link)],
+        "published": about.day,
+        "object_refs": _not_empty("report", about.object_refs),
+        "external_references": [_file_reference(about.file_name, link)],
     }
-    stix_id = ids.report(name=name, published=published)
-    return _container("report", origin, stix_id, published, own, labels)
+    stix_id = ids.report(name=about.name, published=about.day)
+    return _container("report", origin, stix_id, about.day, own, about.labels)
 
 
-def case_incident(
-    origin: Origin,
-    *,
-    name: str,
-    created: str,
-    description: str,
-    severity: str,
-    priority: str,
-    object_refs: Sequence[str],
-    file_name: str,
-    labels: Sequence[str] = (),
-) -> StixObject:
+def case_incident(origin: Origin, about: Container, *, severity: str, priority: str) -> StixObject:
     """Return an incident response case, OpenCTI's type.
 
-    Args:
-        origin: author and markings.
-        name: with ``created``, what identifies the case.
-        created: the day covered.
-        description: markdown.
-        severity: low, medium, high or critical.
-        priority: P1 to P4.
-        object_refs: the report, and what it contains; not empty.
-        file_name: the report file's name, its external reference.
-        labels: of the case.
+    ``severity`` is low, medium, high or critical, ``priority`` P1 to P4.
     """
     own = {
-        "name": name,
-        "description": description,
+        "name": about.name,
+        "description": about.description,
         "severity": severity,
         "priority": priority,
-        "object_refs": _not_empty("case", object_refs),
-        "external_references": [_file_reference(file_name, None)],
+        "object_refs": _not_empty("case", about.object_refs),
+        "external_references": [_file_reference(about.file_name, None)],
     }
-    stix_id = ids.case_incident(name=name, created=created)
-    return _container("case-incident", origin, stix_id, created, own, labels)
+    stix_id = ids.case_incident(name=about.name, created=about.day)
+    return _container("case-incident", origin, stix_id, about.day, own, about.labels)
 
 
 def note(

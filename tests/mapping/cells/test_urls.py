@@ -25,7 +25,7 @@ from tests.stix.exceptions import complaints
 def test_what_no_url_holds_is_percent_encoded(cell: str, value: str) -> None:
     """Characters outside of RFC 3986 are percent-encoded; encoded ones stay."""
     assert parse_url(cell) == parse_url(value) == value
-    assert complaints(json.loads(json.dumps(observables.url(ORIGIN, value)))) == []
+    assert complaints(json.loads(json.dumps(observables.of_value(ORIGIN, "url", value)))) == []
 
 
 @pytest.mark.parametrize(

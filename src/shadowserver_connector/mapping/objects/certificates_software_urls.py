@@ -32,10 +32,9 @@ def build_certificate(collector: ObjectCollector) -> None:
     if not hashes:
         collector.check()
         return
-    certificate = observables.x509_certificate(
-        collector.context.origin,
-        hashes=hashes,
+    certificate = observables.Certificate(
         is_self_signed=collector.value("x509.self_signed"),
+        hashes=hashes,
         version=collector.value("x509.version"),
         serial_number=collector.value("x509.serial_number"),
         signature_algorithm=collector.value("x509.signature_algorithm"),
@@ -45,7 +44,8 @@ def build_certificate(collector: ObjectCollector) -> None:
         subject=_name(collector, "subject"),
         subject_public_key_algorithm=collector.value("x509.key_algorithm"),
     )
-    collector.offer_end("thing", collector.observable(certificate, noted=False))
+    stix = observables.x509_certificate(collector.context.origin, certificate)
+    collector.offer_end("thing", collector.observable(stix, noted=False))
 
 
 def _name(collector: ObjectCollector, side: str) -> str | None:
@@ -161,7 +161,7 @@ def build_request(collector: ObjectCollector) -> None:
 
 
 def _url(collector: ObjectCollector, value: str) -> str:
-    stix = observables.url(collector.context.origin, value)
+    stix = observables.of_value(collector.context.origin, "url", value)
     layout = collector.layout
     score = layout.meaning.score
     # Many accounts were found at one URL: nobody's URLs are not what a row is about.
@@ -175,5 +175,5 @@ def _url(collector: ObjectCollector, value: str) -> str:
 def build_user_agent(collector: ObjectCollector) -> None:
     """Create the user agents that clients sent."""
     for value in collector.values("user_agent"):
-        agent = observables.user_agent(collector.context.origin, value)
+        agent = observables.of_value(collector.context.origin, "user-agent", value)
         collector.offer_end("thing", collector.observable(agent, noted=False, tagged=False))

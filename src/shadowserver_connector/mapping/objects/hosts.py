@@ -44,8 +44,7 @@ def build_host(collector: ObjectCollector) -> None:
 
 def address(collector: ObjectCollector, value: Address) -> StixObject:
     """Return the observable of an address or network."""
-    build = observables.ipv4_addr if value.version == 4 else observables.ipv6_addr
-    return build(collector.context.origin, value.value)
+    return observables.of_value(collector.context.origin, f"ipv{value.version}-addr", value.value)
 
 
 def _build_address(collector: ObjectCollector, value: Address) -> str:
@@ -83,7 +82,7 @@ def _build_domain(collector: ObjectCollector, name: HostName, ip: str) -> None:
         ends = layout.hostname_ends
     else:
         ends = layout.domain_ends
-        stix = observables.domain_name(collector.context.origin, name.value)
+        stix = observables.of_value(collector.context.origin, name.type, name.value)
         add_indicator(collector, stix, "name")
     for end in ends:
         collector.offer_end(end, name_id)
@@ -94,7 +93,7 @@ def _describe(collector: ObjectCollector, ip: str) -> None:
     context = collector.context
     for mac in collector.values("mac"):
         observable = collector.observable(
-            observables.mac_addr(context.origin, mac), noted=collector.layout.notes
+            observables.of_value(context.origin, "mac-addr", mac), noted=collector.layout.notes
         )
         collector.relate(ip, "resolves-to", observable)
     rules, address_type, end = context.rules, type_of(ip), collector.layout.end
@@ -116,7 +115,8 @@ def build_accounts(collector: ObjectCollector) -> None:
     origin = collector.context.origin
     # Next to an address they are a sender's, or the name of an account that thousands have.
     noted = not collector.context.report_type.primary
-    found = [observables.email_addr(origin, value) for value in collector.values("email")]
+    emails = collector.values("email")
+    found = [observables.of_value(origin, "email-addr", email) for email in emails]
     found += [observables.user_account(origin, login) for login in collector.values("account")]
     for stix in found:
         account_id = collector.observable(stix, noted=noted)

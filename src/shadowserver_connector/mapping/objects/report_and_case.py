@@ -17,6 +17,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.stix import ids, reported_objects
 from shadowserver_connector.stix.origin import Origin
+from shadowserver_connector.stix.reported_objects import Container
 
 PRIORITY_OF = {"critical": "P1", "high": "P2", "medium": "P3", "low": "P4"}
 CASE_SEVERITIES = ("low", "medium", "high", "critical")
@@ -107,17 +108,15 @@ class ReportContainers:
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
         """Return the part with these references; a part without any refers to the author."""
-        stix = reported_objects.report(
-            self.origin,
+        about = Container(
             name=self._part_name(part),
-            published=self.published,
+            day=self.published,
             description=self.description,
             object_refs=refs or (self.origin.author,),
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
             labels=sorted({*self._labels, *self.tags}),
-            link=self.link,
         )
-        return _encoded(stix)
+        return _encoded(reported_objects.report(self.origin, about, self.link))
 
     def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
         """Return the Case: the Report and its objects, or just the part where there are several."""
@@ -125,19 +124,23 @@ class ReportContainers:
             return None
         severity = case_severity(self.severity, self.options.incident_severity)
         priority = self.options.incident_priority
-        stix = reported_objects.case_incident(
-            self.origin,
+        about = Container(
             name=self.case_name,
-            created=self.published,
+            day=self.published,
             description=self.case_description,
-            severity=severity,
-            priority=PRIORITY_OF[severity] if priority == "auto" else priority,
             object_refs=[*(refs if only_part else ()), self._report_id(part)],
             # Report and Case with one reference would share it, and a shared one is locked by both.
             file_name=f"{self.file_name} (case)",
             labels=self._labels,
         )
-        return _encoded(stix)
+        return _encoded(
+            reported_objects.case_incident(
+                self.origin,
+                about,
+                severity=severity,
+                priority=PRIORITY_OF[severity] if priority == "auto" else priority,
+            )
+        )
 
     def note_refs(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that Notes of this part are attached to, if at all."""

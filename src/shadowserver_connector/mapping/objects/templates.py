@@ -87,15 +87,11 @@ class Encoders:
         mark = text_mark
         example = relationship(origin, mark("type"), mark("source"), mark("target"), created=day)
         self._relationship = template(_with_id(example), "id", "type", "source", "target")
-        values = {
-            "ipv4-addr": observables.ipv4_addr(origin, mark("value")),
-            "ipv6-addr": observables.ipv6_addr(origin, mark("value")),
-            "domain-name": observables.domain_name(origin, mark("value")),
-            "hostname": observables.hostname(origin, mark("value")),
-        }
         self._values = {
-            stix_type: template(_with_id(example), "id", "value")
-            for stix_type, example in values.items()
+            stix_type: template(
+                _with_id(observables.of_value(origin, stix_type, mark("value"))), "id", "value"
+            )
+            for stix_type in ("ipv4-addr", "ipv6-addr", "domain-name", "hostname")
         }
         self._origin = origin
         self._systems: dict[int, SerialisedObject] = {}
@@ -122,20 +118,19 @@ class Encoders:
 
         ``affected`` tells whether a row is about it.
         """
-        v4 = address.version == 4
-        stix_id = (ids.ipv4_addr if v4 else ids.ipv6_addr)(address.value)
-        a, b, c = self._values["ipv4-addr" if v4 else "ipv6-addr"]
-        layer = _AFFECTED if affected else _ADDRESS
-        return SerialisedObject(
-            stix_id, layer, f"{a}{stix_id}{b}{address.value}{c}".encode(), score
-        )
+        stix_type = "ipv4-addr" if address.version == 4 else "ipv6-addr"
+        return self._of_value(stix_type, address.value, _AFFECTED if affected else _ADDRESS, score)
 
     def name(self, name: HostName, score: int | None = None) -> SerialisedObject:
         """Return a domain name or hostname as `stix.observables` makes it."""
-        make_id = ids.domain_name if name.type == "domain-name" else ids.hostname
-        stix_id = make_id(name.value)
-        a, b, c = self._values[name.type]
-        return SerialisedObject(stix_id, _NAME, f"{a}{stix_id}{b}{name.value}{c}".encode(), score)
+        return self._of_value(name.type, name.value, _NAME, score)
+
+    def _of_value(
+        self, stix_type: str, value: str, layer: int, score: int | None
+    ) -> SerialisedObject:
+        stix_id = ids.of_value(stix_type, value)
+        a, b, c = self._values[stix_type]
+        return SerialisedObject(stix_id, layer, f"{a}{stix_id}{b}{value}{c}".encode(), score)
 
     def autonomous_system(self, number: int) -> SerialisedObject:
         """Return an autonomous system as `stix.shared_objects` does; there are few in a report."""
