@@ -19,10 +19,10 @@ from shadowserver_connector.mapping.cells.text_and_tags import (
     MAX_LENGTH,
     MAX_NAME,
     MAX_NUMBER,
+    RANK,
     SEVERITIES,
     find_attack_ids,
     find_cves,
-    highest,
     is_null,
     is_null_number,
     parse_boolean,
@@ -145,8 +145,7 @@ def test_labels_are_bounded_in_length_and_number() -> None:
 def test_severities_have_an_order() -> None:
     """Severities are read in any case, and ordered from info to critical."""
     assert parse_severity("HIGH") == "high"
-    assert highest(["low", "critical", "info"]) == "critical"
-    assert highest(reversed(SEVERITIES)) == SEVERITIES[-1]
+    assert sorted(SEVERITIES, key=RANK.__getitem__) == list(SEVERITIES)
     with pytest.raises(ValueError, match="severity"):
         parse_severity("severe")
 

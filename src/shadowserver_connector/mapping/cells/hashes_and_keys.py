@@ -6,7 +6,7 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from hashlib import md5, sha1, sha256, sha512
+from hashlib import md5, new, sha256
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -175,12 +175,7 @@ def parse_pem(text: str) -> dict[str, str]:
         raise ValueError("not base64") from None
     if not _is_one_sequence(der):
         raise ValueError("not a whole certificate")
-    return {
-        "MD5": md5(der, usedforsecurity=False).hexdigest(),
-        "SHA-1": sha1(der, usedforsecurity=False).hexdigest(),
-        "SHA-256": sha256(der).hexdigest(),
-        "SHA-512": sha512(der).hexdigest(),
-    }
+    return {name: new(part, der, usedforsecurity=False).hexdigest() for part, name in ALGORITHMS}
 
 
 def _is_one_sequence(der: bytes) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 from shadowserver_connector.stix.reported_objects import MAX_NUMBER_OBSERVED
@@ -197,11 +196,6 @@ def parse_severity(text: str) -> str:
     if severity not in RANK:
         raise ValueError(f"not a severity: one of {', '.join(SEVERITIES)}")
     return severity
-
-
-def highest(severities: Iterable[str]) -> str:
-    """Return the most severe; `ValueError` if there is none."""
-    return max(severities, key=RANK.__getitem__)
 
 
 def find_cves(text: str) -> tuple[str, ...]:

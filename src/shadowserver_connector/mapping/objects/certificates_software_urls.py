@@ -27,8 +27,7 @@ from shadowserver_connector.stix import observables, shared_objects
 
 def build_certificate(collector: ObjectCollector) -> None:
     """Make an X.509 certificate; without a hash nothing tells which one it is, so none."""
-    named = {name: value for part, name in ALGORITHMS if (value := collector.value(f"x509.{part}"))}
-    hashes = named or collector.value("x509.raw")
+    hashes = _hashes(collector, "x509") or collector.value("x509.raw")
     if not hashes:
         collector.check()
         return
@@ -46,6 +45,10 @@ def build_certificate(collector: ObjectCollector) -> None:
     )
     stix = observables.x509_certificate(collector.context.origin, certificate)
     collector.offer_end("thing", collector.observable(stix, noted=False))
+
+
+def _hashes(collector: ObjectCollector, kind: str) -> dict[str, str]:
+    return {name: text for part, name in ALGORITHMS if (text := collector.value(f"{kind}.{part}"))}
 
 
 def _name(collector: ObjectCollector, side: str) -> str | None:
@@ -117,9 +120,7 @@ def build_software(collector: ObjectCollector) -> None:
 
 def build_file(collector: ObjectCollector) -> None:
     """Create a file from the hashes of one group, with its name if given."""
-    hashes = {
-        name: value for part, name in ALGORITHMS if (value := collector.value(f"file.{part}"))
-    }
+    hashes = _hashes(collector, "file")
     name = collector.value("file.name")
     if not hashes:
         return

@@ -8,7 +8,6 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
 from shadowserver_connector.mapping.objects.context import type_of
 from shadowserver_connector.stix import observables
-from shadowserver_connector.stix.origin import StixObject
 
 
 def build_host(collector: ObjectCollector) -> None:
@@ -42,18 +41,14 @@ def build_host(collector: ObjectCollector) -> None:
         collector.values("mac", "asn", "country")  # for the bad ones among them
 
 
-def address(collector: ObjectCollector, value: Address) -> StixObject:
-    """Return the observable of an address or network."""
-    return observables.of_value(collector.context.origin, f"ipv{value.version}-addr", value.value)
-
-
 def _build_address(collector: ObjectCollector, value: Address) -> str:
     layout = collector.layout
     serialised = collector.context.encode.address(
         value, layout.meaning.score, affected=layout.is_primary
     )
     ip = collector.add(serialised, seen=True, noted=layout.notes, tagged=layout.own_page)
-    add_indicator(collector, address(collector, value), "address")
+    stix = observables.of_value(collector.context.origin, f"ipv{value.version}-addr", value.value)
+    add_indicator(collector, stix, "address")
     for end in layout.ipv4_ends if value.version == 4 else layout.ipv6_ends:
         collector.offer_end(end, ip)
     return ip

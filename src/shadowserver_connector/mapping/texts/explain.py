@@ -9,6 +9,7 @@ from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES, Column, Meaning, ReportType
 from shadowserver_connector.mapping.cells.dates import parse_seen
+from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
 from shadowserver_connector.mapping.objects.certificates_software_urls import SERVICE
@@ -17,6 +18,8 @@ from shadowserver_connector.mapping.objects.section_layout import end_of_party
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
 
 NOTE_ONLY: Final = "Note only"
+
+_ALGORITHMS: Final = tuple(part for part, _ in ALGORITHMS)
 
 _ALWAYS: Final[Mapping[str, str]] = {
     "time": "time of Note and Observed-Data",
@@ -45,7 +48,7 @@ _SCORED: Final[Mapping[str, str]] = {
     **dict.fromkeys(ADDRESS_ROLES, "address"),
     "domain": "name",
     **dict.fromkeys(["url", "url_part"], "url"),
-    **dict.fromkeys([f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512")], "file"),
+    **dict.fromkeys([f"file.{part}" for part in _ALGORITHMS], "file"),
 }
 """Role -> the kind of observable, one of ``INDICATED``, that its cells become."""
 
@@ -59,11 +62,8 @@ in words.
 """
 
 _TOGETHER: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
-    "file": ("File", frozenset(f"file.{part}" for part in ("md5", "sha1", "sha256", "sha512"))),
-    "x509": (
-        "X509-Certificate",
-        frozenset(f"x509.{part}" for part in ("md5", "sha1", "sha256", "sha512", "raw")),
-    ),
+    "file": ("File", frozenset(f"file.{part}" for part in _ALGORITHMS)),
+    "x509": ("X509-Certificate", frozenset(f"x509.{part}" for part in (*_ALGORITHMS, "raw"))),
     "ssh": ("SSH-Key", frozenset(["ssh.public_key", "ssh.sha256"])),
     "software": ("Software", frozenset(["software.product", "software.short_name"])),
 }
@@ -156,7 +156,7 @@ def _of_traffic(column: Column, columns: Sequence[Column], report_type: ReportTy
 
 
 _CERTIFICATE: Final = "x509.raw"
-_HASHES: Final = frozenset(["x509.md5", "x509.sha1", "x509.sha256", "x509.sha512"])
+_HASHES: Final = frozenset(f"x509.{part}" for part in _ALGORITHMS)
 
 
 @dataclass(frozen=True, slots=True)

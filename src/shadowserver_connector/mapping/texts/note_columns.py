@@ -143,9 +143,10 @@ def _renderer(column: Column, codes: Codes) -> Render:
     kind, _, algorithm = role.partition(".")
     if role == "secret":
         return _mask
+    plain = markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
     words = codes.words_of(column.name)
     if words:
-        return _worded(role, words)
+        return _worded(words, plain)
     if role == "country":
         return _country
     if role in _CLOCKED:
@@ -154,7 +155,7 @@ def _renderer(column: Column, codes: Codes) -> Render:
         return _hash(role)
     if role in _NAMING:
         return _named(role, codes.malware)
-    return markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
+    return plain
 
 
 def _mask(value: str) -> str:
@@ -168,9 +169,7 @@ def _plain_cell(role: str) -> Render:
     return render
 
 
-def _worded(role: str, words: Mapping[str, str]) -> Render:
-    plain = markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
-
+def _worded(words: Mapping[str, str], plain: Render) -> Render:
     def render(cell: str) -> str:
         word = words.get(cell.strip().upper())
         return plain(cell) if word is None else word

@@ -229,11 +229,12 @@ class Since:
         """``skips``: whether Notes leave out rows that recur."""
         self._comparison = comparison
         self._lines: dict[tuple[int, int, int, int], list[str]] = {}
-        self._left_out = (
+        self.left_out = (
             [in_json("| Also reported | earlier findings that have not changed")]
             if comparison is not None and skips
             else []
         )
+        """Lines that say that a host may have more findings than are shown."""
 
     def lines(self, numbers: Sequence[int]) -> list[str]:
         """Return lines of a table, in JSON, on rows with these numbers."""
@@ -261,10 +262,6 @@ class Since:
         if comparison is None or len(numbers) == 1:
             return []
         return [_day(comparison.first[number - 1]) for number in numbers]
-
-    def left_out(self) -> list[str]:
-        """Return lines that say that a host may have more findings than are shown."""
-        return self._left_out
 
 
 def _days(first: int, last: int) -> str:
@@ -302,7 +299,7 @@ class NoteMaker:
             stix_id = ids.note_of_finding(self._type, self._list, found.key + found.state, 0)
         else:
             stix_id = ids.note_of_host(self._type, self._list, key, self._part)
-        return [self._written(stix_id, rows, self._part, self._since.left_out())]
+        return [self._written(stix_id, rows, self._part, self._since.left_out)]
 
     def of_findings(self, rows: Sequence[CountedRow]) -> list[NoteText]:
         """Return a Note for each finding; rows of the same one are adjacent."""
