@@ -45,7 +45,7 @@ from shadowserver_connector.mapping.texts.notes import (
     Since,
     no_notes,
 )
-from shadowserver_connector.mapping.texts.report_text import case_text, report_text
+from shadowserver_connector.mapping.texts.report_text import ReportFacts, case_text, report_text
 from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.anomalies import Anomalies
@@ -218,13 +218,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         origin=origin,
         day=day,
         report_type=report_type,
-        meanings=catalogue.meanings,
-        party_meanings=catalogue.party_meanings,
-        valid_days=catalogue.valid_days,
-        activities=catalogue.activities,
-        codes=catalogue.codes,
-        lasting=catalogue.lasting,
-        protocols=catalogue.protocols,
+        catalogue=catalogue,
         options=options,
         rules=RelationshipRules(
             catalogue.links, options, joined=joins_parties(columns, report_type)
@@ -232,7 +226,6 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         encode=Encoders(origin, day),
         cache_budget=CacheBudget(),
     )
-    report_type = context.report_type
     identify = compile_finding_identifier(catalogue, report_type, columns)
     parts = [catalogue.part(report_type, column) for column in columns]
     return compile_plan(columns, context, identify, parts, report_type.page or info.url)
@@ -248,15 +241,15 @@ def _containers(
 ) -> ReportContainers:
     context = plan.context
     report_type, options = context.report_type, context.options
-    said = anomalies.lines()
+    about = ReportFacts(info, report_type, statistics, facts, options, over_time)
     return ReportContainers(
         origin=context.origin,
         preamble=(serialise(tlp_marking(options.marking)), serialise(shared_objects.author())),
         name=report_name(info, report_type),
         case_name=case_name(info, report_type),
         published=published(info),
-        description=report_text(info, report_type, statistics, facts, said, options, over_time),
-        case_description=case_text(info, report_type, statistics, facts, options, over_time),
+        description=report_text(about, anomalies.lines()),
+        case_description=case_text(about),
         file_name=info.file,
         labels=plan.labels.base,
         tags=statistics.frequent_tags(),

@@ -226,7 +226,7 @@ def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> No
             f"according to The Shadowserver Foundation's report {named}."
         ),
         valid_from=context.day,
-        valid_until=days_after(context.day, context.valid_days[kind]),
+        valid_until=days_after(context.day, context.catalogue.valid_days[kind]),
         score=meaning.score,
     )
     indicator_id = collector.shared(indicator)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shadowserver_connector.catalogue.catalogue import (
-    Activities,
-    Codes,
+    Catalogue,
     LinkKind,
     Meaning,
     ReportType,
@@ -87,19 +86,7 @@ class ConversionContext:
     day: str
     """Start of the day covered, ``YYYY-MM-DDT00:00:00.000Z``."""
     report_type: ReportType
-    meanings: Mapping[str, Meaning]
-    activities: Activities
-    """Cells of a malware column that name an activity."""
-    codes: Codes
-    """What codes in cells mean."""
-    party_meanings: Mapping[str, str]
-    """Party -> name of its meaning where the report type does not say."""
-    valid_days: Mapping[str, int]
-    """Kind of observable -> days that an Indicator of it is valid for."""
-    lasting: frozenset[str]
-    """Tags that stay on observables."""
-    protocols: frozenset[str]
-    """Tags that name an application protocol."""
+    catalogue: Catalogue
     options: Options
     rules: RelationshipRules
     encode: Encoders
@@ -113,8 +100,9 @@ class ConversionContext:
 
     def meaning(self, party: str) -> Meaning:
         """Return what a party is in this report."""
-        parties, usual = self.report_type.parties, self.party_meanings
-        return self.meanings[parties.get(party) or usual.get(party, "other")]
+        named = self.report_type.parties.get(party)
+        usual = self.catalogue.party_meanings.get(party, "other")
+        return self.catalogue.meanings[named or usual]
 
     def described(self, party: str) -> bool:
         """Tell whether a row's tags and malware are about a party.

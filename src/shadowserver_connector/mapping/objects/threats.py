@@ -49,7 +49,7 @@ def build_malware(collector: ObjectCollector) -> None:
 
 def build_tagged_malware(collector: ObjectCollector) -> None:
     """Make the Malware that tags name, in a file that has no column for it."""
-    origin, activities = collector.context.origin, collector.context.activities
+    origin, activities = collector.context.origin, collector.context.catalogue.activities
     for name in split_tags(collector.text("tags")):
         if len(name) > 1 and name not in activities:
             malware = collector.shared(shared_objects.malware(origin, name))
@@ -71,12 +71,13 @@ def _offer_knowledge(collector: ObjectCollector, stix_id: str) -> None:
 
 def _malware_in(collector: ObjectCollector, role: str) -> list[str]:
     """Return the malware in cells of a role; a CVE id there is made a Vulnerability instead."""
+    catalogue = collector.context.catalogue
     names = []
     for name in collector.values(role):
         cves = find_cves(name)
         _offer_vulnerabilities(collector, cves)
-        if not cves and name not in collector.context.activities:
-            names.append(collector.context.codes.malware.get(name.lower(), name))
+        if not cves and name not in catalogue.activities:
+            names.append(catalogue.codes.malware.get(name.lower(), name))
     return names
 
 

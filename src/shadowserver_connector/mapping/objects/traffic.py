@@ -47,7 +47,7 @@ def compile_traffic(columns: Sequence[Column], context: ConversionContext) -> Tr
     if addressed.isdisjoint([source, target]):
         return None
     builder = TrafficBuilder(columns, source, target, context)
-    return builder if builder.has_port and builder.has_protocol else None
+    return builder if builder.can_make_any else None
 
 
 def joins_parties(columns: Sequence[Column], report_type: ReportType) -> bool:
@@ -103,15 +103,11 @@ class TrafficBuilder:
         self._forms: dict[tuple[int, str, str], TrafficForm] = {}
 
     @property
-    def has_port(self) -> bool:
-        """Whether there is a column with the port of one of the parties."""
-        return self._src_port_at >= 0 or self._dst_port_at >= 0
-
-    @property
-    def has_protocol(self) -> bool:
-        """Whether a column, or the report type as a whole, names a protocol."""
+    def can_make_any(self) -> bool:
+        """Whether a column has a party's port, and a column or the report type a protocol."""
+        has_port = self._src_port_at >= 0 or self._dst_port_at >= 0
         named = self._transport or self._application or self._telling
-        return bool(named) or self._protocol_at >= 0 or self._application_at >= 0
+        return has_port and (bool(named) or self._protocol_at >= 0 or self._application_at >= 0)
 
     def build(
         self, row: list[str], addresses: Sequence[tuple[str, str, str]]
@@ -179,7 +175,7 @@ class TrafficBuilder:
             if len(self._applications) >= _REMEMBERED:
                 self._applications.clear()
             names = (tag for cell in cells for tag in split_tags(cell))
-            protocols = self._context.protocols
+            protocols = self._context.catalogue.protocols
             known = (parse_application(name) for name in names if name in protocols)
             application = next(known, "")
             self._applications[cells] = application

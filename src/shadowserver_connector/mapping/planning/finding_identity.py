@@ -81,6 +81,10 @@ _TOKEN: Final = re.compile(r'\b(?:c?nonce|opaque|session_?(?:id)?)=(?:"[^"]*"|[^
 _UPTIME: Final = re.compile(r"\bup(?:time)?(?:\s+is)?[: ]\s*\d[\w ,.:]*", re.I)
 
 
+Member = tuple[int, Column]
+"""A column and its place in the header."""
+
+
 class FindingIdentity:
     """What a row says about a finding, in the form in which a history stores it."""
 
@@ -152,6 +156,29 @@ class _Certificate:
         return _pieces(self.others, row)
 
 
+class _Labels:
+    """Says in a few words what rows are about, which repeats, so that most is said once."""
+
+    def __init__(self, identity: Sequence[Member], ordered: Sequence[Member]) -> None:
+        places = [next((at for at, col in identity if col.role == role), -1) for role in _ENDPOINT]
+        self._port, self._protocol = places
+        self._what = tuple(at for role in _WHAT for at, column in ordered if column.role == role)
+        self._known: dict[str, str] = {}
+
+    def of(self, row: list[str]) -> str:
+        port = row[self._port] if self._port >= 0 else ""
+        protocol = row[self._protocol] if self._protocol >= 0 else ""
+        said = f"{port}\0{protocol}"
+        for at in self._what:
+            said = f"{said}\0{row[at]}"
+        label = self._known.get(said)
+        if label is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            label = self._known[said] = _label_of(said.split("\0"))
+        return label
+
+
 class FindingIdentifier:
     """Tells which finding each row belongs to; `compile_finding_identifier` creates one."""
 
@@ -162,17 +189,14 @@ class FindingIdentifier:
         certificates: Sequence[_Certificate],
         subjects: Sequence[_Cells],
         names: Sequence[int],
-        label: Sequence[int],
-        what: Sequence[int],
+        labels: _Labels,
     ) -> None:
         self._identity = tuple(identity)
         self._state = tuple(state)
         self._certificates = tuple(certificates)
         self._subjects = tuple(subjects)
         self._names = tuple(names)
-        self._port, self._protocol = label
-        self._what = tuple(what)
-        self._labels: dict[str, str] = {}
+        self._labels = labels
 
     def read(self, row: list[str]) -> FindingIdentity:
         """Return what a row says; it must have as many cells as the header."""
@@ -193,22 +217,8 @@ class FindingIdentifier:
         state = _pieces(self._state, row)
         for certificate in self._certificates:
             state += certificate.pieces(row)
-        return FindingIdentity(
-            subject + _digest(_pieces(self._identity, row)), _digest(state), self._label(row), name
-        )
-
-    def _label(self, row: list[str]) -> str:
-        port = row[self._port] if self._port >= 0 else ""
-        protocol = row[self._protocol] if self._protocol >= 0 else ""
-        said = f"{port}\0{protocol}"
-        for at in self._what:
-            said = f"{said}\0{row[at]}"
-        label = self._labels.get(said)
-        if label is None:
-            if len(self._labels) >= _REMEMBERED:
-                self._labels.clear()
-            label = self._labels[said] = _label_of(said.split("\0"))
-        return label
+        key = subject + _digest(_pieces(self._identity, row))
+        return FindingIdentity(key, _digest(state), self._labels.of(row), name)
 
 
 def compile_finding_identifier(
@@ -239,8 +249,7 @@ def compile_finding_identifier(
             for at, column in sorted(telling, key=lambda found: _rank(found[1], report_type))
         ],
         [at for at, _ in named],
-        [next((at for at, col in identity if col.role == role), -1) for role in _ENDPOINT],
-        [at for role in _WHAT for at, column in ordered if column.role == role],
+        _Labels(identity, ordered),
     )
 
 

@@ -38,6 +38,7 @@ from shadowserver_connector.mapping.objects.traffic import (
 )
 from shadowserver_connector.mapping.planning.finding_identity import (
     FindingIdentifier,
+    Member,
     Subjects,
     subjects_of,
 )
@@ -97,28 +98,20 @@ Section = Callable[[list[str]], RowObjects]
 """Creates a part from some cells of a row, and caches it."""
 
 
-def compile_sections(columns: Sequence[Column], context: ConversionContext) -> tuple[Section, ...]:
-    """Return the sections that the header calls for, the primary party's first."""
-    numbered = list(enumerate(columns))
-    return tuple(
-        _section(own + also_reads, build, party, context)
-        for build, party, own, also_reads in _groups(numbered, context)
-    )
-
-
-Member = tuple[int, Column]
-
-
 def _groups(
-    numbered: Sequence[Member], context: ConversionContext
+    columns: Sequence[Column], context: ConversionContext
 ) -> Iterator[tuple[Builder, str, list[Member], list[Member]]]:
-    """Yield each builder with the party of its cells, the cells, and the others that it needs."""
+    """Yield each builder with the party of its cells, the cells, and the others that it needs.
+
+    Of each rule, those of the primary party come first.
+    """
     primary = context.report_type.primary
+    numbered = list(enumerate(columns))
     for rule in RULES:
         # A pycti that cannot import SSH keys would drop the whole object.
         if rule.build is build_ssh_key and not context.options.ssh_keys:
             continue
-        if rule.build is build_tagged_malware and not _named_by_tags(numbered, context):
+        if rule.build is build_tagged_malware and not _named_by_tags(columns, context):
             continue
         near = [member for member in numbered if member[1].role in rule.also_reads]
         groups: dict[str, list[Member]] = {}
@@ -137,8 +130,8 @@ def _groups(
             yield rule.build, party, own, also_reads
 
 
-def _named_by_tags(numbered: Sequence[Member], context: ConversionContext) -> bool:
-    roles = {column.role for _, column in numbered}
+def _named_by_tags(columns: Sequence[Column], context: ConversionContext) -> bool:
+    roles = {column.role for column in columns}
     return context.report_type.malware_in_tags and roles.isdisjoint(["malware", "activity"])
 
 
@@ -253,7 +246,7 @@ def compile_plan(
     """
     volatile = frozenset(at for at, part in enumerate(parts) if part == VOLATILE)
     identity = frozenset(at for at, part in enumerate(parts) if part == IDENTITY)
-    primary = context.report_type.primary
+    primary, codes = context.report_type.primary, context.catalogue.codes
     host = _index(columns, "ip", primary)
     count = _index(columns, "count")
     traffic = compile_traffic(columns, context) if context.options.network_traffic else None
@@ -263,13 +256,16 @@ def compile_plan(
     return Plan(
         context=context,
         columns=tuple(columns),
-        sections=compile_sections(columns, context),
+        sections=tuple(
+            _section(own + also_reads, build, party, context)
+            for build, party, own, also_reads in _groups(columns, context)
+        ),
         traffic=traffic,
-        notes=note_columns(columns, context.cache_budget, context.codes, volatile),
+        notes=note_columns(columns, context.cache_budget, codes, volatile),
         wording=NoteWording(
             context.report_type,
             columns,
-            context.codes,
+            codes,
             context.day,
             page,
             (_place(columns, "port", identity), _place(columns, "protocol", identity)),
@@ -282,7 +278,10 @@ def compile_plan(
             highlight_columns(columns, primary, target or primary, subjects),
         ),
         labels=LabelCache(
-            _base_labels(context), _labelling(columns), context.lasting, context.cache_budget
+            _base_labels(context),
+            _labelling(columns),
+            context.catalogue.lasting,
+            context.cache_budget,
         ),
         time=_index(columns, "time"),
         span=(_index(columns, "first_seen"), _index(columns, "last_seen")),
@@ -326,7 +325,7 @@ def _labelling(columns: Sequence[Column]) -> tuple[int, ...]:
 def _moving(
     columns: Sequence[Column], context: ConversionContext, volatile: frozenset[int]
 ) -> tuple[int, ...]:
-    groups = _groups(list(enumerate(columns)), context)
+    groups = _groups(columns, context)
     read = {at for _, _, own, also_reads in groups for at, _ in (*own, *also_reads)}
     return tuple(sorted(volatile & read))
 
@@ -335,8 +334,7 @@ def _unused(
     columns: Sequence[Column], context: ConversionContext, traffic: TrafficBuilder | None
 ) -> tuple[tuple[int, ColumnReader], ...]:
     """Return the columns that have a parser and that nothing else in the plan reads."""
-    groups = _groups(list(enumerate(columns)), context)
-    used = {at for _, _, own, _ in groups for at, _ in own}
+    used = {at for _, _, own, _ in _groups(columns, context) for at, _ in own}
     read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
     return tuple(
         (at, ColumnReader(column, context.cache_budget))

@@ -15,6 +15,7 @@ from shadowserver_connector.mapping.cells.text_and_tags import SEVERITIES
 from shadowserver_connector.mapping.planning.highlights import Highlight, OverTime
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
+from shadowserver_connector.report.wording import counted
 
 ALONE: Final = 300
 """Characters that OpenCTI shows of both, and that the first sentences must not exceed."""
@@ -46,25 +47,20 @@ def _joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def plural(count: int, what: str) -> str:
-    """Return a number and what is counted, in the plural unless it is one."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def _how_many(statistics: RowStatistics) -> str:
-    text = plural(statistics.wanted, "finding")
+    text = counted(statistics.wanted, "finding")
     if statistics.hosts:
         more = "" if statistics.hosts_complete else "more than "
-        text += f" on {more}{plural(len(statistics.hosts), 'host')}"
+        text += f" on {more}{counted(len(statistics.hosts), 'host')}"
     return f"{text}: {severities(statistics.severities)}."
 
 
-def severities(counted: Counter[str]) -> str:
+def severities(found: Counter[str]) -> str:
     """Return how many there are of each severity, the worst first."""
-    found = [severity for severity in reversed(SEVERITIES) if counted[severity]]
-    if len(found) == 1:
-        return found[0] if counted[found[0]] == 1 else f"all {found[0]}"
-    return ", ".join(f"{counted[severity]:,} {severity}" for severity in found)
+    named = [severity for severity in reversed(SEVERITIES) if found[severity]]
+    if len(named) == 1:
+        return named[0] if found[named[0]] == 1 else f"all {named[0]}"
+    return ", ".join(f"{found[severity]:,} {severity}" for severity in named)
 
 
 def _new(over_time: OverTime | None) -> str:
@@ -161,11 +157,11 @@ def findings(statistics: RowStatistics, most: int) -> str:
     """Return the table of the findings, the worst first, within this many bytes."""
     highlights = statistics.highlights
     # What differs only in columns that are not shown is one line.
-    counted = Counter([] if highlights is None else highlights.findings())
-    if highlights is None or not counted:
+    times = Counter([] if highlights is None else highlights.findings())
+    if highlights is None or not times:
         return ""
-    found = list(counted)
-    often = [f"{times:,}" for times in counted.values()] if max(counted.values()) > 1 else []
+    found = list(times)
+    often = [f"{number:,}" for number in times.values()] if max(times.values()) > 1 else []
     columns = {
         "Seen (UTC)": [each.time for each in found],
         highlights.subject: [each.host for each in found],
@@ -180,8 +176,8 @@ def findings(statistics: RowStatistics, most: int) -> str:
     if len(lines) < 2:
         return ""
     text = headed("Findings", table(lines[0], lines[1:]))
-    more = statistics.wanted - sum(list(counted.values())[: len(lines) - 1])
-    return f"{text}\n\n{plural(more, 'more finding')}: see the original file." if more else text
+    more = statistics.wanted - sum(list(times.values())[: len(lines) - 1])
+    return f"{text}\n\n{counted(more, 'more finding')}: see the original file." if more else text
 
 
 def _table_lines(columns: dict[str, list[str]]) -> list[Sequence[str]]:

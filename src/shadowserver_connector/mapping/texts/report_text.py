@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.history.questions import subject_text
@@ -21,12 +21,12 @@ from shadowserver_connector.mapping.texts.report_lead import (
     case_lead,
     findings,
     headed,
-    plural,
     report_lead,
     table,
     worst_hosts,
 )
 from shadowserver_connector.report.info import FileFacts, ReportInfo
+from shadowserver_connector.report.wording import counted
 
 TOP: Final = 10
 """Lines of each table of most frequent values."""
@@ -39,71 +39,60 @@ FIRST_TABLE: Final = 400
 """Characters of a description that OpenCTI shows first, as plain text without tables."""
 
 
-def report_text(
-    info: ReportInfo,
-    report_type: ReportType,
-    statistics: RowStatistics,
-    facts: FileFacts,
-    anomalies: Sequence[str],
-    options: Options,
-    over_time: OverTime | None = None,
-) -> str:
-    """Return the description of a Report; the same inputs give the same text."""
+class ReportFacts(NamedTuple):
+    """What the texts of a Report and of its Case are written from; the same gives the same."""
+
+    info: ReportInfo
+    report_type: ReportType
+    statistics: RowStatistics
+    file: FileFacts
+    options: Options
+    over_time: OverTime | None
+    """None without a history."""
+
+
+def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
+    """Return the description of a Report."""
+    report_type, statistics, over_time = about.report_type, about.statistics, about.over_time
     todo = f"To do: {report_type.todo}." if report_type.todo and statistics.wanted else ""
     prose = [
         report_lead(statistics, over_time),
         " ".join(filter(None, (report_type.about, todo))),
         *(_compared(over_time) if over_time is not None else ()),
-        _guide(statistics, facts, options),
+        _guide(statistics, about.file, about.options),
     ]
     rest = [
         *(_over_time(over_time) if over_time is not None else ()),
         _severities(statistics),
         *_tops(statistics),
-        _left_out(statistics, options),
+        _left_out(statistics, about.options),
         _repeated(statistics),
         _unread(statistics),
         _anomalies(anomalies),
     ]
-    return _assembled(
-        prose, statistics, rest, _file(info, facts, options), _page(report_type, info), options
-    )
+    return _assembled(about, prose, rest, _file(about.info, about.file, about.options))
 
 
-def case_text(
-    info: ReportInfo,
-    report_type: ReportType,
-    statistics: RowStatistics,
-    facts: FileFacts,
-    options: Options,
-    over_time: OverTime | None = None,
-) -> str:
-    """Return the description of a Case, for the person who handles it; the same inputs give the
-    same text.
-    """
+def case_text(about: ReportFacts) -> str:
+    """Return the description of a Case, for the person who handles it."""
+    report_type, statistics, over_time = about.report_type, about.statistics, about.over_time
     prose = [case_lead(report_type, statistics, over_time), report_type.about, _steps(statistics)]
     rest = [
         *(_over_time(over_time) if over_time is not None else ()),
         _severities(statistics),
-        _left_out(statistics, options),
+        _left_out(statistics, about.options),
     ]
-    file = f"File {cell(info.file)}, SHA-512 {facts.sha512}."
-    return _assembled(prose, statistics, rest, file, _page(report_type, info), options)
+    file = f"File {cell(about.info.file)}, SHA-512 {about.file.sha512}."
+    return _assembled(about, prose, rest, file)
 
 
-def _assembled(
-    prose: list[str],
-    statistics: RowStatistics,
-    rest: Sequence[str],
-    file: str,
-    page: str,
-    options: Options,
-) -> str:
+def _assembled(about: ReportFacts, prose: list[str], rest: Sequence[str], file: str) -> str:
     """Join the blocks of a text: sentences first, then tables, the link last."""
-    most = min(MOST_BYTES, options.chunk_bytes // 8)
+    most = min(MOST_BYTES, about.options.chunk_bytes // 8)
     if len(_joined(prose)) >= FIRST_TABLE:
         rest, file = [*rest, file], ""
-    tables = [worst_hosts(statistics, most // 4), findings(statistics, most // 2)]
+    tables = [worst_hosts(about.statistics, most // 4), findings(about.statistics, most // 2)]
+    page = _page(about.report_type, about.info)
     return _joined(_within([*prose, file, page, *tables, *rest], most), last=page)
 
 
@@ -154,7 +143,7 @@ def _compared(over_time: OverTime) -> Iterator[str]:
     comparison = over_time.comparison
     counts = comparison.counts
     said = [
-        f"{plural(counts['new'], 'new finding')}",
+        f"{counted(counts['new'], 'new finding')}",
         f"{counts['changed']:,} changed",
         f"{counts['recurring']:,} still there",
         f"{counts['resurfaced']:,} back again",
@@ -238,7 +227,7 @@ def _recount(
     role: str, cells: Counter[str], read: Callable[[str], Iterable[str]]
 ) -> tuple[Counter[str], int]:
     """Return the values in some cells, counted, and the number of cells that contain none."""
-    counted: Counter[str] = Counter()
+    found: Counter[str] = Counter()
     unread = 0
     for text, number in cells.items():
         if is_empty(role, text):
@@ -249,14 +238,14 @@ def _recount(
             unread += number
             continue
         for value in values:
-            counted[value] += number
-    return counted, unread
+            found[value] += number
+    return found, unread
 
 
-def _top(heading: str, counted: Counter[str]) -> str:
-    if not counted:
+def _top(heading: str, found: Counter[str]) -> str:
+    if not found:
         return ""
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
     rows = [(cell(value), f"{number:,}") for value, number in ordered[:TOP]]
     if len(ordered) > TOP:
         rest = sum(number for _, number in ordered[TOP:])
@@ -267,10 +256,10 @@ def _top(heading: str, counted: Counter[str]) -> str:
 def _left_out(statistics: RowStatistics, options: Options) -> str:
     lines = []
     if statistics.filtered:
-        below = plural(statistics.filtered, "finding")
+        below = counted(statistics.filtered, "finding")
         lines.append(f"- {below} below severity {options.min_severity}")
     if statistics.cut:
-        beyond = plural(statistics.cut, "finding")
+        beyond = counted(statistics.cut, "finding")
         lines.append(f"- {beyond} beyond the first {options.max_findings:,}")
     return "Left out, as configured:\n\n" + "\n".join(lines) if lines else ""
 
@@ -278,7 +267,7 @@ def _left_out(statistics: RowStatistics, options: Options) -> str:
 def _repeated(statistics: RowStatistics) -> str:
     if not statistics.repeated:
         return ""
-    rows = plural(statistics.repeated, "finding")
+    rows = counted(statistics.repeated, "finding")
     return f"Duplicates: {rows} identical to another; each is shown once."
 
 
@@ -287,11 +276,11 @@ def _unread(statistics: RowStatistics) -> str:
     lines = []
     hosts = sum(not _is_address(host) for host in statistics.hosts)
     if hosts:
-        lines.append(f"- addresses of {plural(hosts, 'host')}")
+        lines.append(f"- addresses of {counted(hosts, 'host')}")
     for role, (heading, read) in _READERS.items():
         _, unread = _recount(role, statistics.tops.get(role, Counter()), read)
         if unread:
-            lines.append(f"- {heading.lower()} of {plural(unread, 'finding')}")
+            lines.append(f"- {heading.lower()} of {counted(unread, 'finding')}")
     return "Could not be read, and is in Notes only:\n\n" + "\n".join(lines) if lines else ""
 
 
