@@ -29,9 +29,9 @@ from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.conversions import (
     pack,
     read_spool,
-    spool_to,
     submit_conversion,
     unpack,
+    write_packed,
 )
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
@@ -238,7 +238,7 @@ def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
     assert list(read_spool(path)) == []
     with path.open("wb") as file:
         for chunk in CHUNKS:
-            spool_to(file)(chunk)
+            write_packed(file, pack(chunk))
     assert content(read_spool(path)) == content(CHUNKS)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from contextlib import ExitStack
 from datetime import date
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.conversions import Conversion, submit_conversion
+from shadowserver_connector.pipeline.conversions import submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.anomalies import Anomalies
@@ -131,44 +131,41 @@ def convert_all(
     ``done`` is called when a report's file is not needed any more. Raises ``OSError`` where a
     disk fails, other than for the report's own file.
     """
-    convert = _converted_elsewhere if isinstance(executor, ClusterExecutor) else _converted
-    for job, finish in convert(jobs, out, options, executor, ahead=ahead, compare=compare):
-        result: Outcome | Failure
-        try:
-            result = finish()
-        except (WorkerLostError, ClusterLostError) as error:
-            result = Failure(job[1], f"{job[1].file}: {error}")
-        except (SkippableError, NotReadyError) as error:
-            result = Failure(job[1], str(error))
-        except OSError as error:
-            # A disk where results or temporary files go: every report would fail.
-            if error.filename != str(job[0]):
-                raise
-            result = Failure(job[1], f"{job[1].file}: cannot be read: {error.strerror}")
-        done(job)
-        yield result
+    with ExitStack() as stack:
+        spool: Path | None = None
+        if isinstance(executor, ClusterExecutor):
+            folder = tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory())
+            spool = Path(stack.enter_context(folder))
+
+        def begin(job: Job) -> Callable[[], Outcome]:
+            if spool is None:
+                # The workers are on this machine, and write the folders themselves.
+                return executor.submit(_convert_into, out, options, job, compare(job)).result
+            conversion = submit_conversion(executor, *job, options, spool, compare(job))
+            return lambda: write_report(out, *job, conversion.result().replay)
+
+        def has_room() -> bool:
+            return spool is None or has_room_ahead(spool)
+
+        for job, finish in in_order(begin, jobs, ahead=ahead, has_room=has_room):
+            result = _result(job, finish)
+            done(job)
+            yield result
 
 
-Finish = Callable[[], Outcome]
-"""Waits for a report and has its folder written; raises what is wrong with it."""
-
-
-def _converted(
-    jobs: Iterable[Job],
-    out: Path,
-    options: Options,
-    executor: Executor,
-    *,
-    ahead: int,
-    compare: Compare,
-) -> Iterator[tuple[Job, Finish]]:
-    """Have the workers write the folders: they are on this machine."""
-
-    def start(job: Job) -> Future[Outcome]:
-        return executor.submit(_convert_into, out, options, job, compare(job))
-
-    for job, future in in_order(start, jobs, ahead=ahead):
-        yield job, future.result
+def _result(job: Job, finish: Callable[[], Outcome]) -> Outcome | Failure:
+    path, info = job
+    try:
+        return finish()
+    except (WorkerLostError, ClusterLostError) as error:
+        return Failure(info, f"{info.file}: {error}")
+    except (SkippableError, NotReadyError) as error:
+        return Failure(info, str(error))
+    except OSError as error:
+        # A disk where results or temporary files go: every report would fail.
+        if error.filename != str(path):
+            raise
+        return Failure(info, f"{info.file}: cannot be read: {error.strerror}")
 
 
 def _convert_into(out: Path, options: Options, job: Job, comparison: Comparison | None) -> Outcome:
@@ -176,28 +173,3 @@ def _convert_into(out: Path, options: Options, job: Job, comparison: Comparison 
         return convert_report(*job, options, emit, comparison)
 
     return write_report(out, *job, convert)
-
-
-def _converted_elsewhere(
-    jobs: Iterable[Job],
-    out: Path,
-    options: Options,
-    executor: Executor,
-    *,
-    ahead: int,
-    compare: Compare,
-) -> Iterator[tuple[Job, Finish]]:
-    """Write the folders here, of what comes back from other machines."""
-    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as spool:
-
-        def start(job: Job) -> Future[Conversion]:
-            return submit_conversion(executor, *job, options, Path(spool), compare(job))
-
-        has_room = partial(has_room_ahead, Path(spool))
-        for job, future in in_order(start, jobs, ahead=ahead, has_room=has_room):
-            yield job, partial(_write, out, job, future)
-
-
-def _write(out: Path, job: Job, future: Future[Conversion]) -> Outcome:
-    conversion = future.result()
-    return write_report(out, *job, conversion.replay)

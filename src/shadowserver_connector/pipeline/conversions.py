@@ -58,15 +58,6 @@ def unpack(packed: bytes) -> Chunk:
     return Chunk(objects, findings, recurring, bool(compared))
 
 
-def spool_to(file: BinaryIO) -> Callable[[Chunk], None]:
-    """Return what appends chunks to a file, for ``read_spool``."""
-
-    def emit(chunk: Chunk) -> None:
-        write_packed(file, pack(chunk))
-
-    return emit
-
-
 def write_packed(file: BinaryIO, packed: bytes) -> None:
     """Append a chunk that is packed already to a file, for ``read_spool``."""
     file.write(len(packed).to_bytes(_LENGTH_BYTES))
@@ -144,7 +135,10 @@ def _convert_to_spool(
     path: Path, info: ReportInfo, options: Options, spool: Path, comparison: Comparison | None
 ) -> Conversion:
     def convert(file: BinaryIO) -> Outcome:
-        return convert_report(path, info, options, spool_to(file), comparison)
+        def emit(chunk: Chunk) -> None:
+            write_packed(file, pack(chunk))
+
+        return convert_report(path, info, options, emit, comparison)
 
     return _spooled(spool, convert)
 
