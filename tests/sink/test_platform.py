@@ -23,12 +23,12 @@ from shadowserver_connector.sink.platform import (
     await_import,
     await_room,
     error_name,
-    first_refusal,
     is_refusal,
     is_too_large,
     queued_megabytes,
     reason,
     refusal,
+    refusals,
 )
 from shadowserver_connector.sink.works import WorkDeletedError
 from shadowserver_connector.waiting import Stopping, Waiter
@@ -426,7 +426,7 @@ def test_what_opencti_said_is_read_whatever_the_status(error: Exception, said: s
 @pytest.mark.parametrize("body", [None, [], "X", {"errors": None}, [{"errors": [{"name": "X"}]}]])
 def test_answer_without_errors_is_no_refusal(body: Any) -> None:
     """An answer without GraphQL errors, of whatever server, is no refusal."""
-    assert first_refusal(body) is None
+    assert list(refusals(body)) == []
 
 
 @pytest.mark.parametrize(

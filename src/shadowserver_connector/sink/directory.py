@@ -9,10 +9,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
+from itertools import count
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import Final, TypeVar
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.temporary import lock
 
@@ -90,8 +91,7 @@ def write_report(
     """
     folder = report_folder(out, info)
     with partial_folder(folder) as partial:
-        writer = _Writer(partial, path)
-        result = convert(writer.write)
+        result = convert(_writing_to(partial, path))
         shutil.copyfile(path, partial / folder.name)
         _put_in_place(partial, folder)
     for earlier in folder.parent.glob(f".{escape(folder.name)}.*{_EARLIER}"):
@@ -113,31 +113,22 @@ def _put_in_place(partial: Path, folder: Path) -> None:
         raise
 
 
-class _Writer:
-    def __init__(self, folder: Path, original: Path) -> None:
-        self._folder = folder
-        self._original = original
-        self._written = 0
+def _writing_to(folder: Path, original: Path) -> Callable[[Chunk], None]:
+    """Return what writes each chunk to a file of its own, numbered from 1."""
+    numbers = count(1)
 
-    def write(self, chunk: Chunk) -> None:
-        self._written += 1
-        with (self._folder / f"{self._written:04d}.json").open("wb") as file:
-            bare = _artifact_without_payload(chunk)
-            if bare is None:
-                file.write(chunk.bundle(chunk.recurring))
-            else:
-                self._write_with_payload(file, chunk, bare)
+    def write(chunk: Chunk) -> None:
+        with (folder / f"{next(numbers):04d}.json").open("wb") as file:
+            bundle, artifact = chunk.bundle(chunk.recurring), chunk.artifact()
+            if artifact is None or b'"payload_bin"' in artifact.json:
+                file.write(bundle)
+                return
+            # Too large to be in memory: its Artifact gets the payload piece by piece.
+            head, tail = bundle.split(artifact.json)
+            file.write(head + artifact.json[:-1] + b',"payload_bin":"')
+            with original.open("rb") as payload:
+                while piece := payload.read(_PIECE):
+                    file.write(base64.b64encode(piece))
+            file.write(b'"}' + tail)
 
-    def _write_with_payload(self, file: BinaryIO, chunk: Chunk, bare: Encoded) -> None:
-        """Write a bundle whose Artifact gets its payload piece by piece from the original."""
-        head, tail = chunk.bundle(chunk.recurring).split(bare.json)
-        file.write(head + bare.json[:-1] + b',"payload_bin":"')
-        with self._original.open("rb") as original:
-            while piece := original.read(_PIECE):
-                file.write(base64.b64encode(piece))
-        file.write(b'"}' + tail)
-
-
-def _artifact_without_payload(chunk: Chunk) -> Encoded | None:
-    artifact = chunk.artifact()
-    return artifact if artifact and b'"payload_bin"' not in artifact.json else None
+    return write

@@ -122,7 +122,11 @@ class Delivery:
         try:
             artifact = artifact_to_upload(chunk)
             if artifact is not None and self._helper.bundle_send_to_queue:
-                self._upload(artifact, original)
+                if self._helper.connect_validate_before_import:
+                    raise SkippableError(
+                        "an upload would not wait for the validation that is asked for"
+                    )
+                upload(self._helper, self._waiter, artifact, original)
             self._send(chunk, original)
         except WorkDeletedError:
             raise
@@ -133,29 +137,17 @@ class Delivery:
             )
             self._send(without_artifact(chunk), original)
 
-    def _upload(self, artifact: dict[str, Any], original: Path) -> None:
-        if self._helper.connect_validate_before_import:
-            raise SkippableError("an upload would not wait for the validation that is asked for")
-        upload(self._helper, self._waiter, artifact, original)
-
     def _send(self, chunk: Chunk, original: Path) -> None:
         leave_out = self._needless(chunk)
         if len(leave_out) == len(chunk.objects):
             # The same file came twice in a work, and pycti accepts no bundle without objects.
             return
-        self._copy(chunk, original)
-        self._enqueue(chunk, original, leave_out)
-
-    def _copy(self, chunk: Chunk, original: Path) -> None:
-        """Have pycti write its copy once, however often the queue must be tried afterwards.
-
-        Nothing is left out of it: whoever imports it elsewhere may have nothing else.
-        """
+        kwargs = {}
         if self._has_copies():
+            # On its own, so that pycti writes its copy once, however often the queue is tried.
+            # Nothing is left out of it: whoever imports it elsewhere may have nothing else.
             self._publish(chunk.bundle().decode(), original, send_to_queue=False)
-
-    def _enqueue(self, chunk: Chunk, original: Path, leave_out: frozenset[str]) -> None:
-        kwargs = {"send_to_directory": False, "send_to_s3": False} if self._has_copies() else {}
+            kwargs = {"send_to_directory": False, "send_to_s3": False}
         messages = self._publish(chunk.bundle(leave_out).decode(), original, **kwargs)
         count = len(chunk.objects) - len(leave_out)
         self._count(messages, count)

@@ -149,14 +149,9 @@ def refusal(error: BaseException) -> Refusal | None:
         return None
     # Of an answer with another status than 200 pycti gives the body only.
     try:
-        return first_refusal(json.loads(said))
+        return next(refusals(json.loads(said)), None)
     except ValueError:
         return None
-
-
-def first_refusal(body: Any) -> Refusal | None:
-    """Return the first error of a GraphQL answer."""
-    return next(refusals(body), None)
 
 
 def refusals(body: Any) -> Iterator[Refusal]:
