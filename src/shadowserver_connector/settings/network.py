@@ -149,7 +149,8 @@ def verifying_context(found: Authorities) -> ssl.SSLContext:
     files = [(name, file) for name, path in found.files for file in _pem_files(name, path)]
     context = _context(*files[0]) if files else httpx.create_ssl_context(trust_env=False)
     for name, file in files[1:]:
-        _trust(context, name, file)
+        with _readable(name, file):
+            context.load_verify_locations(cafile=file)
     if found.further:
         try:
             context.load_verify_locations(cadata=found.further)
@@ -174,11 +175,6 @@ def _pem_files(name: str, path: Path) -> list[Path]:
 def _context(name: str, file: Path) -> ssl.SSLContext:
     with _readable(name, file):
         return ssl.create_default_context(cafile=file)
-
-
-def _trust(context: ssl.SSLContext, name: str, file: Path) -> None:
-    with _readable(name, file):
-        context.load_verify_locations(cafile=file)
 
 
 @contextmanager

@@ -215,54 +215,39 @@ ReportTypes = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], ...], BeforeValidator(_lower_list)
 ]
 
-HttpUrl = Annotated[
-    str, AfterValidator(_http_url), WithJsonSchema({"type": "string", "format": "uri"})
-]
+
+def _text(kind: str, pattern: str | None = None) -> WithJsonSchema:
+    """Return how JSON schema describes a text: its format, and a pattern if one says it all."""
+    schema = {"type": "string", "format": kind}
+    return WithJsonSchema(schema if pattern is None else schema | {"pattern": pattern})
+
+
+HttpUrl = Annotated[str, AfterValidator(_http_url), _text("uri")]
 SecureUrl = Annotated[
     str,
     AfterValidator(_secure_url),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "format": "secure-url",
-            "pattern": r"^(https://|http://(localhost|127\.|\[::1\]))",
-        }
-    ),
+    _text("secure-url", r"^(https://|http://(localhost|127\.|\[::1\]))"),
 ]
-Uuid = Annotated[
-    str,
-    AfterValidator(_uuid),
-    WithJsonSchema({"type": "string", "format": "uuid", "pattern": f"^{_UUID}$"}),
-]
-Address = Annotated[
-    str, AfterValidator(_address), WithJsonSchema({"type": "string", "format": "address"})
-]
-CaBundle = Annotated[
-    FilePath, AfterValidator(_ca_bundle), WithJsonSchema({"type": "string", "format": "pem-file"})
-]
-Size = Annotated[
-    ByteSize,
-    BeforeValidator(_size),
-    WithJsonSchema({"type": "string", "format": "size", "pattern": f"^{_SIZE}$"}),
-]
+Uuid = Annotated[str, AfterValidator(_uuid), _text("uuid", f"^{_UUID}$")]
+Address = Annotated[str, AfterValidator(_address), _text("address")]
+CaBundle = Annotated[FilePath, AfterValidator(_ca_bundle), _text("pem-file")]
+Size = Annotated[ByteSize, BeforeValidator(_size), _text("size", f"^{_SIZE}$")]
 ChunkSize = Annotated[
     ByteSize,
     BeforeValidator(_size),
     AfterValidator(_chunk_size),
-    WithJsonSchema({"type": "string", "format": "chunk-size", "pattern": f"^{_SIZE}$"}),
+    _text("chunk-size", f"^{_SIZE}$"),
 ]
 Lookback = Annotated[int, Field(ge=0), AfterValidator(lambda days: min(days, LONGEST_LOOKBACK))]
 Duration = Annotated[
     timedelta,
     BeforeValidator(iso_duration),
     AfterValidator(of_sensible_length),
-    WithJsonSchema({"type": "string", "format": "duration"}),
+    _text("duration"),
 ]
 ShortDuration = Annotated[
     timedelta,
     BeforeValidator(short_duration),
     AfterValidator(of_sensible_length),
-    WithJsonSchema(
-        {"type": "string", "format": "short-duration", "pattern": r"^\d+\s*[dhmsDHMS]$"}
-    ),
+    _text("short-duration", r"^\d+\s*[dhmsDHMS]$"),
 ]

@@ -77,29 +77,19 @@ def tlp_marking(name: str) -> StixObject:
     """
     marking_id = TLP[name]
     if marking_id == CLEAR:
-        return _statement(marking_id, "TLP:CLEAR")
-    if marking_id == AMBER_STRICT:
-        return _statement(marking_id, name)
-    return {
+        name = "TLP:CLEAR"
+    kind, value = "tlp", name.removeprefix("TLP:").lower()
+    if marking_id in (CLEAR, AMBER_STRICT):
+        kind, value = "statement", name
+    marking: StixObject = {
         "type": "marking-definition",
         "spec_version": SPEC_VERSION,
         "id": marking_id,
         "created": _CREATED,
-        "definition_type": "tlp",
+        "definition_type": kind,
         "name": name,
-        "definition": {"tlp": name.removeprefix("TLP:").lower()},
+        "definition": {kind: value},
     }
-
-
-def _statement(marking_id: str, name: str) -> StixObject:
-    return {
-        "type": "marking-definition",
-        "spec_version": SPEC_VERSION,
-        "id": marking_id,
-        "created": _CREATED,
-        "definition_type": "statement",
-        "name": name,
-        "definition": {"statement": name},
-        "x_opencti_definition_type": "TLP",
-        "x_opencti_definition": name,
-    }
+    if kind == "statement":
+        marking |= {"x_opencti_definition_type": "TLP", "x_opencti_definition": name}
+    return marking
