@@ -71,7 +71,7 @@ class Registration:
     """The platform's version, once known."""
     accepted_fields: frozenset[str] | None = None
     """Fields that it accepts; ``None`` if it does not say."""
-    left_out: list[str] = field(default_factory=list)
+    omitted_fields: list[str] = field(default_factory=list)
     """Fields that pycti would send, and that the platform does not accept."""
     metrics: list[Any] = field(default_factory=list)
     """pycti's server for metrics, which can exist only once."""

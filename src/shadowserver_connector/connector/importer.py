@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -27,8 +27,8 @@ from shadowserver_connector.waiting import Waiter
 
 PERSISTENT: Final = 3
 """Consecutive failures from which a report is named in OpenCTI even if nothing else is new."""
-_NAMED: Final = 20
-"""Failures that the message of a work names."""
+NAMED: Final = 20
+"""Failures, or other causes, that the message of a work names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +113,16 @@ class DaySummary:
             f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
             f"{len(self.failures):,} failed"
         )
-        named = [_line(failure) for failure in self.failures[:_NAMED]]
-        if len(self.failures) > _NAMED:
-            named.append(f"and {len(self.failures) - _NAMED:,} more")
+        named = first_of([_line(failure) for failure in self.failures])
         return "; ".join([counts, *([ending] if ending else []), *named])
+
+
+def first_of(lines: Sequence[str]) -> list[str]:
+    """Return the lines that the message of a work has room for, and how many more there are."""
+    named = list(lines[:NAMED])
+    if len(lines) > NAMED:
+        named.append(f"and {len(lines) - NAMED:,} more")
+    return named
 
 
 def _line(failure: Failure) -> str:

@@ -16,6 +16,7 @@ from shadowserver_connector.connector.day import ReportSource, Subscription, imp
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
 from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_old_findings
+from shadowserver_connector.connector.importer import NAMED, first_of
 from shadowserver_connector.connector.state_store import StateResetError, StateStore
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError, describe
 from shadowserver_connector.logger import Logger
@@ -91,9 +92,6 @@ def _warn(log: Logger, setting: str, named: Sequence[str], ask: Callable[[], lis
         )
 
 
-_NAMED: Final = 20
-
-
 def run_window(source: Subscription) -> bool:
     """Import everything new; return whether every day could be queried.
 
@@ -164,7 +162,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
         source.observe(refused)
         source.log.error(
             "Reports listed for the wrong day, not imported",
-            {"day": str(day), "reports": len(others), "files": refused.files[:_NAMED]},
+            {"day": str(day), "reports": len(others), "files": refused.files[:NAMED]},
         )
     return found
 
@@ -278,9 +276,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
     if not reasons:
         return
     source.observe(DaysGivenUp(tuple(reasons)))
-    named = list(reasons[:_NAMED])
-    if len(reasons) > _NAMED:
-        named.append(f"and {len(reasons) - _NAMED:,} more")
+    named = first_of(reasons)
     source.log.error("Days given up, their reports are missing", {"days": named})
     delivery = source.setup.begin("Shadowserver reports given up")
     try:

@@ -28,7 +28,6 @@ from shadowserver_connector.pipeline.batch import release
 from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
 from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Failure
-from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.state.imported import are_bytes_known
 from shadowserver_connector.waiting import CLUSTER, Waiter
@@ -178,14 +177,12 @@ class DropFolder:
         return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:
-        known = are_bytes_known(self._source.state_store.held(), found.sha256)
-        return not known and (bool(found.problem) or self._is_wanted(found.job[1]))
-
-    def _is_wanted(self, info: ReportInfo) -> bool:
-        """Tell whether the settings choose the type; a file may not tell the name of its list."""
-        types = self._source.settings.report_types
-        chosen = not types or info.type in types
-        return chosen and info.type not in self._source.settings.exclude_types
+        if are_bytes_known(self._source.state_store.held(), found.sha256):
+            return False
+        # By type alone: a file may not tell the name of its list.
+        settings, report_type = self._source.settings, found.job[1].type
+        chosen = not settings.report_types or report_type in settings.report_types
+        return bool(found.problem) or (chosen and report_type not in settings.exclude_types)
 
     def _report_result(self, path: Path, reasons: list[str]) -> None:
         log = self._source.log
