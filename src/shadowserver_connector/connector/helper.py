@@ -132,6 +132,8 @@ class Registration:
             return True
 
         def taken(connector: Any) -> dict[str, Any]:
+            # OpenCTI refuses a registration with a field that it does not know, as a newer pycti
+            # has.
             given = to_input(connector)["input"]
             self.omitted_fields = [key for key in given if not self._is_taken(key)]
             return {"input": {key: given[key] for key in given if self._is_taken(key)}}

@@ -40,6 +40,7 @@ class Options:
     create_indicators: bool = False
     labels: tuple[str, ...] = ()
     """Labels added to those that every object of a report gets."""
+    # For each part OpenCTI loads all references of a container again: few large parts are best.
     report_max_refs: int = 5_000
     artifact_max_size: int = 100 * MIB
     """Bytes; a larger original file is described in the Report, not attached."""
@@ -50,7 +51,9 @@ class Options:
     """What happens to a row whose finding recurs, if that is known: its objects are referred to,
     left out, or sent again.
     """
+    # Objects of small messages are imported no faster, and some before what they refer to.
     chunk_objects: int = 1_000
+    # RabbitMQ 4 refuses messages of more than 16 MiB, and the bundle in one is base64.
     chunk_bytes: int = 4 * MIB
 
     def relates(self, relationship_type: str) -> bool:

@@ -20,6 +20,7 @@ from shadowserver_connector.report.anomalies import Anomalies
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),
     ("malware", "communicates-with", "controller"),
+    # OpenCTI takes this type between IPv4 addresses only.
     ("source ipv4", "communicates-with", "target ipv4"),
     ("sample", "communicates-with", "contacted"),
     ("sample", "related-to", "of sample"),
@@ -83,6 +84,7 @@ class RowMapper:
         """``shown`` is how many Notes the pages of Report and Case may show, by severity."""
         self._shown = dict(shown or {})
         self._plan = plan
+        # With `all` everything is sent, as if there were no history.
         sends_all = comparison is None or plan.context.options.repeats == "all"
         self._verdicts = b"" if sends_all or comparison is None else comparison.verdicts
         self._due = b"" if comparison is None else comparison.due
@@ -115,6 +117,7 @@ class RowMapper:
         draft = self._plan.context.encode.note(
             note.id, note.abstract, note.text, about.time, about.noted, note.rows
         )
+        # A first import goes from the newest day back: an older text must not replace a newer one.
         draft.recurs = about.recurs or about.keeps_note
         if self._shown.get(note.severity, 0) > 0:
             self._shown[note.severity] -= 1
@@ -155,6 +158,7 @@ class RowMapper:
                 # An Indicator expires unless it is sent again in time.
                 sent.update(part.indicators)
             bad = part.bad
+            # A client has another source port every day: OpenCTI would collect a traffic for each.
             if traffic is not None and not (recurs and plan.traffic_moves):
                 seen, wrong = traffic.build(row, part.addresses)
                 if seen is not None:
@@ -181,6 +185,7 @@ class RowMapper:
                 )
             later = bool(self._later) and self._later[number - 1] == 1
             added.append(_RowFacts(time, labels.all, part.noted, recurs, later))
+        # What a new row has in common with a recurring one is sent with the new one.
         finding.recurring -= sent
         return added
 
@@ -295,6 +300,7 @@ class RowMapper:
             return time, time
         first = self._time(start, number, row, times)
         last = self._time(end, number, row, times)
+        # OpenCTI refuses an Observed-Data that ends before it begins.
         return min(first or time, time), max(last or time, time)
 
     def _time(self, at: int | None, number: int, row: Row, times: int) -> str | None:

@@ -95,6 +95,7 @@ def files_in(folder: Path) -> dict[Path, FileSignature]:
 def _files_in(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
     with os.scandir(folder) as entries:
         for entry in entries:
+            # A hidden name is for a file that is still written, and is renamed when it is complete.
             if entry.name.startswith(".") or not entry.name.lower().endswith(_ENDINGS):
                 continue
             with suppress(FileNotFoundError):

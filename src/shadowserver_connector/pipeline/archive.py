@@ -32,6 +32,7 @@ def is_archived(archive: Path, report: ReportInfo) -> bool:
     """Tell whether the file of a report as listed, under this id, is in the archive."""
     folder = day_folder(archive, report)
     wanted = report_digest(report)
+    # Somebody may have removed the file since: then it has to be fetched again.
     return any(
         digest == wanted and name and (folder / name).is_file()
         for digest, _, name in (line.partition("  ") for line in _lines(folder / _REPORTS))
@@ -72,12 +73,14 @@ def archive_if_configured(
 def _place(folder: Path, name: str, sha256: str) -> Path:
     """Return where a file with this content is, or may be."""
     first = folder / name
+    # No report may take the place of the list of sums, whatever its name.
     if name != SUMS and (not first.exists() or fingerprint(first).sha256 == sha256):
         return first
     return first.with_name(f"{first.stem}.{sha256[:16]}{first.suffix}")
 
 
 def _copy(path: Path, target: Path) -> None:
+    # Under another name until it is whole: a crash leaves no half file that counts as archived.
     part = target.with_name(f".{token_hex(8)}.part")
     # Where reports are unpacked, files are for their owner only; an archive is read by others. The
     # umask says by whom.

@@ -125,6 +125,7 @@ class DiskFloor:
             )
 
     def _free(self) -> int:
+        # Of a folder that is not there, the system does not say how much is free.
         self._folder.mkdir(parents=True, exist_ok=True)
         return shutil.disk_usage(self._folder).free
 

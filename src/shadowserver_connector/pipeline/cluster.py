@@ -113,6 +113,7 @@ class ClusterExecutor(Executor):
             future.set_exception(error)
             return future
         try:
+            # Not pure: Dask would answer an equal call with the result of an earlier one.
             remote = client.submit(fn, *args, pure=False, **kwargs)
         except Exception:
             if client.status in _USABLE:
@@ -146,6 +147,7 @@ class ClusterExecutor(Executor):
                 try:
                     self._client = self._connect(CONNECT_AGAIN)
                 except ClusterLostError:
+                    # Whoever submits next does not wait for the same time-out again.
                     self._try_after = time.monotonic() + CONNECT_AGAIN
                     raise
             return self._client

@@ -194,6 +194,7 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
     catalogue = load_catalogue()
     with ExitStack() as stack:
         rows = stack.enter_context(collected())
+        # Without room for a copy, the conversion parses the file a second time.
         copied = rows.folder / "table" if has_room_ahead(rows.folder) else None
         with (
             open_copier(info.file, copied) as copier,
@@ -207,6 +208,7 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
                 found = read(row)
                 rows.add(found.key, found.state, found.label, found.name)
             copy = copier.finish(table.header, table.empty_rows)
+        # Until the report is committed or discarded, its rows stay on disk.
         return _Compared(info, rows, copy, stack.pop_all())
 
 

@@ -93,6 +93,7 @@ TOO_LARGE: Final = "objects or references that fit in no message, left out"
 
 UNKNOWN_TYPE: Final = "an unknown report type, read by the rules of its family"
 
+# Twice in base64 that is 14 MiB; RabbitMQ 4 refuses messages of more than 16.
 ARTIFACT_INLINE: Final = 8 * MIB
 """Maximum bytes of a file inside its Artifact; a sink uploads larger ones itself."""
 
@@ -178,6 +179,7 @@ def _without_recurring(
 ) -> Iterator[NumberedRow]:
     for numbered in rows:
         at = numbered[0] - 1
+        # Those that are due are sent all the same: their Observed-Data's time has to be extended.
         if comparison.verdicts[at] == RECURRING and not comparison.due[at]:
             statistics.recurring += 1
         else:

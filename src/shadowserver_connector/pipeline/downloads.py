@@ -124,6 +124,7 @@ class BoundedDownloads:
 
     def begin(self, report: ReportInfo, folder: Path) -> Future[Downloaded]:
         """Start a download into a folder of its own inside the common one."""
+        # Absolute, as text: `bytes_below` compares it with the folders that it finds.
         begun = _Begun(report, os.path.abspath(folder))
         self._pool.submit(self._run, begun)
         return begun.future

@@ -51,6 +51,7 @@ class ProcessExecutor(Executor):
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._lock = threading.Lock()
+        # Closed with this process, however that ends: its workers then end, too.
         self._lifeline, self._ours = get_context("spawn").Pipe(duplex=False)
         self._pool = _pool(workers, self._lifeline)
         self._alone = ThreadPoolExecutor(1, thread_name_prefix="again")
@@ -162,6 +163,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 def _end_with(lifeline: Connection) -> None:
     # Nothing is ever sent: that it can be read means that the other end was closed.
     lifeline.poll(None)
+    # In the main thread, whose work removes its files on the way out.
     _thread.interrupt_main(signal.SIGTERM)
     time.sleep(_GRACE)
     os._exit(1)

@@ -119,6 +119,7 @@ def _read_sources(
 ) -> tuple[list[Source], Source]:
     config_file = config_file or _find("config.yml")
     env_file = env_file or _find(".env")
+    # Files before the environment, as in OpenCTI's own connector for Shadowserver.
     files = [read_yaml(config_file)] if config_file else []
     files += [read_dotenv(env_file)] if env_file else []
     return files, read_environment(environ)
@@ -228,6 +229,7 @@ def export_for_pycti(loaded: LoadedSettings, environ: MutableMapping[str, str]) 
             continue
         value = getattr(getattr(loaded.settings, setting.section), setting.key)
         if value is not None:
+            # pycti asks the environment before any file: it must find there what won here.
             environ[name] = as_text(value)
     for name, secret in loaded.for_pycti.items():
         environ[name] = secret.get_secret_value()
@@ -276,6 +278,7 @@ def _export_proxies(loaded: LoadedSettings, environ: MutableMapping[str, str]) -
         return
     for name in (*PROXIES, NO_PROXY):
         environ.pop(name, None)
+        # `requests` would take a lower-case name before the one that is set here.
         environ.pop(name.lower(), None)
     for scheme in ("http", "https"):
         proxy = network.proxy_for(scheme)

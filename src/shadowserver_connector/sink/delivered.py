@@ -43,6 +43,7 @@ def existing_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
     wanted = frozenset(ids)
     parts = (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
     existing = (found for part in parts for found in _query_existing(helper, part))
+    # An object has further ids, which nobody asked for.
     return {stix_id: tags for stix_id, tags in existing if stix_id in wanted}
 
 

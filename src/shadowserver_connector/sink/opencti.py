@@ -206,6 +206,7 @@ class Delivery:
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
         """Hand a bundle to pycti, again until it is through; return the number of messages."""
         if self._can.whole_messages:
+            # Split, its objects would overtake each other in several workers, and lose references.
             kwargs[self._can.whole_messages] = True
         self._messages += 1
         queued = kwargs.get("send_to_queue", self._helper.bundle_send_to_queue)
@@ -246,6 +247,7 @@ class Delivery:
         work_id = self._work_id
         if work_id is None or messages == 0 or not self._is_counted():
             return
+        # For a whole message pycti announces one object, while each of its objects is reported.
         if self._can.whole_messages == "no_split" and objects > 1:
             # In two steps: if the second announcement fails, `_balance` must know of the first.
             self._announced += 1

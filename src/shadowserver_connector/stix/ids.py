@@ -23,6 +23,7 @@ NAMESPACE: Final = "00abedb4-aa42-466c-9c01-fed23315a9b7"
 HASH_ORDER: Final = ("MD5", "SHA-1", "SHA-256", "SHA-512")
 """The first of these that an object has identifies it; the others do not count."""
 
+# Not for security: a Python built for FIPS refuses SHA-1 otherwise.
 _NAMESPACED: Final = sha1(bytes.fromhex(NAMESPACE.replace("-", "")), usedforsecurity=False)
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -173,6 +174,7 @@ def network_traffic_of_json(identifying: str) -> str:
 
 def observed_data(object_refs: Iterable[str]) -> str:
     """Return the id of an observed-data: of the set of ids that it refers to, in any order."""
+    # The platform sorts them before it hashes them.
     refs = '","'.join(sorted(object_refs))
     return observed_data_of_json(f'["{refs}"]')
 

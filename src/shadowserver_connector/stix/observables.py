@@ -129,6 +129,7 @@ def artifact(
         mime_type=mime_type,
         payload_bin=None if payload is None else b64encode(payload).decode("ascii"),
         hashes=dict(hashes),
+        # OpenCTI stores the file under the first of these.
         x_opencti_additional_names=[file_name],
         x_opencti_description=description,
     )

@@ -80,6 +80,7 @@ def tlp_marking(name: str) -> StixObject:
         name = "TLP:CLEAR"
     kind, value = "tlp", name.removeprefix("TLP:").lower()
     if marking_id in (CLEAR, AMBER_STRICT):
+        # The OASIS validator knows no TLP 2.0, and refuses these as `tlp`.
         kind, value = "statement", name
     marking: StixObject = {
         "type": "marking-definition",

@@ -41,6 +41,7 @@ def report(origin: Origin, about: Container, link: str | None = None) -> StixObj
     own = {
         "name": about.name,
         "description": about.description,
+        # One of the two in OpenCTI's vocabulary; the other is internal-report.
         "report_types": ["threat-report"],
         "published": about.day,
         "object_refs": _not_empty("report", about.object_refs),
@@ -111,6 +112,7 @@ def observed_data(
         "first_observed": first_observed,
         "last_observed": last_observed,
         "number_observed": min(number_observed, MAX_NUMBER_OBSERVED),
+        # As the id has them: OpenCTI computes it from sorted references.
         "object_refs": sorted(object_refs),
     }
     stix_id = ids.observed_data(object_refs)
@@ -144,6 +146,7 @@ def _container(
 
 def _not_empty(what: str, object_refs: Sequence[str]) -> list[str]:
     if not object_refs:
+        # STIX allows no empty list, and one invalid object makes the whole bundle invalid.
         raise ValueError(f"{what} without references")
     return list(object_refs)
 

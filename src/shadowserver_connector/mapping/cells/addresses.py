@@ -6,6 +6,7 @@ import re
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final, Literal, NamedTuple
 
+# Without leading zeros: some programs read such a number as octal, and so as another address.
 _OCTETS: Final = {str(number): number for number in range(256)}
 _PREFIX_LENGTH: Final = re.compile(r"[0-9]{1,3}")
 _NOT_PUBLIC: Final = tuple(
@@ -45,6 +46,7 @@ def parse_network(text: str) -> Address:
     if network.prefixlen == 0:
         raise ValueError("the whole Internet")
     first = parse_ip(str(network.network_address))
+    # OpenCTI identifies addresses by their text: with and without /32 it would be two objects.
     if network.prefixlen == network.max_prefixlen:
         return first
     if first.version != network.version:
@@ -85,6 +87,7 @@ def _parse_v6(text: str) -> Address:
         address = IPv6Address(text)
     except ValueError:
         raise ValueError("not an IPv6 address") from None
+    # The same host: otherwise it would be two objects.
     if address.ipv4_mapped is not None:
         return _parse_v4(str(address.ipv4_mapped))
     number = int(address)

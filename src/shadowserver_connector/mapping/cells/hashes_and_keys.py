@@ -98,6 +98,7 @@ def parse_ssh_key(text: str) -> SshKey:
         type=parse_ssh_key_type(name),
         text=b64encode(blob).decode("ascii"),
         sha256=sha256(blob).hexdigest(),
+        # A fingerprint only: a Python built for FIPS refuses MD5 for anything else.
         md5=md5(blob, usedforsecurity=False).hexdigest(),
     )
 

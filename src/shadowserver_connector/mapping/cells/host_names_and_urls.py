@@ -80,6 +80,7 @@ def _ascii(text: str) -> str:
     if len(text) > _MAX_TEXT:
         raise ValueError("a name of more than 253 characters")
     try:
+        # UTS 46 maps capitals and other spellings first, which IDNA alone refuses.
         return idna.encode(text, uts46=True).decode("ascii")
     except UnicodeError:  # the base of idna.IDNAError
         raise ValueError("not an internationalised name") from None

@@ -112,6 +112,7 @@ def build_software(collector: ObjectCollector) -> None:
             version=product.version,
             cpe=cpe or cpe_of(*product),
         )
+        # One object for all who have the product: no row's labels or Notes belong on its page.
         software_id = collector.observable(software, noted=False, tagged=False)
         collector.offer_end(
             "attacked" if collector.layout.group == TARGET else "thing", software_id

@@ -168,6 +168,7 @@ class ObjectCollector:
     def relate(self, source: str, relationship_type: str, target: str) -> None:
         """Relate two objects of this part, if such relationships are wanted."""
         context = self.context
+        # OpenCTI refuses a relationship of an object with itself.
         if source != target and context.rules.creates(
             relationship_type, type_of(source), type_of(target), self.layout.end
         ):
@@ -215,6 +216,7 @@ def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> No
     ``kind`` is one of the catalogue's ``INDICATED``.
     """
     context, meaning = collector.context, collector.layout.meaning
+    # Nothing of the subscriber's: a block list would cut off its own customers.
     if not (context.options.create_indicators and meaning.indicates(kind)):
         return
     named = context.report_type.title

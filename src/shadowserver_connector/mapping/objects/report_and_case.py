@@ -113,6 +113,7 @@ class ReportContainers:
             day=self.published,
             description=self.description,
             object_refs=refs or (self.origin.author,),
+            # Each part has a reference of its own: OpenCTI locks one that is shared.
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
             labels=sorted({*self._labels, *self.tags}),
         )
@@ -128,6 +129,7 @@ class ReportContainers:
             name=self.case_name,
             day=self.published,
             description=self.case_description,
+            # With the references of all parts it would be the large container that parts avoid.
             object_refs=[*(refs if only_part else ()), self._report_id(part)],
             # Report and Case with one reference would share it, and a shared one is locked by both.
             file_name=f"{self.file_name} (case)",
@@ -144,6 +146,8 @@ class ReportContainers:
 
     def note_refs(self, part: int) -> tuple[str, ...]:
         """Return the ids of the containers that Notes of this part are attached to, if at all."""
+        # A Note that is sent names the Report, not the reverse: of two objects that refer to each
+        # other, OpenCTI drops one reference.
         report = self._report_id(part)
         if not self.has_case:
             return (report,)

@@ -95,6 +95,7 @@ class Encoders:
         }
         self._origin = origin
         self._systems: dict[int, SerialisedObject] = {}
+        # Needs no bound: there are as many keys as countries.
         self._countries: dict[str, SerialisedObject] = {}
         self._note = template(
             _with_id(_note_example(origin)), "id", "time", "time", "abstract", "content"
@@ -173,6 +174,7 @@ class Encoders:
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data without labels, as `stix.reported_objects` makes it."""
         first, last = seen.first, seen.last
+        # They come sorted, as the id has them, and need no escaping.
         listed = '["' + '","'.join(seen.refs) + '"]'
         stix_id = ids.observed_data_of_json(listed)
         count = str(min(seen.number, reported_objects.MAX_NUMBER_OBSERVED))
@@ -255,6 +257,7 @@ def _note_example(origin: Origin) -> StixObject:
         object_refs=("-",),
     )
     note |= {"abstract": json_mark("abstract"), "content": json_mark("content")}
+    # Only a chunk knows whether the Note is attached to its Report and Case.
     del note["object_refs"]
     return note
 

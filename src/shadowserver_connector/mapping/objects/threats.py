@@ -51,6 +51,7 @@ def build_tagged_malware(collector: ObjectCollector) -> None:
     """Make the Malware that tags name, in a file that has no column for it."""
     origin, activities = collector.context.origin, collector.context.catalogue.activities
     for name in split_tags(collector.text("tags")):
+        # OpenCTI refuses names of one character.
         if len(name) > 1 and name not in activities:
             malware = collector.shared(shared_objects.malware(origin, name))
             collector.offer_end("malware", malware)
@@ -77,6 +78,7 @@ def _malware_in(collector: ObjectCollector, role: str) -> list[str]:
         cves = find_cves(name)
         _offer_vulnerabilities(collector, cves)
         if not cves and name not in catalogue.activities:
+            # Under its canonical name: one that is another entry's alias would rename that entry.
             names.append(catalogue.codes.malware.get(name.lower(), name))
     return names
 
@@ -99,6 +101,7 @@ _LABEL_BYTES: Final = 64
 _REMEMBERED: Final = 4_096
 _LONGEST: Final = 1_000
 
+# OpenCTI shows some twelve labels on a page; an address of many reports had 22 after a day.
 LASTING_TAGS: Final = 5
 """Tags of one row that an observable keeps."""
 

@@ -299,6 +299,7 @@ def _as_text(text: str) -> bytes:
 
 
 def _packed(text: str) -> bytes:
+    # It takes 192.0.513 and octal numbers as well; here only the usual form is an address.
     packed = inet_aton(text)
     if inet_ntoa(packed) != text:
         raise ValueError("not an address in full")
@@ -318,6 +319,7 @@ def _pieces(cells: tuple[_Cells, ...], row: list[str]) -> list[str]:
 
 def _digest(pieces: Sequence[str]) -> bytes:
     said = "\0".join(pieces)
+    # A lone surrogate, which UTF-8 cannot encode, must not cost the row its finding.
     return blake2b(said.encode("utf-8", "replace"), digest_size=DIGEST_BYTES).digest()
 
 
@@ -378,6 +380,7 @@ def _normal_network(text: str) -> str:
 
 
 def _time(cell: str) -> str:
+    # As Shadowserver writes it, and as the others are written below.
     if len(cell) == 19 and cell[4] == "-":
         return cell
     try:
@@ -389,6 +392,7 @@ def _time(cell: str) -> str:
 def _wording(cell: str) -> str:
     """Remove what differs on each request: dates, times, APOP's stamps, HTTP's nonces, uptimes."""
     text = cell
+    # Each expression takes long, and most cells have nothing for it: so a cheap test comes first.
     if _TIME_OF_DAY.search(text):
         text = _CLOCKS.sub(" ", text)
     if "@" in text:

@@ -206,6 +206,7 @@ def _asn(row: Sequence[str], at: int) -> str:
 
 
 def _cut(text: str) -> str:
+    # Masked first: a cut might remove the @ that marks a password.
     return text if len(text) <= _LONGEST else masked(text)[:_LONGEST]
 
 

@@ -46,6 +46,7 @@ from shadowserver_connector.mapping.planning.highlights import HighlightColumns,
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
 from shadowserver_connector.mapping.texts.note_wording import NoteWording
 
+# More would not be faster: what is cached should fit into the processor's cache.
 CACHED_COMBINATIONS: Final = 512
 """Distinct combinations of cells that a section caches; a full cache is cleared."""
 
@@ -351,6 +352,7 @@ def _place(columns: Sequence[Column], role: str, among: frozenset[int]) -> int:
 def _index(columns: Sequence[Column], role: str, party: str = "") -> int | None:
     """Return the first column of a role, of the party if there is one, else of the row."""
     for index, column in enumerate(columns):
+        # A block list names networks, too, in place of addresses.
         wanted = {role, "network"} if role == "ip" else {role}
         if column.role in wanted and (not column.party or not party or column.party == party):
             return index

@@ -296,6 +296,7 @@ class NoteMaker:
         self._count(key)
         if key.startswith(NO_SUBJECT):
             found = self._plan.identify.read(row)
+            # Each such row has a Note of its own, so its state must tell it from the others.
             stix_id = ids.note_of_finding(self._type, self._list, found.key + found.state, 0)
         else:
             stix_id = ids.note_of_host(self._type, self._list, key, self._part)

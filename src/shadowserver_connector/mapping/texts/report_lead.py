@@ -28,6 +28,7 @@ def report_lead(statistics: RowStatistics, over_time: OverTime | None) -> str:
     if not statistics.wanted:
         return NO_FINDINGS
     first, last = _how_many(statistics), _new(over_time)
+    # Two less, for the spaces between the three sentences.
     return _joined(first, _worst(statistics, ALONE - len(first) - len(last) - 2), last)
 
 
@@ -39,6 +40,7 @@ def case_lead(
         return f"{NO_FINDINGS} Nothing to do."
     first = f"To do: {report_type.todo}." if report_type.todo else ""
     how_many, last = _how_many(statistics), _new(over_time)
+    # Three less, for the spaces between the four sentences.
     room = ALONE - len(first) - len(how_many) - len(last) - 3
     return _joined(first, how_many, _begin(statistics, room), last)
 

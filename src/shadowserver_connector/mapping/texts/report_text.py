@@ -88,6 +88,7 @@ def case_text(about: ReportFacts) -> str:
 
 def _assembled(about: ReportFacts, prose: list[str], rest: Sequence[str], file: str) -> str:
     """Join the blocks of a text: sentences first, then tables, the link last."""
+    # Every chunk carries this text, in its copy of the Report.
     most = min(MOST_BYTES, about.options.chunk_bytes // 8)
     if len(_joined(prose)) >= FIRST_TABLE:
         rest, file = [*rest, file], ""
