@@ -130,10 +130,6 @@ def _line(failure: Failure) -> str:
     return f"failed{times}: {failure.info.file}: {failure.reason}"
 
 
-def ignore_result(result: Result, seconds: float) -> None:
-    """Do nothing: whoever imports the report gets the result."""
-
-
 def event_of(result: Result, seconds: float) -> ReportDone | ReportSkipped | ReportFailed:
     """Return what observers are told about a result."""
     match result:
@@ -165,7 +161,7 @@ class ImportSetup:
     """Compares reports, where ``convert`` asks it to; each one imported is added to its history."""
     archive: Path | None = None
     """Where a copy of imported files is kept."""
-    on_result: Callable[[Result, float], None] = ignore_result
+    on_result: Callable[[Result, float], None] = lambda result, seconds: None
     """Called with the result of a report, and the seconds that it took, before it is saved."""
     describe_ending: Callable[[BaseException], str] = interrupted
     """Returns, for the message of a work, why an error ended it."""

@@ -303,10 +303,6 @@ def do_nothing() -> None:
     """Do nothing between two runs."""
 
 
-def ignore_end(seconds: float) -> None:
-    """Do nothing after a run."""
-
-
 def run_for_ever(
     run: Run,
     helper: Any,
@@ -314,7 +310,7 @@ def run_for_ever(
     waiter: Waiter,
     period: timedelta,
     between: Callable[[], None] = do_nothing,
-    on_end: Callable[[float], None] = ignore_end,
+    on_end: Callable[[float], None] = lambda seconds: None,
 ) -> None:
     """Run now, every ``period``, and soon after a reset; ends with Stopping only.
 

@@ -89,10 +89,7 @@ def signature_of(path: Path) -> FileSignature | None:
 
 def files_in(folder: Path) -> dict[Path, FileSignature]:
     """Return the report files in a folder, by name: no links, nothing hidden, nothing empty."""
-    return dict(sorted(_files_in(folder)))
-
-
-def _files_in(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
+    found: dict[Path, FileSignature] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             # A hidden name is for a file that is still written, and is renamed when it is complete.
@@ -101,7 +98,8 @@ def _files_in(folder: Path) -> Iterator[tuple[Path, FileSignature]]:
             with suppress(FileNotFoundError):
                 facts = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(facts.st_mode) and facts.st_size:
-                    yield folder / entry.name, _signature(facts)
+                    found[folder / entry.name] = _signature(facts)
+    return dict(sorted(found.items()))
 
 
 def _signature(facts: os.stat_result) -> FileSignature:

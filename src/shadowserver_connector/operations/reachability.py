@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -185,40 +185,32 @@ class Side:
 
 def try_shadowserver(settings: Settings) -> Side:
     """Ask the Reports API what is subscribed."""
-
-    def ask() -> Side:
+    try:
         with open_api(settings) as api:
             api.ping()
             lists, types = api.subscriptions(), api.types()
-        nothing = "ok, but the key has nothing subscribed"
-        text = f"ok, {counted(len(lists), 'list')} with {counted(len(types), 'report type')}"
         clock = _clock("Shadowserver", _shadowserver_time(settings))
-        return Side(text if lists or types else nothing, clock=clock)
-
-    return _tried(ask)
+    except ShadowserverConnectorError as error:
+        return Side(str(error), error)
+    if not (lists or types):
+        return Side("ok, but the key has nothing subscribed", clock=clock)
+    text = f"ok, {counted(len(lists), 'list')} with {counted(len(types), 'report type')}"
+    return Side(text, clock=clock)
 
 
 def try_opencti(settings: Settings) -> Side:
     """Ask OpenCTI for its version, and whether the connector could register with it."""
-
-    def ask_it() -> Side:
+    try:
         platform = reach(settings)
         with suppress(ValueError):
             refused = refusal_of_registration(lambda *query: ask(settings, *query).json())
             if refused is not None:
                 raise misfit(platform.version, refused)
-        text = f"ok, version {platform.version}, with pycti {installed()}"
-        clock = _clock("OpenCTI", platform.time)
-        return Side(text, clock=clock, version=advice(platform.version) or None)
-
-    return _tried(ask_it)
-
-
-def _tried(ask: Callable[[], Side]) -> Side:
-    try:
-        return ask()
     except ShadowserverConnectorError as error:
         return Side(str(error), error)
+    text = f"ok, version {platform.version}, with pycti {installed()}"
+    clock = _clock("OpenCTI", platform.time)
+    return Side(text, clock=clock, version=advice(platform.version) or None)
 
 
 def _clock(server: str, theirs: datetime | None) -> str | None:

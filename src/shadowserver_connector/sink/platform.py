@@ -30,11 +30,15 @@ _MISFITS: Final = frozenset({
 _MESSAGE: Final = 300
 
 
+Whole = Literal["no_split", "bypass_split"]
+_WHOLE: Final[tuple[Whole, ...]] = ("no_split", "bypass_split")
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What the installed pycti can do; asked, never derived from its version."""
 
-    whole_messages: Literal["no_split", "bypass_split"] | None
+    whole_messages: Whole | None
     """Keyword by which a bundle travels as one message that one worker imports in order.
 
     With ``no_split`` pycti announces one object whatever the message holds, with ``bypass_split``
@@ -57,13 +61,7 @@ def abilities(helper: Any) -> Abilities:
     send = helper.send_stix2_bundle
     create_observable = helper.api.stix_cyber_observable.create
     return Abilities(
-        whole_messages=(
-            "no_split"
-            if _mentions(send, "no_split")
-            else "bypass_split"
-            if _mentions(send, "bypass_split")
-            else None
-        ),
+        whole_messages=next((word for word in _WHOLE if _mentions(send, word)), None),
         multipart_works=_mentions(helper.api.work.initiate_work, "is_multipart"),
         ssh_keys=_mentions(create_observable, "SSH-Key"),
         network_traffic=_mentions(create_observable, "networkSrc"),
