@@ -219,11 +219,7 @@ class RowMapper:
     def _assembled(self, parts: Sequence[RowObjects]) -> RowObjects:
         objects: dict[str, SerialisedObject] = {}
         whole = RowObjects(objects, 0)
-        observables: list[str] = []
-        noted: list[tuple[str, ...]] = []
-        tagged: list[tuple[str, ...]] = []
-        labelled: list[tuple[str, ...]] = []
-        indicators: list[tuple[str, ...]] = []
+        kept: list[RowObjects] = []
         ends: dict[str, list[str]] = {}
         left_out = 0
         for part in parts:
@@ -235,18 +231,10 @@ class RowMapper:
             if full and objects:
                 left_out += len(part.objects)
                 continue
+            kept.append(part)
             _update(objects, part)
             for end, stix_id in part.ends:
                 ends.setdefault(end, []).append(stix_id)
-            observables.extend(part.observables)
-            if part.noted:
-                noted.append(part.noted)
-            if part.tagged:
-                tagged.append(part.tagged)
-            if part.labelled:
-                labelled.append(part.labelled)
-            if part.indicators:
-                indicators.append(part.indicators)
             whole.scored = whole.scored or part.scored
             whole.addresses += part.addresses
         own = len(objects)
@@ -254,11 +242,11 @@ class RowMapper:
             left_out += self._relate(objects, ends)
         if left_out:
             whole.bad += (("", LEFT_OUT, left_out),)
-        whole.observables = tuple(sorted(set(observables)))
-        whole.noted = _joined(noted)
-        whole.tagged = _joined(tagged)
-        whole.labelled = _joined(labelled)
-        whole.indicators = _joined(indicators)
+        whole.observables = tuple(sorted(_joined([part.observables for part in kept])))
+        whole.noted = _joined([part.noted for part in kept if part.noted])
+        whole.tagged = _joined([part.tagged for part in kept if part.tagged])
+        whole.labelled = _joined([part.labelled for part in kept if part.labelled])
+        whole.indicators = _joined([part.indicators for part in kept if part.indicators])
         whole.size += _PLACE_BYTES * own + _RELATIONSHIP_BYTES * (len(objects) - own)
         return whole
 

@@ -153,11 +153,12 @@ class Watch:
 
     def _write(self) -> None:
         self._due = self._now() + BEAT
-        queue, next_run = self._seen()
+        info = self._info
+        next_run = None if info is None else _moment(info.next_run_datetime)
         self._status = replace(
             self._status,
             alive=self._now(),
-            queue_megabytes=queue,
+            queue_megabytes=None if info is None else info.queue_messages_size,
             next_run=next_run if self._is_ahead(next_run) else None,
         )
         try:
@@ -178,11 +179,6 @@ class Watch:
         if next_run is None or current is not None:
             return False
         return last is None or last.ended is None or next_run > last.ended
-
-    def _seen(self) -> tuple[float | None, datetime | None]:
-        if self._info is None:
-            return None, None
-        return self._info.queue_messages_size, _moment(self._info.next_run_datetime)
 
 
 def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:

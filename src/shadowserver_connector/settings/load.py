@@ -168,8 +168,10 @@ def _validate(
     for name, setting in known_settings().items():
         if name in values:
             data[setting.section][setting.key] = values[name]
+    usual = {name: as_text(values[name]) for name in USUAL if name in values}
+    network = Network(variables=usual, sources={name: sources[name] for name in usual})
     try:
-        settings = Settings.model_validate({**data, "network": _network(values, sources)})
+        settings = Settings.model_validate({**data, "network": network})
     except ValidationError as error:
         raise SettingsError("\n".join([*problems, *refusal(error, values, sources)])) from None
     except OSError as error:
@@ -178,11 +180,6 @@ def _validate(
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
-
-
-def _network(values: Mapping[str, Text], sources: Mapping[str, str]) -> Network:
-    given = {name: as_text(values[name]) for name in USUAL if name in values}
-    return Network(variables=given, sources={name: sources[name] for name in given})
 
 
 def _hidden(files: Sequence[Source], environment: Source) -> dict[str, str]:

@@ -60,16 +60,13 @@ class Source:
         if target in self.values:
             twice = f", as {target}_FILE too" if target in secret_names() else ""
             self.problems.append(f"{target} ({self.label}): it is set twice{twice}; keep one")
-        self.values[target] = text if target == name else SecretFile(_one_line(text))
+        path = text.strip() if isinstance(text, str) else ",".join(text)
+        self.values[target] = text if target == name else SecretFile(path)
 
 
 def _target(name: str) -> str:
     secret = name.removesuffix("_FILE")
     return secret if secret in secret_names() else name
-
-
-def _one_line(text: Text) -> str:
-    return text.strip() if isinstance(text, str) else ",".join(text)
 
 
 def read_environment(environ: Mapping[str, str], label: str = ENVIRONMENT) -> Source:

@@ -166,7 +166,12 @@ def _over_time(over_time: OverTime) -> Iterator[str]:
     yield _hosts("Worst new hosts", "Severity", over_time.worst_new())
     yield _hosts("Open longest", "First reported", over_time.open_longest())
     gone = [
-        (_subject(each.key), cell(each.label), f"{each.first}", f"{each.last}")
+        (
+            cell(subject_text(each.key[:-DIGEST_BYTES])),
+            cell(each.label),
+            f"{each.first}",
+            f"{each.last}",
+        )
         for each in over_time.comparison.which[:MOST_NAMED]
     ]
     if gone:
@@ -177,10 +182,6 @@ def _over_time(over_time: OverTime) -> Iterator[str]:
 def _hosts(heading: str, column: str, hosts: Sequence[tuple[str, str]]) -> str:
     rows = [(cell(host), said) for host, said in hosts]
     return headed(heading, table(("Host", column), rows)) if rows else ""
-
-
-def _subject(key: bytes) -> str:
-    return cell(subject_text(key[:-DIGEST_BYTES]))
 
 
 def _page(report_type: ReportType, info: ReportInfo) -> str:
