@@ -177,6 +177,7 @@ def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Logger
     path = temporary_directory() / safe_name(f"{name}.state.json")
     said = {"unreadable": list(problems), "copy": str(path)}
     try:
+        # Whatever stands there under this name, even a link of somebody else, is left alone.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as copy:
             copy.write(content)
     except FileExistsError:

@@ -142,7 +142,7 @@ class StatusMetrics(Collector):
     def _gauges(self, status: Status, now: datetime) -> tuple[tuple[str, str, float | None], ...]:
         queue, listed = status.queue_megabytes, _listed(status)
         ended = None if status.last is None else status.last.ended
-        return (
+        known: tuple[tuple[str, str, float | None], ...] = (
             ("ok", "1 if the status says OK, 0 if NOT OK.", not problems(status, now)),
             ("started_timestamp_seconds", "Start of the process.", _seconds(status.started)),
             (
@@ -171,20 +171,21 @@ class StatusMetrics(Collector):
                 "Size of the connector's queue in OpenCTI, when last checked.",
                 None if queue is None else queue * _MEGABYTE,
             ),
+        )
+        if listed is None:
+            return known
+        return (
+            *known,
             (
                 "reports_waiting",
                 "Reports listed but not imported, failed ones included.",
-                None if listed is None else _left(listed),
+                max(0, (listed.new or 0) - listed.done - listed.skipped),
             ),
-            (
-                "reports_failing",
-                "Reports whose last import failed.",
-                None if listed is None else listed.failed,
-            ),
+            ("reports_failing", "Reports whose last import failed.", listed.failed),
             (
                 "report_failures_in_a_row",
                 "Most consecutive runs in which one report failed.",
-                max((each.times for each in listed.failures), default=0) if listed else None,
+                max((each.times for each in listed.failures), default=0),
             ),
         )
 
@@ -208,10 +209,6 @@ def _listed(status: Status) -> Run | None:
     """Return the last run for which it is known what there was to import."""
     runs = (status.current, status.last)
     return next((run for run in runs if run is not None and run.new is not None), None)
-
-
-def _left(run: Run) -> int:
-    return max(0, (run.new or 0) - run.done - run.skipped)
 
 
 def _labelled(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:

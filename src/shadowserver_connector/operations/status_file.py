@@ -31,6 +31,7 @@ from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.temporary import temporary_directory
 
+# Others may write to that directory: a link there is not followed, and a pipe is not waited for.
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _LARGEST: Final = 1 << 20
 

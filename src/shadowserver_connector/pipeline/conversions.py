@@ -218,6 +218,7 @@ class Conversions:
         if path in self._begun:
             return
         if self._comparer is None or self._comparer.may_compare(info):
+            # `convert` meets them again in the report's turn, where they are handled.
             with suppress(RetriableError, SkippableError, OSError):
                 self._submit(path, info, options)
 

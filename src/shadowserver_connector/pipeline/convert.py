@@ -258,6 +258,7 @@ def _containers(
         severity=statistics.highest,
         options=options,
         encode=context.encode,
+        # Joined as text: an id may look like a URL. Whoever has the link needs no credentials.
         link=f"{options.download_url}{info.id}" if options.link_download and info.id else None,
     )
 

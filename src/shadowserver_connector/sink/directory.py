@@ -109,6 +109,7 @@ def _put_in_place(partial: Path, folder: Path) -> None:
     try:
         partial.rename(folder)
     except BaseException:
+        # Whatever it was, Ctrl-C included: the earlier bundles stay.
         earlier.rename(folder)
         raise
 

@@ -23,6 +23,7 @@ _HOST: Final = re.compile(
 _LETTER: Final = re.compile(r"[a-z]")
 _DOTTED_QUAD: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 _NOBODY: Final = frozenset({"localhost", "localhost.localdomain", "localhost6"})
+# 255 bytes on the wire (RFC 1035, section 2.3.4).
 _MAX_LENGTH: Final = 253
 # Of a name that is not written in ASCII: more than any has, and few enough to be encoded.
 _MAX_TEXT: Final = 1_000

@@ -135,6 +135,7 @@ _LONGEST: Final = 4_096
 """Of a cell, characters that are not seen included."""
 
 _BETWEEN_WORDS: Final = re.compile(r"[ _]+")
+# As in the schema of CVE records: four to nineteen digits, the first year 1999.
 _CVE: Final = re.compile(
     r"(?<![a-z0-9])cve-(?:1999|20[0-9]{2})-[0-9]{4,19}(?![0-9a-z])", re.IGNORECASE | re.ASCII
 )

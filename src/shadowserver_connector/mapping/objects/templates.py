@@ -22,6 +22,7 @@ from shadowserver_connector.stix import ids, observables, reported_objects, shar
 from shadowserver_connector.stix.origin import Origin, StixObject
 from shadowserver_connector.stix.reported_objects import relationship
 
+# Of Unicode's private use area: no other text of an example has them.
 _MARK: Final = re.compile('\ue000([a-z_]+)\ue001|"\ue002([a-z_]+)\ue003"')
 
 
@@ -41,6 +42,7 @@ def template(example: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     ``names`` are its marks in the order in which they stand in the JSON; ``ValueError`` if that is
     not so.
     """
+    # Joining pieces is faster than filling in a template with percent signs.
     return pieces(orjson.dumps(example)[:-1].decode(), *names)
 
 

@@ -318,8 +318,8 @@ def _pieces(cells: tuple[_Cells, ...], row: list[str]) -> list[str]:
 
 
 def _digest(pieces: Sequence[str]) -> bytes:
+    # No cell holds a NUL, so different cells are never one text.
     said = "\0".join(pieces)
-    # A lone surrogate, which UTF-8 cannot encode, must not cost the row its finding.
     return blake2b(said.encode("utf-8", "replace"), digest_size=DIGEST_BYTES).digest()
 
 

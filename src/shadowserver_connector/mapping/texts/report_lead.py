@@ -138,8 +138,7 @@ def headed(heading: str, text: str) -> str:
 def worst_hosts(statistics: RowStatistics, most: int) -> str:
     """Return the table of the worst hosts within this many bytes; empty if rows name none."""
     highlights = statistics.highlights
-    found = [] if highlights is None else highlights.hosts()
-    if highlights is None or not found:
+    if highlights is None or not (found := highlights.hosts()):
         return ""
     columns = {
         highlights.subject: [each.host for each in found],
@@ -159,8 +158,7 @@ def findings(statistics: RowStatistics, most: int) -> str:
     """Return the table of the findings, the worst first, within this many bytes."""
     highlights = statistics.highlights
     # What differs only in columns that are not shown is one line.
-    times = Counter([] if highlights is None else highlights.findings())
-    if highlights is None or not times:
+    if highlights is None or not (times := Counter(highlights.findings())):
         return ""
     found = list(times)
     often = [f"{number:,}" for number in times.values()] if max(times.values()) > 1 else []
