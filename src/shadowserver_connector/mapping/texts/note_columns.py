@@ -6,7 +6,7 @@ Cells recur, so their JSON is cached: nothing is encoded again for each row.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -37,6 +37,18 @@ _NAMING: Final = frozenset(["malware", "activity"])
 _ZONES: Final = ("Z", "UTC", "GMT", "+")
 
 
+class Hashes(NamedTuple):
+    """What a column of hashes has, and which hashes of the same thing are shown rather than its."""
+
+    algorithm: str = ""
+    """STIX's name; empty for a column of something else."""
+    better: tuple[tuple[int, str], ...] = ()
+    """Places and algorithms of the columns of better ones."""
+
+
+_NO_HASHES: Final = Hashes()
+
+
 class NoteColumn:
     """A column as Notes show it; few of its cells differ in most files, so they are cached."""
 
@@ -51,17 +63,13 @@ class NoteColumn:
         heading: str,
         render: Render,
         cache_budget: CacheBudget,
-        algorithm: str = "",
-        better: tuple[tuple[int, str], ...] = (),
+        hashes: Hashes = _NO_HASHES,
         *,
         moves: bool = False,
     ) -> None:
         self.at = at
         self.heading = heading
-        self.algorithm = algorithm
-        """STIX's name of the algorithm whose hashes its cells are; empty if they are none."""
-        self.better = better
-        """Places and algorithms of the hashes of the same thing that are shown rather than this."""
+        self.algorithm, self.better = hashes
         self.moves = moves
         """Whether its cells change on their own, and do not distinguish findings."""
         self._cached_lines = cache_budget.new_cache(_REMEMBERED)
@@ -115,27 +123,25 @@ def note_columns(
             markdown.cell(column.title or column.name),
             _renderer(column, codes),
             cache_budget,
-            *_better_hashes(columns, column),
+            _hashes(columns, column),
             moves=at in volatile and column.role != "time",
         )
         for at, column in ordered
     )
 
 
-def _better_hashes(
-    columns: Sequence[Column], column: Column
-) -> tuple[str, tuple[tuple[int, str], ...]]:
-    """Return the algorithm of a column of hashes, and which hashes are shown rather than it."""
+def _hashes(columns: Sequence[Column], column: Column) -> Hashes:
     kind, _, algorithm = column.role.partition(".")
     order = _SHOWN_HASHES.get(kind, ())
     if algorithm not in order:
-        return "", ()
+        return _NO_HASHES
     better = {f"{kind}.{each}": _NAMES[each] for each in order[: order.index(algorithm)]}
-    return _NAMES[algorithm], tuple(
+    places = tuple(
         (at, better[other.role])
         for at, other in enumerate(columns)
         if other.role in better and (other.party, other.group) == (column.party, column.group)
     )
+    return Hashes(_NAMES[algorithm], places)
 
 
 def _renderer(column: Column, codes: Codes) -> Render:
