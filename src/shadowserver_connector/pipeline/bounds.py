@@ -99,7 +99,6 @@ class DiskFloor:
         self._pause = pause
 
     def has_room(self) -> bool:
-        """Tell whether at least the floor is free."""
         return self._free() >= self._floor
 
     def wait(self) -> None:

@@ -124,7 +124,6 @@ class ReportComparer:
             self._discard(path)
 
     def forget(self, before: date) -> None:
-        """Forget findings that were last seen before a day."""
         with self._lock:
             self._ask(lambda history: history.forget(before))
 

@@ -355,7 +355,6 @@ def _worst(counts: Mapping[str, int], most: int) -> dict[str, int]:
 
 
 def _note_texts(plan: Plan, comparison: Comparison | None, info: ReportInfo) -> NoteWriter:
-    """Return what writes the Notes of a group of rows."""
     options = plan.context.options
     if options.notes == "none":
         return no_notes

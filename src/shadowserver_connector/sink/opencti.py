@@ -73,7 +73,6 @@ class Delivery:
             raise
 
     def open(self) -> None:
-        """Open the work, if it is not open yet."""
         if self.is_open:
             return
         self._work_id = self._waiter.until(

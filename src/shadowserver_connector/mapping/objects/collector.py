@@ -136,7 +136,6 @@ class ObjectCollector:
     def observable(
         self, stix: StixObject, *, score: int | None = None, noted: bool = True, tagged: bool = True
     ) -> str:
-        """Add an observable of the row; return its id."""
         return self.add(serialise(stix, score), seen=True, noted=noted, tagged=tagged)
 
     def shared(self, stix: StixObject) -> str:
@@ -180,7 +179,6 @@ class ObjectCollector:
         self._ends.append((end, stix_id))
 
     def indicate(self, stix_id: str) -> None:
-        """Record that an object is an Indicator."""
         self._indicators.append(stix_id)
 
     def locate(self, stix_id: str, value: str) -> None:
@@ -188,7 +186,6 @@ class ObjectCollector:
         self._addresses = ((self.layout.party, stix_id, value),)
 
     def part(self) -> RowObjects:
-        """Return what was collected."""
         if not (self._objects or self._bad):
             return NO_OBJECTS
         size = _OVERHEAD_BYTES + OBJECT_BYTES * len(self._objects)

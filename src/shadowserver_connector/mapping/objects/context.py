@@ -99,7 +99,6 @@ class ConversionContext:
         return end_of_report(self.day)
 
     def meaning(self, party: str) -> Meaning:
-        """Return what a party is in this report."""
         named = self.report_type.parties.get(party)
         usual = self.catalogue.party_meanings.get(party, "other")
         return self.catalogue.meanings[named or usual]

@@ -154,7 +154,6 @@ class ReportContainers:
         return (report, ids.case_incident(name=self.case_name, created=self.published))
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
-        """Return an Observed-Data, without labels."""
         return self.encode.observed(seen)
 
     def _part_name(self, part: int) -> str:

@@ -290,7 +290,6 @@ class NoteMaker:
         self._part = 0
 
     def of_subject(self, rows: Sequence[CountedRow]) -> list[NoteText]:
-        """Return the one Note of rows of one subject."""
         number, row, _ = rows[0]
         key = self._plan.subjects.key(number, row)
         self._count(key)

@@ -93,7 +93,6 @@ def _worst(statistics: RowStatistics, room: int) -> str:
 
 
 def _begin(statistics: RowStatistics, room: int) -> str:
-    """Return the sentence on the host to begin with."""
     worst = _first(statistics)
     if worst is None:
         return ""

@@ -116,7 +116,6 @@ def _within(blocks: Iterable[str], most: int) -> Iterator[str]:
 
 
 def _guide(statistics: RowStatistics, facts: FileFacts, options: Options) -> str:
-    """Say what follows and where the rest is."""
     if not statistics.wanted:
         return ""
     said = "Below: the worst hosts, the findings, and counts by network, tag and more."
@@ -140,7 +139,6 @@ def _steps(statistics: RowStatistics) -> str:
 
 
 def _compared(over_time: OverTime) -> Iterator[str]:
-    """Say what is new, what is still there and what is no longer reported."""
     comparison = over_time.comparison
     counts = comparison.counts
     said = [
