@@ -109,24 +109,17 @@ def artifact(
     hashes: Mapping[str, str],
     file_name: str,
     payload: bytes | None,
-    mime_type: str = "text/csv",
     description: str | None = None,
 ) -> StixObject:
     """Return a report's file, its bytes unchanged.
 
-    Args:
-        origin: author and markings.
-        hashes: of the payload; the id follows from the first of `ids.HASH_ORDER`.
-        file_name: the name under which OpenCTI stores the file.
-        payload: the bytes; None when they were uploaded before and the object only refers to
-            them. STIX wants a payload or a URL, so its validator objects to the latter.
-        mime_type: of the payload.
-        description: what file it is.
+    ``payload`` is None when the bytes were uploaded before and the object only refers to them. STIX
+    wants a payload or a URL, so its validator objects to that.
     """
     return _observable(
         origin,
         ids.artifact(hashes),
-        mime_type=mime_type,
+        mime_type="text/csv",
         payload_bin=None if payload is None else b64encode(payload).decode("ascii"),
         hashes=dict(hashes),
         # OpenCTI stores the file under the first of these.
@@ -167,12 +160,7 @@ def ssh_key(
 ) -> StixObject:
     """Return an SSH key, OpenCTI's type, which pycti knows since about 6.5.
 
-    Args:
-        origin: author and markings.
-        fingerprint_sha256: lower-case hex.
-        fingerprint_md5: lower-case hex.
-        key_type: one of OpenCTI's vocabulary: rsa, dsa, ecdsa, ed25519.
-        public_key: the key in base64.
+    Fingerprints are lower-case hex, the key is base64; ``key_type`` is rsa, dsa, ecdsa or ed25519.
     """
     return _observable(
         origin,
