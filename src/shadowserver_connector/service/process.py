@@ -165,7 +165,8 @@ def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
         closing.join(_LAST_CALL)
     process.waiter.log.info("Stopped")
     logging.shutdown()
-    # An ordinary exit would wait for downloads under way; the connector stays registered.
+    # An ordinary exit would wait for downloads under way, and pycti's `stop` would unregister the
+    # connector and delete its queue.
     os._exit(code)
 
 

@@ -103,6 +103,7 @@ class ConnectorSettings(Section):
         default=False, description="Run once and exit, for an external scheduler."
     )
     queue_threshold: float = Field(
+        # As pycti's own.
         default=500,
         gt=0,
         allow_inf_nan=False,
