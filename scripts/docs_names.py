@@ -12,7 +12,7 @@ import typer
 import yaml
 
 from shadowserver_connector.cli.app import app
-from shadowserver_connector.settings.names import (
+from shadowserver_connector.settings.sources import (
     PYCTI_NAMES,
     SECTIONS,
     known_settings,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.connector import findings
-from shadowserver_connector.connector.findings import (
+from shadowserver_connector.connector.state_store import (
     NO_HISTORY,
     begin_anew_if_reset,
     forget_old_findings,

@@ -20,8 +20,8 @@ from shadowserver_connector.mapping.objects.templates import (
     text_mark,
 )
 from shadowserver_connector.stix import observables, reported_objects, shared_objects
-from shadowserver_connector.stix.origin import GREEN, RED, Origin
 from shadowserver_connector.stix.reported_objects import relationship
+from shadowserver_connector.stix.shared_objects import GREEN, RED, Origin
 
 DAY = "2024-01-31T00:00:00.000Z"
 ORIGIN = Origin("identity--fa48d1ee-26e8-56bd-9eab-a1295dc1a8e8", (GREEN,))

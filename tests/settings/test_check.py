@@ -6,7 +6,7 @@ import pytest
 
 from shadowserver_connector.cli.shadowserver_commands import SettingRow, setting_rows
 from shadowserver_connector.settings.messages import MASK
-from shadowserver_connector.settings.names import known_settings, secret_names
+from shadowserver_connector.settings.sources import known_settings, secret_names
 from tests.settings.conftest import Load
 
 

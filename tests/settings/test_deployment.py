@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.sources import known_settings
 from tests.settings.conftest import Load
 
 ROOT = Path(__file__).resolve().parents[2]

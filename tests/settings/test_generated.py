@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from shadowserver_connector.settings import Settings, load_settings
-from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.sources import known_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = {name for name, setting in known_settings().items() if setting.needed}

@@ -8,7 +8,7 @@ import pytest
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings import load_settings
-from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.sources import known_settings
 from tests.settings.conftest import Load
 
 NAME = "SHADOWSERVER_LOOKBACK"

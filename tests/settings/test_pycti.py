@@ -11,7 +11,7 @@ import pytest
 from pycti.connector.opencti_connector_helper import get_config_variable
 
 from shadowserver_connector.settings import export_for_pycti
-from shadowserver_connector.settings.names import PYCTI_NAMES, known_settings, names_in_yaml
+from shadowserver_connector.settings.sources import PYCTI_NAMES, known_settings, names_in_yaml
 from tests.settings.conftest import Load
 
 pytestmark = pytest.mark.integration

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.errors import SettingsError
-from shadowserver_connector.settings.names import known_settings, secret_names
+from shadowserver_connector.settings.sources import known_settings, secret_names
 from tests.settings.conftest import Load
 
 WRONG = {

@@ -9,7 +9,7 @@ import pytest
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings import export_for_pycti
-from shadowserver_connector.settings.names import known_settings, secret_names
+from shadowserver_connector.settings.sources import known_settings, secret_names
 from tests.settings.conftest import Load
 
 SENTINEL = "hunter2-sentinel"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shadowserver_connector.settings import Settings
 from shadowserver_connector.settings.messages import as_text
-from shadowserver_connector.settings.names import known_settings
+from shadowserver_connector.settings.sources import known_settings
 from shadowserver_connector.settings.value_types import LONGEST_LOOKBACK
 from shadowserver_connector.state.imported import LONGEST
 from tests.settings.conftest import Load

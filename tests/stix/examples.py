@@ -15,7 +15,6 @@ from shadowserver_connector.stix.observables import (
     user_account,
     x509_certificate,
 )
-from shadowserver_connector.stix.origin import AMBER, TLP, Origin, StixObject, tlp_marking
 from shadowserver_connector.stix.reported_objects import (
     Container,
     case_incident,
@@ -25,6 +24,10 @@ from shadowserver_connector.stix.reported_objects import (
     report,
 )
 from shadowserver_connector.stix.shared_objects import (
+    AMBER,
+    TLP,
+    Origin,
+    StixObject,
     attack_pattern,
     author,
     autonomous_system,
@@ -32,6 +35,7 @@ from shadowserver_connector.stix.shared_objects import (
     indicator,
     malware,
     software,
+    tlp_marking,
     vulnerability,
 )
 

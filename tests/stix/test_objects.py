@@ -11,13 +11,6 @@ import stix2
 
 from shadowserver_connector.stix import ids
 from shadowserver_connector.stix.observables import network_traffic, of_value
-from shadowserver_connector.stix.origin import (
-    REPORTED_CONFIDENCE,
-    SHARED_CONFIDENCE,
-    TLP,
-    UNDATED,
-    tlp_marking,
-)
 from shadowserver_connector.stix.reported_objects import (
     MAX_NUMBER_OBSERVED,
     Container,
@@ -27,7 +20,16 @@ from shadowserver_connector.stix.reported_objects import (
     relationship,
     report,
 )
-from shadowserver_connector.stix.shared_objects import AUTHOR_NAME, author, indicator
+from shadowserver_connector.stix.shared_objects import (
+    AUTHOR_NAME,
+    REPORTED_CONFIDENCE,
+    SHARED_CONFIDENCE,
+    TLP,
+    UNDATED,
+    author,
+    indicator,
+    tlp_marking,
+)
 from tests.stix import examples
 from tests.stix.examples import DAY, EXAMPLES, OBSERVABLE_TYPES, ORIGIN, TIME, as_json
 from tests.stix.exceptions import complaints

@@ -125,7 +125,7 @@ def history(
 ) -> None:
     """Show what was reported about an address, network, host name, CVE or type, and when."""
     from shadowserver_connector.cli.file_commands import history as command
-    from shadowserver_connector.connector.findings import state_directory
+    from shadowserver_connector.connector.state_store import state_directory
 
     def work() -> int:
         folder = directory or state_directory(loaded_settings(config).settings)

@@ -25,8 +25,8 @@ from shadowserver_connector.cli.console import (
 )
 from shadowserver_connector.cli.usage import create_folder
 from shadowserver_connector.connector.estimates import OBJECTS_PER_SECOND, estimate
-from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.importer import ImportSetup, Result
+from shadowserver_connector.connector.state_store import open_comparer
 from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (

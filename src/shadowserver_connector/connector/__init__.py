@@ -3,11 +3,11 @@
 day          the reports of one day, as the API lists them: downloaded ahead, imported in turn
 estimates    what an import will cost, before anything is downloaded
 events       what happens in a running connector, for its observers
-findings     the connector's history of findings: where it is, and what a run does with it
 helper       pycti's helper: registered with an OpenCTI of any version, kept from ending the process
 importer     imports reports into OpenCTI, from any source: converted, delivered, counted, recorded
 log_lines    the connector's log: one event on one line, as JSON or as text, with all its fields
 run          one run: query the days of the window, import what is new, record it; and runs at their
              times, forever
-state_store  the state in OpenCTI: read, written, and found to be gone
+state_store  what lasts between runs: the state in OpenCTI, read, written, and found to be gone; and
+             where the history of findings is
 """

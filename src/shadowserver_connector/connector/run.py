@@ -15,9 +15,13 @@ from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
-from shadowserver_connector.connector.findings import begin_anew_if_reset, forget_old_findings
 from shadowserver_connector.connector.importer import NAMED, first_of
-from shadowserver_connector.connector.state_store import StateResetError, StateStore
+from shadowserver_connector.connector.state_store import (
+    StateResetError,
+    StateStore,
+    begin_anew_if_reset,
+    forget_old_findings,
+)
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError, describe
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.info import ReportInfo, named_day

@@ -53,7 +53,7 @@ from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprin
 from shadowserver_connector.report.table import Table, open_table
 from shadowserver_connector.report.table_copy import CopiedTable, open_copy
 from shadowserver_connector.stix import observables, shared_objects
-from shadowserver_connector.stix.origin import TLP, Origin, tlp_marking
+from shadowserver_connector.stix.shared_objects import TLP, Origin, tlp_marking
 
 Convert = Callable[[Path, ReportInfo, Options, Callable[[Chunk], None]], Outcome]
 """A function with the arguments and the result of ``convert_report``."""

@@ -15,7 +15,6 @@ from typing import Any, Final
 from shadowserver_connector.api.client import ReportsApi, open_api
 from shadowserver_connector.connector.day import ReportSource, Subscription, by_verdict, now
 from shadowserver_connector.connector.events import Observe, Retried, Waited, both
-from shadowserver_connector.connector.findings import open_comparer
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import (
@@ -25,7 +24,7 @@ from shadowserver_connector.connector.run import (
     run_without_api,
     warn_of_unknown_names,
 )
-from shadowserver_connector.connector.state_store import StateStore
+from shadowserver_connector.connector.state_store import StateStore, open_comparer
 from shadowserver_connector.errors import (
     DISK_FULL,
     SettingsError,

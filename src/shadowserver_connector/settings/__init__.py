@@ -3,12 +3,11 @@
 load         reads the settings: takes each from its first source, checks it, and passes it on to
              pycti
 messages     settings in words: what is allowed, what was refused, how a value is shown
-names        names of settings: in the environment, in `config.yml`, and those that pycti reads
 network      the certificate authorities and proxies that the usual environment variables name
 sections     the sections of the settings: ``OPENCTI_*``, ``CONNECTOR_*`` and ``SHADOWSERVER_*``
 settings     all settings in one immutable value
 sources      the sources of settings: ``config.yml``, ``.env`` and the environment, each as plain
-             texts
+             texts, and the names that settings have there
 value_types  the kinds of values of settings, each parsed from the text that a person writes
 """
 

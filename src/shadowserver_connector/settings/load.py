@@ -16,7 +16,6 @@ from pydantic import SecretStr, ValidationError
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.messages import as_text, malformed, refusal, unreachable
-from shadowserver_connector.settings.names import PYCTI_NAMES, SECTIONS, known_settings
 from shadowserver_connector.settings.network import (
     FURTHER,
     NO_PROXY,
@@ -28,10 +27,13 @@ from shadowserver_connector.settings.network import (
 )
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.settings.sources import (
+    PYCTI_NAMES,
+    SECTIONS,
     RawValue,
     SecretFile,
     Source,
     Text,
+    known_settings,
     on_one_line,
     read_dotenv,
     read_environment,

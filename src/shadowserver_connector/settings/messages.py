@@ -11,13 +11,13 @@ from typing import Any
 
 from pydantic import ByteSize, SecretStr, ValidationError
 
-from shadowserver_connector.settings.names import (
+from shadowserver_connector.settings.sources import (
     PYCTI_NAMES,
     SECTIONS,
+    Text,
     known_settings,
     secret_names,
 )
-from shadowserver_connector.settings.sources import Text
 from shadowserver_connector.settings.value_types import CHUNK_BYTES
 
 MASK = "********"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.origin import SPEC_VERSION, Origin, StixObject
+from shadowserver_connector.stix.shared_objects import SPEC_VERSION, Origin, StixObject
 
 
 def of_value(origin: Origin, stix_type: str, value: str) -> StixObject:

@@ -11,7 +11,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shadowserver_connector.stix import ids
-from shadowserver_connector.stix.origin import REPORTED_CONFIDENCE, SPEC_VERSION, Origin, StixObject
+from shadowserver_connector.stix.shared_objects import (
+    REPORTED_CONFIDENCE,
+    SPEC_VERSION,
+    Origin,
+    StixObject,
+)
 
 MAX_NUMBER_OBSERVED = 999_999_999
 """Upper limit of `number_observed`, STIX 2.1 section 4.14."""

@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
 from shadowserver_connector.mapping.objects.context import ConversionContext, type_of
 from shadowserver_connector.mapping.objects.section_layout import SectionLayout
 from shadowserver_connector.stix import shared_objects
-from shadowserver_connector.stix.origin import StixObject
+from shadowserver_connector.stix.shared_objects import StixObject
 
 
 class RowObjects:

@@ -15,7 +15,7 @@ from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.cells.dates import end_of_report
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import NEEDED, Options
-from shadowserver_connector.stix.origin import Origin
+from shadowserver_connector.stix.shared_objects import Origin
 
 _Link = tuple[str, str, str, str]
 """Type of a relationship, STIX types of its source and target, and one of ``LINK_ENDS``."""

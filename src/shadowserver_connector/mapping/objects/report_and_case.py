@@ -16,8 +16,8 @@ from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.stix import ids, reported_objects
-from shadowserver_connector.stix.origin import Origin
 from shadowserver_connector.stix.reported_objects import Container
+from shadowserver_connector.stix.shared_objects import Origin
 
 PRIORITY_OF = {"critical": "P1", "high": "P2", "medium": "P3", "low": "P4"}
 CASE_SEVERITIES = ("low", "medium", "high", "critical")

@@ -19,8 +19,8 @@ from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries_and_products import Country
 from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.stix import ids, observables, reported_objects, shared_objects
-from shadowserver_connector.stix.origin import Origin, StixObject
 from shadowserver_connector.stix.reported_objects import relationship
+from shadowserver_connector.stix.shared_objects import Origin, StixObject
 
 # Of Unicode's private use area: no other text of an example has them.
 _MARK: Final = re.compile('\ue000([a-z_]+)\ue001|"\ue002([a-z_]+)\ue003"')
