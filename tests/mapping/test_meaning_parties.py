@@ -95,6 +95,29 @@ def test_infected_asset_runs_the_malware_that_calls_a_name(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("report_type", "labelled"),
+    [
+        ("event4_sinkhole_http", False),
+        ("event6_sinkhole_http", False),
+        ("event4_microsoft_sinkhole_http", False),
+        ("event4_sinkhole_http_referer", True),
+    ],
+)
+def test_tags_are_not_about_the_page_that_an_infected_client_names(
+    tmp_path: Path, report_type: str, labelled: bool
+) -> None:
+    """A Referer header of malware may name any site; in a referer report it is what is reported."""
+    row = {
+        "http_referer_ip" if labelled else "src_ip": "192.0.2.1",
+        "infection": "examplebot",
+        "tag": "examplebot;other-tag",
+        "http_referer": "http://www.example.net/start.html",
+    }
+    page = made(tmp_path, report_type, row).one("url")
+    assert ("examplebot" in page["x_opencti_labels"]) == labelled
+
+
+@pytest.mark.parametrize(
     ("report_type", "column"),
     [
         ("event4_sinkhole_http", "http_host"),
