@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.connector import findings
+from shadowserver_connector.connector import state_store
 from shadowserver_connector.connector.state_store import (
     NO_HISTORY,
     begin_anew_if_reset,
@@ -189,7 +189,7 @@ def test_history_that_is_busy_is_waited_for(
             raise failures.pop()
         return open_history(directory, owner)
 
-    monkeypatch.setattr(findings, "open_history", opening)
+    monkeypatch.setattr(state_store, "open_history", opening)
     comparer = open_comparer(settings(), waiter)
     assert comparer is not None
     comparer.close()
