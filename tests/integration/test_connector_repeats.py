@@ -20,8 +20,10 @@ pytestmark = pytest.mark.integration
 ROWS = 8
 FIRST = TODAY - timedelta(days=3)
 TOLD = ("IPv4-Addr", "Domain-Name", "Network-Traffic", "relationship", "Observed-Data", "Note")
-CONTAINED = ("IPv4-Addr", "Domain-Name", "relationship", "Note")
+CONTAINED = ("IPv4-Addr", "Domain-Name", "relationship")
 """Types of which every object is in the Report."""
+NOTES = 5
+"""Notes that are in the Report: the worst."""
 
 
 class Days:
@@ -78,6 +80,7 @@ def test_report_of_a_later_day_holds_what_recurs(days: Days) -> None:
     assert {kind: set(days.of(kind)) for kind in TOLD} == before
     held = set(days.report(FIRST + timedelta(days=1))["objects"])
     assert [kind for kind in CONTAINED if not before[kind] <= held] == []
+    assert len(before["Note"] & held) == NOTES
     assert sent < ROWS
 
 
