@@ -2,5 +2,6 @@
 
 catalogue  what the catalogue says about columns and report types, and how a name is looked up
 check      what must hold for a catalogue as a whole; each violation names its file and entry
-loader     reads the catalogue's data files into a catalogue, each field once and checked
+entry      a table in a data file: its fields, each taken once and checked
+loader     reads the catalogue's data files into a catalogue
 """

@@ -188,6 +188,8 @@ class Deed:
     """Whether something malicious runs there."""
     indicator: str
     """One of ``INDICATOR``."""
+    suffers: bool
+    """Whether a row's tags say what it suffered, in a report without its attacker."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,34 +21,37 @@ ALGORITHMS: Final = (
 )
 """What the roles of columns call an algorithm, and STIX's name of it."""
 
-_HEX: Final = re.compile(r"[0-9a-f]+")
-
 
 def parse_hash(algorithm: str, text: str) -> str:
     """Return a hash as lower-case hex digits, given with or without colons.
 
     ``algorithm`` is one of `LENGTHS`; `KeyError` otherwise.
     """
-    digits = text.lower().replace(":", "").replace(" ", "")
-    if len(digits) != LENGTHS[algorithm] or _HEX.fullmatch(digits) is None:
+    octets = _octets(algorithm, text)
+    if not octets:
         raise ValueError(f"not a hash of {algorithm}")
     # All that lack a hash would be one object.
-    if not digits.strip("0"):
+    if not any(octets):
         raise ValueError("a hash of zeros")
-    return digits
+    return octets.hex()
 
 
 def is_hash(algorithm: str, text: str) -> bool:
-    """Tell whether `parse_hash` accepts a cell, in less time."""
+    """Tell whether `parse_hash` accepts a cell."""
+    return any(_octets(algorithm, text))
+
+
+def _octets(algorithm: str, text: str) -> bytes:
+    """Return the bytes of a hash; none if it is not one."""
     digits = text.replace(":", "").replace(" ", "")
     if len(digits) != LENGTHS[algorithm]:
-        return False
+        return b""
     try:
         octets = bytes.fromhex(digits)
     except ValueError:
-        return False
-    # Other white space between digits is skipped there.
-    return 2 * len(octets) == len(digits) and any(octets)
+        return b""
+    # Python skips other white space between digits.
+    return octets if 2 * len(octets) == len(digits) else b""
 
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{43}=?")

@@ -334,14 +334,12 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
         target: a path, a request line such as `GET /path HTTP/1.1`, a bare host, perhaps with a
             path, which then takes the place of `host`, or a whole URL, which is then the answer.
     """
-    line = _REQUEST_LINE.fullmatch(target)
-    if line is not None:
-        target = line["target"]
+    target, with_host = _requested(target)
     if _ABSOLUTE.match(target):
         return parse_url(target)
+    if with_host:
+        return parse_url(f"{scheme}://{target}{'' if '/' in target else '/'}")
     if not target.startswith("/"):
-        if line is None and _starts_with_host(target):
-            return parse_url(f"{scheme}://{target}{'' if '/' in target else '/'}")
         raise ValueError("neither a path nor a request line")
     bracketed = f"[{host}]" if ":" in host else host
     suffix = "" if port is None or port == _DEFAULT_PORTS.get(scheme.lower()) else f":{port}"
@@ -350,12 +348,17 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
 
 def names_its_host(target: str) -> bool:
     """Tell whether a target of `build_url` is a whole URL or begins with a host."""
+    return _requested(target)[1]
+
+
+def _requested(target: str) -> tuple[str, bool]:
+    """Return what a target asks for, freed of its request line, and whether it names the host."""
     line = _REQUEST_LINE.fullmatch(target)
     if line is not None:
-        return _ABSOLUTE.match(line["target"]) is not None
-    return _ABSOLUTE.match(target) is not None or (
-        not target.startswith("/") and _starts_with_host(target)
-    )
+        return line["target"], _ABSOLUTE.match(line["target"]) is not None
+    if _ABSOLUTE.match(target):
+        return target, True
+    return target, not target.startswith("/") and _starts_with_host(target)
 
 
 def _starts_with_host(text: str) -> bool:

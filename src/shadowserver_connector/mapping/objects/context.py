@@ -111,7 +111,7 @@ class ConversionContext:
         if self.meaning(party).described:
             return True
         primary = self.report_type.primary
-        if party != primary or self.meaning(party).does.name != "victim":
+        if party != primary or not self.meaning(party).does.suffers:
             return False
         others = [self.meaning(each) for each in self.report_type.parties if each != primary]
         return not any(other.described for other in others)
