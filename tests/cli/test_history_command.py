@@ -77,6 +77,25 @@ def test_bundles_are_those_without_a_history(
     assert "new" not in plain["reports"][0]
 
 
+def test_each_file_is_parsed_once(
+    run_json: RunJson,
+    reported: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The conversion reads the rows that were compared, and nothing of them stays on disk."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("shadowserver_connector.pipeline.convert.open_table", None)
+    days = [reported(day, a="1", b="1") for day in (10, 11, 12)]
+    told, code = run_json("convert", *days, *TO, "--history", "past")
+    assert code == 0
+    assert [each["recurring"] for each in told["reports"]] == [0, 2, 2]
+    assert list(temporary.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("asked", "subjects"),
     [

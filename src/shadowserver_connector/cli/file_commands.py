@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 import tempfile
@@ -65,6 +66,7 @@ from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.table import open_table
 from shadowserver_connector.report.wording import counted, unreadable
 from shadowserver_connector.sink.directory import report_folder
+from shadowserver_connector.temporary import temporary_directory
 
 HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bundles")
 HEADINGS_OVER_TIME = ("New", "Changed", "Recurring", "Resurfaced", "Gone")
@@ -156,6 +158,7 @@ def convert(
     create_folder(folder)
     failures: list[Outcome | Failure] = []
     results: list[Outcome | Failure] = []
+    copies: dict[Path, Path] = {}
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
         task = bar.add_task("converting", total=None)
         jobs = _jobs(paths, Path(work), folder, failures.append)
@@ -163,9 +166,13 @@ def convert(
         def release(job: Job) -> None:
             bar.advance(task)
             delete_unpacked(job[0], Path(work))
+            if job[0] in copies:
+                copies.pop(job[0]).unlink()
 
         with ExitStack() as stack:
-            compare = stack.enter_context(_comparing(history)) if history else never_compared
+            compare: Compare = never_compared
+            if history:
+                compare = stack.enter_context(_comparing(history, copies))
             executor = stack.enter_context(open_executor(workers, dask_scheduler))
             ahead = 2 * capacity(executor)
             converted = convert_all(
@@ -178,8 +185,13 @@ def convert(
 
 
 @contextmanager
-def _comparing(history: Path) -> Iterator[Compare]:
+def _comparing(history: Path, copies: dict[Path, Path]) -> Iterator[Compare]:
+    """Yield what compares each report and adds it to the history at once, before its conversion.
+
+    ``copies`` gets the place of each report's parsed table; whoever converted it removes the file.
+    """
     comparer = ReportComparer(lambda: open_history(history, _OWNER), ConsoleLog())
+    numbers = itertools.count()
 
     def compare(job: Job) -> Comparison | None:
         path = job[0]
@@ -192,14 +204,19 @@ def _comparing(history: Path) -> Iterator[Compare]:
             if error.filename != str(path):
                 raise
             return None
+        if comparison is not None and comparison.table is not None:
+            # Committing removes the copy where it is, and the conversion comes later.
+            copies[path] = comparison.table.path.rename(Path(folder) / f"{next(numbers)}.table")
+            comparison = replace(comparison, table=comparison.table._replace(path=copies[path]))
         comparer.commit(path)
-        # Committing removes the copy of the table, and the conversion comes later.
-        return comparison and replace(comparison, table=None)
+        return comparison
 
-    try:
-        yield compare
-    finally:
-        comparer.close()
+    # Beside the comparer's own files: a file cannot be renamed into another file system.
+    with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
+        try:
+            yield compare
+        finally:
+            comparer.close()
 
 
 def _jobs(
