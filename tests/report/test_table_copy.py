@@ -80,6 +80,24 @@ def test_copy_gives_what_the_table_gave(content: bytes, tmp_path: Path) -> None:
     assert second.lines() == first.lines()
 
 
+def test_each_row_has_its_own_text(tmp_path: Path) -> None:
+    """A row's text is that of its cells, be it the row that was read last or an earlier one."""
+    path = tmp_path / FILE
+    path.write_bytes(HEADER + ROW + ROW.replace(b"192.0.2.1", b"192.0.2.2"))
+    copy = copied(path, tmp_path / "copy")
+    assert copy is not None
+    with open_table(path, Anomalies(FILE)) as table:
+        expected = [table.text_of(row) for _, row in table.rows()]
+    assert len(set(expected)) == 2
+
+    with open_copy(copy, Anomalies(FILE)) as again:
+        kept: list[list[str]] = []
+        for (_, row), text in zip(again.rows(), expected, strict=True):
+            assert again.text_of(row) == text
+            kept.append(row)
+        assert [again.text_of(row) for row in kept] == expected
+
+
 def test_anomalies_without_rows_do_not_pile_up(tmp_path: Path) -> None:
     """The millions of anomalies of a file of blank lines with NULs take bounded memory."""
     with open_copier(FILE, tmp_path / "copy") as copier:

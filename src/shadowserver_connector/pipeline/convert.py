@@ -133,7 +133,7 @@ def convert_report(
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
-        rows.fill(wanted, _key_reader(plan))
+        rows.fill(wanted, _key_reader(plan), table.text_of)
         statistics.repeated = statistics.wanted - statistics.recurring - rows.different()
         containers = _containers(info, plan, statistics, facts, anomalies, over_time)
         artifact = _artifact(path, info, facts, plan)

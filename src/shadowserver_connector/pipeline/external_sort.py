@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.texts.notes import CountedRow
+from shadowserver_connector.report.table import BETWEEN
 from shadowserver_connector.temporary import temporary_directory
 
 Item = tuple[str, int, int]
@@ -174,8 +175,6 @@ GROUP_BYTES: Final = 256 * 1024
 MEMORY: Final = 12 * 1024 * 1024
 """Bytes that the rows take in memory, approximately, before they are written to disk."""
 
-# No cell has one, and nothing sorts before it: texts have the order of their lists of cells.
-_BETWEEN: Final = "\0"
 _BLOCK_ROWS: Final = 1_000
 
 
@@ -193,10 +192,15 @@ class HostSort:
         self._times: dict[str, int] = {}
         self._run: Run | None = None
 
-    def fill(self, rows: Iterable[NumberedRow], host_of: Callable[[int, list[str]], str]) -> None:
+    def fill(
+        self,
+        rows: Iterable[NumberedRow],
+        host_of: Callable[[int, list[str]], str],
+        text_of: Callable[[list[str]], str] = BETWEEN.join,
+    ) -> None:
         """Take all rows, in order of their numbers; to be called once.
 
-        Cells contain no NUL.
+        ``text_of`` does as `Table.text_of`.
         """
         numbers = self._numbers
         times = self._times
@@ -204,7 +208,8 @@ class HostSort:
         folder: Path | None = None
         size = 0
         for number, row in rows:
-            text = host_of(number, row) + _BETWEEN + _BETWEEN.join(row)
+            # Nothing sorts before the separator, so texts have the order of their lists of cells.
+            text = host_of(number, row) + BETWEEN + text_of(row)
             if text in numbers:
                 times[text] = times.get(text, 1) + 1
                 continue
@@ -301,7 +306,7 @@ def _groups(blocks: Iterable[list[Item]], most: int) -> Iterator[tuple[list[Coun
     size = 0
     for block in blocks:
         for text, number, times in block:
-            cells = text.split(_BETWEEN)
+            cells = text.split(BETWEEN)
             host = cells.pop(0)
             length = len(text) if text.isascii() else len(text.encode())
             if group and (host != current or len(group) >= most or size + length > GROUP_BYTES):

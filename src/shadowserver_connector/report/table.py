@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.layout import (
@@ -23,6 +23,9 @@ from shadowserver_connector.report.layout import (
     separator_in,
 )
 from shadowserver_connector.report.records import RecordReader
+
+BETWEEN: Final = "\0"
+"""Separates the cells of a row that is kept as one text: no cell has one."""
 
 EMPTY_ROW = "row without any content, left out"
 
@@ -94,6 +97,10 @@ class Table:
         self.close()
         self._rows = self._read()
         return self._rows
+
+    def text_of(self, row: list[str]) -> str:
+        """Return a row as one text, its cells separated by ``BETWEEN``."""
+        return BETWEEN.join(row)
 
     def close(self) -> None:
         """Close the iterator that `rows` returned last."""

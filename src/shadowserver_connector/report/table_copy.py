@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from shadowserver_connector.report.anomalies import Anomalies
+from shadowserver_connector.report.table import BETWEEN
 
 _BLOCK_BYTES: Final = 128 * 1024
 _ENTRY_BYTES: Final = 150
 """Estimated memory of a row or an anomaly, in addition to its characters."""
 _LENGTH_BYTES: Final = 4
-# Separates the cells of a row; no cell contains it.
-_BETWEEN: Final = "\0"
 
 # An anomaly: the number of rows before it in its block, and the arguments of `Anomalies.add`.
 _Anomaly = tuple[int, str, int, str, str, int]
@@ -59,7 +58,7 @@ class TableCopier(Anomalies):
 
     def add_row(self, row: list[str]) -> None:
         """Add the next row of the table."""
-        text = _BETWEEN.join(row)
+        text = BETWEEN.join(row)
         self._texts.append(text)
         self._grow(len(text))
 
@@ -117,6 +116,8 @@ class CopiedTable:
         self._anomalies = anomalies
         self.header = copy.header
         self.empty_rows = copy.empty_rows
+        self._row: list[str] = []
+        self._text = ""
         for anomaly in copy.anomalies:
             self._add(anomaly)
 
@@ -134,9 +135,15 @@ class CopiedTable:
                     self._add(anomalies[added])
                     added += 1
                 number += 1
-                yield number, text.split(_BETWEEN)
+                self._text = text
+                self._row = text.split(BETWEEN)
+                yield number, self._row
             for anomaly in anomalies[added:]:
                 self._add(anomaly)
+
+    def text_of(self, row: list[str]) -> str:
+        """Do as `Table.text_of`; the text of the row that was read last is there already."""
+        return self._text if row is self._row else BETWEEN.join(row)
 
     def _add(self, anomaly: _Anomaly) -> None:
         _, kind, row, column, detail, times = anomaly

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from socket import AF_INET6, inet_aton, inet_ntoa, inet_pton
-from typing import Final
+from typing import Final, final
 
 from shadowserver_connector.catalogue.catalogue import (
     ADDRESS_ROLES,
@@ -50,6 +50,8 @@ _DIFFERING: Final = frozenset(
 """Roles whose cells differ in nearly every row, so that caching them is of little use."""
 _LONGEST_LABEL: Final = 120
 _LONGEST_NAME: Final = 255
+_EMPTY_HASH: Final = blake2b(digest_size=DIGEST_BYTES)
+_LONGEST_IPV4: Final = 15
 _LONGEST_NETWORK: Final = 64
 """More characters than any IPv6 address or network has."""
 
@@ -106,6 +108,7 @@ class FindingIdentity:
         self.name = name
 
 
+@final
 class _Cells:
     """Reads the cells of one column as input for the digest."""
 
@@ -161,16 +164,13 @@ class _Labels:
 
     def __init__(self, identity: Sequence[Member], ordered: Sequence[Member]) -> None:
         places = [next((at for at, col in identity if col.role == role), -1) for role in _ENDPOINT]
-        self._port, self._protocol = places
-        self._what = tuple(at for role in _WHAT for at, column in ordered if column.role == role)
+        what = [at for role in _WHAT for at, column in ordered if column.role == role]
+        self._said = (*places, *what)
+        """Places of port, protocol and what was found; -1 for a column that is not there."""
         self._known: dict[str, str] = {}
 
     def of(self, row: list[str]) -> str:
-        port = row[self._port] if self._port >= 0 else ""
-        protocol = row[self._protocol] if self._protocol >= 0 else ""
-        said = f"{port}\0{protocol}"
-        for at in self._what:
-            said = f"{said}\0{row[at]}"
+        said = "\0".join([row[at] if at >= 0 else "" for at in self._said])
         label = self._known.get(said)
         if label is None:
             if len(self._known) >= _REMEMBERED:
@@ -206,7 +206,8 @@ class FindingIdentifier:
             cell = row[cells.at]
             # A longer cell is never a placeholder for "no value".
             if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
-                subject = subject_of(cells.normal(cell))
+                # Most are IPv4 addresses, which have only one form.
+                subject = _ipv4(cell) or subject_of(cells.normal(cell))
                 break
         name = ""
         for at in self._names:
@@ -280,30 +281,32 @@ def subject_of(text: str) -> bytes:
     in one byte; a text is ``t`` and its first ``SUBJECT_CHARACTERS``. Keys sort as addresses do.
     """
     text = text.strip()
-    if text.count(".") == 3 and text[-1:].isdigit() and "/" not in text and ":" not in text:
-        try:
-            return b"4" + _packed(text)
-        except (OSError, ValueError):
-            return _as_text(text)
-    address = _normal_address(text)
-    first, _, length = address.partition("/")
+    if ipv4 := _ipv4(text):
+        return ipv4
+    first, _, length = _normal_address(text).partition("/")
     try:
-        packed = b"6" + inet_pton(AF_INET6, first) if ":" in first else b"4" + _packed(first)
-        return packed + bytes((int(length),)) if length else packed
+        packed = b"6" + inet_pton(AF_INET6, first) if ":" in first else _ipv4(first)
+        if packed:
+            return packed + bytes((int(length),)) if length else packed
     except (OSError, ValueError):
-        return _as_text(text)
+        pass
+    return _as_text(text)
+
+
+def _ipv4(text: str) -> bytes:
+    """Return the subject that an IPv4 address is, or nothing for any other text."""
+    if len(text) > _LONGEST_IPV4 or not text[:1].isdigit():
+        return b""
+    try:
+        packed = inet_aton(text)
+    except (OSError, ValueError):
+        return b""
+    # It takes 192.0.513 and octal numbers as well; here only the usual form is an address.
+    return b"4" + packed if inet_ntoa(packed) == text else b""
 
 
 def _as_text(text: str) -> bytes:
     return b"t" + text[:SUBJECT_CHARACTERS].encode("utf-8", "replace")
-
-
-def _packed(text: str) -> bytes:
-    # It takes 192.0.513 and octal numbers as well; here only the usual form is an address.
-    packed = inet_aton(text)
-    if inet_ntoa(packed) != text:
-        raise ValueError("not an address in full")
-    return packed
 
 
 def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]:
@@ -320,7 +323,9 @@ def _pieces(cells: tuple[_Cells, ...], row: list[str]) -> list[str]:
 def _digest(pieces: Sequence[str]) -> bytes:
     # No cell holds a NUL, so different cells are never one text.
     said = "\0".join(pieces)
-    return blake2b(said.encode("utf-8", "replace"), digest_size=DIGEST_BYTES).digest()
+    hashed = _EMPTY_HASH.copy()
+    hashed.update(said.encode())
+    return hashed.digest()
 
 
 def _label_of(said: Sequence[str]) -> str:

@@ -111,6 +111,7 @@ class Highlights:
         self._columns = columns
         self._subject = columns.subjects.shown
         self._comparison = comparison
+        self._verdicts = b"" if comparison is None else comparison.verdicts
         # (Order, negative row number, cells): of rows of equal order, the earlier is the greater.
         self._findings: list[tuple[int, int, tuple[str, ...]]] = []
         self._hosts: dict[str, tuple[int, int, tuple[str, ...]]] = {}
@@ -152,8 +153,7 @@ class Highlights:
             self._host_floor = kept[-1][1][0]
 
     def _is_new(self, number: int) -> bool:
-        comparison = self._comparison
-        return comparison is not None and comparison.verdicts[number - 1] in (NEW, RESURFACED)
+        return bool(self._verdicts) and self._verdicts[number - 1] in (NEW, RESURFACED)
 
     def _ranked(
         self, order: int, number: int, row: Sequence[str]
@@ -213,6 +213,8 @@ def _cut(text: str) -> str:
 MOST_NAMED: Final = 10
 """Hosts of each kind that are named."""
 
+_NEVER: Final = 1 << 30
+"""More than any rank or number of a day."""
 _LONGEST_HOST: Final = 255
 """Characters of a host that is named: no address, URL or account worth reading is longer."""
 
@@ -222,39 +224,47 @@ class OverTime:
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        self._new: dict[str, int] = {}
-        self._open: dict[str, int] = {}
+        self._verdicts = comparison.verdicts
+        self._new = _Lowest()
+        self._open = _Lowest()
 
     def see(self, number: int, host: str, severity: str) -> None:
         """Look at the row of this number, from 1."""
         if not host or len(host) > _LONGEST_HOST:
             return
         at = number - 1
-        if self.comparison.verdicts[at] in (NEW, RESURFACED):
-            rank = -RANK[severity]
-            if rank < self._new.get(host, 1):
-                self._new[host] = rank
-                self._new = _bounded(self._new)
-            return
-        first = self.comparison.first[at]
-        if first < self._open.get(host, first + 1):
-            self._open[host] = first
-            self._open = _bounded(self._open)
+        if self._verdicts[at] in (NEW, RESURFACED):
+            self._new.add(host, -RANK[severity])
+        else:
+            self._open.add(host, self.comparison.first[at])
 
     def worst_new(self) -> list[tuple[str, str]]:
         """Return host and severity of the worst that are new or back again, worst first."""
         names = {-rank: name for name, rank in RANK.items()}
-        return [(host, names[rank]) for host, rank in _first(self._new)]
+        return [(host, names[rank]) for host, rank in self._new.hosts()]
 
     def open_longest(self) -> list[tuple[str, str]]:
         """Return host and first day of those that are open longest, oldest first."""
-        return [(host, f"{day_of(first)}") for host, first in _first(self._open)]
+        return [(host, f"{day_of(first)}") for host, first in self._open.hosts()]
 
 
-def _bounded(hosts: dict[str, int]) -> dict[str, int]:
-    return dict(_first(hosts)) if len(hosts) > 20 * MOST_NAMED else hosts
+class _Lowest:
+    """Keeps the hosts with the lowest numbers; of equal ones, those that were met first."""
 
+    def __init__(self) -> None:
+        self._hosts: dict[str, int] = {}
+        self._bound = _NEVER
 
-def _first(hosts: dict[str, int]) -> list[tuple[str, int]]:
-    """Return the hosts with the lowest numbers; of equal ones, those that were met first."""
-    return nsmallest(MOST_NAMED, hosts.items(), key=lambda item: item[1])
+    def add(self, host: str, number: int) -> None:
+        """Add a host, or a lower number of one."""
+        # Most rows are neither new nor old: all of a report may have the same number.
+        if number >= self._bound or number >= self._hosts.get(host, _NEVER):
+            return
+        self._hosts[host] = number
+        if len(self._hosts) > 20 * MOST_NAMED:
+            self._hosts = dict(self.hosts())
+            self._bound = max(self._hosts.values())
+
+    def hosts(self) -> list[tuple[str, int]]:
+        """Return the hosts and their numbers, the lowest first, at most ``MOST_NAMED``."""
+        return nsmallest(MOST_NAMED, self._hosts.items(), key=lambda item: item[1])
