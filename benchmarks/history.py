@@ -32,9 +32,14 @@ def measure(folder: Path, *, quick: bool) -> list[Result]:
         f"A report of {rows:,} rows compared with the day before, and then converted",
         ("type", "conversion, us a row", "with a history", "added"),
     )
-    shares = [_share(compared, folder, each, rows, 1 if quick else 9) for each in _TYPES]
+    for each in _TYPES:
+        _share(compared, folder, each, rows, 1 if quick else 9)
+    alone, both = (sum(row[at] for row in compared.rows) for at in (1, 2))
+    share = both / alone - 1
     compared.goal(
-        "at most 15 % of the conversion's time", f"{max(shares):.0%}", met=max(shares) <= SHARE
+        "at most 15 % of the conversion's time, all types together",
+        f"{share:.1%}",
+        met=share <= SHARE,
     )
     compared.notes.append("both send everything, so that the objects are the same")
     return [compared, _kept(folder, 20_000 if quick else ROWS)]
@@ -43,7 +48,7 @@ def measure(folder: Path, *, quick: bool) -> list[Result]:
 _TYPES = (USUAL, *WIDEST, "event4_sinkhole_http")
 
 
-def _share(result: Result, folder: Path, report_type: str, rows: int, rounds: int) -> float:
+def _share(result: Result, folder: Path, report_type: str, rows: int, rounds: int) -> None:
     made = report(folder, report_type, rows)
     options = Options(repeats="all")
     home = folder / f"history-{report_type}"
@@ -59,7 +64,6 @@ def _share(result: Result, folder: Path, report_type: str, rows: int, rounds: in
     share = compared.cpu / alone.cpu - 1
     each = [seconds.cpu * 1e6 / made.rows for seconds in (alone, compared)]
     result.rows.append((report_type, *each, f"{share:.0%}"))
-    return share
 
 
 def _kept(folder: Path, rows: int) -> Result:

@@ -241,9 +241,11 @@ class Since:
         comparison = self._comparison
         if comparison is None:
             return []
-        first = [comparison.first[number - 1] for number in numbers]
-        since = [comparison.since[number - 1] for number in numbers]
-        days = (min(first), max(first), min(since), max(since))
+        first, since = comparison.first, comparison.since
+        # Most Notes have one row: sorting takes half as long as calling min and max.
+        began = sorted([first[number - 1] for number in numbers])
+        unchanged = sorted([since[number - 1] for number in numbers])
+        days = (began[0], began[-1], unchanged[0], unchanged[-1])
         lines = self._lines.get(days)
         if lines is None:
             lines = [in_json(f"| First reported | {_days(*days[:2])}")]
