@@ -41,6 +41,7 @@ class Tagging(NamedTuple):
 
     def is_contained_in(self, other: Tagging) -> bool:
         """Tell whether an observable with the ``other`` tagging has these labels and this score."""
+        # An import adds labels and removes none, so what OpenCTI has may have more of them.
         return self.labels <= other.labels and self.score in (None, other.score)
 
 
@@ -62,6 +63,7 @@ class Encoded:
         self.json = json
 
 
+# Without `==`: that of `Encoded` is identity, so two equal chunks would compare as different.
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
     """STIX objects in order of dependencies; every reference is to an object in the chunk.
@@ -91,6 +93,7 @@ class Chunk:
             return {}
         taggings = {}
         for each in self.objects:
+            # What recurs was sent with these labels and score before: it only has to exist.
             if each.id[:_TYPE_END] in _DETERMINED_BY_LABELS and each.id not in self.recurring:
                 stix = orjson.loads(each.json)
                 labels = stix.get("x_opencti_labels", ())
@@ -122,6 +125,7 @@ class Chunk:
         """
         kept = [o for o in self.objects if o.id not in leave_out] if leave_out else self.objects
         name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join([o.id for o in kept]))
+        # In STIX 2.1, unlike 2.0, a bundle has no `spec_version`.
         head = b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode()
         return head + b",".join([o.json for o in kept]) + b"]}"
 

@@ -26,12 +26,14 @@ from shadowserver_connector.bundle.finding import (
 )
 from shadowserver_connector.bundle.large_findings import split_finding
 
+# A tuple, because each new object of a finding is looked up in it.
 _IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
 _INDICATOR: Final = LAYER["indicator"]
 
 HELD_BACK_BYTES: Final = 32 * 1024 * 1024
 """Limit for the chunks of the first part that are held back."""
 
+# Settings start at 64 KiB; this is for callers that create their own `Options`.
 MIN_CHUNK_BYTES: Final = 16 * 1024
 MOST_BYTES: Final = 11 * 1024 * 1024
 """Limit for a chunk, whatever is configured. A message carries it in base64, a third larger, and
@@ -42,6 +44,7 @@ BUNDLE_SIZE: Final = 512
 """Bytes of a bundle's head and commas, and of the number of the part in the Report's name."""
 
 
+# A protocol, because `mapping`, which implements it, builds on this package.
 class Containers(Protocol):
     """Writes what a chunk needs besides findings: author and markings, the Report, the Case."""
 
@@ -73,6 +76,7 @@ class _ChunkInProgress:
         self.observed: dict[tuple[str, ...], ObservedDraft] = {}
         self.notes: dict[str, NoteDraft] = {}
         self.recurring: set[str] = set()
+        # Not the same as no rows: of a divided finding only the last piece has any.
         self.is_empty = True
         self.rows = 0
         self.size = sum(len(each.body) for each in preamble)
@@ -99,6 +103,7 @@ class _ChunkInProgress:
                 known = labels.get(stix_id)
                 if known is None:
                     labels[stix_id] = new
+                # Rows with the same tags mostly share one tuple (`LabelCache`): nothing to merge.
                 elif known is not new:
                     labels[stix_id] = merge_labels(known, new)
         for seen in finding.observed:
@@ -106,6 +111,7 @@ class _ChunkInProgress:
             observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
         for note in finding.notes:
             same = self.notes.get(note.id)
+            # The later text counts, but must be sent if either of the two must.
             note.recurs = note.recurs and (same is None or same.recurs)
             self.notes[note.id] = note
 
@@ -167,6 +173,7 @@ class ChunkBuilder:
         self._capacity = ChunkCapacity(
             self._max_objects - len(self._open), self._max_bytes - self._open.size
         )
+        # If nothing was sent yet, this chunk has the first Report, even without any findings.
         self._open.is_empty = bool(sent)
         if first is not None:
             self._part_refs.add(first.id)
@@ -186,6 +193,7 @@ class ChunkBuilder:
         if self._add(finding):
             return 0
         pieces, left_out = split_finding(finding, self._sizes, self._capacity)
+        # Each piece fits, by how it is made. One that did not would be counted, not lost silently.
         return left_out + sum([not self._add(piece) for piece in pieces])
 
     def _add(self, finding: Finding) -> bool:
@@ -195,6 +203,7 @@ class ChunkBuilder:
         refs = self._new_refs(finding, fresh)
         size = self._sizes.of_finding(finding, fresh)
         in_part = len(self._part_refs) + len(refs)
+        # A part takes its first finding in any case: no other part would have more room for it.
         ends_part = self._findings_in_part > 0 and in_part > self._max_refs
         if ends_part or not self._fits(finding, len(fresh), size):
             # Another chunk needs all of the finding's objects.
@@ -226,6 +235,7 @@ class ChunkBuilder:
             if there is not now:
                 place[refs] = now
                 more = self._sizes.of_observed(there.observed[refs])
+                # Only bytes count: merged with the finding's own, it adds labels but no object.
                 if now.size + size + more <= self._max_bytes:
                     now.observed[refs] = there.observed.pop(refs)
                     now.size += more
@@ -257,7 +267,10 @@ class ChunkBuilder:
         if not self._open.is_empty:
             self._held_back.append(self._open)
         if self.parts > 1 or sum(content.size for content in self._held_back) > HELD_BACK_BYTES:
+            # Before any chunk of the part is emitted: otherwise the Case would contain some of its
+            # objects and not the others.
             self._single = False
+            # One stays, for Observed-Data that the next findings repeat.
             self._release(len(self._held_back) - 1)
         self._open = _ChunkInProgress(self.parts, self._containers.preamble)
 
@@ -290,6 +303,7 @@ def _repeated(finding: Finding, notes: Container[str]) -> int:
 
 def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: bool) -> Chunk:
     layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
+    # STIX 2.1 has `labels` on domain objects and relationships, not on observables.
     observable = _LabelWriter(b',"x_opencti_labels":')
     plain = _LabelWriter(b',"labels":')
     labels = content.labels

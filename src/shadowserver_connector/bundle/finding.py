@@ -80,6 +80,7 @@ def serialise(stix: Mapping[str, Any], score: int | None = None) -> SerialisedOb
 Labels = tuple[str, ...]
 """Clean labels, sorted."""
 
+# Most objects have one set, which costs no frozenset.
 LabelSets = Labels | frozenset[Labels]
 """The labels of a row, or of several with different ones."""
 
@@ -164,6 +165,7 @@ def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:
     """Return the Observed-Data that covers both; they have the same observables."""
     first, last = min(one.first, other.first), max(one.last, other.last)
     labels = merge_labels(one.labels, other.labels)
+    # It must be sent if either of the two must.
     recurs = one.recurs and other.recurs
     return ObservedDraft(one.refs, first, last, one.number + other.number, labels, recurs)
 
@@ -183,9 +185,11 @@ def united_labels(labels: LabelSets) -> Sequence[str]:
 
 
 # What an object adds to a chunk in addition to its body: its references in Report and Case, its
-# score.
+# score, closing brace and comma.
 _OVERHEAD: Final = 160
+# An Observed-Data without references and labels has some 480 bytes.
 _OBSERVED_SIZE: Final = 700
+# An id has at most 59 bytes, with quotes and comma.
 _REF_SIZE: Final = 64
 _LABEL_BYTES: Final = 2 * 1024 * 1024
 """Bytes of the sets of labels whose length is cached."""
@@ -241,6 +245,7 @@ class SizeEstimator:
 
     def _new_length(self, labels: Labels) -> int:
         length = len(orjson.dumps(labels))
+        # Tags come from the file: each row may have others.
         if self._kept > _LABEL_BYTES:
             self._of_labels.clear()
             self._kept = 0

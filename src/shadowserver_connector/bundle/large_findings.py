@@ -70,6 +70,8 @@ class _FindingSplitter:
 
     def _referred(self, serialised: SerialisedObject) -> list[str]:
         stix = orjson.loads(serialised.body + b"}")
+        # Lists of references need no look: objects of a finding have one only of markings, which
+        # every chunk has anyway.
         refs = [value for name, value in stix.items() if name.endswith("_ref")]
         return [ref for ref in refs if ref in self._whole.objects]
 
@@ -83,6 +85,7 @@ class _FindingSplitter:
     def add_observed(self, seen: ObservedDraft) -> None:
         """Add an Observed-Data with its observables."""
         refs = self._most(seen.refs, self._sizes.of_observed(seen))
+        # STIX allows no Observed-Data without objects.
         if not refs or not self._add(refs, 1, self._sizes.of_observed(seen)):
             self.left_out += 1
             return
@@ -147,6 +150,7 @@ class _FindingSplitter:
 
     def _closure(self, stix_id: str) -> list[str]:
         """Return the ids of an object and everything it refers to, which comes first."""
+        # This ends, because an object refers only to objects of earlier layers.
         referred = [each for ref in self._refs[stix_id] for each in self._closure(ref)]
         return [*referred, stix_id]
 
