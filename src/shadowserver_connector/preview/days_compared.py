@@ -42,6 +42,7 @@ class DaysCompared:
             comparison = self._comparer.compare(path, info)
         except (SkippableError, NotReadyError):
             return []
+        # At once: the report of the next day is compared with this one.
         self._comparer.commit(path)
         if comparison is None or comparison.previous is None:
             return []
@@ -88,6 +89,7 @@ def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
         days[_feed(info)].add(info.day.isoformat())
     several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MOST_COMPARED else []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
+        # As in an import, so that the page shows the verdicts that OpenCTI would get.
         comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), SilentLogger())
         try:
             yield DaysCompared(comparer, frozenset(several))

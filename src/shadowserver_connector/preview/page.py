@@ -102,12 +102,14 @@ def render(model: PageData) -> bytes:
     """Return the page."""
     assets = files("shadowserver_connector.preview") / "assets"
     script = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    # One function and one script: the policy has one digest, and nothing becomes a global.
     script = f'(() => {{\n"use strict";\n{script}\n}})();'
     style = (assets / "page.css").read_text(encoding="utf-8")
     objects, uuids = model.objects.packed()
     parts = {
         "policy": _policy(script, style).encode(),
         "style": style.encode(),
+        # Not packed: the page reads it first, and it is small.
         "overview": _json(orjson.dumps(model.overview)),
         "table": packed(orjson.dumps(model.findings.table())),
         "cells": packed_list(group.plain() for group in model.findings.groups()),
@@ -133,6 +135,7 @@ def _policy(script: str, style: str) -> str:
     """Return the Content-Security-Policy: this script, this style, and no request at all."""
     return (
         f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; "
+        # The default does not cover these two.
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -142,10 +145,12 @@ def _digest(text: str) -> str:
 
 
 def _write(page: Path, content: bytes) -> None:
+    # Beside the page, because only within a file system a rename replaces it at once.
     partial = page.with_name(f".{page.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         partial.write_bytes(content)
         os.replace(partial, page)
+    # Also for Ctrl+C.
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

@@ -92,6 +92,7 @@ def collect(
             if drawn_of:
                 cut = replace(options, max_findings=drawn_of)
                 convert_report(report.path, report.info, cut, objects.add)
+            # The page tells by this order which findings are whose.
             reports.append(_report(report, len(findings) - before, group))
             advance()
         findings.finish(days)
@@ -150,8 +151,10 @@ def _counted(
             counted.append(_count(path, info, options))
         except (SkippableError, NotReadyError) as error:
             failures.append(Failure(info, str(error)))
+            # For the second reading, which it will not have.
             advance()
         except OSError as error:
+            # Not about this file: a disk that fails would fail the other reports as well.
             if error.filename != str(path):
                 raise
             failures.append(Failure(info, str(unreadable(info.file, error))))
@@ -199,6 +202,7 @@ def _read_findings(
         plan = compile_for(table.header, info, options)
         columns = [catalogue.column(info.type, name) for name in table.header]
         identify = compile_finding_identifier(catalogue, report.type, columns).read
+        # Decides as in the first reading, so every severity has as many rows as were counted.
         selection = RowFilter(plan, anomalies)
         add = findings.reader(plan)
         for number, row in table.rows():
@@ -208,6 +212,7 @@ def _read_findings(
                 left[severity] -= 1
                 place = len(findings)
                 add(number, severity, row, verdicts[number - 1] if verdicts else "")
+            # All rows count, shown or not, as in the history: a row that is cut is not gone.
             if concerned:
                 days.add(info, identify(row).key, place)
         return findings.group_of(plan).number

@@ -54,6 +54,7 @@ def facet_reader(plan: Plan) -> Callable[[Row], Facets]:
     asn_at = first_column(plan.columns, "asn", primary)
     country_at = first_column(plan.columns, "country", primary)
     tags_at = first_column(plan.columns, "tags")
+    # Shadowserver names CVEs in tags as well.
     named = [index for index, column in enumerate(plan.columns) if column.role in ("cve", "tags")]
 
     def read(row: Row) -> Facets:
@@ -182,6 +183,7 @@ class Findings:
                 country,
             )
             malware = read_malware(row) or read_activity(row)
+            # The last, `gone`, is known once all days are read (`finish`).
             for name, value in zip(FIELDS, (*values, malware, verdict, ""), strict=True):
                 fields[name].add(value)
             sets["tags"].add(tags)
@@ -234,12 +236,14 @@ class _Group:
                 cell = f"{cell[:longest]} … ({len(cell)} characters)"
             if at in self._masked and cell:
                 cell = MASK
+            # A cell that is known takes only its number.
             if coded.add(cell):
                 taken += len(cell)
         return taken
 
     def plain(self) -> dict[str, Any]:
         """Return columns and cells; columns that are empty in all rows take no space."""
+        # As a Note shows them.
         order = sorted(
             range(len(self._columns)), key=lambda index: (self._columns[index].order, index)
         )
