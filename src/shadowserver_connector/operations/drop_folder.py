@@ -80,6 +80,7 @@ class DropFolder:
     def _import(self, paths: list[Path]) -> None:
         with unpacking(self._source.workspace / "drop") as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
+            # Not `read`, which contacts OpenCTI; the first write notices a reset.
             ledger = StateLedger(self._source.state_store, self._source.state_store.held())
             convert = self._source.setup.convert
             if self._source.executor is not None:
@@ -106,6 +107,7 @@ class DropFolder:
     def _import_found(
         self, importer: ReportImporter, found: Iterable[DroppedReport | DroppedFile], work: Path
     ) -> None:
+        # A set in order: several members of an archive may fail for the same reason.
         reasons: dict[str, None] = {}
         problem = ""
         for each in found:

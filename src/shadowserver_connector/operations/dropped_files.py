@@ -32,7 +32,8 @@ _ENDING: Final = re.compile(r"(\.(csv|tar))?\.(csv|gz|zip|tar|tgz)$", re.IGNOREC
 _REASON: Final = ".reason"
 _CHUNK: Final = 1 << 20
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# Without O_NONBLOCK, opening a named pipe would wait.
+# Without O_NONBLOCK, opening a named pipe would wait. Without O_NOCTTY, a terminal that is opened
+# could become that of this process.
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -147,6 +148,7 @@ def _reports_of(copy: Path, own: Path, path: Path, reasons: list[str]) -> Iterat
         job, problem = _job_of(file)
         sha256 = fingerprint(file.path).sha256
         yield DroppedReport(job, sha256, _as_dropped(problem, copy, path))
+    # An archive: everything in it that is a report has been unpacked.
     if not kept:
         copy.unlink()
 
@@ -182,6 +184,7 @@ def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
         if facts.st_nlink > 1:
             # A hard link may be to a file that only the connector can read.
             raise OSError(errno.EMLINK, "it has another name elsewhere, a hard link; copy it")
+        # Not what is free: a disk that is full now may have room at a later poll.
         most = min(MAX_REPORT_BYTES, shutil.disk_usage(own).total)
         if facts.st_size > most:
             # A sparse file takes no space where it is, and all of it where it is copied.
@@ -222,6 +225,7 @@ def put_away(path: Path, reasons: Sequence[str]) -> Path:
             os.mkdir(kind, dir_fd=drop)
         with _directory(kind, drop) as folder:
             target, reason = _free(folder, path.name)
+            # First, so that nothing is in failed/ without its reasons.
             if reasons:
                 _write_reasons(reason, reasons, folder)
             try:
@@ -234,6 +238,7 @@ def put_away(path: Path, reasons: Sequence[str]) -> Path:
 
 
 def _write_reasons(name: str, reasons: Sequence[str], folder: int) -> None:
+    # As any file that a program creates: the umask decides who may read it.
     handle = os.open(name, _NEW_FILE, 0o666, dir_fd=folder)
     try:
         with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -245,6 +250,7 @@ def _write_reasons(name: str, reasons: Sequence[str], folder: int) -> None:
 
 def _free(folder: int, name: str) -> tuple[str, str]:
     """Return free names in a folder, short enough, for a file and for its reasons."""
+    # Mostly 255, but on eCryptfs, for example, 143.
     most = os.fpathconf(folder, "PC_NAME_MAX")
     tried, number = name, 0
     while True:
@@ -253,6 +259,7 @@ def _free(folder: int, name: str) -> tuple[str, str]:
         if not _is_there(target, folder) and not _is_there(reason, folder):
             return target, reason
         number += 1
+        # In front, because a long name is cut at its end.
         tried = f"{number}-{name}"
 
 

@@ -52,6 +52,7 @@ def import_files(
         setup = replace(setup, convert=conversions.convert)
     with ReportImporter(setup) as importer:
         for path, info in jobs:
+            # Without its digest, which only state and archive need; neither is written here.
             yield importer.import_report(info, partial(ObtainedFile, path, ""))
             release(path, workdir)
     yield from rejected
@@ -79,6 +80,7 @@ def backfill(
         conversions = Conversions(executor, comparer=setup.comparer)
         download = conversions.after(download, setup.options)
         setup = replace(setup, convert=conversions.convert)
+    # They are listed day by day (`listed`), so those of a day follow each other.
     for _, same_day in groupby(reports, key=attrgetter("day")):
         failures: list[Failure] = []
         with ReportImporter(setup) as importer:
@@ -89,6 +91,7 @@ def backfill(
                 result = importer.import_report(
                     report, partial(ObtainedFile, file.path, file.sha256)
                 )
+                # Each download has a folder of its own.
                 shutil.rmtree(file.path.parent)
                 yield result
             # After the others: the work of a day counts all of them before it is closed.
@@ -156,4 +159,5 @@ def fetch_into(
             kept = archive_file(archive, report, file.path, file.sha256)
             yield ArchivedFile(report, kept, file.size, file.sha256)
             shutil.rmtree(file.path.parent)
+        # `partial_folder` removes it only after an error.
         shutil.rmtree(work)

@@ -30,6 +30,7 @@ from shadowserver_connector.operations.status import Run, Status, problems
 
 # Seconds: from an empty report to the largest, for which OpenCTI's queue is waited for.
 _DURATIONS: Final = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
+# As pycti computes the size of the queue.
 _MEGABYTE: Final = 1_000_000
 
 
@@ -130,6 +131,7 @@ class StatusMetrics(Collector):
             "consecutive_failures",
             "Incomplete runs since the last complete one, by cause.",
             "cause",
+            # With zeros: a series that exists only after the first failure is hard to query.
             {**dict.fromkeys(dict(CAUSES).values(), 0), **status.failing},
         )
         yield _labelled(
@@ -179,6 +181,8 @@ class StatusMetrics(Collector):
             (
                 "reports_waiting",
                 "Reports listed but not imported, failed ones included.",
+                # Two reports with the same file name are listed as one (`Listed`), but both are
+                # imported.
                 max(0, (listed.new or 0) - listed.done - listed.skipped),
             ),
             ("reports_failing", "Reports whose last import failed.", listed.failed),

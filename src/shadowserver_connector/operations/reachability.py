@@ -42,6 +42,7 @@ def time_of(headers: Mapping[str, str]) -> datetime | None:
     """Return a server's time, UTC, to the second; ``None`` where it does not say."""
     try:
         moment = parsedate_to_datetime(headers["Date"])
+        # The zone "-0000" gives a time without a zone.
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
         return None
@@ -121,6 +122,7 @@ def ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.R
         # The text of the library's error may quote headers, and so the token.
         why = "a header that cannot be sent; check OPENCTI_TOKEN and OPENCTI_CUSTOM_HEADERS"
     else:
+        # The streamed one is closed, and has no content to decode.
         return httpx.Response(
             answer.status_code, headers=answer.headers, content=body, request=answer.request
         )
@@ -131,6 +133,7 @@ def _client(settings: Settings) -> httpx.Client:
     opencti, network = settings.opencti, settings.network
     context = tls_context(opencti.ca_bundle, network, _BUNDLE)
     if not opencti.ssl_verify:
+        # In this order: ssl refuses the other.
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return open_client(
@@ -140,12 +143,14 @@ def _client(settings: Settings) -> httpx.Client:
 
 def _error_names(body: Any) -> set[str]:
     errors = body.get("errors") or ()
+    # Some versions of OpenCTI say it in the one place, some in the other.
     codes = [(each.get("extensions") or {}).get("code") for each in errors]
     return {str(name) for name in (*(each.get("name") for each in errors), *codes) if name}
 
 
 def _custom_headers(settings: Settings) -> dict[str, str]:
     secret = settings.opencti.custom_headers
+    # As pycti reads this setting: `name:value;name:value`.
     pairs = secret.get_secret_value().split(";") if secret else []
     named = (pair.split(":", 1) for pair in pairs if ":" in pair)
     return {name.strip(): value.strip() for name, value in named}
@@ -165,6 +170,7 @@ def open_session(loaded: LoadedSettings, log: Logger) -> tuple[Any, Waiter]:
 
 def _silent(loaded: LoadedSettings) -> LoadedSettings:
     """Return settings by which pycti pings not, listens on no port, and logs errors only."""
+    # For `run_and_terminate` pycti starts no thread that pings.
     changes = {"run_and_terminate": True, "expose_metrics": False, "log_level": "error"}
     connector = loaded.settings.connector.model_copy(update=changes)
     return replace(loaded, settings=loaded.settings.model_copy(update={"connector": connector}))
@@ -202,6 +208,7 @@ def try_opencti(settings: Settings) -> Side:
     """Ask OpenCTI for its version, and whether the connector could register with it."""
     try:
         platform = reach(settings)
+        # An answer that is no JSON says nothing about the registration.
         with suppress(ValueError):
             refused = refusal_of_registration(lambda *query: ask(settings, *query).json())
             if refused is not None:

@@ -34,6 +34,7 @@ from shadowserver_connector.connector.events import (
 )
 from shadowserver_connector.report.wording import counted
 
+# Ten heartbeats (`status_file.BEAT`).
 SILENCE: Final = timedelta(minutes=5)
 """Time without a heartbeat after which a connector counts as dead."""
 LATE: Final = timedelta(minutes=15)
@@ -48,6 +49,7 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
+        # pydantic takes only a ValueError for a wrong value.
         raise ValueError("no time") from None
 
 
@@ -119,6 +121,7 @@ class Wait:
 class Status:
     """Everything that the status file says, in its order."""
 
+    # By keyword only, so that it can have a default and still be the first in the file.
     version: str = field(default=__version__, kw_only=True)
     started: Moment
     """Start of the process."""
@@ -168,6 +171,7 @@ def after(status: Status, event: Event) -> Status:
         case RunEnded() if status.current is not None:
             return _ended(status, status.current, event)
         case DayWhole():
+            # Days as ISO 8601 sort as text.
             whole = max(status.newest_whole_day or "", str(event.day))
             return replace(status, newest_whole_day=whole)
         case Waited():
@@ -255,6 +259,7 @@ def problems(status: Status, now: datetime) -> list[str]:
     """Return what needs attention and what to do, one line each; empty if all is well."""
     found = [line for line in (_lateness(status, now), *_long_waits(status, now)) if line]
     last = status.last
+    # The reason why the process exited is said by `_lateness` already.
     if last is not None and not (status.exit_reason and last.reason == status.exit_reason):
         found += _of_last_run(last, is_made_good=status.current is not None and not last.cause)
     found += [
@@ -287,6 +292,7 @@ def _of_last_run(last: Run, *, is_made_good: bool) -> Iterator[str]:
 
 
 def _long_waits(status: Status, now: datetime) -> Iterator[str]:
+    # What a dead process waited for does not matter any more.
     if now - status.alive > SILENCE:
         return
     for wait in status.waiting:
@@ -316,6 +322,7 @@ def _lateness(status: Status, now: datetime) -> str | None:
             )
         seen = f"the connector is not running, last seen {_ago(status, now)}; start it again"
         return seen if silent else None
+    # It may be the last run of an earlier process (`begun`).
     has_run = status.last is not None and status.last.started >= status.started
     if has_run or status.waiting or now - status.started <= LATE:
         return None

@@ -91,6 +91,7 @@ def _content(path: Path) -> bytes:
     try:
         handle = os.open(path, _READ)
     except OSError as error:
+        # For a link and for a socket.
         raise (_no_file(path) if error.errno in (errno.ELOOP, errno.ENXIO) else error) from None
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -187,6 +188,7 @@ def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
 
     def observed() -> bool:
         observe(RunStarted(utc_now()))
+        # What remains if Stopping is raised, which is no Exception.
         complete, reason, cause = False, "interrupted by a shutdown", ""
         try:
             complete, reason = run(), ""
