@@ -70,9 +70,11 @@ class Process:
         self.loaded = loaded
         self.waiter = Waiter(threading.Event(), log, notify=self._notify, explain=self._explain)
         self.watch = Watch(status_path(loaded.settings), log)
+        # Before pycti's helper is built, because that starts the server for metrics.
         self.observe = _observer(loaded, self.watch)
         self.under_way: list[Delivery] = []
         """Deliveries whose works may be open."""
+        # Stays so if its thread is ended by what is no Exception.
         self.exit_code = 1
 
     def log_totals(self, next_run: float | None = None) -> None:
@@ -191,6 +193,7 @@ def _looking_at_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], Non
         if time.monotonic() >= due:
             due = time.monotonic() + _QUEUE_LOOK
             with suppress(SinkUnavailableError):
+                # There both the status (`Watch`) and pycti's ping find it.
                 helper.connector_info.queue_messages_size = queued_megabytes(helper)
         poll()
 
@@ -237,6 +240,7 @@ def _reports_api(settings: Settings, waiter: Waiter, observe: Observe) -> Report
                 "reason": retry.reason,
             },
         )
+        # Without the file's name: each value of a label is a metric of its own.
         observe(Retried(retry.what.partition(" of ")[0]))
 
     return open_api(settings, RetryPolicy(sleep=waiter.pause, on_retry=on_retry))

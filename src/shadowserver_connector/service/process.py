@@ -160,10 +160,12 @@ def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
     process.waiter.log.info("Stopping")
     thread.join(GRACE)
     if thread.is_alive():
+        # In a thread of its own, because OpenCTI may not answer.
         closing = threading.Thread(target=_close_work, args=(process,), daemon=True)
         closing.start()
         closing.join(_LAST_CALL)
     process.waiter.log.info("Stopped")
+    # `os._exit` would not flush what the log's handlers still hold.
     logging.shutdown()
     # An ordinary exit would wait for downloads under way, and pycti's `stop` would unregister the
     # connector and delete its queue.
@@ -171,6 +173,7 @@ def _leave(process: Process, thread: threading.Thread, code: int) -> NoReturn:
 
 
 def _close_work(process: Process) -> None:
+    # A copy, because the connector's thread may still change the list.
     for delivery in tuple(process.under_way):
         with suppress(SinkUnavailableError):
             delivery.close_at_once("Interrupted by a shutdown; the next run continues")
