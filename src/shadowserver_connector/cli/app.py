@@ -40,6 +40,7 @@ app = typer.Typer(
     cls=Commands,
     help="Brings The Shadowserver Foundation's reports into OpenCTI as STIX 2.1.",
     no_args_is_help=True,
+    # Typer's own tracebacks can show the values of variables, and so secrets.
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -85,6 +86,7 @@ def convert(
     as_csv: Csv = False,
 ) -> None:
     """Convert report files on disk into STIX 2.1 bundles."""
+    # Here, as in the other commands: `--help` must not wait for what only a command needs.
     from shadowserver_connector.cli.file_commands import convert as command
     from shadowserver_connector.settings.settings import conversion_options
 
@@ -159,6 +161,7 @@ def preview(
     page: Annotated[
         Path, typer.Option("--html", help="Page to write; it needs no network.")
     ] = Path("preview.html"),
+    # The default is `page_data.MAX_FINDINGS`, whose import would delay `--help`.
     most: Annotated[
         int,
         typer.Option(

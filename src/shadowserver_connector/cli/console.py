@@ -21,6 +21,8 @@ from shadowserver_connector.pipeline.outcome import Failure
 _WIDE = None if sys.stdout.isatty() else 200
 
 out = Console(highlight=False, width=_WIDE)
+# Lines are printed with `soft_wrap`: Rich's own wrapping would divide a message that is searched
+# for or copied. What others wrote is printed as `Text`: brackets in a file name are no markup.
 err = Console(stderr=True, highlight=False)
 
 # Characters that a column needs to be readable, if its cells are that long.
@@ -70,6 +72,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], form:
     Where there are no rows, people see no table; CSV has the headings.
     """
     if form is Form.CSV:
+        # As other commands end lines; the csv module would write CRLF.
         lines = csv.writer(sys.stdout, lineterminator="\n")
         lines.writerows([headings, *([_csv_cell(value) for value in row] for row in rows)])
     elif rows:
@@ -86,6 +89,7 @@ def _print_for_people(headings: Sequence[str], rows: Sequence[Sequence[object]])
     cells = [[_cell(value) for value in row] for row in rows]
     columns = zip(headings, *cells, strict=True)
     widths = [max(cell_len(str(cell)) for cell in column) for column in columns]
+    # A line on the left of each column, a space on both sides of it, and the last line.
     frame = 3 * len(widths) + 1
     if sum(min(width, _NARROWEST) for width in widths) + frame > out.width:
         _print_lists(headings, cells)
@@ -93,6 +97,7 @@ def _print_for_people(headings: Sequence[str], rows: Sequence[Sequence[object]])
     table = Table()
     for at, heading in enumerate(headings):
         numbers = all(isinstance(row[at], int) for row in rows)
+        # Folded, because Rich would cut off what is too long.
         table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
     for row in cells:
         table.add_row(*row)

@@ -32,6 +32,7 @@ _OPTIONS: Final = Options(create_incident=True)
 
 def demo(folder: Path, days: int, seed: int, *, form: Form) -> int:
     """Fetch, convert and write some days of generated reports; return the exit code."""
+    # Shadowserver's newest reports are of the day before.
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
     store = GeneratedReports(PROFILES["demo"](), days_until(yesterday, days), seed)
     with (
@@ -84,6 +85,7 @@ def _run(api: ReportsApi, store: GeneratedReports, folder: Path) -> list[Outcome
 
         def release(job: Job) -> None:
             bar.advance(converted)
+            # Each download has a folder of its own.
             shutil.rmtree(job[0].parent)
 
         files = downloads(reports, api.download, Path(work), threads=_THREADS)

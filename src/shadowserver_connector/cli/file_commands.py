@@ -243,6 +243,7 @@ def _with_input(paths: Sequence[Path], work: Path, name: str) -> list[Path]:
     if Path("-") not in paths:
         return list(paths)
     file = work / safe_name(name)
+    # On disk, because a report is read more than once.
     with file.open("wb") as copy:
         shutil.copyfileobj(sys.stdin.buffer, copy)
     return [file if path == Path("-") else path for path in paths]
@@ -262,6 +263,7 @@ def explain(
                 failed.append(error)
                 continue
             except OSError as error:
+                # Not about this file: a disk that fails would fail the others as well.
                 if error.filename != str(file.path):
                     raise
                 failed.append(unreadable(file.original, error))

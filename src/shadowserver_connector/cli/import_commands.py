@@ -129,6 +129,7 @@ def _backfilled(
                 results.append(result)
                 bar.advance(task)
         except KeyboardInterrupt:
+            # Days are imported from the newest to the oldest.
             day = reports[len(results)].day if len(results) < len(reports) else reports[-1].day
             err.print(f"To continue, repeat the command with --to {day}.")
             raise

@@ -81,6 +81,7 @@ class Commands(TyperGroup):
     ) -> Any:
         """Run the command that the arguments name, and exit if ``standalone_mode``."""
         try:
+            # Not standalone: otherwise Typer prints its errors itself, and exits.
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except _WRONG_USAGE as error:
             if not standalone_mode:
@@ -90,6 +91,7 @@ class Commands(TyperGroup):
         except typer.Abort:
             if not standalone_mode:
                 raise
+            # Outside of a command, as click does: with this text and code 1.
             err.print("\nAborted.")
             sys.exit(1)
         if standalone_mode:
@@ -115,6 +117,7 @@ def _show(error: Any) -> None:
         err.print(Text(line, style="bold red"), soft_wrap=True)
 
 
+# Ten years with their leap days, rounded up.
 _MOST_DAYS = 3660
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
