@@ -17,6 +17,7 @@ from shadowserver_connector.bundle.chunk_builder import (
     MIN_CHUNK_BYTES,
     MOST_BYTES,
     ChunkBuilder,
+    ChunkLimits,
     Containers,
 )
 from shadowserver_connector.bundle.finding import (
@@ -97,9 +98,7 @@ def builder(
     return ChunkBuilder(
         containers or Names(),
         emitted.append,
-        max_objects=max_objects,
-        max_bytes=max_bytes,
-        max_refs=max_refs,
+        ChunkLimits(max_objects, max_bytes, max_refs),
         first=first,
         sent=sent,
     )
@@ -380,9 +379,7 @@ def json_of(chunk: Chunk, stix_id: str) -> dict[str, object]:
 
 def limited(emitted: list[Chunk], objects: int, size: int) -> ChunkBuilder:
     """Return a builder with these limits."""
-    return ChunkBuilder(
-        Names(), emitted.append, max_objects=objects, max_bytes=size, max_refs=5_000
-    )
+    return ChunkBuilder(Names(), emitted.append, ChunkLimits(objects, size, 5_000))
 
 
 def addresses(count: int, size: int = 0) -> list[Finding]:

@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from shadowserver_connector.stix.ids import NAMESPACE
+
 # A STIX id is its object's type, two dashes and a UUID.
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
 # What is sent about objects of these types follows from what their ids are made of: of two with the
@@ -30,7 +32,7 @@ _DETERMINED_BY_LABELS: Final = frozenset(
 # When OpenCTI deletes an object, it deletes the relationships of it as well. Objects of these types
 # stay and only lose the reference to it.
 _OUTLIVING: Final = frozenset(("network-traffic", "observed-data", "note"))
-_BUNDLE_NAMESPACE = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
+_NAMESPACE: Final = uuid.UUID(NAMESPACE)
 
 
 class Tagging(NamedTuple):
@@ -124,7 +126,7 @@ class Chunk:
         The bundle's id is derived from the ids inside, so that equal chunks are equal bytes.
         """
         kept = [o for o in self.objects if o.id not in leave_out] if leave_out else self.objects
-        name = uuid.uuid5(_BUNDLE_NAMESPACE, "\n".join([o.id for o in kept]))
+        name = uuid.uuid5(_NAMESPACE, "\n".join([o.id for o in kept]))
         # In STIX 2.1, unlike 2.0, a bundle has no `spec_version`.
         head = b'{"type":"bundle","id":"bundle--%s","objects":[' % str(name).encode()
         return head + b",".join([o.json for o in kept]) + b"]}"

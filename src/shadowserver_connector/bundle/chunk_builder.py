@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from itertools import chain
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import orjson
 
@@ -63,6 +63,17 @@ class Containers(Protocol):
 
     def observed(self, seen: ObservedDraft) -> SerialisedObject:
         """Return an Observed-Data, without labels."""
+
+
+class ChunkLimits(NamedTuple):
+    """How large a chunk and a part of the Report may become."""
+
+    objects: int
+    """Objects in a chunk."""
+    size: int
+    """Bytes of a chunk; no less than ``MIN_CHUNK_BYTES`` and no more than ``MOST_BYTES`` count."""
+    refs: int
+    """References of a part."""
 
 
 class _ChunkInProgress:
@@ -146,10 +157,8 @@ class ChunkBuilder:
         self,
         containers: Containers,
         emit: Callable[[Chunk], None],
+        limits: ChunkLimits,
         *,
-        max_objects: int,
-        max_bytes: int,
-        max_refs: int,
         first: SerialisedObject | None = None,
         sent: Sequence[str] = (),
     ) -> None:
@@ -160,10 +169,10 @@ class ChunkBuilder:
         """
         self._containers = containers
         self._emit = emit
-        self._max_objects = max_objects - 2  # the Report and the Case come on top
-        max_bytes = min(max(max_bytes, MIN_CHUNK_BYTES), MOST_BYTES)
+        self._max_objects = limits.objects - 2  # the Report and the Case come on top
+        max_bytes = min(max(limits.size, MIN_CHUNK_BYTES), MOST_BYTES)
         self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
-        self._max_refs = max_refs
+        self._max_refs = limits.refs
         self._part_refs: set[str] = set(sent)
         self._findings_in_part = 0
         self._held_back: list[_ChunkInProgress] = []

@@ -199,7 +199,7 @@ class SizeEstimator:
     """Estimates how many bytes findings add to a chunk; rather too many than too few."""
 
     def __init__(self) -> None:
-        self._of_labels: dict[LabelSets, int] = {}
+        self._of_labels: dict[Labels, int] = {}
         self._kept = 0
 
     def of_finding(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> int:
@@ -207,19 +207,12 @@ class SizeEstimator:
         size = _OVERHEAD * len(fresh)
         for serialised in fresh:
             size += len(serialised.body)
-        known = self._of_labels
         for tagged, labels in finding.tags:
-            # As `of_labels` does, without its call: this runs for every finding.
-            length = known.get(labels)
-            size += len(tagged) * (self._new_length(labels) if length is None else length)
+            size += len(tagged) * self.of_labels(labels)
         for seen in finding.observed:
-            length = known.get(seen.labels)
-            if length is None:
-                size += self.of_observed(seen)
-            else:
-                size += _OBSERVED_SIZE + len(seen.refs) * _REF_SIZE + length
+            size += self.of_observed(seen)
         for note in finding.notes:
-            size += _OVERHEAD + len(note.body) + len(note.refs) * _REF_SIZE
+            size += self.of_note(note)
         return size
 
     def of_object(self, serialised: SerialisedObject) -> int:
@@ -241,16 +234,14 @@ class SizeEstimator:
     def of_labels(self, labels: Labels) -> int:
         """Return the bytes of a set of labels on one object."""
         length = self._of_labels.get(labels)
-        return self._new_length(labels) if length is None else length
-
-    def _new_length(self, labels: Labels) -> int:
-        length = len(orjson.dumps(labels))
-        # Tags come from the file: each row may have others.
-        if self._kept > _LABEL_BYTES:
-            self._of_labels.clear()
-            self._kept = 0
-        self._kept += length + _OVERHEAD
-        self._of_labels[labels] = length
+        if length is None:
+            length = len(orjson.dumps(labels))
+            # Tags come from the file: each row may have others.
+            if self._kept > _LABEL_BYTES:
+                self._of_labels.clear()
+                self._kept = 0
+            self._kept += length + _OVERHEAD
+            self._of_labels[labels] = length
         return length
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.bundle.chunk_builder import ChunkBuilder
+from shadowserver_connector.bundle.chunk_builder import ChunkBuilder, ChunkLimits
 from shadowserver_connector.bundle.finding import Finding, SerialisedObject, serialise
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
@@ -315,9 +315,7 @@ def _builder(
     return ChunkBuilder(
         containers,
         send,
-        max_objects=options.chunk_objects,
-        max_bytes=options.chunk_bytes,
-        max_refs=options.report_max_refs,
+        ChunkLimits(options.chunk_objects, options.chunk_bytes, options.report_max_refs),
         first=None if is_alone else artifact,
         sent=[artifact.id] if artifact is not None and is_alone else [],
     )
