@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.errors import NotReadyError, SkippableError
-from shadowserver_connector.history.comparison import VERDICTS
+from shadowserver_connector.history.comparison import VERDICTS, ReportFeed
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.pipeline.compare import ReportComparer, feed_of
@@ -25,14 +25,14 @@ MOST_COMPARED: Final = 500_000
 class DaysCompared:
     """What the reports of earlier days say about each row; days come in order."""
 
-    def __init__(self, comparer: ReportComparer, several: frozenset[str]) -> None:
+    def __init__(self, comparer: ReportComparer, several: frozenset[ReportFeed]) -> None:
         self._comparer = comparer
         self._several = several
-        self._keys: dict[str, dict[str, dict[bytes, list[int]]]] = defaultdict(dict)
+        self._keys: dict[ReportFeed, dict[str, dict[bytes, list[int]]]] = defaultdict(dict)
 
     def concerns(self, info: ReportInfo) -> bool:
         """Tell whether reports of this type and list are there for several days."""
-        return _feed(info) in self._several
+        return feed_of(info) in self._several
 
     def verdicts(self, path: Path, info: ReportInfo) -> list[str]:
         """Return the verdict on each row, in order; empty if there is no earlier day."""
@@ -50,7 +50,7 @@ class DaysCompared:
 
     def add(self, info: ReportInfo, key: bytes, place: int | None) -> None:
         """Add a row's finding, and its place in the page if it has one."""
-        day = self._keys[_feed(info)].setdefault(info.day.isoformat(), {})
+        day = self._keys[feed_of(info)].setdefault(info.day.isoformat(), {})
         places = day.setdefault(key, [])
         if place is not None:
             places.append(place)
@@ -77,16 +77,12 @@ class DaysCompared:
                 yield from ((place, number) for place in found)
 
 
-def _feed(info: ReportInfo) -> str:
-    return "\0".join(feed_of(info))
-
-
 @contextmanager
 def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
     """Compare the reports of these jobs, with a history that is deleted after the block."""
-    days: dict[str, set[str]] = defaultdict(set)
+    days: dict[ReportFeed, set[str]] = defaultdict(set)
     for _, info in jobs:
-        days[_feed(info)].add(info.day.isoformat())
+        days[feed_of(info)].add(info.day.isoformat())
     several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MOST_COMPARED else []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
         # As in an import, so that the page shows the verdicts that OpenCTI would get.

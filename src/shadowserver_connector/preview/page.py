@@ -16,7 +16,7 @@ import orjson
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.packing import packed, packed_list
+from shadowserver_connector.preview.packing import array_of, packed
 from shadowserver_connector.preview.page_data import MAX_FINDINGS, PageData, collect
 
 SCRIPTS: Final = (
@@ -111,8 +111,8 @@ def render(model: PageData) -> bytes:
         "style": style.encode(),
         # Not packed: the page reads it first, and it is small.
         "overview": _json(orjson.dumps(model.overview)),
-        "table": packed(orjson.dumps(model.findings.table())),
-        "cells": packed_list(group.plain() for group in model.findings.groups()),
+        "table": packed([orjson.dumps(model.findings.table())]),
+        "cells": packed(array_of(orjson.dumps(group.plain()) for group in model.findings.groups())),
         "objects": objects,
         "uuids": uuids,
         "script": script.encode(),

@@ -151,14 +151,14 @@ def _counted(
             counted.append(_count(path, info, options))
         except (SkippableError, NotReadyError) as error:
             failures.append(Failure(info, str(error)))
-            # For the second reading, which it will not have.
-            advance()
         except OSError as error:
             # Not about this file: a disk that fails would fail the other reports as well.
             if error.filename != str(path):
                 raise
             failures.append(Failure(info, str(unreadable(info.file, error))))
-            advance()
+        advance()
+    # For the second reading, which these will not have.
+    for _ in failures:
         advance()
     return counted, failures
 

@@ -181,10 +181,11 @@ class Findings:
                 read_name(row),
                 asn,
                 country,
+                read_malware(row) or read_activity(row),
+                verdict,
+                "",  # the day when it is gone: `finish` adds it, once all days are read
             )
-            malware = read_malware(row) or read_activity(row)
-            # The last, `gone`, is known once all days are read (`finish`).
-            for name, value in zip(FIELDS, (*values, malware, verdict, ""), strict=True):
+            for name, value in zip(FIELDS, values, strict=True):
                 fields[name].add(value)
             sets["tags"].add(tags)
             sets["cves"].add(cves)
