@@ -116,22 +116,17 @@ class DropFolder:
                 self._finish(each, [*reasons, *each.reasons], problem)
                 reasons, problem = {}, ""
                 continue
-            reason: str | None = None
             try:
-                reason = None if problem else self._import_report(importer, each)
+                reason = None if problem else self._failure_of(importer, each)
             except OSError as error:
                 if error.errno in DISK_FULL:
                     raise
-                problem = _reason(error)
-            except (StateResetError, NewerStateError):
-                raise
-            except Exception as error:
-                # If it stayed in the folder, it would be sent again at every poll.
-                reason = describe(error)
+                reason, problem = None, _reason(error)
             finally:
                 # One at a time: an archive may unpack to more than the disk can hold.
                 release(each.job[0], work)
-            reasons.update({reason: None} if reason else {})
+            if reason:
+                reasons[reason] = None
 
     def _finish(self, file: DroppedFile, reasons: list[str], problem: str) -> None:
         """Move a file away, unless it changed while it waited for its turn.
@@ -160,6 +155,16 @@ class DropFolder:
             self._log_problem(file.path, problem)
         else:
             self._report_result(file.path, reasons)
+
+    def _failure_of(self, importer: ReportImporter, found: DroppedReport) -> str | None:
+        """Import a report; return what is wrong with it, or which defect it met."""
+        try:
+            return self._import_report(importer, found)
+        except (OSError, StateResetError, NewerStateError):
+            raise
+        except Exception as error:
+            # If it stayed in the folder, it would be sent again at every poll.
+            return describe(error)
 
     def _import_report(self, importer: ReportImporter, found: DroppedReport) -> str | None:
         """Import a report, unless it is already imported or excluded; return what is wrong with it.

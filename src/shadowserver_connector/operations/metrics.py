@@ -33,6 +33,9 @@ _DURATIONS: Final = (0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400)
 # As pycti computes the size of the queue.
 _MEGABYTE: Final = 1_000_000
 
+_Gauge = tuple[str, str, float | None]
+"""Name, help text, and value or ``None`` while that is unknown."""
+
 
 def serve_on(host: str) -> None:
     """Make pycti serve metrics on one address; pycti itself has a setting for the port only."""
@@ -141,10 +144,10 @@ class StatusMetrics(Collector):
             {wait.what: (now - wait.since).total_seconds() for wait in status.waiting},
         )
 
-    def _gauges(self, status: Status, now: datetime) -> tuple[tuple[str, str, float | None], ...]:
+    def _gauges(self, status: Status, now: datetime) -> tuple[_Gauge, ...]:
         queue, listed = status.queue_megabytes, _listed(status)
         ended = None if status.last is None else status.last.ended
-        known: tuple[tuple[str, str, float | None], ...] = (
+        known: tuple[_Gauge, ...] = (
             ("ok", "1 if the status says OK, 0 if NOT OK.", not problems(status, now)),
             ("started_timestamp_seconds", "Start of the process.", _seconds(status.started)),
             (
@@ -193,7 +196,7 @@ class StatusMetrics(Collector):
             ),
         )
 
-    def _disk(self) -> tuple[tuple[str, str, float | None], ...]:
+    def _disk(self) -> tuple[_Gauge, ...]:
         try:
             free = shutil.disk_usage(self._folder).free
         except OSError:

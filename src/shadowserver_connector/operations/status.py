@@ -308,20 +308,16 @@ def _lateness(status: Status, now: datetime) -> str | None:
         ahead = f"the last heartbeat is {_minutes(status.alive - now)} ahead of this clock"
         return f"{ahead}; let both machines follow a time server"
     silent = now - status.alive > SILENCE
+    last_seen = f"last seen {_minutes(now - status.alive)} ago; start it again"
     if status.current is not None:
-        ended = (
-            f"the connector stopped in the middle of a run, last seen {_ago(status, now)}; "
-            "start it again"
-        )
-        return ended if silent else None
+        return f"the connector stopped in the middle of a run, {last_seen}" if silent else None
     if status.next_run is not None:
         if now - status.next_run > LATE:
             return (
                 f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue; "
                 "restart the connector; its log says why it stopped"
             )
-        seen = f"the connector is not running, last seen {_ago(status, now)}; start it again"
-        return seen if silent else None
+        return f"the connector is not running, {last_seen}" if silent else None
     # It may be the last run of an earlier process (`begun`).
     has_run = status.last is not None and status.last.started >= status.started
     if has_run or status.waiting or now - status.started <= LATE:
@@ -329,10 +325,6 @@ def _lateness(status: Status, now: datetime) -> str | None:
     return (
         f"no run has begun since the start {_minutes(now - status.started)} ago; the log says why"
     )
-
-
-def _ago(status: Status, now: datetime) -> str:
-    return f"{_minutes(now - status.alive)} ago"
 
 
 def _minutes(time: timedelta) -> str:
