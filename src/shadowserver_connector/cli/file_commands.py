@@ -291,13 +291,13 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
             for column in explain_columns(table.rows(), plan.columns, plan.context)
             if column.name != SURPLUS or column.filled
         ]
-    objects: Counter[str] = Counter()
+    ids: set[str] = set()
 
-    def count(chunk: Chunk) -> None:
-        objects.update({encoded.id for encoded in chunk.objects})
+    def collect(chunk: Chunk) -> None:
+        ids.update([encoded.id for encoded in chunk.objects])
 
-    outcome = convert_report(path, info, options, count)
-    by_type = Counter(stix_id.partition("--")[0] for stix_id in objects)
+    outcome = convert_report(path, info, options, collect)
+    by_type = Counter(stix_id.partition("--")[0] for stix_id in ids)
     report_type = plan.context.report_type
     return {
         "file": info.file,

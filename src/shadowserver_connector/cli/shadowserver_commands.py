@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from rich.text import Text
 
@@ -25,14 +25,12 @@ from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.settings.sources import known_settings, secret_names
 
 
-@dataclass(frozen=True, slots=True)
-class SettingRow:
+class SettingRow(NamedTuple):
     """One setting as it may be shown: a secret is masked, an unset value is empty."""
 
     name: str
     value: str
     source: str
-    description: str
 
 
 def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
@@ -45,7 +43,6 @@ def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
             name=name,
             value=masked(getattr(getattr(loaded.settings, setting.section), setting.key)),
             source=loaded.sources[name],
-            description=setting.description,
         )
         for name, setting in known_settings().items()
         if not setting.deprecated or loaded.sources[name] != "default"
@@ -55,7 +52,6 @@ def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
             name=name,
             value=MASK if name in secret_names() else masked(value.get_secret_value()),
             source=loaded.sources[name],
-            description="Passed on to pycti.",
         )
         for name, value in sorted(loaded.for_pycti.items())
     ]
@@ -154,15 +150,14 @@ def check(loaded: LoadedSettings, *, form: Form) -> int:
     if form is Form.JSON:
         print_json(
             {
-                "settings": [{"name": r.name, "value": r.value, "source": r.source} for r in rows],
+                "settings": [row._asdict() for row in rows],
                 "warnings": [*loaded.warnings, *versions],
                 "clock": clock,
                 **{name: "; ".join(side.text.splitlines()) for name, side in sides.items()},
             }
         )
     else:
-        shown = [(r.name, r.value, r.source) for r in rows]
-        print_table(("Setting", "Value", "Source"), shown, form)
+        print_table(("Setting", "Value", "Source"), rows, form)
         for warning in (*loaded.warnings, *versions, *clock):
             err.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
         for title in ("OpenCTI", "Shadowserver"):
