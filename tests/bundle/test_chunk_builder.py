@@ -14,8 +14,8 @@ from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.chunk_builder import (
     BUNDLE_SIZE,
     HELD_BACK_BYTES,
+    MAX_CHUNK_BYTES,
     MIN_CHUNK_BYTES,
-    MOST_BYTES,
     ChunkBuilder,
     ChunkLimits,
     Containers,
@@ -394,7 +394,7 @@ def addresses(count: int, size: int = 0) -> list[Finding]:
 def test_a_chunk_has_just_as_many_objects_as_it_may(limit: int, chunks: int) -> None:
     """With a limit of eight, a chunk has Author, Report, Case and five addresses."""
     emitted: list[Chunk] = []
-    build = limited(emitted, limit, MOST_BYTES)
+    build = limited(emitted, limit, MAX_CHUNK_BYTES)
     for each in addresses(5):
         assert build.add(each) == 0
     build.close()
@@ -413,7 +413,7 @@ def test_a_chunk_has_just_as_many_bytes_as_it_may() -> None:
         assert all(len(chunk.bundle()) <= size for chunk in emitted)
         return len(emitted)
 
-    low, high = MIN_CHUNK_BYTES, MOST_BYTES
+    low, high = MIN_CHUNK_BYTES, MAX_CHUNK_BYTES
     assert (chunks(low), chunks(high)) == (3, 1)
     while high - low > 1:
         middle = (low + high) // 2
@@ -431,7 +431,7 @@ def sizes_of(findings: list[Finding]) -> int:
     return texts + author + size + BUNDLE_SIZE
 
 
-@pytest.mark.parametrize("asked", [MOST_BYTES * 2, 1 << 40])
+@pytest.mark.parametrize("asked", [MAX_CHUNK_BYTES * 2, 1 << 40])
 def test_a_message_is_never_larger_than_rabbitmq_takes(asked: int) -> None:
     """A bundle in base64 stays below 16 MiB, whatever the setting."""
     emitted: list[Chunk] = []

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from shadowserver_connector.bundle.chunk_builder import MOST_BYTES
+from shadowserver_connector.bundle.chunk_builder import MAX_CHUNK_BYTES
 from shadowserver_connector.mapping.options import MIB, Options
 
 pytestmark = pytest.mark.integration
@@ -42,7 +42,7 @@ def convert(path: Path, report_type: str, lines: Lines, notes: str = "finding") 
     done = run("convert", str(path), report_type, notes)
     if "largest" in done:
         assert done["largest"]["objects"] <= Options().chunk_objects
-        assert done["largest"]["bytes"] <= min(Options().chunk_bytes, MOST_BYTES)
+        assert done["largest"]["bytes"] <= min(Options().chunk_bytes, MAX_CHUNK_BYTES)
     return done
 
 

@@ -35,7 +35,7 @@ HELD_BACK_BYTES: Final = 32 * 1024 * 1024
 
 # Settings start at 64 KiB; this is for callers that create their own `Options`.
 MIN_CHUNK_BYTES: Final = 16 * 1024
-MOST_BYTES: Final = 11 * 1024 * 1024
+MAX_CHUNK_BYTES: Final = 11 * 1024 * 1024
 """Limit for a chunk, whatever is configured. A message carries it in base64, a third larger, and
 RabbitMQ refuses messages of more than 16 MiB.
 """
@@ -71,7 +71,7 @@ class ChunkLimits(NamedTuple):
     objects: int
     """Objects in a chunk."""
     size: int
-    """Bytes of a chunk; no less than ``MIN_CHUNK_BYTES`` and no more than ``MOST_BYTES`` count."""
+    """Bytes of a chunk, raised to ``MIN_CHUNK_BYTES`` or lowered to ``MAX_CHUNK_BYTES``."""
     refs: int
     """References of a part."""
 
@@ -170,7 +170,7 @@ class ChunkBuilder:
         self._containers = containers
         self._emit = emit
         self._max_objects = limits.objects - 2  # the Report and the Case come on top
-        max_bytes = min(max(limits.size, MIN_CHUNK_BYTES), MOST_BYTES)
+        max_bytes = min(max(limits.size, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
         self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
         self._max_refs = limits.refs
         self._part_refs: set[str] = set(sent)
