@@ -32,7 +32,7 @@ from shadowserver_connector.operations.dropped_files import (
     files_in,
     put_away,
 )
-from shadowserver_connector.operations.status_file import Watch
+from shadowserver_connector.operations.status_file import StatusWriter
 from shadowserver_connector.pipeline.cluster import no_answer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.report.info import ReportInfo
@@ -676,8 +676,8 @@ UNUSUAL = [
 def test_a_name_of_any_bytes_and_length(tmp_path: Path, name: bytes, content: bytes) -> None:
     """A file of any name is imported or put away twice; its name is shown escaped, on one line."""
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
-    watch = Watch(tmp_path / "status.json", drop.helper.connector_logger)
-    drop.restart(observe=both(drop.events.append, watch.observe))
+    writer = StatusWriter(tmp_path / "status.json", drop.helper.connector_logger)
+    drop.restart(observe=both(drop.events.append, writer.observe))
     for extra in (b"", b"!"):
         with open(os.fsencode(drop.folder) + b"/" + name, "wb") as file:
             file.write(content + (extra if content == b"one" else b""))

@@ -42,7 +42,7 @@ from shadowserver_connector.operations.status import (
     verdict,
 )
 from shadowserver_connector.operations.status_file import (
-    Watch,
+    StatusWriter,
     read_status,
     status_path,
     watched,
@@ -246,7 +246,7 @@ def test_a_new_process_knows_what_the_last_one_did(tmp_path: Path) -> None:
     )  # fmt: skip
     write_status(path, earlier)
     write_status(path, after(earlier, Exited("no")))
-    found = Watch(path, FakeLog()).status
+    found = StatusWriter(path, FakeLog()).status
     assert found.exit_reason == ""
     assert found.last_complete == NOON
     assert found.newest_whole_day == str(INFO.day)
@@ -295,10 +295,10 @@ def test_what_only_looks_like_a_file_is_left_alone(tmp_path: Path, kind: str) ->
     with pytest.raises(SinkUnavailableError, match="not a regular file"):
         read_status(path)
     log = FakeLog()
-    watch = Watch(path, log)
+    writer = StatusWriter(path, log)
     if "link" not in kind:
-        watch.observe(RunStarted(datetime.now(UTC)))
-        watch.beat()
+        writer.observe(RunStarted(datetime.now(UTC)))
+        writer.beat()
         [(level, said, meta)] = log.lines
         assert (level, said) == ("warning", "The status file cannot be written")
         assert meta["reason"] == "it is not a regular file"
@@ -389,7 +389,7 @@ class Clock:
 
 
 def helper(next_run: str | None = None) -> SimpleNamespace:
-    """Return the parts of pycti's helper that the watch reads."""
+    """Return the parts of pycti's helper that the writer reads."""
     info = SimpleNamespace(queue_messages_size=1.5, next_run_datetime=next_run)
     return SimpleNamespace(connector_info=info)
 
@@ -397,10 +397,10 @@ def helper(next_run: str | None = None) -> SimpleNamespace:
 def test_the_watch_writes_what_happens(tmp_path: Path) -> None:
     """Queue and next run come from pycti's helper; the report's id is not in the file."""
     path = tmp_path / "status.json"
-    watch = Watch(path, FakeLog(), Clock())
-    watch.attach_helper(helper("2024-03-11T12:00:00Z"))
+    writer = StatusWriter(path, FakeLog(), Clock())
+    writer.attach_helper(helper("2024-03-11T12:00:00Z"))
     for event in (RunStarted(NOON), DONE, RunEnded(LATER, complete=True, reason="")):
-        watch.observe(event)
+        writer.observe(event)
     status = read_status(path)
     assert status.queue_megabytes == 1.5
     assert status.next_run == NOON + timedelta(days=1)
@@ -412,21 +412,21 @@ def test_the_watch_writes_what_happens(tmp_path: Path) -> None:
 def test_the_time_of_a_run_that_is_over_is_no_next_run(tmp_path: Path) -> None:
     """A next run in the past, which pycti's helper keeps for a while, is not shown."""
     path = tmp_path / "status.json"
-    watch = Watch(path, FakeLog(), Clock())
-    watch.attach_helper(helper("2024-03-10T12:00:00Z"))
-    watch.observe(RunStarted(NOON))
+    writer = StatusWriter(path, FakeLog(), Clock())
+    writer.attach_helper(helper("2024-03-10T12:00:00Z"))
+    writer.observe(RunStarted(NOON))
     assert read_status(path).next_run is None
-    watch.observe(RunEnded(LATER, complete=True, reason=""))
+    writer.observe(RunEnded(LATER, complete=True, reason=""))
     assert read_status(path).next_run is None
 
 
 def test_the_heartbeat_is_written_every_half_minute(tmp_path: Path) -> None:
     """An idle connector writes its heartbeat every 30 seconds, not at each look."""
     path, clock = tmp_path / "status.json", Clock()
-    watch = Watch(path, FakeLog(), clock)
+    writer = StatusWriter(path, FakeLog(), clock)
     for seconds, alive in ((0, 0), (29, 0), (31, 31), (45, 31), (62, 62)):
         clock.time = NOON + timedelta(seconds=seconds)
-        watch.beat()
+        writer.beat()
         assert read_status(path).alive == NOON + timedelta(seconds=alive)
     assert read_status(path).started == NOON
 
@@ -435,7 +435,7 @@ def test_the_last_run_is_remembered_over_a_restart(tmp_path: Path) -> None:
     """A new process shows the last run of the process before it."""
     path = tmp_path / "status.json"
     write_status(path, FULL)
-    Watch(path, FakeLog(), Clock()).observe(RunStarted(NOON))
+    StatusWriter(path, FakeLog(), Clock()).observe(RunStarted(NOON))
     assert read_status(path).last == FULL.last
 
 
@@ -443,19 +443,19 @@ def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     """One line says that the status file cannot be written; the connector goes on."""
     (tmp_path / "file").touch()
     log = FakeLog()
-    watch = Watch(tmp_path / "file" / "status.json", log, Clock())
+    writer = StatusWriter(tmp_path / "file" / "status.json", log, Clock())
     for _ in range(3):
-        watch.observe(RunStarted(NOON))
+        writer.observe(RunStarted(NOON))
     assert log.messages("warning") == ["The status file cannot be written"]
 
 
 def test_a_text_that_is_no_unicode_stops_nothing(tmp_path: Path) -> None:
     """A file name with bytes that are not UTF-8 does not keep the status from being written."""
     log = FakeLog()
-    watch = Watch(tmp_path / "status.json", log, Clock())
+    writer = StatusWriter(tmp_path / "status.json", log, Clock())
     for _ in range(3):
-        watch.observe(Dropped("2024-01-31-scan_ssl-\udcff.csv", "no header"))
-    watch.beat()
+        writer.observe(Dropped("2024-01-31-scan_ssl-\udcff.csv", "no header"))
+    writer.beat()
     assert log.messages("warning") == ["The status file cannot be written"]
 
 

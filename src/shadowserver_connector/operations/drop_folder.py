@@ -33,7 +33,7 @@ from shadowserver_connector.state.imported import are_bytes_known
 from shadowserver_connector.waiting import CLUSTER, Waiter
 
 # As often as `run_for_ever` polls.
-SETTLED: Final = 10.0
+POLL_INTERVAL: Final = 10.0
 """Seconds between two polls; a file that is unchanged between them counts as complete."""
 
 

@@ -207,7 +207,7 @@ class StatusMetrics(Collector):
         )
 
 
-def show(status: Callable[[], Status], folder: Path, floor: int) -> None:
+def serve_status(status: Callable[[], Status], folder: Path, floor: int) -> None:
     """Have pycti serve the status as well."""
     REGISTRY.register(StatusMetrics(status, folder, floor))
 

@@ -110,7 +110,7 @@ BEAT: Final = timedelta(seconds=30)
 """Time between two heartbeats while nothing happens."""
 
 
-class Watch:
+class StatusWriter:
     """An observer that writes the status file at each event, and at a `beat` when it is due.
 
     Safe to use from several threads. A file that cannot be written is logged once and stops

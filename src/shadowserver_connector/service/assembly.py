@@ -34,7 +34,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.reachability import reach
-from shadowserver_connector.operations.status_file import Watch, status_path, watched
+from shadowserver_connector.operations.status_file import StatusWriter, status_path, watched
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
@@ -59,8 +59,7 @@ class Connector:
     run: Run
     poll: Callable[[], None]
     """Poll the drop folder, if there is one."""
-    drops: bool
-    """Whether there is a drop folder."""
+    has_drop_folder: bool
 
 
 class Process:
@@ -69,9 +68,9 @@ class Process:
     def __init__(self, loaded: LoadedSettings, log: Logger) -> None:
         self.loaded = loaded
         self.waiter = Waiter(threading.Event(), log, notify=self._notify, explain=self._explain)
-        self.watch = Watch(status_path(loaded.settings), log)
+        self.status_writer = StatusWriter(status_path(loaded.settings), log)
         # Before pycti's helper is built, because that starts the server for metrics.
-        self.observe = _observer(loaded, self.watch)
+        self.observe = _observer(loaded, self.status_writer)
         self.under_way: list[Delivery] = []
         """Deliveries whose works may be open."""
         # Stays so if its thread is ended by what is no Exception.
@@ -79,7 +78,7 @@ class Process:
 
     def log_totals(self, next_run: float | None = None) -> None:
         """Log the result of the last run, and in how many seconds the next one starts."""
-        run = self.watch.status.last
+        run = self.status_writer.status.last
         if run is None or run.ended is None:
             return
         totals: dict[str, object] = {
@@ -126,7 +125,7 @@ class Process:
         settings = self.loaded.settings
         chosen = settings.shadowserver
         helper = connect(self.loaded, self.waiter)
-        self.watch.attach_helper(helper)
+        self.status_writer.attach_helper(helper)
         for warning in without_effect(settings.connector, helper):
             self.waiter.log.warning(SETTING, {"warning": warning})
         can = abilities(helper)
@@ -169,15 +168,15 @@ class Process:
         )
 
 
-def _observer(loaded: LoadedSettings, watch: Watch) -> Observe:
+def _observer(loaded: LoadedSettings, writer: StatusWriter) -> Observe:
     if not loaded.settings.connector.expose_metrics:
-        return watch.observe
+        return writer.observe
     from shadowserver_connector.operations import metrics
 
     metrics.serve_on(loaded.settings.connector.metrics_host)
     floor = loaded.settings.shadowserver.disk_floor
-    metrics.show(lambda: watch.status, temporary_directory(), floor)
-    return both(watch.observe, metrics.Metrics().observe)
+    metrics.serve_status(lambda: writer.status, temporary_directory(), floor)
+    return both(writer.observe, metrics.Metrics().observe)
 
 
 _QUEUE_LOOK: Final = 300.0
@@ -193,7 +192,7 @@ def _looking_at_queue(helper: Any, poll: Callable[[], None]) -> Callable[[], Non
         if time.monotonic() >= due:
             due = time.monotonic() + _QUEUE_LOOK
             with suppress(SinkUnavailableError):
-                # There both the status (`Watch`) and pycti's ping find it.
+                # There both the status (`StatusWriter`) and pycti's ping find it.
                 helper.connector_info.queue_messages_size = queued_megabytes(helper)
         poll()
 

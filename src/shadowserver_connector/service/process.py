@@ -25,7 +25,7 @@ from shadowserver_connector.errors import (
     code_of,
     describe,
 )
-from shadowserver_connector.operations.drop_folder import SETTLED
+from shadowserver_connector.operations.drop_folder import POLL_INTERVAL
 from shadowserver_connector.service.assembly import SETTING, Process
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.waiting import Stopping, Waiter
@@ -85,10 +85,10 @@ def _once(process: Process) -> int:
         process.log_totals()
         # Twice: what has not changed in between is complete.
         parts.poll()
-        process.waiter.pause(SETTLED if parts.drops else 0)
+        process.waiter.pause(POLL_INTERVAL if parts.has_drop_folder else 0)
         parts.poll()
         parts.state_store.show_last_run()
-    return code or (SOME_FAILED if process.watch.failed else OK)
+    return code or (SOME_FAILED if process.status_writer.failed else OK)
 
 
 def _code_of_run(run: Run, waiter: Waiter) -> int:
@@ -122,7 +122,7 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
         thread.start()
         while thread.is_alive() and not process.waiter.stop.is_set():
             thread.join(_LOOK_UP)
-            process.watch.beat()
+            process.status_writer.beat()
         if process.waiter.stop.is_set():
             _leave(process, thread, stopped)
     return process.exit_code
