@@ -274,7 +274,7 @@ def explain(
         print_json(explained)
     elif form is Form.CSV:
         rows = [(each["file"], *row) for each in explained for row in _column_rows(each)]
-        print_table(("File", *_OF_A_COLUMN), rows, form)
+        print_table(("File", *_COLUMN_HEADINGS), rows, form)
     if not explained and not failed:
         failed.append(ReportUnreadableError(NO_REPORT))
     print_failures(failed)
@@ -315,7 +315,7 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
     }
 
 
-_OF_A_COLUMN = ("Column", "Role", "Whose", "Filled", "Bad", "Becomes")
+_COLUMN_HEADINGS = ("Column", "Role", "Whose", "Filled", "Bad", "Becomes")
 
 
 def _column_rows(explained: dict[str, Any]) -> list[tuple[object, ...]]:
@@ -340,7 +340,7 @@ def _print_explained(explained: dict[str, Any]) -> None:
             f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}"
         )
     )
-    print_table(_OF_A_COLUMN, _column_rows(explained), Form.TABLES)
+    print_table(_COLUMN_HEADINGS, _column_rows(explained), Form.TABLES)
     print_table(("Object", "Distinct"), list(explained["objects"].items()), Form.TABLES)
     for line in explained["oddities"]:
         out.print(Text(f"anomaly: {line}"), soft_wrap=True)
@@ -401,7 +401,7 @@ def _show_preview(written: WrittenPage, failures: Sequence[Failure], *, as_json:
     print_failures(failure.reason for failure in failures)
 
 
-_OF_AN_ENTRY = (
+_ENTRY_HEADINGS = (
     "Type",
     "List",
     "Of",
@@ -428,7 +428,7 @@ def history(directory: Path, term: str | None, longest: int | None, *, form: For
     if form is Form.JSON:
         print_json([_entry_as_json(entry) for entry in found])
         return OK
-    print_table(_OF_AN_ENTRY, [_entry_row(entry) for entry in found], form)
+    print_table(_ENTRY_HEADINGS, [_entry_row(entry) for entry in found], form)
     if not found:
         err.print(f"nothing was reported of {term}" if term else "nothing is open", markup=False)
     return OK
