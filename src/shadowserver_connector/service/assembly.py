@@ -33,6 +33,7 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
+from shadowserver_connector.operations.metrics import Metrics, serve_on, serve_status
 from shadowserver_connector.operations.reachability import reach
 from shadowserver_connector.operations.status_file import StatusWriter, status_path, watched
 from shadowserver_connector.pipeline.compare import compared_by
@@ -171,12 +172,10 @@ class Process:
 def _observer(loaded: LoadedSettings, writer: StatusWriter) -> Observe:
     if not loaded.settings.connector.expose_metrics:
         return writer.observe
-    from shadowserver_connector.operations import metrics
-
-    metrics.serve_on(loaded.settings.connector.metrics_host)
+    serve_on(loaded.settings.connector.metrics_host)
     floor = loaded.settings.shadowserver.disk_floor
-    metrics.serve_status(lambda: writer.status, temporary_directory(), floor)
-    return both(writer.observe, metrics.Metrics().observe)
+    serve_status(lambda: writer.status, temporary_directory(), floor)
+    return both(writer.observe, Metrics().observe)
 
 
 _QUEUE_LOOK: Final = 300.0
