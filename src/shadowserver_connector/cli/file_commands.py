@@ -289,6 +289,7 @@ def _explain(job: Job, options: Options) -> dict[str, Any]:
         columns = [
             column
             for column in explain_columns(table.rows(), plan.columns, plan.context)
+            # For cells beyond the header each table has one more column, mostly empty.
             if column.name != SURPLUS or column.filled
         ]
     ids: set[str] = set()

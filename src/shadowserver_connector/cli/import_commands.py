@@ -212,11 +212,13 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, for
             archive,
             reports,
             threads=settings.max_threads,
+            # Its waiter is not used: below the floor, `fetch_into` stops and does not wait.
             floor=DiskFloor(archive, settings.disk_floor, Waiter(Event(), ConsoleLog())),
             failed=failures.append,
         ):
             kept.append(each)
             bar.advance(task)
+    # What was neither fetched nor failed was in the archive before.
     there = number - len(kept) - len(failures)
     if form is Form.JSON:
         print_json(

@@ -141,6 +141,7 @@ def check(loaded: LoadedSettings, *, form: Form) -> int:
     settings = loaded.settings
     rows = setting_rows(loaded)
     sides = {"shadowserver": Side("not configured"), "opencti": Side("not configured")}
+    # Without a drop folder, missing credentials are an error, which `try_shadowserver` returns.
     if not _lives_on_drop_folder(settings):
         sides["shadowserver"] = try_shadowserver(settings)
     if settings.opencti.url is not None:

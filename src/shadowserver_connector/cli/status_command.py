@@ -27,6 +27,7 @@ def status(settings: Settings, now: datetime, *, form: Form) -> int:
     else:
         beside = beside_table(form)
         beside.print(Text(line, style="bold red" if wrong else "bold green"), soft_wrap=True)
+        # The verdict names the first.
         for other in wrong[1:]:
             beside.print(Text(f"also: {other}", style="bold red"), soft_wrap=True)
         print_table(("What", "How"), _rows(found), form)
