@@ -52,6 +52,7 @@ class Metrics:
         """Register all metrics, which works only once for each registry."""
 
         def counter(name: str, text: str, *labels: str) -> Counter:
+            # The library adds `_total` to the name.
             return Counter(f"shadowserver_{name}", text, labels, registry=registry)
 
         self._reports = counter("reports", "Reports processed.", "result")

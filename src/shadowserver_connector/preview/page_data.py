@@ -121,6 +121,7 @@ def fair_shares(wanted: Sequence[int], most: int) -> list[int]:
     """Divide ``most``: each gets what it wants, up to a limit that is the same for all."""
     shares = [0] * len(wanted)
     left = most
+    # The smallest first: what it does not need of an equal share is divided among the others.
     for place, index in enumerate(sorted(range(len(wanted)), key=lambda index: wanted[index])):
         level = left // (len(wanted) - place)
         shares[index] = min(wanted[index], level)

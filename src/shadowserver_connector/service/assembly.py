@@ -156,6 +156,7 @@ class Process:
         if chosen.drop_dir is not None:
             poll = DropFolder(_drop_folder(chosen.drop_dir), source).poll
         run: Run = partial(run_without_api, source)
+        # Otherwise the connector lives on its drop folder alone.
         if settings.require_run() is not None:
             api = _reports_api(settings, self.waiter, self.observe)
             warn_of_unknown_names(api, chosen, self.waiter.log)
