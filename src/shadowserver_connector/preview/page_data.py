@@ -205,7 +205,7 @@ def _read_findings(
         identify = compile_finding_identifier(catalogue, report.type, columns).read
         # Decides as in the first reading, so every severity has as many rows as were counted.
         selection = RowFilter(plan, anomalies)
-        add = findings.reader(plan)
+        add = findings.row_adder(plan)
         for number, row in table.rows():
             severity = selection.severity_if_wanted(number, row)
             place = None

@@ -156,7 +156,7 @@ class Findings:
             self._groups[key] = _Group(len(self._groups), plan)
         return self._groups[key]
 
-    def reader(self, plan: Plan) -> Callable[[int, str, Row, str], None]:
+    def row_adder(self, plan: Plan) -> Callable[[int, str, Row, str], None]:
         """Return what adds a row: number, severity, cells, verdict."""
         group = self.group_of(plan)
         primary = plan.context.report_type.primary
