@@ -43,9 +43,9 @@ from shadowserver_connector.operations.status import (
 )
 from shadowserver_connector.operations.status_file import (
     StatusWriter,
+    observed,
     read_status,
     status_path,
-    watched,
     write_status,
 )
 from shadowserver_connector.pipeline.outcome import Outcome
@@ -483,7 +483,7 @@ def test_how_a_run_ended(run: Callable[[], bool], complete: bool, reason: str) -
     events: list[Event] = []
     raised = False
     try:
-        watched(run, events.append)()
+        observed(run, events.append)()
     except BaseException:
         raised = True
     started, ended = events

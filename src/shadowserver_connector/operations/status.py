@@ -148,7 +148,7 @@ class Status:
     drop_folder: Drops = Drops()
 
 
-def begun(earlier: Status | None, now: datetime) -> Status:
+def initial_status(earlier: Status | None, now: datetime) -> Status:
     """Return the status of a process that starts and knows what an earlier one left."""
     if earlier is None:
         return Status(now, now)
@@ -318,7 +318,7 @@ def _lateness(status: Status, now: datetime) -> str | None:
                 "restart the connector; its log says why it stopped"
             )
         return f"the connector is not running, {last_seen}" if silent else None
-    # It may be the last run of an earlier process (`begun`).
+    # It may be the last run of an earlier process (`initial_status`).
     has_run = status.last is not None and status.last.started >= status.started
     if has_run or status.waiting or now - status.started <= LATE:
         return None

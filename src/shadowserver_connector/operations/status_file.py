@@ -25,7 +25,13 @@ from shadowserver_connector.errors import (
     describe,
 )
 from shadowserver_connector.logger import Logger
-from shadowserver_connector.operations.status import Status, after, as_json, begun, from_json
+from shadowserver_connector.operations.status import (
+    Status,
+    after,
+    as_json,
+    from_json,
+    initial_status,
+)
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.settings import Settings
@@ -123,7 +129,7 @@ class StatusWriter:
         self._now = now
         self._lock = threading.Lock()
         self._writable = True
-        self._status = begun(_earlier(path), now())
+        self._status = initial_status(_earlier(path), now())
         self._due = now()
         self._info: Any = None
 
@@ -183,10 +189,10 @@ class StatusWriter:
         return last is None or last.ended is None or next_run > last.ended
 
 
-def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
+def observed(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
     """Return a run whose start and end are observed."""
 
-    def observed() -> bool:
+    def observed_run() -> bool:
         observe(RunStarted(utc_now()))
         # What remains if Stopping is raised, which is no Exception.
         complete, reason, cause = False, "interrupted by a shutdown", ""
@@ -200,7 +206,7 @@ def watched(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
             observe(RunEnded(utc_now(), complete, reason, cause))
         return complete
 
-    return observed
+    return observed_run
 
 
 def _earlier(path: Path) -> Status | None:

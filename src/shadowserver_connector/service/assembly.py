@@ -35,7 +35,7 @@ from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.metrics import Metrics, serve_on, serve_status
 from shadowserver_connector.operations.reachability import reach
-from shadowserver_connector.operations.status_file import StatusWriter, status_path, watched
+from shadowserver_connector.operations.status_file import StatusWriter, observed, status_path
 from shadowserver_connector.pipeline.compare import compared_by
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
@@ -164,7 +164,7 @@ class Process:
         return Connector(
             helper,
             state_store,
-            watched(run, self.observe),
+            observed(run, self.observe),
             _looking_at_queue(helper, poll),
             chosen.drop_dir is not None,
         )
