@@ -91,7 +91,7 @@ class Commands(TyperGroup):
         except typer.Abort:
             if not standalone_mode:
                 raise
-            # Outside of a command, as click does: with this text and code 1.
+            # Outside of a command, as Typer does: with this text and code 1.
             err.print("\nAborted.")
             sys.exit(1)
         if standalone_mode:

@@ -49,7 +49,7 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        # pydantic takes only a ValueError for a wrong value.
+        # pydantic takes a ValueError for a wrong value, and raises any other error as it is.
         raise ValueError("no time") from None
 
 

@@ -92,7 +92,7 @@ def collect(
             if drawn_of:
                 cut = replace(options, max_findings=drawn_of)
                 convert_report(report.path, report.info, cut, objects.add)
-            # The page tells by this order which findings are whose.
+            # By this order the page knows which report a finding is from.
             reports.append(_report(report, len(findings) - before, group))
             advance()
         findings.finish(days)
