@@ -28,6 +28,7 @@ from shadowserver_connector.report.report_files import find_reports
 from shadowserver_connector.report.wording import printable, shown_path
 
 _ENDINGS: Final = (".csv", ".gz", ".zip", ".tar", ".tgz")
+# Both parts of names such as `.csv.gz`: a file in failed/ may be dropped again.
 _ENDING: Final = re.compile(r"(\.(csv|tar))?\.(csv|gz|zip|tar|tgz)$", re.IGNORECASE)
 _REASON: Final = ".reason"
 _CHUNK: Final = 1 << 20

@@ -45,6 +45,7 @@ def import_files(
     rejected: list[Failure] = []
     jobs = jobs_in(paths, workdir, rejected.append)
     if executor is not None:
+        # Chunks wait there; what is unpacked there creates the folder itself.
         workdir.mkdir(parents=True, exist_ok=True)
         conversions = Conversions(executor, workdir, setup.comparer)
         options = setup.options

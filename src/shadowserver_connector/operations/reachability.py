@@ -45,6 +45,7 @@ def time_of(headers: Mapping[str, str]) -> datetime | None:
         # The zone "-0000" gives a time without a zone.
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (KeyError, ValueError, OverflowError):
+        # OverflowError is for a time at the end of the calendar, in another zone.
         return None
 
 
