@@ -36,7 +36,8 @@ ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 class Names:
     """Containers that hold only their references."""
 
-    preamble = (serialise({"id": "identity--x", "type": "identity"}),)
+    author = "identity--x"
+    preamble = (serialise({"id": author, "type": "identity"}),)
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
         """Return the part's Report as a list of its references."""
@@ -599,6 +600,27 @@ def test_what_recurs_in_every_finding_recurs_in_the_chunk(changed: str, others: 
     for findings in ([*same, other], [other, *same]):
         (chunk,) = chunks_of(findings)
         assert chunk.recurring == expected
+
+
+class MarkedFirst(Names):
+    """Containers whose author comes after a marking, as it refers to it."""
+
+    preamble = (
+        serialise({"id": "marking-definition--x", "type": "marking-definition"}),
+        *Names.preamble,
+    )
+
+
+def test_note_about_no_object_refers_to_the_author() -> None:
+    """A Note must refer to something: one that is not attached to the Report, to its author."""
+    emitted: list[Chunk] = []
+    made = builder(emitted, containers=MarkedFirst())
+    text = NoteDraft("note--1", b'{"id":"note--1"', (), 1)
+    text.attached, text.contained = False, True
+    made.add(Finding({}, notes=[text], rows=1))
+    made.close()
+    (note,) = [orjson.loads(each.json) for each in emitted[0].objects if each.id == "note--1"]
+    assert note["object_refs"] == ["identity--x"]
 
 
 def test_what_goes_first_takes_its_room() -> None:

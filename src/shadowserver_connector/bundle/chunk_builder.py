@@ -50,7 +50,11 @@ class Containers(Protocol):
 
     @property
     def preamble(self) -> Sequence[SerialisedObject]:
-        """Author and markings: every object refers to them, so every chunk carries them."""
+        """Markings and author: every object refers to them, so every chunk carries them."""
+
+    @property
+    def author(self) -> str:
+        """Id of the author. What is about nothing else refers to it: STIX demands a reference."""
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
         """Return the part of the Report that refers to just these objects."""
@@ -81,7 +85,6 @@ class _ChunkInProgress:
 
     def __init__(self, part: int, preamble: Sequence[SerialisedObject]) -> None:
         self.part = part
-        self.author = preamble[0].id
         self.objects: dict[str, SerialisedObject] = {each.id: each for each in preamble}
         self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], ObservedDraft] = {}
@@ -334,7 +337,7 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     # An attached Note refers to the Report, any other may be referred to by it. Of two objects that
     # refer to each other, OpenCTI's client drops one reference.
     layers[LAYER["note"]] += [
-        _encoded(note, note.refs or (content.author,), plain.end(labels.get(note.id)))
+        _encoded(note, note.refs or (containers.author,), plain.end(labels.get(note.id)))
         for note in content.notes.values()
         if not note.attached
     ]

@@ -96,6 +96,11 @@ class ReportContainers:
     """Download link, only if the subscriber asked for it."""
 
     @property
+    def author(self) -> str:
+        """Id of the author."""
+        return self.origin.author
+
+    @property
     def has_case(self) -> bool:
         """Whether a report whose worst finding is this severe gets a Case."""
         wanted = self.options.case_min_severity
@@ -112,7 +117,7 @@ class ReportContainers:
             name=self._part_name(part),
             day=self.published,
             description=self.description,
-            object_refs=refs or (self.origin.author,),
+            object_refs=refs or (self.author,),
             # Each part has a reference of its own: OpenCTI locks one that is shared.
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
             labels=sorted({*self._labels, *self.tags}),
