@@ -17,6 +17,7 @@ import orjson
 from shadowserver_connector.mapping.cells.text_and_tags import one_line
 from shadowserver_connector.report.info import ReportInfo
 
+# Far more than an id (about 50 characters) or the name of a file (255 bytes at most) has.
 _MAX_TEXT = 1000
 _NAMELESS = "unnamed"
 _MAX_NAME = 200
@@ -53,6 +54,7 @@ class DayEvents(NamedTuple):
 
 def parse(body: bytes) -> object:
     """Decode a JSON body. orjson limits its depth, the caller its size, this its memory."""
+    # Counted before there is an object for each. What stands within texts is counted too.
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
         raise AnswerError(f"the answer has more than {_MAX_VALUES} values")
     try:
@@ -65,6 +67,7 @@ def error_text(answer: object) -> str | None:
     """Return the message of an ``{"error": ...}`` object, or None if the answer is not one."""
     if isinstance(answer, Mapping) and answer.get("error"):
         try:
+            # orjson reads 1,024 levels, more than Python's repr can write.
             return str(answer["error"])
         except RecursionError:
             return "an error within errors"
@@ -80,6 +83,7 @@ def quotable(text: str, secrets: Sequence[str]) -> str:
     """Make a server's text fit for a message: one short line, without secrets or HTML."""
     if _MARKUP.search(text):
         return "a web page"
+    # Before the text is cut: the rest of a secret would not be recognised.
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     shown = (character if character.isprintable() else " " for character in text[:_MAX_TEXT])
@@ -113,6 +117,7 @@ def report_infos(answer: object) -> list[ReportInfo]:
 def day_events(answer: object) -> list[DayEvents]:
     """Read ``reports/stats``: a header row, then ``[date, type, events]``."""
     rows = _array(answer, "the answer")
+    # Of an answer without a header the first row of data would be lost as one.
     if rows and not _is_header(rows[0]):
         raise AnswerError("row 1 is not a header")
     return [_day_events(row, f"row {number}") for number, row in enumerate(rows[1:], start=2)]
@@ -123,6 +128,7 @@ def _report_info(entry: object, where: str) -> ReportInfo:
     return ReportInfo(
         type=_type(_text(fields, "type", where)),
         day=_day(fields.get("timestamp"), where),
+        # Name and id are checked by the download, where a bad one costs one report, not the day.
         file=one_line(_text(fields, "file", where)) or _NAMELESS,
         list=_name(_optional_text(fields, "report", where)),
         id=_text(fields, "id", where),
@@ -136,6 +142,7 @@ def _type(text: str) -> str:
 
 
 def _name(text: str) -> str:
+    # An empty name stays empty: then the API names no list.
     return one_line(text)[:_MAX_NAME].rstrip() or (text and _NAMELESS)
 
 
@@ -150,6 +157,7 @@ def _day_events(row: object, where: str) -> DayEvents:
     if len(cells) < 3 or not isinstance(cells[1], str) or not _is_line(cells[1]):
         raise AnswerError(f"{where} is not [date, type, events]")
     events = cells[2]
+    # isdigit() also accepts "²", and int() refuses that as it does thousands of digits.
     if isinstance(events, str) and events.isascii() and events.isdigit() and len(events) < 19:
         events = int(events)
     if not isinstance(events, int) or isinstance(events, bool) or events < 0:
@@ -161,6 +169,7 @@ def _is_header(row: object) -> bool:
     return (
         isinstance(row, list)
         and len(row) >= 3
+        # A row of data begins with its day.
         and all(isinstance(cell, str) and not cell[:1].isdigit() for cell in row)
     )
 
@@ -195,6 +204,7 @@ def _is_line(text: str) -> bool:
 def _day(value: object, where: str) -> date:
     if isinstance(value, str):
         try:
+            # A time may follow.
             return date.fromisoformat(value[:10])
         except ValueError:
             pass

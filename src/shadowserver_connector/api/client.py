@@ -54,6 +54,7 @@ T = TypeVar("T")
 
 API_URL = "https://transform.shadowserver.org/api2/"
 DOWNLOAD_URL = "https://dl.shadowserver.org/"
+# The largest national CERTs get an estimated 1 to 5 GB a day, in all reports together.
 MAX_REPORT_BYTES = 8 * 1024**3
 # A full list of 1,000 reports has about 400 KB.
 _MAX_ANSWER_BYTES = 4 * 1024**2
@@ -74,6 +75,7 @@ class ApiOptions:
     """The usual authorities and proxies; if missing, those of the process environment."""
     connections: int = 8
     """Connections open at the same time, to both hosts together."""
+    # As Shadowserver's own clients.
     timeout: float = 45.0
     """Seconds for each read or write, and for all headers of an answer together."""
     requests_per_second: float = 9.0
@@ -138,6 +140,7 @@ class ReportsApi:
         self._download_url = base_url(options.download_url, "SHADOWSERVER_DOWNLOAD_URL")
         self._max_bytes = options.max_bytes
         self._retry = options.retry
+        # The same sleep as between attempts, so that a shutdown ends this wait as well.
         self._rate_limiter = RateLimiter(options.requests_per_second, sleep=options.retry.sleep)
         self._timeout = options.timeout
         network = options.network or usual_network()
@@ -187,7 +190,9 @@ class ReportsApi:
         single type reaches the limit too, because its list may be incomplete.
         """
         found = self._list(day, lists, types, limit)
+        # No paging is known: a narrower question is the only way to the rest.
         if len(found) >= limit:
+            # The API's list of types may lack one that the day has.
             wanted = set(types or self.types()) | {report.type for report in found}
             # Reports of a type that cannot be queried are kept from the first answer.
             found += [
@@ -195,6 +200,7 @@ class ReportsApi:
                 for name in sorted(wanted)
                 for report in self._list_type(day, lists, name, limit)
             ]
+        # The API promises no order, and a report may have been listed by its type as well.
         return sorted(set(found), key=attrgetter("type", "list", "file", "id"))
 
     def stats(self, first: date, last: date) -> list[DayEvents]:
@@ -276,6 +282,7 @@ class ReportsApi:
         except (httpx.HTTPError, httpx.InvalidURL, TooLateError) as error:
             raise failure(error) from None
         try:
+            # Errors come as JSON or as plain text, with any status.
             answer = answers.parse(content)
             self._refuse(method, response, answers.error_text(answer))
             found = read(answer)
@@ -292,6 +299,7 @@ class ReportsApi:
         if status == 200 and said is None:
             return
         text = answers.quotable(said or "no reason given", (self._key, self._secret))
+        # With another status, as in an outage, the mention of credentials proves nothing.
         if status in (401, 403) or (
             status in (200, 400) and said and answers.is_about_credentials(text)
         ):
@@ -309,6 +317,7 @@ class ReportsApi:
             raise RetryLaterError(reason, retry_after=wait)
         if response.has_redirect_location:
             reason = f"status {status}, a redirect, which is never followed"
+        # Not RetryLaterError: the same request would get the same answer.
         raise ApiUnavailableError(f"{method}: {reason}; check SHADOWSERVER_API_URL")
 
 

@@ -54,6 +54,8 @@ def _not_ours(_record: logging.LogRecord) -> bool:
 @contextmanager
 def without_request_logs() -> Iterator[None]:
     """Silence httpx and httpcore for requests made inside, in this thread only."""
+    # They log URLs, and that of a download opens the file without credentials. A filter that a
+    # logger has already is not added again.
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_not_ours)
     token = _requesting.set(True)
@@ -157,6 +159,7 @@ def open_client(
 
 def _pattern(url: str) -> str:
     parsed = httpx.URL(url)
+    # httpx takes the brackets off an IPv6 address, but wants them in the pattern of a mount.
     host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
     return f"{parsed.scheme}://{host}" + (f":{parsed.port}" if parsed.port else "")
 
@@ -174,6 +177,7 @@ class _Way(httpx.HTTPTransport):
     def __init__(self, proxy: Proxy | None, context: ssl.SSLContext, limits: httpx.Limits) -> None:
         through = None
         if proxy is not None:
+            # httpcore refuses a context for a proxy that is reached without TLS.
             tls = context if proxy.url.startswith("https:") else None
             through = httpx.Proxy(proxy.url, ssl_context=tls)
         super().__init__(verify=context, trust_env=False, limits=limits, proxy=through)
@@ -186,6 +190,7 @@ class _Way(httpx.HTTPTransport):
         try:
             return super().handle_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            # With a proxy, it is the proxy that could not be reached, unless TLS failed.
             if not self._has_proxy or describe_cause(error, ""):
                 raise
             raise httpx.ProxyError("no connection") from error
@@ -204,11 +209,13 @@ def failure(
     Returns RetryLaterError, or ApiUnavailableError where trying again at once is pointless.
     """
     why = reason(error, SHADOWSERVERS_BUNDLE)
+    # The next attempt would get the same certificate.
     if why.startswith("the server's certificate"):
         return ApiUnavailableError(why)
     return RetryLaterError(why, kind=kind)
 
 
+# Request Timeout, Too Early, Too Many Requests.
 _RETRIED_CLIENT_ERRORS = frozenset({408, 425, 429})
 
 
@@ -231,6 +238,7 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
+    # The zone -0000 means UTC as well, but gives a time without a zone.
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - now).total_seconds())
@@ -258,6 +266,7 @@ def reason(error: Exception, bundle: str) -> str:
 
 
 def _late(error: BaseException | None) -> TooLateError | None:
+    # httpx wraps httpcore's error in its own, and `_Way` wraps that again.
     while error is not None and not isinstance(error, TooLateError):
         error = error.__cause__
     return error
@@ -279,6 +288,7 @@ def check_encoding(response: httpx.Response, kind: type[RetriableError]) -> None
     Raises RetryLaterError. No compression was requested.
     """
     codings = response.headers.get_list("Content-Encoding", split_commas=True)
+    # A list may have empty elements (RFC 9110, 5.6.1).
     if any(coding.strip().lower() not in ("", "identity") for coding in codings):
         raise RetryLaterError("the answer is compressed, which was not asked for", kind=kind)
 
@@ -291,6 +301,7 @@ def read_bounded(response: httpx.Response, limit: int, deadline: Deadline) -> by
     check_encoding(response, ApiUnavailableError)
     body = bytearray()
     for chunk in response.iter_bytes():
+        # Here too, as a transport from outside knows no deadlines.
         deadline.left()
         body += chunk
         if len(body) > limit:

@@ -17,6 +17,7 @@ from typing import Any
 import httpcore
 
 
+# One of httpcore's, as httpx converts only those to its own time-outs.
 class TooLateError(httpcore.ReadTimeout):
     """The deadline has passed; the text says what is missing, in our own words."""
 
@@ -26,6 +27,7 @@ class Deadline:
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        # The wait for a free connection of the pool comes first and does not count.
         self._begun: float | None = None
         self._seconds = seconds
         self._missing = f"no answer in time ({seconds:g} seconds)"
@@ -46,6 +48,7 @@ class Deadline:
         return left
 
 
+# A variable, as httpcore tells its connections nothing of the request that they are used for.
 _current: ContextVar[Deadline | None] = ContextVar("shadowserver_deadline", default=None)
 
 

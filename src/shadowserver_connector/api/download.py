@@ -79,7 +79,9 @@ def target_path(into: Path, report: ReportInfo) -> Path:
     Raises ReportRefusedError for a name with a folder, and for one that is not a printable line.
     """
     name = report.file
+    # For Path, a backslash is an ordinary character, except on Windows.
     is_plain = name == Path(name).name and name.strip(". ") and "\\" not in name
+    # In this order: a lone surrogate is not printable, and cannot be encoded.
     if not is_plain or not name.isprintable() or len(name.encode()) > 200:
         raise ReportRefusedError(f"{name[:200]!r} is not a file name; the report is skipped")
     return into / name
@@ -135,6 +137,7 @@ def fetch(
 
 @contextmanager
 def _opened(client: httpx.Client, url: httpx.URL) -> Iterator[httpx.Response]:
+    # Not by httpx's own redirects: they lead to any host.
     request = client.build_request("GET", url)
     for _ in range(_MAX_REDIRECTS + 1):
         response = client.send(request, stream=True)
@@ -167,6 +170,8 @@ def _check_status(response: httpx.Response) -> None:
 @contextmanager
 def _part_of(path: Path) -> Iterator[BinaryIO]:
     """Open a file next to ``path`` that is deleted afterwards, unless it was renamed meanwhile."""
+    # In the same folder, hence on the same file system, where renaming is atomic. The name is cut,
+    # so that what is added still fits into the 255 bytes that a name may have.
     with tempfile.NamedTemporaryFile(
         dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part", delete=False
     ) as part:
@@ -210,6 +215,7 @@ def _copy(
 
 def _announced(response: httpx.Response) -> int | None:
     length = response.headers.get("Content-Length", "")
+    # int() refuses thousands of digits.
     return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
 
 
