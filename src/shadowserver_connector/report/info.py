@@ -97,11 +97,13 @@ _SPECIAL = "special"
 
 _EXTENSION = re.compile(r"(\.(csv|tsv|txt|gz|zip|tgz|tar))+$", re.IGNORECASE)
 _DAY = re.compile(r"^(\d{4}-\d{2}-\d{2})-")
+# Of this century, and with the same separator twice: other numbers of eight digits are no days.
 _DAY_ANYWHERE = re.compile(r"(?<![0-9])(20[0-9]{2})([-_.]?)([0-9]{2})\2([0-9]{2})(?![0-9])")
 _NO_TYPE = re.compile(r"[\W_]+")
 _BETWEEN_WORDS = r"[-_. ]"
 _EDGES = "-_. "
 _UNSAFE = re.compile(r"[^\w.,=@+()\[\]-]+")
+# Browsers add it to a name that they download again; `safe_name` replaces the space in it.
 _DUPLICATE_MARK = re.compile(r"[ _]?\(\d+\)$")
 
 
@@ -115,6 +117,7 @@ def safe_name(name: str) -> str:
     base = _UNSAFE.sub("_", base).lstrip(".-").rstrip(". ")
     if len(base.encode()) > NAME_CHARACTERS:
         extension = match.group() if (match := _EXTENSION.search(base)) else ""
+        # The cut may go through a character.
         kept = base.encode()[: NAME_CHARACTERS - len(extension)].decode(errors="ignore")
         base = kept + extension
     return base or "report.csv"

@@ -59,6 +59,7 @@ class RecordReader:
             pending.clear()
             try:
                 for row in reader:
+                    # If the first line is a whole record, a stray quote joined the others to it.
                     if len(pending) > 1 and len(row) > self._width and self._is_whole(pending[0]):
                         break
                     yield row
@@ -73,6 +74,7 @@ class RecordReader:
             reader = self._reader()
 
     def _reader(self) -> Iterator[list[str]]:
+        # Unless it is strict, csv accepts text after a closing quote, and a cell that never ends.
         return csv.reader(
             self._feed(), delimiter=self._delimiter, escapechar=self._escape, strict=True
         )
@@ -90,6 +92,7 @@ class RecordReader:
             if not pending:
                 size = 0
             elif len(pending) >= RECORD_LINES or size > RECORD_CHARACTERS:
+                # For a strict reader, the end of its lines within a cell is an error.
                 self._back.append(line)
                 break
             size += len(line)
@@ -126,8 +129,10 @@ class RecordReader:
             size += len(line)
             if size > REPAIRED_CHARACTERS:
                 break
+            # Counting first, as splitting takes far longer.
             if line.count(self._delimiter) >= self._width - 1 and self._is_whole(line):
                 break
+            # Nowhere in such a line can the cell end.
             if not line.rstrip("\r\n").endswith('"') and f'"{self._delimiter}' not in line:
                 continue
             attempts += 1
@@ -137,6 +142,7 @@ class RecordReader:
             if not is_open or attempts == REPAIR_ATTEMPTS:
                 break
         else:
+            # A file that was cut ends within a cell.
             cells, _ = split_loosely("".join(lines), self._delimiter, self._escape)
             if self._ran_dry and len(cells) == self._width:
                 return cells
@@ -180,6 +186,7 @@ def _closing(line: str, position: int, end: re.Pattern[str], escape: str | None)
         start = match.start()
         while escape and start > position and line[start - 1] == escape:
             start -= 1
+        # Two backslashes are an escaped one, and do not escape the quote.
         if (match.start() - start) % 2 == 0:
             return match.start()
     return -1

@@ -31,6 +31,7 @@ EMPTY_ROW = "row without any content, left out"
 
 _BLANK = "\0 \t\r\n"
 _BUFFER = 1 << 18
+# What ``surrogateescape`` makes of the bytes that are not UTF-8.
 _ESCAPED_BYTE = re.compile(r"[\udc80-\udcff]")
 
 
@@ -144,6 +145,7 @@ class Table:
                         self.empty_rows += 1
                         self._empty(number + self.empty_rows)
                         continue
+                    # As in files that somebody joined.
                     if row == cells:
                         add_between_rows("header repeated between the rows, left out")
                         continue
@@ -152,6 +154,7 @@ class Table:
                         self._add_anomaly(reader.repair, number)
                     if not clean:
                         self._clean(number, row)
+                    # The reader took each escaped half of a doubled quote for a quote.
                     if doubled:
                         row = [cell.replace('""', '"') for cell in row]
                     if len(row) == width:
@@ -225,6 +228,7 @@ class Table:
             io.BufferedReader(_WithoutBlankStretches(self._file), _BUFFER),
             encoding=self._layout.encoding,
             errors="surrogateescape" if utf8 else "replace",
+            # The csv module recognises line ends itself, and keeps those within cells.
             newline="",
         )
         try:
@@ -286,6 +290,7 @@ def _capped(text: io.TextIOWrapper, cut: Callable[[], None]) -> Iterator[str]:
 
 def _windows_1252(match: re.Match[str]) -> str:
     byte = bytes([ord(match.group()) - 0xDC00])
+    # Five bytes have no meaning in Windows-1252.
     try:
         return byte.decode("cp1252")
     except UnicodeDecodeError:

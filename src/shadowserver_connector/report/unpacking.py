@@ -37,6 +37,7 @@ PACKED = (".gz", ".zip", *TAR)
 _CHUNK = 1 << 20
 _LISTED = 4 << 20
 """Bytes of a zip's list of members: 400 for each."""
+# Bit 0 of a zip member's general purpose flags (APPNOTE, 4.4.4).
 _ENCRYPTED = 0x1
 # Other methods unpack a whole piece at once, to any size, or allocate the memory that they ask for.
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -143,6 +144,7 @@ def _unpacked_tar(
         packed = gzip.GzipFile(file) if file.name.lower().endswith("gz") else file.open("rb")
     with packed, _opened_tar(shown, _TarBytes(packed, budget)) as archive:
         for member in _members_of_tar(shown, archive):
+            # The name alone would not tell members of one name in several folders apart.
             inside = f"{shown}/{printable(member.name, _INNER_PATH)}"
             try:
                 target = _unpacked_from_tar(archive, member, inside, workdir)
@@ -156,7 +158,8 @@ def _unpacked_tar(
 
 def _opened_tar(shown: str, source: _TarBytes) -> tarfile.TarFile:
     with _reading(shown):
-        # tarfile only reads, seeks and tells.
+        # Not tarfile.open, which may unpack bzip2 and xz itself, without a limit. A TarFile only
+        # reads, seeks and tells.
         return tarfile.TarFile(fileobj=source, mode="r")  # type: ignore[arg-type]
 
 
@@ -245,6 +248,7 @@ def _unpacked(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, inside: str, workdir: Path, budget: _Budget
 ) -> Path:
     """Return where a member was unpacked to; ArchiveRejectedError if only this member is bad."""
+    # A zip from Unix has the file's mode in the upper 16 bits.
     if stat.S_ISLNK(member.external_attr >> 16):
         raise ArchiveRejectedError(f"{inside}: a symbolic link is not followed")
     if member.filename.lower().endswith(_NESTED):

@@ -9,6 +9,7 @@ from shadowserver_connector.errors import ReportUnreadableError
 
 DETAIL_CHARACTERS = 60
 """How much of a cell a message shows."""
+# PATH_MAX of Linux.
 _PATH = 4096
 
 
