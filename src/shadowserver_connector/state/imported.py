@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from shadowserver_connector.report.info import ReportInfo
 
 DIGEST_CHARS: Final = 12
+# Three bytes are four characters of base64, so there is no padding.
 # 72 bits: among 9,000 reports two share a digest with a probability of one in 10^14.
 _DIGEST_BYTES: Final = DIGEST_CHARS * 6 // 8
 _CONTENT_CHARS: Final = 8
@@ -49,6 +50,7 @@ def _names(info: ReportInfo) -> tuple[str, str, str, str]:
 
 
 def _digest(kind: bytes, *parts: str) -> str:
+    # NUL is in no name, so different names never give the same text.
     # A file name that an API answer made up may contain lone surrogates.
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
     raw = hashlib.blake2b(text, digest_size=_DIGEST_BYTES, person=kind).digest()
@@ -235,6 +237,7 @@ def _back(state: State, today: date, initial_lookback: int, lookback: int) -> in
     if state.last_run is None:
         return initial_lookback
     gap = (today - state.last_run.date()).days
+    # One day more may be a clock that was set back by minutes, across midnight.
     if gap < -1:
         # The clock was wrong then, or is now: the time of the last run is unknown.
         return max(initial_lookback, lookback)

@@ -108,6 +108,7 @@ def read_state(stored: object) -> ReadState:
 
 def _check_version(stored: Mapping[str, Any]) -> None:
     version = stored.get("version")
+    # JSON has one kind of number: 2 may come back as 2.0.
     if isinstance(version, int | float) and version > VERSION:
         raise NewerStateError(
             f"the state in OpenCTI was written by a newer version of this connector, "
@@ -128,6 +129,7 @@ def _part(
     if name not in stored and not required:
         return None
     try:
+        # A number out of the system's range of times is an OverflowError or an OSError.
         return read(stored.get(name))
     except (ValueError, TypeError, OverflowError, OSError):
         bad.append(f"{name!r}")
@@ -177,6 +179,7 @@ def _moment(raw: object) -> datetime:
 
 def _day(text: object) -> date:
     day = date.fromisoformat(str(text))
+    # fromisoformat also reads 20240131 and 2024-W05-3: one day would be there twice.
     if day.isoformat() != text:
         raise ValueError("not as it was written")
     return day
@@ -203,6 +206,7 @@ def _tried(raw: object) -> FailedAttempts:
 
 
 def _count(raw: object) -> int:
+    # To Python, true is a whole number as well.
     if not isinstance(raw, int) or isinstance(raw, bool) or not 0 < raw < _MANY:
         raise ValueError("no count")
     return raw
@@ -215,6 +219,7 @@ def fitting(state: State, asked_next: date, oldest: date) -> tuple[State, dict[d
     begins; then it gives up open days from before ``oldest``. Other days stay, whatever they take.
     """
     excess = len(json.dumps(dump(state))) - SIZE_BUDGET
+    # The next run would import again what is forgotten of the days that it queries.
     closed = sorted(day for day in state.done if day < asked_next and day not in state.open_days)
     opened = sorted(day for day in state.open_days if day < oldest)
     given_up: dict[date, str] = {}
