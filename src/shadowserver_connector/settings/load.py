@@ -43,6 +43,7 @@ from shadowserver_connector.settings.value_types import LONGEST_LOOKBACK
 from shadowserver_connector.temporary import temporary_directory
 
 DEFAULT = "default"
+# A key in PEM has a few thousand characters; a file such as /dev/zero never ends.
 MAX_SECRET_CHARACTERS = 64 * 1024
 
 
@@ -148,9 +149,11 @@ def _read_secret(name: str, given: RawValue, label: str) -> Text:
     named = f"{name}_FILE ({label}): {on_one_line(given.path)}"
     try:
         with Path(given.path).open(encoding="utf-8") as file:
+            # Editors and echo end a file with a line end.
             secret = file.read(MAX_SECRET_CHARACTERS + 1).strip()
     except UnicodeDecodeError:
         raise SettingsError(f"{named} is not UTF-8 text; save it as UTF-8") from None
+    # A path that contains NUL is a ValueError.
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise SettingsError(f"{named} cannot be read: {reason}") from None
@@ -210,6 +213,7 @@ def _lookbacks(values: Mapping[str, Text], sources: Mapping[str, str]) -> Iterat
         ("SHADOWSERVER_INITIAL_LOOKBACK", "the first run imports no day before today"),
         ("SHADOWSERVER_LOOKBACK", "what is published late for a day before the last run is missed"),
     ):
+        # Pydantic has accepted 30.0 as well.
         days = int(float(as_text(values.get(name, "1"))))
         if days == 0:
             yield f"{name} ({sources[name]}) is 0: {meaning}"

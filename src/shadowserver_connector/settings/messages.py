@@ -214,6 +214,7 @@ def refusal(
 
 def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str, str]) -> str:
     """Return a line for a path that the system refuses to look at: too long, or not accessible."""
+    # The error says which path, but not of which setting.
     path = Path(str(error.filename))
     name = next(
         name for name, value in values.items() if isinstance(value, str) and Path(value) == path

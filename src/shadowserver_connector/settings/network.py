@@ -32,6 +32,7 @@ FURTHER: Final = "HTTPS_CA_CERTIFICATES"
 """Authorities in addition to the others, as a file or as its text; pycti's own variable."""
 USUAL: Final = frozenset({*PROXIES, NO_PROXY, *BUNDLES, DIRECTORIES, FURTHER})
 
+# A revocation list has an r behind the dot.
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.\d+")
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -54,6 +55,7 @@ class Authorities(NamedTuple):
 
 def in_capitals(environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which a proxy's lower-case name, if set, replaces the other."""
+    # As for curl and Python's urllib, which read the lower-case name first.
     found = dict(environ)
     for name in (*PROXIES, NO_PROXY):
         if name.lower() in environ:
@@ -161,6 +163,8 @@ def verifying_context(found: Authorities) -> ssl.SSLContext:
 
 def _pem_files(name: str, path: Path) -> list[Path]:
     """Return a file, or those in a directory whose names ``c_rehash`` gives."""
+    # OpenSSL reads a directory only when it needs a certificate of it, so the context could not
+    # list them for `requests`, which gets one file.
     try:
         if not path.is_dir():
             return [path]
@@ -236,6 +240,7 @@ def _split(url: str) -> SplitResult | None:
     """Split a URL; ``None`` if it is not one, or has blanks or an invalid port."""
     try:
         parts = urlsplit(url)
+        # `port` raises ValueError for one that is no number, or above 65535.
         usable = parts.port != 0 and url.isprintable() and " " not in url
     except ValueError:
         return None

@@ -102,8 +102,8 @@ class ConnectorSettings(Section):
     run_and_terminate: bool = Field(
         default=False, description="Run once and exit, for an external scheduler."
     )
+    # From here on, defaults are those of pycti.
     queue_threshold: float = Field(
-        # As pycti's own.
         default=500,
         gt=0,
         allow_inf_nan=False,
@@ -156,6 +156,7 @@ class ConnectorSettings(Section):
         default=7, ge=0, description="Days after which pycti deletes bundles in that folder."
     )
 
+    # Before validation, as the section cannot be changed afterwards.
     @model_validator(mode="before")
     @classmethod
     def _read_run_every(cls, data: Any) -> Any:
@@ -342,6 +343,7 @@ class ShadowserverSettings(Section):
     )
     dask_scheduler: str | None = Field(
         default=None,
+        # Dask's protocols, but for inproc, which stays within a process.
         pattern=r"^(tcp|tls|ws|wss|ucx)://[^\s/]+$",
         description="Address of a Dask scheduler, to convert reports on its cluster.",
         examples=["tcp://scheduler:8786"],

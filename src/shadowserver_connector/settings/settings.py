@@ -54,6 +54,7 @@ class Settings(Section):
         """
         lines = _missing(self.opencti, "OPENCTI")
         missing = _missing(self.shadowserver, "SHADOWSERVER")
+        # One credential without the other is a mistake even then.
         by_drop_folder_alone = self.shadowserver.drop_dir is not None and len(missing) == 2
         if not by_drop_folder_alone:
             lines += missing

@@ -30,6 +30,7 @@ from shadowserver_connector.settings.sections import (
 )
 from shadowserver_connector.settings.value_types import Section
 
+# What pycti reads and the models lack; a test compares them with the pycti that is installed.
 _IN_YAML = """
     CONNECTOR_AUTO CONNECTOR_AUTO_UPDATE CONNECTOR_ENRICHMENT_RESOLUTION
     CONNECTOR_LISTEN_PROTOCOL CONNECTOR_LISTEN_PROTOCOL_API_PATH
@@ -119,6 +120,7 @@ def _setting(section: str, key: str, field: FieldInfo) -> Setting:
         section=section,
         key=key,
         description=field.description or "",
+        # The annotation is `SecretStr | None`.
         secret=SecretStr in getattr(field.annotation, "__args__", (field.annotation,)),
         needed=bool(extra.get("needed")),
         deprecated=bool(extra.get("deprecated")),
@@ -215,6 +217,7 @@ def read_dotenv(path: Path) -> Source:
     be read.
     """
     pairs: dict[str, str] = {}
+    # Not dotenv_values, which expands ${...}, and only logs a line that it cannot parse.
     for binding in parse_stream(io.StringIO(_read_text(path))):
         if binding.error:
             line = binding.original.line
@@ -319,6 +322,7 @@ def _scalar(node: yaml.ScalarNode) -> str:
 
 def _read_text(path: Path) -> str:
     try:
+        # Editors on Windows begin a file with a byte order mark.
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise SettingsError(f"{path}: it is not UTF-8 text; save it as UTF-8") from None

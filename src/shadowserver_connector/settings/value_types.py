@@ -101,6 +101,7 @@ def _chunk_size(value: ByteSize) -> ByteSize:
 
 
 def _uuid(value: str) -> str:
+    # Not uuid.UUID, which also accepts braces, a URN, and hyphens anywhere or nowhere.
     if not re.fullmatch(_UUID, value):
         raise ValueError("not a UUID")
     return value
@@ -155,10 +156,12 @@ def _relationships(value: object) -> object:
 def _http_url(value: str) -> str:
     text = value.strip()
     parts = urlsplit(text)
+    # Looked for in the text, as urlsplit silently removes tabs and line ends.
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", text):
         raise ValueError("not a URL of a web server")
     if parts.query or parts.fragment:
         raise ValueError("a base URL has no query and no fragment")
+    # `port` itself raises ValueError for any other that is not one.
     if parts.port == 0:
         raise ValueError("not a port")
     return text.rstrip("/")
@@ -183,6 +186,7 @@ def is_loopback(host: str) -> bool:
 
 def _ca_bundle(value: Path) -> Path:
     try:
+        # A context without authorities: only what the file has counts.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
     except (OSError, ValueError):
         raise ValueError("no certificates in PEM") from None
