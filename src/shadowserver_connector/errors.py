@@ -147,6 +147,7 @@ _CERTIFICATES: Final = {
 }
 # What another authority would not fix.
 _OWN_FAULTS: Final = (9, 10, 62, 64)
+# As httpcore writes a proxy's answer, and as http.client and urllib3 do.
 _STATUS: Final = re.compile(r"(?:^|Tunnel connection failed: )([1-5]\d\d)\b")
 
 
@@ -166,6 +167,7 @@ def describe_cause(error: BaseException, bundle: str) -> str | None:
         if isinstance(each, ssl.SSLError):
             reason = str(each.reason or "broken off").replace("_", " ").lower()
             return f"TLS fails ({reason}); check scheme and port"
+    # By name: httpx, httpcore, requests and urllib3 each have one, and are not imported here.
     proxied = [each for each in found if type(each).__name__ == "ProxyError"]
     if not proxied:
         return None
@@ -190,6 +192,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(each))
         yield each
+        # requests wraps urllib3's error as its argument, and urllib3 has the cause as `reason`.
         parts = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
         waiting += [part for part in parts if isinstance(part, BaseException)]
 

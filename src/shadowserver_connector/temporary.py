@@ -17,6 +17,7 @@ except ImportError:  # without it nothing is locked, and nobody's life or death 
     fcntl = None  # type: ignore[assignment]
 
 _VARIABLES: Final = ("TMPDIR", "TEMP", "TMP")
+# The variables and directories that tempfile tries, in its order.
 _USUAL: Final = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - the files there have safe names
 
 
@@ -57,6 +58,7 @@ def lock(handle: int) -> bool:
     if fcntl is None:
         return False
     try:
+        # Not lockf, whose lock is lost when this process closes any other handle of the file.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False

@@ -119,10 +119,12 @@ class Waiter:
             while True:
                 try:
                     return call()
+                # It is a RetriableError itself.
                 except NotReadyError:
                     raise
                 except retried as error:
                     pause = next(pauses)
+                    # Rather early than late: a pause that ends too late is not begun.
                     if wait.seconds + pause > patience:
                         raise
                     reason = str(error)
@@ -172,6 +174,7 @@ class Waiter:
         with Wait(self, what) as wait:
             late = f"no answer after {self.slow_after:g} seconds"
             notice = threading.Timer(self.slow_after, wait.log_if_due, (late,))
+            # Otherwise the end of the process would wait for it.
             notice.daemon = True
             notice.start()
             try:

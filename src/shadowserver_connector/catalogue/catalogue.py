@@ -501,6 +501,7 @@ class Catalogue:
             return Column(name, "secret", "", "", title, self.secrets_order, finding)
         if not any(fnmatchcase(name, glob) for glob in self.never):
             for pattern in self.patterns:
+                # To fnmatch, * may stand for nothing: "_ip" is no party's address.
                 if fnmatchcase(name, pattern.name) and len(name) >= len(pattern.name):
                     return self._from_pattern(pattern, name, finding or pattern.finding)
         return Column(name, "text", "", "", self._readable(name) or name, self.last, finding)
@@ -519,6 +520,7 @@ class Catalogue:
 
     def _readable(self, name: str) -> str:
         words = [self.words.get(word, word) for word in name.replace("_", " ").split()]
+        # A word with capitals of its own, such as iDRAC, keeps its form.
         if words and words[0].islower():
             words[0] = words[0][0].upper() + words[0][1:]
         return " ".join(words)
