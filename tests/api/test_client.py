@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from shadowserver_connector.api import ApiOptions, DayEvents, ReportsApi, Retry, RetryPolicy
-from shadowserver_connector.api.client import API_URL, sign
+from shadowserver_connector.api.client import sign
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     CredentialsError,
@@ -21,6 +21,7 @@ from shadowserver_connector.errors import (
     ShadowserverConnectorError,
 )
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.sections import API_URL
 from tests.api.memory import DAY, KEY, SECRET
 
 Handler = Callable[[httpx.Request], httpx.Response]

@@ -9,13 +9,11 @@ download    one report file from its id to the disk, hashed on the way, in const
 """
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.api.client import API_URL, DOWNLOAD_URL, ApiOptions, ReportsApi
+from shadowserver_connector.api.client import ApiOptions, ReportsApi
 from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.waiting import Retry, RetryPolicy
 
 __all__ = [
-    "API_URL",
-    "DOWNLOAD_URL",
     "ApiOptions",
     "DayEvents",
     "Downloaded",

@@ -148,8 +148,9 @@ def _name(text: str) -> str:
 
 def _url(value: object) -> str:
     """Return a link that is safe in markdown as it is, or none: it is optional."""
-    usable = isinstance(value, str) and len(value) <= _MAX_URL and _URL.fullmatch(value)
-    return value if usable and isinstance(value, str) else ""
+    if isinstance(value, str) and len(value) <= _MAX_URL and _URL.fullmatch(value):
+        return value
+    return ""
 
 
 def _day_events(row: object, where: str) -> DayEvents:

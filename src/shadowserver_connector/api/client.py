@@ -41,19 +41,12 @@ from shadowserver_connector.api.download import (
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.network import Network
+from shadowserver_connector.settings.sections import API_URL, DOWNLOAD_URL
 from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.waiting import RetryLaterError, RetryPolicy
 
-
-def sign(body: bytes, secret: str) -> str:
-    """Return the value of ``HMAC2`` for exactly these body bytes: hex HMAC-SHA256."""
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
 T = TypeVar("T")
 
-API_URL = "https://transform.shadowserver.org/api2/"
-DOWNLOAD_URL = "https://dl.shadowserver.org/"
 # The largest national CERTs get an estimated 1 to 5 GB a day, in all reports together.
 MAX_REPORT_BYTES = 8 * 1024**3
 # A full list of 1,000 reports has about 400 KB.
@@ -61,6 +54,11 @@ _MAX_ANSWER_BYTES = 4 * 1024**2
 # Seconds for the whole of an answer, or the time-out where that is longer: 3 KB a second for a
 # full list.
 _ANSWER_SECONDS = 120.0
+
+
+def sign(body: bytes, secret: str) -> str:
+    """Return the value of ``HMAC2`` for exactly these body bytes: hex HMAC-SHA256."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +226,8 @@ class ReportsApi:
                     url,
                     path,
                     max_bytes=self._max_bytes,
-                    take=take,
                     timeout=self._timeout,
+                    take=take,
                 )
 
         return self._retry.call(f"download of {report.file}", attempt)

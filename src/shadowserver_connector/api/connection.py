@@ -233,7 +233,7 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
         return None
     text = value.strip()
     if text.isascii() and text.isdigit():
-        return float(text) if len(text) < 10 else float("inf")
+        return float(text)
     try:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
@@ -270,11 +270,6 @@ def _late(error: BaseException | None) -> TooLateError | None:
     while error is not None and not isinstance(error, TooLateError):
         error = error.__cause__
     return error
-
-
-def is_too_slow(elapsed: float, received: int) -> bool:
-    """Tell whether to give up on a body of ``received`` bytes after ``elapsed`` seconds."""
-    return elapsed > slowest(received)
 
 
 def slowest(received: int) -> float:

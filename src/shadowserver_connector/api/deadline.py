@@ -25,17 +25,24 @@ class TooLateError(httpcore.ReadTimeout):
 class Deadline:
     """When an exchange must be over, counted from its first use of the network."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        missing: str | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``missing`` is what to say when it has passed."""
         self._clock = clock
         # The wait for a free connection of the pool comes first and does not count.
         self._begun: float | None = None
         self._seconds = seconds
-        self._missing = f"no answer in time ({seconds:g} seconds)"
+        self._missing = missing or f"no answer in time ({seconds:g} seconds)"
 
-    def allow(self, seconds: float, missing: str) -> None:
-        """Set another deadline, counted from the same start, and what to say when it has passed."""
+    def allow(self, seconds: float, missing: str | None = None) -> None:
+        """Set another deadline, counted from the same start, and what to say if it is given."""
         self._seconds = seconds
-        self._missing = missing
+        self._missing = missing or self._missing
 
     def left(self) -> float:
         """Return the seconds that are left, more than 0. Raises TooLateError."""

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ import httpx
 from shadowserver_connector.api.connection import (
     check_encoding,
     failure,
-    is_too_slow,
     is_transient,
     retry_after_seconds,
     slowest,
@@ -41,7 +39,6 @@ _MAX_REDIRECTS = 5
 _BOM = b"\xef\xbb\xbf"
 # If the length is not announced, room is requested for this many bytes more than have arrived.
 _STEP = 1024**2
-_TOO_SLOW = "the file comes too slowly"
 
 Take = Callable[[int], None]
 """Called with the size in bytes that a file is about to have; raises to cancel the download."""
@@ -93,9 +90,8 @@ def fetch(
     path: Path,
     *,
     max_bytes: int,
+    timeout: float,
     take: Take = take_any,
-    timeout: float = 45.0,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Downloaded:
     """Try once to download ``url`` to ``path``, which appears only when it is complete and on disk.
 
@@ -106,20 +102,11 @@ def fetch(
     ReportRefusedError (gone, too large, on another host), DiskFullError and, where ``path`` cannot
     be written for another reason, SinkUnavailableError.
     """
-    deadline = Deadline(timeout)
     try:
-        with ending(deadline), _opened(client, url) as response, _part_of(path) as part:
+        with ending(Deadline(timeout)), _opened(client, url) as response, _part_of(path) as part:
             _check_status(response)
             check_encoding(response, TransferError)
-            # What is not part of the file, such as empty chunks, must not take forever.
-            size, sha256 = _copy(
-                response,
-                part,
-                max_bytes,
-                take,
-                clock,
-                lambda size: deadline.allow(timeout + slowest(size), _TOO_SLOW),
-            )
+            size, sha256 = _copy(response, part, max_bytes, take)
             _check_whole(response, size)
             if size == 0:
                 raise NotReadyError("the file is still empty; it will be requested again")
@@ -181,36 +168,33 @@ def _part_of(path: Path) -> Iterator[BinaryIO]:
             Path(part.name).unlink(missing_ok=True)
 
 
-def _copy(
-    response: httpx.Response,
-    part: BinaryIO,
-    max_bytes: int,
-    take: Take,
-    clock: Callable[[], float],
-    come: Callable[[int], None],
-) -> tuple[int, str]:
+def _copy(response: httpx.Response, part: BinaryIO, max_bytes: int, take: Take) -> tuple[int, str]:
     # Asked before a byte is written, because there may be no room for so many.
     taken = _announced(response) or 0
-    if taken > max_bytes:
-        raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
+    _check_size(taken, max_bytes)
     take(taken)
     digest = hashlib.sha256()
-    started = clock()
     size = 0
-    come(size)
-    for chunk in response.iter_bytes():
-        size += len(chunk)
-        if size > max_bytes:
-            raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
-        if is_too_slow(clock() - started, size):
-            raise RetryLaterError(_TOO_SLOW, kind=TransferError)
-        come(size)
-        if size > taken:
-            taken = size + _STEP
-            take(taken)
-        digest.update(chunk)
-        part.write(chunk)
+    # Kept by the connection too: what is not part of the file, such as empty chunks, must not take
+    # forever.
+    deadline = Deadline(slowest(size), "the file comes too slowly")
+    with ending(deadline):
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            _check_size(size, max_bytes)
+            deadline.allow(slowest(size))
+            deadline.left()
+            if size > taken:
+                taken = size + _STEP
+                take(taken)
+            digest.update(chunk)
+            part.write(chunk)
     return size, digest.hexdigest()
+
+
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
 
 
 def _announced(response: httpx.Response) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ByteSize, Field, SecretStr, model_validator
 
@@ -36,6 +36,9 @@ from shadowserver_connector.settings.value_types import (
     of_sensible_length,
     short_duration,
 )
+
+API_URL: Final = "https://transform.shadowserver.org/api2"
+DOWNLOAD_URL: Final = "https://dl.shadowserver.org"
 
 
 class OpenCTISettings(Section):
@@ -184,11 +187,11 @@ class ShadowserverSettings(Section):
         json_schema_extra={"needed": True},
     )
     api_url: SecureUrl = Field(
-        default="https://transform.shadowserver.org/api2",
+        default=API_URL,
         description="Base URL of the Reports API.",
     )
     download_url: SecureUrl = Field(
-        default="https://dl.shadowserver.org",
+        default=DOWNLOAD_URL,
         description="Base URL from which report files are downloaded.",
     )
     ca_bundle: CaBundle | None = Field(
