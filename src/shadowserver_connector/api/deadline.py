@@ -40,7 +40,7 @@ class Deadline:
         self._missing = missing or f"no answer in time ({seconds:g} seconds)"
 
     def allow(self, seconds: float, missing: str | None = None) -> None:
-        """Set another deadline, counted from the same start, and what to say if it is given."""
+        """Set another deadline, counted from the same start; ``None`` keeps what is said then."""
         self._seconds = seconds
         self._missing = missing or self._missing
 

@@ -21,6 +21,11 @@ class Entry:
         self.name = name
         self._fields: dict[str, object] = dict(fields)
 
+    @property
+    def key(self) -> str:
+        """Its name without that of the table around it."""
+        return self.name.partition(".")[2]
+
     def error(self, complaint: str) -> CatalogueError:
         """Return an error that says what is wrong with this entry."""
         named = f"{self.file}: {self.name}" if self.name else self.file
@@ -64,11 +69,8 @@ class Entry:
 
     def names(self, field: str) -> dict[str, str]:
         """Take a table of lists of texts; return it inverted: text -> name of its list."""
-        value = self._fields.pop(field, {})
-        if not isinstance(value, dict):
-            raise self.error(f"{field} must be a table of lists of texts")
-        lists = Entry(self.file, f"{self.name}.{field}", value)
-        return {text: name for name in value for text in lists.texts(name)}
+        lists = self.entry(field)
+        return {text: name for name in list(lists._fields) for text in lists.texts(name)}
 
     def all_texts(self) -> dict[str, str]:
         """Take all fields, each of which must be a text."""
@@ -78,11 +80,15 @@ class Entry:
         """Tell whether a field is there and not yet taken."""
         return field in self._fields
 
+    def entry(self, field: str) -> Entry:
+        """Take a field that must be a table, as an entry of its own."""
+        name = f"{self.name}.{field}" if self.name else field
+        return Entry(self.file, name, self._fields.pop(field, None))
+
     def entries(self) -> Iterator[Entry]:
         """Take all fields, each as an entry of its own; `done` checks it after its use."""
-        fields, self._fields = self._fields, {}
-        for name, value in fields.items():
-            entry = Entry(self.file, f"{self.name}.{name}" if self.name else name, value)
+        for field in list(self._fields):
+            entry = self.entry(field)
             yield entry
             entry.done()
 

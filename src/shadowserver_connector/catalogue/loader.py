@@ -49,23 +49,14 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
     families = {family.name: family for family in map(_family, top["families.toml"].entries())}
     layouts = _layouts(top["layouts.toml"])
     types, siblings = _types(top["report_types.toml"], families)
-    means = documents["meanings.toml"]
-    score = top["meanings.toml"].number("score", HIGHEST_SCORE)
-    deeds = {
-        each.name: each
-        for each in map(_deed, Entry("meanings.toml", "deeds", means["deeds"]).entries())
-    }
-    settings = Entry("patterns.toml", "settings", documents["patterns.toml"]["settings"])
-    secrets = Entry("patterns.toml", "secrets", documents["patterns.toml"]["secrets"])
-    named = Entry("patterns.toml", "patterns", documents["patterns.toml"]["patterns"])
+    meanings, earlier = top["meanings.toml"], top["earlier.toml"]
+    patterns = top["patterns.toml"]
+    naming, secrets = patterns.entry("settings"), patterns.entry("secrets")
     catalogue = Catalogue(
         types=types,
-        meanings={
-            entry.name.partition(".")[2]: _meaning(entry, deeds, score)
-            for entry in Entry("meanings.toml", "meanings", means["meanings"]).entries()
-        },
-        party_meanings=Entry("meanings.toml", "parties", means["parties"]).all_texts(),
-        valid_days=_valid_days(Entry("meanings.toml", "valid_days", means["valid_days"])),
+        meanings=_meanings(meanings),
+        party_meanings=meanings.entry("parties").all_texts(),
+        valid_days=_valid_days(meanings.entry("valid_days")),
         families=families,
         activities=_activities(
             Entry("activities.toml", "activities", documents["activities.toml"])
@@ -73,28 +64,23 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         columns=columns,
         overrides=_overrides(top["overrides.toml"], columns, sections),
         patterns=tuple(
-            _column(entry, entry.name.partition(".")[2], _end_of_section(entry, sections))
-            for entry in named.entries()
+            _column(entry, entry.key, _end_of_section(entry, sections))
+            for entry in patterns.entry("patterns").entries()
         ),
-        never=settings.texts("never"),
+        never=naming.texts("never"),
         secrets=secrets.texts("names"),
         secrets_order=_end_of_section(secrets, sections),
-        words={word.lower(): word for word in settings.texts("acronyms")} | settings.table("words"),
-        prefixes=settings.table("parties"),
+        words={word.lower(): word for word in naming.texts("acronyms")} | naming.table("words"),
+        prefixes=naming.table("parties"),
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
         siblings=siblings,
         lasting=_words(top["labels.toml"], "lasting"),
         protocols=_protocols(top["protocols.toml"], types.values()),
-        earlier_types=Entry(
-            "earlier.toml", "types", documents["earlier.toml"]["types"]
-        ).all_texts(),
+        earlier_types=earlier.entry("types").all_texts(),
         earlier_columns={
-            entry.name.partition(".")[2]: entry.all_texts()
-            for entry in Entry(
-                "earlier.toml", "columns", documents["earlier.toml"]["columns"]
-            ).entries()
+            entry.key: entry.all_texts() for entry in earlier.entry("columns").entries()
         },
-        findings=_findings(documents["findings.toml"]),
+        findings=_findings(top["findings.toml"]),
         links=tuple(map(_link, top["links.toml"].entries())),
         codes=_codes(top["codes.toml"]),
         last=len(sections) * SECTION,
@@ -140,15 +126,15 @@ def _protocols(top: Entry, types: Iterable[ReportType]) -> frozenset[str]:
     return names | {each.application for each in types if each.application}
 
 
-def _findings(document: Mapping[str, Any]) -> FindingRules:
-    top = {name: Entry("findings.toml", name, document[name]) for name in document}
+def _findings(top: Entry) -> FindingRules:
+    roles, meanings, names = map(top.entry, ("roles", "meanings", "names"))
     rules = FindingRules(
-        identity_roles=frozenset(top["roles"].texts("identity")),
-        volatile_roles=frozenset(top["roles"].texts("volatile")),
-        volatile_meanings=frozenset(top["meanings"].texts("volatile")),
-        volatile_names=top["names"].texts("volatile"),
+        identity_roles=frozenset(roles.texts("identity")),
+        volatile_roles=frozenset(roles.texts("volatile")),
+        volatile_meanings=frozenset(meanings.texts("volatile")),
+        volatile_names=names.texts("volatile"),
     )
-    for entry in top.values():
+    for entry in (top, roles, meanings, names):
         entry.done()
     return rules
 
@@ -180,9 +166,15 @@ def _codes(top: Entry) -> Codes:
     return Codes(tuple(words), malware)
 
 
+def _meanings(top: Entry) -> dict[str, Meaning]:
+    score = top.number("score", HIGHEST_SCORE)
+    deeds = {deed.name: deed for deed in map(_deed, top.entry("deeds").entries())}
+    return {entry.key: _meaning(entry, deeds, score) for entry in top.entry("meanings").entries()}
+
+
 def _deed(entry: Entry) -> Deed:
     return Deed(
-        entry.name.partition(".")[2],
+        entry.key,
         entry.text("text"),
         entry.flag("scored"),
         entry.text("indicator"),
@@ -195,7 +187,7 @@ def _meaning(entry: Entry, deeds: Mapping[str, Deed], score: int) -> Meaning:
     if does not in deeds:
         raise entry.error(f"does {does} is none of {', '.join(deeds)}")
     return Meaning(
-        name=entry.name.partition(".")[2],
+        name=entry.key,
         text=entry.text("text"),
         does=deeds[does],
         own=entry.flag("own"),
@@ -229,10 +221,9 @@ def _columns(top: Entry) -> dict[str, Column]:
     columns: dict[str, Column] = {}
     for place, section in enumerate(top.entries()):
         for index, entry in enumerate(section.entries()):
-            name = entry.name.partition(".")[2]
-            if name in columns:
+            if entry.key in columns:
                 raise entry.error("the column is in another section too; keep one")
-            columns[name] = _column(entry, name, place * SECTION + index)
+            columns[entry.key] = _column(entry, entry.key, place * SECTION + index)
     return columns
 
 
@@ -258,8 +249,7 @@ def _overrides(
         if base is None:
             raise of_column.error("no such column in columns.toml")
         overrides[name] = tuple(
-            (entry.name.partition(".")[2], _override(entry, base, sections))
-            for entry in of_column.entries()
+            (entry.key, _override(entry, base, sections)) for entry in of_column.entries()
         )
     return overrides
 
