@@ -151,9 +151,9 @@ def info_from_filename(
     stem = without_extension(file)
     day, rest = _day_and_rest(stem)
     found = _known_at_start(rest, known_types)
-    if day is None or (not found and rest.partition("-")[0].isdecimal()):
-        return _info_from_other_name(file, stem, known_types, fallback_day)
     first = rest.partition("-")[0]
+    if day is None or (not found and first.isdecimal()):
+        return _info_from_other_name(file, stem, known_types, fallback_day)
     report_type = known_types[found] if found else _type_name(first)
     if not report_type:
         raise _untold(file, "report type")
@@ -171,14 +171,14 @@ def _info_from_other_name(
     known, rest = _known_around_day(stem, known_types)
     if known:
         return ReportInfo(known, day, file, _list_in(rest))
-    after = stem[end:]
-    rest = after.strip(_EDGES) if named else stem
-    if named and start == 0 and rest.partition("-")[0].isdecimal():
+    rest = stem[end:].strip(_EDGES)
+    first, _, listed = rest.partition("-") if named else (stem, "", "")
+    if named and start == 0 and first.isdecimal():
         return ReportInfo(_SPECIAL, day, file, rest)
-    report_type = _type_name(rest.partition("-")[0] if named else rest)
+    report_type = _type_name(first)
     if not report_type:
         raise _untold(file, "report type")
-    return ReportInfo(report_type, day, file, _list_in(rest.partition("-")[2]) if named else "")
+    return ReportInfo(report_type, day, file, _list_in(listed))
 
 
 def _untold(file: str, what: str) -> ReportUnreadableError:

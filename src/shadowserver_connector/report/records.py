@@ -28,6 +28,8 @@ FAILED_REPAIRS = 1_000
 quotes must not take hours.
 """
 
+_STRAY_QUOTE = "stray quote, kept in its cell"
+
 # The limit of the csv module is one for the whole process, and too small for a certificate
 # chain or a request body. Lines are bounded by LONGEST_LINE, records by RECORD_LINES.
 csv.field_size_limit(1 << 30)
@@ -108,13 +110,13 @@ class RecordReader:
         first = self._pending[0]
         self._give_back(self._pending[1:])
         cells, is_open = split_loosely(first, self._delimiter, self._escape)
-        if is_open and self._failed_repairs < FAILED_REPAIRS:
+        if not is_open:
+            return cells, _STRAY_QUOTE
+        if self._failed_repairs < FAILED_REPAIRS:
             if spanning := self._spanning(first):
-                return spanning, "stray quote, kept in its cell"
+                return spanning, _STRAY_QUOTE
             self._failed_repairs += 1
-        if is_open:
-            return cells, "quote never closed, row read by itself"
-        return cells, "stray quote, kept in its cell"
+        return cells, "quote never closed, row read by itself"
 
     def _spanning(self, first: str) -> list[str] | None:
         """Read on from ``first`` to a possible end of its open cell; None if that makes no record.

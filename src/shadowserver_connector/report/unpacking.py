@@ -72,7 +72,7 @@ def _gunzipped(file: Path, workdir: Path) -> ReportFile:
     with _reading(shown_path(file)):
         source = gzip.GzipFile(file)
     with source:
-        _copy(shown_path(file), source.read, target, _budget(file))
+        _copy(shown_path(file), source.read, target, _Budget(file))
     return ReportFile(target, name, shown_path(file))
 
 
@@ -95,7 +95,7 @@ def _members(
         wanted = [member for member in members if _is_wanted(member.filename)]
         if not wanted:
             raise ArchiveRejectedError(f"{shown_path(file)}: no .csv file inside")
-        budget = _budget(file)
+        budget = _Budget(file)
         for member in wanted:
             inside = f"{shown_path(file)}/{printable(member.filename, _INNER_PATH)}"
             try:
@@ -121,11 +121,11 @@ def _tar_members(
     waiting: ReportFile | None = None
     several = False
     try:
-        for target, name, inside in _unpacked_tar(file, shown, workdir, reject):
+        for report in _unpacked_tar(file, shown, workdir, reject):
             several = waiting is not None
             if waiting is not None:
                 yield waiting
-            waiting = ReportFile(target, name, inside, safe_name(file.name))
+            waiting = report
     except SkippableError:
         if waiting is not None:
             yield waiting
@@ -137,9 +137,8 @@ def _tar_members(
 
 def _unpacked_tar(
     file: Path, shown: str, workdir: Path, reject: Callable[[SkippableError], None]
-) -> Iterator[tuple[Path, str, str]]:
-    """Yield where each report has been unpacked to, its safe name, and its name in messages."""
-    budget = _budget(file)
+) -> Iterator[ReportFile]:
+    budget = _Budget(file)
     with _reading(shown):
         packed = gzip.GzipFile(file) if file.name.lower().endswith("gz") else file.open("rb")
     with packed, _opened_tar(shown, _TarBytes(packed, budget)) as archive:
@@ -153,7 +152,7 @@ def _unpacked_tar(
             except ArchiveRejectedError as error:
                 reject(error)
                 continue
-            yield target, safe_name(member.name), inside
+            yield ReportFile(target, safe_name(member.name), inside, safe_name(file.name))
 
 
 def _opened_tar(shown: str, source: _TarBytes) -> tarfile.TarFile:
@@ -340,9 +339,10 @@ class _BeyondLimitsError(ArchiveRejectedError):
 class _Budget:
     """Counts what one archive has unpacked to, by bytes written, never by what it claims."""
 
-    def __init__(self, name: str, packed: int) -> None:
-        self._name = name
-        self._packed = max(packed, 1)
+    def __init__(self, file: Path) -> None:
+        self._name = shown_path(file)
+        with _reading(self._name):
+            self._packed = file.stat().st_size
         self._unpacked = 0
 
     def spend(self, size: int) -> None:
@@ -358,11 +358,6 @@ class _Budget:
                 f"{self._name}: unpacks to more than {RATIO} times its size, like a zip bomb; "
                 "give the .csv files themselves"
             )
-
-
-def _budget(file: Path) -> _Budget:
-    with _reading(shown_path(file)):
-        return _Budget(shown_path(file), file.stat().st_size)
 
 
 def _copy(name: str, read: Callable[[int], bytes], target: Path, budget: _Budget | None) -> None:
