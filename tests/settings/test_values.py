@@ -12,8 +12,7 @@ from pydantic import ValidationError
 from shadowserver_connector.settings import Settings
 from shadowserver_connector.settings.messages import as_text
 from shadowserver_connector.settings.sources import known_settings
-from shadowserver_connector.settings.value_types import LONGEST_LOOKBACK
-from shadowserver_connector.state.imported import LONGEST
+from shadowserver_connector.state.imported import LONGEST_LOOKBACK
 from tests.settings.conftest import Load
 
 UPPER_CASE_UUID = "0A1B2C3D-0000-1000-8000-00805F9B34FB"
@@ -210,4 +209,4 @@ def test_usual_lookbacks_need_no_line(load: Load) -> None:
     """Lookbacks up to the longest, 365 days, cause no warning."""
     environ = {"SHADOWSERVER_INITIAL_LOOKBACK": "365", "SHADOWSERVER_LOOKBACK": "1"}
     assert load(environ=environ).warnings == ()
-    assert LONGEST == LONGEST_LOOKBACK == 365
+    assert LONGEST_LOOKBACK == 365

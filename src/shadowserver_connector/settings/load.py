@@ -39,7 +39,7 @@ from shadowserver_connector.settings.sources import (
     read_environment,
     read_yaml,
 )
-from shadowserver_connector.settings.value_types import LONGEST_LOOKBACK
+from shadowserver_connector.state.imported import LONGEST_LOOKBACK
 from shadowserver_connector.temporary import temporary_directory
 
 DEFAULT = "default"
@@ -80,10 +80,12 @@ def load_settings(
     files, environment = _read_sources(
         config_file, env_file, os.environ if environ is None else environ
     )
-    problems = [line for source in (*files, environment) for line in source.problems]
+    # Files before the environment, as in OpenCTI's own connector for Shadowserver.
+    by_priority = [*files, environment]
+    problems = [line for source in by_priority for line in source.problems]
     values: dict[str, Text] = {}
     sources = dict.fromkeys(known_settings(), DEFAULT)
-    for name, given, label in _winners((*files, environment)):
+    for name, given, label in _winners(by_priority):
         sources[name] = (
             f"file {on_one_line(given.path)}" if isinstance(given, SecretFile) else label
         )
@@ -98,7 +100,7 @@ def load_settings(
             values[name] = text
     settings = _validate(values, sources, problems)
     hidden = _hidden(files, environment)
-    warnings = [line for source in (*files, environment) for line in source.warnings]
+    warnings = [line for source in by_priority for line in source.warnings]
     warnings += _deprecations(settings, sources)
     warnings += _lookbacks(values, sources)
     if hidden:
@@ -122,7 +124,6 @@ def _read_sources(
 ) -> tuple[list[Source], Source]:
     config_file = config_file or _find("config.yml")
     env_file = env_file or _find(".env")
-    # Files before the environment, as in OpenCTI's own connector for Shadowserver.
     files = [read_yaml(config_file)] if config_file else []
     files += [read_dotenv(env_file)] if env_file else []
     return files, read_environment(environ)

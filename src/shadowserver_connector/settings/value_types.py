@@ -11,7 +11,7 @@ import ssl
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -25,8 +25,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-LONGEST_LOOKBACK: Final = 365
-"""Days, as many as `state.imported.LONGEST`: what is more is taken as this."""
+from shadowserver_connector.state.imported import LONGEST_LOOKBACK
 
 
 class Section(BaseModel):
@@ -34,8 +33,6 @@ class Section(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-
-MARKINGS = ("TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED")
 
 _ISO_DURATION = re.compile(
     r"P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -201,10 +198,12 @@ NotesMode = Annotated[Literal["auto", "finding", "host", "none"], BeforeValidato
 LogLevel = Annotated[Literal["debug", "info", "warn", "warning", "error"], BeforeValidator(_lower)]
 QueueProtocol = Annotated[Literal["amqp", "api"], BeforeValidator(_lower)]
 ConnectorType = Annotated[Literal["EXTERNAL_IMPORT"], BeforeValidator(_upper)]
+
+_Tlp = Literal["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"]
 Marking = Annotated[
-    Literal["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"],
+    _Tlp,
     BeforeValidator(_marking),
-    WithJsonSchema({"type": "string", "enum": [*MARKINGS, "TLP:WHITE"]}),
+    WithJsonSchema({"type": "string", "enum": [*get_args(_Tlp), "TLP:WHITE"]}),
 ]
 
 RelationshipType = Literal[

@@ -199,10 +199,9 @@ def remembered(state: State, oldest: date, today: date) -> State:
     )
 
 
-LONGEST: Final = 365
-"""Maximum number of days that a run goes back, whatever the state says; also the settings' limit.
-"""
-REACH: Final = 2 * LONGEST
+LONGEST_LOOKBACK: Final = 365
+"""Maximum number of days that a run goes back, whatever state and settings say."""
+REACH: Final = 2 * LONGEST_LOOKBACK
 """Age in days from which an open day is no longer queried."""
 RUNS: Final = 3
 """Runs that query an open day in vain after it has left the window of a first run."""
@@ -214,10 +213,10 @@ def window(state: State, today: date, initial_lookback: int, lookback: int) -> l
     """Return the days to query, newest first.
 
     A first run looks back ``initial_lookback`` days, a later one ``lookback`` days plus those
-    since the last run, but not more than `LONGEST`. Days left open are added. Today is always
-    among them: a subscriber's clock may be ahead of the API's.
+    since the last run, but not more than `LONGEST_LOOKBACK`. Days left open are added. Today is
+    always among them: a subscriber's clock may be ahead of the API's.
     """
-    back = min(_back(state, today, initial_lookback, lookback), LONGEST)
+    back = min(_back(state, today, initial_lookback, lookback), LONGEST_LOOKBACK)
     days = {today - timedelta(days=n) for n in range(back + 1)}
     opened = {day for day in state.open_days if 0 <= (today - day).days <= REACH}
     return sorted(days | opened, reverse=True)
@@ -228,9 +227,9 @@ def skipped_days(
 ) -> tuple[date, date] | None:
     """Return first and last of the days that nobody queried and `window` does not reach."""
     back = _back(state, today, initial_lookback, lookback)
-    if back <= LONGEST:
+    if back <= LONGEST_LOOKBACK:
         return None
-    return today - timedelta(days=back), today - timedelta(days=LONGEST + 1)
+    return today - timedelta(days=back), today - timedelta(days=LONGEST_LOOKBACK + 1)
 
 
 def _back(state: State, today: date, initial_lookback: int, lookback: int) -> int:
