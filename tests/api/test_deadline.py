@@ -11,7 +11,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError, ending
+from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError, enforcing
 
 SHORT = 0.05
 LONG = 30.0
@@ -63,7 +63,7 @@ def test_what_takes_too_long_is_ended(
 ) -> None:
     """A deadline ends an operation with a longer time-out, or with none."""
     stream, other = connected(listener)
-    with other, ending(Deadline(SHORT)), pytest.raises(TooLateError, match="no answer in time"):
+    with other, enforcing(Deadline(SHORT)), pytest.raises(TooLateError, match="no answer in time"):
         _use(stream, use, timeout)
     stream.close()
 
@@ -82,7 +82,7 @@ def test_time_out_of_an_operation_is_told_from_the_end(
 ) -> None:
     """An operation's time-out that is shorter than the deadline raises its own error."""
     stream, other = connected(listener)
-    end = ending(Deadline(LONG)) if within else nullcontext()
+    end = enforcing(Deadline(LONG)) if within else nullcontext()
     with other, end, pytest.raises(error) as caught:
         _use(stream, use, SHORT)
     assert not isinstance(caught.value, TooLateError)
@@ -103,8 +103,8 @@ def test_deadline_is_that_of_the_block(listener: socket.socket) -> None:
     stream, other = connected(listener)
     with other:
         over = Deadline(0)
-        with ending(Deadline(LONG)):
-            with pytest.raises(TooLateError), ending(over):
+        with enforcing(Deadline(LONG)):
+            with pytest.raises(TooLateError), enforcing(over):
                 stream.read(1, LONG)
             other.sendall(b"ab")
             assert stream.read(1, LONG) == b"a"
@@ -115,7 +115,7 @@ def test_deadline_is_that_of_the_block(listener: socket.socket) -> None:
 def test_connection_carries_what_it_is_given(listener: socket.socket) -> None:
     """A connection reads, writes, tells its addresses and closes like any other."""
     stream, other = connected(listener)
-    with other, ending(Deadline(LONG)):
+    with other, enforcing(Deadline(LONG)):
         stream.write(b"question", LONG)
         assert other.recv(100) == b"question"
         other.sendall(b"answer")
@@ -135,7 +135,7 @@ def test_connection_is_opened_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
     options = [(1, 2, 3)]
-    with ending(Deadline(10, clock=lambda: 0.0)):
+    with enforcing(Deadline(10, clock=lambda: 0.0)):
         DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0, "192.0.2.9", options)
         DeadlineBackend().connect_tcp("192.0.2.1", 443, 5.0)
     DeadlineBackend().connect_tcp("192.0.2.1", 443)
@@ -155,7 +155,7 @@ def test_connection_that_is_not_made_in_time_is_ended(monkeypatch: pytest.Monkey
         raise httpcore.ConnectTimeout
 
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect)
-    with ending(Deadline(10, clock=lambda: now[0])), pytest.raises(TooLateError):
+    with enforcing(Deadline(10, clock=lambda: now[0])), pytest.raises(TooLateError):
         DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0)
-    with ending(Deadline(30, clock=lambda: now[0])), pytest.raises(httpcore.ConnectTimeout):
+    with enforcing(Deadline(30, clock=lambda: now[0])), pytest.raises(httpcore.ConnectTimeout):
         DeadlineBackend().connect_tcp("192.0.2.1", 443, 60.0)

@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from shadowserver_connector.api.answers import DayEvents
-from shadowserver_connector.api.download import Downloaded, Take, take_any
+from shadowserver_connector.api.download import Claim, Downloaded, allow_any_size
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.connector.day import ReportSource, Subscription, now
 from shadowserver_connector.connector.estimates import estimate
@@ -93,14 +93,14 @@ class FakeApi:
         self.calls.append("subscriptions")
         return self.subscribed
 
-    def download(self, report: ReportInfo, into: Path, take: Take = take_any) -> Downloaded:
+    def download(self, report: ReportInfo, into: Path, claim: Claim = allow_any_size) -> Downloaded:
         """Write a file."""
         self.calls.append("download")
         self.asked.append(report)
         content = self.content[report]
         if isinstance(content, Exception):
             raise content
-        take(len(content))
+        claim(len(content))
         path = into / report.file
         path.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()

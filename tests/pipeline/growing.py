@@ -6,7 +6,7 @@ import threading
 from datetime import date
 from pathlib import Path
 
-from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.pipeline.bounds import bytes_below
 from shadowserver_connector.report.info import ReportInfo
 
@@ -45,7 +45,7 @@ class EqualFiles:
         self._refused = 0
         self._changed = threading.Condition()
 
-    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def __call__(self, report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         """Request the file's space, and write it."""
         with self._changed:
             place = int(report.id.removeprefix("id-"))
@@ -55,7 +55,7 @@ class EqualFiles:
                 lambda: len(self.begun) >= self._together and self._asked >= place, 60
             )
         try:
-            take(self.SIZE)
+            claim(self.SIZE)
         except BaseException:
             self._tell(refused=1)
             raise
@@ -96,15 +96,15 @@ class GrowingFiles:
         # Nothing grows while all files are looked at.
         self._lock = threading.Lock()
 
-    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def __call__(self, report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         """Write a file, requesting its space at once or piece by piece."""
         number = int(report.id)
         self._folders[number] = str(folder)
         part = folder / ".part"
         try:
             if self._is_announced:
-                take(SIZES[number])
-            self._write(part, number, take)
+                claim(SIZES[number])
+            self._write(part, number, claim)
         except BaseException:
             with self._lock:
                 part.unlink(missing_ok=True)
@@ -112,12 +112,12 @@ class GrowingFiles:
             raise
         return Downloaded(part.rename(folder / report.file), SIZES[number], "")
 
-    def _write(self, part: Path, number: int, take: Take) -> None:
+    def _write(self, part: Path, number: int, claim: Claim) -> None:
         piece = bytes([65 + number]) * PIECE
         with part.open("wb", buffering=0) as file:
             for size in range(PIECE, SIZES[number] + PIECE, PIECE):
                 if not self._is_announced:
-                    take(size)
+                    claim(size)
                 if number == 0 and size == SIZES[0]:
                     assert self.given_up.wait(60)
                 with self._lock:

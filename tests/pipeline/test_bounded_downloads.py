@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.pipeline.downloads import BoundedDownloads
 from shadowserver_connector.report.info import ReportInfo
 
@@ -27,11 +27,11 @@ class Asking:
         self.begun: list[str] = []
         self.ended = threading.Semaphore(0)
 
-    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def __call__(self, report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         """Request space, and leave a file of that size."""
         self.begun.append(report.id)
         try:
-            take(int(report.id))
+            claim(int(report.id))
             folder.mkdir(exist_ok=True)
             (folder / "x.csv").write_bytes(b"x" * int(report.id))
         finally:
@@ -87,10 +87,10 @@ def test_turn_that_comes_while_a_download_is_given_up_is_not_missed(tmp_path: Pa
     """A download whose turn comes while it is being given up starts again at once."""
     begun = []
 
-    def download(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def download(report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         begun.append(report.id)
         try:
-            take(500)
+            claim(500)
         except Exception:
             ahead.take_turn(folder, resume=False)
             raise
@@ -111,8 +111,8 @@ def test_what_is_claimed_and_written_counts_once(
     (tmp_path / "work" / "a").mkdir(parents=True)
     written, go_on = threading.Event(), threading.Event()
 
-    def download(report: ReportInfo, into: Path, take: Take) -> Downloaded:
-        take(60)
+    def download(report: ReportInfo, into: Path, claim: Claim) -> Downloaded:
+        claim(60)
         part = into / "part"
         part.write_bytes(b"x" * 60)
         written.set()

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.downloads import downloads
@@ -97,7 +97,7 @@ def test_downloads_below_the_floor(tmp_path: Path, free: Callable[..., list[int]
     left = free(FLOOR, 0)
     begun: list[str] = []
 
-    def download(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def download(report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         begun.append(report.id)
         return Downloaded(folder / "x", 1, "")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.downloads import Download, Fetched, completed, downloads
@@ -40,7 +40,7 @@ class Source:
         self.begun: list[str] = []
         self._changed = threading.Condition()
 
-    def __call__(self, report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def __call__(self, report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         """Write a file that holds the report's id."""
         with self._changed:
             self.begun.append(report.id)
@@ -58,10 +58,10 @@ class Source:
 def failing(download: Download, name: str) -> Download:
     """Return a download function that fails for one report."""
 
-    def fail_one(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def fail_one(report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         if report.id == name:
             raise TransferError("broke off")
-        return download(report, folder, take)
+        return download(report, folder, claim)
 
     return fail_one
 
@@ -182,10 +182,10 @@ def test_closing_abandons_what_is_under_way(tmp_path: Path) -> None:
     release = threading.Event()
     begun: list[str] = []
 
-    def slow(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
+    def slow(report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
         begun.append(report.id)
         release.wait(60)
-        return Source()(report, folder, take)
+        return Source()(report, folder, claim)
 
     reports: Iterator[object] = fetched(REPORTS, slow, tmp_path / "w", threads=2)
     next(reports)

@@ -29,13 +29,13 @@ from shadowserver_connector.api.connection import (
     usual_network,
     without_request_logs,
 )
-from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
+from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
 from shadowserver_connector.api.download import (
+    Claim,
     Downloaded,
-    Take,
+    allow_any_size,
     fetch,
     report_url,
-    take_any,
     target_path,
 )
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
@@ -205,10 +205,10 @@ class ReportsApi:
         """Return how many events the API counts per day and type, first and last day included."""
         return self._ask("reports/stats", answers.day_events, date=f"{first}:{last}")
 
-    def download(self, report: ReportInfo, into: Path, take: Take = take_any) -> Downloaded:
+    def download(self, report: ReportInfo, into: Path, claim: Claim = allow_any_size) -> Downloaded:
         """Stream a report to ``into / report.file``, which appears only when it is complete.
 
-        ``take`` is called with the size that the file is about to have, at the start and as it
+        ``claim`` is called with the size that the file is about to have, at the start and as it
         grows. An error that it raises is raised at once, and no file remains. Two reports with the
         same file name need different folders. Besides the errors of every call, raises
         TransferError (broke off at each attempt), NotReadyError (0 bytes), ReportRefusedError
@@ -227,7 +227,7 @@ class ReportsApi:
                     path,
                     max_bytes=self._max_bytes,
                     timeout=self._timeout,
-                    take=take,
+                    claim=claim,
                 )
 
         return self._retry.call(f"download of {report.file}", attempt)
@@ -269,7 +269,7 @@ class ReportsApi:
         deadline = Deadline(self._timeout)
         try:
             with (
-                ending(deadline),
+                enforcing(deadline),
                 self._http.stream(
                     "POST", self._api_url + method, content=body, headers=headers
                 ) as response,
@@ -282,16 +282,16 @@ class ReportsApi:
         try:
             # Errors come as JSON or as plain text, with any status.
             answer = answers.parse(content)
-            self._refuse(method, response, answers.error_text(answer))
+            self._raise_for_error(method, response, answers.error_text(answer))
             found = read(answer)
         except AnswerError as error:
             if response.status_code != 200:
-                self._refuse(method, response, content.decode(errors="replace"))
+                self._raise_for_error(method, response, content.decode(errors="replace"))
             raise RetryLaterError(f"the answer is not valid: {error}") from None
         self._has_answered = True
         return found
 
-    def _refuse(self, method: str, response: httpx.Response, said: str | None) -> None:
+    def _raise_for_error(self, method: str, response: httpx.Response, said: str | None) -> None:
         """Raise the error for a status other than 200, or for an ``error`` sent with 200."""
         status = response.status_code
         if status == 200 and said is None:

@@ -136,8 +136,8 @@ def open_client(
     if transport is None and context is not None:
         proxies = {_pattern(url): network.proxy(url) for url in urls}
         # One pool for both hosts if they use the same proxy, so that they share the connections.
-        ways = {proxy: _Way(proxy, context, limits) for proxy in {*proxies.values()}}
-        mounts = {host: ways[proxy] for host, proxy in proxies.items()}
+        transports = {proxy: _Transport(proxy, context, limits) for proxy in {*proxies.values()}}
+        mounts = {host: transports[proxy] for host, proxy in proxies.items()}
     return httpx.Client(
         # Every URL that is requested has a mount.
         transport=transport or _RefusedTransport(),
@@ -171,7 +171,7 @@ class _RefusedTransport(httpx.BaseTransport):
         raise httpx.ConnectError("not one of the hosts of this client", request=request)
 
 
-class _Way(httpx.HTTPTransport):
+class _Transport(httpx.HTTPTransport):
     """Connections that keep deadlines, and errors that distinguish a proxy from a host."""
 
     def __init__(self, proxy: Proxy | None, context: ssl.SSLContext, limits: httpx.Limits) -> None:
@@ -266,7 +266,7 @@ def reason(error: Exception, bundle: str) -> str:
 
 
 def _late(error: BaseException | None) -> TooLateError | None:
-    # httpx wraps httpcore's error in its own, and `_Way` wraps that again.
+    # httpx wraps httpcore's error in its own, and `_Transport` wraps that again.
     while error is not None and not isinstance(error, TooLateError):
         error = error.__cause__
     return error

@@ -60,7 +60,7 @@ _current: ContextVar[Deadline | None] = ContextVar("shadowserver_deadline", defa
 
 
 @contextmanager
-def ending(deadline: Deadline) -> Iterator[None]:
+def enforcing(deadline: Deadline) -> Iterator[None]:
     """Apply the deadline to the HTTP requests that this thread makes inside."""
     token = _current.set(deadline)
     try:

@@ -22,7 +22,7 @@ from shadowserver_connector.api.connection import (
     retry_after_seconds,
     slowest,
 )
-from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
+from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
 from shadowserver_connector.errors import (
     DISK_FULL,
     DiskFullError,
@@ -40,11 +40,11 @@ _BOM = b"\xef\xbb\xbf"
 # If the length is not announced, room is requested for this many bytes more than have arrived.
 _STEP = 1024**2
 
-Take = Callable[[int], None]
+Claim = Callable[[int], None]
 """Called with the size in bytes that a file is about to have; raises to cancel the download."""
 
 
-def take_any(_size: int) -> None:
+def allow_any_size(_size: int) -> None:
     """Allow any size."""
 
 
@@ -91,11 +91,11 @@ def fetch(
     *,
     max_bytes: int,
     timeout: float,
-    take: Take = take_any,
+    claim: Claim = allow_any_size,
 ) -> Downloaded:
     """Try once to download ``url`` to ``path``, which appears only when it is complete and on disk.
 
-    ``take`` is asked before anything is written, with the announced length, and again before the
+    ``claim`` is asked before anything is written, with the announced length, and again before the
     file grows beyond what it was asked for. An error that it raises ends the download and leaves no
     file. The headers of the answer, redirects included, must arrive within ``timeout`` seconds.
     Raises RetryLaterError (broken off, too slow, error of the server), NotReadyError (0 bytes),
@@ -103,10 +103,10 @@ def fetch(
     be written for another reason, SinkUnavailableError.
     """
     try:
-        with ending(Deadline(timeout)), _opened(client, url) as response, _part_of(path) as part:
+        with enforcing(Deadline(timeout)), _opened(client, url) as response, _part_of(path) as part:
             _check_status(response)
             check_encoding(response, TransferError)
-            size, sha256 = _copy(response, part, max_bytes, take)
+            size, sha256 = _copy(response, part, max_bytes, claim)
             _check_whole(response, size)
             if size == 0:
                 raise NotReadyError("the file is still empty; it will be requested again")
@@ -168,25 +168,27 @@ def _part_of(path: Path) -> Iterator[BinaryIO]:
             Path(part.name).unlink(missing_ok=True)
 
 
-def _copy(response: httpx.Response, part: BinaryIO, max_bytes: int, take: Take) -> tuple[int, str]:
+def _copy(
+    response: httpx.Response, part: BinaryIO, max_bytes: int, claim: Claim
+) -> tuple[int, str]:
     # Asked before a byte is written, because there may be no room for so many.
-    taken = _announced(response) or 0
-    _check_size(taken, max_bytes)
-    take(taken)
+    claimed = _announced(response) or 0
+    _check_size(claimed, max_bytes)
+    claim(claimed)
     digest = hashlib.sha256()
     size = 0
     # Kept by the connection too: what is not part of the file, such as empty chunks, must not take
     # forever.
     deadline = Deadline(slowest(size), "the file comes too slowly")
-    with ending(deadline):
+    with enforcing(deadline):
         for chunk in response.iter_bytes():
             size += len(chunk)
             _check_size(size, max_bytes)
             deadline.allow(slowest(size))
             deadline.left()
-            if size > taken:
-                taken = size + _STEP
-                take(taken)
+            if size > claimed:
+                claimed = size + _STEP
+                claim(claimed)
             digest.update(chunk)
             part.write(chunk)
     return size, digest.hexdigest()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.api.download import Downloaded, take_any
+from shadowserver_connector.api.download import Downloaded, allow_any_size
 from shadowserver_connector.connector.events import Observe, ignore
 from shadowserver_connector.connector.importer import (
     DaySummary,
@@ -186,7 +186,7 @@ def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:
     def call() -> Downloaded:
         if not ahead:
             fetched.folder.mkdir(parents=True, exist_ok=True)
-            return source.api.download(fetched.report, fetched.folder, take_any)
+            return source.api.download(fetched.report, fetched.folder, allow_any_size)
         download = ahead.pop()
         while not download.done():
             wait([download], timeout=_LOOK_UP)

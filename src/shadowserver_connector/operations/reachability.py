@@ -15,7 +15,7 @@ import httpx
 
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.api.connection import open_client, read_bounded, reason, tls_context
-from shadowserver_connector.api.deadline import Deadline, TooLateError, ending
+from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
 from shadowserver_connector.connector.helper import (
     advice,
     connect,
@@ -107,7 +107,7 @@ def ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.R
     deadline = Deadline(_TIMEOUT)
     try:
         with (
-            ending(deadline),
+            enforcing(deadline),
             _client(settings) as client,
             client.stream(
                 "POST",
@@ -230,7 +230,7 @@ def _shadowserver_time(settings: Settings) -> datetime | None:
     shadowserver, network = settings.shadowserver, settings.network
     try:
         with (
-            ending(Deadline(_TIMEOUT)),
+            enforcing(Deadline(_TIMEOUT)),
             open_client(
                 (shadowserver.api_url,),
                 network=network,

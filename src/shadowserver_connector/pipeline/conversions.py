@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 from shadowserver_connector import __version__
-from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import DISK_FULL, RetriableError, SettingsError, SkippableError
 from shadowserver_connector.history.comparison import Comparison
@@ -252,8 +252,8 @@ class Conversions:
     def after(self, download: Download, options: Options) -> Download:
         """Return a download that starts to convert the file when it is there."""
 
-        def download_and_begin(report: ReportInfo, folder: Path, take: Take) -> Downloaded:
-            downloaded = download(report, folder, take)
+        def download_and_begin(report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
+            downloaded = download(report, folder, claim)
             self.begin(downloaded.path, report, options)
             return downloaded
 

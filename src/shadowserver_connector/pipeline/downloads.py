@@ -12,13 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from shadowserver_connector.api.download import Downloaded, Take
+from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.errors import RetriableError, SkippableError
 from shadowserver_connector.pipeline.bounds import MAX_BYTES_AHEAD, DiskFloor, bytes_below, in_order
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 
-Download = Callable[[ReportInfo, Path, Take], Downloaded]
+Download = Callable[[ReportInfo, Path, Claim], Downloaded]
 """As ``ReportsApi.download``."""
 
 
