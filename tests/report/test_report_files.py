@@ -160,7 +160,7 @@ def test_members_are_named_with_their_folders(tmp_path: Path) -> None:
     names = ("may/x.csv", "june/x.csv", "\x1b[31m/x.csv")
     path = _zipped(tmp_path / "x.zip", dict.fromkeys(names, CONTENT))
     reports, _ = _found(path, workdir=tmp_path / "work")
-    assert [report.original for report in reports] == [
+    assert [report.shown_path for report in reports] == [
         f"{path}/may/x.csv",
         f"{path}/june/x.csv",
         f"{path}/\\x1b[31m/x.csv",

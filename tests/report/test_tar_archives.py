@@ -45,7 +45,7 @@ def test_members_are_read(tmp_path: Path, name: str) -> None:
     path = _tarred(tmp_path / name, members)
     reports, rejected = _found(path, tmp_path / "work")
     assert [report.path.read_bytes() for report in reports] == [CONTENT, CONTENT * 2_000]
-    assert [report.original for report in reports] == [f"{path}/a.csv", f"{path}/in/b.csv"]
+    assert [report.shown_path for report in reports] == [f"{path}/a.csv", f"{path}/in/b.csv"]
     assert [report.is_alone for report in reports] == [False, False]
     assert rejected == []
 

@@ -13,7 +13,7 @@ from shadowserver_connector.state.imported import (
     finished,
     is_content_known,
     is_done,
-    remembered,
+    pruned,
     report_digest,
     tried_again,
     with_day_closed,
@@ -169,7 +169,7 @@ def test_days_far_ahead_are_forgotten() -> None:
         info = replace(INFO, day=day)
         state = with_failure(with_done(state, info, "00" * 32, set()), info)
     state = tried_again(state, today, date.max)
-    after = remembered(state, DAY, today)
+    after = pruned(state, DAY, today)
     assert set(after.done) == set(after.failures) == set(after.tried) == after.open_days == {near}
 
 

@@ -227,14 +227,14 @@ def _jobs(
         try:
             job = job_of(file)
         except (SkippableError, NotReadyError) as error:
-            failed(unread(file.original, error))
+            failed(unread(file.shown_path, error))
             continue
         target = report_folder(out_folder, job[1])
         if target in taken:
-            message = f"{file.original}: same day and name as {taken[target]}; rename one of them"
-            failed(unread(file.original, SkippableError(message)))
+            message = f"{file.shown_path}: same day and name as {taken[target]}; rename one of them"
+            failed(unread(file.shown_path, SkippableError(message)))
             continue
-        taken[target] = file.original
+        taken[target] = file.shown_path
         yield job
 
 
@@ -266,7 +266,7 @@ def explain(
                 # Not about this file: a disk that fails would fail the others as well.
                 if error.filename != str(file.path):
                     raise
-                failed.append(unreadable(file.original, error))
+                failed.append(unreadable(file.shown_path, error))
                 continue
             if form is Form.TABLES:
                 _print_explained(explained[-1])

@@ -24,7 +24,7 @@ from shadowserver_connector.connector.state_store import (
 )
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError, describe
 from shadowserver_connector.logger import Logger
-from shadowserver_connector.report.info import ReportInfo, named_day
+from shadowserver_connector.report.info import ReportInfo, day_at_start
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.works import close_orphans
 from shadowserver_connector.state.imported import (
@@ -32,7 +32,7 @@ from shadowserver_connector.state.imported import (
     finished,
     is_done,
     oldest_day,
-    remembered,
+    pruned,
     skipped_days,
     tried_again,
     window,
@@ -63,7 +63,7 @@ def of_day(
     found: list[ReportInfo] = []
     others: list[ReportInfo] = []
     for report in listed:
-        if day in (report.day, named_day(report.file)):
+        if day in (report.day, day_at_start(report.file)):
             found.append(replace(report, day=day))
         else:
             others.append(report)
@@ -185,7 +185,7 @@ def run_without_api(source: ReportSource) -> bool:
     close_orphaned_works(source.setup.helper, source.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
-    source.state_store.write(remembered(state, oldest, today))
+    source.state_store.write(pruned(state, oldest, today))
     forget_old_findings(source.setup.comparer, today, settings.history_days)
     return True
 

@@ -59,7 +59,7 @@ def job_of(file: ReportFile) -> Job:
     try:
         day = day_in_name(name) or day_in_name(file.name) or _first_day(file.path, file.name)
     except OSError as error:
-        raise unreadable(file.original, error) from error
+        raise unreadable(file.shown_path, error) from error
     return file.path, info_from_filename(name, known, day)
 
 
@@ -92,7 +92,7 @@ def jobs_in(
         try:
             yield job_of(file)
         except (SkippableError, NotReadyError) as error:
-            failed(unread(file.original, error))
+            failed(unread(file.shown_path, error))
 
 
 def release(path: Path, workdir: Path) -> None:

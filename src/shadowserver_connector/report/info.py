@@ -42,7 +42,7 @@ class ReportFile:
     """Where its bytes are; in the work folder for a member of an archive."""
     name: str
     """Safe file name from which day and type are read."""
-    original: str
+    shown_path: str
     """The path shown in messages, such as ``reports.zip/may/2024-05-31-scan_ssl-x.csv``."""
     archive: str = ""
     """Safe name of the archive around it; empty for a file that was in none."""
@@ -210,7 +210,7 @@ def type_in_name(name: str, known_types: Mapping[str, str]) -> str:
     return known_types[found] if found else _known_around_day(stem, known_types)[0]
 
 
-def named_day(name: str) -> date | None:
+def day_at_start(name: str) -> date | None:
     """Return the day at the start of a file name, or ``None``."""
     return _day_and_rest(safe_name(name))[0]
 

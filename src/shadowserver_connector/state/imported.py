@@ -59,7 +59,7 @@ def _digest(kind: bytes, *parts: str) -> str:
 
 _T = TypeVar("_T")
 
-AHEAD: Final = 366
+MAX_DAYS_AHEAD: Final = 366
 """Days ahead of now beyond which nothing is kept; a clock that is set back leaves such days."""
 
 
@@ -177,18 +177,18 @@ def with_day_closed(state: State, day: date) -> State:
 
 
 def finished(state: State, started: datetime, oldest: date) -> State:
-    """Return the state after a run that completed its window; see `remembered`."""
-    return replace(remembered(state, oldest, started.date()), last_run=started)
+    """Return the state after a run that completed its window; see `pruned`."""
+    return replace(pruned(state, oldest, started.date()), last_run=started)
 
 
-def remembered(state: State, oldest: date, today: date) -> State:
+def pruned(state: State, oldest: date, today: date) -> State:
     """Forget days before ``oldest`` that are not open, and days more than a year ahead."""
 
     def kept(days: Mapping[date, _T]) -> Mapping[date, _T]:
         return MappingProxyType({day: value for day, value in days.items() if is_kept(day)})
 
     def is_kept(day: date) -> bool:
-        return (day >= oldest or day in state.open_days) and (day - today).days <= AHEAD
+        return (day >= oldest or day in state.open_days) and (day - today).days <= MAX_DAYS_AHEAD
 
     return replace(
         state,
@@ -201,11 +201,11 @@ def remembered(state: State, oldest: date, today: date) -> State:
 
 LONGEST_LOOKBACK: Final = 365
 """Maximum number of days that a run goes back, whatever state and settings say."""
-REACH: Final = 2 * LONGEST_LOOKBACK
-"""Age in days from which an open day is no longer queried."""
-RUNS: Final = 3
+MAX_OPEN_AGE: Final = 2 * LONGEST_LOOKBACK
+"""Greatest age in days at which an open day is still queried."""
+GIVE_UP_RUNS: Final = 3
 """Runs that query an open day in vain after it has left the window of a first run."""
-DAYS: Final = 7
+GIVE_UP_DAYS: Final = 7
 """Minimum number of days over which these runs are spread: longer than an outage."""
 
 
@@ -218,7 +218,7 @@ def window(state: State, today: date, initial_lookback: int, lookback: int) -> l
     """
     back = min(_back(state, today, initial_lookback, lookback), LONGEST_LOOKBACK)
     days = {today - timedelta(days=n) for n in range(back + 1)}
-    opened = {day for day in state.open_days if 0 <= (today - day).days <= REACH}
+    opened = {day for day in state.open_days if 0 <= (today - day).days <= MAX_OPEN_AGE}
     return sorted(days | opened, reverse=True)
 
 
@@ -272,7 +272,7 @@ def _hopeless(state: State, today: date) -> Iterator[tuple[date, str]]:
     for day in sorted(state.open_days):
         age = (today - day).days
         tried = state.tried.get(day)
-        if not -AHEAD <= age <= REACH:
+        if not -MAX_DAYS_AHEAD <= age <= MAX_OPEN_AGE:
             yield day, "out of reach"
-        elif tried and tried.runs >= RUNS and (today - tried.since).days >= DAYS:
+        elif tried and tried.runs >= GIVE_UP_RUNS and (today - tried.since).days >= GIVE_UP_DAYS:
             yield day, f"still incomplete after {tried.runs:,} more runs since {tried.since}"
