@@ -207,7 +207,7 @@ UNAVAILABLE: Final = 5
 """Shadowserver, OpenCTI or a disk was unavailable; the same command may work later."""
 INTERRUPTED: Final = 130
 
-TABLE: Final = (
+EXIT_CODES: Final = (
     "0 done, 1 some reports failed, 2 usage, 3 settings or the version of pycti, 4 credentials, "
     "5 Shadowserver, OpenCTI or a disk is unavailable, 130 interrupted"
 )

@@ -15,12 +15,12 @@ from shadowserver_connector.api.connection import (
     THROUGH_PROXY,
     base_url,
     failure,
+    network_of_environment,
     open_client,
     read_bounded,
     reason,
     slowest,
     tls_context,
-    usual_network,
     without_request_logs,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError
@@ -97,7 +97,7 @@ def test_client_says_who_it_is_and_wants_bytes_as_they_are() -> None:
         context=None,
         connections=3,
         timeout=45.0,
-        network=usual_network(),
+        network=network_of_environment(),
         transport=httpx.MockTransport(handler),
     ) as client:
         assert client.get("https://api.example/").status_code == 302
@@ -124,7 +124,11 @@ def test_a_host_that_is_an_ipv6_address_is_reached() -> None:
         answering.start()
         url = base_url(f"http://[::1]:{server.server_port}", "X_URL")
         with open_client(
-            (url,), context=tls_context(None), connections=1, timeout=10.0, network=usual_network()
+            (url,),
+            context=tls_context(None),
+            connections=1,
+            timeout=10.0,
+            network=network_of_environment(),
         ) as client:
             assert client.get(url).status_code == 501
         answering.join(10)
@@ -156,7 +160,7 @@ def test_what_came_too_late_is_told_from_what_did_not_come(error: Exception, sai
 
 def test_hosts_that_nobody_named_are_not_asked() -> None:
     """A request to a host that the client was not made for is refused."""
-    network = usual_network()
+    network = network_of_environment()
     with (
         open_client(
             ("https://api.example/",), network=network, context=None, connections=1, timeout=1.0
@@ -174,10 +178,10 @@ def test_usual_variables_are_those_of_the_process(
     for each in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE"):
         monkeypatch.delenv(each, raising=False)
         monkeypatch.delenv(each.lower(), raising=False)
-    assert usual_network().proxy("https://api.example/") is None
+    assert network_of_environment().proxy("https://api.example/") is None
     monkeypatch.setenv(name, "http://proxy.example:3128")
     monkeypatch.setenv("HTTP_PROXY", "")
-    found = usual_network()
+    found = network_of_environment()
     assert "HTTP_PROXY" not in found.variables
     proxy = found.proxy("https://api.example/")
     assert proxy is not None

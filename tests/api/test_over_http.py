@@ -26,7 +26,7 @@ from shadowserver_connector.errors import (
     TransferError,
 )
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.network import USUAL, Network
+from shadowserver_connector.settings.network import NETWORK_VARIABLES, Network
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
 from tests.api.memory import DAY, KEY, SECRET, MemoryStore, csv, stored
@@ -359,7 +359,7 @@ def test_the_network_that_is_given_counts_not_the_environment(
 
 @pytest.fixture(autouse=True)
 def _no_proxy_but_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in USUAL:
+    for name in NETWORK_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
 

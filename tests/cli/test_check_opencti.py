@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.connector.helper import installed
-from shadowserver_connector.settings.network import USUAL
+from shadowserver_connector.settings.network import NETWORK_VARIABLES
 from tests.cli.conftest import Run
 
 pytestmark = pytest.mark.integration
@@ -172,7 +172,7 @@ def test_a_way_out_that_cannot_be_used_is_a_setting(
 ) -> None:
     """Every command names an unusable proxy or CA setting before any connection."""
     Path("x.csv").write_text("ip\n")
-    environ = {**account, **platform.account, **dict.fromkeys(USUAL, ""), name: value}
+    environ = {**account, **platform.account, **dict.fromkeys(NETWORK_VARIABLES, ""), name: value}
     result = run(*command, **environ)
     assert result.exit_code == 3
     assert name in result.output

@@ -21,7 +21,13 @@ from shadowserver_connector.connector import helper
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, SinkUnavailableError
 from shadowserver_connector.operations import reachability
 from shadowserver_connector.settings import LoadedSettings, export_for_pycti, load_settings
-from shadowserver_connector.settings.network import FURTHER, NO_PROXY, PROXIES, USUAL, Network
+from shadowserver_connector.settings.network import (
+    FURTHER_AUTHORITIES,
+    NETWORK_VARIABLES,
+    NO_PROXY,
+    PROXIES,
+    Network,
+)
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.platform import as_ours
 from tests.api.memory import KEY, SECRET, MemoryStore
@@ -43,7 +49,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lower = [name.lower() for name in (*PROXIES, NO_PROXY)]
     ours = [name for name in os.environ if name.startswith(("OPENCTI_", "CONNECTOR_"))]
     exported = ["OPENCTI_URL", "OPENCTI_TOKEN", "OPENCTI_SSL_VERIFY", "OPENCTI_CA_BUNDLE"]
-    for name in (*USUAL, *lower, *ours, *exported):
+    for name in (*NETWORK_VARIABLES, *lower, *ours, *exported):
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
 
@@ -152,8 +158,8 @@ def hashed(ca_file: Path) -> str:
 BUNDLES: Final[dict[str, tuple[str, Callable[[Path], str]]]] = {
     **{name: (name, str) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")},
     "SSL_CERT_DIR": ("SSL_CERT_DIR", hashed),
-    "further file": (FURTHER, str),
-    "further text": (FURTHER, Path.read_text),
+    "further file": (FURTHER_AUTHORITIES, str),
+    "further text": (FURTHER_AUTHORITIES, Path.read_text),
 }
 
 
@@ -191,7 +197,10 @@ def test_several_usual_variables_are_added_up(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     other, _ = certificates(tmp_path / "other", HOST)
     with serving(tmp_path, HOST) as ports:
-        for mine, its in (("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), ("CURL_CA_BUNDLE", FURTHER)):
+        for mine, its in (
+            ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
+            ("CURL_CA_BUNDLE", FURTHER_AUTHORITIES),
+        ):
             loaded = near(ports, **{mine: str(ports[2]), its: str(other)})
             for ask in ALL:
                 ask(loaded)
@@ -202,10 +211,10 @@ def test_pycti_makes_no_bundle_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
     take over signals.
     """
     ca_file, _ = certificates(tmp_path, HOST)
-    monkeypatch.setenv(FURTHER, str(ca_file))
+    monkeypatch.setenv(FURTHER_AUTHORITIES, str(ca_file))
     loaded = load_settings()
     export_for_pycti(loaded, os.environ)
-    assert FURTHER not in os.environ
+    assert FURTHER_AUTHORITIES not in os.environ
     joined = Path(os.environ["REQUESTS_CA_BUNDLE"])
     assert ca_file.read_text().strip() in joined.read_text()
 
@@ -396,9 +405,9 @@ WRONG: Final = [
     ("CURL_CA_BUNDLE", "empty.pem", "not PEM"),
     ("SSL_CERT_FILE", "empty.pem", "not PEM"),
     ("SSL_CERT_DIR", "/nowhere", "No such file"),
-    (FURTHER, "/nowhere.pem", "neither a PEM file"),
-    (FURTHER, "empty.pem", "no certificates"),
-    (FURTHER, "-----BEGIN CERTIFICATE-----\nx", "no certificates"),
+    (FURTHER_AUTHORITIES, "/nowhere.pem", "neither a PEM file"),
+    (FURTHER_AUTHORITIES, "empty.pem", "no certificates"),
+    (FURTHER_AUTHORITIES, "-----BEGIN CERTIFICATE-----\nx", "no certificates"),
 ]
 
 

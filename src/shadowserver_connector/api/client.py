@@ -22,11 +22,11 @@ from shadowserver_connector.api.connection import (
     base_url,
     failure,
     is_transient,
+    network_of_environment,
     open_client,
     read_bounded,
     retry_after_seconds,
     tls_context,
-    usual_network,
     without_request_logs,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
@@ -141,7 +141,7 @@ class ReportsApi:
         # The same sleep as between attempts, so that a shutdown ends this wait as well.
         self._rate_limiter = RateLimiter(options.requests_per_second, sleep=options.retry.sleep)
         self._timeout = options.timeout
-        network = options.network or usual_network()
+        network = options.network or network_of_environment()
         # A transport from outside brings its own TLS.
         context = None
         if transport is None:

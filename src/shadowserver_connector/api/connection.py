@@ -25,7 +25,7 @@ from shadowserver_connector.errors import (
     describe_cause,
 )
 from shadowserver_connector.settings.network import (
-    USUAL,
+    NETWORK_VARIABLES,
     Network,
     Proxy,
     in_capitals,
@@ -94,10 +94,12 @@ def base_url(url: str, setting: str) -> str:
     raise SettingsError(f"{setting} must start with https:// (http:// only to this machine)")
 
 
-def usual_network() -> Network:
+def network_of_environment() -> Network:
     """Return the authorities and proxies of the process environment."""
     environ = in_capitals(os.environ)
-    return Network(variables={name: environ[name] for name in USUAL if environ.get(name)})
+    return Network(
+        variables={name: environ[name] for name in NETWORK_VARIABLES if environ.get(name)}
+    )
 
 
 def tls_context(
@@ -108,7 +110,7 @@ def tls_context(
     Without one, ``network`` or the process environment determine the authorities. Raises
     SettingsError when the certificates cannot be read.
     """
-    network = usual_network() if network is None else network
+    network = network_of_environment() if network is None else network
     return verifying_context(network.authorities(ca_bundle, setting))
 
 

@@ -26,7 +26,7 @@ from shadowserver_connector.cli.usage import (
     loaded_settings,
 )
 from shadowserver_connector.cli.usage import run as run_command
-from shadowserver_connector.errors import TABLE, UsageError
+from shadowserver_connector.errors import EXIT_CODES, UsageError
 
 
 def is_compiled() -> bool:
@@ -44,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=f"Exit codes: {TABLE}.",
+    epilog=f"Exit codes: {EXIT_CODES}.",
 )
 
 

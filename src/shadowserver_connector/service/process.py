@@ -54,7 +54,7 @@ def run(loaded: LoadedSettings | None = None) -> int:
 
 
 def run_once(loaded: LoadedSettings | None = None) -> int:
-    """Run once and return the exit code for the result, as in `errors.TABLE`.
+    """Run once and return the exit code for the result, as in `errors.EXIT_CODES`.
 
     If asked to stop before that, it ends the process with the code for an interruption. Otherwise
     as `run`.

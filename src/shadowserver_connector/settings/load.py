@@ -17,10 +17,10 @@ from pydantic import SecretStr, ValidationError
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.settings.messages import as_text, malformed, refusal, unreachable
 from shadowserver_connector.settings.network import (
-    FURTHER,
+    FURTHER_AUTHORITIES,
+    NETWORK_VARIABLES,
     NO_PROXY,
     PROXIES,
-    USUAL,
     Authorities,
     Network,
     verifying_context,
@@ -174,7 +174,7 @@ def _validate(
     for name, setting in known_settings().items():
         if name in values:
             data[setting.section][setting.key] = values[name]
-    usual = {name: as_text(values[name]) for name in USUAL if name in values}
+    usual = {name: as_text(values[name]) for name in NETWORK_VARIABLES if name in values}
     network = Network(variables=usual, sources={name: sources[name] for name in usual})
     try:
         settings = Settings.model_validate({**data, "network": network})
@@ -247,7 +247,7 @@ def _export_authorities(loaded: LoadedSettings, environ: MutableMapping[str, str
     pycti's own `HTTPS_CA_CERTIFICATES` would replace all others, verify even if that is switched
     off, and take over the signals that end the process.
     """
-    environ.pop(FURTHER, None)
+    environ.pop(FURTHER_AUTHORITIES, None)
     settings = loaded.settings
     found = settings.network.authorities(settings.opencti.ca_bundle, "OPENCTI_CA_BUNDLE")
     if found.further or len(found.files) > 1:

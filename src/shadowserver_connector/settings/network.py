@@ -28,9 +28,11 @@ BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """Files that replace the authorities of the library, all of them together."""
 DIRECTORIES: Final = "SSL_CERT_DIR"
 """Directories as OpenSSL creates them, used if no file is named."""
-FURTHER: Final = "HTTPS_CA_CERTIFICATES"
+FURTHER_AUTHORITIES: Final = "HTTPS_CA_CERTIFICATES"
 """Authorities in addition to the others, as a file or as its text; pycti's own variable."""
-USUAL: Final = frozenset({*PROXIES, NO_PROXY, *BUNDLES, DIRECTORIES, FURTHER})
+NETWORK_VARIABLES: Final = frozenset(
+    {*PROXIES, NO_PROXY, *BUNDLES, DIRECTORIES, FURTHER_AUTHORITIES}
+)
 
 # A revocation list has an r behind the dot.
 _HASHED: Final = re.compile(r"[0-9a-f]{8}\.\d+")
@@ -130,7 +132,7 @@ class Network(Section):
         return f"{name}{source}: {why}; give http://host:port or https://host:port"
 
     def _further(self) -> str | None:
-        value = self.variables.get(FURTHER)
+        value = self.variables.get(FURTHER_AUTHORITIES)
         if not value:
             return None
         if "-----BEGIN CERTIFICATE-----" in value:
@@ -139,7 +141,7 @@ class Network(Section):
             return Path(value).read_text(encoding="utf-8")
         except (OSError, ValueError):
             raise SettingsError(
-                f"{FURTHER}: neither a PEM file that can be read nor its text"
+                f"{FURTHER_AUTHORITIES}: neither a PEM file that can be read nor its text"
             ) from None
 
 
@@ -157,7 +159,7 @@ def verifying_context(found: Authorities) -> ssl.SSLContext:
         try:
             context.load_verify_locations(cadata=found.further)
         except (ssl.SSLError, ValueError):
-            raise SettingsError(f"{FURTHER}: it holds no certificates in PEM") from None
+            raise SettingsError(f"{FURTHER_AUTHORITIES}: it holds no certificates in PEM") from None
     return context
 
 
