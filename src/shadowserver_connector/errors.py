@@ -200,11 +200,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 OK: Final = 0
 SOME_FAILED: Final = 1
 """Some reports failed, the others are done; or something that should be reported."""
+# As Click, and most commands, exit when called wrongly.
 USAGE: Final = 2
 SETTINGS: Final = 3
 CREDENTIALS: Final = 4
 UNAVAILABLE: Final = 5
 """Shadowserver, OpenCTI or a disk was unavailable; the same command may work later."""
+# 128 and the number of SIGINT, as shells report it.
 INTERRUPTED: Final = 130
 
 EXIT_CODES: Final = (

@@ -269,6 +269,7 @@ class RetryPolicy:
     to ``longest_retry_after``. ``sleep`` may raise to end a wait early, on shutdown.
     """
 
+    # At most 30 seconds of waits in all: what takes longer is no hiccup, and left to `PATIENCE`.
     attempts: int = 5
     first_wait: float = 2.0
     longest_wait: float = 60.0

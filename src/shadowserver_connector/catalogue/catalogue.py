@@ -496,6 +496,7 @@ class Catalogue:
     def _by_pattern(self, name: str) -> Column:
         words = f"_{_NO_WORD.sub('_', name.lower())}_"
         finding = self.findings.of_name(words)
+        # Before any pattern, which could make an object of a secret.
         if any(fnmatchcase(words, glob) for glob in self.secrets):
             title = self._readable(name)
             return Column(name, "secret", "", "", title, self.secrets_order, finding)

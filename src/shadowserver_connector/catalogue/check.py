@@ -225,6 +225,7 @@ def _overrides(catalogue: Catalogue) -> Iterator[str]:
         having = [t.name for t in _bases(catalogue) if name in catalogue.layouts[t.name]]
         for glob, column in readings:
             where = f"overrides.toml: {name}.{glob}:"
+            # Under its earlier name, a type may have had a column that it lacks today.
             if not any(fnmatchcase(report_type, glob) for report_type in [*having, *earlier]):
                 yield f"{where} no known report type so named has this column"
             if column == catalogue.columns[name]:

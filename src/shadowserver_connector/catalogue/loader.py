@@ -72,6 +72,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         secrets_order=_end_of_section(secrets, sections),
         words={word.lower(): word for word in naming.texts("acronyms")} | naming.table("words"),
         prefixes=naming.table("parties"),
+        # In the published schema, an IPv6 type has the columns of its IPv4 one.
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
         siblings=siblings,
         lasting=_words(top["labels.toml"], "lasting"),

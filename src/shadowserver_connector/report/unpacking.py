@@ -269,6 +269,7 @@ def _reading(name: str) -> Iterator[None]:
     """Turn what reading an archive raises into an error that names it; the others continue."""
     try:
         yield
+    # NotImplementedError: a version of zip, or a feature, that zipfile does not know.
     except (*_DAMAGED, NotImplementedError, OSError) as error:
         raise _unpacked_badly(name, error) from error
 

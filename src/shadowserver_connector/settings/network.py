@@ -96,8 +96,10 @@ class Network(Section):
         """
         if bundle is not None:
             return Authorities(((setting, bundle),))
+        # By path: a file that several variables name counts once.
         named = {Path(path): name for name in BUNDLES if (path := self.variables.get(name))}
         if not named:
+            # OpenSSL takes a list, like PATH.
             listed = self.variables.get(DIRECTORIES, "").split(os.pathsep)
             named = {Path(path): DIRECTORIES for path in listed if path}
         return Authorities(tuple((name, path) for path, name in named.items()), self._further())

@@ -216,6 +216,7 @@ class ShadowserverSettings(Section):
         default=30,
         description="Days of reports to import in the first run, up to 365, in addition to today.",
     )
+    # As Shadowserver's own clients: a day can get a second file later, `...-delayed.csv`.
     lookback: Lookback = Field(
         default=3,
         description="Days that later runs look back, up to 365, in addition to the days since the "
@@ -313,6 +314,7 @@ class ShadowserverSettings(Section):
         le=3_650,
         description="Days after which a finding that is no longer reported is forgotten.",
     )
+    # Above some 5,000 references, OpenCTI's pages of a Report and its updates become slow.
     report_max_refs: int = Field(
         default=5_000,
         ge=100,
@@ -351,12 +353,14 @@ class ShadowserverSettings(Section):
         description="Address of a Dask scheduler, to convert reports on its cluster.",
         examples=["tcp://scheduler:8786"],
     )
+    # For each message OpenCTI loads all references of the Report again: few large ones cost less.
     chunk_objects: int = Field(
         default=1_000,
         ge=10,
         le=10_000,
         description="Maximum number of objects in one message to OpenCTI.",
     )
+    # RabbitMQ 4 refuses more than 16 MiB, and base64 makes a bundle a third larger.
     chunk_bytes: ChunkSize = Field(
         default=ByteSize(4 * MIB),
         description="Maximum size of a message to OpenCTI; the Artifact's message may be larger.",

@@ -53,6 +53,7 @@ def _digest(kind: bytes, *parts: str) -> str:
     # NUL is in no name, so different names never give the same text.
     # A file name that an API answer made up may contain lone surrogates.
     text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    # With `person`, the same texts give another digest for each kind.
     raw = hashlib.blake2b(text, digest_size=_DIGEST_BYTES, person=kind).digest()
     return base64.urlsafe_b64encode(raw).decode()
 

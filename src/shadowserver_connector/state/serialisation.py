@@ -94,6 +94,7 @@ def read_state(stored: object) -> ReadState:
     if "version" not in stored and _OURS.isdisjoint(stored):
         last_run = _part(stored, "last_run", _moment, bad, required=True)
         return ReadState(State(last_run), tuple(bad))
+    # To Python, true equals 1.
     if stored.get("version") != VERSION or isinstance(stored["version"], bool):
         bad.append("'version'")
     state = State(
