@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.report.info import NAME_CHARACTERS, info_from_filename, safe_name
+from shadowserver_connector.report.info import NAME_BYTES, info_from_filename, safe_name
 from tests.fuzz import texts
 from tests.fuzz.effort import EFFORT
 from tests.fuzz.outcome import is_one_line, outcome
@@ -57,7 +57,7 @@ def test_a_name_becomes_a_harmless_file_name(name: str) -> None:
     """A safe name has no folder and nothing that a shell or terminal acts on."""
     safe = safe_name(name)
     assert safe == safe_name(safe)
-    assert 0 < len(safe.encode()) <= NAME_CHARACTERS
+    assert 0 < len(safe.encode()) <= NAME_BYTES
     assert safe.isprintable()
     assert safe[0] not in ".-"
     assert not set(safe) & set("/\\\0$`|;&<>:\"'*?! \n")

@@ -15,13 +15,12 @@ from typing import NamedTuple
 import orjson
 
 from shadowserver_connector.mapping.cells.text_and_tags import one_line
-from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.info import TYPE_CHARACTERS, ReportInfo
 
 # Far more than an id (about 50 characters) or the name of a file (255 bytes at most) has.
 _MAX_TEXT = 1000
 _NAMELESS = "unnamed"
 _MAX_NAME = 200
-_MAX_TYPE = 64
 _MAX_URL = 500
 # A full list of 1,000 reports has 13,000; the smallest value takes more than 100 bytes of memory.
 _MAX_VALUES = 500_000
@@ -138,7 +137,7 @@ def _report_info(entry: object, where: str) -> ReportInfo:
 
 def _type(text: str) -> str:
     """Return a type in the form of Shadowserver's: it becomes a label and part of names."""
-    return _NO_TYPE.sub("_", text.lower()).strip("_")[:_MAX_TYPE].rstrip("_") or _NAMELESS
+    return _NO_TYPE.sub("_", text.lower()).strip("_")[:TYPE_CHARACTERS].rstrip("_") or _NAMELESS
 
 
 def _name(text: str) -> str:

@@ -31,7 +31,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     TransferError,
 )
-from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.report.info import NAME_BYTES, ReportInfo
 from shadowserver_connector.waiting import RetryLaterError
 
 _ID = re.compile(r"[A-Za-z0-9_.:?=&-]+")
@@ -79,7 +79,7 @@ def target_path(into: Path, report: ReportInfo) -> Path:
     # For Path, a backslash is an ordinary character, except on Windows.
     is_plain = name == Path(name).name and name.strip(". ") and "\\" not in name
     # In this order: a lone surrogate is not printable, and cannot be encoded.
-    if not is_plain or not name.isprintable() or len(name.encode()) > 200:
+    if not is_plain or not name.isprintable() or len(name.encode()) > NAME_BYTES:
         raise ReportRefusedError(f"{name[:200]!r} is not a file name; the report is skipped")
     return into / name
 

@@ -86,7 +86,7 @@ def fingerprint(path: Path) -> FileFacts:
     return FileFacts(size, md5, sha1, sha256, sha512)
 
 
-NAME_CHARACTERS = 200
+NAME_BYTES = 200
 """Longest file name kept: file systems stop at 255 bytes, and suffixes are added later."""
 
 TYPE_CHARACTERS = 64
@@ -115,10 +115,10 @@ def safe_name(name: str) -> str:
     """
     base = re.split(r"[/\\]", name)[-1]
     base = _UNSAFE.sub("_", base).lstrip(".-").rstrip(". ")
-    if len(base.encode()) > NAME_CHARACTERS:
+    if len(base.encode()) > NAME_BYTES:
         extension = match.group() if (match := _EXTENSION.search(base)) else ""
         # The cut may go through a character.
-        kept = base.encode()[: NAME_CHARACTERS - len(extension)].decode(errors="ignore")
+        kept = base.encode()[: NAME_BYTES - len(extension)].decode(errors="ignore")
         base = kept + extension
     return base or "report.csv"
 
