@@ -125,7 +125,7 @@ def test_a_host_that_is_an_ipv6_address_is_reached() -> None:
         url = base_url(f"http://[::1]:{server.server_port}", "X_URL")
         with open_client(
             (url,),
-            context=tls_context(None),
+            context=tls_context(None, network_of_environment()),
             connections=1,
             timeout=10.0,
             network=network_of_environment(),

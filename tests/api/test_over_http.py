@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
-from shadowserver_connector.api.connection import tls_context
+from shadowserver_connector.api.connection import network_of_environment, tls_context
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     CredentialsError,
@@ -460,7 +460,8 @@ def test_a_large_file_needs_no_more_memory_than_a_small_one(tmp_path: Path) -> N
 def test_tls_before_1_2_is_not_spoken(secured: tuple[Simulator, Path]) -> None:
     """The client's TLS context refuses versions before 1.2."""
     _, ca_file = secured
-    for context in (tls_context(None), tls_context(ca_file)):
+    network = network_of_environment()
+    for context in (tls_context(None, network), tls_context(ca_file, network)):
         assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname

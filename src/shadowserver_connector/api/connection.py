@@ -103,14 +103,13 @@ def network_of_environment() -> Network:
 
 
 def tls_context(
-    ca_bundle: Path | None, network: Network | None = None, setting: str = SHADOWSERVERS_BUNDLE
+    ca_bundle: Path | None, network: Network, setting: str = SHADOWSERVERS_BUNDLE
 ) -> ssl.SSLContext:
     """Return a context that verifies; against ``ca_bundle``, which ``setting`` names, if given.
 
-    Without one, ``network`` or the process environment determine the authorities. Raises
-    SettingsError when the certificates cannot be read.
+    Without one, ``network`` determines the authorities. Raises SettingsError when the certificates
+    cannot be read.
     """
-    network = network_of_environment() if network is None else network
     return verifying_context(network.authorities(ca_bundle, setting))
 
 
