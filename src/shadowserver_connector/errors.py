@@ -88,7 +88,7 @@ class HistoryBusyError(RetriableError):
 
 
 class HistoryDamagedError(RetriableError):
-    """The history was damaged and has been moved aside: opened again it is empty."""
+    """The history was damaged and has been moved aside, or is gone: opened again it is empty."""
 
 
 class SkippableError(ShadowserverConnectorError):

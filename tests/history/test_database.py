@@ -22,7 +22,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.history.comparison import NEW, RECURRING, ReportFeed
 from shadowserver_connector.history.database import DAMAGED, FILE, VERSION, reading_only
 from shadowserver_connector.history.history import open_history
-from tests.history.days import day, rows_of
+from tests.history.days import damage_what_only_a_commit_reads, day, rows_of
 from tests.history.test_history import _content
 from tests.integration.read_only import read_only_but
 
@@ -33,7 +33,7 @@ _COMMIT = """
 import sys
 from pathlib import Path
 from shadowserver_connector.history.history import ReportFeed, open_history
-from tests.history.days import day, rows_of
+from tests.history.days import damage_what_only_a_commit_reads, day, rows_of
 
 with open_history(Path(sys.argv[1]), "one") as history:
     print("open", flush=True)
@@ -116,6 +116,30 @@ def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
             history.compare(FEED, day(1), rows)
     assert issubclass(HistoryDamagedError, RetriableError)
     assert (tmp_path / DAMAGED).read_bytes() == bytes(content)
+    with open_history(tmp_path, "one") as history:
+        assert history.opened == "new"
+
+
+def test_damage_that_shows_in_a_commit_is_moved_aside(tmp_path: Path) -> None:
+    """The error says that it is damage, although a transaction is open; then the history is new."""
+    damage_what_only_a_commit_reads(_made(tmp_path))
+    with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
+        history.compare(FEED, day(1), rows)
+        with pytest.raises(HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED}"):
+            history.commit(FEED, day(1), rows)
+    with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
+        assert history.opened == "new"
+        history.commit(FEED, day(1), rows)
+
+
+def test_file_that_is_deleted_meanwhile_is_lost_and_not_made_by_reading(tmp_path: Path) -> None:
+    """A history that is gone is as a damaged one; opened again it is new."""
+    path = _made(tmp_path)
+    with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
+        path.unlink()
+        with pytest.raises(HistoryDamagedError, match="is gone; the next day of each report is"):
+            history.compare(FEED, day(1), rows)
+        assert not path.exists()
     with open_history(tmp_path, "one") as history:
         assert history.opened == "new"
 

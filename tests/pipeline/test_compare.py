@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
@@ -22,6 +23,7 @@ from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.conversions import submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
+from tests.history.days import damage_what_only_a_commit_reads
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
 from tests.sink.pycti_fakes import FakeLog
@@ -75,6 +77,33 @@ def test_rows_from_the_copy_give_the_same_bytes(
 
     assert copied == converted(report, replace(comparison, table=None), repeats)
     assert len(copied[1].remarks) > 3
+
+
+def test_history_that_is_deleted_before_a_commit_starts_again(
+    comparer: ReportComparer, report: Path, tmp_path: Path
+) -> None:
+    """What is delivered after the loss is in the new history."""
+    comparer.compare(report, INFO)
+    (tmp_path / "history" / FILE).unlink()
+    comparer.commit(report)
+    assert known_on_the_next_day(comparer, report)
+
+
+def test_history_whose_damage_shows_in_a_commit_starts_again(
+    comparer: ReportComparer, report: Path, tmp_path: Path
+) -> None:
+    """What is delivered after the loss is in the new history."""
+    comparer.close()
+    damage_what_only_a_commit_reads(tmp_path / "history" / FILE)
+    comparer.compare(report, INFO)
+    comparer.commit(report)
+    assert known_on_the_next_day(comparer, report)
+
+
+def known_on_the_next_day(comparer: ReportComparer, report: Path) -> bool:
+    """Tell whether the history has this report, so that nothing in it is new a day later."""
+    again = comparer.compare(report, replace(INFO, day=DAY + timedelta(1)))
+    return again is not None and again.previous == DAY and again.counts["new"] == 0
 
 
 def test_comparison_reaches_another_process(comparer: ReportComparer, report: Path) -> None:

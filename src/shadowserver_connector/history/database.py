@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -91,8 +91,10 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                # If it turned out damaged meanwhile, the connection is closed.
+                with suppress(sqlite3.Error):
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
                 raise
             # Otherwise the log stays as long as its longest transaction. Readers are not waited
             # for.
@@ -115,7 +117,7 @@ class Database:
 
     @contextmanager
     def translated(self) -> Iterator[None]:
-        """Convert errors of SQLite to ours; a file that turns out damaged is moved aside."""
+        """Convert errors of SQLite to ours; what is left of a history that is lost is set aside."""
         try:
             yield
         except sqlite3.Error as error:
@@ -181,7 +183,7 @@ def _prepare(path: Path, owner: str) -> Opened:
     """Check whether the file is a history of this owner; create it if there is none."""
     there = path.exists() and path.stat().st_size > 0
     try:
-        with closing(_connect(path)) as connection:
+        with closing(_connect(path, "rwc")) as connection:
             if not there:
                 _create(connection, owner)
                 return "new"
@@ -228,9 +230,18 @@ def _check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None
         )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open a connection without a transaction of its own; every commit reaches the disk."""
-    connection = sqlite3.connect(path, timeout=_WAIT, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    """Open a connection without a transaction of its own; every commit reaches the disk.
+
+    ``mode`` is SQLite's: ``rwc`` creates a file that is not there.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_WAIT,
+        isolation_level=None,
+        check_same_thread=False,
+    )
     try:
         # Who reads sees the last commit, and waits for nobody who writes.
         connection.execute("PRAGMA journal_mode = WAL")
@@ -247,6 +258,9 @@ def _our_error(
 ) -> ShadowserverConnectorError:
     # The low byte is the kind; what is above it says where it happened.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_CANTOPEN and not path.exists():
+        lost = "is gone; the next day of each report is sent in full"
+        return HistoryDamagedError(f"{path}: the history {lost}")
     if code in _DAMAGE:
         moved = f" and moved to {DAMAGED}; the next day of each report is sent in full"
         done = "" if kept else moved
