@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import shutil
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,10 +15,14 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.history.history import open_history
+from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import bounds, conversions
+from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.conversions import Conversions
 from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.report.info import ReportInfo
 from tests.mapping.conversion import csv_bytes, info_of
 from tests.mapping.rows import rows_of
 
@@ -93,3 +100,40 @@ def test_nothing_is_begun_ahead_without_room(
     with ThreadPoolExecutor(1) as executor:
         upcoming = Conversions(executor).upcoming(range(4), taken.append, tmp_path)
         assert [len(taken) for _ in upcoming] == begun
+
+
+class _Hesitating(ReportComparer):
+    """A comparer that takes its time to answer."""
+
+    def may_compare(self, info: ReportInfo) -> bool:
+        """Answer late, so that others could ask meanwhile."""
+        may = super().may_compare(info)
+        time.sleep(0.2)
+        return may
+
+
+def test_of_two_files_of_one_feed_that_arrive_together_one_waits(tmp_path: Path) -> None:
+    """The second is compared when the first is in the history: what that has is not gone."""
+    header, rows = rows_of("scan_ssl", 20)
+    before = info_of("scan_ssl", day=INFO.day - timedelta(1))
+    files = {"before": rows, "first": rows[:10], "second": rows[10:]}
+    for name, some in files.items():
+        (tmp_path / name).write_bytes(csv_bytes(header, some))
+    comparer = _Hesitating(lambda: open_history(tmp_path / "history", "one"), SilentLogger())
+    gone = []
+    with closing(comparer), ThreadPoolExecutor(2) as executor:
+        comparer.compare(tmp_path / "before", before)
+        comparer.commit(tmp_path / "before")
+        made = Conversions(executor, comparer=comparer)
+        begun = []
+        for name in ("first", "second"):
+            begun.append(executor.submit(made.begin, tmp_path / name, INFO, Options()))
+            time.sleep(0.05)
+        wait(begun)
+        for name in ("first", "second"):
+            outcome = made.convert(tmp_path / name, INFO, Options(), lambda _: None)
+            assert outcome.over_time is not None
+            gone.append(outcome.over_time["gone"])
+            comparer.commit(tmp_path / name)
+    assert gone[0] > 0
+    assert gone[1] == 0

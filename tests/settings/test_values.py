@@ -108,6 +108,12 @@ def test_yaml_scalars_are_taken_as_written(load: Load) -> None:
     assert settings.labels == ("yes",)
 
 
+@pytest.mark.parametrize("listed", ["['', a]", "[a, '']", "'a,'", "',a'"])
+def test_empty_items_of_a_list_say_nothing(load: Load, listed: str) -> None:
+    """An empty item is left out, wherever it is."""
+    assert load(yaml=f"shadowserver:\n  labels: {listed}\n").settings.shadowserver.labels == ("a",)
+
+
 def test_dotenv_is_literal(load: Load) -> None:
     """A dollar sign in .env is not expanded; quotes and comments are understood."""
     loaded = load(

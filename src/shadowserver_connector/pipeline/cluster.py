@@ -60,13 +60,14 @@ _USABLE: Final = ("running", "connecting")
 class ClusterExecutor(Executor):
     """Runs functions on a Dask cluster; nothing on a worker's disk is shared with this machine.
 
-    Dask itself does again what a lost worker had, up to ``distributed.scheduler.allowed-failures``
-    times (3); what is lost then fails with WorkerLostError. When the connection to the scheduler
+    Dask itself repeats the functions of a lost worker, up to
+    ``distributed.scheduler.allowed-failures`` times (3); those lost again fail with
+    WorkerLostError. When the connection to the scheduler
     is lost, what was on the cluster fails with ClusterLostError; so does what is submitted while
     nobody answers. Functions may be submitted by several threads.
 
-    It stands where ``Client.get_executor()`` would: a future of that one stays open for ever when
-    the connection breaks while its result is fetched, and all of it ends with its client.
+    It replaces ``Client.get_executor()``, whose futures never finish if the connection breaks while
+    a result is fetched, and which ends with its client.
     """
 
     def __init__(
@@ -118,7 +119,9 @@ class ClusterExecutor(Executor):
         except Exception:
             if client.status in _USABLE:
                 raise
-        # One that was closed before this has forgotten, or never known, what it was given.
+            future.set_exception(self._connection_lost())
+            return future
+        # A client that was closed meanwhile has lost what it was given.
         if client.status not in _USABLE:
             future.set_exception(self._connection_lost())
             return future

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import uuid
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -206,6 +207,8 @@ class Conversions:
         self._executor = executor
         self._spool = spool
         self._comparer = comparer
+        # Between the question whose turn it is and the comparison, no other report may ask.
+        self._turn = threading.Lock()
         self._begun: dict[Path, Future[Conversion]] = {}
         self._compared: dict[Path, Comparison | None] = {}
 
@@ -217,10 +220,14 @@ class Conversions:
         """
         if path in self._begun:
             return
-        if self._comparer is None or self._comparer.may_compare(info):
-            # `convert` meets them again in the report's turn, where they are handled.
-            with suppress(RetriableError, SkippableError, OSError):
+        # `convert` meets errors again in the report's turn, where they are handled.
+        with suppress(RetriableError, SkippableError, OSError):
+            if self._comparer is None:
                 self._submit(path, info, options)
+                return
+            with self._turn:
+                if self._comparer.may_compare(info):
+                    self._submit(path, info, options)
 
     def _submit(self, path: Path, info: ReportInfo, options: Options) -> None:
         comparison = None

@@ -94,7 +94,10 @@ def flaw_of_foreign(text: str, *, secret: bool) -> str:
 
 def _is_quoted(text: str) -> bool:
     """Tell whether a value begins with a quote, or ends with one that was not opened before."""
-    return text[:1] in _QUOTES or (text[-1:] in _QUOTES and text.count(text[-1:]) % 2 == 1)
+    # Of an empty text there is no first character, and an empty text is in every text.
+    return text.startswith(tuple(_QUOTES)) or (
+        text.endswith(tuple(_QUOTES)) and text.count(text[-1]) % 2 == 1
+    )
 
 
 def without_password(text: str) -> str:

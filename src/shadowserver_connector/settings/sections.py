@@ -42,7 +42,7 @@ DOWNLOAD_URL: Final = "https://dl.shadowserver.org"
 
 
 class OpenCTISettings(Section):
-    """The platform; every value is read by pycti too."""
+    """The platform; pycti reads all but ``ca_bundle``, which it gets in another form."""
 
     url: HttpUrl | None = Field(
         default=None,
@@ -73,7 +73,7 @@ class OpenCTISettings(Section):
 
 
 class ConnectorSettings(Section):
-    """The connector's registration, schedule and delivery; pycti reads all but `run_every`."""
+    """Registration, schedule and delivery; pycti reads all but `run_every` and `metrics_host`."""
 
     id: Uuid = Field(
         default="c7a581e5-d83e-440c-b88e-80528809e798",
