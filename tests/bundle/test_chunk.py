@@ -30,7 +30,7 @@ OBJECTS: dict[str, dict[str, Any]] = {
 }
 CHUNK = Chunk(
     tuple(Encoded(id, orjson.dumps({"id": id, **stix})) for id, stix in OBJECTS.items()),
-    findings=1,
+    rows=1,
     compared=True,
 )
 

@@ -144,7 +144,7 @@ def test_what_waits_for_the_end_of_the_first_part_is_bounded() -> None:
     size = 1024 * 1024
     for n in range(2 * HELD_BACK_BYTES // size):
         build.add(finding(address(), b'{"n":%d,"content":"%s"' % (n, b"x" * size)))
-    waiting = 2 * HELD_BACK_BYTES // size - sum(chunk.findings for chunk in emitted)
+    waiting = 2 * HELD_BACK_BYTES // size - sum(chunk.rows for chunk in emitted)
     assert waiting * size <= HELD_BACK_BYTES + 8 * 1024 * 1024
     build.close()
     cases = [json_of(chunk, "case-incident--x") for chunk in emitted]
@@ -170,7 +170,7 @@ def test_chunk_is_filled_up_to_its_number_of_objects() -> None:
     """Author, Report and Case count among a chunk's objects, and chunks are filled."""
     emitted = chunks_of([finding(host(n)) for n in range(20)], max_objects=10)
     assert [len(chunk.objects) for chunk in emitted] == [10, 10, 9]
-    assert [chunk.findings for chunk in emitted] == [7, 7, 6]
+    assert [chunk.rows for chunk in emitted] == [7, 7, 6]
 
 
 def test_notes_and_observed_data_count_among_the_objects() -> None:
@@ -187,7 +187,7 @@ def test_notes_and_observed_data_count_among_the_objects() -> None:
     ]
     emitted = chunks_of(findings, max_objects=8)
     assert [len(chunk.objects) for chunk in emitted] == [8, 8, 8]
-    assert [chunk.findings for chunk in emitted] == [2, 2, 2]
+    assert [chunk.rows for chunk in emitted] == [2, 2, 2]
 
 
 @pytest.mark.parametrize("content", ["objects", "observed", "notes", "labels"])
@@ -260,7 +260,7 @@ def test_object_of_the_part_costs_no_further_reference() -> None:
     emitted = chunks_of(again, max_objects=5, max_refs=4, sent=("artifact--x",))
     assert {len(_refs(json_of(chunk, "report--1"))) for chunk in emitted} <= {1, 2}
     full = chunks_of([finding(host(n)) for n in range(4)], max_refs=4, sent=("artifact--x",))
-    assert [chunk.findings for chunk in full] == [3, 1]
+    assert [chunk.rows for chunk in full] == [3, 1]
     assert [_refs(json_of(full[1], "report--2"))] == [[host(3).id]]
 
 
@@ -314,7 +314,7 @@ def test_report_without_findings_is_sent_once() -> None:
         names = [each.id.split("--")[0] for each in chunk.objects]
         assert names[-len(expected) :] == expected
         assert len(names) == len(expected) + 1
-        assert chunk.findings == 0
+        assert chunk.rows == 0
     assert chunks_of([], sent=(file.id,)) == []
 
 
@@ -362,7 +362,7 @@ def test_labels_stand_where_opencti_reads_them() -> None:
     }
     observed = json_of(chunk, f"observed-data--{ADDRESS}")
     assert (observed["number"], observed["labels"]) == (4, ["iot"])
-    assert chunk.findings == 2
+    assert chunk.rows == 2
 
 
 def _refs(stix: dict[str, object]) -> list[object]:
@@ -484,7 +484,7 @@ def test_finding_that_fills_a_chunk_is_whole_in_it(
     """A finding of a chunk's size is not divided; one object more divides it."""
     emitted = chunks_of([finding(host(0)), full(1), full(3)], max_objects=limit, max_refs=max_refs)
     assert max(len(chunk.objects) for chunk in emitted) <= limit
-    assert sum(chunk.findings for chunk in emitted) == 3
+    assert sum(chunk.rows for chunk in emitted) == 3
     kinds = [each.id.partition("--")[0] for chunk in emitted for each in chunk.objects]
     assert (kinds.count("note"), kinds.count("observed-data")) == (4, 4)
     if sizes:
@@ -501,7 +501,7 @@ def test_finding_of_just_the_bytes_of_a_chunk_is_in_one(max_refs: int, less: int
     assert build.add(finding(host(1))) == 0
     assert build.add(large) == less
     build.close()
-    assert [chunk.findings for chunk in emitted] == ([1] if less else [1, 1])
+    assert [chunk.rows for chunk in emitted] == ([1] if less else [1, 1])
 
 
 def test_each_of_a_findings_observed_data_is_merged_wherever_the_others_are() -> None:

@@ -68,7 +68,7 @@ def test_number_of_objects_is_bounded(tmp_path: Path, chunk_objects: int) -> Non
     for objects in findings(converted):
         assert len(objects) <= chunk_objects
         assert_closed_and_ordered(objects)
-    assert sum(chunk.findings for chunk in converted.chunks) == 60
+    assert sum(chunk.rows for chunk in converted.chunks) == 60
     # Nothing is lost by it.
     roomy = convert(
         tmp_path, "scan_ssl", HEADER, rows(60), create_incident=True, case_min_severity="info"
@@ -146,8 +146,8 @@ def test_finding_that_no_chunk_holds_is_divided(tmp_path: Path, notes: str) -> N
     assert {stix["id"] for stix in converted.everything()} == {
         stix["id"] for stix in whole.everything()
     }
-    assert [chunk.findings for chunk in converted.chunks[:-1]] == [0] * (len(converted.chunks) - 1)
-    assert converted.chunks[-1].findings == 1
+    assert [chunk.rows for chunk in converted.chunks[:-1]] == [0] * (len(converted.chunks) - 1)
+    assert converted.chunks[-1].rows == 1
     assert (converted.outcome.noted, converted.outcome.merged) == (1, 0)
     assert converted.outcome.oddities == {}
 
@@ -333,7 +333,7 @@ def test_small_file_is_with_the_first_findings(tmp_path: Path) -> None:
     converted = convert(tmp_path, "scan_ssl", HEADER, rows(60), chunk_objects=100)
     assert len(converted.chunks) > 1
     assert [chunk.artifact() is not None for chunk in converted.chunks[:2]] == [True, False]
-    assert converted.chunks[0].findings > 0
+    assert converted.chunks[0].rows > 0
     (artifact,) = converted.of("artifact")
     reports = [of_type(objects, "report")[0] for objects in converted.bundles]
     assert [artifact["id"] in report["object_refs"] for report in reports[:2]] == [True, False]
@@ -344,7 +344,7 @@ def test_large_file_comes_first_in_a_chunk_of_its_own(tmp_path: Path) -> None:
     """The first chunk has author, marking, Artifact, and a Report that refers to it."""
     converted = convert(tmp_path, "scan_ssl", HEADER, rows(60), chunk_bytes=20_000)
     assert len(converted.of("artifact")[0]["payload_bin"]) > 5_000
-    assert all(chunk.findings for chunk in converted.chunks[1:])
+    assert all(chunk.rows for chunk in converted.chunks[1:])
     objects = converted.bundles[0]
     assert [stix["type"] for stix in objects] == [
         "marking-definition",

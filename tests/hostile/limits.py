@@ -29,7 +29,7 @@ def convert(path: Path, report_type: str, notes: str) -> dict[str, Any]:
     largest = {"objects": 0, "bytes": 0}
 
     def measure(chunk: Chunk) -> None:
-        if chunk.findings:
+        if chunk.rows:
             largest["objects"] = max(largest["objects"], len(chunk.objects))
             largest["bytes"] = max(largest["bytes"], len(chunk.bundle()))
 

@@ -140,7 +140,7 @@ def test_every_row_is_accounted_for(
     assert outcome.cut == cut
     assert outcome.filtered == len(rows) - len(kept)
     assert bool(converted.of("note")) == (notes != "none")
-    assert sum(chunk.findings for chunk in converted.chunks) == len(kept) - cut
+    assert sum(chunk.rows for chunk in converted.chunks) == len(kept) - cut
     if notes != "none":
         assert outcome.noted == findings_in(converted.of("note"))
 

@@ -57,7 +57,7 @@ def reports(folder: Path, types: Sequence[str] = TYPES, rows: int = 60) -> list[
 
 def content(chunks: Iterable[Chunk]) -> list[object]:
     """Return the content of chunks in a form that can be compared."""
-    return [([(each.id, each.json) for each in c.objects], c.findings) for c in chunks]
+    return [([(each.id, each.json) for each in c.objects], c.rows) for c in chunks]
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -35,7 +35,7 @@ class Checker:
         outcome = convert_report(path, info, options, chunks.append)
         converted = Converted(path, outcome, tuple(chunks))
         assert is_balanced(outcome)
-        assert sum(chunk.findings for chunk in chunks) == outcome.noted + outcome.merged
+        assert sum(chunk.rows for chunk in chunks) == outcome.noted + outcome.merged
         for chunk in chunks:
             objects = orjson.loads(chunk.bundle())["objects"]
             assert_closed_and_ordered(objects)

@@ -31,7 +31,7 @@ _DETERMINED_BY_LABELS: Final = frozenset(
 )
 # When OpenCTI deletes an object, it deletes the relationships of it as well. Objects of these types
 # stay and only lose the reference to it.
-_OUTLIVING: Final = frozenset(("network-traffic", "observed-data", "note"))
+_KEPT_WITHOUT_TARGET: Final = frozenset(("network-traffic", "observed-data", "note"))
 _NAMESPACE: Final = uuid.UUID(NAMESPACE)
 
 
@@ -74,8 +74,8 @@ class Chunk:
     """
 
     objects: tuple[Encoded, ...]
-    findings: int
-    """Rows of the report that this chunk completes; 0 if a file has a chunk of its own."""
+    rows: int
+    """Rows of the report that this chunk completes; 0 for a chunk with only the Artifact."""
     recurring: frozenset[str] = frozenset()
     """Ids of objects that were sent to OpenCTI on an earlier day and have not changed since."""
     compared: bool = False
@@ -116,7 +116,7 @@ class Chunk:
             each.id
             for each in self.objects
             if each.id in ids
-            and each.id[:_TYPE_END] in _OUTLIVING
+            and each.id[:_TYPE_END] in _KEPT_WITHOUT_TARGET
             and not _references(orjson.loads(each.json)).isdisjoint(to)
         )
 

@@ -40,7 +40,7 @@ _RECURS: Final = "="
 
 def pack(chunk: Chunk) -> bytes:
     """Return a chunk as bytes."""
-    lines = [b"%d %d" % (chunk.findings, chunk.compared)]
+    lines = [b"%d %d" % (chunk.rows, chunk.compared)]
     for encoded in chunk.objects:
         recurs = _RECURS if encoded.id in chunk.recurring else ""
         # JSON has no line breaks of its own.
