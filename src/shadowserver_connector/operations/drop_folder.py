@@ -13,7 +13,7 @@ from shadowserver_connector.connector.events import Dropped, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import DISK_FULL, ClusterLostError, NewerStateError, describe
-from shadowserver_connector.operations.dropped_files import (
+from shadowserver_connector.operations.drop_folder_files import (
     DroppedFile,
     DroppedReport,
     FileSignature,

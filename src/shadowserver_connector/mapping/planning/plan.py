@@ -44,7 +44,7 @@ from shadowserver_connector.mapping.planning.finding_identity import (
 )
 from shadowserver_connector.mapping.planning.highlights import HighlightColumns, highlight_columns
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
-from shadowserver_connector.mapping.texts.note_wording import NoteWording
+from shadowserver_connector.mapping.texts.note_title import NoteWording
 
 # More would not be faster: what is cached should fit into the processor's cache.
 CACHED_COMBINATIONS: Final = 512
