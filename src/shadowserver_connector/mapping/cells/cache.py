@@ -22,6 +22,7 @@ _MOST_AHEAD: Final = 32 * 1024
 _ENTRY_BYTES: Final = 200
 
 
+# Not `functools.lru_cache`: in a compiled module each call of it builds a tuple.
 class BoundedCache:
     """What is kept for one column, section or kind; `CacheBudget.new_cache` creates one."""
 
@@ -63,9 +64,11 @@ class BoundedCache:
         if len(self.known) >= self._most:
             self.forget()
         cache_budget = self._budget
+        # In proportion to what is taken: the many caches that are little used reserve little.
         more = max(size - self._left, min(_MOST_AHEAD, _AHEAD + self._taken // 2))
         if cache_budget.size + more > cache_budget.most:
             cache_budget.forget()
+            # What this cache had left is gone too.
             more = size
         cache_budget.size += more
         self._taken += more

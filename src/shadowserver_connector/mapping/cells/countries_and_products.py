@@ -46,7 +46,9 @@ MAX_PRODUCTS: Final = 5
 first.
 """
 
+# In a `Server` header, what stands in parentheses is a comment (RFC 9110, section 10.2.4).
 _COMMENT: Final = re.compile(r"\([^()]*\)")
+# `Apache/2.4.1` as in HTTP, or `OpenSSH_8.9p1` as in SSH.
 _WITH_VERSION: Final = re.compile(
     r"(?P<name>[A-Za-z][A-Za-z0-9.+_-]+)[/_](?P<version>[vV]?[0-9][A-Za-z0-9.+~:-]*)"
 )
@@ -72,6 +74,7 @@ def split_products(text: str) -> tuple[Product, ...]:
     tokens = _COMMENT.sub(" ", text).split()
     products = [_product(token) for token in tokens]
     known = [product for product in products if product is not None]
+    # Words without any version are one name, such as `Microsoft Exchange Server`.
     if len(known) < len(tokens) or not any(product.version for product in known):
         return (Product(text, None),)
     return tuple(dict.fromkeys(known))[:MAX_PRODUCTS]

@@ -20,6 +20,7 @@ _YEARS_LATER: Final = 10
 
 A file whose name tells no day may hold years of rows; later ones are ends of clocks.
 """
+# `fromisoformat` also takes `20240131`, which may be any number, and weeks (`2024-W05-3`).
 _ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:|\Z)", re.ASCII)
 
 
@@ -29,6 +30,7 @@ def parse_time(text: str) -> str:
     Taken are `2024-01-31 12:34:56` (UTC, as Shadowserver writes it), ISO 8601 with fractions and
     zone, a day alone, and OpenSSL's `Jan 31 12:34:56 2024 GMT`.
     """
+    # As nearly all times are written: they are checked, and the text itself becomes the answer.
     if (
         len(text) == 19
         and text[10] == " "
@@ -47,7 +49,7 @@ def parse_time(text: str) -> str:
     if moment.tzinfo is not None:
         try:
             moment = moment.astimezone(UTC).replace(tzinfo=None)
-        except OverflowError:
+        except OverflowError:  # in UTC it is before the first year, or after the last
             raise ValueError("not a time") from None
     return moment.isoformat(timespec="milliseconds") + "Z"
 
@@ -71,6 +73,7 @@ def days_after(day: str, days: int) -> str:
     try:
         later = datetime.fromisoformat(day.removesuffix("Z")) + timedelta(days=days)
     except OverflowError:
+        # The day can be that of a file's name, which may give any year of four digits.
         return "9999-12-31T23:59:59.999Z"
     return later.isoformat(timespec="milliseconds") + "Z"
 
@@ -80,6 +83,7 @@ def end_of_report(day: str) -> str:
 
     Both are written as `parse_time` does, and can be compared as texts.
     """
+    # As text, a year of five digits would come before all others.
     return str(min(int(day[:4]) + _YEARS_LATER + 1, 9999))
 
 
@@ -92,7 +96,7 @@ def _from_iso(text: str) -> datetime:
 
 def _openssl_to_iso(match: re.Match[str]) -> str:
     month, rest = divmod(_MONTHS.find(match["month"]), 3)
-    # Found across two names, such as "anF".
+    # Found across two names, such as "anF", or not at all: -1 leaves a rest too.
     if rest:
         raise ValueError("not a time")
     return f"{match['year']}-{month + 1:02d}-{int(match['day']):02d} {match['time']}"

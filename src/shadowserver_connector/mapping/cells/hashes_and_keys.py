@@ -54,10 +54,12 @@ def _octets(algorithm: str, text: str) -> bytes:
     return octets if 2 * len(octets) == len(digits) else b""
 
 
+# The 32 bytes of a SHA-256; OpenSSH leaves the padding out.
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]{43}=?")
 _KEY_TYPES: Final = {
     "ssh-rsa": "rsa",
     "rsa": "rsa",
+    # Two ways of signing with the same keys (RFC 8332).
     "rsa-sha2-256": "rsa",
     "rsa-sha2-512": "rsa",
     "ssh-dss": "dsa",
@@ -69,6 +71,7 @@ _KEY_TYPES: Final = {
     "ed25519": "ed25519",
     "ssh-ed25519": "ed25519",
 }
+# OpenSSH names a certificate after the type of its key: `ssh-ed25519-cert-v01@openssh.com`.
 _CERTIFICATE: Final = "-cert-v01@openssh.com"
 
 
@@ -91,6 +94,7 @@ def parse_ssh_key(text: str) -> SshKey:
     The line of a `.pub` file, with the type before the key, is taken as well.
     """
     words = text.split()
+    # A key broken into lines is joined: `b64decode` refuses what stands between them.
     encoded = words[1] if len(words) > 1 and words[0].lower() in _KEY_TYPES else "".join(words)
     try:
         blob = b64decode(encoded, validate=True)
@@ -131,6 +135,7 @@ def _first_string(blob: bytes) -> str:
     length = int.from_bytes(blob[:4])
     if not 0 < length <= len(blob) - 4:
         raise ValueError("not an SSH key")
+    # A name that is not ASCII is no type of key, and is refused as such.
     return blob[4 : 4 + length].decode("ascii", errors="replace")
 
 
@@ -141,7 +146,9 @@ RDN_ORDER: Final = (
 """Attributes of a name, from the most specific to the least, as RFC 4514 writes names."""
 
 _SERIAL_NUMBER: Final = re.compile(r"[-+]?(?:0x)?[0-9a-f]+(?::[0-9a-f]+)*", re.I)
+# RFC 5280, section 4.1.2.2, allows 20 octets, which are 59 characters with colons.
 _MAX_SERIAL_NUMBER: Final = 128
+# OpenSSL labels: an old one, and one for a certificate with the purposes it is trusted for.
 _PEM: Final = re.compile(
     r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(?P<body>[A-Za-z0-9+/=\s]+)"
     r"-----END (?:X509 |TRUSTED )?CERTIFICATE-----"
@@ -179,6 +186,7 @@ def parse_pem(text: str) -> dict[str, str]:
         raise ValueError("not base64") from None
     if not _is_one_sequence(der):
         raise ValueError("not a whole certificate")
+    # All four, as `ids.HASH_ORDER` takes MD5 first, which other reports may give alone.
     return {name: new(part, der, usedforsecurity=False).hexdigest() for part, name in ALGORITHMS}
 
 

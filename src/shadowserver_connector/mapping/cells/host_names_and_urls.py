@@ -106,11 +106,12 @@ def parse_hosts(text: str) -> tuple[HostName | Address, ...]:
     than ``MAX_HOSTS``.
     """
     try:
+        # As a whole first: the path of a URL may contain what separates hosts.
         return (parse_host(text),)
     except ValueError:
         parts = [part for part in _BETWEEN.split(text) if part and not part.startswith("/")]
         if not parts or parts == [text]:
-            raise
+            raise  # nothing was separated, so the reason above is the right one
     different = dict.fromkeys(parts)
     hosts: dict[HostName | Address, None] = {}
     for at, part in enumerate(different):
@@ -163,6 +164,7 @@ def parse_email(text: str) -> str:
     if not at or not local.isascii() or _LOCAL_PART.fullmatch(local.lower()) is None:
         raise ValueError("not an e-mail address")
     name = parse_name(domain)
+    # OpenCTI refuses an address with an underscore in its domain.
     if "_" in name.value or (name.type != "domain-name" and not name.value.endswith(PRIVATE)):
         raise ValueError("not a mail domain")
     return f"{local.lower()}@{name.value}"
@@ -277,6 +279,7 @@ _SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}")
 _UNWANTED: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
 _REQUEST_LINE: Final = re.compile(r"[A-Z]{3,10} +(?P<target>\S+)(?: +HTTP/[0-9.]+)?")
 _ABSOLUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+# Requested files, whose endings look like the last label of a host name.
 _FILE_NAME: Final = re.compile(
     r"(?i)\.(?:aspx?|bin|cgi|css|dat|dll|exe|gif|html?|ico|jpe?g|js|json|jsp|php[0-9]?|png|txt|xml)\Z"
 )
@@ -304,11 +307,13 @@ def parse_url(text: str) -> str:
     if not separator or _SCHEME.fullmatch(scheme.lower()) is None:
         raise ValueError("not an absolute URL")
     end = min((i for i in map(rest.find, "/?#\\") if i >= 0), default=len(rest))
+    # Browsers take it for a slash, RFC 3986 does not: they disagree on the host.
     if rest[end : end + 1] == "\\":
         raise ValueError("a URL with a backslash behind its host")
     # The last one: a host cannot hold it, a password can.
     credentials, at, place = rest[:end].rpartition("@")
     user = credentials.partition(":")[0]
+    # Taken apart, because only the first `#` may stay as it is.
     before, hash_sign, fragment = rest[end:].partition("#")
     tail = f"{_escaped(before)}{hash_sign}{_escaped(fragment)}"
     return f"{scheme.lower()}://{_escaped(user)}{at}{_place(place.replace('[.]', '.'))}{tail}"
@@ -320,6 +325,7 @@ def _escaped(text: str) -> str:
 
 def parse_target(text: str) -> str:
     """Return a path, a request line or a whole URL, as `build_url` takes it."""
+    # With a host that is valid: the others come from other cells, which are not known here.
     build_url(scheme="http", host="example.com", port=None, target=text)
     return text
 
@@ -338,6 +344,7 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
     if _ABSOLUTE.match(target):
         return parse_url(target)
     if with_host:
+        # A request for a host alone has the path `/` (RFC 9112, section 3.2.1).
         return parse_url(f"{scheme}://{target}{'' if '/' in target else '/'}")
     if not target.startswith("/"):
         raise ValueError("neither a path nor a request line")
@@ -355,6 +362,7 @@ def _requested(target: str) -> tuple[str, bool]:
     """Return what a target asks for, freed of its request line, and whether it names the host."""
     line = _REQUEST_LINE.fullmatch(target)
     if line is not None:
+        # A host alone is the target of CONNECT, which asks for no URL.
         return line["target"], _ABSOLUTE.match(line["target"]) is not None
     if _ABSOLUTE.match(target):
         return target, True

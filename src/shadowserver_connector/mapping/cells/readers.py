@@ -73,6 +73,7 @@ PARSERS: Final[Mapping[str, Parser]] = {
     "asn": parse_asn,
     "country": parse_country,
     "hostname": parse_name,
+    # Unlike a name in reverse DNS, what was requested may be an address, a URL, or several.
     "domain": parse_hosts,
     "mac": parse_mac,
     "url": parse_url,
@@ -137,6 +138,7 @@ def is_empty(role: str, cell: str) -> bool:
 
 _REMEMBERED: Final = 1_024
 _SHORT: Final = 1_000
+"""Longer cells are not cached: they seldom recur, and a file may have one in each row."""
 
 BadCells = tuple[tuple[str, str, int], ...]
 """(Column, reason, count): cells that could not be read, or values that were left out."""

@@ -20,6 +20,7 @@ characters (Cf), but for the joiners, and for the signs among them that are seen
 
 # Surrogates as the regular expression's own escapes: a string with real ones cannot be compiled.
 _NOTHING: Final = re.compile(f"[{INVISIBLE}" r"\ud800-\udfff]")
+# U+0600 to U+1CFF: from Arabic to Vedic, with the Indic scripts between them.
 _STRAY_JOINERS: Final = re.compile(
     f"(?<![\u0600-\u1cff])[{JOINERS}]+|[{JOINERS}]+(?![\u0600-\u1cff])"
 )
@@ -32,6 +33,7 @@ def one_line(text: str) -> str:
     Control characters and line breaks become a space, format characters and lone surrogates
     nothing. A joiner stays only between letters of scripts that need it.
     """
+    # Of ASCII, nothing is invisible but control characters, and `_BLANKS` has those.
     if not text.isascii():
         text = _STRAY_JOINERS.sub("", _NOTHING.sub("", text))
     return _BLANKS.sub(" ", text).strip()
@@ -51,6 +53,7 @@ def is_null_number(text: str) -> bool:
     return stripped == "0" or stripped.lower() in _NULLS
 
 
+# Whoever runs a service writes its texts: without limits, a name could have megabytes.
 MAX_NAME: Final = 256
 MAX_USER_AGENT: Final = 2048
 MAX_DIRECTORY_TEXT: Final = 1024
@@ -66,12 +69,14 @@ def parse_user_agent(text: str) -> str:
     return _single_line(text, MAX_USER_AGENT)
 
 
+# A version, then a commit: apart from it, or as `git describe` writes it, `1.2-12-gbaa91f7`.
 _BUILD: Final = re.compile(
     r"(?P<version>[vV]?[0-9][\w.+~-]*?)"
     r"(?:[\s,;(\[]+(?:(?:commit|revision|rev|git|build|sha1?)[\s:=#-]*)?[rg]?[0-9a-f]{7,64}[)\]]?"
     r"|(?:-[0-9]+)?[-+]g[0-9a-f]{7,64})",
     re.IGNORECASE,
 )
+# Digits alone may be a date (`2.7 20240131`), and letters alone a word.
 _COMMIT_HAS: Final = re.compile(
     r"[0-9a-f]*(?:[0-9][a-f]|[a-f][0-9])[0-9a-f]*[)\]]?\Z", re.IGNORECASE
 )
@@ -119,6 +124,7 @@ def parse_boolean(text: str) -> bool:
 
 def parse_count(text: str) -> int:
     """Return a count from 1 to what STIX allows as the number of an observed-data."""
+    # The limit is nine nines, so the length tests it, and no long number is converted.
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
         raise ValueError(f"not a count from 1 to {MAX_NUMBER_OBSERVED}")
     return int(text)
@@ -163,6 +169,7 @@ def split_tags(text: str) -> tuple[str, ...]:
 
 def tags_left_out(text: str) -> int:
     """Return how many tags of a cell do not become labels because there are too many."""
+    # Nearly every cell has fewer, and need not be split a second time.
     if text.count(";") + text.count(",") < MAX_NUMBER:
         return 0
     tags = {part.strip().lower() for part in _SEPARATORS.split(text)}
@@ -174,6 +181,7 @@ def parse_label(text: str) -> str:
 
     Shadowserver writes ``compromised-website`` as a tag and ``compromised_website`` as a type.
     """
+    # Before the cell is cleaned: one of megabytes would take long.
     if len(text) > _LONGEST:
         raise ValueError(f"a label of more than {MAX_LENGTH} characters")
     # Lower-casing comes first: it can introduce characters of its own.
@@ -204,6 +212,7 @@ def find_cves(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found.upper() for found in _CVE.findall(text)))
 
 
+# Not a part of something longer, such as `cve-t1234`, `T12345` or the version `T1234.5`.
 _TECHNIQUE: Final = re.compile(
     r"(?<![a-z0-9.-])t[0-9]{4}(?:\.[0-9]{3})?(?![0-9a-z-]|\.[0-9])", re.IGNORECASE | re.ASCII
 )
@@ -222,6 +231,7 @@ class TooManyError(ValueError):
     """A cell has more values than are used from one; it carries the first of them."""
 
     def __init__(self, what: str, values: tuple[Any, ...], left_out: int) -> None:
+        # Without the number: anomalies are counted by their text.
         super().__init__(f"{what} beyond the maximum for one cell, left out")
         self.values = values
         self.left_out = left_out
@@ -242,6 +252,7 @@ def parse_tags(text: str) -> tuple[str, ...]:
 
     Raises ``TooManyError`` where there are too many of them, or more tags than become labels.
     """
+    # The labels are not read here but for the whole row, by `LabelCache`.
     cves = parse_cves(text)
     if left_out := tags_left_out(text):
         raise TooManyError("tags", cves, left_out)
