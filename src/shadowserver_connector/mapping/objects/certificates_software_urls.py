@@ -27,6 +27,7 @@ from shadowserver_connector.stix import observables, shared_objects
 
 def build_certificate(collector: ObjectCollector) -> None:
     """Make an X.509 certificate; without a hash nothing tells which one it is, so none."""
+    # The certificate itself is decoded and hashed only if no cell says which one it is.
     hashes = _hashes(collector, "x509") or collector.value("x509.raw")
     if not hashes:
         collector.check()
@@ -44,6 +45,7 @@ def build_certificate(collector: ObjectCollector) -> None:
         subject_public_key_algorithm=collector.value("x509.key_algorithm"),
     )
     stix = observables.x509_certificate(collector.context.origin, certificate)
+    # Without Notes: thousands of hosts may have the same one.
     collector.offer_end("thing", collector.observable(stix, noted=False))
 
 
@@ -62,6 +64,7 @@ def build_ssh_key(collector: ObjectCollector) -> None:
     key = collector.value("ssh.public_key")
     named = [collector.value(f"ssh.{part}") for part in ("sha256", "md5", "algorithm")]
     sha256, md5, key_type = (key.sha256, key.md5, key.type) if key else named
+    # The fingerprint by which OpenCTI identifies a key.
     if sha256 is None:
         return
     stix = observables.ssh_key(
@@ -123,6 +126,7 @@ def build_file(collector: ObjectCollector) -> None:
     """Create a file from the hashes of one group, with its name if given."""
     hashes = _hashes(collector, "file")
     name = collector.value("file.name")
+    # OpenCTI would take all files of one name, such as `setup.exe`, for the same.
     if not hashes:
         return
     file = observables.file(collector.context.origin, hashes=hashes, name=name)
@@ -145,7 +149,9 @@ def build_request(collector: ObjectCollector) -> None:
     """Create the URL of a request, if its target is known and one of them names the host."""
     target = collector.value("url_part")
     hosts = collector.value("domain")
+    # Of several hosts, nobody knows which one was asked.
     host = hosts[0] if hosts and len(hosts) == 1 else collector.value("ip")
+    # An address in the place of a sinkholed name is the sinkhole's own.
     if target is None or (collector.layout.is_name and isinstance(host, Address)):
         return
     if host is None and (collector.layout.is_name or not names_its_host(target)):
@@ -177,5 +183,6 @@ def _url(collector: ObjectCollector, value: str) -> str:
 def build_user_agent(collector: ObjectCollector) -> None:
     """Create the user agents that clients sent."""
     for value in collector.values("user_agent"):
+        # Neither Notes nor labels: countless clients send the same one.
         agent = observables.of_value(collector.context.origin, "user-agent", value)
         collector.offer_end("thing", collector.observable(agent, noted=False, tagged=False))

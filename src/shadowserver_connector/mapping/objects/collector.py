@@ -59,6 +59,7 @@ class RowObjects:
         """(Party, id, value): the addresses of the row's parties."""
 
 
+# One for all: the rows tell by identity that a section has nothing.
 NO_OBJECTS: Final = RowObjects({}, 0)
 
 # Estimated memory of a part, and of an object in addition to its JSON: its id, its places in dicts
@@ -140,6 +141,7 @@ class ObjectCollector:
 
     def shared(self, stix: StixObject) -> str:
         """Add an object that is not the row's own, such as a vulnerability; return its id."""
+        # Not `seen`: an Observed-Data refers to observables only.
         return self.add(serialise(stix))
 
     def add(

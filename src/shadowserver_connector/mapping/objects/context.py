@@ -36,6 +36,7 @@ class RelationshipRules:
         """``kinds`` are the catalogue's; ``joined`` tells if the report's traffic has both ends."""
         self._kinds = kinds
         self._options = options
+        # Traffic with one end relates nothing.
         present = {
             "observed-data": options.observed_data,
             "network-traffic": options.network_traffic and joined,
@@ -60,11 +61,13 @@ class RelationshipRules:
         created = self._other_end_created.get(link)
         if created is None:
             kind = self._kind(link)
+            # Of a kind that the catalogue does not know, nothing else may say the same.
             created = kind is None or kind.alone or self.creates(relationship, source, target, end)
             self._other_end_created[link] = created
         return created
 
     def _kind(self, link: _Link) -> LinkKind | None:
+        # The first counts: the catalogue lists the narrower kinds before the wider ones.
         return next((kind for kind in self._kinds if kind.fits(*link)), None)
 
     def _decide(self, relationship: str, kind: LinkKind | None) -> bool:

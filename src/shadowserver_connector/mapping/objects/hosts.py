@@ -17,16 +17,20 @@ def build_host(collector: ObjectCollector) -> None:
     value = other if own is None else own
     names = [name for found in collector.values("domain") for name in found]
     layout = collector.layout
+    # Without a column for it, an address may stand in that of the name. A sinkholed name has the
+    # sinkhole's there, which is another party.
     if value is None and not layout.is_name and not collector.reads(*ADDRESS_ROLES):
         value = next((name for name in names if isinstance(name, Address)), None)
     ip = _build_address(collector, value) if value is not None else ""
     # A network resolves nothing: a name next to it is only associated with it.
     host = "" if value is None or "/" in value.value else ip
     named = collector.values("hostname")
+    # The name of a sinkhole or sensor is in the Note, and nobody needs it as an object.
     if collector.context.rules.creates_other_end(
         "resolves-to", "domain-name", "ipv4-addr", layout.end
     ):
         for name in named:
+            # No score: a name in reverse DNS was not seen doing anything.
             _build_name(collector, name, host)
     for name in names:
         # An address here is a request that was sent to it, and it has its own column.
@@ -65,6 +69,7 @@ def _build_name(
     if ip:
         collector.relate(name_id, "resolves-to", ip)
     else:
+        # Nothing else relates it, so it is offered to the row's address.
         collector.offer_end("thing", name_id)
     return name_id
 
@@ -74,6 +79,7 @@ def _build_domain(collector: ObjectCollector, name: HostName, ip: str) -> None:
     layout = collector.layout
     name_id = _build_name(collector, name, ip, layout.meaning.score)
     if name.type != "domain-name":
+        # Without an Indicator: STIX patterns know no Hostname.
         ends = layout.hostname_ends
     else:
         ends = layout.domain_ends

@@ -117,6 +117,7 @@ class ReportContainers:
             name=self._part_name(part),
             day=self.published,
             description=self.description,
+            # STIX allows no Report without references.
             object_refs=refs or (self.author,),
             # Each part has a reference of its own: OpenCTI locks one that is shared.
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",

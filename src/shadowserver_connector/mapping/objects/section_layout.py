@@ -73,7 +73,9 @@ def layout_of_section(
         found.setdefault(column.role, []).append((at, ColumnReader(column, context.cache_budget)))
     sources = {role: tuple(of_role) for role, of_role in found.items()}
     meaning = context.meaning(party)
+    # Both are empty for columns of the row in a report without a primary party.
     end = end_of_party(meaning, is_primary=bool(party) and party == context.report_type.primary)
+    # Asked for a name only: a kind of `links.toml` that has names has the URLs too.
     controls = meaning.name in _CONTROLLERS and context.rules.creates(
         "communicates-with", "malware", "domain-name", end if end == "called" else ""
     )
@@ -152,4 +154,5 @@ def _end_of_flow(context: ConversionContext, party: str) -> str:
         return ""
     if party == primary:
         return "source"
+    # In files of earlier years, `cc` is the controller.
     return "target" if party in ("dst", "cc") else ""

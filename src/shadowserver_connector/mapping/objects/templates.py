@@ -42,7 +42,8 @@ def template(example: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     ``names`` are its marks in the order in which they stand in the JSON; ``ValueError`` if that is
     not so.
     """
-    # Joining pieces is faster than filling in a template with percent signs.
+    # Without the brace, since labels and score are written behind (`bundle.chunk_builder`). Joining
+    # pieces is faster than filling in a template with percent signs.
     return pieces(orjson.dumps(example)[:-1].decode(), *names)
 
 
@@ -58,6 +59,7 @@ def pieces(text: str, *names: str) -> tuple[str, ...]:
 _REMEMBERED: Final = 1_024
 
 _RELATIONSHIP: Final = LAYER["relationship"]
+# Report and Case name these before other addresses.
 _AFFECTED: Final = LAYER["affected"]
 _ADDRESS: Final = LAYER["ipv4-addr"]
 _NAME: Final = LAYER["domain-name"]
@@ -112,6 +114,7 @@ class Encoders:
         stix_id = ids.relationship(relationship_type, source, target)
         a, b, c, d, e = self._relationship
         body = f"{a}{stix_id}{b}{relationship_type}{c}{source}{d}{target}{e}"
+        # Those to countries and autonomous systems have their own layer: no Report contains it.
         return SerialisedObject(stix_id, LAYER.get(relationship_type, _RELATIONSHIP), body.encode())
 
     def address(
@@ -256,6 +259,7 @@ def _note_example(origin: Origin) -> StixObject:
         abstract="-",
         content="-",
         created=text_mark("time"),
+        # Not empty, which the constructor refuses; it is removed below.
         object_refs=("-",),
     )
     note |= {"abstract": json_mark("abstract"), "content": json_mark("content")}

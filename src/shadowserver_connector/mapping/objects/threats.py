@@ -140,6 +140,7 @@ class LabelCache:
         self._known: dict[str, RowLabels] = self._cache.known
 
     def of(self, row: list[str]) -> RowLabels:
+        # Names of malware make no labels: they only tell which of the tags last.
         if not self._places or not row[self._places[0]]:
             return self._plain
         key = "\0".join([row[at] for at in self._places])

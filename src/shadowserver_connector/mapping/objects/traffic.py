@@ -95,6 +95,7 @@ class TrafficBuilder:
             if column.name == name
         )
         self._applications: dict[tuple[str, ...], str] = {}
+        # Of all parties, so that bad cells are counted in the others too.
         self._readers = tuple(
             (at, ColumnReader(column, context.cache_budget))
             for at, column in enumerate(columns)
@@ -134,6 +135,7 @@ class TrafficBuilder:
                     if reading.value in TRANSPORTS:
                         transport = reading.value
                     else:
+                        # As in files of earlier years; a column of its own says it better.
                         application = application or reading.value
                 elif at == self._application_at:
                     application = reading.value
@@ -153,6 +155,7 @@ class TrafficBuilder:
         # The same port number of another transport is another endpoint.
         if not (src_port or dst_port) or not (transport or application):
             return None, bad
+        # One end tells it: packets do not change their version on the way.
         ends = _IPV6 if (dst or src).startswith("ipv6") else 0
         if src:
             ends += _SRC + _SRC_PORT if src_port else _SRC
@@ -185,6 +188,7 @@ class TrafficBuilder:
         key = (ends, transport, application)
         form = self._forms.get(key)
         if form is None:
+            # Cells name the applications: a hostile file has any number of them.
             if len(self._forms) >= _REMEMBERED:
                 self._forms.clear()
             stack = protocol_stack(
