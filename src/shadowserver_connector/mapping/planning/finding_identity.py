@@ -78,6 +78,7 @@ _CLOCKS: Final = re.compile(
     r"|\b\d{1,2}:\d\d(?::\d\d)?(?:\.\d+)?(?:\s?[AP]M\b)?Z?"
     r"|\s[+-]\d{4}\b(?:\s\([A-Z]+\))?"
 )
+# APOP's (RFC 1939, section 7); the digit before the @ sets it apart from most mail addresses.
 _STAMP: Final = re.compile(r"<[^<>@\s]*\d[^<>@\s]*@[^<>\s]*>")
 _TOKEN: Final = re.compile(r'\b(?:c?nonce|opaque|session_?(?:id)?)=(?:"[^"]*"|[^\s,;]+)', re.I)
 _UPTIME: Final = re.compile(r"\bup(?:time)?(?:\s+is)?[: ]\s*\d[\w ,.:]*", re.I)
@@ -344,6 +345,7 @@ def _normal(role: str, part: str) -> Callable[[str], str]:
     return _NORMAL.get(role, str.strip)
 
 
+# None of these refuses a cell, as the parsers do: bad ones have to be compared too.
 def _lower(cell: str) -> str:
     return cell.strip().lower()
 
@@ -443,12 +445,14 @@ class Subjects:
 
     def key(self, number: int, row: Sequence[str]) -> str:
         """Return a text that rows of one subject share; a row without one has a text of its own."""
+        # Rows are sorted by this text: with leading zeros, these stay in the order of the file.
         return self.normalised(row) or f"{NO_SUBJECT}{number:012d}"
 
     def normalised(self, row: Sequence[str]) -> str:
         """Return the subject in the form in which subjects are compared; empty if there is none."""
         for at in self.places:
             text = row[at].strip().lower()
+            # No placeholder begins with a digit, as nearly all subjects do.
             if text and (text[0].isdigit() or not is_null(text)):
                 return _normal_address(text) if ":" in text else text
         return ""

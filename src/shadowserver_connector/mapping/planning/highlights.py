@@ -177,6 +177,7 @@ class Highlights:
             if not text or is_empty(role, text):
                 continue
             if role == "tags":
+                # Of several tags, a CVE id tells best what was found.
                 tags = find_cves(text) or split_tags(text)
                 text = ", ".join(tags[:MOST_TAGS])
             if text:
@@ -234,6 +235,7 @@ class OverTime:
             return
         at = number - 1
         if self._verdicts[at] in (NEW, RESURFACED):
+            # The lowest numbers are kept, so the worst must be the lowest.
             self._new.add(host, -RANK[severity])
         else:
             self._open.add(host, self.comparison.first[at])

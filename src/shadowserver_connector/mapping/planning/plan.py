@@ -69,6 +69,7 @@ class Rule(NamedTuple):
     """Roles of other cells, of the party, the group or the row, that the builder also needs."""
 
 
+# In this order, the primary party first, objects keep their room if a row has too many of them.
 RULES: Final = (
     Rule(
         build_host,
@@ -133,6 +134,7 @@ def _groups(
 
 def _named_by_tags(columns: Sequence[Column], context: ConversionContext) -> bool:
     roles = {column.role for column in columns}
+    # Some files of earlier years name the malware in their tags alone.
     return context.report_type.malware_in_tags and roles.isdisjoint(["malware", "activity"])
 
 
@@ -152,6 +154,7 @@ def _section(
         return collector.part()
 
     cache = context.cache_budget.new_cache(CACHED_COMBINATIONS)
+    # Of one place, `itemgetter` returns the cell itself, and a cell is looked up without a tuple.
     if len(places) == 1:
         return _of_one(places[0], build_part, cache)
     return _of_several(places, build_part, cache)
@@ -336,6 +339,7 @@ def _unused(
 ) -> tuple[tuple[int, ColumnReader], ...]:
     """Return the columns that have a parser and that nothing else in the plan reads."""
     used = {at for _, _, own, _ in _groups(columns, context) for at, _ in own}
+    # Row by row these are read elsewhere (`mapping.rows`, `row_statistics`), bad cells counted.
     read = {*TIME_ROLES, "severity", "count", *(TRAFFIC_ROLES if traffic is not None else ())}
     return tuple(
         (at, ColumnReader(column, context.cache_budget))

@@ -156,6 +156,7 @@ def count_rows(
         highlights.see(numbered[0], row, severity)
         # ``better`` is the place of a column that says the same more clearly, if there is one.
         for counter, index, better in tops:
+            # As the file has them: the text of the Report reads each different cell, but only once.
             cell = row[better] or row[index]
             known = counter.get(cell)
             if known is not None:
