@@ -172,6 +172,7 @@ class RowMapper:
                 if reading.bad:
                     bad += ((reader.name, reading.bad, reading.times),)
             if bad:
+                # Each once: several sections may read the same cell.
                 for column, why, values in dict.fromkeys(bad):
                     self._anomalies.add(why, number, column, times=values * times)
             time = self._time(plan.time, number, row, times) or plan.context.day
@@ -242,6 +243,7 @@ class RowMapper:
             left_out += self._relate(objects, ends)
         if left_out:
             whole.bad += (("", LEFT_OUT, left_out),)
+        # Sorted, as the id of an Observed-Data has them.
         whole.observables = tuple(sorted(_joined([part.observables for part in kept])))
         whole.noted = _joined([part.noted for part in kept if part.noted])
         whole.tagged = _joined([part.tagged for part in kept if part.tagged])
@@ -316,6 +318,7 @@ def _facts_of_all(added: Sequence[_RowFacts]) -> _RowFacts:
     """Return what the one Note of several rows needs to know; its time is the earliest."""
     return _RowFacts(
         time=min(one.time for one in added),
+        # Not used: such a Note is tagged with the labels of each of its rows.
         labels=added[0].labels,
         noted=_joined([one.noted for one in added]),
         recurs=all(one.recurs for one in added),
@@ -335,6 +338,7 @@ def _update(objects: dict[str, SerialisedObject], part: RowObjects) -> None:
     if not objects:
         objects.update(part.objects)
         return
+    # Without scores there is nothing to compare: the first copy is as good as any.
     if not part.scored:
         for stix_id, serialised in part.objects.items():
             objects.setdefault(stix_id, serialised)

@@ -201,6 +201,7 @@ def explain_columns(
                 try:
                     parse(cell.strip())
                 except TooManyError:
+                    # Good but for the number of its values.
                     continue
                 except ValueError as error:
                     wrong[at] = str(error)

@@ -47,6 +47,7 @@ def cell(text: str) -> str:
     text = masked(text)
     text = _on_one_line(text)
     if "<" in text:
+        # In a code span, `&lt;` would be shown as these four characters.
         return _escaped(text)
     return _quoted(text)
 
@@ -84,7 +85,9 @@ def _quoted(text: str) -> str:
         return _escaped(text)
     longest = max(map(len, _BACKTICKS.findall(text))) if "`" in text else 0
     fence = "`" * (longest + 1)
+    # A backtick at an edge would join the fence. Markdown takes one space away at each end.
     pad = " " if text[0] == "`" or text[-1] == "`" else ""
+    # chr(92) is a backslash, which no expression in an f-string may contain before Python 3.12.
     return f"{fence}{pad}{text.replace('|', chr(92) + '|')}{pad}{fence}"
 
 

@@ -149,6 +149,7 @@ def _renderer(column: Column, codes: Codes) -> Render:
     kind, _, algorithm = role.partition(".")
     if role == "secret":
         return _mask
+    # In a column of no special role, `none` or `-` may be what was found.
     plain = markdown.cell if role in UNSPECIFIC_ROLES else _plain_cell(role)
     words = codes.words_of(column.name)
     if words:
@@ -178,6 +179,7 @@ def _plain_cell(role: str) -> Render:
 def _worded(words: Mapping[str, str], plain: Render) -> Render:
     def render(cell: str) -> str:
         word = words.get(cell.strip().upper())
+        # The words are the catalogue's, and need no escaping.
         return plain(cell) if word is None else word
 
     return render
@@ -213,6 +215,7 @@ def _utc(cell: str) -> str:
         parse_time(text)
     except ValueError:
         return markdown.cell(cell)
+    # A day alone has no time of day, and some times have their zone.
     if len(text) <= len("2024-01-31") or any(zone in text for zone in _ZONES):
         return markdown.cell(cell)
     return f"{text} UTC"

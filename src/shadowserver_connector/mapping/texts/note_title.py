@@ -25,6 +25,7 @@ _SHORT: Final = 300
 _WHAT: Final = ("malware", "activity", "cve", "tags")
 """Roles of cells that say in a word what was found, the best first."""
 _SEPARATORS: Final = re.compile("[;,|]")
+# Without any character that could end the link.
 _PAGE: Final = re.compile(r"https://[A-Za-z0-9./_-]+\Z")
 _WORDS: Final = re.compile(r"[\W_]+")
 _CVE: Final = re.compile(r"cve-\d+-\d+\Z", re.IGNORECASE | re.ASCII)
@@ -138,6 +139,7 @@ class NoteWording:
     def _endpoint(self, row: list[str]) -> str:
         port = row[self._port].strip() if self._port >= 0 else ""
         protocol = row[self._protocol].strip().lower() if self._protocol >= 0 else ""
+        # To `is_empty` 0 is a bad port, which is counted; a title is better without it.
         port = "" if port == "0" or is_empty("port", port) else port
         protocol = "" if is_empty("protocol", protocol) else protocol
         return _word("/".join(filter(None, (port, protocol))))

@@ -118,6 +118,7 @@ def _facts(columns: Sequence[NoteColumn], row: Row, most: int, frame: Frame) -> 
     if not lines and not frame.tail:
         return f"{intro}(no cells)"
     text = f"{intro}{_FACTS_HEAD}{_LINE_END.join([*lines, *frame.tail])} |"
+    # An upper limit of its bytes: nearly no text has to be encoded.
     if len(text) * WIDEST <= most:
         return text
     kept = _within(lines, most)
@@ -165,6 +166,7 @@ def host_note(
     if len(table) * WIDEST > most // 2:
         kept = _within([in_json(line) for line in lines], most // 2)
         if left_out := len(lines) - len(kept):
+            # The lines that are left out may include the headings.
             number = min(left_out, len(rows))
             # In Markdown, headings without a row below them are not a table.
             kept = [*kept, ""] if len(kept) > 2 else []
@@ -186,6 +188,7 @@ def _findings(
     further += [column for column in varying if column.moves]
     headings = [column.heading for column in in_columns]
     lines = [[_cell_in_table(column, row) for column in in_columns] for row in rows]
+    # A day that all rows share is among the facts above (`Since.lines`).
     if len(set(days)) > 1:
         headings.append("First reported")
         for line, day in zip(lines, days, strict=True):

@@ -84,6 +84,7 @@ def _worst(statistics: RowStatistics, room: int) -> str:
     if worst is None:
         return ""
     differ = len(+statistics.severities) > 1
+    # Of findings that are all equally severe, none is the worst.
     start, end = ("Worst: ", f", {worst.severity}.") if differ else ("Such as ", ".")
     what = f"{cell(worst.what)} on " if worst.what else ""
     more = [worst.name, worst.network]
@@ -187,6 +188,7 @@ def _table_lines(columns: dict[str, list[str]]) -> list[Sequence[str]]:
 
 _HEADS: Final = 200
 """Bytes of what stands around the lines of a table."""
+# `| ` before the cells, ` |` and a line break after them.
 _BETWEEN: Final = 5
 
 

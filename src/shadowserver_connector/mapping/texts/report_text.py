@@ -90,8 +90,10 @@ def _assembled(about: ReportFacts, prose: list[str], rest: Sequence[str], file: 
     """Join the blocks of a text: sentences first, then tables, the link last."""
     # Every chunk carries this text, in its copy of the Report.
     most = min(MOST_BYTES, about.options.chunk_bytes // 8)
+    # Shorter prose needs the line on the file, to keep tables out of what is shown first.
     if len(_joined(prose)) >= FIRST_TABLE:
         rest, file = [*rest, file], ""
+    # At most three quarters: the rest is for the prose and the counts.
     tables = [worst_hosts(about.statistics, most // 4), findings(about.statistics, most // 2)]
     page = _page(about.report_type, about.info)
     return _joined(_within([*prose, file, page, *tables, *rest], most), last=page)
@@ -302,6 +304,7 @@ def _anomalies(lines: Sequence[str]) -> str:
 
 
 def _file(info: ReportInfo, facts: FileFacts, options: Options) -> str:
+    # OpenCTI titles the Artifact by its SHA-512.
     text = f"File {cell(info.file)}, {facts.size:,} bytes, SHA-512 {facts.sha512}."
     if facts.size <= options.artifact_max_size:
         return text
