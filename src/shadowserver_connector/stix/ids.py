@@ -25,6 +25,7 @@ HASH_ORDER: Final = ("MD5", "SHA-1", "SHA-256", "SHA-512")
 
 # Not for security: a Python built for FIPS refuses SHA-1 otherwise.
 _NAMESPACED: Final = sha1(bytes.fromhex(NAMESPACE.replace("-", "")), usedforsecurity=False)
+# The two highest bits of the digit are 10 (RFC 9562, section 4.1).
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 # What JavaScript's trim() removes; Python's strip() removes other characters as well.
@@ -47,7 +48,8 @@ def _id(stix_type: str, canonical_json: str) -> str:
 
 
 def _of_fields(stix_type: str, **fields: str | None) -> str:
-    # Canonical JSON orders fields by their names, here and below.
+    # Canonical JSON orders fields by name, here and below, and escapes no more than `_quote` does:
+    # letters beyond ASCII stay. OpenCTI leaves out empty fields.
     present = [f'"{key}":{_quote(value)}' for key, value in sorted(fields.items()) if value]
     if not present:
         raise ValueError(f"{stix_type} without any identifying field")
@@ -232,6 +234,7 @@ def malware(name: str) -> str:
 
 def attack_pattern(mitre_id: str) -> str:
     """Return the id of an attack pattern known by its ATT&CK id, such as `T1110.001`."""
+    # Next to an ATT&CK id the name does not count.
     return _of_fields("attack-pattern", x_mitre_id=_normal_name(mitre_id))
 
 

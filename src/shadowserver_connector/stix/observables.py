@@ -68,6 +68,7 @@ def network_traffic(
 
 def traffic_stack(protocols: Sequence[str]) -> str:
     """Return the protocols of a traffic for a reader: ``tcp/telnet``."""
+    # The first is the version of IP, which the address shows.
     return "/".join(protocols[1:] or protocols)
 
 
@@ -119,6 +120,7 @@ def artifact(
     return _observable(
         origin,
         ids.artifact(hashes),
+        # Archives are unpacked before: every original is CSV.
         mime_type="text/csv",
         payload_bin=None if payload is None else b64encode(payload).decode("ascii"),
         hashes=dict(hashes),

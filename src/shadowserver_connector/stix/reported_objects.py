@@ -113,6 +113,7 @@ def observed_data(
     if not object_refs:
         raise ValueError("observed-data without observables")
     own = {
+        # With a wider span it is another version of the object, which STIX tells by a later time.
         "modified": last_observed,
         "first_observed": first_observed,
         "last_observed": last_observed,

@@ -129,6 +129,7 @@ def author() -> StixObject:
         ),
         "identity_class": "organization",
         "contact_information": "https://www.shadowserver.org/",
+        # From OpenCTI's vocabularies, as below: a word of another one would be dropped silently.
         "x_opencti_organization_type": "partner",
         "x_opencti_reliability": "B - Usually reliable",
         "confidence": SHARED_CONFIDENCE,
@@ -142,6 +143,7 @@ def vulnerability(origin: Origin, name: str) -> StixObject:
 
 def malware(origin: Origin, name: str) -> StixObject:
     """Return a malware family."""
+    # STIX requires it (section 4.11); Shadowserver names families, not single samples.
     return _domain_object(origin, ids.malware(name), name=name, is_family=True)
 
 
@@ -151,6 +153,7 @@ def country(origin: Origin, *, code: str, name: str) -> StixObject:
         origin,
         ids.location(name, "Country"),
         name=name,
+        # STIX requires a country, a region or coordinates (section 4.10); OpenCTI reads the name.
         country=code,
         x_opencti_location_type="Country",
     )
