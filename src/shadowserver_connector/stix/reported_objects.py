@@ -53,6 +53,7 @@ def report(origin: Origin, about: Container, link: str | None = None) -> StixObj
         "external_references": [_file_reference(about.file_name, link)],
     }
     stix_id = ids.report(name=about.name, published=about.day)
+    # Created on that day too: OpenCTI sets a Report's creation date to its publication anyway.
     return _container("report", origin, stix_id, about.day, own, about.labels)
 
 

@@ -169,6 +169,7 @@ def attack_pattern(origin: Origin, mitre_id: str) -> StixObject:
 
 def autonomous_system(origin: Origin, number: int) -> StixObject:
     """Return an autonomous system, named `AS<number>`."""
+    # Without the confidence: OpenCTI drops that of an observable.
     return {
         "type": "autonomous-system",
         "spec_version": SPEC_VERSION,

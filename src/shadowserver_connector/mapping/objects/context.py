@@ -36,7 +36,7 @@ class RelationshipRules:
         """``kinds`` are the catalogue's; ``joined`` tells if the report's traffic has both ends."""
         self._kinds = kinds
         self._options = options
-        # Traffic with one end relates nothing.
+        # Traffic with one end links nothing.
         present = {
             "observed-data": options.observed_data,
             "network-traffic": options.network_traffic and joined,

@@ -69,7 +69,7 @@ def _build_name(
     if ip:
         collector.relate(name_id, "resolves-to", ip)
     else:
-        # Nothing else relates it, so it is offered to the row's address.
+        # A name that resolves to nothing may be related to the row's address instead.
         collector.offer_end("thing", name_id)
     return name_id
 

@@ -42,7 +42,7 @@ def template(example: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     ``names`` are its marks in the order in which they stand in the JSON; ``ValueError`` if that is
     not so.
     """
-    # Without the brace, since labels and score are written behind (`bundle.chunk_builder`). Joining
+    # Without the brace, since labels and score still follow (`bundle.chunk_builder`). Joining
     # pieces is faster than filling in a template with percent signs.
     return pieces(orjson.dumps(example)[:-1].decode(), *names)
 

@@ -88,6 +88,7 @@ Member = tuple[int, Column]
 """A column and its place in the header."""
 
 
+# A plain class, as all that each row creates: mypyc makes these fastest.
 class FindingIdentity:
     """What a row says about a finding, in the form in which a history stores it."""
 
@@ -345,7 +346,7 @@ def _normal(role: str, part: str) -> Callable[[str], str]:
     return _NORMAL.get(role, str.strip)
 
 
-# None of these refuses a cell, as the parsers do: bad ones have to be compared too.
+# Unlike parsers, these refuse no cell: bad ones have to be compared too.
 def _lower(cell: str) -> str:
     return cell.strip().lower()
 
@@ -400,6 +401,7 @@ def _wording(cell: str) -> str:
     """Remove what differs on each request: dates, times, APOP's stamps, HTTP's nonces, uptimes."""
     text = cell
     # Each expression takes long, and most cells have nothing for it: so a cheap test comes first.
+    # A date without a time of day does not pass it, and stays.
     if _TIME_OF_DAY.search(text):
         text = _CLOCKS.sub(" ", text)
     if "@" in text:
@@ -452,7 +454,7 @@ class Subjects:
         """Return the subject in the form in which subjects are compared; empty if there is none."""
         for at in self.places:
             text = row[at].strip().lower()
-            # No placeholder begins with a digit, as nearly all subjects do.
+            # Nearly all subjects begin with a digit, and no placeholder does.
             if text and (text[0].isdigit() or not is_null(text)):
                 return _normal_address(text) if ":" in text else text
         return ""

@@ -272,6 +272,7 @@ def compile_plan(
             codes,
             context.day,
             page,
+            # Of several ports, the one that tells findings apart: not a client's.
             (_place(columns, "port", identity), _place(columns, "protocol", identity)),
         ),
         subjects=subjects,

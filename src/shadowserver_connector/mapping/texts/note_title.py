@@ -84,6 +84,7 @@ class NoteWording:
         # Words that the type's name contains; the title need not repeat them.
         named = f"{report_type.name} {report_type.short} {report_type.application}".lower()
         self._plain = frozenset(_WORDS.split(named))
+        # Without separators: a tag may write as one word what the name writes as two.
         self._joined = (_WORDS.sub("", report_type.name), _WORDS.sub("", report_type.short.lower()))
         self._known: dict[str, _TitleParts] = {}
 
@@ -156,6 +157,7 @@ class NoteWording:
                 name = " ".join(word.split())
                 if name and not is_empty(role, name) and not self._is_plain(name.lower()):
                     name = self._malware.get(name.lower(), name)
+                    # Tags have CVE ids in either case.
                     found.setdefault(_word(name.upper() if _CVE.match(name) else name), None)
                     best = best or role
         return tuple(found)

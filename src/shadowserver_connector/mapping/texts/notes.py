@@ -37,6 +37,7 @@ CountedRow = tuple[int, Row, int]
 """Number of the row in the file, from 1, its cells, and how many rows are equal to it."""
 
 
+# A plain class, as all that rows create: mypyc makes these fastest.
 class NoteText:
     """A Note of some rows that stand together."""
 
@@ -109,6 +110,7 @@ def _facts(columns: Sequence[NoteColumn], row: Row, most: int, frame: Frame) -> 
     for column in columns:
         cell = row[column.at]
         if cell and not (column.better and column.is_said_better(row)):
+            # Looked up here, as most cells are known: a call for each would cost more than that.
             line = column.lines.get(cell)
             if line is None:
                 line = column.line(cell)
