@@ -40,6 +40,7 @@ class GoneFinding(NamedTuple):
 class Comparison:
     """A report compared with the history, as a whole and by row: from 0, as they were added."""
 
+    # Bytes and arrays: a comparison travels to processes and clusters, with millions of rows.
     verdicts: bytes
     """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
     due: bytes

@@ -21,6 +21,7 @@ from shadowserver_connector.temporary import lock
 
 FILE: Final = "history.sqlite"
 LOCK: Final = "history.lock"
+"""Locked while an instance runs; SQLite's own locks last no longer than a transaction."""
 DAMAGED: Final = "history.damaged.sqlite"
 """Where a damaged file is moved, replacing an earlier one."""
 
@@ -32,6 +33,7 @@ Opened = Literal["found", "new", "damaged"]
 
 # `key` begins with the subject (mapping/planning/finding_identity.py): the findings of an address,
 # and of a network, stand together. Without a rowid a table is stored in the order of its key, once.
+# `feed` comes first, because a comparison reads the findings of one feed, in order of their keys.
 _TABLES: Final = """
 CREATE TABLE feeds (id INTEGER PRIMARY KEY, type TEXT, list TEXT, UNIQUE (type, list));
 CREATE TABLE days (feed INTEGER, day INTEGER, PRIMARY KEY (feed, day)) WITHOUT ROWID;
@@ -48,8 +50,11 @@ CREATE TABLE owner (id TEXT);
 _CLEARED: Final = ("feeds", "days", "labels", "findings", "names")
 
 _WAIT: Final = 30.0
+"""Seconds to wait for another connection's lock."""
+# "SHHS", in the header of the file: any other database is refused, and left as it is.
 _APPLICATION: Final = 0x53484853
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# What only a person can change. Any other error of SQLite may pass by itself.
 _CLOSED: Final = (
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_CANTOPEN,
@@ -91,7 +96,8 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                # If it turned out damaged meanwhile, the connection is closed.
+                # After some errors, such as a full disk, SQLite has rolled back by itself; after
+                # damage the connection is closed.
                 with suppress(sqlite3.Error):
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
@@ -108,11 +114,13 @@ class Database:
             for table in _CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
         with self.translated():
+            # Not above: SQLite refuses this in a transaction.
             self._writer.execute("VACUUM")
 
     def close(self) -> None:
         """Close the file, and let another instance have the directory."""
         self._writer.close()
+        # The lock's file stays: were it removed, two instances could each lock one of that name.
         os.close(self._locked)
 
     @contextmanager
@@ -124,6 +132,7 @@ class Database:
             translated = _our_error(error, self.path)
             if isinstance(translated, HistoryDamagedError):
                 self._writer.close()
+                # SQLite warns against renaming a database that is open.
                 _set_aside(self.path)
             raise translated from error
 
@@ -158,6 +167,7 @@ def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
             _check_version(connection, path)
             yield connection
     except sqlite3.Error as error:
+        # A reader moves nothing: an instance may be writing to the file.
         raise _our_error(error, path, kept=True) from error
 
 
@@ -181,6 +191,7 @@ def _locked(directory: Path) -> int:
 
 def _prepare(path: Path, owner: str) -> Opened:
     """Check whether the file is a history of this owner; create it if there is none."""
+    # SQLite leaves an empty file if it is killed before it writes for the first time.
     there = path.exists() and path.stat().st_size > 0
     try:
         with closing(_connect(path, "rwc")) as connection:
@@ -192,6 +203,7 @@ def _prepare(path: Path, owner: str) -> Opened:
             return "found"
     except sqlite3.Error as error:
         translated = _our_error(error, path)
+        # With a new file it would be the same again, endlessly.
         if not there or not isinstance(translated, HistoryDamagedError):
             raise translated from error
     _set_aside(path)
@@ -201,6 +213,7 @@ def _prepare(path: Path, owner: str) -> Opened:
 
 def _create(connection: sqlite3.Connection, owner: str) -> None:
     connection.execute("BEGIN IMMEDIATE")
+    # Not by executescript: that would commit the transaction, and the version comes last.
     for statement in _TABLES.split(";"):
         connection.execute(statement)
     connection.execute("INSERT INTO owner VALUES (?)", (owner,))
@@ -223,6 +236,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
 
 def _check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
     found = connection.execute("SELECT id FROM owner").fetchone()
+    # Another connector's OpenCTI need not have what this one's was sent.
     if found is not None and found[0] != owner:
         raise HistoryError(
             f"{path}: is the history of connector {found[0]}, not of {owner}; give each one its"
@@ -235,6 +249,7 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
 
     ``mode`` is SQLite's: ``rwc`` creates a file that is not there.
     """
+    # Several threads may use it, one at a time: pipeline/compare.py has a lock.
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
@@ -245,7 +260,10 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     try:
         # Who reads sees the last commit, and waits for nobody who writes.
         connection.execute("PRAGMA journal_mode = WAL")
+        # NORMAL could lose the last commits in a power cut, while the state in OpenCTI says that
+        # their reports are done.
         connection.execute("PRAGMA synchronous = FULL")
+        # In KiB, because it is negative.
         connection.execute("PRAGMA cache_size = -16384")
     except sqlite3.Error:
         connection.close()
@@ -257,6 +275,7 @@ def _our_error(
     error: sqlite3.Error, path: Path, *, kept: bool = False
 ) -> ShadowserverConnectorError:
     # The low byte is the kind; what is above it says where it happened.
+    # Errors of Python's module, such as of a closed connection, have no code.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_CANTOPEN and not path.exists():
         lost = "is gone; the next day of each report is sent in full"
@@ -275,6 +294,8 @@ def _our_error(
 def _set_aside(path: Path) -> None:
     """Move a damaged file, and its log, out of the way."""
     aside = path.with_name(DAMAGED)
+    # A log that is left would be taken for that of the next file; so would one of an earlier
+    # damaged file for that of this one.
     for ending in ("", "-wal", "-shm"):
         source = path.with_name(path.name + ending)
         target = aside.with_name(aside.name + ending)

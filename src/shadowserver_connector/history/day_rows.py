@@ -16,7 +16,9 @@ from shadowserver_connector.temporary import temporary_directory
 PART: Final = 50_000
 """Rows that are sorted in memory, about 20 MB with their texts."""
 
+# Rows that are read back at once: while parts are merged, one block of each is in memory.
 _BLOCK: Final = 500
+# The labels of several rows as one; a single one has at most 120 characters.
 _LONGEST_LABEL: Final = 160
 
 # Key, number of the row, state, label, name; in this order, so that they sort by key and row.
@@ -88,6 +90,7 @@ class DayRows:
         path = self.folder / f"{len(self._files)}"
         with path.open("wb") as file:
             for at in range(0, len(self._part), _BLOCK):
+                # Faster than pickle for tuples of texts; no other Python version reads these files.
                 block = marshal.dumps(self._part[at : at + _BLOCK])
                 file.write(len(block).to_bytes(4, "little") + block)
         self._files.append(path)

@@ -31,19 +31,24 @@ from shadowserver_connector.history.record import (
     with_day,
 )
 
+# ABSENCE and REFRESH are for callers without settings, such as convert and the preview. The
+# settings have the same defaults.
 ABSENCE: Final = 14
 """Days of absence after which a finding counts as resurfaced, not recurring."""
 
 MOST_GONE: Final = 100
 """Maximum number of findings that are no longer reported and are listed one by one."""
 
+# Every day, it would cost an object a finding; the goal is 0.2 a row (docs/scaling.md).
 REFRESH: Final = 7
 """Days after which OpenCTI is updated about a finding that is still there."""
 
 NAME_DAYS: Final = 7
 """The stored last day of a name may lag behind by this many days, which saves writes."""
 
+# Findings in one executemany: the rest of a report is on disk until its turn.
 _WRITTEN: Final = 2_000
+# Numbers in memory. Most findings share a few texts, but ports and malware combine to many.
 _LABELS: Final = 20_000
 
 _COLUMNS: Final = "key, states, first, last, since, before, days, seen, label"
@@ -135,6 +140,7 @@ class History:
         with self._database.writing() as connection:
             forgotten = connection.execute("DELETE FROM findings WHERE last < ?", (day,)).rowcount
             connection.execute("DELETE FROM days WHERE day < ?", (day,))
+            # Stored last days lag behind: a name must not go before its finding.
             connection.execute("DELETE FROM names WHERE last < ?", (day - NAME_DAYS,))
             connection.execute(
                 "DELETE FROM labels WHERE id NOT IN (SELECT DISTINCT label FROM findings)"
@@ -169,6 +175,7 @@ class _Judge:
         self.verdicts = bytearray([RECURRING]) * rows
         self.due = bytearray(rows)
         self.later = bytearray(rows)
+        # Two bytes hold a day, see `day_number`.
         self.first = array("H", bytes(2 * rows))
         self.since = array("H", bytes(2 * rows))
         self.counts = [0] * len(VERDICTS)
@@ -193,11 +200,13 @@ class _Judge:
         verdict = _verdict(record, today, found.states, self._absence, self._reports)
         self.counts[verdict] += 1
         after = with_day(record, today, found.states)
+        # On an older day, the newest state may have begun later.
         since = min(after.since, today)
         due = record is not None and self._is_due(found.key, _nearest(record, today))
         later = record is not None and record.last > today
         for row, state in zip(found.numbers, found.row_states, strict=True):
             self.verdicts[row] = verdict
+            # Rows of a changed finding that were there before are in OpenCTI already.
             if verdict == CHANGED and record is not None and has_state(record.states, state):
                 self.verdicts[row] = RECURRING
             self.due[row] = due and self.verdicts[row] == RECURRING
@@ -210,6 +219,7 @@ class _Judge:
 
         The key determines where spans begin, so that what is due is spread evenly over the days.
         """
+        # A byte of the digest, whose values are spread evenly; those of addresses are not.
         shift = key[-1]
         return (self._today + shift) // self._refresh != (seen + shift) // self._refresh
 
@@ -230,6 +240,7 @@ def _verdict(
     # It was absent only if there were reports without it.
     if before and today - before > absence and any(before < day < today for day in reports):
         return RESURFACED
+    # Committed before, too: the finding changed on this day.
     if record.before and today == record.since == record.last:
         return CHANGED
     return RECURRING if states == record.states else CHANGED
@@ -253,6 +264,7 @@ class _Lost:
             return
         self.number += 1
         self._oldest.append((record.first, known))
+        # At twice as many, so that not each one has to be sorted in.
         if len(self._oldest) >= 2 * MOST_GONE:
             self._oldest = nsmallest(MOST_GONE, self._oldest)
 
@@ -280,6 +292,7 @@ class _Labels:
             if len(self._known) >= _LABELS:
                 self._known.clear()
             self._connection.execute("INSERT OR IGNORE INTO labels (text) VALUES (?)", (text,))
+            # After an ignored INSERT, lastrowid is that of an earlier one.
             found = self._connection.execute("SELECT id FROM labels WHERE text = ?", (text,))
             (known,) = found.fetchone()
             self._known[text] = known
@@ -308,6 +321,7 @@ class _Writer:
         # An older day does not change the text that describes it.
         if record is None or today >= record.last:
             after.label = self._labels.number(found.label)
+        # A BLOB, because SQLite's integers have 64 bits; as short as it can be.
         seen = after.seen_days.to_bytes((after.seen_days.bit_length() + 7) // 8, "little")
         self._rows.append(
             (
@@ -322,6 +336,7 @@ class _Writer:
 
     def flush(self) -> None:
         """Write what has been added since the last time."""
+        # Each row has all columns, so replacing loses nothing.
         self._connection.executemany(
             "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows
         )
@@ -336,6 +351,7 @@ class _Writer:
 
 def _name_is_due(record: FindingRecord | None, found: Reported, today: int) -> bool:
     """Tell whether a name may be new, or its last day is to be brought up to date."""
+    # Host names are part of the state: a new one comes with another state.
     if record is None or record.states != found.states:
         return True
     return today // NAME_DAYS != record.last // NAME_DAYS
@@ -370,6 +386,7 @@ def _merge(
 
 
 def _known(connection: sqlite3.Connection, feed: int) -> Iterator[Known]:
+    # SQLite orders BLOBs by their bytes, as Python does: `_merge` depends on it.
     query = f"SELECT {_COLUMNS} FROM findings WHERE feed = ? ORDER BY key"  # noqa: S608 - no input
     return iter(connection.execute(query, (feed,)))
 

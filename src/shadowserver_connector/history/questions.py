@@ -13,6 +13,7 @@ from shadowserver_connector.history.record import DIGEST_BYTES, day_of
 
 _COLUMNS: Final = "feed, key, first, last, since, before, days, label"
 _CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}", re.IGNORECASE)
+# As `SUBJECT_CHARACTERS` in mapping/planning/finding_identity.py, which builds on this package.
 _LONGEST: Final = 60
 
 
@@ -51,6 +52,7 @@ def findings_about(connection: sqlite3.Connection, term: str) -> Iterator[Entry]
         condition, values = "key >= ? AND key < ?", network
         yield from _found(connection, [(condition, values)])
     elif _CVE.fullmatch(term):
+        # CVE-2021-1234 is also the beginning of CVE-2021-12345.
         whole = re.compile(rf"{term}(?!\d)", re.IGNORECASE)
         said = "label IN (SELECT id FROM labels WHERE instr(lower(text), ?))"
         entries = _found(connection, [(said, (term.lower(),))])
@@ -78,6 +80,7 @@ def _found(
     feeds = connection.execute("SELECT id, type FROM feeds ORDER BY type, list").fetchall()
     wanted = [number for number, name in feeds if report_type in ("", name)]
     listed = list(conditions)
+    # One feed at a time: keys are stored by feed, so each query reads only its part.
     for feed in wanted:
         for condition, values in listed:
             query = (
@@ -129,6 +132,7 @@ def subject_text(subject: bytes) -> str:
 def _network(term: str) -> tuple[bytes, bytes] | None:
     """Return where the keys of an address or network begin and end; ``None`` for another text."""
     try:
+        # Not strict: 192.0.2.7/24 means its network.
         network = ip_network(term, strict=False)
     except ValueError:
         return None
@@ -140,6 +144,7 @@ def _network(term: str) -> tuple[bytes, bytes] | None:
 
 def _of(subject: bytes) -> tuple[str, tuple[object, ...]]:
     length = len(subject) + DIGEST_BYTES
+    # Longer subjects that begin with this one are in the range, too.
     return "key >= ? AND key <= ? AND length(key) = ?", (
         subject,
         subject + b"\xff" * DIGEST_BYTES,

@@ -14,6 +14,7 @@ from typing import Final
 EPOCH: Final = date(1999, 12, 31).toordinal()
 """Day 0. No report is that old: Shadowserver was founded in 2004."""
 
+# More days than SHADOWSERVER_RESURFACED_AFTER and _REFRESH_DAYS may name (90).
 WINDOW: Final = 128
 """Number of days, up to the last one, for which the history knows whether the finding was seen."""
 
@@ -24,6 +25,7 @@ Two findings of one subject have the same key in one of 2.8e14 pairs, those of d
 never, and one change in 2.8e14 is missed; docs/history.md has the calculation.
 """
 
+# A finding may have as many rows as its report: beyond 48 bytes a digest does.
 MOST_STATES: Final = 8
 """Maximum number of distinct states of a finding on one day that are stored one by one."""
 
@@ -70,7 +72,9 @@ class FindingRecord:
             return self.last
         earlier = self.seen_days >> (self.last - day + 1)
         if earlier:
+            # The number of its lowest bit; bit 0 is the day before.
             return day - (earlier & -earlier).bit_length()
+        # Of the days before the window only the first is known.
         return self.first if self.first < day else 0
 
     def seen_after(self, day: int) -> int:
@@ -151,9 +155,11 @@ def _same_day(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
 def _earlier(known: FindingRecord, day: int, states: bytes, known_day: bool) -> FindingRecord:
     apart = known.last - day
     counted = known.was_seen(day) if apart < WINDOW else known_day
+    # A day that is known comes again, or has a second file: only what that adds is different.
     same = _together(known.states, states) == known.states if counted else states == known.states
     since, before = known.since, known.before
     if same:
+        # Not past a day on which the state was another.
         since = day if before < day < since else since
     elif day >= since:
         since, before = known.seen_after(day), day
