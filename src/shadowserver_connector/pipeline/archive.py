@@ -51,6 +51,8 @@ def archive_file(archive: Path, report: ReportInfo, path: Path, sha256: str) -> 
     if not target.exists():
         _copy(path, target)
     _note(folder / SUMS, f"{sha256}  {target.name}")
+    # Last, because what is listed here is not fetched again; and a digest, because a report's id
+    # opens the file without credentials.
     _note(folder / _REPORTS, f"{report_digest(report)}  {target.name}")
     return target
 
@@ -76,6 +78,7 @@ def _place(folder: Path, name: str, sha256: str) -> Path:
     # No report may take the place of the list of sums, whatever its name.
     if name != SUMS and (not first.exists() or fingerprint(first).sha256 == sha256):
         return first
+    # If that exists too, it is the same file: its content is in its name.
     return first.with_name(f"{first.stem}.{sha256[:16]}{first.suffix}")
 
 

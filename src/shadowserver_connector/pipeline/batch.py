@@ -42,6 +42,7 @@ from shadowserver_connector.report.wording import unreadable
 from shadowserver_connector.sink.directory import write_report
 from shadowserver_connector.temporary import temporary_directory
 
+# So many rows may have no usable time before a file counts as one without a day.
 _ROWS_SEARCHED: Final = 1_000
 _END: Final = "2100"
 """A later time is the end of a clock's range, not the day of a report."""
@@ -57,6 +58,7 @@ def job_of(file: ReportFile) -> Job:
     known = load_catalogue().type_names
     name = _name_with_type(file, known)
     try:
+        # `name` may be made of the archive's, and lack the day that the file's own name has.
         day = day_in_name(name) or day_in_name(file.name) or _first_day(file.path, file.name)
     except OSError as error:
         raise unreadable(file.shown_path, error) from error
@@ -158,6 +160,7 @@ def _result(job: Job, finish: Callable[[], Outcome]) -> Outcome | Failure:
     try:
         return finish()
     except (WorkerLostError, ClusterLostError) as error:
+        # The other errors name the file themselves.
         return Failure(info, f"{info.file}: {error}")
     except (SkippableError, NotReadyError) as error:
         return Failure(info, str(error))

@@ -35,6 +35,7 @@ def running_loop(current: Callable[[], Loop]) -> Iterator[Loop]:
         ready.set_result((asyncio.get_running_loop(), end, current()))
         await end.wait()
 
+    # A daemon, because tasks that do not end in time must not keep the process alive.
     thread = threading.Thread(target=asyncio.run, args=(main(),), name="loop", daemon=True)
     thread.start()
     loop, end, given = ready.result()
@@ -54,7 +55,11 @@ _LOOK_UP: Final = 30.0
 """Seconds after which a wait checks whether there is any worker."""
 
 _USABLE: Final = ("running", "connecting")
-"""States of a client that accepts work."""
+"""States of a client that accepts work.
+
+"connecting" is also one that lost the scheduler. Dask tries again for as long as the client's
+time-out, and then closes the client for good.
+"""
 
 
 class ClusterExecutor(Executor):
@@ -97,6 +102,7 @@ class ClusterExecutor(Executor):
         client = self._client
         if client.status == "running":
             with suppress(OSError):
+                # The connection may break after the check.
                 threads = sum(client.nthreads().values())
         return max(1, threads)
 
@@ -107,6 +113,7 @@ class ClusterExecutor(Executor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Run ``fn`` on a worker; it must be importable there."""
         future: Future[T] = Future()
+        # A running future cannot be cancelled, so its result can always be set.
         future.set_running_or_notify_cancel()
         try:
             client = self._connected()
@@ -148,6 +155,7 @@ class ClusterExecutor(Executor):
                 if time.monotonic() < self._try_after:
                     raise no_answer(self._address)
                 try:
+                    # With the lock held: others that submit need the same connection.
                     self._client = self._connect(CONNECT_AGAIN)
                 except ClusterLostError:
                     # Whoever submits next does not wait for the same time-out again.
@@ -165,6 +173,7 @@ class ClusterExecutor(Executor):
         except BaseException as error:  # whatever it is, somebody waits for the future
             if isinstance(error, self._lost):
                 future.set_exception(WorkerLostError())
+            # The function's own error; any other one is of the connection.
             elif remote.status == "error":
                 future.set_exception(error)
             else:

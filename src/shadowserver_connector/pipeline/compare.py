@@ -116,6 +116,7 @@ class ReportComparer:
             self._ask(
                 lambda history: history.commit(compared.feed, compared.info.day, compared.rows)
             )
+            # Not if that fails: while the disk is full, `commit` is repeated.
             self._discard(path)
 
     def discard(self, path: Path) -> None:

@@ -114,6 +114,7 @@ def submit_conversion(
     if not isinstance(executor, ClusterExecutor):
         return executor.submit(_convert_to_spool, path, info, options, spool, comparison)
     conversion: Future[Conversion] = Future()
+    # A running future cannot be cancelled, so its result can always be set.
     conversion.set_running_or_notify_cancel()
     try:
         # The file would pass through the scheduler, whose memory is shared.
@@ -177,6 +178,7 @@ def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
 def _convert_on_cluster(
     content: bytes, info: ReportInfo, options: Options, comparison: Comparison | None, ours: str
 ) -> PackedConversion:
+    # Another version might give objects other ids.
     if __version__ != ours:
         raise SettingsError(
             f"a Dask worker has shadowserver-connector {__version__} and not {ours}; "
@@ -279,6 +281,7 @@ class Conversions:
         Ahead means for twice as many reports, of ``items_each`` items, as are converted at the same
         time, and only while ``folder`` has room for them.
         """
+        # Twice, so that whoever finishes before its turn finds the next report waiting.
         most = 2 * capacity(self._executor) * items_each
         has_room = partial(has_room_ahead, folder)
         for item, _ in in_order(begin, items, ahead=most, has_room=has_room):

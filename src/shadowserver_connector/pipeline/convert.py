@@ -116,6 +116,7 @@ def convert_report(
     Raises ``ReportUnreadableError`` for a file that is no table or no report, ``NotReadyError`` for
     an empty one, ``OSError`` where disk or file fail.
     """
+    # A pass of its own: the text of the Report, which is in the first chunk, quotes the hashes.
     facts = fingerprint(path)
     anomalies = Anomalies(info.file)
     tally = _Tally(emit)
@@ -230,6 +231,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     )
     identify = compile_finding_identifier(catalogue, report_type, columns)
     parts = [catalogue.part(report_type, column) for column in columns]
+    # For a type that the catalogue does not know, the API names the page.
     return compile_plan(columns, context, identify, parts, report_type.page or info.url)
 
 
@@ -292,6 +294,7 @@ def _marking_recurring(
     """Return what passes on chunks, marked with what an earlier report has brought to OpenCTI."""
     if comparison is None or containers.options.repeats == "all":
         return emit
+    # An earlier report of the feed has brought marking and author.
     sent = [each.id for each in containers.preamble] if comparison.previous else []
 
     def mark(chunk: Chunk) -> None:
@@ -305,7 +308,8 @@ def _builder(
 ) -> ChunkBuilder:
     """Return what creates chunks of findings; a large file is sent at once."""
     options = containers.options
-    # An Artifact without its content is sent alone, because it waits for the upload.
+    # A small one is sent with the first findings, which saves a copy of the Report. An Artifact
+    # without its content is sent alone, because it waits for the upload.
     is_alone = artifact is not None and (
         len(artifact.body) > options.chunk_bytes // 4 or b'"payload_bin"' not in artifact.body
     )
@@ -375,7 +379,8 @@ def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
     subject_of, identify = plan.subjects.normalised, plan.identify
 
     def of_finding(_: int, row: list[str]) -> str:
-        # The subject comes first, so that the rows of a host stay next to each other.
+        # The subject comes first, so that the rows of a host stay next to each other. What ends it
+        # sorts before all printable characters, so that no longer subject comes between them.
         return f"{subject_of(row)}\x01{identify.read(row).key.hex()}"
 
     return of_finding

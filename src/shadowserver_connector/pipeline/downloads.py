@@ -53,7 +53,9 @@ def downloads(
 
     def begin(numbered: tuple[int, ReportInfo]) -> Fetched:
         number, report = numbered
+        # Numbered, because two reports may have one file name.
         own = folder / f"{report.day}-{number}"
+        # An abandoned download of an earlier run may have ended here.
         shutil.rmtree(own, ignore_errors=True)
         return Fetched(report, own, ahead.begin(report, own))
 
@@ -153,6 +155,7 @@ class BoundedDownloads:
 
     def close(self) -> None:
         """Start no more, and abandon those in progress without waiting for them."""
+        # A large file may take minutes more; a stop has seconds.
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, begun: _Begun) -> None:

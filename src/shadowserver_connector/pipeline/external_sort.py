@@ -23,8 +23,9 @@ Item = tuple[str, int, int]
 MOST_OPEN: Final = 200
 """Files that are read at the same time; some systems allow a process 256."""
 MOST_HELD: Final = 12 * 1024 * 1024
-"""Bytes of rows in memory while files are merged."""
+"""Bytes of rows in memory while files are merged: those of ``MEMORY`` are written by then."""
 
+# Of ``MOST_OPEN`` files at once, batches take 6 MiB.
 _BATCH_BYTES: Final = 32 * 1024
 _LENGTH_BYTES: Final = 4
 # Of a text's head, an item's tuple, its number, and its places in a dict and a list.
@@ -45,6 +46,7 @@ class Run:
 
 def size_of(text: str) -> int:
     """Return how many bytes of memory an item of this text takes, about, and at most."""
+    # Python stores each character in up to 4 bytes, or in one if all are ASCII.
     return (len(text) if text.isascii() else 4 * len(text)) + _ITEM_BYTES
 
 
@@ -102,6 +104,7 @@ def merge(runs: Sequence[Run], folder: Path) -> Run:
             made = write_run(folder / f"merged-{merges}", _merged(files))
         for run in waiting[:taken]:
             run.path.unlink()
+        # Last, so that each row is merged about as often as any other.
         waiting = [*waiting[taken:], made]
     return waiting[0]
 
@@ -173,7 +176,10 @@ GROUP_BYTES: Final = 256 * 1024
 """Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
 
 MEMORY: Final = 12 * 1024 * 1024
-"""Bytes that the rows take in memory, approximately, before they are written to disk."""
+"""Bytes that the rows take in memory, approximately, before they are written to disk.
+
+A report of 50,000 rows fills them: one with more needs no more memory.
+"""
 
 _BLOCK_ROWS: Final = 1_000
 
@@ -308,6 +314,7 @@ def _groups(blocks: Iterable[list[Item]], most: int) -> Iterator[tuple[list[Coun
         for text, number, times in block:
             cells = text.split(BETWEEN)
             host = cells.pop(0)
+            # Bytes, as a chunk's limit counts them.
             length = len(text) if text.isascii() else len(text.encode())
             if group and (host != current or len(group) >= most or size + length > GROUP_BYTES):
                 yield group, size

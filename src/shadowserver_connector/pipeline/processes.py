@@ -33,7 +33,7 @@ ATTEMPTS_ALONE: Final = 2
 """Further attempts at work that was in progress or waiting when a process died."""
 
 _GRACE: Final = 5.0
-"""Seconds for a process to remove its files."""
+"""Seconds for a process to remove its files. Docker kills ten seconds after it asked to stop."""
 
 
 class ProcessExecutor(Executor):
@@ -87,6 +87,7 @@ class ProcessExecutor(Executor):
 
     def _finish(self, work: Callable[[], T], future: Future[T], done: Future[T]) -> None:
         died = not done.cancelled() and isinstance(done.exception(), BrokenProcessPool)
+        # Once it is closed, processes die because they have to, and nothing is repeated.
         if died and not self._ours.closed:
             self._alone.submit(_repeat, work, future, self._lifeline)
         else:
@@ -114,6 +115,7 @@ def _settle(future: Future[T], result: Callable[[], T]) -> None:
 
 def _submitted(pool: ProcessPoolExecutor, work: Callable[[], T]) -> Future[T]:
     """Submit work, which may start processes: none of them is ever interrupted by Ctrl-C."""
+    # Windows has none.
     if not hasattr(signal, "pthread_sigmask"):
         return pool.submit(work)
     # What is blocked here is blocked in a process from its first moment, before `_prepare` runs.
@@ -147,6 +149,7 @@ def _until_the_end(work: Callable[[], T]) -> T:
         # Its files are removed by now; there is nobody to tell.
         os._exit(1)
     finally:
+        # A process without work has no files to remove, and ends at once.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
