@@ -137,6 +137,7 @@ def import_day(
     """
     todo = [report for report in reports if not is_done(state, report)]
     if not todo:
+        # If it was open, what was missing has been imported by other means.
         return with_day_closed(state, day)
     ledger = DayLedger(source.state_store, state, reports)
     download: Download = source.api.download
@@ -148,6 +149,7 @@ def import_day(
         convert = conversions.convert
     setup = replace(
         source.setup,
+        # Repeated as a whole: a cluster is lost before the first chunk is emitted.
         convert=_patient(source.waiter, retrying_while_disk_full(source.waiter, convert)),
         ledger=ledger,
         archive=source.settings.archive_dir,
@@ -190,6 +192,7 @@ def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:
         download = ahead.pop()
         while not download.done():
             wait([download], timeout=_LOOK_UP)
+            # A stop is noticed here.
             source.waiter.pause(0)
         return download.result()
 

@@ -25,6 +25,7 @@ OBJECTS_PER_SECOND: Final = 25
 """What a typical OpenCTI installation imports, according to public reports."""
 _SAMPLE_ROWS: Final = 100
 """Rows of a generated report; a larger one makes as many objects a row, or a few less."""
+# Fixed, so that an estimate does not depend on the day on which it is made.
 _DAY: Final = date(2024, 1, 1)
 
 
@@ -87,6 +88,7 @@ class _Samples:
     def objects(self, name: str, findings: float, *, later: bool) -> float:
         """Return the objects of a report of so many findings, on its first or on a later day."""
         if name not in load_catalogue().types:
+            # Nothing can be generated of an unknown type; the 2 are Report and Artifact.
             return 2 + findings * objects_per_finding(self._options)
         if name not in self._made:
             rows = max(1, min(round(findings), _SAMPLE_ROWS))
@@ -97,6 +99,7 @@ class _Samples:
     def _sent(self, name: str, rows: int) -> Iterator[int]:
         convert = compared_by(self._comparer)
         for number in range(2):
+            # Back in time, as a first import goes.
             info = ReportInfo(name, _DAY - timedelta(days=number), f"{number}.csv")
             path = self._folder / info.file
             write_report(path, name, info.day, rows)

@@ -84,6 +84,7 @@ class Registration:
             refused = refusal(error)
             if refused is None or refused.is_of_token:
                 raise
+            # It may refuse only the question about its schema.
             data = ask(_ABOUT)
         try:
             described = data.get("__type")
@@ -127,6 +128,7 @@ class Registration:
         to_input = module.OpenCTIConnector.to_input
         serve_metrics = module.OpenCTIMetricHandler
 
+        # pycti's own logs each error and returns False, which hides the reason.
         def health_check(client: Any) -> bool:
             self.query_schema(lambda query: client.query(query)["data"])
             return True
@@ -144,6 +146,7 @@ class Registration:
             return self.metrics[0]
 
         with ExitStack() as stack:
+            # Replaced meanwhile, because pycti's helper builds its own client and registration.
             stack.enter_context(_replaced(OpenCTIApiClient, "health_check", health_check))
             stack.enter_context(_replaced(module.OpenCTIConnector, "to_input", taken))
             stack.enter_context(_replaced(module, "OpenCTIMetricHandler", metrics))
@@ -191,6 +194,7 @@ def trial() -> tuple[str, dict[str, Any]]:
         asked.append((text, variables))
         return {"data": {"registerConnector": None}}
 
+    # Each version of pycti has other parameters; the constructor looks at these two only.
     given = dict.fromkeys(inspect.signature(OpenCTIConnector).parameters)
     nobody = OpenCTIConnector(**given | {"connector_type": "EXTERNAL_IMPORT", "scope": "report"})
     OpenCTIApiConnector(SimpleNamespace(query=query)).register(nobody)
@@ -287,6 +291,7 @@ def _build() -> Any:
     try:
         # It would replace our handlers with its own, which lose or garble what is logged.
         with _replaced(logging, "basicConfig", lambda **_: None):
+            # Without a configuration: pycti finds the settings in the environment.
             return OpenCTIConnectorHelper({})
     finally:
         quieted.disabled = False

@@ -217,6 +217,7 @@ class ReportImporter:
         summary.add(result)
         # Outside the handlers: pycti logs the traceback of the error being handled.
         self._setup.on_result(result, time.monotonic() - began)
+        # Last: if the process dies before, the next run imports the report again.
         self._setup.ledger.save()
         return result
 
@@ -242,6 +243,7 @@ class ReportImporter:
             if setup.comparer is not None:
                 commit = partial(setup.comparer.commit, file.path)
                 setup.waiter.until_disk_has_room(commit)
+            # Before the ledger, too: a report that is done is not downloaded again.
             log = setup.waiter.log
             archive_if_configured(setup.archive, report, file.path, file.sha256, log)
             ledger.done(report, file.sha256)
@@ -282,6 +284,7 @@ class ReportImporter:
 
 
 def _reason(error: Exception, report: ReportInfo, file: ObtainedFile | None) -> str:
+    # An error of any other file is a defect; `describe` says where in the code.
     if file is not None and isinstance(error, OSError) and error.filename == str(file.path):
         return str(unreadable(report.file, error))
     return describe(error)

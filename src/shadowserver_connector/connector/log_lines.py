@@ -32,7 +32,9 @@ def open_log(settings: Settings) -> Logger:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if settings.opencti.json_logging else TextLines(name))
     level = settings.connector.log_level.upper()
+    # Without force, a second call, as `connect` makes one, would do nothing.
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    # Both log each connection that they open, and pycti opens one to the broker for each bundle.
     logging.getLogger("urllib3").setLevel(logging.WARNING)
     logging.getLogger("pika").setLevel(logging.ERROR)
     return EventLog(name)

@@ -235,6 +235,7 @@ def _announce(
     try:
         stats = source.api.stats(min(found), max(found))
         expected = estimate(todo, stats, source.setup.options)
+    # OSError, because the estimate writes generated reports to the temporary directory.
     except (RetriableError, OSError):
         source.log.info("First import", {"reports": len(todo)})
         return
@@ -271,6 +272,7 @@ def _remembered(
         state = tried_again(state, today, oldest)
     state, hopeless = without_hopeless(state, today)
     state = finished(state, started, oldest)
+    # Last: without the days before the window the rest may fit.
     state, too_much = fitting(state, today - timedelta(days=settings.lookback), oldest)
     return state, [f"{day}: {why}" for day, why in sorted((hopeless | too_much).items())]
 
@@ -294,7 +296,10 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
 
 
 RETRY_AFTER: Final = timedelta(hours=1)
-"""Time until the next run after one that Shadowserver or a defect kept from completing."""
+"""Time until the next run after one that Shadowserver or a defect kept from completing.
+
+Shadowserver's own clients ask every hour, too.
+"""
 RUN_FAILED: Final = "The run failed"
 RESET: Final = "The state was reset in OpenCTI: everything is imported again"
 # Seconds after which a pause between two runs checks whether the state was reset.
@@ -335,6 +340,7 @@ def run_for_ever(
         # Both are shown on the connector's page in OpenCTI.
         helper.last_run_datetime()
         pause = period if complete else min(period, RETRY_AFTER)
+        # From its start: a daily run begins at the same hour, however long it takes.
         left = max(0.0, began + pause.total_seconds() - time.monotonic())
         helper.next_run_datetime(left)
         on_end(left)

@@ -109,6 +109,7 @@ class StateStore:
 
     def write(self, state: State) -> None:
         """Store a state. Raises StateResetError, with nothing written, if OpenCTI's is gone."""
+        # Once pycti's thread has met the reset, OpenCTI would store what is sent.
         if self.was_reset():
             raise StateResetError("the state was reset in OpenCTI")
         new = dump(state)
@@ -116,6 +117,7 @@ class StateStore:
         stored = self._ping(new)
         if stored != new:
             self._helper.set_state(stored)
+        # Or pycti's thread has met a reset since the check above.
         if self._helper.get_state() != new:
             raise StateResetError("the state was reset in OpenCTI")
         self._stored = new
@@ -183,7 +185,9 @@ def _text_of(raw: Any) -> str:
 
 def _keep_damaged(helper: Any, problems: tuple[str, ...], text: str, log: Logger) -> None:
     """Log what is wrong with a state, and keep a copy of it: the next write replaces it."""
+    # JSON can hold lone surrogates, which UTF-8 refuses.
     content = text.encode("utf-8", "surrogatepass")
+    # By content, so that a state that is met again makes no second copy.
     name = f"shadowserver-{helper.connector_id}-{hashlib.sha256(content).hexdigest()[:8]}"
     path = temporary_directory() / safe_name(f"{name}.state.json")
     said = {"unreadable": list(problems), "copy": str(path)}
