@@ -215,7 +215,6 @@ class ReportImporter:
         delivery, summary = self._work_of(report.day)
         result = self._imported(report, obtain, delivery)
         summary.add(result)
-        # Outside the handlers: pycti logs the traceback of the error being handled.
         self._setup.on_result(result, time.monotonic() - began)
         # Last: if the process dies before, the next run imports the report again.
         self._setup.ledger.save()

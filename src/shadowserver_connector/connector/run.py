@@ -357,7 +357,6 @@ def _pause_until_reset(
     while (left := end - time.monotonic()) > 0:
         waiter.pause(min(left, _LOOK_UP))
         reason = _reason_of(between)
-        # Outside the handler: pycti logs the traceback of the error being handled.
         if reason and reason != said:
             waiter.log.error("A task between two runs failed", {"reason": reason})
         said = reason
@@ -384,7 +383,6 @@ def run_guarded(run: Run, waiter: Waiter, fatal: tuple[type[Exception], ...] = (
         raise
     except Exception as error:
         reason = describe(error)
-    # Outside the handlers: pycti logs the traceback of the error being handled.
     waiter.log.error(RUN_FAILED, {"reason": reason})
     return False
 

@@ -227,7 +227,6 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
         if chosen.state_dir is not None:
             raise
         reason = str(error)
-    # Outside the handler: pycti logs the traceback of the error being handled.
     cure = "let SHADOWSERVER_STATE_DIR name a directory that lasts and can be written"
     waiter.log.warning(NO_HISTORY, {"reason": reason, "cure": cure})
     return None

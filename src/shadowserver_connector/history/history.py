@@ -48,7 +48,7 @@ NAME_DAYS: Final = 7
 
 # Findings in one executemany: the rest of a report is on disk until its turn.
 _WRITTEN: Final = 2_000
-# Numbers in memory. Most findings share a few texts, but ports and malware combine to many.
+# Cached labels. Most findings share a few, but ports and malware combine to many.
 _LABELS: Final = 20_000
 
 _COLUMNS: Final = "key, states, first, last, since, before, days, seen, label"

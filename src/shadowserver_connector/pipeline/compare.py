@@ -155,7 +155,6 @@ class ReportComparer:
             return call(history)
         except HistoryDamagedError as error:
             reason = str(error)
-        # Outside the handler: pycti logs the traceback of the error being handled.
         self._log.error(DAMAGED, {"reason": reason})
         self._close()
         history = self._opened()

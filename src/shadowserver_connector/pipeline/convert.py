@@ -231,7 +231,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
     )
     identify = compile_finding_identifier(catalogue, report_type, columns)
     parts = [catalogue.part(report_type, column) for column in columns]
-    # For a type that the catalogue does not know, the API names the page.
+    # Where the catalogue has no page, as for an unknown type, the API may name one.
     return compile_plan(columns, context, identify, parts, report_type.page or info.url)
 
 
