@@ -1,4 +1,4 @@
-"""What the connector logs through: pycti's logger, the log of a command, or none."""
+"""What the connector logs through: its own log, that of a command, or none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 
 class Logger(Protocol):
-    """A logger that takes a message and a dict, such as pycti's ``connector_logger``."""
+    """A logger that takes a message and a dict, as pycti's ``connector_logger`` does."""
 
     def debug(self, message: str, meta: dict[str, Any] | None = None) -> None: ...
 

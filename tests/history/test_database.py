@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,17 @@ def test_file_that_is_deleted_meanwhile_is_lost_and_not_made_by_reading(tmp_path
         assert not path.exists()
     with open_history(tmp_path, "one") as history:
         assert history.opened == "new"
+
+
+def test_file_of_a_program_that_was_killed_while_creating_it_is_used(tmp_path: Path) -> None:
+    """Such a file has a head and no tables."""
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    assert (tmp_path / FILE).stat().st_size
+    with open_history(tmp_path, "one") as history:
+        assert history.opened == "new"
+    with open_history(tmp_path, "one") as history:
+        assert history.opened == "found"
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

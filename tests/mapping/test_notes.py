@@ -82,6 +82,13 @@ def test_a_malware_has_one_name_in_text_and_object(tmp_path: Path) -> None:
         assert "conficker" in converted.one("note")["abstract"].lower()
 
 
+def test_malware_that_only_a_tag_names_has_its_one_name(tmp_path: Path) -> None:
+    """A file without a column for malware names it as the others do."""
+    header, cells = ("ip", "tag"), ("192.0.2.1", "downadup")
+    converted = convert(tmp_path, "event4_sinkhole_http", header, [cells])
+    assert converted.one("malware")["name"] == "conficker"
+
+
 @pytest.mark.parametrize(
     ("times", "said"),
     [
@@ -364,6 +371,15 @@ def test_secrets_are_masked_everywhere(tmp_path: Path, notes: str) -> None:
         if stix["type"] != "artifact":
             assert "Tr0ub4dor" not in str(stix)
     assert MASK in converted.of("note")[0]["content"]
+
+
+def test_password_in_a_url_that_is_cut_is_masked_in_the_title(tmp_path: Path) -> None:
+    """Title and sentence show the first part of a long URL, whose @ is beyond that."""
+    url = f"http://someone:hunter2{'2' * 150}@www.example.org/login"
+    header = ("timestamp", "severity", "url")
+    note = convert(tmp_path, "phish_url", header, [("2024-01-31", "high", url)]).one("note")
+    assert "www.example.org" in note["abstract"]
+    assert "hunter" not in note["abstract"] + note["content"]
 
 
 def test_row_of_nothing_has_a_note(tmp_path: Path) -> None:

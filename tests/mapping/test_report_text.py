@@ -91,6 +91,14 @@ def test_most_frequent_values_are_named(tmp_path: Path) -> None:
     assert table(text, "Tag") == [("ssl", "2"), ("vpn", "1")]
 
 
+def test_vulnerability_in_two_columns_of_a_row_counts_once(tmp_path: Path) -> None:
+    """A finding that names a CVE as tag and in a column of its own is one finding."""
+    header = ("timestamp", "severity", "src_ip", "tag", "vulnerability_id")
+    cells = ("2024-01-31 00:00:00", "high", "192.0.2.1", "cve-2024-1000", "CVE-2024-1000")
+    text = convert(tmp_path, "event4_honeypot_http_scan", header, [cells]).one("report")
+    assert table(text["description"], "Vulnerability") == [("CVE-2024-1000", "1")]
+
+
 def test_long_tail_is_summed_up(tmp_path: Path) -> None:
     """The rarer values are summed up in one line with their count and findings."""
     rows = [row(n, asn=str(64496 + n)) for n in range(TOP + 3)] + [row(0, asn="64496")]

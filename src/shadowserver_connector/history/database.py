@@ -195,7 +195,8 @@ def _prepare(path: Path, owner: str) -> Opened:
     there = path.exists() and path.stat().st_size > 0
     try:
         with closing(_connect(path, "rwc")) as connection:
-            if not there:
+            # Without tables it is what a program leaves that ends while it creates one.
+            if not there or _is_blank(connection):
                 _create(connection, owner)
                 return "new"
             _check_version(connection, path)
@@ -220,6 +221,11 @@ def _create(connection: sqlite3.Connection, owner: str) -> None:
     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def _is_blank(connection: sqlite3.Connection) -> bool:
+    (objects,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    return not objects
 
 
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:

@@ -9,12 +9,10 @@ from datetime import date
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final, NamedTuple
 
-from shadowserver_connector.history.record import DIGEST_BYTES, day_of
+from shadowserver_connector.history.record import DIGEST_BYTES, SUBJECT_CHARACTERS, day_of
 
 _COLUMNS: Final = "feed, key, first, last, since, before, days, label"
 _CVE: Final = re.compile(r"CVE-\d{4}-\d{4,}", re.IGNORECASE)
-# As `SUBJECT_CHARACTERS` in mapping/planning/finding_identity.py, which builds on this package.
-_LONGEST: Final = 60
 
 
 class Entry(NamedTuple):
@@ -154,7 +152,7 @@ def _of(subject: bytes) -> tuple[str, tuple[object, ...]]:
 
 def _subjects(connection: sqlite3.Connection, name: str) -> list[bytes]:
     """Return the subjects that have a name, and the one that is it."""
-    text = b"t" + name[:_LONGEST].encode()
+    text = b"t" + name[:SUBJECT_CHARACTERS].encode("utf-8", "replace")
     known = connection.execute(
         "SELECT DISTINCT subject FROM names WHERE name = ?", (name.rstrip(".").lower(),)
     )

@@ -25,6 +25,9 @@ Two findings of one subject have the same key in one of 2.8e14 pairs, those of d
 never, and one change in 2.8e14 is missed; docs/history.md has the calculation.
 """
 
+SUBJECT_CHARACTERS: Final = 60
+"""Limit for a subject in the key that is not an address; the digest covers all of it."""
+
 # A finding may have as many rows as its report: beyond 48 bytes a digest does.
 MOST_STATES: Final = 8
 """Maximum number of distinct states of a finding on one day that are stored one by one."""

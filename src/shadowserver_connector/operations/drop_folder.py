@@ -73,7 +73,6 @@ class DropFolder:
             problem = _reason(error)
         else:
             problem = ""
-        # Outside the handler: pycti logs the traceback of the error being handled.
         if problem and problem != self._problem:
             self._log_problem(self._folder, problem)
         self._problem = problem

@@ -175,7 +175,6 @@ class StatusWriter:
             reason = error.strerror if isinstance(error, OSError) else describe(error)
         else:
             reason = ""
-        # Outside the handler: pycti logs the traceback of the error being handled.
         if reason and self._writable:
             details = {"file": shown_path(self._path), "reason": reason}
             self._log.warning("The status file cannot be written", details)

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import (
-    CancelledError,
     Executor,
     Future,
     ProcessPoolExecutor,
@@ -107,7 +106,7 @@ def _repeat(work: Callable[[], T], future: Future[T], lifeline: Connection) -> N
 def _settle(future: Future[T], result: Callable[[], T]) -> None:
     try:
         value = result()
-    except (Exception, CancelledError) as error:
+    except Exception as error:
         future.set_exception(error)
     else:
         future.set_result(value)

@@ -49,10 +49,11 @@ def build_malware(collector: ObjectCollector) -> None:
 
 def build_tagged_malware(collector: ObjectCollector) -> None:
     """Make the Malware that tags name, in a file that has no column for it."""
-    origin, activities = collector.context.origin, collector.context.catalogue.activities
-    for name in split_tags(collector.text("tags")):
+    origin, catalogue = collector.context.origin, collector.context.catalogue
+    for tag in split_tags(collector.text("tags")):
         # OpenCTI refuses names of one character.
-        if len(name) > 1 and name not in activities:
+        if len(tag) > 1 and tag not in catalogue.activities:
+            name = catalogue.codes.malware.get(tag, tag)
             malware = collector.shared(shared_objects.malware(origin, name))
             collector.offer_end("malware", malware)
             _offer_knowledge(collector, malware)

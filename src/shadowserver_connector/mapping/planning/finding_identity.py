@@ -28,14 +28,11 @@ from shadowserver_connector.catalogue.catalogue import (
     Column,
     ReportType,
 )
-from shadowserver_connector.history.record import DIGEST_BYTES
+from shadowserver_connector.history.record import DIGEST_BYTES, SUBJECT_CHARACTERS
 from shadowserver_connector.mapping.cells.addresses import parse_network
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import is_null
-
-SUBJECT_CHARACTERS: Final = 60
-"""Limit for a subject in the key that is not an address; the digest covers all of it."""
 
 _REMEMBERED: Final = 512
 _SHORT: Final = 24

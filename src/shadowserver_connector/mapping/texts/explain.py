@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
-from shadowserver_connector.mapping.objects.certificates_software_urls import SERVICE
+from shadowserver_connector.mapping.objects.certificates_software_urls import SERVICE, TARGET
 from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
 from shadowserver_connector.mapping.objects.section_layout import end_of_party
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
@@ -116,7 +116,10 @@ def describe_mapping(
         if role == "software.short_name" and "software.product" in group:
             return f"{name}, with its group, if no product is named"
         versioned = named and "software.version" in group
-        return f"{name}, with its group{score}" if group & needed or versioned else NOTE_ONLY
+        sold = "software.vendor" in group and column.group != TARGET
+        if group & needed or versioned or sold:
+            return f"{name}, with its group{score}"
+        return NOTE_ONLY
     return NOTE_ONLY
 
 

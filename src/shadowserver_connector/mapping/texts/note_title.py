@@ -203,4 +203,5 @@ def _listed(words: Sequence[str]) -> str:
 
 def _word(text: str, most: int = _LONGEST_WORD) -> str:
     """Return a word as it stands in a line of markdown, cut where it is long."""
-    return markdown.cell(text if len(text) <= most else f"{text[:most]}…")
+    # Masked first: a cut might remove the @ that marks a password.
+    return markdown.cell(text if len(text) <= most else f"{markdown.masked(text)[:most]}…")

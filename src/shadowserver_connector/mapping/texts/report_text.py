@@ -221,7 +221,8 @@ def _tops(statistics: RowStatistics) -> Iterable[str]:
             yield _top(heading, _recount(role, statistics.tops[role], read)[0])
     cves: Counter[str] = Counter()
     for role in ("tags", "cve"):
-        cves += _recount(role, statistics.tops.get(role, Counter()), find_cves)[0]
+        # The larger number, not the sum: a row may name the same one in both columns.
+        cves |= _recount(role, statistics.tops.get(role, Counter()), find_cves)[0]
     yield _top("Vulnerability", cves)
 
 
