@@ -13,8 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-"""Numbers of an ``OSError`` that says that no space is left."""
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error of the system says that no space is left, or none of one's quota."""
+    return isinstance(error, OSError) and error.errno in _DISK_FULL
 
 
 class ShadowserverConnectorError(Exception):
@@ -147,8 +151,18 @@ _CERTIFICATES: Final = {
 }
 # What another authority would not fix.
 _OWN_FAULTS: Final = (9, 10, 62, 64)
+# In OpenSSL's text, where an error of another library quotes it.
+_UNTRUSTED: Final = "CERTIFICATE_VERIFY_FAILED"
 # As httpcore writes a proxy's answer, and as http.client and urllib3 do.
 _STATUS: Final = re.compile(r"(?:^|Tunnel connection failed: )([1-5]\d\d)\b")
+
+
+def has_bad_certificate(error: BaseException) -> bool:
+    """Tell whether the cause of an error is that a server's certificate is refused."""
+    return any(
+        isinstance(each, ssl.SSLCertVerificationError) or _UNTRUSTED in str(each)
+        for each in _chain(error)
+    )
 
 
 def describe_cause(error: BaseException, bundle: str) -> str | None:
@@ -162,7 +176,7 @@ def describe_cause(error: BaseException, bundle: str) -> str | None:
         if isinstance(each, ssl.SSLCertVerificationError):
             return _certificate(each, bundle)
     for each in found:
-        if "CERTIFICATE_VERIFY_FAILED" in str(each):
+        if _UNTRUSTED in str(each):
             return f"the server's certificate is not trusted; name your CA's file in {bundle}"
         if isinstance(each, ssl.SSLError):
             reason = str(each.reason or "broken off").replace("_", " ").lower()

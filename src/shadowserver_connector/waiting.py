@@ -25,11 +25,11 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from shadowserver_connector.errors import (
-    DISK_FULL,
     ApiUnavailableError,
     DiskFullError,
     NotReadyError,
     RetriableError,
+    is_disk_full,
 )
 from shadowserver_connector.logger import Logger
 
@@ -158,7 +158,7 @@ class Waiter:
             try:
                 return call()
             except OSError as error:
-                if error.errno in DISK_FULL:
+                if is_disk_full(error):
                     raise DiskFullError("no space is left on the disk; free some") from None
                 raise
 

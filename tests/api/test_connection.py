@@ -14,13 +14,13 @@ from shadowserver_connector import __version__
 from shadowserver_connector.api.connection import (
     THROUGH_PROXY,
     base_url,
-    failure,
     network_of_environment,
     open_client,
     read_bounded,
     reason,
-    slowest,
+    seconds_allowed,
     tls_context,
+    to_our_error,
     without_request_logs,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError
@@ -45,14 +45,14 @@ def test_trouble_of_the_network_may_pass(
 ) -> None:
     """A network error is retried, with its reason and the error to raise in the end."""
     for kind in (ApiUnavailableError, TransferError):
-        ours = failure(error, kind)
+        ours = to_our_error(error, kind)
         assert isinstance(ours, RetryLaterError)
         assert (ours.reason, ours.kind, ours.retry_after) == (message, kind, None)
 
 
 def test_certificate_that_is_not_trusted_is_final() -> None:
     """An untrusted certificate is not retried; the message names the setting for CAs."""
-    ours = failure(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"))
+    ours = to_our_error(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"))
     assert isinstance(ours, ApiUnavailableError)
     assert str(ours) == (
         "the server's certificate is not trusted; name your CA's file in SHADOWSERVER_CA_BUNDLE"
@@ -81,7 +81,7 @@ def test_wrong_address_is_named_by_its_setting(url: str, message: str) -> None:
 @pytest.mark.parametrize(("received", "seconds"), [(0, 120), (1024, 121), (5 * 1024**2, 5240)])
 def test_body_has_two_minutes_and_a_second_for_each_kilobyte(received: int, seconds: float) -> None:
     """A server that drips is given up, while a slow line has time enough."""
-    assert slowest(received) == seconds
+    assert seconds_allowed(received) == seconds
 
 
 def test_client_says_who_it_is_and_wants_bytes_as_they_are() -> None:
@@ -142,14 +142,20 @@ def late(error: Exception) -> Exception:
     return error
 
 
+def proxied(error: Exception) -> Exception:
+    """Return an error as the transport notes it where there is a proxy."""
+    error.add_note(THROUGH_PROXY)
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
         (TooLateError("the rest is missing"), "the rest is missing"),
         (late(httpx.ReadTimeout("x")), "the rest is missing"),
-        (late(httpx.ReadTimeout(f"x {THROUGH_PROXY}")), f"the rest is missing, {THROUGH_PROXY}"),
-        (httpx.ReadTimeout(f"x {THROUGH_PROXY}"), f"no answer in time, {THROUGH_PROXY}"),
-        (httpx.ReadTimeout(f"{THROUGH_PROXY} x"), "no answer in time"),
+        (late(proxied(httpx.ReadTimeout("x"))), f"the rest is missing, {THROUGH_PROXY}"),
+        (proxied(httpx.ReadTimeout("x")), f"no answer in time, {THROUGH_PROXY}"),
+        (httpx.ReadTimeout(THROUGH_PROXY), "no answer in time"),
         (late(httpx.ConnectTimeout("x")), "the rest is missing"),
     ],
 )

@@ -13,7 +13,6 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.bundle.chunk_builder import (
     BUNDLE_SIZE,
-    HELD_BACK_BYTES,
     MAX_CHUNK_BYTES,
     MIN_CHUNK_BYTES,
     ChunkBuilder,
@@ -29,6 +28,7 @@ from shadowserver_connector.bundle.finding import (
     SizeEstimator,
     serialise,
 )
+from shadowserver_connector.memory_limits import HELD_BACK_BYTES
 
 ADDRESS = "ipv4-addr--00000000-0000-4000-8000-000000000001"
 

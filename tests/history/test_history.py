@@ -227,7 +227,7 @@ def test_rows_on_disk_are_sorted_as_those_in_memory(
     report = [(number * 7 % 40, number % 3) for number in range(200)]
     _commit(history, 0, report[:120])
     whole = _compare(history, 1, report)
-    monkeypatch.setattr(rows_module, "PART", 9)
+    monkeypatch.setattr(rows_module, "COMPARED_ROWS", 9)
     monkeypatch.setattr(rows_module, "_BLOCK", 4)
     assert _compare(history, 1, report) == whole
 

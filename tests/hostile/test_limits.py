@@ -13,7 +13,8 @@ from typing import IO, Any
 import pytest
 
 from shadowserver_connector.bundle.chunk_builder import MAX_CHUNK_BYTES
-from shadowserver_connector.mapping.options import MIB, Options
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.memory_limits import MIB
 
 pytestmark = pytest.mark.integration
 

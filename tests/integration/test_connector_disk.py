@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.pipeline.external_sort import MEMORY
+from shadowserver_connector.memory_limits import SORT_BYTES
 from shadowserver_connector.simulator.faults import Fault, FaultKind
 from shadowserver_connector.simulator.server import Simulator
 from tests.connector.world import (
@@ -37,10 +37,10 @@ pytestmark = pytest.mark.integration
 FULL = bool(os.environ.get("TEST_FULL"))
 ROWS = 30
 # So that the rows are more than is sorted in memory: sorting takes as much again, and more.
-CELL = 5 * MEMORY // 4 // ROWS
-BELOW_A_REPORT = MEMORY
-FOR_A_REPORT_BUT_NOT_TO_SORT_IT = 2 * MEMORY
-FOR_BOTH = 8 * MEMORY
+CELL = 5 * SORT_BYTES // 4 // ROWS
+BELOW_A_REPORT = SORT_BYTES
+FOR_A_REPORT_BUT_NOT_TO_SORT_IT = 2 * SORT_BYTES
+FOR_BOTH = 8 * SORT_BYTES
 SETTINGS: dict[str, Any] = {
     # So that the log stays below what may be written without a disk of its own.
     "connector_log_level": "warning",

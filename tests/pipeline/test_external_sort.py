@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from shadowserver_connector.memory_limits import MERGE_BYTES
 from shadowserver_connector.pipeline.external_sort import (
-    MOST_HELD,
     MOST_OPEN,
     Item,
     Run,
@@ -89,7 +89,7 @@ def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("widest", "expected"),
-    [(1, MOST_OPEN), (MOST_HELD // 10, 10), (MOST_HELD // 2, 2), (2 * MOST_HELD, 2)],
+    [(1, MOST_OPEN), (MERGE_BYTES // 10, 10), (MERGE_BYTES // 2, 2), (2 * MERGE_BYTES, 2)],
 )
 def test_runs_of_long_rows_are_merged_a_few_at_a_time(widest: int, expected: int) -> None:
     """Runs of long rows are merged a few at a time, at least two, to fit into memory."""

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.rows import CountedRow
-from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, MEMORY, sorted_by_host
+from shadowserver_connector.memory_limits import SORT_BYTES
+from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, sorted_by_host
 from tests.integration.small_disk import SmallDisk
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -24,7 +25,7 @@ _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 ROW_BY_ROW = 0
 """Bytes of memory with which each row goes to disk in a file of its own."""
 FEW_ROWS = 1_000
-BUDGETS = (ROW_BY_ROW, FEW_ROWS, MEMORY)
+BUDGETS = (ROW_BY_ROW, FEW_ROWS, SORT_BYTES)
 
 
 def host_of(_: int, row: list[str]) -> str:

@@ -20,13 +20,13 @@ from shadowserver_connector.api import answers
 from shadowserver_connector.api.answers import AnswerError, DayEvents
 from shadowserver_connector.api.connection import (
     base_url,
-    failure,
     is_transient,
     network_of_environment,
     open_client,
     read_bounded,
     retry_after_seconds,
     tls_context,
+    to_our_error,
     without_request_logs,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
@@ -278,7 +278,7 @@ class ReportsApi:
                 deadline.allow(whole, f"the answer was not complete within {whole:g} seconds")
                 content = read_bounded(response, _MAX_ANSWER_BYTES, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, TooLateError) as error:
-            raise failure(error) from None
+            raise to_our_error(error) from None
         try:
             # Errors come as JSON or as plain text, with any status.
             answer = answers.parse(content)

@@ -23,6 +23,7 @@ from shadowserver_connector.errors import (
     RetriableError,
     SettingsError,
     describe_cause,
+    has_bad_certificate,
 )
 from shadowserver_connector.settings.network import (
     NETWORK_VARIABLES,
@@ -65,13 +66,13 @@ def without_request_logs() -> Iterator[None]:
         _requesting.reset(token)
 
 
-SHADOWSERVERS_BUNDLE: Final = "SHADOWSERVER_CA_BUNDLE"
+CA_BUNDLE_SETTING: Final = "SHADOWSERVER_CA_BUNDLE"
 THROUGH_PROXY: Final = "through the proxy of HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
 _CONNECT_TIMEOUT = 10.0
 _KEEP_ALIVE = 60.0
 # After a grace period, a body must have arrived at this many bytes a second. Otherwise a server
 # that sends a byte before each time-out could hold a thread forever.
-_SLOWEST = 1024
+_MIN_BYTES_PER_SECOND = 1024
 _GRACE = 120.0
 
 
@@ -103,7 +104,7 @@ def network_of_environment() -> Network:
 
 
 def tls_context(
-    ca_bundle: Path | None, network: Network, setting: str = SHADOWSERVERS_BUNDLE
+    ca_bundle: Path | None, network: Network, setting: str = CA_BUNDLE_SETTING
 ) -> ssl.SSLContext:
     """Return a context that verifies; against ``ca_bundle``, which ``setting`` names, if given.
 
@@ -196,12 +197,12 @@ class _Transport(httpx.HTTPTransport):
                 raise
             raise httpx.ProxyError("no connection") from error
         except httpx.TimeoutException as error:
-            if not self._has_proxy:
-                raise
-            raise type(error)(f"{error} {THROUGH_PROXY}".strip()) from error
+            if self._has_proxy:
+                error.add_note(THROUGH_PROXY)
+            raise
 
 
-def failure(
+def to_our_error(
     error: httpx.HTTPError | httpx.InvalidURL | TooLateError,
     kind: type[RetriableError] = ApiUnavailableError,
 ) -> Exception:
@@ -209,9 +210,9 @@ def failure(
 
     Returns RetryLaterError, or ApiUnavailableError where trying again at once is pointless.
     """
-    why = reason(error, SHADOWSERVERS_BUNDLE)
+    why = reason(error, CA_BUNDLE_SETTING)
     # The next attempt would get the same certificate.
-    if why.startswith("the server's certificate"):
+    if has_bad_certificate(error):
         return ApiUnavailableError(why)
     return RetryLaterError(why, kind=kind)
 
@@ -253,7 +254,7 @@ def reason(error: Exception, bundle: str) -> str:
     if isinstance(error, httpx.InvalidURL):
         # The library parses a redirect's target even if it is not followed.
         return "the answer redirects to something that is not a URL"
-    through = f", {THROUGH_PROXY}" if str(error).endswith(THROUGH_PROXY) else ""
+    through = f", {THROUGH_PROXY}" if THROUGH_PROXY in getattr(error, "__notes__", ()) else ""
     late = _late(error)
     if late is not None:
         return f"{late}{through}"
@@ -267,15 +268,15 @@ def reason(error: Exception, bundle: str) -> str:
 
 
 def _late(error: BaseException | None) -> TooLateError | None:
-    # httpx wraps httpcore's error in its own, and `_Transport` wraps that again.
+    # httpx wraps httpcore's error in its own.
     while error is not None and not isinstance(error, TooLateError):
         error = error.__cause__
     return error
 
 
-def slowest(received: int) -> float:
+def seconds_allowed(received: int) -> float:
     """Return the seconds that a body of this many bytes may take."""
-    return _GRACE + received / _SLOWEST
+    return _GRACE + received / _MIN_BYTES_PER_SECOND
 
 
 def check_encoding(response: httpx.Response, kind: type[RetriableError]) -> None:

@@ -17,19 +17,19 @@ import httpx
 
 from shadowserver_connector.api.connection import (
     check_encoding,
-    failure,
     is_transient,
     retry_after_seconds,
-    slowest,
+    seconds_allowed,
+    to_our_error,
 )
 from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
 from shadowserver_connector.errors import (
-    DISK_FULL,
     DiskFullError,
     NotReadyError,
     ReportRefusedError,
     SinkUnavailableError,
     TransferError,
+    is_disk_full,
 )
 from shadowserver_connector.report.info import NAME_BYTES, ReportInfo
 from shadowserver_connector.waiting import RetryLaterError
@@ -115,9 +115,9 @@ def fetch(
     except (NotReadyError, ReportRefusedError) as error:
         raise type(error)(f"{path.name}: {error}") from None
     except (httpx.HTTPError, httpx.InvalidURL, TooLateError) as error:
-        raise failure(error, TransferError) from None
+        raise to_our_error(error, TransferError) from None
     except OSError as error:
-        kind = DiskFullError if error.errno in DISK_FULL else SinkUnavailableError
+        kind = DiskFullError if is_disk_full(error) else SinkUnavailableError
         raise kind(f"cannot write to {path.parent}: {error.strerror}") from error
     return Downloaded(path, size, sha256)
 
@@ -179,12 +179,12 @@ def _copy(
     size = 0
     # Kept by the connection too: what is not part of the file, such as empty chunks, must not take
     # forever.
-    deadline = Deadline(slowest(size), "the file comes too slowly")
+    deadline = Deadline(seconds_allowed(size), "the file comes too slowly")
     with enforcing(deadline):
         for chunk in response.iter_bytes():
             size += len(chunk)
             _check_size(size, max_bytes)
-            deadline.allow(slowest(size))
+            deadline.allow(seconds_allowed(size))
             deadline.left()
             if size > claimed:
                 claimed = size + _STEP

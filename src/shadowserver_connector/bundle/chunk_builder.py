@@ -25,13 +25,11 @@ from shadowserver_connector.bundle.finding import (
     united_labels,
 )
 from shadowserver_connector.bundle.large_findings import split_finding
+from shadowserver_connector.memory_limits import HELD_BACK_BYTES
 
 # A tuple, because each new object of a finding is looked up in it.
 _IS_CONTAINED: Final = tuple(layer in CONTAINED for layer in range(LAYERS))
 _INDICATOR: Final = LAYER["indicator"]
-
-HELD_BACK_BYTES: Final = 32 * 1024 * 1024
-"""Limit for the chunks of the first part that are held back."""
 
 # Settings start at 64 KiB; this is for callers that create their own `Options`.
 MIN_CHUNK_BYTES: Final = 16 * 1024

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
-from shadowserver_connector.errors import DISK_FULL, NotReadyError, SinkUnavailableError, describe
+from shadowserver_connector.errors import (
+    NotReadyError,
+    SinkUnavailableError,
+    describe,
+    is_disk_full,
+)
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.archive import archive_if_configured
 from shadowserver_connector.pipeline.compare import ReportComparer
@@ -251,7 +256,7 @@ class ReportImporter:
                 setup.comparer.discard(file.path)
             if isinstance(error, NotReadyError) and ledger.postpone(report):
                 return Skipped(report, "Still empty, requested again in the next run")
-            if isinstance(error, OSError) and error.errno in DISK_FULL:
+            if is_disk_full(error):
                 # Every other report would fail too, through no fault of its own.
                 raise
             times, cause = ledger.failed(report), type(error).__name__

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from shadowserver_connector.history.record import states_of
+from shadowserver_connector.memory_limits import COMPARED_ROWS
 from shadowserver_connector.temporary import temporary_directory
-
-PART: Final = 50_000
-"""Rows that are sorted in memory, about 20 MB with their texts."""
 
 # Rows that are read back at once: while parts are merged, one block of each is in memory.
 _BLOCK: Final = 500
@@ -64,7 +62,7 @@ class DayRows:
         """Add the next row: its finding's key, its state, what it is, and its host's name."""
         self._part.append((key, self.rows, state, label, name))
         self.rows += 1
-        if len(self._part) >= PART:
+        if len(self._part) >= COMPARED_ROWS:
             self._write()
 
     def findings(self) -> Iterator[Reported]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from shadowserver_connector.memory_limits import MIB
+
 NotesMode = Literal["auto", "finding", "host", "none"]
 
 Repeats = Literal["refer", "skip", "all"]
-
-MIB = 1024 * 1024
 
 NEEDED: Final = "needed"
 """Instead of a relationship type: those of every type that nothing else in a row expresses."""

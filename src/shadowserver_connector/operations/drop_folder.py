@@ -12,7 +12,7 @@ from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import Dropped, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
-from shadowserver_connector.errors import DISK_FULL, ClusterLostError, NewerStateError, describe
+from shadowserver_connector.errors import ClusterLostError, NewerStateError, describe, is_disk_full
 from shadowserver_connector.operations.drop_folder_files import (
     DroppedFile,
     DroppedReport,
@@ -118,7 +118,7 @@ class DropFolder:
             try:
                 reason = None if problem else self._failure_of(importer, each)
             except OSError as error:
-                if error.errno in DISK_FULL:
+                if is_disk_full(error):
                     raise
                 reason, problem = None, _reason(error)
             finally:
@@ -146,7 +146,7 @@ class DropFolder:
                     return
                 put_away(file.path, reasons)
             except OSError as error:
-                if error.errno in DISK_FULL:
+                if is_disk_full(error):
                     raise
                 problem = _reason(error)
         if problem:

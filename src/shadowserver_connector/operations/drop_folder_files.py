@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from shadowserver_connector.api.client import MAX_REPORT_BYTES
-from shadowserver_connector.errors import DISK_FULL, NotReadyError, SkippableError, describe
+from shadowserver_connector.errors import NotReadyError, SkippableError, describe, is_disk_full
 from shadowserver_connector.pipeline.batch import job_of
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.report.info import ReportFile, ReportInfo, fingerprint, safe_name
@@ -128,7 +128,7 @@ def reports_in(
         except _ChangedError:
             changed = True
         except OSError as error:
-            if error.errno in DISK_FULL:
+            if is_disk_full(error):
                 raise
             problem = error
         except Exception as error:

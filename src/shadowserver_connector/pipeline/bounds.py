@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from shadowserver_connector.errors import SinkUnavailableError
+from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.waiting import DISK, ROOM_PAUSE, Waiter
 
 MAX_BYTES_AHEAD: Final = 1024**3
@@ -85,9 +86,6 @@ def bytes_below(folder: Path, but: Container[str] = ()) -> int:
     return size
 
 
-_MIB: Final = 1024 * 1024
-
-
 class DiskFloor:
     """Free space on a folder's disk, compared with ``SHADOWSERVER_DISK_FLOOR``."""
 
@@ -117,7 +115,7 @@ class DiskFloor:
     def require(self) -> None:
         """Raise SinkUnavailableError if less than the floor is free."""
         if not self.has_room():
-            free, floor = self._free() // _MIB, self._floor // _MIB
+            free, floor = self._free() // MIB, self._floor // MIB
             raise SinkUnavailableError(
                 f"{self._folder}: {free:,} MiB are free, less than SHADOWSERVER_DISK_FLOOR "
                 f"({floor:,} MiB); free space and repeat the command"

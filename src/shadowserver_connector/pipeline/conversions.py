@@ -17,9 +17,15 @@ from typing import BinaryIO, Final, TypeVar
 from shadowserver_connector import __version__
 from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.errors import DISK_FULL, RetriableError, SettingsError, SkippableError
+from shadowserver_connector.errors import (
+    RetriableError,
+    SettingsError,
+    SkippableError,
+    is_disk_full,
+)
 from shadowserver_connector.history.comparison import Comparison
-from shadowserver_connector.mapping.options import MIB, Options
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.compare import ReportComparer
@@ -253,7 +259,7 @@ class Conversions:
         try:
             conversion = self._begun.pop(path).result()
         except OSError as error:
-            if error.errno in DISK_FULL:
+            if is_disk_full(error):
                 return convert_report(path, info, options, emit, comparison)
             raise
         return conversion.replay(emit)

@@ -27,7 +27,7 @@ from shadowserver_connector.mapping.objects.report_and_case import (
 )
 from shadowserver_connector.mapping.objects.templates import Encoders
 from shadowserver_connector.mapping.objects.traffic import joins_parties
-from shadowserver_connector.mapping.options import MIB, Options
+from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
 from shadowserver_connector.mapping.planning.highlights import OverTime
 from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
@@ -46,6 +46,7 @@ from shadowserver_connector.mapping.texts.notes import (
     no_notes,
 )
 from shadowserver_connector.mapping.texts.report_text import ReportFacts, case_text, report_text
+from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.anomalies import Anomalies

@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.texts.notes import CountedRow
+from shadowserver_connector.memory_limits import MERGE_BYTES, SORT_BYTES
 from shadowserver_connector.report.table import BETWEEN
 from shadowserver_connector.temporary import temporary_directory
 
@@ -22,9 +23,6 @@ Item = tuple[str, int, int]
 
 MOST_OPEN: Final = 200
 """Files that are read at the same time; some systems allow a process 256."""
-MOST_HELD: Final = 12 * 1024 * 1024
-"""Bytes of rows in memory while files are merged: those of ``MEMORY`` are written by then."""
-
 # Of ``MOST_OPEN`` files at once, batches take 6 MiB.
 _BATCH_BYTES: Final = 32 * 1024
 _LENGTH_BYTES: Final = 4
@@ -114,7 +112,7 @@ def at_once(runs: Sequence[Run]) -> int:
     held = 0
     for count, run in enumerate(runs[:MOST_OPEN]):
         held += run.widest
-        if held > MOST_HELD and count >= 2:
+        if held > MERGE_BYTES and count >= 2:
             return count
     return min(len(runs), MOST_OPEN)
 
@@ -175,19 +173,13 @@ def _packed(batch: list[Item]) -> bytes:
 GROUP_BYTES: Final = 256 * 1024
 """Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
 
-MEMORY: Final = 12 * 1024 * 1024
-"""Bytes that the rows take in memory, approximately, before they are written to disk.
-
-A report of 50,000 rows fills them: one with more needs no more memory.
-"""
-
 _BLOCK_ROWS: Final = 1_000
 
 
 class HostSort:
     """Rows that can be read again host by host; `sorted_by_host` creates one.
 
-    Each method raises ``OSError`` if the disk fails, with a number of ``DISK_FULL`` if it is full.
+    Each method raises ``OSError`` if the disk fails or is full.
     """
 
     def __init__(self, memory: int, stack: ExitStack) -> None:
@@ -276,7 +268,7 @@ class HostSort:
 
 
 @contextmanager
-def sorted_by_host(memory: int = MEMORY) -> Iterator[HostSort]:
+def sorted_by_host(memory: int = SORT_BYTES) -> Iterator[HostSort]:
     """Create an empty sort; what does not fit into ``memory`` bytes goes to disk.
 
     Its files are in a folder of their own in the temporary folder, removed at the end.

@@ -26,10 +26,10 @@ from shadowserver_connector.connector.run import (
 )
 from shadowserver_connector.connector.state_store import StateStore, open_comparer
 from shadowserver_connector.errors import (
-    DISK_FULL,
     SettingsError,
     ShadowserverConnectorError,
     SinkUnavailableError,
+    is_disk_full,
 )
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
@@ -255,7 +255,7 @@ def _workspace(connector_id: str) -> Path:
     try:
         return private_directory(path)
     except OSError as error:
-        if error.errno in DISK_FULL:
+        if is_disk_full(error):
             raise
         raise SettingsError(
             f"{shown_path(path)}: cannot be made anew: {error.strerror}; "

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import ByteSize, Field, SecretStr, model_validator
 
-from shadowserver_connector.mapping.options import MIB
+from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.settings.value_types import (
     Address,
     CaBundle,

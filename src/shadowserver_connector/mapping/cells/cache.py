@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-BYTES: Final = 32 * 1024 * 1024
-"""Maximum number of bytes, approximately, that everything kept for one report takes."""
+from shadowserver_connector.memory_limits import CACHE_BYTES
 
 WIDEST: Final = 4
 """Maximum number of bytes of a character. Kept texts are short, so nobody checks."""
@@ -90,7 +89,7 @@ class CacheBudget:
     """Bytes reserved, approximately."""
     most: int
 
-    def __init__(self, most: int = BYTES) -> None:
+    def __init__(self, most: int = CACHE_BYTES) -> None:
         self.size = 0
         self.most = most
         self._all: list[BoundedCache] = []

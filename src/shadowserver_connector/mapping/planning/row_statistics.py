@@ -12,6 +12,7 @@ from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, split_tags
 from shadowserver_connector.mapping.planning.highlights import Highlights, OverTime
 from shadowserver_connector.mapping.planning.plan import Plan
+from shadowserver_connector.memory_limits import COUNT_BYTES
 from shadowserver_connector.report.anomalies import Anomalies
 
 
@@ -63,9 +64,6 @@ With a few thousand more, a dict doubles the memory that it takes.
 
 LONGEST: Final = 1_000
 """Characters of a cell that is counted: no address, tag list or sector has more."""
-
-MOST_RESERVED_BYTES: Final = 24 * 1024 * 1024
-"""Bytes of everything that is counted; new values beyond that are not counted."""
 
 REPORT_TAGS: Final = 10
 """Tags of its rows that a Report has as labels."""
@@ -189,7 +187,7 @@ def _count_host(statistics: RowStatistics, host: str, severity: str) -> None:
 def _reserve(statistics: RowStatistics, cell: str) -> bool:
     """Reserve memory for a new cell; return whether there was enough, so that it is counted."""
     size = WIDEST * len(cell) + _ENTRY_BYTES
-    if len(cell) > LONGEST or statistics.reserved_bytes + size > MOST_RESERVED_BYTES:
+    if len(cell) > LONGEST or statistics.reserved_bytes + size > COUNT_BYTES:
         return False
     statistics.reserved_bytes += size
     return True
