@@ -15,7 +15,7 @@ from benchmarks.reports import USUAL, WIDEST, report
 from benchmarks.results import Result
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
+from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
 from shadowserver_connector.pipeline.convert import convert_report
 
 ROWS = 5_000_000
@@ -55,7 +55,7 @@ def _share(result: Result, folder: Path, report_type: str, rows: int, rounds: in
     comparer = ReportComparer(lambda: open_history(home, "one"), FakeHelper().connector_logger)
     convert, convert_compared = (
         partial(each, made.path, made.info, options, lambda _: None)
-        for each in (convert_report, compared_by(comparer))
+        for each in (convert_report, with_comparison(comparer))
     )
     with closing(comparer):
         comparer.compare(made.path, replace(made.info, day=made.info.day - timedelta(1)))

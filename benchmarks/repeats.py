@@ -22,7 +22,7 @@ from shadowserver_connector.catalogue.catalogue import STATE, VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options, Repeats
-from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
+from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities
@@ -131,7 +131,7 @@ def _days(
     log = helper.connector_logger
     waiter = Waiter(threading.Event(), log, counted_after=0.0)
     comparer = ReportComparer(lambda: open_history(folder, "one"), log, refresh=refresh)
-    convert = compared_by(comparer)
+    convert = with_comparison(comparer)
     networks = {name: _Network(folder, name) for name in types}
     try:
         for back in range(number):

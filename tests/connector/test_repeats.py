@@ -17,10 +17,10 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.connector.day import DayLedger
 from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.history.database import DAMAGED, FILE
+from shadowserver_connector.history.database import DAMAGED_FILE, FILE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import CLEARED, ReportComparer, compared_by
+from shadowserver_connector.pipeline.compare import CLEARED, ReportComparer, with_comparison
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.waiting import Stopping
@@ -70,7 +70,7 @@ class Days:
                 parts.setup,
                 waiter=replace(parts.setup.waiter, counted_after=0.0),
                 options=self.options,
-                convert=compared_by(comparer),
+                convert=with_comparison(comparer),
                 comparer=comparer,
             )
             run_window(parts)
@@ -319,7 +319,7 @@ def test_a_damaged_history_costs_one_full_day(days: Days) -> None:
     path.write_bytes(path.read_bytes()[:200] + b"damaged" * 600)
     assert "note" in kinds(days.run(hosts()))
     assert any("damaged" in each for each in days.helper.connector_logger.messages("error"))
-    assert (days.folder / "history" / DAMAGED).exists()
+    assert (days.folder / "history" / DAMAGED_FILE).exists()
     assert kinds(days.run(hosts())) == ["artifact", "report"]
 
 

@@ -373,7 +373,7 @@ def test_stop_is_looked_for_while_a_download_lasts(
         looked.set()
 
     api.download = slow  # type: ignore[method-assign]
-    monkeypatch.setattr("shadowserver_connector.connector.day._LOOK_UP", 0.01)
+    monkeypatch.setattr("shadowserver_connector.connector.day._STOP_CHECK", 0.01)
     monkeypatch.setattr(Waiter, "pause", pause)
     run_window(subscription(helper, api, tmp_path))
     assert len(helper.messages) == 2

@@ -14,7 +14,7 @@ from shadowserver_connector.connector.importer import DaySummary
 from shadowserver_connector.connector.run import is_wanted
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
+from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
@@ -103,7 +103,7 @@ def test_the_estimate_is_right_within_ten_percent(tmp_path: Path) -> None:
             info = ReportInfo(report.type, day, report.file, report.list)
             path = tmp_path / info.file
             path.write_bytes(b"".join(store.open(report.id).chunks))
-            outcome = compared_by(comparer)(path, info, Options(), lambda chunk: None)
+            outcome = with_comparison(comparer)(path, info, Options(), lambda chunk: None)
             comparer.commit(path)
             reports.append(info)
             stats.append(DayEvents(day, report.type, report.rows))

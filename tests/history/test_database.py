@@ -21,7 +21,7 @@ from shadowserver_connector.errors import (
     RetriableError,
 )
 from shadowserver_connector.history.comparison import NEW, RECURRING, ReportFeed
-from shadowserver_connector.history.database import DAMAGED, FILE, VERSION, reading_only
+from shadowserver_connector.history.database import DAMAGED_FILE, FILE, VERSION, reading_only
 from shadowserver_connector.history.history import open_history
 from tests.history.days import damage_what_only_a_commit_reads, day, rows_of
 from tests.history.test_history import _content
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_database_is_moved_aside(tmp_path: Path) -> None:
         assert history.opened == "damaged"
         with rows_of([(1, 0)]) as rows:
             assert list(history.compare(FEED, day(1), rows).verdicts) == [NEW]
-    assert (tmp_path / DAMAGED).read_bytes().startswith(b"no database")
+    assert (tmp_path / DAMAGED_FILE).read_bytes().startswith(b"no database")
     with open_history(tmp_path, "one") as history:
         assert history.opened == "found"
 
@@ -112,11 +112,11 @@ def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
         assert history.opened == "found"
         with pytest.raises(
-            HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED}; the next"
+            HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED_FILE}; the next"
         ):
             history.compare(FEED, day(1), rows)
     assert issubclass(HistoryDamagedError, RetriableError)
-    assert (tmp_path / DAMAGED).read_bytes() == bytes(content)
+    assert (tmp_path / DAMAGED_FILE).read_bytes() == bytes(content)
     with open_history(tmp_path, "one") as history:
         assert history.opened == "new"
 
@@ -126,7 +126,7 @@ def test_damage_that_shows_in_a_commit_is_moved_aside(tmp_path: Path) -> None:
     damage_what_only_a_commit_reads(_made(tmp_path))
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
         history.compare(FEED, day(1), rows)
-        with pytest.raises(HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED}"):
+        with pytest.raises(HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED_FILE}"):
             history.commit(FEED, day(1), rows)
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
         assert history.opened == "new"
@@ -164,7 +164,7 @@ def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(HistoryError, match=rf"newer version \(tables {VERSION + 1}, known are"):
         open_history(tmp_path, "one")
-    assert not (tmp_path / DAMAGED).exists()
+    assert not (tmp_path / DAMAGED_FILE).exists()
     assert len(_content(path)[2]) == 250
     assert issubclass(HistoryError, FatalError)
 
@@ -176,7 +176,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(HistoryError, match="is not a history of this connector"):
         open_history(tmp_path, "one")
-    assert not (tmp_path / DAMAGED).exists()
+    assert not (tmp_path / DAMAGED_FILE).exists()
 
 
 def test_two_instances_cannot_share_a_directory(tmp_path: Path) -> None:

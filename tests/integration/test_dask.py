@@ -232,7 +232,7 @@ def test_cluster_without_workers_is_told_of_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line says that a worker is waited for; when one comes, everything is done."""
-    monkeypatch.setattr(cluster_module, "_LOOK_UP", 0.1)
+    monkeypatch.setattr(cluster_module, "_IDLE_CHECK", 0.1)
     # pycti sets the level of all loggers in the process, also for tests that come later.
     caplog.set_level(logging.WARNING, logger=cluster_module.__name__)
     with started(tmp_path, 0) as empty, open_executor(1, empty.address) as executor:

@@ -10,28 +10,28 @@ from shadowserver_connector.memory_limits import MERGE_BYTES
 from shadowserver_connector.pipeline.external_sort import (
     MOST_OPEN,
     Item,
-    Run,
-    at_once,
+    SortedFile,
     merge,
-    read_run,
-    write_run,
+    mergeable,
+    read_sorted,
+    write_sorted,
 )
 
 
-def batches_of(run: Run) -> list[list[Item]]:
+def batches_of(run: SortedFile) -> list[list[Item]]:
     """Read all batches."""
     with run.path.open("rb") as file:
-        return list(read_run(file))
+        return list(read_sorted(file))
 
 
-def items_of(run: Run) -> list[Item]:
+def items_of(run: SortedFile) -> list[Item]:
     """Read all items into one list."""
     return [item for batch in batches_of(run) for item in batch]
 
 
-def runs_of(folder: Path, *runs: list[Item]) -> list[Run]:
+def runs_of(folder: Path, *runs: list[Item]) -> list[SortedFile]:
     """Write all runs."""
-    return [write_run(folder / f"{index}", [items]) for index, items in enumerate(runs)]
+    return [write_sorted(folder / f"{index}", [items]) for index, items in enumerate(runs)]
 
 
 def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -42,11 +42,15 @@ def test_run_is_read_as_it_was_written(tmp_path: Path) -> None:
         [(f"{n:05}{'x' * 1_000}", n, 1) for n in range(2_000)],
         [("é\u4e00\U0001f600", 2**40, 2**33)],
     ]
-    run = write_run(tmp_path / "run", blocks)
+    run = write_sorted(tmp_path / "run", blocks)
     batches = batches_of(run)
     assert [item for batch in batches for item in batch] == [item for b in blocks for item in b]
     assert run.items == 2_003
-    assert max(sum(len(text) for text, _, _ in batch) for batch in batches) < run.widest < 300_000
+    assert (
+        max(sum(len(text) for text, _, _ in batch) for batch in batches)
+        < run.largest_batch
+        < 300_000
+    )
 
 
 def test_equal_texts_are_added_up(tmp_path: Path) -> None:
@@ -88,16 +92,16 @@ def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("widest", "expected"),
+    ("largest_batch", "expected"),
     [(1, MOST_OPEN), (MERGE_BYTES // 10, 10), (MERGE_BYTES // 2, 2), (2 * MERGE_BYTES, 2)],
 )
-def test_runs_of_long_rows_are_merged_a_few_at_a_time(widest: int, expected: int) -> None:
+def test_runs_of_long_rows_are_merged_a_few_at_a_time(largest_batch: int, expected: int) -> None:
     """Runs of long rows are merged a few at a time, at least two, to fit into memory."""
-    assert at_once([Run(Path("any"), 1, widest)] * 1_000) == expected
+    assert mergeable([SortedFile(Path("any"), 1, largest_batch)] * 1_000) == expected
 
 
 def test_written_file_is_new(tmp_path: Path) -> None:
     """An existing file is not overwritten."""
-    write_run(tmp_path / "run", [])
+    write_sorted(tmp_path / "run", [])
     with pytest.raises(FileExistsError):
-        write_run(tmp_path / "run", [])
+        write_sorted(tmp_path / "run", [])

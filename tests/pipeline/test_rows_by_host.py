@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.rows import CountedRow
 from shadowserver_connector.memory_limits import SORT_BYTES
-from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, sorted_by_host
+from shadowserver_connector.pipeline.external_sort import GROUP_BYTES, open_host_sort
 from tests.integration.small_disk import SmallDisk
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
@@ -35,15 +35,15 @@ def host_of(_: int, row: list[str]) -> str:
 
 def groups_of(rows: list[NumberedRow], most: int, memory: int) -> list[list[CountedRow]]:
     """Return the groups with a limit of memory."""
-    with sorted_by_host(memory) as sort:
+    with open_host_sort(memory) as sort:
         sort.fill(rows, host_of)
         groups = list(sort.by_host(most))
-        in_turn = list(sort.in_turn(most))
-        assert [row for group in in_turn for row in group] == [
+        in_groups = list(sort.in_groups(most))
+        assert [row for group in in_groups for row in group] == [
             row for group in groups for row in group
         ]
 
-        assert sort.different() == sum(map(len, groups))
+        assert sort.distinct() == sum(map(len, groups))
     return groups
 
 
@@ -89,11 +89,11 @@ def test_hosts_and_equal_rows_are_put_together_from_many_files(memory: int) -> N
 @pytest.mark.parametrize("memory", BUDGETS)
 def test_hosts_with_few_rows_share_a_group_where_wanted(memory: int) -> None:
     """As many whole hosts share a group as fit; only a larger host is divided."""
-    with sorted_by_host(memory) as sort:
+    with open_host_sort(memory) as sort:
         sort.fill([(n, [f"192.0.2.{n % 3}", f"{n}"]) for n in range(7)], host_of)
-        assert [len(group) for group in sort.in_turn(4)] == [3, 4]
-        assert [len(group) for group in sort.in_turn(2)] == [2, 1, 2, 2]
-        assert [len(group) for group in sort.in_turn(20)] == [7]
+        assert [len(group) for group in sort.in_groups(4)] == [3, 4]
+        assert [len(group) for group in sort.in_groups(2)] == [2, 1, 2, 2]
+        assert [len(group) for group in sort.in_groups(20)] == [7]
         assert [len(group) for group in sort.by_host(2)] == [2, 1, 2, 2]
 
 
@@ -101,9 +101,9 @@ def test_hosts_with_few_rows_share_a_group_where_wanted(memory: int) -> None:
 def test_hosts_with_long_cells_do_not_share_a_group(memory: int) -> None:
     """Hosts with long cells get separate groups, which fit into a chunk."""
     cell = "x" * (GROUP_BYTES // 3)
-    with sorted_by_host(memory) as sort:
+    with open_host_sort(memory) as sort:
         sort.fill([(n, [f"192.0.2.{n}", cell]) for n in range(5)], host_of)
-        assert [len(group) for group in sort.in_turn(20)] == [2, 2, 1]
+        assert [len(group) for group in sort.in_groups(20)] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("memory", BUDGETS)
@@ -139,7 +139,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_few_rows_do_not_touch_the_disk(temporary: Path) -> None:
     """Few rows are sorted in memory."""
-    with sorted_by_host() as sort:
+    with open_host_sort() as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
         next(sort.by_host(2))
         assert list(temporary.iterdir()) == []
@@ -147,7 +147,7 @@ def test_few_rows_do_not_touch_the_disk(temporary: Path) -> None:
 
 def test_rows_on_disk_are_nobody_elses(temporary: Path) -> None:
     """The folder has mode 0700, and one merged file is left to read."""
-    with sorted_by_host(ROW_BY_ROW) as sort:
+    with open_host_sort(ROW_BY_ROW) as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(150)], host_of)
         (folder,) = temporary.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -156,7 +156,7 @@ def test_rows_on_disk_are_nobody_elses(temporary: Path) -> None:
 
 def test_nothing_is_left_on_disk(temporary: Path) -> None:
     """No file is left, whether or not all groups were taken."""
-    with sorted_by_host(ROW_BY_ROW) as sort:
+    with open_host_sort(ROW_BY_ROW) as sort:
         sort.fill([(n, [f"192.0.2.{n}"]) for n in range(5)], host_of)
         next(sort.by_host(2))
         assert list(temporary.iterdir()) != []
@@ -170,7 +170,7 @@ def test_nothing_is_left_of_rows_that_cannot_be_read(temporary: Path) -> None:
         yield from [(n, [f"192.0.2.{n}"]) for n in range(5)]
         raise OSError(errno.EIO, "broken")
 
-    with pytest.raises(OSError, match="broken"), sorted_by_host(ROW_BY_ROW) as sort:
+    with pytest.raises(OSError, match="broken"), open_host_sort(ROW_BY_ROW) as sort:
         sort.fill(broken(), host_of)
     assert list(temporary.iterdir()) == []
 
@@ -189,7 +189,7 @@ def test_full_disk_is_told_by_its_number(
 
     monkeypatch.setattr(Path, "open", open_without_room)
     rows = [(n, [f"192.0.2.{n}", "x" * 1000]) for n in range(9)]
-    with pytest.raises(OSError, match="No space left") as raised, sorted_by_host(2_500) as sort:
+    with pytest.raises(OSError, match="No space left") as raised, open_host_sort(2_500) as sort:
         sort.fill(rows, host_of)
     assert raised.value.errno == errno.ENOSPC
     assert list(temporary.iterdir()) == []
@@ -197,11 +197,11 @@ def test_full_disk_is_told_by_its_number(
 
 _FILL_A_DISK = """
 import os, sys
-from shadowserver_connector.pipeline.external_sort import sorted_by_host
+from shadowserver_connector.pipeline.external_sort import open_host_sort
 os.environ["TMPDIR"] = sys.argv[1]
 rows = ((n, [f"192.0.2.{n % 99}", str(n), "x" * 1_000]) for n in range(10_000))
 try:
-    with sorted_by_host(100_000) as sort:
+    with open_host_sort(100_000) as sort:
         sort.fill(rows, lambda _, row: row[0])
 except OSError as error:
     print(error.errno, os.listdir(sys.argv[1]))

@@ -150,7 +150,7 @@ def open_client(
         timeout=httpx.Timeout(timeout, connect=min(_CONNECT_TIMEOUT, timeout), pool=None),
         headers={
             "User-Agent": f"shadowserver-connector/{__version__}",
-            # Bytes as they lie on the server, so that their number can be checked.
+            # Uncompressed, so that the number of bytes can be checked.
             "Accept-Encoding": "identity",
         },
         # What one host sets must not reach the other.

@@ -14,8 +14,8 @@ from shadowserver_connector.stix.ids import NAMESPACE
 
 # A STIX id is its object's type, two dashes and a UUID.
 _TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
-# What is sent about objects of these types follows from what their ids are made of: of two with the
-# same id, the second says nothing new.
+# Of objects of these types, the id is computed from all that is sent: of two with the same id, the
+# second says nothing new.
 _DETERMINED_BY_ID: Final = frozenset(
     (
         *("identity", "marking-definition", "location", "autonomous-system", "relationship"),

@@ -38,7 +38,7 @@ from shadowserver_connector.operations.imports import (
 from shadowserver_connector.operations.reachability import open_session
 from shadowserver_connector.pipeline.batch import unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.compare import compared_by
+from shadowserver_connector.pipeline.compare import with_comparison
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import ReportInfo
@@ -144,7 +144,13 @@ def _setup(loaded: LoadedSettings, command: str) -> Iterator[ImportSetup]:
     comparer = open_comparer(loaded.settings, waiter)
     try:
         yield ImportSetup(
-            helper, can, waiter, options, compared_by(comparer), comparer=comparer, command=command
+            helper,
+            can,
+            waiter,
+            options,
+            with_comparison(comparer),
+            comparer=comparer,
+            command=command,
         )
     finally:
         if comparer is not None:

@@ -47,7 +47,7 @@ from shadowserver_connector.state.imported import (
 from shadowserver_connector.waiting import CONVERTERS, SHADOWSERVER, Stopping, Waiter
 
 # Seconds after which a wait for a download checks whether to stop.
-_LOOK_UP: Final = 0.5
+_STOP_CHECK: Final = 0.5
 
 
 def now() -> datetime:
@@ -191,7 +191,7 @@ def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:
             return source.api.download(fetched.report, fetched.folder, allow_any_size)
         download = ahead.pop()
         while not download.done():
-            wait([download], timeout=_LOOK_UP)
+            wait([download], timeout=_STOP_CHECK)
             # A stop is noticed here.
             source.waiter.pause(0)
         return download.result()

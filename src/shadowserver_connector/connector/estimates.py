@@ -16,7 +16,7 @@ from shadowserver_connector.history.history import open_history
 from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import ReportComparer, compared_by
+from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
 from shadowserver_connector.temporary import temporary_directory
@@ -97,7 +97,7 @@ class _Samples:
         return sent[later] * findings / rows
 
     def _sent(self, name: str, rows: int) -> Iterator[int]:
-        convert = compared_by(self._comparer)
+        convert = with_comparison(self._comparer)
         for number in range(2):
             # Back in time, as a first import goes.
             info = ReportInfo(name, _DAY - timedelta(days=number), f"{number}.csv")

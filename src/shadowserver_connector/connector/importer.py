@@ -30,9 +30,9 @@ from shadowserver_connector.sink.platform import Abilities
 from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.waiting import Waiter
 
-PERSISTENT: Final = 3
+PERSISTENT_FAILURES: Final = 3
 """Consecutive failures from which a report is named in OpenCTI even if nothing else is new."""
-NAMED: Final = 20
+MAX_NAMED: Final = 20
 """Failures, or other causes, that the message of a work names."""
 
 
@@ -108,7 +108,7 @@ class DaySummary:
     @property
     def persistent(self) -> list[Failure]:
         """The failures that did not resolve themselves."""
-        return [failure for failure in self.failures if failure.times >= PERSISTENT]
+        return [failure for failure in self.failures if failure.times >= PERSISTENT_FAILURES]
 
     def message(self, objects: int, ending: str = "") -> str:
         """Return the line that closes the day's work; ``objects`` is how many were sent."""
@@ -124,14 +124,14 @@ class DaySummary:
 
 def first_of(lines: Sequence[str]) -> list[str]:
     """Return the lines that the message of a work has room for, and how many more there are."""
-    named = list(lines[:NAMED])
-    if len(lines) > NAMED:
-        named.append(f"and {len(lines) - NAMED:,} more")
+    named = list(lines[:MAX_NAMED])
+    if len(lines) > MAX_NAMED:
+        named.append(f"and {len(lines) - MAX_NAMED:,} more")
     return named
 
 
 def _line(failure: Failure) -> str:
-    times = f" ({failure.times} runs in a row)" if failure.times >= PERSISTENT else ""
+    times = f" ({failure.times} runs in a row)" if failure.times >= PERSISTENT_FAILURES else ""
     return f"failed{times}: {failure.info.file}: {failure.reason}"
 
 
@@ -163,7 +163,7 @@ class ImportSetup:
     convert: Convert = convert_report
     ledger: Ledger = field(default_factory=Ledger)
     comparer: ReportComparer | None = None
-    """Compares reports, where ``convert`` asks it to; each one imported is added to its history."""
+    """Used by a ``convert`` that compares; each imported report is added to its history."""
     archive: Path | None = None
     """Where a copy of imported files is kept."""
     on_result: Callable[[Result, float], None] = lambda result, seconds: None

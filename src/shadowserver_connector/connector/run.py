@@ -15,7 +15,7 @@ from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
-from shadowserver_connector.connector.importer import NAMED, first_of
+from shadowserver_connector.connector.importer import MAX_NAMED, first_of
 from shadowserver_connector.connector.state_store import (
     StateResetError,
     StateStore,
@@ -166,7 +166,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
         source.observe(refused)
         source.log.error(
             "Reports listed for the wrong day, not imported",
-            {"day": str(day), "reports": len(others), "files": refused.files[:NAMED]},
+            {"day": str(day), "reports": len(others), "files": refused.files[:MAX_NAMED]},
         )
     return found
 
@@ -303,7 +303,7 @@ Shadowserver's own clients ask every hour, too.
 RUN_FAILED: Final = "The run failed"
 RESET: Final = "The state was reset in OpenCTI: everything is imported again"
 # Seconds after which a pause between two runs checks whether the state was reset.
-_LOOK_UP: Final = 10.0
+_LONGEST_PAUSE: Final = 10.0
 
 Run = Callable[[], bool]
 
@@ -355,7 +355,7 @@ def _pause_until_reset(
     end = time.monotonic() + seconds
     said = ""
     while (left := end - time.monotonic()) > 0:
-        waiter.pause(min(left, _LOOK_UP))
+        waiter.pause(min(left, _LONGEST_PAUSE))
         reason = _reason_of(between)
         if reason and reason != said:
             waiter.log.error("A task between two runs failed", {"reason": reason})

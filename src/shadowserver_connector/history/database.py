@@ -22,7 +22,7 @@ from shadowserver_connector.temporary import lock
 FILE: Final = "history.sqlite"
 LOCK: Final = "history.lock"
 """Locked while an instance runs; SQLite's own locks last no longer than a transaction."""
-DAMAGED: Final = "history.damaged.sqlite"
+DAMAGED_FILE: Final = "history.damaged.sqlite"
 """Where a damaged file is moved, replacing an earlier one."""
 
 VERSION: Final = 1
@@ -49,13 +49,13 @@ CREATE TABLE owner (id TEXT);
 """
 _CLEARED: Final = ("feeds", "days", "labels", "findings", "names")
 
-_WAIT: Final = 30.0
+_BUSY_TIMEOUT: Final = 30.0
 """Seconds to wait for another connection's lock."""
 # "SHHS", in the header of the file: any other database is refused, and left as it is.
-_APPLICATION: Final = 0x53484853
+_APPLICATION_ID: Final = 0x53484853
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # What only a person can change. Any other error of SQLite may pass by itself.
-_CLOSED: Final = (
+_NO_ACCESS: Final = (
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PERM,
@@ -66,10 +66,10 @@ _CLOSED: Final = (
 class Database:
     """An open history file; `open_database` creates one."""
 
-    def __init__(self, directory: Path, locked: int, opened: Opened) -> None:
+    def __init__(self, directory: Path, lock_handle: int, opened: Opened) -> None:
         self.path = directory / FILE
         self.opened = opened
-        self._locked = locked
+        self._lock_handle = lock_handle
         self._writer = _connect(self.path)
 
     @contextmanager
@@ -79,7 +79,7 @@ class Database:
         Raises:
             HistoryError, HistoryBusyError, DiskFullError, HistoryDamagedError: see `errors`.
         """
-        with self.translated(), closing(_connect(self.path)) as connection:
+        with self.converting_errors(), closing(_connect(self.path)) as connection:
             connection.execute("BEGIN")
             yield connection
 
@@ -89,7 +89,7 @@ class Database:
 
         After an error, or the end of the process, nothing of it was done. Raises as `reading`.
         """
-        with self.translated():
+        with self.converting_errors():
             connection = self._writer
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -102,18 +102,18 @@ class Database:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                 raise
-            # Otherwise the log stays as long as its longest transaction. Readers are not waited
+            # Otherwise the log keeps the size of its longest transaction. Readers are not waited
             # for.
             connection.execute("PRAGMA busy_timeout = 0")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            connection.execute(f"PRAGMA busy_timeout = {int(_WAIT * 1000)}")
+            connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT * 1000)}")
 
     def clear(self) -> None:
         """Forget everything, and release the space."""
         with self.writing() as connection:
             for table in _CLEARED:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names of our own
-        with self.translated():
+        with self.converting_errors():
             # Not above: SQLite refuses this in a transaction.
             self._writer.execute("VACUUM")
 
@@ -121,10 +121,10 @@ class Database:
         """Close the file, and let another instance have the directory."""
         self._writer.close()
         # The lock's file stays: were it removed, two instances could each lock one of that name.
-        os.close(self._locked)
+        os.close(self._lock_handle)
 
     @contextmanager
-    def translated(self) -> Iterator[None]:
+    def converting_errors(self) -> Iterator[None]:
         """Convert errors of SQLite to ours; what is left of a history that is lost is set aside."""
         try:
             yield
@@ -144,14 +144,15 @@ def open_database(directory: Path, owner: str) -> Database:
         HistoryInUseError: another instance uses the directory.
         HistoryError: the directory cannot be written, another instance has used it, or a newer
             version has.
-        HistoryBusyError, DiskFullError: the disk fails, or is full.
+        HistoryBusyError: another program holds the file, or the disk fails.
+        DiskFullError: the disk is full.
     """
     path = directory / FILE
-    locked = _locked(directory)
+    lock_handle = _acquire_lock(directory)
     try:
-        return Database(directory, locked, _prepare(path, owner))
+        return Database(directory, lock_handle, _prepare(path, owner))
     except BaseException:
-        os.close(locked)
+        os.close(lock_handle)
         raise
 
 
@@ -171,7 +172,7 @@ def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
         raise _our_error(error, path, kept=True) from error
 
 
-def _locked(directory: Path) -> int:
+def _acquire_lock(directory: Path) -> int:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -218,7 +219,7 @@ def _create(connection: sqlite3.Connection, owner: str) -> None:
     for statement in _TABLES.split(";"):
         connection.execute(statement)
     connection.execute("INSERT INTO owner VALUES (?)", (owner,))
-    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
 
@@ -231,7 +232,7 @@ def _is_blank(connection: sqlite3.Connection) -> bool:
 def _check_version(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if application != _APPLICATION:
+    if application != _APPLICATION_ID:
         raise HistoryError(f"{path}: is not a history of this connector; move it elsewhere")
     if version > VERSION:
         raise HistoryError(
@@ -259,12 +260,12 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
-        timeout=_WAIT,
+        timeout=_BUSY_TIMEOUT,
         isolation_level=None,
         check_same_thread=False,
     )
     try:
-        # Who reads sees the last commit, and waits for nobody who writes.
+        # Readers see the last commit, and never wait for a writer.
         connection.execute("PRAGMA journal_mode = WAL")
         # NORMAL could lose the last commits in a power cut, while the state in OpenCTI says that
         # their reports are done.
@@ -287,19 +288,19 @@ def _our_error(
         lost = "is gone; the next day of each report is sent in full"
         return HistoryDamagedError(f"{path}: the history {lost}")
     if code in _DAMAGE:
-        moved = f" and moved to {DAMAGED}; the next day of each report is sent in full"
+        moved = f" and moved to {DAMAGED_FILE}; the next day of each report is sent in full"
         done = "" if kept else moved
         return HistoryDamagedError(f"{path}: the history is damaged ({error}){done}")
     if code == sqlite3.SQLITE_FULL:
         return DiskFullError(f"{path}: no space left for the history; free some")
-    if code in _CLOSED:
+    if code in _NO_ACCESS:
         return HistoryError(f"{path}: {error}; the history needs a writable directory")
     return HistoryBusyError(f"{path}: {error}; tried again later")
 
 
 def _set_aside(path: Path) -> None:
     """Move a damaged file, and its log, out of the way."""
-    aside = path.with_name(DAMAGED)
+    aside = path.with_name(DAMAGED_FILE)
     # A log that is left would be taken for that of the next file; so would one of an earlier
     # damaged file for that of this one.
     for ending in ("", "-wal", "-shm"):

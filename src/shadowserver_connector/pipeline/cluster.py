@@ -18,7 +18,7 @@ from shadowserver_connector.waiting import CONNECT_AGAIN, CONNECT_CLUSTER
 
 Loop = TypeVar("Loop")
 
-_END: Final = 10.0
+_CANCEL_SECONDS: Final = 10.0
 """Seconds for tasks left on the loop to notice that they are cancelled."""
 
 
@@ -43,7 +43,7 @@ def running_loop(current: Callable[[], Loop]) -> Iterator[Loop]:
         yield given
     finally:
         loop.call_soon_threadsafe(end.set)
-        thread.join(_END)
+        thread.join(_CANCEL_SECONDS)
 
 
 P = ParamSpec("P")
@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_LOOK_UP: Final = 30.0
+_IDLE_CHECK: Final = 30.0
 """Seconds after which a wait checks whether there is any worker."""
 
 _USABLE: Final = ("running", "connecting")
@@ -93,7 +93,7 @@ class ClusterExecutor(Executor):
         self._try_after = 0.0
         self._ended = False
         self._pending: set[Future[Any]] = set()
-        self._said_idle = False
+        self._warned_idle = False
 
     @property
     def workers(self) -> int:
@@ -134,7 +134,7 @@ class ClusterExecutor(Executor):
             return future
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
-        client.loop.add_callback(self._bring, client, remote, future)
+        client.loop.add_callback(self._fetch_result, client, remote, future)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -163,13 +163,13 @@ class ClusterExecutor(Executor):
                     raise
             return self._client
 
-    async def _bring(self, client: Any, remote: Any, future: Future[Any]) -> None:
+    async def _fetch_result(self, client: Any, remote: Any, future: Future[Any]) -> None:
         """Wait on the client's loop until a function is done, and fetch its result."""
         try:
-            bringing = asyncio.ensure_future(client.gather(remote, asynchronous=True))
-            while not (await asyncio.wait([bringing], timeout=_LOOK_UP))[0]:
-                await self._say_if_idle(client)
-            future.set_result(bringing.result())
+            fetching = asyncio.ensure_future(client.gather(remote, asynchronous=True))
+            while not (await asyncio.wait([fetching], timeout=_IDLE_CHECK))[0]:
+                await self._warn_if_idle(client)
+            future.set_result(fetching.result())
         except BaseException as error:  # whatever it is, somebody waits for the future
             if isinstance(error, self._lost):
                 future.set_exception(WorkerLostError())
@@ -179,14 +179,14 @@ class ClusterExecutor(Executor):
             else:
                 future.set_exception(self._connection_lost())
 
-    async def _say_if_idle(self, client: Any) -> None:
+    async def _warn_if_idle(self, client: Any) -> None:
         if client.status != "running":
             return
         with suppress(OSError):
             idle = not await client.nthreads(asynchronous=True)
-            if idle and not self._said_idle:
+            if idle and not self._warned_idle:
                 _log.warning("The Dask cluster has no workers; reports are waiting for one")
-            self._said_idle = idle
+            self._warned_idle = idle
 
     def _connection_lost(self) -> ClusterLostError:
         return ClusterLostError(

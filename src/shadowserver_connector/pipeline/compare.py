@@ -78,9 +78,9 @@ class ReportComparer:
     def compare(self, path: Path, info: ReportInfo) -> Comparison | None:
         """Compare all rows of a report with the history, and keep them for `commit`.
 
-        Rows that a setting leaves out count as well: they were reported. The copy of the table is
-        there until the report is committed, discarded or compared again. Raises as `open_table`
-        for a file that is no report, and ``OSError`` where a disk fails.
+        Rows below the least severity that is wanted are compared as well: they were reported. The
+        copy of the table is there until the report is committed, discarded or compared again.
+        Raises as `open_table` for a file that is no report, and ``OSError`` where a disk fails.
         """
         with self._lock:
             self._discard(path)
@@ -88,7 +88,7 @@ class ReportComparer:
                 return None
             compared = _compared(path, info)
             self._waiting[path] = compared
-            comparison = self._ask(
+            comparison = self._with_history(
                 lambda history: history.compare(
                     compared.feed,
                     info.day,
@@ -113,7 +113,7 @@ class ReportComparer:
             compared = self._waiting.get(path)
             if compared is None:
                 return
-            self._ask(
+            self._with_history(
                 lambda history: history.commit(compared.feed, compared.info.day, compared.rows)
             )
             # Not if that fails: while the disk is full, `commit` is repeated.
@@ -126,12 +126,12 @@ class ReportComparer:
 
     def forget(self, before: date) -> None:
         with self._lock:
-            self._ask(lambda history: history.forget(before))
+            self._with_history(lambda history: history.forget(before))
 
     def clear(self) -> None:
         """Forget everything, because OpenCTI was reset; logged if there was anything."""
         with self._lock:
-            if self._ask(lambda history: history.clear()):
+            if self._with_history(lambda history: history.clear()):
                 self._log.warning(CLEARED)
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class ReportComparer:
         if compared is not None:
             compared.stack.close()
 
-    def _ask(self, call: Callable[[History], T]) -> T | None:
+    def _with_history(self, call: Callable[[History], T]) -> T | None:
         """Return what the history says; ``None`` if there is none now."""
         history = self._opened()
         if history is None:
@@ -211,7 +211,7 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
         return _Compared(info, rows, copy, stack.pop_all())
 
 
-def compared_by(comparer: ReportComparer | None) -> Convert:
+def with_comparison(comparer: ReportComparer | None) -> Convert:
     """Return ``convert_report``, with a comparison before it if there is a comparer."""
     if comparer is None:
         return convert_report

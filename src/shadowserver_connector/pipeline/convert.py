@@ -47,7 +47,7 @@ from shadowserver_connector.mapping.texts.notes import (
 )
 from shadowserver_connector.mapping.texts.report_text import ReportFacts, case_text, report_text
 from shadowserver_connector.memory_limits import MIB
-from shadowserver_connector.pipeline.external_sort import HostSort, sorted_by_host
+from shadowserver_connector.pipeline.external_sort import HostSort, open_host_sort
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import FileFacts, ReportInfo, fingerprint
@@ -124,7 +124,7 @@ def convert_report(
     with (
         relaxed_garbage_collection(),
         _table(path, anomalies, comparison) as table,
-        sorted_by_host() as rows,
+        open_host_sort() as rows,
     ):
         plan = compile_for(table.header, info, options)
         if not plan.context.report_type.known:
@@ -136,7 +136,7 @@ def convert_report(
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
         rows.fill(wanted, _key_reader(plan), table.text_of)
-        statistics.repeated = statistics.wanted - statistics.recurring - rows.different()
+        statistics.repeated = statistics.wanted - statistics.recurring - rows.distinct()
         containers = _containers(info, plan, statistics, facts, anomalies, over_time)
         artifact = _artifact(path, info, facts, plan)
         builder = _builder(
@@ -343,7 +343,7 @@ def _findings(
     )
     # In each mode the rows of a host are next to each other. So the objects that they share are in
     # one chunk, and need not be sent again with another.
-    groups = rows.by_host(HOST_ROWS) if by_subject else rows.in_turn(_rows_at_once(plan))
+    groups = rows.by_host(HOST_ROWS) if by_subject else rows.in_groups(_rows_at_once(plan))
     texts = _note_texts(plan, comparison, info)
     return (mapper.finding(group, texts) for group in groups)
 

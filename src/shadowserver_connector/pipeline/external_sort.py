@@ -33,12 +33,12 @@ _text: Final = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SortedFile:
     """Items in a file, sorted, each text once."""
 
     path: Path
     items: int
-    widest: int
+    largest_batch: int
     """Bytes of memory that its largest batch takes."""
 
 
@@ -48,12 +48,12 @@ def size_of(text: str) -> int:
     return (len(text) if text.isascii() else 4 * len(text)) + _ITEM_BYTES
 
 
-def write_run(path: Path, blocks: Iterable[list[Item]]) -> Run:
+def write_sorted(path: Path, blocks: Iterable[list[Item]]) -> SortedFile:
     """Write lists of items, sorted and each text once, to a new file.
 
     Raises ``OSError`` where that fails.
     """
-    items = widest = size = 0
+    items = largest_batch = size = 0
     batch: list[Item] = []
     with path.open("xb") as file:
         for block in blocks:
@@ -64,17 +64,17 @@ def write_run(path: Path, blocks: Iterable[list[Item]]) -> Run:
                 if size >= _BATCH_BYTES:
                     batch += block[start : index + 1]
                     file.write(_packed(batch))
-                    widest = max(widest, size)
+                    largest_batch = max(largest_batch, size)
                     batch = []
                     size = 0
                     start = index + 1
             batch += block[start:]
         if batch:
             file.write(_packed(batch))
-    return Run(path, items, max(widest, size))
+    return SortedFile(path, items, max(largest_batch, size))
 
 
-def read_run(file: BinaryIO) -> Iterator[list[Item]]:
+def read_sorted(file: BinaryIO) -> Iterator[list[Item]]:
     """Yield a file's items, in order, a few at a time; ``OSError`` where it cannot be read.
 
     Whoever opened the file closes it: a compiled generator that is left before its end does not.
@@ -85,43 +85,43 @@ def read_run(file: BinaryIO) -> Iterator[list[Item]]:
         yield batch
 
 
-def merge(runs: Sequence[Run], folder: Path) -> Run:
+def merge(sorted_files: Sequence[SortedFile], folder: Path) -> SortedFile:
     """Merge files into one in the folder; those merged are removed.
 
     Raises ``OSError`` where that fails.
     """
-    waiting = list(runs)
+    waiting = list(sorted_files)
     merges = 0
     while len(waiting) > 1:
-        most = at_once(waiting)
-        # Of more than that, no more than must be: few rows are then written twice.
+        most = mergeable(waiting)
+        # If one merge cannot take all, the first takes as few as it must: so few are written twice.
         taken = min(most, max(2, len(waiting) - most + 1)) if len(waiting) > most else most
         merges += 1
         with ExitStack() as stack:
-            files = [stack.enter_context(run.path.open("rb")) for run in waiting[:taken]]
-            made = write_run(folder / f"merged-{merges}", _merged(files))
-        for run in waiting[:taken]:
-            run.path.unlink()
+            files = [stack.enter_context(each.path.open("rb")) for each in waiting[:taken]]
+            made = write_sorted(folder / f"merged-{merges}", _merged(files))
+        for each in waiting[:taken]:
+            each.path.unlink()
         # Last, so that each row is merged about as often as any other.
         waiting = [*waiting[taken:], made]
     return waiting[0]
 
 
-def at_once(runs: Sequence[Run]) -> int:
+def mergeable(sorted_files: Sequence[SortedFile]) -> int:
     """Return how many of the files, from the first on, can be merged at once: two at least."""
     held = 0
-    for count, run in enumerate(runs[:MOST_OPEN]):
-        held += run.widest
+    for count, each in enumerate(sorted_files[:MOST_OPEN]):
+        held += each.largest_batch
         if held > MERGE_BYTES and count >= 2:
             return count
-    return min(len(runs), MOST_OPEN)
+    return min(len(sorted_files), MOST_OPEN)
 
 
 def _merged(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:
-    """Yield the items of all runs, sorted, those of equal text added up."""
-    readers = [read_run(file) for file in files]
+    """Yield the items of all sorted_files, sorted, those of equal text added up."""
+    readers = [read_sorted(file) for file in files]
     heads = [next(reader, []) for reader in readers]
-    # Beside the heads, since most have nothing for a block when there are many files.
+    # Kept beside the heads: of many files, most contribute nothing to a block.
     firsts = [head[0][0] if head else "" for head in heads]
     lasts = [head[-1][0] if head else "" for head in heads]
     unread = [index for index, head in enumerate(heads) if head]
@@ -171,13 +171,13 @@ def _packed(batch: list[Item]) -> bytes:
 
 
 GROUP_BYTES: Final = 256 * 1024
-"""Size of a group's cells from which it takes no more rows, so that its Note can be sent."""
+"""A group takes no more rows once its cells have this size, so that its Note can be sent."""
 
 _BLOCK_ROWS: Final = 1_000
 
 
 class HostSort:
-    """Rows that can be read again host by host; `sorted_by_host` creates one.
+    """Rows that can be read again host by host; `open_host_sort` creates one.
 
     Each method raises ``OSError`` if the disk fails or is full.
     """
@@ -188,7 +188,7 @@ class HostSort:
         # A row is kept as one text, its host first: a list of cells takes several times the memory.
         self._numbers: dict[str, int] = {}
         self._times: dict[str, int] = {}
-        self._run: Run | None = None
+        self._file: SortedFile | None = None
 
     def fill(
         self,
@@ -202,7 +202,7 @@ class HostSort:
         """
         numbers = self._numbers
         times = self._times
-        runs: list[Run] = []
+        sorted_files: list[SortedFile] = []
         folder: Path | None = None
         size = 0
         for number, row in rows:
@@ -215,15 +215,15 @@ class HostSort:
             size += size_of(text)
             if size > self._memory:
                 folder = folder or self._new_folder()
-                runs.append(self._write(folder / f"{len(runs)}"))
+                sorted_files.append(self._write(folder / f"{len(sorted_files)}"))
                 size = 0
         if folder:
-            runs.append(self._write(folder / f"{len(runs)}"))
-            self._run = merge(runs, folder)
+            sorted_files.append(self._write(folder / f"{len(sorted_files)}"))
+            self._file = merge(sorted_files, folder)
 
-    def different(self) -> int:
+    def distinct(self) -> int:
         """Return how many rows there are, those that are equal cell by cell counted once."""
-        return self._run.items if self._run else len(self._numbers)
+        return self._file.items if self._file else len(self._numbers)
 
     def by_host(self, most: int) -> Iterator[list[CountedRow]]:
         """Yield the rows of each host together, hosts and their rows in order of their text.
@@ -234,7 +234,7 @@ class HostSort:
         """
         return _by_host(self._blocks(), most)
 
-    def in_turn(self, most: int) -> Iterator[list[CountedRow]]:
+    def in_groups(self, most: int) -> Iterator[list[CountedRow]]:
         """Yield the same rows in the same order, hosts with few rows several in a group.
 
         None of these is divided, so that what its rows share need not be in two chunks.
@@ -246,17 +246,17 @@ class HostSort:
         folder = tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory())
         return Path(self._stack.enter_context(folder))
 
-    def _write(self, path: Path) -> Run:
+    def _write(self, path: Path) -> SortedFile:
         """Write the rows that are in memory to a new file, and forget them."""
-        run = write_run(path, self._in_memory())
+        written = write_sorted(path, self._in_memory())
         self._numbers.clear()
         self._times.clear()
-        return run
+        return written
 
     def _blocks(self) -> Iterator[list[Item]]:
-        if self._run is None:
+        if self._file is None:
             return self._in_memory()
-        return read_run(self._stack.enter_context(self._run.path.open("rb")))
+        return read_sorted(self._stack.enter_context(self._file.path.open("rb")))
 
     def _in_memory(self) -> Iterator[list[Item]]:
         numbers = self._numbers
@@ -268,7 +268,7 @@ class HostSort:
 
 
 @contextmanager
-def sorted_by_host(memory: int = SORT_BYTES) -> Iterator[HostSort]:
+def open_host_sort(memory: int = SORT_BYTES) -> Iterator[HostSort]:
     """Create an empty sort; what does not fit into ``memory`` bytes goes to disk.
 
     Its files are in a folder of their own in the temporary folder, removed at the end.

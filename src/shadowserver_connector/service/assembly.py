@@ -36,7 +36,7 @@ from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.metrics import Metrics, serve_on, serve_status
 from shadowserver_connector.operations.reachability import reach
 from shadowserver_connector.operations.status_file import StatusWriter, observed, status_path
-from shadowserver_connector.pipeline.compare import compared_by
+from shadowserver_connector.pipeline.compare import with_comparison
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.wording import shown_path
@@ -142,7 +142,7 @@ class Process:
                 can,
                 self.waiter,
                 within(conversion_options(chosen), can),
-                compared_by(comparer),
+                with_comparison(comparer),
                 comparer=comparer,
                 under_way=self.under_way,
             ),

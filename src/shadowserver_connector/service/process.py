@@ -33,7 +33,7 @@ from shadowserver_connector.waiting import Stopping, Waiter
 # Seconds. Docker kills ten seconds after it asked to stop.
 GRACE: Final = 6.0
 _LAST_CALL: Final = 2.0
-_LOOK_UP: Final = 0.5
+_STOP_CHECK: Final = 0.5
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 Body = Callable[[Process], int]
@@ -121,7 +121,7 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     with _stopping_on_signals(process.waiter.stop):
         thread.start()
         while thread.is_alive() and not process.waiter.stop.is_set():
-            thread.join(_LOOK_UP)
+            thread.join(_STOP_CHECK)
             process.status_writer.beat()
         if process.waiter.stop.is_set():
             _leave(process, thread, stopped)

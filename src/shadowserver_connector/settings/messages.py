@@ -64,8 +64,8 @@ def masked(value: object) -> str:
 def flaw_of(text: str) -> str:
     """Say what is wrong with how a value is written, whatever it is for; empty if nothing is.
 
-    Such a value was not meant that way: a shell or an ``env_file`` did not remove or replace
-    something. The other side would refuse a key with a quote or a line end without a hint.
+    Such a value is seldom meant: a shell or an ``env_file`` did not remove quotes, or did not
+    replace a variable. The other side would refuse a key with a quote or a line end without a hint.
     """
     if _SURROGATE.search(text):
         return "it contains bytes that are not UTF-8"

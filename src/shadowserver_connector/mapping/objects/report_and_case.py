@@ -24,7 +24,7 @@ CASE_SEVERITIES = ("low", "medium", "high", "critical")
 """OpenCTI's vocabulary, lowest first; ``info`` is not in it."""
 
 
-TITLE_ROOM = 20
+MAX_TITLE = 20
 """Maximum length of a title. OpenCTI's lists cut names after about 45 characters; with a longer
 title they would not show whose report it is, and of which day. A type with a longer title uses its
 short name.
@@ -43,11 +43,11 @@ def case_name(info: ReportInfo, report_type: ReportType) -> str:
 
 def _name(info: ReportInfo, report_type: ReportType, day: str) -> str:
     stem = info.file.removesuffix(".csv")
-    # The name of a type that is not the file's own, or was made up, might be another's as well.
+    # Only a known type's title is its own: a made-up one may belong to several types.
     what = info.type
     if report_type.known and report_type.name == info.type:
         title = report_type.title
-        what = title if len(title) <= TITLE_ROOM else report_type.short
+        what = title if len(title) <= MAX_TITLE else report_type.short
     if stem == f"{info.day}-{info.type}":
         return f"{what}, {day}"
     # In a name of another form, such as one that people chose, any part may be what differs.
@@ -91,7 +91,7 @@ class ReportContainers:
     options: Options
     encode: Encoders
     tags: Labels = ()
-    """The most frequent ones of its rows: what belongs to a day is the Report's."""
+    """The most frequent tags of its rows. They hold for this day, as the Report does."""
     link: str | None = None
     """Download link, only if the subscriber asked for it."""
 
@@ -108,7 +108,7 @@ class ReportContainers:
 
     @property
     def _labels(self) -> Labels:
-        # A Report has no field for it, and lists of Reports can be filtered by label.
+        # A Report has no field for a severity, and lists of Reports can be filtered by label.
         return tuple(sorted((*self.labels, f"severity:{self.severity}")))
 
     def report(self, part: int, refs: Sequence[str]) -> Encoded:
@@ -151,7 +151,7 @@ class ReportContainers:
         )
 
     def note_refs(self, part: int) -> tuple[str, ...]:
-        """Return the ids of the containers that Notes of this part are attached to, if at all."""
+        """Return the ids of the containers that Notes of this part are attached to."""
         # A Note that is sent names the Report, not the reverse: of two objects that refer to each
         # other, OpenCTI drops one reference.
         report = self._report_id(part)
