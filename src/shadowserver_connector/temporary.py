@@ -1,4 +1,4 @@
-"""Where temporary files go, even while there is no room for them, and who owns them."""
+"""Temporary files: where they go, even while there is no room, whose they are, and their blocks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import os
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 try:
     import fcntl
@@ -63,3 +64,17 @@ def lock(handle: int) -> bool:
     except OSError:
         return False
     return True
+
+
+_LENGTH_BYTES: Final = 4
+
+
+def as_block(content: bytes) -> bytes:
+    """Return some bytes as a file holds them that `read_blocks` reads: behind their length."""
+    return len(content).to_bytes(_LENGTH_BYTES) + content
+
+
+def read_blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the contents of a file's blocks, in order; whoever opened the file closes it."""
+    while length := file.read(_LENGTH_BYTES):
+        yield file.read(int.from_bytes(length))

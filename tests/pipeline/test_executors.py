@@ -31,12 +31,12 @@ from shadowserver_connector.pipeline.conversions import (
     read_spool,
     submit_conversion,
     unpack,
-    write_packed,
 )
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import ProcessExecutor, capacity, open_executor
 from shadowserver_connector.simulator.generate import write_report
+from shadowserver_connector.temporary import as_block
 from tests.mapping.conversion import DAY, info_of
 from tests.platform.rabbitmq import free_port
 
@@ -238,7 +238,7 @@ def test_spooled_chunks_come_back_in_order(tmp_path: Path) -> None:
     assert list(read_spool(path)) == []
     with path.open("wb") as file:
         for chunk in CHUNKS:
-            write_packed(file, pack(chunk))
+            file.write(as_block(pack(chunk)))
     assert content(read_spool(path)) == content(CHUNKS)
 
 

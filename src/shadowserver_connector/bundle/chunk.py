@@ -10,10 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from shadowserver_connector.stix.ids import NAMESPACE
+from shadowserver_connector.stix.ids import NAMESPACE, type_of
 
-# A STIX id is its object's type, two dashes and a UUID.
-_TYPE_END = -len("--00000000-0000-0000-0000-000000000000")
 # Of objects of these types, the id is computed from all that is sent: of two with the same id, the
 # second says nothing new.
 _DETERMINED_BY_ID: Final = frozenset(
@@ -85,9 +83,7 @@ class Chunk:
         """Return the ids of objects that say no more than their id, if the report was compared."""
         if not self.compared:
             return frozenset()
-        return frozenset(
-            each.id for each in self.objects if each.id[:_TYPE_END] in _DETERMINED_BY_ID
-        )
+        return frozenset(each.id for each in self.objects if type_of(each.id) in _DETERMINED_BY_ID)
 
     def determined_by_labels(self) -> dict[str, Tagging]:
         """Return by id the objects that add only labels and a score, if the report was compared."""
@@ -96,7 +92,7 @@ class Chunk:
         taggings = {}
         for each in self.objects:
             # What recurs was sent with these labels and score before: it only has to exist.
-            if each.id[:_TYPE_END] in _DETERMINED_BY_LABELS and each.id not in self.recurring:
+            if type_of(each.id) in _DETERMINED_BY_LABELS and each.id not in self.recurring:
                 stix = orjson.loads(each.json)
                 labels = stix.get("x_opencti_labels", ())
                 taggings[each.id] = tagging(labels, stix.get("x_opencti_score"))
@@ -108,7 +104,7 @@ class Chunk:
 
     def types(self, leave_out: Container[str] = ()) -> list[str]:
         """Return the STIX type of each object, except those whose ids are in ``leave_out``."""
-        return [each.id[:_TYPE_END] for each in self.objects if each.id not in leave_out]
+        return [type_of(each.id) for each in self.objects if each.id not in leave_out]
 
     def referring(self, ids: Collection[str], to: Collection[str]) -> frozenset[str]:
         """Return which of the objects ``ids`` refer to one of ``to`` and survive its deletion."""
@@ -116,7 +112,7 @@ class Chunk:
             each.id
             for each in self.objects
             if each.id in ids
-            and each.id[:_TYPE_END] in _KEPT_WITHOUT_TARGET
+            and type_of(each.id) in _KEPT_WITHOUT_TARGET
             and not _references(orjson.loads(each.json)).isdisjoint(to)
         )
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 
 from shadowserver_connector.history.record import states_of
 from shadowserver_connector.memory_limits import COMPARED_ROWS
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import as_block, read_blocks, temporary_directory
 
 # Rows that are read back at once: while parts are merged, one block of each is in memory.
 _BLOCK: Final = 500
@@ -90,7 +90,7 @@ class DayRows:
             for at in range(0, len(self._part), _BLOCK):
                 # Faster than pickle for tuples of texts; no other Python version reads these files.
                 block = marshal.dumps(self._part[at : at + _BLOCK])
-                file.write(len(block).to_bytes(4, "little") + block)
+                file.write(as_block(block))
         self._files.append(path)
         self._part = []
 
@@ -103,9 +103,9 @@ def collected() -> Iterator[DayRows]:
 
 
 def _read(file: BinaryIO) -> Iterator[_Row]:
-    while size := file.read(4):
-        block: Any = marshal.loads(file.read(int.from_bytes(size, "little")))  # noqa: S302 - ours
-        yield from block
+    for block in read_blocks(file):
+        rows: Any = marshal.loads(block)  # noqa: S302 - ours
+        yield from rows
 
 
 def _together(labels: list[str]) -> str:

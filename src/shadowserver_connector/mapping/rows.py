@@ -11,11 +11,11 @@ from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, RowObjects
-from shadowserver_connector.mapping.objects.context import type_of
 from shadowserver_connector.mapping.objects.threats import RowLabels
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.notes import CountedRow, NoteText, NoteWriter, Row
 from shadowserver_connector.report.anomalies import Anomalies
+from shadowserver_connector.stix.ids import type_of
 
 RELATIONSHIPS: Final = (
     ("primary", "related-to", "thing"),

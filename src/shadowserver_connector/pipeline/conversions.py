@@ -34,11 +34,11 @@ from shadowserver_connector.pipeline.downloads import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.processes import capacity
 from shadowserver_connector.report.info import ReportInfo, safe_name
+from shadowserver_connector.temporary import as_block, read_blocks
 from shadowserver_connector.waiting import Waiter
 
 # STIX is so repetitive that zlib's fastest level compresses it to a fraction of its size.
 _LEVEL: Final = 1
-_LENGTH_BYTES: Final = 4
 
 # Marks the id of an object that recurs.
 _RECURS: Final = "="
@@ -65,17 +65,10 @@ def unpack(packed: bytes) -> Chunk:
     return Chunk(objects, findings, recurring, bool(compared))
 
 
-def write_packed(file: BinaryIO, packed: bytes) -> None:
-    """Append a chunk that is packed already to a file, for ``read_spool``."""
-    file.write(len(packed).to_bytes(_LENGTH_BYTES))
-    file.write(packed)
-
-
 def read_spool(path: Path) -> Iterator[Chunk]:
     """Yield the chunks of a file, in order, one at a time."""
     with path.open("rb") as file:
-        while length := file.read(_LENGTH_BYTES):
-            yield unpack(file.read(int.from_bytes(length)))
+        yield from map(unpack, read_blocks(file))
 
 
 MAX_BYTES_TO_CLUSTER: Final = 16 * MIB
@@ -144,7 +137,7 @@ def _convert_to_spool(
 ) -> Conversion:
     def convert(file: BinaryIO) -> Outcome:
         def emit(chunk: Chunk) -> None:
-            write_packed(file, pack(chunk))
+            file.write(as_block(pack(chunk)))
 
         return convert_report(path, info, options, emit, comparison)
 
@@ -159,7 +152,7 @@ def _write_spool(
     def write(file: BinaryIO) -> Outcome:
         outcome, chunks = carried.result()
         for packed in chunks:
-            write_packed(file, packed)
+            file.write(as_block(packed))
         return outcome
 
     try:

@@ -16,7 +16,7 @@ from shadowserver_connector.mapping.planning.row_statistics import NumberedRow
 from shadowserver_connector.mapping.texts.notes import CountedRow
 from shadowserver_connector.memory_limits import MERGE_BYTES, SORT_BYTES
 from shadowserver_connector.report.table import BETWEEN
-from shadowserver_connector.temporary import temporary_directory
+from shadowserver_connector.temporary import as_block, read_blocks, temporary_directory
 
 Item = tuple[str, int, int]
 """A row as text, its number, and the number of rows equal to it, itself included."""
@@ -25,7 +25,6 @@ MOST_OPEN: Final = 200
 """Files that are read at the same time; some systems allow a process 256."""
 # Of ``MOST_OPEN`` files at once, batches take 6 MiB.
 _BATCH_BYTES: Final = 32 * 1024
-_LENGTH_BYTES: Final = 4
 # Of a text's head, an item's tuple, its number, and its places in a dict and a list.
 _ITEM_BYTES: Final = 200
 
@@ -63,14 +62,14 @@ def write_sorted(path: Path, blocks: Iterable[list[Item]]) -> SortedFile:
                 size += size_of(text)
                 if size >= _BATCH_BYTES:
                     batch += block[start : index + 1]
-                    file.write(_packed(batch))
+                    file.write(as_block(marshal.dumps(batch)))
                     largest_batch = max(largest_batch, size)
                     batch = []
                     size = 0
                     start = index + 1
             batch += block[start:]
         if batch:
-            file.write(_packed(batch))
+            file.write(as_block(marshal.dumps(batch)))
     return SortedFile(path, items, max(largest_batch, size))
 
 
@@ -79,9 +78,9 @@ def read_sorted(file: BinaryIO) -> Iterator[list[Item]]:
 
     Whoever opened the file closes it: a compiled generator that is left before its end does not.
     """
-    while length := file.read(_LENGTH_BYTES):
+    for block in read_blocks(file):
         # Written by this process, where nobody else may write.
-        batch: list[Item] = marshal.loads(file.read(int.from_bytes(length)))  # noqa: S302
+        batch: list[Item] = marshal.loads(block)  # noqa: S302
         yield batch
 
 
@@ -163,11 +162,6 @@ def _added_up(items: list[Item]) -> list[Item]:
         else:
             different.append((text, number, times))
     return different
-
-
-def _packed(batch: list[Item]) -> bytes:
-    packed = marshal.dumps(batch)
-    return len(packed).to_bytes(_LENGTH_BYTES) + packed
 
 
 GROUP_BYTES: Final = 256 * 1024

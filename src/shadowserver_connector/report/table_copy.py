@@ -10,11 +10,11 @@ from typing import BinaryIO, Final, NamedTuple
 
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.table import BETWEEN
+from shadowserver_connector.temporary import as_block, read_blocks
 
 _BLOCK_BYTES: Final = 128 * 1024
 _ENTRY_BYTES: Final = 150
 """Estimated memory of a row or an anomaly, in addition to its characters."""
-_LENGTH_BYTES: Final = 4
 
 # An anomaly: the number of rows before it in its block, and the arguments of `Anomalies.add`.
 _Anomaly = tuple[int, str, int, str, str, int]
@@ -83,7 +83,7 @@ class TableCopier(Anomalies):
         target = self._target
         if target is None:
             return
-        block = len(packed).to_bytes(_LENGTH_BYTES) + packed
+        block = as_block(packed)
         written = 0
         with suppress(OSError):
             written = target.write(block)
@@ -124,11 +124,10 @@ class CopiedTable:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield all rows with their numbers, once; an anomaly is added when it is its turn."""
         number = 0
-        while length := self._file.read(_LENGTH_BYTES):
+        for block in read_blocks(self._file):
             # Written by this program, where nobody else may write.
-            block = marshal.loads(self._file.read(int.from_bytes(length)))  # noqa: S302
-            texts: list[str] = block[0]
-            anomalies: list[_Anomaly] = block[1]
+            content: tuple[list[str], list[_Anomaly]] = marshal.loads(block)  # noqa: S302
+            texts, anomalies = content
             added = 0
             for at, text in enumerate(texts):
                 while added < len(anomalies) and anomalies[added][0] <= at:

@@ -28,11 +28,19 @@ _NAMESPACED: Final = sha1(bytes.fromhex(NAMESPACE.replace("-", "")), usedforsecu
 # The two highest bits of the digit are 10 (RFC 9562, section 4.1).
 _VARIANT: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
+# An id is its object's type, two dashes and a UUID.
+_TYPE_END: Final = -len("--00000000-0000-0000-0000-000000000000")
+
 # What JavaScript's trim() removes; Python's strip() removes other characters as well.
 _JS_WHITESPACE: Final = (
     "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\ufeff"
 )
+
+
+def type_of(stix_id: str) -> str:
+    """Return the STIX type of the object with this id."""
+    return stix_id[:_TYPE_END]
 
 
 def _id(stix_type: str, canonical_json: str) -> str:

@@ -20,14 +20,6 @@ from shadowserver_connector.stix.shared_objects import Origin
 _Link = tuple[str, str, str, str]
 """Type of a relationship, STIX types of its source and target, and one of ``LINK_ENDS``."""
 
-# The length of a UUID and of the two dashes before it.
-_UUID = len("--00000000-0000-0000-0000-000000000000")
-
-
-def type_of(stix_id: str) -> str:
-    """Return the STIX type of the object with this id."""
-    return stix_id[:-_UUID]
-
 
 class RelationshipRules:
     """Decide which relationships are created, by their type and the STIX types of their ends."""

@@ -6,8 +6,8 @@ from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
-from shadowserver_connector.mapping.objects.context import type_of
 from shadowserver_connector.stix import observables
+from shadowserver_connector.stix.ids import type_of
 
 
 def build_host(collector: ObjectCollector) -> None:
