@@ -15,8 +15,8 @@ from benchmarks.reports import USUAL, WIDEST, report
 from benchmarks.results import Result
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
 from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 
 ROWS = 5_000_000
 SHARE = 0.15

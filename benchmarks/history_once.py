@@ -12,12 +12,12 @@ from pathlib import Path
 
 from benchmarks.measure import Seconds, peak_kib, timed
 from benchmarks.reports import DAY
-from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.day_rows import DayRows, collected
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.questions import findings_about, open_longest
 from shadowserver_connector.history.record import DIGEST_BYTES
+from shadowserver_connector.history.verdicts import ReportFeed
 
 FEED = ReportFeed("scan_ssl", "example")
 NEW_IN = 20

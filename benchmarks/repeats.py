@@ -22,7 +22,7 @@ from shadowserver_connector.catalogue.catalogue import STATE, VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options, Repeats
-from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
+from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import abilities

@@ -20,8 +20,8 @@ from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.history.database import DAMAGED_FILE, FILE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import CLEARED, ReportComparer, with_comparison
 from shadowserver_connector.pipeline.processes import ProcessExecutor
+from shadowserver_connector.pipeline.report_comparer import CLEARED, ReportComparer, with_comparison
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.waiting import Stopping
 from tests.connector.test_run import TODAY, FakeApi, report, subscription

@@ -14,8 +14,8 @@ from shadowserver_connector.connector.importer import DaySummary
 from shadowserver_connector.connector.run import is_wanted
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
+from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.simulator.profiles import (

@@ -18,8 +18,8 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import report_chunks
 from shadowserver_connector.simulator.server import Simulator

@@ -19,11 +19,11 @@ import pytest
 
 from shadowserver_connector.errors import ClusterLostError, SettingsError, WorkerLostError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import bounds, conversions
+from shadowserver_connector.pipeline import bounds, conversions_ahead
 from shadowserver_connector.pipeline import cluster as cluster_module
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.conversions import submit_conversion
+from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from tests.connector.test_ahead import api_with_reports, run, works
@@ -120,7 +120,7 @@ def test_file_travels_unless_it_is_too_large(
         )
         travelled = submit_conversion(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
-        monkeypatch.setattr(conversions, "MAX_BYTES_TO_CLUSTER", path.stat().st_size - 1)
+        monkeypatch.setattr(conversions_ahead, "MAX_BYTES_TO_CLUSTER", path.stat().st_size - 1)
         stayed = submit_conversion(executor, path, info, Options(), tmp_path).result()
         assert len(submitted) == 1
     chunks: tuple[list[Any], list[Any]] = ([], [])
@@ -135,7 +135,7 @@ def test_large_reports_are_converted_by_processes_of_this_machine(
     jobs = reports(tmp_path, ("scan_ssl", "event4_sinkhole", "device_id", "scan_ssh"))
     with ThreadPoolExecutor(1) as alone:
         expected = converted(jobs, tmp_path / "alone", alone)
-    monkeypatch.setattr(conversions, "MAX_BYTES_TO_CLUSTER", 0)
+    monkeypatch.setattr(conversions_ahead, "MAX_BYTES_TO_CLUSTER", 0)
     with started(tmp_path, 0) as empty, open_executor(2, empty.address) as executor:
         assert capacity(executor) == 2
         assert converted(jobs, tmp_path / "cluster", executor) == expected
@@ -323,7 +323,7 @@ def test_worker_with_another_version_is_refused(
 ) -> None:
     """A worker of another version stops the run, as ids may differ; the error has both."""
     ((path, info),) = reports(tmp_path, ["scan_ssl"])
-    monkeypatch.setattr(conversions, "__version__", "0.0.1")
+    monkeypatch.setattr(conversions_ahead, "__version__", "0.0.1")
     with (
         open_executor(None, cluster.address) as executor,
         pytest.raises(SettingsError, match=r"and not 0\.0\.1"),

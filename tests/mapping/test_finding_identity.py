@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.day_rows import collected
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.questions import subject_text
+from shadowserver_connector.history.verdicts import ReportFeed
 from shadowserver_connector.mapping.planning.finding_identity import (
     FindingIdentifier,
     FindingIdentity,

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.conversions import submit_conversion
+from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
 from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.report.info import ReportInfo
 

@@ -26,7 +26,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import cluster
 from shadowserver_connector.pipeline.batch import convert_all
 from shadowserver_connector.pipeline.cluster import no_answer
-from shadowserver_connector.pipeline.conversions import (
+from shadowserver_connector.pipeline.conversions_ahead import (
     pack,
     read_spool,
     submit_conversion,

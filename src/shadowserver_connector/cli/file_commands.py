@@ -38,10 +38,10 @@ from shadowserver_connector.errors import (
     SkippableError,
     UsageError,
 )
-from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
+from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.batch import (
@@ -53,10 +53,10 @@ from shadowserver_connector.pipeline.batch import (
     unread,
 )
 from shadowserver_connector.pipeline.batch import release as delete_unpacked
-from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
+from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
 from shadowserver_connector.report.anomalies import Anomalies

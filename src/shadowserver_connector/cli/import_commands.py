@@ -38,9 +38,9 @@ from shadowserver_connector.operations.imports import (
 from shadowserver_connector.operations.reachability import open_session
 from shadowserver_connector.pipeline.batch import unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.compare import with_comparison
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
+from shadowserver_connector.pipeline.report_comparer import with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.wording import counted
 from shadowserver_connector.settings import LoadedSettings

@@ -27,7 +27,7 @@ from shadowserver_connector.connector.importer import (
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
+from shadowserver_connector.pipeline.conversions_ahead import Conversions, retrying_while_disk_full
 from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome

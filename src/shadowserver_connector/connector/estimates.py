@@ -16,7 +16,7 @@ from shadowserver_connector.history.history import open_history
 from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.compare import ReportComparer, with_comparison
+from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.simulator.generate import write_report
 from shadowserver_connector.temporary import temporary_directory

@@ -20,9 +20,9 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.archive import archive_if_configured
-from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
+from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.wording import bracketed, counted, unreadable
 from shadowserver_connector.sink.opencti import Delivery

@@ -256,7 +256,7 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
 
     ``mode`` is SQLite's: ``rwc`` creates a file that is not there.
     """
-    # Several threads may use it, one at a time: pipeline/compare.py has a lock.
+    # Several threads may use it, one at a time: pipeline/report_comparer.py has a lock.
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,

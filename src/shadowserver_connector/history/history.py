@@ -10,16 +10,6 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Final, Self
 
-from shadowserver_connector.history.comparison import (
-    CHANGED,
-    NEW,
-    RECURRING,
-    RESURFACED,
-    VERDICTS,
-    Comparison,
-    GoneFinding,
-    ReportFeed,
-)
 from shadowserver_connector.history.database import Database, Opened, open_database
 from shadowserver_connector.history.day_rows import DayRows, Reported
 from shadowserver_connector.history.record import (
@@ -29,6 +19,16 @@ from shadowserver_connector.history.record import (
     day_of,
     has_state,
     with_day,
+)
+from shadowserver_connector.history.verdicts import (
+    CHANGED,
+    NEW,
+    RECURRING,
+    RESURFACED,
+    VERDICTS,
+    Comparison,
+    GoneFinding,
+    ReportFeed,
 )
 
 # ABSENCE and REFRESH are for callers without settings, such as convert and the preview. The

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Final
 
 from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft, SerialisedObject
-from shadowserver_connector.history.comparison import RECURRING, Comparison
+from shadowserver_connector.history.verdicts import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, RowObjects

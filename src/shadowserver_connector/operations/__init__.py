@@ -1,8 +1,8 @@
 """What whoever runs the connector needs: imports by hand, archive, drop folder, status, metrics.
 
 drop_folder        the drop folder: report files that arrive by mail, imported once and moved away
-drop_folder_files  dropped files: told apart from links and incomplete ones, copied, unpacked,
-                   moved away
+drop_folder_files  dropped files: told apart from links and incomplete ones, copied, unpacked, moved
+                   away
 imports            files on disk and past days, imported into OpenCTI by hand; originals, into an
                    archive
 metrics            Prometheus metrics of events, served next to those of pycti on the same port

@@ -25,7 +25,7 @@ from shadowserver_connector.operations.drop_folder_files import (
     unpacking,
 )
 from shadowserver_connector.pipeline.batch import release
-from shadowserver_connector.pipeline.conversions import Conversions, retrying_while_disk_full
+from shadowserver_connector.pipeline.conversions_ahead import Conversions, retrying_while_disk_full
 from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.wording import shown_path

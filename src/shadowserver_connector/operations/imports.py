@@ -24,7 +24,7 @@ from shadowserver_connector.connector.run import is_wanted, of_day
 from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.conversions import Conversions
+from shadowserver_connector.pipeline.conversions_ahead import Conversions
 from shadowserver_connector.pipeline.downloads import Download, completed, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo

@@ -19,12 +19,12 @@ from shadowserver_connector.errors import (
     SkippableError,
     WorkerLostError,
 )
-from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.conversions import submit_conversion
+from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.report.anomalies import Anomalies

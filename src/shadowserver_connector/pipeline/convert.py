@@ -16,7 +16,7 @@ from shadowserver_connector.bundle.finding import Finding, SerialisedObject, ser
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.history.comparison import RECURRING, Comparison
+from shadowserver_connector.history.verdicts import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
 from shadowserver_connector.mapping.objects.report_and_case import (

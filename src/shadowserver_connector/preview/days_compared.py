@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.errors import NotReadyError, SkippableError
-from shadowserver_connector.history.comparison import VERDICTS, ReportFeed
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.verdicts import VERDICTS, ReportFeed
 from shadowserver_connector.logger import SilentLogger
-from shadowserver_connector.pipeline.compare import ReportComparer, feed_of
 from shadowserver_connector.pipeline.outcome import Job
+from shadowserver_connector.pipeline.report_comparer import ReportComparer, feed_of
 from shadowserver_connector.report.info import ReportInfo
 
 MOST_COMPARED: Final = 500_000

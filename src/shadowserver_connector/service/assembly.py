@@ -36,8 +36,8 @@ from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.metrics import Metrics, serve_on, serve_status
 from shadowserver_connector.operations.reachability import reach
 from shadowserver_connector.operations.status_file import StatusWriter, observed, status_path
-from shadowserver_connector.pipeline.compare import with_comparison
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
+from shadowserver_connector.pipeline.report_comparer import with_comparison
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.load import LoadedSettings

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
-from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.record import day_of
+from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.planning.finding_identity import NO_SUBJECT
 from shadowserver_connector.mapping.planning.plan import Plan

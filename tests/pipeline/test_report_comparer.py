@@ -14,15 +14,15 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.compare import ReportComparer
-from shadowserver_connector.pipeline.conversions import submit_conversion
+from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
+from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from tests.history.days import damage_what_only_a_commit_reads
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of

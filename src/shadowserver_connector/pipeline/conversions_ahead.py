@@ -23,16 +23,16 @@ from shadowserver_connector.errors import (
     SkippableError,
     is_disk_full,
 )
-from shadowserver_connector.history.comparison import Comparison
+from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.compare import ReportComparer
 from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.pipeline.downloads import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.processes import capacity
+from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.temporary import as_block, read_blocks
 from shadowserver_connector.waiting import Waiter

@@ -18,10 +18,10 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline import bounds, conversions
-from shadowserver_connector.pipeline.compare import ReportComparer
-from shadowserver_connector.pipeline.conversions import Conversions
+from shadowserver_connector.pipeline import bounds, conversions_ahead
+from shadowserver_connector.pipeline.conversions_ahead import Conversions
 from shadowserver_connector.pipeline.convert import convert_report
+from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from tests.mapping.conversion import csv_bytes, info_of
 from tests.mapping.rows import rows_of
@@ -54,7 +54,7 @@ def test_without_room_for_chunks_they_are_made_in_their_turn(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(conversions, "_convert_to_spool", full)
+    monkeypatch.setattr(conversions_ahead, "_convert_to_spool", full)
     found: list[Chunk] = []
     with ThreadPoolExecutor(1) as executor:
         assert Conversions(executor).convert(report, INFO, Options(), found.append) == outcome
