@@ -102,16 +102,6 @@ def test_nothing_is_begun_ahead_without_room(
         assert [len(taken) for _ in upcoming] == begun
 
 
-class _Hesitating(ReportComparer):
-    """A comparer that takes its time to answer."""
-
-    def may_compare(self, info: ReportInfo) -> bool:
-        """Answer late, so that others could ask meanwhile."""
-        may = super().may_compare(info)
-        time.sleep(0.2)
-        return may
-
-
 def test_of_two_files_of_one_feed_that_arrive_together_one_waits(tmp_path: Path) -> None:
     """The second is compared when the first is in the history: what that has is not gone."""
     header, rows = rows_of("scan_ssl", 20)
@@ -119,12 +109,19 @@ def test_of_two_files_of_one_feed_that_arrive_together_one_waits(tmp_path: Path)
     files = {"before": rows, "first": rows[:10], "second": rows[10:]}
     for name, some in files.items():
         (tmp_path / name).write_bytes(csv_bytes(header, some))
-    comparer = _Hesitating(lambda: open_history(tmp_path / "history", "one"), SilentLogger())
+    comparer = ReportComparer(lambda: open_history(tmp_path / "history", "one"), SilentLogger())
+
+    def answer_late(info: ReportInfo) -> bool:
+        may = comparer.may_compare(info)
+        time.sleep(0.2)
+        return may
+
+    late: Any = SimpleNamespace(compare=comparer.compare, may_compare=answer_late)
     gone = []
     with closing(comparer), ThreadPoolExecutor(2) as executor:
         comparer.compare(tmp_path / "before", before)
         comparer.commit(tmp_path / "before")
-        made = Conversions(executor, comparer=comparer)
+        made = Conversions(executor, comparer=late)
         begun = []
         for name in ("first", "second"):
             begun.append(executor.submit(made.begin, tmp_path / name, INFO, Options()))
