@@ -382,7 +382,7 @@ def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
     def of_finding(_: int, row: list[str]) -> str:
         # The subject comes first, so that the rows of a host stay next to each other. What ends it
         # sorts before all printable characters, so that no longer subject comes between them.
-        return f"{subject_of(row)}\x01{identify.read(row).key.hex()}"
+        return f"{subject_of(row)}\x01{identify.key(row).hex()}"
 
     return of_finding
 

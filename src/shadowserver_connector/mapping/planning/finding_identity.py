@@ -199,15 +199,6 @@ class FindingIdentifier:
 
     def read(self, row: list[str]) -> FindingIdentity:
         """Return what a row says; it must have as many cells as the header."""
-        # The subject is an empty text if no cell names one.
-        subject = b"t"
-        for cells in self._subjects:
-            cell = row[cells.at]
-            # A longer cell is never a placeholder for "no value".
-            if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
-                # Most are IPv4 addresses, which have only one form.
-                subject = _ipv4(cell) or subject_of(cells.normal(cell))
-                break
         name = ""
         for at in self._names:
             cell = row[at]
@@ -217,8 +208,20 @@ class FindingIdentifier:
         state = _pieces(self._state, row)
         for certificate in self._certificates:
             state += certificate.pieces(row)
-        key = subject + _digest(_pieces(self._identity, row))
-        return FindingIdentity(key, _digest(state), self._labels.of(row), name)
+        return FindingIdentity(self.key(row), _digest(state), self._labels.of(row), name)
+
+    def key(self, row: list[str]) -> bytes:
+        """Return the key of a row's finding alone, see `FindingIdentity`."""
+        # The subject is an empty text if no cell names one.
+        subject = b"t"
+        for cells in self._subjects:
+            cell = row[cells.at]
+            # A longer cell is never a placeholder for "no value".
+            if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
+                # Most are IPv4 addresses, which have only one form.
+                subject = _ipv4(cell) or subject_of(cells.normal(cell))
+                break
+        return subject + _digest(_pieces(self._identity, row))
 
 
 def compile_finding_identifier(

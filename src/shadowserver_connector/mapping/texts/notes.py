@@ -310,7 +310,7 @@ class NoteMaker:
 
     def of_findings(self, rows: Sequence[CountedRow]) -> list[NoteText]:
         """Return a Note for each finding; rows of the same one are adjacent."""
-        keys = [self._plan.identify.read(row).key for _, row, _ in rows]
+        keys = [self._plan.identify.key(row) for _, row, _ in rows]
         notes = []
         start = 0
         for end in range(1, len(rows) + 1):
