@@ -12,6 +12,7 @@ from typing import Final
 
 _HOOK: Final = """
 import errno, os, sys
+from urllib.parse import unquote
 
 WRITABLE = tuple({folders!r}) + ("/dev",)
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -31,6 +32,8 @@ def refuse(event, arguments):
         path = arguments[at]
         if isinstance(path, int):  # a descriptor
             continue
+        if isinstance(path, str) and path.startswith("file:"):  # SQLite's form with options
+            path = unquote(path.removeprefix("file:").partition("?")[0])
         base = os.getcwd()
         if relative is not None and arguments[relative] >= 0:
             base = os.readlink(f"/proc/self/fd/{{arguments[relative]}}")
