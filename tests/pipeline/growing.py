@@ -122,6 +122,6 @@ class GrowingFiles:
                     assert self.given_up.wait(60)
                 with self._lock:
                     file.write(piece)
-                    in_groups = self._folders.get(self.turn, "")
-                    ahead = bytes_below(self._folder, but={in_groups})
+                    in_turn = self._folders.get(self.turn, "")
+                    ahead = bytes_below(self._folder, but={in_turn})
                     self.most_ahead = max(self.most_ahead, ahead)

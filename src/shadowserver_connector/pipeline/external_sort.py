@@ -117,7 +117,7 @@ def mergeable(sorted_files: Sequence[SortedFile]) -> int:
 
 
 def _merged(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:
-    """Yield the items of all sorted_files, sorted, those of equal text added up."""
+    """Yield the items of all files, sorted, those of equal text added up."""
     readers = [read_sorted(file) for file in files]
     heads = [next(reader, []) for reader in readers]
     # Kept beside the heads: of many files, most contribute nothing to a block.
