@@ -17,7 +17,10 @@ A report of 50,000 rows fills them: one with more needs no more memory.
 """
 
 MERGE_BYTES: Final = 12 * MIB
-"""Rows in memory while sorted files are merged; those of ``SORT_BYTES`` are written by then."""
+"""Rows in memory while sorted files are merged (`pipeline/external_sort.py`).
+
+Those of ``SORT_BYTES`` are written by then.
+"""
 
 COUNT_BYTES: Final = 24 * MIB
 """Values that are counted for a Report's text (`mapping/planning/row_statistics.py`)."""

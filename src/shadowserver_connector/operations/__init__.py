@@ -1,7 +1,7 @@
 """What whoever runs the connector needs: imports by hand, archive, drop folder, status, metrics.
 
 drop_folder        the drop folder: report files that arrive by mail, imported once and moved away
-drop_folder_files  dropped files: told apart from links and incomplete ones, copied, unpacked, moved
+drop_folder_files  dropped files: told apart from links and incomplete ones, read as reports, moved
                    away
 imports            files on disk and past days, imported into OpenCTI by hand; originals, into an
                    archive

@@ -1,4 +1,4 @@
-"""Dropped files: told apart from links and incomplete ones, copied, unpacked, moved away.
+"""Dropped files: told apart from links and incomplete ones, read as reports, moved away.
 
 Anyone who may write to the drop folder may put anything there: a link, a pipe, another name of a
 file that only the connector can read. So files are opened relative to their folder's descriptor,
