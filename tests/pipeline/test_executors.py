@@ -353,6 +353,45 @@ def waiting_for_ever(folder: Path) -> None:
             time.sleep(0.01)
 
 
+class FolderRemovedSlowly:
+    """A folder that takes a moment to remove."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        self.path.mkdir()
+
+    def __exit__(self, *_error: object) -> None:
+        time.sleep(0.5)
+        self.path.rmdir()
+
+
+def waiting_in(folder: FolderRemovedSlowly) -> None:
+    """Work in a folder of its own until the process ends."""
+    with folder:
+        while True:
+            time.sleep(0.01)
+
+
+def test_files_are_removed_though_another_process_ended_before(tmp_path: Path) -> None:
+    """A process that is asked to end while it removes its files still removes all of them."""
+    slow, quick = tmp_path / "slow", tmp_path / "quick"
+    quick.mkdir()
+
+    def interrupted() -> None:
+        with ProcessExecutor(2) as executor:
+            executor.submit(waiting_in, FolderRemovedSlowly(slow))
+            executor.submit(waiting_for_ever, quick)
+            while not (slow.is_dir() and list(quick.glob("begun-*"))):
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not slow.is_dir()
+
+
 def test_ctrl_c_waits_for_no_work(tmp_path: Path) -> None:
     """On Ctrl-C running work is ended and its files are deleted; waiting work does not start."""
 

@@ -159,6 +159,8 @@ def _prepare(lifeline: Connection) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
+    # Asked again (the pool does, once another of its processes is dead), it goes on with removing.
+    signal.signal(number, signal.SIG_IGN)
     raise _Ended
 
 
