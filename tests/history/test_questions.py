@@ -13,7 +13,7 @@ from shadowserver_connector.history.day_rows import collected
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
 from shadowserver_connector.history.verdicts import ReportFeed
-from shadowserver_connector.mapping.planning.finding_identity import subject_of
+from shadowserver_connector.mapping.planning.subjects import subject_of
 from tests.history.days import day
 
 SSL, SINKHOLE = ReportFeed("scan_ssl", "example"), ReportFeed("event4_sinkhole", "example")

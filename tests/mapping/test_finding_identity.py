@@ -20,8 +20,8 @@ from shadowserver_connector.mapping.planning.finding_identity import (
     FindingIdentifier,
     FindingIdentity,
     compile_finding_identifier,
-    subject_of,
 )
+from shadowserver_connector.mapping.planning.subjects import subject_of
 from shadowserver_connector.simulator.generate import report_chunks
 
 DAY = date(2024, 1, 31)
@@ -222,6 +222,35 @@ def test_a_key_begins_with_its_subject(text: str, subject: bytes, shown: str | N
     assert subject_of(text) == subject
     if shown is not None:
         assert subject_text(subject) == shown
+
+
+def test_keys_do_not_depend_on_the_rows_before() -> None:
+    """Whatever was read before, and however long its cells are, a row has the same key."""
+    header = ["src_ip", "dst_port", "infection", "http_url"]
+    rows = [
+        [f"192.0.2.{number % 7}", f"{number % 900}", "mirai", "/" + "a" * (number % 300)]
+        for number in range(3_000)
+    ]
+    reader = _reader("event4_sinkhole_http", header)
+    keys = [reader.read(row).key for row in rows]
+    alone = [_reader("event4_sinkhole_http", header).read(row).key for row in rows[::100]]
+    assert keys[::100] == alone
+    assert [reader.read(row).key for row in rows] == keys
+    assert len(set(keys)) == len({tuple(row) for row in rows})
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1", "192.0.2.0/24", "host.example"])
+def test_a_subject_in_another_column_is_another_finding(address: str) -> None:
+    """The key tells which column names the subject, be that missing before it or empty."""
+    both = _reader("event4_honeypot_ddos", ["src_ip", "dst_ip", "dst_port"])
+    keys = {
+        both.read([address, "", "22"]).key,
+        both.read(["", address, "22"]).key,
+        both.read([address, address, "22"]).key,
+    }
+    assert len(keys) == 3
+    alone = _reader("event4_honeypot_ddos", ["dst_ip", "dst_port"])
+    assert alone.read([address, "22"]).key == both.read(["", address, "22"]).key
 
 
 def test_a_sighting_says_what_and_who() -> None:

@@ -19,33 +19,33 @@ _BLOCK: Final = 500
 # The labels of several rows as one; a single one has at most 120 characters.
 _LONGEST_LABEL: Final = 160
 
-# Key, number of the row, state, label, name; in this order, so that they sort by key and row.
+# Key, number of the row (from 0), state, label, name: in this order, so that they sort by key and
+# row.
 _Row = tuple[bytes, int, bytes, str, str]
 
 
 class Reported:
     """A finding in one report: all rows of one key."""
 
-    __slots__ = ("key", "label", "name", "numbers", "row_states", "states")
+    __slots__ = ("key", "rows", "states")
 
     def __init__(self, rows: list[_Row]) -> None:
         self.key = rows[0][0]
-        self.numbers: list[int]
-        """Numbers of its rows, from 0, in order."""
-        self.row_states: list[bytes]
-        """The state of each of these rows."""
-        self.states: bytes
+        self.rows = rows
+        """In order of their numbers."""
+        self.states = rows[0][2] if len(rows) == 1 else states_of({row[2] for row in rows})
         """See `record.states_of`."""
-        if len(rows) == 1:
-            _, number, self.states, self.label, self.name = rows[0]
-            self.numbers = [number]
-            self.row_states = [self.states]
-        else:
-            self.numbers = [row[1] for row in rows]
-            self.row_states = [row[2] for row in rows]
-            self.states = states_of(set(self.row_states))
-            self.label = _together([row[3] for row in rows])
-            self.name = next((row[4] for row in rows if row[4]), "")
+
+    @property
+    def label(self) -> str:
+        """What was found, of all rows together."""
+        labels = sorted({row[3] for row in self.rows} - {""})
+        return labels[0] if len(labels) == 1 else ", ".join(labels)[:_LONGEST_LABEL]
+
+    @property
+    def name(self) -> str:
+        """Host name of the first row that has one, or empty."""
+        return next((row[4] for row in self.rows if row[4]), "")
 
 
 class DayRows:
@@ -106,7 +106,3 @@ def _read(file: BinaryIO) -> Iterator[_Row]:
     for block in read_blocks(file):
         rows: Any = marshal.loads(block)  # noqa: S302 - ours
         yield from rows
-
-
-def _together(labels: list[str]) -> str:
-    return ", ".join(sorted(set(labels) - {""}))[:_LONGEST_LABEL]

@@ -190,7 +190,8 @@ class _Judge:
             # The most frequent case: the same as yesterday. Most of it is there from the start.
             self.counts[RECURRING] += 1
             due = self._is_due(found.key, known[3])
-            for row in found.numbers:
+            for one in found.rows:
+                row = one[1]
                 if due:
                     self.due[row] = 1
                 self.first[row] = known[2]
@@ -204,7 +205,7 @@ class _Judge:
         since = min(after.since, today)
         due = record is not None and self._is_due(found.key, _nearest(record, today))
         later = record is not None and record.last > today
-        for row, state in zip(found.numbers, found.row_states, strict=True):
+        for _, row, state, _, _ in found.rows:
             self.verdicts[row] = verdict
             # Rows of a changed finding that were there before are in OpenCTI already.
             if verdict == CHANGED and record is not None and has_state(record.states, state):

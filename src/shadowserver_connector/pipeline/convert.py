@@ -131,7 +131,7 @@ def convert_report(
             anomalies.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
         statistics = RowStatistics()
         over_time = None if comparison is None else OverTime(comparison)
-        wanted = count_rows(table.rows(), plan, statistics, anomalies, over_time)
+        wanted = count_rows(_rows(table, plan), plan, statistics, anomalies, over_time)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
@@ -174,6 +174,14 @@ def _table(
     """Open the table, or its copy, which gives the same rows and anomalies."""
     copy = None if comparison is None else comparison.table
     return open_table(path, anomalies) if copy is None else open_copy(copy, anomalies)
+
+
+def _rows(table: Table | CopiedTable, plan: Plan) -> Iterator[NumberedRow]:
+    """Return the rows for the first pass; of those of a copy, the cells behind are not split."""
+    if isinstance(table, Table):
+        return table.rows()
+    by_finding = plan.context.options.notes == "finding"
+    return table.rows(len(table.header) if by_finding else plan.statistics.last + 1)
 
 
 def _without_recurring(

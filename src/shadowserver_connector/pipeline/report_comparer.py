@@ -201,10 +201,10 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
         ):
             columns = [catalogue.column(info.type, name) for name in table.header]
             report_type = catalogue.report_type(info.type, table.header)
-            read = compile_finding_identifier(catalogue, report_type, columns).read
+            identifier = compile_finding_identifier(catalogue, report_type, columns)
             for _, row in table.rows():
                 copier.add_row(row)
-                found = read(row)
+                found = identifier.read(row)
                 rows.add(found.key, found.state, found.label, found.name)
             copy = copier.finish(table.header, table.empty_rows)
         # Until the report is committed or discarded, its rows stay on disk.

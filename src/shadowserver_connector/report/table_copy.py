@@ -121,8 +121,11 @@ class CopiedTable:
         for anomaly in copy.anomalies:
             self._add(anomaly)
 
-    def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield all rows with their numbers, once; an anomaly is added when it is its turn."""
+    def rows(self, cells: int) -> Iterator[tuple[int, list[str]]]:
+        """Yield all rows with their numbers, once; an anomaly is added when it is its turn.
+
+        Of each row only the first ``cells`` cells are split; the last item holds the others.
+        """
         number = 0
         for block in read_blocks(self._file):
             # Written by this program, where nobody else may write.
@@ -135,7 +138,7 @@ class CopiedTable:
                     added += 1
                 number += 1
                 self._text = text
-                self._row = text.split(BETWEEN)
+                self._row = text.split(BETWEEN, cells)
                 yield number, self._row
             for anomaly in anomalies[added:]:
                 self._add(anomaly)

@@ -1,22 +1,18 @@
-"""Which finding a row belongs to, the state of that finding, and whom the row is about.
+"""Which finding a row belongs to, and the state of that finding.
 
 The identity of a finding is whose it is and what was found; everything else in a row is its state.
 The reader of both is compiled once for each file and run for each row. Three things make no
 difference: the order of columns; a missing column, which counts as one of empty cells; and the
 spelling of a value that can be written in several ways (addresses, names, hashes, dates, the order
 of tags, the words for no value).
-
-Whom a row is about is its subject: the primary address, or else its URL, account or name. A report
-has one Note for each subject.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import lru_cache
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
-from socket import AF_INET6, inet_aton, inet_ntoa, inet_pton
 from typing import Final, final
 
 from shadowserver_connector.catalogue.catalogue import (
@@ -28,11 +24,15 @@ from shadowserver_connector.catalogue.catalogue import (
     Column,
     ReportType,
 )
-from shadowserver_connector.history.record import DIGEST_BYTES, SUBJECT_CHARACTERS
-from shadowserver_connector.mapping.cells.addresses import parse_network
+from shadowserver_connector.history.record import DIGEST_BYTES
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.cells.text_and_tags import is_null
+from shadowserver_connector.mapping.planning.subjects import (
+    ipv4_subject,
+    is_address,
+    normal_address,
+    subject_of,
+)
 
 _REMEMBERED: Final = 512
 _SHORT: Final = 24
@@ -45,12 +45,13 @@ _DIFFERING: Final = frozenset(
     ["ip", "hostname", "domain", "email", "mac", "x509.not_before", "x509.not_after"]
 )
 """Roles whose cells differ in nearly every row, so that caching them is of little use."""
+_LONGEST_OTHERS: Final = 200
+"""The same limit for the cells of an identity, but for its address, together."""
 _LONGEST_LABEL: Final = 120
 _LONGEST_NAME: Final = 255
+_NO_SUBJECT: Final = b"t"
+"""The subject of rows in which no cell names one: an empty text."""
 _EMPTY_HASH: Final = blake2b(digest_size=DIGEST_BYTES)
-_LONGEST_IPV4: Final = 15
-_LONGEST_NETWORK: Final = 64
-"""More characters than any IPv6 address or network has."""
 
 # The same roles as in `_NOTE_SUBJECTS`, in another order, which must stay: the keys in stored
 # histories begin with the cell that it selects. With the other order, each finding with both a URL
@@ -111,11 +112,11 @@ class FindingIdentity:
 class _Cells:
     """Reads the cells of one column as input for the digest."""
 
-    __slots__ = ("_cached", "_known", "_prefix", "_role", "_short", "at", "normal")
+    __slots__ = ("_cached", "_known", "_role", "_short", "at", "normal", "prefix")
 
     def __init__(self, at: int, column: Column, part: str) -> None:
         self.at = at
-        self._prefix = f"{column.name}="
+        self.prefix = _short_name(column.name)
         self._role = column.role
         self._short = _SHORTEST if column.role in _DIFFERING else _SHORT
         self._cached = _LONG if part == WORDING else self._short
@@ -126,7 +127,7 @@ class _Cells:
         """Return a cell that is not empty with its column's name, or nothing if it says nothing."""
         # Longer cells are not cached, because they seldom recur. None is a placeholder.
         if len(cell) > self._cached:
-            return self._prefix + self.normal(cell)
+            return self.prefix + self.normal(cell)
         piece = self._known.get(cell)
         if piece is None:
             if len(self._known) >= _REMEMBERED:
@@ -136,9 +137,9 @@ class _Cells:
 
     def _new_piece(self, cell: str) -> str:
         if len(cell) > self._short:
-            return self._prefix + self.normal(cell)
+            return self.prefix + self.normal(cell)
         value = "" if is_empty(self._role, cell) else self.normal(cell)
-        return self._prefix + value if value else ""
+        return self.prefix + value if value else ""
 
 
 class _Certificate:
@@ -178,6 +179,37 @@ class _Labels:
         return label
 
 
+@final
+class _Subject:
+    """Makes the keys of rows whose subject is in a certain column."""
+
+    __slots__ = ("_identity", "_known", "_others", "cells")
+
+    def __init__(self, cells: _Cells, identity: Sequence[_Cells]) -> None:
+        self.cells = cells
+        self._identity = tuple(identity)
+        self._others = tuple([other for other in identity if other.at != cells.at])
+        self._known: dict[str, bytes] = {}
+
+    def key(self, row: list[str]) -> bytes:
+        cell = row[self.cells.at]
+        # Most are IPv4 addresses, which have only one form.
+        subject = ipv4_subject(cell) or subject_of(self.cells.normal(cell))
+        if not is_address(subject):
+            return subject + _digest(_pieces(self._identity, row))
+        # An address is in the key as a whole. What else makes the identity, such as port, protocol
+        # and malware, is the same in many rows.
+        others = "\0".join([row[other.at] for other in self._others])
+        known = self._known.get(others)
+        if known is None:
+            known = _digest([self.cells.prefix, *_pieces(self._others, row)])
+            if len(others) <= _LONGEST_OTHERS:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                self._known[others] = known
+        return subject + known
+
+
 class FindingIdentifier:
     """Tells which finding each row belongs to; `compile_finding_identifier` creates one."""
 
@@ -186,7 +218,7 @@ class FindingIdentifier:
         identity: Sequence[_Cells],
         state: Sequence[_Cells],
         certificates: Sequence[_Certificate],
-        subjects: Sequence[_Cells],
+        subjects: Sequence[_Subject],
         names: Sequence[int],
         labels: _Labels,
     ) -> None:
@@ -212,16 +244,12 @@ class FindingIdentifier:
 
     def key(self, row: list[str]) -> bytes:
         """Return the key of a row's finding alone, see `FindingIdentity`."""
-        # The subject is an empty text if no cell names one.
-        subject = b"t"
-        for cells in self._subjects:
-            cell = row[cells.at]
+        for subject in self._subjects:
+            cell = row[subject.cells.at]
             # A longer cell is never a placeholder for "no value".
             if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
-                # Most are IPv4 addresses, which have only one form.
-                subject = _ipv4(cell) or subject_of(cells.normal(cell))
-                break
-        return subject + _digest(_pieces(self._identity, row))
+                return subject.key(row)
+        return _NO_SUBJECT + _digest(_pieces(self._identity, row))
 
 
 def compile_finding_identifier(
@@ -243,14 +271,13 @@ def compile_finding_identifier(
         (column, _Cells(at, column, part)) for at, column, part in parts if part in (STATE, WORDING)
     ]
     certificates = dict(_certificates(state))
+    cells_of = {at: _Cells(at, column, IDENTITY) for at, column in identity}
+    telling.sort(key=lambda found: _rank(found[1], report_type))
     return FindingIdentifier(
-        [_Cells(at, column, IDENTITY) for at, column in identity],
+        list(cells_of.values()),
         [cells for column, cells in state if _certificate_of(column) not in certificates],
         list(certificates.values()),
-        [
-            _Cells(at, column, IDENTITY)
-            for at, column in sorted(telling, key=lambda found: _rank(found[1], report_type))
-        ],
+        [_Subject(cells_of[at], list(cells_of.values())) for at, _ in telling],
         [at for at, _ in named],
         _Labels(identity, ordered),
     )
@@ -276,41 +303,6 @@ def _certificate_of(column: Column) -> tuple[str, str] | None:
     return (column.party, column.group) if column.role.startswith("x509.") else None
 
 
-def subject_of(text: str) -> bytes:
-    """Return the beginning of a key: the address, network or text that a finding is about.
-
-    An address is ``4`` or ``6`` and its packed form; a network is the same with its prefix length
-    in one byte; a text is ``t`` and its first ``SUBJECT_CHARACTERS``. Keys sort as addresses do.
-    """
-    text = text.strip()
-    if ipv4 := _ipv4(text):
-        return ipv4
-    first, _, length = _normal_address(text).partition("/")
-    try:
-        packed = b"6" + inet_pton(AF_INET6, first) if ":" in first else _ipv4(first)
-        if packed:
-            return packed + bytes((int(length),)) if length else packed
-    except (OSError, ValueError):
-        pass
-    return _as_text(text)
-
-
-def _ipv4(text: str) -> bytes:
-    """Return the subject that an IPv4 address is, or nothing for any other text."""
-    if len(text) > _LONGEST_IPV4 or not text[:1].isdigit():
-        return b""
-    try:
-        packed = inet_aton(text)
-    except (OSError, ValueError):
-        return b""
-    # It takes 192.0.513 and octal numbers as well; here only the usual form is an address.
-    return b"4" + packed if inet_ntoa(packed) == text else b""
-
-
-def _as_text(text: str) -> bytes:
-    return b"t" + text[:SUBJECT_CHARACTERS].encode("utf-8", "replace")
-
-
 def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]:
     """Return a sort key: the columns that say best whom a row is about come first."""
     addressed = column.role in ADDRESS_ROLES and column.party == report_type.primary
@@ -320,6 +312,11 @@ def _rank(column: Column, report_type: ReportType) -> tuple[bool, int, int, str]
 
 def _pieces(cells: tuple[_Cells, ...], row: list[str]) -> list[str]:
     return [piece for one in cells if (cell := row[one.at]) and (piece := one.piece(cell))]
+
+
+def _short_name(column: str) -> str:
+    """Return a column's name in four characters: whole names would be half of what is hashed."""
+    return b64encode(blake2b(column.encode(), digest_size=3).digest()).decode()
 
 
 def _digest(pieces: Sequence[str]) -> bytes:
@@ -370,23 +367,6 @@ def _tags(cell: str) -> str:
     )
 
 
-def _normal_address(cell: str) -> str:
-    text = cell.strip()
-    if ":" not in text and "/" not in text:
-        return text
-    return _normal_network(text) if len(text) <= _LONGEST_NETWORK else text.lower()
-
-
-# Cached, because a row's network is read for its subject and its identity, and again for the
-# next row.
-@lru_cache(maxsize=_REMEMBERED)
-def _normal_network(text: str) -> str:
-    try:
-        return parse_network(text).value
-    except ValueError:
-        return text.lower()
-
-
 def _time(cell: str) -> str:
     # As Shadowserver writes it, and as the others are written below.
     if len(cell) == 19 and cell[4] == "-":
@@ -416,7 +396,7 @@ def _wording(cell: str) -> str:
 _HASHES: Final = frozenset(["md5", "sha1", "sha256", "sha512"])
 
 _NORMAL: Final[dict[str, Callable[[str], str]]] = {
-    **dict.fromkeys(("ip", "network", "public_address"), _normal_address),
+    **dict.fromkeys(("ip", "network", "public_address"), normal_address),
     **dict.fromkeys(("port", "asn"), _number),
     **dict.fromkeys(("hostname", "domain", "email"), _name),
     **dict.fromkeys(("country", "severity", "protocol", "application", "mac"), _lower),
@@ -424,62 +404,3 @@ _NORMAL: Final[dict[str, Callable[[str], str]]] = {
     **dict.fromkeys(("x509.not_before", "x509.not_after"), _time),
     "tags": _tags,
 }
-
-
-NO_SUBJECT: Final = "~"
-"""Beginning of the key of a row that names no subject."""
-
-# Unlike in `_KEY_SUBJECTS`, accounts come before URLs. This order must stay as well: the ids of
-# Notes are derived from the cell that it selects. With the other one, OpenCTI would get a second
-# Note on each account whose rows have a URL.
-_NOTE_SUBJECTS: Final = ("ip", "network", "email", "account", "url", "domain", "text")
-"""Roles of the cell that says whom a Note is about, the best first; of addresses, the primary's."""
-
-
-class Subjects:
-    """Reads whom a row is about; `subjects_of` creates one."""
-
-    __slots__ = ("places",)
-
-    def __init__(self, places: Sequence[int]) -> None:
-        self.places = tuple(places)
-        """Places of the cells that say it, the best first."""
-
-    def key(self, number: int, row: Sequence[str]) -> str:
-        """Return a text that rows of one subject share; a row without one has a text of its own."""
-        # Rows are sorted by this text: with leading zeros, these stay in the order of the file.
-        return self.normalised(row) or f"{NO_SUBJECT}{number:012d}"
-
-    def normalised(self, row: Sequence[str]) -> str:
-        """Return the subject in the form in which subjects are compared; empty if there is none."""
-        for at in self.places:
-            text = row[at].strip().lower()
-            # Nearly all subjects begin with a digit, and no placeholder does.
-            if text and (text[0].isdigit() or not is_null(text)):
-                return _normal_address(text) if ":" in text else text
-        return ""
-
-    def shown(self, row: Sequence[str]) -> str:
-        """Return the subject as a person reads it; empty if there is none."""
-        for at in self.places:
-            text = row[at].strip()
-            if text and not is_null(text):
-                address = _normal_address(text.lower()) if ":" in text else text
-                return text if address == text.lower() else address
-        return ""
-
-
-def subjects_of(columns: Sequence[Column], primary: str, identity: Collection[int]) -> Subjects:
-    """Return what reads the subject of rows with these columns.
-
-    ``identity`` are the places of the columns that tell one finding from another.
-    """
-    ranked = []
-    for at, column in enumerate(columns):
-        # If a report is not about addresses, its subject is whatever distinguishes findings.
-        if column.role not in _NOTE_SUBJECTS or (primary and column.party not in ("", primary)):
-            continue
-        addressed = column.role in ADDRESS_ROLES and column.party in ("", primary)
-        if addressed or (at in identity and (column.role != "text" or not primary)):
-            ranked.append((_NOTE_SUBJECTS.index(column.role), at))
-    return Subjects([at for _, at in sorted(ranked)])

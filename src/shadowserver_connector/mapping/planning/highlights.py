@@ -14,7 +14,7 @@ from shadowserver_connector.history.verdicts import NEW, RESURFACED, Comparison
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, split_tags
-from shadowserver_connector.mapping.planning.finding_identity import Subjects
+from shadowserver_connector.mapping.planning.subjects import Subjects
 from shadowserver_connector.mapping.texts.markdown import masked
 
 MOST_HOSTS: Final = 10
@@ -47,6 +47,12 @@ class HighlightColumns(NamedTuple):
     asn: int
     as_name: int
     time: int
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Places of all cells that are read."""
+        named = (self.name, self.port, self.protocol, self.asn, self.as_name, self.time)
+        return (*self.subjects.places, *(at for at, _ in self.reasons), *named)
 
 
 class Highlight(NamedTuple):

@@ -36,13 +36,9 @@ from shadowserver_connector.mapping.objects.traffic import (
     compile_traffic,
     parties_of_traffic,
 )
-from shadowserver_connector.mapping.planning.finding_identity import (
-    FindingIdentifier,
-    Member,
-    Subjects,
-    subjects_of,
-)
+from shadowserver_connector.mapping.planning.finding_identity import FindingIdentifier, Member
 from shadowserver_connector.mapping.planning.highlights import HighlightColumns, highlight_columns
+from shadowserver_connector.mapping.planning.subjects import Subjects, subjects_of
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
 from shadowserver_connector.mapping.texts.note_title import NoteWording
 
@@ -208,6 +204,16 @@ class StatisticsColumns:
     tops: Mapping[str, tuple[int, int]]
     """Role -> index of its column, and of the column of its `BETTER` role, or the same again."""
     highlights: HighlightColumns
+
+    @property
+    def last(self) -> int:
+        """Index of the last of them; those behind it need not be read."""
+        return max(
+            *(at for at in (self.severity, self.host) if at is not None),
+            *(at for both in self.tops.values() for at in both),
+            *self.highlights.places,
+            0,
+        )
 
 
 @dataclass(frozen=True, slots=True)

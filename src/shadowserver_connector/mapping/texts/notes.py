@@ -11,8 +11,8 @@ from typing import Final
 from shadowserver_connector.history.record import day_of
 from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.cells.cache import WIDEST
-from shadowserver_connector.mapping.planning.finding_identity import NO_SUBJECT
 from shadowserver_connector.mapping.planning.plan import Plan
+from shadowserver_connector.mapping.planning.subjects import NO_SUBJECT
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, in_json
 from shadowserver_connector.stix import ids
@@ -247,10 +247,13 @@ class Since:
         if comparison is None:
             return []
         first, since = comparison.first, comparison.since
-        # Most Notes have one row: sorting takes half as long as calling min and max.
-        began = sorted([first[number - 1] for number in numbers])
-        unchanged = sorted([since[number - 1] for number in numbers])
-        days = (began[0], began[-1], unchanged[0], unchanged[-1])
+        # Most Notes have one row.
+        earliest = latest = first[numbers[0] - 1]
+        oldest = newest = since[numbers[0] - 1]
+        for number in numbers[1:]:
+            earliest, latest = min(earliest, first[number - 1]), max(latest, first[number - 1])
+            oldest, newest = min(oldest, since[number - 1]), max(newest, since[number - 1])
+        days = (earliest, latest, oldest, newest)
         lines = self._lines.get(days)
         if lines is None:
             lines = [in_json(f"| First reported | {_days(*days[:2])}")]
