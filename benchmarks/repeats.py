@@ -20,7 +20,7 @@ from benchmarks.results import Result
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.catalogue import STATE, VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.history.history import open_history
+from shadowserver_connector.history.history import REFRESH, open_history
 from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
@@ -71,24 +71,29 @@ def measure(folder: Path, *, quick: bool) -> Result:
     )
 
     def days(
-        name: str, number: int, repeats: Repeats, *, refresh: int, moving: bool
+        name: str,
+        order: Sequence[int],
+        repeats: Repeats,
+        *,
+        refresh: int = REFRESH,
+        moving: bool = False,
     ) -> Sequence[Day]:
         made = folder / f"repeats-{name.replace(' ', '-')}"
-        found = list(_days(made, types, number, repeats, refresh=refresh, moving=moving))
+        found = list(_days(made, types, order, repeats, refresh=refresh, moving=moving))
         share = found[-1].objects / found[0].objects
         total = sum(day.objects for day in found) / found[0].objects
         result.rows.append((name, found[0].a_row, found[-1].a_row, share, total))
         return found
 
     for repeats in ("refer", "skip"):
-        still = days(f"unchanged, {repeats}", 2, repeats, refresh=NEVER, moving=False)[-1]
+        still = days(f"unchanged, {repeats}", range(2), repeats, refresh=NEVER)[-1]
         result.goal(
             f"known and unchanged, {repeats}: at most 0.05 objects a row",
             f"{still.a_row:.3f}",
             met=still.a_row <= 0.05,
         )
     open_for = 9 if quick else 30
-    refreshed = days("unchanged, refreshed", open_for, "refer", refresh=7, moving=False)
+    refreshed = days("unchanged, refreshed", range(open_for), "refer")
     most = max(day.a_row for day in refreshed[1:])
     result.goal("with the refresh: at most 0.2 a row", f"{most:.3f}", met=most <= 0.2)
     lasting = sum(day.a_row for day in refreshed)
@@ -97,13 +102,18 @@ def measure(folder: Path, *, quick: bool) -> Result:
         f"{lasting:.1f}",
         met=lasting <= 12,
     )
-    moved = days(f"5 % new, 2 % changed, {month} days", month, "refer", refresh=7, moving=True)
+    moving = f"5 % new, 2 % changed, {month} days"
+    moved = days(moving, range(month), "refer", moving=True)
     share = fmean(day.objects for day in moved[1:]) / moved[0].objects
     result.goal(
         "such a day, on average: at most 0.1 of a first day", f"{share:.3f}", met=share <= 0.1
     )
-    total = sum(day.objects for day in moved) / moved[0].objects
-    result.goal("30 such days: at most 4 first days", f"{total:.2f}", met=total <= 4)
+    first_import = days(f"{moving}, back", range(month)[::-1], "refer", moving=True)
+    for said, found in (("one after the other", moved), ("newest first", first_import)):
+        total = sum(day.objects for day in found) / found[0].objects
+        result.goal(
+            f"{month} such days, {said}: at most 4 first days", f"{total:.2f}", met=total <= 4
+        )
     asking = refreshed[1].questions * _QUESTION + refreshed[1].references * _REFERENCE
     sending = refreshed[0].objects * _OBJECT
     result.goal(
@@ -120,34 +130,39 @@ def measure(folder: Path, *, quick: bool) -> Result:
 def _days(
     folder: Path,
     types: Sequence[str],
-    number: int,
+    order: Sequence[int],
     repeats: Repeats,
     *,
     refresh: int,
     moving: bool,
 ) -> Iterator[Day]:
+    """Deliver the days of a network in an order; 0 is the oldest."""
     folder.mkdir()
     helper = FakeHelper()
     log = helper.connector_logger
     waiter = Waiter(threading.Event(), log, counted_after=0.0)
     comparer = ReportComparer(lambda: open_history(folder, "one"), log, refresh=refresh)
     convert = with_comparison(comparer)
-    networks = {name: _Network(folder, name) for name in types}
+    files = [dict[str, Path]() for _ in order]
+    for name in types:
+        network = _Network(folder, name)
+        for number, written in enumerate(files):
+            path = folder / f"{DAY + timedelta(number)}-{name}-example.csv"
+            written[name] = network.write(path, number, moving=moving)
     try:
-        for back in range(number):
-            day = DAY + timedelta(days=back)
+        for number in order:
+            day = DAY + timedelta(number)
             helper.messages.clear()
             helper.lookups.clear()
             delivery = Delivery(helper, abilities(helper), waiter, f"{day}")
-            for name, network in networks.items():
-                path = network.write(folder / f"{day}-{name}-example.csv", back, moving=moving)
+            for name, path in files[number].items():
                 info = ReportInfo(name, day, path.name, "example")
                 send = partial(_send, delivery, path)
                 convert(path, info, Options(repeats=repeats), send)
                 comparer.commit(path)
                 helper.held.update(helper.sent_ids())
             yield Day(
-                rows=ROWS * len(networks),
+                rows=ROWS * len(types),
                 objects=delivery.objects,
                 references=_references(helper),
                 questions=sum(map(len, helper.lookups)),

@@ -68,7 +68,11 @@ class Slow:
         if before is not None and today == self.since(finding) == max(days):
             return 1
         states = states_of({state(each) for of, each in report if of == finding})
-        return 2 if states == days[max(days)] else 1
+        return 2 if states == self.compared(days, today) else 1
+
+    def compared(self, days: dict[int, bytes], today: int) -> bytes:
+        """Return the states that a day is compared with: those of the last day, or the first."""
+        return days[min(days) if today < min(days) else max(days)]
 
     def row_verdict(self, row: tuple[int, int], today: int, report: Report, absence: int) -> int:
         """Return the verdict on one row: an unchanged row of a changed finding recurs."""
@@ -76,7 +80,7 @@ class Slow:
         if verdict != 1:
             return verdict
         days = self.days_of(row[0])
-        last = days[max(days)]
+        last = self.compared(days, today)
         each = {last[at : at + 6] for at in range(0, len(last), 6)} if len(last) % 6 == 0 else set()
         return 2 if state(row[1]) in each else 1
 

@@ -128,6 +128,16 @@ def test_going_back_in_time_what_is_known_is_not_new(history: History) -> None:
     assert (found.previous, found.gone) == (None, 0)
 
 
+def test_going_back_in_time_a_change_counts_once(history: History) -> None:
+    """A day before all others is compared with the first of them, not with the last."""
+    _commit(history, 9, [(1, 1), (2, 0)])
+    _commit(history, 8, [(1, 0), (2, 0)])
+    assert list(_compare(history, 7, [(1, 0), (2, 0)]).verdicts) == [RECURRING, RECURRING]
+    assert list(_compare(history, 7, [(1, 1), (2, 1)]).verdicts) == [CHANGED, CHANGED]
+    assert list(_compare(history, 10, [(1, 1), (2, 0)]).verdicts) == [RECURRING, RECURRING]
+    assert list(_compare(history, 10, [(1, 0)]).verdicts) == [CHANGED]
+
+
 def test_back_again_only_after_reports_without_it(history: History) -> None:
     """A finding resurfaces only after a report without it, not after a day without a report."""
     _commit(history, 0, [(1, 0), (2, 0)])

@@ -56,6 +56,7 @@ def _expected(states: dict[int, bytes]) -> tuple[object, ...]:
         "days": len(days),
         "seen_days": seen,
         "label": 0,
+        "first_states": b"" if states[days[0]] == states[last] else states[days[0]],
     }
     return tuple(expected[field.name] for field in fields(FindingRecord))
 

@@ -224,6 +224,25 @@ def test_a_key_begins_with_its_subject(text: str, subject: bytes, shown: str | N
         assert subject_text(subject) == shown
 
 
+def test_equal_findings_of_a_network_are_due_on_different_days(tmp_path: Path) -> None:
+    """Refreshes of the same problem on many addresses are spread over the days, about evenly."""
+    reader = _reader("scan_cwmp", ["ip", "port", "tag"])
+    feed = ReportFeed("scan_cwmp", "example")
+    due = []
+    with collected() as rows, open_history(tmp_path, "one") as history:
+        for number in range(700):
+            address = f"192.0.{2 + number // 250}.{number % 250}"
+            found = reader.read([address, "7547", "cwmp"])
+            rows.add(found.key, found.state, found.label, found.name)
+        history.commit(feed, DAY, rows)
+        for days in range(1, 8):
+            day = DAY + timedelta(days)
+            due.append(sum(history.compare(feed, day, rows, refresh=7).due))
+            history.commit(feed, day, rows)
+    assert sum(due) == 700
+    assert all(50 < number < 150 for number in due)
+
+
 def test_keys_do_not_depend_on_the_rows_before() -> None:
     """Whatever was read before, and however long its cells are, a row has the same key."""
     header = ["src_ip", "dst_port", "infection", "http_url"]

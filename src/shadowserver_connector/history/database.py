@@ -40,7 +40,8 @@ CREATE TABLE days (feed INTEGER, day INTEGER, PRIMARY KEY (feed, day)) WITHOUT R
 CREATE TABLE labels (id INTEGER PRIMARY KEY, text TEXT UNIQUE);
 CREATE TABLE findings (
     feed INTEGER, key BLOB, states BLOB, first INTEGER, last INTEGER, since INTEGER,
-    before INTEGER, days INTEGER, seen BLOB, label INTEGER, PRIMARY KEY (feed, key)
+    before INTEGER, days INTEGER, seen BLOB, label INTEGER, first_states BLOB,
+    PRIMARY KEY (feed, key)
 ) WITHOUT ROWID;
 CREATE TABLE names (
     subject BLOB, name TEXT, last INTEGER, PRIMARY KEY (subject, name)

@@ -9,6 +9,7 @@ from datetime import date
 from heapq import nsmallest
 from pathlib import Path
 from typing import Final, Self
+from zlib import crc32
 
 from shadowserver_connector.history.database import Database, Opened, open_database
 from shadowserver_connector.history.day_rows import DayRows, Reported
@@ -51,9 +52,9 @@ _WRITTEN: Final = 2_000
 # Cached labels. Most findings share a few, but ports and malware combine to many.
 _LABELS: Final = 20_000
 
-_COLUMNS: Final = "key, states, first, last, since, before, days, seen, label"
+_COLUMNS: Final = "key, states, first, last, since, before, days, seen, label, first_states"
 
-Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int]
+Known = tuple[bytes, bytes, int, int, int, int, int, bytes, int, bytes]
 
 
 class History:
@@ -92,8 +93,8 @@ class History:
         """Return what is new in a report; nothing is written.
 
         A finding is compared with the last day before this one on which it was seen. On a day
-        before all that is known of a finding (a first import goes back in time) it is recurring if
-        its state is the one that is known, else changed: OpenCTI has it already. A day that was
+        before all that is known of a finding (a first import goes back in time) it is compared with
+        the first known day: it is recurring or changed, as OpenCTI has it already. A day that was
         committed before gets the same verdicts as then.
 
         ``refresh`` is the number of days within which a finding that recurs is due once. The
@@ -205,10 +206,11 @@ class _Judge:
         since = min(after.since, today)
         due = record is not None and self._is_due(found.key, _nearest(record, today))
         later = record is not None and record.last > today
+        compared = b"" if record is None else record.states_for(today)
         for _, row, state, _, _ in found.rows:
             self.verdicts[row] = verdict
             # Rows of a changed finding that were there before are in OpenCTI already.
-            if verdict == CHANGED and record is not None and has_state(record.states, state):
+            if verdict == CHANGED and has_state(compared, state):
                 self.verdicts[row] = RECURRING
             self.due[row] = due and self.verdicts[row] == RECURRING
             self.later[row] = later
@@ -220,8 +222,9 @@ class _Judge:
 
         The key determines where spans begin, so that what is due is spread evenly over the days.
         """
-        # A byte of the digest, whose values are spread evenly; those of addresses are not.
-        shift = key[-1]
+        # A hash: the bytes of addresses are not spread evenly, and the digest behind an address is
+        # the same for all that have the same port and problem.
+        shift = crc32(key)
         return (self._today + shift) // self._refresh != (seen + shift) // self._refresh
 
 
@@ -244,7 +247,7 @@ def _verdict(
     # Committed before, too: the finding changed on this day.
     if record.before and today == record.since == record.last:
         return CHANGED
-    return RECURRING if states == record.states else CHANGED
+    return RECURRING if states == record.states_for(today) else CHANGED
 
 
 class _Lost:
@@ -327,7 +330,7 @@ class _Writer:
         self._rows.append(
             (
                 *(self._feed, found.key, after.states, after.first, after.last, after.since),
-                *(after.before, after.days, seen, after.label),
+                *(after.before, after.days, seen, after.label, after.first_states),
             )
         )
         if found.name and _name_is_due(record, found, today):
@@ -339,7 +342,7 @@ class _Writer:
         """Write what has been added since the last time."""
         # Each row has all columns, so replacing loses nothing.
         self._connection.executemany(
-            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows
+            "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", self._rows
         )
         self._connection.executemany(
             "INSERT INTO names VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET last = ?3"
@@ -393,9 +396,9 @@ def _known(connection: sqlite3.Connection, feed: int) -> Iterator[Known]:
 
 
 def _record(known: Known) -> FindingRecord:
-    _, states, first, last, since, before, days, seen, label = known
+    _, states, first, last, since, before, days, seen, label, first_states = known
     bits = int.from_bytes(seen, "little")
-    return FindingRecord(states, first, last, since, before, days, bits, label)
+    return FindingRecord(states, first, last, since, before, days, bits, label, first_states)
 
 
 def _feed(connection: sqlite3.Connection, feed: ReportFeed) -> int:

@@ -64,6 +64,12 @@ class FindingRecord:
     """Bit n: it was seen n days before the last day."""
     label: int = 0
     """Number of the text that describes it."""
+    first_states: bytes = b""
+    """The states on the first day; empty if they are those of the last."""
+
+    def states_for(self, day: int) -> bytes:
+        """Return the states with which a day is compared: the last ones, or the first before."""
+        return self.first_states or self.states if day < self.first else self.states
 
     def was_seen(self, day: int) -> bool:
         """Tell whether it was seen on a day of the last ``WINDOW`` days."""
@@ -137,6 +143,7 @@ def _later(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
         known.days + 1,
         seen,
         known.label,
+        _unless(states, known.first_states or known.states),
     )
 
 
@@ -152,6 +159,7 @@ def _same_day(known: FindingRecord, day: int, states: bytes) -> FindingRecord:
         known.days,
         known.seen_days,
         known.label,
+        b"" if known.first == day else _unless(together, known.first_states or known.states),
     )
 
 
@@ -168,6 +176,11 @@ def _earlier(known: FindingRecord, day: int, states: bytes, known_day: bool) -> 
         since, before = known.seen_after(day), day
     else:
         before = max(before, day)
+    on_first = known.first_states or known.states
+    if day < known.first:
+        on_first = states
+    elif day == known.first:
+        on_first = _together(on_first, states)
     return FindingRecord(
         known.states,
         min(known.first, day),
@@ -177,7 +190,12 @@ def _earlier(known: FindingRecord, day: int, states: bytes, known_day: bool) -> 
         known.days + (not counted),
         known.seen_days | (1 << apart if apart < WINDOW else 0),
         known.label,
+        _unless(known.states, on_first),
     )
+
+
+def _unless(same: bytes, states: bytes) -> bytes:
+    return b"" if states == same else states
 
 
 def _together(some: bytes, others: bytes) -> bytes:
