@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.verdicts import Comparison
@@ -23,6 +24,7 @@ from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
+from shadowserver_connector.report.info import ReportInfo
 from tests.history.days import damage_what_only_a_commit_reads
 from tests.mapping.conversion import DAY, csv_bytes, info_of
 from tests.mapping.rows import rows_of
@@ -56,10 +58,16 @@ def report(tmp_path: Path) -> Path:
 
 def converted(path: Path, comparison: Comparison, repeats: Repeats) -> tuple[list[bytes], Outcome]:
     """Return the results of a conversion."""
+    return converted_by(path, INFO, Options(repeats=repeats), comparison)
+
+
+def converted_by(
+    path: Path, info: ReportInfo, options: Options, comparison: Comparison
+) -> tuple[list[bytes], Outcome]:
+    """Return the results of a conversion with these options."""
     bundles: list[bytes] = []
-    options = Options(repeats=repeats)
     outcome = convert_report(
-        path, INFO, options, lambda chunk: bundles.append(chunk.bundle()), comparison
+        path, info, options, lambda chunk: bundles.append(chunk.bundle()), comparison
     )
     return bundles, outcome
 
@@ -77,6 +85,21 @@ def test_rows_from_the_copy_give_the_same_bytes(
 
     assert copied == converted(report, replace(comparison, table=None), repeats)
     assert len(copied[1].remarks) > 3
+
+
+@pytest.mark.parametrize("report_type", sorted(load_catalogue().types))
+def test_copy_of_each_type_has_what_a_conversion_reads(
+    report_type: str, comparer: ReportComparer, tmp_path: Path
+) -> None:
+    """Whichever columns a type has, its copy gives the same bytes as its file."""
+    info = info_of(report_type)
+    path = tmp_path / info.file
+    path.write_bytes(csv_bytes(*rows_of(report_type, 12)))
+    comparison = comparer.compare(path, info)
+    assert comparison is not None
+    for options in (Options(), Options(notes="finding")):
+        copied = converted_by(path, info, options, comparison)
+        assert copied == converted_by(path, info, options, replace(comparison, table=None))
 
 
 def test_history_that_is_deleted_before_a_commit_starts_again(
