@@ -18,7 +18,7 @@ from tests.sink.pycti_fakes import FakeHelper
 from benchmarks.reports import DAY, report
 from benchmarks.results import Result
 from shadowserver_connector.bundle.chunk import Chunk
-from shadowserver_connector.catalogue.catalogue import STATE, VOLATILE
+from shadowserver_connector.catalogue.columns import STATE, VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.history.history import REFRESH, open_history
 from shadowserver_connector.mapping.options import Options, Repeats

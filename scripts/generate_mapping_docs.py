@@ -16,17 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shadowserver_connector.catalogue.catalogue import (
-    IDENTITY,
     INDICATED,
-    STATE,
-    VOLATILE,
-    WORDING,
     Catalogue,
-    Column,
     Family,
     Meaning,
     ReportType,
 )
+from shadowserver_connector.catalogue.columns import IDENTITY, STATE, VOLATILE, WORDING, Column
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.objects.traffic import joins_parties

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.catalogue.loader import build, parse
 from shadowserver_connector.errors import CatalogueError
 

@@ -6,7 +6,8 @@ import pickle
 
 import pytest
 
-from shadowserver_connector.catalogue.catalogue import ROLES, Catalogue
+from shadowserver_connector.catalogue.catalogue import Catalogue
+from shadowserver_connector.catalogue.columns import ROLES
 from shadowserver_connector.catalogue.loader import load_catalogue
 
 

@@ -9,7 +9,8 @@ import orjson
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shadowserver_connector.catalogue.catalogue import Codes, Column
+from shadowserver_connector.catalogue.catalogue import Codes
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.texts.markdown import MASK, cell
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns

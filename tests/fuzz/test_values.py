@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 
-from shadowserver_connector.catalogue.catalogue import ROLES
+from shadowserver_connector.catalogue.columns import ROLES
 from shadowserver_connector.mapping.cells.readers import PARSERS, Parser, is_empty
 from tests.fuzz.effort import EFFORT
 from tests.fuzz.outcome import is_one_line, outcome

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from shadowserver_connector.catalogue.catalogue import Column, ReportType
+from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.objects.traffic import joins_parties

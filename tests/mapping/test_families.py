@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import stix2
 
-from shadowserver_connector.catalogue.catalogue import VOLATILE
+from shadowserver_connector.catalogue.columns import VOLATILE
 from shadowserver_connector.catalogue.loader import load_catalogue
 from tests.bundle.checks import assert_closed_and_ordered, assert_splitter_keeps_references
 from tests.mapping.conversion import Converted, convert, findings_in, is_balanced

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.mapping.texts.note_columns import note_columns

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from shadowserver_connector.catalogue.catalogue import ROLES, Column
+from shadowserver_connector.catalogue.columns import ROLES, Column
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES
 from shadowserver_connector.mapping.objects.context import RelationshipRules
 from shadowserver_connector.mapping.objects.traffic import ROLES as TRAFFIC_ROLES

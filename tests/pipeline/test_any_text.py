@@ -11,7 +11,7 @@ import stix2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shadowserver_connector.catalogue.catalogue import ROLES
+from shadowserver_connector.catalogue.columns import ROLES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from tests.bundle.checks import assert_closed_and_ordered
 from tests.mapping.conversion import convert, findings_in, is_balanced

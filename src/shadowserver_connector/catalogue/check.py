@@ -8,21 +8,17 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import (
-    EXCLUSIVE_ROLES,
-    IDENTITY,
     INDICATOR,
     LINK_ENDS,
     LINK_SAYERS,
-    PARTS,
-    ROLES,
     SEVERITIES,
     TRAFFIC,
     Activities,
     Catalogue,
-    Column,
     Family,
     ReportType,
 )
+from shadowserver_connector.catalogue.columns import EXCLUSIVE_ROLES, IDENTITY, PARTS, ROLES, Column
 from shadowserver_connector.errors import CatalogueError
 
 

@@ -14,15 +14,14 @@ from shadowserver_connector.catalogue.catalogue import (
     Activities,
     Catalogue,
     Codes,
-    Column,
     Deed,
     Family,
-    FindingRules,
     LinkKind,
     Meaning,
     ReportType,
 )
 from shadowserver_connector.catalogue.check import check
+from shadowserver_connector.catalogue.columns import Column, FindingRules
 from shadowserver_connector.catalogue.entry import Entry
 from shadowserver_connector.errors import CatalogueError
 

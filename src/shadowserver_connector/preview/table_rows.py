@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple, TypeVar
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_seen

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zlib import crc32
 
-from shadowserver_connector.catalogue.catalogue import SEVERITIES, Column
+from shadowserver_connector.catalogue.catalogue import SEVERITIES
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.simulator import services, vocabulary
 from shadowserver_connector.simulator.identities import file_hashes, ssh_key
 from shadowserver_connector.simulator.sample_certificates import certificate

@@ -6,7 +6,7 @@ Columns of one block vary together, so the cells about a host, a device or a cer
 
 from __future__ import annotations
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.simulator import sample_certificates, vocabulary
 from shadowserver_connector.simulator.cells import grouped
 from shadowserver_connector.simulator.makers import (

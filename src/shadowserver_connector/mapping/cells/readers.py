@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from shadowserver_connector.catalogue.catalogue import RDNS, Column
+from shadowserver_connector.catalogue.columns import RDNS, Column
 from shadowserver_connector.mapping.cells.addresses import (
     parse_asn,
     parse_ip,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import RDNS
+from shadowserver_connector.catalogue.columns import RDNS
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.countries_and_products import (
     Product,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES
+from shadowserver_connector.catalogue.columns import ADDRESS_ROLES
 from shadowserver_connector.mapping.cells.addresses import Address
 from shadowserver_connector.mapping.cells.host_names_and_urls import HostName
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator

@@ -6,10 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import (
-    Column,
-    Meaning,
-)
+from shadowserver_connector.catalogue.catalogue import Meaning
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.readers import ColumnReader
 from shadowserver_connector.mapping.objects.context import ConversionContext
 

@@ -10,7 +10,8 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from shadowserver_connector.bundle.finding import SerialisedObject
-from shadowserver_connector.catalogue.catalogue import Column, ReportType
+from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.host_names_and_urls import (
     TRANSPORTS,
     parse_application,

@@ -15,15 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final, final
 
-from shadowserver_connector.catalogue.catalogue import (
-    ADDRESS_ROLES,
-    IDENTITY,
-    STATE,
-    WORDING,
-    Catalogue,
-    Column,
-    ReportType,
-)
+from shadowserver_connector.catalogue.catalogue import Catalogue, ReportType
+from shadowserver_connector.catalogue.columns import ADDRESS_ROLES, IDENTITY, STATE, WORDING, Column
 from shadowserver_connector.history.record import DIGEST_BYTES
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty

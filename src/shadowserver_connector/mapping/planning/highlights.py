@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from heapq import heappush, heapreplace, nlargest, nsmallest
 from typing import Final, NamedTuple
 
-from shadowserver_connector.catalogue.catalogue import Column
+from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.history.record import day_of
 from shadowserver_connector.history.verdicts import NEW, RESURFACED, Comparison
 from shadowserver_connector.mapping.cells.addresses import parse_asn

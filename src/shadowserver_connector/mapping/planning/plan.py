@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, Literal, NamedTuple
 
-from shadowserver_connector.catalogue.catalogue import IDENTITY, VOLATILE, Column
+from shadowserver_connector.catalogue.columns import IDENTITY, VOLATILE, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, BoundedCache
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, ColumnReader
 from shadowserver_connector.mapping.objects.certificates_software_urls import (

@@ -7,7 +7,7 @@ from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES, Column
+from shadowserver_connector.catalogue.columns import ADDRESS_ROLES, Column
 from shadowserver_connector.history.record import SUBJECT_CHARACTERS
 from shadowserver_connector.mapping.cells.addresses import parse_network
 from shadowserver_connector.mapping.cells.text_and_tags import is_null

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import ADDRESS_ROLES, Column, Meaning, ReportType
+from shadowserver_connector.catalogue.catalogue import Meaning, ReportType
+from shadowserver_connector.catalogue.columns import ADDRESS_ROLES, Column
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from shadowserver_connector.catalogue.catalogue import UNSPECIFIC_ROLES, Codes, Column
+from shadowserver_connector.catalogue.catalogue import Codes
+from shadowserver_connector.catalogue.columns import UNSPECIFIC_ROLES, Column
 from shadowserver_connector.mapping.cells.cache import WIDEST, CacheBudget
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.dates import parse_time
