@@ -3,10 +3,10 @@
 app                    all commands, their arguments and help
 console                what commands print: tables and JSON on stdout; progress, failures and the
                        log on stderr
-demo_command           ``demo``: the whole pipeline against a simulated Shadowserver on this machine
-file_commands          ``convert``, ``explain``, ``preview`` and ``history``: files on disk, and no
-                       network
-import_commands        ``import``, ``backfill`` and ``fetch``: reports brought in by hand
+file_commands          ``convert`` and ``preview``: what becomes of files on disk, without network
+                       or OpenCTI
+import_commands        ``import``, ``backfill``, ``fetch`` and ``demo``: reports brought in by hand
+question_commands      ``explain`` and ``history``: how a file is read, and what was reported when
 shadowserver_commands  ``types``, ``subscriptions``, ``reports`` and ``check``: what Shadowserver
                        says
 status_command         ``status``: what the status file says, and what is wrong with it

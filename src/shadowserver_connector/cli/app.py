@@ -126,7 +126,7 @@ def history(
     as_csv: Csv = False,
 ) -> None:
     """Show what was reported about an address, network, host name, CVE or type, and when."""
-    from shadowserver_connector.cli.file_commands import history as command
+    from shadowserver_connector.cli.question_commands import history as command
     from shadowserver_connector.connector.state_store import state_directory
 
     def work() -> int:
@@ -145,7 +145,7 @@ def explain(
     as_csv: Csv = False,
 ) -> None:
     """Show how each column of a file is read, what becomes of it, and which cells are invalid."""
-    from shadowserver_connector.cli.file_commands import explain as command
+    from shadowserver_connector.cli.question_commands import explain as command
     from shadowserver_connector.settings.settings import conversion_options
 
     def work() -> int:
@@ -196,7 +196,7 @@ def demo(
     as_csv: Csv = False,
 ) -> None:
     """Run the whole pipeline against a simulated Shadowserver; needs no account and no OpenCTI."""
-    from shadowserver_connector.cli.demo_command import demo as command
+    from shadowserver_connector.cli.import_commands import demo as command
 
     run_command(lambda: command(output, days, seed, form=form_of(as_json, as_csv)))
 

@@ -1,22 +1,17 @@
-"""``convert``, ``explain``, ``preview`` and ``history``: files on disk, and no network."""
+"""``convert`` and ``preview``: what becomes of files on disk, without network or OpenCTI."""
 
 from __future__ import annotations
 
 import itertools
-import shutil
-import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from rich.text import Text
 
-from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
@@ -29,21 +24,17 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
-from shadowserver_connector.cli.usage import STANDARD_INPUT, create_folder
+from shadowserver_connector.cli.usage import STANDARD_INPUT, create_folder, with_standard_input
 from shadowserver_connector.errors import (
     OK,
     SOME_FAILED,
     NotReadyError,
-    ReportUnreadableError,
     SkippableError,
     UsageError,
 )
-from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.history import open_history
-from shadowserver_connector.history.questions import Entry, findings_about, open_longest
 from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.texts.explain import explain_columns
 from shadowserver_connector.pipeline.batch import (
     Compare,
     convert_all,
@@ -53,18 +44,13 @@ from shadowserver_connector.pipeline.batch import (
     unread,
 )
 from shadowserver_connector.pipeline.batch import release as delete_unpacked
-from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, open_executor
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.preview.page import WrittenPage, write_page
 from shadowserver_connector.preview.page_data import MAX_FINDINGS
-from shadowserver_connector.report.anomalies import Anomalies
-from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.report.layout import SURPLUS
 from shadowserver_connector.report.report_files import find_reports
-from shadowserver_connector.report.table import open_table
-from shadowserver_connector.report.wording import counted, unreadable
+from shadowserver_connector.report.wording import counted
 from shadowserver_connector.sink.directory import report_folder
 from shadowserver_connector.temporary import temporary_directory
 
@@ -72,7 +58,7 @@ HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bu
 HEADINGS_OVER_TIME = ("New", "Changed", "Recurring", "Resurfaced", "Gone")
 
 
-def show(results: Sequence[Outcome | Failure], out: Path, *, form: Form) -> int:
+def show_results(results: Sequence[Outcome | Failure], out: Path, *, form: Form) -> int:
     """Print all results and return the exit code."""
     outcomes = [result for result in results if isinstance(result, Outcome)]
     failures = [result for result in results if isinstance(result, Failure)]
@@ -181,7 +167,7 @@ def convert(
             results.extend(converted)
     if not results and not failures:
         failures.append(unread("", ValueError(NO_REPORT)))
-    return show([*results, *failures], folder, form=form)
+    return show_results([*results, *failures], folder, form=form)
 
 
 @contextmanager
@@ -238,116 +224,6 @@ def _jobs(
         yield job
 
 
-def _with_input(paths: Sequence[Path], work: Path, name: str) -> list[Path]:
-    """Return paths, with what standard input gives as a file of this name in place of ``-``."""
-    if Path("-") not in paths:
-        return list(paths)
-    file = work / safe_name(name)
-    # On disk, because a report is read more than once.
-    with file.open("wb") as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-    return [file if path == Path("-") else path for path in paths]
-
-
-def explain(
-    paths: Sequence[Path], options: Options, *, form: Form, name: str = STANDARD_INPUT
-) -> int:
-    """Show how the columns of files are read and what becomes of them; return the exit code."""
-    failed: list[Exception] = []
-    explained: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work:
-        for file in find_reports(_with_input(paths, Path(work), name), Path(work), failed.append):
-            try:
-                explained.append(_explain(job_of(file), options))
-            except (SkippableError, NotReadyError) as error:
-                failed.append(error)
-                continue
-            except OSError as error:
-                # Not about this file: a disk that fails would fail the others as well.
-                if error.filename != str(file.path):
-                    raise
-                failed.append(unreadable(file.shown_path, error))
-                continue
-            if form is Form.TABLES:
-                _print_explained(explained[-1])
-    if form is Form.JSON:
-        print_json(explained)
-    elif form is Form.CSV:
-        rows = [(each["file"], *row) for each in explained for row in _column_rows(each)]
-        print_table(("File", *_COLUMN_HEADINGS), rows, form)
-    if not explained and not failed:
-        failed.append(ReportUnreadableError(NO_REPORT))
-    print_failures(failed)
-    return SOME_FAILED if failed else OK
-
-
-def _explain(job: Job, options: Options) -> dict[str, Any]:
-    path, info = job
-    anomalies = Anomalies(info.file)
-    with open_table(path, anomalies) as table:
-        plan = compile_for(table.header, info, options)
-        columns = [
-            column
-            for column in explain_columns(table.rows(), plan.columns, plan.context)
-            # For cells beyond the header each table has one more column, mostly empty.
-            if column.name != SURPLUS or column.filled
-        ]
-    ids: set[str] = set()
-
-    def collect(chunk: Chunk) -> None:
-        ids.update([encoded.id for encoded in chunk.objects])
-
-    outcome = convert_report(path, info, options, collect)
-    by_type = Counter(stix_id.partition("--")[0] for stix_id in ids)
-    report_type = plan.context.report_type
-    return {
-        "file": info.file,
-        "type": info.type,
-        "title": report_type.title,
-        "known": report_type.known,
-        "rows": outcome.rows,
-        "severity": outcome.severity,
-        "parties": {
-            party: plan.context.meaning(party).text for party in sorted(report_type.parties)
-        },
-        "columns": [asdict(column) for column in columns],
-        "objects": dict(sorted(by_type.items())),
-        "oddities": anomalies.lines(),
-    }
-
-
-_COLUMN_HEADINGS = ("Column", "Role", "Whose", "Filled", "Bad", "Becomes")
-
-
-def _column_rows(explained: dict[str, Any]) -> list[tuple[object, ...]]:
-    return [
-        (
-            column["name"],
-            column["role"],
-            column["party"],
-            column["filled"],
-            column["bad"],
-            f"{column['becomes']} ({column['reason']})" if column["bad"] else column["becomes"],
-        )
-        for column in explained["columns"]
-    ]
-
-
-def _print_explained(explained: dict[str, Any]) -> None:
-    known = "" if explained["known"] else ", a type that the catalogue does not know"
-    out.print(
-        Text(
-            f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
-            f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}"
-        )
-    )
-    print_table(_COLUMN_HEADINGS, _column_rows(explained), Form.TABLES)
-    print_table(("Object", "Distinct"), list(explained["objects"].items()), Form.TABLES)
-    for line in explained["oddities"]:
-        out.print(Text(f"anomaly: {line}"), soft_wrap=True)
-    out.print()
-
-
 def preview(
     paths: Sequence[Path],
     page: Path,
@@ -366,7 +242,7 @@ def preview(
     create_folder(page.parent)
     failures: list[Failure] = []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as work, progress() as bar:
-        given = _with_input(paths, Path(work), name)
+        given = with_standard_input(paths, Path(work), name)
         jobs = list(jobs_in(given, Path(work), failures.append))
         task = bar.add_task("reading", total=2 * len(jobs))
         written = write_page(jobs, page, options, most=most, advance=lambda: bar.advance(task))
@@ -400,57 +276,3 @@ def _show_preview(written: WrittenPage, failures: Sequence[Failure], *, as_json:
             f"{counted(written.objects, 'object')}, {written.size / 1e6:.1f} MB."
         )
     print_failures(failure.reason for failure in failures)
-
-
-_ENTRY_HEADINGS = (
-    "Type",
-    "List",
-    "Of",
-    "Reported",
-    "First",
-    "Last",
-    "Days",
-    "Unchanged since",
-    "Open",
-)
-
-
-def history(directory: Path, term: str | None, longest: int | None, *, form: Form) -> int:
-    """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
-    if (term is None) == (longest is None):
-        raise UsageError(
-            "name an address, network, host name, CVE id or report type, or use --open"
-        )
-    with reading_only(directory) as connection:
-        if term is not None:
-            found = list(findings_about(connection, term))
-        else:
-            found = open_longest(connection, longest or 1)
-    if form is Form.JSON:
-        print_json([_entry_as_json(entry) for entry in found])
-        return OK
-    print_table(_ENTRY_HEADINGS, [_entry_row(entry) for entry in found], form)
-    if not found:
-        err.print(f"nothing was reported of {term}" if term else "nothing is open", markup=False)
-    return OK
-
-
-def _entry_row(entry: Entry) -> tuple[object, ...]:
-    return (
-        entry.type,
-        entry.list,
-        ", ".join([entry.subject, *entry.names]),
-        entry.what,
-        entry.first.isoformat(),
-        entry.last.isoformat(),
-        entry.days,
-        entry.since.isoformat(),
-        "yes" if entry.open else "no",
-    )
-
-
-def _entry_as_json(entry: Entry) -> dict[str, object]:
-    return {
-        name: value.isoformat() if isinstance(value, date) else value
-        for name, value in entry._asdict().items()
-    }

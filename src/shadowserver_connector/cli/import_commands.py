@@ -1,17 +1,19 @@
-"""``import``, ``backfill`` and ``fetch``: reports brought in by hand."""
+"""``import``, ``backfill``, ``fetch`` and ``demo``: reports brought in by hand."""
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import Final
 
-from shadowserver_connector.api.client import ReportsApi, open_api
+from shadowserver_connector.api.client import ApiOptions, ReportsApi, open_api
+from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
@@ -23,11 +25,13 @@ from shadowserver_connector.cli.console import (
     print_table,
     progress,
 )
+from shadowserver_connector.cli.file_commands import show_results
 from shadowserver_connector.cli.usage import create_folder
 from shadowserver_connector.connector.estimates import OBJECTS_PER_SECOND, estimate
 from shadowserver_connector.connector.importer import ImportSetup, Result
 from shadowserver_connector.connector.state_store import open_comparer
 from shadowserver_connector.errors import OK, SOME_FAILED
+from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.operations.imports import backfill as import_days
 from shadowserver_connector.operations.imports import (
     days_of,
@@ -36,16 +40,21 @@ from shadowserver_connector.operations.imports import (
     listed,
 )
 from shadowserver_connector.operations.reachability import open_session
-from shadowserver_connector.pipeline.batch import unread
+from shadowserver_connector.pipeline.batch import convert_all, unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.outcome import Failure, Outcome
-from shadowserver_connector.pipeline.processes import if_ahead, open_executor
+from shadowserver_connector.pipeline.downloads import completed, downloads
+from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
+from shadowserver_connector.pipeline.processes import capacity, if_ahead, open_executor
 from shadowserver_connector.pipeline.report_comparer import with_comparison
+from shadowserver_connector.preview.page import write_page
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.wording import counted
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.settings.settings import conversion_options
+from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
+from shadowserver_connector.simulator.server import Simulator
+from shadowserver_connector.sink.directory import original_file
 from shadowserver_connector.sink.platform import abilities, within
 from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.serialisation import load
@@ -246,3 +255,83 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, for
         err.print(f"{len(kept)} fetched, {there} already there, {len(failures)} failed.")
         print_failures(failure.reason for failure in failures)
     return SOME_FAILED if failures else OK
+
+
+_DEMO_KEY: Final = "simulated-key"
+_DEMO_SECRET: Final = "simulated-secret"  # noqa: S105 - opens nothing but the simulator
+_DEMO_THREADS: Final = 8
+_DEMO_OPTIONS: Final = Options(create_incident=True)
+
+
+def demo(folder: Path, days: int, seed: int, *, form: Form) -> int:
+    """Fetch, convert and write some days of generated reports; return the exit code."""
+    # Shadowserver's newest reports are of the day before.
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+    store = GeneratedReports(PROFILES["demo"](), days_until(yesterday, days), seed)
+    with (
+        Simulator(store, key=_DEMO_KEY, secret=_DEMO_SECRET) as simulator,
+        ReportsApi(
+            _DEMO_KEY,
+            _DEMO_SECRET,
+            ApiOptions(
+                api_url=simulator.api_url,
+                download_url=simulator.download_url,
+                connections=_DEMO_THREADS,
+                # The simulator runs on this machine.
+                requests_per_second=1_000,
+            ),
+        ) as api,
+    ):
+        results = _fetch_and_convert(api, store, folder)
+    code = show_results(results, folder, form=form)
+    page = _demo_preview(results, folder)
+    err.print(f"Open in a browser: {page}", markup=False, soft_wrap=True)
+    return code
+
+
+def _demo_preview(results: Sequence[Outcome | Failure], folder: Path) -> Path:
+    """Write the preview page of the converted reports; return its path."""
+    page = folder / "preview.html"
+    outcomes = [result for result in results if isinstance(result, Outcome)]
+    jobs = [(original_file(folder, outcome.info), outcome.info) for outcome in outcomes]
+    with progress() as bar:
+        task = bar.add_task("drawing the preview", total=2 * len(jobs))
+        write_page(jobs, page, _DEMO_OPTIONS, advance=lambda: bar.advance(task))
+    return page
+
+
+def _fetch_and_convert(
+    api: ReportsApi, store: GeneratedReports, folder: Path
+) -> list[Outcome | Failure]:
+    results: list[Outcome | Failure] = []
+    # After an interruption an abandoned download may still write there.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as work, progress() as bar:
+        listing = bar.add_task("listing days", total=len(store.days()))
+        reports = []
+        for day in store.days():
+            reports += api.list_reports(day)
+            bar.advance(listing)
+        fetched = bar.add_task("downloading", total=len(reports))
+        converted = bar.add_task("converting", total=len(reports))
+
+        def job_of_download(found: tuple[Downloaded, ReportInfo]) -> Job:
+            bar.advance(fetched)
+            return found[0].path, found[1]
+
+        def release(job: Job) -> None:
+            bar.advance(converted)
+            # Each download has a folder of its own.
+            shutil.rmtree(job[0].parent)
+
+        files = downloads(reports, api.download, Path(work), threads=_DEMO_THREADS)
+        found = completed(files, results.append)
+        with open_executor(None) as executor:
+            results += convert_all(
+                map(job_of_download, found),
+                folder,
+                _DEMO_OPTIONS,
+                executor,
+                ahead=2 * capacity(executor),
+                done=release,
+            )
+    return results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -23,6 +24,7 @@ from shadowserver_connector.errors import (
     UsageError,
     code_of,
 )
+from shadowserver_connector.report.info import safe_name
 
 if TYPE_CHECKING:
     from shadowserver_connector.settings import LoadedSettings
@@ -188,6 +190,17 @@ InputName = Annotated[
     str,
     typer.Option("--name", help="File name of what standard input gives: it tells type and day."),
 ]
+
+
+def with_standard_input(paths: Sequence[Path], work: Path, name: str) -> list[Path]:
+    """Return paths, with what standard input gives as a file of this name in place of ``-``."""
+    if Path("-") not in paths:
+        return list(paths)
+    file = work / safe_name(name)
+    # On disk, because a report is read more than once.
+    with file.open("wb") as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+    return [file if path == Path("-") else path for path in paths]
 
 
 def loaded_settings(config: Path | None) -> LoadedSettings:

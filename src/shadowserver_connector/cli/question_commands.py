@@ -1,0 +1,202 @@
+"""``explain`` and ``history``: how a file is read, and what was reported when."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from shadowserver_connector.bundle.chunk import Chunk
+from shadowserver_connector.cli.console import (
+    NO_REPORT,
+    Form,
+    err,
+    out,
+    print_failures,
+    print_json,
+    print_table,
+)
+from shadowserver_connector.cli.usage import STANDARD_INPUT, with_standard_input
+from shadowserver_connector.errors import (
+    OK,
+    SOME_FAILED,
+    NotReadyError,
+    ReportUnreadableError,
+    SkippableError,
+    UsageError,
+)
+from shadowserver_connector.history.database import reading_only
+from shadowserver_connector.history.questions import Entry, findings_about, open_longest
+from shadowserver_connector.mapping.options import Options
+from shadowserver_connector.mapping.texts.explain import explain_columns
+from shadowserver_connector.pipeline.batch import (
+    job_of,
+)
+from shadowserver_connector.pipeline.convert import compile_for, convert_report
+from shadowserver_connector.pipeline.outcome import Job
+from shadowserver_connector.report.anomalies import Anomalies
+from shadowserver_connector.report.layout import SURPLUS
+from shadowserver_connector.report.report_files import find_reports
+from shadowserver_connector.report.table import open_table
+from shadowserver_connector.report.wording import counted, unreadable
+
+
+def explain(
+    paths: Sequence[Path], options: Options, *, form: Form, name: str = STANDARD_INPUT
+) -> int:
+    """Show how the columns of files are read and what becomes of them; return the exit code."""
+    failed: list[Exception] = []
+    explained: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="shadowserver-") as work:
+        for file in find_reports(
+            with_standard_input(paths, Path(work), name), Path(work), failed.append
+        ):
+            try:
+                explained.append(_explain(job_of(file), options))
+            except (SkippableError, NotReadyError) as error:
+                failed.append(error)
+                continue
+            except OSError as error:
+                # Not about this file: a disk that fails would fail the others as well.
+                if error.filename != str(file.path):
+                    raise
+                failed.append(unreadable(file.shown_path, error))
+                continue
+            if form is Form.TABLES:
+                _print_explained(explained[-1])
+    if form is Form.JSON:
+        print_json(explained)
+    elif form is Form.CSV:
+        rows = [(each["file"], *row) for each in explained for row in _column_rows(each)]
+        print_table(("File", *_COLUMN_HEADINGS), rows, form)
+    if not explained and not failed:
+        failed.append(ReportUnreadableError(NO_REPORT))
+    print_failures(failed)
+    return SOME_FAILED if failed else OK
+
+
+def _explain(job: Job, options: Options) -> dict[str, Any]:
+    path, info = job
+    anomalies = Anomalies(info.file)
+    with open_table(path, anomalies) as table:
+        plan = compile_for(table.header, info, options)
+        columns = [
+            column
+            for column in explain_columns(table.rows(), plan.columns, plan.context)
+            # For cells beyond the header each table has one more column, mostly empty.
+            if column.name != SURPLUS or column.filled
+        ]
+    ids: set[str] = set()
+
+    def collect(chunk: Chunk) -> None:
+        ids.update([encoded.id for encoded in chunk.objects])
+
+    outcome = convert_report(path, info, options, collect)
+    by_type = Counter(stix_id.partition("--")[0] for stix_id in ids)
+    report_type = plan.context.report_type
+    return {
+        "file": info.file,
+        "type": info.type,
+        "title": report_type.title,
+        "known": report_type.known,
+        "rows": outcome.rows,
+        "severity": outcome.severity,
+        "parties": {
+            party: plan.context.meaning(party).text for party in sorted(report_type.parties)
+        },
+        "columns": [asdict(column) for column in columns],
+        "objects": dict(sorted(by_type.items())),
+        "oddities": anomalies.lines(),
+    }
+
+
+_COLUMN_HEADINGS = ("Column", "Role", "Whose", "Filled", "Bad", "Becomes")
+
+
+def _column_rows(explained: dict[str, Any]) -> list[tuple[object, ...]]:
+    return [
+        (
+            column["name"],
+            column["role"],
+            column["party"],
+            column["filled"],
+            column["bad"],
+            f"{column['becomes']} ({column['reason']})" if column["bad"] else column["becomes"],
+        )
+        for column in explained["columns"]
+    ]
+
+
+def _print_explained(explained: dict[str, Any]) -> None:
+    known = "" if explained["known"] else ", a type that the catalogue does not know"
+    out.print(
+        Text(
+            f"{explained['file']}: {explained['title']} ({explained['type']}{known}), "
+            f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}"
+        )
+    )
+    print_table(_COLUMN_HEADINGS, _column_rows(explained), Form.TABLES)
+    print_table(("Object", "Distinct"), list(explained["objects"].items()), Form.TABLES)
+    for line in explained["oddities"]:
+        out.print(Text(f"anomaly: {line}"), soft_wrap=True)
+    out.print()
+
+
+_ENTRY_HEADINGS = (
+    "Type",
+    "List",
+    "Of",
+    "Reported",
+    "First",
+    "Last",
+    "Days",
+    "Unchanged since",
+    "Open",
+)
+
+
+def history(directory: Path, term: str | None, longest: int | None, *, form: Form) -> int:
+    """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
+    if (term is None) == (longest is None):
+        raise UsageError(
+            "name an address, network, host name, CVE id or report type, or use --open"
+        )
+    with reading_only(directory) as connection:
+        if term is not None:
+            found = list(findings_about(connection, term))
+        else:
+            found = open_longest(connection, longest or 1)
+    if form is Form.JSON:
+        print_json([_entry_as_json(entry) for entry in found])
+        return OK
+    print_table(_ENTRY_HEADINGS, [_entry_row(entry) for entry in found], form)
+    if not found:
+        err.print(f"nothing was reported of {term}" if term else "nothing is open", markup=False)
+    return OK
+
+
+def _entry_row(entry: Entry) -> tuple[object, ...]:
+    return (
+        entry.type,
+        entry.list,
+        ", ".join([entry.subject, *entry.names]),
+        entry.what,
+        entry.first.isoformat(),
+        entry.last.isoformat(),
+        entry.days,
+        entry.since.isoformat(),
+        "yes" if entry.open else "no",
+    )
+
+
+def _entry_as_json(entry: Entry) -> dict[str, object]:
+    return {
+        name: value.isoformat() if isinstance(value, date) else value
+        for name, value in entry._asdict().items()
+    }
