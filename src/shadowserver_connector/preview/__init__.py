@@ -1,8 +1,7 @@
 """Reports as one HTML page that needs no network: hosts, findings, charts, and the STIX graph.
 
-days_compared  the reports of several days, compared
-page           one HTML file that contains everything, data, style and script, and fetches nothing
-page_data      from reports on disk to the data of the page, in memory bounded by the findings shown
-packing        what the page stores, packed: columns, and the STIX objects, each once
-table_rows     the findings of the page, and what they are counted and filtered by
+page        one HTML file that contains everything, data, style and script, and fetches nothing
+page_data   from reports on disk to the data of the page, in memory bounded by the findings shown
+packing     what the page stores, packed: columns, and the STIX objects, each once
+table_rows  the findings of the page's table: facets to filter by, and what differs between days
 """

@@ -19,9 +19,8 @@ from shadowserver_connector.mapping.planning.finding_identity import compile_fin
 from shadowserver_connector.mapping.planning.row_statistics import RowFilter
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.days_compared import DaysCompared, days_compared
 from shadowserver_connector.preview.packing import ObjectsById
-from shadowserver_connector.preview.table_rows import Findings
+from shadowserver_connector.preview.table_rows import DaysCompared, Findings, days_compared
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.table import open_table
