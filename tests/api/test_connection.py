@@ -13,6 +13,8 @@ import pytest
 from shadowserver_connector import __version__
 from shadowserver_connector.api.connection import (
     THROUGH_PROXY,
+    Deadline,
+    TooLateError,
     base_url,
     network_of_environment,
     open_client,
@@ -23,7 +25,6 @@ from shadowserver_connector.api.connection import (
     to_our_error,
     without_request_logs,
 )
-from shadowserver_connector.api.deadline import Deadline, TooLateError
 from shadowserver_connector.errors import ApiUnavailableError, SettingsError, TransferError
 from shadowserver_connector.waiting import RetryLaterError
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpcore
 import pytest
 
-from shadowserver_connector.api.deadline import Deadline, DeadlineBackend, TooLateError, enforcing
+from shadowserver_connector.api.connection import Deadline, DeadlineBackend, TooLateError, enforcing
 
 SHORT = 0.05
 LONG = 30.0

@@ -25,8 +25,7 @@ from shadowserver_connector.api import (
     connection,
 )
 from shadowserver_connector.api.answers import AnswerError
-from shadowserver_connector.api.connection import read_bounded
-from shadowserver_connector.api.deadline import Deadline, TooLateError
+from shadowserver_connector.api.connection import Deadline, TooLateError, read_bounded
 from shadowserver_connector.errors import (
     ApiUnavailableError,
     RetriableError,

@@ -2,9 +2,8 @@
 
 answers     validation of the Reports API's answers
 client      the Reports API, as methods that return checked values or raise
-connection  the HTTP client for both hosts: TLS, proxies, time-outs, one pool, bounded bodies, its
-            log
-deadline    a deadline for a whole HTTP exchange, whatever the other side still sends
+connection  the HTTP client for both hosts: TLS, proxies, one pool, bounded bodies, its log; and the
+            deadline of a whole exchange, whatever the other side still sends
 download    one report file from its id to the disk, hashed on the way, in constant memory
 """
 

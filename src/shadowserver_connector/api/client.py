@@ -19,7 +19,10 @@ import orjson
 from shadowserver_connector.api import answers
 from shadowserver_connector.api.answers import AnswerError, DayEvents
 from shadowserver_connector.api.connection import (
+    Deadline,
+    TooLateError,
     base_url,
+    enforcing,
     is_transient,
     network_of_environment,
     open_client,
@@ -29,7 +32,6 @@ from shadowserver_connector.api.connection import (
     to_our_error,
     without_request_logs,
 )
-from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
 from shadowserver_connector.api.download import (
     Claim,
     Downloaded,

@@ -16,13 +16,15 @@ from typing import BinaryIO, cast
 import httpx
 
 from shadowserver_connector.api.connection import (
+    Deadline,
+    TooLateError,
     check_encoding,
+    enforcing,
     is_transient,
     retry_after_seconds,
     seconds_allowed,
     to_our_error,
 )
-from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
 from shadowserver_connector.errors import (
     DiskFullError,
     NotReadyError,

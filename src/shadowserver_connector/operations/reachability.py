@@ -14,8 +14,15 @@ from typing import Any, Final
 import httpx
 
 from shadowserver_connector.api.client import open_api
-from shadowserver_connector.api.connection import open_client, read_bounded, reason, tls_context
-from shadowserver_connector.api.deadline import Deadline, TooLateError, enforcing
+from shadowserver_connector.api.connection import (
+    Deadline,
+    TooLateError,
+    enforcing,
+    open_client,
+    read_bounded,
+    reason,
+    tls_context,
+)
 from shadowserver_connector.connector.helper import (
     advice,
     connect,
