@@ -4,11 +4,10 @@ certificates_software_urls  certificates, SSH keys, software, files, URLs, user 
                             service shows of itself, and what it was attacked with
 collector                   collects the objects that some cells become: once for each distinct
                             combination of cells
-context                     what holds for all rows of a report, and which relationships are created
+context                     what holds for all rows of a report: its options, which relationships
+                            are created, and the layout of each section
 hosts                       an address and what describes it: names, MAC, AS, country, accounts
 report_and_case             the Report in its parts and the Case, as each chunk carries them
-section_layout              the layout of a section: what its columns mean, and which ends of
-                            relationships it offers
 templates                   objects that nearly every row creates: serialised once by example, then
                             filled in
 threats                     what a row names that others know too: malware, vulnerabilities, attack

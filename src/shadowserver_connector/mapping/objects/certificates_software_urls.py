@@ -21,7 +21,7 @@ from shadowserver_connector.mapping.cells.host_names_and_urls import (
     web_protocol,
 )
 from shadowserver_connector.mapping.objects.collector import ObjectCollector, add_indicator
-from shadowserver_connector.mapping.objects.section_layout import in_sandbox
+from shadowserver_connector.mapping.objects.context import in_sandbox
 from shadowserver_connector.stix import observables, shared_objects
 
 

@@ -9,8 +9,7 @@ from shadowserver_connector.bundle.finding import SerialisedObject, serialise
 from shadowserver_connector.mapping.cells.dates import days_after
 from shadowserver_connector.mapping.cells.readers import BadCells, ColumnReader, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
-from shadowserver_connector.mapping.objects.context import ConversionContext
-from shadowserver_connector.mapping.objects.section_layout import SectionLayout
+from shadowserver_connector.mapping.objects.context import ConversionContext, SectionLayout
 from shadowserver_connector.stix import shared_objects
 from shadowserver_connector.stix.ids import type_of
 from shadowserver_connector.stix.shared_objects import StixObject

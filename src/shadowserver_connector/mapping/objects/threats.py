@@ -15,7 +15,7 @@ from shadowserver_connector.mapping.cells.text_and_tags import (
     split_tags,
 )
 from shadowserver_connector.mapping.objects.collector import ObjectCollector
-from shadowserver_connector.mapping.objects.section_layout import in_sandbox
+from shadowserver_connector.mapping.objects.context import in_sandbox
 from shadowserver_connector.stix import shared_objects
 
 

@@ -20,9 +20,8 @@ from shadowserver_connector.mapping.objects.certificates_software_urls import (
     build_user_agent,
 )
 from shadowserver_connector.mapping.objects.collector import Builder, ObjectCollector, RowObjects
-from shadowserver_connector.mapping.objects.context import ConversionContext
+from shadowserver_connector.mapping.objects.context import ConversionContext, layout_of_section
 from shadowserver_connector.mapping.objects.hosts import build_accounts, build_host
-from shadowserver_connector.mapping.objects.section_layout import layout_of_section
 from shadowserver_connector.mapping.objects.threats import (
     LabelCache,
     build_attack_patterns,

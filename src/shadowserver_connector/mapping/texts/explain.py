@@ -14,8 +14,11 @@ from shadowserver_connector.mapping.cells.hashes_and_keys import ALGORITHMS
 from shadowserver_connector.mapping.cells.readers import PARSERS, TIME_ROLES, Parser, is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import TooManyError
 from shadowserver_connector.mapping.objects.certificates_software_urls import SERVICE, TARGET
-from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
-from shadowserver_connector.mapping.objects.section_layout import end_of_party
+from shadowserver_connector.mapping.objects.context import (
+    ConversionContext,
+    RelationshipRules,
+    end_of_party,
+)
 from shadowserver_connector.mapping.objects.traffic import parties_of_traffic
 
 NOTE_ONLY: Final = "Note only"
