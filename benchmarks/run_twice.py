@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 
 from benchmarks.measure import timed
-from shadowserver_connector.connector.log_lines import open_log
+from shadowserver_connector.logger import open_log
 from shadowserver_connector.service.assembly import Connector, Process
 from shadowserver_connector.settings.load import load_settings
 from shadowserver_connector.settings.sections import ShadowserverSettings
@@ -21,7 +21,9 @@ from shadowserver_connector.state.imported import window
 def main() -> None:
     """Run, wait, run again, print one line of JSON."""
     loaded = load_settings()
-    with Process(loaded, open_log(loaded.settings)).assembled() as parts:
+    connector, opencti = loaded.settings.connector, loaded.settings.opencti
+    log = open_log(connector.name, connector.log_level, as_json=opencti.json_logging)
+    with Process(loaded, log).assembled() as parts:
         _run_twice(parts, loaded.settings.shadowserver)
 
 

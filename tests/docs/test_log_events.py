@@ -16,7 +16,7 @@ DOCUMENT = PACKAGE.parents[1] / "docs" / "operations.md"
 HEADING = "## Events in the log"
 LEVELS = ("debug", "info", "warning", "error")
 # The commands' own console and the log itself pass on what they are given.
-PASSING_ON = {"console.py", "log_lines.py"}
+PASSING_ON = {"console.py", "logger.py"}
 
 
 class Event(NamedTuple):

@@ -5,7 +5,6 @@ estimates    what an import will cost, before anything is downloaded
 events       what happens in a running connector, for its observers
 helper       pycti's helper: registered with an OpenCTI of any version, kept from ending the process
 importer     imports reports into OpenCTI, from any source: converted, delivered, counted, recorded
-log_lines    the connector's log: one event on one line, as JSON or as text, with all its fields
 run          one run: query the days of the window, import what is new, record it; and runs at their
              times, forever
 state_store  what lasts between runs: the state in OpenCTI, read, written, and found to be gone; and

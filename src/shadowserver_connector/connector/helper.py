@@ -15,7 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
 from typing import Any, Final
 
-from shadowserver_connector.connector.log_lines import open_log
 from shadowserver_connector.errors import (
     CredentialsError,
     SettingsError,
@@ -23,6 +22,7 @@ from shadowserver_connector.errors import (
     SinkUnavailableError,
     VersionError,
 )
+from shadowserver_connector.logger import open_log
 from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
 from shadowserver_connector.sink.platform import Refusal, as_ours, refusal, refusals
 from shadowserver_connector.sink.works import announce_or_fail
@@ -263,13 +263,13 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     it, SettingsError where metrics cannot be served, and Stopping.
     """
     export_for_pycti(loaded, os.environ)
+    connector, opencti = loaded.settings.connector, loaded.settings.opencti
     # pycti's own messages go there too.
-    open_log(loaded.settings)
+    open_log(connector.name, connector.log_level, as_json=opencti.json_logging)
     registration = Registration()
     helper = waiter.until(OPENCTI, lambda: registration.attempt(_build))
     # Each attempt to reach a broker that is down logs a dozen lines; we log the wait.
     logging.getLogger("pika").setLevel(logging.CRITICAL)
-    connector = loaded.settings.connector
     limit_pycti_logging(connector.name, connector.log_level)
     _set_time_out(helper)
     announce_or_fail(helper)

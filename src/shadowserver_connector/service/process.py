@@ -14,7 +14,6 @@ from typing import Final, NoReturn
 from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import Exited
 from shadowserver_connector.connector.helper import installed
-from shadowserver_connector.connector.log_lines import open_log
 from shadowserver_connector.connector.run import RUN_FAILED, Run, run_for_ever, run_through
 from shadowserver_connector.errors import (
     INTERRUPTED,
@@ -25,6 +24,7 @@ from shadowserver_connector.errors import (
     code_of,
     describe,
 )
+from shadowserver_connector.logger import open_log
 from shadowserver_connector.operations.drop_folder import POLL_INTERVAL
 from shadowserver_connector.service.assembly import SETTING, Process
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
@@ -107,7 +107,8 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     ``stopped`` is the exit code after a signal.
     """
     loaded.settings.require_run()
-    log = open_log(loaded.settings)
+    connector, opencti = loaded.settings.connector, loaded.settings.opencti
+    log = open_log(connector.name, connector.log_level, as_json=opencti.json_logging)
     # First of all: another connector has the same image name, and the same settings.
     log.info(
         "Starting",

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shadowserver_connector.connector.log_lines import open_log
-from shadowserver_connector.logger import Logger
-from shadowserver_connector.settings.load import load_settings
+from shadowserver_connector.logger import Logger, open_log
 
 NAME = "A connector under test"
 Open = Callable[[bool], Logger]
@@ -22,12 +20,7 @@ def opened() -> Iterator[Open]:
     before, level = list(root.handlers), root.level
 
     def open_it(as_json: bool) -> Logger:
-        environ = {
-            "CONNECTOR_NAME": NAME,
-            "CONNECTOR_LOG_LEVEL": "info",
-            "OPENCTI_JSON_LOGGING": str(as_json).lower(),
-        }
-        return open_log(load_settings(environ=environ).settings)
+        return open_log(NAME, "info", as_json=as_json)
 
     yield open_it
     root.handlers[:] = before
