@@ -24,7 +24,7 @@ from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.state.imported import State, with_day_open
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.mapping.conversion import csv_bytes

@@ -50,7 +50,7 @@ from shadowserver_connector.operations.status_file import (
 )
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.waiting import Stopping
 from tests.sink.pycti_fakes import FakeLog
 

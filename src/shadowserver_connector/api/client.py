@@ -42,9 +42,9 @@ from shadowserver_connector.api.download import (
 )
 from shadowserver_connector.errors import ApiUnavailableError, CredentialsError
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.settings.network import Network
 from shadowserver_connector.settings.sections import API_URL, DOWNLOAD_URL
-from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.waiting import RetryLaterError, RetryPolicy
 
 T = TypeVar("T")

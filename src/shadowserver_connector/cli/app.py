@@ -88,7 +88,7 @@ def convert(
     """Convert report files on disk into STIX 2.1 bundles."""
     # Here, as in the other commands: `--help` must not wait for what only a command needs.
     from shadowserver_connector.cli.file_commands import convert as command
-    from shadowserver_connector.settings.settings import conversion_options
+    from shadowserver_connector.settings.load import conversion_options
 
     def work() -> int:
         settings = loaded_settings(config).settings.shadowserver
@@ -146,7 +146,7 @@ def explain(
 ) -> None:
     """Show how each column of a file is read, what becomes of it, and which cells are invalid."""
     from shadowserver_connector.cli.question_commands import explain as command
-    from shadowserver_connector.settings.settings import conversion_options
+    from shadowserver_connector.settings.load import conversion_options
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
@@ -174,7 +174,7 @@ def preview(
 ) -> None:
     """Write one HTML page: worst hosts, charts, all findings, and the STIX graph."""
     from shadowserver_connector.cli.file_commands import preview as command
-    from shadowserver_connector.settings.settings import conversion_options
+    from shadowserver_connector.settings.load import conversion_options
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)

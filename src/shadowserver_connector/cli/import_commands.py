@@ -50,8 +50,8 @@ from shadowserver_connector.preview.page import write_page
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.wording import counted
 from shadowserver_connector.settings import LoadedSettings
+from shadowserver_connector.settings.load import conversion_options
 from shadowserver_connector.settings.sections import ShadowserverSettings
-from shadowserver_connector.settings.settings import conversion_options
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.directory import original_file

@@ -20,8 +20,8 @@ from shadowserver_connector.cli.console import (
 from shadowserver_connector.errors import OK, code_of
 from shadowserver_connector.operations.reachability import Side, try_opencti, try_shadowserver
 from shadowserver_connector.settings import LoadedSettings
+from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.settings.messages import MASK, masked
-from shadowserver_connector.settings.settings import Settings
 from shadowserver_connector.settings.sources import known_settings, secret_names
 
 

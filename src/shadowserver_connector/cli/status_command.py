@@ -12,7 +12,7 @@ from shadowserver_connector.operations.status import Drops, Failed, Run, Status,
 from shadowserver_connector.operations.status import as_json as as_plain
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.report.wording import bracketed, counted
-from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.settings.load import Settings
 
 
 def status(settings: Settings, now: datetime, *, form: Form) -> int:

@@ -21,7 +21,7 @@ from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo, safe_name
-from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.sink.platform import ask
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.state.serialisation import dump, load, read_state

@@ -37,8 +37,7 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.wording import counted
-from shadowserver_connector.settings.load import LoadedSettings
-from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.settings.load import LoadedSettings, Settings
 from shadowserver_connector.waiting import RetryLaterError, Waiter
 
 TOLERATED: Final = 60.0

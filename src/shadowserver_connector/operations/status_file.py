@@ -34,7 +34,7 @@ from shadowserver_connector.operations.status import (
 )
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.wording import shown_path
-from shadowserver_connector.settings.settings import Settings
+from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.temporary import temporary_directory
 
 # Others may write to that directory: a link there is not followed, and a pipe is not waited for.

@@ -40,9 +40,8 @@ from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.pipeline.report_comparer import with_comparison
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.wording import shown_path
-from shadowserver_connector.settings.load import LoadedSettings
+from shadowserver_connector.settings.load import LoadedSettings, Settings, conversion_options
 from shadowserver_connector.settings.sections import ConnectorSettings
-from shadowserver_connector.settings.settings import Settings, conversion_options
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import Abilities, abilities, queued_megabytes, within
 from shadowserver_connector.temporary import private_directory, temporary_directory
