@@ -360,7 +360,7 @@ def test_an_archive_or_folder_that_may_not_be_read_stops_no_other(
         return scandir(path)
 
     monkeypatch.setattr("shadowserver_connector.report.report_files.os.scandir", refuse)
-    monkeypatch.setattr("shadowserver_connector.report.unpacking.io.FileIO", refuse)
+    monkeypatch.setattr("shadowserver_connector.report.report_files.io.FileIO", refuse)
     result = run(command[0], "in", *command[1:])
     assert result.exit_code == 1
     for name in ("a.zip", "locked"):

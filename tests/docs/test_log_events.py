@@ -143,8 +143,7 @@ def logged() -> dict[tuple[str, str], frozenset[str]]:
     """Return the fields of each event, over all places of the package that log it."""
     found: dict[tuple[str, str], frozenset[str]] = {}
     for module in modules():
-        # Lines of a command about the files that it was given; they are no events.
-        for event in () if module.path.name == "report_files.py" else module.events():
+        for event in module.events():
             key = (event.message, event.level)
             found[key] = found.get(key, frozenset()) | event.fields
     return found

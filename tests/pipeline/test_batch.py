@@ -124,7 +124,7 @@ def test_name_of_an_archive_counts_where_that_of_its_file_says_nothing(
     path = tmp_path / archive
     with zipfile.ZipFile(path, "w") as opened:
         opened.writestr(member, "timestamp,ip\n2024-01-31 00:00:01,192.0.2.1\n")
-    (found,) = find_reports([path], tmp_path / "work")
+    (found,) = find_reports([path], tmp_path / "work", [].append)
     _, info = job_of(found)
     assert (info.type, str(info.day)) == (report_type, "2024-01-31")
     assert info.file.startswith(file.removesuffix(".csv"))
@@ -136,7 +136,7 @@ def test_files_of_one_archive_that_say_nothing_have_names_of_their_own(tmp_path:
     with zipfile.ZipFile(path, "w") as opened:
         for name in ("a.csv", "b.csv"):
             opened.writestr(name, "timestamp,ip\n2024-01-31 00:00:01,192.0.2.1\n")
-    infos = [job_of(found)[1] for found in find_reports([path], tmp_path / "work")]
+    infos = [job_of(found)[1] for found in find_reports([path], tmp_path / "work", [].append)]
     assert {info.type for info in infos} == {"scan_snmp"}
     assert len({info.file for info in infos}) == 2
 

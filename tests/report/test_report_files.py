@@ -3,7 +3,6 @@
 import errno
 import gzip
 import io
-import logging
 import os
 import struct
 import tarfile
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.report import report_files, unpacking
+from shadowserver_connector.report import report_files
 from shadowserver_connector.report.info import ReportFile
 from shadowserver_connector.report.report_files import find_reports
 
@@ -64,7 +63,7 @@ def test_plain_file_is_read_where_it_lies(tmp_path: Path) -> None:
 def test_missing_path_is_named(tmp_path: Path) -> None:
     """A missing path is an error that names it, not an empty folder."""
     with pytest.raises(FileNotFoundError, match="nowhere: no such file or folder"):
-        list(find_reports([tmp_path / "nowhere"], tmp_path))
+        _found(tmp_path / "nowhere", workdir=tmp_path)
 
 
 def test_members_cannot_leave_the_work_folder(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_bomb_is_stopped_by_what_it_writes(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An archive that unpacks to far more than its size is rejected and leaves no file."""
-    monkeypatch.setattr(unpacking, "RATIO_FLOOR", 1 << 20)
+    monkeypatch.setattr(report_files, "RATIO_FLOOR", 1 << 20)
     zeros = b"0" * (20 << 20)
     if kind == "zip":
         path = _zipped(tmp_path / "x.zip", {"x.csv": zeros})
@@ -212,7 +211,7 @@ def test_total_size_is_bounded_over_all_members(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many small members share a limit of their total size."""
-    monkeypatch.setattr(unpacking, "UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(report_files, "UNPACKED_BYTES", 1000)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": os.urandom(400) for n in range(5)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["0.csv", "1.csv"]
@@ -222,7 +221,7 @@ def test_total_size_is_bounded_over_all_members(
 
 def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive with too many members is not unpacked."""
-    monkeypatch.setattr(unpacking, "MEMBERS", 3)
+    monkeypatch.setattr(report_files, "MEMBERS", 3)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": CONTENT for n in range(4)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert reports == []
@@ -279,8 +278,8 @@ def test_what_may_not_be_read_does_not_stop_the_others(
     _zipped(top / "c.zip", {"lost.csv": CONTENT})
     (top / "d.csv").write_bytes(CONTENT)
     monkeypatch.setattr(report_files.os, "scandir", _refuse("b", os.scandir))
-    monkeypatch.setattr(unpacking.gzip, "GzipFile", _refuse("a.csv.gz", gzip.GzipFile))
-    monkeypatch.setattr(unpacking.io, "FileIO", _refuse("c.zip", io.FileIO))
+    monkeypatch.setattr(report_files.gzip, "GzipFile", _refuse("a.csv.gz", gzip.GzipFile))
+    monkeypatch.setattr(report_files.io, "FileIO", _refuse("c.zip", io.FileIO))
     reports, rejected = _found(top, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["d.csv"]
     assert rejected == [
@@ -324,17 +323,6 @@ def test_a_work_folder_without_room_is_not_the_archives_fault(
         _found(tmp_path / name, workdir=tmp_path / "work")
 
 
-def test_rejections_are_logged_unless_collected(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Without a collector, a rejected archive is logged."""
-    path = tmp_path / "x.zip"
-    path.write_bytes(b"no zip")
-    with caplog.at_level(logging.ERROR):
-        assert list(find_reports([path], tmp_path / "work")) == []
-    assert str(path) in caplog.text
-
-
 def test_members_of_one_name_stay_apart(tmp_path: Path) -> None:
     """Any number of members with one name keep their name and content."""
     archive = tmp_path / "x.zip"
@@ -342,6 +330,6 @@ def test_members_of_one_name_stay_apart(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         for number in range(50):
             packed.writestr("2024-01-31-scan_ssl-x.csv", f"ip\n192.0.2.{number}\n")
-    found = list(find_reports([archive], tmp_path / "work"))
+    found, _ = _found(archive, workdir=tmp_path / "work")
     assert {file.path.name for file in found} == {"2024-01-31-scan_ssl-x.csv"}
     assert len({file.path.read_bytes() for file in found}) == 50

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.report import unpacking
+from shadowserver_connector.report import report_files
 from shadowserver_connector.report.info import ReportFile
 from shadowserver_connector.report.report_files import find_reports
 
@@ -74,7 +74,7 @@ def test_bomb_is_stopped_by_what_it_unpacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bomb is stopped, even in an unwanted member; the members before it are read."""
-    monkeypatch.setattr(unpacking, "RATIO_FLOOR", 1 << 20)
+    monkeypatch.setattr(report_files, "RATIO_FLOOR", 1 << 20)
     for name in ("y.csv", "y.bin"):
         members = {"x.csv": CONTENT, name: bytes(20 << 20)}
         path = _tarred(tmp_path / f"{name}.tgz", members)
@@ -88,11 +88,11 @@ def test_number_and_size_of_members_are_bounded(
 ) -> None:
     """The limits are those of zip archives; members before the limit are read."""
     path = _tarred(tmp_path / "x.tar", {f"{n}.csv": os.urandom(400) for n in range(5)})
-    monkeypatch.setattr(unpacking, "MEMBERS", 3)
+    monkeypatch.setattr(report_files, "MEMBERS", 3)
     reports, rejected = _found(path, tmp_path / "work")
     assert len(reports) == 3
     assert "more than 3 members" in rejected[0]
-    monkeypatch.setattr(unpacking, "UNPACKED_BYTES", 2_000)
+    monkeypatch.setattr(report_files, "UNPACKED_BYTES", 2_000)
     _, rejected = _found(path, tmp_path / "other")
     assert "unpacks to more than" in rejected[0]
 

@@ -25,7 +25,7 @@ pytestmark = [
 
 def converted(folder: Path, name: str) -> Converted:
     """Convert the only report of a case, with Indicators and all checks."""
-    (found,) = find_reports([CASES / name], folder)
+    (found,) = find_reports([CASES / name], folder, [].append)
     path, info = job_of(found)
     return Checker().convert(path, info, Options(create_indicators=True))
 

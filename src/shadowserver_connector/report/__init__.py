@@ -5,9 +5,9 @@ info          what is known about a report before its rows are read: name, type,
               hashes
 layout        how a report file is written: encoding, quoting, line lengths, delimiter, header
 records       from lines to records, even if quotes are wrong
-report_files  report files on disk: plain, packed, or in folders
+report_files  report files on disk: plain, in folders, or packed with gzip, zip or tar; archives
+              are unpacked within limits, whatever they claim
 table         reads a report file row by row, in constant memory; repairs anomalies and reports them
 table_copy    a copy of a parsed table on disk, because parsing the CSV again takes far longer
-unpacking     reports unpacked from gzip, zip and tar files, within limits and whatever these claim
 wording       wording of messages: counts, paths, and texts of files, which may have any content
 """
