@@ -9,7 +9,7 @@ import pytest
 
 from shadowserver_connector.service.assembly import log_missing_abilities, without_effect
 from shadowserver_connector.settings.sections import ConnectorSettings
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import find_abilities
 from tests.mapping.conversion import convert
 from tests.sink.pycti_fakes import FakeHelper, FakeLog, OldestHelper, OldHelper
 
@@ -46,7 +46,7 @@ def test_what_pycti_lacks_is_said_in_one_line(helper: FakeHelper, said: list[str
     line.
     """
     log = FakeLog()
-    log_missing_abilities(abilities(helper), log)
+    log_missing_abilities(find_abilities(helper), log)
     assert len(log.lines) == bool(said)
     for word in said:
         assert word in log.text()

@@ -31,7 +31,7 @@ from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.connector.test_run import convert_simply
 from tests.sink.pycti_fakes import FakeHelper
@@ -106,7 +106,12 @@ class World:
         self.comparer = Comparer(self.notebook)
         waiter = Waiter(threading.Event(), self.helper.connector_logger, first_pause=0.001)
         self.setup = ImportSetup(
-            self.helper, abilities(self.helper), waiter, Options(), convert_simply, self.notebook
+            self.helper,
+            find_abilities(self.helper),
+            waiter,
+            Options(),
+            convert_simply,
+            self.notebook,
         )
 
     def change(self, **parts: Any) -> None:
@@ -235,7 +240,7 @@ def test_ledger_that_remembers_nothing(world: World) -> None:
     assert ledger.is_known(info(), SHA256) is False
     assert ledger.postpone(info()) is False
     assert ledger.failed(info()) == 1
-    plain = ImportSetup(world.helper, world.setup.can, world.setup.waiter, Options())
+    plain = ImportSetup(world.helper, world.setup.abilities, world.setup.waiter, Options())
     assert isinstance(plain.ledger, Ledger)
     with ReportImporter(plain) as importer:
         result = importer.import_report(info(), raising(ReportUnreadableError("no header")))

@@ -43,7 +43,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.state.imported import State, with_day_open, with_done, with_failure
 from shadowserver_connector.state.serialisation import dump, load
@@ -141,7 +141,7 @@ def subscription(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: An
     convert = changes.pop("convert", convert_simply)
     parts: dict[str, Any] = {"now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC)}
     return Subscription(
-        setup=ImportSetup(helper, abilities(helper), waiter, Options(), convert),
+        setup=ImportSetup(helper, find_abilities(helper), waiter, Options(), convert),
         settings=settings,
         api=api,  # type: ignore[arg-type]
         state_store=StateStore(helper, waiter),
@@ -1108,7 +1108,7 @@ def test_a_run_without_the_api_keeps_what_is_open(
     )
     settings = ShadowserverSettings.model_validate({})
     source = ReportSource(
-        setup=ImportSetup(helper, abilities(helper), waiter, Options()),
+        setup=ImportSetup(helper, find_abilities(helper), waiter, Options()),
         settings=settings,
         state_store=StateStore(helper, waiter),
         workspace=tmp_path,

@@ -17,7 +17,7 @@ from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.sink.works import (
     Owner,
     WorkDeletedError,
@@ -75,7 +75,9 @@ def quick(helper: FakeHelper) -> Waiter:
 
 def delivery(helper: FakeHelper, waits: Waiter | None = None) -> Delivery:
     """Return a delivery over a fake helper."""
-    return Delivery(helper, abilities(helper), waits or waiter(helper), "reports of 2024-01-31")
+    return Delivery(
+        helper, find_abilities(helper), waits or waiter(helper), "reports of 2024-01-31"
+    )
 
 
 @pytest.fixture
@@ -909,7 +911,7 @@ def test_pycti_that_knows_no_protocol_but_amqp_announces(original: Path) -> None
                 raise AttributeError(name)
             return getattr(helper, name)
 
-    batch = Delivery(Older(), abilities(helper), waiter(helper), "reports of 2024-01-31")
+    batch = Delivery(Older(), find_abilities(helper), waiter(helper), "reports of 2024-01-31")
     batch.send(findings(IP % 1), original)
     helper.api.work.works["work-1"]["expected"] += 5
     batch.close("done", in_error=False)

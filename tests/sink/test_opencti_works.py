@@ -10,7 +10,7 @@ from pycti import __version__
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.sink import works
-from shadowserver_connector.sink.platform import Abilities, abilities, within
+from shadowserver_connector.sink.platform import Abilities, find_abilities, limit_to_abilities
 from shadowserver_connector.sink.works import Owner, close_orphans, work_name
 from tests.sink.installed import CAN
 from tests.sink.pycti_fakes import FakeHelper, OldestHelper, OldHelper
@@ -21,19 +21,19 @@ BY_HAND = work_name(date(2024, 1, 31), "import")
 
 def test_abilities_are_asked_of_pycti() -> None:
     """A feature is found by a keyword in a signature, or by a word that a method uses."""
-    assert abilities(FakeHelper()) == Abilities("no_split", True, True, True)
-    assert abilities(OldHelper()) == Abilities(None, False, False, False)
-    assert abilities(OldestHelper()) == Abilities("bypass_split", False, False, False)
+    assert find_abilities(FakeHelper()) == Abilities("no_split", True, True, True)
+    assert find_abilities(OldHelper()) == Abilities(None, False, False, False)
+    assert find_abilities(OldestHelper()) == Abilities("bypass_split", False, False, False)
 
 
 def test_conversion_makes_what_pycti_can_import() -> None:
     """Objects that pycti cannot import are not made; those switched off by the user stay off."""
-    assert within(Options(), abilities(FakeHelper())) == Options()
-    assert within(Options(), abilities(OldHelper())) == Options(
+    assert limit_to_abilities(Options(), find_abilities(FakeHelper())) == Options()
+    assert limit_to_abilities(Options(), find_abilities(OldHelper())) == Options(
         ssh_keys=False, network_traffic=False
     )
     off = Options(network_traffic=False)
-    assert within(off, abilities(FakeHelper())) == off
+    assert limit_to_abilities(off, find_abilities(FakeHelper())) == off
 
 
 def test_works_are_named_by_their_day_and_what_sends_by_hand() -> None:

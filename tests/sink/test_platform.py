@@ -17,12 +17,12 @@ from shadowserver_connector.sink import works
 from shadowserver_connector.sink.delivered import existing_objects
 from shadowserver_connector.sink.platform import (
     Abilities,
-    abilities,
     as_ours,
     ask,
     await_import,
     await_room,
     error_name,
+    find_abilities,
     is_refusal,
     is_too_large,
     queued_megabytes,
@@ -479,7 +479,7 @@ def test_abilities_are_read_in_functions_of_any_kind() -> None:
             stix_cyber_observable=SimpleNamespace(create=wrapped),
         ),
     )
-    assert abilities(helper) == Abilities("bypass_split", True, False, True)
+    assert find_abilities(helper) == Abilities("bypass_split", True, False, True)
 
 
 def test_nothing_is_read_into_functions_that_say_nothing() -> None:
@@ -495,4 +495,4 @@ def test_nothing_is_read_into_functions_that_say_nothing() -> None:
             stix_cyber_observable=SimpleNamespace(create=silent),
         ),
     )
-    assert abilities(helper) == Abilities(None, False, False, False)
+    assert find_abilities(helper) == Abilities(None, False, False, False)

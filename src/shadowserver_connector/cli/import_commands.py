@@ -55,7 +55,7 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.directory import original_file
-from shadowserver_connector.sink.platform import abilities, within
+from shadowserver_connector.sink.platform import find_abilities, limit_to_abilities
 from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.serialisation import load
 from shadowserver_connector.waiting import Waiter
@@ -148,13 +148,13 @@ def _backfilled(
 @contextmanager
 def _setup(loaded: LoadedSettings, command: str) -> Iterator[ImportSetup]:
     helper, waiter = open_session(loaded, ConsoleLog())
-    can = abilities(helper)
-    options = within(conversion_options(loaded.settings.shadowserver), can)
+    abilities = find_abilities(helper)
+    options = limit_to_abilities(conversion_options(loaded.settings.shadowserver), abilities)
     comparer = open_comparer(loaded.settings, waiter)
     try:
         yield ImportSetup(
             helper,
-            can,
+            abilities,
             waiter,
             options,
             with_comparison(comparer),

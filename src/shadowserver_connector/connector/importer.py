@@ -157,7 +157,7 @@ class ImportSetup:
 
     helper: Any
     """pycti's ``OpenCTIConnectorHelper``."""
-    can: Abilities
+    abilities: Abilities
     waiter: Waiter
     options: Options
     convert: Convert = convert_report
@@ -178,7 +178,7 @@ class ImportSetup:
 
     def begin(self, name: str) -> Delivery:
         """Return a delivery in a work of that name, which counts as open from now on."""
-        delivery = Delivery(self.helper, self.can, self.waiter, name)
+        delivery = Delivery(self.helper, self.abilities, self.waiter, name)
         self.under_way.append(delivery)
         return delivery
 

@@ -43,7 +43,12 @@ from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.load import LoadedSettings, Settings, conversion_options
 from shadowserver_connector.settings.sections import ConnectorSettings
 from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import Abilities, abilities, queued_megabytes, within
+from shadowserver_connector.sink.platform import (
+    Abilities,
+    find_abilities,
+    limit_to_abilities,
+    queued_megabytes,
+)
 from shadowserver_connector.temporary import private_directory, temporary_directory
 from shadowserver_connector.waiting import OPENCTI, SCHEDULER, Retry, RetryPolicy, Waiter
 
@@ -128,8 +133,8 @@ class Process:
         self.status_writer.attach_helper(helper)
         for warning in without_effect(settings.connector, helper):
             self.waiter.log.warning(SETTING, {"warning": warning})
-        can = abilities(helper)
-        log_missing_abilities(can, self.waiter.log)
+        abilities = find_abilities(helper)
+        log_missing_abilities(abilities, self.waiter.log)
         state_store = StateStore(helper, self.waiter)
         workspace = self.waiter.until_disk_has_room(lambda: _workspace(settings.connector.id))
         comparer = open_comparer(settings, self.waiter)
@@ -138,9 +143,9 @@ class Process:
         source = ReportSource(
             setup=ImportSetup(
                 helper,
-                can,
+                abilities,
                 self.waiter,
-                within(conversion_options(chosen), can),
+                limit_to_abilities(conversion_options(chosen), abilities),
                 with_comparison(comparer),
                 comparer=comparer,
                 under_way=self.under_way,
@@ -211,15 +216,15 @@ def without_effect(connector: ConnectorSettings, helper: Any) -> Iterator[str]:
         yield "CONNECTOR_SEND_TO_S3 has no effect with this pycti"
 
 
-def log_missing_abilities(can: Abilities, log: Logger) -> None:
+def log_missing_abilities(abilities: Abilities, log: Logger) -> None:
     """Log in one line what the installed pycti lacks."""
     lacking = [
         lack
         for has, lack in (
-            (can.whole_messages, "whole messages: it splits bundles into objects"),
-            (can.multipart_works, "multipart works: a work may look complete too early"),
-            (can.ssh_keys, "SSH-Key: left out"),
-            (can.network_traffic, "ends of Network-Traffic: it is left out"),
+            (abilities.whole_messages, "whole messages: it splits bundles into objects"),
+            (abilities.multipart_works, "multipart works: a work may look complete too early"),
+            (abilities.ssh_keys, "SSH-Key: left out"),
+            (abilities.network_traffic, "ends of Network-Traffic: it is left out"),
         )
         if not has
     ]

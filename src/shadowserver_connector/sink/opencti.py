@@ -34,10 +34,10 @@ class Delivery:
     raises Stopping when the process is asked to stop.
     """
 
-    def __init__(self, helper: Any, can: Abilities, waiter: Waiter, name: str) -> None:
+    def __init__(self, helper: Any, abilities: Abilities, waiter: Waiter, name: str) -> None:
         """Prepare a delivery; ``name`` is what the work is called. Nothing is sent yet."""
         self._helper = helper
-        self._can = can
+        self._abilities = abilities
         self._waiter = waiter
         self._name = name
         self._work_id: str | None = None
@@ -76,7 +76,7 @@ class Delivery:
         if self.is_open:
             return
         self._work_id = self._waiter.until(
-            OPENCTI, lambda: works.open_work(self._helper, self._can, self._name)
+            OPENCTI, lambda: works.open_work(self._helper, self._abilities, self._name)
         )
         # Before anything is sent, because another process of this connector closes works that no
         # process holds.
@@ -204,9 +204,9 @@ class Delivery:
 
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:
         """Hand a bundle to pycti, again until it is through; return the number of messages."""
-        if self._can.whole_messages:
+        if self._abilities.whole_messages:
             # Split, its objects would overtake each other in several workers, and lose references.
-            kwargs[self._can.whole_messages] = True
+            kwargs[self._abilities.whole_messages] = True
         self._messages += 1
         queued = kwargs.get("send_to_queue", self._helper.bundle_send_to_queue)
         target = QUEUE if queued else COPIES
@@ -247,7 +247,7 @@ class Delivery:
         if work_id is None or messages == 0 or not self._is_counted():
             return
         # For a whole message pycti announces one object, while each of its objects is reported.
-        if self._can.whole_messages == "no_split" and objects > 1:
+        if self._abilities.whole_messages == "no_split" and objects > 1:
             # In two steps: if the second announcement fails, `_balance` must know of the first.
             self._announced += 1
             self._waiter.until(OPENCTI, lambda: works.announce(self._helper, work_id, objects - 1))
@@ -269,6 +269,6 @@ class Delivery:
             expected = works.expected(self._helper, self._work_id)
             missing = self._announced - expected
             # An old platform forgets its count when a work is complete between two messages.
-            if missing < 0 or (missing > 0 and self._can.multipart_works):
+            if missing < 0 or (missing > 0 and self._abilities.multipart_works):
                 works.announce(self._helper, self._work_id, missing)
         self._in_doubt = False

@@ -56,7 +56,7 @@ class Abilities:
     """
 
 
-def abilities(helper: Any) -> Abilities:
+def find_abilities(helper: Any) -> Abilities:
     """Ask pycti what it can do."""
     send = helper.send_stix2_bundle
     create_observable = helper.api.stix_cyber_observable.create
@@ -68,12 +68,12 @@ def abilities(helper: Any) -> Abilities:
     )
 
 
-def within(options: Options, can: Abilities) -> Options:
+def limit_to_abilities(options: Options, abilities: Abilities) -> Options:
     """Return conversion options without what the installed pycti could not import."""
     return replace(
         options,
-        ssh_keys=options.ssh_keys and can.ssh_keys,
-        network_traffic=options.network_traffic and can.network_traffic,
+        ssh_keys=options.ssh_keys and abilities.ssh_keys,
+        network_traffic=options.network_traffic and abilities.network_traffic,
     )
 
 

@@ -110,13 +110,13 @@ def work_name(day: date, command: str = "") -> str:
     return f"Shadowserver reports of {day}" + (f" ({command})" if command else "")
 
 
-def open_work(helper: Any, can: Abilities, name: str) -> str | None:
+def open_work(helper: Any, abilities: Abilities, name: str) -> str | None:
     """Open a work and return its id, or ``None`` where pycti sends nothing to the queue.
 
     Raises SinkUnavailableError.
     """
     # Otherwise OpenCTI calls the work complete between two chunks.
-    kwargs = {"is_multipart": True} if can.multipart_works else {}
+    kwargs = {"is_multipart": True} if abilities.multipart_works else {}
     work_id = ask(lambda: helper.api.work.initiate_work(helper.connect_id, name, **kwargs))
     return None if work_id is None else str(work_id)
 
