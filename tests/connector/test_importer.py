@@ -20,7 +20,7 @@ from shadowserver_connector.connector.events import ReportDone, ReportFailed, Re
 from shadowserver_connector.connector.importer import (
     DaySummary,
     ImportSetup,
-    Ledger,
+    NoLedger,
     ObtainedFile,
     ReportImporter,
     Result,
@@ -45,7 +45,7 @@ def info(number: int = 0, day: date = DAY) -> ReportInfo:
     return ReportInfo("scan_ssl", day, f"{day}-scan_ssl-example-{number}.csv", "example", "id")
 
 
-class Notebook(Ledger):
+class Notebook:
     """A ledger that writes down its calls in order, together with those of other parts."""
 
     def __init__(self) -> None:
@@ -236,12 +236,12 @@ def test_empty_report_is_a_failure_where_nobody_asks_again(world: World) -> None
 
 def test_ledger_that_remembers_nothing(world: World) -> None:
     """A command's ledger calls every report new, every failure the first, and postpones nothing."""
-    ledger = Ledger()
+    ledger = NoLedger()
     assert ledger.is_known(info(), SHA256) is False
     assert ledger.postpone(info()) is False
     assert ledger.failed(info()) == 1
     plain = ImportSetup(world.helper, world.setup.abilities, world.setup.waiter, Options())
-    assert isinstance(plain.ledger, Ledger)
+    assert isinstance(plain.ledger, NoLedger)
     with ReportImporter(plain) as importer:
         result = importer.import_report(info(), raising(ReportUnreadableError("no header")))
     assert result == Failure(info(), "no header", 1, "ReportUnreadableError")

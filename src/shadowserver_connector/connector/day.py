@@ -21,8 +21,8 @@ from shadowserver_connector.connector.importer import (
     ReportImporter,
     Result,
     Skipped,
+    describe_as_interrupted,
     event_of,
-    interrupted,
 )
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
 from shadowserver_connector.logger import Logger
@@ -209,7 +209,7 @@ def _describe_ending(error: BaseException) -> str:
         return "interrupted, as the state was reset in OpenCTI"
     if isinstance(error, Stopping):
         return "interrupted by a shutdown; the next run continues"
-    return interrupted(error)
+    return describe_as_interrupted(error)
 
 
 def _counts_of_day(summary: DaySummary, objects: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.errors import (
@@ -55,30 +55,45 @@ class ObtainedFile(NamedTuple):
     """Empty if it is not needed: without an archive and without a ledger."""
 
 
-class Ledger:
-    """Knows which reports were imported, and records what becomes of others.
-
-    This one knows and records nothing. Commands use it: a report that is imported again only
-    updates what OpenCTI has.
-    """
+class Ledger(Protocol):
+    """Knows which reports were imported, and records what becomes of others."""
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
         """Tell whether the content was imported under another id."""
-        return False
 
     def postpone(self, report: ReportInfo) -> bool:
         """Leave an empty report for a later run; return False if there is no later run."""
-        return False
 
     def done(self, report: ReportInfo, sha256: str) -> None:
         """Record that a report is imported, or needs no import."""
 
     def failed(self, report: ReportInfo) -> int:
         """Record a failure; return the number of consecutive failures."""
-        return 1
 
     def save(self) -> None:
         """Store what was recorded."""
+
+
+class NoLedger:
+    """Every report is new, and nothing is recorded.
+
+    Commands use it: a report that is imported again only updates what OpenCTI has.
+    """
+
+    def is_known(self, report: ReportInfo, sha256: str) -> bool:
+        return False
+
+    def postpone(self, report: ReportInfo) -> bool:
+        return False
+
+    def done(self, report: ReportInfo, sha256: str) -> None:
+        pass
+
+    def failed(self, report: ReportInfo) -> int:
+        return 1
+
+    def save(self) -> None:
+        pass
 
 
 @dataclass
@@ -146,7 +161,7 @@ def event_of(result: Result, seconds: float) -> ReportDone | ReportSkipped | Rep
             return ReportFailed(result.info.file, result.reason, result.cause, result.times)
 
 
-def interrupted(error: BaseException) -> str:
+def describe_as_interrupted(error: BaseException) -> str:
     """Return the message of a work that an error ended, whatever error it was."""
     return "interrupted"
 
@@ -161,14 +176,14 @@ class ImportSetup:
     waiter: Waiter
     options: Options
     convert: Convert = convert_report
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(default_factory=NoLedger)
     comparer: ReportComparer | None = None
     """Used by a ``convert`` that compares; each imported report is added to its history."""
     archive: Path | None = None
     """Where a copy of imported files is kept."""
     on_result: Callable[[Result, float], None] = lambda result, seconds: None
     """Called with the result of a report, and the seconds that it took, before it is saved."""
-    describe_ending: Callable[[BaseException], str] = interrupted
+    describe_ending: Callable[[BaseException], str] = describe_as_interrupted
     """Returns, for the message of a work, why an error ended it."""
     command: str = ""
     """The command that imports by hand; empty for the connector itself. It is in the works' names.
@@ -218,7 +233,7 @@ class ReportImporter:
         """
         began = time.monotonic()
         delivery, summary = self._work_of(report.day)
-        result = self._imported(report, obtain, delivery)
+        result = self._import(report, obtain, delivery)
         summary.add(result)
         self._setup.on_result(result, time.monotonic() - began)
         # Last: if the process dies before, the next run imports the report again.
@@ -234,14 +249,14 @@ class ReportImporter:
         delivery, summary = self._work_of(day)
         return summary, delivery.objects
 
-    def _imported(
+    def _import(
         self, report: ReportInfo, obtain: Callable[[], ObtainedFile], delivery: Delivery
     ) -> Result:
         setup, ledger = self._setup, self._setup.ledger
         file = None
         try:
             file = obtain()
-            result = self._converted(report, file, delivery)
+            result = self._convert_and_send(report, file, delivery)
             # Before the ledger: a report that is imported again gets the same verdicts, but one
             # that is done is never compared again, and the history would lack its findings.
             if setup.comparer is not None:
@@ -263,7 +278,9 @@ class ReportImporter:
             return Failure(report, _reason(error, report, file), times, cause)
         return result
 
-    def _converted(self, report: ReportInfo, file: ObtainedFile, delivery: Delivery) -> Result:
+    def _convert_and_send(
+        self, report: ReportInfo, file: ObtainedFile, delivery: Delivery
+    ) -> Result:
         setup = self._setup
         if setup.ledger.is_known(report, file.sha256):
             return Skipped(report, "Imported under another id, nothing to send")

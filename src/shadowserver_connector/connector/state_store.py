@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from shadowserver_connector.connector.importer import Ledger
+from shadowserver_connector.connector.importer import NoLedger
 from shadowserver_connector.errors import (
     HistoryError,
     HistoryInUseError,
@@ -136,8 +136,8 @@ class StateStore:
         return _usable(_json(answer["connector_state"]))
 
 
-class StateLedger(Ledger):
-    """Records in the state what was imported."""
+class StateLedger(NoLedger):
+    """Records in the state what was imported, and nothing of other reports."""
 
     def __init__(self, state_store: StateStore, state: State) -> None:
         self.state = state
@@ -216,13 +216,13 @@ def open_comparer(settings: Settings, waiter: Waiter) -> ReportComparer | None:
     chosen = settings.shadowserver
     opening = _unless_in_use(state_directory(settings), settings.connector.id, waiter.log)
 
-    def opened() -> ReportComparer:
+    def create() -> ReportComparer:
         return ReportComparer(
             opening, waiter.log, absence=chosen.resurfaced_after, refresh=chosen.refresh_days
         )
 
     try:
-        return waiter.until(HISTORY, opened)
+        return waiter.until(HISTORY, create)
     except HistoryError as error:
         if chosen.state_dir is not None:
             raise
@@ -236,7 +236,7 @@ def _unless_in_use(directory: Path, owner: str, log: Logger) -> Callable[[], His
     """Return what opens a history, and logs once each time that another process has it."""
     is_told = False
 
-    def opened() -> History | None:
+    def open_or_log() -> History | None:
         nonlocal is_told
         try:
             history = open_history(directory, owner)
@@ -250,7 +250,7 @@ def _unless_in_use(directory: Path, owner: str, log: Logger) -> Callable[[], His
             log.warning(NO_HISTORY, {"reason": reason})
         return None
 
-    return opened
+    return open_or_log
 
 
 def state_directory(settings: Settings) -> Path:
