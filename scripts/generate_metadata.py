@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from shadowserver_connector.settings import Settings
-from shadowserver_connector.settings.messages import allowed_values, as_text, schemas
 from shadowserver_connector.settings.sources import SECTIONS, Setting, known_settings
+from shadowserver_connector.settings.value_messages import allowed_values, as_text, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "python scripts/generate_metadata.py"

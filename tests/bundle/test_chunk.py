@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded, Tagging, tagging
+from shadowserver_connector.bundle.chunk import Chunk, Encoded, LabelsAndScore, labels_and_score
 
 UUID = "00000000-0000-4000-8000-000000000001"
 ADDRESS = f"ipv4-addr--{UUID}"
@@ -43,9 +43,9 @@ def test_what_says_no_more_than_its_id_needs_no_second_sending() -> None:
 def test_observables_are_told_by_labels_and_score() -> None:
     """Observables that do not recur are listed with labels, as OpenCTI compares them, and score."""
     assert CHUNK.determined_by_labels() == {
-        ADDRESS: Tagging(frozenset({"iot", "ssl"}), 75),
-        NAME: Tagging(frozenset(), None),
-        TRAFFIC: Tagging(frozenset(), None),
+        ADDRESS: LabelsAndScore(frozenset({"iot", "ssl"}), 75),
+        NAME: LabelsAndScore(frozenset(), None),
+        TRAFFIC: LabelsAndScore(frozenset(), None),
     }
     recurring = replace(CHUNK, recurring=frozenset({ADDRESS, NOTE}))
     assert recurring.determined_by_labels().keys() == {NAME, TRAFFIC}
@@ -73,7 +73,10 @@ def test_labels_and_score_are_held_if_none_is_missing(
     labels: list[str], score: int | None, held: bool
 ) -> None:
     """The platform may have further labels, and any score if the object has none."""
-    assert tagging(labels, score).is_contained_in(tagging(["IoT", "ssl"], 75)) is held
+    assert (
+        labels_and_score(labels, score).is_contained_in(labels_and_score(["IoT", "ssl"], 75))
+        is held
+    )
 
 
 def test_what_refers_to_something_and_outlives_it_is_found() -> None:

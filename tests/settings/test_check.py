@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shadowserver_connector.cli.shadowserver_commands import SettingRow, setting_rows
-from shadowserver_connector.settings.messages import MASK
 from shadowserver_connector.settings.sources import known_settings, secret_names
+from shadowserver_connector.settings.value_messages import MASK
 from tests.settings.conftest import Load
 
 

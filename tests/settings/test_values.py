@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from shadowserver_connector.settings import Settings
-from shadowserver_connector.settings.messages import as_text
 from shadowserver_connector.settings.sources import known_settings
+from shadowserver_connector.settings.value_messages import as_text
 from shadowserver_connector.state.imported import LONGEST_LOOKBACK
 from tests.settings.conftest import Load
 

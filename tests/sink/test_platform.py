@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from shadowserver_connector.bundle.chunk import Tagging
+from shadowserver_connector.bundle.chunk import LabelsAndScore
 from shadowserver_connector.errors import SinkUnavailableError, VersionError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.delivered import existing_objects
@@ -355,8 +355,8 @@ def test_ids_are_looked_up_as_pycti_looks_them_up() -> None:
     query = Calls({"data": {"stixObjectOrStixRelationships": {"edges": edges}}})
     helper = SimpleNamespace(api=SimpleNamespace(query=query))
     assert existing_objects(helper, ["a", "b", "c"]) == {
-        "a": Tagging(frozenset(), None),
-        "b": Tagging(frozenset({"ssh", "two"}), 75),
+        "a": LabelsAndScore(frozenset(), None),
+        "b": LabelsAndScore(frozenset({"ssh", "two"}), 75),
     }
     [((_, variables), _)] = query.calls
     assert variables == {

@@ -33,21 +33,21 @@ _KEPT_WITHOUT_TARGET: Final = frozenset(("network-traffic", "observed-data", "no
 _NAMESPACE: Final = uuid.UUID(NAMESPACE)
 
 
-class Tagging(NamedTuple):
+class LabelsAndScore(NamedTuple):
     """What an observable says besides its id."""
 
     labels: frozenset[str]
     score: int | None
 
-    def is_contained_in(self, other: Tagging) -> bool:
-        """Tell whether an observable with the ``other`` tagging has these labels and this score."""
+    def is_contained_in(self, other: LabelsAndScore) -> bool:
+        """Tell whether an observable with the ``other`` values has these labels and this score."""
         # An import adds labels and removes none, so what OpenCTI has may have more of them.
         return self.labels <= other.labels and self.score in (None, other.score)
 
 
-def tagging(labels: Iterable[str], score: int | None) -> Tagging:
+def labels_and_score(labels: Iterable[str], score: int | None) -> LabelsAndScore:
     """Return labels and score as they are compared: OpenCTI lower-cases labels."""
-    return Tagging(frozenset([label.lower() for label in labels]), score)
+    return LabelsAndScore(frozenset([label.lower() for label in labels]), score)
 
 
 class Encoded:
@@ -85,18 +85,18 @@ class Chunk:
             return frozenset()
         return frozenset(each.id for each in self.objects if type_of(each.id) in _DETERMINED_BY_ID)
 
-    def determined_by_labels(self) -> dict[str, Tagging]:
+    def determined_by_labels(self) -> dict[str, LabelsAndScore]:
         """Return by id the objects that add only labels and a score, if the report was compared."""
         if not self.compared:
             return {}
-        taggings = {}
+        found = {}
         for each in self.objects:
             # What recurs was sent with these labels and score before: it only has to exist.
             if type_of(each.id) in _DETERMINED_BY_LABELS and each.id not in self.recurring:
                 stix = orjson.loads(each.json)
                 labels = stix.get("x_opencti_labels", ())
-                taggings[each.id] = tagging(labels, stix.get("x_opencti_score"))
-        return taggings
+                found[each.id] = labels_and_score(labels, stix.get("x_opencti_score"))
+        return found
 
     def artifact(self) -> Encoded | None:
         """Return the report's original file, if it is in this chunk."""

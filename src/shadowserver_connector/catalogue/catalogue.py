@@ -60,7 +60,7 @@ class Codes:
         return {}
 
 
-SEVERITIES = ("info", "low", "medium", "high", "critical")
+SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 """Severities as Shadowserver writes them, lowest first."""
 
 TRAFFIC = ("service", "flow", "none")

@@ -21,8 +21,8 @@ from shadowserver_connector.errors import OK, code_of
 from shadowserver_connector.operations.reachability import Side, try_opencti, try_shadowserver
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.load import Settings
-from shadowserver_connector.settings.messages import MASK, masked
 from shadowserver_connector.settings.sources import known_settings, secret_names
+from shadowserver_connector.settings.value_messages import MASK, masked
 
 
 class SettingRow(NamedTuple):
@@ -142,7 +142,7 @@ def check(loaded: LoadedSettings, *, form: Form) -> int:
     rows = setting_rows(loaded)
     sides = {"shadowserver": Side("not configured"), "opencti": Side("not configured")}
     # Without a drop folder, missing credentials are an error, which `try_shadowserver` returns.
-    if not _lives_on_drop_folder(settings):
+    if not settings.uses_drop_folder_alone:
         sides["shadowserver"] = try_shadowserver(settings)
     if settings.opencti.url is not None:
         sides["opencti"] = try_opencti(settings)
@@ -165,9 +165,3 @@ def check(loaded: LoadedSettings, *, form: Form) -> int:
             for line in sides[title.lower()].text.splitlines():
                 beside_table(form).print(Text(f"{title}: {line}"), soft_wrap=True)
     return next((code_of(side.error) for side in sides.values() if side.error), OK)
-
-
-def _lives_on_drop_folder(settings: Settings) -> bool:
-    shadowserver = settings.shadowserver
-    credentials = (shadowserver.api_key, shadowserver.api_secret)
-    return shadowserver.drop_dir is not None and credentials == (None, None)

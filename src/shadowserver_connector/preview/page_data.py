@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadowserver_connector import __version__
-from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.catalogue.catalogue import SEVERITIES, ReportType
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import NotReadyError, SkippableError
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
-from shadowserver_connector.mapping.cells.text_and_tags import RANK, SEVERITIES
+from shadowserver_connector.mapping.cells.text_and_tags import RANK
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier
 from shadowserver_connector.mapping.planning.row_statistics import RowFilter

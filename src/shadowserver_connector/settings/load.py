@@ -19,7 +19,6 @@ from pydantic import Field, SecretStr, ValidationError
 
 from shadowserver_connector.errors import SettingsError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.settings.messages import as_text, malformed, refusal, unreachable
 from shadowserver_connector.settings.network import (
     FURTHER_AUTHORITIES,
     NETWORK_VARIABLES,
@@ -47,6 +46,7 @@ from shadowserver_connector.settings.sources import (
     read_environment,
     read_yaml,
 )
+from shadowserver_connector.settings.value_messages import as_text, malformed, refusal, unreachable
 from shadowserver_connector.settings.value_types import Section
 from shadowserver_connector.state.imported import LONGEST_LOOKBACK
 from shadowserver_connector.temporary import temporary_directory
@@ -71,6 +71,13 @@ class Settings(Section):
     shadowserver: ShadowserverSettings = Field(default_factory=ShadowserverSettings)
     network: Network = Field(default_factory=Network)
 
+    @property
+    def uses_drop_folder_alone(self) -> bool:
+        """Whether there is a drop folder, and no credential of the Reports API is set."""
+        credentials = (self.shadowserver.api_key, self.shadowserver.api_secret)
+        # One credential without the other is a mistake even then.
+        return self.shadowserver.drop_dir is not None and credentials == (None, None)
+
     def require_api(self) -> ApiCredentials:
         """Return the Reports API's credentials; `SettingsError` names each that is not set."""
         key, secret = self.shadowserver.api_key, self.shadowserver.api_secret
@@ -92,14 +99,11 @@ class Settings(Section):
         With a drop folder credentials are optional: ``None`` if none are set.
         """
         lines = _missing(self.opencti, "OPENCTI")
-        missing = _missing(self.shadowserver, "SHADOWSERVER")
-        # One credential without the other is a mistake even then.
-        by_drop_folder_alone = self.shadowserver.drop_dir is not None and len(missing) == 2
-        if not by_drop_folder_alone:
-            lines += missing
+        if not self.uses_drop_folder_alone:
+            lines += _missing(self.shadowserver, "SHADOWSERVER")
         if lines:
             raise SettingsError("\n".join(lines))
-        return None if by_drop_folder_alone else self.require_api()
+        return None if self.uses_drop_folder_alone else self.require_api()
 
 
 def _missing(section: Section, prefix: str) -> list[str]:

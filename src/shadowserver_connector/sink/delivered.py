@@ -11,7 +11,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, Final
 
-from shadowserver_connector.bundle.chunk import Encoded, Tagging, tagging
+from shadowserver_connector.bundle.chunk import Encoded, LabelsAndScore, labels_and_score
 from shadowserver_connector.sink.platform import as_ours, is_refusal
 from shadowserver_connector.temporary import temporary_directory
 
@@ -34,7 +34,7 @@ query Held($filters: FilterGroup, $first: Int) {
 _AT_ONCE: Final = 200
 
 
-def existing_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
+def existing_objects(helper: Any, ids: Sequence[str]) -> dict[str, LabelsAndScore]:
     """Return which of the ids OpenCTI has, each with the object's labels and score.
 
     Ids about which it refuses to answer are missing. Raises SinkUnavailableError if it cannot be
@@ -47,7 +47,7 @@ def existing_objects(helper: Any, ids: Sequence[str]) -> dict[str, Tagging]:
     return {stix_id: tags for stix_id, tags in existing if stix_id in wanted}
 
 
-def _query_existing(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Tagging]]:
+def _query_existing(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, LabelsAndScore]]:
     # As pycti asks when it exports: "ids" is compared with every id that an object has.
     filters = {
         "mode": "and",
@@ -64,7 +64,7 @@ def _query_existing(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Tagg
     for edge in listed["edges"]:
         node = edge["node"]
         labels = [label["value"] for label in node.get("objectLabel") or ()]
-        tags = tagging(labels, node.get("x_opencti_score"))
+        tags = labels_and_score(labels, node.get("x_opencti_score"))
         for stix_id in (node.get("standard_id"), *(node.get("x_opencti_stix_ids") or ())):
             yield str(stix_id), tags
 

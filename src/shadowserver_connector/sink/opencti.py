@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from shadowserver_connector.bundle.chunk import Chunk, Tagging
+from shadowserver_connector.bundle.chunk import Chunk, LabelsAndScore
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink import works
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
@@ -199,7 +199,7 @@ class Delivery:
             self._missing.update(missing)
         return delivered.union(as_here - bereft)
 
-    def _existing(self, ids: Sequence[str]) -> dict[str, Tagging]:
+    def _existing(self, ids: Sequence[str]) -> dict[str, LabelsAndScore]:
         return self._waiter.until(OPENCTI, lambda: existing_objects(self._helper, ids))
 
     def _publish(self, bundle: str, original: Path, **kwargs: bool) -> int:

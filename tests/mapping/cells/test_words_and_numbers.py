@@ -8,6 +8,7 @@ from unicodedata import category
 import pycountry
 import pytest
 
+from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.mapping.cells.addresses import MAX_ASN, parse_asn, parse_mac, parse_port
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country, parse_cpe
 from shadowserver_connector.mapping.cells.host_names_and_urls import (
@@ -20,7 +21,6 @@ from shadowserver_connector.mapping.cells.text_and_tags import (
     MAX_NAME,
     MAX_NUMBER,
     RANK,
-    SEVERITIES,
     find_attack_ids,
     find_cves,
     is_null,

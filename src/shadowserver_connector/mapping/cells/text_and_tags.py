@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.stix.reported_objects import MAX_NUMBER_OBSERVED
 
 JOINERS: Final = "\u200c\u200d"
@@ -192,9 +193,6 @@ def parse_label(text: str) -> str:
         raise ValueError(f"a label of more than {MAX_LENGTH} characters")
     return label
 
-
-SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
-"""From the least to the most severe."""
 
 RANK: Final = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 

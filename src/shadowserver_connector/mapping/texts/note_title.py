@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import Codes, ReportType
+from shadowserver_connector.catalogue.catalogue import SEVERITIES, Codes, ReportType
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.cells.text_and_tags import RANK, SEVERITIES
+from shadowserver_connector.mapping.cells.text_and_tags import RANK
 from shadowserver_connector.mapping.texts import markdown
 
 _LISTED: Final = 3

@@ -10,8 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from shadowserver_connector.catalogue.catalogue import ReportType
-from shadowserver_connector.mapping.cells.text_and_tags import SEVERITIES
+from shadowserver_connector.catalogue.catalogue import SEVERITIES, ReportType
 from shadowserver_connector.mapping.planning.highlights import Highlight, OverTime
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from shadowserver_connector.catalogue.catalogue import ReportType
+from shadowserver_connector.catalogue.catalogue import SEVERITIES, ReportType
 from shadowserver_connector.history.questions import subject_text
 from shadowserver_connector.history.record import DIGEST_BYTES
 from shadowserver_connector.mapping.cells.addresses import parse_asn, parse_network
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
 from shadowserver_connector.mapping.cells.readers import is_empty
-from shadowserver_connector.mapping.cells.text_and_tags import SEVERITIES, find_cves, split_tags
+from shadowserver_connector.mapping.cells.text_and_tags import find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.highlights import MOST_NAMED, OverTime
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics

@@ -1,4 +1,4 @@
-"""Settings in words: what is allowed, what was refused, how a value is shown."""
+"""Values of settings in words: what is allowed, what was refused, how one is shown."""
 
 from __future__ import annotations
 
