@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks.growth import MODES, MOST_MB, Line
+from benchmarks.growth import MAX_MB, MODES, Line
 from benchmarks.results import Result
 
 
@@ -22,7 +22,7 @@ def draw(growth: Result, target: Path) -> None:
         sizes = [line.rows for line in lines]
         speed.plot(sizes, [line.speed for line in lines], marker="o", label=f"notes: {notes}")
         memory.plot(sizes, [line.peak_mb for line in lines], marker="o", label=f"notes: {notes}")
-    memory.axhline(MOST_MB, color="grey", linestyle="--", linewidth=1)
+    memory.axhline(MAX_MB, color="grey", linestyle="--", linewidth=1)
     for axes, title in ((speed, "rows a second of CPU"), (memory, "peak memory, MB")):
         axes.set(title=title, xscale="log", xlabel="rows of the report", ylim=(0, None))
         axes.legend()

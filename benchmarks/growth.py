@@ -32,7 +32,7 @@ QUICK_SIZES = (500, 2_000)
 COMPARED = 50_000
 ROWS_ENOUGH = 1_000_000
 """Rows that a size is converted of at least, in 3 to 8 rounds: single seconds tell little."""
-MOST_MB = 200
+MAX_MB = 200
 SURE = 0.1
 """What a ratio may be off by for a judgement on it."""
 
@@ -115,9 +115,9 @@ def _judge_memory(result: Result, lines: Sequence[Line]) -> None:
     most = lines[-1]
     growth = most.peak_mb / few.peak_mb - 1
     result.goal(
-        f"notes: {most.notes}, {most.rows:,} rows in {MOST_MB} MB",
+        f"notes: {most.notes}, {most.rows:,} rows in {MAX_MB} MB",
         f"{most.peak_mb:.0f} MB",
-        met=most.peak_mb <= MOST_MB,
+        met=most.peak_mb <= MAX_MB,
     )
     result.goal(
         f"notes: {most.notes}, at most 10 % above {few.rows:,} rows",

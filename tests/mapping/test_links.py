@@ -33,7 +33,7 @@ TLS = [name for name in TYPES if "_ssl" in name]
 MOST = 6
 """Objects a row of a sinkhole or TLS type on its first day. Half of what is possible are
 relationships."""
-MOST_OF_ANY = 7
+MAX_OF_ANY = 7
 
 
 def report(folder: Path, report_type: str, rows: int, **options: object) -> Converted:
@@ -69,7 +69,7 @@ def test_first_day_of_sinkhole_and_tls_types_costs_few_objects(
 @pytest.mark.parametrize("report_type", TYPES)
 def test_first_day_of_no_type_costs_many_objects(tmp_path: Path, report_type: str) -> None:
     """No type exceeds a bound of objects per row, even in small reports of distinct rows."""
-    assert objects_a_row(report(tmp_path, report_type, 100)) <= MOST_OF_ANY
+    assert objects_a_row(report(tmp_path, report_type, 100)) <= MAX_OF_ANY
 
 
 @cache

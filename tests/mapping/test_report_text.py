@@ -9,7 +9,7 @@ import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.highlights import MOST_FINDINGS, MOST_HOSTS
+from shadowserver_connector.mapping.planning.highlights import MAX_FINDINGS, MAX_HOSTS
 from shadowserver_connector.mapping.texts.report_lead import ALONE
 from shadowserver_connector.mapping.texts.report_text import FIRST_TABLE, TOP
 from tests.hostile.corpus import CELLS
@@ -261,7 +261,7 @@ def test_worst_hosts_are_ten_by_their_worst_finding(tmp_path: Path) -> None:
     hosts = below(text, "Worst hosts")
     assert [each["Host"] for each in hosts[:3]] == ["192.0.2.241", "192.0.2.8", "192.0.2.32"]
     assert [each["Host"] for each in hosts[3:5]] == ["192.0.2.1", "192.0.2.2"]
-    assert len(hosts) == MOST_HOSTS
+    assert len(hosts) == MAX_HOSTS
     assert hosts[0]["What"] == "CVE-2024-1000"
     assert (hosts[0]["Severity"], hosts[0]["Network"]) == ("high", "AS64496")
 
@@ -273,10 +273,10 @@ def test_all_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
     rows = [row(n % 250, "low", tag=f"t{n}") for n in range(400)] + [row(200, "high")]
     text = description(tmp_path, rows)
     listed = below(text, "Findings")
-    assert len(listed) == MOST_FINDINGS
+    assert len(listed) == MAX_FINDINGS
     assert listed[0]["Severity"] == "high"
     assert [each["What"] for each in listed[1:4]] == ["t0", "t1", "t2"]
-    assert f"{401 - MOST_FINDINGS} more findings: see the original file." in text
+    assert f"{401 - MAX_FINDINGS} more findings: see the original file." in text
     twice = [(*row(0), "a"), (*row(0), "b")]
     converted = convert(tmp_path, "scan_ssl", (*HEADER, "http_reply"), twice)
     (line,) = below(converted.one("report")["description"], "Findings")

@@ -8,7 +8,7 @@ import pytest
 
 from shadowserver_connector.memory_limits import MERGE_BYTES
 from shadowserver_connector.pipeline.external_sort import (
-    MOST_OPEN,
+    MAX_OPEN,
     Item,
     SortedFile,
     merge,
@@ -81,7 +81,7 @@ def test_runs_of_many_batches_are_merged(tmp_path: Path) -> None:
     assert sum(times for _, _, times in merged) == len(even) + len(thirds) + len(late)
 
 
-@pytest.mark.parametrize("count", [1, 2, MOST_OPEN, MOST_OPEN + 1, 3 * MOST_OPEN])
+@pytest.mark.parametrize("count", [1, 2, MAX_OPEN, MAX_OPEN + 1, 3 * MAX_OPEN])
 def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
     """More runs than may be open at once are merged."""
     runs = runs_of(tmp_path, *([("all", n, 1), (f"own {n:03}", n, 1)] for n in range(count)))
@@ -93,7 +93,7 @@ def test_any_number_of_runs_is_merged(count: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("largest_batch", "expected"),
-    [(1, MOST_OPEN), (MERGE_BYTES // 10, 10), (MERGE_BYTES // 2, 2), (2 * MERGE_BYTES, 2)],
+    [(1, MAX_OPEN), (MERGE_BYTES // 10, 10), (MERGE_BYTES // 2, 2), (2 * MERGE_BYTES, 2)],
 )
 def test_runs_of_long_rows_are_merged_a_few_at_a_time(largest_batch: int, expected: int) -> None:
     """Runs of long rows are merged a few at a time, at least two, to fit into memory."""

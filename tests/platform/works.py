@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-_MOST_ERRORS = 100
+_MAX_ERRORS = 100
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ class Works:
         with self._lock:
             if work := self._living(work_id, "reported"):
                 work.processed += 1
-                if error and len(work.errors) < _MOST_ERRORS:
+                if error and len(work.errors) < _MAX_ERRORS:
                     work.errors.append(_entry(error.get("error"), error.get("source")))
                 if not work.multipart or work.closed:
                     _complete_when_done(work)

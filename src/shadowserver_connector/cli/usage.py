@@ -120,7 +120,7 @@ def _show(error: Any) -> None:
 
 
 # Ten years with their leap days, rounded up.
-_MOST_DAYS = 3660
+_MAX_DAYS = 3660
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -231,6 +231,6 @@ def days_between(first: date, last: date) -> tuple[date, date]:
     """
     if first > last:
         raise UsageError(f"--from {first} is after --to {last}; swap them")
-    if (last - first).days > _MOST_DAYS:
+    if (last - first).days > _MAX_DAYS:
         raise UsageError(f"--from {first} --to {last} are more than ten years; name fewer days")
     return first, last

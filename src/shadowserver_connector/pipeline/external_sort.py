@@ -21,9 +21,9 @@ from shadowserver_connector.temporary import as_block, read_blocks, temporary_di
 Item = tuple[str, int, int]
 """A row as text, its number, and the number of rows equal to it, itself included."""
 
-MOST_OPEN: Final = 200
+MAX_OPEN: Final = 200
 """Files that are read at the same time; some systems allow a process 256."""
-# Of ``MOST_OPEN`` files at once, batches take 6 MiB.
+# Of ``MAX_OPEN`` files at once, batches take 6 MiB.
 _BATCH_BYTES: Final = 32 * 1024
 # Of a text's head, an item's tuple, its number, and its places in a dict and a list.
 _ITEM_BYTES: Final = 200
@@ -109,11 +109,11 @@ def merge(sorted_files: Sequence[SortedFile], folder: Path) -> SortedFile:
 def mergeable(sorted_files: Sequence[SortedFile]) -> int:
     """Return how many of the files, from the first on, can be merged at once: two at least."""
     held = 0
-    for count, each in enumerate(sorted_files[:MOST_OPEN]):
+    for count, each in enumerate(sorted_files[:MAX_OPEN]):
         held += each.largest_batch
         if held > MERGE_BYTES and count >= 2:
             return count
-    return min(len(sorted_files), MOST_OPEN)
+    return min(len(sorted_files), MAX_OPEN)
 
 
 def _merged(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:

@@ -286,7 +286,7 @@ def _seconds(time: str) -> int:
     return int(datetime.fromisoformat(time).timestamp())
 
 
-MOST_COMPARED: Final = 500_000
+MAX_COMPARED: Final = 500_000
 """Number of rows above which days are not compared, because all keys are kept in memory."""
 
 
@@ -351,7 +351,7 @@ def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
     days: dict[ReportFeed, set[str]] = defaultdict(set)
     for _, info in jobs:
         days[feed_of(info)].add(info.day.isoformat())
-    several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MOST_COMPARED else []
+    several = [feed for feed, of in days.items() if len(of) > 1] if rows <= MAX_COMPARED else []
     with tempfile.TemporaryDirectory(prefix="shadowserver-") as folder:
         # As in an import, so that the page shows the verdicts that OpenCTI would get.
         comparer = ReportComparer(lambda: open_history(Path(folder), "preview"), SilentLogger())

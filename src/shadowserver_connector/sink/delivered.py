@@ -81,7 +81,7 @@ PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA cache_size = -4096;
 """
 # SQLite takes a limited number of values in a statement.
-_MOST_VALUES: Final = 500
+_MAX_VALUES: Final = 500
 
 
 class SentObjects:
@@ -175,7 +175,7 @@ def _at_once(database: sqlite3.Connection, statement: str, rows: Sequence[tuple[
 
 def _rows(database: sqlite3.Connection, digests: Sequence[bytes]) -> Iterator[tuple[bytes, int]]:
     waiting = iter(digests)
-    while some := list(islice(waiting, _MOST_VALUES)):
+    while some := list(islice(waiting, _MAX_VALUES)):
         marks = ",".join("?" * len(some))
         # Only question marks are inserted here, no values.
         query = f"SELECT digest, held FROM sent WHERE digest IN ({marks})"  # noqa: S608

@@ -22,7 +22,7 @@ from shadowserver_connector.sink.platform import (
 from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
 
-_MOST_MISSING: Final = 100_000
+_MAX_MISSING: Final = 100_000
 """Ids of missing observables that a work remembers, about 13 MB."""
 
 
@@ -194,7 +194,7 @@ class Delivery:
             if each not in tagged or tagged[each].is_contained_in(has)
         )
         bereft = chunk.referring(as_here, missing.union(self._missing))
-        if len(self._missing) < _MOST_MISSING:
+        if len(self._missing) < _MAX_MISSING:
             # Remembered, because OpenCTI may have these when the next report of the work asks.
             self._missing.update(missing)
         return delivered.union(as_here - bereft)

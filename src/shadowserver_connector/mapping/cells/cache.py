@@ -16,7 +16,7 @@ WIDEST: Final = 4
 _LARGEST: Final = 64 * 1024
 # Bytes reserved at a time: at first, and at most, which is less than a large entry takes.
 _AHEAD: Final = 2 * 1024
-_MOST_AHEAD: Final = 32 * 1024
+_MAX_AHEAD: Final = 32 * 1024
 # Of an entry: its place in a dict, the heads of its key and its value.
 _ENTRY_BYTES: Final = 200
 
@@ -64,7 +64,7 @@ class BoundedCache:
             self.forget()
         cache_budget = self._budget
         # In proportion to what is taken: the many caches that are little used reserve little.
-        more = max(size - self._left, min(_MOST_AHEAD, _AHEAD + self._taken // 2))
+        more = max(size - self._left, min(_MAX_AHEAD, _AHEAD + self._taken // 2))
         if cache_budget.size + more > cache_budget.most:
             cache_budget.forget()
             # What this cache had left is gone too.

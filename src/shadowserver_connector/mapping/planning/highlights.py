@@ -17,16 +17,16 @@ from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, 
 from shadowserver_connector.mapping.planning.subjects import Subjects
 from shadowserver_connector.mapping.texts.markdown import masked
 
-MOST_HOSTS: Final = 10
-MOST_FINDINGS: Final = 100
+MAX_HOSTS: Final = 10
+MAX_FINDINGS: Final = 100
 """Findings of a report shown in its text."""
 
-MOST_TAGS: Final = 3
+MAX_TAGS: Final = 3
 """Tags that are shown of a finding if nothing else says what it is."""
 
 _LONGEST: Final = 120
 """Characters of a cell that are shown."""
-_HELD: Final = 20 * MOST_HOSTS
+_HELD: Final = 20 * MAX_HOSTS
 """Hosts held before all but the worst are dropped: so they are seldom sorted."""
 
 _HOSTS: Final = frozenset(["ip", "network", "domain", "hostname"])
@@ -130,7 +130,7 @@ class Highlights:
         if order <= self._floor:
             return
         host = self._subject(row)[:_LONGEST]
-        if len(self._findings) < MOST_FINDINGS:
+        if len(self._findings) < MAX_FINDINGS:
             heappush(self._findings, self._ranked(order, number, row))
         elif order > self._findings[0][0]:
             heapreplace(self._findings, self._ranked(order, number, row))
@@ -139,7 +139,7 @@ class Highlights:
             if known is None or known[0] < order:
                 self._hosts[host] = self._ranked(order, number, row)
                 self._bound()
-        if len(self._findings) == MOST_FINDINGS:
+        if len(self._findings) == MAX_FINDINGS:
             # A row that can be neither among the findings nor among the hosts is not looked at.
             self._floor = min(self._findings[0][0], self._host_floor)
 
@@ -149,11 +149,11 @@ class Highlights:
 
     def hosts(self) -> list[Highlight]:
         """Return the worst hosts, each by its worst finding, the worst first."""
-        return [self._shown(kept) for kept in nlargest(MOST_HOSTS, self._hosts.values())]
+        return [self._shown(kept) for kept in nlargest(MAX_HOSTS, self._hosts.values())]
 
     def _bound(self) -> None:
         if len(self._hosts) > _HELD:
-            kept = nlargest(MOST_HOSTS, self._hosts.items(), key=lambda item: item[1])
+            kept = nlargest(MAX_HOSTS, self._hosts.items(), key=lambda item: item[1])
             self._hosts = dict(kept)
             # A later row can only get among these if it is worse than the last of them.
             self._host_floor = kept[-1][1][0]
@@ -185,7 +185,7 @@ class Highlights:
             if role == "tags":
                 # Of several tags, a CVE id tells best what was found.
                 tags = find_cves(text) or split_tags(text)
-                text = ", ".join(tags[:MOST_TAGS])
+                text = ", ".join(tags[:MAX_TAGS])
             if text:
                 return _cut(text)
         return ""
@@ -217,7 +217,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else masked(text)[:_LONGEST]
 
 
-MOST_NAMED: Final = 10
+MAX_NAMED: Final = 10
 """Hosts of each kind that are named."""
 
 _NEVER: Final = 1 << 30
@@ -269,10 +269,10 @@ class _Lowest:
         if number >= self._bound or number >= self._hosts.get(host, _NEVER):
             return
         self._hosts[host] = number
-        if len(self._hosts) > 20 * MOST_NAMED:
+        if len(self._hosts) > 20 * MAX_NAMED:
             self._hosts = dict(self.hosts())
             self._bound = max(self._hosts.values())
 
     def hosts(self) -> list[tuple[str, int]]:
-        """Return the hosts and their numbers, the lowest first, at most ``MOST_NAMED``."""
-        return nsmallest(MOST_NAMED, self._hosts.items(), key=lambda item: item[1])
+        """Return the hosts and their numbers, the lowest first, at most ``MAX_NAMED``."""
+        return nsmallest(MAX_NAMED, self._hosts.items(), key=lambda item: item[1])

@@ -25,7 +25,7 @@ NOTE_BYTES: Final = 1024 * 1024
 own size.
 """
 
-MOST_COLUMNS: Final = 6
+MAX_COLUMNS: Final = 6
 """Columns of a table of findings; all other cells that differ share one more column."""
 
 _FURTHER: Final = 1_000
@@ -186,7 +186,7 @@ def _findings(
     Cells that change on their own do not help to tell findings apart, so they come last.
     """
     told = [column for column in varying if not column.moves]
-    in_columns, further = told[:MOST_COLUMNS], told[MOST_COLUMNS:]
+    in_columns, further = told[:MAX_COLUMNS], told[MAX_COLUMNS:]
     further += [column for column in varying if column.moves]
     headings = [column.heading for column in in_columns]
     lines = [[_cell_in_table(column, row) for column in in_columns] for row in rows]

@@ -14,7 +14,7 @@ from shadowserver_connector.mapping.cells.countries_and_products import parse_co
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import find_cves, split_tags
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.mapping.planning.highlights import MOST_NAMED, OverTime
+from shadowserver_connector.mapping.planning.highlights import MAX_NAMED, OverTime
 from shadowserver_connector.mapping.planning.row_statistics import RowStatistics
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.report_lead import (
@@ -31,7 +31,7 @@ from shadowserver_connector.report.wording import counted
 TOP: Final = 10
 """Lines of each table of most frequent values."""
 
-MOST_BYTES: Final = 64 * 1024
+MAX_BYTES: Final = 64 * 1024
 """Of a Report's text; one has 2 KiB, or 100 where an attacker chose the most frequent values."""
 
 
@@ -89,7 +89,7 @@ def case_text(about: ReportFacts) -> str:
 def _assembled(about: ReportFacts, prose: list[str], rest: Sequence[str], file: str) -> str:
     """Join the blocks of a text: sentences first, then tables, the link last."""
     # Every chunk carries this text, in its copy of the Report.
-    most = min(MOST_BYTES, about.options.chunk_bytes // 8)
+    most = min(MAX_BYTES, about.options.chunk_bytes // 8)
     # Shorter prose needs the line on the file, to keep tables out of what is shown first.
     if len(_joined(prose)) >= FIRST_TABLE:
         rest, file = [*rest, file], ""
@@ -172,7 +172,7 @@ def _over_time(over_time: OverTime) -> Iterator[str]:
             f"{each.first}",
             f"{each.last}",
         )
-        for each in over_time.comparison.which[:MOST_NAMED]
+        for each in over_time.comparison.which[:MAX_NAMED]
     ]
     if gone:
         lines = table(("Host", "What", "First reported", "Last reported"), gone)
