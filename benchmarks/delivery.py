@@ -20,7 +20,7 @@ from benchmarks.results import Result
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.waiting import Waiter
 
 
@@ -53,7 +53,7 @@ def measure(folder: Path, *, quick: bool) -> Result:
 
         def ours() -> None:
             waiter = Waiter(threading.Event(), helper.connector_logger)
-            delivery = Delivery(helper, abilities(helper), waiter, "ours")
+            delivery = Delivery(helper, find_abilities(helper), waiter, "ours")
             convert_report(
                 given.path,
                 given.info,

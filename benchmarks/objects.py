@@ -18,7 +18,7 @@ from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.waiting import Waiter
 
 ROWS_OF_HOST: Final = 4
@@ -168,7 +168,7 @@ def _behind(before: Report | None, given: Report, options: Options) -> _Sent:
 
 def _deliver(helper: FakeHelper, given: Report, options: Options, *, imported: bool) -> None:
     waiter = Waiter(threading.Event(), helper.connector_logger)
-    delivery = Delivery(helper, abilities(helper), waiter, str(given.info.day))
+    delivery = Delivery(helper, find_abilities(helper), waiter, str(given.info.day))
 
     def send(chunk: Chunk) -> None:
         delivery.send(chunk, given.path)

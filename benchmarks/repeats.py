@@ -25,7 +25,7 @@ from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, with_comparison
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import abilities
+from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.waiting import Waiter
 
 ROWS: Final = 100
@@ -154,7 +154,7 @@ def _days(
             day = DAY + timedelta(number)
             helper.messages.clear()
             helper.lookups.clear()
-            delivery = Delivery(helper, abilities(helper), waiter, f"{day}")
+            delivery = Delivery(helper, find_abilities(helper), waiter, f"{day}")
             for name, path in files[number].items():
                 info = ReportInfo(name, day, path.name, "example")
                 send = partial(_send, delivery, path)

@@ -23,7 +23,7 @@ def main() -> None:
     loaded = load_settings()
     connector, opencti = loaded.settings.connector, loaded.settings.opencti
     log = open_log(connector.name, connector.log_level, as_json=opencti.json_logging)
-    with Process(loaded, log).assembled() as parts:
+    with Process(loaded, log).assemble() as parts:
         _run_twice(parts, loaded.settings.shadowserver)
 
 

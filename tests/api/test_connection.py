@@ -15,11 +15,11 @@ from shadowserver_connector.api.connection import (
     THROUGH_PROXY,
     Deadline,
     TooLateError,
-    base_url,
+    check_base_url,
+    describe_failure,
     network_of_environment,
     open_client,
     read_bounded,
-    reason,
     seconds_allowed,
     tls_context,
     to_our_error,
@@ -75,7 +75,7 @@ def test_certificate_that_is_not_trusted_is_final() -> None:
 def test_wrong_address_is_named_by_its_setting(url: str, message: str) -> None:
     """A wrong URL is reported in one line that names its setting and does not quote it."""
     with pytest.raises(SettingsError) as caught:
-        base_url(url, "X_URL")
+        check_base_url(url, "X_URL")
     assert str(caught.value) == message
 
 
@@ -123,7 +123,7 @@ def test_a_host_that_is_an_ipv6_address_is_reached() -> None:
         server.timeout = 10
         answering = threading.Thread(target=server.handle_request)
         answering.start()
-        url = base_url(f"http://[::1]:{server.server_port}", "X_URL")
+        url = check_base_url(f"http://[::1]:{server.server_port}", "X_URL")
         with open_client(
             (url,),
             context=tls_context(None, network_of_environment()),
@@ -162,7 +162,7 @@ def proxied(error: Exception) -> Exception:
 )
 def test_what_came_too_late_is_told_from_what_did_not_come(error: Exception, said: str) -> None:
     """The reason differs between an expired deadline and a time-out, with a proxy and without."""
-    assert reason(error, "X_CA_BUNDLE") == said
+    assert describe_failure(error, "X_CA_BUNDLE") == said
 
 
 def test_hosts_that_nobody_named_are_not_asked() -> None:
@@ -240,5 +240,5 @@ def test_requests_are_silent_inside_only(caplog: pytest.LogCaptureFixture) -> No
 @pytest.mark.parametrize("url", ["https://host", "https://host/", "https://host//"])
 def test_address_ends_in_one_slash(url: str) -> None:
     """A base URL ends in one slash, behind which the method is put."""
-    assert base_url(url, "X_URL") == "https://host/"
-    assert base_url("http://127.0.0.1:8080/a", "X_URL") == "http://127.0.0.1:8080/a/"
+    assert check_base_url(url, "X_URL") == "https://host/"
+    assert check_base_url("http://127.0.0.1:8080/a", "X_URL") == "http://127.0.0.1:8080/a/"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.connector.helper import installed
+from shadowserver_connector.connector.helper import pycti_version
 from shadowserver_connector.settings.network import NETWORK_VARIABLES
 from tests.cli.conftest import Run
 
@@ -77,7 +77,7 @@ def test_opencti_answers(run_json: RunJson, account: dict[str, str], platform: P
     platform.date = formatdate(usegmt=True)
     told, code = run_json("check", **account, **platform.account)
     assert code == 0
-    assert told["opencti"] == f"ok, version 7.1.0, with pycti {installed()}"
+    assert told["opencti"] == f"ok, version 7.1.0, with pycti {pycti_version()}"
     assert told["clock"] == []
     assert platform.token == f"Bearer {TOKEN}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from shadowserver_connector.connector.helper import installed
+from shadowserver_connector.connector.helper import pycti_version
 from shadowserver_connector.errors import (
     EXIT_CODES,
     ApiUnavailableError,
@@ -173,7 +173,7 @@ def test_each_command_ends_with_the_code_of_the_table(
     platform = (
         OpenCTI(version="6.2.0", schema=OLDEST)
         if case == "old platform"
-        else OpenCTI(version=installed())
+        else OpenCTI(version=pycti_version())
     )
     with platform:
         given = {"OPENCTI_URL": platform.url, "OPENCTI_TOKEN": platform.token} | account
@@ -217,7 +217,7 @@ def test_the_connector_ends_where_its_token_is_refused(
     run: Run, account: dict[str, str], tmp_path: Path, environ: None
 ) -> None:
     """A refused token ends the connector, also without ``--once``; an outage is waited out."""
-    with OpenCTI(version=installed()) as platform:
+    with OpenCTI(version=pycti_version()) as platform:
         refusal = Fault(PlatformError("AUTH_REQUIRED", "You must be logged in"), times=99)
         platform.inject(refusal)
         given = {"OPENCTI_URL": platform.url, "OPENCTI_TOKEN": platform.token} | account

@@ -352,5 +352,5 @@ def test_pycti_that_is_not_installed_as_a_package_is_no_newer(
         raise module.PackageNotFoundError(name)
 
     monkeypatch.setattr(module, "version", missing)
-    assert module.installed() == ""
+    assert module.pycti_version() == ""
     assert advice("6.2.0") == ""

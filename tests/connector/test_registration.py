@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pycti import OpenCTIApiClient
 
-from shadowserver_connector.connector.helper import advice, connect, installed, trial
+from shadowserver_connector.connector.helper import advice, connect, pycti_version, trial
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
 from shadowserver_connector.operations.reachability import open_session, try_opencti
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
@@ -32,7 +32,7 @@ pytestmark = [
 
 CONNECTOR = "5c1b9f0e-0000-4000-8000-00000000c0de"
 NEWER = pytest.mark.skipif(
-    "version" not in trial()[0] and installed().startswith("6."),
+    "version" not in trial()[0] and pycti_version().startswith("6."),
     reason="the installed pycti is older than any platform that it could meet here",
 )
 
@@ -99,7 +99,7 @@ def test_fields_that_the_platform_does_not_know_are_left_out(
     assert not {"version", "slug", "auto_update"} & set(sent)
     [(_, said, meta)] = [line for line in log.lines if line[0] == "warning"]
     assert said == "pycti is newer than OpenCTI"
-    assert f"pycti {installed()} is newer than OpenCTI 7.100101.0" in meta["advice"]
+    assert f"pycti {pycti_version()} is newer than OpenCTI 7.100101.0" in meta["advice"]
     assert 'pip install "pycti==7.100101.0"' in meta["advice"]
     assert "auto_update" in meta["left_out"]
 
@@ -109,11 +109,13 @@ def test_a_platform_of_the_same_version_gets_everything(
 ) -> None:
     """No field is left out, and nothing is logged."""
     log = FakeLog()
-    with OpenCTI(version=installed()) as platform:
+    with OpenCTI(version=pycti_version()) as platform:
         connect(loaded(platform), waiter(log))
         sent = platform.connectors.get(CONNECTOR).registration
     assert log.lines == []
-    assert ("version" in sent) == (NEWEST.taken >= set(sent) and not installed().startswith("6."))
+    assert ("version" in sent) == (
+        NEWEST.taken >= set(sent) and not pycti_version().startswith("6.")
+    )
 
 
 @NEWER
@@ -144,7 +146,12 @@ def test_a_registration_that_cannot_work_ends_with_its_cure(
     assert isinstance(found.error, VersionError)
     assert found.text == said
     assert "\n" not in said
-    for word in ("OpenCTI 6.9.3", f"pycti {installed()}", refused, 'pip install "pycti==6.9.3"'):
+    for word in (
+        "OpenCTI 6.9.3",
+        f"pycti {pycti_version()}",
+        refused,
+        'pip install "pycti==6.9.3"',
+    ):
         assert word in said
     assert "PYCTI_VERSION=6.9.3" in said
     assert log.lines == []
@@ -252,7 +259,7 @@ def test_pycti_is_as_before_afterwards(loaded: Callable[..., LoadedSettings]) ->
 
 @pytest.mark.parametrize(
     ("platform", "newer"),
-    [("6.2.0", True), ("99.0.0", False), (installed(), False), ("", False), ("unknown", False)],
+    [("6.2.0", True), ("99.0.0", False), (pycti_version(), False), ("", False), ("unknown", False)],
 )
 def test_only_a_newer_pycti_is_spoken_of(platform: str, newer: bool) -> None:
     """An older pycti works, as after an upgrade of the platform, so the log says nothing of it."""

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import pytest
 
-from shadowserver_connector.connector.helper import installed
+from shadowserver_connector.connector.helper import pycti_version
 from shadowserver_connector.simulator.server import Simulator
 from tests.connector.world import KEY, SECRET, World, check_complete, small_month
 from tests.platform.opencti import OpenCTI
@@ -141,7 +141,7 @@ def image(request: pytest.FixtureRequest, buildah: Buildah, base: str) -> Image:
     container = buildah("from", "--pull-never", name)
     root = Path(buildah("mount", container))
     told = json.loads(buildah("inspect", "--type", "image", name))
-    return Image(wanted or installed(), root, told["Docker"]["config"])
+    return Image(wanted or pycti_version(), root, told["Docker"]["config"])
 
 
 @pytest.fixture

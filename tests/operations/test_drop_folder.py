@@ -28,7 +28,7 @@ from shadowserver_connector.operations import drop_folder_files
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.drop_folder_files import (
     _ChangedError,
-    _opened,
+    _open_file,
     files_in,
     put_away,
 )
@@ -523,8 +523,8 @@ def test_a_link_is_not_even_opened(drop: Drop, tmp_path: Path) -> None:
     link = drop.folder / NAME
     link.symlink_to(outside)
     with pytest.raises(_ChangedError):
-        _opened(link)
-    os.close(_opened(outside))
+        _open_file(link)
+    os.close(_open_file(outside))
 
 
 def test_another_file_in_its_place_is_not_read(drop: Drop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ from shadowserver_connector.operations.status import (
 )
 from shadowserver_connector.operations.status_file import (
     StatusWriter,
-    observed,
+    observe_run,
     read_status,
     status_path,
     write_status,
@@ -483,7 +483,7 @@ def test_how_a_run_ended(run: Callable[[], bool], complete: bool, reason: str) -
     events: list[Event] = []
     raised = False
     try:
-        observed(run, events.append)()
+        observe_run(run, events.append)()
     except BaseException:
         raised = True
     started, ended = events

@@ -13,7 +13,12 @@ import pytest
 from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.downloads import Download, Fetched, completed, downloads
+from shadowserver_connector.pipeline.downloads import (
+    Download,
+    Fetched,
+    completed_downloads,
+    downloads,
+)
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.waiting import Waiter
@@ -120,7 +125,7 @@ def test_with_what_fills_the_folder_none_is_ahead(tmp_path: Path) -> None:
     (tmp_path / "x.chunks").write_bytes(b"x" * 50)
     found = fetched(REPORTS, failing(source, "id-3"), tmp_path, threads=3, max_bytes=50)
     taken = []
-    for file, report in completed(found, failures.append):
+    for file, report in completed_downloads(found, failures.append):
         taken.append((report.id, file.path.read_text(), len(source.begun)))
         shutil.rmtree(file.path.parent)
     names = [f"id-{n}" for n in range(10) if n != 3]

@@ -11,7 +11,7 @@ import pytest
 
 from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
 from shadowserver_connector.pipeline.bounds import bytes_below
-from shadowserver_connector.pipeline.downloads import completed, downloads
+from shadowserver_connector.pipeline.downloads import completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.simulator.store import Content
@@ -70,7 +70,7 @@ def test_bytes_on_disk_are_bounded_while_files_come(tmp_path: Path, chunked: boo
     ):
         reports = api.list_reports(DAY)
         fetched = downloads(reports, api.download, tmp_path, threads=THREADS, max_bytes=BOUND)
-        for file, report in completed(fetched, failures.append):
+        for file, report in completed_downloads(fetched, failures.append):
             (body,) = (body for each, body in BODIES.items() if each.id == report.id)
             assert file.path.read_bytes() == body
             taken.append(report)

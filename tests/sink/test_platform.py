@@ -184,7 +184,7 @@ def test_work_is_opened_for_this_connector_under_its_name() -> None:
 def test_expected_number_is_read_from_the_works_progress(work: dict[str, Any], number: int) -> None:
     """A work without an announcement has no expected number."""
     get_work = Calls(work)
-    assert works.expected(platform(get_work=get_work), "work-1") == number
+    assert works.expected_objects(platform(get_work=get_work), "work-1") == number
     assert get_work.calls == [(("work-1",), {})]
 
 
@@ -192,7 +192,7 @@ def test_work_that_is_gone_was_deleted() -> None:
     """The error of a missing work says that its reports will be sent again."""
     said = "^its work was deleted in OpenCTI; it is sent again in another one$"
     with pytest.raises(WorkDeletedError, match=said):
-        works.expected(platform(get_work=Calls(None)), "work-1")
+        works.expected_objects(platform(get_work=Calls(None)), "work-1")
     helper = platform()
     helper.api.query = Calls(ValueError({"name": "WORK_NOT_ALIVE"}))
     with pytest.raises(WorkDeletedError, match=said):

@@ -125,7 +125,7 @@ def day_events(answer: object) -> list[DayEvents]:
 def _report_info(entry: object, where: str) -> ReportInfo:
     fields = _object(entry, where)
     return ReportInfo(
-        type=_type(_text(fields, "type", where)),
+        type=_ascii_type(_text(fields, "type", where)),
         day=_day(fields.get("timestamp"), where),
         # Name and id are checked by the download, where a bad one costs one report, not the day.
         file=one_line(_text(fields, "file", where)) or _NAMELESS,
@@ -135,7 +135,7 @@ def _report_info(entry: object, where: str) -> ReportInfo:
     )
 
 
-def _type(text: str) -> str:
+def _ascii_type(text: str) -> str:
     """Return a type in the form of Shadowserver's: it becomes a label and part of names."""
     return _NO_TYPE.sub("_", text.lower()).strip("_")[:TYPE_CHARACTERS].rstrip("_") or _NAMELESS
 
@@ -162,7 +162,7 @@ def _day_events(row: object, where: str) -> DayEvents:
         events = int(events)
     if not isinstance(events, int) or isinstance(events, bool) or events < 0:
         raise AnswerError(f"{where} has no number of events")
-    return DayEvents(_day(cells[0], where), _type(cells[1]), events)
+    return DayEvents(_day(cells[0], where), _ascii_type(cells[1]), events)
 
 
 def _is_header(row: object) -> bool:

@@ -21,7 +21,7 @@ from shadowserver_connector.api.answers import AnswerError, DayEvents
 from shadowserver_connector.api.connection import (
     Deadline,
     TooLateError,
-    base_url,
+    check_base_url,
     enforcing,
     is_transient,
     network_of_environment,
@@ -136,8 +136,8 @@ class ReportsApi:
         self._key = api_key
         self._secret = secret
         self._has_answered = False
-        self._api_url = base_url(options.api_url, "SHADOWSERVER_API_URL")
-        self._download_url = base_url(options.download_url, "SHADOWSERVER_DOWNLOAD_URL")
+        self._api_url = check_base_url(options.api_url, "SHADOWSERVER_API_URL")
+        self._download_url = check_base_url(options.download_url, "SHADOWSERVER_DOWNLOAD_URL")
         self._max_bytes = options.max_bytes
         self._retry = options.retry
         # The same sleep as between attempts, so that a shutdown ends this wait as well.

@@ -79,7 +79,7 @@ _MIN_BYTES_PER_SECOND = 1024
 _GRACE = 120.0
 
 
-def base_url(url: str, setting: str) -> str:
+def check_base_url(url: str, setting: str) -> str:
     """Check a configured host and return its URL with exactly one slash at the end.
 
     Raises SettingsError unless it is ``https`` (plain ``http`` only to this machine), without
@@ -213,7 +213,7 @@ def to_our_error(
 
     Returns RetryLaterError, or ApiUnavailableError where trying again at once is pointless.
     """
-    why = reason(error, CA_BUNDLE_SETTING)
+    why = describe_failure(error, CA_BUNDLE_SETTING)
     # The next attempt would get the same certificate.
     if has_bad_certificate(error):
         return ApiUnavailableError(why)
@@ -249,7 +249,7 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def reason(error: Exception, bundle: str) -> str:
+def describe_failure(error: Exception, bundle: str) -> str:
     """Say why there is no answer; ``bundle`` is the setting that names the authorities."""
     why = describe_cause(error, bundle)
     if why is not None:
@@ -258,7 +258,7 @@ def reason(error: Exception, bundle: str) -> str:
         # The library parses a redirect's target even if it is not followed.
         return "the answer redirects to something that is not a URL"
     through = f", {THROUGH_PROXY}" if THROUGH_PROXY in getattr(error, "__notes__", ()) else ""
-    late = _late(error)
+    late = _too_late_error(error)
     if late is not None:
         return f"{late}{through}"
     if isinstance(error, httpx.ConnectTimeout):
@@ -270,7 +270,7 @@ def reason(error: Exception, bundle: str) -> str:
     return "the connection broke off"
 
 
-def _late(error: BaseException | None) -> TooLateError | None:
+def _too_late_error(error: BaseException | None) -> TooLateError | None:
     # httpx wraps httpcore's error in its own.
     while error is not None and not isinstance(error, TooLateError):
         error = error.__cause__
@@ -366,7 +366,7 @@ def enforcing(deadline: Deadline) -> Iterator[None]:
         _current.reset(token)
 
 
-def _bounded(seconds: float | None) -> float | None:
+def _within_deadline(seconds: float | None) -> float | None:
     deadline = _current.get()
     if deadline is None:
         return seconds
@@ -381,7 +381,7 @@ def _tell_timeouts_apart() -> Iterator[None]:
         yield
     except httpcore.TimeoutException:
         # Raises another error if it is the time of the whole that is over.
-        _bounded(None)
+        _within_deadline(None)
         raise
 
 
@@ -398,7 +398,7 @@ class DeadlineBackend(httpcore.SyncBackend):
     ) -> httpcore.NetworkStream:
         with _tell_timeouts_apart():
             stream = super().connect_tcp(
-                host, port, _bounded(timeout), local_address, socket_options
+                host, port, _within_deadline(timeout), local_address, socket_options
             )
         return _Stream(stream)
 
@@ -409,11 +409,11 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         with _tell_timeouts_apart():
-            return self._stream.read(max_bytes, _bounded(timeout))
+            return self._stream.read(max_bytes, _within_deadline(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         with _tell_timeouts_apart():
-            self._stream.write(buffer, _bounded(timeout))
+            self._stream.write(buffer, _within_deadline(timeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -425,7 +425,7 @@ class _Stream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         with _tell_timeouts_apart():
-            stream = self._stream.start_tls(ssl_context, server_hostname, _bounded(timeout))
+            stream = self._stream.start_tls(ssl_context, server_hostname, _within_deadline(timeout))
         return _Stream(stream)
 
     def get_extra_info(self, info: str) -> Any:

@@ -105,7 +105,11 @@ def fetch(
     be written for another reason, SinkUnavailableError.
     """
     try:
-        with enforcing(Deadline(timeout)), _opened(client, url) as response, _part_of(path) as part:
+        with (
+            enforcing(Deadline(timeout)),
+            _final_response(client, url) as response,
+            _part_of(path) as part,
+        ):
             _check_status(response)
             check_encoding(response, TransferError)
             size, sha256 = _copy(response, part, max_bytes, claim)
@@ -125,7 +129,7 @@ def fetch(
 
 
 @contextmanager
-def _opened(client: httpx.Client, url: httpx.URL) -> Iterator[httpx.Response]:
+def _final_response(client: httpx.Client, url: httpx.URL) -> Iterator[httpx.Response]:
     # Not by httpx's own redirects: they lead to any host.
     request = client.build_request("GET", url)
     for _ in range(_MAX_REDIRECTS + 1):
@@ -174,7 +178,7 @@ def _copy(
     response: httpx.Response, part: BinaryIO, max_bytes: int, claim: Claim
 ) -> tuple[int, str]:
     # Asked before a byte is written, because there may be no room for so many.
-    claimed = _announced(response) or 0
+    claimed = _announced_size(response) or 0
     _check_size(claimed, max_bytes)
     claim(claimed)
     digest = hashlib.sha256()
@@ -201,14 +205,14 @@ def _check_size(size: int, max_bytes: int) -> None:
         raise ReportRefusedError(f"the file is bigger than {max_bytes} bytes")
 
 
-def _announced(response: httpx.Response) -> int | None:
+def _announced_size(response: httpx.Response) -> int | None:
     length = response.headers.get("Content-Length", "")
     # int() refuses thousands of digits.
     return int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
 
 
 def _check_whole(response: httpx.Response, size: int) -> None:
-    announced = _announced(response)
+    announced = _announced_size(response)
     if announced is not None and announced != size:
         raise RetryLaterError(
             f"only {size} of {announced} announced bytes arrived", kind=TransferError

@@ -371,12 +371,12 @@ class Catalogue:
         """Return a type's columns in published order; none for an unknown type."""
         return self.layouts.get(report_type, ())
 
-    def addressed(self, report_type: str) -> frozenset[str]:
+    def parties_with_address(self, report_type: str) -> frozenset[str]:
         """Return the parties for which a known type has an address column."""
         columns = (self.column(report_type, name) for name in self.columns_of(report_type))
         return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
 
-    def located(self, report_type: str) -> frozenset[str]:
+    def parties_with_location(self, report_type: str) -> frozenset[str]:
         """Return the parties for which a known type has, or had, an address, a URL or a name."""
         earlier = self.earlier_columns.get(report_type, {})
         names = (*self.columns_of(report_type), *earlier)

@@ -172,10 +172,10 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
         if short[report_type.short] > 1:
             yield f"{where} short {report_type.short} is another type's too"
         yield from _common("report_types.toml", report_type, catalogue)
-        addressed = catalogue.addressed(report_type.name)
+        addressed = catalogue.parties_with_address(report_type.name)
         if report_type.primary and report_type.primary not in addressed:
             yield f"{where} primary {report_type.primary} has no ip column in layouts.toml"
-        for party in report_type.parties.keys() - catalogue.located(report_type.name):
+        for party in report_type.parties.keys() - catalogue.parties_with_location(report_type.name):
             yield f"{where} party {party} has no ip, url or domain column in layouts.toml"
         for party in addressed - report_type.parties.keys():
             yield f"{where} nothing says what party {party} is"

@@ -86,20 +86,20 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         last=len(sections) * SECTION,
     )
     # Which parties have an address is known from the columns, which only a catalogue can look up.
-    catalogue = replace(catalogue, types=_narrowed(catalogue))
+    catalogue = replace(catalogue, types=_without_unlocated_parties(catalogue))
     check(catalogue)
     for unknown in layouts.keys() - types.keys():
         raise Entry("layouts.toml", unknown, {}).error("no such type in report_types.toml")
     return catalogue
 
 
-def _narrowed(catalogue: Catalogue) -> dict[str, ReportType]:
+def _without_unlocated_parties(catalogue: Catalogue) -> dict[str, ReportType]:
     """Return the types without those inherited parties for which they have no address or name."""
     types = dict(catalogue.types)
     for name, report_type in types.items():
         # The same object, not an equal one: the type inherits it and states nothing of its own.
         if report_type.parties is catalogue.families[report_type.family].parties:
-            located = catalogue.located(name)
+            located = catalogue.parties_with_location(name)
             kept = {p: meaning for p, meaning in report_type.parties.items() if p in located}
             types[name] = replace(report_type, parties=kept)
     return types
@@ -293,7 +293,7 @@ def _types(
     siblings: dict[str, str] = {}
     for entry in top.entries():
         ipv6 = entry.text("ipv6", "")
-        base = _type(entry, families)
+        base = _report_type(entry, families)
         if base.name in types or ipv6 in types:
             raise entry.error("the type is given twice, perhaps as another's ipv6")
         types[base.name] = base
@@ -305,7 +305,7 @@ def _types(
     return types, siblings
 
 
-def _type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
+def _report_type(entry: Entry, families: Mapping[str, Family]) -> ReportType:
     family = families.get(entry.text("family"))
     if family is None:
         raise entry.error("family is not one of families.toml")

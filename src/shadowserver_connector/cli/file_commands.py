@@ -37,10 +37,10 @@ from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import (
     Compare,
+    compare_with_nothing,
     convert_all,
     job_of,
     jobs_in,
-    never_compared,
     unread,
 )
 from shadowserver_connector.pipeline.batch import release as delete_unpacked
@@ -156,7 +156,7 @@ def convert(
                 copies.pop(job[0]).unlink()
 
         with ExitStack() as stack:
-            compare: Compare = never_compared
+            compare: Compare = compare_with_nothing
             if history:
                 compare = stack.enter_context(_comparing(history, copies))
             executor = stack.enter_context(open_executor(workers, dask_scheduler))

@@ -37,12 +37,12 @@ from shadowserver_connector.operations.imports import (
     days_of,
     fetch_into,
     import_files,
-    listed,
+    list_reports,
 )
 from shadowserver_connector.operations.reachability import open_session
 from shadowserver_connector.pipeline.batch import convert_all, unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.downloads import completed, downloads
+from shadowserver_connector.pipeline.downloads import completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, if_ahead, open_executor
 from shadowserver_connector.pipeline.report_comparer import with_comparison
@@ -100,7 +100,7 @@ def backfill(
         state = load(setup.helper.get_state())
         reports = [
             report
-            for report in listed(api, settings, days_of(first, last), misdated.append)
+            for report in list_reports(api, settings, days_of(first, last), misdated.append)
             if not is_done(state, report)
         ]
         expected = estimate(reports, api.stats(first, last), setup.options)
@@ -114,11 +114,11 @@ def backfill(
         if not reports or not confirm(question):
             err.print("Nothing new." if not reports else "Nothing is imported.")
             return _show(misdated, form=form)
-        results = _backfilled(setup, api, settings, reports)
+        results = _import_days(setup, api, settings, reports)
     return _show([*results, *misdated], form=form)
 
 
-def _backfilled(
+def _import_days(
     setup: ImportSetup,
     api: ReportsApi,
     settings: ShadowserverSettings,
@@ -217,7 +217,7 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, for
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
     with open_api(loaded.settings) as api, progress() as bar:
-        reports = list(listed(api, settings, days_of(first, last), failures.append))
+        reports = list(list_reports(api, settings, days_of(first, last), failures.append))
         number = len(reports) + len(failures)
         create_folder(archive)
         task = bar.add_task("downloading", total=None)
@@ -324,7 +324,7 @@ def _fetch_and_convert(
             shutil.rmtree(job[0].parent)
 
         files = downloads(reports, api.download, Path(work), threads=_DEMO_THREADS)
-        found = completed(files, results.append)
+        found = completed_downloads(files, results.append)
         with open_executor(None) as executor:
             results += convert_all(
                 map(job_of_download, found),

@@ -102,7 +102,7 @@ class Registration:
         SettingsError if it will not.
         """
         try:
-            with self._pycti_adapted():
+            with self._adapt_pycti():
                 return build()
         except ShadowserverConnectorError:
             raise
@@ -120,7 +120,7 @@ class Registration:
         return as_ours(error)
 
     @contextmanager
-    def _pycti_adapted(self) -> Iterator[None]:
+    def _adapt_pycti(self) -> Iterator[None]:
         # Here and below, not at the top: pycti reads some of its settings when it is imported.
         from pycti import OpenCTIApiClient
         from pycti.connector import opencti_connector_helper as module
@@ -147,16 +147,16 @@ class Registration:
 
         with ExitStack() as stack:
             # Replaced meanwhile, because pycti's helper builds its own client and registration.
-            stack.enter_context(_replaced(OpenCTIApiClient, "health_check", health_check))
-            stack.enter_context(_replaced(module.OpenCTIConnector, "to_input", taken))
-            stack.enter_context(_replaced(module, "OpenCTIMetricHandler", metrics))
+            stack.enter_context(_replace_attribute(OpenCTIApiClient, "health_check", health_check))
+            stack.enter_context(_replace_attribute(module.OpenCTIConnector, "to_input", taken))
+            stack.enter_context(_replace_attribute(module, "OpenCTIMetricHandler", metrics))
             yield
 
     def _is_taken(self, key: str) -> bool:
         return self.accepted_fields is None or key in self.accepted_fields
 
 
-def installed() -> str:
+def pycti_version() -> str:
     """Return the version of the installed pycti; empty where there is none."""
     try:
         return version("pycti")
@@ -166,15 +166,15 @@ def installed() -> str:
 
 def advice(platform: str) -> str:
     """Return what to say if the installed pycti is newer than the platform; empty otherwise."""
-    if not _numbers(platform) or _numbers(installed()) <= _numbers(platform):
+    if not _numbers(platform) or _numbers(pycti_version()) <= _numbers(platform):
         return ""
-    return f"pycti {installed()} is newer than OpenCTI {platform}; {_cure(platform)}"
+    return f"pycti {pycti_version()} is newer than OpenCTI {platform}; {_cure(platform)}"
 
 
 def misfit(platform: str, refused: Refusal) -> VersionError:
     """Return the error for a registration that the platform does not understand."""
     return VersionError(
-        f"OpenCTI {platform} does not accept a registration by pycti {installed()} "
+        f"OpenCTI {platform} does not accept a registration by pycti {pycti_version()} "
         f"({refused}); {_cure(platform)}"
     )
 
@@ -244,7 +244,7 @@ def _serving(serve: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+def _replace_attribute(owner: Any, name: str, value: Any) -> Iterator[None]:
     before = getattr(owner, name)
     setattr(owner, name, value)
     try:
@@ -290,7 +290,7 @@ def _build() -> Any:
     quieted.disabled = True
     try:
         # It would replace our handlers with its own, which lose or garble what is logged.
-        with _replaced(logging, "basicConfig", lambda **_: None):
+        with _replace_attribute(logging, "basicConfig", lambda **_: None):
             # Without a configuration: pycti finds the settings in the environment.
             return OpenCTIConnectorHelper({})
     finally:

@@ -126,7 +126,7 @@ def run_window(source: Subscription) -> bool:
                 source.observe(DayWhole(day))
         else:
             state = with_day_open(state, day)
-    state, reasons = _remembered(settings, state, started, answered=bool(found))
+    state, reasons = _end_run(settings, state, started, answered=bool(found))
     if lost is not None:
         reasons.append(f"{lost[0]} to {lost[1]}: too long since the last run")
     # Before it is stored: what is given up is logged, even if the process is killed now.
@@ -259,7 +259,7 @@ def _log_if_nothing_is_subscribed(source: Subscription) -> None:
         source.log.warning("The key is valid but has no subscribed reports; ask Shadowserver")
 
 
-def _remembered(
+def _end_run(
     settings: ShadowserverSettings, state: State, started: datetime, *, answered: bool
 ) -> tuple[State, list[str]]:
     """Return the state after a run, and which open days it gives up and why.

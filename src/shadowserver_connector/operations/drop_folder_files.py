@@ -174,7 +174,7 @@ def _taken(path: Path, signature: FileSignature, own: Path) -> Path:
     """
     copy = own / safe_name(path.name)
     try:
-        handle = _opened(path)
+        handle = _open_file(path)
     except FileNotFoundError:
         raise _ChangedError from None
     with open(handle, "rb") as source:
@@ -204,7 +204,7 @@ def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:
         size -= len(chunk)
 
 
-def _opened(path: Path) -> int:
+def _open_file(path: Path) -> int:
     with _directory(path.parent) as folder:
         try:
             return os.open(path.name, _FILE, dir_fd=folder)

@@ -25,7 +25,7 @@ from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions_ahead import Conversions
-from shadowserver_connector.pipeline.downloads import Download, completed, downloads
+from shadowserver_connector.pipeline.downloads import Download, completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
@@ -81,14 +81,14 @@ def backfill(
         conversions = Conversions(executor, comparer=setup.comparer)
         download = conversions.after(download, setup.options)
         setup = replace(setup, convert=conversions.convert)
-    # They are listed day by day (`listed`), so those of a day follow each other.
+    # They are listed day by day (`list_reports`), so those of a day follow each other.
     for _, same_day in groupby(reports, key=attrgetter("day")):
         failures: list[Failure] = []
         with ReportImporter(setup) as importer:
             fetched = downloads(
                 list(same_day), download, workdir, threads=settings.max_threads, floor=floor
             )
-            for file, report in completed(fetched, failures.append):
+            for file, report in completed_downloads(fetched, failures.append):
                 result = importer.import_report(
                     report, partial(ObtainedFile, file.path, file.sha256)
                 )
@@ -115,7 +115,7 @@ def days_of(first: date, last: date) -> list[date]:
     return [last - timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def listed(
+def list_reports(
     api: ReportsApi,
     settings: ShadowserverSettings,
     days: Sequence[date],
@@ -156,7 +156,7 @@ def fetch_into(
         fetched = downloads(
             missing, api.download, work, threads=threads, floor=floor, below_floor=DiskFloor.require
         )
-        for file, report in completed(fetched, failed):
+        for file, report in completed_downloads(fetched, failed):
             kept = archive_file(archive, report, file.path, file.sha256)
             yield ArchivedFile(report, kept, file.size, file.sha256)
             shutil.rmtree(file.path.parent)

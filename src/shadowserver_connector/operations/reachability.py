@@ -17,17 +17,17 @@ from shadowserver_connector.api.client import open_api
 from shadowserver_connector.api.connection import (
     Deadline,
     TooLateError,
+    describe_failure,
     enforcing,
     open_client,
     read_bounded,
-    reason,
     tls_context,
 )
 from shadowserver_connector.connector.helper import (
     advice,
     connect,
-    installed,
     misfit,
+    pycti_version,
     refusal_of_registration,
 )
 from shadowserver_connector.errors import (
@@ -124,7 +124,7 @@ def ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.R
         ):
             body = read_bounded(answer, _MAX_BYTES, deadline)
     except (httpx.HTTPError, httpx.InvalidURL, TooLateError, RetryLaterError) as error:
-        why = str(error) if isinstance(error, RetryLaterError) else reason(error, _BUNDLE)
+        why = str(error) if isinstance(error, RetryLaterError) else describe_failure(error, _BUNDLE)
     except ValueError:
         # The text of the library's error may quote headers, and so the token.
         why = "a header that cannot be sent; check OPENCTI_TOKEN and OPENCTI_CUSTOM_HEADERS"
@@ -222,7 +222,7 @@ def try_opencti(settings: Settings) -> Side:
                 raise misfit(platform.version, refused)
     except ShadowserverConnectorError as error:
         return Side(str(error), error)
-    text = f"ok, version {platform.version}, with pycti {installed()}"
+    text = f"ok, version {platform.version}, with pycti {pycti_version()}"
     clock = _clock("OpenCTI", platform.time)
     return Side(text, clock=clock, version=advice(platform.version) or None)
 

@@ -188,7 +188,7 @@ class StatusWriter:
         return last is None or last.ended is None or next_run > last.ended
 
 
-def observed(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
+def observe_run(run: Callable[[], bool], observe: Observe) -> Callable[[], bool]:
     """Return a run whose start and end are observed."""
 
     def observed_run() -> bool:

@@ -112,7 +112,7 @@ Compare = Callable[[Job], Comparison | None]
 """Returns what the history says about a report; called in the order of the reports."""
 
 
-def never_compared(job: Job) -> None:
+def compare_with_nothing(job: Job) -> None:
     """Know nothing about any report."""
 
 
@@ -124,7 +124,7 @@ def convert_all(
     *,
     ahead: int,
     done: Callable[[Job], None] = lambda job: None,
-    compare: Compare = never_compared,
+    compare: Compare = compare_with_nothing,
 ) -> Iterator[Outcome | Failure]:
     """Convert reports side by side and yield what became of them, in the order of ``jobs``.
 

@@ -116,7 +116,7 @@ class ClusterExecutor(Executor):
         # A running future cannot be cancelled, so its result can always be set.
         future.set_running_or_notify_cancel()
         try:
-            client = self._connected()
+            client = self._usable_client()
         except ClusterLostError as error:
             future.set_exception(error)
             return future
@@ -146,7 +146,7 @@ class ClusterExecutor(Executor):
             # It releases what it had there.
             self._client.close()
 
-    def _connected(self) -> Any:
+    def _usable_client(self) -> Any:
         """Return a client; another one if Dask has given up reconnecting."""
         with self._lock:
             if self._ended:

@@ -141,7 +141,7 @@ def _convert_to_spool(
 
         return convert_report(path, info, options, emit, comparison)
 
-    return _spooled(spool, convert)
+    return _spool_chunks(spool, convert)
 
 
 def _write_spool(
@@ -156,12 +156,12 @@ def _write_spool(
         return outcome
 
     try:
-        conversion.set_result(_spooled(spool, write))
+        conversion.set_result(_spool_chunks(spool, write))
     except Exception as error:  # whatever it is, it belongs to whoever waits for the conversion
         conversion.set_exception(error)
 
 
-def _spooled(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
+def _spool_chunks(spool: Path, write: Callable[[BinaryIO], Outcome]) -> Conversion:
     # Another attempt at the same report may have left a file behind.
     target = spool / f"{uuid.uuid4().hex}.chunks"
     try:

@@ -80,7 +80,7 @@ def downloads(
         ahead.close()
 
 
-def completed(
+def completed_downloads(
     fetched: Iterable[Fetched], failed: Callable[[Failure], None]
 ) -> Iterator[tuple[Downloaded, ReportInfo]]:
     """Yield the reports whose file is there; those that fail are passed to ``failed``."""

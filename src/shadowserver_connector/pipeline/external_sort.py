@@ -98,7 +98,7 @@ def merge(sorted_files: Sequence[SortedFile], folder: Path) -> SortedFile:
         merges += 1
         with ExitStack() as stack:
             files = [stack.enter_context(each.path.open("rb")) for each in waiting[:taken]]
-            made = write_sorted(folder / f"merged-{merges}", _merged(files))
+            made = write_sorted(folder / f"merged-{merges}", _merge(files))
         for each in waiting[:taken]:
             each.path.unlink()
         # Last, so that each row is merged about as often as any other.
@@ -116,7 +116,7 @@ def mergeable(sorted_files: Sequence[SortedFile]) -> int:
     return min(len(sorted_files), MAX_OPEN)
 
 
-def _merged(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:
+def _merge(files: Sequence[BinaryIO]) -> Iterator[list[Item]]:
     """Yield the items of all files, sorted, those of equal text added up."""
     readers = [read_sorted(file) for file in files]
     heads = [next(reader, []) for reader in readers]

@@ -77,12 +77,12 @@ class ProcessExecutor(Executor):
     def _start(self, work: Callable[[], T]) -> Future[T]:
         with self._lock:
             try:
-                return _submitted(self._pool, work)
+                return _submit(self._pool, work)
             except BrokenProcessPool:
                 # Waiting is short, all processes are dead, and lets the old futures finish.
                 self._pool.shutdown()
                 self._pool = _pool(self.workers, self._lifeline)
-                return _submitted(self._pool, work)
+                return _submit(self._pool, work)
 
     def _finish(self, work: Callable[[], T], future: Future[T], done: Future[T]) -> None:
         died = not done.cancelled() and isinstance(done.exception(), BrokenProcessPool)
@@ -96,7 +96,7 @@ class ProcessExecutor(Executor):
 def _repeat(work: Callable[[], T], future: Future[T], lifeline: Connection) -> None:
     for _ in range(ATTEMPTS_ALONE):
         with _pool(1, lifeline) as pool:
-            done = _submitted(pool, work)
+            done = _submit(pool, work)
             if not isinstance(done.exception(), BrokenProcessPool):
                 _settle(future, done.result)
                 return
@@ -112,7 +112,7 @@ def _settle(future: Future[T], result: Callable[[], T]) -> None:
         future.set_result(value)
 
 
-def _submitted(pool: ProcessPoolExecutor, work: Callable[[], T]) -> Future[T]:
+def _submit(pool: ProcessPoolExecutor, work: Callable[[], T]) -> Future[T]:
     """Submit work, which may start processes: none of them is ever interrupted by Ctrl-C."""
     # Windows has none.
     if not hasattr(signal, "pthread_sigmask"):

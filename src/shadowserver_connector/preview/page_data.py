@@ -20,7 +20,7 @@ from shadowserver_connector.mapping.planning.row_statistics import RowFilter
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.packing import ObjectsById
-from shadowserver_connector.preview.table_rows import DaysCompared, Findings, days_compared
+from shadowserver_connector.preview.table_rows import DaysCompared, Findings, compare_days
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.table import open_table
@@ -78,13 +78,13 @@ def collect(
     options = replace(options, link_download=False)
     # Days in their order, as the history has them.
     jobs = sorted(jobs, key=lambda job: (job[1].day, job[1].type, job[1].list, job[1].file))
-    counted, failures = _counted(jobs, options, advance)
+    counted, failures = _count_all(jobs, options, advance)
     shares = worst_first([report.wanted for report in counted], most)
     wanted = [report.wanted.total() for report in counted]
     findings, objects = Findings(), ObjectsById()
     reports: list[dict[str, Any]] = []
     to_draw = fair_shares(wanted, drawn)
-    with days_compared(jobs, sum(report.rows for report in counted)) as days:
+    with compare_days(jobs, sum(report.rows for report in counted)) as days:
         for report, share, drawn_of in zip(counted, shares, to_draw, strict=True):
             before = len(findings)
             group = _read_findings(report, options, share, findings, days)
@@ -141,7 +141,7 @@ def worst_first(wanted: Sequence[Counter[str]], most: int) -> list[Counter[str]]
     return shares
 
 
-def _counted(
+def _count_all(
     jobs: Sequence[Job], options: Options, advance: Callable[[], object]
 ) -> tuple[list[ReportRows], list[Failure]]:
     counted: list[ReportRows] = []

@@ -61,7 +61,7 @@ def facet_reader(plan: Plan) -> Callable[[Row], Facets]:
     primary = plan.context.report_type.primary
     day = plan.context.day
     time_at = plan.time
-    time_of = _remembered(partial(_time, end=plan.context.end))
+    time_of = _cached(partial(_time, end=plan.context.end))
     asn_at = first_column(plan.columns, "asn", primary)
     country_at = first_column(plan.columns, "country", primary)
     tags_at = first_column(plan.columns, "tags")
@@ -84,7 +84,7 @@ def _united(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for values in several for value in values))
 
 
-def _remembered(read: Callable[[str], Value]) -> Callable[[str], Value]:
+def _cached(read: Callable[[str], Value]) -> Callable[[str], Value]:
     """Remember what short cells mean; a hostile megabyte must not stay in memory."""
     cached = lru_cache(maxsize=16_384)(read)
     return lambda cell: cached(cell) if len(cell) <= _REMEMBERED_LENGTH else read(cell)
@@ -97,7 +97,7 @@ def _time(cell: str, end: str) -> str:
         return ""
 
 
-@_remembered
+@_cached
 def _asn(cell: str) -> str:
     if is_empty("asn", cell):
         return ""
@@ -107,7 +107,7 @@ def _asn(cell: str) -> str:
         return ""
 
 
-@_remembered
+@_cached
 def _country(cell: str) -> str:
     if is_empty("country", cell):
         return ""
@@ -117,8 +117,8 @@ def _country(cell: str) -> str:
         return ""
 
 
-_tags = _remembered(split_tags)
-_cves = _remembered(find_cves)
+_tags = _cached(split_tags)
+_cves = _cached(find_cves)
 
 MAX_CELL: Final = 2_000
 """Limit of the characters of one cell in the page."""
@@ -346,7 +346,7 @@ class DaysCompared:
 
 
 @contextmanager
-def days_compared(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
+def compare_days(jobs: Sequence[Job], rows: int) -> Iterator[DaysCompared]:
     """Compare the reports of these jobs, with a history that is deleted after the block."""
     days: dict[ReportFeed, set[str]] = defaultdict(set)
     for _, info in jobs:

@@ -112,20 +112,20 @@ def _reports_in(
     """Yield a file, or what is packed in it; raises SkippableError if it is bad as a whole."""
     name = file.name.lower()
     if name.endswith(".zip"):
-        yield from _members(file, workdir, reject)
+        yield from _unpack_zip(file, workdir, reject)
     elif name.endswith(_TAR):
-        yield from _tar_members(file, workdir, reject)
+        yield from _unpack_tar(file, workdir, reject)
     elif name.endswith(".gz"):
-        yield _gunzipped(file, workdir)
+        yield _unpack_gzip(file, workdir)
     else:
         yield ReportFile(file, safe_name(file.name), shown_path(file))
 
 
-def _gunzipped(file: Path, workdir: Path) -> ReportFile:
+def _unpack_gzip(file: Path, workdir: Path) -> ReportFile:
     name = safe_name(file.name)[: -len(".gz")]
     if name.lower().endswith(_NESTED):
         raise ArchiveRejectedError(f"{shown_path(file)}: {_NOT_OPENED}")
-    target = _free(workdir, name)
+    target = _free_path(workdir, name)
     with _reading(shown_path(file)):
         source = gzip.GzipFile(file)
     with source:
@@ -133,12 +133,12 @@ def _gunzipped(file: Path, workdir: Path) -> ReportFile:
     return ReportFile(target, name, shown_path(file))
 
 
-def _members(
+def _unpack_zip(
     file: Path, workdir: Path, reject: Callable[[SkippableError], None]
 ) -> Iterator[ReportFile]:
     with _reading(shown_path(file)):
         source = _BoundedReads(io.FileIO(file))
-    with source, _opened(file, source) as archive:
+    with source, _open_zip(file, source) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
         if len(members) > MEMBERS:
             raise ArchiveRejectedError(
@@ -156,7 +156,7 @@ def _members(
         for member in wanted:
             inside = f"{shown_path(file)}/{printable(member.filename, _INNER_PATH)}"
             try:
-                target = _unpacked(archive, member, inside, workdir, budget)
+                target = _unpack_zip_member(archive, member, inside, workdir, budget)
             except _BeyondLimitsError:
                 raise
             except ArchiveRejectedError as error:
@@ -167,7 +167,7 @@ def _members(
             )
 
 
-def _tar_members(
+def _unpack_tar(
     file: Path, workdir: Path, reject: Callable[[SkippableError], None]
 ) -> Iterator[ReportFile]:
     """Unpack a tar archive in one pass: there is no list of members to read first.
@@ -178,7 +178,7 @@ def _tar_members(
     waiting: ReportFile | None = None
     several = False
     try:
-        for report in _unpacked_tar(file, shown, workdir, reject):
+        for report in _unpack_tar_members(file, shown, workdir, reject):
             several = waiting is not None
             if waiting is not None:
                 yield waiting
@@ -192,18 +192,18 @@ def _tar_members(
     yield replace(waiting, is_alone=not several)
 
 
-def _unpacked_tar(
+def _unpack_tar_members(
     file: Path, shown: str, workdir: Path, reject: Callable[[SkippableError], None]
 ) -> Iterator[ReportFile]:
     budget = _Budget(file)
     with _reading(shown):
         packed = gzip.GzipFile(file) if file.name.lower().endswith("gz") else file.open("rb")
-    with packed, _opened_tar(shown, _TarBytes(packed, budget)) as archive:
+    with packed, _open_tar(shown, _TarBytes(packed, budget)) as archive:
         for member in _members_of_tar(shown, archive):
             # The name alone would not tell members of one name in several folders apart.
             inside = f"{shown}/{printable(member.name, _INNER_PATH)}"
             try:
-                target = _unpacked_from_tar(archive, member, inside, workdir)
+                target = _unpack_tar_member(archive, member, inside, workdir)
             except _BeyondLimitsError:
                 raise
             except ArchiveRejectedError as error:
@@ -212,7 +212,7 @@ def _unpacked_tar(
             yield ReportFile(target, safe_name(member.name), inside, safe_name(file.name))
 
 
-def _opened_tar(shown: str, source: _TarBytes) -> tarfile.TarFile:
+def _open_tar(shown: str, source: _TarBytes) -> tarfile.TarFile:
     with _reading(shown):
         # Not tarfile.open, which may unpack bzip2 and xz itself, without a limit. A TarFile only
         # reads, seeks and tells.
@@ -236,14 +236,14 @@ def _members_of_tar(shown: str, archive: tarfile.TarFile) -> Iterator[tarfile.Ta
             yield member
 
 
-def _unpacked_from_tar(
+def _unpack_tar_member(
     archive: tarfile.TarFile, member: tarfile.TarInfo, inside: str, workdir: Path
 ) -> Path:
     if not member.isfile():
         raise ArchiveRejectedError(f"{inside}: a link or a device is not followed")
     if member.name.lower().endswith(_NESTED):
         raise ArchiveRejectedError(f"{inside}: {_NOT_OPENED}")
-    target = _free(workdir, safe_name(member.name))
+    target = _free_path(workdir, safe_name(member.name))
     with _reading(inside):
         source = archive.extractfile(member)
     if source is None:  # never of a file
@@ -284,7 +284,7 @@ class _TarBytes:
         return self._at
 
 
-def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
+def _open_zip(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
     with _reading(shown_path(file)):
         try:
             return zipfile.ZipFile(source)
@@ -300,7 +300,7 @@ def _opened(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
             ) from error
 
 
-def _unpacked(
+def _unpack_zip_member(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, inside: str, workdir: Path, budget: _Budget
 ) -> Path:
     """Return where a member was unpacked to; ArchiveRejectedError if only this member is bad."""
@@ -313,7 +313,7 @@ def _unpacked(
         raise ArchiveRejectedError(
             f"{inside}: compressed by a method that is not supported; use the usual one, deflate"
         )
-    target = _free(workdir, safe_name(member.filename))
+    target = _free_path(workdir, safe_name(member.filename))
     with _reading(inside):
         source = archive.open(member)
     with source:
@@ -328,7 +328,7 @@ def _reading(name: str) -> Iterator[None]:
         yield
     # NotImplementedError: a version of zip, or a feature, that zipfile does not know.
     except (*_DAMAGED, NotImplementedError, OSError) as error:
-        raise _unpacked_badly(name, error) from error
+        raise _unpacking_error(name, error) from error
 
 
 # What these say shows bytes of the file.
@@ -345,7 +345,7 @@ _DAMAGED: Final = (
 )
 
 
-def _unpacked_badly(name: str, error: Exception) -> SkippableError:
+def _unpacking_error(name: str, error: Exception) -> SkippableError:
     why = str(error)
     if isinstance(error, gzip.BadGzipFile):
         why = (
@@ -440,7 +440,7 @@ def _read(name: str, read: Callable[[int], bytes]) -> bytes:
         return read(_CHUNK)
 
 
-def _free(workdir: Path, name: str) -> Path:
+def _free_path(workdir: Path, name: str) -> Path:
     """Return a path below ``workdir`` that does not exist yet, ending in ``name``."""
     workdir.mkdir(parents=True, exist_ok=True)
     path = workdir / name

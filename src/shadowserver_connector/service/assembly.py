@@ -35,7 +35,7 @@ from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.metrics import Metrics, serve_on, serve_status
 from shadowserver_connector.operations.reachability import reach
-from shadowserver_connector.operations.status_file import StatusWriter, observed, status_path
+from shadowserver_connector.operations.status_file import StatusWriter, observe_run, status_path
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.pipeline.report_comparer import with_comparison
 from shadowserver_connector.report.info import safe_name
@@ -114,7 +114,7 @@ class Process:
         return reason
 
     @contextmanager
-    def assembled(self) -> Iterator[Connector]:
+    def assemble(self) -> Iterator[Connector]:
         """Connect to OpenCTI and build everything; raises Stopping and SettingsError."""
         settings = self.loaded.settings.shadowserver
         with ExitStack() as stack:
@@ -124,9 +124,9 @@ class Process:
                     open_executor(settings.workers, settings.dask_scheduler)
                 ),
             )
-            yield self._assemble(executor, stack)
+            yield self._build(executor, stack)
 
-    def _assemble(self, executor: Executor, stack: ExitStack) -> Connector:
+    def _build(self, executor: Executor, stack: ExitStack) -> Connector:
         settings = self.loaded.settings
         chosen = settings.shadowserver
         helper = connect(self.loaded, self.waiter)
@@ -168,7 +168,7 @@ class Process:
         return Connector(
             helper,
             state_store,
-            observed(run, self.observe),
+            observe_run(run, self.observe),
             _looking_at_queue(helper, poll),
             chosen.drop_dir is not None,
         )

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import Exited
-from shadowserver_connector.connector.helper import installed
+from shadowserver_connector.connector.helper import pycti_version
 from shadowserver_connector.connector.run import RUN_FAILED, Run, run_for_ever, run_through
 from shadowserver_connector.errors import (
     INTERRUPTED,
@@ -50,7 +50,7 @@ def run(loaded: LoadedSettings | None = None) -> int:
     loaded = loaded or load_settings()
     if loaded.settings.connector.run_and_terminate:
         return run_once(loaded)
-    return _supervised(loaded, _for_ever, stopped=OK)
+    return _supervise(loaded, _for_ever, stopped=OK)
 
 
 def run_once(loaded: LoadedSettings | None = None) -> int:
@@ -59,12 +59,12 @@ def run_once(loaded: LoadedSettings | None = None) -> int:
     If asked to stop before that, it ends the process with the code for an interruption. Otherwise
     as `run`.
     """
-    return _supervised(loaded or load_settings(), _once, stopped=INTERRUPTED)
+    return _supervise(loaded or load_settings(), _once, stopped=INTERRUPTED)
 
 
 def _for_ever(process: Process) -> int:
     period = process.loaded.settings.connector.duration_period
-    with process.assembled() as parts:
+    with process.assemble() as parts:
         run_for_ever(
             parts.run,
             parts.helper,
@@ -78,7 +78,7 @@ def _for_ever(process: Process) -> int:
 
 
 def _once(process: Process) -> int:
-    with process.assembled() as parts:
+    with process.assemble() as parts:
         # As pycti does: OpenCTI shows it with the last run.
         parts.helper.connector_info.run_and_terminate = True
         code = _code_of_run(parts.run, process.waiter)
@@ -101,7 +101,7 @@ def _code_of_run(run: Run, waiter: Waiter) -> int:
     return code
 
 
-def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
+def _supervise(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     """Run ``body`` in a thread, so that signals are handled whatever the body waits for.
 
     ``stopped`` is the exit code after a signal.
@@ -112,13 +112,15 @@ def _supervised(loaded: LoadedSettings, body: Body, *, stopped: int) -> int:
     # First of all: another connector has the same image name, and the same settings.
     log.info(
         "Starting",
-        {"program": "shadowserver-connector", "version": __version__, "pycti": installed()},
+        {"program": "shadowserver-connector", "version": __version__, "pycti": pycti_version()},
     )
     for warning in loaded.warnings:
         log.warning(SETTING, {"warning": warning})
     process = Process(loaded, log)
     # Not joined at the end: nothing interrupts a call that waits inside pycti.
-    thread = threading.Thread(target=_guarded, args=(process, body), name="connector", daemon=True)
+    thread = threading.Thread(
+        target=_run_and_report, args=(process, body), name="connector", daemon=True
+    )
     with _stopping_on_signals(process.waiter.stop):
         thread.start()
         while thread.is_alive() and not process.waiter.stop.is_set():
@@ -142,7 +144,7 @@ def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _guarded(process: Process, body: Body) -> None:
+def _run_and_report(process: Process, body: Body) -> None:
     reason = None
     try:
         process.exit_code = body(process)

@@ -46,7 +46,12 @@ from shadowserver_connector.settings.sources import (
     read_environment,
     read_yaml,
 )
-from shadowserver_connector.settings.value_messages import as_text, malformed, refusal, unreachable
+from shadowserver_connector.settings.value_messages import (
+    as_text,
+    describe_flaw,
+    refusal,
+    unreachable,
+)
 from shadowserver_connector.settings.value_types import Section
 from shadowserver_connector.state.imported import LONGEST_LOOKBACK
 from shadowserver_connector.temporary import temporary_directory
@@ -195,7 +200,7 @@ def load_settings(
         except SettingsError as error:
             problems.append(str(error))
             continue
-        if flaw := malformed(name, text):
+        if flaw := describe_flaw(name, text):
             problems.append(f"{name} ({sources[name]}): {flaw}")
         else:
             values[name] = text
@@ -352,13 +357,13 @@ def _export_authorities(loaded: LoadedSettings, environ: MutableMapping[str, str
     settings = loaded.settings
     found = settings.network.authorities(settings.opencti.ca_bundle, "OPENCTI_CA_BUNDLE")
     if found.further or len(found.files) > 1:
-        environ["REQUESTS_CA_BUNDLE"] = str(_joined(found))
+        environ["REQUESTS_CA_BUNDLE"] = str(_join_authorities(found))
     elif found.files:
         environ["REQUESTS_CA_BUNDLE"] = str(found.files[0][1])
 
 
 @cache
-def _joined(found: Authorities) -> Path:
+def _join_authorities(found: Authorities) -> Path:
     """Write all authorities to one file, which exists as long as the process."""
     certificates = verifying_context(found).get_ca_certs(binary_form=True)
     pem = "".join(map(ssl.DER_cert_to_PEM_cert, certificates))

@@ -228,7 +228,7 @@ def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str
     )
 
 
-def malformed(name: str, text: Text) -> str:
+def describe_flaw(name: str, text: Text) -> str:
     """Say what is wrong with how a value is written and what is allowed; empty if nothing is."""
     foreign = name in PYCTI_NAMES
     for each in [text] if isinstance(text, str) else text:

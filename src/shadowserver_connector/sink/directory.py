@@ -30,7 +30,7 @@ def partial_folder(folder: Path) -> Iterator[Path]:
     partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
     partial.mkdir(parents=True)
     try:
-        with _locked(partial):
+        with _lock_folder(partial):
             yield partial
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -39,13 +39,13 @@ def partial_folder(folder: Path) -> Iterator[Path]:
 
 def _remove_left(folder: Path) -> None:
     for partial in folder.parent.glob(f".{escape(folder.name)}.*.partial"):
-        with _locked(partial) as is_ours:
+        with _lock_folder(partial) as is_ours:
             if is_ours:
                 shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
+def _lock_folder(folder: Path) -> Iterator[bool]:
     """Lock a folder against other processes; give False if one holds it, or none can."""
     handle = None
     is_ours = False

@@ -167,7 +167,7 @@ class Delivery:
             return frozenset()
         if self._messages > 0:
             # Called for its error: without multipart works, only this call reports a deleted work.
-            self._waiter.until(OPENCTI, lambda: works.expected(self._helper, work_id))
+            self._waiter.until(OPENCTI, lambda: works.expected_objects(self._helper, work_id))
         if self._helper.connect_validate_before_import:
             # A person may reject a bundle and approve the next one.
             return frozenset()
@@ -266,7 +266,7 @@ class Delivery:
         even if it cannot announce, so then too little is.
         """
         if self._work_id is not None and self._is_counted():
-            expected = works.expected(self._helper, self._work_id)
+            expected = works.expected_objects(self._helper, self._work_id)
             missing = self._announced - expected
             # An old platform forgets its count when a work is complete between two messages.
             if missing < 0 or (missing > 0 and self._abilities.multipart_works):

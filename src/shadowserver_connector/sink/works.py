@@ -154,7 +154,7 @@ def announce_or_fail(helper: Any) -> None:
     helper.api.work.add_expectations = add_expectations
 
 
-def expected(helper: Any, work_id: str) -> int:
+def expected_objects(helper: Any, work_id: str) -> int:
     """Return how many objects OpenCTI expects of a work.
 
     Raises SinkUnavailableError, WorkDeletedError.

@@ -340,7 +340,7 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
         target: a path, a request line such as `GET /path HTTP/1.1`, a bare host, perhaps with a
             path, which then takes the place of `host`, or a whole URL, which is then the answer.
     """
-    target, with_host = _requested(target)
+    target, with_host = _requested_target(target)
     if _ABSOLUTE.match(target):
         return parse_url(target)
     if with_host:
@@ -355,10 +355,10 @@ def build_url(*, scheme: str, host: str, port: int | None, target: str) -> str:
 
 def names_its_host(target: str) -> bool:
     """Tell whether a target of `build_url` is a whole URL or begins with a host."""
-    return _requested(target)[1]
+    return _requested_target(target)[1]
 
 
-def _requested(target: str) -> tuple[str, bool]:
+def _requested_target(target: str) -> tuple[str, bool]:
     """Return what a target asks for, freed of its request line, and whether it names the host."""
     line = _REQUEST_LINE.fullmatch(target)
     if line is not None:

@@ -180,13 +180,13 @@ class ColumnReader:
     def read(self, cell: str) -> Reading:
         reading = self._known.get(cell)
         if reading is None:
-            reading = self._parsed(cell)
+            reading = self._reading_of(cell)
             if len(cell) <= _SHORT:
                 # What is read from a cell is no more than what is in it.
                 self._cache.add(cell, reading, 2 * WIDEST * len(cell))
         return reading
 
-    def _parsed(self, cell: str) -> Reading:
+    def _reading_of(self, cell: str) -> Reading:
         if is_empty(self._role, cell):
             return _EMPTY
         try:

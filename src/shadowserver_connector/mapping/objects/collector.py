@@ -139,7 +139,7 @@ class ObjectCollector:
     ) -> str:
         return self.add(serialise(stix, score), seen=True, noted=noted, tagged=tagged)
 
-    def shared(self, stix: StixObject) -> str:
+    def add_shared(self, stix: StixObject) -> str:
         """Add an object that is not the row's own, such as a vulnerability; return its id."""
         # Not `seen`: an Observed-Data refers to observables only.
         return self.add(serialise(stix))
@@ -230,7 +230,7 @@ def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> No
         valid_until=days_after(context.day, context.catalogue.valid_days[kind]),
         score=meaning.score,
     )
-    indicator_id = collector.shared(indicator)
+    indicator_id = collector.add_shared(indicator)
     collector.indicate(indicator_id)
     collector.relate(indicator_id, "based-on", stix["id"])
 

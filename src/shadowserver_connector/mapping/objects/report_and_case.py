@@ -123,7 +123,7 @@ class ReportContainers:
             file_name=self.file_name if part == 1 else f"{self.file_name} (part {part})",
             labels=sorted({*self._labels, *self.tags}),
         )
-        return _encoded(reported_objects.report(self.origin, about, self.link))
+        return _encode(reported_objects.report(self.origin, about, self.link))
 
     def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
         """Return the Case: the Report and its objects, or just the part where there are several."""
@@ -141,7 +141,7 @@ class ReportContainers:
             file_name=f"{self.file_name} (case)",
             labels=self._labels,
         )
-        return _encoded(
+        return _encode(
             reported_objects.case_incident(
                 self.origin,
                 about,
@@ -169,5 +169,5 @@ class ReportContainers:
         return ids.report(name=self._part_name(part), published=self.published)
 
 
-def _encoded(stix: dict[str, Any]) -> Encoded:
+def _encode(stix: dict[str, Any]) -> Encoded:
     return Encoded(stix["id"], orjson.dumps(stix))

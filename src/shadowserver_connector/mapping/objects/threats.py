@@ -27,7 +27,7 @@ def build_vulnerabilities(collector: ObjectCollector) -> None:
 
 def _offer_vulnerabilities(collector: ObjectCollector, cves: Sequence[str]) -> None:
     for cve in cves:
-        vulnerability = collector.shared(
+        vulnerability = collector.add_shared(
             shared_objects.vulnerability(collector.context.origin, cve)
         )
         _offer_knowledge(collector, vulnerability)
@@ -42,7 +42,7 @@ def build_malware(collector: ObjectCollector) -> None:
     context = collector.context
     families, variants = _malware_in(collector, "malware"), _malware_in(collector, "activity")
     for name in families or variants:
-        malware = collector.shared(shared_objects.malware(context.origin, name))
+        malware = collector.add_shared(shared_objects.malware(context.origin, name))
         collector.offer_end("malware", malware)
         _offer_knowledge(collector, malware)
 
@@ -54,7 +54,7 @@ def build_tagged_malware(collector: ObjectCollector) -> None:
         # OpenCTI refuses names of one character.
         if len(tag) > 1 and tag not in catalogue.activities:
             name = catalogue.codes.malware.get(tag, tag)
-            malware = collector.shared(shared_objects.malware(origin, name))
+            malware = collector.add_shared(shared_objects.malware(origin, name))
             collector.offer_end("malware", malware)
             _offer_knowledge(collector, malware)
 
@@ -94,7 +94,7 @@ def build_attack_patterns(collector: ObjectCollector) -> None:
         collector.leave_out("cve", error)
     for technique in techniques:
         pattern = shared_objects.attack_pattern(collector.context.origin, technique)
-        collector.offer_end("thing", collector.shared(pattern))
+        collector.offer_end("thing", collector.add_shared(pattern))
 
 
 # The head of a text, and its place in a tuple.

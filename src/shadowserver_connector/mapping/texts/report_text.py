@@ -58,7 +58,7 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
     prose = [
         report_lead(statistics, over_time),
         " ".join(filter(None, (report_type.about, todo))),
-        *(_compared(over_time) if over_time is not None else ()),
+        *(_changes(over_time) if over_time is not None else ()),
         _guide(statistics, about.file, about.options),
     ]
     rest = [
@@ -66,11 +66,11 @@ def report_text(about: ReportFacts, anomalies: Sequence[str]) -> str:
         _severities(statistics),
         *_tops(statistics),
         _left_out(statistics, about.options),
-        _repeated(statistics),
+        _duplicates(statistics),
         _unread(statistics),
         _anomalies(anomalies),
     ]
-    return _assembled(about, prose, rest, _file(about.info, about.file, about.options))
+    return _assemble(about, prose, rest, _file(about.info, about.file, about.options))
 
 
 def case_text(about: ReportFacts) -> str:
@@ -83,10 +83,10 @@ def case_text(about: ReportFacts) -> str:
         _left_out(statistics, about.options),
     ]
     file = f"File {cell(about.info.file)}, SHA-512 {about.file.sha512}."
-    return _assembled(about, prose, rest, file)
+    return _assemble(about, prose, rest, file)
 
 
-def _assembled(about: ReportFacts, prose: list[str], rest: Sequence[str], file: str) -> str:
+def _assemble(about: ReportFacts, prose: list[str], rest: Sequence[str], file: str) -> str:
     """Join the blocks of a text: sentences first, then tables, the link last."""
     # Every chunk carries this text, in its copy of the Report.
     most = min(MAX_BYTES, about.options.chunk_bytes // 8)
@@ -140,7 +140,7 @@ def _steps(statistics: RowStatistics) -> str:
     )
 
 
-def _compared(over_time: OverTime) -> Iterator[str]:
+def _changes(over_time: OverTime) -> Iterator[str]:
     comparison = over_time.comparison
     counts = comparison.counts
     said = [
@@ -267,7 +267,7 @@ def _left_out(statistics: RowStatistics, options: Options) -> str:
     return "Left out, as configured:\n\n" + "\n".join(lines) if lines else ""
 
 
-def _repeated(statistics: RowStatistics) -> str:
+def _duplicates(statistics: RowStatistics) -> str:
     if not statistics.repeated:
         return ""
     rows = counted(statistics.repeated, "finding")
