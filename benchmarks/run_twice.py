@@ -15,7 +15,7 @@ from shadowserver_connector.logger import open_log
 from shadowserver_connector.service.assembly import Connector, Process
 from shadowserver_connector.settings.load import load_settings
 from shadowserver_connector.settings.sections import ShadowserverSettings
-from shadowserver_connector.state.imported import window
+from shadowserver_connector.state.imported import days_to_query
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def _run_twice(parts: Connector, settings: ShadowserverSettings) -> None:
     sys.stdout.write("first\n")
     sys.stdout.flush()
     sys.stdin.readline()
-    days = window(
+    days = days_to_query(
         parts.state_store.read(),
         datetime.now(UTC).date(),
         settings.initial_lookback,

@@ -46,7 +46,7 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.state.imported import State, with_day_open, with_done, with_failure
-from shadowserver_connector.state.serialisation import dump, load
+from shadowserver_connector.state.serialisation import dump_state, load_state
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -205,7 +205,7 @@ def test_first_run_imports_newest_day_first_in_one_work_a_day(
         "2024-03-09: 2 reports, 20 findings, 4 objects sent, 0 skipped, 0 failed"
     )
     assert not works[0]["in_error"]
-    state = load(json.loads(helper.stored))
+    state = load_state(json.loads(helper.stored))
     assert state.last_run == datetime(2024, 3, 10, 8, tzinfo=UTC)
     assert not state.open_days
 
@@ -301,7 +301,7 @@ def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
     skipped = logged(helper, "Report skipped")
     reason = "Still empty, requested again in the next run"
     assert skipped == [("info", {"file": empty.file, "reason": reason})] * 2
-    assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
+    assert load_state(json.loads(helper.stored)).open_days == {YESTERDAY}
 
 
 def test_line_of_a_report_has_what_is_new_and_what_is_gone(
@@ -399,10 +399,10 @@ def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_pat
     api = FakeApi(report(), report(old))
     parts = subscription(helper, api, tmp_path)
     run_window(parts)
-    state = load(json.loads(helper.stored))
+    state = load_state(json.loads(helper.stored))
     parts.state_store.write(with_day_open(with_day_open(state, YESTERDAY), old))
     run_window(parts)
-    assert load(json.loads(helper.stored)).open_days == set()
+    assert load_state(json.loads(helper.stored)).open_days == set()
 
 
 def test_time_is_utc() -> None:
@@ -435,7 +435,7 @@ def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path:
     assert not run_window(subscription(helper, api, tmp_path))
     said = {"day": str(YESTERDAY), "reason": "reports/list: status 503"}
     assert logged(helper, "Day left for the next run") == [("warning", said)]
-    assert load(json.loads(helper.stored)).open_days == {YESTERDAY}
+    assert load_state(json.loads(helper.stored)).open_days == {YESTERDAY}
 
 
 def test_shadowserver_that_is_away_is_waited_for_once_for_all_days(
@@ -586,7 +586,7 @@ def test_empty_file_is_asked_for_again_even_outside_the_usual_window(
     api.content[late] = b"now it is there"
     run_window(subscription(helper, api, tmp_path))
     assert len(helper.messages) == 2
-    assert not load(json.loads(helper.stored)).open_days
+    assert not load_state(json.loads(helper.stored)).open_days
 
 
 def test_day_without_an_answer_stays_open(helper: FakeHelper, tmp_path: Path) -> None:
@@ -630,7 +630,7 @@ def test_failing_report_is_retried_and_named_from_the_third_time(
     api.content[bad] = b"cured"
     run_window(subscription(helper, api, tmp_path))
     assert len(helper.messages) == 2
-    assert not load(json.loads(helper.stored)).failures
+    assert not load_state(json.loads(helper.stored)).failures
 
 
 def test_defect_in_the_conversion_is_a_failure_of_the_report(
@@ -725,7 +725,7 @@ def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -
         run_window(subscription(helper, api, tmp_path, convert=convert))
     [work] = helper.api.work.works.values()
     assert work["message"].endswith("; interrupted by a shutdown; the next run continues")
-    state = load(json.loads(helper.stored))
+    state = load_state(json.loads(helper.stored))
     assert len(state.done[YESTERDAY]) == 1
     assert state.first_run
     helper.messages.clear()
@@ -841,7 +841,7 @@ class Later:
 
     def state(self) -> State:
         """Return what the platform holds."""
-        return load(json.loads(self.helper.stored))
+        return load_state(json.loads(self.helper.stored))
 
     def given_up(self) -> list[tuple[str, ...]]:
         """Return the days that events say were given up."""
@@ -966,7 +966,7 @@ def test_many_days_given_up_are_cut_in_the_log_and_the_work(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
     """The log and the work name the first days given up and count the rest; the event names all."""
-    stored = dump(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
+    stored = dump_state(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
     stored["open"] = [f"1999-01-{n:02}" for n in range(1, 32)]
     helper = FakeHelper(stored=json.dumps(stored))
     runs = Later(helper, FakeApi(), tmp_path)
@@ -981,7 +981,7 @@ def test_many_days_given_up_are_cut_in_the_log_and_the_work(
 
 def test_twenty_days_given_up_are_named(tmp_path: Path) -> None:
     """Exactly twenty days are all named, with no count of others."""
-    stored = dump(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
+    stored = dump_state(State(last_run=datetime(2024, 3, 9, tzinfo=UTC)))
     stored["open"] = [f"1999-01-{n:02}" for n in range(1, 21)]
     runs = Later(FakeHelper(stored=json.dumps(stored)), FakeApi(), tmp_path)
     assert runs.run(0)
@@ -991,7 +991,7 @@ def test_twenty_days_given_up_are_named(tmp_path: Path) -> None:
 
 def test_days_passed_over_are_an_error(helper: FakeHelper, tmp_path: Path) -> None:
     """The window has a maximum length; days since the last run that lie before it are an error."""
-    stored = dump(State(last_run=datetime(2020, 1, 5, tzinfo=UTC)))
+    stored = dump_state(State(last_run=datetime(2020, 1, 5, tzinfo=UTC)))
     runs = Later(FakeHelper(stored=json.dumps(stored)), FakeApi(), tmp_path)
     assert runs.run(0)
     assert runs.api.calls == ["list"] * 366
@@ -1005,7 +1005,9 @@ def test_a_clock_before_any_connector_stops_the_run(
     helper: FakeHelper, tmp_path: Path, year: int
 ) -> None:
     """A clock set to 1970 stops the run before any request, and the state stays as it was."""
-    stored = json.dumps(dump(with_day_open(State(datetime(2024, 3, 9, tzinfo=UTC)), YESTERDAY)))
+    stored = json.dumps(
+        dump_state(with_day_open(State(datetime(2024, 3, 9, tzinfo=UTC)), YESTERDAY))
+    )
     helper = FakeHelper(stored=stored)
     runs = Later(helper, FakeApi(), tmp_path)
     said = (
@@ -1101,7 +1103,7 @@ def test_a_run_without_the_api_keeps_what_is_open(
     state = with_done(State(datetime(2024, 3, 9, tzinfo=UTC)), report(), "00" * 32, set())
     state = with_failure(state, report(old))
     closed = replace(report(old), day=old - timedelta(days=1))
-    helper = FakeHelper(stored=json.dumps(dump(with_done(state, closed, "00" * 32, set()))))
+    helper = FakeHelper(stored=json.dumps(dump_state(with_done(state, closed, "00" * 32, set()))))
     waiter = Waiter(threading.Event(), helper.connector_logger)
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
@@ -1114,13 +1116,13 @@ def test_a_run_without_the_api_keeps_what_is_open(
         workspace=tmp_path,
     )
     assert run_without_api(source)
-    assert load(json.loads(helper.stored)) == state
+    assert load_state(json.loads(helper.stored)) == state
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
     )
     with pytest.raises(ClockError):
         run_without_api(source)
-    assert load(json.loads(helper.stored)) == state
+    assert load_state(json.loads(helper.stored)) == state
 
 
 class History:

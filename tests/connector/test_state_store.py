@@ -26,7 +26,7 @@ from shadowserver_connector.state.imported import (
     with_day_open,
     with_done,
 )
-from shadowserver_connector.state.serialisation import dump, load
+from shadowserver_connector.state.serialisation import dump_state, load_state
 from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -50,7 +50,7 @@ def test_written_state_is_read_back_by_another_process() -> None:
 
 def test_state_of_the_platform_wins_over_the_helper_at_the_start() -> None:
     """After a reset between two processes, the first ping of the second reads the empty state."""
-    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     helper.reset()
     assert memory(helper).read() == State()
     assert helper.get_state() is None
@@ -58,7 +58,7 @@ def test_state_of_the_platform_wins_over_the_helper_at_the_start() -> None:
 
 def test_reset_is_met_by_the_write_which_writes_nothing() -> None:
     """The ping that should store a new state finds the reset; the platform's state stays empty."""
-    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
     remembered.read()
     helper.reset()
@@ -70,7 +70,7 @@ def test_reset_is_met_by_the_write_which_writes_nothing() -> None:
 
 def test_reset_met_by_the_ping_thread_is_noticed() -> None:
     """A reset is noticed when pycti's own ping thread finds it and empties the helper's state."""
-    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
     remembered.read()
     helper.reset()
@@ -88,7 +88,7 @@ def test_write_waits_for_the_platform() -> None:
     remembered.read()
     helper.ping_failures = [requests.ConnectionError(), ValueError("<html>502</html>")]
     remembered.write(STATE)
-    assert load(json.loads(helper.stored)) == STATE
+    assert load_state(json.loads(helper.stored)) == STATE
 
 
 def test_reading_keeps_the_state_of_the_connector_it_replaces() -> None:
@@ -120,7 +120,7 @@ def test_state_of_a_newer_version_is_never_overwritten() -> None:
 
 def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
     """The readable parts are used; a copy is kept once, readable by its owner only."""
-    damaged = {**dump(STATE), "open": ["someday"], "last_run": "soon"}
+    damaged = {**dump_state(STATE), "open": ["someday"], "last_run": "soon"}
     helper = FakeHelper(stored=json.dumps(damaged))
     remembered = memory(helper)
     assert remembered.read() == STATE
@@ -132,7 +132,7 @@ def test_damaged_state_is_said_and_a_copy_kept(temporary: Path) -> None:
     said = {"unreadable": ["'last_run'", "days of 'open'"], "copy": str(copy)}
     assert helper.connector_logger.lines == [("error", DAMAGED, said)] * 2
     remembered.write(STATE)
-    assert json.loads(helper.stored) == dump(STATE)
+    assert json.loads(helper.stored) == dump_state(STATE)
     helper.connector_logger.lines.clear()
     remembered.read()
     assert helper.connector_logger.lines == []
@@ -194,13 +194,13 @@ def test_copy_that_cannot_be_made_stops_nothing(
 
 def test_the_end_of_a_run_is_shown_with_the_state_as_it_is() -> None:
     """The ping at the end of a run notices a reset and does not undo it."""
-    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
     remembered.read()
     assert helper.shown["last_run_datetime"] is None
     remembered.show_last_run()
     assert helper.shown["last_run_datetime"] == "2024-03-10T08:00:00Z"
-    assert json.loads(helper.stored) == dump(STATE)
+    assert json.loads(helper.stored) == dump_state(STATE)
     helper.reset()
     remembered.show_last_run()
     assert helper.stored == ""
@@ -234,7 +234,7 @@ def test_ping_carries_state_and_details_of_this_connector() -> None:
     helper.api.connector.ping = keeping
     remembered = memory(helper)
     remembered.write(STATE)
-    assert sent == [("connector-id", dump(STATE), {"run_and_terminate": False})] * 2
+    assert sent == [("connector-id", dump_state(STATE), {"run_and_terminate": False})] * 2
     assert helper.connector_logger.lines[0][2]["for"] == "OpenCTI"
     assert remembered.held() == STATE
     assert not remembered.was_reset()
@@ -242,7 +242,7 @@ def test_ping_carries_state_and_details_of_this_connector() -> None:
 
 def test_reset_is_told_as_one_wherever_it_is_met() -> None:
     """The same error is raised whether the write or pycti's ping thread finds the reset."""
-    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
     remembered.read()
     helper.set_state(None)
@@ -259,11 +259,11 @@ def test_reset_is_told_as_one_wherever_it_is_met() -> None:
 
 def test_state_that_replaced_the_helpers_is_no_reset() -> None:
     """A state that OpenCTI returns when read replaces the helper's, and is no reset."""
-    other = dump(with_day_open(STATE, INFO.day))
-    helper = FakeHelper(stored=json.dumps(dump(STATE)))
+    other = dump_state(with_day_open(STATE, INFO.day))
+    helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
     helper.api.connector.ping = lambda *_: {"connector_state": json.dumps(other)}
-    assert remembered.read() == load(other) == remembered.held()
+    assert remembered.read() == load_state(other) == remembered.held()
     assert helper.get_state() == other
     assert not remembered.was_reset()
     helper.set_state(None)
@@ -310,7 +310,7 @@ def test_what_did_not_change_is_not_stored_again() -> None:
     for _ in range(2):
         ledger.save()
         assert helper.pings == 1
-    assert load(json.loads(helper.stored)) == ledger.state == with_day_open(STATE, INFO.day)
+    assert load_state(json.loads(helper.stored)) == ledger.state == with_day_open(STATE, INFO.day)
     helper.reset()
     ledger.change(STATE)
     for _ in range(2):

@@ -29,7 +29,7 @@ from shadowserver_connector.settings.network import (
     Network,
 )
 from shadowserver_connector.simulator.server import Simulator
-from shadowserver_connector.sink.platform import as_ours
+from shadowserver_connector.sink.platform import to_sink_error
 from tests.api.memory import KEY, SECRET, MemoryStore
 from tests.api.tls import certificates, proxy
 from tests.platform.server import Server
@@ -96,7 +96,7 @@ def by_pycti(loaded: LoadedSettings) -> None:
     try:
         assert api.query("query { about { version } }")["data"]["about"]["version"] == "7.1.0"
     except requests.RequestException as error:
-        raise as_ours(error) from None
+        raise to_sink_error(error) from None
     finally:
         api.session.close()
 

@@ -38,7 +38,7 @@ from shadowserver_connector.pipeline.convert import Convert, convert_report
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.state.imported import State, content_digest, with_done
-from shadowserver_connector.state.serialisation import load
+from shadowserver_connector.state.serialisation import load_state
 from tests.operations.world import Counting, convert_simply, report_of, sent, setup_of
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -226,7 +226,7 @@ def test_the_api_would_know_it_too(drop: Drop) -> None:
     """The state of a dropped file has the digests that the same file of the API would have."""
     drop.put(NAME, b"one")
     drop.poll()
-    state = load(drop.memory._stored)
+    state = load_state(drop.memory._stored)
     [day] = state.done.values()
     digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
     [event] = [event for event in drop.events if hasattr(event, "outcome")]

@@ -17,18 +17,18 @@ from shadowserver_connector.sink import works
 from shadowserver_connector.sink.delivered import existing_objects
 from shadowserver_connector.sink.platform import (
     Abilities,
-    as_ours,
-    ask,
     await_import,
     await_room,
+    call_platform,
+    describe_platform_error,
     error_name,
     find_abilities,
     is_refusal,
     is_too_large,
     queued_megabytes,
-    reason,
-    refusal,
+    refusal_in,
     refusals,
+    to_sink_error,
 )
 from shadowserver_connector.sink.works import WorkDeletedError
 from shadowserver_connector.waiting import Stopping, Waiter
@@ -97,8 +97,8 @@ def platform(**works: Any) -> Any:
 )
 def test_error_of_pycti_is_told_in_few_words(error: Exception, said: str) -> None:
     """The message says what to do, and quotes nothing that could hold a token."""
-    assert reason(error) == said
-    assert str(as_ours(error)) == f"OpenCTI returned an error: {said}"
+    assert describe_platform_error(error) == said
+    assert str(to_sink_error(error)) == f"OpenCTI returned an error: {said}"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_refusal_for_size_is_known(error: Exception, too_large: bool) -> None:
 def test_what_pycti_raises_does_not_reach_the_caller() -> None:
     """The HTTP library's error, which quotes the token, is not in the chain of causes."""
     with pytest.raises(SinkUnavailableError) as caught:
-        ask(Calls(requests.ConnectionError("Bearer token")))
+        call_platform(Calls(requests.ConnectionError("Bearer token")))
     assert caught.value.__suppress_context__
     assert str(caught.value) == "OpenCTI returned an error: ConnectionError"
 
@@ -419,7 +419,7 @@ def test_lookup_that_fails_is_trouble_only_where_it_is_no_refusal() -> None:
 )
 def test_what_opencti_said_is_read_whatever_the_status(error: Exception, said: str | None) -> None:
     """OpenCTI's error is read at any HTTP status, and cut to a readable line."""
-    found = refusal(error)
+    found = refusal_in(error)
     assert (None if found is None else str(found)) == said
 
 
@@ -434,13 +434,13 @@ def test_answer_without_errors_is_no_refusal(body: Any) -> None:
 )
 def test_call_that_opencti_does_not_know_is_a_matter_of_versions(name: str) -> None:
     """An unknown call is a version error that quotes OpenCTI; it is not waited out."""
-    ours = as_ours(ValueError({"name": name, "error_message": "unknown argument"}))
+    ours = to_sink_error(ValueError({"name": name, "error_message": "unknown argument"}))
     assert isinstance(ours, VersionError)
     said = f"OpenCTI refuses what the installed pycti asks for: {name}: unknown argument"
     assert str(ours) == said
     with pytest.raises(VersionError):
-        ask(Calls(ValueError({"name": name, "error_message": "unknown argument"})))
-    assert not isinstance(as_ours(NAMED), VersionError)
+        call_platform(Calls(ValueError({"name": name, "error_message": "unknown argument"})))
+    assert not isinstance(to_sink_error(NAMED), VersionError)
 
 
 def test_pyctis_own_announcement_is_replaced_by_one_that_fails() -> None:

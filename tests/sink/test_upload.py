@@ -14,7 +14,12 @@ import requests
 from pycti import OpenCTIApiClient
 
 from shadowserver_connector.sink.artifact import UploadFile, call_with_file
-from shadowserver_connector.sink.platform import as_ours, error_name, is_too_large, reason
+from shadowserver_connector.sink.platform import (
+    describe_platform_error,
+    error_name,
+    is_too_large,
+    to_sink_error,
+)
 from tests.api.tls import certificates, proxy
 from tests.platform.server import Answer
 from tests.sink.uploads import TOKEN, Uploads, refused, stored
@@ -151,7 +156,7 @@ def test_answer_that_is_none_is_told_apart(answer: Answer, text: str) -> None:
         upload(uploads.client())
     assert not is_too_large(said.value)
     assert error_name(said.value) == ""
-    assert "no valid answer" in reason(said.value)
+    assert "no valid answer" in describe_platform_error(said.value)
 
 
 def test_certificate_must_be_trusted_where_it_is_verified(tmp_path: Path, no_proxies: None) -> None:
@@ -160,7 +165,7 @@ def test_certificate_must_be_trusted_where_it_is_verified(tmp_path: Path, no_pro
     with Uploads(tls=tls) as uploads, pytest.raises(requests.exceptions.SSLError) as error:
         upload(uploads.client(ssl_verify=True))
     assert uploads.variables == []
-    assert TOKEN not in str(as_ours(error.value))
+    assert TOKEN not in str(to_sink_error(error.value))
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")

@@ -10,16 +10,16 @@ from shadowserver_connector.state.imported import (
     bytes_digest,
     content_digest,
     failures_of,
-    finished,
     is_content_known,
     is_done,
-    pruned,
     report_digest,
-    tried_again,
+    with_attempts_counted,
     with_day_closed,
     with_day_open,
     with_done,
     with_failure,
+    with_run_finished,
+    without_old_days,
 )
 
 DAY = date(2024, 1, 31)
@@ -144,7 +144,7 @@ def test_finished_run_forgets_closed_days_outside_the_window() -> None:
         state = with_failure(with_done(state, info, "00" * 32, set()), info)
     state = with_day_closed(with_day_closed(state, old.day), edge.day)
     started = datetime(2024, 2, 1, 8, tzinfo=UTC)
-    after = finished(state, started, oldest=edge.day)
+    after = with_run_finished(state, started, oldest=edge.day)
     assert after.last_run == started
     assert set(after.done) == set(after.failures) == {edge.day, DAY}
     assert after.open_days == {DAY}
@@ -155,8 +155,8 @@ def test_finished_run_remembers_everything_of_an_old_open_day() -> None:
     old = date(2023, 12, 1)
     state = with_done(State(), replace(INFO, day=old), "00" * 32, set())
     state = with_failure(state, replace(INFO, day=old, file="other.csv"))
-    state = tried_again(state, DAY, DAY)
-    after = finished(state, datetime(2024, 2, 1, tzinfo=UTC), oldest=date(2024, 1, 2))
+    state = with_attempts_counted(state, DAY, DAY)
+    after = with_run_finished(state, datetime(2024, 2, 1, tzinfo=UTC), oldest=date(2024, 1, 2))
     assert set(after.done) == set(after.failures) == set(after.tried) == after.open_days == {old}
 
 
@@ -168,22 +168,22 @@ def test_days_far_ahead_are_forgotten() -> None:
     for day in (near, far, date.max):
         info = replace(INFO, day=day)
         state = with_failure(with_done(state, info, "00" * 32, set()), info)
-    state = tried_again(state, today, date.max)
-    after = pruned(state, DAY, today)
+    state = with_attempts_counted(state, today, date.max)
+    after = without_old_days(state, DAY, today)
     assert set(after.done) == set(after.failures) == set(after.tried) == after.open_days == {near}
 
 
 def test_closing_a_day_forgets_its_tries() -> None:
     """Closing a day removes its failed attempts and keeps those of other days."""
     other = DAY - timedelta(days=1)
-    state = tried_again(with_day_open(with_day_open(State(), DAY), other), DAY, date.max)
+    state = with_attempts_counted(with_day_open(with_day_open(State(), DAY), other), DAY, date.max)
     assert set(with_day_closed(state, DAY).tried) == {other}
 
 
 def test_oldest_day_of_the_window_is_not_forgotten() -> None:
     """The window's first day is kept, as the next run lists it again."""
     state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
-    after = finished(state, datetime(2024, 2, 1, 8, tzinfo=UTC), oldest=DAY)
+    after = with_run_finished(state, datetime(2024, 2, 1, 8, tzinfo=UTC), oldest=DAY)
     assert set(after.done) == set(after.failures) == after.open_days == {DAY}
 
 

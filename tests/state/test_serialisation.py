@@ -17,19 +17,19 @@ from shadowserver_connector.state import serialisation
 from shadowserver_connector.state.imported import (
     ImportedReport,
     State,
-    finished,
     is_done,
-    tried_again,
+    with_attempts_counted,
     with_day_open,
     with_done,
     with_failure,
+    with_run_finished,
 )
 from shadowserver_connector.state.serialisation import (
     LARGEST,
     SIZE_BUDGET,
-    dump,
-    fitting,
-    load,
+    dump_state,
+    fit_to_budget,
+    load_state,
     read_state,
 )
 
@@ -41,15 +41,15 @@ INFO = ReportInfo(
 
 def as_stored(state: State) -> dict[str, Any]:
     """Convert a state to JSON and back, as OpenCTI does."""
-    return json.loads(json.dumps(dump(state)))
+    return json.loads(json.dumps(dump_state(state)))
 
 
 def test_state_survives_storage() -> None:
     """A state written as JSON is read back equal."""
     state = with_done(State(), INFO, "00" * 32, set())
     state = with_failure(state, ReportInfo(type="scan_http", day=DAY, file="x.csv"))
-    state = tried_again(with_day_open(state, date(2024, 1, 2)), DAY, date(2024, 1, 3))
-    state = finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
+    state = with_attempts_counted(with_day_open(state, date(2024, 1, 2)), DAY, date(2024, 1, 3))
+    state = with_run_finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
     assert state.tried
     assert read_state(as_stored(state)) == (state, ())
 
@@ -57,7 +57,7 @@ def test_state_survives_storage() -> None:
 @pytest.mark.parametrize("stored", [None, {}])
 def test_no_state_is_a_first_run(stored: dict[str, Any] | None) -> None:
     """After a reset OpenCTI returns None or an empty state, which is a first run."""
-    assert load(stored).first_run
+    assert load_state(stored).first_run
     assert read_state(stored) == (State(), ())
 
 
@@ -75,7 +75,7 @@ def test_state_of_the_replaced_connector_is_a_later_run(last_run: str | float) -
     """The connector that this one replaces stored ``last_run`` as ISO time or
     seconds, by version.
     """
-    state = load({"last_run": last_run})
+    state = load_state({"last_run": last_run})
     assert state.last_run == datetime(2024, 1, 31, 8, tzinfo=UTC)
     assert not state.done
 
@@ -146,14 +146,14 @@ def test_damaged_state_is_read_as_far_as_it_goes(stored: object, problems: str) 
 def test_what_is_whole_in_a_damaged_state_is_kept() -> None:
     """A damaged day is dropped alone; each damaged part is named once."""
     state = with_failure(with_done(State(), INFO, "00" * 32, set()), INFO)
-    state = finished(state, datetime(2024, 2, 1, tzinfo=UTC), DAY)
+    state = with_run_finished(state, datetime(2024, 2, 1, tzinfo=UTC), DAY)
     stored = as_stored(state)
     for bad in ("someday", "2024-02-31"):
         stored["done"][bad] = ENTRY
         stored["open"].append(bad)
         stored["failing"][bad] = {}
     kept, problems = read_state(stored)
-    assert kept == load(stored) == state
+    assert kept == load_state(stored) == state
     assert problems == ("days of 'done'", "days of 'open'", "days of 'failing'")
 
 
@@ -165,7 +165,7 @@ def test_state_of_a_newer_version_is_refused(version: float) -> None:
         "version again, or reset the connector's state in OpenCTI$"
     )
     with pytest.raises(NewerStateError, match=said) as caught:
-        load({"version": version, "done": {}, "last_run": "2024-01-31T08:00:00+00:00"})
+        load_state({"version": version, "done": {}, "last_run": "2024-01-31T08:00:00+00:00"})
     assert len(str(caught.value)) < 250
 
 
@@ -188,9 +188,9 @@ def test_state_that_an_earlier_version_stored_is_recognised() -> None:
     earlier = replace(INFO, day=date(2024, 1, 30))
     state = with_day_open(with_done(State(), INFO, "00" * 32, set()), date(2024, 1, 2))
     state = with_failure(with_failure(state, earlier), earlier)
-    state = finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
-    assert dump(state) == stored
-    assert load(stored) == state
+    state = with_run_finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
+    assert dump_state(state) == stored
+    assert load_state(stored) == state
 
 
 @pytest.fixture
@@ -207,11 +207,11 @@ def far_from_greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("last_run", ["2024-01-31T08:00:00", "2024-01-31T10:00:00+02:00"])
 def test_times_are_utc_wherever_the_machine_stands(last_run: str) -> None:
     """A stored time without a zone is UTC; others are converted to UTC, in any local zone."""
-    moment = load({"last_run": last_run}).last_run
+    moment = load_state({"last_run": last_run}).last_run
     assert moment is not None
     assert moment.isoformat() == "2024-01-31T08:00:00+00:00"
     elsewhere = moment.astimezone(timezone(timedelta(hours=-5)))
-    assert dump(State(last_run=elsewhere))["last_run"] == "2024-01-31T08:00:00+00:00"
+    assert dump_state(State(last_run=elsewhere))["last_run"] == "2024-01-31T08:00:00+00:00"
 
 
 def test_packed_digests_are_read_back_as_they_were() -> None:
@@ -220,7 +220,7 @@ def test_packed_digests_are_read_back_as_they_were() -> None:
     state = State()
     for info in infos:
         state = with_done(state, info, "00" * 32, set())
-    restored = load(as_stored(state))
+    restored = load_state(as_stored(state))
     assert all(is_done(restored, info) for info in infos)
 
 
@@ -235,9 +235,9 @@ def test_month_of_large_subscriber_stays_within_the_budget() -> None:
         for n in range(20):
             failing = ReportInfo(type="t", day=day, file=f"{day}-failing-{n}.csv", list="l")
             state = with_failure(state, failing)
-    state = finished(state, datetime(2024, 2, 1, tzinfo=UTC), DAY - timedelta(days=30))
+    state = with_run_finished(state, datetime(2024, 2, 1, tzinfo=UTC), DAY - timedelta(days=30))
     assert sum(len(done) for done in state.done.values()) == 9000
-    assert len(json.dumps(dump(state)).encode()) <= SIZE_BUDGET
+    assert len(json.dumps(dump_state(state)).encode()) <= SIZE_BUDGET
 
 
 def test_many_days_are_read() -> None:
@@ -261,18 +261,18 @@ def days_back(first: int, last: int) -> list[date]:
 def test_state_that_fits_is_left_as_it_is() -> None:
     """A state within the budget loses nothing."""
     state = replace(full(days_back(0, 33), 300), open_days=frozenset(days_back(30, 33)))
-    assert len(json.dumps(dump(state))) <= SIZE_BUDGET
-    assert fitting(state, DAY, DAY) == (state, {})
+    assert len(json.dumps(dump_state(state))) <= SIZE_BUDGET
+    assert fit_to_budget(state, DAY, DAY) == (state, {})
 
 
 def test_closed_days_are_forgotten_before_an_open_one_is_given_up() -> None:
     """The oldest closed days go first, only as many as needed; days the next run lists stay."""
     old = days_back(50, 60)
     state = replace(full([*days_back(0, 34), *old], 300), open_days=frozenset(old))
-    after, given_up = fitting(state, DAY - timedelta(days=3), DAY - timedelta(days=40))
+    after, given_up = fit_to_budget(state, DAY - timedelta(days=3), DAY - timedelta(days=40))
     assert given_up == {}
     assert after.open_days == set(old)
-    size = len(json.dumps(dump(after)))
+    size = len(json.dumps(dump_state(after)))
     assert SIZE_BUDGET - 2 * 7300 < size <= SIZE_BUDGET
     assert set(after.done) == {*old, *(day for day in after.done if day > DAY - timedelta(days=34))}
     assert set(days_back(0, 3)) < set(after.done)
@@ -284,15 +284,15 @@ def test_oldest_open_days_are_given_up_before_the_state_grows_too_large() -> Non
     state = replace(full([*old, *window], 300), open_days=frozenset([*old, *window]))
     for day in old:
         state = with_failure(state, replace(INFO, day=day))
-    after, given_up = fitting(state, DAY - timedelta(days=3), DAY - timedelta(days=30))
-    assert len(json.dumps(dump(after))) <= SIZE_BUDGET
+    after, given_up = fit_to_budget(state, DAY - timedelta(days=3), DAY - timedelta(days=30))
+    assert len(json.dumps(dump_state(after))) <= SIZE_BUDGET
     assert set(given_up.values()) == {"the state would become too large"}
     assert after.open_days == set(after.done) == {*old, *window} - set(given_up)
     assert set(after.failures) == set(old) - set(given_up)
     assert sorted(given_up) == sorted(old)[: len(given_up)]
     assert len(given_up) == 25
     huge = replace(full(window, 3000), open_days=frozenset(window))
-    assert fitting(huge, DAY - timedelta(days=3), DAY - timedelta(days=30)) == (huge, {})
+    assert fit_to_budget(huge, DAY - timedelta(days=3), DAY - timedelta(days=30)) == (huge, {})
 
 
 def test_digests_survive_whatever_their_last_character() -> None:
@@ -314,8 +314,8 @@ def test_no_secret_stands_in_the_state(
     """The stored state does not contain the id of a report."""
     info = ReportInfo(type=type_, day=DAY, file=file, list=list_, id=f"capability-{secret}")
     state = with_failure(with_done(State(), info, content.hex(), set()), info)
-    assert "capability" not in json.dumps(dump(state), ensure_ascii=False)
-    assert is_done(load(dump(state)), info)
+    assert "capability" not in json.dumps(dump_state(state), ensure_ascii=False)
+    assert is_done(load_state(dump_state(state)), info)
 
 
 @pytest.mark.parametrize(("less", "kept"), [(0, 3), (1, 2)])
@@ -324,8 +324,8 @@ def test_state_of_just_the_budget_fits(
 ) -> None:
     """A state of exactly the budget keeps every day; with a byte more it loses one."""
     state = full(days_back(1, 3), 10)
-    monkeypatch.setattr(serialisation, "SIZE_BUDGET", len(json.dumps(dump(state))) - less)
-    after, given_up = fitting(state, DAY, DAY)
+    monkeypatch.setattr(serialisation, "SIZE_BUDGET", len(json.dumps(dump_state(state))) - less)
+    after, given_up = fit_to_budget(state, DAY, DAY)
     assert (sorted(after.done), given_up) == (sorted(days_back(1, kept)), {})
 
 
@@ -345,8 +345,8 @@ def test_no_more_days_are_forgotten_than_it_takes(
             done={day: state.done[day] for day in days_back(1, keep)},
             failures={day: state.failures[day] for day in days_back(1, keep) if failing},
         )
-        monkeypatch.setattr(serialisation, "SIZE_BUDGET", len(json.dumps(dump(wanted))) + 300)
-        after, given_up = fitting(state, DAY, DAY)
+        monkeypatch.setattr(serialisation, "SIZE_BUDGET", len(json.dumps(dump_state(wanted))) + 300)
+        after, given_up = fit_to_budget(state, DAY, DAY)
         assert sorted(after.done) == sorted(days_back(1, keep))
         assert set(after.failures) == (set(after.done) if failing else set())
         assert given_up == {}
@@ -357,9 +357,9 @@ def test_days_that_the_next_run_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -
     old, oldest, asked = (DAY - timedelta(days=n) for n in (9, 5, 2))
     days = [old, oldest, asked, DAY]
     state = replace(full([*days, DAY - timedelta(days=3)], 5), open_days=frozenset([old, oldest]))
-    state = tried_again(state, DAY, DAY)
+    state = with_attempts_counted(state, DAY, DAY)
     monkeypatch.setattr(serialisation, "SIZE_BUDGET", 1)
-    after, given_up = fitting(state, asked, oldest)
+    after, given_up = fit_to_budget(state, asked, oldest)
     assert sorted(after.done) == [oldest, asked, DAY]
     assert (after.open_days, set(after.tried)) == ({oldest}, {oldest})
     assert given_up == {old: "the state would become too large"}

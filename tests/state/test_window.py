@@ -7,10 +7,10 @@ import pytest
 from shadowserver_connector.state.imported import (
     FailedAttempts,
     State,
+    days_to_query,
     oldest_day,
     skipped_days,
-    tried_again,
-    window,
+    with_attempts_counted,
     with_day_open,
     without_hopeless,
 )
@@ -20,7 +20,7 @@ TODAY = date(2024, 3, 10)
 
 def test_first_run_goes_back_the_initial_lookback_newest_day_first() -> None:
     """A first run lists the days of the initial lookback, newest first."""
-    days = window(State(), TODAY, initial_lookback=30, lookback=3)
+    days = days_to_query(State(), TODAY, initial_lookback=30, lookback=3)
     assert days[0] == TODAY
     assert days[-1] == TODAY - timedelta(days=30)
     assert days == sorted(set(days), reverse=True)
@@ -30,13 +30,13 @@ def test_first_run_goes_back_the_initial_lookback_newest_day_first() -> None:
 def test_later_run_goes_back_the_lookback() -> None:
     """A run an hour after the last one lists only the days of the lookback."""
     state = State(last_run=datetime(2024, 3, 10, 1, tzinfo=UTC))
-    assert window(state, TODAY, 30, 3) == [date(2024, 3, n) for n in (10, 9, 8, 7)]
+    assert days_to_query(state, TODAY, 30, 3) == [date(2024, 3, n) for n in (10, 9, 8, 7)]
 
 
 def test_gap_since_the_last_run_is_added() -> None:
     """After a week without runs, the days of that week are listed too."""
     state = State(last_run=datetime(2024, 3, 3, 23, tzinfo=UTC))
-    assert window(state, TODAY, 30, 3)[-1] == date(2024, 2, 29)
+    assert days_to_query(state, TODAY, 30, 3)[-1] == date(2024, 2, 29)
 
 
 @pytest.mark.parametrize(
@@ -46,19 +46,19 @@ def test_gap_since_the_last_run_is_added() -> None:
 def test_last_run_in_the_future_is_taken_for_unknown(last_run: str, back: int) -> None:
     """A last run in the future is ignored, and the days of a first run are listed."""
     state = State(last_run=datetime.fromisoformat(f"{last_run}+00:00"))
-    assert len(window(state, TODAY, 30, 3)) == back + 1
+    assert len(days_to_query(state, TODAY, 30, 3)) == back + 1
     assert skipped_days(state, TODAY, 30, 3) is None
 
 
 def test_longest_of_both_lookbacks_counts_where_the_last_run_is_unknown() -> None:
     """Without a usable last run, the longer of the two lookbacks counts."""
-    assert len(window(State(last_run=datetime(2030, 1, 1, tzinfo=UTC)), TODAY, 3, 60)) == 61
+    assert len(days_to_query(State(last_run=datetime(2030, 1, 1, tzinfo=UTC)), TODAY, 3, 60)) == 61
 
 
 def test_window_has_a_bound_and_what_is_beyond_is_told() -> None:
     """A last run long ago does not cause thousands of requests; the days omitted are reported."""
     state = State(last_run=datetime(2020, 1, 5, tzinfo=UTC))
-    days = window(state, TODAY, 30, 3)
+    days = days_to_query(state, TODAY, 30, 3)
     assert (len(days), days[-1]) == (366, TODAY - timedelta(days=365))
     assert skipped_days(state, TODAY, 30, 3) == (date(2020, 1, 2), TODAY - timedelta(days=366))
 
@@ -76,14 +76,14 @@ def test_open_days_out_of_reach_are_not_asked() -> None:
     edge = TODAY - timedelta(days=730)
     opened = {TODAY + timedelta(days=1), date.max, date.min, edge, edge - timedelta(days=1)}
     state = State(last_run=datetime(2024, 3, 10, tzinfo=UTC), open_days=frozenset(opened))
-    assert window(state, TODAY, 30, 3)[3:] == [date(2024, 3, 7), edge]
+    assert days_to_query(state, TODAY, 30, 3)[3:] == [date(2024, 3, 7), edge]
 
 
 def test_open_days_are_asked_again_once() -> None:
     """An open day inside the window is listed once; an older one is added to it."""
     state = State(last_run=datetime(2024, 3, 10, tzinfo=UTC))
     state = with_day_open(with_day_open(state, date(2024, 3, 9)), date(2024, 2, 20))
-    days = window(state, TODAY, 30, 3)
+    days = days_to_query(state, TODAY, 30, 3)
     assert days == [date(2024, 3, n) for n in (10, 9, 8, 7)] + [date(2024, 2, 20)]
 
 
@@ -104,9 +104,9 @@ def opened(*days: date) -> State:
 
 def test_runs_are_counted_from_the_day_before_the_edge_of_the_window() -> None:
     """Failed runs count only for open days before a first run's window."""
-    state = tried_again(opened(OLDEST, OLD), TODAY, OLDEST)
+    state = with_attempts_counted(opened(OLDEST, OLD), TODAY, OLDEST)
     assert state.tried == {OLD: FailedAttempts(1, TODAY)}
-    state = tried_again(state, TODAY + timedelta(days=1), OLDEST + timedelta(days=1))
+    state = with_attempts_counted(state, TODAY + timedelta(days=1), OLDEST + timedelta(days=1))
     assert state.tried == {
         OLD: FailedAttempts(2, TODAY),
         OLDEST: FailedAttempts(1, TODAY + timedelta(days=1)),
@@ -115,14 +115,14 @@ def test_runs_are_counted_from_the_day_before_the_edge_of_the_window() -> None:
 
 def test_a_longer_window_takes_a_day_back() -> None:
     """When a longer lookback covers an open day, its failed runs are reset."""
-    state = tried_again(opened(OLD), TODAY, OLDEST)
-    assert tried_again(state, TODAY, OLD).tried == {}
+    state = with_attempts_counted(opened(OLD), TODAY, OLDEST)
+    assert with_attempts_counted(state, TODAY, OLD).tried == {}
 
 
 def test_tries_that_began_in_the_future_begin_now() -> None:
     """Failed runs that began in the future, by a wrong clock, count from today."""
-    state = tried_again(opened(OLD), date(2030, 1, 1), OLDEST)
-    assert tried_again(state, TODAY, OLDEST).tried == {OLD: FailedAttempts(2, TODAY)}
+    state = with_attempts_counted(opened(OLD), date(2030, 1, 1), OLDEST)
+    assert with_attempts_counted(state, TODAY, OLDEST).tried == {OLD: FailedAttempts(2, TODAY)}
 
 
 @pytest.mark.parametrize(

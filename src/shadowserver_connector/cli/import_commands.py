@@ -57,7 +57,7 @@ from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.directory import original_file
 from shadowserver_connector.sink.platform import find_abilities, limit_to_abilities
 from shadowserver_connector.state.imported import is_done
-from shadowserver_connector.state.serialisation import load
+from shadowserver_connector.state.serialisation import load_state
 from shadowserver_connector.waiting import Waiter
 
 HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
@@ -97,7 +97,7 @@ def backfill(
     misdated: list[Failure] = []
     with _setup(loaded, "backfill") as setup, open_api(loaded.settings) as api:
         # Read only: the connector running under this id writes it.
-        state = load(setup.helper.get_state())
+        state = load_state(setup.helper.get_state())
         reports = [
             report
             for report in list_reports(api, settings, days_of(first, last), misdated.append)

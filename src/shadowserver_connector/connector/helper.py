@@ -24,7 +24,7 @@ from shadowserver_connector.errors import (
 )
 from shadowserver_connector.logger import open_log
 from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
-from shadowserver_connector.sink.platform import Refusal, as_ours, refusal, refusals
+from shadowserver_connector.sink.platform import Refusal, refusal_in, refusals, to_sink_error
 from shadowserver_connector.sink.works import announce_or_fail
 from shadowserver_connector.waiting import OPENCTI, Waiter
 
@@ -81,7 +81,7 @@ class Registration:
         try:
             data = ask(_TAKES)
         except Exception as error:
-            refused = refusal(error)
+            refused = refusal_in(error)
             if refused is None or refused.is_of_token:
                 raise
             # It may refuse only the question about its schema.
@@ -110,14 +110,14 @@ class Registration:
             raise self._as_ours(error) from None
 
     def _as_ours(self, error: Exception) -> ShadowserverConnectorError:
-        refused = refusal(error)
+        refused = refusal_in(error)
         if refused is not None and refused.is_of_token:
             return CredentialsError(
                 f"OpenCTI refuses OPENCTI_TOKEN ({refused.name}); check it and its user's rights"
             )
         if refused is not None and refused.is_misfit:
             return misfit(self.platform, refused)
-        return as_ours(error)
+        return to_sink_error(error)
 
     @contextmanager
     def _adapt_pycti(self) -> Iterator[None]:

@@ -29,17 +29,17 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.sink.works import close_orphans
 from shadowserver_connector.state.imported import (
     State,
-    finished,
+    days_to_query,
     is_done,
     oldest_day,
-    pruned,
     skipped_days,
-    tried_again,
-    window,
+    with_attempts_counted,
     with_day_open,
+    with_run_finished,
     without_hopeless,
+    without_old_days,
 )
-from shadowserver_connector.state.serialisation import FIRST_DAY, fitting
+from shadowserver_connector.state.serialisation import FIRST_DAY, fit_to_budget
 from shadowserver_connector.waiting import OPENCTI, SHADOWSERVER, Waiter
 
 
@@ -111,7 +111,7 @@ def run_window(source: Subscription) -> bool:
     close_orphaned_works(source.setup.helper, source.waiter)
     settings = source.settings
     _log_marking(source, state)
-    days = window(state, started.date(), settings.initial_lookback, settings.lookback)
+    days = days_to_query(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
     # What was unavailable in the last run may be back.
     source.waiter.exhausted.clear()
@@ -185,7 +185,7 @@ def run_without_api(source: ReportSource) -> bool:
     close_orphaned_works(source.setup.helper, source.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
-    source.state_store.write(pruned(state, oldest, today))
+    source.state_store.write(without_old_days(state, oldest, today))
     forget_old_findings(source.setup.comparer, today, settings.history_days)
     return True
 
@@ -269,11 +269,11 @@ def _end_run(
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
     if answered:
-        state = tried_again(state, today, oldest)
+        state = with_attempts_counted(state, today, oldest)
     state, hopeless = without_hopeless(state, today)
-    state = finished(state, started, oldest)
+    state = with_run_finished(state, started, oldest)
     # Last: without the days before the window the rest may fit.
-    state, too_much = fitting(state, today - timedelta(days=settings.lookback), oldest)
+    state, too_much = fit_to_budget(state, today - timedelta(days=settings.lookback), oldest)
     return state, [f"{day}: {why}" for day, why in sorted((hopeless | too_much).items())]
 
 

@@ -22,9 +22,9 @@ from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.settings.load import Settings
-from shadowserver_connector.sink.platform import ask
+from shadowserver_connector.sink.platform import call_platform
 from shadowserver_connector.state.imported import State, with_done
-from shadowserver_connector.state.serialisation import dump, load, read_state
+from shadowserver_connector.state.serialisation import dump_state, load_state, read_state
 from shadowserver_connector.temporary import temporary_directory
 from shadowserver_connector.waiting import HISTORY, LAST_RUN_PATIENCE, OPENCTI, Waiter
 
@@ -68,7 +68,7 @@ class StateStore:
 
         Raises NewerStateError.
         """
-        return load(self._stored)
+        return load_state(self._stored)
 
     def read(self) -> State:
         """Return the state, once OpenCTI has confirmed or replaced it.
@@ -112,7 +112,7 @@ class StateStore:
         # Once pycti's thread has met the reset, OpenCTI would store what is sent.
         if self.was_reset():
             raise StateResetError("the state was reset in OpenCTI")
-        new = dump(state)
+        new = dump_state(state)
         self._helper.set_state(new)
         stored = self._ping(new)
         if stored != new:
@@ -132,7 +132,7 @@ class StateStore:
             info = helper.connector_info.all_details
             return helper.api.connector.ping(helper.connector_id, state, info)
 
-        answer = self._waiter.until(OPENCTI, lambda: ask(call), patience)
+        answer = self._waiter.until(OPENCTI, lambda: call_platform(call), patience)
         return _usable(_json(answer["connector_state"]))
 
 

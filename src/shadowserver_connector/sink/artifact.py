@@ -12,7 +12,7 @@ import orjson
 
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
 from shadowserver_connector.errors import SkippableError
-from shadowserver_connector.sink.platform import as_ours, error_name, is_too_large, refusal
+from shadowserver_connector.sink.platform import error_name, is_too_large, refusal_in, to_sink_error
 from shadowserver_connector.waiting import OPENCTI, UPLOAD_PATIENCE, Waiter
 
 _TIMEOUT: Final = 300.0
@@ -158,12 +158,12 @@ def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> st
             data = call_with_file(helper.api, _IMPORT, variables, file)
             return str(data["artifactImport"]["standard_id"])
         except Exception as error:
-            refused = refusal(error)
+            refused = refusal_in(error)
             misfit = refused is not None and refused.is_misfit
             if misfit or is_too_large(error) or error_name(error):
                 said = refused.name if refused else "too large"
                 raise SkippableError(f"{original.name}: OpenCTI refuses the file: {said}") from None
-            raise as_ours(error) from None
+            raise to_sink_error(error) from None
 
 
 def _without_ref(encoded: Encoded, gone: str) -> Encoded:

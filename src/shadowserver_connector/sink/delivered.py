@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from shadowserver_connector.bundle.chunk import Encoded, LabelsAndScore, labels_and_score
-from shadowserver_connector.sink.platform import as_ours, is_refusal
+from shadowserver_connector.sink.platform import is_refusal, to_sink_error
 from shadowserver_connector.temporary import temporary_directory
 
 # pycti has a call for this, but it logs every id that it asks for. OpenCTI gives Network-Traffic an
@@ -59,7 +59,7 @@ def _query_existing(helper: Any, ids: Sequence[str]) -> Iterator[tuple[str, Labe
     except Exception as error:
         if is_refusal(error):
             return
-        raise as_ours(error) from None
+        raise to_sink_error(error) from None
     listed = answer["data"]["stixObjectOrStixRelationships"] or {"edges": []}
     for edge in listed["edges"]:
         node = edge["node"]

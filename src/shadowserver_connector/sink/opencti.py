@@ -13,13 +13,13 @@ from shadowserver_connector.sink.artifact import artifact_to_upload, upload, wit
 from shadowserver_connector.sink.delivered import SentObjects, existing_objects
 from shadowserver_connector.sink.platform import (
     Abilities,
-    as_ours,
     await_import,
     await_room,
+    describe_platform_error,
     is_too_large,
-    reason,
+    to_sink_error,
 )
-from shadowserver_connector.sink.works import WorkDeletedError, forget, mark
+from shadowserver_connector.sink.works import WorkDeletedError, mark_work, remove_mark
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
 
 _MAX_MISSING: Final = 100_000
@@ -81,7 +81,7 @@ class Delivery:
         # Before anything is sent, because another process of this connector closes works that no
         # process holds.
         if self._work_id is not None:
-            mark(self._helper.connect_id, self._work_id)
+            mark_work(self._helper.connect_id, self._work_id)
         self.is_open = True
 
     def close(self, message: str, *, in_error: bool) -> None:
@@ -96,7 +96,7 @@ class Delivery:
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
             works.close_work(self._helper, work_id, message, in_error=False)
-            forget(self._helper.connect_id, work_id)
+            remove_mark(self._helper.connect_id, work_id)
 
     def _close(self, message: str, *, in_error: bool) -> None:
         if self._work_id is None:
@@ -110,7 +110,7 @@ class Delivery:
     def _forget_work(self) -> None:
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
-            forget(self._helper.connect_id, work_id)
+            remove_mark(self._helper.connect_id, work_id)
         self.is_open = False
         self._sent.clear()
         self._missing.clear()
@@ -235,8 +235,10 @@ class Delivery:
                         "SHADOWSERVER_ARTIFACT_MAX_SIZE"
                     ) from None
                 if not queued:
-                    raise SinkUnavailableError(f"no copy: {reason(error)}") from None
-                raise as_ours(error) from None
+                    raise SinkUnavailableError(
+                        f"no copy: {describe_platform_error(error)}"
+                    ) from None
+                raise to_sink_error(error) from None
             return len(sent)
 
         return self._waiter.until(target, attempt)

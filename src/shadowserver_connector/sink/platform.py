@@ -92,24 +92,24 @@ def _mentions(method: Callable[..., Any], word: str) -> bool:
     )
 
 
-def ask(call: Callable[[], T]) -> T:
-    """Run a call to the platform; raises for whatever pycti raises what `as_ours` returns."""
+def call_platform(call: Callable[[], T]) -> T:
+    """Run a call to the platform; raises for whatever pycti raises what `to_sink_error` returns."""
     try:
         return call()
     except Exception as error:
-        raise as_ours(error) from None
+        raise to_sink_error(error) from None
 
 
-def as_ours(error: BaseException) -> SinkUnavailableError | VersionError:
+def to_sink_error(error: BaseException) -> SinkUnavailableError | VersionError:
     """Turn an error of pycti into ours, to be raised ``from None``.
 
     A refused token counts as unavailable: once a connector runs, it waits for the token to be put
     right. The chain must be cut: errors of the HTTP library quote requests, which hold the token.
     """
-    refused = refusal(error)
+    refused = refusal_in(error)
     if refused is not None and refused.is_misfit:
         return VersionError(f"OpenCTI refuses what the installed pycti asks for: {refused}")
-    return SinkUnavailableError(f"OpenCTI returned an error: {reason(error)}")
+    return SinkUnavailableError(f"OpenCTI returned an error: {describe_platform_error(error)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Refusal:
         return f"{self.name}: {self.message}" if self.message else self.name
 
 
-def refusal(error: BaseException) -> Refusal | None:
+def refusal_in(error: BaseException) -> Refusal | None:
     """Return what OpenCTI said, whatever HTTP status it came with; ``None`` where it said nothing.
 
     Also of trouble that passes by itself, such as ``DATABASE_ERROR``.
@@ -195,9 +195,9 @@ def is_too_large(error: BaseException) -> bool:
     return isinstance(error, ValueError) and "413 " in str(error)[:500]
 
 
-def reason(error: BaseException) -> str:
+def describe_platform_error(error: BaseException) -> str:
     """Describe an error of pycti in a few words that cannot hold a secret."""
-    refused = refusal(error)
+    refused = refusal_in(error)
     if refused is not None:
         rights = "; check OPENCTI_TOKEN and the rights of its user" if refused.is_of_token else ""
         return f"{refused.name}{rights}"
@@ -221,7 +221,7 @@ def queued_megabytes(helper: Any) -> float:
 
 
 def _queue(helper: Any) -> dict[str, Any]:
-    connector = ask(lambda: helper.api.connector.read(connector_id=helper.connector_id))
+    connector = call_platform(lambda: helper.api.connector.read(connector_id=helper.connector_id))
     if connector is None:
         raise SinkUnavailableError("OpenCTI does not know this connector; restart it to register")
     details: dict[str, Any] = connector["connector_queue_details"]

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.report.info import safe_name
-from shadowserver_connector.sink.platform import Abilities, as_ours, ask, error_name
+from shadowserver_connector.sink.platform import Abilities, call_platform, error_name, to_sink_error
 from shadowserver_connector.temporary import lock, temporary_directory
 
 # Others may write to the temporary directory: a link there is not followed, and a pipe cannot make
@@ -36,7 +36,7 @@ class Owner(Enum):
     """It ran on another machine, or with another temporary directory."""
 
 
-def mark(connector_id: str, work_id: str) -> None:
+def mark_work(connector_id: str, work_id: str) -> None:
     """Mark a work as this process's own, where files can be locked."""
     path = _path(connector_id, work_id)
     try:
@@ -49,7 +49,7 @@ def mark(connector_id: str, work_id: str) -> None:
     _held_marks[path] = handle
     # A mark that is not locked would say that the owner is dead.
     if not lock(handle):
-        forget(connector_id, work_id)
+        remove_mark(connector_id, work_id)
 
 
 def owner_of(connector_id: str, work_id: str) -> Owner:
@@ -68,7 +68,7 @@ def owner_of(connector_id: str, work_id: str) -> Owner:
         os.close(handle)
 
 
-def forget(connector_id: str, work_id: str) -> None:
+def remove_mark(connector_id: str, work_id: str) -> None:
     """Remove the mark of a work: this process's own, or one that a dead process left."""
     path = _path(connector_id, work_id)
     with suppress(OSError):
@@ -117,13 +117,15 @@ def open_work(helper: Any, abilities: Abilities, name: str) -> str | None:
     """
     # Otherwise OpenCTI calls the work complete between two chunks.
     kwargs = {"is_multipart": True} if abilities.multipart_works else {}
-    work_id = ask(lambda: helper.api.work.initiate_work(helper.connect_id, name, **kwargs))
+    work_id = call_platform(
+        lambda: helper.api.work.initiate_work(helper.connect_id, name, **kwargs)
+    )
     return None if work_id is None else str(work_id)
 
 
 def close_work(helper: Any, work_id: str, message: str, *, in_error: bool) -> None:
     """Close a work with a message. Raises SinkUnavailableError."""
-    ask(lambda: helper.api.work.to_processed(work_id, message, in_error=in_error))
+    call_platform(lambda: helper.api.work.to_processed(work_id, message, in_error=in_error))
 
 
 def announce(helper: Any, work_id: str, count: int) -> None:
@@ -137,7 +139,7 @@ def announce(helper: Any, work_id: str, count: int) -> None:
     except Exception as error:
         if error_name(error) == "WORK_NOT_ALIVE":
             raise WorkDeletedError(_DELETED) from None
-        raise as_ours(error) from None
+        raise to_sink_error(error) from None
 
 
 def announce_or_fail(helper: Any) -> None:
@@ -159,7 +161,7 @@ def expected_objects(helper: Any, work_id: str) -> int:
 
     Raises SinkUnavailableError, WorkDeletedError.
     """
-    work = ask(lambda: helper.api.work.get_work(work_id))
+    work = call_platform(lambda: helper.api.work.get_work(work_id))
     if work is None:
         raise WorkDeletedError(_DELETED)
     return int((work.get("tracking") or {}).get("import_expected_number") or 0)
@@ -171,7 +173,7 @@ def close_orphans(helper: Any) -> list[str]:
     Works of living processes and of others are left alone. Works are never deleted: OpenCTI would
     ignore their messages that are still in the queue. Raises SinkUnavailableError.
     """
-    works = ask(lambda: helper.api.work.get_connector_works(helper.connect_id))
+    works = call_platform(lambda: helper.api.work.get_connector_works(helper.connect_id))
     closed = []
     for work in works:
         if work["status"] == "complete" or work["processed_time"]:
@@ -179,7 +181,7 @@ def close_orphans(helper: Any) -> list[str]:
         message = _message_if_orphan(helper.connect_id, work)
         if message is not None:
             close_work(helper, work["id"], message, in_error=False)
-            forget(helper.connect_id, work["id"])
+            remove_mark(helper.connect_id, work["id"])
             closed.append(str(work["name"]))
     return closed
 

@@ -177,12 +177,12 @@ def with_day_closed(state: State, day: date) -> State:
     )
 
 
-def finished(state: State, started: datetime, oldest: date) -> State:
-    """Return the state after a run that completed its window; see `pruned`."""
-    return replace(pruned(state, oldest, started.date()), last_run=started)
+def with_run_finished(state: State, started: datetime, oldest: date) -> State:
+    """Return the state after a run that completed its window; see `without_old_days`."""
+    return replace(without_old_days(state, oldest, started.date()), last_run=started)
 
 
-def pruned(state: State, oldest: date, today: date) -> State:
+def without_old_days(state: State, oldest: date, today: date) -> State:
     """Forget days before ``oldest`` that are not open, and days more than a year ahead."""
 
     def kept(days: Mapping[date, _T]) -> Mapping[date, _T]:
@@ -210,7 +210,7 @@ GIVE_UP_DAYS: Final = 7
 """Minimum number of days over which these runs are spread: longer than an outage."""
 
 
-def window(state: State, today: date, initial_lookback: int, lookback: int) -> list[date]:
+def days_to_query(state: State, today: date, initial_lookback: int, lookback: int) -> list[date]:
     """Return the days to query, newest first.
 
     A first run looks back ``initial_lookback`` days, a later one ``lookback`` days plus those
@@ -226,7 +226,7 @@ def window(state: State, today: date, initial_lookback: int, lookback: int) -> l
 def skipped_days(
     state: State, today: date, initial_lookback: int, lookback: int
 ) -> tuple[date, date] | None:
-    """Return first and last of the days that nobody queried and `window` does not reach."""
+    """Return first and last of the days that nobody queried and `days_to_query` does not reach."""
     back = _back(state, today, initial_lookback, lookback)
     if back <= LONGEST_LOOKBACK:
         return None
@@ -249,7 +249,7 @@ def oldest_day(today: date, initial_lookback: int, lookback: int) -> date:
     return today - timedelta(days=max(initial_lookback, lookback))
 
 
-def tried_again(state: State, today: date, oldest: date) -> State:
+def with_attempts_counted(state: State, today: date, oldest: date) -> State:
     """Count an unsuccessful run for the days that are still open and before ``oldest``."""
 
     def again(day: date) -> FailedAttempts:

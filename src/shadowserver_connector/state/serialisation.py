@@ -45,7 +45,7 @@ class ReadState(NamedTuple):
     problems: tuple[str, ...]
 
 
-def dump(state: State) -> dict[str, Any]:
+def dump_state(state: State) -> dict[str, Any]:
     """Return the state as plain JSON values; equal states give equal JSON."""
     dumped: dict[str, Any] = {
         "version": VERSION,
@@ -67,7 +67,7 @@ def dump(state: State) -> dict[str, Any]:
     return dumped
 
 
-def load(stored: Mapping[str, Any] | None) -> State:
+def load_state(stored: Mapping[str, Any] | None) -> State:
     """Read a state back as far as possible; see `read_state`."""
     return read_state(stored).state
 
@@ -213,13 +213,13 @@ def _count(raw: object) -> int:
     return raw
 
 
-def fitting(state: State, asked_next: date, oldest: date) -> tuple[State, dict[date, str]]:
+def fit_to_budget(state: State, asked_next: date, oldest: date) -> tuple[State, dict[date, str]]:
     """Return a state within `SIZE_BUDGET`, and the open days given up for that, with the reason.
 
     Forgets closed days first, oldest first, from before ``asked_next``, where the next run
     begins; then it gives up open days from before ``oldest``. Other days stay, whatever they take.
     """
-    excess = len(json.dumps(dump(state))) - SIZE_BUDGET
+    excess = len(json.dumps(dump_state(state))) - SIZE_BUDGET
     # The next run would import again what is forgotten of the days that it queries.
     closed = sorted(day for day in state.done if day < asked_next and day not in state.open_days)
     opened = sorted(day for day in state.open_days if day < oldest)
