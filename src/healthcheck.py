@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import httpx
 
 from shadowserver_connector.errors import SettingsError, SinkUnavailableError
-from shadowserver_connector.operations.reachability import ask
-from shadowserver_connector.operations.status import SILENCE, Status, problems, verdict
+from shadowserver_connector.operations.reachability import query_opencti
+from shadowserver_connector.operations.status import DEAD_AFTER, Status, problems, verdict
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.settings import Settings, load_settings
 
@@ -30,7 +30,7 @@ def state_of(settings: Settings) -> Status | None:
 def is_active(settings: Settings) -> bool | None:
     """Ask OpenCTI whether the connector pings it; `None` if there is no answer."""
     try:
-        answer = ask(settings, QUERY, {"id": settings.connector.id})
+        answer = query_opencti(settings, QUERY, {"id": settings.connector.id})
         answer.raise_for_status()
         body = answer.json()
         # OpenCTI answers null for a connector that is not registered.
@@ -55,7 +55,7 @@ def main(*, only_alive: bool = False) -> int:
         sys.stdout.write(f"{error}\n")
         return 1
     status, now = state_of(settings), datetime.now(UTC)
-    if status is not None and now - status.alive > SILENCE:
+    if status is not None and now - status.alive > DEAD_AFTER:
         sys.stdout.write("the connector has had no heartbeat for five minutes\n")
         return 1
     if status is not None and not only_alive and problems(status, now):

@@ -186,7 +186,7 @@ def test_opencti_is_not_waited_for_without_end(
         ends(),
         pytest.raises(SinkUnavailableError, match="no answer in time"),
     ):
-        reachability.reach(opencti_at(port))
+        reachability.reach_opencti(opencti_at(port))
 
 
 def opencti_at(port: int) -> Settings:
@@ -208,7 +208,7 @@ def test_an_endless_answer_of_opencti_is_given_up() -> None:
         ends(),
         pytest.raises(SinkUnavailableError, match="longer than"),
     ):
-        reachability.reach(opencti_at(port))
+        reachability.reach_opencti(opencti_at(port))
 
 
 def dripping_body() -> Iterable[bytes]:

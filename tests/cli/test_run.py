@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from shadowserver_connector.operations import status
-from shadowserver_connector.operations.status import Drops, Failed, Status
+from shadowserver_connector.operations.status import DroppedFiles, FailedFile, Status
 from shadowserver_connector.operations.status_file import write_status
 
 Run = Callable[..., Result]
@@ -95,11 +95,15 @@ def test_status_names_what_failed(run: Run, tmp_path: Path) -> None:
     """Each failed report is named once with its reason, and the count if it failed repeatedly."""
     now = datetime.now(UTC)
     reason = "a.csv: no header"
-    failures = (Failed("a.csv", reason, 3), Failed("b.csv", "gone"))
+    failures = (FailedFile("a.csv", reason, 3), FailedFile("b.csv", "gone"))
     last = status.Run(now, now, complete=True, new=2, failed=2, failures=failures)
-    dropped = (Failed("c.zip", "c.zip: encrypted"),)
+    dropped = (FailedFile("c.zip", "c.zip: encrypted"),)
     found = Status(
-        now, now, last=last, next_run=now + timedelta(days=1), drop_folder=Drops(failures=dropped)
+        now,
+        now,
+        last=last,
+        next_run=now + timedelta(days=1),
+        drop_folder=DroppedFiles(failures=dropped),
     )
     write_status(tmp_path / "status.json", found)
     result = run("status", SHADOWSERVER_STATUS_FILE="status.json")

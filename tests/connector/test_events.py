@@ -11,12 +11,12 @@ import pytest
 
 from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import (
-    DayWhole,
+    DayCompleted,
     Event,
-    Listed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsListed,
 )
 from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import run_window, run_without_api
@@ -55,7 +55,7 @@ def test_run_tells_what_there_is_and_what_becomes_of_it(tmp_path: Path) -> None:
     api.content[report(type="scan_ftp")] = NotReadyError("empty")
     helper = FakeHelper()
     listed, *others = told(helper, api, tmp_path)
-    assert listed == Listed(YESTERDAY, {each.file: each.day for each in api.content}, DAYS)
+    assert listed == ReportsListed(YESTERDAY, {each.file: each.day for each in api.content}, DAYS)
     done = [event for event in others if isinstance(event, ReportDone)]
     assert [event.outcome.info for event in done] == [report(), report(old)]
     assert all(0 <= event.seconds < 60 for event in done)
@@ -63,17 +63,17 @@ def test_run_tells_what_there_is_and_what_becomes_of_it(tmp_path: Path) -> None:
     failed = ReportFailed(file, f"{file}: no header", "ReportUnreadableError", 1)
     assert failed in others
     assert ReportSkipped(report(type="scan_ftp").file) in others
-    assert DayWhole(old) in others
+    assert DayCompleted(old) in others
     assert len(others) == 5
     again = told(helper, api, tmp_path)
     outstanding = {report(type=kind).file: YESTERDAY for kind in ("scan_http", "scan_ftp")}
-    assert again[0] == Listed(YESTERDAY, outstanding, again[0].days)
+    assert again[0] == ReportsListed(YESTERDAY, outstanding, again[0].days)
     assert replace(failed, times=2) in again
 
 
 def test_nothing_listed_is_told_as_well(tmp_path: Path) -> None:
     """When no day has a report, the event names no newest day."""
-    assert told(FakeHelper(), FakeApi(), tmp_path) == [Listed(None, {}, DAYS)]
+    assert told(FakeHelper(), FakeApi(), tmp_path) == [ReportsListed(None, {}, DAYS)]
 
 
 def test_known_content_is_skipped_without_news(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_known_content_is_skipped_without_news(tmp_path: Path) -> None:
     api.content = {replace(report(), id="another"): api.content[report()]}
     assert told(helper, api, tmp_path)[1:] == [
         ReportSkipped(report().file),
-        DayWhole(YESTERDAY),
+        DayCompleted(YESTERDAY),
     ]
 
 
@@ -164,8 +164,8 @@ def test_connector_without_an_api_forgets_what_is_old(tmp_path: Path) -> None:
     setup = ImportSetup(helper, find_abilities(helper), waiter(), Options())
     source = ReportSource(setup=setup, settings=settings, state_store=memory, workspace=tmp_path)
     assert run_without_api(source)
-    assert set(memory.held().done) == set(days[:2])
-    assert memory.held().last_run is None
+    assert set(memory.last_known().done) == set(days[:2])
+    assert memory.last_known().last_run is None
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ import pytest
 from shadowserver_connector.connector import helper as module
 from shadowserver_connector.connector.helper import (
     Registration,
-    advice,
     connect,
-    misfit,
-    trial,
+    pycti_advice,
+    trial_registration,
+    version_error,
 )
 from shadowserver_connector.errors import (
     CredentialsError,
@@ -204,7 +204,7 @@ def test_announcements_that_fail_are_errors(
 
 def test_trial_is_a_registration_that_nobody_takes() -> None:
     """The trial registration has no id: OpenCTI checks its query and fields, then refuses it."""
-    query, variables = trial()
+    query, variables = trial_registration()
     assert "registerConnector(input: $input)" in query
     given = variables["input"]
     assert given["id"] is None
@@ -335,9 +335,9 @@ def test_what_to_install_is_said_where_pycti_is_newer(
         f'pycti {pycti_version} is newer than OpenCTI {platform}; pip install "pycti=={number}", '
         f"or build the image with PYCTI_VERSION={number}"
     )
-    assert advice(platform) == ("" if number is None else said)
+    assert pycti_advice(platform) == ("" if number is None else said)
     if number is not None:
-        error = misfit(platform, Refusal("BAD_USER_INPUT", ""))
+        error = version_error(platform, Refusal("BAD_USER_INPUT", ""))
         assert isinstance(error, VersionError)
         assert str(error).endswith(said.partition("; ")[2])
 
@@ -353,4 +353,4 @@ def test_pycti_that_is_not_installed_as_a_package_is_no_newer(
 
     monkeypatch.setattr(module, "version", missing)
     assert module.pycti_version() == ""
-    assert advice("6.2.0") == ""
+    assert pycti_advice("6.2.0") == ""

@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 from pycti import OpenCTIApiClient
 
-from shadowserver_connector.connector.helper import advice, connect, pycti_version, trial
+from shadowserver_connector.connector.helper import (
+    connect,
+    pycti_advice,
+    pycti_version,
+    trial_registration,
+)
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
 from shadowserver_connector.operations.reachability import open_session, try_opencti
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
@@ -32,7 +37,7 @@ pytestmark = [
 
 CONNECTOR = "5c1b9f0e-0000-4000-8000-00000000c0de"
 NEWER = pytest.mark.skipif(
-    "version" not in trial()[0] and pycti_version().startswith("6."),
+    "version" not in trial_registration()[0] and pycti_version().startswith("6."),
     reason="the installed pycti is older than any platform that it could meet here",
 )
 
@@ -263,4 +268,4 @@ def test_pycti_is_as_before_afterwards(loaded: Callable[..., LoadedSettings]) ->
 )
 def test_only_a_newer_pycti_is_spoken_of(platform: str, newer: bool) -> None:
     """An older pycti works, as after an upgrade of the platform, so the log says nothing of it."""
-    assert bool(advice(platform)) is newer
+    assert bool(pycti_advice(platform)) is newer

@@ -19,7 +19,7 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Claim, Downloaded, allow_any_size
 from shadowserver_connector.bundle.chunk import Chunk, Encoded
-from shadowserver_connector.connector.day import ReportSource, Subscription, now
+from shadowserver_connector.connector.day import ReportSource, Subscription, utc_now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
@@ -407,8 +407,8 @@ def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_pat
 
 def test_time_is_utc() -> None:
     """The time of a run is in UTC."""
-    assert now().tzinfo is UTC
-    assert abs(now() - datetime.now(UTC)) < timedelta(minutes=5)
+    assert utc_now().tzinfo is UTC
+    assert abs(utc_now() - datetime.now(UTC)) < timedelta(minutes=5)
 
 
 def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
@@ -1106,7 +1106,7 @@ def test_a_run_without_the_api_keeps_what_is_open(
     helper = FakeHelper(stored=json.dumps(dump_state(with_done(state, closed, "00" * 32, set()))))
     waiter = Waiter(threading.Event(), helper.connector_logger)
     monkeypatch.setattr(
-        "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
+        "shadowserver_connector.connector.run.utc_now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )
     settings = ShadowserverSettings.model_validate({})
     source = ReportSource(
@@ -1118,7 +1118,7 @@ def test_a_run_without_the_api_keeps_what_is_open(
     assert run_without_api(source)
     assert load_state(json.loads(helper.stored)) == state
     monkeypatch.setattr(
-        "shadowserver_connector.connector.run.now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
+        "shadowserver_connector.connector.run.utc_now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
     )
     with pytest.raises(ClockError):
         run_without_api(source)
@@ -1146,7 +1146,7 @@ def test_history_follows_the_state_and_the_settings(
 ) -> None:
     """The history is cleared when OpenCTI has no state; each run ends by removing old findings."""
     monkeypatch.setattr(
-        "shadowserver_connector.connector.run.now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
+        "shadowserver_connector.connector.run.utc_now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )
     history = History()
     parts = subscription(helper, FakeApi(), tmp_path, settings={"history_days": 9})

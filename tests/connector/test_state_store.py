@@ -111,7 +111,7 @@ def test_state_of_a_newer_version_is_never_overwritten() -> None:
     stored = json.dumps({"version": 2, "seen": {"2024-01-31": "x"}})
     helper = FakeHelper(stored=stored)
     remembered = memory(helper)
-    for ask in (remembered.read, remembered.held):
+    for ask in (remembered.read, remembered.last_known):
         with pytest.raises(NewerStateError):
             ask()
     remembered.show_last_run()
@@ -236,7 +236,7 @@ def test_ping_carries_state_and_details_of_this_connector() -> None:
     remembered.write(STATE)
     assert sent == [("connector-id", dump_state(STATE), {"run_and_terminate": False})] * 2
     assert helper.connector_logger.lines[0][2]["for"] == "OpenCTI"
-    assert remembered.held() == STATE
+    assert remembered.last_known() == STATE
     assert not remembered.was_reset()
 
 
@@ -263,7 +263,7 @@ def test_state_that_replaced_the_helpers_is_no_reset() -> None:
     helper = FakeHelper(stored=json.dumps(dump_state(STATE)))
     remembered = memory(helper)
     helper.api.connector.ping = lambda *_: {"connector_state": json.dumps(other)}
-    assert remembered.read() == load_state(other) == remembered.held()
+    assert remembered.read() == load_state(other) == remembered.last_known()
     assert helper.get_state() == other
     assert not remembered.was_reset()
     helper.set_state(None)

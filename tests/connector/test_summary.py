@@ -9,7 +9,7 @@ import pytest
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.connector.estimates import Estimate, estimate, objects_per_finding
-from shadowserver_connector.connector.events import ReportSkipped, both, ignore
+from shadowserver_connector.connector.events import ReportSkipped, observe_both, observe_nothing
 from shadowserver_connector.connector.importer import DaySummary
 from shadowserver_connector.connector.run import is_wanted
 from shadowserver_connector.history.history import open_history
@@ -161,8 +161,10 @@ def test_report_is_wanted_by_type_and_list(settings: dict[str, str], wanted: boo
 def test_two_observers_are_told_in_turn() -> None:
     """Both observers get the same event, one after the other."""
     told: list[tuple[str, object]] = []
-    observe = both(lambda event: told.append(("a", event)), lambda event: told.append(("b", event)))
+    observe = observe_both(
+        lambda event: told.append(("a", event)), lambda event: told.append(("b", event))
+    )
     event = ReportSkipped("a.csv")
     observe(event)
-    ignore(event)
+    observe_nothing(event)
     assert told == [("a", event), ("b", event)]

@@ -12,9 +12,15 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from shadowserver_connector.connector.events import DayWhole, Listed, RunEnded, RunStarted, Waited
+from shadowserver_connector.connector.events import (
+    DayCompleted,
+    ReportsListed,
+    RunEnded,
+    RunStarted,
+    WaitChanged,
+)
 from shadowserver_connector.operations.metrics import Metrics, StatusMetrics
-from shadowserver_connector.operations.status import Status, after
+from shadowserver_connector.operations.status import Status, status_after
 
 pytestmark = pytest.mark.integration
 
@@ -23,10 +29,10 @@ RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
 CASES = Path(__file__).parent / "rules_test.yml"
 NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
 EVENTS = (
-    Waited("OpenCTI", "down", NOON),
+    WaitChanged("OpenCTI", "down", NOON),
     RunStarted(NOON),
-    Listed(date(2024, 3, 9), {}, 3),
-    DayWhole(date(2024, 3, 9)),
+    ReportsListed(date(2024, 3, 9), {}, 3),
+    DayCompleted(date(2024, 3, 9)),
     RunEnded(NOON, complete=True, reason=""),
 )
 needs_promtool = pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
@@ -44,7 +50,7 @@ def names_of_metrics(folder: Path) -> set[str]:
     """Return the names of all metrics that the connector can show."""
     status = Status(NOON, NOON, queue_megabytes=1.0)
     for event in EVENTS:
-        status = after(status, event)
+        status = status_after(status, event)
     registry = CollectorRegistry()
     registry.register(StatusMetrics(lambda: status, folder, 1))
     Metrics(registry)

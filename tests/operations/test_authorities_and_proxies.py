@@ -111,7 +111,7 @@ def by_the_run(loaded: LoadedSettings) -> None:
 
 def by_checks(loaded: LoadedSettings) -> None:
     """Ask OpenCTI as ``check``, ``import``, ``backfill`` and the health check do."""
-    assert reachability.reach(loaded.settings).version == "7.1.0"
+    assert reachability.reach_opencti(loaded.settings).version == "7.1.0"
 
 
 def by_the_api(loaded: LoadedSettings) -> None:

@@ -21,7 +21,13 @@ import pytest
 
 from shadowserver_connector.api.client import MAX_REPORT_BYTES
 from shadowserver_connector.connector.day import ReportSource
-from shadowserver_connector.connector.events import Dropped, Event, Observe, ReportDone, both
+from shadowserver_connector.connector.events import (
+    Event,
+    FileProcessed,
+    Observe,
+    ReportDone,
+    observe_both,
+)
 from shadowserver_connector.connector.state_store import StateStore
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.operations import drop_folder_files
@@ -143,8 +149,8 @@ def test_files_are_imported_once_and_put_away(drop: Drop) -> None:
     assert work["message"] == (
         "2024-01-31: 4 reports, 40 findings, 4 objects sent, 0 skipped, 0 failed"
     )
-    assert [event for event in drop.events if isinstance(event, Dropped)] == [
-        Dropped(name, "") for name in (NAME, "2024-01-31-scan_vnc-example.csv.gz", "mail.zip")
+    assert [event for event in drop.events if isinstance(event, FileProcessed)] == [
+        FileProcessed(name, "") for name in (NAME, "2024-01-31-scan_vnc-example.csv.gz", "mail.zip")
     ]
     assert not any(drop.work.rglob("*.csv"))
     drop.poll()
@@ -677,7 +683,7 @@ def test_a_name_of_any_bytes_and_length(tmp_path: Path, name: bytes, content: by
     """A file of any name is imported or put away twice; its name is shown escaped, on one line."""
     drop = Drop(tmp_path, archive_dir=str(tmp_path / "archive"))
     writer = StatusWriter(tmp_path / "status.json", drop.helper.connector_logger)
-    drop.restart(observe=both(drop.events.append, writer.observe))
+    drop.restart(observe=observe_both(drop.events.append, writer.observe))
     for extra in (b"", b"!"):
         with open(os.fsencode(drop.folder) + b"/" + name, "wb") as file:
             file.write(content + (extra if content == b"one" else b""))
@@ -699,7 +705,7 @@ def test_a_name_of_any_bytes_and_length(tmp_path: Path, name: bytes, content: by
     told = everything_told(drop) + json.dumps(read_json(tmp_path / "status.json"))
     assert told.encode("utf-8")
     assert "\x1b" not in drop.text()
-    assert not any("\n" in event.file for event in drop.events if isinstance(event, Dropped))
+    assert not any("\n" in event.file for event in drop.events if isinstance(event, FileProcessed))
     assert "The status file cannot be written" not in drop.text()
 
 

@@ -13,22 +13,22 @@ from prometheus_client import CollectorRegistry, generate_latest
 from pycti.connector import opencti_metric_handler
 
 from shadowserver_connector.connector.events import (
+    DayCompleted,
     DaysGivenUp,
-    DayWhole,
-    Dropped,
     Event,
-    Listed,
+    FileProcessed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsListed,
     ReportsRefused,
-    Retried,
+    RequestRetried,
     RunEnded,
     RunStarted,
-    Waited,
+    WaitChanged,
 )
 from shadowserver_connector.operations.metrics import Metrics, StatusMetrics, serve_on
-from shadowserver_connector.operations.status import Status, after
+from shadowserver_connector.operations.status import Status, status_after
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 
@@ -84,8 +84,9 @@ def test_reports_are_counted() -> None:
 def test_runs_retries_and_drops_are_counted() -> None:
     """Runs and drops are counted by result, retries by method."""
     seen = Seen(
-        RunStarted(NOON), Retried("reports/list"), Retried("download"), Retried("download"),
-        RunEnded(NOON, complete=False, reason="why"), Dropped("a", ""), Dropped("b", "why"),
+        RunStarted(NOON), RequestRetried("reports/list"), RequestRetried("download"),
+        RequestRetried("download"), RunEnded(NOON, complete=False, reason="why"),
+        FileProcessed("a", ""), FileProcessed("b", "why"),
     )  # fmt: skip
     assert seen.value("retries_total", method="download") == 2
     assert seen.value("runs_total", result="incomplete") == 1
@@ -105,7 +106,7 @@ class Told:
     def after(self, *events: Event) -> None:
         """Let more happen."""
         for event in events:
-            self.status = after(self.status, event)
+            self.status = status_after(self.status, event)
 
     def value(self, name: str, **labels: str) -> float | None:
         """Return a metric."""
@@ -136,40 +137,50 @@ def test_what_is_behind_shows(tmp_path: Path) -> None:
     told = Told(tmp_path, RunStarted(NOON))
     assert told.value("reports_waiting") is None
     assert told.value("newest_whole_day_timestamp_seconds") is None
-    told.after(Listed(TODAY, {"old": OLD, "bad": TODAY, "new": TODAY}, 2))
+    told.after(ReportsListed(TODAY, {"old": OLD, "bad": TODAY, "new": TODAY}, 2))
     assert told.value("reports_waiting") == 3
-    told.after(done("old", OLD), DayWhole(OLD), done("new"), ReportFailed("bad", "why", "X", 3))
+    told.after(done("old", OLD), DayCompleted(OLD), done("new"), ReportFailed("bad", "why", "X", 3))
     assert told.value("reports_waiting") == 1
     assert told.value("reports_failing") == 1
     assert told.value("report_failures_in_a_row") == 3
     midnight = datetime(OLD.year, OLD.month, OLD.day, tzinfo=UTC).timestamp()
     assert told.value("newest_whole_day_timestamp_seconds") == midnight
     assert told.value("newest_day_timestamp_seconds") == midnight + 4 * 86400
-    told.after(DayWhole(date(2024, 3, 5)))
+    told.after(DayCompleted(date(2024, 3, 5)))
     assert told.value("newest_whole_day_timestamp_seconds") == midnight
 
 
 def test_waits_queue_and_disk_show(tmp_path: Path) -> None:
     """Waiting times are in seconds; the queue and the free disk space are in bytes."""
-    told = Told(tmp_path, Waited("OpenCTI", "down", NOON), now=NOON + timedelta(minutes=4))
-    told.after(Waited("OpenCTI", "still down", NOON + timedelta(minutes=2)))
+    told = Told(tmp_path, WaitChanged("OpenCTI", "down", NOON), now=NOON + timedelta(minutes=4))
+    told.after(WaitChanged("OpenCTI", "still down", NOON + timedelta(minutes=2)))
     assert told.value("waiting_seconds", what="OpenCTI") == 240
     assert told.value("queue_bytes") is None
     told.status = replace(told.status, queue_megabytes=1.5)
     assert told.value("queue_bytes") == 1_500_000
     assert told.value("disk_floor_bytes") == 4096
     assert (told.value("disk_free_bytes") or 0) > 0
-    told.after(Waited("OpenCTI", "", NOON))
+    told.after(WaitChanged("OpenCTI", "", NOON))
     assert told.value("waiting_seconds", what="OpenCTI") is None
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="needs promtool")
 def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
     """promtool accepts the names, units and help texts."""
-    told = Told(tmp_path, Waited("OpenCTI", "down", NOON), RunStarted(NOON), Listed(TODAY, {}, 1))
-    told.after(RunEnded(NOON, complete=True, reason=""), DayWhole(TODAY))
+    told = Told(
+        tmp_path,
+        WaitChanged("OpenCTI", "down", NOON),
+        RunStarted(NOON),
+        ReportsListed(TODAY, {}, 1),
+    )
+    told.after(RunEnded(NOON, complete=True, reason=""), DayCompleted(TODAY))
     metrics = Metrics(told.registry)
-    for event in (done("a"), ReportSkipped("b"), Retried("download"), Dropped("c", "")):
+    for event in (
+        done("a"),
+        ReportSkipped("b"),
+        RequestRetried("download"),
+        FileProcessed("c", ""),
+    ):
         metrics.observe(event)
     text = generate_latest(told.registry)
     assert text.count(b"# TYPE shadowserver_") > 20
@@ -181,7 +192,7 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path) -> None:
 
 def test_no_file_name_is_a_label() -> None:
     """No label holds a file name or id, as their number would grow without bound."""
-    seen = Seen(Listed(TODAY, {"a": TODAY}), done("a-file-name"))
+    seen = Seen(ReportsListed(TODAY, {"a": TODAY}), done("a-file-name"))
     labels = {
         value
         for metric in seen.registry.collect()

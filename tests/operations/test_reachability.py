@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shadowserver_connector.operations.reachability import skew, time_of
+from shadowserver_connector.operations.reachability import describe_clock_skew, server_time
 
 NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
 
 
 def test_a_server_tells_its_time() -> None:
     """The server's time is read from the ``Date`` header of an answer."""
-    assert time_of({"Date": "Sun, 10 Mar 2024 12:00:00 GMT"}) == NOON
+    assert server_time({"Date": "Sun, 10 Mar 2024 12:00:00 GMT"}) == NOON
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ def test_a_server_tells_its_time() -> None:
 )
 def test_a_server_that_does_not_tell(headers: dict[str, str]) -> None:
     """An answer without a usable ``Date`` header gives no time and no error."""
-    assert time_of(headers) is None
+    assert server_time(headers) is None
 
 
 @pytest.mark.parametrize("seconds", [-60, -1, 0, 60])
 def test_a_clock_that_agrees(seconds: int) -> None:
     """A difference of less than a minute is not reported."""
-    assert skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds)) is None
+    assert describe_clock_skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds)) is None
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_clock_that_agrees(seconds: int) -> None:
 )
 def test_a_clock_that_is_wrong(seconds: int, said: str) -> None:
     """The report says by how much the clock is wrong, in which direction, and what to do."""
-    text = skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds))
+    text = describe_clock_skew("OpenCTI", NOON, NOON + timedelta(seconds=seconds))
     assert text is not None
     assert said in text
     assert "NTP" in text

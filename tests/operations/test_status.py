@@ -15,30 +15,30 @@ from types import SimpleNamespace
 import pytest
 
 from shadowserver_connector.connector.events import (
+    DayCompleted,
     DaysGivenUp,
-    DayWhole,
-    Dropped,
     Event,
     Exited,
-    Listed,
+    FileProcessed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsListed,
     ReportsRefused,
-    Retried,
+    RequestRetried,
     RunEnded,
     RunStarted,
-    Waited,
+    WaitChanged,
 )
 from shadowserver_connector.errors import CredentialsError, SinkUnavailableError
 from shadowserver_connector.operations.status import (
-    Failed,
+    FailedFile,
     Run,
     Status,
-    after,
     as_json,
     from_json,
     problems,
+    status_after,
     verdict,
 )
 from shadowserver_connector.operations.status_file import (
@@ -67,20 +67,21 @@ DONE = ReportDone(
 FAILED = ReportFailed("bad.csv", "bad.csv: no header", "ReportUnreadableError", 2)
 
 
-def status_after(*events: Event) -> Status:
+def status_of(*events: Event) -> Status:
     """Return the status of a connector after these events."""
     status = Status(NOON, NOON)
     for event in events:
-        status = after(status, event)
+        status = status_after(status, event)
     return status
 
 
-LISTED = Listed(INFO.day, dict.fromkeys("abc", INFO.day))
-FULL = status_after(
+LISTED = ReportsListed(INFO.day, dict.fromkeys("abc", INFO.day))
+FULL = status_of(
     RunStarted(NOON), LISTED, DONE, ReportSkipped("empty.csv"), FAILED,
-    Retried("reports/list"), ReportsRefused(INFO.day, ("stray.csv",)),
+    RequestRetried("reports/list"), ReportsRefused(INFO.day, ("stray.csv",)),
     DaysGivenUp(("2024-01-01: still incomplete",)), RunEnded(LATER, complete=True, reason=""),
-    Dropped("mail.zip", ""), Dropped("other.zip", "other.zip: encrypted"), DONE, RunStarted(LATER),
+    FileProcessed("mail.zip", ""), FileProcessed("other.zip", "other.zip: encrypted"), DONE,
+    RunStarted(LATER),
 )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def test_a_run_is_counted() -> None:
     assert run is not None
     assert (run.new, run.done, run.skipped, run.failed) == (3, 1, 1, 1)
     assert (run.findings, run.objects) == (10, 10)
-    assert run.failures == (Failed("bad.csv", "bad.csv: no header", 2),)
+    assert run.failures == (FailedFile("bad.csv", "bad.csv: no header", 2),)
     assert (run.started, run.ended, run.complete) == (NOON, LATER, True)
     assert FULL.newest_day == "2024-03-09"
 
@@ -101,12 +102,12 @@ def test_the_last_run_stays_while_the_next_is_under_way() -> None:
     assert FULL.current.started == LATER
     assert FULL.current.done == 0
     assert FULL.drop_folder.done == 1
-    assert FULL.drop_folder.failures == (Failed("other.zip", "other.zip: encrypted"),)
+    assert FULL.drop_folder.failures == (FailedFile("other.zip", "other.zip: encrypted"),)
 
 
 def test_failures_are_named_up_to_a_bound() -> None:
     """The status names a bounded number of failures, so that its file stays small."""
-    status = status_after(RunStarted(NOON), *[FAILED] * 1000)
+    status = status_of(RunStarted(NOON), *[FAILED] * 1000)
     assert status.current is not None
     assert status.current.failed == 1000
     assert len(status.current.failures) == 20
@@ -136,30 +137,30 @@ NEXT = NOON + timedelta(hours=1)
             NEXT,
             "no run has begun",
         ),
-        (status_after(RunStarted(NOON)), LATER, "stopped in the middle of a run"),
-        (status_after(RunStarted(NOON)), NOON + timedelta(minutes=4), ""),
+        (status_of(RunStarted(NOON)), LATER, "stopped in the middle of a run"),
+        (status_of(RunStarted(NOON)), NOON + timedelta(minutes=4), ""),
         (
-            status_after(RunStarted(NOON), RunEnded(NOON, complete=True, reason="")),
+            status_of(RunStarted(NOON), RunEnded(NOON, complete=True, reason="")),
             NOON + timedelta(days=9),
             "",
         ),
         (
-            status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="refused")),
+            status_of(RunStarted(NOON), RunEnded(NOON, complete=False, reason="refused")),
             NOON,
             "did not complete: refused",
         ),
         (
-            status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="")),
+            status_of(RunStarted(NOON), RunEnded(NOON, complete=False, reason="")),
             NOON,
             "some days could not be queried",
         ),
         (
-            status_after(RunStarted(NOON), FAILED, RunEnded(NOON, complete=True, reason="")),
+            status_of(RunStarted(NOON), FAILED, RunEnded(NOON, complete=True, reason="")),
             NOON,
             "1 report of the last run failed",
         ),
         (
-            status_after(
+            status_of(
                 RunStarted(NOON),
                 ReportsRefused(INFO.day, ("a", "b")),
                 RunEnded(NOON, complete=True, reason=""),
@@ -168,7 +169,7 @@ NEXT = NOON + timedelta(hours=1)
             "2 reports listed for the wrong day",
         ),
         (
-            status_after(
+            status_of(
                 RunStarted(NOON),
                 DaysGivenUp(("2024-01-01: hopeless",)),
                 RunEnded(NOON, complete=True, reason=""),
@@ -179,20 +180,18 @@ NEXT = NOON + timedelta(hours=1)
             "given up, their reports are missing: 2024-01-01: hopeless",
         ),
         (
-            replace(status_after(RunStarted(NOON)), alive=LATER),
+            replace(status_of(RunStarted(NOON)), alive=LATER),
             LATER - timedelta(minutes=6),
             "the last heartbeat is 6 minutes ahead of this clock",
         ),
-        (status_after(Dropped("x.zip", "why")), NOON, "1 file of the drop folder failed"),
+        (status_of(FileProcessed("x.zip", "why")), NOON, "1 file of the drop folder failed"),
         (
-            status_after(Exited("the token is refused")),
+            status_of(Exited("the token is refused")),
             NEXT,
             "the connector exited: the token is refused; then start it again",
         ),
         (
-            status_after(
-                RunStarted(NOON), RunEnded(NOON, complete=False, reason="no"), Exited("no")
-            ),
+            status_of(RunStarted(NOON), RunEnded(NOON, complete=False, reason="no"), Exited("no")),
             NOON,
             "the connector exited: no",
         ),
@@ -207,45 +206,45 @@ def test_what_a_person_should_look_at(status: Status, now: datetime, said: str) 
     assert said in "".join(found)
 
 
-AWAY = Waited("OpenCTI", "the server's certificate has expired", NOON)
+AWAY = WaitChanged("OpenCTI", "the server's certificate has expired", NOON)
 
 
 def test_the_verdict_is_one_line() -> None:
     """The verdict is OK, or the first problem with its cure and the number of further ones."""
     assert verdict(Status(NOON, NOON), NOON) == "OK"
-    assert verdict(status_after(AWAY), NOON + timedelta(minutes=4)) == "OK"
-    long = status_after(AWAY, AWAY, Waited("the disk", "x", LATER))
+    assert verdict(status_of(AWAY), NOON + timedelta(minutes=4)) == "OK"
+    long = status_of(AWAY, AWAY, WaitChanged("the disk", "x", LATER))
     said = verdict(replace(long, alive=LATER), LATER)
     assert (
         said == "NOT OK: waiting for OpenCTI for 10 minutes: the server's certificate has expired"
     )
-    over = after(long, Waited("OpenCTI", "", LATER))
+    over = status_after(long, WaitChanged("OpenCTI", "", LATER))
     assert verdict(replace(over, alive=LATER), LATER) == "OK"
-    both = status_after(RunStarted(NOON), FAILED, RunEnded(NOON, complete=False, reason="no"))
+    both = status_of(RunStarted(NOON), FAILED, RunEnded(NOON, complete=False, reason="no"))
     assert verdict(both, NOON).startswith("NOT OK: the last run did not complete: no; ")
     assert verdict(both, NOON).endswith(" (and 1 more)")
 
 
 def test_a_stopped_run_is_made_good_by_the_next() -> None:
     """A stopped run is no problem once the next starts; a failed one stays until one completes."""
-    stopped = status_after(RunStarted(NOON), RunEnded(NOON, complete=False, reason="stopped"))
+    stopped = status_of(RunStarted(NOON), RunEnded(NOON, complete=False, reason="stopped"))
     assert verdict(stopped, NOON) != "OK"
-    assert verdict(after(stopped, RunStarted(NOON)), NOON) == "OK"
-    failed = status_after(
+    assert verdict(status_after(stopped, RunStarted(NOON)), NOON) == "OK"
+    failed = status_of(
         RunStarted(NOON), RunEnded(NOON, complete=False, reason="no", cause="credentials")
     )
-    assert verdict(after(failed, RunStarted(NOON)), NOON) != "OK"
+    assert verdict(status_after(failed, RunStarted(NOON)), NOON) != "OK"
 
 
 def test_a_new_process_knows_what_the_last_one_did(tmp_path: Path) -> None:
     """A restart keeps the time of the last complete run and the current problems."""
     path = tmp_path / "status.json"
-    earlier = status_after(
-        RunStarted(NOON), DayWhole(INFO.day), RunEnded(NOON, complete=True, reason=""),
+    earlier = status_of(
+        RunStarted(NOON), DayCompleted(INFO.day), RunEnded(NOON, complete=True, reason=""),
         RunStarted(LATER), RunEnded(LATER, complete=False, reason="no", cause="credentials"), AWAY,
     )  # fmt: skip
     write_status(path, earlier)
-    write_status(path, after(earlier, Exited("no")))
+    write_status(path, status_after(earlier, Exited("no")))
     found = StatusWriter(path, FakeLog()).status
     assert found.exit_reason == ""
     assert found.last_complete == NOON
@@ -357,7 +356,7 @@ def test_a_run_of_the_wrong_kind_is_said(tmp_path: Path, part: str, wrong: objec
 
 def test_days_given_up_are_named_up_to_a_bound() -> None:
     """The status names the last twenty days given up since the start."""
-    status = status_after(*(DaysGivenUp((f"day {n}", f"and {n}")) for n in range(11)))
+    status = status_of(*(DaysGivenUp((f"day {n}", f"and {n}")) for n in range(11)))
     assert len(status.given_up) == 20
     assert status.given_up[-1] == "and 10"
     assert status.given_up[0] == "day 1"
@@ -454,7 +453,7 @@ def test_a_text_that_is_no_unicode_stops_nothing(tmp_path: Path) -> None:
     log = FakeLog()
     writer = StatusWriter(tmp_path / "status.json", log, Clock())
     for _ in range(3):
-        writer.observe(Dropped("2024-01-31-scan_ssl-\udcff.csv", "no header"))
+        writer.observe(FileProcessed("2024-01-31-scan_ssl-\udcff.csv", "no header"))
     writer.beat()
     assert log.messages("warning") == ["The status file cannot be written"]
 

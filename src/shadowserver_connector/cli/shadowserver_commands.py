@@ -18,7 +18,11 @@ from shadowserver_connector.cli.console import (
     print_table,
 )
 from shadowserver_connector.errors import OK, code_of
-from shadowserver_connector.operations.reachability import Side, try_opencti, try_shadowserver
+from shadowserver_connector.operations.reachability import (
+    CheckResult,
+    try_opencti,
+    try_shadowserver,
+)
 from shadowserver_connector.settings import LoadedSettings
 from shadowserver_connector.settings.load import Settings
 from shadowserver_connector.settings.sources import known_settings, secret_names
@@ -140,7 +144,10 @@ def check(loaded: LoadedSettings, *, form: Form) -> int:
     """Show all settings with their sources, and test both connections that are configured."""
     settings = loaded.settings
     rows = setting_rows(loaded)
-    sides = {"shadowserver": Side("not configured"), "opencti": Side("not configured")}
+    sides = {
+        "shadowserver": CheckResult("not configured"),
+        "opencti": CheckResult("not configured"),
+    }
     # Without a drop folder, missing credentials are an error, which `try_shadowserver` returns.
     if not settings.uses_drop_folder_alone:
         sides["shadowserver"] = try_shadowserver(settings)

@@ -8,7 +8,14 @@ from rich.text import Text
 
 from shadowserver_connector.cli.console import Form, beside_table, print_json, print_table
 from shadowserver_connector.errors import OK, SOME_FAILED
-from shadowserver_connector.operations.status import Drops, Failed, Run, Status, problems, verdict
+from shadowserver_connector.operations.status import (
+    DroppedFiles,
+    FailedFile,
+    Run,
+    Status,
+    problems,
+    verdict,
+)
 from shadowserver_connector.operations.status import as_json as as_plain
 from shadowserver_connector.operations.status_file import read_status, status_path
 from shadowserver_connector.report.wording import bracketed, counted
@@ -54,7 +61,7 @@ def _rows(found: Status) -> list[tuple[str, str]]:
         (f"waiting for {wait.what}", f"since {_time(wait.since)}: {wait.reason}")
         for wait in found.waiting
     ]
-    if found.drop_folder != Drops():
+    if found.drop_folder != DroppedFiles():
         failed = len(found.drop_folder.failures)
         rows.append(
             ("drop folder", f"{counted(found.drop_folder.done, 'file')} imported, {failed} failed")
@@ -83,7 +90,7 @@ def _failures(found: Status) -> list[str]:
     ]
 
 
-def _failure(failed: Failed) -> str:
+def _failure(failed: FailedFile) -> str:
     reason = failed.reason
     # Most reasons name the file themselves.
     text = reason if reason.startswith(failed.file) else f"{failed.file}: {reason}"

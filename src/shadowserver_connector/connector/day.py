@@ -13,7 +13,7 @@ from typing import Final
 
 from shadowserver_connector.api.client import ReportsApi
 from shadowserver_connector.api.download import Downloaded, allow_any_size
-from shadowserver_connector.connector.events import Observe, ignore
+from shadowserver_connector.connector.events import Observe, observe_nothing
 from shadowserver_connector.connector.importer import (
     DaySummary,
     ImportSetup,
@@ -50,7 +50,7 @@ from shadowserver_connector.waiting import CONVERTERS, SHADOWSERVER, Stopping, W
 _STOP_CHECK: Final = 0.5
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """Return the time, UTC."""
     return datetime.now(UTC)
 
@@ -66,7 +66,7 @@ class ReportSource:
     """A directory of this connector's own, for downloads and what is unpacked."""
     executor: Executor | None = None
     """Where reports are converted ahead of their turn; without it they are converted in turn."""
-    observe: Observe = ignore
+    observe: Observe = observe_nothing
     """Informed of events, for status and metrics."""
 
     @property
@@ -83,7 +83,7 @@ class Subscription(ReportSource):
     """What the scheduled run works with: what Shadowserver lists for the key, and the state."""
 
     api: ReportsApi
-    now: Callable[[], datetime] = now
+    now: Callable[[], datetime] = utc_now
 
     def on_result(self, result: Result, seconds: float) -> None:
         """Log the result of a report, and inform the observers."""

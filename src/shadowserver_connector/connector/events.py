@@ -17,7 +17,7 @@ class RunStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ReportsListed:
     """Shadowserver has listed the reports for the days of a run."""
 
     newest: date | None
@@ -29,7 +29,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class DayWhole:
+class DayCompleted:
     """Everything that Shadowserver listed for a day is imported, or needs no import."""
 
     day: date
@@ -81,7 +81,7 @@ class DaysGivenUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
+class RequestRetried:
     """Retrying a request to Shadowserver."""
 
     method: str
@@ -89,7 +89,7 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class FileProcessed:
     """A file of the drop folder has been processed."""
 
     file: str
@@ -98,7 +98,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Waited:
+class WaitChanged:
     """The connector waits for something, or no longer does."""
 
     what: str
@@ -130,27 +130,27 @@ class Exited:
 
 Event = (
     RunStarted
-    | Listed
-    | DayWhole
-    | Waited
+    | ReportsListed
+    | DayCompleted
+    | WaitChanged
     | ReportDone
     | ReportSkipped
     | ReportFailed
     | ReportsRefused
     | DaysGivenUp
-    | Retried
-    | Dropped
+    | RequestRetried
+    | FileProcessed
     | RunEnded
     | Exited
 )
 Observe = Callable[[Event], None]
 
 
-def ignore(event: Event) -> None:
+def observe_nothing(event: Event) -> None:
     """Observe nothing."""
 
 
-def both(first: Observe, second: Observe) -> Observe:
+def observe_both(first: Observe, second: Observe) -> Observe:
     """Return an observer that informs two others."""
 
     def observe(event: Event) -> None:

@@ -116,7 +116,7 @@ class Registration:
                 f"OpenCTI refuses OPENCTI_TOKEN ({refused.name}); check it and its user's rights"
             )
         if refused is not None and refused.is_misfit:
-            return misfit(self.platform, refused)
+            return version_error(self.platform, refused)
         return to_sink_error(error)
 
     @contextmanager
@@ -164,14 +164,14 @@ def pycti_version() -> str:
         return ""
 
 
-def advice(platform: str) -> str:
+def pycti_advice(platform: str) -> str:
     """Return what to say if the installed pycti is newer than the platform; empty otherwise."""
     if not _numbers(platform) or _numbers(pycti_version()) <= _numbers(platform):
         return ""
     return f"pycti {pycti_version()} is newer than OpenCTI {platform}; {_cure(platform)}"
 
 
-def misfit(platform: str, refused: Refusal) -> VersionError:
+def version_error(platform: str, refused: Refusal) -> VersionError:
     """Return the error for a registration that the platform does not understand."""
     return VersionError(
         f"OpenCTI {platform} does not accept a registration by pycti {pycti_version()} "
@@ -179,7 +179,7 @@ def misfit(platform: str, refused: Refusal) -> VersionError:
     )
 
 
-def trial() -> tuple[str, dict[str, Any]]:
+def trial_registration() -> tuple[str, dict[str, Any]]:
     """Return pycti's own registration as query and variables, with an id that nobody takes.
 
     OpenCTI looks at the whole query, and at all that is sent, before it refuses the id, and carries
@@ -206,7 +206,7 @@ def refusal_of_registration(ask: Callable[[str, Mapping[str, Any]], Any]) -> Ref
 
     ``ask`` sends a query with variables, and returns the body of the answer.
     """
-    for refused in refusals(ask(*trial())):
+    for refused in refusals(ask(*trial_registration())):
         # What is asked for cannot be changed; of what is sent, fields can be left out by whoever is
         # told which ones are known.
         if refused.name == "GRAPHQL_VALIDATION_FAILED":
@@ -273,7 +273,7 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     limit_pycti_logging(connector.name, connector.log_level)
     _set_time_out(helper)
     announce_or_fail(helper)
-    if newer := advice(registration.platform):
+    if newer := pycti_advice(registration.platform):
         waiter.log.warning(
             "pycti is newer than OpenCTI",
             {"advice": newer, "left_out": registration.omitted_fields},

@@ -133,11 +133,11 @@ class DaySummary:
             f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
             f"{len(self.failures):,} failed"
         )
-        named = first_of([_line(failure) for failure in self.failures])
+        named = first_lines([_line(failure) for failure in self.failures])
         return "; ".join([counts, *([ending] if ending else []), *named])
 
 
-def first_of(lines: Sequence[str]) -> list[str]:
+def first_lines(lines: Sequence[str]) -> list[str]:
     """Return the lines that the message of a work has room for, and how many more there are."""
     named = list(lines[:MAX_NAMED])
     if len(lines) > MAX_NAMED:

@@ -12,10 +12,15 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, now
+from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, utc_now
 from shadowserver_connector.connector.estimates import estimate
-from shadowserver_connector.connector.events import DaysGivenUp, DayWhole, Listed, ReportsRefused
-from shadowserver_connector.connector.importer import MAX_NAMED, first_of
+from shadowserver_connector.connector.events import (
+    DayCompleted,
+    DaysGivenUp,
+    ReportsListed,
+    ReportsRefused,
+)
+from shadowserver_connector.connector.importer import MAX_NAMED, first_lines
 from shadowserver_connector.connector.state_store import (
     StateResetError,
     StateStore,
@@ -52,7 +57,7 @@ def is_wanted(settings: ShadowserverSettings, report: ReportInfo) -> bool:
     )
 
 
-def of_day(
+def split_by_day(
     day: date, listed: Iterable[ReportInfo]
 ) -> tuple[list[ReportInfo], tuple[ReportInfo, ...]]:
     """Return the reports of the queried day, and those that are not of that day.
@@ -123,7 +128,7 @@ def run_window(source: Subscription) -> bool:
         if day in found:
             state = import_day(source, state, day, found[day])
             if found[day] and day not in state.open_days:
-                source.observe(DayWhole(day))
+                source.observe(DayCompleted(day))
         else:
             state = with_day_open(state, day)
     state, reasons = _end_run(settings, state, started, answered=bool(found))
@@ -160,7 +165,7 @@ def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
         source.log.warning("Day left for the next run", {"day": str(day), "reason": str(error)})
         return None
     # The API is queried by types and lists, but does not know about excluded ones.
-    found, others = of_day(day, (report for report in reports if is_wanted(settings, report)))
+    found, others = split_by_day(day, (report for report in reports if is_wanted(settings, report)))
     if others:
         refused = ReportsRefused(day, tuple(report.file for report in others))
         source.observe(refused)
@@ -177,7 +182,7 @@ def run_without_api(source: ReportSource) -> bool:
     For a connector that lives on its drop folder alone. Raises Stopping, StateResetError,
     NewerStateError and ClockError.
     """
-    started = now()
+    started = utc_now()
     _check_clock(started)
     state, settings = source.state_store.read(), source.settings
     _log_marking(source, state)
@@ -225,7 +230,7 @@ def _announce(
         report for reports in found.values() for report in reports if not is_done(state, report)
     ]
     newest = max((day for day, reports in found.items() if reports), default=None)
-    source.observe(Listed(newest, {report.file: report.day for report in todo}, len(found)))
+    source.observe(ReportsListed(newest, {report.file: report.day for report in todo}, len(found)))
     if not state.first_run:
         source.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return
@@ -282,7 +287,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
     if not reasons:
         return
     source.observe(DaysGivenUp(tuple(reasons)))
-    named = first_of(reasons)
+    named = first_lines(reasons)
     source.log.error("Days given up, their reports are missing", {"days": named})
     delivery = source.setup.begin("Shadowserver reports given up")
     try:

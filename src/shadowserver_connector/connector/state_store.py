@@ -63,7 +63,7 @@ class StateStore:
         """
         return bool(self._helper.get_state() != self._stored)
 
-    def held(self) -> State:
+    def last_known(self) -> State:
         """Return the state as last read or written; contacts nothing.
 
         Raises NewerStateError.

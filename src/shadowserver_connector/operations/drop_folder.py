@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from shadowserver_connector.connector.day import ReportSource
-from shadowserver_connector.connector.events import Dropped, ReportSkipped
+from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
 from shadowserver_connector.errors import ClusterLostError, NewerStateError, describe, is_disk_full
@@ -22,7 +22,7 @@ from shadowserver_connector.operations.drop_folder_files import (
     reports_in,
     shown_name,
     signature_of,
-    unpacking,
+    temporary_subfolder,
 )
 from shadowserver_connector.pipeline.batch import release
 from shadowserver_connector.pipeline.conversions_ahead import Conversions, retrying_while_disk_full
@@ -78,10 +78,10 @@ class DropFolder:
         self._problem = problem
 
     def _import(self, paths: list[Path]) -> None:
-        with unpacking(self._source.workspace / "drop") as work:
+        with temporary_subfolder(self._source.workspace / "drop") as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
             # Not `read`, which contacts OpenCTI; the first write notices a reset.
-            ledger = StateLedger(self._source.state_store, self._source.state_store.held())
+            ledger = StateLedger(self._source.state_store, self._source.state_store.last_known())
             convert = self._source.setup.convert
             if self._source.executor is not None:
                 conversions = Conversions(self._source.executor, work, self._source.setup.comparer)
@@ -184,7 +184,7 @@ class DropFolder:
         return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:
-        if are_bytes_known(self._source.state_store.held(), found.sha256):
+        if are_bytes_known(self._source.state_store.last_known(), found.sha256):
             return False
         # By type alone: a file may not tell the name of its list.
         settings, report_type = self._source.settings, found.job[1].type
@@ -198,7 +198,7 @@ class DropFolder:
             log.error("Dropped file failed", {"file": name, "reasons": reasons})
         else:
             log.info("Dropped file imported", {"file": name})
-        self._source.observe(Dropped(name, "; ".join(reasons)))
+        self._source.observe(FileProcessed(name, "; ".join(reasons)))
 
     def _log_problem(self, path: Path, reason: str) -> None:
         details = {"path": shown_path(path), "reason": reason}

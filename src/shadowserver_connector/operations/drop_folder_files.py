@@ -294,7 +294,7 @@ def _directory(path: Path | str, parent: int | None = None) -> Iterator[int]:
 
 
 @contextmanager
-def unpacking(folder: Path) -> Iterator[Path]:
+def temporary_subfolder(folder: Path) -> Iterator[Path]:
     """Create a folder in ``folder`` that is deleted afterwards with its content."""
     folder.mkdir(parents=True, exist_ok=True)
     # After an interruption a conversion may still write there.

@@ -20,7 +20,7 @@ from shadowserver_connector.connector.importer import (
     ReportImporter,
     Result,
 )
-from shadowserver_connector.connector.run import is_wanted, of_day
+from shadowserver_connector.connector.run import is_wanted, split_by_day
 from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
@@ -128,7 +128,7 @@ def list_reports(
     """
     for day in days:
         reports = api.list_reports(day, lists=settings.report_names, types=settings.report_types)
-        found, others = of_day(day, (each for each in reports if is_wanted(settings, each)))
+        found, others = split_by_day(day, (each for each in reports if is_wanted(settings, each)))
         yield from found
         for other in others:
             failed(Failure(other, f"{other.file}: listed for {day}, which is not its day"))

@@ -13,16 +13,16 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from shadowserver_connector.connector.day import now as utc_now
+from shadowserver_connector.connector.day import utc_now
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
-    Dropped,
     Event,
+    FileProcessed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
     ReportsRefused,
-    Retried,
+    RequestRetried,
     RunEnded,
 )
 from shadowserver_connector.errors import CAUSES
@@ -91,9 +91,9 @@ class Metrics:
                 self._reports.labels("refused").inc(len(event.files))
             case DaysGivenUp():
                 self._given_up.inc(len(event.reasons))
-            case Retried():
+            case RequestRetried():
                 self._retries.labels(event.method).inc()
-            case Dropped():
+            case FileProcessed():
                 self._dropped.labels("failed" if event.reason else "done").inc()
 
     def _count(self, event: ReportDone) -> None:

@@ -24,11 +24,11 @@ from shadowserver_connector.api.connection import (
     tls_context,
 )
 from shadowserver_connector.connector.helper import (
-    advice,
     connect,
-    misfit,
+    pycti_advice,
     pycti_version,
     refusal_of_registration,
+    version_error,
 )
 from shadowserver_connector.errors import (
     CredentialsError,
@@ -44,7 +44,7 @@ TOLERATED: Final = 60.0
 """Seconds of difference that nobody needs to know of."""
 
 
-def time_of(headers: Mapping[str, str]) -> datetime | None:
+def server_time(headers: Mapping[str, str]) -> datetime | None:
     """Return a server's time, UTC, to the second; ``None`` where it does not say."""
     try:
         moment = parsedate_to_datetime(headers["Date"])
@@ -55,7 +55,7 @@ def time_of(headers: Mapping[str, str]) -> datetime | None:
         return None
 
 
-def skew(server: str, theirs: datetime, ours: datetime) -> str | None:
+def describe_clock_skew(server: str, theirs: datetime, ours: datetime) -> str | None:
     """Return a sentence about a clock that is wrong, or ``None`` where both agree well enough."""
     seconds = round((ours - theirs).total_seconds())
     if abs(seconds) <= TOLERATED:
@@ -83,13 +83,13 @@ class Platform:
     """The platform's time at its answer, UTC, to the second."""
 
 
-def reach(settings: Settings) -> Platform:
+def reach_opencti(settings: Settings) -> Platform:
     """Ask OpenCTI for its version.
 
     Raises SettingsError where it is not configured, CredentialsError where it refuses the token,
     SinkUnavailableError where it gives no usable answer within ten seconds.
     """
-    answer = ask(settings, _VERSION, {})
+    answer = query_opencti(settings, _VERSION, {})
     try:
         body = answer.json()
         if _REFUSED & _error_names(body):
@@ -99,10 +99,10 @@ def reach(settings: Settings) -> Platform:
         raise SinkUnavailableError(
             f"OpenCTI gave no valid answer (status {answer.status_code}); check OPENCTI_URL"
         ) from None
-    return Platform(version, time_of(answer.headers))
+    return Platform(version, server_time(answer.headers))
 
 
-def ask(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.Response:
+def query_opencti(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.Response:
     """Send a GraphQL query as the connector's user and return the answer, whatever it says.
 
     Raises SettingsError where OpenCTI is not configured, and SinkUnavailableError.
@@ -170,7 +170,7 @@ def open_session(loaded: LoadedSettings, log: Logger) -> tuple[Any, Waiter]:
     must stay the only one to write it. Raises SettingsError, CredentialsError, and
     SinkUnavailableError where OpenCTI does not answer now.
     """
-    reach(loaded.settings)
+    reach_opencti(loaded.settings)
     waiter = Waiter(threading.Event(), log)
     return connect(_silent(loaded), waiter), waiter
 
@@ -184,7 +184,7 @@ def _silent(loaded: LoadedSettings) -> LoadedSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class CheckResult:
     """What one side said."""
 
     text: str
@@ -196,7 +196,7 @@ class Side:
     """What is wrong with the version of pycti."""
 
 
-def try_shadowserver(settings: Settings) -> Side:
+def try_shadowserver(settings: Settings) -> CheckResult:
     """Ask the Reports API what is subscribed."""
     try:
         with open_api(settings) as api:
@@ -204,31 +204,31 @@ def try_shadowserver(settings: Settings) -> Side:
             lists, types = api.subscriptions(), api.types()
         clock = _clock("Shadowserver", _shadowserver_time(settings))
     except ShadowserverConnectorError as error:
-        return Side(str(error), error)
+        return CheckResult(str(error), error)
     if not (lists or types):
-        return Side("ok, but the key has nothing subscribed", clock=clock)
+        return CheckResult("ok, but the key has nothing subscribed", clock=clock)
     text = f"ok, {counted(len(lists), 'list')} with {counted(len(types), 'report type')}"
-    return Side(text, clock=clock)
+    return CheckResult(text, clock=clock)
 
 
-def try_opencti(settings: Settings) -> Side:
+def try_opencti(settings: Settings) -> CheckResult:
     """Ask OpenCTI for its version, and whether the connector could register with it."""
     try:
-        platform = reach(settings)
+        platform = reach_opencti(settings)
         # An answer that is no JSON says nothing about the registration.
         with suppress(ValueError):
-            refused = refusal_of_registration(lambda *query: ask(settings, *query).json())
+            refused = refusal_of_registration(lambda *query: query_opencti(settings, *query).json())
             if refused is not None:
-                raise misfit(platform.version, refused)
+                raise version_error(platform.version, refused)
     except ShadowserverConnectorError as error:
-        return Side(str(error), error)
+        return CheckResult(str(error), error)
     text = f"ok, version {platform.version}, with pycti {pycti_version()}"
     clock = _clock("OpenCTI", platform.time)
-    return Side(text, clock=clock, version=advice(platform.version) or None)
+    return CheckResult(text, clock=clock, version=pycti_advice(platform.version) or None)
 
 
 def _clock(server: str, theirs: datetime | None) -> str | None:
-    return None if theirs is None else skew(server, theirs, datetime.now(UTC))
+    return None if theirs is None else describe_clock_skew(server, theirs, datetime.now(UTC))
 
 
 def _shadowserver_time(settings: Settings) -> datetime | None:
@@ -245,6 +245,6 @@ def _shadowserver_time(settings: Settings) -> datetime | None:
                 timeout=_TIMEOUT,
             ) as client,
         ):
-            return time_of(client.head(shadowserver.api_url).headers)
+            return server_time(client.head(shadowserver.api_url).headers)
     except httpx.HTTPError:
         return None

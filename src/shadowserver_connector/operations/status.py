@@ -18,28 +18,28 @@ from pydantic import (
 
 from shadowserver_connector import __version__
 from shadowserver_connector.connector.events import (
+    DayCompleted,
     DaysGivenUp,
-    DayWhole,
-    Dropped,
     Event,
     Exited,
-    Listed,
+    FileProcessed,
     ReportDone,
     ReportFailed,
     ReportSkipped,
+    ReportsListed,
     ReportsRefused,
     RunEnded,
     RunStarted,
-    Waited,
+    WaitChanged,
 )
 from shadowserver_connector.report.wording import counted
 
 # Ten heartbeats (`status_file.BEAT`).
-SILENCE: Final = timedelta(minutes=5)
+DEAD_AFTER: Final = timedelta(minutes=5)
 """Time without a heartbeat after which a connector counts as dead."""
-LATE: Final = timedelta(minutes=15)
+OVERDUE_AFTER: Final = timedelta(minutes=15)
 """Time after which a run that has not started is overdue."""
-LONG: Final = timedelta(minutes=5)
+LONG_WAIT: Final = timedelta(minutes=5)
 """Time after which waiting needs attention."""
 OK: Final = "OK"
 _NAMED: Final = 20
@@ -62,7 +62,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_utc), PlainSerializer(_to_t
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedFile:
     """A report or file that could not be imported, and why."""
 
     file: str
@@ -95,16 +95,16 @@ class Run:
     over_time: Mapping[str, NonNegativeInt] = field(default_factory=dict)
     """Findings by verdict of the history, and gone; empty without a history."""
     objects: NonNegativeInt = 0
-    failures: tuple[Failed, ...] = ()
+    failures: tuple[FailedFile, ...] = ()
     """The first twenty of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Drops:
+class DroppedFiles:
     """The results for files of the drop folder since the start."""
 
     done: NonNegativeInt = 0
-    failures: tuple[Failed, ...] = ()
+    failures: tuple[FailedFile, ...] = ()
     """The last twenty of them."""
 
 
@@ -145,7 +145,7 @@ class Status:
     last: Annotated[Run | None, Field(alias="last_run")] = None
     given_up: tuple[str, ...] = ()
     """The last twenty days given up since the start, each with its reason."""
-    drop_folder: Drops = Drops()
+    drop_folder: DroppedFiles = DroppedFiles()
 
 
 def initial_status(earlier: Status | None, now: datetime) -> Status:
@@ -163,31 +163,31 @@ def initial_status(earlier: Status | None, now: datetime) -> Status:
     )
 
 
-def after(status: Status, event: Event) -> Status:
+def status_after(status: Status, event: Event) -> Status:
     """Return the status after an event."""
     match event:
         case RunStarted():
             return replace(status, current=Run(event.at), next_run=None)
         case RunEnded() if status.current is not None:
             return _ended(status, status.current, event)
-        case DayWhole():
+        case DayCompleted():
             # Days as ISO 8601 sort as text.
             whole = max(status.newest_whole_day or "", str(event.day))
             return replace(status, newest_whole_day=whole)
-        case Waited():
+        case WaitChanged():
             return replace(status, waiting=_waits(status.waiting, event))
-        case Dropped(reason=""):
+        case FileProcessed(reason=""):
             drops = replace(status.drop_folder, done=status.drop_folder.done + 1)
             return replace(status, drop_folder=drops)
-        case Dropped():
-            failures = (*status.drop_folder.failures, Failed(event.file, event.reason))
+        case FileProcessed():
+            failures = (*status.drop_folder.failures, FailedFile(event.file, event.reason))
             drops = replace(status.drop_folder, failures=failures[-_NAMED:])
             return replace(status, drop_folder=drops)
         case DaysGivenUp():
             return replace(status, given_up=(*status.given_up, *event.reasons)[-_NAMED:])
         case Exited():
             return replace(status, exit_reason=event.reason)
-        case Listed():
+        case ReportsListed():
             newest = str(event.newest) if event.newest else None
             return _in_run(replace(status, newest_day=newest), event)
         case _:
@@ -204,7 +204,7 @@ def _ended(status: Status, current: Run, event: RunEnded) -> Status:
     return replace(status, current=None, last=run, failing=failing)
 
 
-def _waits(waiting: tuple[Wait, ...], event: Waited) -> tuple[Wait, ...]:
+def _waits(waiting: tuple[Wait, ...], event: WaitChanged) -> tuple[Wait, ...]:
     since = next((each.since for each in waiting if each.what == event.what), event.at)
     others = tuple(each for each in waiting if each.what != event.what)
     return (*others, Wait(event.what, event.reason, since)) if event.reason else others
@@ -218,7 +218,7 @@ def _in_run(status: Status, event: Event) -> Status:
 
 def _counted(run: Run, event: Event) -> Run:
     match event:
-        case Listed():
+        case ReportsListed():
             return replace(run, new=len(event.outstanding), days=event.days)
         case ReportDone():
             return replace(
@@ -233,7 +233,7 @@ def _counted(run: Run, event: Event) -> Run:
         case ReportsRefused():
             return replace(run, refused=run.refused + len(event.files))
         case ReportFailed():
-            failures = (*run.failures, Failed(event.file, event.reason, event.times))
+            failures = (*run.failures, FailedFile(event.file, event.reason, event.times))
             return replace(run, failed=run.failed + 1, failures=failures[:_NAMED])
         case _:
             return run
@@ -293,10 +293,10 @@ def _of_last_run(last: Run, *, is_made_good: bool) -> Iterator[str]:
 
 def _long_waits(status: Status, now: datetime) -> Iterator[str]:
     # What a dead process waited for does not matter any more.
-    if now - status.alive > SILENCE:
+    if now - status.alive > DEAD_AFTER:
         return
     for wait in status.waiting:
-        if now - wait.since > LONG:
+        if now - wait.since > LONG_WAIT:
             yield f"waiting for {wait.what} for {_minutes(now - wait.since)}: {wait.reason}"
 
 
@@ -304,15 +304,15 @@ def _lateness(status: Status, now: datetime) -> str | None:
     """Say what should have happened by now and has not."""
     if status.exit_reason:
         return f"the connector exited: {status.exit_reason}; then start it again"
-    if status.alive - now > SILENCE:
+    if status.alive - now > DEAD_AFTER:
         ahead = f"the last heartbeat is {_minutes(status.alive - now)} ahead of this clock"
         return f"{ahead}; let both machines follow a time server"
-    silent = now - status.alive > SILENCE
+    silent = now - status.alive > DEAD_AFTER
     last_seen = f"last seen {_minutes(now - status.alive)} ago; start it again"
     if status.current is not None:
         return f"the connector stopped in the middle of a run, {last_seen}" if silent else None
     if status.next_run is not None:
-        if now - status.next_run > LATE:
+        if now - status.next_run > OVERDUE_AFTER:
             return (
                 f"the run of {status.next_run:%Y-%m-%d %H:%M} UTC is overdue; "
                 "restart the connector; its log says why it stopped"
@@ -320,7 +320,7 @@ def _lateness(status: Status, now: datetime) -> str | None:
         return f"the connector is not running, {last_seen}" if silent else None
     # It may be the last run of an earlier process (`initial_status`).
     has_run = status.last is not None and status.last.started >= status.started
-    if has_run or status.waiting or now - status.started <= LATE:
+    if has_run or status.waiting or now - status.started <= OVERDUE_AFTER:
         return None
     return (
         f"no run has begun since the start {_minutes(now - status.started)} ago; the log says why"

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from shadowserver_connector.connector.day import now as utc_now
+from shadowserver_connector.connector.day import utc_now
 from shadowserver_connector.connector.events import Event, Observe, RunEnded, RunStarted
 from shadowserver_connector.errors import (
     SHADOWSERVER_AWAY,
@@ -27,10 +27,10 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.status import (
     Status,
-    after,
     as_json,
     from_json,
     initial_status,
+    status_after,
 )
 from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.wording import shown_path
@@ -143,7 +143,7 @@ class StatusWriter:
 
     def observe(self, event: Event) -> None:
         with self._lock:
-            self._status = after(self._status, event)
+            self._status = status_after(self._status, event)
             self._write()
 
     @property

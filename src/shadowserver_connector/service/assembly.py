@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadowserver_connector.api.client import ReportsApi, open_api
-from shadowserver_connector.connector.day import ReportSource, Subscription, by_verdict, now
-from shadowserver_connector.connector.events import Observe, Retried, Waited, both
+from shadowserver_connector.connector.day import ReportSource, Subscription, by_verdict, utc_now
+from shadowserver_connector.connector.events import (
+    Observe,
+    RequestRetried,
+    WaitChanged,
+    observe_both,
+)
 from shadowserver_connector.connector.helper import connect
 from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.connector.run import (
@@ -34,7 +39,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.operations.drop_folder import DropFolder
 from shadowserver_connector.operations.metrics import Metrics, serve_on, serve_status
-from shadowserver_connector.operations.reachability import reach
+from shadowserver_connector.operations.reachability import reach_opencti
 from shadowserver_connector.operations.status_file import StatusWriter, observe_run, status_path
 from shadowserver_connector.pipeline.processes import if_ahead, open_executor
 from shadowserver_connector.pipeline.report_comparer import with_comparison
@@ -101,14 +106,14 @@ class Process:
         self.waiter.log.info("Run ended", totals)
 
     def _notify(self, what: str, reason: str) -> None:
-        self.observe(Waited(what, reason, now()))
+        self.observe(WaitChanged(what, reason, utc_now()))
 
     def _explain(self, what: str, reason: str) -> str:
         """Query OpenCTI as ``check`` does: that distinguishes a wrong URL, TLS, proxy and token."""
         if what != OPENCTI:
             return reason
         try:
-            reach(self.loaded.settings)
+            reach_opencti(self.loaded.settings)
         except ShadowserverConnectorError as error:
             return str(error)
         return reason
@@ -180,7 +185,7 @@ def _observer(loaded: LoadedSettings, writer: StatusWriter) -> Observe:
     serve_on(loaded.settings.connector.metrics_host)
     floor = loaded.settings.shadowserver.disk_floor
     serve_status(lambda: writer.status, temporary_directory(), floor)
-    return both(writer.observe, Metrics().observe)
+    return observe_both(writer.observe, Metrics().observe)
 
 
 _QUEUE_LOOK: Final = 300.0
@@ -244,7 +249,7 @@ def _reports_api(settings: Settings, waiter: Waiter, observe: Observe) -> Report
             },
         )
         # Without the file's name: each value of a label is a metric of its own.
-        observe(Retried(retry.what.partition(" of ")[0]))
+        observe(RequestRetried(retry.what.partition(" of ")[0]))
 
     return open_api(settings, RetryPolicy(sleep=waiter.pause, on_retry=on_retry))
 
