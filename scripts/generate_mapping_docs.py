@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shadowserver_connector.catalogue.catalogue import (
-    INDICATED,
+    INDICATED_KINDS,
     Catalogue,
     Family,
     Meaning,
@@ -245,7 +245,7 @@ def scores_table(catalogue: Catalogue) -> str:
 
 
 def _indicated(meaning: Meaning) -> str:
-    kinds = [_KINDS[kind] for kind in INDICATED if meaning.indicates(kind)]
+    kinds = [_KINDS[kind] for kind in INDICATED_KINDS if meaning.indicates(kind)]
     return ", ".join(kinds) if kinds else "never"
 
 

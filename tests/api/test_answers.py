@@ -24,7 +24,7 @@ HEADER: list[object] = ["date", "type", "events"]
 
 def test_a_list_entry_becomes_a_report_info() -> None:
     """``timestamp`` is the day that the report covers, ``report`` the name of its list."""
-    assert answers.report_infos([ENTRY]) == [
+    assert answers.read_reports([ENTRY]) == [
         ReportInfo(
             type="scan_ssl",
             day=date(2024, 1, 31),
@@ -40,16 +40,16 @@ def test_a_list_entry_becomes_a_report_info() -> None:
 @pytest.mark.parametrize("value", [None, ""])
 def test_page_and_list_may_be_missing(name: str, value: object) -> None:
     """An entry without documentation page or list name is valid."""
-    (report,) = answers.report_infos([{**ENTRY, name: value}])
+    (report,) = answers.read_reports([{**ENTRY, name: value}])
     assert "" in (report.url, report.list)
     without = {key: value for key, value in ENTRY.items() if key != name}
-    assert answers.report_infos([without]) == [report]
+    assert answers.read_reports([without]) == [report]
 
 
 @pytest.mark.parametrize("timestamp", ["2024-01-31 00:00:00", "2024-01-31T00:00:00Z"])
 def test_the_day_may_carry_a_time(timestamp: str) -> None:
     """Only the date of a timestamp counts."""
-    (report,) = answers.report_infos([{**ENTRY, "timestamp": timestamp}])
+    (report,) = answers.read_reports([{**ENTRY, "timestamp": timestamp}])
     assert report.day == date(2024, 1, 31)
 
 
@@ -58,7 +58,7 @@ def test_the_day_may_carry_a_time(timestamp: str) -> None:
 def test_an_incomplete_entry_spoils_the_answer(name: str, value: object) -> None:
     """An entry without a needed field is an error that names entry and field, but no value."""
     with pytest.raises(AnswerError, match=r"^entry 2 has no") as caught:
-        answers.report_infos([ENTRY, {**ENTRY, name: value}])
+        answers.read_reports([ENTRY, {**ENTRY, name: value}])
     assert "AbC" not in str(caught.value)
 
 
@@ -66,37 +66,37 @@ def test_an_incomplete_entry_spoils_the_answer(name: str, value: object) -> None
 def test_another_shape_is_no_list_of_reports(answer: object) -> None:
     """An answer of ``reports/list`` that is not a list of objects is refused."""
     with pytest.raises(AnswerError):
-        answers.report_infos(answer)
+        answers.read_reports(answer)
 
 
 def test_names_are_sorted_and_unique() -> None:
     """Names of lists are sorted and without duplicates, whatever the API's order."""
-    assert answers.names(["b", "a", "b"]) == ["a", "b"]
-    assert answers.names([]) == []
+    assert answers.read_names(["b", "a", "b"]) == ["a", "b"]
+    assert answers.read_names([]) == []
 
 
 @pytest.mark.parametrize("answer", [None, {}, "ab", [1], [""], [None], [["a"]], ["a\r\nb"]])
 def test_another_shape_is_no_list_of_names(answer: object) -> None:
     """An answer that is not a list of one-line strings is refused."""
     with pytest.raises(AnswerError):
-        answers.names(answer)
+        answers.read_names(answer)
 
 
 def test_stats_lose_their_header() -> None:
     """The first row of statistics is the header; numbers may come as text."""
     table = [["date", "type", "events"], ["2024-01-31", "scan_ssl", 5], ["2024-01-31", "b", "7"]]
-    assert answers.day_events(table) == [
+    assert answers.read_statistics(table) == [
         DayEvents(date(2024, 1, 31), "scan_ssl", 5),
         DayEvents(date(2024, 1, 31), "b", 7),
     ]
-    assert answers.day_events([]) == []
+    assert answers.read_statistics([]) == []
 
 
 @pytest.mark.parametrize("row", [["2024-01-31", "a", 1], ["2024-01-31", "a", "1"], [], {}, "x"])
 def test_stats_without_header_are_refused(row: object) -> None:
     """Statistics without a header are refused, so that no row of data is lost as one."""
     with pytest.raises(AnswerError, match="row 1"):
-        answers.day_events([row])
+        answers.read_statistics([row])
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_stats_without_header_are_refused(row: object) -> None:
 def test_a_malformed_row_spoils_the_stats(row: object) -> None:
     """A malformed row makes the whole answer an error; it is not skipped."""
     with pytest.raises(AnswerError, match=r"^row 2 "):
-        answers.day_events([["date", "type", "events"], row])
+        answers.read_statistics([["date", "type", "events"], row])
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_malformed_row_spoils_the_stats(row: object) -> None:
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     """Every kind of broken JSON gives the same error."""
     with pytest.raises(AnswerError, match="not JSON"):
-        answers.parse(body)
+        answers.parse_json(body)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_servers_text_is_quoted_safely(text: str, quoted: str) -> None:
 def listed(**fields: object) -> ReportInfo:
     """Return the report that one entry of ``reports/list`` becomes."""
     entry = {"id": "abc", "type": "scan_ssl", "file": "x.csv", "timestamp": "2024-01-31"}
-    (found,) = answers.report_infos([{**entry, **fields}])
+    (found,) = answers.read_reports([{**entry, **fields}])
     return found
 
 
@@ -248,7 +248,7 @@ def test_a_type_is_one_wherever_it_stands(type: str, taken: str) -> None:
     """A type is cleaned alike in lists and statistics, as it becomes a label and part of paths."""
     assert listed(type=type).type == taken
     rows = [["date", "type", "events"], ["2024-01-31", type, 1]]
-    assert answers.day_events(rows)[0].type == taken
+    assert answers.read_statistics(rows)[0].type == taken
 
 
 @pytest.mark.parametrize("field", ["report", "file"])
@@ -272,34 +272,38 @@ def test_names_deceive_nobody(field: str, text: str, taken: str) -> None:
 def test_a_list_has_one_name_everywhere() -> None:
     """A subscribed list and the list that a report names are cleaned and cut alike."""
     for name in ("exam\u202eple", "x" * 900):
-        assert answers.names([name]) == [listed(report=name).list]
+        assert answers.read_names([name]) == [listed(report=name).list]
         assert len(listed(report=name).list) <= 200
 
 
 def test_a_greeting_deceives_nobody() -> None:
     """Characters that change the direction of text are removed from the answer to a ping."""
-    assert answers.pong({"pong": "2024\u202e-01"}) == "2024-01"
+    assert answers.check_pong({"pong": "2024\u202e-01"}) == "2024-01"
 
 
 @pytest.mark.parametrize(
     ("read", "answer", "message"),
     [
-        (answers.parse, b"<", "the answer is not JSON"),
-        (answers.pong, [], "the answer is not an object"),
-        (answers.pong, {"pong": 1}, "the answer has no 'pong'"),
-        (answers.names, {}, "the answer is not a list"),
-        (answers.names, [1], "entry 1 is no name"),
-        (answers.names, ["a", ""], "entry 2 is no name"),
-        (answers.report_infos, {}, "the answer is not a list"),
-        (answers.report_infos, [1], "entry 1 is not an object"),
-        (answers.report_infos, [{**ENTRY, "report": 1}], "entry 1 has no 'report'"),
-        (answers.report_infos, [{**ENTRY, "timestamp": 1}], "entry 1 has no date"),
-        (answers.day_events, {}, "the answer is not a list"),
-        (answers.day_events, [["date", "type"]], "row 1 is not a header"),
-        (answers.day_events, [HEADER, 1], "row 2 is not a list"),
-        (answers.day_events, [HEADER, [1, 2]], "row 2 is not [date, type, events]"),
-        (answers.day_events, [HEADER, ["2024-01-31", "a", "b"]], "row 2 has no number of events"),
-        (answers.day_events, [HEADER, ["soon", "a", 1]], "row 2 has no date"),
+        (answers.parse_json, b"<", "the answer is not JSON"),
+        (answers.check_pong, [], "the answer is not an object"),
+        (answers.check_pong, {"pong": 1}, "the answer has no 'pong'"),
+        (answers.read_names, {}, "the answer is not a list"),
+        (answers.read_names, [1], "entry 1 is no name"),
+        (answers.read_names, ["a", ""], "entry 2 is no name"),
+        (answers.read_reports, {}, "the answer is not a list"),
+        (answers.read_reports, [1], "entry 1 is not an object"),
+        (answers.read_reports, [{**ENTRY, "report": 1}], "entry 1 has no 'report'"),
+        (answers.read_reports, [{**ENTRY, "timestamp": 1}], "entry 1 has no date"),
+        (answers.read_statistics, {}, "the answer is not a list"),
+        (answers.read_statistics, [["date", "type"]], "row 1 is not a header"),
+        (answers.read_statistics, [HEADER, 1], "row 2 is not a list"),
+        (answers.read_statistics, [HEADER, [1, 2]], "row 2 is not [date, type, events]"),
+        (
+            answers.read_statistics,
+            [HEADER, ["2024-01-31", "a", "b"]],
+            "row 2 has no number of events",
+        ),
+        (answers.read_statistics, [HEADER, ["soon", "a", 1]], "row 2 has no date"),
     ],
 )
 def test_an_error_says_what_is_wrong_and_where(
@@ -314,7 +318,9 @@ def test_an_error_says_what_is_wrong_and_where(
 def test_no_events_and_further_cells_are_taken() -> None:
     """A day may have 0 events, and a row may have more columns than we know."""
     row = ["2024-01-31", "a", 0, "new"]
-    assert answers.day_events([[*HEADER, "new"], row]) == [DayEvents(date(2024, 1, 31), "a", 0)]
+    assert answers.read_statistics([[*HEADER, "new"], row]) == [
+        DayEvents(date(2024, 1, 31), "a", 0)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -331,9 +337,9 @@ def test_an_answer_has_at_most_half_a_million_values(value: bytes) -> None:
     """An answer with more values is refused: each takes memory, however few its bytes."""
     most = 500_000 if value == b"0" else 250_000
     body = b"[" + value + (b"," + value) * (most - 1)
-    assert len(answers.parse(body[: -len(value)] + b"0]")) == most  # type: ignore[arg-type]
+    assert len(answers.parse_json(body[: -len(value)] + b"0]")) == most  # type: ignore[arg-type]
     with pytest.raises(AnswerError) as caught:
-        answers.parse(body + b",0,0]")
+        answers.parse_json(body + b",0,0]")
     assert str(caught.value) == "the answer has more than 500000 values"
 
 
@@ -343,10 +349,10 @@ def test_texts_have_at_most_a_thousand_characters(length: int, taken: bool) -> N
     text = "x" * length
     row = ["2024-01-31", text, 1]
     readers: list[Callable[[], object]] = [
-        lambda: answers.pong({"pong": text}),
-        lambda: answers.names([text]),
+        lambda: answers.check_pong({"pong": text}),
+        lambda: answers.read_names([text]),
         lambda: listed(id=text),
-        lambda: answers.day_events([HEADER, row]),
+        lambda: answers.read_statistics([HEADER, row]),
     ]
     for read in readers:
         if taken:
@@ -366,9 +372,11 @@ def test_a_link_has_at_most_500_characters(length: int, taken: bool) -> None:
 def test_number_of_events_may_have_18_digits() -> None:
     """A number of events, also as text, may have at most 18 digits."""
     for events in (10**18 - 1, str(10**18 - 1)):
-        assert answers.day_events([HEADER, ["2024-01-31", "a", events]])[0].events == 10**18 - 1
+        assert (
+            answers.read_statistics([HEADER, ["2024-01-31", "a", events]])[0].events == 10**18 - 1
+        )
     with pytest.raises(AnswerError, match="number of events"):
-        answers.day_events([HEADER, ["2024-01-31", "a", str(10**18)]])
+        answers.read_statistics([HEADER, ["2024-01-31", "a", str(10**18)]])
 
 
 def test_name_that_is_cut_ends_in_a_character() -> None:

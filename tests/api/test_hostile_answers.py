@@ -125,19 +125,19 @@ def test_a_full_list_is_far_from_the_bounds() -> None:
     """A list of 1,000 reports and the statistics of a year are accepted."""
     entry = {"id": "x" * 50, "type": "scan_ssl", "file": "x" * 60, "timestamp": "2024-01-31"}
     entry |= {"report": "x" * 40, "url": "https://www.shadowserver.org/" + "x" * 60}
-    assert len(answers.report_infos(answers.parse(orjson.dumps([entry] * 1000)))) == 1000
+    assert len(answers.read_reports(answers.parse_json(orjson.dumps([entry] * 1000)))) == 1000
     rows = [["date", "type", "events"], *[["2024-01-31", "population_http_proxy", 5]] * 366 * 180]
     body = orjson.dumps(rows)
     assert len(body) < client._MAX_ANSWER_BYTES
-    assert len(answers.day_events(answers.parse(body))) == 366 * 180
+    assert len(answers.read_statistics(answers.parse_json(body))) == 366 * 180
 
 
 @pytest.mark.parametrize("answer", [b'{"error":' + b"[" * 1000 + b"]" * 1000 + b"}"])
 def test_errors_within_errors_are_an_error(answer: bytes) -> None:
     """Nested errors are an error, though nested too deeply for Python's ``repr``."""
-    assert answers.error_text(answers.parse(answer)) == "an error within errors"
+    assert answers.error_text(answers.parse_json(answer)) == "an error within errors"
     with pytest.raises(AnswerError):
-        answers.report_infos(answers.parse(answer))
+        answers.read_reports(answers.parse_json(answer))
 
 
 def dripping_headers() -> Iterable[bytes]:

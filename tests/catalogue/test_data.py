@@ -7,7 +7,7 @@ from importlib.resources import files
 
 import pytest
 
-from shadowserver_connector.catalogue.catalogue import INDICATED, Catalogue
+from shadowserver_connector.catalogue.catalogue import INDICATED_KINDS, Catalogue
 from shadowserver_connector.catalogue.loader import load_catalogue, parse
 from shadowserver_connector.mapping.cells.host_names_and_urls import parse_application
 
@@ -89,7 +89,7 @@ def test_harmless_third_parties_are_never_malicious(catalogue: Catalogue) -> Non
     for name in ("sinkhole", "sensor", "target", "claimed", "sinkholed", "other"):
         assert not catalogue.meanings[name].own
         assert catalogue.meanings[name].score is None
-        assert not any(map(catalogue.meanings[name].indicates, INDICATED))
+        assert not any(map(catalogue.meanings[name].indicates, INDICATED_KINDS))
 
 
 @pytest.mark.parametrize(

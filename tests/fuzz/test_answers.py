@@ -79,10 +79,10 @@ _BODIES: Final = st.one_of(
 )
 
 _READERS: Final[dict[str, Callable[[object], object]]] = {
-    "pong": answers.pong,
-    "names": answers.names,
-    "report_infos": answers.report_infos,
-    "day_events": answers.day_events,
+    "pong": answers.check_pong,
+    "names": answers.read_names,
+    "report_infos": answers.read_reports,
+    "day_events": answers.read_statistics,
 }
 
 
@@ -117,7 +117,7 @@ def test_any_text_of_a_server_can_be_quoted(text: str) -> None:
 @given(body=st.recursive(texts.anything, lambda inner: st.lists(inner, max_size=3)).map(json.dumps))
 def test_no_lone_surrogate_passes(body: str) -> None:
     """An answer with a lone surrogate, which JSON can spell, is refused."""
-    answer = outcome(lambda: answers.parse(body.encode()), AnswerError)
+    answer = outcome(lambda: answers.parse_json(body.encode()), AnswerError)
     if not isinstance(answer, AnswerError):
         orjson.dumps(answer)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-from shadowserver_connector.catalogue.catalogue import INDICATED
+from shadowserver_connector.catalogue.catalogue import INDICATED_KINDS
 from shadowserver_connector.settings.sections import ShadowserverSettings
 from tests.mapping.expectation import CATALOGUE
 
@@ -52,7 +52,7 @@ def test_scores_and_indicators_are_told_as_they_are() -> None:
     for meaning in CATALOGUE.meanings.values():
         score, own, other = told[meaning.does.text]
         assert score == ("none" if meaning.score is None else str(meaning.score))
-        kinds = [shown[kind] for kind in INDICATED if meaning.indicates(kind)]
+        kinds = [shown[kind] for kind in INDICATED_KINDS if meaning.indicates(kind)]
         assert (own if meaning.own else other) == (", ".join(kinds) or "never")
         met.add(meaning.does.text)
     assert met == told.keys()

@@ -15,7 +15,7 @@ import pytest
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.preview.packing import array_of
 from shadowserver_connector.preview.page import write_page
-from shadowserver_connector.preview.page_data import collect
+from shadowserver_connector.preview.page_data import collect_page_data
 from shadowserver_connector.report.info import ReportInfo
 from tests.hostile.corpus import CELLS, HEADER
 from tests.preview.conftest import DAY, MakeJob
@@ -137,7 +137,7 @@ def test_many_findings_make_a_page_of_a_few_megabytes(make_job: MakeJob, tmp_pat
     job = make_job("scan_ssl", 1_000)
     one = write_page([make_job("scan_ssl", 1, name="one")], tmp_path / "one.html", Options())
     many = write_page([job], tmp_path / "many.html", Options())
-    plain = job[0].stat().st_size + sum(map(len, collect([job], Options()).objects))
+    plain = job[0].stat().st_size + sum(map(len, collect_page_data([job], Options()).objects))
     assert many.size - one.size < plain / 5
 
 
@@ -145,7 +145,7 @@ def test_ids_are_packed_as_numbers_and_come_back(make_job: MakeJob, tmp_path: Pa
     """Each UUID is stored once, in 16 bytes; text that looks like its number stays text."""
     odd = "00000000-1111-2222-3333-444444444444 \\x010\\x02 ~0"
     job = make_job("scan_ssl", [("192.0.2.1", odd)], ("ip", "banner"))
-    model = collect([job], Options())
+    model = collect_page_data([job], Options())
     packed, uuids = model.objects.packed()
     text = gzip.decompress(base64.b64decode(packed))
     whole = base64.b64decode(uuids)

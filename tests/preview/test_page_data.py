@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.convert import convert_report
-from shadowserver_connector.preview.page_data import PageData, collect, fair_shares
+from shadowserver_connector.preview.page_data import PageData, collect_page_data, fair_shares
 from shadowserver_connector.preview.table_rows import MAX_CELL
 from shadowserver_connector.report.info import ReportInfo
 from tests.preview.conftest import DAY, MakeJob
@@ -52,7 +52,7 @@ def objects_of(model: PageData) -> list[dict[str, Any]]:
 
 def test_findings_carry_what_they_are_filtered_by(make_job: MakeJob) -> None:
     """A finding has its number, severity, time, ASN, country, tags, CVEs and cells."""
-    model = collect([make_job("scan_ssl", ROWS, HEADER)], Options())
+    model = collect_page_data([make_job("scan_ssl", ROWS, HEADER)], Options())
     findings = model.findings
     assert list(findings.numbers) == [1, 2, 3, 4]
     assert field(model, "severity")[:3] == ["high", "low", "high"]
@@ -83,7 +83,7 @@ def test_a_row_without_an_address_has_a_subject(
     """An account, a victim or a URL is the subject of a row without an address."""
     header = ("timestamp", *row)
     job = make_job(report_type, [("2024-01-31 00:00:00", *row.values())], header)
-    assert field(collect([job], Options()), "subject") == [subject]
+    assert field(collect_page_data([job], Options()), "subject") == [subject]
 
 
 def test_several_days_are_compared_as_the_history_compares_them(make_job: MakeJob) -> None:
@@ -97,7 +97,7 @@ def test_several_days_are_compared_as_the_history_compares_them(make_job: MakeJo
     alone = make_job("scan_ssh", [row(9)], HEADER)
     other_list = make_job("scan_ssl", [row(3)], HEADER, "other")
     # In whatever order they are given.
-    model = collect([alone, second, other_list, first], Options())
+    model = collect_page_data([alone, second, other_list, first], Options())
     said = list(
         zip(field(model, "subject"), field(model, "verdict"), field(model, "gone"), strict=True)
     )
@@ -118,7 +118,9 @@ def test_several_days_are_compared_as_the_history_compares_them(make_job: MakeJo
 
 def test_empty_columns_are_left_out(make_job: MakeJob) -> None:
     """A column that is empty in all findings is not in the page."""
-    model = collect([make_job("scan_ssl", [("192.0.2.1", "")], ("ip", "hostname"))], Options())
+    model = collect_page_data(
+        [make_job("scan_ssl", [("192.0.2.1", "")], ("ip", "hostname"))], Options()
+    )
     assert list(cells_of(model)) == ["ip"]
 
 
@@ -129,7 +131,7 @@ def test_secrets_are_masked(make_job: MakeJob) -> None:
         [("2024-01-31 00:00:00", "user@example.org", "hunter2!")],
         ("timestamp", "email", "password"),
     )
-    model = collect([job], Options())
+    model = collect_page_data([job], Options())
     assert cells_of(model)["password"] == MASK
     everything = orjson.dumps([model.findings.table(), model.findings.groups()[0].plain()])
     assert b"hunter2!" not in everything + b"".join(model.objects)
@@ -138,7 +140,7 @@ def test_secrets_are_masked(make_job: MakeJob) -> None:
 def test_long_cells_are_cut(make_job: MakeJob) -> None:
     """A cell of a megabyte is cut, with its length."""
     job = make_job("scan_ssl", [("192.0.2.1", "A" * 1_000_000)], ("ip", "banner"))
-    model = collect([job], Options())
+    model = collect_page_data([job], Options())
     cell = cells_of(model)["banner"]
     assert len(cell) < MAX_CELL + 50
     assert cell.endswith("(1000000 characters)")
@@ -151,7 +153,7 @@ def test_many_long_cells_are_cut_shorter(
     """The more text the page holds, the shorter further cells are cut."""
     monkeypatch.setattr("shadowserver_connector.preview.table_rows._ROOM", 3_000)
     rows = [(f"192.0.2.{number}", f"{number}" * 2_000) for number in range(1, 9)]
-    model = collect([make_job("scan_ssl", rows, ("ip", "banner"))], Options())
+    model = collect_page_data([make_job("scan_ssl", rows, ("ip", "banner"))], Options())
     lengths = [len(cells_of(model, place)["banner"]) for place in range(8)]
     assert lengths[0] == 2_000
     assert all(length < 300 for length in lengths[2:])
@@ -164,7 +166,7 @@ def test_objects_are_those_of_the_conversion(make_job: MakeJob) -> None:
     convert_report(
         *job, Options(), lambda chunk: converted.update(encoded.id for encoded in chunk.objects)
     )
-    model = collect([job], Options())
+    model = collect_page_data([job], Options())
     found = [stix["id"] for stix in objects_of(model)]
     assert len(found) == len(set(found)) == len(model.objects)
     assert set(found) == converted
@@ -173,8 +175,8 @@ def test_objects_are_those_of_the_conversion(make_job: MakeJob) -> None:
 def test_copies_of_an_object_are_united(make_job: MakeJob) -> None:
     """The Report, repeated in each chunk, has the references of all its copies."""
     job = make_job("scan_ssl", 60)
-    whole = collect([job], Options())
-    pieces = collect([job], Options(chunk_objects=100))
+    whole = collect_page_data([job], Options())
+    pieces = collect_page_data([job], Options(chunk_objects=100))
 
     def report_refs(model: Any) -> set[str]:
         reports = [o for o in objects_of(model) if o["type"] == "report"]
@@ -187,7 +189,7 @@ def test_copies_of_an_object_are_united(make_job: MakeJob) -> None:
 
 def test_the_file_itself_stays_outside(make_job: MakeJob) -> None:
     """The Artifact has its hashes, and not the bytes of the file."""
-    model = collect([make_job("scan_ssl", 5)], Options())
+    model = collect_page_data([make_job("scan_ssl", 5)], Options())
     artifact = next(o for o in objects_of(model) if o["type"] == "artifact")
     assert "left out" in artifact["payload_bin"]
     assert artifact["hashes"]["SHA-256"]
@@ -201,7 +203,7 @@ def test_the_page_holds_the_worst_findings(make_job: MakeJob) -> None:
 
     header = ("severity", "ip")
     jobs = [make_job("scan_ssl", rows(5, 40), header), make_job("scan_rdp", rows(3, 4), header)]
-    model = collect(jobs, Options(), most=20)
+    model = collect_page_data(jobs, Options(), most=20)
     assert [report["shown"] for report in model.overview["reports"]] == [7, 13]
     assert Counter(field(model, "severity")) == {"high": 8, "low": 12}
     assert (model.overview["shown"], model.overview["findings"]) == (20, 52)
@@ -210,7 +212,7 @@ def test_the_page_holds_the_worst_findings(make_job: MakeJob) -> None:
 def test_objects_are_bounded(make_job: MakeJob) -> None:
     """The graph has the objects of some findings of each report; the table has all findings."""
     jobs = [make_job("scan_ssl", 200), make_job("scan_rdp", 30)]
-    model = collect(jobs, Options(), drawn=60)
+    model = collect_page_data(jobs, Options(), drawn=60)
     assert (model.overview["drawn"], model.overview["shown"]) == (60, 230)
     notes = [o for o in objects_of(model) if o["type"] == "note"]
     assert 40 < len(notes) <= 60
@@ -218,7 +220,7 @@ def test_objects_are_bounded(make_job: MakeJob) -> None:
 
 def test_a_part_is_converted_as_the_whole_would_be(make_job: MakeJob) -> None:
     """The part shown of a large report has one Note per host, as OpenCTI would get it."""
-    model = collect([make_job("scan_ssl", 1_500)], Options(), most=300, drawn=300)
+    model = collect_page_data([make_job("scan_ssl", 1_500)], Options(), most=300, drawn=300)
     part = objects_of(model)
     notes = [stix["abstract"] for stix in part if stix["type"] == "note"]
     assert 0 < len(notes) < 300
@@ -227,7 +229,7 @@ def test_a_part_is_converted_as_the_whole_would_be(make_job: MakeJob) -> None:
 def test_what_the_settings_leave_out_is_counted(make_job: MakeJob) -> None:
     """Rows below the configured severity are omitted, and the report has their number."""
     options = Options(min_severity="high")
-    model = collect([make_job("scan_ssl", ROWS, HEADER)], options)
+    model = collect_page_data([make_job("scan_ssl", ROWS, HEADER)], options)
     report = model.overview["reports"][0]
     assert report["rows"] == report["findings"] + report["filtered"] == 4
     assert set(field(model, "severity")) <= {"high", "critical"}
@@ -243,7 +245,7 @@ def test_a_bad_report_does_not_stop_the_others(make_job: MakeJob, tmp_path: Path
         make_job("scan_ssl", ROWS, HEADER),
     ]
     steps: list[None] = []
-    model = collect(jobs, Options(), advance=lambda: steps.append(None))
+    model = collect_page_data(jobs, Options(), advance=lambda: steps.append(None))
     assert [failure.info.file for failure in model.failures] == [bad.name]
     assert model.overview["failed"][0][0] == bad.name
     assert [report["type"] for report in model.overview["reports"]] == ["scan_ssl"]
@@ -256,7 +258,7 @@ def test_download_links_stay_out(make_job: MakeJob) -> None:
     """
     path, info = make_job("scan_ssl", ROWS, HEADER)
     options = Options(link_download=True, download_url="https://dl.example.org/")
-    model = collect([(path, replace(info, id="s3cr3t-report-id"))], options)
+    model = collect_page_data([(path, replace(info, id="s3cr3t-report-id"))], options)
     assert b"s3cr3t" not in b"".join(model.objects) + orjson.dumps(model.overview)
 
 
@@ -275,7 +277,7 @@ def test_shares_are_fair(wanted: list[int], most: int) -> None:
 )
 def test_every_kind_of_report_has_a_page(make_job: MakeJob, report_type: str) -> None:
     """Reports with no address, with several, and about URLs give findings and objects."""
-    model = collect([make_job(report_type, 20)], Options())
+    model = collect_page_data([make_job(report_type, 20)], Options())
     assert len(model.findings) == 20
     assert all(field(model, "subject"))
     assert len(objects_of(model)) > 20

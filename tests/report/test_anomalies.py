@@ -1,6 +1,6 @@
 """Anomalies: all are counted, some are remembered, and each kind has one line."""
 
-from shadowserver_connector.report.anomalies import KEYS_KEPT, Anomalies
+from shadowserver_connector.report.anomalies import MAX_KEYS, Anomalies
 
 
 def test_only_the_first_of_a_kind_and_column_is_new() -> None:
@@ -45,10 +45,10 @@ def test_cells_in_messages_are_short_and_printable() -> None:
 def test_memory_is_bounded_and_no_count_is_lost() -> None:
     """With thousands of faulty columns, further ones share one entry, and all are counted."""
     anomalies = Anomalies("x.csv")
-    for number in range(KEYS_KEPT * 3):
+    for number in range(MAX_KEYS * 3):
         anomalies.add("not an IP address", number, f"column_{number}")
-    assert len(anomalies.lines()) <= KEYS_KEPT + 1
-    assert anomalies.counts() == {"not an IP address": KEYS_KEPT * 3}
+    assert len(anomalies.lines()) <= MAX_KEYS + 1
+    assert anomalies.counts() == {"not an IP address": MAX_KEYS * 3}
 
 
 def test_no_anomaly_is_false() -> None:

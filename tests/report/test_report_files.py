@@ -211,7 +211,7 @@ def test_total_size_is_bounded_over_all_members(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many small members share a limit of their total size."""
-    monkeypatch.setattr(report_files, "UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(report_files, "MAX_UNPACKED_BYTES", 1000)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": os.urandom(400) for n in range(5)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert [report.name for report in reports] == ["0.csv", "1.csv"]
@@ -221,7 +221,7 @@ def test_total_size_is_bounded_over_all_members(
 
 def test_number_of_members_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An archive with too many members is not unpacked."""
-    monkeypatch.setattr(report_files, "MEMBERS", 3)
+    monkeypatch.setattr(report_files, "MAX_MEMBERS", 3)
     path = _zipped(tmp_path / "x.zip", {f"{n}.csv": CONTENT for n in range(4)})
     reports, rejected = _found(path, workdir=tmp_path / "work")
     assert reports == []

@@ -88,11 +88,11 @@ def test_number_and_size_of_members_are_bounded(
 ) -> None:
     """The limits are those of zip archives; members before the limit are read."""
     path = _tarred(tmp_path / "x.tar", {f"{n}.csv": os.urandom(400) for n in range(5)})
-    monkeypatch.setattr(report_files, "MEMBERS", 3)
+    monkeypatch.setattr(report_files, "MAX_MEMBERS", 3)
     reports, rejected = _found(path, tmp_path / "work")
     assert len(reports) == 3
     assert "more than 3 members" in rejected[0]
-    monkeypatch.setattr(report_files, "UNPACKED_BYTES", 2_000)
+    monkeypatch.setattr(report_files, "MAX_UNPACKED_BYTES", 2_000)
     _, rejected = _found(path, tmp_path / "other")
     assert "unpacks to more than" in rejected[0]
 

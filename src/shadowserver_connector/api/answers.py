@@ -51,7 +51,7 @@ class DayEvents(NamedTuple):
     events: int
 
 
-def parse(body: bytes) -> object:
+def parse_json(body: bytes) -> object:
     """Decode a JSON body. orjson limits its depth, the caller its size, this its memory."""
     # Counted before there is an object for each. What stands within texts is counted too.
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
@@ -90,12 +90,12 @@ def quotable(text: str, secrets: Sequence[str]) -> str:
     return text if len(text) <= 200 else text[:199] + "…"
 
 
-def pong(answer: object) -> str:
+def check_pong(answer: object) -> str:
     """Read ``test/ping``."""
     return one_line(_text(_object(answer, "the answer"), "pong", "the answer"))
 
 
-def names(answer: object) -> list[str]:
+def read_names(answer: object) -> list[str]:
     """Read a list of names, as of ``reports/subscribed`` and ``reports/types``; sorted."""
     found = set()
     for number, name in enumerate(_array(answer, "the answer"), start=1):
@@ -105,7 +105,7 @@ def names(answer: object) -> list[str]:
     return sorted(found)
 
 
-def report_infos(answer: object) -> list[ReportInfo]:
+def read_reports(answer: object) -> list[ReportInfo]:
     """Read ``reports/list``, in the API's order."""
     return [
         _report_info(entry, f"entry {number}")
@@ -113,7 +113,7 @@ def report_infos(answer: object) -> list[ReportInfo]:
     ]
 
 
-def day_events(answer: object) -> list[DayEvents]:
+def read_statistics(answer: object) -> list[DayEvents]:
     """Read ``reports/stats``: a header row, then ``[date, type, events]``."""
     rows = _array(answer, "the answer")
     # Of an answer without a header the first row of data would be lost as one.

@@ -170,15 +170,15 @@ class ReportsApi:
 
     def ping(self) -> str:
         """Check URL, key and secret; return the API's greeting."""
-        return self._ask("test/ping", answers.pong)
+        return self._ask("test/ping", answers.check_pong)
 
     def subscriptions(self) -> list[str]:
         """Return the names of the subscriber's report lists; empty if nothing is subscribed."""
-        return self._ask("reports/subscribed", answers.names)
+        return self._ask("reports/subscribed", answers.read_names)
 
     def types(self) -> list[str]:
         """Return the report types that the subscriber can get; empty if nothing is subscribed."""
-        return self._ask("reports/types", answers.names)
+        return self._ask("reports/types", answers.read_names)
 
     def list_reports(
         self, day: date, *, lists: Sequence[str] = (), types: Sequence[str] = (), limit: int = 1000
@@ -205,7 +205,7 @@ class ReportsApi:
 
     def stats(self, first: date, last: date) -> list[DayEvents]:
         """Return how many events the API counts per day and type, first and last day included."""
-        return self._ask("reports/stats", answers.day_events, date=f"{first}:{last}")
+        return self._ask("reports/stats", answers.read_statistics, date=f"{first}:{last}")
 
     def download(self, report: ReportInfo, into: Path, claim: Claim = allow_any_size) -> Downloaded:
         """Stream a report to ``into / report.file``, which appears only when it is complete.
@@ -253,7 +253,7 @@ class ReportsApi:
             fields["reports"] = list(lists)
         if types:
             fields["types"] = list(types)
-        return self._ask("reports/list", answers.report_infos, **fields)
+        return self._ask("reports/list", answers.read_reports, **fields)
 
     def _ask(self, method: str, read: Callable[[object], T], **fields: object) -> T:
         # Once for all attempts: the signature is of exactly these bytes.
@@ -283,7 +283,7 @@ class ReportsApi:
             raise to_our_error(error) from None
         try:
             # Errors come as JSON or as plain text, with any status.
-            answer = answers.parse(content)
+            answer = answers.parse_json(content)
             self._raise_for_error(method, response, answers.error_text(answer))
             found = read(answer)
         except AnswerError as error:

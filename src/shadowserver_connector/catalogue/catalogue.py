@@ -63,15 +63,15 @@ class Codes:
 SEVERITIES: Final = ("info", "low", "medium", "high", "critical")
 """Severities as Shadowserver writes them, lowest first."""
 
-TRAFFIC = ("service", "flow", "none")
+TRAFFIC_KINDS = ("service", "flow", "none")
 """What a row says about network traffic: an endpoint, both ends, or nothing."""
 
-INDICATOR: Final = ("others", "content", "never")
+INDICATOR_RULES: Final = ("others", "content", "never")
 """What of a party may be an Indicator. ``others``: what does not belong to the subscriber.
 ``content``: in addition, what is malware itself, wherever it is. ``never``: nothing.
 """
 
-INDICATED: Final = ("address", "name", "url", "file")
+INDICATED_KINDS: Final = ("address", "name", "url", "file")
 """Kinds of observables that an Indicator can be of."""
 
 _CONTENT: Final = frozenset(["url", "file"])
@@ -87,7 +87,7 @@ class Deed:
     scored: bool
     """Whether something malicious runs there."""
     indicator: str
-    """One of ``INDICATOR``."""
+    """One of ``INDICATOR_RULES``."""
     suffers: bool
     """Whether a row's tags say what it suffered, in a report without its attacker."""
 
@@ -108,7 +108,7 @@ class Meaning:
     """Score of its addresses, names, URLs and files: one number, or ``None`` without a score."""
 
     def indicates(self, kind: str) -> bool:
-        """Tell whether an observable of this kind, one of ``INDICATED``, may be an Indicator."""
+        """Tell whether observables of a kind, one of ``INDICATED_KINDS``, may be an Indicator."""
         allowed = self.does.indicator
         return allowed != "never" and (not self.own or (allowed == "content" and kind in _CONTENT))
 
@@ -149,7 +149,7 @@ class ReportType:
     parties: Mapping[str, str]
     """Party -> name of its meaning; a party that is missing here is ``other``."""
     traffic: str
-    """One of ``TRAFFIC``."""
+    """One of ``TRAFFIC_KINDS``."""
     application: str
     """Application protocol that the whole type is about (``mysql``), or empty."""
     known: bool
@@ -184,7 +184,7 @@ class ReportType:
         return next((name for text, name in self.variants.items() if text in lowered), self.product)
 
 
-LINK_SAYERS: Final = ("observed-data", "network-traffic")
+OTHER_LINKS: Final = ("observed-data", "network-traffic")
 """What links the objects of a row, apart from relationships."""
 
 LINK_ENDS: Final = ("", "primary", "bystander", "called")
@@ -209,7 +209,7 @@ class LinkKind:
     needed: bool
     """Whether nothing else in a row expresses it."""
     said_by: tuple[str, ...]
-    """Those of ``LINK_SAYERS`` that together express it if it is not needed; none means only a
+    """Those of ``OTHER_LINKS`` that together express it if it is not needed; none means only a
     Note.
     """
     alone: bool
@@ -238,7 +238,7 @@ class Catalogue:
     party_meanings: Mapping[str, str]
     """Party -> name of its meaning in types that do not say otherwise."""
     valid_days: Mapping[str, int]
-    """Kind of observable, one of ``INDICATED`` -> days that an Indicator of it is valid for."""
+    """Kind of observable, one of ``INDICATED_KINDS`` -> days that an Indicator is valid for."""
     families: Mapping[str, Family]
     activities: Activities
     """Cells of malware columns that name an activity or a list, not a malware."""
@@ -359,7 +359,7 @@ class Catalogue:
         )
 
     def part(self, report_type: ReportType, column: Column) -> str:
-        """Return what a column's cells are for a finding of this type: one of ``PARTS``."""
+        """Return what a column's cells are for a finding of this type: one of ``FINDING_PARTS``."""
         meaning = report_type.parties.get(column.party, "")
         return column.finding or self.findings.part(column.role, meaning)
 

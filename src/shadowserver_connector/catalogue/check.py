@@ -8,17 +8,23 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from shadowserver_connector.catalogue.catalogue import (
-    INDICATOR,
+    INDICATOR_RULES,
     LINK_ENDS,
-    LINK_SAYERS,
+    OTHER_LINKS,
     SEVERITIES,
-    TRAFFIC,
+    TRAFFIC_KINDS,
     Activities,
     Catalogue,
     Family,
     ReportType,
 )
-from shadowserver_connector.catalogue.columns import EXCLUSIVE_ROLES, IDENTITY, PARTS, ROLES, Column
+from shadowserver_connector.catalogue.columns import (
+    EXCLUSIVE_ROLES,
+    FINDING_PARTS,
+    IDENTITY,
+    ROLES,
+    Column,
+)
 from shadowserver_connector.errors import CatalogueError
 
 
@@ -46,8 +52,8 @@ def _meanings(catalogue: Catalogue) -> Iterator[str]:
     for meaning in catalogue.meanings.values():
         deed = meaning.does
         where = f"meanings.toml: deeds.{deed.name}:"
-        if deed.indicator not in INDICATOR:
-            yield f"{where} indicator {deed.indicator} is none of {', '.join(INDICATOR)}"
+        if deed.indicator not in INDICATOR_RULES:
+            yield f"{where} indicator {deed.indicator} is none of {', '.join(INDICATOR_RULES)}"
         if deed.indicator != "never" and not deed.scored:
             yield f"{where} an Indicator, but no score"
     for party, name in catalogue.party_meanings.items():
@@ -57,8 +63,8 @@ def _meanings(catalogue: Catalogue) -> Iterator[str]:
 
 def _findings(catalogue: Catalogue) -> Iterator[str]:
     for where, column in _readings(catalogue):
-        if column.finding and column.finding not in PARTS:
-            yield f"{where}: finding {column.finding} is none of {', '.join(PARTS)}"
+        if column.finding and column.finding not in FINDING_PARTS:
+            yield f"{where}: finding {column.finding} is none of {', '.join(FINDING_PARTS)}"
     rules = catalogue.findings
     for role in sorted((rules.identity_roles | rules.volatile_roles) - ROLES):
         yield f"findings.toml: roles: unknown role {role}; see ROLES in catalogue/catalogue.py"
@@ -78,8 +84,8 @@ def _links(catalogue: Catalogue) -> Iterator[str]:
         if kind.end not in LINK_ENDS:
             yield f"{where} end {kind.end} is none of {', '.join(filter(None, LINK_ENDS))}"
         for sayer in kind.said_by:
-            if sayer not in LINK_SAYERS:
-                yield f"{where} said_by {sayer} is none of {', '.join(LINK_SAYERS)}"
+            if sayer not in OTHER_LINKS:
+                yield f"{where} said_by {sayer} is none of {', '.join(OTHER_LINKS)}"
         if not kind.targets:
             yield f"{where} target must name a type"
         if kind.needed and kind.said_by:
@@ -150,8 +156,8 @@ def _common(file: str, entry: Family | ReportType, catalogue: Catalogue) -> Iter
     where = f"{file}: {entry.name}:"
     if entry.severity not in SEVERITIES:
         yield f"{where} severity {entry.severity} is none of {', '.join(SEVERITIES)}"
-    if entry.traffic not in TRAFFIC:
-        yield f"{where} traffic {entry.traffic} is none of {', '.join(TRAFFIC)}"
+    if entry.traffic not in TRAFFIC_KINDS:
+        yield f"{where} traffic {entry.traffic} is none of {', '.join(TRAFFIC_KINDS)}"
     for party, meaning in entry.parties.items():
         if meaning not in catalogue.meanings:
             yield f"{where} party {party}: no meaning {meaning} in meanings.toml"

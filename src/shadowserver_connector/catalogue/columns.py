@@ -61,7 +61,7 @@ STATE: Final = "state"
 WORDING: Final = "wording"
 VOLATILE: Final = "volatile"
 
-PARTS: Final = (IDENTITY, STATE, WORDING, VOLATILE)
+FINDING_PARTS: Final = (IDENTITY, STATE, WORDING, VOLATILE)
 """Identity: whose and what. State: how it is. Wording: state, ignoring clocks and tokens in the
 text. Volatile: ignored.
 """
@@ -79,7 +79,7 @@ class FindingRules:
     """Globs of unpublished names, matched against the name between two underscores."""
 
     def part(self, role: str, meaning: str) -> str:
-        """Return what the cells of a role are, for a party with this meaning; one of ``PARTS``."""
+        """Return one of ``FINDING_PARTS``: what cells of a role are, for a party of a meaning."""
         if role in self.volatile_roles or meaning in self.volatile_meanings:
             return VOLATILE
         return IDENTITY if role in self.identity_roles else STATE
@@ -109,4 +109,4 @@ class Column:
     order: int = 0
     """Place in a Note: what, where, when and why first, everything else after."""
     finding: str = ""
-    """One of ``PARTS`` if the column itself says what its cells are for a finding."""
+    """One of ``FINDING_PARTS`` if the column itself says what its cells are for a finding."""

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from shadowserver_connector.catalogue.catalogue import (
-    INDICATED,
+    INDICATED_KINDS,
     Activities,
     Catalogue,
     Codes,
@@ -197,7 +197,7 @@ def _meaning(entry: Entry, deeds: Mapping[str, Deed], score: int) -> Meaning:
 
 
 def _valid_days(entry: Entry) -> dict[str, int]:
-    days = {kind: entry.number(kind, _LONGEST_VALID) for kind in INDICATED}
+    days = {kind: entry.number(kind, _LONGEST_VALID) for kind in INDICATED_KINDS}
     entry.done()
     return days
 

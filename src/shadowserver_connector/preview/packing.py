@@ -17,7 +17,7 @@ from shadowserver_connector.bundle.chunk import Chunk
 Value = TypeVar("Value", bound=Hashable)
 
 
-class Coded(Generic[Value]):
+class CodedColumn(Generic[Value]):
     """A column: each distinct value once, and for each row the number of its value."""
 
     __slots__ = ("at", "values")

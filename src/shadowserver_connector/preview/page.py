@@ -17,7 +17,7 @@ import orjson
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Job
 from shadowserver_connector.preview.packing import array_of, packed
-from shadowserver_connector.preview.page_data import MAX_FINDINGS, PageData, collect
+from shadowserver_connector.preview.page_data import MAX_FINDINGS, PageData, collect_page_data
 
 SCRIPTS: Final = (
     "data.js",
@@ -78,13 +78,14 @@ def write_page(
 ) -> WrittenPage:
     """Write the page of some reports; the same reports and options give the same bytes.
 
-    See ``collect`` for what it holds and for ``advance``. The file is written completely or not at
-    all; if no report could be read, it is not written. Raises ``OSError`` if a disk fails.
+    See ``collect_page_data`` for what it holds and for ``advance``. The file is written completely
+    or not at all; if no report could be read, it is not written. Raises ``OSError`` if a disk
+    fails.
     """
-    model = collect(jobs, options, most=most, advance=advance)
+    model = collect_page_data(jobs, options, most=most, advance=advance)
     size = 0
     if model.overview["reports"]:
-        content = render(model)
+        content = render_page(model)
         size = len(content)
         _write(page, content)
     return WrittenPage(
@@ -98,7 +99,7 @@ def write_page(
     )
 
 
-def render(model: PageData) -> bytes:
+def render_page(model: PageData) -> bytes:
     """Return the page."""
     assets = files("shadowserver_connector.preview") / "assets"
     script = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)

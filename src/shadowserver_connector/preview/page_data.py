@@ -58,7 +58,7 @@ class PageData:
     failures: tuple[Failure, ...]
 
 
-def collect(
+def collect_page_data(
     jobs: Sequence[Job],
     options: Options,
     *,

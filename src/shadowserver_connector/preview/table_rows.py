@@ -27,7 +27,7 @@ from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, feed_of
-from shadowserver_connector.preview.packing import Coded
+from shadowserver_connector.preview.packing import CodedColumn
 from shadowserver_connector.report.info import ReportInfo
 
 _REMEMBERED_LENGTH: Final = 200
@@ -142,8 +142,8 @@ class Findings:
     """
 
     def __init__(self) -> None:
-        self.fields: dict[str, Coded[str]] = {name: Coded() for name in FIELDS}
-        self.sets: dict[str, Coded[tuple[str, ...]]] = {name: Coded() for name in SETS}
+        self.fields: dict[str, CodedColumn[str]] = {name: CodedColumn() for name in FIELDS}
+        self.sets: dict[str, CodedColumn[tuple[str, ...]]] = {name: CodedColumn() for name in SETS}
         self.numbers = array("I")
         """Of the rows in their files, from 1."""
         self.seconds = array("q")
@@ -236,7 +236,7 @@ class _Group:
     def __init__(self, number: int, plan: Plan) -> None:
         self.number = number
         self._columns = plan.columns
-        self._cells: list[Coded[str]] = [Coded() for _ in plan.columns]
+        self._cells: list[CodedColumn[str]] = [CodedColumn() for _ in plan.columns]
         self._masked = {at for at, column in enumerate(plan.columns) if column.role == "secret"}
 
     def add(self, row: Row, longest: int) -> int:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from shadowserver_connector.report.wording import printable
 
-PLACES_KEPT = 3
+MAX_PLACES = 3
 """Places remembered for each kind and column; further ones are only counted."""
 
-KEYS_KEPT = 500
+MAX_KEYS = 500
 """Pairs of kind and column counted separately; beyond that, only the kind is counted."""
 
 
@@ -50,11 +50,11 @@ class Anomalies:
         seen = self._seen.get((kind, column))
         first = seen is None
         if seen is None:
-            if len(self._seen) >= KEYS_KEPT and column:
+            if len(self._seen) >= MAX_KEYS and column:
                 return self.add(kind, row, "", detail, times=times)
             seen = self._seen[(kind, column)] = _Seen()
         seen.count += times
-        if len(seen.places) < PLACES_KEPT:
+        if len(seen.places) < MAX_PLACES:
             seen.places.append(Place(row, printable(detail)))
         return first
 

@@ -25,11 +25,11 @@ from shadowserver_connector.errors import ArchiveRejectedError, SkippableError
 from shadowserver_connector.report.info import ReportFile, safe_name
 from shadowserver_connector.report.wording import printable, shown_path, unreadable
 
-MEMBERS = 10_000
+MAX_MEMBERS = 10_000
 """Members of one archive."""
-UNPACKED_BYTES = 32 << 30
+MAX_UNPACKED_BYTES = 32 << 30
 """Bytes that one archive may unpack to."""
-RATIO = 200
+MAX_RATIO = 200
 """Bytes out for each byte in; CSV reports compress about 10 to 40 times."""
 RATIO_FLOOR = 16 << 20
 """The ratio does not count below this size: a small file of equal rows compresses very well."""
@@ -140,9 +140,9 @@ def _unpack_zip(
         source = _BoundedReads(io.FileIO(file))
     with source, _open_zip(file, source) as archive:
         members = [member for member in archive.infolist() if not member.is_dir()]
-        if len(members) > MEMBERS:
+        if len(members) > MAX_MEMBERS:
             raise ArchiveRejectedError(
-                f"{shown_path(file)}: {len(members)} members, more than {MEMBERS}; "
+                f"{shown_path(file)}: {len(members)} members, more than {MAX_MEMBERS}; "
                 "split the archive"
             )
         if any(member.flag_bits & _ENCRYPTED for member in members):
@@ -230,8 +230,8 @@ def _members_of_tar(shown: str, archive: tarfile.TarFile) -> Iterator[tarfile.Ta
         number += 1
         # What it remembers about finished members.
         archive.members.clear()  # type: ignore[attr-defined]
-        if number > MEMBERS:
-            raise _BeyondLimitsError(f"{shown}: more than {MEMBERS} members; split the archive")
+        if number > MAX_MEMBERS:
+            raise _BeyondLimitsError(f"{shown}: more than {MAX_MEMBERS} members; split the archive")
         if not member.isdir() and _is_wanted(member.name):
             yield member
 
@@ -291,7 +291,7 @@ def _open_zip(file: Path, source: _BoundedReads) -> zipfile.ZipFile:
         except _LongReadError as error:
             raise ArchiveRejectedError(
                 f"{shown_path(file)}: its list of members is longer than {_LISTED >> 20} MiB: "
-                f"more than {MEMBERS:,} members, or names that are too long; split the archive"
+                f"more than {MAX_MEMBERS:,} members, or names that are too long; split the archive"
             ) from error
         except zipfile.BadZipFile as error:
             raise ArchiveRejectedError(
@@ -406,14 +406,14 @@ class _Budget:
     def spend(self, size: int) -> None:
         """Add ``size`` bytes; raise ``_BeyondLimitsError`` where that is too much."""
         self._unpacked += size
-        if self._unpacked > UNPACKED_BYTES:
+        if self._unpacked > MAX_UNPACKED_BYTES:
             raise _BeyondLimitsError(
-                f"{self._name}: unpacks to more than {UNPACKED_BYTES >> 30} GiB; "
+                f"{self._name}: unpacks to more than {MAX_UNPACKED_BYTES >> 30} GiB; "
                 "give the .csv files themselves"
             )
-        if self._unpacked > max(RATIO_FLOOR, RATIO * self._packed):
+        if self._unpacked > max(RATIO_FLOOR, MAX_RATIO * self._packed):
             raise _BeyondLimitsError(
-                f"{self._name}: unpacks to more than {RATIO} times its size, like a zip bomb; "
+                f"{self._name}: unpacks to more than {MAX_RATIO} times its size, like a zip bomb; "
                 "give the .csv files themselves"
             )
 

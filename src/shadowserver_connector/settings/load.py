@@ -49,8 +49,8 @@ from shadowserver_connector.settings.sources import (
 from shadowserver_connector.settings.value_messages import (
     as_text,
     describe_flaw,
-    refusal,
-    unreachable,
+    describe_refusals,
+    describe_unreachable_path,
 )
 from shadowserver_connector.settings.value_types import Section
 from shadowserver_connector.state.imported import LONGEST_LOOKBACK
@@ -285,10 +285,14 @@ def _validate(
     try:
         settings = Settings.model_validate({**data, "network": network})
     except ValidationError as error:
-        raise SettingsError("\n".join([*problems, *refusal(error, values, sources)])) from None
+        raise SettingsError(
+            "\n".join([*problems, *describe_refusals(error, values, sources)])
+        ) from None
     except OSError as error:
         # Pydantic asks the system whether a path is a file.
-        raise SettingsError("\n".join([*problems, unreachable(error, values, sources)])) from None
+        raise SettingsError(
+            "\n".join([*problems, describe_unreachable_path(error, values, sources)])
+        ) from None
     if problems:
         raise SettingsError("\n".join(problems))
     return settings

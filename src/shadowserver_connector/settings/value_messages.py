@@ -199,7 +199,7 @@ def _bounds(schema: JsonSchema) -> str:
 LONGEST_VALUE = 60
 
 
-def refusal(
+def describe_refusals(
     error: ValidationError, values: Mapping[str, object], sources: Mapping[str, str]
 ) -> list[str]:
     """Return lines that name the setting, its source, its value unless secret, and what is allowed.
@@ -215,7 +215,9 @@ def refusal(
     ]
 
 
-def unreachable(error: OSError, values: Mapping[str, Text], sources: Mapping[str, str]) -> str:
+def describe_unreachable_path(
+    error: OSError, values: Mapping[str, Text], sources: Mapping[str, str]
+) -> str:
     """Return a line for a path that the system refuses to look at: too long, or not accessible."""
     # The error says which path, but not of which setting.
     path = Path(str(error.filename))

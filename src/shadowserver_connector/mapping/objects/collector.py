@@ -212,7 +212,7 @@ class ObjectCollector:
 def add_indicator(collector: ObjectCollector, stix: StixObject, kind: str) -> None:
     """Create the Indicator of an observable, if it may be one and Indicators are wanted.
 
-    ``kind`` is one of the catalogue's ``INDICATED``.
+    ``kind`` is one of the catalogue's ``INDICATED_KINDS``.
     """
     context, meaning = collector.context, collector.layout.meaning
     # Nothing of the subscriber's: a block list would cut off its own customers.

@@ -250,7 +250,7 @@ def compile_plan(
 ) -> Plan:
     """Return the plan for a header whose columns the catalogue has named.
 
-    ``parts`` says for each column which of the catalogue's ``PARTS`` of a finding its cells are;
+    ``parts`` says for each column which of the catalogue's ``FINDING_PARTS`` its cells are;
     ``page`` is the URL of Shadowserver's page on the type, or empty.
     """
     volatile = frozenset(at for at, part in enumerate(parts) if part == VOLATILE)

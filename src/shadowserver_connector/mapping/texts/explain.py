@@ -54,7 +54,7 @@ _SCORED: Final[Mapping[str, str]] = {
     **dict.fromkeys(["url", "url_part"], "url"),
     **dict.fromkeys([f"file.{part}" for part in _ALGORITHMS], "file"),
 }
-"""Role -> the kind of observable, one of ``INDICATED``, that its cells become."""
+"""Role -> the kind of observable, one of ``INDICATED_KINDS``, that its cells become."""
 
 _WITH_ADDRESS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     "asn": ("Autonomous-System", "belongs-to", "autonomous-system", "the address belongs-to it"),
