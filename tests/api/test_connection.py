@@ -192,7 +192,7 @@ def test_usual_variables_are_those_of_the_process(
     assert "HTTP_PROXY" not in found.variables
     proxy = found.proxy("https://api.example/")
     assert proxy is not None
-    assert proxy.url.startswith("http://proxy.example:3128")
+    assert proxy.startswith("http://proxy.example:3128")
 
 
 @pytest.mark.parametrize("sent", [["ab", "cd"], ["", "abcd", ""]])

@@ -108,7 +108,7 @@ def test_what_is_no_utf_16_is_counted(read: Reading) -> None:
     assert result.cells == [["192.0.2.1", "a\ufffdb"], ["192.0.2.2", "c"]]
     kind = "not valid in the encoding of the file, shown as \ufffd"
     assert result.anomalies.counts()[kind] == 1
-    assert result.anomalies.places(kind, "tag")[0].row == 1
+    assert f"column tag, row 1: {kind}, once" in "".join(result.anomalies.lines())
 
 
 def test_bytes_that_are_not_utf_8_are_read_as_windows_1252(read: Reading) -> None:
@@ -132,8 +132,9 @@ def test_nul_is_taken_out_and_counted(read: Reading) -> None:
     result = read(b"ip,tag,banner\n192.0.2.1,ssl,a\0b\0\n192.0.2.2,s\0sl,\n")
     assert result.cells == [["192.0.2.1", "ssl", "ab"], ["192.0.2.2", "ssl", ""]]
     assert result.anomalies.counts() == {"NUL characters, removed": 2}
-    assert result.anomalies.places("NUL characters, removed", "banner")[0].row == 1
-    assert result.anomalies.places("NUL characters, removed", "tag")[0].row == 2
+    banner, tag = result.anomalies.lines()
+    assert "column banner, row 1: NUL characters, removed, once" in banner
+    assert "column tag, row 2: NUL characters, removed, once" in tag
 
 
 def test_nuls_between_the_rows_are_counted(read: Reading) -> None:
@@ -182,7 +183,7 @@ def test_endless_line_is_cut_and_counted(read: Reading, monkeypatch: pytest.Monk
     assert [row[0] for row in result.cells] == ["192.0.2.1", "192.0.2.2"]
     assert set(result.cells[0][1]) == {"x"}
     kind = "line longer than 2 Mi characters, cut"
-    assert result.anomalies.places(kind)[0].row == 1
+    assert f", row 1: {kind}, once" in result.anomalies.lines()[0]
 
 
 def test_cut_line_that_is_no_row_is_counted_once(
@@ -204,7 +205,7 @@ def test_short_row_is_padded_and_counted(read: Reading) -> None:
     """Missing cells at the end of a row are empty, and the row is counted."""
     result = read("ip,port,tag\n192.0.2.1,443\n192.0.2.2,443,b\n")
     assert result.cells[0] == ["192.0.2.1", "443", ""]
-    assert result.anomalies.places("row shorter than the header, padded")[0].row == 1
+    assert ", row 1: row shorter than the header, padded, once" in result.anomalies.lines()[0]
 
 
 def test_surplus_cells_are_kept(read: Reading) -> None:
@@ -289,7 +290,7 @@ def test_unclosed_quote_costs_one_row(read: Reading) -> None:
     assert len(result.rows) == 1 + 248 * 100
     assert result.cells[1:] == [line.split(",") for line in rows.splitlines()]
     kind = "quote never closed, row read by itself"
-    assert [place.row for place in result.anomalies.places(kind)] == [1]
+    assert f", row 1: {kind}, once" in "".join(result.anomalies.lines())
 
 
 def test_unclosed_quote_before_quoted_rows_costs_one_row(read: Reading) -> None:

@@ -31,7 +31,6 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.settings.network import (
     NETWORK_VARIABLES,
     Network,
-    Proxy,
     in_capitals,
     verifying_context,
 )
@@ -179,12 +178,12 @@ class _RefusedTransport(httpx.BaseTransport):
 class _Transport(httpx.HTTPTransport):
     """Connections that keep deadlines, and errors that distinguish a proxy from a host."""
 
-    def __init__(self, proxy: Proxy | None, context: ssl.SSLContext, limits: httpx.Limits) -> None:
+    def __init__(self, proxy: str | None, context: ssl.SSLContext, limits: httpx.Limits) -> None:
         through = None
         if proxy is not None:
             # httpcore refuses a context for a proxy that is reached without TLS.
-            tls = context if proxy.url.startswith("https:") else None
-            through = httpx.Proxy(proxy.url, ssl_context=tls)
+            tls = context if proxy.startswith("https:") else None
+            through = httpx.Proxy(proxy, ssl_context=tls)
         super().__init__(verify=context, trust_env=False, limits=limits, proxy=through)
         # httpx has no parameter for it; httpcore has.
         self._pool._network_backend = DeadlineBackend()

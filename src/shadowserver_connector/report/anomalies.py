@@ -14,7 +14,7 @@ MAX_KEYS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class _Place:
     """Where an anomaly was seen. ``row`` is the data row, from 1; 0 for the header or the file."""
 
     row: int
@@ -24,7 +24,7 @@ class Place:
 @dataclass(slots=True)
 class _Seen:
     count: int = 0
-    places: list[Place] = field(default_factory=list)
+    places: list[_Place] = field(default_factory=list)
 
 
 class Anomalies:
@@ -55,7 +55,7 @@ class Anomalies:
             seen = self._seen[(kind, column)] = _Seen()
         seen.count += times
         if len(seen.places) < MAX_PLACES:
-            seen.places.append(Place(row, printable(detail)))
+            seen.places.append(_Place(row, printable(detail)))
         return first
 
     def counts(self) -> dict[str, int]:
@@ -64,11 +64,6 @@ class Anomalies:
         for (kind, _), seen in self._seen.items():
             counts[kind] = counts.get(kind, 0) + seen.count
         return counts
-
-    def places(self, kind: str, column: str = "") -> tuple[Place, ...]:
-        """Return the first few places where ``kind`` was seen in ``column``."""
-        seen = self._seen.get((kind, column))
-        return tuple(seen.places) if seen else ()
 
     def lines(self) -> list[str]:
         """Return one sentence for each kind and column, for the log and the summary."""

@@ -162,10 +162,8 @@ class LoadedSettings:
     """Environment variable -> ``config.yml``, ``.env``, ``environment``, ``file <path>`` or
     ``default``; every setting of the models, and those passed on to pycti that are set.
     """
-    hidden: Mapping[str, str]
-    """Environment variables without effect -> the file that sets another value."""
     warnings: tuple[str, ...]
-    """Lines to log at the start; hidden variables are among them."""
+    """Lines to log at the start."""
     for_pycti: Mapping[str, SecretStr] = field(repr=False)
     """Settings that only pycti reads; see `pycti_names`."""
 
@@ -217,7 +215,6 @@ def load_settings(
     return LoadedSettings(
         settings=settings,
         sources=sources,
-        hidden=hidden,
         warnings=tuple(warnings),
         for_pycti={
             name: SecretStr(as_text(value)) for name, value in values.items() if name in PYCTI_NAMES
@@ -397,7 +394,7 @@ def _export_proxies(loaded: LoadedSettings, environ: MutableMapping[str, str]) -
     for scheme in ("http", "https"):
         proxy = network.proxy_for(scheme)
         if proxy is not None:
-            environ[f"{scheme.upper()}_PROXY"] = proxy.url
+            environ[f"{scheme.upper()}_PROXY"] = proxy
     exceptions = _exceptions(network, loaded.settings.opencti.url)
     if exceptions:
         environ[NO_PROXY] = ",".join(exceptions)

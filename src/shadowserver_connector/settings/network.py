@@ -39,13 +39,6 @@ _HASHED: Final = re.compile(r"[0-9a-f]{8}\.\d+")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-class Proxy(NamedTuple):
-    """A proxy, and the variable that names it. The URL may contain a password."""
-
-    url: str
-    variable: str
-
-
 class Authorities(NamedTuple):
     """The authorities to trust: those of ``files``, or the library's own; and ``further``."""
 
@@ -72,8 +65,11 @@ class Network(Section):
     """By name in capitals. Values may contain passwords."""
     sources: Mapping[str, str] = Field(default_factory=dict)
 
-    def proxy(self, url: str) -> Proxy | None:
-        """Return the proxy for a URL; never one for the local machine."""
+    def proxy(self, url: str) -> str | None:
+        """Return the URL of the proxy for a URL; never one for the local machine.
+
+        It may contain a password.
+        """
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
         if is_loopback(host) or any(
@@ -82,11 +78,11 @@ class Network(Section):
             return None
         return self.proxy_for(parts.scheme)
 
-    def proxy_for(self, scheme: str) -> Proxy | None:
-        """Return the proxy for URLs of a scheme, whatever their host."""
+    def proxy_for(self, scheme: str) -> str | None:
+        """Return the URL of the proxy for URLs of a scheme, whatever their host."""
         names = (f"{scheme.upper()}_PROXY", "ALL_PROXY")
         name = next((name for name in names if self.variables.get(name)), None)
-        return Proxy(_with_scheme(self.variables[name]), name) if name else None
+        return _with_scheme(self.variables[name]) if name else None
 
     def authorities(self, bundle: Path | None, setting: str) -> Authorities:
         """Return the authorities to trust; ``bundle``, the file that ``setting`` names, replaces

@@ -69,7 +69,6 @@ class Highlight(NamedTuple):
     time: str
     first: str
     """Day on which it was reported first; empty where no history is kept."""
-    is_new: bool
 
 
 def highlight_columns(
@@ -195,7 +194,7 @@ class Highlights:
         severity = next(name for name, rank in RANK.items() if rank == order // 2)
         comparison = self._comparison
         first = "" if comparison is None else f"{day_of(comparison.first[-number - 1])}"
-        return Highlight(severity, host, name, port, what, network, time, first, bool(order % 2))
+        return Highlight(severity, host, name, port, what, network, time, first)
 
 
 def _cell(row: Sequence[str], at: int, role: str) -> str:
