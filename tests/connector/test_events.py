@@ -30,6 +30,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
+from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.waiting import Waiter
@@ -161,7 +162,7 @@ def test_connector_without_an_api_forgets_what_is_old(tmp_path: Path) -> None:
     for day in days:
         state = with_done(state, ReportInfo("t", day, "a.csv"), "00" * 32, set())
     memory.write(state)
-    setup = ImportSetup(helper, find_abilities(helper), waiter(), Options())
+    setup = ImportSetup(Session(helper, find_abilities(helper), waiter()), Options())
     source = ReportSource(setup=setup, settings=settings, state_store=memory, workspace=tmp_path)
     assert run_without_api(source)
     assert set(memory.last_known().done) == set(days[:2])

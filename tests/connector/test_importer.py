@@ -31,6 +31,7 @@ from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.connector.test_run import convert_simply
@@ -106,9 +107,7 @@ class World:
         self.comparer = Comparer(self.notebook)
         waiter = Waiter(threading.Event(), self.helper.connector_logger, first_pause=0.001)
         self.setup = ImportSetup(
-            self.helper,
-            find_abilities(self.helper),
-            waiter,
+            Session(self.helper, find_abilities(self.helper), waiter),
             Options(),
             convert_simply,
             self.notebook,
@@ -240,12 +239,14 @@ def test_ledger_that_remembers_nothing(world: World) -> None:
     assert ledger.is_known(info(), SHA256) is False
     assert ledger.postpone(info()) is False
     assert ledger.failed(info()) == 1
-    plain = ImportSetup(world.helper, world.setup.abilities, world.setup.waiter, Options())
+    plain = ImportSetup(
+        Session(world.helper, find_abilities(world.helper), world.setup.session.waiter), Options()
+    )
     assert isinstance(plain.ledger, NoLedger)
     with ReportImporter(plain) as importer:
         result = importer.import_report(info(), raising(ReportUnreadableError("no header")))
     assert result == Failure(info(), "no header", 1, "ReportUnreadableError")
-    assert plain.under_way == []
+    assert plain.session.under_way == []
 
 
 def test_report_that_could_not_be_delivered_is_not_in_the_history(world: World) -> None:
@@ -282,7 +283,7 @@ def test_full_disk_is_no_failure_of_the_report(world: World, number: int) -> Non
     with raised(full):
         world.imported(obtain=raising(full))
     assert ("failed", info()) not in world.notebook.lines
-    assert world.setup.under_way == []
+    assert world.setup.session.under_way == []
 
 
 def test_file_that_cannot_be_read_is_told_by_the_reports_name(world: World) -> None:
@@ -343,10 +344,10 @@ def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
     """Works stand in the order of their days' first reports and count up until they are closed."""
     yesterday = DAY - timedelta(days=1)
     with ReportImporter(world.setup) as importer:
-        assert world.setup.under_way == []
+        assert world.setup.session.under_way == []
         for number, day in enumerate((DAY, yesterday, DAY)):
             importer.import_report(info(number, day), world.obtain)
-        assert len(world.setup.under_way) == 2
+        assert len(world.setup.session.under_way) == 2
         importer.fail(Failure(info(9, yesterday), "no such file"))
         summary, objects = importer.summary(yesterday)
     assert (summary.day, summary.imported, len(summary.failures)) == (yesterday, 1, 1)
@@ -359,7 +360,7 @@ def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
         (f"{DAY}: 2 reports, 20 findings, 4 objects sent, 0 skipped, 0 failed", False),
         (summary.message(objects), True),
     ]
-    assert world.setup.under_way == []
+    assert world.setup.session.under_way == []
 
 
 def test_day_of_failures_alone_opens_a_work_from_the_third_time(world: World) -> None:
@@ -393,7 +394,7 @@ def test_error_ends_all_works_with_one_attempt(world: World) -> None:
         for day in (DAY, DAY + timedelta(days=1))
     ]
     assert [work["in_error"] for work in world.works()] == [False, False]
-    assert world.setup.under_way == []
+    assert world.setup.session.under_way == []
 
 
 def test_work_that_cannot_be_closed_on_the_way_out_is_left_to_the_next_run(world: World) -> None:
@@ -407,7 +408,7 @@ def test_work_that_cannot_be_closed_on_the_way_out_is_left_to_the_next_run(world
         ("warning", "The work could not be closed", {"day": "2024-01-31"})
     ]
     assert "message" not in world.works()[0]
-    assert world.setup.under_way == []
+    assert world.setup.session.under_way == []
 
 
 def test_any_error_interrupts_where_nobody_says_more(world: World) -> None:

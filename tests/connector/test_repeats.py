@@ -68,7 +68,9 @@ class Days:
             parts.now = lambda: datetime.combine(self._today, datetime.min.time(), UTC)
             parts.setup = replace(
                 parts.setup,
-                waiter=replace(parts.setup.waiter, counted_after=0.0),
+                session=replace(
+                    parts.setup.session, waiter=replace(parts.waiter, counted_after=0.0)
+                ),
                 options=self.options,
                 convert=with_comparison(comparer),
                 comparer=comparer,

@@ -43,6 +43,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings
+from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.sink.works import work_name
 from shadowserver_connector.state.imported import State, with_day_open, with_done, with_failure
@@ -141,7 +142,7 @@ def subscription(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: An
     convert = changes.pop("convert", convert_simply)
     parts: dict[str, Any] = {"now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC)}
     return Subscription(
-        setup=ImportSetup(helper, find_abilities(helper), waiter, Options(), convert),
+        setup=ImportSetup(Session(helper, find_abilities(helper), waiter), Options(), convert),
         settings=settings,
         api=api,  # type: ignore[arg-type]
         state_store=StateStore(helper, waiter),
@@ -425,7 +426,7 @@ def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_
     [work] = helper.api.work.works.values()
     assert work["message"].endswith("0 failed; interrupted")
     assert list(tmp_path.iterdir()) == []
-    assert parts.setup.under_way == []
+    assert parts.setup.session.under_way == []
 
 
 def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path: Path) -> None:
@@ -1110,7 +1111,7 @@ def test_a_run_without_the_api_keeps_what_is_open(
     )
     settings = ShadowserverSettings.model_validate({})
     source = ReportSource(
-        setup=ImportSetup(helper, find_abilities(helper), waiter, Options()),
+        setup=ImportSetup(Session(helper, find_abilities(helper), waiter), Options()),
         settings=settings,
         state_store=StateStore(helper, waiter),
         workspace=tmp_path,

@@ -71,7 +71,7 @@ class Drop:
     ) -> None:
         """Start as a new process does, with the state that the platform has."""
         setup = setup_of(self.helper, convert)
-        self.memory = StateStore(self.helper, setup.waiter)
+        self.memory = StateStore(self.helper, setup.session.waiter)
         self.memory.read()
         self.drop = DropFolder(
             self.folder,

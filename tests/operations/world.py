@@ -16,6 +16,7 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import Convert
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.report.info import ReportInfo
+from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.waiting import Waiter
 from tests.mapping.conversion import csv_bytes
@@ -42,7 +43,7 @@ def convert_simply(
 def setup_of(helper: FakeHelper, convert: Convert = convert_simply) -> ImportSetup:
     """Return an importer that sends reports to this helper, with short pauses."""
     waiter = Waiter(threading.Event(), helper.connector_logger, first_pause=0.001)
-    return ImportSetup(helper, find_abilities(helper), waiter, Options(), convert)
+    return ImportSetup(Session(helper, find_abilities(helper), waiter), Options(), convert)
 
 
 def report_of(kind: str, number: int) -> bytes:

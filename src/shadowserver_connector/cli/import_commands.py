@@ -55,6 +55,7 @@ from shadowserver_connector.settings.sections import ShadowserverSettings
 from shadowserver_connector.simulator.profiles import PROFILES, GeneratedReports, days_until
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.sink.directory import original_file
+from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities, limit_to_abilities
 from shadowserver_connector.state.imported import is_done
 from shadowserver_connector.state.serialisation import load_state
@@ -97,7 +98,7 @@ def backfill(
     misdated: list[Failure] = []
     with _setup(loaded, "backfill") as setup, open_api(loaded.settings) as api:
         # Read only: the connector running under this id writes it.
-        state = load_state(setup.helper.get_state())
+        state = load_state(setup.session.helper.get_state())
         reports = [
             report
             for report in list_reports(api, settings, days_of(first, last), misdated.append)
@@ -153,9 +154,7 @@ def _setup(loaded: LoadedSettings, command: str) -> Iterator[ImportSetup]:
     comparer = open_comparer(loaded.settings, waiter)
     try:
         yield ImportSetup(
-            helper,
-            abilities,
-            waiter,
+            Session(helper, abilities, waiter),
             options,
             with_comparison(comparer),
             comparer=comparer,

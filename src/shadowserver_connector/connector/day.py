@@ -71,7 +71,7 @@ class ReportSource:
 
     @property
     def waiter(self) -> Waiter:
-        return self.setup.waiter
+        return self.setup.session.waiter
 
     @property
     def log(self) -> Logger:

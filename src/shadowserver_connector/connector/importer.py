@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from shadowserver_connector.connector.events import ReportDone, ReportFailed, ReportSkipped
 from shadowserver_connector.errors import (
@@ -25,10 +25,8 @@ from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.report.wording import bracketed, counted, unreadable
-from shadowserver_connector.sink.opencti import Delivery
-from shadowserver_connector.sink.platform import Abilities
+from shadowserver_connector.sink.opencti import Delivery, Session
 from shadowserver_connector.sink.works import work_name
-from shadowserver_connector.waiting import Waiter
 
 PERSISTENT_FAILURES: Final = 3
 """Consecutive failures from which a report is named in OpenCTI even if nothing else is new."""
@@ -170,10 +168,7 @@ def describe_as_interrupted(error: BaseException) -> str:
 class ImportSetup:
     """What an import needs. A source of reports creates a `ReportImporter` with it."""
 
-    helper: Any
-    """pycti's ``OpenCTIConnectorHelper``."""
-    abilities: Abilities
-    waiter: Waiter
+    session: Session
     options: Options
     convert: Convert = convert_report
     ledger: Ledger = field(default_factory=NoLedger)
@@ -188,14 +183,6 @@ class ImportSetup:
     command: str = ""
     """The command that imports by hand; empty for the connector itself. It is in the works' names.
     """
-    under_way: list[Delivery] = field(default_factory=list)
-    """Deliveries whose works may be open, for whoever has to close them at the end."""
-
-    def begin(self, name: str) -> Delivery:
-        """Return a delivery in a work of that name, which counts as open from now on."""
-        delivery = Delivery(self.helper, self.abilities, self.waiter, name)
-        self.under_way.append(delivery)
-        return delivery
 
 
 class ReportImporter:
@@ -222,7 +209,7 @@ class ReportImporter:
                     delivery.open()
                 in_error = bool(summary.failures)
                 delivery.close(summary.message(delivery.objects), in_error=in_error)
-            self._setup.under_way.remove(delivery)
+            self._setup.session.under_way.remove(delivery)
 
     def import_report(self, report: ReportInfo, obtain: Callable[[], ObtainedFile]) -> Result:
         """Import a report, unless it is known, and return the result.
@@ -261,9 +248,9 @@ class ReportImporter:
             # that is done is never compared again, and the history would lack its findings.
             if setup.comparer is not None:
                 commit = partial(setup.comparer.commit, file.path)
-                setup.waiter.until_disk_has_room(commit)
+                setup.session.waiter.until_disk_has_room(commit)
             # Before the ledger, too: a report that is done is not downloaded again.
-            log = setup.waiter.log
+            log = setup.session.waiter.log
             archive_if_configured(setup.archive, report, file.path, file.sha256, log)
             ledger.done(report, file.sha256)
         except Exception as error:
@@ -291,7 +278,7 @@ class ReportImporter:
     def _work_of(self, day: date) -> tuple[Delivery, DaySummary]:
         if day not in self._days:
             name = work_name(day, self._setup.command)
-            self._days[day] = (self._setup.begin(name), DaySummary(day))
+            self._days[day] = (self._setup.session.begin(name), DaySummary(day))
         return self._days[day]
 
     def _close_at_once(self, delivery: Delivery, summary: DaySummary, ending: str) -> None:
@@ -299,7 +286,7 @@ class ReportImporter:
             delivery.close_at_once(summary.message(delivery.objects, ending))
         except SinkUnavailableError:
             # The next run closes it.
-            self._setup.waiter.log.warning(
+            self._setup.session.waiter.log.warning(
                 "The work could not be closed", {"day": str(summary.day)}
             )
 

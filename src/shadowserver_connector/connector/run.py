@@ -113,7 +113,7 @@ def run_window(source: Subscription) -> bool:
     # Before any report is compared: after a reset, OpenCTI lacks what the history knows.
     begin_anew_if_reset(source.setup.comparer, state)
     # While this run has no work: one that this process still holds was given up.
-    close_orphaned_works(source.setup.helper, source.waiter)
+    close_orphaned_works(source.setup.session.helper, source.waiter)
     settings = source.settings
     _log_marking(source, state)
     days = days_to_query(state, started.date(), settings.initial_lookback, settings.lookback)
@@ -187,7 +187,7 @@ def run_without_api(source: ReportSource) -> bool:
     state, settings = source.state_store.read(), source.settings
     _log_marking(source, state)
     begin_anew_if_reset(source.setup.comparer, state)
-    close_orphaned_works(source.setup.helper, source.waiter)
+    close_orphaned_works(source.setup.session.helper, source.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
     source.state_store.write(without_old_days(state, oldest, today))
@@ -289,7 +289,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
     source.observe(DaysGivenUp(tuple(reasons)))
     named = first_lines(reasons)
     source.log.error("Days given up, their reports are missing", {"days": named})
-    delivery = source.setup.begin("Shadowserver reports given up")
+    delivery = source.setup.session.begin("Shadowserver reports given up")
     try:
         delivery.open()
         delivery.close(
@@ -297,7 +297,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
             in_error=True,
         )
     finally:
-        source.setup.under_way.remove(delivery)
+        source.setup.session.under_way.remove(delivery)
 
 
 RETRY_AFTER: Final = timedelta(hours=1)

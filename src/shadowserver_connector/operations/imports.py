@@ -74,7 +74,7 @@ def backfill(
     of ``workdir`` is nearly full, no download is started, except for a report whose turn it is and
     whose download was started before. Raises CredentialsError, and ``OSError`` if a disk fails.
     """
-    floor = DiskFloor(workdir, settings.disk_floor, setup.waiter)
+    floor = DiskFloor(workdir, settings.disk_floor, setup.session.waiter)
     setup = replace(setup, archive=settings.archive_dir)
     download: Download = api.download
     if executor is not None:

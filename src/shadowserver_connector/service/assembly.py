@@ -47,7 +47,7 @@ from shadowserver_connector.report.info import safe_name
 from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.settings.load import LoadedSettings, Settings, conversion_options
 from shadowserver_connector.settings.sections import ConnectorSettings
-from shadowserver_connector.sink.opencti import Delivery
+from shadowserver_connector.sink.opencti import Delivery, Session
 from shadowserver_connector.sink.platform import (
     Abilities,
     find_abilities,
@@ -147,13 +147,10 @@ class Process:
             stack.callback(comparer.close)
         source = ReportSource(
             setup=ImportSetup(
-                helper,
-                abilities,
-                self.waiter,
+                Session(helper, abilities, self.waiter, self.under_way),
                 limit_to_abilities(conversion_options(chosen), abilities),
                 with_comparison(comparer),
                 comparer=comparer,
-                under_way=self.under_way,
             ),
             settings=chosen,
             state_store=state_store,

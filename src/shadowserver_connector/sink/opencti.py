@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -274,3 +275,21 @@ class Delivery:
             if missing < 0 or (missing > 0 and self._abilities.multipart_works):
                 works.announce(self._helper, self._work_id, missing)
         self._in_doubt = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """What all deliveries to OpenCTI share, and those that are not over."""
+
+    helper: Any
+    """pycti's ``OpenCTIConnectorHelper``."""
+    abilities: Abilities
+    waiter: Waiter
+    under_way: list[Delivery] = field(default_factory=list)
+    """Deliveries whose works may be open, for whoever has to close them at the end."""
+
+    def begin(self, name: str) -> Delivery:
+        """Return a delivery in a work of that name, which counts as open from now on."""
+        delivery = Delivery(self.helper, self.abilities, self.waiter, name)
+        self.under_way.append(delivery)
+        return delivery
