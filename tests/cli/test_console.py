@@ -22,7 +22,7 @@ def printed(
 ) -> list[str]:
     """Print the table on a terminal of this width, and return its lines."""
     monkeypatch.setattr(console, "out", Console(highlight=False, width=request.param))
-    console.print_table(HEADINGS, ROWS, console.Form.TABLES)
+    console.print_table(HEADINGS, ROWS, console.OutputFormat.TABLES)
     lines = capsys.readouterr().out.splitlines()
     assert all(len(line) <= request.param for line in lines)
     return lines

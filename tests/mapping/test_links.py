@@ -24,7 +24,9 @@ from tests.mapping.expectation import CATALOGUE, read
 from tests.mapping.test_meaning_parties import SINKHOLE, Row, related
 
 TYPES = sorted(
-    name for name in CATALOGUE.types if name not in CATALOGUE.siblings or name.startswith("event6")
+    name
+    for name in CATALOGUE.types
+    if name not in CATALOGUE.ipv4_types or name.startswith("event6")
 )
 """IPv6 scans are converted as their IPv4 siblings are."""
 SINKHOLES = [name for name in TYPES if CATALOGUE.types[name].family == "sinkhole"]

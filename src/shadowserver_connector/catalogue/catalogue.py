@@ -250,21 +250,21 @@ class Catalogue:
     """How unpublished columns are read by the form of their names: the name is a glob with one
     ``*`` at most, and ``*`` in the other fields is what it stood for.
     """
-    never: tuple[str, ...]
+    never_by_pattern: tuple[str, ...]
     """Globs of names that no pattern may claim."""
     secrets: tuple[str, ...]
     """Globs of unpublished names that hold secrets, against the name between two underscores."""
     secrets_order: int
     """Place of such a column in a Note."""
-    words: Mapping[str, str]
+    title_words: Mapping[str, str]
     """Lower-case word of a name -> as it is written in a title."""
     layouts: Mapping[str, tuple[str, ...]]
     """Report type -> its columns in published order."""
     prefixes: Mapping[str, str]
     """Prefix of a column's name -> party, where they differ (``http_referer`` -> ``referer``)."""
-    siblings: Mapping[str, str]
+    ipv4_types: Mapping[str, str]
     """IPv6 report type -> the IPv4 one that it is derived from."""
-    lasting: frozenset[str]
+    lasting_tags: frozenset[str]
     """Tags that stay on observables as labels."""
     protocols: frozenset[str]
     """Names of application protocols, in lower case, words joined by hyphens."""
@@ -278,7 +278,7 @@ class Catalogue:
     """Kinds of relationships; the first that matches counts."""
     codes: Codes
     """What codes in cells mean."""
-    last: int
+    last_order: int
     """Order of a column about which nothing is known."""
 
     def report_type(self, name: str, header: Sequence[str] = ()) -> ReportType:
@@ -330,7 +330,7 @@ class Catalogue:
         """
         report_type = self.earlier_types.get(report_type, report_type)
         # What is said of an IPv4 type holds for the IPv6 one that is derived from it.
-        aliases = {report_type, self.siblings.get(report_type, report_type)}
+        aliases = {report_type, self.ipv4_types.get(report_type, report_type)}
         today = self._name_of_today(aliases, name)
         if today != name:
             return replace(self.column(report_type, today), name=name)
@@ -400,12 +400,12 @@ class Catalogue:
         if any(fnmatchcase(words, glob) for glob in self.secrets):
             title = self._readable(name)
             return Column(name, "secret", "", "", title, self.secrets_order, finding)
-        if not any(fnmatchcase(name, glob) for glob in self.never):
+        if not any(fnmatchcase(name, glob) for glob in self.never_by_pattern):
             for pattern in self.patterns:
                 # To fnmatch, * may stand for nothing: "_ip" is no party's address.
                 if fnmatchcase(name, pattern.name) and len(name) >= len(pattern.name):
                     return self._from_pattern(pattern, name, finding or pattern.finding)
-        return Column(name, "text", "", "", self._readable(name) or name, self.last, finding)
+        return Column(name, "text", "", "", self._readable(name) or name, self.last_order, finding)
 
     def _from_pattern(self, pattern: Column, name: str, finding: str) -> Column:
         before, _, after = pattern.name.partition("*")
@@ -420,7 +420,7 @@ class Catalogue:
         )
 
     def _readable(self, name: str) -> str:
-        words = [self.words.get(word, word) for word in name.replace("_", " ").split()]
+        words = [self.title_words.get(word, word) for word in name.replace("_", " ").split()]
         # A word with capitals of its own, such as iDRAC, keeps its form.
         if words and words[0].islower():
             words[0] = words[0][0].upper() + words[0][1:]

@@ -249,7 +249,7 @@ def _patterns(catalogue: Catalogue) -> Iterator[str]:
         first = next(p for p in catalogue.patterns if fnmatchcase(sample, p.name))
         if first is not pattern:
             yield f"{where} never reached: {first.name} stands before it and matches the same"
-    for glob in catalogue.never:
+    for glob in catalogue.never_by_pattern:
         where = f"patterns.toml: never: {glob}:"
         for name, column in catalogue.columns.items():
             if fnmatchcase(name, glob) and column.role not in ("text", "internal", "secret"):
@@ -258,7 +258,7 @@ def _patterns(catalogue: Catalogue) -> Iterator[str]:
 
 def _bases(catalogue: Catalogue) -> list[ReportType]:
     """Return all types except the IPv6 ones, which do not differ in anything that is checked."""
-    return [t for name, t in catalogue.types.items() if name not in catalogue.siblings]
+    return [t for name, t in catalogue.types.items() if name not in catalogue.ipv4_types]
 
 
 def _read(catalogue: Catalogue, report_type: str) -> list[Column]:

@@ -66,15 +66,16 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
             _column(entry, entry.key, _end_of_section(entry, sections))
             for entry in patterns.entry("patterns").entries()
         ),
-        never=naming.texts("never"),
+        never_by_pattern=naming.texts("never"),
         secrets=secrets.texts("names"),
         secrets_order=_end_of_section(secrets, sections),
-        words={word.lower(): word for word in naming.texts("acronyms")} | naming.table("words"),
+        title_words={word.lower(): word for word in naming.texts("acronyms")}
+        | naming.table("words"),
         prefixes=naming.table("parties"),
         # In the published schema, an IPv6 type has the columns of its IPv4 one.
         layouts={name: layouts.get(siblings.get(name, name), ()) for name in types},
-        siblings=siblings,
-        lasting=_words(top["labels.toml"], "lasting"),
+        ipv4_types=siblings,
+        lasting_tags=_words(top["labels.toml"], "lasting"),
         protocols=_protocols(top["protocols.toml"], types.values()),
         earlier_types=earlier.entry("types").all_texts(),
         earlier_columns={
@@ -83,7 +84,7 @@ def build(documents: Mapping[str, Mapping[str, Any]]) -> Catalogue:
         findings=_findings(top["findings.toml"]),
         links=tuple(map(_link, top["links.toml"].entries())),
         codes=_codes(top["codes.toml"]),
-        last=len(sections) * SECTION,
+        last_order=len(sections) * SECTION,
     )
     # Which parties have an address is known from the columns, which only a catalogue can look up.
     catalogue = replace(catalogue, types=_without_unlocated_parties(catalogue))

@@ -50,7 +50,7 @@ def progress() -> Progress:
     )
 
 
-class Form(Enum):
+class OutputFormat(Enum):
     """How a command prints its results."""
 
     TABLES = auto()
@@ -60,18 +60,20 @@ class Form(Enum):
     JSON = auto()
 
 
-def beside_table(form: Form) -> Console:
+def beside_table(form: OutputFormat) -> Console:
     """Return where a command prints what is not in its table."""
-    return err if form is Form.CSV else out
+    return err if form is OutputFormat.CSV else out
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]], form: Form) -> None:
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[object]], form: OutputFormat
+) -> None:
     """Print rows as a table; cells are plain text, numbers are right-aligned.
 
     If columns would be too narrow to read, each row is printed as a list of headings and cells.
     Where there are no rows, people see no table; CSV has the headings.
     """
-    if form is Form.CSV:
+    if form is OutputFormat.CSV:
         # As other commands end lines; the csv module would write CRLF.
         lines = csv.writer(sys.stdout, lineterminator="\n")
         lines.writerows([headings, *([_csv_cell(value) for value in row] for row in rows)])

@@ -15,7 +15,7 @@ from rich.text import Text
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
-    Form,
+    OutputFormat,
     err,
     failures_as_json,
     out,
@@ -58,11 +58,11 @@ HEADINGS = ("Date", "Type", "Severity", "Findings", "Objects", "Folder of the bu
 HEADINGS_OVER_TIME = ("New", "Changed", "Recurring", "Resurfaced", "Gone")
 
 
-def show_results(results: Sequence[Outcome | Failure], out: Path, *, form: Form) -> int:
+def show_results(results: Sequence[Outcome | Failure], out: Path, *, form: OutputFormat) -> int:
     """Print all results and return the exit code."""
     outcomes = [result for result in results if isinstance(result, Outcome)]
     failures = [result for result in results if isinstance(result, Failure)]
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json(
             {
                 "reports": [_as_json(outcome, out) for outcome in outcomes],
@@ -133,7 +133,7 @@ def convert(
     *,
     workers: int | None,
     dask_scheduler: str | None,
-    form: Form,
+    form: OutputFormat,
     history: Path | None = None,
 ) -> int:
     """Convert files, folders and archives into ``folder``; return the exit code.

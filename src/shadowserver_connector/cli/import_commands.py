@@ -17,7 +17,7 @@ from shadowserver_connector.api.download import Downloaded
 from shadowserver_connector.cli.console import (
     NO_REPORT,
     ConsoleLog,
-    Form,
+    OutputFormat,
     err,
     failures_as_json,
     print_failures,
@@ -64,7 +64,7 @@ from shadowserver_connector.waiting import Waiter
 HEADINGS: Final = ("Date", "Type", "Severity", "Findings", "Objects", "File")
 
 
-def import_(loaded: LoadedSettings, paths: Sequence[Path], *, form: Form) -> int:
+def import_(loaded: LoadedSettings, paths: Sequence[Path], *, form: OutputFormat) -> int:
     """Import files, folders and archives into OpenCTI; return the exit code."""
     results: list[Result] = []
     with (
@@ -88,7 +88,7 @@ def backfill(
     last: date,
     *,
     confirm: Callable[[str], bool],
-    form: Form,
+    form: OutputFormat,
 ) -> int:
     """Import what Shadowserver has for some days, once ``confirm`` agrees; return the exit code."""
     settings = loaded.settings.shadowserver
@@ -174,10 +174,10 @@ def _executor(settings: ShadowserverSettings) -> AbstractContextManager[Executor
     return open_executor(settings.workers, settings.dask_scheduler)
 
 
-def _show(results: Sequence[Result], *, form: Form) -> int:
+def _show(results: Sequence[Result], *, form: OutputFormat) -> int:
     sent = [result for result in results if isinstance(result, Outcome)]
     failed = [result for result in results if isinstance(result, Failure)]
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json(
             {
                 "reports": [
@@ -211,7 +211,9 @@ def _row(sent: Outcome) -> tuple[object, ...]:
     )
 
 
-def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, form: Form) -> int:
+def fetch(
+    loaded: LoadedSettings, archive: Path, first: date, last: date, *, form: OutputFormat
+) -> int:
     """Download the originals of some days into an archive folder; return the exit code."""
     settings = loaded.settings.shadowserver
     failures: list[Failure] = []
@@ -234,7 +236,7 @@ def fetch(loaded: LoadedSettings, archive: Path, first: date, last: date, *, for
             bar.advance(task)
     # What was neither fetched nor failed was in the archive before.
     there = number - len(kept) - len(failures)
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json(
             {
                 "fetched": [
@@ -262,7 +264,7 @@ _DEMO_THREADS: Final = 8
 _DEMO_OPTIONS: Final = Options(create_incident=True)
 
 
-def demo(folder: Path, days: int, seed: int, *, form: Form) -> int:
+def demo(folder: Path, days: int, seed: int, *, form: OutputFormat) -> int:
     """Fetch, convert and write some days of generated reports; return the exit code."""
     # Shadowserver's newest reports are of the day before.
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date()

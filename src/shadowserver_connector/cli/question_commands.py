@@ -15,7 +15,7 @@ from rich.text import Text
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.cli.console import (
     NO_REPORT,
-    Form,
+    OutputFormat,
     err,
     out,
     print_failures,
@@ -48,7 +48,7 @@ from shadowserver_connector.report.wording import counted, unreadable
 
 
 def explain(
-    paths: Sequence[Path], options: Options, *, form: Form, name: str = STANDARD_INPUT
+    paths: Sequence[Path], options: Options, *, form: OutputFormat, name: str = STANDARD_INPUT
 ) -> int:
     """Show how the columns of files are read and what becomes of them; return the exit code."""
     failed: list[Exception] = []
@@ -68,11 +68,11 @@ def explain(
                     raise
                 failed.append(unreadable(file.shown_path, error))
                 continue
-            if form is Form.TABLES:
+            if form is OutputFormat.TABLES:
                 _print_explained(explained[-1])
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json(explained)
-    elif form is Form.CSV:
+    elif form is OutputFormat.CSV:
         rows = [(each["file"], *row) for each in explained for row in _column_rows(each)]
         print_table(("File", *_COLUMN_HEADINGS), rows, form)
     if not explained and not failed:
@@ -141,8 +141,8 @@ def _print_explained(explained: dict[str, Any]) -> None:
             f"{counted(explained['rows'], 'row')}, highest severity {explained['severity']}"
         )
     )
-    print_table(_COLUMN_HEADINGS, _column_rows(explained), Form.TABLES)
-    print_table(("Object", "Distinct"), list(explained["objects"].items()), Form.TABLES)
+    print_table(_COLUMN_HEADINGS, _column_rows(explained), OutputFormat.TABLES)
+    print_table(("Object", "Distinct"), list(explained["objects"].items()), OutputFormat.TABLES)
     for line in explained["oddities"]:
         out.print(Text(f"anomaly: {line}"), soft_wrap=True)
     out.print()
@@ -161,7 +161,7 @@ _ENTRY_HEADINGS = (
 )
 
 
-def history(directory: Path, term: str | None, longest: int | None, *, form: Form) -> int:
+def history(directory: Path, term: str | None, longest: int | None, *, form: OutputFormat) -> int:
     """Show findings over time; return the exit code. Raises UsageError and as `reading_only`."""
     if (term is None) == (longest is None):
         raise UsageError(
@@ -172,7 +172,7 @@ def history(directory: Path, term: str | None, longest: int | None, *, form: For
             found = list(findings_about(connection, term))
         else:
             found = open_longest(connection, longest or 1)
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json([_entry_as_json(entry) for entry in found])
         return OK
     print_table(_ENTRY_HEADINGS, [_entry_row(entry) for entry in found], form)

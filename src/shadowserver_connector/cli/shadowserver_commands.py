@@ -10,7 +10,7 @@ from rich.text import Text
 from shadowserver_connector.api.client import open_api
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.cli.console import (
-    Form,
+    OutputFormat,
     beside_table,
     err,
     out,
@@ -62,7 +62,7 @@ def setting_rows(loaded: LoadedSettings) -> tuple[SettingRow, ...]:
     return tuple(rows)
 
 
-def types(settings: Settings | None, *, form: Form) -> int:
+def types(settings: Settings | None, *, form: OutputFormat) -> int:
     """List report types: those subscribed or, without settings, all in the catalogue."""
     catalogue = load_catalogue()
     names = sorted(catalogue.types)
@@ -72,7 +72,7 @@ def types(settings: Settings | None, *, form: Form) -> int:
         if not names:
             err.print("Shadowserver accepts the key, but no report type is subscribed.")
     found = [catalogue.report_type(name) for name in names]
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json(
             [
                 {
@@ -109,7 +109,7 @@ def subscriptions(settings: Settings, *, as_json: bool) -> int:
     return OK
 
 
-def reports(settings: Settings, first: date, last: date, *, form: Form) -> int:
+def reports(settings: Settings, first: date, last: date, *, form: OutputFormat) -> int:
     """List the reports of some days, as the settings choose them."""
     chosen = settings.shadowserver
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -122,7 +122,7 @@ def reports(settings: Settings, first: date, last: date, *, form: Form) -> int:
             )
             if report.type not in chosen.exclude_types
         ]
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json(
             [
                 {"day": r.day.isoformat(), "type": r.type, "list": r.list, "file": r.file}
@@ -140,7 +140,7 @@ def reports(settings: Settings, first: date, last: date, *, form: Form) -> int:
     return OK
 
 
-def check(loaded: LoadedSettings, *, form: Form) -> int:
+def check(loaded: LoadedSettings, *, form: OutputFormat) -> int:
     """Show all settings with their sources, and test both connections that are configured."""
     settings = loaded.settings
     rows = setting_rows(loaded)
@@ -155,7 +155,7 @@ def check(loaded: LoadedSettings, *, form: Form) -> int:
         sides["opencti"] = try_opencti(settings)
     clock = [side.clock for side in sides.values() if side.clock]
     versions = [side.version for side in sides.values() if side.version]
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json(
             {
                 "settings": [row._asdict() for row in rows],

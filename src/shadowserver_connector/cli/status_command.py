@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rich.text import Text
 
-from shadowserver_connector.cli.console import Form, beside_table, print_json, print_table
+from shadowserver_connector.cli.console import OutputFormat, beside_table, print_json, print_table
 from shadowserver_connector.errors import OK, SOME_FAILED
 from shadowserver_connector.operations.status import (
     DroppedFiles,
@@ -22,14 +22,14 @@ from shadowserver_connector.report.wording import bracketed, counted
 from shadowserver_connector.settings.load import Settings
 
 
-def status(settings: Settings, now: datetime, *, form: Form) -> int:
+def status(settings: Settings, now: datetime, *, form: OutputFormat) -> int:
     """Show the status file; return 1 if something needs attention.
 
     Raises SinkUnavailableError if there is no status file.
     """
     found = read_status(status_path(settings))
     wrong, line = problems(found, now), verdict(found, now)
-    if form is Form.JSON:
+    if form is OutputFormat.JSON:
         print_json({"ok": not wrong, "verdict": line, "problems": wrong, **as_plain(found)})
     else:
         beside = beside_table(form)

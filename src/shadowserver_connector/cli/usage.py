@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 from typer.core import TyperGroup
 
-from shadowserver_connector.cli.console import Form, err
+from shadowserver_connector.cli.console import OutputFormat, err
 from shadowserver_connector.errors import (
     INTERRUPTED,
     KINDS,
@@ -128,13 +128,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV.")]
 
 
-def form_of(as_json: bool, as_csv: bool) -> Form:
+def form_of(as_json: bool, as_csv: bool) -> OutputFormat:
     """Return how results are printed. Raises UsageError if both are wanted."""
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other; choose one")
     if as_json:
-        return Form.JSON
-    return Form.CSV if as_csv else Form.TABLES
+        return OutputFormat.JSON
+    return OutputFormat.CSV if as_csv else OutputFormat.TABLES
 
 
 def _day(text: str) -> date:

@@ -290,7 +290,7 @@ def compile_plan(
         labels=LabelCache(
             _base_labels(context),
             _labelling(columns),
-            context.catalogue.lasting,
+            context.catalogue.lasting_tags,
             context.cache_budget,
         ),
         time=_index(columns, "time"),
