@@ -13,9 +13,8 @@ import orjson
 import pytest
 
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.preview.packing import array_of
 from shadowserver_connector.preview.page import write_page
-from shadowserver_connector.preview.page_data import collect_page_data
+from shadowserver_connector.preview.page_data import array_of, collect_page_data
 from shadowserver_connector.report.info import ReportInfo
 from tests.hostile.corpus import CELLS, HEADER
 from tests.preview.conftest import DAY, MakeJob

@@ -16,8 +16,13 @@ import orjson
 
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.packing import array_of, packed
-from shadowserver_connector.preview.page_data import MAX_FINDINGS, PageData, collect_page_data
+from shadowserver_connector.preview.page_data import (
+    MAX_FINDINGS,
+    PageData,
+    array_of,
+    collect_page_data,
+    packed,
+)
 
 SCRIPTS: Final = (
     "data.js",

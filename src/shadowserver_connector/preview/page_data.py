@@ -1,14 +1,21 @@
-"""From reports on disk to the data of the page, in memory bounded by the findings shown."""
+"""From reports on disk to the data of the page: the findings shown, and STIX objects, each once."""
 
 from __future__ import annotations
 
+import base64
+import gzip
+import io
+import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
+
 from shadowserver_connector import __version__
+from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.catalogue import SEVERITIES, ReportType
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import NotReadyError, SkippableError
@@ -19,7 +26,6 @@ from shadowserver_connector.mapping.planning.finding_identity import compile_fin
 from shadowserver_connector.mapping.planning.row_statistics import RowFilter
 from shadowserver_connector.pipeline.convert import compile_for, convert_report
 from shadowserver_connector.pipeline.outcome import Failure, Job
-from shadowserver_connector.preview.packing import ObjectsById
 from shadowserver_connector.preview.table_rows import DaysCompared, Findings, compare_days
 from shadowserver_connector.report.anomalies import Anomalies
 from shadowserver_connector.report.info import ReportInfo
@@ -242,3 +248,105 @@ def _type(report_type: ReportType) -> dict[str, str]:
         "todo": report_type.todo,
         "page": report_type.page,
     }
+
+
+# Level 8 takes a third longer and saves only one to two percent.
+_LEVEL: Final = 7
+
+
+def packed(pieces: Iterable[bytes]) -> bytes:
+    """Return the pieces, joined, for the page to unpack.
+
+    They take a tenth of their space, because findings are alike.
+    """
+    whole = io.BytesIO()
+    # Both are what a browser unpacks by itself: gzip by `DecompressionStream`, base64 by `atob`.
+    # Without a time, the same data give the same bytes.
+    with gzip.GzipFile(fileobj=whole, mode="wb", compresslevel=_LEVEL, mtime=0) as file:
+        for piece in pieces:
+            file.write(piece)
+    return base64.b64encode(whole.getbuffer())
+
+
+def array_of(values: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of a JSON array of encoded values, which need not be in memory at once."""
+    separator = b"["
+    for value in values:
+        yield separator
+        yield value
+        separator = b",\n"
+    yield b"[]" if separator == b"[" else b"]"
+
+
+MAX_TEXT: Final = 4_000
+"""Characters of one property that the page holds."""
+
+_UUID: Final = re.compile(rb"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_BEFORE: Final = b"\x01%x\x02"
+"""Stands for a UUID. In JSON these two bytes are always escaped, so nothing else looks like it."""
+
+
+class ObjectsById:
+    """Collects objects chunk by chunk; a further copy adds to the first, as in OpenCTI."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the JSON of each object, in the order in which they came."""
+        return iter(self._known.values())
+
+    def add(self, chunk: Chunk) -> None:
+        for encoded in chunk.objects:
+            stix_id, body = encoded.id, encoded.json
+            known = self._known.get(stix_id)
+            if known is None:
+                # A body this short has no longer property.
+                self._known[stix_id] = body if len(body) <= MAX_TEXT else _shortened(body)
+            elif known != body:
+                self._known[stix_id] = _united(known, body)
+
+    def packed(self) -> tuple[bytes, bytes]:
+        r"""Return a JSON array of all objects, and its UUIDs, both for the page to unpack.
+
+        In the array ``\x01<number in hexadecimal>\x02`` stands for a UUID. The UUIDs are 16 bytes
+        each, in base64: nothing makes them smaller.
+        """
+        numbers: dict[bytes, int] = {}
+
+        def numbered(found: re.Match[bytes]) -> bytes:
+            return _BEFORE % numbers.setdefault(found[0], len(numbers))
+
+        objects = packed(array_of(_UUID.sub(numbered, body) for body in self))
+        uuids = b"".join(bytes.fromhex(text.replace(b"-", b"").decode()) for text in numbers)
+        return objects, base64.b64encode(uuids)
+
+
+def _shortened(body: bytes) -> bytes:
+    stix = orjson.loads(body)
+    if stix["type"] == "artifact" and "payload_bin" in stix:
+        # The original file itself; the page shows what is in it.
+        stix["payload_bin"] = f"({len(stix['payload_bin'])} characters, left out of this page)"
+    for name, value in stix.items():
+        if isinstance(value, str) and len(value) > MAX_TEXT:
+            stix[name] = f"{value[:MAX_TEXT]} … ({len(value)} characters)"
+    return orjson.dumps(stix)
+
+
+def _united(known: bytes, body: bytes) -> bytes:
+    """Return the later copy, with the lists of both merged and the time span widened."""
+    earlier: dict[str, Any] = orjson.loads(known)
+    later: dict[str, Any] = orjson.loads(_shortened(body))
+    for name, value in earlier.items():
+        if isinstance(value, list):
+            strings = [*value, *later.get(name, [])]
+            if all(isinstance(item, str) for item in strings):
+                later[name] = list(dict.fromkeys(strings))
+        elif name == "first_observed":
+            later[name] = min(value, later[name])
+        elif name == "last_observed":
+            later[name] = max(value, later[name])
+    return orjson.dumps(later)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.errors import NotReadyError, SkippableError
@@ -27,11 +27,11 @@ from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.texts.markdown import MASK
 from shadowserver_connector.pipeline.outcome import Job
 from shadowserver_connector.pipeline.report_comparer import ReportComparer, feed_of
-from shadowserver_connector.preview.packing import CodedColumn
 from shadowserver_connector.report.info import ReportInfo
 
 _REMEMBERED_LENGTH: Final = 200
 Value = TypeVar("Value")
+Distinct = TypeVar("Distinct", bound=Hashable)
 Row = Sequence[str]
 
 
@@ -133,6 +133,37 @@ FIELDS: Final = (
 )
 """What the table shows and is filtered by, one text a finding; ``SETS`` are tuples of texts."""
 SETS: Final = ("tags", "cves")
+
+
+class CodedColumn(Generic[Distinct]):
+    """A column: each distinct value once, and for each row the number of its value."""
+
+    __slots__ = ("at", "values")
+
+    def __init__(self) -> None:
+        self.values: dict[Distinct, int] = {}
+        # Four bytes a row; a list takes eight for each reference to a number.
+        self.at = array("I")
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def add(self, value: Distinct) -> bool:
+        """Add the value of the next row; tell whether it is a new one."""
+        known = len(self.values)
+        number = self.values.setdefault(value, known)
+        self.at.append(number)
+        return number == known
+
+    def plain(self) -> dict[str, Any]:
+        """Return ``v``, the values, and ``a``, the number of each row's value. Without ``a``, each
+        row has a value of its own, or all have the same and ``n`` is the number of rows.
+        """
+        if len(self.values) == len(self.at):
+            return {"v": list(self.values)}
+        if len(self.values) == 1:
+            return {"v": list(self.values), "n": len(self.at)}
+        return {"v": list(self.values), "a": self.at.tolist()}
 
 
 class Findings:
