@@ -203,7 +203,7 @@ def test_the_page_holds_the_worst_findings(make_job: MakeJob) -> None:
 
     header = ("severity", "ip")
     jobs = [make_job("scan_ssl", rows(5, 40), header), make_job("scan_rdp", rows(3, 4), header)]
-    model = collect_page_data(jobs, Options(), most=20)
+    model = collect_page_data(jobs, Options(), max_findings=20)
     assert [report["shown"] for report in model.overview["reports"]] == [7, 13]
     assert Counter(field(model, "severity")) == {"high": 8, "low": 12}
     assert (model.overview["shown"], model.overview["findings"]) == (20, 52)
@@ -212,7 +212,7 @@ def test_the_page_holds_the_worst_findings(make_job: MakeJob) -> None:
 def test_objects_are_bounded(make_job: MakeJob) -> None:
     """The graph has the objects of some findings of each report; the table has all findings."""
     jobs = [make_job("scan_ssl", 200), make_job("scan_rdp", 30)]
-    model = collect_page_data(jobs, Options(), drawn=60)
+    model = collect_page_data(jobs, Options(), max_drawn=60)
     assert (model.overview["drawn"], model.overview["shown"]) == (60, 230)
     notes = [o for o in objects_of(model) if o["type"] == "note"]
     assert 40 < len(notes) <= 60
@@ -220,7 +220,9 @@ def test_objects_are_bounded(make_job: MakeJob) -> None:
 
 def test_a_part_is_converted_as_the_whole_would_be(make_job: MakeJob) -> None:
     """The part shown of a large report has one Note per host, as OpenCTI would get it."""
-    model = collect_page_data([make_job("scan_ssl", 1_500)], Options(), most=300, drawn=300)
+    model = collect_page_data(
+        [make_job("scan_ssl", 1_500)], Options(), max_findings=300, max_drawn=300
+    )
     part = objects_of(model)
     notes = [stix["abstract"] for stix in part if stix["type"] == "note"]
     assert 0 < len(notes) < 300

@@ -61,7 +61,7 @@ def test_what_is_cut_is_said(
 ) -> None:
     """If the page has fewer findings than there are, the command prints both numbers."""
     path, _ = make_job("scan_ssl", 50)
-    preview([path], tmp_path / "page.html", Options(), most=20, as_json=False)
+    preview([path], tmp_path / "page.html", Options(), max_findings=20, as_json=False)
     assert "50 findings, 20 shown" in " ".join(capsys.readouterr().err.split())
 
 

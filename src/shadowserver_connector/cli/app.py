@@ -162,7 +162,7 @@ def preview(
         Path, typer.Option("--html", help="Page to write; it needs no network.")
     ] = Path("preview.html"),
     # The default is `page_data.MAX_FINDINGS`, whose import would delay `--help`.
-    most: Annotated[
+    max_findings: Annotated[
         int,
         typer.Option(
             "--max-findings", min=1, help="Maximum number of findings; the worst are kept."
@@ -178,7 +178,7 @@ def preview(
 
     def work() -> int:
         options = conversion_options(loaded_settings(config).settings.shadowserver)
-        return command(files, page, options, most=most, as_json=as_json, name=name)
+        return command(files, page, options, max_findings=max_findings, as_json=as_json, name=name)
 
     run_command(work)
 

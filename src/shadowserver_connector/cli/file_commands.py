@@ -229,13 +229,13 @@ def preview(
     page: Path,
     options: Options,
     *,
-    most: int = MAX_FINDINGS,
+    max_findings: int = MAX_FINDINGS,
     as_json: bool,
     name: str = STANDARD_INPUT,
 ) -> int:
     """Write the page of files, folders and archives; return the exit code.
 
-    It has at most ``most`` findings, the worst ones. If no report can be read, no page is written.
+    It has at most ``max_findings``, the worst ones. If no report can be read, no page is written.
     """
     if page.is_dir():
         raise UsageError(f"{page} is a folder; name the page to write, such as {page}/page.html")
@@ -245,7 +245,9 @@ def preview(
         given = with_standard_input(paths, Path(work), name)
         jobs = list(jobs_in(given, Path(work), failures.append))
         task = bar.add_task("reading", total=2 * len(jobs))
-        written = write_page(jobs, page, options, most=most, advance=lambda: bar.advance(task))
+        written = write_page(
+            jobs, page, options, max_findings=max_findings, advance=lambda: bar.advance(task)
+        )
     failures += written.failures
     if not written.reports and not failures:
         failures.append(unread("", ValueError(NO_REPORT)))

@@ -78,7 +78,7 @@ def write_page(
     page: Path,
     options: Options,
     *,
-    most: int = MAX_FINDINGS,
+    max_findings: int = MAX_FINDINGS,
     advance: Callable[[], object] = lambda: None,
 ) -> WrittenPage:
     """Write the page of some reports; the same reports and options give the same bytes.
@@ -87,7 +87,7 @@ def write_page(
     or not at all; if no report could be read, it is not written. Raises ``OSError`` if a disk
     fails.
     """
-    model = collect_page_data(jobs, options, most=most, advance=advance)
+    model = collect_page_data(jobs, options, max_findings=max_findings, advance=advance)
     size = 0
     if model.overview["reports"]:
         content = render_page(model)

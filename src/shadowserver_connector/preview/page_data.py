@@ -68,16 +68,16 @@ def collect_page_data(
     jobs: Sequence[Job],
     options: Options,
     *,
-    most: int = MAX_FINDINGS,
-    drawn: int = MAX_DRAWN,
+    max_findings: int = MAX_FINDINGS,
+    max_drawn: int = MAX_DRAWN,
     advance: Callable[[], object] = lambda: None,
 ) -> PageData:
     """Read and convert reports; ``advance`` is called twice for each.
 
-    The page contains at most ``most`` findings. If there are more, it contains the most severe
+    The page contains at most ``max_findings``. If there are more, it contains the most severe
     ones; of the severity that does not fit completely, each report has a fair share, from its first
-    row on. The STIX objects are those of ``drawn`` findings. A report that cannot be read is listed
-    among the failures; the others are still read. Raises ``OSError`` if a disk fails.
+    row on. The STIX objects are those of ``max_drawn`` findings. A report that cannot be read is
+    listed among the failures; the others are still read. Raises ``OSError`` if a disk fails.
     """
     # A page is passed on more easily than a platform is opened: links that open without
     # credentials stay out of it.
@@ -85,11 +85,11 @@ def collect_page_data(
     # Days in their order, as the history has them.
     jobs = sorted(jobs, key=lambda job: (job[1].day, job[1].type, job[1].list, job[1].file))
     counted, failures = _count_all(jobs, options, advance)
-    shares = worst_first([report.wanted for report in counted], most)
+    shares = worst_first([report.wanted for report in counted], max_findings)
     wanted = [report.wanted.total() for report in counted]
     findings, objects = Findings(), ObjectsById()
     reports: list[dict[str, Any]] = []
-    to_draw = fair_shares(wanted, drawn)
+    to_draw = fair_shares(wanted, max_drawn)
     with compare_days(jobs, sum(report.rows for report in counted)) as days:
         for report, share, drawn_of in zip(counted, shares, to_draw, strict=True):
             before = len(findings)
