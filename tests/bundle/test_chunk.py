@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded, LabelsAndScore, labels_and_score
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject, LabelsAndScore, labels_and_score
 
 UUID = "00000000-0000-4000-8000-000000000001"
 ADDRESS = f"ipv4-addr--{UUID}"
@@ -29,9 +29,9 @@ OBJECTS: dict[str, dict[str, Any]] = {
     NOTE: {"object_refs": [NAME], "content": ADDRESS},
 }
 CHUNK = Chunk(
-    tuple(Encoded(id, orjson.dumps({"id": id, **stix})) for id, stix in OBJECTS.items()),
+    tuple(ChunkObject(id, orjson.dumps({"id": id, **stix})) for id, stix in OBJECTS.items()),
     rows=1,
-    compared=True,
+    has_comparison=True,
 )
 
 
@@ -53,7 +53,7 @@ def test_observables_are_told_by_labels_and_score() -> None:
 
 def test_nothing_is_told_of_a_report_that_was_not_compared() -> None:
     """A chunk of a report without a history is sent whole, so it lists none of these."""
-    chunk = replace(CHUNK, compared=False)
+    chunk = replace(CHUNK, has_comparison=False)
     assert chunk.determined_by_id() == frozenset()
     assert chunk.determined_by_labels() == {}
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.bundle.chunk_builder import (
     BUNDLE_SIZE,
     MAX_CHUNK_BYTES,
@@ -39,14 +39,14 @@ class Names:
     author = "identity--x"
     preamble = (serialise({"id": author, "type": "identity"}),)
 
-    def report(self, part: int, refs: Sequence[str]) -> Encoded:
+    def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part's Report as a list of its references."""
-        return Encoded(f"report--{part}", orjson.dumps({"object_refs": list(refs)}))
+        return ChunkObject(f"report--{part}", orjson.dumps({"object_refs": list(refs)}))
 
-    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
         """Return the Case as a list of its references."""
         refs = [f"report--{part}", *(refs if only_part else ())]
-        return Encoded("case-incident--x", orjson.dumps({"object_refs": refs}))
+        return ChunkObject("case-incident--x", orjson.dumps({"object_refs": refs}))
 
     def note_refs(self, part: int) -> tuple[str, ...]:
         """Return the id of the part's Report."""
@@ -67,20 +67,20 @@ class Names:
 class LongTexts(Names):
     """Containers with long texts."""
 
-    def report(self, part: int, refs: Sequence[str]) -> Encoded:
+    def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return a Report with a long description."""
         stix = {"object_refs": list(refs), "description": "x" * 30_000}
-        return Encoded(f"report--{part}", orjson.dumps(stix))
+        return ChunkObject(f"report--{part}", orjson.dumps(stix))
 
-    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
         """Return a Case with a long description."""
-        return Encoded("case-incident--x", orjson.dumps({"description": "x" * 30_000}))
+        return ChunkObject("case-incident--x", orjson.dumps({"description": "x" * 30_000}))
 
 
 class NoCase(Names):
     """Containers without a Case."""
 
-    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
         """Return no Case."""
         return None
 
@@ -557,7 +557,7 @@ def test_observed_data_of_two_chunks_is_merged_in_later_parts_too() -> None:
 
 def test_bundle_is_written_the_same_by_every_version() -> None:
     """A bundle's id is derived from the ids inside, in order, and never changes."""
-    chunk = Chunk((Encoded("a--1", b'{"n":1}'), Encoded("b--2", b'{"n":2}')), 1)
+    chunk = Chunk((ChunkObject("a--1", b'{"n":1}'), ChunkObject("b--2", b'{"n":2}')), 1)
     name = uuid.uuid5(uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7"), "a--1\nb--2")
     head = f'{{"type":"bundle","id":"bundle--{name}","objects":['
     assert chunk.bundle() == head.encode() + b'{"n":1},{"n":2}]}'

@@ -18,7 +18,7 @@ import requests
 
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Claim, Downloaded, allow_any_size
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.connector.day import ReportSource, Subscription, utc_now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import (
@@ -117,7 +117,7 @@ def convert_simply(
     for number in range(2):
         stix_id = f"note--{info.file}-{number}"
         stix = json.dumps({"type": "note", "id": stix_id}).encode()
-        emit(Chunk((Encoded(stix_id, stix),), 5))
+        emit(Chunk((ChunkObject(stix_id, stix),), 5))
     return Outcome(
         info, "low", rows=10, noted=9, merged=1, filtered=0, cut=0, chunks=2, objects={},
         size=1, sha256="",

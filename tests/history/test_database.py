@@ -68,7 +68,7 @@ def test_killed_at_any_point_it_has_all_that_was_committed_and_no_more(tmp_path:
             told = process.stdout.read().splitlines()
         committed = known + len(told)
         with open_history(tmp_path / "killed", "one") as history:
-            assert history.opened == "found"
+            assert history.origin == "found"
             path = history.path
         days = len(_content(path)[1])
         assert committed <= days <= committed + 1
@@ -94,12 +94,12 @@ def test_a_file_that_is_no_database_is_moved_aside(tmp_path: Path) -> None:
     path = _made(tmp_path)
     path.write_bytes(b"no database, but as long as one" * 400)
     with open_history(tmp_path, "one") as history:
-        assert history.opened == "damaged"
+        assert history.origin == "damaged"
         with rows_of([(1, 0)]) as rows:
             assert list(history.compare(FEED, day(1), rows).verdicts) == [NEW]
     assert (tmp_path / DAMAGED_FILE).read_bytes().startswith(b"no database")
     with open_history(tmp_path, "one") as history:
-        assert history.opened == "found"
+        assert history.origin == "found"
 
 
 def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
         content[page : page + 200] = b"\xa5" * 200
     path.write_bytes(content)
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
-        assert history.opened == "found"
+        assert history.origin == "found"
         with pytest.raises(
             HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED_FILE}; the next"
         ):
@@ -118,7 +118,7 @@ def test_damage_that_shows_later_is_moved_aside_then(tmp_path: Path) -> None:
     assert issubclass(HistoryDamagedError, RetriableError)
     assert (tmp_path / DAMAGED_FILE).read_bytes() == bytes(content)
     with open_history(tmp_path, "one") as history:
-        assert history.opened == "new"
+        assert history.origin == "new"
 
 
 def test_damage_that_shows_in_a_commit_is_moved_aside(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_damage_that_shows_in_a_commit_is_moved_aside(tmp_path: Path) -> None:
         with pytest.raises(HistoryDamagedError, match=f"damaged .* and moved to {DAMAGED_FILE}"):
             history.commit(FEED, day(1), rows)
     with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
-        assert history.opened == "new"
+        assert history.origin == "new"
         history.commit(FEED, day(1), rows)
 
 
@@ -142,7 +142,7 @@ def test_file_that_is_deleted_meanwhile_is_lost_and_not_made_by_reading(tmp_path
             history.compare(FEED, day(1), rows)
         assert not path.exists()
     with open_history(tmp_path, "one") as history:
-        assert history.opened == "new"
+        assert history.origin == "new"
 
 
 def test_file_of_a_program_that_was_killed_while_creating_it_is_used(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_file_of_a_program_that_was_killed_while_creating_it_is_used(tmp_path: P
         connection.execute("PRAGMA journal_mode = WAL")
     assert (tmp_path / FILE).stat().st_size
     with open_history(tmp_path, "one") as history:
-        assert history.opened == "new"
+        assert history.origin == "new"
     with open_history(tmp_path, "one") as history:
-        assert history.opened == "found"
+        assert history.origin == "found"
 
 
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.history.database import reading_only
-from shadowserver_connector.history.day_rows import collected
+from shadowserver_connector.history.day_rows import open_day_rows
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
 from shadowserver_connector.history.verdicts import ReportFeed
@@ -52,7 +52,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _commit(history: History, feed: ReportFeed, number: int, rows: list[Row]) -> None:
-    with collected() as today:
+    with open_day_rows() as today:
         for subject, identity, state, label, name in rows:
             key = subject_of(subject) + identity.rjust(6).encode()
             today.add(key, state.encode() * 6, label, name)

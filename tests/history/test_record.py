@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadowserver_connector.history.record import (
-    MOST_STATES,
+    MAX_STATES,
     WINDOW,
     FindingRecord,
     has_state,
@@ -99,9 +99,9 @@ def test_a_day_before_the_window_is_counted_once() -> None:
 
 def test_states_of_many_rows_are_one_digest_that_no_row_has() -> None:
     """A few states are kept one by one; many only as a digest of all, in any order."""
-    few = {bytes([number] * 6) for number in range(MOST_STATES)}
+    few = {bytes([number] * 6) for number in range(MAX_STATES)}
     many = few | {A}
-    assert len(states_of(few)) == 6 * MOST_STATES
+    assert len(states_of(few)) == 6 * MAX_STATES
     assert all(has_state(states_of(few), state) for state in few)
     assert not has_state(states_of(few), A)
     assert len(states_of(many)) == 7

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
-from shadowserver_connector.history.day_rows import collected
+from shadowserver_connector.history.day_rows import open_day_rows
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.questions import subject_text
 from shadowserver_connector.history.verdicts import ReportFeed
@@ -76,7 +76,11 @@ def test_two_days_in_which_only_what_moves_has_moved(report_type: str, tmp_path:
     assert all(before != after for before, after in zip(rows, moved, strict=True))
     reader = _reader(report_type, header)
     feed = ReportFeed(report_type, "example")
-    with open_history(tmp_path, "one") as history, collected() as first, collected() as second:
+    with (
+        open_history(tmp_path, "one") as history,
+        open_day_rows() as first,
+        open_day_rows() as second,
+    ):
         for day, table in ((first, rows), (second, moved)):
             for row in table:
                 sighting = reader.read(row)
@@ -229,7 +233,7 @@ def test_equal_findings_of_a_network_are_due_on_different_days(tmp_path: Path) -
     reader = _reader("scan_cwmp", ["ip", "port", "tag"])
     feed = ReportFeed("scan_cwmp", "example")
     due = []
-    with collected() as rows, open_history(tmp_path, "one") as history:
+    with open_day_rows() as rows, open_history(tmp_path, "one") as history:
         for number in range(700):
             address = f"192.0.{2 + number // 250}.{number % 250}"
             found = reader.read([address, "7547", "cwmp"])

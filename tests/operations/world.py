@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.connector.importer import ImportSetup
 from shadowserver_connector.errors import ReportUnreadableError
 from shadowserver_connector.mapping.options import Options
@@ -33,7 +33,7 @@ def convert_simply(
         raise ReportUnreadableError(f"{info.file}: no header")
     stix_id = f"note--{info.file}"
     stix = json.dumps({"type": "note", "id": stix_id}).encode()
-    emit(Chunk((Encoded(stix_id, stix),), 5))
+    emit(Chunk((ChunkObject(stix_id, stix),), 5))
     return Outcome(
         info, "low", rows=10, noted=9, merged=1, filtered=0, cut=0, chunks=1,
         objects={"note": 1}, size=len(content), sha256="",

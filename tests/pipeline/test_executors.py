@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.errors import (
     DiskFullError,
     ReportUnreadableError,
@@ -219,8 +219,8 @@ def test_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch
 
 
 CHUNKS = (
-    Chunk((Encoded("artifact--1", b'{"a":"\\n"}'),), 0),
-    Chunk((Encoded("note--1", "{\"ä\":1}".encode()), Encoded("note--2", b"{}")), 2),
+    Chunk((ChunkObject("artifact--1", b'{"a":"\\n"}'),), 0),
+    Chunk((ChunkObject("note--1", "{\"ä\":1}".encode()), ChunkObject("note--2", b"{}")), 2),
     Chunk((), 0),
 )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.errors import SinkUnavailableError, SkippableError
 from shadowserver_connector.sink.artifact import artifact_to_upload, upload, without_artifact
 from shadowserver_connector.waiting import Waiter
@@ -90,7 +90,7 @@ def test_artifact_with_its_content_inside_needs_no_upload() -> None:
     """A chunk without an Artifact, or with its content inside, needs no upload."""
 
     def chunk(*objects: dict[str, Any]) -> Chunk:
-        encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in objects)
+        encoded = tuple(ChunkObject(each["id"], json.dumps(each).encode()) for each in objects)
         return Chunk(encoded, 0)
 
     report = {"id": "report--x", "object_refs": ["identity--x", ARTIFACT["id"]]}
@@ -109,6 +109,6 @@ def test_artifact_with_its_content_inside_needs_no_upload() -> None:
 def test_object_that_only_speaks_of_the_artifact_stays() -> None:
     """An object that has the Artifact's id in a text only is left as it is."""
     note = {"id": "note--x", "content": f"the file is {ARTIFACT['id']}"}
-    encoded = tuple(Encoded(each["id"], json.dumps(each).encode()) for each in (ARTIFACT, note))
+    encoded = tuple(ChunkObject(each["id"], json.dumps(each).encode()) for each in (ARTIFACT, note))
     (left,) = without_artifact(Chunk(encoded, 0)).objects
     assert json.loads(left.json).items() >= note.items()

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.bundle.chunk import ChunkObject
 from shadowserver_connector.sink.delivered import SentObjects
 
 
-def objects(first: int, last: int) -> list[Encoded]:
+def objects(first: int, last: int) -> list[ChunkObject]:
     """Return objects with these numbers."""
-    return [Encoded(f"ipv4-addr--{n}", b"%d" % n) for n in range(first, last)]
+    return [ChunkObject(f"ipv4-addr--{n}", b"%d" % n) for n in range(first, last)]
 
 
 def test_no_object_of_a_large_work_is_forgotten() -> None:
@@ -74,11 +74,11 @@ def memory_of_sent(count: int) -> int:
     script = f"""
 import re
 from pathlib import Path
-from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.bundle.chunk import ChunkObject
 from shadowserver_connector.sink.delivered import SentObjects
 sent = SentObjects()
 for start in range(0, {count}, 1000):
-    sent.add([Encoded(f"ipv4-addr--{{n}}", b"%d" % n) for n in range(start, start + 1000)])
+    sent.add([ChunkObject(f"ipv4-addr--{{n}}", b"%d" % n) for n in range(start, start + 1000)])
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
     done = subprocess.run(

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.convert import ARTIFACT_INLINE, convert_report
 from shadowserver_connector.pipeline.outcome import Outcome
@@ -302,7 +302,7 @@ def test_what_recurs_is_in_no_bundle(tmp_path: Path, report: Path, payload: dict
     """Recurring objects, which OpenCTI has, are in no bundle."""
     identity, artifact = "identity--x", "artifact--x"
     objects = [{"id": identity}, {"id": artifact, **payload}]
-    encoded = tuple(Encoded(each["id"], orjson.dumps(each)) for each in objects)
+    encoded = tuple(ChunkObject(each["id"], orjson.dumps(each)) for each in objects)
 
     def emitting(emit: Callable[[Chunk], None]) -> None:
         for recurring in (frozenset[str](), frozenset({identity})):

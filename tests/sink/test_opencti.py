@@ -14,7 +14,7 @@ import pytest
 import requests
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.sink.platform import find_abilities
@@ -36,10 +36,10 @@ ARTIFACT = "artifact--00000000-0000-5000-8000-00000000000a"
 CERTIFICATE = "x509-certificate--00000000-0000-5000-8000-00000000000c"
 
 
-def encoded(stix_id: str, **fields: Any) -> Encoded:
+def encoded(stix_id: str, **fields: Any) -> ChunkObject:
     """Return an object that has a type and an id."""
     stix = {"type": stix_id.split("--")[0], "id": stix_id, **fields}
-    return Encoded(stix_id, json.dumps(stix).encode())
+    return ChunkObject(stix_id, json.dumps(stix).encode())
 
 
 def findings(*ids: str, report_refs: int = 0) -> Chunk:
@@ -283,7 +283,7 @@ def test_platform_is_asked_only_of_what_would_go_again(original: Path) -> None:
 def compared(*ids: str, recurring: Collection[str] = (), report_refs: int = 0) -> Chunk:
     """Return a chunk that was compared with the history."""
     return replace(
-        findings(*ids, report_refs=report_refs), recurring=frozenset(recurring), compared=True
+        findings(*ids, report_refs=report_refs), recurring=frozenset(recurring), has_comparison=True
     )
 
 
@@ -324,7 +324,7 @@ def test_observable_of_a_new_finding_goes_where_labels_or_score_are_new(
         stix["x_opencti_score"] = score
     chunk = compared(IP % 1)
     objects = [
-        Encoded(each.id, json.dumps(stix).encode()) if each.id == IP % 1 else each
+        ChunkObject(each.id, json.dumps(stix).encode()) if each.id == IP % 1 else each
         for each in chunk.objects
     ]
     delivery(helper, quick(helper)).send(replace(chunk, objects=tuple(objects)), original)
@@ -352,12 +352,12 @@ def test_what_recurs_goes_with_something_deleted_that_has_changed(original: Path
     assert helper.sent_ids() == {IP % 1: 1, NOTE % 1: 1, REPORT: 1}
 
 
-def noted(number: int, address: int) -> tuple[Encoded, Encoded]:
+def noted(number: int, address: int) -> tuple[ChunkObject, ChunkObject]:
     """Return an address and its Note."""
     return encoded(IP % address), encoded(NOTE % number, object_refs=[IP % address])
 
 
-def known(*notes: tuple[Encoded, Encoded], report_refs: int = 0) -> Chunk:
+def known(*notes: tuple[ChunkObject, ChunkObject], report_refs: int = 0) -> Chunk:
     """Return a chunk of addresses and Notes that are all recurring."""
     parts = [each for note in notes for each in note]
     chunk = compared(recurring=[each.id for each in parts], report_refs=report_refs)

@@ -50,7 +50,7 @@ def labels_and_score(labels: Iterable[str], score: int | None) -> LabelsAndScore
     return LabelsAndScore(frozenset([label.lower() for label in labels]), score)
 
 
-class Encoded:
+class ChunkObject:
     """One STIX object, serialised once."""
 
     __slots__ = ("id", "json")
@@ -63,7 +63,7 @@ class Encoded:
         self.json = json
 
 
-# Without `==`: that of `Encoded` is identity, so two equal chunks would compare as different.
+# Without `==`: that of `ChunkObject` is identity, so two equal chunks would compare as different.
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
     """STIX objects in order of dependencies; every reference is to an object in the chunk.
@@ -71,23 +71,23 @@ class Chunk:
     The sender may leave out objects that OpenCTI has.
     """
 
-    objects: tuple[Encoded, ...]
+    objects: tuple[ChunkObject, ...]
     rows: int
     """Rows of the report that this chunk completes; 0 for a chunk with only the Artifact."""
     recurring: frozenset[str] = frozenset()
     """Ids of objects that were sent to OpenCTI on an earlier day and have not changed since."""
-    compared: bool = False
+    has_comparison: bool = False
     """Whether the report was compared with the history. Only then is OpenCTI asked what it has."""
 
     def determined_by_id(self) -> frozenset[str]:
         """Return the ids of objects that say no more than their id, if the report was compared."""
-        if not self.compared:
+        if not self.has_comparison:
             return frozenset()
         return frozenset(each.id for each in self.objects if type_of(each.id) in _DETERMINED_BY_ID)
 
     def determined_by_labels(self) -> dict[str, LabelsAndScore]:
         """Return by id the objects that add only labels and a score, if the report was compared."""
-        if not self.compared:
+        if not self.has_comparison:
             return {}
         found = {}
         for each in self.objects:
@@ -98,7 +98,7 @@ class Chunk:
                 found[each.id] = labels_and_score(labels, stix.get("x_opencti_score"))
         return found
 
-    def artifact(self) -> Encoded | None:
+    def artifact(self) -> ChunkObject | None:
         """Return the report's original file, if it is in this chunk."""
         return next((each for each in self.objects if each.id.startswith("artifact--")), None)
 

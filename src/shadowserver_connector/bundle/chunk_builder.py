@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 
 import orjson
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.bundle.finding import (
     CONTAINED,
     LAYER,
@@ -54,10 +54,10 @@ class Containers(Protocol):
     def author(self) -> str:
         """Id of the author. What is about nothing else refers to it: STIX demands a reference."""
 
-    def report(self, part: int, refs: Sequence[str]) -> Encoded:
+    def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part of the Report that refers to just these objects."""
 
-    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
         """Return the Case as this chunk completes it, or ``None`` if none is wanted."""
 
     def note_refs(self, part: int) -> tuple[str, ...]:
@@ -228,7 +228,7 @@ class ChunkBuilder:
                 self._next_chunk()
         self._part_refs.update(refs)
         self._findings_in_part += 1
-        self.merged += _repeated(finding, self._open.notes)
+        self.merged += _count_repeated_rows(finding, self._open.notes)
         self._gather(finding, size)
         self._open.add(finding, fresh, size)
         return True
@@ -296,11 +296,11 @@ class ChunkBuilder:
             for refs in content.observed:
                 if self._place[refs] is content:
                     del self._place[refs]
-            self._emit(_finished(content, self._containers, only_part=self._single))
+            self._emit(_build_chunk(content, self._containers, only_part=self._single))
         del self._held_back[:number]
 
 
-def _repeated(finding: Finding, notes: Container[str]) -> int:
+def _count_repeated_rows(finding: Finding, notes: Container[str]) -> int:
     """Return how many rows have a Note identical to an earlier one."""
     repeated = 0
     met = set()
@@ -311,8 +311,8 @@ def _repeated(finding: Finding, notes: Container[str]) -> int:
     return repeated
 
 
-def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: bool) -> Chunk:
-    layers: list[list[Encoded]] = [[] for _ in range(LAYERS)]
+def _build_chunk(content: _ChunkInProgress, containers: Containers, *, only_part: bool) -> Chunk:
+    layers: list[list[ChunkObject]] = [[] for _ in range(LAYERS)]
     # STIX 2.1 has `labels` on domain objects and relationships, not on observables.
     observable = _LabelWriter(b',"x_opencti_labels":')
     plain = _LabelWriter(b',"labels":')
@@ -322,7 +322,7 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         end = writer.end(labels.get(serialised.id))
         if serialised.score is not None:
             end = b',"x_opencti_score":%d' % serialised.score + end
-        layers[serialised.layer].append(Encoded(serialised.id, serialised.body + end))
+        layers[serialised.layer].append(ChunkObject(serialised.id, serialised.body + end))
     recurring = content.recurring
     recurring.update([note.id for note in content.notes.values() if note.recurs])
     for seen in content.observed.values():
@@ -330,12 +330,12 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         if seen.recurs:
             recurring.add(serialised.id)
         layers[serialised.layer].append(
-            Encoded(serialised.id, serialised.body + plain.end(seen.labels))
+            ChunkObject(serialised.id, serialised.body + plain.end(seen.labels))
         )
     # An attached Note refers to the Report, any other may be referred to by it. Of two objects that
     # refer to each other, OpenCTI's client drops one reference.
     layers[LAYER["note"]] += [
-        _encoded(note, note.refs or (containers.author,), plain.end(labels.get(note.id)))
+        _encode_note(note, note.refs or (containers.author,), plain.end(labels.get(note.id)))
         for note in content.notes.values()
         if not note.attached
     ]
@@ -349,7 +349,7 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
         layers[LAYER["case-incident"]].append(case)
     notes_to = containers.note_refs(content.part)
     attached = [
-        _encoded(note, (*notes_to, *note.refs), plain.end(labels.get(note.id)))
+        _encode_note(note, (*notes_to, *note.refs), plain.end(labels.get(note.id)))
         for note in content.notes.values()
         if note.attached
     ]
@@ -357,8 +357,8 @@ def _finished(content: _ChunkInProgress, containers: Containers, *, only_part: b
     return Chunk(objects, content.rows, frozenset(recurring))
 
 
-def _encoded(note: NoteDraft, refs: Sequence[str], end: bytes) -> Encoded:
-    return Encoded(note.id, note.body + b',"object_refs":' + orjson.dumps(refs) + end)
+def _encode_note(note: NoteDraft, refs: Sequence[str], end: bytes) -> ChunkObject:
+    return ChunkObject(note.id, note.body + b',"object_refs":' + orjson.dumps(refs) + end)
 
 
 class _LabelWriter:

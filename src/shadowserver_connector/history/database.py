@@ -28,7 +28,7 @@ DAMAGED_FILE: Final = "history.damaged.sqlite"
 VERSION: Final = 1
 """Version of the tables; raised when an older program must no longer write them."""
 
-Opened = Literal["found", "new", "damaged"]
+HistoryOrigin = Literal["found", "new", "damaged"]
 """What was found: a history, none, or a damaged one that was moved aside."""
 
 # `key` begins with the subject (mapping/planning/finding_identity.py): the findings of an address,
@@ -67,9 +67,9 @@ _NO_ACCESS: Final = (
 class Database:
     """An open history file; `open_database` creates one."""
 
-    def __init__(self, directory: Path, lock_handle: int, opened: Opened) -> None:
+    def __init__(self, directory: Path, lock_handle: int, origin: HistoryOrigin) -> None:
         self.path = directory / FILE
-        self.opened = opened
+        self.origin = origin
         self._lock_handle = lock_handle
         self._writer = _connect(self.path)
 
@@ -191,7 +191,7 @@ def _acquire_lock(directory: Path) -> int:
     return handle
 
 
-def _prepare(path: Path, owner: str) -> Opened:
+def _prepare(path: Path, owner: str) -> HistoryOrigin:
     """Check whether the file is a history of this owner; create it if there is none."""
     # SQLite leaves an empty file if it is killed before it writes for the first time.
     there = path.exists() and path.stat().st_size > 0

@@ -49,7 +49,7 @@ class Reported:
 
 
 class DayRows:
-    """The rows of a report, added in their order; `collected` makes one. Raises ``OSError``."""
+    """The rows of a report, added in their order; `open_day_rows` makes one. Raises ``OSError``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -96,7 +96,7 @@ class DayRows:
 
 
 @contextmanager
-def collected() -> Iterator[DayRows]:
+def open_day_rows() -> Iterator[DayRows]:
     """Create an empty collection; its files are in the temporary folder, removed at the end."""
     with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
         yield DayRows(Path(folder))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 from zlib import crc32
 
-from shadowserver_connector.history.database import Database, Opened, open_database
+from shadowserver_connector.history.database import Database, HistoryOrigin, open_database
 from shadowserver_connector.history.day_rows import DayRows, Reported
 from shadowserver_connector.history.record import (
     DIGEST_BYTES,
@@ -37,7 +37,7 @@ from shadowserver_connector.history.verdicts import (
 ABSENCE: Final = 14
 """Days of absence after which a finding counts as resurfaced, not recurring."""
 
-MOST_GONE: Final = 100
+MAX_GONE: Final = 100
 """Maximum number of findings that are no longer reported and are listed one by one."""
 
 # Every day, it would cost an object a finding; the goal is 0.2 a row (docs/scaling.md).
@@ -73,9 +73,9 @@ class History:
         self.close()
 
     @property
-    def opened(self) -> Opened:
+    def origin(self) -> HistoryOrigin:
         """What was found when it was opened."""
-        return self._database.opened
+        return self._database.origin
 
     @property
     def path(self) -> Path:
@@ -269,12 +269,12 @@ class _Lost:
         self.number += 1
         self._oldest.append((record.first, known))
         # At twice as many, so that not each one has to be sorted in.
-        if len(self._oldest) >= 2 * MOST_GONE:
-            self._oldest = nsmallest(MOST_GONE, self._oldest)
+        if len(self._oldest) >= 2 * MAX_GONE:
+            self._oldest = nsmallest(MAX_GONE, self._oldest)
 
     def which(self, connection: sqlite3.Connection) -> tuple[GoneFinding, ...]:
         gone = []
-        for _, known in nsmallest(MOST_GONE, self._oldest):
+        for _, known in nsmallest(MAX_GONE, self._oldest):
             record = _record(known)
             text = connection.execute("SELECT text FROM labels WHERE id = ?", (record.label,))
             (label,) = text.fetchone() or ("",)

@@ -29,7 +29,7 @@ SUBJECT_CHARACTERS: Final = 60
 """Limit for a subject in the key that is not an address; the digest covers all of it."""
 
 # A finding may have as many rows as its report: beyond 48 bytes a digest does.
-MOST_STATES: Final = 8
+MAX_STATES: Final = 8
 """Maximum number of distinct states of a finding on one day that are stored one by one."""
 
 _SEEN: Final = (1 << WINDOW) - 1
@@ -98,7 +98,7 @@ def states_of(states: set[bytes]) -> bytes:
         (only,) = states
         return only
     together = b"".join(sorted(states))
-    return together if len(states) <= MOST_STATES else _condensed(together)
+    return together if len(states) <= MAX_STATES else _condensed(together)
 
 
 def has_state(states: bytes, state: bytes) -> bool:

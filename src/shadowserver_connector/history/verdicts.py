@@ -58,7 +58,7 @@ class Comparison:
     gone: int
     """Findings of that report that are not in this one."""
     which: tuple[GoneFinding, ...]
-    """The gone findings that had been open longest, at most ``MOST_GONE``."""
+    """The gone findings that had been open longest, at most ``MAX_GONE``."""
     table: TableCopy | None = None
     """The copy of the compared rows, as long as it exists."""
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, TypeVar
 
 from shadowserver_connector import __version__
 from shadowserver_connector.api.download import Claim, Downloaded
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.errors import (
     RetriableError,
     SettingsError,
@@ -46,7 +46,7 @@ _RECURS: Final = "="
 
 def pack(chunk: Chunk) -> bytes:
     """Return a chunk as bytes."""
-    lines = [b"%d %d" % (chunk.rows, chunk.compared)]
+    lines = [b"%d %d" % (chunk.rows, chunk.has_comparison)]
     for encoded in chunk.objects:
         recurs = _RECURS if encoded.id in chunk.recurring else ""
         # JSON has no line breaks of its own.
@@ -60,7 +60,7 @@ def unpack(packed: bytes) -> Chunk:
     findings, compared = map(int, numbers.split())
     names = [line.decode() for line in lines[::2]]
     ids = [name.removeprefix(_RECURS) for name in names]
-    objects = tuple(map(Encoded, ids, lines[1::2]))
+    objects = tuple(map(ChunkObject, ids, lines[1::2]))
     recurring = frozenset(each for each, name in zip(ids, names, strict=True) if each != name)
     return Chunk(objects, findings, recurring, bool(compared))
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.bundle.chunk_builder import ChunkBuilder, ChunkLimits
 from shadowserver_connector.bundle.finding import Finding, SerialisedObject, serialise
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
@@ -22,7 +22,7 @@ from shadowserver_connector.mapping.objects.context import ConversionContext, Re
 from shadowserver_connector.mapping.objects.report_and_case import (
     ReportContainers,
     case_name,
-    published,
+    publication_time,
     report_name,
 )
 from shadowserver_connector.mapping.objects.templates import Encoders
@@ -78,7 +78,7 @@ def relaxed_garbage_collection() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-MOST_SHOWN: Final = 5
+MAX_NOTES_SHOWN: Final = 5
 """How many Notes, the worst, are on the page of a Report.
 
 OpenCTI lists both the Notes that refer to a Report and those that it contains, and loads an edit
@@ -260,7 +260,7 @@ def _containers(
         preamble=(serialise(tlp_marking(options.marking)), serialise(shared_objects.author())),
         name=report_name(info, report_type),
         case_name=case_name(info, report_type),
-        published=published(info),
+        published=publication_time(info),
         description=report_text(about, anomalies.lines()),
         case_description=case_text(about),
         file_name=info.file,
@@ -307,7 +307,7 @@ def _marking_recurring(
     sent = [each.id for each in containers.preamble] if comparison.previous else []
 
     def mark(chunk: Chunk) -> None:
-        emit(replace(chunk, compared=True, recurring=chunk.recurring.union(sent)))
+        emit(replace(chunk, has_comparison=True, recurring=chunk.recurring.union(sent)))
 
     return mark
 
@@ -323,7 +323,9 @@ def _builder(
         len(artifact.body) > options.chunk_bytes // 4 or b'"payload_bin"' not in artifact.body
     )
     if artifact is not None and is_alone:
-        objects = [Encoded(each.id, each.body + b"}") for each in (*containers.preamble, artifact)]
+        objects = [
+            ChunkObject(each.id, each.body + b"}") for each in (*containers.preamble, artifact)
+        ]
         send(Chunk((*objects, containers.report(1, [artifact.id])), 0))
     return ChunkBuilder(
         containers,
@@ -347,7 +349,7 @@ def _findings(
     # Hosts without an address are not counted, so fewer Notes than possible may be shown.
     counted = Counter(statistics.hosts.values()) if by_subject else Counter()
     mapper = RowMapper(
-        plan, anomalies, comparison, _worst(counted or statistics.severities, MOST_SHOWN)
+        plan, anomalies, comparison, _worst(counted or statistics.severities, MAX_NOTES_SHOWN)
     )
     # In each mode the rows of a host are next to each other. So the objects that they share are in
     # one chunk, and need not be sent again with another.

@@ -134,7 +134,7 @@ class BoundedDownloads:
     def has_room(self) -> bool:
         """Tell whether another one may be started: none was cancelled, and there is room."""
         with self._lock:
-            return not self._given_up and self._taken() < self._max_bytes
+            return not self._given_up and self._bytes_taken() < self._max_bytes
 
     def take_turn(self, folder: Path, *, resume: bool) -> None:
         """Let the download into a folder have any size, and begin it again if it was given up.
@@ -147,7 +147,7 @@ class BoundedDownloads:
             self._turn = os.path.abspath(folder)
             # The one whose turn it is comes first: its bytes count before any other is begun.
             for begun in sorted(self._given_up, key=lambda each: each.folder != self._turn):
-                fits = resume and self._taken() + begun.needs <= self._max_bytes
+                fits = resume and self._bytes_taken() + begun.needs <= self._max_bytes
                 if fits or begun.folder == self._turn:
                     self._given_up.remove(begun)
                     self._claims[begun.folder] = begun.needs
@@ -182,7 +182,7 @@ class BoundedDownloads:
             if size <= claimed:
                 return
             is_in_turn = begun.folder == self._turn
-            if not is_in_turn and self._taken() - claimed + size > self._max_bytes:
+            if not is_in_turn and self._bytes_taken() - claimed + size > self._max_bytes:
                 begun.needs = size
                 raise GivenUpError
             self._claims[begun.folder] = size
@@ -200,6 +200,6 @@ class BoundedDownloads:
             self._given_up.append(begun)
             return True
 
-    def _taken(self) -> int:
+    def _bytes_taken(self) -> int:
         # Those in progress have no more on disk than they claimed.
         return sum(self._claims.values()) + bytes_below(self._folder, but=self._claims)

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import HistoryDamagedError
-from shadowserver_connector.history.day_rows import DayRows, collected
+from shadowserver_connector.history.day_rows import DayRows, open_day_rows
 from shadowserver_connector.history.history import ABSENCE, REFRESH, History
 from shadowserver_connector.history.verdicts import Comparison, ReportFeed
 from shadowserver_connector.logger import Logger
@@ -29,7 +29,7 @@ from shadowserver_connector.report.table_copy import TableCopy, open_copier
 T = TypeVar("T")
 
 
-class _Compared(NamedTuple):
+class _ComparedReport(NamedTuple):
     """A report that waits for its delivery."""
 
     info: ReportInfo
@@ -71,9 +71,9 @@ class ReportComparer:
         self._absence = absence
         self._refresh = refresh
         self._lock = threading.Lock()
-        self._waiting: dict[Path, _Compared] = {}
+        self._waiting: dict[Path, _ComparedReport] = {}
         self._history: History | None = None
-        self._opened()
+        self._open_if_needed()
 
     def compare(self, path: Path, info: ReportInfo) -> Comparison | None:
         """Compare all rows of a report with the history, and keep them for `commit`.
@@ -84,9 +84,9 @@ class ReportComparer:
         """
         with self._lock:
             self._discard(path)
-            if self._opened() is None:
+            if self._open_if_needed() is None:
                 return None
-            compared = _compared(path, info)
+            compared = _identify_rows(path, info)
             self._waiting[path] = compared
             comparison = self._with_history(
                 lambda history: history.compare(
@@ -148,7 +148,7 @@ class ReportComparer:
 
     def _with_history(self, call: Callable[[History], T]) -> T | None:
         """Return what the history says; ``None`` if there is none now."""
-        history = self._opened()
+        history = self._open_if_needed()
         if history is None:
             return None
         try:
@@ -157,21 +157,21 @@ class ReportComparer:
             reason = str(error)
         self._log.error(DAMAGED, {"reason": reason})
         self._close()
-        history = self._opened()
+        history = self._open_if_needed()
         return None if history is None else call(history)
 
-    def _opened(self) -> History | None:
+    def _open_if_needed(self) -> History | None:
         if self._history is None:
             self._history = self._open()
             if self._history is not None:
-                self._log_opened(self._history)
+                self._log_origin(self._history)
         return self._history
 
-    def _log_opened(self, history: History) -> None:
+    def _log_origin(self, history: History) -> None:
         said = {"history": str(history.path)}
-        if history.opened == "damaged":
+        if history.origin == "damaged":
             self._log.error(DAMAGED, said)
-        elif history.opened == "new":
+        elif history.origin == "new":
             self._log.info(STARTED, said)
 
     def _close(self) -> None:
@@ -189,10 +189,10 @@ STARTED: Final = (
 CLEARED: Final = "The state was reset in OpenCTI, so the history of findings starts again"
 
 
-def _compared(path: Path, info: ReportInfo) -> _Compared:
+def _identify_rows(path: Path, info: ReportInfo) -> _ComparedReport:
     catalogue = load_catalogue()
     with ExitStack() as stack:
-        rows = stack.enter_context(collected())
+        rows = stack.enter_context(open_day_rows())
         # Without room for a copy, the conversion parses the file a second time.
         copied = rows.folder / "table" if has_room_ahead(rows.folder) else None
         with (
@@ -208,7 +208,7 @@ def _compared(path: Path, info: ReportInfo) -> _Compared:
                 rows.add(found.key, found.state, found.label, found.name)
             copy = copier.finish(table.header, table.empty_rows)
         # Until the report is committed or discarded, its rows stay on disk.
-        return _Compared(info, rows, copy, stack.pop_all())
+        return _ComparedReport(info, rows, copy, stack.pop_all())
 
 
 def with_comparison(comparer: ReportComparer | None) -> Convert:

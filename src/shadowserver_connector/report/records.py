@@ -70,7 +70,7 @@ class RecordReader:
                     return
             except csv.Error:
                 pass
-            row, self.repair = self._repaired()
+            row, self.repair = self._repair()
             yield row
             self.repair = ""
             reader = self._reader()
@@ -105,7 +105,7 @@ class RecordReader:
     def _is_whole(self, line: str) -> bool:
         return len(split_loosely(line, self._delimiter, self._escape)[0]) == self._width
 
-    def _repaired(self) -> tuple[list[str], str]:
+    def _repair(self) -> tuple[list[str], str]:
         """Return the record at the pending lines, and give back the lines it does not need."""
         first = self._pending[0]
         self._give_back(self._pending[1:])
@@ -113,12 +113,12 @@ class RecordReader:
         if not is_open:
             return cells, _STRAY_QUOTE
         if self._failed_repairs < FAILED_REPAIRS:
-            if spanning := self._spanning(first):
+            if spanning := self._read_on(first):
                 return spanning, _STRAY_QUOTE
             self._failed_repairs += 1
         return cells, "quote never closed, row read by itself"
 
-    def _spanning(self, first: str) -> list[str] | None:
+    def _read_on(self, first: str) -> list[str] | None:
         """Read on from ``first`` to a possible end of its open cell; None if that makes no record.
 
         A line that is a record by itself is not part of a cell.

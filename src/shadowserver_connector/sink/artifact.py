@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Final, cast
 import httpx
 import orjson
 
-from shadowserver_connector.bundle.chunk import Chunk, Encoded
+from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
 from shadowserver_connector.errors import SkippableError
 from shadowserver_connector.sink.platform import error_name, is_too_large, refusal_in, to_sink_error
 from shadowserver_connector.waiting import OPENCTI, UPLOAD_PATIENCE, Waiter
@@ -166,9 +166,9 @@ def _upload_once(helper: Any, artifact: Mapping[str, Any], original: Path) -> st
             raise to_sink_error(error) from None
 
 
-def _without_ref(encoded: Encoded, gone: str) -> Encoded:
+def _without_ref(encoded: ChunkObject, gone: str) -> ChunkObject:
     if gone.encode() not in encoded.json:
         return encoded
     stix = orjson.loads(encoded.json)
     stix["object_refs"] = [ref for ref in stix.get("object_refs", []) if ref != gone]
-    return Encoded(encoded.id, orjson.dumps(stix))
+    return ChunkObject(encoded.id, orjson.dumps(stix))

@@ -11,7 +11,7 @@ from contextlib import closing
 from itertools import islice
 from typing import Any, Final
 
-from shadowserver_connector.bundle.chunk import Encoded, LabelsAndScore, labels_and_score
+from shadowserver_connector.bundle.chunk import ChunkObject, LabelsAndScore, labels_and_score
 from shadowserver_connector.sink.platform import is_refusal, to_sink_error
 from shadowserver_connector.temporary import temporary_directory
 
@@ -94,7 +94,7 @@ class SentObjects:
         self._database: sqlite3.Connection | None = None
         self._is_given_up = False
 
-    def add(self, objects: Iterable[Encoded]) -> None:
+    def add(self, objects: Iterable[ChunkObject]) -> None:
         """Remember objects whose message the broker has confirmed."""
         if self._is_given_up:
             return
@@ -109,7 +109,7 @@ class SentObjects:
             self._give_up()
 
     def already_delivered(
-        self, objects: Iterable[Encoded], existing_ids: Callable[[Sequence[str]], Iterable[str]]
+        self, objects: Iterable[ChunkObject], existing_ids: Callable[[Sequence[str]], Iterable[str]]
     ) -> frozenset[str]:
         """Return the ids of the objects that need not be sent: sent before, and in OpenCTI.
 
@@ -183,5 +183,5 @@ def _rows(database: sqlite3.Connection, digests: Sequence[bytes]) -> Iterator[tu
             yield from rows
 
 
-def _digest(encoded: Encoded) -> bytes:
+def _digest(encoded: ChunkObject) -> bytes:
     return hashlib.blake2b(encoded.json, digest_size=16).digest()

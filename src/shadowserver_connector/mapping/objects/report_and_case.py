@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from shadowserver_connector.bundle.chunk import Encoded
+from shadowserver_connector.bundle.chunk import ChunkObject
 from shadowserver_connector.bundle.finding import Labels, ObservedDraft, SerialisedObject
 from shadowserver_connector.catalogue.catalogue import ReportType
 from shadowserver_connector.mapping.cells.text_and_tags import RANK
@@ -54,7 +54,7 @@ def _name(info: ReportInfo, report_type: ReportType, day: str) -> str:
     return f"{what}: {stem.removeprefix(f'{info.day}-{info.type}-')}, {day}"
 
 
-def published(info: ReportInfo) -> str:
+def publication_time(info: ReportInfo) -> str:
     """Return the time of a Report: noon UTC of the day covered.
 
     That is the same day almost everywhere; midnight would be the day before in the Americas.
@@ -111,7 +111,7 @@ class ReportContainers:
         # A Report has no field for a severity, and lists of Reports can be filtered by label.
         return tuple(sorted((*self.labels, f"severity:{self.severity}")))
 
-    def report(self, part: int, refs: Sequence[str]) -> Encoded:
+    def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part with these references; a part without any refers to the author."""
         about = Container(
             name=self._part_name(part),
@@ -125,7 +125,7 @@ class ReportContainers:
         )
         return _encode(reported_objects.report(self.origin, about, self.link))
 
-    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> Encoded | None:
+    def case(self, part: int, refs: Sequence[str], *, only_part: bool) -> ChunkObject | None:
         """Return the Case: the Report and its objects, or just the part where there are several."""
         if not self.has_case:
             return None
@@ -169,5 +169,5 @@ class ReportContainers:
         return ids.report(name=self._part_name(part), published=self.published)
 
 
-def _encode(stix: dict[str, Any]) -> Encoded:
-    return Encoded(stix["id"], orjson.dumps(stix))
+def _encode(stix: dict[str, Any]) -> ChunkObject:
+    return ChunkObject(stix["id"], orjson.dumps(stix))

@@ -309,7 +309,7 @@ class NoteMaker:
             stix_id = ids.note_of_finding(self._type, self._list, found.key + found.state, 0)
         else:
             stix_id = ids.note_of_host(self._type, self._list, key, self._part)
-        return [self._written(stix_id, rows, self._part, self._since.left_out)]
+        return [self._write(stix_id, rows, self._part, self._since.left_out)]
 
     def of_findings(self, rows: Sequence[CountedRow]) -> list[NoteText]:
         """Return a Note for each finding; rows of the same one are adjacent."""
@@ -322,7 +322,7 @@ class NoteMaker:
             key = keys[start]
             self._count(key.hex())
             stix_id = ids.note_of_finding(self._type, self._list, key, self._part)
-            notes.append(self._written(stix_id, rows[start:end], self._part, []))
+            notes.append(self._write(stix_id, rows[start:end], self._part, []))
             start = end
         return notes
 
@@ -331,7 +331,7 @@ class NoteMaker:
         self._part = self._part + 1 if key == self._last else 0
         self._last = key
 
-    def _written(
+    def _write(
         self, stix_id: str, rows: Sequence[CountedRow], part: int, left_out: list[str]
     ) -> NoteText:
         cells = [row for _, row, _ in rows]
