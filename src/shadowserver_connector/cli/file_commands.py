@@ -6,7 +6,7 @@ import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -153,7 +153,7 @@ def convert(
             bar.advance(task)
             delete_unpacked(job[0], Path(work))
             if job[0] in copies:
-                copies.pop(job[0]).unlink()
+                copies.pop(job[0]).unlink(missing_ok=True)
 
         with ExitStack() as stack:
             compare: Compare = compare_with_nothing
@@ -181,8 +181,10 @@ def _comparing(history: Path, copies: dict[Path, Path]) -> Iterator[Compare]:
 
     def compare(job: Job) -> Comparison | None:
         path = job[0]
+        # Longer than until it is committed: the conversion comes later.
+        copies[path] = Path(folder) / f"{next(numbers)}.table"
         try:
-            comparison = comparer.compare(*job)
+            comparison = comparer.compare(*job, copies[path])
         except (SkippableError, NotReadyError):
             # Its conversion will say what is wrong with it.
             return None
@@ -190,14 +192,9 @@ def _comparing(history: Path, copies: dict[Path, Path]) -> Iterator[Compare]:
             if error.filename != str(path):
                 raise
             return None
-        if comparison is not None and comparison.table is not None:
-            # Committing removes the copy where it is, and the conversion comes later.
-            copies[path] = comparison.table.path.rename(Path(folder) / f"{next(numbers)}.table")
-            comparison = replace(comparison, table=comparison.table._replace(path=copies[path]))
         comparer.commit(path)
         return comparison
 
-    # Beside the comparer's own files: a file cannot be renamed into another file system.
     with tempfile.TemporaryDirectory(prefix="shadowserver-", dir=temporary_directory()) as folder:
         try:
             yield compare

@@ -75,18 +75,19 @@ class ReportComparer:
         self._history: History | None = None
         self._open_if_needed()
 
-    def compare(self, path: Path, info: ReportInfo) -> Comparison | None:
+    def compare(self, path: Path, info: ReportInfo, copy: Path | None = None) -> Comparison | None:
         """Compare all rows of a report with the history, and keep them for `commit`.
 
         Rows below the least severity that is wanted are compared as well: they were reported. The
-        copy of the table is there until the report is committed, discarded or compared again.
+        copy of the table is there until the report is committed, discarded or compared again; one
+        that is wanted longer is written to ``copy``, for the caller to remove.
         Raises as `open_table` for a file that is no report, and ``OSError`` where a disk fails.
         """
         with self._lock:
             self._discard(path)
             if self._open_if_needed() is None:
                 return None
-            compared = _identify_rows(path, info)
+            compared = _identify_rows(path, info, copy)
             self._waiting[path] = compared
             comparison = self._with_history(
                 lambda history: history.compare(
@@ -189,14 +190,14 @@ STARTED: Final = (
 CLEARED: Final = "The state was reset in OpenCTI, so the history of findings starts again"
 
 
-def _identify_rows(path: Path, info: ReportInfo) -> _ComparedReport:
+def _identify_rows(path: Path, info: ReportInfo, copy: Path | None) -> _ComparedReport:
     catalogue = load_catalogue()
     with ExitStack() as stack:
         rows = stack.enter_context(open_day_rows())
         # Without room for a copy, the conversion parses the file a second time.
-        copied = rows.folder / "table" if has_room_ahead(rows.folder) else None
+        place = copy or rows.folder / "table"
         with (
-            open_copier(info.file, copied) as copier,
+            open_copier(info.file, place if has_room_ahead(place.parent) else None) as copier,
             open_table(path, copier) as table,
         ):
             columns = [catalogue.column(info.type, name) for name in table.header]
@@ -206,9 +207,9 @@ def _identify_rows(path: Path, info: ReportInfo) -> _ComparedReport:
                 copier.add_row(row)
                 found = identifier.read(row)
                 rows.add(found.key, found.state, found.label, found.name)
-            copy = copier.finish(table.header, table.empty_rows)
+            copied = copier.finish(table.header, table.empty_rows)
         # Until the report is committed or discarded, its rows stay on disk.
-        return _ComparedReport(info, rows, copy, stack.pop_all())
+        return _ComparedReport(info, rows, copied, stack.pop_all())
 
 
 def with_comparison(comparer: ReportComparer | None) -> Convert:
