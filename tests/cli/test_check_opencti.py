@@ -98,6 +98,7 @@ def test_a_wrong_clock_is_a_warning(
     ("body", "code", "said"),
     [
         ({"errors": [{"name": "AUTH_REQUIRED", "message": "x"}], "data": None}, 4, "refuses"),
+        ({"errors": [{"name": "OTP_REQUIRED", "message": "x"}], "data": None}, 4, "refuses"),
         (
             {"errors": [{"message": "x", "extensions": {"code": "AUTH_REQUIRED"}}], "data": None},
             4,

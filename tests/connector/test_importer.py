@@ -27,7 +27,7 @@ from shadowserver_connector.connector.importer import (
     Skipped,
     event_of,
 )
-from shadowserver_connector.errors import NotReadyError, ReportUnreadableError
+from shadowserver_connector.errors import NotReadyError, ReportUnreadableError, VersionError
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -450,3 +450,31 @@ def test_day_adds_up_what_its_reports_came_to() -> None:
         "2024-01-31: 3 reports, 6 findings (1,001 new, 2 gone), 7 objects sent, 1 skipped, "
         f"1 failed; failed: {info().file}: no header"
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Stopping(),
+        ValueError({"name": "GRAPHQL_VALIDATION_FAILED", "error_message": "Unknown field"}),
+        KeyboardInterrupt(),
+    ],
+    ids=["stop", "version", "ctrl-c"],
+)
+def test_other_works_are_closed_though_closing_one_fails(
+    world: World, error: BaseException
+) -> None:
+    """After an error in closing a work, it and the others are each closed at once."""
+
+    def close() -> None:
+        with ReportImporter(world.setup) as importer:
+            importer.import_report(info(1), world.obtain)
+            importer.import_report(info(2, DAY - timedelta(1)), world.obtain)
+            world.helper.api.work.failures.append(error)
+
+    expected = type(error) if not isinstance(error, ValueError) else VersionError
+    with pytest.raises(expected):
+        close()
+    assert len(world.works()) == 2
+    assert all("interrupted" in work["message"] for work in world.works())
+    assert not world.setup.session.under_way

@@ -160,8 +160,8 @@ def test_works_are_closed_whose_owner_is_gone() -> None:
     with held_by_another("alive"):
         assert close_orphans(helper) == [f"{NAME} (backfill)", NAME]
     assert asked == [CONNECTOR]
-    command = "Interrupted: the command stopped while sending. Run it again to send the rest."
-    run = "Interrupted: the connector stopped while sending. The next run sends what is missing."
+    command = "Interrupted: the command has not sent everything. Run it again to send the rest."
+    run = "Interrupted: not everything was sent. The next run sends what is missing."
     assert processed == [
         (("dead", command), {"in_error": False}),
         (("gone", run), {"in_error": False}),

@@ -15,6 +15,7 @@ from shadowserver_connector.connector.events import ReportDone, ReportFailed, Re
 from shadowserver_connector.errors import (
     NotReadyError,
     SinkUnavailableError,
+    VersionError,
     describe,
     is_disk_full,
 )
@@ -189,7 +190,7 @@ class ReportImporter:
     """Imports reports, each in the work of its day.
 
     Leaving the ``with`` statement closes them all, each with a message that says how many reports
-    there were. After an error, closing is attempted only once.
+    there were. After an error, also one of closing another, it is attempted only once.
     """
 
     def __init__(self, setup: ImportSetup) -> None:
@@ -200,16 +201,18 @@ class ReportImporter:
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        ending = error
         for delivery, summary in self._days.values():
-            if error is not None:
-                self._close_at_once(delivery, summary, self._setup.describe_ending(error))
-            else:
-                # If nothing was sent there is no work yet, and nobody would see these failures.
-                if summary.persistent:
-                    delivery.open()
-                in_error = bool(summary.failures)
-                delivery.close(summary.message(delivery.objects), in_error=in_error)
+            if ending is None:
+                try:
+                    self._close(delivery, summary)
+                except BaseException as met:
+                    ending = met
+            if ending is not None:
+                self._close_at_once(delivery, summary, self._setup.describe_ending(ending))
             self._setup.session.under_way.remove(delivery)
+        if ending is not error and ending is not None:
+            raise ending
 
     def import_report(self, report: ReportInfo, obtain: Callable[[], ObtainedFile]) -> Result:
         """Import a report, unless it is known, and return the result.
@@ -281,10 +284,16 @@ class ReportImporter:
             self._days[day] = (self._setup.session.begin(name), DaySummary(day))
         return self._days[day]
 
+    def _close(self, delivery: Delivery, summary: DaySummary) -> None:
+        # If nothing was sent there is no work yet, and nobody would see these failures.
+        if summary.persistent:
+            delivery.open()
+        delivery.close(summary.message(delivery.objects), in_error=bool(summary.failures))
+
     def _close_at_once(self, delivery: Delivery, summary: DaySummary, ending: str) -> None:
         try:
             delivery.close_at_once(summary.message(delivery.objects, ending))
-        except SinkUnavailableError:
+        except (SinkUnavailableError, VersionError):
             # The next run closes it.
             self._setup.session.waiter.log.warning(
                 "The work could not be closed", {"day": str(summary.day)}

@@ -38,6 +38,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.report.wording import counted
 from shadowserver_connector.settings.load import LoadedSettings, Settings
+from shadowserver_connector.sink.platform import refusals
 from shadowserver_connector.waiting import RetryLaterError, Waiter
 
 TOLERATED: Final = 60.0
@@ -71,7 +72,6 @@ _BUNDLE: Final = "OPENCTI_CA_BUNDLE"
 _TIMEOUT: Final = 10.0
 _MAX_BYTES: Final = 1024**2
 _VERSION: Final = "query About { about { version } }"
-_REFUSED: Final = frozenset({"AUTH_REQUIRED", "FORBIDDEN_ACCESS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ def reach_opencti(settings: Settings) -> Platform:
     answer = query_opencti(settings, _VERSION, {})
     try:
         body = answer.json()
-        if _REFUSED & _error_names(body):
+        if any(refused.is_of_token for refused in refusals(body)):
             raise CredentialsError("OpenCTI refuses OPENCTI_TOKEN; check it and its user's rights")
         version = str(body["data"]["about"]["version"])
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError):
         raise SinkUnavailableError(
             f"OpenCTI gave no valid answer (status {answer.status_code}); check OPENCTI_URL"
         ) from None
@@ -146,13 +146,6 @@ def _client(settings: Settings) -> httpx.Client:
     return open_client(
         (str(opencti.url),), network=network, context=context, connections=1, timeout=_TIMEOUT
     )
-
-
-def _error_names(body: Any) -> set[str]:
-    errors = body.get("errors") or ()
-    # Some versions of OpenCTI say it in the one place, some in the other.
-    codes = [(each.get("extensions") or {}).get("code") for each in errors]
-    return {str(name) for name in (*(each.get("name") for each in errors), *codes) if name}
 
 
 def _custom_headers(settings: Settings) -> dict[str, str]:

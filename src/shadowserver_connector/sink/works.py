@@ -200,5 +200,5 @@ def _message_if_orphan(connector_id: str, work: Mapping[str, Any]) -> str | None
     if owner is Owner.ALIVE or (named["command"] and owner is Owner.UNKNOWN):
         return None
     if named["command"]:
-        return "Interrupted: the command stopped while sending. Run it again to send the rest."
-    return "Interrupted: the connector stopped while sending. The next run sends what is missing."
+        return "Interrupted: the command has not sent everything. Run it again to send the rest."
+    return "Interrupted: not everything was sent. The next run sends what is missing."
