@@ -52,7 +52,7 @@ def test_works_left_open_are_closed_never_deleted() -> None:
     works.works["work-1"]["status"] = "complete"
     works.to_processed("work-2", "done")
     assert close_orphans(helper) == [NAME]
-    assert works.works["work-3"]["message"].startswith("Interrupted: the connector stopped")
+    assert works.works["work-3"]["message"].startswith("Interrupted: not everything was sent")
     assert works.works["work-2"]["message"] == "done"
     assert "message" not in works.works["work-1"]
 
@@ -90,8 +90,8 @@ def test_a_living_owner_is_told_from_a_dead_one(name: str) -> None:
         process.kill()
         process.wait(10)
         assert close_orphans(helper) == [name]
-    whose = "command" if name == BY_HAND else "connector"
-    assert helper.api.work.works["work-1"]["message"].startswith(f"Interrupted: the {whose}")
+    said = "the command has not sent" if name == BY_HAND else "not everything was sent"
+    assert helper.api.work.works["work-1"]["message"].startswith(f"Interrupted: {said}")
     assert [path for path in place.rglob("*") if path.is_file()] == []
 
 
