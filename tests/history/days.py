@@ -72,7 +72,7 @@ class Slow:
 
     def compared(self, days: dict[int, bytes], today: int) -> bytes:
         """Return the states that a day is compared with: those of the last day, or the first."""
-        return days[min(days) if today < min(days) else max(days)]
+        return days[min(days) if today <= min(days) else max(days)]
 
     def row_verdict(self, row: tuple[int, int], today: int, report: Report, absence: int) -> int:
         """Return the verdict on one row: an unchanged row of a changed finding recurs."""

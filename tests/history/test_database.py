@@ -156,6 +156,21 @@ def test_file_of_a_program_that_was_killed_while_creating_it_is_used(tmp_path: P
         assert history.origin == "found"
 
 
+def test_a_file_of_an_earlier_version_is_replaced_and_kept(tmp_path: Path) -> None:
+    """Its keys are others: a new history starts beside it, and a reader says so until then."""
+    path = _made(tmp_path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION - 1}")
+    with pytest.raises(HistoryError, match="earlier version"), reading_only(tmp_path):
+        pass
+    with open_history(tmp_path, "one") as history, rows_of([(1, 0)]) as rows:
+        assert history.origin == "new"
+        assert list(history.compare(FEED, day(1), rows).verdicts) == [NEW]
+    assert (tmp_path / f"history.version-{VERSION - 1}.sqlite").is_file()
+    with open_history(tmp_path, "one") as history:
+        assert history.origin == "found"
+
+
 def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     """A newer file is a fatal error that names both versions; it is not moved."""
     path = _made(tmp_path)

@@ -136,6 +136,8 @@ def test_going_back_in_time_a_change_counts_once(history: History) -> None:
     assert list(_compare(history, 7, [(1, 1), (2, 1)]).verdicts) == [CHANGED, CHANGED]
     assert list(_compare(history, 10, [(1, 1), (2, 0)]).verdicts) == [RECURRING, RECURRING]
     assert list(_compare(history, 10, [(1, 0)]).verdicts) == [CHANGED]
+    _commit(history, 7, [(1, 0)])
+    assert list(_compare(history, 7, [(1, 0)]).verdicts) == [RECURRING]
 
 
 def test_back_again_only_after_reports_without_it(history: History) -> None:

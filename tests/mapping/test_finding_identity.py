@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Container, Sequence
 from datetime import date, timedelta
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from shadowserver_connector.history.verdicts import ReportFeed
 from shadowserver_connector.mapping.planning.finding_identity import (
     FindingIdentifier,
     FindingIdentity,
+    _short_name,
     compile_finding_identifier,
 )
 from shadowserver_connector.mapping.planning.subjects import subject_of
@@ -226,6 +228,54 @@ def test_a_key_begins_with_its_subject(text: str, subject: bytes, shown: str | N
     assert subject_of(text) == subject
     if shown is not None:
         assert subject_text(subject) == shown
+
+
+@pytest.mark.parametrize("report_type", TYPES)
+def test_a_name_of_earlier_years_is_the_same_finding(report_type: str) -> None:
+    """Whether a file has a column's name of today or of earlier years makes no difference."""
+    header, rows = _table(report_type)
+    earlier = {
+        today: name
+        for glob, names in load_catalogue().earlier_columns.items()
+        if fnmatchcase(report_type, glob)
+        for name, today in names.items()
+    }
+    renamed = [earlier.get(name, name) for name in header]
+    if len(set(renamed)) < len(renamed):
+        renamed = header
+    now, then = _reader(report_type, header), _reader(report_type, renamed)
+    assert [_seen(now.read(row)) for row in rows] == [_seen(then.read(row)) for row in rows]
+
+
+def _seen(found: FindingIdentity) -> tuple[bytes, bytes]:
+    return found.key, found.state
+
+
+def test_names_of_columns_are_told_apart_in_few_characters() -> None:
+    """No two published columns, and no earlier names of them, are shortened to the same text."""
+    catalogue = load_catalogue()
+    names = {name for columns in catalogue.layouts.values() for name in columns}
+    assert len({_short_name(name) for name in names}) == len(names) > 700
+
+
+def test_the_first_fingerprint_of_a_row_identifies_its_certificate() -> None:
+    """Neither an empty column of another fingerprint nor the names in it make a difference."""
+    names = ["ip", "port", "sha1_fingerprint", "subject_common_name"]
+    cells = ["192.0.2.1", "443", "ab" * 20, "one.example"]
+    alone = _reader("scan_ssl", names).read(cells)
+    reader = _reader("scan_ssl", [*names, "sha256_fingerprint"])
+    assert reader.read([*cells, ""]).state == alone.state
+    assert reader.read([*cells[:3], "two.example", ""]).state == alone.state
+    assert reader.read([*cells, "cd" * 32]).state != alone.state
+
+
+@pytest.mark.parametrize("nothing", ["", " ", " " * 30, "unknown", "<>"])
+def test_an_account_that_says_nothing_names_no_subject(nothing: str) -> None:
+    """Whichever way no mail address is written, the finding is the same."""
+    reader = _reader("compromised_account", ["email", "service"])
+    found = reader.read([nothing, "mail"])
+    assert found.key == reader.read(["", "mail"]).key
+    assert found.state == reader.read(["", "mail"]).state
 
 
 def test_equal_findings_of_a_network_are_due_on_different_days(tmp_path: Path) -> None:

@@ -328,10 +328,8 @@ class Catalogue:
         name that says secret, then a naming pattern; a column that nothing is known of has role
         ``text``.
         """
-        report_type = self.earlier_types.get(report_type, report_type)
-        # What is said of an IPv4 type holds for the IPv6 one that is derived from it.
-        aliases = {report_type, self.ipv4_types.get(report_type, report_type)}
-        today = self._name_of_today(aliases, name)
+        aliases = self._aliases(report_type)
+        today = self.name_of_today(report_type, name)
         if today != name:
             return replace(self.column(report_type, today), name=name)
         for glob, column in self.overrides.get(name, ()):
@@ -340,11 +338,18 @@ class Catalogue:
         published = self.columns.get(name)
         return published if published is not None else self._by_pattern(name)
 
-    def _name_of_today(self, aliases: Iterable[str], name: str) -> str:
+    def name_of_today(self, report_type: str, name: str) -> str:
+        """Return what a column of a report type is called today."""
+        aliases = self._aliases(report_type)
         for glob, names in self.earlier_columns.items():
             if name in names and any(fnmatchcase(alias, glob) for alias in aliases):
                 return names[name]
         return name
+
+    def _aliases(self, report_type: str) -> tuple[str, str]:
+        # What is said of an IPv4 type holds for the IPv6 one that is derived from it.
+        report_type = self.earlier_types.get(report_type, report_type)
+        return report_type, self.ipv4_types.get(report_type, report_type)
 
     def is_report(self, columns: Iterable[Column]) -> bool:
         """Tell whether a table of these columns is a report: one of them at least has a role.

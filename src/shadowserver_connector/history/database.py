@@ -25,8 +25,8 @@ LOCK: Final = "history.lock"
 DAMAGED_FILE: Final = "history.damaged.sqlite"
 """Where a damaged file is moved, replacing an earlier one."""
 
-VERSION: Final = 1
-"""Version of the tables; raised when an older program must no longer write them."""
+VERSION: Final = 2
+"""Version of tables and keys; raised when they are of no use to another program."""
 
 HistoryOrigin = Literal["found", "new", "damaged"]
 """What was found: a history, none, or a damaged one that was moved aside."""
@@ -166,7 +166,11 @@ def reading_only(directory: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(_connect(path)) as connection:
             connection.execute("PRAGMA query_only = ON")
-            _check_version(connection, path)
+            version = _check_version(connection, path)
+            if version < VERSION:
+                raise HistoryError(
+                    f"{path}: was written by an earlier version; the connector starts a new one"
+                )
             yield connection
     except sqlite3.Error as error:
         # A reader moves nothing: an instance may be writing to the file.
@@ -201,9 +205,13 @@ def _prepare(path: Path, owner: str) -> HistoryOrigin:
             if not there or _is_blank(connection):
                 _create(connection, owner)
                 return "new"
-            _check_version(connection, path)
+            version = _check_version(connection, path)
             _check_owner(connection, path, owner)
-            return "found"
+            if version == VERSION:
+                return "found"
+        # Its keys are others, so that each finding would be new, and the one that is there gone.
+        _set_aside(path, f"history.version-{version}.sqlite")
+        return _prepare(path, owner)
     except sqlite3.Error as error:
         translated = _our_error(error, path)
         # With a new file it would be the same again, endlessly.
@@ -230,9 +238,10 @@ def _is_blank(connection: sqlite3.Connection) -> bool:
     return not objects
 
 
-def _check_version(connection: sqlite3.Connection, path: Path) -> None:
+def _check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of a history, which is this one or an earlier one."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != _APPLICATION_ID:
         raise HistoryError(f"{path}: is not a history of this connector; move it elsewhere")
     if version > VERSION:
@@ -240,6 +249,7 @@ def _check_version(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: was written by a newer version (tables {version}, known are {VERSION});"
             " run that one, or move the file away"
         )
+    return version
 
 
 def _check_owner(connection: sqlite3.Connection, path: Path, owner: str) -> None:
@@ -299,11 +309,11 @@ def _our_error(
     return HistoryBusyError(f"{path}: {error}; tried again later")
 
 
-def _set_aside(path: Path) -> None:
-    """Move a damaged file, and its log, out of the way."""
-    aside = path.with_name(DAMAGED_FILE)
-    # A log that is left would be taken for that of the next file; so would one of an earlier
-    # damaged file for that of this one.
+def _set_aside(path: Path, name: str = DAMAGED_FILE) -> None:
+    """Move a file that is of no use, and its log, out of the way."""
+    aside = path.with_name(name)
+    # A log that is left would be taken for that of the next file; so would one of a file moved
+    # earlier for that of this one.
     for ending in ("", "-wal", "-shm"):
         source = path.with_name(path.name + ending)
         target = aside.with_name(aside.name + ending)

@@ -92,10 +92,9 @@ class History:
     ) -> Comparison:
         """Return what is new in a report; nothing is written.
 
-        A finding is compared with the last day before this one on which it was seen. On a day
-        before all that is known of a finding (a first import goes back in time) it is compared with
-        the first known day: it is recurring or changed, as OpenCTI has it already. A day that was
-        committed before gets the same verdicts as then.
+        A finding is compared with the last day on which it was seen. A day before all that is known
+        of it (a first import goes back in time) is compared with the first day: there it recurs or
+        has changed, as OpenCTI has it already. The newest day gets the same counts again.
 
         ``refresh`` is the number of days within which a finding that recurs is due once. The
         findings of a report are due on different days.

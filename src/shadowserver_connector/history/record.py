@@ -68,8 +68,8 @@ class FindingRecord:
     """The states on the first day; empty if they are those of the last."""
 
     def states_for(self, day: int) -> bytes:
-        """Return the states with which a day is compared: the last ones, or the first before."""
-        return self.first_states or self.states if day < self.first else self.states
+        """Return the states that a day is compared with: up to the first day those of that one."""
+        return self.first_states or self.states if day <= self.first else self.states
 
     def was_seen(self, day: int) -> bool:
         """Tell whether it was seen on a day of the last ``WINDOW`` days."""

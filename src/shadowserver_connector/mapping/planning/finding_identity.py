@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Final, final
 
@@ -57,7 +58,7 @@ _WHAT: Final = ("malware", "activity", "cve", "tags")
 """Roles of cells that say in a word what was found."""
 
 _FINGERPRINTS: Final = ("x509.sha256", "x509.sha512", "x509.sha1")
-"""Roles of cells that identify a certificate; the first one present counts."""
+"""Roles of cells that identify a certificate; of each row the first one present counts."""
 
 _MONTHS: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
@@ -120,7 +121,7 @@ class _Cells:
         """Return a cell that is not empty with its column's name, or nothing if it says nothing."""
         # Longer cells are not cached, because they seldom recur. None is a placeholder.
         if len(cell) > self._cached:
-            return self.prefix + self.normal(cell)
+            return self._long_piece(cell)
         piece = self._known.get(cell)
         if piece is None:
             if len(self._known) >= _REMEMBERED:
@@ -130,26 +131,37 @@ class _Cells:
 
     def _new_piece(self, cell: str) -> str:
         if len(cell) > self._short:
-            return self.prefix + self.normal(cell)
+            return self._long_piece(cell)
         value = "" if is_empty(self._role, cell) else self.normal(cell)
         return self.prefix + value if value else ""
 
+    def _long_piece(self, cell: str) -> str:
+        return self.prefix + self.normal(cell) if not cell.isspace() else ""
+
+    def has_value(self, cell: str) -> bool:
+        """Tell whether a cell says anything."""
+        if len(cell) > _SHORTEST:
+            # Longer than any placeholder for "no value".
+            return not cell.isspace()
+        return bool(cell) and not is_empty(self._role, cell)
+
 
 class _Certificate:
-    """The cells of one certificate: if its fingerprint is present, the others add nothing."""
+    """The cells of one certificate: if a fingerprint is present, the others add nothing."""
 
-    __slots__ = ("fingerprint", "others")
+    __slots__ = ("all", "fingerprints")
 
-    def __init__(self, fingerprint: _Cells, others: Sequence[_Cells]) -> None:
-        self.fingerprint = fingerprint
-        self.others = tuple(others)
+    def __init__(self, fingerprints: Sequence[_Cells], every: Sequence[_Cells]) -> None:
+        self.fingerprints = tuple(fingerprints)
+        self.all = tuple(every)
 
     def pieces(self, row: list[str]) -> list[str]:
-        cell = row[self.fingerprint.at]
-        # A shorter cell is not a fingerprint: SHA-1 has 40 digits.
-        if len(cell) > _SHORT:
-            return [self.fingerprint.piece(cell)]
-        return _pieces(self.others, row)
+        for fingerprint in self.fingerprints:
+            cell = row[fingerprint.at]
+            # A shorter cell is not a fingerprint: SHA-1 has 40 digits.
+            if len(cell) > _SHORT:
+                return [fingerprint.piece(cell)]
+        return _pieces(self.all, row)
 
 
 class _Labels:
@@ -238,9 +250,7 @@ class FindingIdentifier:
     def key(self, row: list[str]) -> bytes:
         """Return the key of a row's finding alone, see `FindingIdentity`."""
         for subject in self._subjects:
-            cell = row[subject.cells.at]
-            # A longer cell is never a placeholder for "no value".
-            if len(cell) > _SHORTEST or (cell and not is_empty("text", cell)):
+            if subject.cells.has_value(row[subject.cells.at]):
                 return subject.key(row)
         return _NO_SUBJECT + _digest(_pieces(self._identity, row))
 
@@ -249,8 +259,14 @@ def compile_finding_identifier(
     catalogue: Catalogue, report_type: ReportType, columns: Sequence[Column]
 ) -> FindingIdentifier:
     """Return the reader for a header whose columns the catalogue has named."""
-    # By name: a digest must not depend on the order of the header.
-    ordered = sorted(enumerate(columns), key=lambda numbered: numbered[1].name)
+    # By today's names: a digest depends neither on the order of the header nor on the year.
+    ordered = sorted(
+        (
+            (at, replace(column, name=catalogue.name_of_today(report_type.name, column.name)))
+            for at, column in enumerate(columns)
+        ),
+        key=lambda numbered: (numbered[1].name, columns[numbered[0]].name),
+    )
     parts = [(at, column, catalogue.part(report_type, column)) for at, column in ordered]
     identity = [(at, column) for at, column, part in parts if part == IDENTITY]
     telling = [found for found in identity if found[1].role not in _ENDPOINT]
@@ -286,9 +302,9 @@ def _certificates(
             groups.setdefault(of, []).append((column, cells))
     for of, members in groups.items():
         by_role = {column.role: cells for column, cells in members}
-        fingerprint = next((by_role[role] for role in _FINGERPRINTS if role in by_role), None)
-        if fingerprint is not None:
-            yield of, _Certificate(fingerprint, [cells for _, cells in members])
+        fingerprints = [by_role[role] for role in _FINGERPRINTS if role in by_role]
+        if fingerprints:
+            yield of, _Certificate(fingerprints, [cells for _, cells in members])
 
 
 def _certificate_of(column: Column) -> tuple[str, str] | None:
