@@ -101,6 +101,7 @@ def test_an_address_has_all_its_findings_over_all_types(about: Asked) -> None:
         ("2001:db8::/32", ["2001:db8::1"]),
         ("203.0.113.1", []),
         ("WWW.example.net.", ["192.0.2.1", "192.0.2.1", "2001:db8::1"]),
+        ("Someone@Example.NET", ["someone@example.net"]),
         ("someone@example.net", ["someone@example.net"]),
         ("CVE-2024-1234", ["192.0.2.1"]),
         ("cve-2024-12345", ["192.0.2.9"]),

@@ -20,7 +20,7 @@ KNOWN = {
         ("2024-01-31-scan_ssl_poodle-example.csv", "scan_ssl_poodle", "example"),
         ("2024-01-31-scan_ssl-1234-example.csv", "scan_ssl", "example"),
         ("2024-01-31-scan_ssl-example-at-asn.csv", "scan_ssl", "example-at-asn"),
-        ("2024-01-31-scan_ssl-example-delayed.csv", "scan_ssl", "example-delayed"),
+        ("2024-01-31-scan_ssl-example-delayed.csv", "scan_ssl", "example"),
         ("2024-01-31-scan_brand_new-example.csv", "scan_brand_new", "example"),
         ("2024-01-31-scan__brand new-17-example.csv", "scan_brand_new", "example"),
         ("2024-01-31-scan_ssl.csv.gz", "scan_ssl", ""),

@@ -152,8 +152,11 @@ def _of(subject: bytes) -> tuple[str, tuple[object, ...]]:
 
 def _subjects(connection: sqlite3.Connection, name: str) -> list[bytes]:
     """Return the subjects that have a name, and the one that is it."""
-    text = b"t" + name[:SUBJECT_CHARACTERS].encode("utf-8", "replace")
+    # Mail addresses and names are stored in lower case, URLs as they are.
+    texts = [
+        b"t" + text[:SUBJECT_CHARACTERS].encode("utf-8", "replace") for text in (name, name.lower())
+    ]
     known = connection.execute(
         "SELECT DISTINCT subject FROM names WHERE name = ?", (name.rstrip(".").lower(),)
     )
-    return [*dict.fromkeys([text, *(subject for (subject,) in known)])]
+    return [*dict.fromkeys([*texts, *(subject for (subject,) in known)])]

@@ -102,6 +102,7 @@ _DAY_ANYWHERE = re.compile(r"(?<![0-9])(20[0-9]{2})([-_.]?)([0-9]{2})\2([0-9]{2}
 _NO_TYPE = re.compile(r"[\W_]+")
 _BETWEEN_WORDS = r"[-_. ]"
 _EDGES = "-_. "
+_SECOND_FILE = "-delayed"
 _UNSAFE = re.compile(r"[^\w.,=@+()\[\]-]+")
 # Browsers add it to a name that they download again; `safe_name` replaces the space in it.
 _DUPLICATE_MARK = re.compile(r"[ _]?\(\d+\)$")
@@ -189,7 +190,8 @@ def _untold(file: str, what: str) -> ReportUnreadableError:
 
 def _list_in(text: str) -> str:
     """Return the list in the rest of a name, without the number before it."""
-    return re.sub(r"^\d+-", "", text.lstrip(_EDGES))
+    # A second, later file of a day has the same list.
+    return re.sub(r"^\d+-", "", text.lstrip(_EDGES)).removesuffix(_SECOND_FILE)
 
 
 def _type_name(text: str) -> str:
