@@ -1,7 +1,8 @@
 """What bounds the memory of a conversion: what is in memory at most, by what it is for.
 
 All are estimates of what Python's objects take. Beyond a limit, rows go to disk, caches start
-again, and values are no longer counted. None of them grows with the file.
+again, and values are no longer counted. None of them grows with the file. Only the large
+ones are here: a small cache has its limit in its own module.
 """
 
 from __future__ import annotations

@@ -46,13 +46,14 @@ def test_packages_use_each_other_in_one_direction() -> None:
         assert order.index(lower) < order.index(upper)
 
 
-@pytest.mark.parametrize("package", [path.parent for path in sorted(ROOT.rglob("*/__init__.py"))])
+@pytest.mark.parametrize("package", [path.parent for path in sorted(ROOT.rglob("__init__.py"))])
 def test_each_package_says_what_its_modules_hold(package: Path) -> None:
-    """A package's docstring has a line for each of its modules, and no others."""
+    """A package's docstring has a line for each of its modules and packages, and no others."""
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
-    named = set(re.findall(r"(?m)^(\w+)  ", text))
+    named = re.findall(r"(?m)^(\w+/ |\w+  )", text)
     modules = {path.stem for path in package.glob("*.py") if not path.stem.startswith("__")}
-    assert named == modules
+    packages = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    assert sorted(each.strip() for each in named) == sorted(modules | packages)
 
 
 def test_no_two_modules_share_a_file_name() -> None:
