@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.api.download import Claim, Downloaded
-from shadowserver_connector.pipeline.downloads import BoundedDownloads
+from shadowserver_connector.pipeline.downloads_ahead import BoundedDownloads
 from shadowserver_connector.report.info import ReportInfo
 
 DONE = Downloaded(Path("x"), 0, "")

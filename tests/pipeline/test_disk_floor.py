@@ -14,7 +14,7 @@ import pytest
 from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.errors import SinkUnavailableError
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.downloads import downloads
+from shadowserver_connector.pipeline.downloads_ahead import downloads
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.sink.pycti_fakes import FakeLog

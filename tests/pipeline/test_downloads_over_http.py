@@ -11,7 +11,7 @@ import pytest
 
 from shadowserver_connector.api import ApiOptions, ReportsApi, RetryPolicy
 from shadowserver_connector.pipeline.bounds import bytes_below
-from shadowserver_connector.pipeline.downloads import completed_downloads, downloads
+from shadowserver_connector.pipeline.downloads_ahead import completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.simulator.server import Simulator
 from shadowserver_connector.simulator.store import Content

@@ -42,7 +42,7 @@ from shadowserver_connector.operations.imports import (
 from shadowserver_connector.operations.reachability import open_session
 from shadowserver_connector.pipeline.batch import convert_all, unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.downloads import completed_downloads, downloads
+from shadowserver_connector.pipeline.downloads_ahead import completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Job, Outcome
 from shadowserver_connector.pipeline.processes import capacity, if_ahead, open_executor
 from shadowserver_connector.pipeline.report_comparer import with_comparison

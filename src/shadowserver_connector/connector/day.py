@@ -29,7 +29,7 @@ from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions_ahead import Conversions, retrying_while_disk_full
 from shadowserver_connector.pipeline.convert import Convert
-from shadowserver_connector.pipeline.downloads import Download, Fetched, downloads
+from shadowserver_connector.pipeline.downloads_ahead import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings

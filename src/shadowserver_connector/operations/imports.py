@@ -25,7 +25,7 @@ from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.conversions_ahead import Conversions
-from shadowserver_connector.pipeline.downloads import Download, completed_downloads, downloads
+from shadowserver_connector.pipeline.downloads_ahead import Download, completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.settings.sections import ShadowserverSettings

@@ -8,7 +8,7 @@ bounds             limits on what is done ahead: how many items, how many bytes,
 cluster            a Dask cluster as an executor, with the package ``distributed``
 conversions_ahead  conversions on any executor, started before their turn, their chunks kept on disk
 convert            one report: from a file to chunks of STIX objects
-downloads          report files from the API to disk, ahead of those who read them, within bounds
+downloads_ahead    report files from the API to disk, ahead of those who read them, within bounds
 external_sort      the rows of a report grouped by host: in memory if they are few, otherwise in
                    sorted files
 outcome            the result of one report: the counts that are shown, logged and checked; or a

@@ -29,7 +29,7 @@ from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.convert import Convert, convert_report
-from shadowserver_connector.pipeline.downloads import Download
+from shadowserver_connector.pipeline.downloads_ahead import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.processes import capacity
 from shadowserver_connector.pipeline.report_comparer import ReportComparer

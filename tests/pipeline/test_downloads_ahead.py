@@ -13,7 +13,7 @@ import pytest
 from shadowserver_connector.api.download import Claim, Downloaded
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.downloads import (
+from shadowserver_connector.pipeline.downloads_ahead import (
     Download,
     Fetched,
     completed_downloads,
