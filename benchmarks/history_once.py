@@ -12,12 +12,12 @@ from pathlib import Path
 
 from benchmarks.measure import Seconds, peak_kib, timed
 from benchmarks.reports import DAY
+from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.day_rows import DayRows, open_day_rows
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.questions import findings_about, open_longest
 from shadowserver_connector.history.record import DIGEST_BYTES
-from shadowserver_connector.history.verdicts import ReportFeed
 
 FEED = ReportFeed("scan_ssl", "example")
 NEW_IN = 20
@@ -49,7 +49,7 @@ def main(folder: Path, rows: int) -> None:
             step("compare", lambda: found.append(history.compare(FEED, next_day, second)))
             peak = peak_kib()
             step("commit", lambda: history.commit(FEED, next_day, second))
-        counts = {**found[0].counts, "gone": found[0].gone}
+        counts = {**found[0].counts, "gone": found[0].gone_count}
         with reading_only(directory) as connection:
             step("address", lambda: list(findings_about(connection, "10.0.0.1")))
             step("name", lambda: list(findings_about(connection, "host1.example.net")))

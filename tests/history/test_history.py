@@ -13,11 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadowserver_connector.history import day_rows as rows_module
-from shadowserver_connector.history.database import FILE, reading_only
-from shadowserver_connector.history.history import NAME_DAYS, History, open_history
-from shadowserver_connector.history.questions import findings_about
-from shadowserver_connector.history.record import day_number
-from shadowserver_connector.history.verdicts import (
+from shadowserver_connector.history.comparison import (
     CHANGED,
     NEW,
     RECURRING,
@@ -26,6 +22,10 @@ from shadowserver_connector.history.verdicts import (
     Comparison,
     ReportFeed,
 )
+from shadowserver_connector.history.database import FILE, reading_only
+from shadowserver_connector.history.history import NAME_DAYS, History, open_history
+from shadowserver_connector.history.questions import findings_about
+from shadowserver_connector.history.record import day_number
 from tests.history.days import Report, Slow, day, key, numbered, rows_of, state
 
 FEED = ReportFeed("scan_ssl", "example")
@@ -81,12 +81,12 @@ def test_it_says_what_a_slow_history_says(days: list[tuple[int, Report]]) -> Non
             verdicts = [slow.verdict(of, number, report, ABSENCE) for of in findings]
             assert found.counts == {name: verdicts.count(at) for at, name in enumerate(VERDICTS)}
             gone = slow.gone(number, report)
-            assert found.gone == len(gone)
-            assert {each.key for each in found.which} == {key(of) for of in gone}
+            assert found.gone_count == len(gone)
+            assert {each.key for each in found.gone_findings} == {key(of) for of in gone}
             slow.reports[number] = report
             for at, (of, _) in enumerate(report):
-                assert found.first[at] == numbered(min(slow.days_of(of)))
-                assert found.since[at] == numbered(min(slow.since(of), number))
+                assert found.first_days[at] == numbered(min(slow.days_of(of)))
+                assert found.unchanged_since[at] == numbered(min(slow.since(of), number))
             _commit(history, number, report)
             _commit(history, number, report)
         newest, report = max(days)
@@ -125,7 +125,7 @@ def test_going_back_in_time_what_is_known_is_not_new(history: History) -> None:
     _commit(history, 9, [(1, 0), (2, 0)])
     found = _compare(history, 8, [(1, 0), (2, 1), (3, 0)])
     assert list(found.verdicts) == [RECURRING, CHANGED, NEW]
-    assert (found.previous, found.gone) == (None, 0)
+    assert (found.previous_day, found.gone_count) == (None, 0)
 
 
 def test_going_back_in_time_a_change_counts_once(history: History) -> None:
@@ -173,7 +173,7 @@ def test_what_recurs_is_due_once_in_so_many_days(
     due = []
     for number in range(4 * refresh)[::order]:
         found = _compare(history, number, report, refresh=refresh)
-        due.append(found.due)
+        due.append(found.update_due)
         _commit(history, number, report)
     assert not any(due[0])
     for start in range(1, 3 * refresh):
@@ -187,9 +187,12 @@ def test_a_finding_that_was_absent_when_it_was_due_is_due_when_it_is_back(
 ) -> None:
     """A finding absent when its refresh was due is due when it is back."""
     _commit(history, 0, [(1, 0)])
-    assert list(_compare(history, 7, [(1, 0)], refresh=7).due) == [1]
-    assert list(_compare(history, 7, [(1, 1)], refresh=7).due) == [0]
-    assert sum(_compare(history, number, [(1, 0)], refresh=7).due[0] for number in range(1, 8)) < 8
+    assert list(_compare(history, 7, [(1, 0)], refresh=7).update_due) == [1]
+    assert list(_compare(history, 7, [(1, 1)], refresh=7).update_due) == [0]
+    assert (
+        sum(_compare(history, number, [(1, 0)], refresh=7).update_due[0] for number in range(1, 8))
+        < 8
+    )
 
 
 def test_rows_of_one_finding_are_judged_together(history: History) -> None:
@@ -201,17 +204,17 @@ def test_rows_of_one_finding_are_judged_together(history: History) -> None:
     assert more.counts == {"new": 0, "changed": 1, "recurring": 0, "resurfaced": 0}
     fewer = _compare(history, 1, [(1, 0)])
     assert (list(fewer.verdicts), fewer.counts["changed"]) == ([RECURRING], 1)
-    assert list(fewer.since) == [numbered(1)]
+    assert list(fewer.unchanged_since) == [numbered(1)]
 
 
 def test_feeds_are_compared_with_themselves_alone(history: History) -> None:
     """Lists of one type do not share findings."""
     _commit(history, 0, [(1, 0)])
     assert list(_compare(history, 1, [(1, 0)], OTHER).verdicts) == [NEW]
-    assert _compare(history, 1, [], OTHER).previous is None
+    assert _compare(history, 1, [], OTHER).previous_day is None
     found = _compare(history, 1, [])
-    assert (found.previous, found.gone) == (day(0), 1)
-    assert found.which[0]._replace(key=b"") == (b"", "1/tcp", day(0), day(0), 1)
+    assert (found.previous_day, found.gone_count) == (day(0), 1)
+    assert found.gone_findings[0]._replace(key=b"") == (b"", "1/tcp", day(0), day(0), 1)
 
 
 def test_the_longest_open_of_many_are_named(history: History) -> None:
@@ -219,9 +222,9 @@ def test_the_longest_open_of_many_are_named(history: History) -> None:
     _commit(history, 0, [(of, 0) for of in range(100, 130)])
     _commit(history, 1, [(of, 0) for of in range(250)])
     found = _compare(history, 2, [(0, 0)])
-    assert found.gone == 249
-    assert len(found.which) == 100
-    assert {each.key for each in found.which[:30]} == {key(of) for of in range(100, 130)}
+    assert found.gone_count == 249
+    assert len(found.gone_findings) == 100
+    assert {each.key for each in found.gone_findings[:30]} == {key(of) for of in range(100, 130)}
 
 
 def test_comparing_writes_nothing(history: History) -> None:

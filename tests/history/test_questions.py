@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.day_rows import open_day_rows
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
-from shadowserver_connector.history.verdicts import ReportFeed
 from shadowserver_connector.mapping.planning.subjects import subject_of
 from tests.history.days import day
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.history.comparison import ReportFeed
 from shadowserver_connector.history.day_rows import open_day_rows
 from shadowserver_connector.history.history import open_history
 from shadowserver_connector.history.questions import subject_text
-from shadowserver_connector.history.verdicts import ReportFeed
 from shadowserver_connector.mapping.planning.finding_identity import (
     FindingIdentifier,
     FindingIdentity,
@@ -91,7 +91,7 @@ def test_two_days_in_which_only_what_moves_has_moved(report_type: str, tmp_path:
         found = history.compare(feed, DAY + timedelta(1), second)
     findings = found.counts["recurring"]
     assert found.counts == {"new": 0, "changed": 0, "recurring": findings, "resurfaced": 0}
-    assert found.gone == 0 < findings
+    assert found.gone_count == 0 < findings
     assert set(found.verdicts) == {2}
 
 
@@ -291,7 +291,7 @@ def test_equal_findings_of_a_network_are_due_on_different_days(tmp_path: Path) -
         history.commit(feed, DAY, rows)
         for days in range(1, 8):
             day = DAY + timedelta(days)
-            due.append(sum(history.compare(feed, day, rows, refresh=7).due))
+            due.append(sum(history.compare(feed, day, rows, refresh=7).update_due))
             history.commit(feed, day, rows)
     assert sum(due) == 700
     assert all(50 < number < 150 for number in due)

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.catalogue.loader import load_catalogue
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.database import FILE
 from shadowserver_connector.history.history import open_history
-from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.options import Options, Repeats
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
 from shadowserver_connector.pipeline.conversions_ahead import submit_conversion
@@ -126,7 +126,7 @@ def test_history_whose_damage_shows_in_a_commit_starts_again(
 def known_on_the_next_day(comparer: ReportComparer, report: Path) -> bool:
     """Tell whether the history has this report, so that nothing in it is new a day later."""
     again = comparer.compare(report, replace(INFO, day=DAY + timedelta(1)))
-    return again is not None and again.previous == DAY and again.counts["new"] == 0
+    return again is not None and again.previous_day == DAY and again.counts["new"] == 0
 
 
 def test_comparison_reaches_another_process(comparer: ReportComparer, report: Path) -> None:

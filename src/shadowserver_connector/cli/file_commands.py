@@ -32,8 +32,8 @@ from shadowserver_connector.errors import (
     SkippableError,
     UsageError,
 )
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.history import open_history
-from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.batch import (
     Compare,

@@ -11,6 +11,16 @@ from pathlib import Path
 from typing import Final, Self
 from zlib import crc32
 
+from shadowserver_connector.history.comparison import (
+    CHANGED,
+    NEW,
+    RECURRING,
+    RESURFACED,
+    VERDICTS,
+    Comparison,
+    GoneFinding,
+    ReportFeed,
+)
 from shadowserver_connector.history.database import Database, HistoryOrigin, open_database
 from shadowserver_connector.history.day_rows import DayRows, Reported
 from shadowserver_connector.history.record import (
@@ -20,16 +30,6 @@ from shadowserver_connector.history.record import (
     day_of,
     has_state,
     with_day,
-)
-from shadowserver_connector.history.verdicts import (
-    CHANGED,
-    NEW,
-    RECURRING,
-    RESURFACED,
-    VERDICTS,
-    Comparison,
-    GoneFinding,
-    ReportFeed,
 )
 
 # ABSENCE and REFRESH are for callers without settings, such as convert and the preview. The
@@ -109,14 +109,14 @@ class History:
             which = lost.which(connection)
         return Comparison(
             verdicts=bytes(judge.verdicts),
-            due=bytes(judge.due),
-            later=bytes(judge.later),
-            first=judge.first,
-            since=judge.since,
+            update_due=bytes(judge.due),
+            known_from_later=bytes(judge.later),
+            first_days=judge.first,
+            unchanged_since=judge.since,
             counts=dict(zip(VERDICTS, judge.counts, strict=True)),
-            previous=day_of(previous) if previous else None,
-            gone=lost.number,
-            which=which,
+            previous_day=day_of(previous) if previous else None,
+            gone_count=lost.number,
+            gone_findings=which,
         )
 
     def commit(self, feed: ReportFeed, day: date, rows: DayRows) -> None:

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Final
 
 from shadowserver_connector.bundle.finding import Finding, Labels, ObservedDraft, SerialisedObject
-from shadowserver_connector.history.verdicts import RECURRING, Comparison
+from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.objects.collector import NO_OBJECTS, OBJECT_BYTES, RowObjects
@@ -88,8 +88,10 @@ class RowMapper:
         # With `all` everything is sent, as if there were no history.
         sends_all = comparison is None or plan.context.options.repeats == "all"
         self._verdicts = b"" if sends_all or comparison is None else comparison.verdicts
-        self._due = b"" if comparison is None else comparison.due
-        self._later = b"" if sends_all or comparison is None else comparison.later
+        self._update_due = b"" if comparison is None else comparison.update_due
+        self._known_from_later = (
+            b"" if sends_all or comparison is None else comparison.known_from_later
+        )
         self._moving = plan.moving
         self._anomalies = anomalies
         self._end = plan.context.end
@@ -155,7 +157,7 @@ class RowMapper:
                 if part.indicators:
                     finding.tags.append((part.indicators, labels.all))
                 known, known_labels, known_recurs = part, labels, recurs
-            if recurs and part.indicators and self._due[number - 1]:
+            if recurs and part.indicators and self._update_due[number - 1]:
                 # An Indicator expires unless it is sent again in time.
                 sent.update(part.indicators)
             bad = part.bad
@@ -181,11 +183,11 @@ class RowMapper:
             seen_times = times * self._count(number, row, times)
             if observing and part.observables:
                 refs = self._observables(part, stable)
-                waits = recurs and not self._due[number - 1]
+                waits = recurs and not self._update_due[number - 1]
                 finding.observed.append(
                     ObservedDraft(refs, first, last, seen_times, labels.all, waits)
                 )
-            later = bool(self._later) and self._later[number - 1] == 1
+            later = bool(self._known_from_later) and self._known_from_later[number - 1] == 1
             added.append(_RowFacts(time, labels.all, part.noted, recurs, later))
         # What a new row has in common with a recurring one is sent with the new one.
         finding.recurring -= sent

@@ -19,7 +19,7 @@ from shadowserver_connector.errors import (
     SkippableError,
     WorkerLostError,
 )
-from shadowserver_connector.history.verdicts import Comparison
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.mapping.cells.dates import parse_seen
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order

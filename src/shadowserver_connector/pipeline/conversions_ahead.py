@@ -23,7 +23,7 @@ from shadowserver_connector.errors import (
     SkippableError,
     is_disk_full,
 )
-from shadowserver_connector.history.verdicts import Comparison
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order

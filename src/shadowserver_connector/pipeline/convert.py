@@ -16,7 +16,7 @@ from shadowserver_connector.bundle.finding import Finding, SerialisedObject, ser
 from shadowserver_connector.catalogue.catalogue import SEVERITIES
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import ReportUnreadableError
-from shadowserver_connector.history.verdicts import RECURRING, Comparison
+from shadowserver_connector.history.comparison import RECURRING, Comparison
 from shadowserver_connector.mapping.cells.cache import CacheBudget
 from shadowserver_connector.mapping.objects.context import ConversionContext, RelationshipRules
 from shadowserver_connector.mapping.objects.report_and_case import (
@@ -190,7 +190,7 @@ def _without_recurring(
     for numbered in rows:
         at = numbered[0] - 1
         # Those that are due are sent all the same: their Observed-Data's time has to be extended.
-        if comparison.verdicts[at] == RECURRING and not comparison.due[at]:
+        if comparison.verdicts[at] == RECURRING and not comparison.update_due[at]:
             statistics.recurring += 1
         else:
             yield numbered
@@ -304,7 +304,7 @@ def _marking_recurring(
     if comparison is None or containers.options.repeats == "all":
         return emit
     # An earlier report of the feed has brought marking and author.
-    sent = [each.id for each in containers.preamble] if comparison.previous else []
+    sent = [each.id for each in containers.preamble] if comparison.previous_day else []
 
     def mark(chunk: Chunk) -> None:
         emit(replace(chunk, has_comparison=True, recurring=chunk.recurring.union(sent)))

@@ -66,7 +66,7 @@ class Outcome:
     empty: int = 0
     """Rows without any content."""
     over_time: Mapping[str, int] | None = None
-    """Findings by verdict (`history.verdicts`), and gone; ``None`` without a history."""
+    """Findings by verdict (`history.comparison`), and gone; ``None`` without a history."""
 
     @property
     def findings(self) -> int:

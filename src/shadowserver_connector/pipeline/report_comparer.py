@@ -13,9 +13,9 @@ from typing import Final, NamedTuple, TypeVar
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.catalogue.loader import load_catalogue
 from shadowserver_connector.errors import HistoryDamagedError
+from shadowserver_connector.history.comparison import Comparison, ReportFeed
 from shadowserver_connector.history.day_rows import DayRows, open_day_rows
 from shadowserver_connector.history.history import ABSENCE, REFRESH, History
-from shadowserver_connector.history.verdicts import Comparison, ReportFeed
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.mapping.planning.finding_identity import compile_finding_identifier

@@ -15,8 +15,8 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from shadowserver_connector.catalogue.columns import Column
 from shadowserver_connector.errors import NotReadyError, SkippableError
+from shadowserver_connector.history.comparison import VERDICTS, ReportFeed
 from shadowserver_connector.history.history import open_history
-from shadowserver_connector.history.verdicts import VERDICTS, ReportFeed
 from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.countries_and_products import parse_country
@@ -343,7 +343,7 @@ class DaysCompared:
             return []
         # At once: the report of the next day is compared with this one.
         self._comparer.commit(path)
-        if comparison is None or comparison.previous is None:
+        if comparison is None or comparison.previous_day is None:
             return []
         return [VERDICTS[verdict] for verdict in comparison.verdicts]
 

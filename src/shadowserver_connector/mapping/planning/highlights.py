@@ -9,8 +9,8 @@ from heapq import heappush, heapreplace, nlargest, nsmallest
 from typing import Final, NamedTuple
 
 from shadowserver_connector.catalogue.columns import Column
+from shadowserver_connector.history.comparison import NEW, RESURFACED, Comparison
 from shadowserver_connector.history.record import day_of
-from shadowserver_connector.history.verdicts import NEW, RESURFACED, Comparison
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, split_tags
@@ -193,7 +193,7 @@ class Highlights:
         order, number, (host, name, port, what, network, time) = kept
         severity = next(name for name, rank in RANK.items() if rank == order // 2)
         comparison = self._comparison
-        first = "" if comparison is None else f"{day_of(comparison.first[-number - 1])}"
+        first = "" if comparison is None else f"{day_of(comparison.first_days[-number - 1])}"
         return Highlight(severity, host, name, port, what, network, time, first)
 
 
@@ -243,7 +243,7 @@ class OverTime:
             # The lowest numbers are kept, so the worst must be the lowest.
             self._new.add(host, -RANK[severity])
         else:
-            self._open.add(host, self.comparison.first[at])
+            self._open.add(host, self.comparison.first_days[at])
 
     def worst_new(self) -> list[tuple[str, str]]:
         """Return host and severity of the worst that are new or back again, worst first."""

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.record import day_of
-from shadowserver_connector.history.verdicts import Comparison
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.planning.subjects import NO_SUBJECT
@@ -246,7 +246,7 @@ class Since:
         comparison = self._comparison
         if comparison is None:
             return []
-        first, since = comparison.first, comparison.since
+        first, since = comparison.first_days, comparison.unchanged_since
         # Most Notes have one row.
         earliest = latest = first[numbers[0] - 1]
         oldest = newest = since[numbers[0] - 1]
@@ -271,7 +271,7 @@ class Since:
         comparison = self._comparison
         if comparison is None or len(numbers) == 1:
             return []
-        return [_day(comparison.first[number - 1]) for number in numbers]
+        return [_day(comparison.first_days[number - 1]) for number in numbers]
 
 
 def _days(first: int, last: int) -> str:

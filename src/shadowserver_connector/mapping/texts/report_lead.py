@@ -69,12 +69,12 @@ def _new(over_time: OverTime | None) -> str:
         return ""
     comparison = over_time.comparison
     counts = comparison.counts
-    if comparison.previous is None:
+    if comparison.previous_day is None:
         return "No earlier report to compare with."
     new = counts["new"] + counts["resurfaced"]
     verb = "is" if new == 1 else "are"
-    gone = f", {comparison.gone:,} no longer reported" if comparison.gone else ""
-    return f"{new:,} {verb} new since {comparison.previous}{gone}."
+    gone = f", {comparison.gone_count:,} no longer reported" if comparison.gone_count else ""
+    return f"{new:,} {verb} new since {comparison.previous_day}{gone}."
 
 
 def _worst(statistics: RowStatistics, room: int) -> str:

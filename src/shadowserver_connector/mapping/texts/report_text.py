@@ -152,12 +152,12 @@ def _changes(over_time: OverTime) -> Iterator[str]:
     # Above, each row is one.
     once = len(comparison.verdicts) > sum(counts.values())
     note = " Rows about the same finding count once here." if once else ""
-    if comparison.previous is None:
+    if comparison.previous_day is None:
         yield f"{', '.join(said)}; no earlier report of this type and list is known.{note}"
     else:
         yield (
-            f"{', '.join(said)}, {comparison.gone:,} no longer reported since "
-            f"{comparison.previous}.{note}"
+            f"{', '.join(said)}, {comparison.gone_count:,} no longer reported since "
+            f"{comparison.previous_day}.{note}"
         )
 
 
@@ -172,7 +172,7 @@ def _over_time(over_time: OverTime) -> Iterator[str]:
             f"{each.first}",
             f"{each.last}",
         )
-        for each in over_time.comparison.which[:MAX_NAMED]
+        for each in over_time.comparison.gone_findings[:MAX_NAMED]
     ]
     if gone:
         lines = table(("Host", "What", "First reported", "Last reported"), gone)

@@ -34,6 +34,7 @@ class GoneFinding(NamedTuple):
     first: date
     last: date
     days: int
+    """Number of days on which it was reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +44,25 @@ class Comparison:
     # Bytes and arrays: a comparison travels to processes and clusters, with millions of rows.
     verdicts: bytes
     """By row: one of ``NEW``, ``CHANGED``, ``RECURRING``, ``RESURFACED``."""
-    due: bytes
+    update_due: bytes
     """By row: 1 if its finding recurs and OpenCTI is due for an update, else 0."""
-    later: bytes
+    known_from_later: bytes
     """By row: 1 if its finding is known from a later day, as in a first import, else 0."""
-    first: array[int]
+    first_days: array[int]
     """By row: number of the first day of its finding (`record.day_of`)."""
-    since: array[int]
+    unchanged_since: array[int]
     """By row: number of the day since which its finding has been unchanged."""
     counts: Mapping[str, int]
     """Number of findings by verdict (``VERDICTS``); several rows may be one finding."""
-    previous: date | None
+    previous_day: date | None
     """Day of the last report of the feed before this one; without one nothing can be gone."""
-    gone: int
+    gone_count: int
     """Findings of that report that are not in this one."""
-    which: tuple[GoneFinding, ...]
-    """The gone findings that had been open longest, at most ``MAX_GONE``."""
+    gone_findings: tuple[GoneFinding, ...]
+    """Those of the gone findings that had been open longest, at most ``MAX_GONE``."""
     table: TableCopy | None = None
     """The copy of the compared rows, as long as it exists."""
 
     def summary(self) -> dict[str, int]:
         """Return the number of findings by verdict, and ``gone``."""
-        return {**self.counts, "gone": self.gone}
+        return {**self.counts, "gone": self.gone_count}
