@@ -13,7 +13,7 @@ from shadowserver_connector.history.database import reading_only
 from shadowserver_connector.history.day_rows import open_day_rows
 from shadowserver_connector.history.history import History, open_history
 from shadowserver_connector.history.questions import Entry, findings_about, open_longest
-from shadowserver_connector.mapping.planning.subjects import subject_of
+from shadowserver_connector.mapping.planning.subjects import packed_subject
 from tests.history.days import day
 
 SSL, SINKHOLE = ReportFeed("scan_ssl", "example"), ReportFeed("event4_sinkhole", "example")
@@ -54,7 +54,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _commit(history: History, feed: ReportFeed, number: int, rows: list[Row]) -> None:
     with open_day_rows() as today:
         for subject, identity, state, label, name in rows:
-            key = subject_of(subject) + identity.rjust(6).encode()
+            key = packed_subject(subject) + identity.rjust(6).encode()
             today.add(key, state.encode() * 6, label, name)
         history.commit(feed, day(number), today)
 

@@ -23,7 +23,7 @@ from shadowserver_connector.mapping.planning.finding_identity import (
     _short_name,
     compile_finding_identifier,
 )
-from shadowserver_connector.mapping.planning.subjects import subject_of
+from shadowserver_connector.mapping.planning.subjects import packed_subject
 from shadowserver_connector.simulator.generate import report_chunks
 
 DAY = date(2024, 1, 31)
@@ -225,7 +225,7 @@ def test_a_version_in_a_text_is_a_change() -> None:
 )
 def test_a_key_begins_with_its_subject(text: str, subject: bytes, shown: str | None) -> None:
     """A key begins with the packed address, so networks sort together, or with the text."""
-    assert subject_of(text) == subject
+    assert packed_subject(text) == subject
     if shown is not None:
         assert subject_text(subject) == shown
 
@@ -333,7 +333,7 @@ def test_a_sighting_says_what_and_who() -> None:
     cells = ["192.0.2.1", "443", "TCP", "ssl;cve-2024-1234,ssl", "WWW.Example.net."]
     found = reader.read(cells)
     assert (found.label, found.name) == ("443/tcp ssl cve-2024-1234", "www.example.net")
-    assert found.key[:5] == subject_of("192.0.2.1")
+    assert found.key[:5] == packed_subject("192.0.2.1")
     event = _reader("event4_sinkhole", ["src_ip", "src_port", "dst_ip", "dst_port", "infection"])
     seen = event.read(["192.0.2.1", "40000", "198.51.100.1", "80", "mirai"])
-    assert (seen.label, seen.key[:5]) == ("80 mirai", subject_of("192.0.2.1"))
+    assert (seen.label, seen.key[:5]) == ("80 mirai", packed_subject("192.0.2.1"))

@@ -387,12 +387,12 @@ def _key_reader(plan: Plan) -> Callable[[int, list[str]], str]:
     key = plan.subjects.key
     if plan.context.options.notes != "finding":
         return key
-    subject_of, identify = plan.subjects.normalised, plan.identify
+    read_subject, identify = plan.subjects.normalised, plan.identify
 
     def of_finding(_: int, row: list[str]) -> str:
         # The subject comes first, so that the rows of a host stay next to each other. What ends it
         # sorts before all printable characters, so that no longer subject comes between them.
-        return f"{subject_of(row)}\x01{identify.key(row).hex()}"
+        return f"{read_subject(row)}\x01{identify.key(row).hex()}"
 
     return of_finding
 

@@ -25,10 +25,10 @@ from shadowserver_connector.history.record import DIGEST_BYTES
 from shadowserver_connector.mapping.cells.dates import parse_time
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.planning.subjects import (
-    ipv4_subject,
-    is_address,
+    is_packed_address,
     normal_address,
-    subject_of,
+    packed_ipv4,
+    packed_subject,
 )
 
 _REMEMBERED: Final = 512
@@ -90,7 +90,7 @@ class FindingIdentity:
     __slots__ = ("key", "label", "name", "state")
 
     key: bytes
-    """The subject (see `subject_of`), followed by ``DIGEST_BYTES`` of its identity."""
+    """The subject (see `packed_subject`), followed by ``DIGEST_BYTES`` of its identity."""
     state: bytes
     """``DIGEST_BYTES`` of its state."""
     label: str
@@ -202,8 +202,8 @@ class _Subject:
     def key(self, row: list[str]) -> bytes:
         cell = row[self.cells.at]
         # Most are IPv4 addresses, which have only one form.
-        subject = ipv4_subject(cell) or subject_of(self.cells.normal(cell))
-        if not is_address(subject):
+        subject = packed_ipv4(cell) or packed_subject(self.cells.normal(cell))
+        if not is_packed_address(subject):
             return subject + _digest(_pieces(self._identity, row))
         # An address is in the key as a whole. What else makes the identity, such as port, protocol
         # and malware, is the same in many rows.

@@ -14,7 +14,7 @@ from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.addresses import parse_asn
 from shadowserver_connector.mapping.cells.readers import is_empty
 from shadowserver_connector.mapping.cells.text_and_tags import RANK, find_cves, split_tags
-from shadowserver_connector.mapping.planning.subjects import Subjects
+from shadowserver_connector.mapping.planning.subjects import SubjectReader
 from shadowserver_connector.mapping.texts.markdown import masked
 
 MAX_HOSTS: Final = 10
@@ -36,7 +36,7 @@ _REASONS: Final = ("malware", "activity", "cve", "attack_id", "tags")
 class HighlightColumns(NamedTuple):
     """Places of the cells that are shown of a row; -1 if the report has no such column."""
 
-    subjects: Subjects
+    subjects: SubjectReader
     reasons: tuple[tuple[int, str], ...]
     """Place and role of what was found, the most telling first."""
     subject: str
@@ -72,7 +72,7 @@ class Highlight(NamedTuple):
 
 
 def highlight_columns(
-    columns: Sequence[Column], primary: str, port_of: str, subjects: Subjects
+    columns: Sequence[Column], primary: str, port_of: str, subjects: SubjectReader
 ) -> HighlightColumns:
     """Return where rows with these columns say what is shown of them.
 

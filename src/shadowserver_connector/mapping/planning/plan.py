@@ -37,7 +37,7 @@ from shadowserver_connector.mapping.objects.traffic import (
 )
 from shadowserver_connector.mapping.planning.finding_identity import FindingIdentifier, Member
 from shadowserver_connector.mapping.planning.highlights import HighlightColumns, highlight_columns
-from shadowserver_connector.mapping.planning.subjects import Subjects, subjects_of
+from shadowserver_connector.mapping.planning.subjects import SubjectReader, compile_subject_reader
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
 from shadowserver_connector.mapping.texts.note_title import NoteWording
 
@@ -225,7 +225,7 @@ class Plan:
     traffic: TrafficBuilder | None
     notes: tuple[NoteColumn, ...]
     wording: NoteWording
-    subjects: Subjects
+    subjects: SubjectReader
     statistics: StatisticsColumns
     labels: LabelCache
     time: int | None
@@ -261,7 +261,7 @@ def compile_plan(
     traffic = compile_traffic(columns, context) if context.options.network_traffic else None
     addressed = {column.party for column in columns if column.role == "ip"}
     target = parties_of_traffic(context.report_type, addressed)[1]
-    subjects = subjects_of(columns, primary, identity)
+    subjects = compile_subject_reader(columns, primary, identity)
     return Plan(
         context=context,
         columns=tuple(columns),

@@ -12,7 +12,7 @@ from shadowserver_connector.history.comparison import Comparison
 from shadowserver_connector.history.record import day_of
 from shadowserver_connector.mapping.cells.cache import WIDEST
 from shadowserver_connector.mapping.planning.plan import Plan
-from shadowserver_connector.mapping.planning.subjects import NO_SUBJECT
+from shadowserver_connector.mapping.planning.subjects import OWN_KEY_PREFIX
 from shadowserver_connector.mapping.texts.markdown import cell
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, in_json
 from shadowserver_connector.stix import ids
@@ -303,7 +303,7 @@ class NoteMaker:
         number, row, _ = rows[0]
         key = self._plan.subjects.key(number, row)
         self._count(key)
-        if key.startswith(NO_SUBJECT):
+        if key.startswith(OWN_KEY_PREFIX):
             found = self._plan.identify.read(row)
             # Each such row has a Note of its own, so its state must tell it from the others.
             stix_id = ids.note_of_finding(self._type, self._list, found.key + found.state, 0)
