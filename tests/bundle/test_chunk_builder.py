@@ -17,7 +17,7 @@ from shadowserver_connector.bundle.chunk_builder import (
     MIN_CHUNK_BYTES,
     ChunkBuilder,
     ChunkLimits,
-    Containers,
+    ContainerWriter,
 )
 from shadowserver_connector.bundle.finding import (
     LAYER,
@@ -88,12 +88,12 @@ class NoCase(Names):
 def builder(
     emitted: list[Chunk],
     *,
-    containers: Containers | None = None,
+    containers: ContainerWriter | None = None,
     max_objects: int = 1_000,
     max_bytes: int = 4 * 1024 * 1024,
     max_refs: int = 5_000,
     first: SerialisedObject | None = None,
-    sent: Sequence[str] = (),
+    sent_refs: Sequence[str] = (),
 ) -> ChunkBuilder:
     """Return a builder, by default with the default limits."""
     return ChunkBuilder(
@@ -101,7 +101,7 @@ def builder(
         emitted.append,
         ChunkLimits(max_objects, max_bytes, max_refs),
         first=first,
-        sent=sent,
+        sent_refs=sent_refs,
     )
 
 
@@ -238,7 +238,7 @@ def test_rows_whose_note_is_there_already_are_counted(rows: int, expected: int) 
         Finding(objects={ADDRESS: address()}, notes=[first, again, other, again], rows=4 * rows)
     )
     build.add(Finding(objects={ADDRESS: address()}, notes=[first], rows=rows))
-    assert build.merged == expected
+    assert build.repeated_rows == expected
 
 
 def test_part_holds_as_many_references_as_it_may() -> None:
@@ -257,9 +257,9 @@ def test_object_of_the_part_costs_no_further_reference() -> None:
     """An object counts once per part, in however many chunks, including what was sent first."""
     hosts = [host(n) for n in range(3)]
     again = [finding(hosts[n % 3]) for n in range(9)]
-    emitted = chunks_of(again, max_objects=5, max_refs=4, sent=("artifact--x",))
+    emitted = chunks_of(again, max_objects=5, max_refs=4, sent_refs=("artifact--x",))
     assert {len(_refs(json_of(chunk, "report--1"))) for chunk in emitted} <= {1, 2}
-    full = chunks_of([finding(host(n)) for n in range(4)], max_refs=4, sent=("artifact--x",))
+    full = chunks_of([finding(host(n)) for n in range(4)], max_refs=4, sent_refs=("artifact--x",))
     assert [chunk.rows for chunk in full] == [3, 1]
     assert [_refs(json_of(full[1], "report--2"))] == [[host(3).id]]
 
@@ -315,7 +315,7 @@ def test_report_without_findings_is_sent_once() -> None:
         assert names[-len(expected) :] == expected
         assert len(names) == len(expected) + 1
         assert chunk.rows == 0
-    assert chunks_of([], sent=(file.id,)) == []
+    assert chunks_of([], sent_refs=(file.id,)) == []
 
 
 def test_report_without_a_case_has_none() -> None:

@@ -43,7 +43,7 @@ BUNDLE_SIZE: Final = 512
 
 
 # A protocol, because `mapping`, which implements it, builds on this package.
-class Containers(Protocol):
+class ContainerWriter(Protocol):
     """Writes what a chunk needs besides findings: author and markings, the Report, the Case."""
 
     @property
@@ -52,7 +52,7 @@ class Containers(Protocol):
 
     @property
     def author(self) -> str:
-        """Id of the author. What is about nothing else refers to it: STIX demands a reference."""
+        """Id of the author. A Note about nothing else refers to it: STIX demands a reference."""
 
     def report(self, part: int, refs: Sequence[str]) -> ChunkObject:
         """Return the part of the Report that refers to just these objects."""
@@ -87,9 +87,11 @@ class _ChunkInProgress:
         self.labels: dict[str, LabelSets] = {}
         self.observed: dict[tuple[str, ...], ObservedDraft] = {}
         self.notes: dict[str, NoteDraft] = {}
+        self.notes_to_send: set[str] = set()
+        """Ids of the Notes that OpenCTI lacks or must replace; the others recur."""
         self.recurring: set[str] = set()
-        # Not the same as no rows: of a divided finding only the last piece has any.
-        self.is_empty = True
+        self.must_be_emitted = False
+        """Whether it has a finding (maybe without rows: a piece of one), or the first Report."""
         self.rows = 0
         self.size = sum(len(each.body) for each in preamble)
 
@@ -98,7 +100,7 @@ class _ChunkInProgress:
 
     def add(self, finding: Finding, fresh: Sequence[SerialisedObject], size: int) -> None:
         """Add a finding of ``size`` bytes; ``fresh`` are its objects that the chunk lacks."""
-        self.is_empty = False
+        self.must_be_emitted = True
         self.rows += finding.rows
         self.size += size
         if len(fresh) < len(finding.objects):
@@ -122,10 +124,10 @@ class _ChunkInProgress:
             earlier = observed.get(seen.refs)
             observed[seen.refs] = seen if earlier is None else merge_observed(earlier, seen)
         for note in finding.notes:
-            same = self.notes.get(note.id)
-            # The later text counts, but must be sent if either of the two must.
-            note.recurs = note.recurs and (same is None or same.recurs)
+            # Of two with the same id the later text counts, sent if either of the two must be.
             self.notes[note.id] = note
+            if not note.recurs:
+                self.notes_to_send.add(note.id)
 
     def _raise_scores(self, finding: Finding) -> None:
         for stix_id, serialised in finding.objects.items():
@@ -135,7 +137,7 @@ class _ChunkInProgress:
                     self.objects[stix_id] = serialised
 
 
-def _size_of_texts(containers: Containers) -> int:
+def _size_of_texts(containers: ContainerWriter) -> int:
     """Return the bytes of Report and Case without their references."""
     case = containers.case(1, (), only_part=True)
     return len(containers.report(1, ()).json) + (len(case.json) if case else 0)
@@ -145,8 +147,8 @@ class ChunkBuilder:
     """Takes findings one by one and emits a chunk whenever the next would not fit.
 
     No chunk exceeds the limits, whatever a finding holds. Observed-Data of the same observables are
-    merged in all chunks that are not emitted yet (at least the last two). If OpenCTI got two of
-    them, it would add up their counts or overwrite the first.
+    merged as long as the chunk of the earlier one is not emitted (at least the last two are not).
+    If both were sent, OpenCTI would add up their counts or overwrite the first.
 
     The chunks of the first part are held back until it is known whether there is a second part: a
     Case contains the objects themselves only if the Report has a single part. If they exceed
@@ -156,16 +158,16 @@ class ChunkBuilder:
 
     def __init__(
         self,
-        containers: Containers,
+        containers: ContainerWriter,
         emit: Callable[[Chunk], None],
         limits: ChunkLimits,
         *,
         first: SerialisedObject | None = None,
-        sent: Sequence[str] = (),
+        sent_refs: Sequence[str] = (),
     ) -> None:
         """``first`` goes into the first chunk, together with whatever else fits.
 
-        ``sent`` are the ids of objects that the Report refers to already. If there are none, at
+        ``sent_refs`` are the references of the Report if it was sent before. If there are none, at
         least one chunk is emitted, even without findings, with the Report in it.
         """
         self._containers = containers
@@ -174,7 +176,7 @@ class ChunkBuilder:
         max_bytes = min(max(limits.size, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES)
         self._max_bytes = max_bytes - _size_of_texts(containers) - BUNDLE_SIZE
         self._max_refs = limits.refs
-        self._part_refs: set[str] = set(sent)
+        self._part_refs: set[str] = set(sent_refs)
         self._findings_in_part = 0
         self._held_back: list[_ChunkInProgress] = []
         self._single = True
@@ -183,15 +185,14 @@ class ChunkBuilder:
         self._capacity = ChunkCapacity(
             self._max_objects - len(self._open), self._max_bytes - self._open.size
         )
-        # If nothing was sent yet, this chunk has the first Report, even without any findings.
-        self._open.is_empty = bool(sent)
+        self._open.must_be_emitted = not sent_refs
         if first is not None:
             self._part_refs.add(first.id)
             self._open.objects[first.id] = first
             self._open.size += len(first.body)
         self._place: dict[tuple[str, ...], _ChunkInProgress] = {}
         self.parts = 1
-        self.merged = 0
+        self.repeated_rows = 0
         """Rows whose Note was already in the chunk."""
 
     def add(self, finding: Finding) -> int:
@@ -203,8 +204,11 @@ class ChunkBuilder:
         if self._add(finding):
             return 0
         pieces, left_out = split_finding(finding, self._sizes, self._capacity)
-        # Each piece fits, by how it is made. One that did not would be counted, not lost silently.
-        return left_out + sum([not self._add(piece) for piece in pieces])
+        for piece in pieces:
+            # Each fits, by how it is made. One that did not would be counted, not lost silently.
+            if not self._add(piece):
+                left_out += 1
+        return left_out
 
     def _add(self, finding: Finding) -> bool:
         """Add a finding as a whole; if it fits in no chunk, do nothing and return ``False``."""
@@ -215,11 +219,11 @@ class ChunkBuilder:
         in_part = len(self._part_refs) + len(refs)
         # A part takes its first finding in any case: no other part would have more room for it.
         ends_part = self._findings_in_part > 0 and in_part > self._max_refs
-        if ends_part or not self._fits(finding, len(fresh), size):
+        if ends_part or not self._fits_open_chunk(finding, len(fresh), size):
             # Another chunk needs all of the finding's objects.
             fresh = list(finding.objects.values())
             size = self._sizes.of_finding(finding, fresh)
-            if not self._has_room(finding, size):
+            if not self._fits_any_chunk(finding, size):
                 return False
             if ends_part:
                 self._next_part()
@@ -228,7 +232,7 @@ class ChunkBuilder:
                 self._next_chunk()
         self._part_refs.update(refs)
         self._findings_in_part += 1
-        self.merged += _count_repeated_rows(finding, self._open.notes)
+        self.repeated_rows += _count_repeated_rows(finding, self._open.notes)
         self._gather(finding, size)
         self._open.add(finding, fresh, size)
         return True
@@ -252,29 +256,29 @@ class ChunkBuilder:
 
     def _new_refs(self, finding: Finding, fresh: Sequence[SerialisedObject]) -> list[str]:
         known = self._part_refs
-        refs = [m.id for m in fresh if _IS_CONTAINED[m.layer] and m.id not in known]
+        refs = [each.id for each in fresh if _IS_CONTAINED[each.layer] and each.id not in known]
         if finding.notes:
-            refs += [n.id for n in finding.notes if n.contained and n.id not in known]
+            refs += [note.id for note in finding.notes if note.contained and note.id not in known]
         return refs
 
     def close(self) -> None:
         """Emit the chunks that are left."""
-        if not self._open.is_empty:
+        if self._open.must_be_emitted:
             self._held_back.append(self._open)
         self._release(len(self._held_back))
 
-    def _has_room(self, finding: Finding, size: int) -> bool:
-        """Tell whether a chunk has room for a finding of so many bytes."""
+    def _fits_any_chunk(self, finding: Finding, size: int) -> bool:
+        """Tell whether a new chunk has room for a finding of so many bytes."""
         objects = len(finding.objects) + len(finding.observed) + len(finding.notes)
         return objects <= self._capacity.objects and size <= self._capacity.size
 
-    def _fits(self, finding: Finding, fresh: int, size: int) -> bool:
+    def _fits_open_chunk(self, finding: Finding, fresh: int, size: int) -> bool:
         now = self._open
         objects = len(now) + fresh + len(finding.observed) + len(finding.notes)
         return objects <= self._max_objects and now.size + size <= self._max_bytes
 
     def _next_chunk(self) -> None:
-        if not self._open.is_empty:
+        if self._open.must_be_emitted:
             self._held_back.append(self._open)
         if self.parts > 1 or sum(content.size for content in self._held_back) > HELD_BACK_BYTES:
             # Before any chunk of the part is emitted: otherwise the Case would contain some of its
@@ -311,36 +315,25 @@ def _count_repeated_rows(finding: Finding, notes: Container[str]) -> int:
     return repeated
 
 
-def _build_chunk(content: _ChunkInProgress, containers: Containers, *, only_part: bool) -> Chunk:
+def _build_chunk(
+    content: _ChunkInProgress, containers: ContainerWriter, *, only_part: bool
+) -> Chunk:
+    labels = _LabelWriter(b',"labels":')
     layers: list[list[ChunkObject]] = [[] for _ in range(LAYERS)]
-    # STIX 2.1 has `labels` on domain objects and relationships, not on observables.
-    observable = _LabelWriter(b',"x_opencti_labels":')
-    plain = _LabelWriter(b',"labels":')
-    labels = content.labels
-    for serialised in content.objects.values():
-        writer = plain if serialised.layer == _INDICATOR else observable
-        end = writer.end(labels.get(serialised.id))
-        if serialised.score is not None:
-            end = b',"x_opencti_score":%d' % serialised.score + end
-        layers[serialised.layer].append(ChunkObject(serialised.id, serialised.body + end))
-    recurring = content.recurring
-    recurring.update([note.id for note in content.notes.values() if note.recurs])
-    for seen in content.observed.values():
-        serialised = containers.observed(seen)
-        if seen.recurs:
-            recurring.add(serialised.id)
-        layers[serialised.layer].append(
-            ChunkObject(serialised.id, serialised.body + plain.end(seen.labels))
-        )
+    _add_objects(layers, content, labels)
+    _add_observed(layers, content, containers, labels)
+    notes = content.notes.values()
     # An attached Note refers to the Report, any other may be referred to by it. Of two objects that
     # refer to each other, OpenCTI's client drops one reference.
     layers[LAYER["note"]] += [
-        _encode_note(note, note.refs or (containers.author,), plain.end(labels.get(note.id)))
-        for note in content.notes.values()
+        _encode_note(
+            note, note.refs or (containers.author,), labels.end(content.labels.get(note.id))
+        )
+        for note in notes
         if not note.attached
     ]
-    refs = [o.id for layer in CONTAINED for o in layers[layer]]
-    refs += [note.id for note in content.notes.values() if note.contained]
+    refs = [each.id for layer in CONTAINED for each in layers[layer]]
+    refs += [note.id for note in notes if note.contained]
     layers[LAYER["report"]].append(containers.report(content.part, refs))
     # For each copy of a Case that is sent, OpenCTI loads all its references. So with several parts
     # the Case names only the Reports.
@@ -349,12 +342,40 @@ def _build_chunk(content: _ChunkInProgress, containers: Containers, *, only_part
         layers[LAYER["case-incident"]].append(case)
     notes_to = containers.note_refs(content.part)
     attached = [
-        _encode_note(note, (*notes_to, *note.refs), plain.end(labels.get(note.id)))
-        for note in content.notes.values()
+        _encode_note(note, (*notes_to, *note.refs), labels.end(content.labels.get(note.id)))
+        for note in notes
         if note.attached
     ]
-    objects = (*chain.from_iterable(layers), *attached)
-    return Chunk(objects, content.rows, frozenset(recurring))
+    recurring = content.recurring.union(content.notes.keys() - content.notes_to_send)
+    return Chunk((*chain.from_iterable(layers), *attached), content.rows, frozenset(recurring))
+
+
+def _add_objects(
+    layers: Sequence[list[ChunkObject]], content: _ChunkInProgress, labels: _LabelWriter
+) -> None:
+    # STIX 2.1 has `labels` on domain objects and relationships, not on observables.
+    observable_labels = _LabelWriter(b',"x_opencti_labels":')
+    for serialised in content.objects.values():
+        writer = labels if serialised.layer == _INDICATOR else observable_labels
+        end = writer.end(content.labels.get(serialised.id))
+        if serialised.score is not None:
+            end = b',"x_opencti_score":%d' % serialised.score + end
+        layers[serialised.layer].append(ChunkObject(serialised.id, serialised.body + end))
+
+
+def _add_observed(
+    layers: Sequence[list[ChunkObject]],
+    content: _ChunkInProgress,
+    containers: ContainerWriter,
+    labels: _LabelWriter,
+) -> None:
+    for seen in content.observed.values():
+        serialised = containers.observed(seen)
+        if seen.recurs:
+            content.recurring.add(serialised.id)
+        layers[serialised.layer].append(
+            ChunkObject(serialised.id, serialised.body + labels.end(seen.labels))
+        )
 
 
 def _encode_note(note: NoteDraft, refs: Sequence[str], end: bytes) -> ChunkObject:

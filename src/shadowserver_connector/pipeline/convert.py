@@ -146,7 +146,7 @@ def convert_report(
             if left_out := builder.add(finding):
                 anomalies.add(TOO_LARGE, 0, times=left_out)
         builder.close()
-    merged = statistics.repeated + builder.merged
+    merged = statistics.repeated + builder.repeated_rows
     return Outcome(
         info=info,
         severity=statistics.highest,
@@ -332,7 +332,7 @@ def _builder(
         send,
         ChunkLimits(options.chunk_objects, options.chunk_bytes, options.report_max_refs),
         first=None if is_alone else artifact,
-        sent=[artifact.id] if artifact is not None and is_alone else [],
+        sent_refs=[artifact.id] if artifact is not None and is_alone else [],
     )
 
 
