@@ -19,7 +19,7 @@ from shadowserver_connector.history.history import open_history
 from shadowserver_connector.logger import SilentLogger
 from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.pipeline import bounds, conversions_ahead
-from shadowserver_connector.pipeline.conversions_ahead import Conversions
+from shadowserver_connector.pipeline.conversions_ahead import Conversions, beginning_ahead
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo
@@ -98,7 +98,7 @@ def test_nothing_is_begun_ahead_without_room(
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
     taken: list[int] = []
     with ThreadPoolExecutor(1) as executor:
-        upcoming = Conversions(executor).upcoming(range(4), taken.append, tmp_path)
+        upcoming = beginning_ahead(range(4), taken.append, executor, tmp_path)
         assert [len(taken) for _ in upcoming] == begun
 
 

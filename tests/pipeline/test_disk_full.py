@@ -14,7 +14,7 @@ import pytest
 from shadowserver_connector.bundle.chunk import Chunk
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.mapping.options import Options
-from shadowserver_connector.pipeline.conversions_ahead import retrying_while_disk_full
+from shadowserver_connector.pipeline.conversion_retries import retrying_while_disk_full
 from shadowserver_connector.report.info import ReportInfo
 from shadowserver_connector.waiting import Waiter
 from tests.sink.pycti_fakes import FakeLog

@@ -27,8 +27,11 @@ from shadowserver_connector.connector.importer import (
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError, StateStore
 from shadowserver_connector.logger import Logger
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.conversions_ahead import Conversions, retrying_while_disk_full
-from shadowserver_connector.pipeline.convert import Convert
+from shadowserver_connector.pipeline.conversion_retries import (
+    retrying_until_patience_ends,
+    retrying_while_disk_full,
+)
+from shadowserver_connector.pipeline.conversions_ahead import Conversions
 from shadowserver_connector.pipeline.downloads_ahead import Download, Fetched, downloads
 from shadowserver_connector.pipeline.outcome import Failure, Outcome
 from shadowserver_connector.report.info import ReportInfo
@@ -44,7 +47,7 @@ from shadowserver_connector.state.imported import (
     with_done,
     with_failure,
 )
-from shadowserver_connector.waiting import CONVERTERS, SHADOWSERVER, Stopping, Waiter
+from shadowserver_connector.waiting import SHADOWSERVER, Stopping, Waiter
 
 # Seconds after which a wait for a download checks whether to stop.
 _STOP_CHECK: Final = 0.5
@@ -145,19 +148,20 @@ def import_day(
     if source.executor is not None:
         conversions = Conversions(source.executor, comparer=source.setup.comparer)
         # Converted as soon as it is there, while reports before it are being sent.
-        download = conversions.after(download, source.setup.options)
+        download = conversions.starting_after(download, source.setup.options)
         convert = conversions.convert
+    waiter = source.waiter
     setup = replace(
         source.setup,
         # Repeated as a whole: a cluster is lost before the first chunk is emitted.
-        convert=_patient(source.waiter, retrying_while_disk_full(source.waiter, convert)),
+        convert=retrying_until_patience_ends(waiter, retrying_while_disk_full(waiter, convert)),
         ledger=ledger,
         archive=source.settings.archive_dir,
         on_result=source.on_result,
         describe_ending=_describe_ending,
     )
     folder = source.workspace / "downloads"
-    floor = DiskFloor(source.workspace, source.settings.disk_floor, source.waiter)
+    floor = DiskFloor(source.workspace, source.settings.disk_floor, waiter)
     threads = source.settings.max_threads
     try:
         with ReportImporter(setup) as importer:
@@ -172,13 +176,6 @@ def import_day(
     if ledger.all_ready and not summary.failures:
         return with_day_closed(ledger.state, day)
     return with_day_open(ledger.state, day)
-
-
-def _patient(waiter: Waiter, convert: Convert) -> Convert:
-    """Return a conversion that is repeated while a cluster is unavailable."""
-    return lambda path, info, options, emit: waiter.until_patience_ends(
-        CONVERTERS, f"the conversion of {info.file}", lambda: convert(path, info, options, emit)
-    )
 
 
 def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:

@@ -12,7 +12,7 @@ from shadowserver_connector.connector.day import ReportSource
 from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
-from shadowserver_connector.errors import ClusterLostError, NewerStateError, describe, is_disk_full
+from shadowserver_connector.errors import NewerStateError, describe, is_disk_full
 from shadowserver_connector.operations.drop_folder_files import (
     DroppedFile,
     DroppedReport,
@@ -25,12 +25,14 @@ from shadowserver_connector.operations.drop_folder_files import (
     temporary_subfolder,
 )
 from shadowserver_connector.pipeline.batch import release
-from shadowserver_connector.pipeline.conversions_ahead import Conversions, retrying_while_disk_full
-from shadowserver_connector.pipeline.convert import Convert
+from shadowserver_connector.pipeline.conversion_retries import (
+    retrying_until_cluster_is_back,
+    retrying_while_disk_full,
+)
+from shadowserver_connector.pipeline.conversions_ahead import Conversions, beginning_ahead
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.wording import shown_path
 from shadowserver_connector.state.imported import are_bytes_known
-from shadowserver_connector.waiting import CLUSTER, Waiter
 
 # As often as `run_for_ever` polls.
 POLL_INTERVAL: Final = 10.0
@@ -83,12 +85,13 @@ class DropFolder:
             # Not `read`, which contacts OpenCTI; the first write notices a reset.
             ledger = StateLedger(self._source.state_store, self._source.state_store.last_known())
             convert = self._source.setup.convert
-            if self._source.executor is not None:
-                conversions = Conversions(self._source.executor, work, self._source.setup.comparer)
+            executor = self._source.executor
+            if executor is not None:
+                conversions = Conversions(executor, work, self._source.setup.comparer)
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
-                found = conversions.upcoming(found, begin, work, items_each=2)
-                convert = _awaiting_cluster(self._source.waiter, conversions.convert)
+                found = beginning_ahead(found, begin, executor, work, items_each=2)
+                convert = retrying_until_cluster_is_back(self._source.waiter, conversions.convert)
             setup = replace(
                 self._source.setup,
                 convert=retrying_while_disk_full(self._source.waiter, convert),
@@ -210,12 +213,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return describe(error)
-
-
-def _awaiting_cluster(waiter: Waiter, convert: Convert) -> Convert:
-    """Return a conversion that is repeated until the cluster is available: the report is not at
-    fault.
-    """
-    return lambda *conversion: waiter.until(
-        CLUSTER, partial(convert, *conversion), retried=ClusterLostError
-    )

@@ -24,7 +24,7 @@ from shadowserver_connector.connector.run import is_wanted, split_by_day
 from shadowserver_connector.pipeline.archive import archive_file, is_archived
 from shadowserver_connector.pipeline.batch import jobs_in, release
 from shadowserver_connector.pipeline.bounds import DiskFloor
-from shadowserver_connector.pipeline.conversions_ahead import Conversions
+from shadowserver_connector.pipeline.conversions_ahead import Conversions, beginning_ahead
 from shadowserver_connector.pipeline.downloads_ahead import Download, completed_downloads, downloads
 from shadowserver_connector.pipeline.outcome import Failure
 from shadowserver_connector.report.info import ReportInfo
@@ -49,7 +49,9 @@ def import_files(
         workdir.mkdir(parents=True, exist_ok=True)
         conversions = Conversions(executor, workdir, setup.comparer)
         options = setup.options
-        jobs = conversions.upcoming(jobs, lambda job: conversions.begin(*job, options), workdir)
+        jobs = beginning_ahead(
+            jobs, lambda job: conversions.begin(*job, options), executor, workdir
+        )
         setup = replace(setup, convert=conversions.convert)
     with ReportImporter(setup) as importer:
         for path, info in jobs:
@@ -79,7 +81,7 @@ def backfill(
     download: Download = api.download
     if executor is not None:
         conversions = Conversions(executor, comparer=setup.comparer)
-        download = conversions.after(download, setup.options)
+        download = conversions.starting_after(download, setup.options)
         setup = replace(setup, convert=conversions.convert)
     # They are listed day by day (`list_reports`), so those of a day follow each other.
     for _, same_day in groupby(reports, key=attrgetter("day")):

@@ -28,17 +28,16 @@ from shadowserver_connector.mapping.options import Options
 from shadowserver_connector.memory_limits import MIB
 from shadowserver_connector.pipeline.bounds import has_room_ahead, in_order
 from shadowserver_connector.pipeline.cluster import ClusterExecutor
-from shadowserver_connector.pipeline.convert import Convert, convert_report
+from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.downloads_ahead import Download
 from shadowserver_connector.pipeline.outcome import Outcome
 from shadowserver_connector.pipeline.processes import capacity
 from shadowserver_connector.pipeline.report_comparer import ReportComparer
 from shadowserver_connector.report.info import ReportInfo, safe_name
 from shadowserver_connector.temporary import as_block, read_blocks
-from shadowserver_connector.waiting import Waiter
 
-# STIX is so repetitive that zlib's fastest level compresses it to a fraction of its size.
-_LEVEL: Final = 1
+_COMPRESSION_LEVEL: Final = 1
+"""zlib's fastest: STIX and reports are so repetitive that a fraction of their size is left."""
 
 # Marks the id of an object that recurs.
 _RECURS: Final = "="
@@ -51,18 +50,18 @@ def pack(chunk: Chunk) -> bytes:
         recurs = _RECURS if encoded.id in chunk.recurring else ""
         # JSON has no line breaks of its own.
         lines += ((recurs + encoded.id).encode(), encoded.json)
-    return zlib.compress(b"\n".join(lines), _LEVEL)
+    return zlib.compress(b"\n".join(lines), _COMPRESSION_LEVEL)
 
 
 def unpack(packed: bytes) -> Chunk:
     """Return the chunk that was packed."""
     numbers, *lines = zlib.decompress(packed).split(b"\n")
-    findings, compared = map(int, numbers.split())
+    rows, has_comparison = map(int, numbers.split())
     names = [line.decode() for line in lines[::2]]
     ids = [name.removeprefix(_RECURS) for name in names]
     objects = tuple(map(ChunkObject, ids, lines[1::2]))
     recurring = frozenset(each for each, name in zip(ids, names, strict=True) if each != name)
-    return Chunk(objects, findings, recurring, bool(compared))
+    return Chunk(objects, rows, recurring, bool(has_comparison))
 
 
 def read_spool(path: Path) -> Iterator[Chunk]:
@@ -104,7 +103,7 @@ def submit_conversion(
     spool: Path,
     comparison: Comparison | None = None,
 ) -> Future[Conversion]:
-    """Start to convert a report; what comes back gives the same chunks on every executor.
+    """Start to convert a report; its chunks are the same on every executor.
 
     ``spool`` is the folder in which chunks wait. The future raises what ``convert_report`` raises,
     SkippableError where workers died of this report, and RetriableError where a cluster is lost.
@@ -120,15 +119,15 @@ def submit_conversion(
         if path.stat().st_size > MAX_BYTES_TO_CLUSTER:
             here = executor.here
             return here.submit(_convert_to_spool, path, info, options, spool, comparison)
-        content = zlib.compress(path.read_bytes(), 1)
+        content = zlib.compress(path.read_bytes(), _COMPRESSION_LEVEL)
         if comparison is not None:
             # The copy of the table is on this machine, out of a worker's reach.
             comparison = replace(comparison, table=None)
     except OSError as error:
         conversion.set_exception(error)
         return conversion
-    carried = executor.submit(_convert_on_cluster, content, info, options, comparison, __version__)
-    carried.add_done_callback(partial(_write_spool, conversion, spool))
+    packed = executor.submit(_convert_on_cluster, content, info, options, comparison, __version__)
+    packed.add_done_callback(partial(_write_spool, conversion, spool))
     return conversion
 
 
@@ -145,14 +144,14 @@ def _convert_to_spool(
 
 
 def _write_spool(
-    conversion: Future[Conversion], spool: Path, carried: Future[PackedConversion]
+    conversion: Future[Conversion], spool: Path, packed: Future[PackedConversion]
 ) -> None:
     """Write chunks to disk as soon as they arrive: many reports may be done before their turn."""
 
     def write(file: BinaryIO) -> Outcome:
-        outcome, chunks = carried.result()
-        for packed in chunks:
-            file.write(as_block(packed))
+        outcome, chunks = packed.result()
+        for chunk in chunks:
+            file.write(as_block(chunk))
         return outcome
 
     try:
@@ -195,9 +194,6 @@ def _convert_on_cluster(
     return outcome, tuple(chunks)
 
 
-Item = TypeVar("Item")
-
-
 class Conversions:
     """The conversions in progress on an executor; whoever starts them limits their number."""
 
@@ -208,7 +204,7 @@ class Conversions:
         self._executor = executor
         self._spool = spool
         self._comparer = comparer
-        # Between the question whose turn it is and the comparison, no other report may ask.
+        # Held from `may_compare` to `compare`: of two reports of one feed, one must wait.
         self._turn = threading.Lock()
         self._begun: dict[Path, Future[Conversion]] = {}
         self._compared: dict[Path, Comparison | None] = {}
@@ -242,9 +238,9 @@ class Conversions:
     def convert(
         self, path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
     ) -> Outcome:
-        """Finish a conversion, started or not; otherwise as ``convert_report``.
+        """Finish a conversion, after starting it if it was not yet; see ``convert_report``.
 
-        If the disk has no room for the chunks, they are created here and need none.
+        If the disk has no room for the chunks, the report is converted here, which needs none.
         """
         if path not in self._begun:
             self._submit(path, info, options)
@@ -257,7 +253,7 @@ class Conversions:
             raise
         return conversion.replay(emit)
 
-    def after(self, download: Download, options: Options) -> Download:
+    def starting_after(self, download: Download, options: Options) -> Download:
         """Return a download that starts to convert the file when it is there."""
 
         def download_and_begin(report: ReportInfo, folder: Path, claim: Claim) -> Downloaded:
@@ -267,49 +263,25 @@ class Conversions:
 
         return download_and_begin
 
-    def upcoming(
-        self,
-        items: Iterable[Item],
-        begin: Callable[[Item], None],
-        folder: Path,
-        *,
-        items_each: int = 1,
-    ) -> Iterator[Item]:
-        """Yield items in their order, with ``begin`` called ahead for the next ones.
 
-        Ahead means for twice as many reports, of ``items_each`` items, as are converted at the same
-        time, and only while ``folder`` has room for them.
-        """
-        # Twice, so that whoever finishes before its turn finds the next report waiting.
-        most = 2 * capacity(self._executor) * items_each
-        has_room = partial(has_room_ahead, folder)
-        for item, _ in in_order(begin, items, ahead=most, has_room=has_room):
-            yield item
+Item = TypeVar("Item")
 
 
-def retrying_while_disk_full(waiter: Waiter, convert: Convert) -> Convert:
-    """Return a conversion that is repeated while no space is left on the disk.
+def beginning_ahead(
+    items: Iterable[Item],
+    begin: Callable[[Item], None],
+    executor: Executor,
+    folder: Path,
+    *,
+    items_each: int = 1,
+) -> Iterator[Item]:
+    """Yield items in their order, with ``begin`` called ahead for the next ones.
 
-    ``convert`` must give the same chunks each time. Chunks already emitted are not repeated.
+    Ahead means for twice as many reports, of ``items_each`` items, as the executor converts at the
+    same time, and only while ``folder`` has room for them.
     """
-
-    def convert_with_room(
-        path: Path, info: ReportInfo, options: Options, emit: Callable[[Chunk], None]
-    ) -> Outcome:
-        emitted = 0
-
-        def attempt() -> Outcome:
-            number = 0
-
-            def take(chunk: Chunk) -> None:
-                nonlocal emitted, number
-                number += 1
-                if number > emitted:
-                    emit(chunk)
-                    emitted = number
-
-            return convert(path, info, options, take)
-
-        return waiter.until_disk_has_room(attempt)
-
-    return convert_with_room
+    # Twice, so that whoever finishes before its turn finds the next report waiting.
+    most = 2 * capacity(executor) * items_each
+    has_room = partial(has_room_ahead, folder)
+    for item, _ in in_order(begin, items, ahead=most, has_room=has_room):
+        yield item
