@@ -14,7 +14,7 @@ from shadowserver_connector.connector.run import run_window
 from shadowserver_connector.errors import TransferError
 from shadowserver_connector.pipeline.convert import convert_report
 from shadowserver_connector.pipeline.processes import ProcessExecutor
-from tests.connector.test_run import YESTERDAY, FakeApi, report, subscription
+from tests.connector.test_run import YESTERDAY, FakeApi, api_context, report
 from tests.mapping.conversion import csv_bytes
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -43,7 +43,7 @@ def run(api: FakeApi, folder: Path, executor: Executor | None) -> FakeHelper:
     """Run once; return what was sent to OpenCTI."""
     folder.mkdir()
     helper = FakeHelper()
-    parts = subscription(helper, api, folder, convert=convert_report, executor=executor)
+    parts = api_context(helper, api, folder, convert=convert_report, executor=executor)
     options = replace(parts.setup.options, chunk_objects=60)
     parts.setup = replace(parts.setup, options=options)
     run_window(parts)

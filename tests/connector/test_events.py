@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from shadowserver_connector.connector.day import ReportSource
+from shadowserver_connector.connector.day import ImportContext
 from shadowserver_connector.connector.events import (
     DayCompleted,
     Event,
@@ -34,7 +34,7 @@ from shadowserver_connector.sink.opencti import Session
 from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.state.imported import State, with_done
 from shadowserver_connector.waiting import Waiter
-from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, report, subscription
+from tests.connector.test_run import TODAY, YESTERDAY, FakeApi, api_context, report
 from tests.sink.pycti_fakes import FakeHelper, FakeLog
 
 DAYS = 31
@@ -44,7 +44,7 @@ DAYS = 31
 def told(helper: FakeHelper, api: FakeApi, tmp_path: Path) -> list[Event]:
     """Run once; return the events that the run emitted."""
     events: list[Event] = []
-    run_window(subscription(helper, api, tmp_path, observe=events.append))
+    run_window(api_context(helper, api, tmp_path, observe=events.append))
     return events
 
 
@@ -115,7 +115,7 @@ def test_api_is_asked_for_what_is_wanted_and_waited_for_by_its_name(tmp_path: Pa
     helper, api = FakeHelper(), Api()
     api.down_days = {YESTERDAY}
     settings = {"report_types": "scan_ssl", "report_names": "example"}
-    run_window(subscription(helper, api, tmp_path, settings=settings))
+    run_window(api_context(helper, api, tmp_path, settings=settings))
     assert {tuple(wanted) for wanted in asked} == {("lists", "types")}
     assert list(asked[0]["lists"]) == ["example"]  # type: ignore[call-overload]
     assert list(asked[0]["types"]) == ["scan_ssl"]  # type: ignore[call-overload]
@@ -163,8 +163,8 @@ def test_connector_without_an_api_forgets_what_is_old(tmp_path: Path) -> None:
         state = with_done(state, ReportInfo("t", day, "a.csv"), "00" * 32, set())
     memory.write(state)
     setup = ImportSetup(Session(helper, find_abilities(helper), waiter()), Options())
-    source = ReportSource(setup=setup, settings=settings, state_store=memory, workspace=tmp_path)
-    assert run_without_api(source)
+    context = ImportContext(setup=setup, settings=settings, state_store=memory, workspace=tmp_path)
+    assert run_without_api(context)
     assert set(memory.last_known().done) == set(days[:2])
     assert memory.last_known().last_run is None
 

@@ -24,7 +24,7 @@ from shadowserver_connector.pipeline.processes import ProcessExecutor
 from shadowserver_connector.pipeline.report_comparer import CLEARED, ReportComparer, with_comparison
 from shadowserver_connector.sink.opencti import Delivery
 from shadowserver_connector.waiting import Stopping
-from tests.connector.test_run import TODAY, FakeApi, report, subscription
+from tests.connector.test_run import TODAY, FakeApi, api_context, report
 from tests.mapping.conversion import csv_bytes, references
 from tests.sink.pycti_fakes import FakeHelper
 
@@ -62,9 +62,7 @@ class Days:
         """Run; return the objects sent, which the platform then imports."""
         before = len(self.helper.messages)
         with self._comparer() as comparer:
-            parts = subscription(
-                self.helper, self.api, self.folder / "work", executor=self.executor
-            )
+            parts = api_context(self.helper, self.api, self.folder / "work", executor=self.executor)
             parts.now = lambda: datetime.combine(self._today, datetime.min.time(), UTC)
             parts.setup = replace(
                 parts.setup,

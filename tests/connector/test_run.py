@@ -19,7 +19,7 @@ import requests
 from shadowserver_connector.api.answers import DayEvents
 from shadowserver_connector.api.download import Claim, Downloaded, allow_any_size
 from shadowserver_connector.bundle.chunk import Chunk, ChunkObject
-from shadowserver_connector.connector.day import ReportSource, Subscription, utc_now
+from shadowserver_connector.connector.day import ApiImportContext, ImportContext, utc_now
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import (
     DaysGivenUp,
@@ -130,7 +130,9 @@ def helper() -> FakeHelper:
     return FakeHelper()
 
 
-def subscription(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any) -> Subscription:
+def api_context(
+    helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: Any
+) -> ApiImportContext:
     """Return the parts of a run, with an importer whose pauses are short."""
     waiter = Waiter(
         threading.Event(),
@@ -141,7 +143,7 @@ def subscription(helper: FakeHelper, api: FakeApi, tmp_path: Path, **changes: An
     settings = ShadowserverSettings.model_validate(changes.pop("settings", {}))
     convert = changes.pop("convert", convert_simply)
     parts: dict[str, Any] = {"now": lambda: datetime(2024, 3, 10, 8, tzinfo=UTC)}
-    return Subscription(
+    return ApiImportContext(
         setup=ImportSetup(Session(helper, find_abilities(helper), waiter), Options(), convert),
         settings=settings,
         api=api,  # type: ignore[arg-type]
@@ -166,7 +168,7 @@ def test_files_are_gone_afterwards(helper: FakeHelper, tmp_path: Path) -> None:
 
     api = FakeApi(*(report(number=number) for number in range(3)))
     settings = {"max_threads": 1}
-    run_window(subscription(helper, api, tmp_path, convert=convert, settings=settings))
+    run_window(api_context(helper, api, tmp_path, convert=convert, settings=settings))
     assert seen == [1, 1, 1]
     assert list(tmp_path.iterdir()) == []
 
@@ -181,7 +183,7 @@ def test_files_that_cannot_be_removed_do_no_harm(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "rmdir", refused)
-        assert run_window(subscription(helper, FakeApi(report()), tmp_path))
+        assert run_window(api_context(helper, FakeApi(report()), tmp_path))
     assert len(helper.messages) == 2
 
 
@@ -191,7 +193,7 @@ def test_first_run_imports_newest_day_first_in_one_work_a_day(
     """Each day has a closed work with its counts; the state says that the run was complete."""
     old = TODAY - timedelta(days=30)
     api = FakeApi(report(old), report(number=1), report(number=2))
-    assert run_window(subscription(helper, api, tmp_path))
+    assert run_window(api_context(helper, api, tmp_path))
     assert sent(helper) == [
         f"note--{each.file}-{n}"
         for each in (report(number=1), report(number=2), report(old))
@@ -215,7 +217,7 @@ def test_first_run_tells_what_it_will_cost(helper: FakeHelper, tmp_path: Path) -
     """The log estimates reports, findings, objects and hours before anything is sent."""
     api = FakeApi(report())
     api.events = [DayEvents(YESTERDAY, "scan_ssl", 90_000), DayEvents(YESTERDAY, "other", 7)]
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     [meta] = [
         meta
         for _, message, meta in helper.connector_logger.lines
@@ -241,9 +243,9 @@ def logged(helper: FakeHelper, message: str) -> list[tuple[str, dict[str, Any]]]
 def test_first_start_says_how_everything_is_marked(helper: FakeHelper, tmp_path: Path) -> None:
     """On the first start only, one line names the marking and the setting that changes it."""
     said = "Everything imported gets this marking; SHADOWSERVER_MARKING changes it"
-    source = subscription(helper, FakeApi(report()), tmp_path)
-    run_window(source)
-    run_window(source)
+    context = api_context(helper, FakeApi(report()), tmp_path)
+    run_window(context)
+    run_window(context)
     [(level, meta)] = logged(helper, said)
     assert level == "info"
     assert meta["marking"] == "TLP:CLEAR"
@@ -258,7 +260,7 @@ def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_pat
         raise ApiUnavailableError("reports/stats: status 503")
 
     api.stats = down  # type: ignore[method-assign]
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert logged(helper, "First import") == [("info", {"reports": 2})]
     assert len(helper.messages) == 4
 
@@ -266,10 +268,10 @@ def test_first_run_goes_on_where_its_cost_is_unknown(helper: FakeHelper, tmp_pat
 def test_later_run_says_what_is_new(helper: FakeHelper, tmp_path: Path) -> None:
     """The log counts new reports of the days that could be listed; those done are not counted."""
     api = FakeApi(report())
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     api.content[report(number=1)] = b"new"
     api.down_days = {TODAY}
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert logged(helper, "Reports listed") == [("info", {"days": 3, "new": 1})]
     assert len(logged(helper, "First import, estimated")) == 1
 
@@ -278,7 +280,7 @@ def test_day_is_told_when_it_is_through(helper: FakeHelper, tmp_path: Path) -> N
     """A line for each finished day has the counts of its work; days without news have no line."""
     api = FakeApi(report())
     for _ in range(2):
-        run_window(subscription(helper, api, tmp_path))
+        run_window(api_context(helper, api, tmp_path))
     said = {
         "day": str(YESTERDAY), "imported": 1, "skipped": 0, "failed": 0, "findings": 10,
         "objects": 2,
@@ -293,8 +295,8 @@ def test_each_report_has_a_line(helper: FakeHelper, tmp_path: Path) -> None:
     poisoned, empty = report(number=1), report(number=2)
     api = FakeApi(poisoned, empty)
     api.content = {poisoned: b"poison", empty: NotReadyError("empty")}
-    run_window(subscription(helper, api, tmp_path))
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     reason = f"{poisoned.file}: no header"
     assert logged(helper, "Report failed") == [
         ("error", {"file": poisoned.file, "reason": reason, "times": times}) for times in (1, 2)
@@ -314,7 +316,7 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
     def convert(*arguments: Any) -> Outcome:
         return replace(convert_simply(*arguments), over_time=over_time)
 
-    run_window(subscription(helper, FakeApi(report()), tmp_path, convert=convert))
+    run_window(api_context(helper, FakeApi(report()), tmp_path, convert=convert))
     [(_, meta)] = logged(helper, "Report imported")
     assert meta["seconds"] == round(meta["seconds"], 1)
     assert list(meta) == [
@@ -329,7 +331,7 @@ def test_line_of_a_report_has_what_is_new_and_what_is_gone(
 def test_seconds_of_a_report_have_one_digit(helper: FakeHelper, tmp_path: Path) -> None:
     """The log rounds seconds to one decimal place; events keep them exact."""
     events: list[Event] = []
-    parts = subscription(helper, FakeApi(), tmp_path, observe=events.append)
+    parts = api_context(helper, FakeApi(), tmp_path, observe=events.append)
     outcome = convert_simply(Path(__file__), report(), Options(), lambda chunk: None)
     parts.on_result(outcome, 12.345)
     [(_, meta)] = logged(helper, "Report imported")
@@ -351,7 +353,7 @@ def test_downloads_wait_while_the_disk_is_nearly_full(
     monkeypatch.setattr(shutil, "disk_usage", usage)
     monkeypatch.setattr(Waiter, "pause", lambda self, seconds: None)
     settings = {"disk_floor": "8MiB", "max_threads": 1}
-    run_window(subscription(helper, FakeApi(report()), tmp_path, settings=settings))
+    run_window(api_context(helper, FakeApi(report()), tmp_path, settings=settings))
     assert len(helper.messages) == 2
     [(level, meta)] = logged(helper, "Downloads paused, the disk is nearly full")
     assert (level, meta["folder"]) == ("warning", str(tmp_path))
@@ -376,7 +378,7 @@ def test_stop_is_looked_for_while_a_download_lasts(
     api.download = slow  # type: ignore[method-assign]
     monkeypatch.setattr("shadowserver_connector.connector.day._STOP_CHECK", 0.01)
     monkeypatch.setattr(Waiter, "pause", pause)
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert len(helper.messages) == 2
     assert set(pauses) == {0}
 
@@ -387,7 +389,7 @@ def test_shadowserver_that_breaks_off_is_not_waited_for_at_each_report(
     """After one wait without success, later reports of the run are not waited for."""
     api = FakeApi(*(report(number=number) for number in range(3)))
     api.content = dict.fromkeys(api.content, TransferError("broke off"))
-    parts = subscription(helper, api, tmp_path)
+    parts = api_context(helper, api, tmp_path)
     run_window(parts)
     assert parts.waiter.exhausted == {"Shadowserver"}
     [(_, meta)] = logged(helper, "Waiting")
@@ -398,7 +400,7 @@ def test_open_day_on_which_nothing_is_left_is_closed(helper: FakeHelper, tmp_pat
     """An open day whose missing reports were imported by other means is closed."""
     old = TODAY - timedelta(days=20)
     api = FakeApi(report(), report(old))
-    parts = subscription(helper, api, tmp_path)
+    parts = api_context(helper, api, tmp_path)
     run_window(parts)
     state = load_state(json.loads(helper.stored))
     parts.state_store.write(with_day_open(with_day_open(state, YESTERDAY), old))
@@ -414,7 +416,7 @@ def test_time_is_utc() -> None:
 
 def test_defect_ends_a_run_and_says_no_more_in_its_work(helper: FakeHelper, tmp_path: Path) -> None:
     """An unexpected error ends the run; the work says only how far it got."""
-    parts = subscription(helper, FakeApi(report(), report(number=1)), tmp_path)
+    parts = api_context(helper, FakeApi(report(), report(number=1)), tmp_path)
 
     def observe(event: Event) -> None:
         if isinstance(event, ReportDone):
@@ -433,7 +435,7 @@ def test_day_that_is_left_to_the_next_run_says_why(helper: FakeHelper, tmp_path:
     """A line for each day that could not be listed gives the reason."""
     api = FakeApi()
     api.down_days = {YESTERDAY}
-    assert not run_window(subscription(helper, api, tmp_path))
+    assert not run_window(api_context(helper, api, tmp_path))
     said = {"day": str(YESTERDAY), "reason": "reports/list: status 503"}
     assert logged(helper, "Day left for the next run") == [("warning", said)]
     assert load_state(json.loads(helper.stored)).open_days == {YESTERDAY}
@@ -445,7 +447,7 @@ def test_shadowserver_that_is_away_is_waited_for_once_for_all_days(
     """When Shadowserver is down, a run waits a quarter of an hour in all, not once per day."""
     api = FakeApi()
     api.down_days = {TODAY - timedelta(days=n) for n in range(31)}
-    parts = subscription(helper, api, tmp_path)
+    parts = api_context(helper, api, tmp_path)
     assert not run_window(parts)
     assert parts.waiter.exhausted == {"Shadowserver"}
     assert len(logged(helper, "Waiting")) == 1
@@ -456,7 +458,7 @@ def test_shadowserver_is_waited_for_again_in_the_next_run(
     helper: FakeHelper, tmp_path: Path
 ) -> None:
     """Patience used up in one run is restored in the next."""
-    parts = subscription(helper, FakeApi(), tmp_path)
+    parts = api_context(helper, FakeApi(), tmp_path)
     parts.waiter.exhausted.add("Shadowserver")
     run_window(parts)
     assert parts.waiter.exhausted == set()
@@ -472,7 +474,7 @@ def test_quiet_first_run_is_no_warning(helper: FakeHelper, tmp_path: Path, answe
 
     if not answers:
         api.subscriptions = down  # type: ignore[method-assign]
-    assert run_window(subscription(helper, api, tmp_path))
+    assert run_window(api_context(helper, api, tmp_path))
     assert helper.connector_logger.messages("warning") == []
     assert "stats" not in api.calls
 
@@ -483,7 +485,7 @@ def test_work_that_is_closed_for_a_killed_process_is_named(
     """The log names the work that is closed; if OpenCTI is down, the run waits for it."""
     helper.api.work.initiate_work("connector-id", work_name(TODAY), is_multipart=True)
     helper.api.work.failures = [requests.ConnectionError()]
-    run_window(subscription(helper, FakeApi(), tmp_path))
+    run_window(api_context(helper, FakeApi(), tmp_path))
     closed = logged(helper, "Closed a work that was left open")
     assert closed == [("warning", {"work": work_name(TODAY)})]
     assert logged(helper, "Waiting")[0][1]["for"] == "OpenCTI"
@@ -498,7 +500,7 @@ def test_many_reports_of_another_day_are_cut_in_the_log(
     events: list[Event] = []
     api = FakeApi()
     api.list_reports = lambda day, **_: strays if day == YESTERDAY else []  # type: ignore[method-assign]
-    run_window(subscription(helper, api, tmp_path, observe=events.append))
+    run_window(api_context(helper, api, tmp_path, observe=events.append))
     [(_, meta)] = logged(helper, "Reports listed for the wrong day, not imported")
     assert (meta["reports"], len(meta["files"])) == (number, 20)
     [refused] = [event for event in events if isinstance(event, ReportsRefused)]
@@ -517,7 +519,7 @@ def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path:
             oddities={"empty": 1, "long": 4},
         )
 
-    run_window(subscription(helper, FakeApi(report()), tmp_path, convert=convert))
+    run_window(api_context(helper, FakeApi(report()), tmp_path, convert=convert))
     [meta] = [m for _, said, m in helper.connector_logger.lines if said == "Report imported"]
     assert 0 <= meta.pop("seconds") < 60
     assert meta == {
@@ -534,11 +536,11 @@ def test_line_of_an_imported_report_has_its_counts(helper: FakeHelper, tmp_path:
 def test_run_without_news_asks_for_lists_only(helper: FakeHelper, tmp_path: Path) -> None:
     """Without news nothing is downloaded, no work is opened and nothing is sent."""
     api = FakeApi(report())
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     api.calls.clear()
     helper.messages.clear()
     helper.api.work.works.clear()
-    assert run_window(subscription(helper, api, tmp_path))
+    assert run_window(api_context(helper, api, tmp_path))
     assert set(api.calls) == {"list"}
     assert len(api.calls) == 4
     assert helper.messages == []
@@ -551,26 +553,26 @@ def test_known_file_under_a_new_id_is_downloaded_once_and_not_sent(
     """Known content is not sent again; afterwards the new id is known too."""
     first = report()
     again = replace(first, id=f"{SECRET}-again")
-    run_window(subscription(helper, FakeApi(first), tmp_path))
+    run_window(api_context(helper, FakeApi(first), tmp_path))
     helper.messages.clear()
     api = FakeApi(again)
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert api.asked == [again]
     assert helper.messages == []
     assert len(helper.api.work.works) == 1
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert api.asked == [again]
 
 
 def test_new_content_under_a_new_id_is_sent(helper: FakeHelper, tmp_path: Path) -> None:
     """A re-issued file with new content is imported."""
     first = report()
-    run_window(subscription(helper, FakeApi(first), tmp_path))
+    run_window(api_context(helper, FakeApi(first), tmp_path))
     helper.messages.clear()
     again = replace(first, id=f"{SECRET}-again")
     api = FakeApi(again)
     api.content[again] = b"other content"
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert len(helper.messages) == 2
 
 
@@ -581,11 +583,11 @@ def test_empty_file_is_asked_for_again_even_outside_the_usual_window(
     late = report(TODAY - timedelta(days=20))
     api = FakeApi(late)
     api.content[late] = NotReadyError("still empty")
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert helper.api.work.works == {}
     assert helper.connector_logger.messages("error") == []
     api.content[late] = b"now it is there"
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert len(helper.messages) == 2
     assert not load_state(json.loads(helper.stored)).open_days
 
@@ -595,10 +597,10 @@ def test_day_without_an_answer_stays_open(helper: FakeHelper, tmp_path: Path) ->
     old = TODAY - timedelta(days=20)
     api = FakeApi(report(), report(old))
     api.down_days = {old}
-    assert not run_window(subscription(helper, api, tmp_path))
+    assert not run_window(api_context(helper, api, tmp_path))
     assert len(helper.messages) == 2
     api.down_days.clear()
-    assert run_window(subscription(helper, api, tmp_path))
+    assert run_window(api_context(helper, api, tmp_path))
     assert sent(helper)[-1] == f"note--{report(old).file}-1"
     assert len(helper.messages) == 4
 
@@ -608,7 +610,7 @@ def test_poisoned_report_does_not_stop_the_others(helper: FakeHelper, tmp_path: 
     bad = report(number=1)
     api = FakeApi(report(number=0), bad, report(number=2))
     api.content[bad] = b"poison"
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert len(helper.messages) == 4
     [work] = helper.api.work.works.values()
     assert work["in_error"]
@@ -624,12 +626,12 @@ def test_failing_report_is_retried_and_named_from_the_third_time(
     api = FakeApi(bad)
     api.content[bad] = b"poison"
     for times in (1, 2, 3, 4):
-        run_window(subscription(helper, api, tmp_path))
+        run_window(api_context(helper, api, tmp_path))
         assert len(api.asked) == times
         assert len(helper.api.work.works) == max(0, times - 2)
     assert "failed (4 runs in a row): " in helper.api.work.works["work-2"]["message"]
     api.content[bad] = b"cured"
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert len(helper.messages) == 2
     assert not load_state(json.loads(helper.stored)).failures
 
@@ -642,7 +644,7 @@ def test_defect_in_the_conversion_is_a_failure_of_the_report(
     def defective(*_: Any) -> Outcome:
         raise KeyError(SECRET)
 
-    run_window(subscription(helper, FakeApi(report()), tmp_path, convert=defective))
+    run_window(api_context(helper, FakeApi(report()), tmp_path, convert=defective))
     assert "unexpected KeyError" in helper.connector_logger.text()
     assert SECRET not in helper.connector_logger.text()
 
@@ -652,7 +654,7 @@ def test_broken_download_is_tried_again_within_the_run(helper: FakeHelper, tmp_p
     api = FakeApi(report())
     content = api.content[report()]
     api.content[report()] = TransferError("broke off")
-    parts = subscription(helper, api, tmp_path, patience=60.0)
+    parts = api_context(helper, api, tmp_path, patience=60.0)
 
     def heal() -> None:
         api.content[report()] = content
@@ -678,7 +680,7 @@ def test_absent_cluster_is_waited_for_once_and_downloads_all_the_same(
         raise ClusterLostError("nobody answers")
 
     api.download = break_off_once  # type: ignore[method-assign]
-    parts = subscription(helper, api, tmp_path, convert=convert, patience=0.2)
+    parts = api_context(helper, api, tmp_path, convert=convert, patience=0.2)
     run_window(parts)
     waits = [line for line in helper.connector_logger.lines if line[1] == "Waiting"]
     assert [each[2]["for"].split(" of ")[0] for each in waits] == ["the conversion", "the download"]
@@ -700,7 +702,7 @@ def test_full_disk_is_waited_out(helper: FakeHelper, tmp_path: Path) -> None:
             raise full.pop()
         return outcome
 
-    parts = subscription(helper, api, tmp_path, convert=convert, patience=0.0)
+    parts = api_context(helper, api, tmp_path, convert=convert, patience=0.0)
     warn = parts.waiter.log.warning
 
     def heal(message: str, meta: dict[str, Any] | None = None) -> None:
@@ -723,14 +725,14 @@ def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -
         return convert_simply(path, info, *rest)
 
     with pytest.raises(Stopping):
-        run_window(subscription(helper, api, tmp_path, convert=convert))
+        run_window(api_context(helper, api, tmp_path, convert=convert))
     [work] = helper.api.work.works.values()
     assert work["message"].endswith("; interrupted by a shutdown; the next run continues")
     state = load_state(json.loads(helper.stored))
     assert len(state.done[YESTERDAY]) == 1
     assert state.first_run
     helper.messages.clear()
-    run_window(subscription(FakeHelper(stored=helper.stored), api, tmp_path))
+    run_window(api_context(FakeHelper(stored=helper.stored), api, tmp_path))
     assert api.asked.count(report(number=0)) == 1
 
 
@@ -747,7 +749,7 @@ def test_reset_stops_the_run_and_the_next_one_starts_over(
             resets.pop()()
         return outcome
 
-    parts = subscription(helper, api, tmp_path, convert=convert)
+    parts = api_context(helper, api, tmp_path, convert=convert)
     with pytest.raises(StateResetError):
         run_window(parts)
     assert helper.stored == ""
@@ -761,7 +763,7 @@ def test_reset_stops_the_run_and_the_next_one_starts_over(
 def test_work_left_open_by_a_killed_process_is_closed(helper: FakeHelper, tmp_path: Path) -> None:
     """The next run closes the work with a message and does not delete it."""
     helper.api.work.initiate_work("connector-id", work_name(TODAY), is_multipart=True)
-    run_window(subscription(helper, FakeApi(), tmp_path))
+    run_window(api_context(helper, FakeApi(), tmp_path))
     assert helper.api.work.works["work-1"]["message"].startswith("Interrupted")
 
 
@@ -770,7 +772,7 @@ def test_opencti_down_at_any_call_is_waited_out(helper: FakeHelper, tmp_path: Pa
     helper.ping_failures = [requests.ConnectionError()] * 2
     helper.api.work.failures = [requests.ConnectionError()] * 2
     helper.sending_failures = [OSError("broker")] * 2
-    run_window(subscription(helper, FakeApi(report()), tmp_path))
+    run_window(api_context(helper, FakeApi(report()), tmp_path))
     assert len(helper.messages) == 2
     [work] = helper.api.work.works.values()
     assert not work["in_error"]
@@ -785,7 +787,7 @@ def test_reports_are_filtered_here_too(
 ) -> None:
     """Reports that were not asked for are ignored, even if the API lists them."""
     api = FakeApi(report())
-    run_window(subscription(helper, api, tmp_path, settings=settings))
+    run_window(api_context(helper, api, tmp_path, settings=settings))
     assert api.asked == []
 
 
@@ -793,7 +795,7 @@ def test_key_without_subscriptions_is_said(helper: FakeHelper, tmp_path: Path) -
     """A warning says that the key has no subscription, which would look like a quiet day."""
     api = FakeApi()
     api.subscribed = []
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert any(
         "no subscribed reports" in line for line in helper.connector_logger.messages("warning")
     )
@@ -802,7 +804,7 @@ def test_key_without_subscriptions_is_said(helper: FakeHelper, tmp_path: Path) -
 def test_originals_are_archived_when_asked_for(helper: FakeHelper, tmp_path: Path) -> None:
     """The archive has the file, byte for byte, in the day's folder, with its hash beside it."""
     archive = tmp_path / "archive"
-    parts = subscription(
+    parts = api_context(
         helper, FakeApi(report()), tmp_path / "w", settings={"archive_dir": str(archive)}
     )
     run_window(parts)
@@ -818,7 +820,7 @@ def test_no_secret_is_logged_or_stored(helper: FakeHelper, tmp_path: Path) -> No
     api = FakeApi(report(), bad, broken)
     api.content[bad] = b"poison"
     api.content[broken] = TransferError("broke off")
-    run_window(subscription(helper, api, tmp_path))
+    run_window(api_context(helper, api, tmp_path))
     assert SECRET not in helper.connector_logger.text()
     assert SECRET not in helper.stored
     assert SECRET not in json.dumps(helper.api.work.works)
@@ -838,7 +840,7 @@ class Later:
         settings = {"initial_lookback": 3, "lookback": 3}
         at = datetime(2024, 3, 10, 8, tzinfo=UTC) + timedelta(days=days)
         parts = {"settings": settings, "now": lambda: at, "observe": self.events.append}
-        return run_window(subscription(self.helper, self.api, self.tmp_path, **(parts | changes)))
+        return run_window(api_context(self.helper, self.api, self.tmp_path, **(parts | changes)))
 
     def state(self) -> State:
         """Return what the platform holds."""
@@ -1110,19 +1112,19 @@ def test_a_run_without_the_api_keeps_what_is_open(
         "shadowserver_connector.connector.run.utc_now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )
     settings = ShadowserverSettings.model_validate({})
-    source = ReportSource(
+    context = ImportContext(
         setup=ImportSetup(Session(helper, find_abilities(helper), waiter), Options()),
         settings=settings,
         state_store=StateStore(helper, waiter),
         workspace=tmp_path,
     )
-    assert run_without_api(source)
+    assert run_without_api(context)
     assert load_state(json.loads(helper.stored)) == state
     monkeypatch.setattr(
         "shadowserver_connector.connector.run.utc_now", lambda: datetime(1970, 1, 1, tzinfo=UTC)
     )
     with pytest.raises(ClockError):
-        run_without_api(source)
+        run_without_api(context)
     assert load_state(json.loads(helper.stored)) == state
 
 
@@ -1150,7 +1152,7 @@ def test_history_follows_the_state_and_the_settings(
         "shadowserver_connector.connector.run.utc_now", lambda: datetime(2024, 3, 10, tzinfo=UTC)
     )
     history = History()
-    parts = subscription(helper, FakeApi(), tmp_path, settings={"history_days": 9})
+    parts = api_context(helper, FakeApi(), tmp_path, settings={"history_days": 9})
     parts.setup = replace(parts.setup, comparer=history)  # type: ignore[arg-type]
 
     def run() -> bool:

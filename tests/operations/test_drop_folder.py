@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from shadowserver_connector.api.client import MAX_REPORT_BYTES
-from shadowserver_connector.connector.day import ReportSource
+from shadowserver_connector.connector.day import ImportContext
 from shadowserver_connector.connector.events import (
     Event,
     FileProcessed,
@@ -75,7 +75,7 @@ class Drop:
         self.memory.read()
         self.drop = DropFolder(
             self.folder,
-            ReportSource(
+            ImportContext(
                 setup=setup,
                 settings=self.settings,
                 state_store=self.memory,

@@ -8,6 +8,7 @@ from concurrent.futures import Executor, wait
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Final
 
@@ -59,8 +60,8 @@ def utc_now() -> datetime:
 
 
 @dataclass(kw_only=True)
-class ReportSource:
-    """What brings reports to the connector on its own, and what it works with."""
+class ImportContext:
+    """What the running connector needs in order to import reports, from wherever they come."""
 
     setup: ImportSetup
     settings: ShadowserverSettings
@@ -82,8 +83,8 @@ class ReportSource:
 
 
 @dataclass(kw_only=True)
-class Subscription(ReportSource):
-    """What the scheduled run works with: what Shadowserver lists for the key, and the state."""
+class ApiImportContext(ImportContext):
+    """What a scheduled run needs in addition: the API that lists and serves the reports."""
 
     api: ReportsApi
     now: Callable[[], datetime] = utc_now
@@ -110,8 +111,8 @@ class DayLedger(StateLedger):
         self, state_store: StateStore, state: State, listed: Collection[ReportInfo]
     ) -> None:
         super().__init__(state_store, state)
-        self.all_ready = True
-        """Whether none has to be queried again."""
+        self.has_postponed = False
+        """Whether a report is left to the next run, so that the day stays open."""
         self._listed = {report_digest(report) for report in listed}
 
     def is_known(self, report: ReportInfo, sha256: str) -> bool:
@@ -119,7 +120,7 @@ class DayLedger(StateLedger):
 
     def postpone(self, report: ReportInfo) -> bool:
         """Leave the day open: the next run queries the report again."""
-        self.all_ready = False
+        self.has_postponed = True
         return True
 
     def done(self, report: ReportInfo, sha256: str) -> None:
@@ -131,7 +132,7 @@ class DayLedger(StateLedger):
 
 
 def import_day(
-    source: Subscription, state: State, day: date, reports: Sequence[ReportInfo]
+    context: ApiImportContext, state: State, day: date, reports: Sequence[ReportInfo]
 ) -> State:
     """Import what the API lists for a day and is not done; return the state afterwards.
 
@@ -142,61 +143,62 @@ def import_day(
     if not todo:
         # If it was open, what was missing has been imported by other means.
         return with_day_closed(state, day)
-    ledger = DayLedger(source.state_store, state, reports)
-    download: Download = source.api.download
-    convert = source.setup.convert
-    if source.executor is not None:
-        conversions = Conversions(source.executor, comparer=source.setup.comparer)
+    ledger = DayLedger(context.state_store, state, reports)
+    download: Download = context.api.download
+    convert = context.setup.convert
+    if context.executor is not None:
+        conversions = Conversions(context.executor, comparer=context.setup.comparer)
         # Converted as soon as it is there, while reports before it are being sent.
-        download = conversions.starting_after(download, source.setup.options)
+        download = conversions.starting_after(download, context.setup.options)
         convert = conversions.convert
-    waiter = source.waiter
+    waiter = context.waiter
     setup = replace(
-        source.setup,
+        context.setup,
         # Repeated as a whole: a cluster is lost before the first chunk is emitted.
         convert=retrying_until_patience_ends(waiter, retrying_while_disk_full(waiter, convert)),
         ledger=ledger,
-        archive=source.settings.archive_dir,
-        on_result=source.on_result,
+        archive=context.settings.archive_dir,
+        on_result=context.on_result,
         describe_ending=_describe_ending,
     )
-    folder = source.workspace / "downloads"
-    floor = DiskFloor(source.workspace, source.settings.disk_floor, waiter)
-    threads = source.settings.max_threads
+    folder = context.workspace / "downloads"
+    floor = DiskFloor(context.workspace, context.settings.disk_floor, waiter)
+    threads = context.settings.max_threads
     try:
         with ReportImporter(setup) as importer:
             for fetched in downloads(todo, download, folder, threads=threads, floor=floor):
-                importer.import_report(fetched.report, partial(_obtain, source, fetched))
+                importer.import_report(fetched.report, partial(_obtain, context, fetched))
                 # At once, and not with the day: downloads ahead are waiting for the room.
                 shutil.rmtree(fetched.folder, ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     summary, objects = importer.summary(day)
-    source.log.info("Day imported", _counts_of_day(summary, objects))
-    if ledger.all_ready and not summary.failures:
-        return with_day_closed(ledger.state, day)
-    return with_day_open(ledger.state, day)
+    context.log.info("Day imported", _counts_of_day(summary, objects))
+    if ledger.has_postponed or summary.failures:
+        return with_day_open(ledger.state, day)
+    return with_day_closed(ledger.state, day)
 
 
-def _obtain(source: Subscription, fetched: Fetched) -> ObtainedFile:
+def _obtain(context: ApiImportContext, fetched: Fetched) -> ObtainedFile:
     """Return the download made ahead; if that failed in a way that may pass, another one."""
-    ahead = [fetched.download]
+    waiter = context.waiter
 
-    def call() -> Downloaded:
-        if not ahead:
-            fetched.folder.mkdir(parents=True, exist_ok=True)
-            return source.api.download(fetched.report, fetched.folder, allow_any_size)
-        download = ahead.pop()
-        while not download.done():
-            wait([download], timeout=_STOP_CHECK)
+    def await_download() -> Downloaded:
+        while not fetched.download.done():
+            wait([fetched.download], timeout=_STOP_CHECK)
             # A stop is noticed here.
-            source.waiter.pause(0)
-        return download.result()
+            waiter.pause(0)
+        return fetched.download.result()
 
-    downloaded = source.waiter.until_patience_ends(
+    def download_again() -> Downloaded:
+        fetched.folder.mkdir(parents=True, exist_ok=True)
+        return context.api.download(fetched.report, fetched.folder, allow_any_size)
+
+    attempts = chain([await_download], repeat(download_again))
+    downloaded = waiter.until_patience_ends(
         SHADOWSERVER,
         f"the download of {fetched.report.file}",
-        lambda: source.waiter.until_disk_has_room(call),
+        lambda: waiter.until_disk_has_room(lambda: next(attempts)()),
     )
     return ObtainedFile(downloaded.path, downloaded.sha256)
 
@@ -216,22 +218,22 @@ def _counts_of_day(summary: DaySummary, objects: int) -> dict[str, object]:
         "skipped": summary.skipped,
         "failed": len(summary.failures),
         "findings": summary.findings,
-        **by_verdict(summary.over_time),
+        **verdict_fields(summary.verdict_counts),
         "objects": objects,
     }
 
 
-def by_verdict(over_time: Mapping[str, int] | None) -> dict[str, object]:
-    """Return the facts of an event about findings over time; none without a history."""
-    if not over_time:
+def verdict_fields(verdict_counts: Mapping[str, int] | None) -> dict[str, object]:
+    """Return verdict counts as log fields; empty without a history."""
+    if not verdict_counts:
         return {}
-    # By name, one by one: who searches for a field of the log finds where it comes from.
+    # Spelled out so that a log field can be found by grep.
     return {
-        "new": over_time.get("new", 0),
-        "changed": over_time.get("changed", 0),
-        "recurring": over_time.get("recurring", 0),
-        "resurfaced": over_time.get("resurfaced", 0),
-        "gone": over_time.get("gone", 0),
+        "new": verdict_counts.get("new", 0),
+        "changed": verdict_counts.get("changed", 0),
+        "recurring": verdict_counts.get("recurring", 0),
+        "resurfaced": verdict_counts.get("resurfaced", 0),
+        "gone": verdict_counts.get("gone", 0),
     }
 
 
@@ -241,7 +243,7 @@ def _counts(outcome: Outcome, seconds: float) -> dict[str, object]:
         "severity": outcome.severity,
         "rows": outcome.rows,
         "findings": outcome.findings,
-        **by_verdict(outcome.over_time),
+        **verdict_fields(outcome.over_time),
         "objects": sum(outcome.objects.values()),
         "oddities": sum(outcome.oddities.values()),
         "bytes": outcome.size,

@@ -102,7 +102,7 @@ class DaySummary:
     day: date
     imported: int = 0
     findings: int = 0
-    over_time: Counter[str] = field(default_factory=Counter)
+    verdict_counts: Counter[str] = field(default_factory=Counter)
     """Findings by verdict, and gone, in the reports that were compared with the history."""
     skipped: int = 0
     """Listed but with nothing new: still empty, or known under another id."""
@@ -113,7 +113,7 @@ class DaySummary:
             case Outcome():
                 self.imported += 1
                 self.findings += result.findings
-                self.over_time.update(result.over_time or {})
+                self.verdict_counts.update(result.over_time or {})
             case Failure():
                 self.failures.append(result)
             case Skipped():
@@ -128,7 +128,7 @@ class DaySummary:
         """Return the line that closes the day's work; ``objects`` is how many were sent."""
         counts = (
             f"{self.day}: {counted(self.imported, 'report')}, {counted(self.findings, 'finding')}"
-            f"{bracketed(self.over_time)}, "
+            f"{bracketed(self.verdict_counts)}, "
             f"{counted(objects, 'object')} sent, {self.skipped:,} skipped, "
             f"{len(self.failures):,} failed"
         )

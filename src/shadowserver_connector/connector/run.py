@@ -12,7 +12,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from shadowserver_connector.api.client import ReportsApi
-from shadowserver_connector.connector.day import ReportSource, Subscription, import_day, utc_now
+from shadowserver_connector.connector.day import (
+    ApiImportContext,
+    ImportContext,
+    import_day,
+    utc_now,
+)
 from shadowserver_connector.connector.estimates import estimate
 from shadowserver_connector.connector.events import (
     DayCompleted,
@@ -101,43 +106,43 @@ def _warn(log: Logger, setting: str, named: Sequence[str], ask: Callable[[], lis
         )
 
 
-def run_window(source: Subscription) -> bool:
+def run_window(context: ApiImportContext) -> bool:
     """Import everything new; return whether every day could be queried.
 
     Raises StateResetError if the state was reset in OpenCTI meanwhile, CredentialsError if
     Shadowserver refuses the key, NewerStateError, ClockError, and Stopping.
     """
-    started = source.now()
+    started = context.now()
     _check_clock(started)
-    state = source.state_store.read()
+    state = context.state_store.read()
     # Before any report is compared: after a reset, OpenCTI lacks what the history knows.
-    begin_anew_if_reset(source.setup.comparer, state)
+    begin_anew_if_reset(context.setup.comparer, state)
     # While this run has no work: one that this process still holds was given up.
-    close_orphaned_works(source.setup.session.helper, source.waiter)
-    settings = source.settings
-    _log_marking(source, state)
+    close_orphaned_works(context.setup.session.helper, context.waiter)
+    settings = context.settings
+    _log_marking(context, state)
     days = days_to_query(state, started.date(), settings.initial_lookback, settings.lookback)
     lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
     # What was unavailable in the last run may be back.
-    source.waiter.exhausted.clear()
+    context.waiter.exhausted.clear()
     # All days first: the cost of a first run is logged before the first report is imported.
-    listed = {day: _list_day(source, day) for day in days}
+    listed = {day: _list_day(context, day) for day in days}
     found = {day: reports for day, reports in listed.items() if reports is not None}
-    _announce(source, state, found)
+    _announce(context, state, found)
     for day in days:
         if day in found:
-            state = import_day(source, state, day, found[day])
+            state = import_day(context, state, day, found[day])
             if found[day] and day not in state.open_days:
-                source.observe(DayCompleted(day))
+                context.observe(DayCompleted(day))
         else:
             state = with_day_open(state, day)
     state, reasons = _end_run(settings, state, started, answered=bool(found))
     if lost is not None:
         reasons.append(f"{lost[0]} to {lost[1]}: too long since the last run")
     # Before it is stored: what is given up is logged, even if the process is killed now.
-    _give_up(source, reasons)
-    source.state_store.write(state)
-    forget_old_findings(source.setup.comparer, started.date(), settings.history_days)
+    _give_up(context, reasons)
+    context.state_store.write(state)
+    forget_old_findings(context.setup.comparer, started.date(), settings.history_days)
     # After a day without an answer the next run starts in an hour.
     return len(found) == len(days)
 
@@ -150,33 +155,33 @@ def _check_clock(started: datetime) -> None:
         )
 
 
-def _list_day(source: Subscription, day: date) -> list[ReportInfo] | None:
+def _list_day(context: ApiImportContext, day: date) -> list[ReportInfo] | None:
     """Return the wanted reports of a day, or ``None`` if the API gave no answer."""
-    settings = source.settings
+    settings = context.settings
     try:
-        reports = source.waiter.until_patience_ends(
+        reports = context.waiter.until_patience_ends(
             SHADOWSERVER,
             SHADOWSERVER,
-            lambda: source.api.list_reports(
+            lambda: context.api.list_reports(
                 day, lists=settings.report_names, types=settings.report_types
             ),
         )
     except RetriableError as error:
-        source.log.warning("Day left for the next run", {"day": str(day), "reason": str(error)})
+        context.log.warning("Day left for the next run", {"day": str(day), "reason": str(error)})
         return None
     # The API is queried by types and lists, but does not know about excluded ones.
     found, others = split_by_day(day, (report for report in reports if is_wanted(settings, report)))
     if others:
         refused = ReportsRefused(day, tuple(report.file for report in others))
-        source.observe(refused)
-        source.log.error(
+        context.observe(refused)
+        context.log.error(
             "Reports listed for the wrong day, not imported",
             {"day": str(day), "reports": len(others), "files": refused.files[:MAX_NAMED]},
         )
     return found
 
 
-def run_without_api(source: ReportSource) -> bool:
+def run_without_api(context: ImportContext) -> bool:
     """Do what a run does besides asking Shadowserver: close works, and forget what is old.
 
     For a connector that lives on its drop folder alone. Raises Stopping, StateResetError,
@@ -184,14 +189,14 @@ def run_without_api(source: ReportSource) -> bool:
     """
     started = utc_now()
     _check_clock(started)
-    state, settings = source.state_store.read(), source.settings
-    _log_marking(source, state)
-    begin_anew_if_reset(source.setup.comparer, state)
-    close_orphaned_works(source.setup.session.helper, source.waiter)
+    state, settings = context.state_store.read(), context.settings
+    _log_marking(context, state)
+    begin_anew_if_reset(context.setup.comparer, state)
+    close_orphaned_works(context.setup.session.helper, context.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)
-    source.state_store.write(without_old_days(state, oldest, today))
-    forget_old_findings(source.setup.comparer, today, settings.history_days)
+    context.state_store.write(without_old_days(state, oldest, today))
+    forget_old_findings(context.setup.comparer, today, settings.history_days)
     return True
 
 
@@ -206,11 +211,11 @@ _SHARED_WITH: Final[Mapping[str, str]] = {
 """Marking -> with whom it may be shared, according to TLP 2.0."""
 
 
-def _log_marking(source: ReportSource, state: State) -> None:
+def _log_marking(context: ImportContext, state: State) -> None:
     """Log on the first start how everything will be marked, while that is easy to change."""
     if state.first_run:
-        marking = source.settings.marking
-        source.log.info(
+        marking = context.settings.marking
+        context.log.info(
             "Everything imported gets this marking; SHADOWSERVER_MARKING changes it",
             {"marking": marking, "shared_with": _SHARED_WITH[marking]},
         )
@@ -223,28 +228,28 @@ def close_orphaned_works(helper: Any, waiter: Waiter) -> None:
 
 
 def _announce(
-    source: Subscription, state: State, found: Mapping[date, Sequence[ReportInfo]]
+    context: ApiImportContext, state: State, found: Mapping[date, Sequence[ReportInfo]]
 ) -> None:
     """Log what is about to be imported; for a first run, what it will cost OpenCTI."""
     todo = [
         report for reports in found.values() for report in reports if not is_done(state, report)
     ]
     newest = max((day for day, reports in found.items() if reports), default=None)
-    source.observe(ReportsListed(newest, {report.file: report.day for report in todo}, len(found)))
+    context.observe(ReportsListed(newest, {report.file: report.day for report in todo}, len(found)))
     if not state.first_run:
-        source.log.info("Reports listed", {"days": len(found), "new": len(todo)})
+        context.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return
     if not todo:
-        _log_if_nothing_is_subscribed(source)
+        _log_if_nothing_is_subscribed(context)
         return
     try:
-        stats = source.api.stats(min(found), max(found))
-        expected = estimate(todo, stats, source.setup.options)
+        stats = context.api.stats(min(found), max(found))
+        expected = estimate(todo, stats, context.setup.options)
     # OSError, because the estimate writes generated reports to the temporary directory.
     except (RetriableError, OSError):
-        source.log.info("First import", {"reports": len(todo)})
+        context.log.info("First import", {"reports": len(todo)})
         return
-    source.log.info(
+    context.log.info(
         "First import, estimated",
         {
             "reports": expected.reports,
@@ -255,13 +260,13 @@ def _announce(
     )
 
 
-def _log_if_nothing_is_subscribed(source: Subscription) -> None:
+def _log_if_nothing_is_subscribed(context: ApiImportContext) -> None:
     try:
-        subscribed = source.api.subscriptions()
+        subscribed = context.api.subscriptions()
     except RetriableError:
         return
     if not subscribed:
-        source.log.warning("The key is valid but has no subscribed reports; ask Shadowserver")
+        context.log.warning("The key is valid but has no subscribed reports; ask Shadowserver")
 
 
 def _end_run(
@@ -282,14 +287,14 @@ def _end_run(
     return state, [f"{day}: {why}" for day, why in sorted((hopeless | too_much).items())]
 
 
-def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
+def _give_up(context: ApiImportContext, reasons: Sequence[str]) -> None:
     """Report that days are no longer queried: in the log, to observers, and in a work."""
     if not reasons:
         return
-    source.observe(DaysGivenUp(tuple(reasons)))
+    context.observe(DaysGivenUp(tuple(reasons)))
     named = first_lines(reasons)
-    source.log.error("Days given up, their reports are missing", {"days": named})
-    delivery = source.setup.session.begin("Shadowserver reports given up")
+    context.log.error("Days given up, their reports are missing", {"days": named})
+    delivery = context.setup.session.begin("Shadowserver reports given up")
     try:
         delivery.open()
         delivery.close(
@@ -297,7 +302,7 @@ def _give_up(source: Subscription, reasons: Sequence[str]) -> None:
             in_error=True,
         )
     finally:
-        source.setup.session.under_way.remove(delivery)
+        context.setup.session.under_way.remove(delivery)
 
 
 RETRY_AFTER: Final = timedelta(hours=1)

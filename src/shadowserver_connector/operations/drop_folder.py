@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from shadowserver_connector.connector.day import ReportSource
+from shadowserver_connector.connector.day import ImportContext
 from shadowserver_connector.connector.events import FileProcessed, ReportSkipped
 from shadowserver_connector.connector.importer import ObtainedFile, ReportImporter, event_of
 from shadowserver_connector.connector.state_store import StateLedger, StateResetError
@@ -42,9 +42,9 @@ POLL_INTERVAL: Final = 10.0
 class DropFolder:
     """A folder that is polled from one thread."""
 
-    def __init__(self, folder: Path, source: ReportSource) -> None:
+    def __init__(self, folder: Path, context: ImportContext) -> None:
         self._folder = folder
-        self._source = source
+        self._context = context
         self._before: Mapping[Path, FileSignature] = {}
         self._stuck: dict[Path, FileSignature] = {}
         self._problem = ""
@@ -80,32 +80,32 @@ class DropFolder:
         self._problem = problem
 
     def _import(self, paths: list[Path]) -> None:
-        with temporary_subfolder(self._source.workspace / "drop") as work:
+        with temporary_subfolder(self._context.workspace / "drop") as work:
             found: Iterator[DroppedReport | DroppedFile] = reports_in(paths, self._before, work)
             # Not `read`, which contacts OpenCTI; the first write notices a reset.
-            ledger = StateLedger(self._source.state_store, self._source.state_store.last_known())
-            convert = self._source.setup.convert
-            executor = self._source.executor
+            ledger = StateLedger(self._context.state_store, self._context.state_store.last_known())
+            convert = self._context.setup.convert
+            executor = self._context.executor
             if executor is not None:
-                conversions = Conversions(executor, work, self._source.setup.comparer)
+                conversions = Conversions(executor, work, self._context.setup.comparer)
                 begin = partial(self._begin, conversions)
                 # Most files hold a report, and are told of when it was.
                 found = beginning_ahead(found, begin, executor, work, items_each=2)
-                convert = retrying_until_cluster_is_back(self._source.waiter, conversions.convert)
+                convert = retrying_until_cluster_is_back(self._context.waiter, conversions.convert)
             setup = replace(
-                self._source.setup,
-                convert=retrying_while_disk_full(self._source.waiter, convert),
+                self._context.setup,
+                convert=retrying_while_disk_full(self._context.waiter, convert),
                 ledger=ledger,
-                archive=self._source.settings.archive_dir,
+                archive=self._context.settings.archive_dir,
                 # Unlike a download, a file did not wait for anything.
-                on_result=lambda result, _seconds: self._source.observe(event_of(result, 0.0)),
+                on_result=lambda result, _seconds: self._context.observe(event_of(result, 0.0)),
             )
             with ReportImporter(setup) as importer:
                 self._import_found(importer, found, work)
 
     def _begin(self, conversions: Conversions, found: DroppedReport | DroppedFile) -> None:
         if isinstance(found, DroppedReport) and not found.problem and self._is_new(found):
-            conversions.begin(*found.job, self._source.setup.options)
+            conversions.begin(*found.job, self._context.setup.options)
 
     def _import_found(
         self, importer: ReportImporter, found: Iterable[DroppedReport | DroppedFile], work: Path
@@ -142,7 +142,7 @@ class DropFolder:
                 # If it were moved away, the new content would never be imported; the next poll
                 # finds it.
                 if file.changed or signature_of(file.path) != self._before[file.path]:
-                    self._source.log.info(
+                    self._context.log.info(
                         "Dropped file changed during its import, importing it again",
                         {"file": shown_name(file.path)},
                     )
@@ -176,10 +176,10 @@ class DropFolder:
         """
         path, info = found.job
         if not self._is_new(found):
-            self._source.log.info(
+            self._context.log.info(
                 "Excluded or already imported, nothing to send", {"file": info.file}
             )
-            self._source.observe(ReportSkipped(info.file))
+            self._context.observe(ReportSkipped(info.file))
             return None
         if found.problem:
             return found.problem
@@ -187,25 +187,25 @@ class DropFolder:
         return result.reason if isinstance(result, Failure) else None
 
     def _is_new(self, found: DroppedReport) -> bool:
-        if are_bytes_known(self._source.state_store.last_known(), found.sha256):
+        if are_bytes_known(self._context.state_store.last_known(), found.sha256):
             return False
         # By type alone: a file may not tell the name of its list.
-        settings, report_type = self._source.settings, found.job[1].type
+        settings, report_type = self._context.settings, found.job[1].type
         chosen = not settings.report_types or report_type in settings.report_types
         return bool(found.problem) or (chosen and report_type not in settings.exclude_types)
 
     def _report_result(self, path: Path, reasons: list[str]) -> None:
-        log = self._source.log
+        log = self._context.log
         name = shown_name(path)
         if reasons:
             log.error("Dropped file failed", {"file": name, "reasons": reasons})
         else:
             log.info("Dropped file imported", {"file": name})
-        self._source.observe(FileProcessed(name, "; ".join(reasons)))
+        self._context.observe(FileProcessed(name, "; ".join(reasons)))
 
     def _log_problem(self, path: Path, reason: str) -> None:
         details = {"path": shown_path(path), "reason": reason}
-        self._source.log.error("The drop folder cannot be used", details)
+        self._context.log.error("The drop folder cannot be used", details)
 
 
 def _reason(error: Exception) -> str:

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from shadowserver_connector.api.client import ReportsApi, open_api
-from shadowserver_connector.connector.day import ReportSource, Subscription, by_verdict, utc_now
+from shadowserver_connector.connector.day import (
+    ApiImportContext,
+    ImportContext,
+    utc_now,
+    verdict_fields,
+)
 from shadowserver_connector.connector.events import (
     Observe,
     RequestRetried,
@@ -98,7 +103,7 @@ class Process:
             "skipped": run.skipped,
             "failed": run.failed,
             "findings": run.findings,
-            **by_verdict(run.over_time),
+            **verdict_fields(run.over_time),
             "objects": run.objects,
             "seconds": round((run.ended - run.started).total_seconds(), 1),
             "next_run_seconds": None if next_run is None else round(next_run),
@@ -145,7 +150,7 @@ class Process:
         comparer = open_comparer(settings, self.waiter)
         if comparer is not None:
             stack.callback(comparer.close)
-        source = ReportSource(
+        context = ImportContext(
             setup=ImportSetup(
                 Session(helper, abilities, self.waiter, self.under_way),
                 limit_to_abilities(conversion_options(chosen), abilities),
@@ -160,13 +165,13 @@ class Process:
         )
         poll = do_nothing
         if chosen.drop_dir is not None:
-            poll = DropFolder(_drop_folder(chosen.drop_dir), source).poll
-        run: Run = partial(run_without_api, source)
+            poll = DropFolder(_drop_folder(chosen.drop_dir), context).poll
+        run: Run = partial(run_without_api, context)
         # Otherwise the connector lives on its drop folder alone.
         if settings.require_run() is not None:
             api = _reports_api(settings, self.waiter, self.observe)
             warn_of_unknown_names(api, chosen, self.waiter.log)
-            run = partial(run_window, Subscription(**vars(source), api=api))
+            run = partial(run_window, ApiImportContext(**vars(context), api=api))
         return Connector(
             helper,
             state_store,
