@@ -730,7 +730,7 @@ def test_state_is_stored_after_each_report(helper: FakeHelper, tmp_path: Path) -
     assert work["message"].endswith("; interrupted by a shutdown; the next run continues")
     state = load_state(json.loads(helper.stored))
     assert len(state.done[YESTERDAY]) == 1
-    assert state.first_run
+    assert state.is_first_run
     helper.messages.clear()
     run_window(api_context(FakeHelper(stored=helper.stored), api, tmp_path))
     assert api.asked.count(report(number=0)) == 1
@@ -918,7 +918,7 @@ def test_giving_up_a_day_is_an_error_everywhere(later: Later) -> None:
     assert work["in_error"]
     assert work["message"].endswith(f"'backfill' imports what is missing; {reason}")
     state = later.state()
-    assert (state.open_days, dict(state.failures), dict(state.tried)) == (set(), {}, {})
+    assert (state.open_days, dict(state.failures), dict(state.late_attempts)) == (set(), {}, {})
     asked = len(later.api.asked)
     later.run(16)
     assert len(later.api.asked) == asked
@@ -932,9 +932,9 @@ def test_a_day_at_the_edge_of_the_window_is_not_given_up(later: Later) -> None:
     for _ in range(5):
         later.run(0)
     assert later.state().open_days == {bad.day}
-    assert dict(later.state().tried) == {}
+    assert dict(later.state().late_attempts) == {}
     later.run(1)
-    assert later.state().tried[bad.day].runs == 1
+    assert later.state().late_attempts[bad.day].runs == 1
 
 
 def test_an_outage_gives_no_day_up(later: Later) -> None:
@@ -946,7 +946,7 @@ def test_an_outage_gives_no_day_up(later: Later) -> None:
     for days in range(9, 20):
         later.run(days)
     assert later.given_up() == []
-    assert later.state().tried[bad.day].runs == 1
+    assert later.state().late_attempts[bad.day].runs == 1
 
 
 def test_giving_up_is_said_before_it_is_stored(later: Later) -> None:

@@ -294,7 +294,7 @@ def test_reports_of_the_drop_folder_are_taken_down_as_those_of_the_api() -> None
     earlier = replace(INFO, id="earlier")
     for report in (earlier, INFO):
         ledger.done(report, "00" * 32)
-    assert [each.report for each in ledger.state.done[INFO.day]] == [report_digest(INFO)]
+    assert [each.report_digest for each in ledger.state.done[INFO.day]] == [report_digest(INFO)]
     assert is_done(ledger.state, INFO)
     assert is_content_known(ledger.state, earlier, "00" * 32)
     assert not is_content_known(ledger.state, earlier, "11" * 32)

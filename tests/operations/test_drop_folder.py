@@ -236,7 +236,7 @@ def test_the_api_would_know_it_too(drop: Drop) -> None:
     [day] = state.done.values()
     digest = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
     [event] = [event for event in drop.events if hasattr(event, "outcome")]
-    assert content_digest(event.outcome.info, digest) in {done.content for done in day}
+    assert content_digest(event.outcome.info, digest) in {done.content_digest for done in day}
 
 
 @pytest.mark.parametrize("name", ["copy.csv", "2020-02-02-scan_vnc-other.csv", NAME])

@@ -35,7 +35,7 @@ INFO = ReportInfo(
 def test_nothing_is_done_at_first() -> None:
     """An empty state knows no report and no content, and belongs to a first run."""
     state = State()
-    assert state.first_run
+    assert state.is_first_run
     assert not is_done(state, INFO)
     assert not is_content_known(state, INFO, "00" * 32)
 
@@ -157,7 +157,13 @@ def test_finished_run_remembers_everything_of_an_old_open_day() -> None:
     state = with_failure(state, replace(INFO, day=old, file="other.csv"))
     state = with_attempts_counted(state, DAY, DAY)
     after = with_run_finished(state, datetime(2024, 2, 1, tzinfo=UTC), oldest=date(2024, 1, 2))
-    assert set(after.done) == set(after.failures) == set(after.tried) == after.open_days == {old}
+    assert (
+        set(after.done)
+        == set(after.failures)
+        == set(after.late_attempts)
+        == after.open_days
+        == {old}
+    )
 
 
 def test_days_far_ahead_are_forgotten() -> None:
@@ -170,14 +176,20 @@ def test_days_far_ahead_are_forgotten() -> None:
         state = with_failure(with_done(state, info, "00" * 32, set()), info)
     state = with_attempts_counted(state, today, date.max)
     after = without_old_days(state, DAY, today)
-    assert set(after.done) == set(after.failures) == set(after.tried) == after.open_days == {near}
+    assert (
+        set(after.done)
+        == set(after.failures)
+        == set(after.late_attempts)
+        == after.open_days
+        == {near}
+    )
 
 
 def test_closing_a_day_forgets_its_tries() -> None:
     """Closing a day removes its failed attempts and keeps those of other days."""
     other = DAY - timedelta(days=1)
     state = with_attempts_counted(with_day_open(with_day_open(State(), DAY), other), DAY, date.max)
-    assert set(with_day_closed(state, DAY).tried) == {other}
+    assert set(with_day_closed(state, DAY).late_attempts) == {other}
 
 
 def test_oldest_day_of_the_window_is_not_forgotten() -> None:

@@ -50,14 +50,14 @@ def test_state_survives_storage() -> None:
     state = with_failure(state, ReportInfo(type="scan_http", day=DAY, file="x.csv"))
     state = with_attempts_counted(with_day_open(state, date(2024, 1, 2)), DAY, date(2024, 1, 3))
     state = with_run_finished(state, datetime(2024, 2, 1, 8, 30, tzinfo=UTC), date(2024, 1, 1))
-    assert state.tried
+    assert state.late_attempts
     assert read_state(as_stored(state)) == (state, ())
 
 
 @pytest.mark.parametrize("stored", [None, {}])
 def test_no_state_is_a_first_run(stored: dict[str, Any] | None) -> None:
     """After a reset OpenCTI returns None or an empty state, which is a first run."""
-    assert load_state(stored).first_run
+    assert load_state(stored).is_first_run
     assert read_state(stored) == (State(), ())
 
 
@@ -361,7 +361,7 @@ def test_days_that_the_next_run_asks_for_stay(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(serialisation, "SIZE_BUDGET", 1)
     after, given_up = fit_to_budget(state, asked, oldest)
     assert sorted(after.done) == [oldest, asked, DAY]
-    assert (after.open_days, set(after.tried)) == ({oldest}, {oldest})
+    assert (after.open_days, set(after.late_attempts)) == ({oldest}, {oldest})
     assert given_up == {old: "the state would become too large"}
 
 
@@ -386,6 +386,6 @@ def test_counts_and_times_are_read_up_to_their_bounds() -> None:
     assert problems == ()
     assert state.last_run == datetime(2020, 1, 1, tzinfo=UTC)
     assert state.failures == {DAY: {"a" * 12: 999_999, "b" * 12: 1}}
-    assert state.tried[DAY] == (999_999, DAY)
+    assert state.late_attempts[DAY] == (999_999, DAY)
     stored["failing"] = {"2024-01-31": {"a" * 12: 1_000_000}}
     assert read_state(stored).problems == ("days of 'failing'",)

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shadowserver_connector.state.imported import (
-    FailedAttempts,
+    LateAttempts,
     State,
     days_to_query,
     oldest_day,
-    skipped_days,
+    unreachable_days,
     with_attempts_counted,
     with_day_open,
     without_hopeless,
@@ -47,7 +47,7 @@ def test_last_run_in_the_future_is_taken_for_unknown(last_run: str, back: int) -
     """A last run in the future is ignored, and the days of a first run are listed."""
     state = State(last_run=datetime.fromisoformat(f"{last_run}+00:00"))
     assert len(days_to_query(state, TODAY, 30, 3)) == back + 1
-    assert skipped_days(state, TODAY, 30, 3) is None
+    assert unreachable_days(state, TODAY, 30, 3) is None
 
 
 def test_longest_of_both_lookbacks_counts_where_the_last_run_is_unknown() -> None:
@@ -60,15 +60,15 @@ def test_window_has_a_bound_and_what_is_beyond_is_told() -> None:
     state = State(last_run=datetime(2020, 1, 5, tzinfo=UTC))
     days = days_to_query(state, TODAY, 30, 3)
     assert (len(days), days[-1]) == (366, TODAY - timedelta(days=365))
-    assert skipped_days(state, TODAY, 30, 3) == (date(2020, 1, 2), TODAY - timedelta(days=366))
+    assert unreachable_days(state, TODAY, 30, 3) == (date(2020, 1, 2), TODAY - timedelta(days=366))
 
 
 def test_a_year_away_is_asked_for_as_a_whole() -> None:
     """A gap of exactly the bound is listed in full; one day more omits one day."""
     at = datetime(2024, 3, 10, tzinfo=UTC) - timedelta(days=362)
-    assert skipped_days(State(last_run=at), TODAY, 30, 3) is None
+    assert unreachable_days(State(last_run=at), TODAY, 30, 3) is None
     lost = TODAY - timedelta(days=366)
-    assert skipped_days(State(last_run=at - timedelta(days=1)), TODAY, 30, 3) == (lost, lost)
+    assert unreachable_days(State(last_run=at - timedelta(days=1)), TODAY, 30, 3) == (lost, lost)
 
 
 def test_open_days_out_of_reach_are_not_asked() -> None:
@@ -105,24 +105,26 @@ def opened(*days: date) -> State:
 def test_runs_are_counted_from_the_day_before_the_edge_of_the_window() -> None:
     """Failed runs count only for open days before a first run's window."""
     state = with_attempts_counted(opened(OLDEST, OLD), TODAY, OLDEST)
-    assert state.tried == {OLD: FailedAttempts(1, TODAY)}
+    assert state.late_attempts == {OLD: LateAttempts(1, TODAY)}
     state = with_attempts_counted(state, TODAY + timedelta(days=1), OLDEST + timedelta(days=1))
-    assert state.tried == {
-        OLD: FailedAttempts(2, TODAY),
-        OLDEST: FailedAttempts(1, TODAY + timedelta(days=1)),
+    assert state.late_attempts == {
+        OLD: LateAttempts(2, TODAY),
+        OLDEST: LateAttempts(1, TODAY + timedelta(days=1)),
     }
 
 
 def test_a_longer_window_takes_a_day_back() -> None:
     """When a longer lookback covers an open day, its failed runs are reset."""
     state = with_attempts_counted(opened(OLD), TODAY, OLDEST)
-    assert with_attempts_counted(state, TODAY, OLD).tried == {}
+    assert with_attempts_counted(state, TODAY, OLD).late_attempts == {}
 
 
 def test_tries_that_began_in_the_future_begin_now() -> None:
     """Failed runs that began in the future, by a wrong clock, count from today."""
     state = with_attempts_counted(opened(OLD), date(2030, 1, 1), OLDEST)
-    assert with_attempts_counted(state, TODAY, OLDEST).tried == {OLD: FailedAttempts(2, TODAY)}
+    assert with_attempts_counted(state, TODAY, OLDEST).late_attempts == {
+        OLD: LateAttempts(2, TODAY)
+    }
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,9 @@ def test_a_day_is_given_up_after_three_runs_over_seven_days(
 ) -> None:
     """Three runs within a day do not give a day up, nor do two runs over seven days."""
     since = TODAY - timedelta(days=days)
-    state = State(open_days=frozenset({OLD, OLDEST}), tried={OLD: FailedAttempts(runs, since)})
+    state = State(
+        open_days=frozenset({OLD, OLDEST}), late_attempts={OLD: LateAttempts(runs, since)}
+    )
     after, given_up = without_hopeless(state, TODAY)
     assert after.open_days == ({OLDEST} if hopeless else {OLD, OLDEST})
     said = f"still incomplete after {runs} more runs since {since}"

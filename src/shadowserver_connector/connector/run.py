@@ -42,7 +42,7 @@ from shadowserver_connector.state.imported import (
     days_to_query,
     is_done,
     oldest_day,
-    skipped_days,
+    unreachable_days,
     with_attempts_counted,
     with_day_open,
     with_run_finished,
@@ -122,7 +122,7 @@ def run_window(context: ApiImportContext) -> bool:
     settings = context.settings
     _log_marking(context, state)
     days = days_to_query(state, started.date(), settings.initial_lookback, settings.lookback)
-    lost = skipped_days(state, started.date(), settings.initial_lookback, settings.lookback)
+    lost = unreachable_days(state, started.date(), settings.initial_lookback, settings.lookback)
     # What was unavailable in the last run may be back.
     context.waiter.exhausted.clear()
     # All days first: the cost of a first run is logged before the first report is imported.
@@ -213,7 +213,7 @@ _SHARED_WITH: Final[Mapping[str, str]] = {
 
 def _log_marking(context: ImportContext, state: State) -> None:
     """Log on the first start how everything will be marked, while that is easy to change."""
-    if state.first_run:
+    if state.is_first_run:
         marking = context.settings.marking
         context.log.info(
             "Everything imported gets this marking; SHADOWSERVER_MARKING changes it",
@@ -236,7 +236,7 @@ def _announce(
     ]
     newest = max((day for day, reports in found.items() if reports), default=None)
     context.observe(ReportsListed(newest, {report.file: report.day for report in todo}, len(found)))
-    if not state.first_run:
+    if not state.is_first_run:
         context.log.info("Reports listed", {"days": len(found), "new": len(todo)})
         return
     if not todo:

@@ -17,8 +17,23 @@ DIGEST_CHARS: Final = 12
 # 72 bits: among 9,000 reports two share a digest with a probability of one in 10^14.
 _DIGEST_BYTES: Final = DIGEST_CHARS * 6 // 8
 _CONTENT_CHARS: Final = 8
-"""The part of a content digest that depends on the bytes alone, not on names."""
-# 48 bits: a file that is new is taken for one of 9,000 with a probability of one in 10^10.
+"""Characters of a content digest that depend on the bytes alone, not on names.
+
+48 bits: a file that is new is taken for one of 9,000 with a probability of one in 10^10.
+"""
+
+LONGEST_LOOKBACK: Final = 365
+"""Maximum number of days that a run goes back, whatever state and settings say."""
+MAX_OPEN_AGE: Final = 2 * LONGEST_LOOKBACK
+"""Greatest age in days at which an open day is still queried."""
+MAX_DAYS_AHEAD: Final = 366
+"""Days ahead of now beyond which nothing is kept; a clock that is set back leaves such days."""
+GIVE_UP_RUNS: Final = 3
+"""Runs that query an open day in vain after it has left the window of a first run."""
+GIVE_UP_DAYS: Final = 7
+"""Minimum number of days over which these runs are spread: longer than an outage."""
+
+_T = TypeVar("_T")
 
 
 def report_digest(info: ReportInfo) -> str:
@@ -26,7 +41,7 @@ def report_digest(info: ReportInfo) -> str:
     return _digest(b"report", *_names(info), info.id)
 
 
-def file_digest(info: ReportInfo) -> str:
+def name_digest(info: ReportInfo) -> str:
     """Digest a report as a subscriber knows it: list, type, day and file, whatever its id."""
     return _digest(b"file", *_names(info))
 
@@ -41,7 +56,7 @@ def content_digest(info: ReportInfo, sha256: str) -> str:
 
 
 def bytes_digest(sha256: str) -> str:
-    """Digest what is inside a file, under any name: the beginning of a content digest."""
+    """Digest bytes: the first 8 characters of every content digest of a file that has them."""
     return _digest(b"bytes", sha256)[:_CONTENT_CHARS]
 
 
@@ -58,22 +73,16 @@ def _digest(kind: bytes, *parts: str) -> str:
     return base64.urlsafe_b64encode(raw).decode()
 
 
-_T = TypeVar("_T")
-
-MAX_DAYS_AHEAD: Final = 366
-"""Days ahead of now beyond which nothing is kept; a clock that is set back leaves such days."""
-
-
 class ImportedReport(NamedTuple):
     """A report that OpenCTI has."""
 
-    report: str
-    """Digest of list, type, day, file and id."""
-    content: str
-    """Digest of the bytes inside, and of list, type, day, file and these bytes."""
+    report_digest: str
+    """See `report_digest`."""
+    content_digest: str
+    """See `content_digest`."""
 
 
-class FailedAttempts(NamedTuple):
+class LateAttempts(NamedTuple):
     """Unsuccessful runs that queried an open day after it left every usual window."""
 
     runs: int
@@ -94,11 +103,11 @@ class State:
     """Days that must be queried again, even if they are older than the usual window."""
     failures: Mapping[date, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     """Day -> digest of list, type, day and file -> consecutive failures."""
-    tried: Mapping[date, FailedAttempts] = field(default_factory=lambda: MappingProxyType({}))
-    """Open days that are older than the window of a first run."""
+    late_attempts: Mapping[date, LateAttempts] = field(default_factory=lambda: MappingProxyType({}))
+    """Open day -> unsuccessful runs that queried it since it left every usual window."""
 
     @property
-    def first_run(self) -> bool:
+    def is_first_run(self) -> bool:
         """Whether no run has completed its window yet."""
         return self.last_run is None
 
@@ -106,19 +115,21 @@ class State:
 def is_done(state: State, info: ReportInfo) -> bool:
     """Tell whether this report, under this id, does not need to be downloaded."""
     wanted = report_digest(info)
-    return any(done.report == wanted for done in state.done.get(info.day, ()))
+    return any(done.report_digest == wanted for done in state.done.get(info.day, ()))
 
 
 def is_content_known(state: State, info: ReportInfo, sha256: str) -> bool:
     """Tell whether this file with these bytes was imported, under any id."""
     wanted = content_digest(info, sha256)
-    return any(done.content == wanted for done in state.done.get(info.day, ()))
+    return any(done.content_digest == wanted for done in state.done.get(info.day, ()))
 
 
 def are_bytes_known(state: State, sha256: str) -> bool:
     """Tell whether a file with these bytes was imported, under any name and for any day."""
     wanted = bytes_digest(sha256)
-    return any(done.content.startswith(wanted) for day in state.done.values() for done in day)
+    return any(
+        done.content_digest.startswith(wanted) for day in state.done.values() for done in day
+    )
 
 
 def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[str]) -> State:
@@ -132,7 +143,8 @@ def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[st
     kept = tuple(
         done
         for done in state.done.get(info.day, ())
-        if done != new and (done.content != new.content or done.report in listed)
+        if done != new
+        and (done.content_digest != new.content_digest or done.report_digest in listed)
     )
     return replace(
         without_failures(state, info), done=MappingProxyType({**state.done, info.day: (*kept, new)})
@@ -142,7 +154,7 @@ def with_done(state: State, info: ReportInfo, sha256: str, listed: Collection[st
 def with_failure(state: State, info: ReportInfo) -> State:
     """Count one more failure of a report and keep its day open."""
     failures = dict(state.failures.get(info.day, {}))
-    failures[file_digest(info)] = failures_of(state, info) + 1
+    failures[name_digest(info)] = failures_of(state, info) + 1
     return replace(
         with_day_open(state, info.day),
         failures=MappingProxyType({**state.failures, info.day: MappingProxyType(failures)}),
@@ -151,7 +163,7 @@ def with_failure(state: State, info: ReportInfo) -> State:
 
 def without_failures(state: State, info: ReportInfo) -> State:
     """Forget the failures of a report."""
-    failures = {k: v for k, v in state.failures.get(info.day, {}).items() if k != file_digest(info)}
+    failures = {k: v for k, v in state.failures.get(info.day, {}).items() if k != name_digest(info)}
     days = {day: counts for day, counts in state.failures.items() if day != info.day}
     if failures:
         days[info.day] = MappingProxyType(failures)
@@ -160,7 +172,7 @@ def without_failures(state: State, info: ReportInfo) -> State:
 
 def failures_of(state: State, info: ReportInfo) -> int:
     """Return how many times in a row this report has failed."""
-    return state.failures.get(info.day, {}).get(file_digest(info), 0)
+    return state.failures.get(info.day, {}).get(name_digest(info), 0)
 
 
 def with_day_open(state: State, day: date) -> State:
@@ -173,7 +185,9 @@ def with_day_closed(state: State, day: date) -> State:
     return replace(
         state,
         open_days=state.open_days - {day},
-        tried=MappingProxyType({each: tried for each, tried in state.tried.items() if each != day}),
+        late_attempts=MappingProxyType(
+            {each: attempts for each, attempts in state.late_attempts.items() if each != day}
+        ),
     )
 
 
@@ -196,18 +210,8 @@ def without_old_days(state: State, oldest: date, today: date) -> State:
         done=kept(state.done),
         open_days=frozenset(filter(is_kept, state.open_days)),
         failures=kept(state.failures),
-        tried=kept(state.tried),
+        late_attempts=kept(state.late_attempts),
     )
-
-
-LONGEST_LOOKBACK: Final = 365
-"""Maximum number of days that a run goes back, whatever state and settings say."""
-MAX_OPEN_AGE: Final = 2 * LONGEST_LOOKBACK
-"""Greatest age in days at which an open day is still queried."""
-GIVE_UP_RUNS: Final = 3
-"""Runs that query an open day in vain after it has left the window of a first run."""
-GIVE_UP_DAYS: Final = 7
-"""Minimum number of days over which these runs are spread: longer than an outage."""
 
 
 def days_to_query(state: State, today: date, initial_lookback: int, lookback: int) -> list[date]:
@@ -223,7 +227,7 @@ def days_to_query(state: State, today: date, initial_lookback: int, lookback: in
     return sorted(days | opened, reverse=True)
 
 
-def skipped_days(
+def unreachable_days(
     state: State, today: date, initial_lookback: int, lookback: int
 ) -> tuple[date, date] | None:
     """Return first and last of the days that nobody queried and `days_to_query` does not reach."""
@@ -250,15 +254,18 @@ def oldest_day(today: date, initial_lookback: int, lookback: int) -> date:
 
 
 def with_attempts_counted(state: State, today: date, oldest: date) -> State:
-    """Count an unsuccessful run for the days that are still open and before ``oldest``."""
+    """Count an unsuccessful run for the days that are still open and before ``oldest``.
 
-    def again(day: date) -> FailedAttempts:
-        before = state.tried.get(day, FailedAttempts(0, today))
+    The attempts of all other days are forgotten.
+    """
+
+    def again(day: date) -> LateAttempts:
+        before = state.late_attempts.get(day, LateAttempts(0, today))
         # The clock may have been set back since.
-        return FailedAttempts(before.runs + 1, min(before.since, today))
+        return LateAttempts(before.runs + 1, min(before.since, today))
 
-    tried = {day: again(day) for day in state.open_days if day < oldest}
-    return replace(state, tried=MappingProxyType(tried))
+    counted = {day: again(day) for day in state.open_days if day < oldest}
+    return replace(state, late_attempts=MappingProxyType(counted))
 
 
 def without_hopeless(state: State, today: date) -> tuple[State, dict[date, str]]:
@@ -272,8 +279,8 @@ def without_hopeless(state: State, today: date) -> tuple[State, dict[date, str]]
 def _hopeless(state: State, today: date) -> Iterator[tuple[date, str]]:
     for day in sorted(state.open_days):
         age = (today - day).days
-        tried = state.tried.get(day)
+        late = state.late_attempts.get(day)
         if not -MAX_DAYS_AHEAD <= age <= MAX_OPEN_AGE:
             yield day, "out of reach"
-        elif tried and tried.runs >= GIVE_UP_RUNS and (today - tried.since).days >= GIVE_UP_DAYS:
-            yield day, f"still incomplete after {tried.runs:,} more runs since {tried.since}"
+        elif late and late.runs >= GIVE_UP_RUNS and (today - late.since).days >= GIVE_UP_DAYS:
+            yield day, f"still incomplete after {late.runs:,} more runs since {late.since}"

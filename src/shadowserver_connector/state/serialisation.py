@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from shadowserver_connector.errors import NewerStateError
 from shadowserver_connector.state.imported import (
     DIGEST_CHARS,
-    FailedAttempts,
     ImportedReport,
+    LateAttempts,
     State,
     with_day_closed,
 )
@@ -59,10 +59,10 @@ def dump_state(state: State) -> dict[str, Any]:
         dumped["failing"] = {
             day.isoformat(): dict(state.failures[day]) for day in sorted(state.failures)
         }
-    if state.tried:
+    if state.late_attempts:
         dumped["tried"] = {
-            day.isoformat(): [state.tried[day].runs, state.tried[day].since.isoformat()]
-            for day in sorted(state.tried)
+            day.isoformat(): [attempts.runs, attempts.since.isoformat()]
+            for day, attempts in sorted(state.late_attempts.items())
         }
     return dumped
 
@@ -102,7 +102,7 @@ def read_state(stored: object) -> ReadState:
         done=_by_day(stored, "done", _entries, bad),
         open_days=frozenset(_open_days(stored, bad)),
         failures=_by_day(stored, "failing", _counts, bad),
-        tried=_by_day(stored, "tried", _tried, bad),
+        late_attempts=_by_day(stored, "tried", _attempts, bad),
     )
     return ReadState(state, tuple(dict.fromkeys(bad)))
 
@@ -199,11 +199,11 @@ def _counts(raw: object) -> Mapping[str, int]:
     return MappingProxyType({name: _count(count) for name, count in raw.items()})
 
 
-def _tried(raw: object) -> FailedAttempts:
+def _attempts(raw: object) -> LateAttempts:
     if not isinstance(raw, list):
         raise TypeError("no count and day")
     runs, since = raw
-    return FailedAttempts(_count(runs), _day(since))
+    return LateAttempts(_count(runs), _day(since))
 
 
 def _count(raw: object) -> int:
@@ -250,4 +250,4 @@ def _forgotten(state: State, day: date) -> State:
 
 
 def _packed(entries: tuple[ImportedReport, ...]) -> str:
-    return "".join(done.report + done.content for done in entries)
+    return "".join(done.report_digest + done.content_digest for done in entries)
