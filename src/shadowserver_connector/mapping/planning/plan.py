@@ -39,7 +39,7 @@ from shadowserver_connector.mapping.planning.finding_identity import FindingIden
 from shadowserver_connector.mapping.planning.highlights import HighlightColumns, highlight_columns
 from shadowserver_connector.mapping.planning.subjects import SubjectReader, compile_subject_reader
 from shadowserver_connector.mapping.texts.note_columns import NoteColumn, note_columns
-from shadowserver_connector.mapping.texts.note_title import NoteWording
+from shadowserver_connector.mapping.texts.note_title import NoteTitleWriter
 
 # More would not be faster: what is cached should fit into the processor's cache.
 CACHED_COMBINATIONS: Final = 512
@@ -224,7 +224,7 @@ class Plan:
     sections: tuple[Section, ...]
     traffic: TrafficBuilder | None
     notes: tuple[NoteColumn, ...]
-    wording: NoteWording
+    note_titles: NoteTitleWriter
     subjects: SubjectReader
     statistics: StatisticsColumns
     labels: LabelCache
@@ -271,7 +271,7 @@ def compile_plan(
         ),
         traffic=traffic,
         notes=note_columns(columns, context.cache_budget, codes, volatile),
-        wording=NoteWording(
+        note_titles=NoteTitleWriter(
             context.report_type,
             columns,
             codes,

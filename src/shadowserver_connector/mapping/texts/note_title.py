@@ -43,8 +43,8 @@ class _TitleParts:
         self.rank = rank
 
 
-class Described:
-    """What a Note says about its rows."""
+class NoteTitle:
+    """A Note's title, the sentence with which its text begins, and the severity of its rows."""
 
     __slots__ = ("sentence", "severity", "title")
 
@@ -54,8 +54,8 @@ class Described:
         self.severity = severity
 
 
-class NoteWording:
-    """Puts rows of one report type into words; compiled once for each file."""
+class NoteTitleWriter:
+    """Writes the titles of Notes on rows of one report type; compiled once for each file."""
 
     def __init__(
         self,
@@ -89,8 +89,8 @@ class NoteWording:
         self._joined = (_WORDS.sub("", report_type.name), _WORDS.sub("", report_type.short.lower()))
         self._known: dict[str, _TitleParts] = {}
 
-    def describe(self, rows: Sequence[list[str]], subject: str, part: int = 0) -> Described:
-        """Return what to say about rows of one subject.
+    def write(self, rows: Sequence[list[str]], subject: str, part: int = 0) -> NoteTitle:
+        """Return the title of a Note on rows of one subject.
 
         ``part`` is 0 for the subject's first Note, 1 for the second, and so on.
         """
@@ -120,7 +120,7 @@ class NoteWording:
         sentence = (
             f"{who} {report_type.seen}{about} {self._when(rows)}: {report_type.todo}{self._link}."
         )
-        return Described(title, sentence, severity)
+        return NoteTitle(title, sentence, severity)
 
     def _title_parts(self, row: list[str]) -> _TitleParts:
         key = "\0".join([row[at] for at in self._places])

@@ -336,13 +336,13 @@ class NoteMaker:
     ) -> NoteText:
         cells = [row for _, row, _ in rows]
         numbers = [number for number, _, _ in rows]
-        said = self._plan.wording.describe(cells, self._plan.subjects.shown(cells[0]), part)
+        title = self._plan.note_titles.write(cells, self._plan.subjects.shown(cells[0]), part)
         head = self._since.lines(numbers)
         frame = Frame(
-            in_json(said.sentence), [*head, *left_out], self._tail, self._since.days(numbers)
+            in_json(title.sentence), [*head, *left_out], self._tail, self._since.days(numbers)
         )
         text = host_note(self._plan.notes, cells, self._most, frame)
-        return NoteText(stix_id, said.title, text, len(rows), said.severity)
+        return NoteText(stix_id, title.title, text, len(rows), title.severity)
 
 
 def no_notes(rows: Sequence[CountedRow]) -> list[NoteText]:
