@@ -446,3 +446,15 @@ def test_rows_without_an_address_stand_alone(tmp_path: Path) -> None:
     several = [("", "high", "", str(n), "", "", "") for n in range(3)]
     converted = convert(tmp_path, "scan_ssl", HEADER, several, notes="host")
     assert len(converted.of("note")) == 3
+
+
+@pytest.mark.parametrize("notes", ["host", "finding"])
+def test_two_spellings_of_a_network_share_a_note(tmp_path: Path, notes: str) -> None:
+    """However a network is written, and whatever stands between, both rows are in its Note."""
+    header = ["ip", "source", "reason", "severity"]
+    networks = ("192.0.2.0/24", "192.0.2.5", "192.0.2.7/24")
+    rows = [(network, "feed", f"reason {n}", "high") for n, network in enumerate(networks)]
+    converted = convert(tmp_path, "blocklist", header, rows, notes=notes)
+    found = [note["content"] for note in converted.of("note")]
+    assert len(found) == 2
+    assert any("reason 0" in text and "reason 2" in text for text in found)

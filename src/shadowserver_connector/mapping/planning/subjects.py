@@ -47,7 +47,7 @@ class SubjectReader:
     def normalised(self, row: Sequence[str]) -> str:
         """Return the subject in the form in which subjects are compared; empty if there is none."""
         text = self._cell(row).lower()
-        return normal_address(text) if ":" in text else text
+        return normal_address(text) if ":" in text or "/" in text else text
 
     def shown(self, row: Sequence[str]) -> str:
         """Return the subject as a person reads it; empty if there is none."""
