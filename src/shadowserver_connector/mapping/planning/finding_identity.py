@@ -1,8 +1,8 @@
 """Which finding a row belongs to, and the state of that finding.
 
-The identity of a finding is whose it is and what was found; everything else in a row is its state.
-Which columns are which is stated in ``catalogue/data/``: by ``finding`` of a column, otherwise by
-the rules in ``findings.toml``.
+The identity of a finding is whose it is and what was found. Its state is everything else in a row,
+except what changes by itself, such as times and counters. Which columns are which is stated in
+``catalogue/data/``: by ``finding`` of a column, otherwise by the rules in ``findings.toml``.
 
 The reader of both is compiled once for each file and run for each row. Three things make no
 difference: the order of columns; a missing column, which counts as one of empty cells; and the
