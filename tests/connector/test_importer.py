@@ -348,7 +348,7 @@ def test_each_day_has_a_work_with_its_own_counts(world: World) -> None:
         for number, day in enumerate((DAY, yesterday, DAY)):
             importer.import_report(info(number, day), world.obtain)
         assert len(world.setup.session.under_way) == 2
-        importer.fail(Failure(info(9, yesterday), "no such file"))
+        importer.add_failure(Failure(info(9, yesterday), "no such file"))
         summary, objects = importer.summary(yesterday)
     assert (summary.day, summary.imported, len(summary.failures)) == (yesterday, 1, 1)
     assert objects == 2
@@ -367,7 +367,7 @@ def test_day_of_failures_alone_opens_a_work_from_the_third_time(world: World) ->
     """A day with nothing but failures opens a work once a report failed for the third time."""
     for times in (2, 3):
         with ReportImporter(world.setup) as importer:
-            importer.fail(Failure(info(), "no header", times))
+            importer.add_failure(Failure(info(), "no header", times))
         assert len(world.works()) == times - 2
     [work] = world.works()
     assert work["in_error"] is True

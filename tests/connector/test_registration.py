@@ -21,7 +21,7 @@ from shadowserver_connector.connector.helper import (
     trial_registration,
 )
 from shadowserver_connector.errors import CredentialsError, SettingsError, VersionError
-from shadowserver_connector.operations.reachability import open_session, try_opencti
+from shadowserver_connector.operations.reachability import register_silently, try_opencti
 from shadowserver_connector.settings.load import LoadedSettings, load_settings
 from shadowserver_connector.sink.works import WorkDeletedError
 from shadowserver_connector.waiting import Stopping, Waiter
@@ -100,7 +100,7 @@ def test_fields_that_the_platform_does_not_know_are_left_out(
         found = try_opencti(loaded(platform).settings)
     assert {"id", "name", "type", "scope"} <= set(sent)
     assert found.text.startswith("ok")
-    assert "pip install" in (found.version or "")
+    assert "pip install" in (found.pycti_warning or "")
     assert not {"version", "slug", "auto_update"} & set(sent)
     [(_, said, meta)] = [line for line in log.lines if line[0] == "warning"]
     assert said == "pycti is newer than OpenCTI"
@@ -243,7 +243,7 @@ def test_commands_never_ping(loaded: Callable[..., LoadedSettings]) -> None:
     """A command sends no ping: its state would overwrite that of the connector beside it."""
     with OpenCTI() as platform:
         settings = loaded(platform, connector_run_and_terminate="false")
-        helper, _ = open_session(settings, FakeLog())
+        helper, _ = register_silently(settings, FakeLog())
         assert helper.connect_run_and_terminate is True
         assert not hasattr(helper, "ping")
         assert platform.connectors.get(CONNECTOR).pings == 0

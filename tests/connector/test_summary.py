@@ -69,7 +69,7 @@ def test_failures_are_named_with_how_often_in_a_row() -> None:
         "failed: 2.csv: no header",
         "failed (3 runs in a row): 3.csv: no header",
     ]
-    assert [each.info.file for each in summary.persistent] == ["3.csv"]
+    assert [each.info.file for each in summary.persistent_failures] == ["3.csv"]
 
 
 @pytest.mark.parametrize(("count", "last"), [(20, "failed: 19.csv: x"), (1_021, "and 1,001 more")])

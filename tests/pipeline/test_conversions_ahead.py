@@ -112,11 +112,11 @@ def test_of_two_files_of_one_feed_that_arrive_together_one_waits(tmp_path: Path)
     comparer = ReportComparer(lambda: open_history(tmp_path / "history", "one"), SilentLogger())
 
     def answer_late(info: ReportInfo) -> bool:
-        may = comparer.may_compare(info)
+        may = comparer.is_feed_free(info)
         time.sleep(0.2)
         return may
 
-    late: Any = SimpleNamespace(compare=comparer.compare, may_compare=answer_late)
+    late: Any = SimpleNamespace(compare=comparer.compare, is_feed_free=answer_late)
     gone = []
     with closing(comparer), ThreadPoolExecutor(2) as executor:
         comparer.compare(tmp_path / "before", before)

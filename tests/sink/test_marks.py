@@ -15,7 +15,13 @@ import pytest
 
 from shadowserver_connector import temporary
 from shadowserver_connector.sink import works
-from shadowserver_connector.sink.works import Owner, close_orphans, mark_work, owner_of, remove_mark
+from shadowserver_connector.sink.works import (
+    Owner,
+    claim_work,
+    close_orphans,
+    owner_of,
+    release_work,
+)
 from tests.sink.test_delivered import open_files_in
 
 CONNECTOR = "connector-id"
@@ -49,10 +55,10 @@ def test_work_of_this_process_is_known_as_its_own_until_it_is_given_up() -> None
     """Once given up, a work is nobody's, and its mark is deleted and closed."""
     before = open_files()
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
-    mark_work(CONNECTOR, "work-1")
+    claim_work(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.ITSELF
     assert owner_of(CONNECTOR, "work-2") is owner_of("other", "work-1") is Owner.UNKNOWN
-    remove_mark(CONNECTOR, "work-1")
+    release_work(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
     assert list(folder().iterdir()) == []
     assert open_files() == before
@@ -62,15 +68,15 @@ def test_marks_are_for_their_user_alone() -> None:
     """Marks have mode 0600, so no other user can hold or read one."""
     before = os.umask(0)
     try:
-        mark_work(CONNECTOR, "work-1")
+        claim_work(CONNECTOR, "work-1")
     finally:
         os.umask(before)
     assert stat.S_IMODE(folder().stat().st_mode) == 0o700
     assert stat.S_IMODE((folder() / "work-1").stat().st_mode) == 0o600
-    mark_work(CONNECTOR, "work-2")
+    claim_work(CONNECTOR, "work-2")
     assert owner_of(CONNECTOR, "work-2") is Owner.ITSELF
-    remove_mark(CONNECTOR, "work-1")
-    remove_mark(CONNECTOR, "work-2")
+    release_work(CONNECTOR, "work-1")
+    release_work(CONNECTOR, "work-2")
 
 
 def test_owner_lives_as_long_as_it_holds_its_mark() -> None:
@@ -81,7 +87,7 @@ def test_owner_lives_as_long_as_it_holds_its_mark() -> None:
         assert open_files() == before
     assert owner_of(CONNECTOR, "work-1") is Owner.DEAD
     assert path.exists()
-    remove_mark(CONNECTOR, "work-1")
+    release_work(CONNECTOR, "work-1")
     assert not path.exists()
 
 
@@ -90,26 +96,26 @@ def test_folder_that_others_write_to_holds_no_marks(mode: int) -> None:
     """A folder that others may write to is not used: they could forge or remove marks."""
     folder().mkdir()
     folder().chmod(mode)
-    mark_work(CONNECTOR, "work-1")
+    claim_work(CONNECTOR, "work-1")
     assert list(folder().iterdir()) == []
     folder().chmod(0o755)
-    mark_work(CONNECTOR, "work-1")
+    claim_work(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.ITSELF
-    remove_mark(CONNECTOR, "work-1")
+    release_work(CONNECTOR, "work-1")
 
 
 def test_folder_of_another_user_holds_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of another user, who may have taken the name, is not used."""
     folder().mkdir(mode=0o700)
     monkeypatch.setattr(os, "geteuid", lambda: folder().stat().st_uid + 1)
-    mark_work(CONNECTOR, "work-1")
+    claim_work(CONNECTOR, "work-1")
     assert list(folder().iterdir()) == []
 
 
 def test_file_in_the_place_of_the_folder_is_left_alone() -> None:
     """A file in the folder's place is no error; the owners of works are then unknown."""
     folder().write_text("")
-    mark_work(CONNECTOR, "work-1")
+    claim_work(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
     assert folder().read_text() == ""
 
@@ -117,7 +123,7 @@ def test_file_in_the_place_of_the_folder_is_left_alone() -> None:
 def test_without_locks_there_are_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where files cannot be locked no mark is made, as its owner would seem dead."""
     monkeypatch.setattr(temporary, "fcntl", None)
-    mark_work(CONNECTOR, "work-1")
+    claim_work(CONNECTOR, "work-1")
     assert owner_of(CONNECTOR, "work-1") is Owner.UNKNOWN
     assert list(folder().iterdir()) == []
 
@@ -125,11 +131,11 @@ def test_without_locks_there_are_no_marks(monkeypatch: pytest.MonkeyPatch) -> No
 def test_no_id_leads_out_of_the_temporary_directory() -> None:
     """Work ids, which come from OpenCTI, cannot lead out of the temporary directory."""
     for connector, work in (("../../x", "work-1"), (CONNECTOR, "../../work-1"), (CONNECTOR, "..")):
-        mark_work(connector, work)
+        claim_work(connector, work)
         assert owner_of(connector, work) is Owner.ITSELF
         inside = [path for path in works.temporary_directory().rglob("*") if path.is_file()]
         assert len(inside) == 1
-        remove_mark(connector, work)
+        release_work(connector, work)
 
 
 def test_works_are_closed_whose_owner_is_gone() -> None:

@@ -21,8 +21,8 @@ from shadowserver_connector.sink.platform import find_abilities
 from shadowserver_connector.sink.works import (
     Owner,
     WorkDeletedError,
-    announce_or_fail,
     owner_of,
+    patch_announcing,
 )
 from shadowserver_connector.waiting import Stopping, Waiter
 from tests.platform.server import Answer
@@ -201,7 +201,7 @@ def test_nothing_is_sent_that_could_not_be_announced(
 ) -> None:
     """A message waits while OpenCTI, which must be told of it, is down."""
     helper = kind()
-    announce_or_fail(helper)
+    patch_announcing(helper)
     batch = delivery(helper)
     batch.open()
     helper.query_failures = [requests.ConnectionError(), ValueError("<html>502")]
@@ -214,7 +214,7 @@ def test_nothing_is_sent_that_could_not_be_announced(
 def test_deleted_work_is_met_by_the_announcement(original: Path) -> None:
     """An announcement to a deleted work fails the report at once."""
     helper = FakeHelper()
-    announce_or_fail(helper)
+    patch_announcing(helper)
     batch = delivery(helper)
     batch.open()
     helper.api.work.works.clear()

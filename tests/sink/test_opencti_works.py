@@ -70,7 +70,7 @@ import sys
 from pathlib import Path
 from shadowserver_connector.sink import works
 works.temporary_directory = lambda: Path(sys.argv[1])
-works.mark_work("connector-id", "work-1")
+works.claim_work("connector-id", "work-1")
 print("marked", flush=True)
 sys.stdin.read()
 """
@@ -99,7 +99,7 @@ def test_a_work_that_this_process_gave_up_is_closed() -> None:
     """A work whose delivery failed is closed by the next run."""
     helper = FakeHelper()
     helper.api.work.initiate_work("connector-id", NAME)
-    works.mark_work("connector-id", "work-1")
+    works.claim_work("connector-id", "work-1")
     assert close_orphans(helper) == [NAME]
     assert works.owner_of("connector-id", "work-1") is Owner.UNKNOWN
 
@@ -108,11 +108,11 @@ def test_a_folder_that_is_not_ours_holds_no_marks(tmp_path: Path) -> None:
     """A folder of marks that others can write to is ignored."""
     folder = works.temporary_directory() / "shadowserver-connector-id.works"
     folder.symlink_to(tmp_path)
-    works.mark_work("connector-id", "work-1")
+    works.claim_work("connector-id", "work-1")
     folder.unlink()
     folder.mkdir()
     folder.chmod(0o777)
-    works.mark_work("connector-id", "work-2")
+    works.claim_work("connector-id", "work-2")
     assert list(tmp_path.iterdir()) == list(folder.iterdir()) == []
 
 

@@ -196,7 +196,7 @@ def test_work_that_is_gone_was_deleted() -> None:
     helper = platform()
     helper.api.query = Calls(ValueError({"name": "WORK_NOT_ALIVE"}))
     with pytest.raises(WorkDeletedError, match=said):
-        works.announce(helper, "work-1", 5)
+        works.add_expected(helper, "work-1", 5)
 
 
 def test_announcement_that_fails_otherwise_is_trouble_of_the_platform() -> None:
@@ -204,7 +204,7 @@ def test_announcement_that_fails_otherwise_is_trouble_of_the_platform() -> None:
     helper = platform()
     helper.api.query = Calls(NAMED)
     with pytest.raises(SinkUnavailableError, match="DATABASE_ERROR"):
-        works.announce(helper, "work-1", 5)
+        works.add_expected(helper, "work-1", 5)
     ((_, variables),) = (args for args, _ in helper.api.query.calls)
     assert variables == {"id": "work-1", "expectations": 5}
 
@@ -447,7 +447,7 @@ def test_pyctis_own_announcement_is_replaced_by_one_that_fails() -> None:
     """The replacement returns success only if OpenCTI took the announcement."""
     helper = platform()
     helper.api.query = Calls()
-    works.announce_or_fail(helper)
+    works.patch_announcing(helper)
     assert helper.api.work.add_expectations("work-1", 5) is True
     ((_, variables),) = (args for args, _ in helper.api.query.calls)
     assert variables == {"id": "work-1", "expectations": 5}

@@ -39,7 +39,7 @@ from shadowserver_connector.operations.imports import (
     import_files,
     list_reports,
 )
-from shadowserver_connector.operations.reachability import open_session
+from shadowserver_connector.operations.reachability import register_silently
 from shadowserver_connector.pipeline.batch import convert_all, unread
 from shadowserver_connector.pipeline.bounds import DiskFloor
 from shadowserver_connector.pipeline.downloads_ahead import completed_downloads, downloads
@@ -148,7 +148,7 @@ def _import_days(
 
 @contextmanager
 def _setup(loaded: LoadedSettings, command: str) -> Iterator[ImportSetup]:
-    helper, waiter = open_session(loaded, ConsoleLog())
+    helper, waiter = register_silently(loaded, ConsoleLog())
     abilities = find_abilities(helper)
     options = limit_to_abilities(conversion_options(loaded.settings.shadowserver), abilities)
     comparer = open_comparer(loaded.settings, waiter)

@@ -153,8 +153,8 @@ def check(loaded: LoadedSettings, *, form: OutputFormat) -> int:
         sides["shadowserver"] = try_shadowserver(settings)
     if settings.opencti.url is not None:
         sides["opencti"] = try_opencti(settings)
-    clock = [side.clock for side in sides.values() if side.clock]
-    versions = [side.version for side in sides.values() if side.version]
+    clock = [side.clock_warning for side in sides.values() if side.clock_warning]
+    versions = [side.pycti_warning for side in sides.values() if side.pycti_warning]
     if form is OutputFormat.JSON:
         print_json(
             {

@@ -25,7 +25,7 @@ from shadowserver_connector.errors import (
 from shadowserver_connector.logger import open_log
 from shadowserver_connector.settings.load import LoadedSettings, export_for_pycti
 from shadowserver_connector.sink.platform import Refusal, refusal_in, refusals, to_sink_error
-from shadowserver_connector.sink.works import announce_or_fail
+from shadowserver_connector.sink.works import patch_announcing
 from shadowserver_connector.waiting import OPENCTI, Waiter
 
 _FOR_EACH_MESSAGE: Final = " sending bundle to queue"
@@ -272,7 +272,7 @@ def connect(loaded: LoadedSettings, waiter: Waiter) -> Any:
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     limit_pycti_logging(connector.name, connector.log_level)
     _set_time_out(helper)
-    announce_or_fail(helper)
+    patch_announcing(helper)
     if newer := pycti_advice(registration.platform):
         waiter.log.warning(
             "pycti is newer than OpenCTI",

@@ -29,9 +29,9 @@ from shadowserver_connector.report.wording import bracketed, counted, unreadable
 from shadowserver_connector.sink.opencti import Delivery, Session
 from shadowserver_connector.sink.works import work_name
 
-PERSISTENT_FAILURES: Final = 3
-"""Consecutive failures from which a report is named in OpenCTI even if nothing else is new."""
-MAX_NAMED: Final = 20
+PERSISTENT_AFTER: Final = 3
+"""Failures in a row from which a work is opened only to name the report."""
+MAX_LINES_IN_WORK: Final = 20
 """Failures, or other causes, that the message of a work names."""
 
 
@@ -120,9 +120,9 @@ class DaySummary:
                 self.skipped += 1
 
     @property
-    def persistent(self) -> list[Failure]:
+    def persistent_failures(self) -> list[Failure]:
         """The failures that did not resolve themselves."""
-        return [failure for failure in self.failures if failure.times >= PERSISTENT_FAILURES]
+        return [failure for failure in self.failures if failure.times >= PERSISTENT_AFTER]
 
     def message(self, objects: int, ending: str = "") -> str:
         """Return the line that closes the day's work; ``objects`` is how many were sent."""
@@ -138,14 +138,14 @@ class DaySummary:
 
 def first_lines(lines: Sequence[str]) -> list[str]:
     """Return the lines that the message of a work has room for, and how many more there are."""
-    named = list(lines[:MAX_NAMED])
-    if len(lines) > MAX_NAMED:
-        named.append(f"and {len(lines) - MAX_NAMED:,} more")
+    named = list(lines[:MAX_LINES_IN_WORK])
+    if len(lines) > MAX_LINES_IN_WORK:
+        named.append(f"and {len(lines) - MAX_LINES_IN_WORK:,} more")
     return named
 
 
 def _line(failure: Failure) -> str:
-    times = f" ({failure.times} runs in a row)" if failure.times >= PERSISTENT_FAILURES else ""
+    times = f" ({failure.times} runs in a row)" if failure.times >= PERSISTENT_AFTER else ""
     return f"failed{times}: {failure.info.file}: {failure.reason}"
 
 
@@ -222,7 +222,7 @@ class ReportImporter:
         raises.
         """
         began = time.monotonic()
-        delivery, summary = self._work_of(report.day)
+        delivery, summary = self._day_of(report.day)
         result = self._import(report, obtain, delivery)
         summary.add(result)
         self._setup.on_result(result, time.monotonic() - began)
@@ -230,13 +230,13 @@ class ReportImporter:
         self._setup.ledger.save()
         return result
 
-    def fail(self, failure: Failure) -> None:
+    def add_failure(self, failure: Failure) -> None:
         """Count a report that could not even be obtained."""
-        self._work_of(failure.info.day)[1].add(failure)
+        self._day_of(failure.info.day)[1].add(failure)
 
     def summary(self, day: date) -> tuple[DaySummary, int]:
         """Return the counts of a day, and how many objects were sent."""
-        delivery, summary = self._work_of(day)
+        delivery, summary = self._day_of(day)
         return summary, delivery.objects
 
     def _import(
@@ -278,7 +278,7 @@ class ReportImporter:
             file.path, report, setup.options, lambda chunk: delivery.send(chunk, file.path)
         )
 
-    def _work_of(self, day: date) -> tuple[Delivery, DaySummary]:
+    def _day_of(self, day: date) -> tuple[Delivery, DaySummary]:
         if day not in self._days:
             name = work_name(day, self._setup.command)
             self._days[day] = (self._setup.session.begin(name), DaySummary(day))
@@ -286,7 +286,7 @@ class ReportImporter:
 
     def _close(self, delivery: Delivery, summary: DaySummary) -> None:
         # If nothing was sent there is no work yet, and nobody would see these failures.
-        if summary.persistent:
+        if summary.persistent_failures:
             delivery.open()
         delivery.close(summary.message(delivery.objects), in_error=bool(summary.failures))
 

@@ -25,7 +25,7 @@ from shadowserver_connector.connector.events import (
     ReportsListed,
     ReportsRefused,
 )
-from shadowserver_connector.connector.importer import MAX_NAMED, first_lines
+from shadowserver_connector.connector.importer import MAX_LINES_IN_WORK, first_lines
 from shadowserver_connector.connector.state_store import (
     StateResetError,
     StateStore,
@@ -176,7 +176,7 @@ def _list_day(context: ApiImportContext, day: date) -> list[ReportInfo] | None:
         context.observe(refused)
         context.log.error(
             "Reports listed for the wrong day, not imported",
-            {"day": str(day), "reports": len(others), "files": refused.files[:MAX_NAMED]},
+            {"day": str(day), "reports": len(others), "files": refused.files[:MAX_LINES_IN_WORK]},
         )
     return found
 

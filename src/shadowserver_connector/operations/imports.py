@@ -99,7 +99,7 @@ def backfill(
                 yield result
             # After the others: the work of a day counts all of them before it is closed.
             for failure in failures:
-                importer.fail(failure)
+                importer.add_failure(failure)
                 yield failure
 
 

@@ -41,7 +41,7 @@ from shadowserver_connector.settings.load import LoadedSettings, Settings
 from shadowserver_connector.sink.platform import refusals
 from shadowserver_connector.waiting import RetryLaterError, Waiter
 
-TOLERATED: Final = 60.0
+TOLERATED_SKEW: Final = 60.0
 """Seconds of difference that nobody needs to know of."""
 
 
@@ -59,7 +59,7 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 def describe_clock_skew(server: str, theirs: datetime, ours: datetime) -> str | None:
     """Return a sentence about a clock that is wrong, or ``None`` where both agree well enough."""
     seconds = round((ours - theirs).total_seconds())
-    if abs(seconds) <= TOLERATED:
+    if abs(seconds) <= TOLERATED_SKEW:
         return None
     direction = "ahead of" if seconds > 0 else "behind"
     return (
@@ -75,7 +75,7 @@ _VERSION: Final = "query About { about { version } }"
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
+class OpenctiAnswer:
     """An OpenCTI that answers and takes the token."""
 
     version: str
@@ -83,7 +83,7 @@ class Platform:
     """The platform's time at its answer, UTC, to the second."""
 
 
-def reach_opencti(settings: Settings) -> Platform:
+def reach_opencti(settings: Settings) -> OpenctiAnswer:
     """Ask OpenCTI for its version.
 
     Raises SettingsError where it is not configured, CredentialsError where it refuses the token,
@@ -99,7 +99,7 @@ def reach_opencti(settings: Settings) -> Platform:
         raise SinkUnavailableError(
             f"OpenCTI gave no valid answer (status {answer.status_code}); check OPENCTI_URL"
         ) from None
-    return Platform(version, server_time(answer.headers))
+    return OpenctiAnswer(version, server_time(answer.headers))
 
 
 def query_opencti(settings: Settings, query: str, variables: Mapping[str, Any]) -> httpx.Response:
@@ -156,7 +156,7 @@ def _custom_headers(settings: Settings) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in named}
 
 
-def open_session(loaded: LoadedSettings, log: Logger) -> tuple[Any, Waiter]:
+def register_silently(loaded: LoadedSettings, log: Logger) -> tuple[Any, Waiter]:
     """Return pycti's helper, registered under the connector's id, and how to wait.
 
     The helper never pings: a ping carries the state, and a connector that runs under the same id
@@ -183,9 +183,9 @@ class CheckResult:
     text: str
     """One line: what it has, or what is wrong."""
     error: ShadowserverConnectorError | None = None
-    clock: str | None = None
+    clock_warning: str | None = None
     """What is wrong with this machine's clock, in its eyes."""
-    version: str | None = None
+    pycti_warning: str | None = None
     """What is wrong with the version of pycti."""
 
 
@@ -199,9 +199,9 @@ def try_shadowserver(settings: Settings) -> CheckResult:
     except ShadowserverConnectorError as error:
         return CheckResult(str(error), error)
     if not (lists or types):
-        return CheckResult("ok, but the key has nothing subscribed", clock=clock)
+        return CheckResult("ok, but the key has nothing subscribed", clock_warning=clock)
     text = f"ok, {counted(len(lists), 'list')} with {counted(len(types), 'report type')}"
-    return CheckResult(text, clock=clock)
+    return CheckResult(text, clock_warning=clock)
 
 
 def try_opencti(settings: Settings) -> CheckResult:
@@ -217,7 +217,9 @@ def try_opencti(settings: Settings) -> CheckResult:
         return CheckResult(str(error), error)
     text = f"ok, version {platform.version}, with pycti {pycti_version()}"
     clock = _clock("OpenCTI", platform.time)
-    return CheckResult(text, clock=clock, version=pycti_advice(platform.version) or None)
+    return CheckResult(
+        text, clock_warning=clock, pycti_warning=pycti_advice(platform.version) or None
+    )
 
 
 def _clock(server: str, theirs: datetime | None) -> str | None:

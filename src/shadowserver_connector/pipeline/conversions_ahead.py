@@ -204,7 +204,7 @@ class Conversions:
         self._executor = executor
         self._spool = spool
         self._comparer = comparer
-        # Held from `may_compare` to `compare`: of two reports of one feed, one must wait.
+        # Held from `is_feed_free` to `compare`: of two reports of one feed, one must wait.
         self._turn = threading.Lock()
         self._begun: dict[Path, Future[Conversion]] = {}
         self._compared: dict[Path, Comparison | None] = {}
@@ -223,7 +223,7 @@ class Conversions:
                 self._submit(path, info, options)
                 return
             with self._turn:
-                if self._comparer.may_compare(info):
+                if self._comparer.is_feed_free(info):
                     self._submit(path, info, options)
 
     def _submit(self, path: Path, info: ReportInfo, options: Options) -> None:

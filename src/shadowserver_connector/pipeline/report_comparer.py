@@ -100,7 +100,7 @@ class ReportComparer:
             )
             return comparison and replace(comparison, table=compared.table)
 
-    def may_compare(self, info: ReportInfo) -> bool:
+    def is_feed_free(self, info: ReportInfo) -> bool:
         """Tell whether all compared reports of the report's feed are committed.
 
         Before that, the history lacks their findings, and a comparison would be wrong.
@@ -121,11 +121,12 @@ class ReportComparer:
             self._discard(path)
 
     def discard(self, path: Path) -> None:
-        """Forget that a report was compared, because it could not be delivered."""
+        """Drop the comparison of a report that could not be delivered."""
         with self._lock:
             self._discard(path)
 
     def forget(self, before: date) -> None:
+        """Remove findings that were last seen before a day from the history."""
         with self._lock:
             self._with_history(lambda history: history.forget(before))
 

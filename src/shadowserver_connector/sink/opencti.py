@@ -20,7 +20,7 @@ from shadowserver_connector.sink.platform import (
     is_too_large,
     to_sink_error,
 )
-from shadowserver_connector.sink.works import WorkDeletedError, mark_work, remove_mark
+from shadowserver_connector.sink.works import WorkDeletedError, claim_work, release_work
 from shadowserver_connector.waiting import COPIES, OPENCTI, QUEUE, Waiter
 
 _MAX_MISSING: Final = 100_000
@@ -82,7 +82,7 @@ class Delivery:
         # Before anything is sent, because another process of this connector closes works that no
         # process holds.
         if self._work_id is not None:
-            mark_work(self._helper.connect_id, self._work_id)
+            claim_work(self._helper.connect_id, self._work_id)
         self.is_open = True
 
     def close(self, message: str, *, in_error: bool) -> None:
@@ -97,7 +97,7 @@ class Delivery:
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
             works.close_work(self._helper, work_id, message, in_error=False)
-            remove_mark(self._helper.connect_id, work_id)
+            release_work(self._helper.connect_id, work_id)
 
     def _close(self, message: str, *, in_error: bool) -> None:
         if self._work_id is None:
@@ -111,7 +111,7 @@ class Delivery:
     def _forget_work(self) -> None:
         work_id, self._work_id = self._work_id, None
         if work_id is not None:
-            remove_mark(self._helper.connect_id, work_id)
+            release_work(self._helper.connect_id, work_id)
         self.is_open = False
         self._sent.clear()
         self._missing.clear()
@@ -253,7 +253,9 @@ class Delivery:
         if self._abilities.whole_messages == "no_split" and objects > 1:
             # In two steps: if the second announcement fails, `_balance` must know of the first.
             self._announced += 1
-            self._waiter.until(OPENCTI, lambda: works.announce(self._helper, work_id, objects - 1))
+            self._waiter.until(
+                OPENCTI, lambda: works.add_expected(self._helper, work_id, objects - 1)
+            )
             self._announced += objects - 1
         else:
             self._announced += objects if messages == 1 else messages
@@ -273,7 +275,7 @@ class Delivery:
             missing = self._announced - expected
             # An old platform forgets its count when a work is complete between two messages.
             if missing < 0 or (missing > 0 and self._abilities.multipart_works):
-                works.announce(self._helper, self._work_id, missing)
+                works.add_expected(self._helper, self._work_id, missing)
         self._in_doubt = False
 
 

@@ -21,7 +21,7 @@ from shadowserver_connector.temporary import lock, temporary_directory
 # the connector wait.
 _OPEN: Final = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
-_held_marks: dict[Path, int] = {}
+_claims_held: dict[Path, int] = {}
 """Marks of this process, with the file that is locked."""
 
 
@@ -36,7 +36,7 @@ class Owner(Enum):
     """It ran on another machine, or with another temporary directory."""
 
 
-def mark_work(connector_id: str, work_id: str) -> None:
+def claim_work(connector_id: str, work_id: str) -> None:
     """Mark a work as this process's own, where files can be locked."""
     path = _path(connector_id, work_id)
     try:
@@ -46,16 +46,16 @@ def mark_work(connector_id: str, work_id: str) -> None:
         handle = os.open(path, _OPEN | os.O_CREAT, 0o600)
     except OSError:
         return
-    _held_marks[path] = handle
+    _claims_held[path] = handle
     # A mark that is not locked would say that the owner is dead.
     if not lock(handle):
-        remove_mark(connector_id, work_id)
+        release_work(connector_id, work_id)
 
 
 def owner_of(connector_id: str, work_id: str) -> Owner:
     """Tell whether the process that opened a work is alive and still sends."""
     path = _path(connector_id, work_id)
-    if path in _held_marks:
+    if path in _claims_held:
         return Owner.ITSELF
     try:
         handle = os.open(path, _OPEN)
@@ -68,12 +68,12 @@ def owner_of(connector_id: str, work_id: str) -> Owner:
         os.close(handle)
 
 
-def remove_mark(connector_id: str, work_id: str) -> None:
+def release_work(connector_id: str, work_id: str) -> None:
     """Remove the mark of a work: this process's own, or one that a dead process left."""
     path = _path(connector_id, work_id)
     with suppress(OSError):
         path.unlink()
-    handle = _held_marks.pop(path, None)
+    handle = _claims_held.pop(path, None)
     if handle is not None:
         os.close(handle)
 
@@ -128,7 +128,7 @@ def close_work(helper: Any, work_id: str, message: str, *, in_error: bool) -> No
     call_platform(lambda: helper.api.work.to_processed(work_id, message, in_error=in_error))
 
 
-def announce(helper: Any, work_id: str, count: int) -> None:
+def add_expected(helper: Any, work_id: str, count: int) -> None:
     """Add to the number of objects that OpenCTI expects of a work; a negative count takes back.
 
     Raises SinkUnavailableError, and WorkDeletedError where the platform tells.
@@ -142,15 +142,15 @@ def announce(helper: Any, work_id: str, count: int) -> None:
         raise to_sink_error(error) from None
 
 
-def announce_or_fail(helper: Any) -> None:
-    """Make pycti announce its bundles by `announce`, which raises errors.
+def patch_announcing(helper: Any) -> None:
+    """Make pycti announce its bundles by `add_expected`, which raises errors.
 
     By default pycti only logs that it could not announce a bundle, and sends it nevertheless. The
     work would then have imported more objects than it expects.
     """
 
     def add_expectations(work_id: str, expectations: int) -> bool:
-        announce(helper, work_id, expectations)
+        add_expected(helper, work_id, expectations)
         return True
 
     helper.api.work.add_expectations = add_expectations
@@ -178,15 +178,15 @@ def close_orphans(helper: Any) -> list[str]:
     for work in works:
         if work["status"] == "complete" or work["processed_time"]:
             continue
-        message = _message_if_orphan(helper.connect_id, work)
+        message = _closing_message(helper.connect_id, work)
         if message is not None:
             close_work(helper, work["id"], message, in_error=False)
-            remove_mark(helper.connect_id, work["id"])
+            release_work(helper.connect_id, work["id"])
             closed.append(str(work["name"]))
     return closed
 
 
-def _message_if_orphan(connector_id: str, work: Mapping[str, Any]) -> str | None:
+def _closing_message(connector_id: str, work: Mapping[str, Any]) -> str | None:
     """Return the message to close a work with, or ``None`` if it is not ours to close.
 
     Only one connector runs under an id. So a work of it that no process holds was left by its
