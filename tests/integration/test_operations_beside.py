@@ -110,6 +110,6 @@ def test_a_run_closes_the_works_of_a_command_that_is_dead(
         assert not work.closed
     else:
         [message] = work.messages
-        assert "Interrupted: the command stopped" in message["message"]
+        assert "Interrupted: the command has not sent everything" in message["message"]
         assert world.logs().count("Closed a work that was left open") == 1
     assert all(each.closed for each in world.works() if each is not work)

@@ -191,26 +191,31 @@ class _Labels:
 class _Subject:
     """Makes the keys of rows whose subject is in a certain column."""
 
-    __slots__ = ("_identity", "_known", "_others", "cells")
+    __slots__ = ("_identity", "_known", "cells")
 
-    def __init__(self, cells: _Cells, identity: Sequence[_Cells]) -> None:
+    def __init__(
+        self, cells: _Cells, identity: tuple[_Cells, ...], known: dict[str, bytes]
+    ) -> None:
+        """``identity`` and ``known``, a cache, are shared: a header may have thousands of these."""
         self.cells = cells
-        self._identity = tuple(identity)
-        self._others = tuple([other for other in identity if other.at != cells.at])
-        self._known: dict[str, bytes] = {}
+        self._identity = identity
+        self._known = known
 
     def key(self, row: list[str]) -> bytes:
-        cell = row[self.cells.at]
+        own = self.cells
+        cell = row[own.at]
         # Most are IPv4 addresses, which have only one form.
-        subject = packed_ipv4(cell) or packed_subject(self.cells.normal(cell))
+        subject = packed_ipv4(cell) or packed_subject(own.normal(cell))
         if not is_packed_address(subject):
             return subject + _digest(_pieces(self._identity, row))
         # An address is in the key as a whole. What else makes the identity, such as port, protocol
         # and malware, is the same in many rows.
-        others = "\0".join([row[other.at] for other in self._others])
+        said = "\0".join([row[other.at] for other in self._identity if other is not own])
+        others = own.prefix + said
         known = self._known.get(others)
         if known is None:
-            known = _digest([self.cells.prefix, *_pieces(self._others, row)])
+            pieces = _pieces(tuple([each for each in self._identity if each is not own]), row)
+            known = _digest([own.prefix, *pieces])
             if len(others) <= _LONGEST_OTHERS:
                 if len(self._known) >= _REMEMBERED:
                     self._known.clear()
@@ -284,12 +289,14 @@ def compile_finding_identifier(
     ]
     certificates = dict(_certificates(state))
     cells_of = {at: _Cells(at, column, IDENTITY) for at, column in identity}
+    all_cells = tuple(cells_of.values())
     telling.sort(key=lambda found: _rank(found[1], report_type))
+    known: dict[str, bytes] = {}
     return FindingIdentifier(
-        list(cells_of.values()),
+        all_cells,
         [cells for column, cells in state if _certificate_of(column) not in certificates],
         list(certificates.values()),
-        [_Subject(cells_of[at], list(cells_of.values())) for at, _ in telling],
+        [_Subject(cells_of[at], all_cells, known) for at, _ in telling],
         [at for at, _ in named],
         _Labels(identity, ordered),
     )
