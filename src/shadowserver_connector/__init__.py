@@ -4,10 +4,10 @@ api/           the Reports API: sign, ask, retry, stream a file to disk
 bundle/        bounded chunks of STIX objects, closed under reference
 catalogue/     knowledge as data: what columns and report types mean
 cli/           the command line
-connector/     OpenCTI's side: registration, schedule, works, state
+connector/     the running connector: registration, schedule, runs, its state in OpenCTI
 history/       the history of findings: when each was reported, and what is new or gone
 mapping/       from rows of a report to STIX objects
-operations/    imports by hand, archive, drop folder, checks, status, metrics
+operations/    imports by hand, drop folder, checks, status, metrics
 pipeline/      one report from file to chunks; many reports in processes or on a cluster
 preview/       reports as one HTML page
 report/        a report: its metadata, and its rows as a stream; archives
@@ -15,7 +15,7 @@ service/       the connector as a process: start, parts, end
 settings/      the settings: read, checked, and the names that they have
 simulator/     a Reports API on this machine, with invented reports
 sink/          where bundles go: a directory, or OpenCTI
-state/         what has been imported, and which days a run queries
+state/         what the state holds: what has been imported, and which days a run queries
 stix/          STIX objects as OpenCTI reads them, with their ids
 errors         the errors: what a caller must do about each, their texts, exit codes
 logger         what the connector logs through, and the log itself

@@ -1,8 +1,8 @@
 """What bounds the memory of a conversion: what is in memory at most, by what it is for.
 
 All are estimates of what Python's objects take. Beyond a limit, rows go to disk, caches start
-again, and values are no longer counted. None of them grows with the file. Only the large
-ones are here: a small cache has its limit in its own module.
+again, and values are no longer counted. None of them grows with the file. Here are the limits of
+what rows take; a structure with a limit of its own, such as a cache or a message, has it beside it.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ CLUSTER: Final = "the Dask cluster"
 SCHEDULER: Final = "the Dask scheduler"
 
 PATIENCE: Final = 900.0
-"""Seconds that a run waits for one of these before it leaves a day or report to the next run."""
+"""Seconds that a run waits for Shadowserver or the converters before it leaves a day or report to
+the next run, and for OpenCTI to import what is queued. Everything else is waited for without end.
+"""
 UPLOAD_PATIENCE: Final = 300.0
 """Seconds to wait for OpenCTI to accept an original file; after that the report is sent without it.
 """

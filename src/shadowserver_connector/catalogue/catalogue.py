@@ -383,7 +383,12 @@ class Catalogue:
 
     def parties_with_location(self, report_type: str) -> frozenset[str]:
         """Return the parties for which a known type has, or had, an address, a URL or a name."""
-        earlier = self.earlier_columns.get(report_type, {})
+        earlier = [
+            name
+            for glob, names in self.earlier_columns.items()
+            if fnmatchcase(report_type, glob)
+            for name in names
+        ]
         names = (*self.columns_of(report_type), *earlier)
         columns = (self.column(report_type, name) for name in names)
         return frozenset(column.party for column in columns if column.role in LOCATING_ROLES)

@@ -1,4 +1,4 @@
-"""OpenCTI's side: registration, schedule, works, state.
+"""The running connector: registration, schedule, runs, and its state in OpenCTI.
 
 day          the reports of one day, as the API lists them: downloaded ahead, imported in turn
 estimates    what an import will cost, before anything is downloaded

@@ -88,8 +88,8 @@ class StateStore:
     def show_last_run(self) -> None:
         """Have OpenCTI show that a run has ended, before the process ends.
 
-        A run that continues leaves that to pycti's ping thread. It does not wait for an OpenCTI
-        that does not answer.
+        A run that continues leaves that to pycti's ping thread. An OpenCTI that does not answer is
+        asked again for ``LAST_RUN_PATIENCE``.
         """
         self._helper.last_run_datetime()
         try:

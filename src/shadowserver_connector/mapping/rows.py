@@ -100,7 +100,7 @@ class RowMapper:
         self._creates = plan.context.rules.creates
 
     def finding(self, rows: Sequence[CountedRow], texts: NoteWriter) -> Finding:
-        """Return the finding of some rows of one host.
+        """Return the finding of some rows, of one host or of a few that are next to each other.
 
         ``texts`` returns the texts of their Notes, if any. Each text covers one or more rows, in
         their order.

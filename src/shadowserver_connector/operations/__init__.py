@@ -1,4 +1,4 @@
-"""What whoever runs the connector needs: imports by hand, archive, drop folder, status, metrics.
+"""What whoever runs the connector needs: imports by hand, drop folder, checks, status, metrics.
 
 drop_folder        the drop folder: report files that arrive by mail, imported once and moved away
 drop_folder_files  dropped files: told apart from links and incomplete ones, read as reports, moved

@@ -55,13 +55,13 @@ def find_reports(
     """Yield the reports at ``paths`` one by one: ``.csv``, ``.csv.gz``, ``.zip``, ``.tar``,
     ``.tgz``, ``.tar.gz``, and folders.
 
-    Folders are walked in sorted order, without following links; a file that is named twice is read
-    once. Archives are unpacked member by member into ``workdir``, when it is their turn; the caller
-    removes what it has read. The following are passed to ``reject``, and the others continue: a
-    folder or archive that cannot be read, an archive that is beyond the limits, encrypted, damaged
-    or without a report, and a member that is damaged or itself an archive. Raises
-    ``FileNotFoundError`` for a path that does not exist, and ``OSError`` where ``workdir`` cannot
-    be written.
+    Folders are walked in sorted order; a link to a folder is not followed, one to a file is. A file
+    that is named twice is read once. Archives are unpacked member by member into ``workdir``, when
+    it is their turn; the caller removes what it has read. The following are passed to ``reject``,
+    and the others continue: a folder or archive that cannot be read, an archive that is beyond the
+    limits, encrypted, damaged or without a report, and a member that is damaged or itself an
+    archive. Raises ``FileNotFoundError`` for a path that does not exist, and ``OSError`` where
+    ``workdir`` cannot be written.
     """
     taken: set[str] = set()
     for path in paths:

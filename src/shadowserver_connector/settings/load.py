@@ -165,7 +165,7 @@ class LoadedSettings:
     warnings: tuple[str, ...]
     """Lines to log at the start."""
     for_pycti: Mapping[str, SecretStr] = field(repr=False)
-    """Settings that only pycti reads; see `pycti_names`."""
+    """Settings that only pycti reads; see ``PYCTI_NAMES``."""
 
 
 def load_settings(

@@ -1,4 +1,4 @@
-"""Which objects need not be sent again: delivered in this work, or present in OpenCTI."""
+"""Which objects need not be sent again: sent in this work with the same content, and in OpenCTI."""
 
 from __future__ import annotations
 

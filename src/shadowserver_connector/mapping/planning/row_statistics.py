@@ -77,7 +77,7 @@ NumberedRow = tuple[int, list[str]]
 
 @dataclass(slots=True)
 class RowStatistics:
-    """Counts over the rows that will be converted, and over those that will not."""
+    """Counts over the rows that the options select, and over those that they leave out."""
 
     rows: int = 0
     filtered: int = 0
@@ -85,7 +85,7 @@ class RowStatistics:
     repeated: int = 0
     """Rows to be converted that are equal, cell by cell, to another one."""
     recurring: int = 0
-    """Rows that are counted and not converted, because OpenCTI has what they would become."""
+    """Rows that are selected and not converted, because OpenCTI has what they would become."""
     severities: Counter[str] = field(default_factory=Counter)
     hosts: dict[str, str] = field(default_factory=dict)
     """Cell of the primary address -> highest severity seen there."""
@@ -94,17 +94,17 @@ class RowStatistics:
     tops: Mapping[str, Counter[str]] = field(default_factory=dict)
     """Role of a column -> its non-empty cells as they are in the file, counted."""
     highlights: Highlights | None = None
-    """The worst of the rows that will be converted; none before they are counted."""
+    """The worst of the selected rows; none before they are counted."""
     reserved_bytes: int = 0
     """Bytes that hosts and tops take, about."""
 
     @property
     def highest(self) -> str:
-        """Highest severity of the rows that will be converted; ``info`` where there is none."""
+        """Highest severity of the selected rows; ``info`` where there is none."""
         return max(self.severities, key=RANK.__getitem__, default="info")
 
     def frequent_tags(self) -> tuple[str, ...]:
-        """Return the most frequent tags of the rows that will be converted, `REPORT_TAGS` at most.
+        """Return the most frequent tags of the selected rows, `REPORT_TAGS` at most.
 
         Tags that are equally frequent are sorted by name.
         """
@@ -117,7 +117,7 @@ class RowStatistics:
 
     @property
     def wanted(self) -> int:
-        """Rows that will be converted."""
+        """Rows that the options select, those that are ``recurring`` included."""
         return self.severities.total()
 
 
@@ -128,7 +128,7 @@ def count_rows(
     anomalies: Anomalies,
     over_time: OverTime | None = None,
 ) -> Iterator[NumberedRow]:
-    """Yield the rows that will be converted, and count all rows on the way.
+    """Yield the rows that the options select, and count all rows on the way.
 
     ``statistics`` is complete when all rows have been taken.
     """

@@ -1,4 +1,6 @@
-"""What a Note says to a person: its title, and the first sentence of its text."""
+"""What a Note says to a person: its title (in STIX ``abstract``), and the first sentence of its
+text.
+"""
 
 from __future__ import annotations
 
