@@ -195,7 +195,8 @@ class _Network:
         catalogue = load_catalogue()
         known = catalogue.report_type(report_type, self._header)
         self._parts = [
-            catalogue.part(known, catalogue.column(report_type, name)) for name in self._header
+            catalogue.finding_part(known, catalogue.column(report_type, name))
+            for name in self._header
         ]
         self._random = random.Random(1)  # noqa: S311 - the same in every run
 

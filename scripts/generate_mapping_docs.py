@@ -349,7 +349,7 @@ def _line(
     meaning_of = partial(catalogue.meaning, report_type)
     result = describe_mapping(column, columns, report_type, meaning_of, rules)
     role = column.role.partition(".")[0]
-    part = catalogue.part(report_type, column)
+    part = catalogue.finding_part(report_type, column)
     if role == column.role or not column.group:
         return Line(role, column.party, result, part)
     if result == NOTE_ONLY:

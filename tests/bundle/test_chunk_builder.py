@@ -58,7 +58,7 @@ class Names:
             {
                 "id": f"observed-data--{seen.refs[0]}",
                 "type": "observed-data",
-                "number": seen.number,
+                "number": seen.times,
                 "object_refs": seen.refs,
             }
         )

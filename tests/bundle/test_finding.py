@@ -41,7 +41,7 @@ def test_observed_data_covers_both() -> None:
     one = ObservedDraft(("ipv4-addr--x",), "2024-01-31T02", "2024-01-31T03", 2, ("iot",))
     other = ObservedDraft(("ipv4-addr--x",), "2024-01-31T01", "2024-01-31T02", 3, ("ssl",))
     merged = merge_observed(one, other)
-    assert (merged.refs, merged.number) == (one.refs, 5)
+    assert (merged.refs, merged.times) == (one.refs, 5)
     assert (merged.first, merged.last) == ("2024-01-31T01", "2024-01-31T03")
     assert united_labels(merged.labels) == ["iot", "ssl"]
 

@@ -182,7 +182,7 @@ def test_references_that_are_too_many_for_a_chunk_are_left_out(kind: str, bound:
             (whole.notes[0].id, whole.notes[0].body, refs, 2)
         ]
     else:
-        assert [(each.refs, each.first, each.last, each.number, each.labels) for each in seen] == [
+        assert [(each.refs, each.first, each.last, each.times, each.labels) for each in seen] == [
             (refs, "2024-01-31T01", "2024-01-31T02", 7, ("iot",))
         ]
 

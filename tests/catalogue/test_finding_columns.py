@@ -131,7 +131,7 @@ def _listed(text: str) -> dict[str, set[str]]:
 def _part(report_type: str, name: str) -> str:
     catalogue = load_catalogue()
     column = catalogue.column(report_type, name)
-    return catalogue.part(catalogue.report_type(report_type), column)
+    return catalogue.finding_part(catalogue.report_type(report_type), column)
 
 
 def _of_part(report_type: str, part: str) -> set[str]:

@@ -76,7 +76,7 @@ def test_what_a_cell_is_for_a_finding_comes_from_the_nearest_that_says_it(
 
     def part(report_type: str, name: str) -> str:
         column = catalogue.column(report_type, name)
-        return catalogue.part(catalogue.report_type(report_type), column)
+        return catalogue.finding_part(catalogue.report_type(report_type), column)
 
     assert [part("scan_redis", "version"), part("scan_ntp", "version")] == ["identity", "volatile"]
     assert [part("scan_ntp", "ip"), part("scan_ntp", "port")] == ["volatile", "identity"]

@@ -14,7 +14,7 @@ import pytest
 from shadowserver_connector.connector import state_store
 from shadowserver_connector.connector.state_store import (
     NO_HISTORY,
-    begin_anew_if_reset,
+    clear_history_if_state_is_empty,
     forget_old_findings,
     open_comparer,
     state_directory,
@@ -220,12 +220,12 @@ def is_known(comparer: ReportComparer, folder: Path) -> bool:
 def test_history_begins_anew_where_opencti_has_no_state(home: Path, waiter: Waiter) -> None:
     """The history is cleared when OpenCTI has no state, and kept whenever it has one."""
     comparer = history_of_one(waiter, home)
-    begin_anew_if_reset(comparer, with_day_open(State(), DAY))
+    clear_history_if_state_is_empty(comparer, with_day_open(State(), DAY))
     assert is_known(comparer, home)
-    begin_anew_if_reset(comparer, State())
+    clear_history_if_state_is_empty(comparer, State())
     assert not is_known(comparer, home)
     comparer.close()
-    begin_anew_if_reset(None, State())
+    clear_history_if_state_is_empty(None, State())
 
 
 def test_what_was_not_reported_for_so_many_days_is_forgotten(home: Path, waiter: Waiter) -> None:

@@ -98,7 +98,7 @@ def still(folder: Path, report_type: str) -> set[str]:
     catalogue = load_catalogue()
     header, rows = rows_of(report_type, 7)
     known = catalogue.report_type(report_type, header)
-    moving = [catalogue.part(known, catalogue.column(report_type, name)) for name in header]
+    moving = [catalogue.finding_part(known, catalogue.column(report_type, name)) for name in header]
     rows = [
         ["" if part == VOLATILE else cell for cell, part in zip(row, moving, strict=True)]
         for row in rows

@@ -49,7 +49,9 @@ def _parts(report_type: str) -> dict[str, str]:
     catalogue = load_catalogue()
     header, _ = _table(report_type)
     known = catalogue.report_type(report_type, header)
-    return {name: catalogue.part(known, catalogue.column(report_type, name)) for name in header}
+    return {
+        name: catalogue.finding_part(known, catalogue.column(report_type, name)) for name in header
+    }
 
 
 def _said(sighting: FindingIdentity) -> tuple[bytes, bytes]:

@@ -12,7 +12,7 @@ from shadowserver_connector.mapping.planning.plan import Plan
 from shadowserver_connector.mapping.planning.row_statistics import (
     NumberedRow,
     RowStatistics,
-    count_rows,
+    select_and_count,
 )
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.pipeline.convert import compile_for
@@ -25,7 +25,7 @@ HEADER = ("severity", "ip", "tag", "asn", "geo", "sector")
 def survey_of(rows: Iterable[NumberedRow], plan: Plan) -> RowStatistics:
     """Return the counts over some rows."""
     statistics = RowStatistics()
-    for _ in count_rows(rows, plan, statistics, Anomalies("x.csv")):
+    for _ in select_and_count(rows, plan, statistics, Anomalies("x.csv")):
         pass
     return statistics
 

@@ -88,13 +88,14 @@ LabelSets = Labels | frozenset[Labels]
 class ObservedDraft:
     """An Observed-Data before merging: one row's, or several with the same observables."""
 
-    __slots__ = ("first", "labels", "last", "number", "recurs", "refs")
+    __slots__ = ("first", "labels", "last", "recurs", "refs", "times")
 
     refs: tuple[str, ...]
     """Ids of observables, sorted; they identify it."""
     first: str
     last: str
-    number: int
+    times: int
+    """How often it was seen: ``number_observed``."""
     labels: LabelSets
     recurs: bool
     """Whether OpenCTI was sent it on an earlier day, and needs no update today."""
@@ -104,14 +105,14 @@ class ObservedDraft:
         refs: tuple[str, ...],
         first: str,
         last: str,
-        number: int,
+        times: int,
         labels: LabelSets,
         recurs: bool = False,
     ) -> None:
         self.refs = refs
         self.first = first
         self.last = last
-        self.number = number
+        self.times = times
         self.labels = labels
         self.recurs = recurs
 
@@ -167,7 +168,7 @@ def merge_observed(one: ObservedDraft, other: ObservedDraft) -> ObservedDraft:
     labels = merge_labels(one.labels, other.labels)
     # It must be sent if either of the two must.
     recurs = one.recurs and other.recurs
-    return ObservedDraft(one.refs, first, last, one.number + other.number, labels, recurs)
+    return ObservedDraft(one.refs, first, last, one.times + other.times, labels, recurs)
 
 
 def merge_labels(one: LabelSets, other: LabelSets) -> LabelSets:

@@ -92,7 +92,7 @@ class _FindingSplitter:
         if len(refs) < len(seen.refs):
             self.left_out += len(seen.refs) - len(refs)
             seen = ObservedDraft(
-                tuple(refs), seen.first, seen.last, seen.number, seen.labels, seen.recurs
+                tuple(refs), seen.first, seen.last, seen.times, seen.labels, seen.recurs
             )
         self._piece.finding.observed.append(seen)
 

@@ -363,7 +363,7 @@ class Catalogue:
             for column in columns
         )
 
-    def part(self, report_type: ReportType, column: Column) -> str:
+    def finding_part(self, report_type: ReportType, column: Column) -> str:
         """Return what a column's cells are for a finding of this type: one of ``FINDING_PARTS``."""
         meaning = report_type.parties.get(column.party, "")
         return column.finding or self.findings.part(column.role, meaning)
@@ -381,7 +381,7 @@ class Catalogue:
         columns = (self.column(report_type, name) for name in self.columns_of(report_type))
         return frozenset(column.party for column in columns if column.role in ADDRESS_ROLES)
 
-    def parties_with_location(self, report_type: str) -> frozenset[str]:
+    def parties_with_endpoint(self, report_type: str) -> frozenset[str]:
         """Return the parties for which a known type has, or had, an address, a URL or a name."""
         earlier = [
             name

@@ -73,7 +73,9 @@ def _findings(catalogue: Catalogue) -> Iterator[str]:
     for meaning in sorted(rules.volatile_meanings - catalogue.meanings.keys()):
         yield f"findings.toml: meanings: no meaning {meaning} in meanings.toml"
     for report_type in _bases(catalogue):
-        parts = [catalogue.part(report_type, each) for each in _read(catalogue, report_type.name)]
+        parts = [
+            catalogue.finding_part(report_type, each) for each in _read(catalogue, report_type.name)
+        ]
         if IDENTITY not in parts:
             yield f"layouts.toml: {report_type.name}: no column tells its findings apart"
 
@@ -181,7 +183,7 @@ def _types(catalogue: Catalogue) -> Iterator[str]:
         addressed = catalogue.parties_with_address(report_type.name)
         if report_type.primary and report_type.primary not in addressed:
             yield f"{where} primary {report_type.primary} has no ip column in layouts.toml"
-        for party in report_type.parties.keys() - catalogue.parties_with_location(report_type.name):
+        for party in report_type.parties.keys() - catalogue.parties_with_endpoint(report_type.name):
             yield f"{where} party {party} has no ip, url or domain column in layouts.toml"
         for party in addressed - report_type.parties.keys():
             yield f"{where} nothing says what party {party} is"

@@ -100,7 +100,7 @@ def _without_unlocated_parties(catalogue: Catalogue) -> dict[str, ReportType]:
     for name, report_type in types.items():
         # The same object, not an equal one: the type inherits it and states nothing of its own.
         if report_type.parties is catalogue.families[report_type.family].parties:
-            located = catalogue.parties_with_location(name)
+            located = catalogue.parties_with_endpoint(name)
             kept = {p: meaning for p, meaning in report_type.parties.items() if p in located}
             types[name] = replace(report_type, parties=kept)
     return types

@@ -29,7 +29,7 @@ from shadowserver_connector.connector.importer import MAX_LINES_IN_WORK, first_l
 from shadowserver_connector.connector.state_store import (
     StateResetError,
     StateStore,
-    begin_anew_if_reset,
+    clear_history_if_state_is_empty,
     forget_old_findings,
 )
 from shadowserver_connector.errors import ClockError, CredentialsError, RetriableError, describe
@@ -116,7 +116,7 @@ def run_window(context: ApiImportContext) -> bool:
     _check_clock(started)
     state = context.state_store.read()
     # Before any report is compared: after a reset, OpenCTI lacks what the history knows.
-    begin_anew_if_reset(context.setup.comparer, state)
+    clear_history_if_state_is_empty(context.setup.comparer, state)
     # While this run has no work: one that this process still holds was given up.
     close_orphaned_works(context.setup.session.helper, context.waiter)
     settings = context.settings
@@ -191,7 +191,7 @@ def run_without_api(context: ImportContext) -> bool:
     _check_clock(started)
     state, settings = context.state_store.read(), context.settings
     _log_marking(context, state)
-    begin_anew_if_reset(context.setup.comparer, state)
+    clear_history_if_state_is_empty(context.setup.comparer, state)
     close_orphaned_works(context.setup.session.helper, context.waiter)
     today = started.date()
     oldest = oldest_day(today, settings.initial_lookback, settings.lookback)

@@ -265,7 +265,7 @@ def state_directory(settings: Settings) -> Path:
     return folder / safe_name(settings.connector.id)
 
 
-def begin_anew_if_reset(comparer: ReportComparer | None, state: State) -> None:
+def clear_history_if_state_is_empty(comparer: ReportComparer | None, state: State) -> None:
     """Clear the history if OpenCTI has no state: what it says was sent may not be there."""
     if comparer is not None and state == State():
         comparer.clear()

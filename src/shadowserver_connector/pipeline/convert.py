@@ -34,7 +34,7 @@ from shadowserver_connector.mapping.planning.plan import Plan, compile_plan
 from shadowserver_connector.mapping.planning.row_statistics import (
     NumberedRow,
     RowStatistics,
-    count_rows,
+    select_and_count,
 )
 from shadowserver_connector.mapping.rows import RowMapper
 from shadowserver_connector.mapping.texts.notes import (
@@ -131,7 +131,7 @@ def convert_report(
             anomalies.add(UNKNOWN_TYPE, 0, detail=plan.context.report_type.name)
         statistics = RowStatistics()
         over_time = None if comparison is None else OverTime(comparison)
-        wanted = count_rows(_rows(table, plan), plan, statistics, anomalies, over_time)
+        wanted = select_and_count(_rows(table, plan), plan, statistics, anomalies, over_time)
         if comparison is not None and options.repeats == "skip":
             wanted = _without_recurring(wanted, comparison, statistics)
         # The only pass over the file's rows: each chunk carries what needs the counts of them all.
@@ -239,7 +239,7 @@ def compile_for(header: Sequence[str], info: ReportInfo, options: Options) -> Pl
         cache_budget=CacheBudget(),
     )
     identify = compile_finding_identifier(catalogue, report_type, columns)
-    parts = [catalogue.part(report_type, column) for column in columns]
+    parts = [catalogue.finding_part(report_type, column) for column in columns]
     # Where the catalogue has no page, as for an unknown type, the API may name one.
     return compile_plan(columns, context, identify, parts, report_type.page or info.url)
 

@@ -182,7 +182,7 @@ class Encoders:
         # They come sorted, as the id has them, and need no escaping.
         listed = '["' + '","'.join(seen.refs) + '"]'
         stix_id = ids.observed_data_of_json(listed)
-        count = str(min(seen.number, reported_objects.MAX_NUMBER_OBSERVED))
+        count = str(min(seen.times, reported_objects.MAX_NUMBER_OBSERVED))
         a, b, c, d, e, f, g, h = self._observed
         body = f"{a}{stix_id}{b}{first}{c}{last}{d}{first}{e}{last}{f}{count}{g}{listed}{h}"
         return SerialisedObject(stix_id, _OBSERVED, body.encode())

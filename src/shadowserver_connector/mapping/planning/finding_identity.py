@@ -275,7 +275,7 @@ def compile_finding_identifier(
         ),
         key=lambda numbered: (numbered[1].name, columns[numbered[0]].name),
     )
-    parts = [(at, column, catalogue.part(report_type, column)) for at, column in ordered]
+    parts = [(at, column, catalogue.finding_part(report_type, column)) for at, column in ordered]
     identity = [(at, column) for at, column, part in parts if part == IDENTITY]
     telling = [found for found in identity if found[1].role not in _ENDPOINT]
     named = [

@@ -121,7 +121,7 @@ class RowStatistics:
         return self.severities.total()
 
 
-def count_rows(
+def select_and_count(
     rows: Iterable[NumberedRow],
     plan: Plan,
     statistics: RowStatistics,
