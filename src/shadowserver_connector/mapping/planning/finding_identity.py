@@ -334,7 +334,7 @@ def _pieces(cells: tuple[_Cells, ...], row: list[str]) -> list[str]:
 
 
 def _short_name(column: str) -> str:
-    """Return a column's name in four characters: whole names would be half of what is hashed."""
+    """Return a column's name in four characters: with whole names, hashing takes longer."""
     return b64encode(blake2b(column.encode(), digest_size=3).digest()).decode()
 
 
